@@ -1,0 +1,1 @@
+"""A private MariaDB with the token system in it, traffic and incidents: what `scripts/demo` shows."""

@@ -1,0 +1,123 @@
+"""Alerts, their transitions, and the notifications due to receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.model.results import EvidenceRow
+from monitor.model.settings import Labels, Severity
+
+
+class AlertState(StrEnum):
+    """Where an alert is in its life."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Change(StrEnum):
+    """What a transition did; the past participle in the log event (alert.fired)."""
+
+    PENDING = "pending"
+    FIRED = "fired"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """What is judged together: one rule on one target, about one subject.
+
+    The subject is the query that the rule belongs to; for rules about the monitor itself, the query or
+    the receiver that is judged. Data or no data is known for a whole scope, never for a part of it.
+    """
+
+    rule: str
+    target: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One label set that a rule found. Identity is `labels`; everything else may change.
+
+    `held`: the rule has no data, the state is frozen. `muted_by`: fingerprint of the root alert
+    under which it is held. `since_at_least`: the cause may be older than what we have seen.
+    """
+
+    scope: Scope
+    labels: Labels
+    severity: Severity
+    state: AlertState
+    value: float
+    active_at: datetime
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    keep_since: datetime | None = None
+    seen_at: datetime | None = None
+    """The last run that found it."""
+    annotations: Labels = ()
+    evidence: tuple[EvidenceRow, ...] = ()
+    since_at_least: bool = False
+    held: bool = False
+    muted_by: str | None = None
+    resolve_reason: str = ""
+    """Why it resolved when not by data: rule_changed, rule_removed."""
+
+    @property
+    def name(self) -> str:
+        """Give the alert's name, which is its rule's."""
+        return self.scope.rule
+
+    @property
+    def fingerprint(self) -> str:
+        """Compute Alertmanager's fingerprint of the labels."""
+        return fingerprint(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An alert changing state; `alert` is as it is after the change."""
+
+    change: Change
+    alert: Alert
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What is due to one receiver: the transitions of one rule, target and run, in one message."""
+
+    receiver: str
+    key: str
+    """Idempotency key: the same at each attempt."""
+    group: Mapping[str, str]
+    alerts: tuple[Alert, ...]
+    created_at: datetime
+    attempts: int = 0
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt at a receiver, and its outcome; `reason` is empty when it was taken."""
+
+    receiver: str
+    at: datetime
+    duration_seconds: float
+    notifications: int = 1
+    reason: str = ""
+    message: str = ""
+    recoverable: bool = field(default=True)
+
+
+def fingerprint(labels: Labels) -> str:
+    """Hash a label set as Prometheus's `LabelSet.Fingerprint` does: FNV-1a, 64 bits, 16 hex digits."""
+    digest = 0xCBF29CE484222325
+    for name, value in labels:
+        for byte in name.encode() + b"\xff" + value.encode() + b"\xff":
+            digest = ((digest ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{digest:016x}"

@@ -1,0 +1,267 @@
+"""What the files said, checked and resolved: the frozen Config, the first value in the pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Scalar: TypeAlias = int | float | bool | str
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""Label names and values, sorted by name: hashable, so that a label set can be an identity."""
+
+
+def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
+    """Make the canonical form of a label set: sorted by name, empty values left out."""
+    items = pairs.items() if isinstance(pairs, Mapping) else pairs
+    return tuple(sorted((name, value) for name, value in items if value != ""))
+
+
+class Flavor(StrEnum):
+    """The kind of server; chosen at connect, never guessed from the configuration."""
+
+    MARIADB = "mariadb"
+    MYSQL = "mysql"
+
+
+class Severity(StrEnum):
+    """How loudly an alert speaks."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    """A column of a table that a query cannot do without."""
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One read-only statement in the driver's `%(name)s` form, identifiers already put in.
+
+    `parameters` are the names that must be bound, each once, in order of appearance. Where there
+    are none the text is passed to the driver without arguments and `%` is not doubled.
+    """
+
+    text: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A schedule on a fixed grid."""
+
+    interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A schedule by a five-field cron expression in a named time zone."""
+
+    expression: str
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What columns of a query mean as samples.
+
+    Either `value` names the one column with the number, or `values` names columns that become the
+    values of one more label, `values_label`. A metric that is not exported feeds rules only.
+    `details` are columns kept as text beside the sample, for the texts of alerts.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    value: str | None = None
+    values_label: str | None = None
+    values: tuple[str, ...] = ()
+    kind: Literal["gauge", "counter"] = "gauge"
+    null: Literal["error", "skip", "zero", "nan"] = "error"
+    details: tuple[str, ...] = ()
+    exported: bool = True
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Name all labels of the metric's samples, without the target's."""
+        return self.labels if self.values_label is None else (*self.labels, self.values_label)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a sample is a finding. `absent`: when no sample matches."""
+
+    kind: Literal["above", "below", "equals", "not_equals", "absent"]
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When samples of one metric of one query become alerts, and what these say."""
+
+    name: str
+    metric: str
+    condition: Condition
+    severity: Severity
+    summary: str
+    description: str = ""
+    runbook: str = ""
+    where: Labels = ()
+    hold: timedelta = timedelta(0)
+    """`for` in the file: how long the condition must hold before the alert fires."""
+    keep_firing_for: timedelta = timedelta(0)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[ColumnName, ...] = ()
+    """Columns without which the rule's verdict means nothing, beside those of its query."""
+    evidence: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaColumns:
+    """In which columns a schema query says table, column, and 1 for missing."""
+
+    table: str
+    column: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One health query as it is on one target: parameters bound, identifiers put in."""
+
+    name: str
+    summary: str
+    statement: Statement
+    schedule: Every | Cron
+    timeout: timedelta
+    max_rows: int
+    source: Path
+    shipped: bool = False
+    variants: Mapping[Flavor, Statement] = field(default_factory=dict)
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    needs: tuple[ColumnName, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    schema: SchemaColumns | None = None
+
+    def statement_for(self, flavor: Flavor) -> Statement:
+        """Choose the statement for this kind of server."""
+        return self.variants.get(flavor, self.statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the connection to a target is protected."""
+
+    mode: Literal["disabled", "required", "verify_ca", "verify_identity"]
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSource:
+    """Where a password is read at each connect: a file or an environment variable, never a literal."""
+
+    file: Path | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One database server, schema and account that we watch."""
+
+    name: str
+    user: str
+    database: str
+    tls: Tls
+    host: str | None = None
+    port: int = 3306
+    unix_socket: Path | None = None
+    password: PasswordSource | None = None
+    max_connections: int = 2
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One query on one target: what is scheduled."""
+
+    target: Target
+    query: Query
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name the job: target and query."""
+        return (self.target.name, self.query.name)
+
+
+ReceiverKind: TypeAlias = Literal["alertmanager", "webhook", "slack", "pagerduty", "email"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A named destination of notifications, and which alerts it wants."""
+
+    name: str
+    kind: ReceiverKind
+    urls: tuple[str, ...] = ()
+    url_file: Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    min_severity: Severity = Severity.INFO
+    match: Labels = ()
+    send_resolved: bool = True
+    watchdog: bool = False
+    timeout: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the HTTP server listens, and its web-config file."""
+
+    host: str = "127.0.0.1"
+    port: int = 8917
+    config_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateSettings:
+    """Where alerts, outbox, history and cursors are kept, and how long."""
+
+    directory: Path
+    retention: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the daemon was told, valid as a whole.
+
+    `jobs` has every (target, query) pair that runs, schema queries first within a target.
+    `own_rules` are the rules about the monitor itself. `notices` are facts worth a log line
+    at start, such as a user's query that replaces a shipped one.
+    """
+
+    path: Path
+    targets: tuple[Target, ...]
+    jobs: tuple[Job, ...]
+    receivers: tuple[Receiver, ...]
+    own_rules: tuple[Rule, ...]
+    web: Web
+    state: StateSettings
+    resend_delay: timedelta = timedelta(minutes=1)
+    external_url: str = ""
+    runbook_base_url: str = ""
+    notices: tuple[str, ...] = ()
