@@ -11,7 +11,7 @@ from typing import TypeAlias
 from monitor.errors import Reason
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 
-Cell: TypeAlias = None | bool | int | float | Decimal | str | bytes | datetime | date | timedelta
+Cell: TypeAlias = bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
 EvidenceRow: TypeAlias = Mapping[str, str | int | float | bool | None]
 EvidenceKey: TypeAlias = tuple[str, Labels]
 """Rule name and the sample's labels (without target, alertname, severity)."""
