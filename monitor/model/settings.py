@@ -226,6 +226,8 @@ class Receiver:
     send_resolved: bool = True
     watchdog: bool = False
     timeout: timedelta = timedelta(seconds=10)
+    resend_delay: timedelta = timedelta(minutes=1)
+    """Alertmanager: how often what is active is sent again; `endsAt` is four of these ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,6 @@ class Config:
     own_rules: tuple[Rule, ...]
     web: Web
     state: StateSettings
-    resend_delay: timedelta = timedelta(minutes=1)
     external_url: str = ""
     runbook_base_url: str = ""
     notices: tuple[str, ...] = ()
