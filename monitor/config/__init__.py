@@ -1,1 +1,7 @@
-"""config.toml to one frozen Config, with every problem at once."""
+"""config.toml and the query files to one frozen Config, with every problem at once."""
+
+from __future__ import annotations
+
+from monitor.config.loading import load, shipped_queries_directory
+
+__all__ = ["load", "shipped_queries_directory"]

@@ -1,0 +1,95 @@
+"""Which query runs on which target, with which parameters: drafts and targets to jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from monitor.catalog.document import Section
+from monitor.catalog.drafts import Draft
+from monitor.catalog.parameters import resolve
+from monitor.catalog.problems import Problems, near_miss
+from monitor.config.library import Library
+from monitor.config.targets import TargetDraft, check_patterns
+from monitor.model.settings import ColumnName, Job, Query, Scalar
+
+
+def make_jobs(
+    config: Section, library: Library, targets: Sequence[TargetDraft], problems: Problems
+) -> tuple[Job, ...]:
+    """Bind every query to every target that wants it, schema queries first within a target."""
+    _check_parameters(config, library, problems)
+    shared: dict[str, Query] = {}
+    jobs = []
+    for target in targets:
+        check_patterns(target, list(library.names), problems)
+        wanted = [draft for name, draft in library.drafts.items() if target.wants(name)]
+        _check_target_parameters(target, library, problems)
+        _check_target_labels(target, wanted, problems)
+        values = {draft.name: _values(config, draft, target, problems) for draft in wanted}
+        wanted = sorted((draft for draft in wanted if draft.enabled and draft.is_sound), key=_schema_first)
+        needs = _needs_json({need for draft in wanted for need in draft.needed_columns(values[draft.name])})
+        for draft in wanted:
+            query = draft.bind(values[draft.name], needs)
+            if target.target is not None:
+                # Equal queries are one object, so that targets share what is worked out per query.
+                jobs.append(Job(target.target, shared.setdefault(_key(query), query)))
+    return tuple(jobs)
+
+
+def _schema_first(draft: Draft) -> tuple[bool, str]:
+    return (draft.schema is None, draft.name)
+
+
+def _key(query: Query) -> str:
+    # Types count: 1, 1.0 and true are equal in Python, not in SQL.
+    return json.dumps([query.name, sorted(query.parameters.items())])
+
+
+def _needs_json(needs: Iterable[ColumnName]) -> str:
+    return json.dumps([{"table": need.table, "column": need.column} for need in sorted(needs, key=str)])
+
+
+def _values(config: Section, draft: Draft, target: TargetDraft, problems: Problems) -> dict[str, Scalar]:
+    layers = [
+        config.at("parameters"),
+        config.at("queries", draft.name, "parameters"),
+        target.section.at("parameters"),
+    ]
+    return resolve(draft.name, draft.parameters, draft.identifiers, layers, problems)
+
+
+def _check_parameters(config: Section, library: Library, problems: Problems) -> None:
+    if library.is_partial:
+        return  # a query that could not be read may declare it
+    for name in config.at("parameters").data:
+        if name not in library.declared:
+            message = f"no query declares this parameter{near_miss(name, library.declared)}"
+            problems.add(config.origin("parameters", name), message)
+    for query, declared in library.declared_by.items():
+        for name in config.at("queries", query, "parameters").data:
+            if name not in declared:
+                message = f"the query does not declare this parameter{near_miss(name, declared)}"
+                problems.add(config.origin("queries", query, "parameters", name), message)
+
+
+def _check_target_parameters(target: TargetDraft, library: Library, problems: Problems) -> None:
+    if library.is_partial:
+        return
+    declared = {name for query, names in library.declared_by.items() if target.wants(query) for name in names}
+    for name in target.section.at("parameters").data:
+        if name not in declared:
+            message = f"no query on this target declares this parameter{near_miss(name, declared)}"
+            problems.add(target.section.origin("parameters", name), message)
+
+
+def _check_target_labels(target: TargetDraft, drafts: Iterable[Draft], problems: Problems) -> None:
+    for draft in drafts:
+        if not draft.enabled:
+            continue
+        names = {label for metric in draft.metrics for label in metric.label_names}
+        names.update(label for rule in draft.active_rules for label in rule.rule.labels)
+        for label in target.labels:
+            if label in names:
+                message = f'query "{draft.name}" has a label of this name'
+                problems.add(target.section.origin("labels", label), message)

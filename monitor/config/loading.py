@@ -1,0 +1,90 @@
+"""config.toml to Config: read, check every part, and only then build; the first step of the pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import monitor
+from monitor.catalog.document import Section, read_document, tables
+from monitor.catalog.files import shown
+from monitor.catalog.problems import Problems
+from monitor.catalog.shapes import validate
+from monitor.catalog.translate import found
+from monitor.config.jobs import make_jobs
+from monitor.config.library import Folder, read_library
+from monitor.config.places import read_state, read_web
+from monitor.config.receivers import read_receiver
+from monitor.config.shapes import RootShape
+from monitor.config.targets import TargetDraft, read_target
+from monitor.errors import ConfigError
+from monitor.model.settings import Config, Job
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration and all queries; ConfigError carries every problem of every file."""
+    problems = Problems()
+    base = path.absolute().parent
+    section = read_document(path, path.name, problems)
+    if section is None:
+        raise ConfigError(problems.in_order())
+    config = _build(path, section, environ, base, problems)
+    if len(problems):
+        raise ConfigError(problems.in_order())
+    return config
+
+
+def shipped_queries_directory() -> Path:
+    """Find the queries that come with the program: in the package, or beside it in a checkout."""
+    package = Path(monitor.__file__).parent
+    inside = package / "queries"
+    return inside if inside.is_dir() else package.parent / "queries"
+
+
+def _build(
+    path: Path, section: Section, environ: Mapping[str, str], base: Path, problems: Problems
+) -> Config:
+    root = validate(RootShape, section, problems) or RootShape()
+    targets = [
+        read_target(name, table, base, problems) for name, table in tables(section, "targets", problems)
+    ]
+    if section.data.get("targets", {}) == {}:
+        problems.add(section.origin("targets"), "at least one target is required: [targets.NAME]")
+    receivers = [
+        read_receiver(name, table, base, problems) for name, table in tables(section, "receivers", problems)
+    ]
+    library = read_library(section, _folders(root, section, base), base, problems)
+    jobs = make_jobs(section, library, targets, problems)
+    return Config(
+        path=path.absolute(),
+        targets=tuple(draft.target for draft in targets if draft.target is not None),
+        jobs=jobs,
+        receivers=tuple(receiver for receiver in receivers if receiver is not None),
+        own_rules=library.own_rules,
+        web=read_web(_table(section, "web", problems), environ, base, problems),
+        state=read_state(_table(section, "state", problems), environ, base, problems),
+        external_url=root.external_url,
+        runbook_base_url=root.runbook_base_url,
+        notices=(*library.notices, *_idle(targets, jobs)),
+    )
+
+
+def _folders(root: RootShape, section: Section, base: Path) -> list[Folder]:
+    # From the file itself: one bad entry must not hide what the others hold.
+    given = section.data.get("query_dirs", [])
+    names = list(enumerate(given)) if isinstance(given, list) else []
+    own = [Folder(base / name, name, at) for at, name in names if isinstance(name, str) and name.strip()]
+    shipped = shipped_queries_directory()
+    return [Folder(shipped, shown(shipped, base)), *own] if root.shipped_queries else own
+
+
+def _table(section: Section, key: str, problems: Problems) -> Section:
+    value = section.data.get(key, {})
+    if not isinstance(value, Mapping):
+        problems.add(section.origin(key), f"{found(value)}; allowed: a table [{key}]")
+    return section.at(key)
+
+
+def _idle(targets: list[TargetDraft], jobs: tuple[Job, ...]) -> list[str]:
+    busy = {job.target.name for job in jobs}
+    return [f'no query runs on target "{target.name}"' for target in targets if target.name not in busy]

@@ -1,0 +1,591 @@
+"""Good configurations: defaults, precedence of parameters, overrides, and what each target gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.config import load, shipped_queries_directory
+from monitor.errors import ConfigError
+from monitor.model.settings import (
+    ColumnName,
+    Condition,
+    Config,
+    Cron,
+    Every,
+    Flavor,
+    Metric,
+    PasswordSource,
+    Query,
+    Receiver,
+    Rule,
+    SchemaColumns,
+    Severity,
+    Statement,
+    StateSettings,
+    Target,
+    Tls,
+    Web,
+)
+
+_TARGET = """
+[targets.main]
+unix_socket = "/run/mysqld/mysqld.sock"
+user = "token_monitor"
+database = "app"
+"""
+_BALANCES = """
+summary = "Subscribers by plan and state"
+needs = ["{users}.tokens_remaining"]
+[parameters]
+low_balance = 1000
+share = 0.5
+users = "users"
+[metrics.token_subscribers]
+help = "Subscribers"
+labels = ["plan"]
+values = { status = ["low", "ok"] }
+[evidence]
+sql = "SELECT id FROM {users} WHERE plan = :plan AND balance < :low_balance LIMIT 10"
+[rules.TokenBalancesLow]
+metric = "token_subscribers"
+where = { status = "low" }
+above = 10
+for = "2m"
+severity = "warning"
+summary = "{value} {plan} subscribers on {target} are below {low_balance}"
+"""
+_BALANCES_SQL = (
+    "SELECT plan, SUM(b < :low_balance) AS low, SUM(b * :share) AS ok FROM {users} GROUP BY plan\n"
+)
+_MISSING = """
+summary = "Missing columns"
+[schema]
+table = "table_name"
+column = "column_name"
+missing = "is_missing"
+[metrics.token_schema_column_missing]
+help = "1 missing, 0 present"
+labels = ["table", "column"]
+value = "is_missing"
+"""
+
+
+class Folder:
+    """A folder with a configuration; queries are put into `q` unless said otherwise."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def query(self, name: str, toml: str, sql: str = "SELECT 1 AS x\n", folder: str = "q") -> None:
+        directory = self.path / folder
+        directory.mkdir(exist_ok=True)
+        (directory / f"{name}.toml").write_text(toml)
+        (directory / f"{name}.sql").write_text(sql)
+
+    def load(self, text: str, head: str = 'query_dirs = ["q"]\n', **environ: str) -> Config:
+        (self.path / "q").mkdir(exist_ok=True)
+        path = self.path / "config.toml"
+        path.write_text(f"shipped_queries = false\n{head}{text}")
+        return load(path, environ)
+
+    def problems(self, text: str, head: str = 'query_dirs = ["q"]\n') -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            self.load(text, head)
+        return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def _query(config: Config, name: str = "balances", target: str = "main") -> Query:
+    return next(job.query for job in config.jobs if job.key == (target, name))
+
+
+def _rule(config: Config, name: str) -> Rule:
+    rules = [rule for job in config.jobs for rule in job.query.rules] + list(config.own_rules)
+    return next(rule for rule in rules if rule.name == name)
+
+
+def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
+    config = folder.load(_TARGET)
+    assert config.path == folder.path / "config.toml"
+    assert config.targets == (
+        Target(
+            name="main",
+            user="token_monitor",
+            database="app",
+            tls=Tls("disabled"),
+            unix_socket=Path("/run/mysqld/mysqld.sock"),
+        ),
+    )
+    assert config.jobs == ()
+    assert config.receivers == ()
+    assert config.web == Web("127.0.0.1", 8917, None)
+    assert config.state == StateSettings(folder.path / "state", timedelta(days=30))
+    assert config.notices == ('no query runs on target "main"',)
+    assert [rule.name for rule in config.own_rules] == [
+        "TokenMonitorTargetDown",
+        "TokenMonitorQueryFailing",
+        "TokenMonitorQueryStale",
+        "TokenMonitorDeliveryFailing",
+        "TokenMonitorWatchdog",
+    ]
+
+
+def test_everything_that_can_be_said_of_a_target_and_a_receiver_is_kept(folder: Folder) -> None:
+    config = folder.load("""
+external_url = "https://monitor.example.com/x/"
+runbook_base_url = "https://wiki.example.com/runbooks/"
+[targets.main]
+host = "db.example.com"
+port = 3307
+user = "token_monitor"
+password_file = "secrets/main"
+database = "app"
+max_connections = 4
+labels = { region = "eu" }
+tls = { mode = "verify_ca", ca_file = "ca.pem", cert_file = "/etc/c.pem", key_file = "k.pem" }
+[receivers.oncall]
+kind = "alertmanager"
+urls = ["http://127.0.0.1:9093", "https://user:s3cret@am.example.com/x"]
+min_severity = "warning"
+match = { target = "main", shard = 3 }
+send_resolved = false
+watchdog = true
+timeout = "5s"
+resend_delay = "30s"
+[receivers.chat]
+kind = "webhook"
+url_file = "secrets/chat"
+headers = { X-Token = "s3cret" }
+[web]
+listen = "[::1]:0"
+config_file = "web.yml"
+[state]
+directory = "/var/lib/token-monitor"
+retention = "7d"
+""")
+    base = folder.path
+    assert config.external_url == "https://monitor.example.com/x"
+    assert config.runbook_base_url == "https://wiki.example.com/runbooks"
+    assert config.targets == (
+        Target(
+            name="main",
+            user="token_monitor",
+            database="app",
+            tls=Tls("verify_ca", base / "ca.pem", Path("/etc/c.pem"), base / "k.pem"),
+            host="db.example.com",
+            port=3307,
+            password=PasswordSource(file=base / "secrets/main"),
+            max_connections=4,
+            labels={"region": "eu"},
+        ),
+    )
+    assert config.receivers == (
+        Receiver(
+            name="oncall",
+            kind="alertmanager",
+            urls=("http://127.0.0.1:9093", "https://user:s3cret@am.example.com/x"),
+            min_severity=Severity.WARNING,
+            match=(("shard", "3"), ("target", "main")),
+            send_resolved=False,
+            watchdog=True,
+            timeout=timedelta(seconds=5),
+            resend_delay=timedelta(seconds=30),
+        ),
+        Receiver(name="chat", kind="webhook", url_file=base / "secrets/chat", headers={"X-Token": "s3cret"}),
+    )
+    assert config.web == Web("::1", 0, base / "web.yml")
+    assert config.state == StateSettings(Path("/var/lib/token-monitor"), timedelta(days=7))
+
+
+@pytest.mark.parametrize(
+    ("address", "mode"),
+    [
+        ('host = "localhost"', "disabled"),
+        ('host = "127.8.8.8"', "disabled"),
+        ('host = "::1"', "disabled"),
+        ('unix_socket = "/s"', "disabled"),
+        ('host = "10.0.0.1"', "verify_identity"),
+        ('host = "localhost.example.com"', "verify_identity"),
+        ('host = "localhost"\ntls = { mode = "required" }', "required"),
+        ('host = "db.example.com"\ntls = { mode = "disabled" }', "disabled"),
+    ],
+)
+def test_tls_is_on_beyond_this_machine(folder: Folder, address: str, mode: str) -> None:
+    config = folder.load(f'[targets.t]\nuser = "u"\ndatabase = "d"\npassword_env = "P"\n{address}\n')
+    assert config.targets[0].tls.mode == mode
+    assert config.targets[0].password == PasswordSource(env="P")
+
+
+def test_the_environment_overrides_the_file(folder: Folder) -> None:
+    text = _TARGET + '[web]\nlisten = "127.0.0.1:1"\nconfig_file = "web.yml"\n[state]\ndirectory = "a"\n'
+    config = folder.load(text, TOKEN_MONITOR_LISTEN="0.0.0.0:9000", TOKEN_MONITOR_STATE_DIRECTORY="/data")
+    assert config.web == Web("0.0.0.0", 9000, folder.path / "web.yml")
+    assert config.state.directory == Path("/data")
+
+
+def test_a_query_becomes_one_whole_value(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    (folder.path / "q" / "balances.mysql.sql").write_text("SELECT 'a' AS plan, 1 AS low, 2 AS ok")
+    query = _query(folder.load(_TARGET))
+    assert query == Query(
+        name="balances",
+        summary="Subscribers by plan and state",
+        statement=Statement(
+            "SELECT plan, SUM(b < %(low_balance)s) AS low, SUM(b * %(share)s) AS ok"
+            " FROM `users` GROUP BY plan\n",
+            ("low_balance", "share"),
+        ),
+        schedule=Every(timedelta(minutes=1)),
+        timeout=timedelta(seconds=10),
+        max_rows=1000,
+        source=folder.path / "q" / "balances.toml",
+        variants={Flavor.MYSQL: Statement("SELECT 'a' AS plan, 1 AS low, 2 AS ok")},
+        parameters={"low_balance": 1000, "share": 0.5, "users": "users"},
+        needs=(ColumnName("users", "tokens_remaining"),),
+        metrics=(
+            Metric(
+                name="token_subscribers",
+                help="Subscribers",
+                labels=("plan",),
+                values_label="status",
+                values=("low", "ok"),
+            ),
+        ),
+        rules=(
+            Rule(
+                name="TokenBalancesLow",
+                metric="token_subscribers",
+                condition=Condition("above", 10.0),
+                severity=Severity.WARNING,
+                summary="{value} {plan} subscribers on {target} are below {low_balance}",
+                where=(("status", "low"),),
+                hold=timedelta(minutes=2),
+                evidence=Statement(
+                    "SELECT id FROM `users` WHERE plan = %(plan)s AND balance < %(low_balance)s LIMIT 10",
+                    ("plan", "low_balance"),
+                ),
+            ),
+        ),
+    )
+    assert query.statement_for(Flavor.MARIADB) == query.statement
+
+
+def test_a_parameter_is_decided_by_the_nearest_to_the_target(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    other = _TARGET.replace("main", "other")
+    layers = ["[parameters]\nlow_balance = 1\n", "[queries.balances.parameters]\nlow_balance = 2\n"]
+    own = "[targets.main.parameters]\nlow_balance = 3\n"
+
+    def values(text: str) -> tuple[object, object]:
+        config = folder.load(text)
+        return tuple(_query(config, target=name).parameters["low_balance"] for name in ("main", "other"))  # type: ignore[return-value]  # two names, two values
+
+    assert values(_TARGET + other) == (1000, 1000)
+    assert values(layers[0] + _TARGET + other) == (1, 1)
+    assert values(layers[0] + layers[1] + _TARGET + other) == (2, 2)
+    assert values(layers[0] + layers[1] + _TARGET + own + other) == (3, 2)
+
+
+def test_an_integer_is_taken_for_a_float_parameter(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    value = _query(folder.load("[parameters]\nshare = 1\n" + _TARGET)).parameters["share"]
+    assert (value, type(value)) == (1.0, float)
+
+
+def test_each_target_has_its_own_table_names_and_equal_ones_share_the_query(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    folder.query("missing", _MISSING, "SELECT :needs AS table_name, 1 AS column_name, 0 AS is_missing\n")
+    config = folder.load(
+        _TARGET
+        + _TARGET.replace("main", "twin")
+        + _TARGET.replace("main", "other")
+        + '[targets.other.parameters]\nusers = "people"\n'
+    )
+    assert [job.key for job in config.jobs] == [
+        (target, query) for target in ("main", "twin", "other") for query in ("missing", "balances")
+    ]
+    other = _query(config, target="other")
+    assert other.statement.text.endswith("FROM `people` GROUP BY plan\n")
+    assert other.needs == (ColumnName("people", "tokens_remaining"),)
+    assert other.rules[0].evidence is not None
+    assert "FROM `people` WHERE" in other.rules[0].evidence.text
+    for name in ("balances", "missing"):
+        assert _query(config, name) is _query(config, name, "twin")
+        assert _query(config, name) is not _query(config, name, "other")
+
+
+def test_a_schema_query_is_told_every_needed_column_of_its_target(folder: Folder) -> None:
+    folder.query("missing", _MISSING, "SELECT :needs AS table_name, 1 AS column_name, 0 AS is_missing\n")
+    folder.query(
+        "balances",
+        _BALANCES.replace('needs = ["', 'needs = ["a.z", "a.z", "') + 'needs = ["a.b"]',
+        _BALANCES_SQL,
+    )
+    folder.query("off", 'summary = "x"\nneeds = ["off.off"]\nenabled = false\n')
+    folder.query("elsewhere", 'summary = "x"\nneeds = ["else.where"]\n')
+    config = folder.load(_TARGET + 'except = ["else*"]\n')
+    query = _query(config, "missing")
+    assert query.schema == SchemaColumns("table_name", "column_name", "is_missing")
+    assert query.statement.parameters == ("needs",)
+    assert json.loads(str(query.parameters["needs"])) == [
+        {"table": "a", "column": "b"},
+        {"table": "a", "column": "z"},
+        {"table": "users", "column": "tokens_remaining"},
+    ]
+    assert _query(config).rules[0].needs == (ColumnName("a", "b"),)
+    silent = folder.load(_TARGET + 'except = ["else*"]\n[rules.TokenBalancesLow]\nenabled = false\n')
+    assert "b" not in [
+        need["column"] for need in json.loads(str(_query(silent, "missing").parameters["needs"]))
+    ]
+
+
+def test_queries_are_chosen_by_patterns(folder: Folder) -> None:
+    for name in ("usage_hour", "usage_day", "balances", "schema"):
+        folder.query(name, 'summary = "x"')
+    config = folder.load(_TARGET + 'queries = ["usage_*", "schema"]\nexcept = ["*_day"]\n')
+    assert [job.query.name for job in config.jobs] == ["schema", "usage_hour"]
+
+
+def test_a_query_is_overridden_deep_and_lists_replace(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    config = folder.load(
+        _TARGET
+        + """
+[queries.balances]
+interval = "30s"
+timeout = "5s"
+needs = ["a.b"]
+[queries.balances.metrics.token_subscribers]
+values = { status = ["ok"] }
+null = "skip"
+[queries.balances.rules.TokenBalancesLow]
+where = { status = "ok" }
+severity = "critical"
+[rules.TokenBalancesLow]
+for = "10m"
+labels = { team = "billing" }
+"""
+    )
+    query = _query(config)
+    assert (query.schedule, query.timeout) == (Every(timedelta(seconds=30)), timedelta(seconds=5))
+    assert query.needs == (ColumnName("a", "b"),)
+    assert (query.metrics[0].values, query.metrics[0].null, query.metrics[0].labels) == (
+        ("ok",),
+        "skip",
+        ("plan",),
+    )
+    rule = query.rules[0]
+    assert (rule.where, rule.severity, rule.hold) == (
+        (("status", "ok"),),
+        Severity.CRITICAL,
+        timedelta(minutes=10),
+    )
+    assert rule.labels == {"team": "billing"}
+    assert rule.condition == Condition("above", 10.0)
+
+
+@pytest.mark.parametrize(
+    ("override", "condition"),
+    [
+        ("below = 5", Condition("below", 5.0)),
+        ("absent = true", Condition("absent")),
+        ("above = 5", Condition("above", 5.0)),
+        ("not_equals = 0.5", Condition("not_equals", 0.5)),
+    ],
+)
+def test_a_condition_in_an_override_replaces_any_other(
+    folder: Folder, override: str, condition: Condition
+) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    config = folder.load(
+        f"{_TARGET}[rules.TokenBalancesLow]\n{override}\n[rules.TokenMonitorWatchdog]\n{override}\n"
+    )
+    assert _rule(config, "TokenBalancesLow").condition == condition
+    assert _rule(config, "TokenMonitorWatchdog").condition == condition
+
+
+def test_a_schedule_in_an_override_replaces_the_other_kind(folder: Folder) -> None:
+    folder.query("balances", 'interval = "5s"\ntimeout = "1s"\n' + _BALANCES, _BALANCES_SQL)
+    folder.query("nightly", 'summary = "x"\ncron = "0 3 * * *"\ntime_zone = "Europe/Berlin"\n')
+    assert _query(folder.load(_TARGET), "nightly").schedule == Cron("0 3 * * *", "Europe/Berlin")
+    config = folder.load(
+        _TARGET + '[queries.balances]\ncron = "*/5 * * * *"\n[queries.nightly]\ninterval = "1h"\n'
+    )
+    assert _query(config).schedule == Cron("*/5 * * * *", "UTC")
+    assert _query(config, "nightly").schedule == Every(timedelta(hours=1))
+
+
+def test_a_query_and_a_rule_can_be_switched_off(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    folder.query("other", 'summary = "x"')
+    config = folder.load(
+        _TARGET
+        + "[queries.other]\nenabled = false\n[rules.TokenBalancesLow]\nenabled = false\n"
+        + "[rules.TokenMonitorWatchdog]\nenabled = false\n"
+    )
+    assert [job.query.name for job in config.jobs] == ["balances"]
+    assert _query(config).rules == ()
+    assert "TokenMonitorWatchdog" not in [rule.name for rule in config.own_rules]
+
+
+def test_a_query_that_is_off_does_not_take_names_from_one_that_is_on(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    folder.query("mine", _BALANCES, _BALANCES_SQL)
+    assert len(folder.problems(_TARGET)) == 2
+    config = folder.load(_TARGET + "[queries.balances]\nenabled = false\n")
+    assert [job.query.name for job in config.jobs] == ["mine"]
+
+
+def test_a_query_of_a_later_folder_replaces_an_earlier_one_and_says_so(folder: Folder) -> None:
+    folder.query("balances", 'summary = "first"', folder="q")
+    folder.query("balances", 'summary = "second"', folder="mine")
+    config = folder.load(_TARGET, head='query_dirs = ["q", "mine"]\n')
+    assert _query(config).summary == "second"
+    assert config.notices == ('query "balances" of mine replaces that of q',)
+
+
+def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> None:
+    # A copy of the package with queries of its own: what a wheel looks like, whatever is shipped now.
+    program = tmp_path / "program"
+    (program / "monitor" / "queries").mkdir(parents=True)
+    for source in Path(load.__code__.co_filename).parents[1].rglob("*"):
+        part = source.relative_to(Path(load.__code__.co_filename).parents[2])
+        if source.suffix in (".py", ".toml") and part.parts[1] in (
+            "__init__.py", "errors.py", "text.py", "durations.py", "model", "catalog", "config",
+        ):  # fmt: skip
+            (program / part).parent.mkdir(parents=True, exist_ok=True)
+            (program / part).write_text(source.read_text())
+    for name in ("balances", "other"):
+        (program / "monitor" / "queries" / f"{name}.toml").write_text('summary = "shipped"')
+        (program / "monitor" / "queries" / f"{name}.sql").write_text("SELECT 1 AS x")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "balances.toml").write_text('summary = "mine"')
+    (tmp_path / "mine" / "balances.sql").write_text("SELECT 1 AS x")
+    (tmp_path / "config.toml").write_text('query_dirs = ["mine"]\n' + _TARGET)
+    script = (
+        "from pathlib import Path; from monitor.config import load; c = load(Path('config.toml'), {});"
+        "print(*c.notices, *((j.query.name, j.query.summary, j.query.shipped) for j in c.jobs), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(program)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        'query "balances" of mine replaces the shipped one',
+        "('balances', 'mine', False)",
+        "('other', 'shipped', True)",
+    ]
+
+
+def test_rules_on_columns_share_a_hidden_metric_with_the_details_of_all(folder: Folder) -> None:
+    rule = """
+[rules.{name}]
+column = "age_seconds"
+{more}
+above = 60
+severity = "warning"
+summary = "{{value}} {{last_action}}"
+details = ["last_action"]
+"""
+    folder.query(
+        "usage",
+        'summary = "x"\n[metrics.token_events]\nhelp = "x"\nlabels = ["action", "window"]\nvalue = "events"\n'
+        + rule.format(name="One", more="")
+        + rule.format(name="Two", more='by = ["action", "window"]').replace("last_action", "last_user")
+        + rule.format(name="Three", more="by = []")
+        + rule.format(name="Four", more="").replace('column = "age_seconds"', 'metric = "token_events"'),
+    )
+    query = _query(folder.load(_TARGET), "usage")
+    hidden = Metric("age_seconds", "", value="age_seconds", null="skip", exported=False)
+    assert query.metrics == (
+        Metric("token_events", "x", ("action", "window"), "events", details=("last_action",)),
+        Metric(
+            name="age_seconds",
+            help="",
+            labels=("action", "window"),
+            value="age_seconds",
+            null="skip",
+            details=("last_action", "last_user"),
+            exported=False,
+        ),
+        Metric(
+            "age_seconds by nothing",
+            "",
+            value=hidden.value,
+            null="skip",
+            details=("last_action",),
+            exported=False,
+        ),
+    )
+    assert [rule.metric for rule in query.rules] == [
+        "age_seconds", "age_seconds", "age_seconds by nothing", "token_events",
+    ]  # fmt: skip
+
+
+def test_a_rule_that_is_off_asks_for_no_details(folder: Folder) -> None:
+    toml = _BALANCES + 'details = ["oldest"]\nenabled = {}\n'
+    details = []
+    for enabled in ("true", "false"):
+        folder.query("balances", toml.replace("{}", enabled), _BALANCES_SQL)
+        details.append(_query(folder.load(_TARGET)).metrics[0].details)
+    assert details == [("oldest",), ()]
+
+
+def test_evidence_goes_to_the_rules_whose_labels_it_asks_for(folder: Folder) -> None:
+    rule = '\n[rules.{0}]\ncolumn = "age"\nby = {1}\nabove = 1\nseverity = "info"\nsummary = "x"\n{2}\n'
+    folder.query(
+        "balances",
+        _BALANCES + rule.format("NoPlan", "[]", "") + rule.format("Own", "[]", 'evidence = "SELECT 7 AS id"'),
+        _BALANCES_SQL,
+    )
+    evidence = {rule.name: rule.evidence for rule in _query(folder.load(_TARGET)).rules}
+    assert evidence["TokenBalancesLow"] is not None
+    assert evidence["NoPlan"] is None
+    assert evidence["Own"] == Statement("SELECT 7 AS id")
+
+
+def test_scalars_in_where_are_texts(folder: Folder) -> None:
+    folder.query(
+        "a",
+        'summary = "x"\n[metrics.m]\nhelp = "x"\nlabels = ["a", "b", "c"]\nvalue = "v"\n[rules.R]\n'
+        'metric = "m"\nwhere = { a = 1, b = true, c = "x" }\nequals = 1\nseverity = "info"\nsummary = "x"\n',
+    )
+    assert _rule(folder.load(_TARGET), "R").where == (("a", "1"), ("b", "1"), ("c", "x"))
+
+
+def test_a_missing_password_file_or_variable_is_no_problem_of_the_files(folder: Folder) -> None:
+    folder.load(_TARGET + 'password_file = "nowhere/at/all"\n')
+    folder.load(_TARGET + 'password_env = "NOT_SET_ANYWHERE"\n')
+
+
+def test_the_shipped_queries_load(tmp_path: Path) -> None:
+    shipped = sorted(path.stem for path in shipped_queries_directory().glob("*.toml"))
+    if not shipped:
+        pytest.skip("no query is shipped yet")
+    (tmp_path / "config.toml").write_text(_TARGET)
+    config = load(tmp_path / "config.toml", {})
+    assert sorted(job.query.name for job in config.jobs) == shipped
+    assert all(job.query.shipped for job in config.jobs)
+
+
+def test_loading_imports_neither_driver_nor_scheduler_nor_parser(tmp_path: Path) -> None:
+    script = (
+        "import sys; from monitor.config import load;"
+        "print([n for n in ('pymysql', 'apscheduler', 'sqlglot', 'urllib3', 'jinja2') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

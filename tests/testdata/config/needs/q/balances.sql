@@ -1,0 +1,1 @@
+SELECT plan, low, ok, :n AS n FROM users

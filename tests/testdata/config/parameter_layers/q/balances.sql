@@ -1,0 +1,1 @@
+SELECT plan, low, ok, :low AS a, :ratio AS b, :flag AS c FROM {users}

@@ -1,0 +1,1 @@
+SELECT :low AS low, :share AS share

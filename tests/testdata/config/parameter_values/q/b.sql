@@ -1,0 +1,1 @@
+SELECT :big AS low

@@ -1,0 +1,1 @@
+SELECT :neds AS x

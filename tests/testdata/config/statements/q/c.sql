@@ -1,0 +1,3 @@
+SELECT x
+  FROM {usrs}
+ WHERE x < :low_balnce
