@@ -1,1 +1,8 @@
-"""The edge to MySQL and MariaDB: connect, run one statement within its limits, name the error."""
+"""The database edge: open a connection, run a statement within its limits, stop it, name its error."""
+
+from monitor.database.binding import runnable_sql
+from monitor.database.pool import Database
+from monitor.database.session import Session
+from monitor.database.watchdog import Watchdog
+
+__all__ = ["Database", "Session", "Watchdog", "runnable_sql"]

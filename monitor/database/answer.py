@@ -1,0 +1,61 @@
+"""Read one answer from the wire: rows within bounds, or the connection left for its owner to close."""
+
+from __future__ import annotations
+
+from pymysql.cursors import SSCursor
+
+from monitor.database.link import AnswerTooLargeError, Wire
+from monitor.errors import QueryError, Reason
+from monitor.model.results import Cell, Rows
+
+MOST_ANSWER_BYTES = 16 * 1024 * 1024
+MOST_CELL_BYTES = 64 * 1024
+
+
+def read_answer(wire: Wire, sql: str, *, max_rows: int) -> Rows:
+    """Send a statement and read its rows; QueryError for too many, too large, or no table at all.
+
+    Whatever it raises, nothing more is read: a rest of rows is not drained, which could take minutes.
+    """
+    cursor = wire.cursor(SSCursor)
+    try:
+        # without arguments: with an empty tuple the driver would stumble over each `%`
+        cursor.execute(sql)
+        columns = _columns(cursor)
+        rows = _rows(cursor, columns, max_rows)
+        if wire.has_more_results():
+            raise _bad_result("the statement gives more than one result")
+    except AnswerTooLargeError:
+        raise _bad_result(f"the result has more than {MOST_ANSWER_BYTES // 2**20} MiB") from None
+    finally:
+        wire.forget_answer()
+        cursor.close()
+    return Rows(columns, rows)
+
+
+def _columns(cursor: SSCursor) -> tuple[str, ...]:
+    if not cursor.description:
+        raise _bad_result("the statement gives no rows, not even none")
+    columns = tuple(described[0] for described in cursor.description)
+    for column in columns:
+        if columns.count(column) > 1:
+            raise _bad_result(f'two columns are named "{column}"; give each an alias of its own')
+    return columns
+
+
+def _rows(cursor: SSCursor, columns: tuple[str, ...], max_rows: int) -> tuple[tuple[Cell, ...], ...]:
+    rows: list[tuple[Cell, ...]] = []
+    while (row := cursor.fetchone()) is not None:
+        if len(rows) == max_rows:
+            raise QueryError(Reason.TOO_MANY_ROWS, f"more than {max_rows} rows (max_rows)")
+        for column, cell in zip(columns, row, strict=True):
+            if isinstance(cell, str | bytes) and len(cell) > MOST_CELL_BYTES:
+                raise _bad_result(
+                    f'row {len(rows) + 1}, column "{column}": more than {MOST_CELL_BYTES // 1024} KiB'
+                )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _bad_result(message: str) -> QueryError:
+    return QueryError(Reason.BAD_RESULT, message)

@@ -1,0 +1,196 @@
+"""Open connections to a target: the one place that lets the driver connect, within one deadline."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import NoReturn
+
+import pymysql
+from pymysql.cursors import SSCursor
+
+from monitor.database.address import Address, Resolver, dial, unix_address
+from monitor.database.credentials import read_password, tls_context
+from monitor.database.dialect import (
+    IDENTIFY,
+    IDENTIFY_BARELY,
+    NOT_AVAILABLE,
+    Setting,
+    flavor_of,
+    transaction,
+    variables,
+)
+from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
+from monitor.database.link import Link, Wire, shut
+from monitor.database.reasons import is_answer
+from monitor.database.refusals import Refusals
+from monitor.database.watchdog import Watchdog
+from monitor.errors import Reason, TargetError
+from monitor.model.results import Server
+from monitor.model.settings import Target
+
+# These would hand the password, or as good as that, to whoever answers on the target's port.
+_UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
+_DNS_SHARE = 0.4
+
+
+class Connector:
+    """Opens connections to one target; thread-safe, remembers good addresses and refused passwords."""
+
+    def __init__(
+        self, target: Target, *, environ: Mapping[str, str], watchdog: Watchdog, timeout: timedelta
+    ) -> None:
+        self._target = target
+        self._environ = environ
+        self._watchdog = watchdog
+        self._seconds = timeout.total_seconds()
+        self._refusals = Refusals()
+        self._resolver = Resolver(target.host or "localhost", target.port)
+
+    def open(self) -> Link:
+        """Connect, log in and prepare the session; TargetError within the timeout if that fails."""
+        return self._open(address=None, seconds=self._seconds, prepared=True)
+
+    def open_bare(self, address: Address, *, seconds: float) -> Link:
+        """Connect to exactly this address and log in, no more: for KILL."""
+        return self._open(address=address, seconds=seconds, prepared=False)
+
+    def _open(self, *, address: Address | None, seconds: float, prepared: bool) -> Link:
+        deadline = time.monotonic() + seconds
+        password = read_password(self._target.password, self._environ)
+        self._refusals.check(password)
+        context = tls_context(self._target.tls)
+        try:
+            addresses = self._addresses(seconds) if address is None else (address,)
+            opened, reached = dial(addresses, deadline=deadline)
+        except OSError as error:
+            raise socket_failure_of(error) from None
+        wire = self._wire(password, context, seconds)
+        if reached.family == socket.AF_UNIX:
+            wire.trust_transport()
+        try:
+            link = self._enter(wire, opened, reached, deadline=deadline, prepared=prepared)
+        except TargetError as error:
+            self._refusals.note(password, error)
+            raise
+        self._refusals.forget()
+        return link
+
+    def _addresses(self, seconds: float) -> tuple[Address, ...]:
+        if self._target.unix_socket is not None:
+            return unix_address(self._target.unix_socket)
+        return self._resolver.addresses(seconds=seconds * _DNS_SHARE)
+
+    def _wire(self, password: bytes, context: ssl.SSLContext | None, seconds: float) -> Wire:
+        return Wire(
+            user=self._target.user,
+            password=password,
+            host=self._target.host or "localhost",
+            port=self._target.port,
+            database=self._target.database or None,
+            defer_connect=True,
+            charset="utf8mb4",
+            cursorclass=SSCursor,
+            # an idle connection with an open transaction would hold up ALTER TABLE, and all behind it
+            autocommit=True,
+            local_infile=False,
+            program_name="token-monitor",
+            connect_timeout=seconds,
+            read_timeout=seconds,
+            write_timeout=seconds,
+            auth_plugin_map=dict.fromkeys(_UNSAFE_PLUGINS, _refuse_plugin),
+            ssl=context,
+            ssl_disabled=context is None,
+        )
+
+    def _enter(
+        self, wire: Wire, opened: socket.socket, address: Address, *, deadline: float, prepared: bool
+    ) -> Link:
+        link: Link | None = None
+        failure: TargetError | None = None
+        handle = opened.dup()
+        remaining = max(deadline - time.monotonic(), 0.0)
+        with self._watchdog.after(remaining, lambda: shut(handle)) as alarm:
+            try:
+                wire.connect(opened)
+                link = Link(wire, handle, address)
+                if prepared:
+                    prepare(link)
+            # The driver raises much that is none of its own errors: struct.error, IndexError, AssertionError
+            # for a malformed packet, RuntimeError for a method that lacks a library.
+            except Exception as error:  # noqa: BLE001
+                failure = connect_failure_of(
+                    error, greeted=wire.was_greeted(), was_cut=alarm.rang, seconds=self._seconds
+                )
+            except BaseException:
+                _discard(link, opened, handle)
+                raise
+        if failure is None and link is not None and not alarm.rang:
+            return link
+        _discard(link, opened, handle)
+        raise failure or TargetError(Reason.TARGET_DOWN, "no answer in time", detail="unreachable")
+
+
+def prepare(link: Link) -> None:
+    """Find out who answered, and set the session up; what the server does not have is left out."""
+    link.server = identify(link)
+    limits = _set(link, "SET SESSION ", variables(link.server.flavor))
+    limits += _set(link, "SET SESSION TRANSACTION ", transaction())
+    link.server = Server(
+        link.server.flavor, link.server.version, link.server.hostname, link.server.read_only, limits
+    )
+
+
+def identify(link: Link) -> Server:
+    """Ask the server what it is."""
+    try:
+        rows = link.execute(IDENTIFY)
+    except pymysql.MySQLError as error:
+        if not is_answer(code_of(error)):
+            raise
+        rows = link.execute(IDENTIFY_BARELY)
+    version, comment, hostname, read_only = rows[0]
+    # a server may be told to give another version than its own; the greeting has its own as well
+    flavor = flavor_of(f"{version} {link.wire.server_version}", str(comment))
+    return Server(flavor, str(version), str(hostname), None if read_only is None else _is_on(read_only))
+
+
+def _set(link: Link, verb: str, settings: Iterable[Setting]) -> tuple[str, ...]:
+    settings = tuple(settings)
+    if not _execute_if_available(link, verb + ", ".join(setting.assignment for setting in settings)):
+        settings = tuple(
+            setting for setting in settings if _execute_if_available(link, verb + setting.assignment)
+        )
+    return tuple(setting.limit for setting in settings if setting.limit)
+
+
+def _execute_if_available(link: Link, sql: str) -> bool:
+    try:
+        link.execute(sql)
+    except pymysql.MySQLError as error:
+        if code_of(error) not in NOT_AVAILABLE:
+            raise
+        link.in_order = True
+        return False
+    return True
+
+
+def _is_on(value: object) -> bool:
+    return str(value).upper() in ("1", "ON")
+
+
+def _refuse_plugin(connection: object) -> NoReturn:
+    raise pymysql.OperationalError(
+        2061, "the server asks for the password by an unsafe method (clear text); refused"
+    )
+
+
+def _discard(link: Link | None, opened: socket.socket, handle: socket.socket) -> None:
+    if link is not None:
+        link.in_order = False
+        link.close()
+    handle.close()
+    opened.close()

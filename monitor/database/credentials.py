@@ -1,0 +1,72 @@
+"""What a connection needs to be let in and to be safe: the password, read each time, and the TLS context."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+
+from monitor.errors import Reason, TargetError
+from monitor.model.settings import PasswordSource, Tls
+
+_LONGEST_PASSWORD = 4096
+
+
+def read_password(source: PasswordSource | None, environ: Mapping[str, str]) -> bytes:
+    """Read the password from its file or variable; TargetError names the source, never the content."""
+    if source is None:
+        return b""
+    if source.env is not None:
+        value = environ.get(source.env)
+        if value is None:
+            raise _unreadable(f"the variable {source.env} of password_env is not set")
+        return value.encode("utf-8", "surrogateescape")
+    if source.file is None:
+        return b""
+    try:
+        # a pipe would hold us up for as long as nobody writes
+        if source.file.exists() and not source.file.is_file():
+            raise _unreadable(f"password_file {source.file} is no regular file")
+        with source.file.open("rb") as file:
+            content = file.read(_LONGEST_PASSWORD + 1)
+    except OSError as error:
+        raise _unreadable(f"cannot read password_file {source.file}: {error.strerror}") from None
+    if len(content) > _LONGEST_PASSWORD:
+        raise _unreadable(f"password_file {source.file} has more than {_LONGEST_PASSWORD} bytes")
+    return content.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext | None:
+    """Build the context of a TLS mode, None for disabled; TargetError if a file of it cannot be used.
+
+    Not the driver's own: there `ssl_ca` alone verifies nothing, and `ssl_verify_identity` without
+    `ssl_ca` does not look at the host's name.
+    """
+    if tls.mode == "disabled":
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = tls.mode == "verify_identity"
+    context.verify_mode = ssl.CERT_NONE if tls.mode == "required" else ssl.CERT_REQUIRED
+    try:
+        if tls.ca_file is not None:
+            context.load_verify_locations(cafile=tls.ca_file)
+        elif context.verify_mode is ssl.CERT_REQUIRED:
+            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        if tls.cert_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_passphrase)
+    except (OSError, ValueError) as error:
+        files = ", ".join(
+            str(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None
+        )
+        words = getattr(error, "strerror", None) or str(error)
+        raise TargetError(Reason.TARGET_DOWN, f"cannot use {files}: {words}", detail="tls") from None
+    return context
+
+
+def _no_passphrase() -> str:
+    # without this OpenSSL would ask on the terminal, and wait
+    raise ValueError("the key is protected by a passphrase")
+
+
+def _unreadable(message: str) -> TargetError:
+    return TargetError(Reason.ACCESS_DENIED, message, detail="password")

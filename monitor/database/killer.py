@@ -1,0 +1,88 @@
+"""Stop statements on the server from a connection of its own, one at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pymysql
+
+from monitor.database.connect import Connector
+from monitor.database.link import Identity
+from monitor.database.watchdog import Watchdog
+from monitor.errors import TargetError
+
+_KILL_SECONDS = 2.0
+
+
+class Killer:
+    """Sends KILL QUERY to the very server that runs a statement; connects only for that."""
+
+    def __init__(self, connector: Connector, watchdog: Watchdog) -> None:
+        self._connector = connector
+        self._watchdog = watchdog
+        self._changed = threading.Condition()
+        self._waiting: dict[Identity, None] = {}
+        self._is_busy = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def request(self, victim: Identity) -> None:
+        """Have a statement stopped soon; returns at once, never raises."""
+        with self._changed:
+            if self._closed:
+                return
+            self._waiting[victim] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="kill-query", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def withdraw(self, victim: Identity) -> None:
+        """Forget a request that is not being worked on: the statement has ended."""
+        with self._changed:
+            self._waiting.pop(victim, None)
+
+    def wait(self, *, seconds: float) -> bool:
+        """Wait until all that was requested is done, at most so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._is_busy, seconds)
+
+    def close(self) -> None:
+        """Finish what was requested, within a bound, and stop."""
+        self.wait(seconds=_KILL_SECONDS)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=_KILL_SECONDS)
+
+    def _work(self) -> None:
+        while (victim := self._next()) is not None:
+            # Nothing more can be done about a KILL that failed: our own deadline cuts the connection.
+            # 1094: the statement has ended, or a load balancer led us elsewhere; 1095: not allowed.
+            with contextlib.suppress(TargetError, pymysql.MySQLError, OSError):
+                self._kill(victim)
+
+    def _next(self) -> Identity | None:
+        with self._changed:
+            self._is_busy = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            victim = next(iter(self._waiting))
+            del self._waiting[victim]
+            self._is_busy = True
+            return victim
+
+    def _kill(self, victim: Identity) -> None:
+        link = self._connector.open_bare(victim.address, seconds=_KILL_SECONDS)
+        try:
+            with self._watchdog.after(_KILL_SECONDS, link.cut):
+                # behind one address there may be several servers, and each counts its threads itself
+                if link.execute("SELECT @@hostname")[0][0] == victim.hostname:
+                    link.execute(f"KILL QUERY {victim.thread_id:d}")
+        finally:
+            link.close()

@@ -1,0 +1,161 @@
+"""One open connection: the driver's, made safe to bound, to cut from another thread and to abandon."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pymysql
+from pymysql.connections import Connection, MySQLResult
+from pymysql.cursors import SSCursor
+
+from monitor.database.address import Address
+from monitor.database.dialect import FIRST_STATEMENT_LIMIT
+from monitor.model.results import Server
+from monitor.model.settings import Flavor
+
+if TYPE_CHECKING:
+    _Connection = Connection[SSCursor]
+else:
+    _Connection = Connection
+
+
+class AnswerTooLargeError(Exception):
+    """An answer passed its limit of bytes; the rest of it was not read."""
+
+
+class Wire(_Connection):
+    """The driver's connection with a bound on each answer's bytes.
+
+    All that we touch of the driver's inner parts (1.2.4) is in this class.
+    """
+
+    server_version: str
+    server_thread_id: tuple[int]
+    received_bytes = 0
+    _allowed_bytes = 1 << 20
+    _read_timeout: float | None
+    _result: MySQLResult | None
+
+    def expect_answer(self, *, seconds: float, most_bytes: int) -> None:
+        """Start counting an answer; `seconds` bounds each single read of it."""
+        self.received_bytes = 0
+        self._allowed_bytes = most_bytes
+        self._read_timeout = seconds
+
+    def trust_transport(self) -> None:
+        """Say that nobody can listen: MySQL wants the password as it is on a unix socket, not RSA."""
+        self._secure = True
+
+    def was_greeted(self) -> bool:
+        """Tell whether the server said hello, whole."""
+        return hasattr(self, "server_version")
+
+    def forget_answer(self) -> None:
+        """Drop an unread answer, so that nothing drains it: of 3 M rows that took 4.4 s."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
+            self._result.has_next = False
+            self._result.connection = None
+
+    def has_more_results(self) -> bool:
+        """Tell whether another result follows the one that was read."""
+        return self._result is not None and bool(self._result.has_next)
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        # called with a packet's length before any of it is read: a cell of 1 GB costs nothing
+        if self.received_bytes + num_bytes > self._allowed_bytes:
+            raise AnswerTooLargeError
+        data: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]  # not in the stubs
+        self.received_bytes += len(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which thread on which server a connection is: what KILL needs to know."""
+
+    thread_id: int
+    address: Address
+    hostname: str = ""
+
+
+class Link:
+    """A connection that was let in, with its own handle on the socket for cutting it.
+
+    TLS detaches the socket that the driver was given; a duplicate of its descriptor still works.
+    """
+
+    def __init__(self, wire: Wire, handle: socket.socket, address: Address) -> None:
+        self.wire = wire
+        self.address = address
+        self.opened_at = time.monotonic()
+        self.idle_since = self.opened_at
+        self.in_order = True
+        """Nothing is left unread or undecided; only such a link may be used again."""
+        self.was_cut = False
+        self.server = Server(Flavor.MYSQL, "")
+        self.statement_limit = FIRST_STATEMENT_LIMIT
+        self._handle = handle
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def identity(self) -> Identity:
+        """Name the connection for KILL."""
+        return Identity(self.wire.server_thread_id[0], self.address, self.server.hostname)
+
+    def is_alive(self) -> bool:
+        """Tell whether the server still answers on an idle connection, so that no statement is sent in vain.
+
+        Enters the database anew: else a session keeps the rights on it that it had at its start.
+        """
+        self.in_order = False
+        try:
+            if self.wire.db:
+                self.wire.select_db(self.wire.db)
+            else:
+                self.wire.ping(reconnect=False)
+        # as everywhere, the driver may raise anything for a malformed answer
+        except Exception:  # noqa: BLE001
+            return False
+        self.in_order = not self.was_cut
+        return self.in_order
+
+    def cut(self) -> None:
+        """Make every wait on the connection end now; from any thread, never blocks."""
+        with self._lock:
+            if not self._closed:
+                self.was_cut = True
+                shut(self._handle)
+
+    def execute(self, sql: str) -> tuple[tuple[object, ...], ...]:
+        """Run a short statement of our own and give its rows."""
+        self.in_order = False
+        with self.wire.cursor(pymysql.cursors.Cursor) as cursor:
+            cursor.execute(sql)
+            rows: tuple[tuple[object, ...], ...] = tuple(cursor.fetchall())
+        self.in_order = True
+        return rows
+
+    def close(self) -> None:
+        """Close the connection, politely where it is in order."""
+        if not self.in_order:
+            # the driver would try to say goodbye, and what is unread would hold the server
+            self.cut()
+        self.wire.forget_answer()
+        with contextlib.suppress(pymysql.MySQLError, OSError):
+            self.wire.close()
+        with self._lock:
+            self._closed = True
+            self._handle.close()
+
+
+def shut(handle: socket.socket) -> None:
+    """Shut a socket down in both directions; one that is closed or lost already is no error."""
+    with contextlib.suppress(OSError):
+        handle.shutdown(socket.SHUT_RDWR)

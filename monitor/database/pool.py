@@ -1,0 +1,151 @@
+"""A target's connections: lent one at a time, never more than the target allows, kept while they are good."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+from monitor.database.connect import Connector
+from monitor.database.killer import Killer
+from monitor.database.link import Link
+from monitor.database.session import Session
+from monitor.database.watchdog import Watchdog
+from monitor.errors import QueryError, Reason
+from monitor.model.settings import Target
+
+_CONNECT_TIMEOUT = timedelta(seconds=5)
+# A name may lead elsewhere by then, and hosted servers cut old connections.
+_OLDEST_SECONDS = 3600.0
+_AGE_SPREAD_SECONDS = 300
+# less than the session's wait_timeout, so that we are the ones who close
+_IDLE_SECONDS = 540.0
+_ALIVE_SECONDS = 1.0
+_STOP_SECONDS = 1.5
+
+
+class Database:
+    """One target's server: leases sessions to threads, stops what runs, closes what is open."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        environ: Mapping[str, str],
+        watchdog: Watchdog,
+        timeout: timedelta = _CONNECT_TIMEOUT,
+    ) -> None:
+        self._target = target
+        self._watchdog = watchdog
+        self._connector = Connector(target, environ=environ, watchdog=watchdog, timeout=timeout)
+        self._killer = Killer(self._connector, watchdog)
+        self._changed = threading.Condition()
+        self._idle: list[Link] = []
+        self._taken = 0
+        self._leased: set[Session] = set()
+        self._is_stopping = False
+
+    @contextmanager
+    def lease(self, *, deadline_seconds: float) -> Iterator[Session]:
+        """Lend a connection, a new one where no idle one is good.
+
+        Waits at most so long for one of `max_connections` places (QueryError `timeout`, detail busy);
+        TargetError if the server cannot be reached or does not let us in.
+        """
+        self._take_place(deadline_seconds)
+        try:
+            session = Session(
+                self._idle_link() or self._connector.open(),
+                reopen=self._connector.open,
+                killer=self._killer,
+                watchdog=self._watchdog,
+            )
+            with self._changed:
+                self._leased.add(session)
+                is_stopping = self._is_stopping
+            try:
+                if is_stopping:
+                    raise _not_started()
+                yield session
+            finally:
+                self._take_back(session)
+        finally:
+            with self._changed:
+                self._taken -= 1
+                self._changed.notify()
+
+    def cancel_all(self) -> None:
+        """Stop what runs, on the server too, within about 2 s, and lend nothing more; never raises."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+            leased = tuple(self._leased)
+        for session in leased:
+            session.stop()
+        self._killer.wait(seconds=_STOP_SECONDS)
+        for session in leased:
+            session.link.cut()
+
+    def close(self) -> None:
+        """Close what lies idle; what is lent is closed as it comes back."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+            idle, self._idle = self._idle, []
+        for link in idle:
+            link.close()
+        self._killer.close()
+
+    def _take_place(self, seconds: float) -> None:
+        with self._changed:
+            free = self._changed.wait_for(
+                lambda: self._is_stopping or self._taken < self._target.max_connections, seconds
+            )
+            if self._is_stopping:
+                raise _not_started()
+            if not free:
+                raise QueryError(
+                    Reason.TIMEOUT,
+                    f"all {self._target.max_connections} connections to {self._target.name} are busy",
+                    detail="busy",
+                )
+            self._taken += 1
+
+    def _idle_link(self) -> Link | None:
+        while True:
+            with self._changed:
+                if not self._idle:
+                    return None
+                # the last one in: the others grow old and go
+                link = self._idle.pop()
+            if self._is_good(link):
+                with self._watchdog.after(_ALIVE_SECONDS, link.cut):
+                    is_alive = link.is_alive()
+                if is_alive:
+                    return link
+            link.close()
+
+    def _take_back(self, session: Session) -> None:
+        link = session.link
+        link.idle_since = time.monotonic()
+        with self._changed:
+            self._leased.discard(session)
+            kept = self._is_good(link) and not self._is_stopping
+            if kept:
+                self._idle.append(link)
+            old = [other for other in self._idle if not self._is_good(other)]
+            self._idle = [other for other in self._idle if other not in old]
+        for other in (*old, *(() if kept else (link,))):
+            other.close()
+
+    def _is_good(self, link: Link) -> bool:
+        now = time.monotonic()
+        # spread, so that what was opened together is not renewed together
+        oldest = _OLDEST_SECONDS - link.identity.thread_id % _AGE_SPREAD_SECONDS
+        return link.in_order and now - link.opened_at < oldest and now - link.idle_since < _IDLE_SECONDS
+
+
+def _not_started() -> QueryError:
+    return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail="cancelled")

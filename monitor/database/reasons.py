@@ -1,0 +1,93 @@
+"""Name what went wrong: an error code to a reason, the server's words to words fit to show; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from monitor.errors import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a code means: the reason, which kind of it, and whether the connection is gone."""
+
+    reason: Reason
+    detail: str = ""
+    lost: bool = False
+
+
+_LOST = Verdict(Reason.TARGET_DOWN, "lost", lost=True)
+_UNREACHABLE = Verdict(Reason.TARGET_DOWN, "unreachable", lost=True)
+_CAPACITY = Verdict(Reason.TARGET_DOWN, "capacity")
+_HOST_BLOCKED = Verdict(Reason.TARGET_DOWN, "host_blocked")
+_TLS = Verdict(Reason.TARGET_DOWN, "tls")
+_DENIED = Verdict(Reason.ACCESS_DENIED, "privilege")
+_LOGIN = Verdict(Reason.ACCESS_DENIED, "login")
+_PLUGIN = Verdict(Reason.ACCESS_DENIED, "auth_plugin")
+_MISSING = Verdict(Reason.SCHEMA_MISSING)
+_TIMEOUT = Verdict(Reason.TIMEOUT, "statement_limit")
+_LOCK = Verdict(Reason.LOCK_WAIT)
+_PROTOCOL = Verdict(Reason.INTERNAL, "protocol")
+_QUERY_ERROR = Verdict(Reason.QUERY_ERROR)
+
+# Codes below 2000 are common to both servers, 19xx and 4151 are MariaDB's, 3xxx and 4031 are MySQL's,
+# 20xx come from the driver. Python's exception classes say nothing: 1054 is an OperationalError,
+# 1146 a ProgrammingError.
+VERDICTS: dict[int, Verdict] = {
+    **dict.fromkeys((2006, 2013, 2055), _LOST),
+    **dict.fromkeys((1053, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 3169, 4031), _LOST),
+    **dict.fromkeys((2002, 2003, 2005, 1047), _UNREACHABLE),
+    **dict.fromkeys((1040, 1041, 1135, 1203, 1226), _CAPACITY),
+    **dict.fromkeys((1129, 1130), _HOST_BLOCKED),
+    **dict.fromkeys((2026, 3159), _TLS),
+    **dict.fromkeys((1044, 1142, 1143, 1227, 1370), _DENIED),
+    **dict.fromkeys((1045, 1698, 1820, 1862, 3118, 4151), _LOGIN),
+    **dict.fromkeys((1251, 1524, 2059, 2061), _PLUGIN),
+    **dict.fromkeys((1049, 1054, 1146, 1305, 1356), _MISSING),
+    **dict.fromkeys((1969, 3024), _TIMEOUT),
+    1317: Verdict(Reason.KILLED),
+    **dict.fromkeys((1205, 1213, 3572), _LOCK),
+    **dict.fromkeys((2012, 2014, 2027), _PROTOCOL),
+}
+AT_CONNECT: dict[int, Verdict] = {
+    1044: Verdict(Reason.ACCESS_DENIED, "database"),
+    1049: Verdict(Reason.ACCESS_DENIED, "database"),
+}
+
+_LONGEST_MESSAGE = 300
+# In these messages the quoted words are names that the operator needs, not values.
+_NAMES_ARE_QUOTED = frozenset(
+    {1044, 1045, 1049, 1051, 1052, 1054, 1055, 1130, 1142, 1143, 1146, 1193, 1203, 1226, 1305, 1356, 1370}
+    | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
+)
+_NEAR = re.compile(r"near '.*' at line", re.DOTALL)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+def verdict_of(code: int | None, *, connecting: bool) -> Verdict:
+    """Say what a code means; None is an error without one, trouble with the protocol."""
+    if code is None or code < 1000 or code == 1835:
+        return _PROTOCOL
+    if connecting and code in AT_CONNECT:
+        return AT_CONNECT[code]
+    return VERDICTS.get(code, _PROTOCOL if 2000 <= code < 3000 else _QUERY_ERROR)
+
+
+def is_answer(code: int | None) -> bool:
+    """Tell whether an error was the server's plain answer, after which the connection is in order."""
+    # 2000 to 2999 are the client library's own, raised by the driver about the connection itself
+    if code is None or code < 1000 or 2000 <= code < 3000:
+        return False
+    verdict = verdict_of(code, connecting=False)
+    return not verdict.lost and verdict is not _PROTOCOL
+
+
+def shown_message(message: str, code: int | None) -> str:
+    """Mask SQL literals, parts of statements and mail addresses in an error's words, and cut it."""
+    text = _NEAR.sub("near '…' at line", message)
+    if code not in _NAMES_ARE_QUOTED:
+        text = _QUOTED.sub("'…'", text)
+    text = _ADDRESS.sub("…@…", " ".join(text.split()))
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

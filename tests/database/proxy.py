@@ -1,0 +1,244 @@
+"""Far ends of the wire that misbehave: a TCP proxy before a real server, and servers of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+Talk = Callable[[socket.socket], None]
+
+
+class Listener:
+    """A TCP server on a free port of loopback; each connection has a thread that talks on it."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self.accepted = 0
+        self._closing = threading.Event()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def open_count(self) -> int:
+        """Tell how many clients are connected now."""
+        with self._lock:
+            return len(self._open)
+
+    def drop_all(self, *, with_reset: bool = False) -> None:
+        """Close every connection, with a FIN or with an RST."""
+        with self._lock:
+            for client in self._open:
+                if with_reset:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.close()
+                else:
+                    _shut(client)
+
+    def close(self) -> None:
+        """Stop listening, drop everyone, wait for the threads."""
+        self._closing.set()
+        _shut(self._listening)
+        self._listening.close()
+        self.drop_all()
+        self._accepting.join(5)
+        for thread in self._threads:
+            thread.join(5)
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            self._threads.append(thread)
+            with self._lock:
+                self._open.add(client)
+            thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            self._talk(client)
+        with self._lock:
+            self._open.discard(client)
+            client.close()
+
+
+class Proxy:
+    """Passes bytes between clients and a real server on loopback, as badly as it is told to."""
+
+    def __init__(self, server_port: int) -> None:
+        self._server_port = server_port
+        self._frozen = threading.Event()
+        self.trickle_seconds = 0.0
+        """Above 0: the server's bytes go on one at a time, this far apart."""
+        self.listener = Listener(self._carry)
+        self.port = self.listener.port
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.thaw()
+        self.listener.close()
+
+    def freeze(self) -> None:
+        """Become a black hole: connections stay open, nothing passes."""
+        self._frozen.set()
+
+    def thaw(self) -> None:
+        """Pass bytes again."""
+        self._frozen.clear()
+
+    def _carry(self, client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self._server_port)) as server:
+            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back.start()
+            self._pump(client, server)
+            back.join(5)
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := _receive(source):
+                while self._frozen.is_set():
+                    time.sleep(0.01)
+                self._pass_on(data, sink, is_from_client=sink.getpeername()[1] == self._server_port)
+        _shut(source)
+        _shut(sink)
+
+    def _pass_on(self, data: bytes, sink: socket.socket, *, is_from_client: bool) -> None:
+        if is_from_client or not self.trickle_seconds:
+            sink.sendall(data)
+            return
+        for byte in data:
+            sink.sendall(bytes([byte]))
+            time.sleep(self.trickle_seconds)
+
+
+def _receive(source: socket.socket) -> bytes:
+    # In a blocking recv the socket would outlive its close, and an RST would not be sent.
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    while not poll.poll(20):
+        if source.fileno() < 0:
+            raise ConnectionAbortedError
+    return source.recv(65536)
+
+
+def packet(number: int, payload: bytes) -> bytes:
+    """Frame a payload as a packet of the protocol."""
+    return len(payload).to_bytes(3, "little") + bytes([number]) + payload
+
+
+def greeting(*, plugin: bytes = b"mysql_native_password", with_tls: bool = False) -> bytes:
+    """Make a server's greeting, protocol 10."""
+    # LONG_PASSWORD, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
+    capabilities = 0x1 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000 | (0x800 if with_tls else 0)
+    return packet(
+        0,
+        b"\x0a8.0.99-rogue\0"
+        + (7).to_bytes(4, "little")
+        + b"abcdefgh\0"
+        + (capabilities & 0xFFFF).to_bytes(2, "little")
+        + b"\x2d\x02\x00"
+        + (capabilities >> 16).to_bytes(2, "little")
+        + bytes([21])
+        + bytes(10)
+        + b"ijklmnopqrst\0"
+        + plugin
+        + b"\0",
+    )
+
+
+def ok_packet(number: int) -> bytes:
+    """Make the answer OK, autocommit on."""
+    return packet(number, b"\0\0\0\x02\0\0\0")
+
+
+def error_packet(number: int, code: int, words: str) -> bytes:
+    """Make an error answer."""
+    return packet(number, b"\xff" + code.to_bytes(2, "little") + b"#HY000" + words.encode())
+
+
+def text_row(number: int, *cells: str) -> bytes:
+    """Make a row of short texts."""
+    return packet(number, b"".join(bytes([len(cell)]) + cell.encode() for cell in cells))
+
+
+def result_packets(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> bytes:
+    """Make a whole text result."""
+    numbers = itertools.count(1)
+    sent = packet(next(numbers), bytes([len(columns)]))
+    for name in columns:
+        names = b"\x03def\0\0\0" + bytes([len(name)]) + name.encode() + b"\0"
+        sent += packet(next(numbers), names + b"\x0c" + struct.pack("<HIBHBxx", 45, 100, 253, 0, 0))
+    sent += packet(next(numbers), b"\xfe\0\0\x02\0")
+    for row in rows:
+        sent += text_row(next(numbers), *row)
+    return sent + packet(next(numbers), b"\xfe\0\0\x02\0")
+
+
+def read_packet(client: socket.socket) -> bytes:
+    """Read one packet's payload; OSError when the client is gone."""
+    head = _read(client, 4)
+    return _read(client, int.from_bytes(head[:3], "little"))
+
+
+def log_in(client: socket.socket) -> None:
+    """Greet a client and let it in, whoever it is."""
+    client.sendall(greeting())
+    read_packet(client)
+    client.sendall(ok_packet(2))
+
+
+def serve_session(client: socket.socket, answer: Callable[[str], bytes | None]) -> None:
+    """Log a client in, answer what our own session asks at its start, and its queries by `answer`.
+
+    `answer` gives None for what the server should take as any setting.
+    """
+    log_in(client)
+    while True:
+        sql = read_packet(client)[1:].decode(errors="replace")
+        if sql.startswith("SELECT VERSION()"):
+            row = ("8.0.99", "MySQL", "rogue", "0")
+            client.sendall(result_packets(("a", "b", "c", "d"), (row,)))
+        else:
+            client.sendall(answer(sql) or ok_packet(1))
+
+
+def _read(client: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = client.recv(count - len(data))
+        if not more:
+            raise ConnectionResetError
+        data += more
+    return data
+
+
+def _shut(opened: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        opened.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,239 @@
+"""Being let in: passwords, rogue and silent servers, and what each failure to connect is called."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from monitor.errors import Reason
+from monitor.model.settings import PasswordSource, Target, Tls
+from tests.database.conftest import Databases
+from tests.database.proxy import (
+    Listener,
+    error_packet,
+    greeting,
+    packet,
+    read_packet,
+)
+from tests.database.targets import (
+    PASSWORD,
+    fetch,
+    refusal_of,
+    run_as_root,
+    target_at,
+    target_for,
+    verdict_on,
+    wait_until,
+    write_password,
+)
+from tests.servers import free_port
+
+
+def test_a_password_comes_from_a_file_read_at_each_connect(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str, tmp_path: Path
+) -> None:
+    source = write_password(tmp_path / "secret", "wrong")
+    database = databases.open(target_for(server, schema=server_schema, user=account, password=source))
+    assert verdict_on(database) == (Reason.ACCESS_DENIED, "login", 1045)
+    write_password(tmp_path / "secret", "s3cret")
+    assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
+
+
+def test_a_refused_password_is_not_hammered(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str
+) -> None:
+    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    database = databases.open(target, environ={"PASSWORD": "wr0ng"})
+    before = connections_of(server)
+    for _ in range(10):
+        assert verdict_on(database) == (Reason.ACCESS_DENIED, "login", 1045)
+    # ours, and the two that counted
+    assert connections_of(server) - before <= 3
+
+
+def connections_of(server: PrivateServer) -> int:
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Connections'")
+        ((_, count),) = cursor.fetchall()
+        return int(count)
+
+
+@pytest.mark.parametrize(
+    "password", ["", "pässwörd 🪙", 'it\'s \\ "x"'], ids=["empty", "not latin", "quotes"]
+)
+def test_any_password_is_sent_as_utf8(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str, password: str
+) -> None:
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER USER {account}@'%%' IDENTIFIED BY %s", (password,))
+    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    assert fetch(databases.open(target, environ={"PASSWORD": password}), "SELECT 1 AS one").rows == ((1,),)
+
+
+@pytest.mark.mysql
+def test_mysql_lets_us_in_over_tcp_without_tls(databases: Databases, mysql: PrivateServer) -> None:
+    run_as_root(mysql, "CREATE USER over_tcp@'%' IDENTIFIED BY 's3cret'")
+    try:
+        assert mysql.port is not None
+        database = databases.open(target_at(mysql.port, schema=""), environ=PASSWORD)
+        assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
+    finally:
+        run_as_root(mysql, "DROP USER over_tcp@'%'")
+
+
+def test_a_password_that_cannot_be_read_names_its_source(
+    databases: Databases, mariadb: PrivateMariaDB, tmp_path: Path
+) -> None:
+    missing, folder = PasswordSource(file=tmp_path / "none"), PasswordSource(file=tmp_path)
+    for source, words in (
+        (missing, f"cannot read password_file {tmp_path}/none: No such file or directory"),
+        (folder, f"password_file {tmp_path} is no regular file"),
+        (PasswordSource(env="NOT_SET"), "the variable NOT_SET of password_env is not set"),
+    ):
+        error = refusal_of(databases.open(target_for(mariadb, password=source), environ={}))
+        assert (error.reason, error.detail, error.message) == (Reason.ACCESS_DENIED, "password", words)
+
+
+def test_an_unknown_database_is_access_denied(databases: Databases, server: PrivateServer) -> None:
+    assert verdict_on(databases.open(target_for(server, schema="nowhere"))) == (
+        Reason.ACCESS_DENIED,
+        "database",
+        1049,
+    )
+
+
+def test_a_database_of_others_is_access_denied(
+    databases: Databases, server: PrivateServer, account: str
+) -> None:
+    target = target_for(server, schema="mysql", user=account, password=PasswordSource(env="PASSWORD"))
+    assert verdict_on(databases.open(target, environ=PASSWORD)) == (Reason.ACCESS_DENIED, "database", 1044)
+
+
+def test_too_many_connections_are_capacity(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+    run_as_root(own_mariadb, "SET GLOBAL max_connections = 10")
+    held = []
+    port = own_mariadb.port or 0
+    try:
+        # the 11th of a user without SUPER is one too many
+        run_as_root(own_mariadb, "CREATE USER small@'127.0.0.1' IDENTIFIED BY 's3cret'")
+        target = target_at(port, schema="", user="small", max_connections=1)
+        for _ in range(10):
+            lease = databases.open(target, environ=PASSWORD).lease(deadline_seconds=1)
+            lease.__enter__()
+            held.append(lease)
+        assert verdict_on(databases.open(target, environ=PASSWORD)) == (Reason.TARGET_DOWN, "capacity", 1040)
+    finally:
+        for lease in held:
+            lease.__exit__(None, None, None)
+
+
+def test_a_closed_port_is_refused(databases: Databases) -> None:
+    assert verdict_on(databases.open(target_at(free_port()), environ=PASSWORD)) == (
+        Reason.TARGET_DOWN,
+        "refused",
+        None,
+    )
+
+
+def test_a_socket_that_is_not_there_is_unreachable(databases: Databases, tmp_path: Path) -> None:
+    target = Target("main", "root", "app", Tls("disabled"), unix_socket=tmp_path / "s")
+    assert verdict_on(databases.open(target)) == (Reason.TARGET_DOWN, "unreachable", None)
+
+
+def test_an_unknown_host_is_dns(databases: Databases) -> None:
+    database = databases.open(target_at(3306, host="db.invalid"), environ=PASSWORD)
+    assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "dns")
+
+
+def hold(client: socket.socket) -> None:
+    while client.recv(4096):
+        pass
+
+
+def trickle_greeting(client: socket.socket) -> None:
+    for byte in greeting():
+        client.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
+def hang_up(client: socket.socket) -> None:
+    client.shutdown(socket.SHUT_RDWR)
+
+
+def speak_http(client: socket.socket) -> None:
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    hold(client)
+
+
+def block_host(client: socket.socket) -> None:
+    client.sendall(error_packet(0, 1129, "Host 'x' is blocked because of many connection errors"))
+    hold(client)
+
+
+def greet_and_be_silent(client: socket.socket) -> None:
+    client.sendall(greeting())
+    hold(client)
+
+
+def hang_up_after_greeting(client: socket.socket) -> None:
+    client.sendall(greeting())
+    read_packet(client)
+    client.shutdown(socket.SHUT_RDWR)
+
+
+def send_half_a_greeting(client: socket.socket) -> None:
+    client.sendall(packet(0, b"\x0a5.5"))
+    hold(client)
+
+
+def announce_16_megabytes(client: socket.socket) -> None:
+    client.sendall(b"\xfe\xff\xff\x00")
+    hold(client)
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason", "detail"),
+    [
+        (hold, Reason.TARGET_DOWN, "no_greeting"),
+        (trickle_greeting, Reason.TARGET_DOWN, "no_greeting"),
+        (hang_up, Reason.TARGET_DOWN, "no_greeting"),
+        (block_host, Reason.TARGET_DOWN, "host_blocked"),
+        (greet_and_be_silent, Reason.TARGET_DOWN, "unreachable"),
+        (hang_up_after_greeting, Reason.TARGET_DOWN, "lost"),
+        (speak_http, Reason.INTERNAL, "protocol"),
+        (send_half_a_greeting, Reason.INTERNAL, "protocol"),
+        (announce_16_megabytes, Reason.INTERNAL, "protocol"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_bounded_and_named(
+    databases: Databases, talk: object, reason: Reason, detail: str
+) -> None:
+    assert callable(talk)
+    with Listener(talk) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=timedelta(seconds=0.5))
+        started = time.monotonic()
+        assert verdict_on(database)[:2] == (reason, detail)
+        assert time.monotonic() - started < 2.5
+        wait_until(lambda: listener.open_count == 0, "nothing stays open")
+
+
+def test_failures_leave_no_descriptor_open(databases: Databases) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    for talk in (hang_up, speak_http, hang_up_after_greeting, hold):
+        with Listener(talk) as listener:
+            target = target_at(listener.port)
+            database = databases.open(target, environ=PASSWORD, timeout=timedelta(seconds=0.1))
+            verdict_on(database)
+            wait_until(lambda listener=listener: listener.open_count == 0, "the far end is done")  # type: ignore[misc]
+            before = count()
+            for _ in range(5):
+                verdict_on(database)
+            wait_until(lambda listener=listener: listener.open_count == 0, "the far end is done")  # type: ignore[misc]
+            assert count() == before, talk

@@ -1,0 +1,252 @@
+"""Leases: never too many connections, dead ones replaced silently, every outage bounded and healed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from monitor.database import Database
+from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from monitor.errors import QueryError, Reason, TargetError
+from tests.database.conftest import Databases
+from tests.database.proxy import Proxy
+from tests.database.targets import (
+    PASSWORD,
+    RUNAWAY,
+    fetch,
+    fetch_in,
+    run_as_root,
+    sessions_of,
+    target_at,
+    target_for,
+    verdict_on,
+    wait_until,
+)
+
+ONE = ((1,),)
+
+
+def test_a_connection_is_used_again(database: Database, server: PrivateServer) -> None:
+    fetch(database, "SELECT 1 AS one")
+    first = sessions_of(server)
+    fetch(database, "SELECT 1 AS one")
+    assert sessions_of(server) == first
+    assert len(first) == 1
+
+
+def test_never_more_connections_than_allowed(
+    databases: Databases, server: PrivateServer, schema_with_digits: str
+) -> None:
+    database = databases.open(target_for(server, schema=schema_with_digits, max_connections=3))
+    most, done = 0, threading.Event()
+
+    def count() -> None:
+        nonlocal most
+        while not done.is_set():
+            most = max(most, len(sessions_of(server)))
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    with ThreadPoolExecutor(12) as pool:
+        # half of them fail, and leave a connection that has to be replaced
+        sqls = ["SELECT SLEEP(0.05) AS slept", "SELECT 1 AS id, 2 AS id"] * 20
+        runs = [pool.submit(fetch, database, sql) for sql in sqls]
+        failed = [run.exception() is not None for run in runs]
+    done.set()
+    counter.join()
+    assert failed == [False, True] * 20
+    # and one that is being closed, which the server counts a little longer
+    assert 2 <= most <= 4
+
+
+def test_all_places_taken_is_busy_and_not_the_targets_fault(
+    databases: Databases, server: PrivateServer, server_schema: str
+) -> None:
+    database = databases.open(target_for(server, schema=server_schema, max_connections=1))
+    with database.lease(deadline_seconds=1):
+        started = time.monotonic()
+        with pytest.raises(QueryError) as caught, database.lease(deadline_seconds=0.2):
+            pass
+        assert 0.2 <= time.monotonic() - started < 3.0
+    assert (caught.value.reason, caught.value.detail) == (Reason.TIMEOUT, "busy")
+    assert not isinstance(caught.value, TargetError)
+    assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+def test_a_place_is_free_again_after_a_failure_to_connect(
+    databases: Databases, server: PrivateServer
+) -> None:
+    database = databases.open(target_for(server, schema="nowhere", max_connections=1))
+    for _ in range(3):
+        assert verdict_on(database)[2] == 1049
+
+
+def test_an_idle_connection_that_the_server_closed_is_replaced(
+    database: Database, server: PrivateServer
+) -> None:
+    fetch(database, "SELECT 1 AS one")
+    (idle,) = sessions_of(server)
+    run_as_root(server, f"KILL {idle}")
+    assert fetch(database, "SELECT 1 AS one").rows == ONE
+    assert idle not in sessions_of(server)
+
+
+def test_an_idle_connection_that_timed_out_is_replaced(database: Database, server: PrivateServer) -> None:
+    with database.lease(deadline_seconds=1) as session:
+        session.link.execute("SET SESSION wait_timeout = 1")
+    wait_until(lambda: not sessions_of(server), "the server closed it")
+    assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+def test_rights_are_those_of_now(
+    databases: Databases, server: PrivateServer, schema_with_digits: str, account: str
+) -> None:
+    target = target_for(server, schema=schema_with_digits, user=account)
+    run_as_root(server, f"ALTER USER {account}@'%' IDENTIFIED BY ''")
+    database = databases.open(target)
+    sql = "SELECT COUNT(*) AS n FROM digits"
+    run_as_root(
+        server,
+        f"CREATE TABLE {schema_with_digits}.other (id INT)",
+        f"GRANT SELECT ON {schema_with_digits}.other TO {account}@'%'",
+    )
+    for _ in range(2):
+        assert fetch(database, sql).rows == ((10,),)
+        run_as_root(server, f"REVOKE SELECT ON {schema_with_digits}.* FROM {account}@'%'")
+        with pytest.raises(QueryError) as caught:
+            fetch(database, sql)
+        assert caught.value.reason is Reason.ACCESS_DENIED
+        run_as_root(server, f"GRANT SELECT ON {schema_with_digits}.* TO {account}@'%'")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["shutdown", "crash"])
+def test_a_server_that_went_and_came_back_is_used_again(
+    databases: Databases, own_mariadb: PrivateMariaDB, how: signal.Signals
+) -> None:
+    database = databases.open(target_for(own_mariadb, schema="app"))
+    errors: list[QueryError] = []
+
+    def run_away() -> None:
+        with pytest.raises(QueryError) as caught:
+            fetch(database, RUNAWAY, seconds=30)
+        errors.append(caught.value)
+
+    fetch(database, "SELECT 1 AS one")
+    run = threading.Thread(target=run_away)
+    run.start()
+    wait_until(lambda: sessions_of(own_mariadb, running=True), "the query runs")
+    own_mariadb.stop(with_signal=how)
+    run.join(10)
+    assert [(error.reason, error.detail, type(error)) for error in errors] == [
+        (Reason.TARGET_DOWN, "lost", TargetError)
+    ]
+    assert verdict_on(database)[0] is Reason.TARGET_DOWN
+    own_mariadb.start()
+    assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+def test_a_frozen_server_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+    short = timedelta(seconds=0.5)
+    database = databases.open(target_for(own_mariadb, schema="app"), timeout=short)
+    fetch(database, "SELECT 1 AS one", seconds=0.5)
+    started = time.monotonic()
+    with database.lease(deadline_seconds=1) as session:
+        own_mariadb.signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(QueryError) as caught:
+                fetch_in(session, "SELECT 1 AS one", seconds=0.5)
+            assert (caught.value.reason, caught.value.detail) == (Reason.TIMEOUT, "cut")
+            assert time.monotonic() - started < 4.0
+            started = time.monotonic()
+            with pytest.raises(TargetError) as refused:
+                fetch_in(session, "SELECT 1 AS one", seconds=0.5)
+            assert (refused.value.reason, refused.value.detail) == (Reason.TARGET_DOWN, "no_greeting")
+            assert time.monotonic() - started < 3.0
+        finally:
+            own_mariadb.signal(signal.SIGCONT)
+    assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+def test_a_black_hole_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy:
+        short = timedelta(seconds=0.5)
+        database = databases.open(target_at(proxy.port), environ=PASSWORD, timeout=short)
+        fetch(database, "SELECT 1 AS one")
+        proxy.freeze()
+        started = time.monotonic()
+        assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "no_greeting")
+        # a second to see that the idle one is dead, half a second to find that no other can be had
+        assert time.monotonic() - started < 4.0
+        proxy.thaw()
+        assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+@pytest.mark.parametrize("with_reset", [False, True], ids=["fin", "reset"])
+def test_a_cut_in_the_middle_is_a_lost_target_and_heals(
+    databases: Databases, own_mariadb: PrivateMariaDB, *, with_reset: bool
+) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy:
+        database = databases.open(target_at(proxy.port), environ=PASSWORD)
+        fetch(database, "SELECT 1 AS one")
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(fetch, database, "SELECT SLEEP(20) AS slept", seconds=25)
+            wait_until(lambda: sessions_of(own_mariadb, user="over_tcp", running=True), "the query runs")
+            proxy.listener.drop_all(with_reset=with_reset)
+            error = run.exception(10)
+        assert isinstance(error, TargetError)
+        assert (error.reason, error.detail) == (Reason.TARGET_DOWN, "lost")
+        assert fetch(database, "SELECT 1 AS one").rows == ONE
+
+
+def test_cancel_all_stops_what_runs_on_the_server_too(database: Database, server: PrivateServer) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(fetch, database, RUNAWAY, seconds=60) for _ in range(2)]
+        wait_until(lambda: len(sessions_of(server, running=True)) == 2, "both run")
+        started = time.monotonic()
+        database.cancel_all()
+        errors = [run.exception(5) for run in runs]
+        assert time.monotonic() - started < 5.0
+    assert [(error.reason, error.detail) for error in errors if isinstance(error, QueryError)] == [
+        (Reason.KILLED, "cancelled")
+    ] * 2
+    assert not sessions_of(server, running=True)
+    with pytest.raises(QueryError) as caught:
+        fetch(database, "SELECT 1 AS one")
+    assert caught.value.detail == "cancelled"
+
+
+def test_cancel_all_ends_in_time_when_the_server_does_not_answer(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy, ThreadPoolExecutor(1) as pool:
+        database = databases.open(target_at(proxy.port), environ=PASSWORD)
+        run = pool.submit(fetch, database, RUNAWAY, seconds=60)
+        wait_until(lambda: sessions_of(own_mariadb, user="over_tcp", running=True), "the query runs")
+        proxy.freeze()
+        started = time.monotonic()
+        database.cancel_all()
+        error = run.exception(5)
+        database.close()
+        assert time.monotonic() - started < 6.0
+        proxy.thaw()
+    assert isinstance(error, QueryError)
+    assert error.reason is Reason.KILLED
+
+
+def test_closing_leaves_no_connection_and_no_thread(
+    databases: Databases, server: PrivateServer, schema_with_digits: str
+) -> None:
+    before = threading.active_count()
+    database = databases.open(target_for(server, schema=schema_with_digits))
+    with database.lease(deadline_seconds=1) as session:
+        session.stop()
+    fetch(database, "SELECT 1 AS one")
+    database.close()
+    wait_until(lambda: not sessions_of(server), "no connection")
+    # the watchdog's
+    assert threading.active_count() <= before + 1

@@ -1,0 +1,65 @@
+"""Alarms ring at their deadlines, in order, and not after they were cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from monitor.database import Watchdog
+from tests.database.targets import wait_until
+
+
+def test_alarms_ring_in_the_order_of_their_deadlines(watchdog: Watchdog) -> None:
+    rung: list[str] = []
+    started = time.monotonic()
+    watchdog.after(0.2, lambda: rung.append("late"))
+    watchdog.after(0.05, lambda: rung.append("early"))
+    wait_until(lambda: len(rung) == 2, "both rang")
+    assert rung == ["early", "late"]
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_cancelled_alarm_does_not_ring(watchdog: Watchdog) -> None:
+    rung: list[str] = []
+    with watchdog.after(0.05, lambda: rung.append("cancelled")) as alarm:
+        pass
+    watchdog.after(0.1, lambda: rung.append("other"))
+    wait_until(lambda: rung, "the other rang")
+    assert rung == ["other"]
+    assert not alarm.rang
+
+
+def test_cancelling_waits_for_the_action_that_runs(watchdog: Watchdog) -> None:
+    begun, finish, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def act() -> None:
+        begun.set()
+        finish.wait(5)
+        ended.set()
+
+    alarm = watchdog.after(0.0, act)
+    assert begun.wait(5)
+    threading.Timer(0.05, finish.set).start()
+    alarm.cancel()
+    assert ended.is_set()
+    assert alarm.rang
+
+
+def test_a_closed_watchdog_lets_nothing_wait() -> None:
+    watchdog = Watchdog()
+    rung: list[str] = []
+    watchdog.after(0.05, lambda: rung.append("too late"))
+    watchdog.close()
+    with pytest.raises(RuntimeError):
+        watchdog.after(1.0, lambda: None)
+    assert not rung
+
+
+def test_a_thousand_alarms_need_one_thread(watchdog: Watchdog) -> None:
+    before = threading.active_count()
+    alarms = [watchdog.after(30.0, lambda: None) for _ in range(1000)]
+    assert threading.active_count() == before + 1
+    for alarm in alarms:
+        alarm.cancel()
