@@ -1,0 +1,255 @@
+"""Judge a rule by a run's samples: alerts begin, fire, are held, resolve; after the results queue; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.errors import SampleError
+from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.results import Sample, Success
+from monitor.model.settings import ColumnName, Condition, Labels, Rule, Scalar, labels_of
+from monitor.text import names_in, render
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a rule's alerts are after a run, and what changed; in order of their labels."""
+
+    active: dict[Labels, Alert]
+    transitions: tuple[Transition, ...]
+
+
+def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Choose the samples that are findings, clockless; for `absent` make up one that stands for the lack."""
+    where = set(rule.where)
+    mine = [sample for sample in samples if sample.metric == rule.metric and where <= set(sample.labels)]
+    if rule.condition.kind == "absent":
+        return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
+    return tuple(sample for sample in mine if _holds(rule.condition, sample.value))
+
+
+def findings(rule: Rule, success: Success) -> tuple[Sample, ...]:
+    """Choose the findings that become alerts: as `matching`, but a whole table that is gone is one."""
+    found = matching(rule, success.samples)
+    if success.missing is None:
+        return found
+    expected = _by_table(sample for sample in success.samples if sample.metric == rule.metric)
+    gone: dict[str, list[Sample]] = {}
+    for table, samples in _by_table(found).items():
+        columns = {_column(sample) for sample in samples}
+        if len(samples) > 1 and len(samples) == len(expected[table]) and columns <= success.missing:
+            gone[table] = samples
+    rest = (sample for sample in found if dict(sample.labels).get("table") not in gone)
+    return (*(_whole_table(table, samples) for table, samples in gone.items()), *rest)
+
+
+def evaluate(
+    rule: Rule,
+    scope: Scope,
+    active: Mapping[Labels, Alert],
+    success: Success,
+    *,
+    now: datetime,
+    is_first: bool,
+    target_labels: Mapping[str, str],
+    parameters: Mapping[str, Scalar],
+    runbook_base_url: str,
+) -> Evaluation:
+    """Take the alerts of a scope through a successful run; `now` is the run's scheduled instant.
+
+    Pending, firing, resolved and `keep_firing_for` mean what they mean in Prometheus
+    (rules/alerting.go, AlertingRule.Eval). SampleError: two findings would be one alert.
+    """
+    found = _found(rule, scope, success, target_labels)
+    after: dict[Labels, Alert] = {}
+    transitions: list[Transition] = []
+    for labels, sample in found.items():
+        alert = active.get(labels) or _begin(rule, scope, labels, now=now, is_first=is_first)
+        values = _values(rule, alert, sample, parameters, count=len(found))
+        seen = replace(
+            alert,
+            scope=scope,
+            value=sample.value,
+            annotations=_annotations(rule, values, runbook_base_url),
+            evidence=success.evidence.get((rule.name, sample.labels), ()),
+            seen_at=now,
+            keep_since=None,
+            held=False,
+            muted_by=None,
+        )
+        after[labels], change = _advance(rule, seen, is_new=labels not in active, now=now)
+        if change:
+            transitions.append(Transition(change, after[labels], now))
+    renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
+    for labels, alert in active.items():
+        if labels in found or alert.state is not AlertState.FIRING:
+            continue
+        keep_since = alert.keep_since or now
+        if labels in renamed:
+            transitions.append(_resolve(alert, now, "rule_changed"))
+        elif now - keep_since < rule.keep_firing_for:
+            after[labels] = replace(alert, keep_since=keep_since, held=False, muted_by=None)
+        else:
+            transitions.append(_resolve(alert, now, ""))
+    transitions.sort(key=lambda transition: transition.alert.labels)
+    return Evaluation(dict(sorted(after.items())), tuple(transitions))
+
+
+def hold(active: Mapping[Labels, Alert], *, muted_by: str | None) -> dict[Labels, Alert]:
+    """Freeze the alerts of a scope that has no data; `muted_by` is the root alert's fingerprint, if any."""
+    return {labels: replace(alert, held=True, muted_by=muted_by) for labels, alert in active.items()}
+
+
+def retire(active: Mapping[Labels, Alert], *, now: datetime, reason: str) -> Evaluation:
+    """Resolve what fires of a rule that is gone or another one now; `reason`: rule_removed, rule_changed."""
+    firing = (alert for _, alert in sorted(active.items()) if alert.state is AlertState.FIRING)
+    return Evaluation({}, tuple(_resolve(alert, now, reason) for alert in firing))
+
+
+def alert_labels(rule: Rule, scope: Scope, sample_labels: Labels, target_labels: Mapping[str, str]) -> Labels:
+    """Make the label set that is the alert's identity.
+
+    A sample's label wins over the rule's and the target's of the same name, so that two samples
+    never become one alert; alertname, severity and target win over all.
+    """
+    target = {"target": scope.target} if scope.target else {}
+    fixed = {"alertname": rule.name, "severity": str(rule.severity)} | target
+    return labels_of({**rule.labels, **target_labels, **dict(sample_labels), **fixed})
+
+
+def format_number(value: float) -> str:
+    """Write a number exactly and as people do: 1500, 0.25, 0.0000001, NaN."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+    return format(Decimal(int(value)) if value == int(value) else Decimal(repr(value)), "f")
+
+
+def _holds(condition: Condition, value: float) -> bool:
+    # NaN as in PromQL: it is neither above, below nor equal, and it is not equal to anything.
+    match condition.kind:
+        case "above":
+            return value > condition.threshold
+        case "below":
+            return value < condition.threshold
+        case "equals":
+            return value == condition.threshold
+        case _:
+            return value != condition.threshold
+
+
+def _found(
+    rule: Rule, scope: Scope, success: Success, target_labels: Mapping[str, str]
+) -> dict[Labels, Sample]:
+    found: dict[Labels, Sample] = {}
+    for sample in findings(rule, success):
+        labels = alert_labels(rule, scope, sample.labels, target_labels)
+        if labels in found:
+            shown = ", ".join(f'{name}="{value}"' for name, value in labels)
+            raise SampleError(f"two samples of {rule.metric} would be one alert: {shown}")
+        found[labels] = sample
+    return found
+
+
+def _begin(rule: Rule, scope: Scope, labels: Labels, *, now: datetime, is_first: bool) -> Alert:
+    return Alert(scope, labels, rule.severity, AlertState.PENDING, 0.0, now, since_at_least=is_first)
+
+
+def _advance(rule: Rule, alert: Alert, *, is_new: bool, now: datetime) -> tuple[Alert, Change | None]:
+    if alert.state is AlertState.PENDING and now - alert.active_at >= rule.hold:
+        return replace(alert, state=AlertState.FIRING, fired_at=now), Change.FIRED
+    return alert, Change.PENDING if is_new else None
+
+
+def _resolve(alert: Alert, now: datetime, reason: str) -> Transition:
+    # Never before it fired: Alertmanager refuses an alert that ends before it starts.
+    resolved_at = max(now, alert.fired_at or now)
+    resolved = replace(
+        alert,
+        state=AlertState.RESOLVED,
+        resolved_at=resolved_at,
+        resolve_reason=reason,
+        held=False,
+        muted_by=None,
+    )
+    return Transition(Change.RESOLVED, resolved, now)
+
+
+def _renamed(
+    rule: Rule,
+    active: Mapping[Labels, Alert],
+    found: Mapping[Labels, Sample],
+    success: Success,
+    fixed: Labels,
+) -> set[Labels]:
+    """Find alerts that carry labels which the rule or its target no longer gives."""
+    samples = [*found.values(), *(sample for sample in success.samples if sample.metric == rule.metric)]
+    in_samples = {name for sample in samples for name, _ in sample.labels}
+    constant = {(name, value) for name, value in fixed if name not in in_samples}
+    new = [set(sample.labels) for labels, sample in found.items() if labels not in active]
+    renamed = set()
+    for labels in active.keys() - found.keys():
+        own = {(name, value) for name, value in labels if name in in_samples}
+        if not constant <= set(labels) or own in new:
+            renamed.add(labels)
+    return renamed
+
+
+def _annotations(rule: Rule, values: Mapping[str, str], runbook_base_url: str) -> Labels:
+    texts = {"summary": rule.summary, "description": rule.description, **rule.annotations}
+    rendered = {name: _rendered(text, values) for name, text in texts.items()}
+    if rule.runbook and runbook_base_url:
+        rendered.setdefault("runbook_url", f"{runbook_base_url.rstrip('/')}/{rule.runbook}")
+    elif rule.runbook:
+        rendered.setdefault("runbook", rule.runbook)
+    return labels_of(rendered)
+
+
+def _rendered(text: str, values: Mapping[str, str]) -> str:
+    # Names are checked at load, so one without a value is a label or a detail that is empty.
+    return render(text, {**dict.fromkeys(names_in(text), ""), **values})
+
+
+def _values(
+    rule: Rule, alert: Alert, sample: Sample, parameters: Mapping[str, Scalar], *, count: int
+) -> dict[str, str]:
+    since = f"{alert.active_at:%Y-%m-%d %H:%M:%S} UTC"
+    return {
+        **{name: _scalar(value) for name, value in parameters.items()},
+        **dict(sample.details),
+        **dict(alert.labels),
+        "value": format_number(sample.value),
+        "since": f"at least {since}" if alert.since_at_least else since,
+        "count": str(count),
+        "threshold": format_number(rule.condition.threshold),
+        "query": alert.scope.subject,
+    }
+
+
+def _scalar(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else format_number(value)
+
+
+def _by_table(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    tables: dict[str, list[Sample]] = {}
+    for sample in samples:
+        labels = dict(sample.labels)
+        if "table" in labels and "column" in labels:
+            tables.setdefault(labels["table"], []).append(sample)
+    return tables
+
+
+def _column(sample: Sample) -> ColumnName:
+    labels = dict(sample.labels)
+    return ColumnName(labels["table"], labels["column"])
+
+
+def _whole_table(table: str, samples: list[Sample]) -> Sample:
+    columns = ", ".join(_column(sample).column for sample in samples)
+    details = labels_of({**dict(samples[0].details), "column": columns})
+    return Sample(samples[0].metric, labels_of({"table": table}), float(len(samples)), details)

@@ -1,0 +1,511 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pytest
+
+from monitor.errors import SampleError
+from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.results import EvidenceKey, EvidenceRow, Sample, Success
+from monitor.model.settings import ColumnName, Condition, Labels, Rule, Scalar, Severity
+from monitor.rules import Evaluation, evaluate, findings, format_number, hold, matching, retire
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+INTERVAL = timedelta(minutes=1)
+SCOPE = Scope("BalancesLow", "main", "balances")
+ABOVE_5 = Condition("above", 5)
+
+
+def rule(
+    *, condition: Condition = ABOVE_5, hold: int = 0, keep: int = 0, where: Labels = (), **texts: str
+) -> Rule:
+    return Rule(
+        "BalancesLow",
+        "tokens",
+        condition,
+        Severity.WARNING,
+        texts.get("summary", "low"),
+        description=texts.get("description", ""),
+        runbook=texts.get("runbook", ""),
+        where=where,
+        hold=hold * INTERVAL,
+        keep_firing_for=keep * INTERVAL,
+    )
+
+
+def success(
+    *samples: Sample,
+    evidence: Mapping[EvidenceKey, tuple[EvidenceRow, ...]] | None = None,
+    missing: frozenset[ColumnName] | None = None,
+) -> Success:
+    return Success(samples, row_count=len(samples), evidence=evidence or {}, missing=missing)
+
+
+def sample(value: float, **labels: str) -> Sample:
+    return Sample("tokens", tuple(sorted(labels.items())), value)
+
+
+def run(
+    judged: Rule,
+    result: Success,
+    active: Mapping[Labels, Alert] | None = None,
+    *,
+    now: datetime = START,
+    is_first: bool = False,
+    target_labels: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Scalar] | None = None,
+    runbook_base_url: str = "",
+    scope: Scope = SCOPE,
+) -> Evaluation:
+    return evaluate(
+        judged,
+        scope,
+        active or {},
+        result,
+        now=now,
+        is_first=is_first,
+        target_labels=target_labels or {},
+        parameters=parameters or {},
+        runbook_base_url=runbook_base_url,
+    )
+
+
+def the(evaluation: Evaluation) -> Alert:
+    (alert,) = evaluation.active.values()
+    return alert
+
+
+# Pictures of time. A row gives the value at each interval; X is a run without data, 0r zero rows.
+# Under it the state after each run: P pending, F firing, K kept firing, R resolved just now, - none;
+# h before it: held. The alerts' events are P>, F> and R>.
+
+
+@dataclass
+class Picture:
+    judged: Rule
+    active: Mapping[Labels, Alert] = field(default_factory=dict)
+    now: datetime = START
+    events: list[Transition] = field(default_factory=list)
+
+    def draw(self, row: str) -> str:
+        return " ".join(self.step(word) for word in row.split())
+
+    def step(self, word: str) -> str:
+        changed: tuple[Transition, ...] = ()
+        if word == "X":
+            self.active = hold(self.active, muted_by=None)
+        else:
+            result = success() if word == "0r" else success(sample(float(word)))
+            evaluation = run(self.judged, result, self.active, now=self.now)
+            self.active, changed = evaluation.active, evaluation.transitions
+        self.events.extend(changed)
+        self.now += INTERVAL
+        if not self.active:
+            return "R" if any(change.change is Change.RESOLVED for change in changed) else "-"
+        (alert,) = self.active.values()
+        letter = "P" if alert.state is AlertState.PENDING else "K" if alert.keep_since else "F"
+        return ("h" if alert.held else "") + letter
+
+
+@pytest.mark.parametrize(
+    ("hold_intervals", "keep", "row", "states", "events"),
+    [
+        pytest.param(2, 0, "9 9 9 1", "P P F R", "P> F> R>", id="fires after for, resolves"),
+        pytest.param(2, 0, "9 9 1 9 9 9", "P P - P P F", "P> P> F>", id="pending and gone is silent"),
+        pytest.param(0, 0, "9 1", "F R", "F> R>", id="for 0 fires at once, never pending"),
+        pytest.param(0, 0, "9 0r", "F R", "F> R>", id="zero rows resolve"),
+        pytest.param(1, 0, "9 9 9 9", "P F F F", "P> F>", id="firing is told once"),
+        pytest.param(1, 0, "5 6 6 5", "- P F R", "P> F> R>", id="the threshold itself is not above"),
+        pytest.param(0, 0, "9 X X 9", "F hF hF F", "F>", id="no data never resolves"),
+        pytest.param(0, 0, "9 X 1", "F hF R", "F> R>", id="resolves at the next data"),
+        pytest.param(3, 0, "9 X X 9", "P hP hP F", "P> F>", id="a gap while pending counts"),
+        pytest.param(2, 0, "9 X X X X", "P hP hP hP hP", "P>", id="nothing fires without data"),
+        pytest.param(2, 0, "9 X 1 9 9 9", "P hP - P P F", "P> P> F>", id="false after a gap starts anew"),
+        pytest.param(0, 2, "9 1 1 1", "F K K R", "F> R>", id="kept from the first miss"),
+        pytest.param(0, 2, "9 1 9 1 1 1", "F K F K K R", "F> R>", id="true again resets keeping"),
+        pytest.param(0, 2, "9 1 X 1", "F K hK R", "F> R>", id="keeping goes on while there is no data"),
+        pytest.param(0, 2, "9 X 1 1 1", "F hF K K R", "F> R>", id="no data is no miss"),
+        pytest.param(2, 2, "9 9 1", "P P -", "P>", id="pending is not kept"),
+        pytest.param(1, 1, "9 9 1 9 1 1", "P F K F K R", "P> F> R>", id="for and keep_firing_for"),
+        pytest.param(1, 0, "X X 9 9", "- - P F", "P> F>", id="no data begins nothing"),
+        pytest.param(1, 0, "9 9 1 9 9", "P F R P F", "P> F> R> P> F>", id="comes, goes, comes"),
+    ],
+)
+def test_a_picture_of_time(hold_intervals: int, keep: int, row: str, states: str, events: str) -> None:
+    picture = Picture(rule(hold=hold_intervals, keep=keep))
+    assert picture.draw(row) == states
+    assert " ".join(f"{event.change[0].upper()}>" for event in picture.events) == events
+
+
+def test_a_life_carries_its_instants() -> None:
+    picture = Picture(rule(hold=2))
+    picture.draw("9 9 9 8 1")
+    pending, fired, resolved = picture.events
+    minute = INTERVAL
+    assert (pending.at, pending.alert.active_at, pending.alert.fired_at) == (START, START, None)
+    assert (fired.at, fired.alert.active_at, fired.alert.fired_at) == (
+        START + 2 * minute,
+        START,
+        START + 2 * minute,
+    )
+    assert resolved.alert.state is AlertState.RESOLVED
+    assert (resolved.at, resolved.alert.resolved_at) == (START + 4 * minute, START + 4 * minute)
+    assert (resolved.alert.active_at, resolved.alert.fired_at) == (START, START + 2 * minute)
+    assert (resolved.alert.seen_at, resolved.alert.value) == (START + 3 * minute, 8.0)
+
+
+def test_for_is_reached_exactly_on_the_grid() -> None:
+    judged = replace(rule(), hold=timedelta(minutes=2))
+    first = run(judged, success(sample(9)))
+    almost = run(judged, success(sample(9)), first.active, now=START + timedelta(seconds=119.999))
+    assert the(almost).state is AlertState.PENDING
+    exactly = run(judged, success(sample(9)), first.active, now=START + timedelta(minutes=2))
+    assert the(exactly).state is AlertState.FIRING
+
+
+def test_each_label_set_lives_alone() -> None:
+    judged = rule(hold=1)
+    first = run(judged, success(sample(9, plan="pro"), sample(1, plan="free")))
+    later = run(
+        judged,
+        success(sample(9, plan="pro"), sample(9, plan="free")),
+        first.active,
+        now=START + INTERVAL,
+    )
+    assert [(dict(labels)["plan"], alert.state) for labels, alert in later.active.items()] == [
+        ("free", AlertState.PENDING),
+        ("pro", AlertState.FIRING),
+    ]
+    assert [(t.change, dict(t.alert.labels)["plan"]) for t in later.transitions] == [
+        (Change.PENDING, "free"),
+        (Change.FIRED, "pro"),
+    ]
+
+
+def test_a_resolve_never_lies_before_the_firing() -> None:
+    first = run(rule(), success(sample(9)))
+    (resolved,) = run(rule(), success(), first.active, now=START - INTERVAL).transitions
+    assert resolved.alert.resolved_at == START
+
+
+def test_what_is_held_and_muted_is_free_again_after_data() -> None:
+    firing = run(rule(), success(sample(9))).active
+    held = hold(firing, muted_by="0123456789abcdef")
+    assert [(alert.held, alert.muted_by) for alert in held.values()] == [(True, "0123456789abcdef")]
+    assert {labels: replace(alert, held=False, muted_by=None) for labels, alert in held.items()} == firing
+    again = the(run(rule(), success(sample(9)), held, now=START + INTERVAL))
+    assert (again.held, again.muted_by) == (False, None)
+    kept = the(run(rule(keep=5), success(), held, now=START + INTERVAL))
+    assert (kept.held, kept.muted_by) == (False, None)
+    (gone,) = run(rule(), success(), held, now=START + INTERVAL).transitions
+    assert (gone.alert.held, gone.alert.muted_by) == (False, None)
+
+
+def test_a_cause_that_may_be_older_than_our_start_says_at_least() -> None:
+    judged = rule(summary="since {since}")
+    first = the(run(judged, success(sample(9)), is_first=True))
+    assert first.since_at_least
+    assert dict(first.annotations)["summary"] == "since at least 2026-11-22 14:00:00 UTC"
+    later = the(run(judged, success(sample(9)), {first.labels: first}, now=START + INTERVAL))
+    assert later.since_at_least
+    fresh = the(run(judged, success(sample(9))))
+    assert not fresh.since_at_least
+    assert dict(fresh.annotations)["summary"] == "since 2026-11-22 14:00:00 UTC"
+    known = the(run(judged, success(sample(9)), {fresh.labels: fresh}, now=START + INTERVAL, is_first=True))
+    assert not known.since_at_least
+
+
+# What is a finding.
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("above", [6.0]),
+        ("below", [4.0]),
+        ("equals", [5.0]),
+        ("not_equals", [4.0, 6.0, math.nan]),
+    ],
+)
+def test_conditions_compare_as_in_promql(
+    kind: Literal["above", "below", "equals", "not_equals"], found: list[float]
+) -> None:
+    values = [4.0, 5.0, 6.0, math.nan]
+    samples = [sample(value, n=str(number)) for number, value in enumerate(values)]
+    matched = matching(rule(condition=Condition(kind, 5.0)), samples)
+    assert [repr(match.value) for match in matched] == [repr(value) for value in found]
+
+
+def test_where_and_metric_choose_the_samples() -> None:
+    wanted = sample(9, plan="pro", status="low")
+    others = (sample(9, plan="pro", status="ok"), sample(9, plan="pro"), replace(wanted, metric="other"))
+    assert matching(rule(where=(("status", "low"),)), (*others, wanted)) == (wanted,)
+
+
+def test_absent_is_true_when_no_sample_matches_whatever_its_value() -> None:
+    absent = rule(condition=Condition("absent"), where=(("plan", "pro"),))
+    assert matching(absent, (sample(0, plan="free"),)) == (sample(0, plan="pro"),)
+    assert matching(absent, ()) == (sample(0, plan="pro"),)
+    assert matching(absent, (sample(math.nan, plan="pro"),)) == ()
+
+
+def test_an_absent_alert_has_the_target_and_the_where_as_labels() -> None:
+    absent = rule(condition=Condition("absent"), where=(("plan", "pro"),))
+    first = run(absent, success(sample(1, plan="free")))
+    assert dict(the(first).labels) == {
+        "alertname": "BalancesLow",
+        "severity": "warning",
+        "target": "main",
+        "plan": "pro",
+    }
+    (resolved,) = run(absent, success(sample(1, plan="pro")), first.active, now=START + INTERVAL).transitions
+    assert (resolved.change, resolved.alert.resolve_reason) == (Change.RESOLVED, "")
+
+
+# Identity.
+
+
+def test_labels_of_an_alert_are_the_rules_the_targets_and_the_samples() -> None:
+    judged = replace(rule(), labels={"team": "billing"})
+    alert = the(run(judged, success(sample(9, plan="pro")), target_labels={"region": "eu"}))
+    assert alert.labels == (
+        ("alertname", "BalancesLow"),
+        ("plan", "pro"),
+        ("region", "eu"),
+        ("severity", "warning"),
+        ("target", "main"),
+        ("team", "billing"),
+    )
+
+
+def test_an_alert_about_no_target_has_no_target_label_of_its_own() -> None:
+    scope = Scope("BalancesLow", "", "oncall")
+    assert "target" not in dict(the(run(rule(), success(sample(9)), scope=scope)).labels)
+    named = the(
+        run(rule(summary="{target}"), success(sample(9, target="main", receiver="oncall")), scope=scope)
+    )
+    assert dict(named.labels)["target"] == "main"
+    assert dict(named.annotations)["summary"] == "main"
+
+
+def test_extra_labels_never_make_one_alert_of_two_samples() -> None:
+    judged = replace(rule(), labels={"plan": "all"})
+    result = success(sample(9, plan="pro"), sample(9, plan="free"))
+    assert len(run(judged, result, target_labels={"plan": "x"}).active) == 2
+
+
+def test_two_samples_that_would_be_one_alert_are_an_error() -> None:
+    with pytest.raises(SampleError, match="two samples of tokens would be one alert"):
+        run(rule(), success(sample(9, severity="a"), sample(9, severity="b")))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        replace(rule(), severity=Severity.CRITICAL),
+        replace(rule(), labels={"team": "old"}),
+        replace(rule(), labels={"team": "new", "more": "x"}),
+        rule(),
+    ],
+    ids=["severity", "label changed", "label removed", "label added"],
+)
+def test_an_alert_of_other_severity_or_labels_resolves_as_rule_changed(before: Rule) -> None:
+    old = run(before, success(sample(9, plan="pro")))
+    now = START + INTERVAL
+    after = run(
+        replace(rule(keep=9), labels={"team": "new"}), success(sample(9, plan="pro")), old.active, now=now
+    )
+    assert [
+        (t.change, t.alert.resolve_reason) for t in after.transitions if t.alert.labels in old.active
+    ] == [(Change.RESOLVED, "rule_changed")]
+    assert [(t.change, t.alert.labels) for t in after.transitions if t.alert.labels not in old.active] == [
+        (Change.FIRED, the(after).labels)
+    ]
+    assert the(after).active_at == now
+
+
+def test_a_changed_label_of_the_target_changes_identity_too() -> None:
+    old = run(rule(), success(sample(9)), target_labels={"region": "eu"})
+    after = run(rule(), success(sample(9)), old.active, now=START + INTERVAL, target_labels={"region": "us"})
+    assert {t.alert.resolve_reason for t in after.transitions if t.change is Change.RESOLVED} == {
+        "rule_changed"
+    }
+
+
+def test_a_pending_alert_of_a_changed_rule_is_dropped_silently() -> None:
+    old = run(replace(rule(hold=5), severity=Severity.CRITICAL), success(sample(9)))
+    after = run(rule(hold=5), success(sample(9)), old.active, now=START + INTERVAL)
+    assert [t.change for t in after.transitions] == [Change.PENDING]
+
+
+def test_an_alert_that_goes_while_its_neighbour_comes_resolves_by_data() -> None:
+    old = run(rule(), success(sample(9, plan="pro")))
+    after = run(
+        rule(), success(sample(1, plan="pro"), sample(9, plan="free")), old.active, now=START + INTERVAL
+    )
+    assert {t.change: t.alert.resolve_reason for t in after.transitions} == {
+        Change.RESOLVED: "",
+        Change.FIRED: "",
+    }
+
+
+def test_retiring_a_rule_resolves_what_fires_and_drops_what_is_pending() -> None:
+    judged = rule(hold=1)
+    first = run(judged, success(sample(9, plan="a"), sample(9, plan="b")))
+    both = run(judged, success(sample(9, plan="a"), sample(9, plan="c")), first.active, now=START + INTERVAL)
+    retired = retire(hold(both.active, muted_by="f"), now=START + 2 * INTERVAL, reason="rule_removed")
+    assert retired.active == {}
+    (gone,) = retired.transitions
+    assert (gone.change, dict(gone.alert.labels)["plan"]) == (Change.RESOLVED, "a")
+    assert (gone.alert.resolve_reason, gone.alert.resolved_at, gone.alert.held) == (
+        "rule_removed",
+        START + 2 * INTERVAL,
+        False,
+    )
+
+
+# Texts.
+
+
+def test_texts_are_rendered_from_the_sample_the_rule_and_the_query() -> None:
+    judged = replace(
+        rule(
+            summary="{value} of {threshold} in {plan} on {target} ({region}), {count} in all",
+            description="{query} {since} {last_event} {low_balance} {is_strict} {ratio} {{x}} {note}|",
+            runbook="low-balances",
+        ),
+        annotations={"dashboard": "https://d/{plan}", "empty": "{note}"},
+    )
+    found = replace(sample(1500, plan="pro"), details=(("last_event", "yesterday"),))
+    alert = the(
+        run(
+            judged,
+            success(found),
+            target_labels={"region": "eu"},
+            parameters={"low_balance": 1000, "is_strict": True, "ratio": 0.25, "plan": "parameter"},
+            runbook_base_url="https://wiki/runbooks/",
+        )
+    )
+    assert dict(alert.annotations) == {
+        "summary": "1500 of 5 in pro on main (eu), 1 in all",
+        "description": "balances 2026-11-22 14:00:00 UTC yesterday 1000 true 0.25 {x} |",
+        "runbook_url": "https://wiki/runbooks/low-balances",
+        "dashboard": "https://d/pro",
+    }
+
+
+def test_a_runbook_without_a_base_stays_a_name() -> None:
+    alert = the(run(rule(runbook="low-balances"), success(sample(9))))
+    assert dict(alert.annotations) == {"summary": "low", "runbook": "low-balances"}
+
+
+def test_a_runbook_address_in_the_rules_annotations_wins() -> None:
+    judged = replace(rule(runbook="slug"), annotations={"runbook_url": "https://own"})
+    alert = the(run(judged, success(sample(9)), runbook_base_url="https://wiki"))
+    assert dict(alert.annotations)["runbook_url"] == "https://own"
+
+
+def test_value_count_texts_and_evidence_are_refreshed_while_true_and_kept_after() -> None:
+    judged = rule(summary="{value}/{count}", keep=2)
+    evidence: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {
+        ("BalancesLow", (("plan", "pro"),)): ({"user_id": 7},),
+        ("OtherRule", (("plan", "pro"),)): ({"user_id": 8},),
+    }
+    first = run(judged, success(sample(9, plan="pro"), evidence=evidence))
+    assert (dict(the(first).annotations)["summary"], the(first).evidence) == ("9/1", ({"user_id": 7},))
+    second = run(
+        judged,
+        success(sample(8, plan="pro"), sample(7, plan="free")),
+        first.active,
+        now=START + INTERVAL,
+    )
+    assert {dict(alert.annotations)["summary"]: alert.evidence for alert in second.active.values()} == {
+        "8/2": (),
+        "7/2": (),
+    }
+    kept = run(judged, success(), second.active, now=START + 2 * INTERVAL)
+    (resolved, _) = run(judged, success(), kept.active, now=START + 9 * INTERVAL).transitions
+    assert (dict(resolved.alert.annotations)["summary"], resolved.alert.value) == ("7/2", 7.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1500.0, "1500"),
+        (0.25, "0.25"),
+        (-3.0, "-3"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1e21, "1000000000000000000000"),
+        (1e-7, "0.0000001"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (2.0**53, "9007199254740992"),
+        (math.nan, "NaN"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+    ],
+)
+def test_numbers_are_written_exactly_and_as_people_do(value: float, text: str) -> None:
+    assert format_number(value) == text
+
+
+# A whole table that is gone.
+
+
+def column(table: str, name: str, value: float) -> Sample:
+    return Sample("tokens", (("column", name), ("table", table)), value)
+
+
+def missing(*names: str) -> frozenset[ColumnName]:
+    return frozenset(ColumnName(*name.split(".")) for name in names)
+
+
+def test_a_whole_table_that_is_gone_is_one_alert_with_the_columns_in_the_text() -> None:
+    judged = rule(condition=Condition("above", 0), summary="{table}: {column} missing ({value})")
+    samples = (column("users", "id", 1), column("users", "tokens", 1), column("plans", "id", 1))
+    result = success(
+        *samples, column("plans", "limit", 0), missing=missing("users.id", "users.tokens", "plans.id")
+    )
+    alerts = run(judged, result).active.values()
+    assert [
+        (dict(alert.labels)["table"], dict(alert.labels).get("column"), dict(alert.annotations)["summary"])
+        for alert in alerts
+    ] == [("plans", "id", "plans: id missing (1)"), ("users", None, "users: id, tokens missing (2)")]
+
+
+def test_columns_that_differ_but_are_there_are_not_a_table_that_is_gone() -> None:
+    judged = rule(condition=Condition("above", 0))
+    samples = (column("users", "id", 1), column("users", "tokens", 1))
+    assert findings(judged, success(*samples, missing=frozenset())) == samples
+
+
+def test_only_a_schema_query_knows_of_tables() -> None:
+    judged = rule(condition=Condition("above", 0))
+    samples = (column("users", "id", 1), column("users", "tokens", 1))
+    assert findings(judged, success(*samples)) == samples
+
+
+def test_a_table_of_one_expected_column_keeps_the_columns_alert() -> None:
+    judged = rule(condition=Condition("above", 0))
+    samples = (column("users", "id", 1),)
+    assert findings(judged, success(*samples, missing=missing("users.id"))) == samples
+
+
+def test_a_column_that_goes_first_and_its_table_after_resolve_by_data() -> None:
+    judged = rule(condition=Condition("above", 0))
+    names = missing("users.id", "users.tokens")
+    one = run(judged, success(column("users", "id", 1), column("users", "tokens", 0), missing=names))
+    table = run(
+        judged,
+        success(column("users", "id", 1), column("users", "tokens", 1), missing=names),
+        one.active,
+        now=START + INTERVAL,
+    )
+    assert sorted((t.change, t.alert.resolve_reason) for t in table.transitions) == [
+        (Change.FIRED, ""),
+        (Change.RESOLVED, ""),
+    ]
