@@ -1,1 +1,6 @@
 """HTTP: metrics, health, the JSON API and the page; read-only views of snapshots."""
+
+from monitor.web.server import WebServer
+from monitor.web.views import Views
+
+__all__ = ["Views", "WebServer"]

@@ -1,0 +1,247 @@
+"""Fold each result into a frozen snapshot, all that the page and /metrics ever read; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.errors import Reason
+from monitor.model.alerts import Alert, Delivery
+from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server, Success
+from monitor.model.settings import ColumnName, Config, Every, Job, Target
+
+JobKey = tuple[str, str]
+
+CRON_FALLBACK = timedelta(days=1)
+"""The period of a cron schedule as long as its next run is not known."""
+
+
+class QueryStatus(StrEnum):
+    """How the last due run of a query went; waiting before its first."""
+
+    OK = "ok"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """What is known of one job.
+
+    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at` is the
+    scheduled instant of that success, the other times are when runs finished. `first_failure_at` begins
+    the failures that no success has ended yet; a blocked run neither counts as one nor ends them.
+    """
+
+    job: Job
+    status: QueryStatus = QueryStatus.WAITING
+    outcome: Outcome | None = None
+    samples: tuple[Sample, ...] = ()
+    last_run_at: datetime | None = None
+    last_success_at: datetime | None = None
+    data_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    duration_seconds: float | None = None
+    consecutive_failures: int = 0
+    expires_at: datetime | None = None
+    next_run_at: datetime | None = None
+    missed: int = 0
+
+    def samples_at(self, now: datetime) -> tuple[Sample, ...]:
+        """Give the samples that are still fresh at `now`."""
+        return self.samples if self.expires_at is None or now < self.expires_at else ()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """What is known of one target; `up` and `missing` are None before the first contact."""
+
+    target: Target
+    up: bool | None = None
+    lost_since: datetime | None = None
+    last_failure: Failure | None = None
+    server: Server | None = None
+    missing: frozenset[ColumnName] | None = None
+    missing_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverView:
+    """What is known of one receiver: its outbox, and the outcome of the last delivery."""
+
+    name: str
+    outbox: int = 0
+    oldest_at: datetime | None = None
+    last_delivery: Delivery | None = None
+    failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that readers see, at one instant: a new value for each change, shared by all threads."""
+
+    queries: Mapping[JobKey, QueryView] = field(default_factory=dict)
+    targets: Mapping[str, TargetView] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    receivers: Mapping[str, ReceiverView] = field(default_factory=dict)
+
+
+def empty_snapshot(config: Config) -> Snapshot:
+    """Begin: every job waits, no target was met."""
+    return for_config(Snapshot(), config)
+
+
+def for_config(snapshot: Snapshot, config: Config) -> Snapshot:
+    """Move to another configuration: what it did not change keeps its view."""
+    queries = {job.key: _kept(snapshot.queries.get(job.key), job) for job in config.jobs}
+    targets: dict[str, TargetView] = {}
+    for target in config.targets:
+        known = snapshot.targets.get(target.name)
+        targets[target.name] = known if known and known.target == target else TargetView(target)
+    receivers = {
+        receiver.name: snapshot.receivers.get(receiver.name, ReceiverView(receiver.name))
+        for receiver in config.receivers
+    }
+    return replace(snapshot, queries=queries, targets=targets, receivers=receivers)
+
+
+def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
+    """Record one result; one of a job that a reload removed or changed meanwhile is left out."""
+    view = snapshot.queries.get(result.job.key)
+    if view is None or (view.job is not result.job and view.job != result.job):
+        return snapshot
+    name = result.job.target.name
+    queries = {**snapshot.queries, result.job.key: _after(view, result)}
+    targets = {**snapshot.targets, name: _met(snapshot.targets[name], result)}
+    if isinstance(result.outcome, Failure) and _is_loss(result.outcome):
+        for key, other in snapshot.queries.items():
+            if key[0] == name and key != result.job.key:
+                queries[key] = _lost_with_target(other, result.outcome, result.scheduled_at)
+    return replace(snapshot, queries=queries, targets=targets)
+
+
+def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
+    """Show these alerts: pending, firing, and recently resolved."""
+    return replace(snapshot, alerts=tuple(alerts))
+
+
+def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:
+    """Record runs that were due and not made, since the job's last one was not over."""
+    view = snapshot.queries.get(key)
+    if view is None or count < 1:
+        return snapshot
+    skipped = replace(view, status=QueryStatus.SKIPPED, missed=view.missed + count)
+    return replace(snapshot, queries={**snapshot.queries, key: skipped})
+
+
+def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snapshot:
+    """Record when the job runs next."""
+    view = snapshot.queries.get(key)
+    if view is None:
+        return snapshot
+    planned = replace(view, next_run_at=at)
+    # Only the first plan after a success says the period; later ones also hold the runs that were missed.
+    if view.data_at and view.expires_at and (view.next_run_at is None or view.next_run_at <= view.data_at):
+        planned = replace(planned, expires_at=_expiry(planned, view.data_at))
+    return replace(snapshot, queries={**snapshot.queries, key: planned})
+
+
+def with_outbox(snapshot: Snapshot, receiver: str, count: int, oldest_at: datetime | None) -> Snapshot:
+    """Record how much is still due to a receiver, and since when."""
+    view = snapshot.receivers.get(receiver, ReceiverView(receiver))
+    changed = replace(view, outbox=count, oldest_at=oldest_at)
+    return replace(snapshot, receivers={**snapshot.receivers, receiver: changed})
+
+
+def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
+    """Record the outcome of one attempt at a receiver."""
+    view = snapshot.receivers.get(delivery.receiver, ReceiverView(delivery.receiver))
+    since = (view.failing_since or delivery.at) if delivery.reason else None
+    changed = replace(view, last_delivery=delivery, failing_since=since)
+    return replace(snapshot, receivers={**snapshot.receivers, delivery.receiver: changed})
+
+
+def _kept(view: QueryView | None, job: Job) -> QueryView:
+    return view if view is not None and view.job == job else QueryView(job)
+
+
+def _after(view: QueryView, result: Result) -> QueryView:
+    outcome = result.outcome
+    if isinstance(outcome, Blocked):
+        return replace(view, status=QueryStatus.BLOCKED, outcome=outcome, samples=(), expires_at=None)
+    seen = replace(
+        view, outcome=outcome, last_run_at=result.finished_at, duration_seconds=result.duration_seconds
+    )
+    if isinstance(outcome, Failure):
+        return replace(
+            seen,
+            status=QueryStatus.FAILED,
+            samples=(),
+            expires_at=None,
+            first_failure_at=view.first_failure_at or result.scheduled_at,
+            # What the target's loss explains is no failure of the query.
+            consecutive_failures=view.consecutive_failures + (0 if _is_loss(outcome) else 1),
+        )
+    return replace(
+        seen,
+        status=QueryStatus.OK,
+        samples=outcome.samples,
+        last_success_at=result.finished_at,
+        data_at=result.scheduled_at,
+        expires_at=_expiry(view, result.scheduled_at),
+        first_failure_at=None,
+        consecutive_failures=0,
+    )
+
+
+def _is_loss(failure: Failure) -> bool:
+    return failure.lost or failure.reason is Reason.TARGET_DOWN
+
+
+def _lost_with_target(view: QueryView, failure: Failure, at: datetime) -> QueryView:
+    """Take down what a query told before its target was lost: it cannot be known any more."""
+    if view.status is QueryStatus.WAITING:
+        return view
+    return replace(
+        view,
+        status=QueryStatus.FAILED,
+        outcome=failure,
+        samples=(),
+        expires_at=None,
+        first_failure_at=view.first_failure_at or at,
+    )
+
+
+def _expiry(view: QueryView, data_at: datetime) -> datetime:
+    """Allow three periods and the time limit: then nobody can say that the data still holds."""
+    schedule = view.job.query.schedule
+    if isinstance(schedule, Every):
+        period = schedule.interval
+    elif view.next_run_at is not None and view.next_run_at > data_at:
+        period = view.next_run_at - data_at
+    else:
+        period = CRON_FALLBACK
+    return data_at + 3 * period + view.job.query.timeout
+
+
+def _met(view: TargetView, result: Result) -> TargetView:
+    """Learn from a run whether the target answers; a run that was not made says nothing about it."""
+    outcome = result.outcome
+    if isinstance(outcome, Blocked):
+        return view
+    server = result.server or view.server
+    if isinstance(outcome, Failure) and _is_loss(outcome):
+        since = view.lost_since or result.scheduled_at
+        return replace(view, up=False, lost_since=since, last_failure=outcome, server=server)
+    met = replace(view, up=True, lost_since=None, server=server)
+    if isinstance(outcome, Failure):
+        return replace(met, last_failure=outcome)
+    return _with_schema(met, outcome, result.scheduled_at)
+
+
+def _with_schema(view: TargetView, success: Success, at: datetime) -> TargetView:
+    return view if success.missing is None else replace(view, missing=success.missing, missing_at=at)

@@ -1,0 +1,134 @@
+"""Count what the monitor itself does: the counters that only go up, and live in no snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from monitor.errors import Reason
+from monitor.model.alerts import Delivery
+from monitor.model.results import Blocked, Failure, Result
+from monitor.model.settings import Config, Job
+
+DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Telemetry:
+    """Our own counters, in a registry of their own; each may be called from any thread.
+
+    `declare` makes the known series begin at 0, and forgets those of what a reload removed.
+    """
+
+    def __init__(self, version: str) -> None:
+        # Each counter would have a second series that nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types there
+        self.registry = CollectorRegistry()
+        job = ("target", "query")
+        build_info = Gauge(
+            "token_monitor_build_info", "The version of the monitor", ("version",), registry=self.registry
+        )
+        build_info.labels(version).set(1)
+        self._runs = self._counter("query_runs_total", "Runs of the query on the target", job)
+        self._failures = self._counter(
+            "query_failures_total", "Runs that gave no data, by reason", (*job, "reason")
+        )
+        self._durations = Histogram(
+            "token_monitor_query_duration_seconds",
+            "How long runs took, from the first byte sent to the last row",
+            job,
+            registry=self.registry,
+            buckets=DURATION_BUCKETS,
+        )
+        self._missed = self._counter(
+            "query_missed_total", "Runs that were due and not made, since the last one was not over", job
+        )
+        self._deliveries = self._counter("deliveries_total", "Attempts at the receiver", ("receiver",))
+        self._delivery_failures = self._counter(
+            "delivery_failures_total",
+            "Attempts that the receiver did not take, by reason",
+            ("receiver", "reason"),
+        )
+        self._reload_ok: bool | None = None
+        self._reloaded_at: datetime | None = None
+        self._jobs: frozenset[tuple[str, str]] = frozenset()
+        self._receivers: frozenset[str] = frozenset()
+        self._rules: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def reload_ok(self) -> bool | None:
+        """Tell whether the last load of the configuration succeeded; None before the first."""
+        return self._reload_ok
+
+    @property
+    def reloaded_at(self) -> datetime | None:
+        """Tell when the configuration was last loaded with success."""
+        return self._reloaded_at
+
+    @property
+    def rules(self) -> frozenset[tuple[str, str]]:
+        """Give name and severity of each known rule."""
+        return self._rules
+
+    def declare(self, config: Config) -> None:
+        """Begin the series of every job, receiver and rule at 0; drop those that are no more."""
+        jobs = frozenset(job.key for job in config.jobs)
+        receivers = frozenset(receiver.name for receiver in config.receivers)
+        for key in self._jobs - jobs:
+            self._forget_job(key)
+        for name in self._receivers - receivers:
+            self._deliveries.remove_by_labels({"receiver": name})
+            self._delivery_failures.remove_by_labels({"receiver": name})
+        for job in config.jobs:
+            self._begin_job(*job.key)
+        for receiver in config.receivers:
+            self._deliveries.labels(receiver.name)
+        rules = [rule for job in config.jobs for rule in job.query.rules]
+        self._rules = frozenset((rule.name, rule.severity.value) for rule in (*rules, *config.own_rules))
+        self._jobs, self._receivers = jobs, receivers
+
+    def run_finished(self, result: Result) -> None:
+        """Count a run and how it went; a blocked run was not made, and counts nowhere."""
+        outcome = result.outcome
+        if isinstance(outcome, Blocked) or result.job.key not in self._jobs:
+            return
+        self._runs.labels(*result.job.key).inc()
+        self._durations.labels(*result.job.key).observe(result.duration_seconds)
+        if isinstance(outcome, Failure):
+            self._failures.labels(*result.job.key, outcome.reason.value).inc()
+
+    def missed(self, job: Job, count: int) -> None:
+        """Count runs that were due and not made."""
+        if job.key in self._jobs:
+            self._missed.labels(*job.key).inc(count)
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Count an attempt at a receiver and how it went."""
+        if delivery.receiver not in self._receivers:
+            return
+        self._deliveries.labels(delivery.receiver).inc()
+        if delivery.reason:
+            self._delivery_failures.labels(delivery.receiver, delivery.reason).inc()
+
+    def reloaded(self, ok: bool, at: datetime) -> None:  # noqa: FBT001 - the outcome is the argument
+        """Record how a load of the configuration went, the first one included."""
+        self._reload_ok = ok
+        if ok:
+            self._reloaded_at = at
+
+    def _begin_job(self, target: str, query: str) -> None:
+        self._runs.labels(target, query)
+        self._durations.labels(target, query)
+        self._missed.labels(target, query)
+        for reason in Reason:
+            self._failures.labels(target, query, reason.value)
+
+    def _forget_job(self, key: tuple[str, str]) -> None:
+        for family in (self._runs, self._durations, self._missed):
+            family.remove(*key)
+        for reason in Reason:
+            self._failures.remove(*key, reason.value)
+
+    def _counter(self, name: str, documentation: str, labels: Iterable[str]) -> Counter:
+        return Counter(f"token_monitor_{name}", documentation, tuple(labels), registry=self.registry)

@@ -1,0 +1,221 @@
+"""Put the snapshot into Prometheus's own JSON, so that its clients read our alerts and rules; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from monitor.model.alerts import Alert, AlertState, Transition
+from monitor.model.results import Blocked, Failure
+from monitor.model.settings import Config, Every, Labels, Rule
+from monitor.store import QueryStatus, QueryView, Snapshot
+
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+OWN_GROUP = "token_monitor"
+"""The group of the rules about the monitor itself."""
+NEVER = "0001-01-01T00:00:00Z"
+"""Go's zero time, by which Prometheus says "not yet"."""
+
+_ACTIVE = (AlertState.PENDING, AlertState.FIRING)
+_OPERATORS = {"above": ">", "below": "<", "equals": "==", "not_equals": "!="}
+
+
+def alerts(snapshot: Snapshot) -> Json:
+    """Give `data` of /api/v1/alerts: what is pending or firing, held alerts included."""
+    return {"alerts": [_alert(alert) for alert in snapshot.alerts if alert.state in _ACTIVE]}
+
+
+def rules(snapshot: Snapshot, config: Config) -> Json:
+    """Give `data` of /api/v1/rules: a group for each query, and one for the monitor's own rules.
+
+    A rule that reads the same on several targets is there once, with the alerts of all.
+    """
+    active = [alert for alert in snapshot.alerts if alert.state in _ACTIVE]
+    views: dict[str, list[QueryView]] = {}
+    for job in config.jobs:
+        if (view := snapshot.queries.get(job.key)) is not None and job.query.rules:
+            views.setdefault(job.query.name, []).append(view)
+    groups = [_query_group(name, members, active) for name, members in views.items()]
+    if config.own_rules:
+        own = [
+            _rule(rule, [a for a in active if a.name == rule.name], health="ok") for rule in config.own_rules
+        ]
+        groups.append(_group(OWN_GROUP, str(config.path), 0.0, own))
+    return {"groups": groups}
+
+
+def queries(snapshot: Snapshot, now: datetime) -> Json:
+    """Give `data` of /api/v1/queries: how each query does on each target."""
+    return {"queries": [_query(view, now) for view in snapshot.queries.values()]}
+
+
+def history(transitions: Iterable[Transition]) -> Json:
+    """Give `data` of /api/v1/history: transitions, the newest first."""
+    return {
+        "history": [
+            {
+                "at": _time(transition.at),
+                "change": transition.change.value,
+                "fingerprint": transition.alert.fingerprint,
+                "resolvedAt": _time(transition.alert.resolved_at),
+                "resolveReason": transition.alert.resolve_reason,
+                **_alert(transition.alert),
+            }
+            for transition in transitions
+        ]
+    }
+
+
+def expression(rule: Rule) -> str:
+    """Write a rule's condition as PromQL would."""
+    matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
+    selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
+    if rule.condition.kind == "absent":
+        return f"absent({selector})"
+    return f"{selector} {_OPERATORS[rule.condition.kind]} {rule.condition.threshold:.10g}"
+
+
+def reason_of(view: QueryView) -> tuple[str, str]:
+    """Say why a query gives no data: the reason's word and the message; both empty when it does."""
+    if isinstance(view.outcome, Failure) and view.status is not QueryStatus.OK:
+        return view.outcome.reason.value, view.outcome.message
+    if isinstance(view.outcome, Blocked):
+        return "blocked", "missing: " + ", ".join(str(column) for column in view.outcome.missing)
+    return "", ""
+
+
+def _query_group(name: str, views: list[QueryView], active: list[Alert]) -> dict[str, Json]:
+    members: list[tuple[Rule, list[QueryView]]] = []
+    for view in views:
+        for rule in view.job.query.rules:
+            # Rules hold mappings and have no hash; there are few in a query.
+            same = next((found for known, found in members if known == rule), None)
+            if same is None:
+                members.append((rule, [view]))
+            else:
+                same.append(view)
+    query = views[0].job.query
+    seconds = query.schedule.interval.total_seconds() if isinstance(query.schedule, Every) else 0.0
+    return _group(
+        name, str(query.source), seconds, [_query_rule(rule, found, active) for rule, found in members]
+    )
+
+
+def _query_rule(rule: Rule, views: list[QueryView], active: list[Alert]) -> dict[str, Json]:
+    keys = {view.job.key for view in views}
+    own = [a for a in active if a.name == rule.name and (a.scope.target, a.scope.subject) in keys]
+    errors = [f"{v.job.target.name}: {': '.join(reason_of(v))}" for v in views if reason_of(v)[0]]
+    is_unknown = any(view.status is QueryStatus.WAITING for view in views)
+    health = "err" if errors else "unknown" if is_unknown else "ok"
+    durations = [view.duration_seconds for view in views if view.duration_seconds is not None]
+    last = [view.last_run_at for view in views if view.last_run_at is not None]
+    return _rule(
+        rule,
+        own,
+        health=health,
+        error="; ".join(errors),
+        seconds=max(durations, default=0.0),
+        at=max(last, default=None),
+    )
+
+
+def _group(name: str, file: str, seconds: float, members: list[dict[str, Json]]) -> dict[str, Json]:
+    return {
+        "name": name,
+        "file": file,
+        "interval": seconds,
+        "limit": 0,
+        "rules": members,
+        "evaluationTime": max((_number(member["evaluationTime"]) for member in members), default=0.0),
+        "lastEvaluation": max((str(member["lastEvaluation"]) for member in members), default=NEVER),
+    }
+
+
+def _rule(
+    rule: Rule,
+    active: list[Alert],
+    *,
+    health: str,
+    error: str = "",
+    seconds: float = 0.0,
+    at: datetime | None = None,
+) -> dict[str, Json]:
+    states = {alert.state for alert in active}
+    texts = {"summary": rule.summary, "description": rule.description, "runbook": rule.runbook}
+    return {
+        "type": "alerting",
+        "name": rule.name,
+        "query": expression(rule),
+        "duration": rule.hold.total_seconds(),
+        "keepFiringFor": rule.keep_firing_for.total_seconds(),
+        "labels": {**rule.labels, "severity": rule.severity.value},
+        "annotations": {name: text for name, text in {**texts, **rule.annotations}.items() if text},
+        "alerts": [_alert(alert) for alert in active],
+        "state": next((s.value for s in (AlertState.FIRING, AlertState.PENDING) if s in states), "inactive"),
+        "health": health,
+        "lastError": error,
+        "evaluationTime": seconds,
+        "lastEvaluation": _time(at) or NEVER,
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "state": alert.state.value,
+        "activeAt": _time(alert.active_at),
+        "value": f"{alert.value:e}",
+    }
+    if alert.keep_since is not None:
+        body["keepFiringSince"] = _time(alert.keep_since)
+    if alert.held:
+        body["held"] = True
+    if alert.muted_by is not None:
+        body["mutedBy"] = alert.muted_by
+    return body
+
+
+def _query(view: QueryView, now: datetime) -> dict[str, Json]:
+    target, name = view.job.key
+    reason, message = reason_of(view)
+    schedule = view.job.query.schedule
+    return {
+        "target": target,
+        "query": name,
+        "summary": view.job.query.summary,
+        "status": view.status.value,
+        "reason": reason,
+        "message": message,
+        "interval": schedule.interval.total_seconds() if isinstance(schedule, Every) else None,
+        "cron": None if isinstance(schedule, Every) else schedule.expression,
+        "lastRun": _time(view.last_run_at),
+        "lastSuccess": _time(view.last_success_at),
+        "firstFailure": _time(view.first_failure_at),
+        "nextRun": _time(view.next_run_at),
+        "durationSeconds": view.duration_seconds,
+        "consecutiveFailures": view.consecutive_failures,
+        "missed": view.missed,
+        "samples": len(view.samples_at(now)),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return (
+        None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: Json) -> float:
+    return value if isinstance(value, float) else 0.0
+
+
+def labels_text(labels: Labels) -> str:
+    """Write labels the way Prometheus shows them."""
+    return "{" + ", ".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"

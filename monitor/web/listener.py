@@ -1,0 +1,71 @@
+"""Listen: the socket that the HTTP server accepts from, with a bound on how many connections it holds."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import Any
+
+from monitor.errors import MonitorError
+
+MAX_CONNECTIONS = 256
+"""More cost the file descriptors that the databases need; a scrape needs one."""
+_BACKLOG = 128
+_UNREAD_MILLISECONDS = 20_000
+
+
+class Listener(socket.socket):
+    """A listening socket that cuts the oldest connection where one more would be too many.
+
+    The oldest and not the newest: under an attack by silent connections a new scrape still gets through.
+    """
+
+    def __init__(self, family: int, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        self._max_connections = max_connections
+        self._accepted: deque[socket.socket] = deque()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; asyncio calls this whenever one is due."""
+        connection, address = super().accept()
+        # A client that takes nothing of its answer for so long is cut off by the kernel (Linux).
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS)
+        if len(self._accepted) >= self._max_connections:
+            self._accepted = deque(c for c in self._accepted if c.fileno() != -1)
+        if len(self._accepted) >= self._max_connections:
+            _cut(self._accepted.popleft())
+        self._accepted.append(connection)
+        return connection, address
+
+
+def listen(host: str, port: int) -> Listener:
+    """Bind and listen; MonitorError says why that cannot be. Port 0 takes any that is free."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = Listener(family)
+    except OSError as error:
+        raise _refused(host, port, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _refused(host, port, error) from error
+    listener.settimeout(0)  # asyncio wants it so
+    return listener
+
+
+def _refused(host: str, port: int, error: OSError) -> MonitorError:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return MonitorError(f'cannot listen on {where}: {error.strerror or error}; change "listen" under [web]')
+
+
+def _cut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)  # its owner reads an end of file, and closes it
+    except OSError:
+        return

@@ -1,0 +1,181 @@
+"""Serve HTTP in one background thread: Hypercorn, with the limits that keep slow clients harmless."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as HypercornConfig
+from hypercorn.config import Sockets
+
+from monitor.errors import ConfigError, MonitorError
+from monitor.log import Log
+from monitor.model.settings import Web
+from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
+from monitor.web.listener import Listener, listen
+from monitor.web.routes import application
+from monitor.web.views import Views
+from monitor.web.web_config import WebConfig, load_web_config
+
+READ_SECONDS = 5
+"""A connection that says nothing for so long, or is so long about its request, is dropped."""
+HANDSHAKE_SECONDS = 5
+REQUEST_SECONDS = 60.0
+_START_SECONDS = 10.0
+
+
+class WebServer:
+    """The HTTP server. `start` binds and serves; the web-config file is read again when it changes."""
+
+    def __init__(self, settings: Web, views: Views, log: Log, *, recheck_seconds: float = 5.0) -> None:
+        self._settings = settings
+        self._views = views
+        self._log = log
+        self._recheck_seconds = recheck_seconds
+        self._config = WebConfig()
+        self._tls: ssl.SSLContext | None = None
+        self._listener: Listener | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._is_up = threading.Event()
+
+    def start(self) -> tuple[str, int]:
+        """Bind and serve; gives the bound host and port. MonitorError says why that cannot be."""
+        if self._settings.config_file is not None:
+            self._config = load_web_config(self._settings.config_file)
+            self._tls = self._config.tls.context() if self._config.tls else None
+        self._listener = listen(self._settings.host, self._settings.port)
+        host, port = self._listener.getsockname()[:2]
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread.start()
+        if not self._is_up.wait(_START_SECONDS):
+            raise MonitorError(f"the web server did not start within {_START_SECONDS:g} s")
+        return host, port
+
+    def close(self, deadline_seconds: float) -> None:
+        """Stop listening, let answers under way end, and wait no longer than the deadline."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(deadline_seconds)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception:  # noqa: BLE001 - a thread's last words; /-/healthy is gone with it
+            self._log.error("web.failed", exc_info=True)
+        finally:
+            if self._listener is not None:
+                self._listener.close()
+
+    async def _serve(self) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        stop = self._stop = asyncio.Event()
+        loop.set_exception_handler(self._on_loop_error)
+        app = TimeLimit(
+            ExtraHeaders(BasicAuth(application(self._views), self._current), self._current), REQUEST_SECONDS
+        )
+        recheck = loop.create_task(self._recheck())
+        try:
+            # Starlette and Hypercorn name the same ASGI types each in its own way.
+            await serve(app, self._hypercorn(), shutdown_trigger=self._up_until(stop))  # type: ignore[arg-type]
+        finally:
+            recheck.cancel()
+
+    def _up_until(self, stop: asyncio.Event) -> Callable[[], Awaitable[bool]]:
+        async def wait() -> bool:
+            self._is_up.set()  # Hypercorn begins to wait when it accepts connections
+            return await stop.wait()
+
+        return wait
+
+    def _hypercorn(self) -> HypercornConfig:
+        config = _Hypercorn(self._listener, self._tls)
+        config.read_timeout = READ_SECONDS
+        config.keep_alive_timeout = READ_SECONDS
+        config.ssl_handshake_timeout = HANDSHAKE_SECONDS
+        config.graceful_timeout = 0.5
+        config.shutdown_timeout = 0.5
+        config.include_server_header = False
+        config.accesslog = None
+        config.errorlog = logging.getLogger("hypercorn.error")  # from where it comes to our log
+        return config
+
+    def _current(self) -> WebConfig:
+        return self._config
+
+    async def _recheck(self) -> None:
+        """Take a changed web-config file, or a renewed certificate, without a restart."""
+        seen = self._changed_at()
+        while True:
+            await asyncio.sleep(self._recheck_seconds)
+            now = self._changed_at()
+            if now != seen:
+                seen = now
+                self._reread()
+
+    def _changed_at(self) -> tuple[int, ...]:
+        files = (self._settings.config_file, *(self._config.tls.files if self._config.tls else ()))
+        times = []
+        for file in files:
+            try:
+                times.append(file.stat().st_mtime_ns if file else 0)
+            except OSError:
+                times.append(-1)
+        return tuple(times)
+
+    def _reread(self) -> None:
+        if self._settings.config_file is None:
+            return
+        try:
+            config = load_web_config(self._settings.config_file)
+            self._renew(config)
+        except ConfigError as error:
+            self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
+        except OSError as error:  # a file that changed between the check and its use
+            self._log.error("config.rejected", problems=[f"{self._settings.config_file}: {error}"])
+        else:
+            self._config = config
+            self._log.info("config.reloaded", file=str(self._settings.config_file))
+
+    def _renew(self, config: WebConfig) -> None:
+        if (config.tls is None) != (self._tls is None):
+            self._log.warning("config.noticed", message="TLS is switched on or off only by a restart")
+        if self._tls is not None and config.tls is not None:
+            self._tls.load_cert_chain(config.tls.cert_file, config.tls.key_file)
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # A client that breaks off, speaks no TLS or no HTTP is no event.
+        if not isinstance(context.get("exception"), OSError | UnicodeDecodeError):
+            loop.default_exception_handler(context)
+
+
+class _Hypercorn(HypercornConfig):
+    """Hypercorn's settings, with our own socket and TLS context in place of what it would make."""
+
+    def __init__(self, listener: Listener | None, tls: ssl.SSLContext | None) -> None:
+        self._listeners: list[socket.socket] = [] if listener is None else [listener]
+        self._tls = tls
+
+    @property
+    def ssl_enabled(self) -> bool:
+        """Tell whether connections begin with a handshake."""
+        return self._tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        """Give the context, which is renewed in place."""
+        return self._tls
+
+    def create_sockets(self) -> Sockets:
+        """Give the socket that is bound already."""
+        bound = list(self._listeners)
+        return Sockets(bound, [], []) if self.ssl_enabled else Sockets([], bound, [])

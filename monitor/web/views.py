@@ -1,0 +1,29 @@
+"""Name what the web server may ask of the rest of the program: it sees these callables and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.model.alerts import Transition
+from monitor.model.settings import Config
+from monitor.store import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The web server's only way in. Called from its threads, several at once.
+
+    `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
+    `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration stays.
+    """
+
+    snapshot: Callable[[], Snapshot]
+    now: Callable[[], datetime]
+    config: Callable[[], Config]
+    render_metrics: Callable[[str], tuple[bytes, str]]
+    history: Callable[[int], Sequence[Transition]]
+    is_healthy: Callable[[], tuple[bool, str]]
+    is_ready: Callable[[], tuple[bool, str]]
+    reload: Callable[[], str | None]

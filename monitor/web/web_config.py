@@ -1,0 +1,243 @@
+"""Read a web-config file in the exporter-toolkit's format: TLS, users, headers; whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import ssl
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+
+from monitor.errors import ConfigError, Problem
+
+_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_CLIENT_AUTH = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "tls_server_config": ("cert_file", "key_file", "client_ca_file", "client_auth_type", "min_version"),
+    "http_server_config": ("http2", "headers"),
+    "basic_auth_users": (),  # any user's name
+}
+_HASH = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CACHED = 100
+# Of no password; compared for users that do not exist, so that the answer takes as long (exporter-toolkit).
+_DUMMY_HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the server proves itself, and whether clients must."""
+
+    cert_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+    client_auth_type: str = "NoClientCert"
+    min_version: str = "TLS12"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Name the files whose change means new certificates."""
+        return tuple(f for f in (self.cert_file, self.key_file, self.client_ca_file) if f)
+
+    def context(self) -> ssl.SSLContext:
+        """Build the context; OSError (ssl.SSLError is one) when a file cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = _VERSIONS[self.min_version]
+        context.set_alpn_protocols(["http/1.1"])
+        context.load_cert_chain(self.cert_file, self.key_file)
+        if self.client_ca_file is not None:
+            context.load_verify_locations(self.client_ca_file)
+        context.verify_mode = _CLIENT_AUTH[self.client_auth_type]
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """What the web-config file said; empty without one: no TLS, no password."""
+
+    tls: Tls | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_web_config(path: Path) -> WebConfig:
+    """Read and check the file and what it names; ConfigError has all problems at once."""
+    problems: list[Problem] = []
+    document = _read(path, problems)
+    tls, http, users = (_section(path, document, name, problems) for name in _SECTIONS)
+    config = WebConfig(
+        tls=_tls(path, tls, problems),
+        users=_users(path, users, problems),
+        headers=_headers(path, http.get("headers"), problems),
+    )
+    if problems:
+        raise ConfigError(tuple(problems))
+    return config
+
+
+class Passwords:
+    """Compares passwords with bcrypt hashes: one at a time, since each costs 70 ms of a core and more.
+
+    The last outcomes are remembered under a keyed hash, so that scrapes do not pay each time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._key = hashlib.sha256(bcrypt.gensalt()).digest()
+        self._known: OrderedDict[bytes, bool] = OrderedDict()
+
+    async def are_right(self, users: Mapping[str, str], user: str, password: str) -> bool:
+        """Tell whether this is one of the users, with the right password."""
+        hashed = users.get(user, _DUMMY_HASH)
+        text = "\0".join((user, hashed, password)).encode("utf-8", "surrogateescape")
+        identity = hmac.digest(self._key, text, "sha256")
+        known = self._known.get(identity)
+        if known is None:
+            async with self._lock:
+                known = await asyncio.to_thread(_is_right, password, hashed)
+            known = known and user in users
+            self._known[identity] = known
+            while len(self._known) > _CACHED:
+                self._known.popitem(last=False)
+        return known
+
+
+def _is_right(password: str, hashed: str) -> bool:
+    try:
+        return bcrypt.checkpw(password.encode(), hashed.encode())
+    except ValueError:  # longer than 72 bytes, or with a NUL: no hash is of such a password
+        return False
+
+
+def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
+    import yaml  # only who has such a file pays for it
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(_problem(path, "", f"cannot be read: {error}"))
+        return {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        text = getattr(error, "problem", None) or str(error)
+        problems.append(Problem(str(path), f"no valid YAML: {text}", line=mark.line + 1 if mark else None))
+        return {}
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        problems.append(_problem(path, "", "must be a mapping"))
+        return {}
+    for name in [name for name in document if name not in _SECTIONS]:
+        del document[name]
+        problems.append(_problem(path, str(name), f"unknown; allowed: {', '.join(_SECTIONS)}"))
+    return document
+
+
+def _section(
+    path: Path, document: Mapping[str, Any], name: str, problems: list[Problem]
+) -> Mapping[str, Any]:
+    section = document.get(name) or {}
+    if not isinstance(section, dict):
+        problems.append(_problem(path, name, "must be a mapping"))
+        return {}
+    allowed = _SECTIONS[name]
+    unknown = [key for key in section if allowed and key not in allowed]
+    text = f"not supported; allowed: {', '.join(allowed)}"
+    problems.extend(_problem(path, f"{name}.{key}", text) for key in unknown)
+    return section
+
+
+def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls | None:
+    if not section:
+        return None
+    before = len(problems)
+    files = {
+        key: _file(path, key, section.get(key), problems, required=key != "client_ca_file")
+        for key in ("cert_file", "key_file", "client_ca_file")
+    }
+    auth = _choice(path, section, "client_auth_type", "NoClientCert", _CLIENT_AUTH, problems)
+    version = _choice(path, section, "min_version", "TLS12", _VERSIONS, problems)
+    if files["client_ca_file"] and auth == "NoClientCert":
+        problems.append(
+            _problem(path, "tls_server_config.client_ca_file", 'needs a "client_auth_type" that verifies')
+        )
+    if auth != "NoClientCert" and not files["client_ca_file"]:
+        problems.append(_problem(path, "tls_server_config.client_auth_type", 'needs "client_ca_file"'))
+    cert, key = files["cert_file"], files["key_file"]
+    if len(problems) > before or cert is None or key is None:
+        return None
+    tls = Tls(cert, key, files["client_ca_file"], auth, version)
+    try:
+        tls.context()
+    except OSError as error:
+        problems.append(_problem(path, "tls_server_config", f"cannot be used: {error}"))
+    return tls
+
+
+def _file(path: Path, key: str, value: object, problems: list[Problem], *, required: bool) -> Path | None:
+    name = f"tls_server_config.{key}"
+    if value is None and not required:
+        return None
+    if not isinstance(value, str) or not value:
+        problems.append(_problem(path, name, "must be the path of a file"))
+        return None
+    file = path.parent / value
+    if not file.is_file():
+        problems.append(_problem(path, name, f"no such file: {file}"))
+    return file
+
+
+def _choice(
+    path: Path,
+    section: Mapping[str, Any],
+    key: str,
+    default: str,
+    allowed: Mapping[str, object],
+    problems: list[Problem],
+) -> str:
+    value = section.get(key, default)
+    if isinstance(value, str) and value in allowed:
+        return value
+    text = f"{value!r} is not supported; allowed: {', '.join(allowed)}"
+    problems.append(_problem(path, f"tls_server_config.{key}", text))
+    return default
+
+
+def _users(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
+    users: dict[str, str] = {}
+    for user, hashed in section.items():
+        match = _HASH.fullmatch(hashed) if isinstance(hashed, str) else None
+        # The text of the value is not shown: it may be a password that somebody wrote by mistake.
+        if match is None or not 4 <= int(match[1]) <= 31:
+            problems.append(_problem(path, f"basic_auth_users.{user}", "must be a bcrypt hash"))
+        else:
+            users[str(user)] = hashed
+    return users
+
+
+def _headers(path: Path, section: object, problems: list[Problem]) -> dict[str, str]:
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        problems.append(_problem(path, "http_server_config.headers", "must be a mapping"))
+        return {}
+    for name, value in section.items():
+        is_text = isinstance(value, str) and value.isascii() and value.isprintable()
+        if not is_text or not _HEADER_NAME.fullmatch(str(name)):
+            problems.append(_problem(path, f"http_server_config.headers.{name}", "must be a header, as text"))
+    return {str(name): str(value) for name, value in section.items()}
+
+
+def _problem(path: Path, key: str, message: str) -> Problem:
+    return Problem(str(path), message, key)

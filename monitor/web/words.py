@@ -1,0 +1,47 @@
+"""Write times, durations and counts as a person would read them on the page; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """An instant, and how it reads from now."""
+
+    at: datetime
+    text: str
+
+
+def age(since: timedelta) -> str:
+    """Write how long ago, as roughly as a person would."""
+    seconds = max(0, int(since.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+
+
+def when(at: datetime, now: datetime) -> When:
+    """Tell how long ago."""
+    return When(at, age(now - at))
+
+
+def until(at: datetime, now: datetime) -> When:
+    """Tell how soon."""
+    return When(at, f"in {age(at - now)}" if at > now else "due")
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Write a number of things."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

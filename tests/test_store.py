@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from monitor.errors import Reason
+from monitor.model.alerts import Delivery
+from monitor.model.results import Blocked, Failure, Outcome
+from monitor.model.settings import Cron, Every
+from monitor.store import (
+    QueryStatus,
+    Snapshot,
+    empty_snapshot,
+    for_config,
+    with_delivery,
+    with_missed,
+    with_next_run,
+    with_outbox,
+    with_result,
+)
+from tests.web.picture import (
+    BALANCES,
+    COLUMN_GONE,
+    COLUMNS,
+    FAILURE,
+    LOST,
+    MISSING,
+    NOW,
+    WELL,
+    a_config,
+    a_query,
+    a_result,
+    a_snapshot,
+    a_target,
+    seconds,
+    subscribers,
+    success,
+)
+
+MINUTE = seconds(60)
+
+
+def runs(*outcomes: Outcome) -> Snapshot:
+    """One job, one run a minute."""
+    config = a_config(queries=(BALANCES,))
+    snapshot = empty_snapshot(config)
+    for number, outcome in enumerate(outcomes):
+        snapshot = with_result(snapshot, a_result(config.jobs[0], outcome, NOW + number * MINUTE))
+    return snapshot
+
+
+DATA = success(subscribers("pro", "ok", 7))
+BLOCKED = Blocked((MISSING,))
+
+
+def test_every_job_waits_before_its_first_run() -> None:
+    snapshot = empty_snapshot(a_config())
+    assert {key: view.status for key, view in snapshot.queries.items()} == {
+        ("main", "missing_columns"): QueryStatus.WAITING,
+        ("main", "balances"): QueryStatus.WAITING,
+    }
+    assert [view.up for view in snapshot.targets.values()] == [None]
+    assert list(snapshot.receivers) == ["oncall"]
+
+
+def test_a_result_makes_a_new_snapshot_and_leaves_the_old_one_as_it_was() -> None:
+    before = empty_snapshot(a_config(queries=(BALANCES,)))
+    after = with_result(before, a_result(before.queries["main", "balances"].job, DATA))
+    assert before.queries["main", "balances"].status is QueryStatus.WAITING
+    assert after.queries["main", "balances"].samples == DATA.samples
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status", "samples", "failures"),
+    [
+        ((DATA,), QueryStatus.OK, 1, 0),
+        ((success(),), QueryStatus.OK, 0, 0),
+        ((DATA, success()), QueryStatus.OK, 0, 0),
+        ((DATA, FAILURE), QueryStatus.FAILED, 0, 1),
+        ((DATA, FAILURE, FAILURE), QueryStatus.FAILED, 0, 2),
+        ((DATA, BLOCKED), QueryStatus.BLOCKED, 0, 0),
+        ((FAILURE, BLOCKED, FAILURE), QueryStatus.FAILED, 0, 2),
+        ((FAILURE, DATA), QueryStatus.OK, 1, 0),
+    ],
+)
+def test_a_run_without_data_takes_the_samples_away_at_once(
+    outcomes: tuple[Outcome, ...], status: QueryStatus, samples: int, failures: int
+) -> None:
+    view = runs(*outcomes).queries["main", "balances"]
+    assert (view.status, len(view.samples), view.consecutive_failures) == (status, samples, failures)
+
+
+def test_failures_are_dated_from_the_first_that_no_success_has_ended() -> None:
+    view = runs(DATA, FAILURE, BLOCKED, FAILURE).queries["main", "balances"]
+    assert view.first_failure_at == NOW + MINUTE
+    assert view.last_success_at == NOW + seconds(0.025)
+    assert view.last_run_at == NOW + 3 * MINUTE + seconds(0.025)
+    assert runs(FAILURE, DATA).queries["main", "balances"].first_failure_at is None
+
+
+@pytest.mark.parametrize(("later", "fresh"), [(0, 1), (189.999, 1), (190, 0), (500, 0)])
+def test_samples_expire_after_three_intervals_and_the_time_limit(later: float, fresh: int) -> None:
+    view = runs(DATA).queries["main", "balances"]
+    assert len(view.samples_at(NOW + seconds(later))) == fresh
+
+
+def test_a_cron_querys_samples_expire_after_three_of_its_periods() -> None:
+    query = replace(a_query(), schedule=Cron("0 3 * * *"))
+    config = a_config(queries=(query,))
+    key = config.jobs[0].key
+    ran = with_result(empty_snapshot(config), a_result(config.jobs[0], DATA))
+    assert ran.queries[key].expires_at == NOW + timedelta(days=3, seconds=10)
+    planned = with_next_run(ran, key, NOW + timedelta(hours=1))
+    assert planned.queries[key].expires_at == NOW + timedelta(hours=3, seconds=10)
+    # A plan that was moved since runs were missed says nothing of the period.
+    moved = with_next_run(planned, key, NOW + timedelta(hours=2))
+    assert moved.queries[key].expires_at == NOW + timedelta(hours=3, seconds=10)
+    assert moved.queries[key].next_run_at == NOW + timedelta(hours=2)
+
+
+def test_the_next_runs_of_an_interval_query_do_not_change_when_its_samples_expire() -> None:
+    ran = runs(DATA)
+    planned = with_next_run(ran, ("main", "balances"), NOW + 5 * MINUTE)
+    assert planned.queries["main", "balances"].expires_at == NOW + 3 * MINUTE + seconds(10)
+
+
+def test_missed_runs_are_counted_and_leave_the_samples_until_they_expire() -> None:
+    snapshot = with_missed(with_missed(runs(DATA), ("main", "balances"), 2), ("main", "balances"), 1)
+    view = snapshot.queries["main", "balances"]
+    assert (view.status, view.missed, view.samples) == (QueryStatus.SKIPPED, 3, DATA.samples)
+
+
+def test_a_target_is_lost_at_the_first_failed_contact_and_back_at_any_other() -> None:
+    assert runs(BLOCKED).targets["main"].up is None
+    lost = runs(DATA, LOST, LOST).targets["main"]
+    assert (lost.up, lost.lost_since, lost.last_failure) == (False, NOW + MINUTE, LOST)
+    assert runs(LOST, BLOCKED).targets["main"].up is False
+    back = runs(LOST, FAILURE).targets["main"]
+    assert (back.up, back.lost_since) == (True, None)
+    refused = Failure(Reason.ACCESS_DENIED, "Access denied for user", code=1045, lost=True)
+    assert runs(refused).targets["main"].up is False
+    unmarked = Failure(Reason.TARGET_DOWN, "gone away")
+    assert runs(unmarked).targets["main"].up is False
+
+
+def test_only_a_schema_querys_success_says_which_columns_are_missing() -> None:
+    config = a_config()
+    gone = a_snapshot(config, COLUMN_GONE)
+    assert gone.targets["main"].missing == frozenset({MISSING})
+    assert gone.targets["main"].missing_at == NOW
+    schema_job, job = config.jobs
+    later = with_result(gone, a_result(schema_job, FAILURE, NOW + MINUTE))
+    later = with_result(later, a_result(job, DATA, NOW + MINUTE))
+    assert later.targets["main"].missing == frozenset({MISSING})
+    mended = with_result(later, a_result(schema_job, success(missing=frozenset()), NOW + 2 * MINUTE))
+    assert mended.targets["main"].missing == frozenset()
+
+
+def test_a_reload_keeps_what_it_did_not_change() -> None:
+    old = a_config(a_target("main"), a_target("eu"))
+    slower = replace(BALANCES, schedule=Every(seconds(300)))
+    new = a_config(a_target("main"), queries=(COLUMNS, slower), receivers=("oncall", "chat"))
+    snapshot = for_config(with_outbox(a_snapshot(old), "oncall", 3, NOW), new)
+    assert {key: view.status for key, view in snapshot.queries.items()} == {
+        ("main", "missing_columns"): QueryStatus.OK,
+        ("main", "balances"): QueryStatus.WAITING,
+    }
+    assert {name: view.up for name, view in snapshot.targets.items()} == {"main": True}
+    assert {name: view.outbox for name, view in snapshot.receivers.items()} == {"oncall": 3, "chat": 0}
+
+
+def test_a_result_of_a_job_that_a_reload_removed_or_changed_is_left_out() -> None:
+    old, new = a_config(), a_config(queries=(replace(BALANCES, timeout=seconds(1)),))
+    snapshot = empty_snapshot(new)
+    for job in old.jobs:
+        assert with_result(snapshot, a_result(job, WELL["balances"])) is snapshot
+
+
+def test_a_receiver_fails_from_its_first_refused_delivery_until_one_is_taken() -> None:
+    def attempt(minute: int, reason: str) -> Delivery:
+        return Delivery("oncall", NOW + minute * MINUTE, 0.1, reason=reason)
+
+    snapshot = empty_snapshot(a_config())
+    since = []
+    for minute, reason in enumerate(("", "refused", "timeout", "")):
+        snapshot = with_delivery(snapshot, attempt(minute, reason))
+        since.append(snapshot.receivers["oncall"].failing_since)
+    assert since == [None, NOW + MINUTE, NOW + MINUTE, None]

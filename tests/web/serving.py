@@ -1,0 +1,145 @@
+"""A started web server over a picture, and ways to ask it."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from monitor.log import Log, configure
+from monitor.metrics import Exposition
+from monitor.model.alerts import Transition
+from monitor.model.settings import Config, Web
+from monitor.store import Snapshot
+from monitor.telemetry import Telemetry
+from monitor.web import Views, WebServer
+from tests.web.picture import NOW, a_config, a_snapshot, a_transition
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class World:
+    """What the server looks at; a test may exchange any of it while the server runs."""
+
+    config: Config = field(default_factory=a_config)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    now: datetime = NOW
+    healthy: tuple[bool, str] = (True, "healthy")
+    ready: tuple[bool, str] = (True, "ready")
+    reload_error: str | None = None
+    reloads: int = 0
+    history_limits: list[int] = field(default_factory=list)
+
+    def reload(self) -> str | None:
+        self.reloads += 1
+        return self.reload_error
+
+    def history(self, limit: int) -> Sequence[Transition]:
+        self.history_limits.append(limit)
+        return (a_transition(),)
+
+    def views(self) -> Views:
+        telemetry = Telemetry("1.2.3")
+        telemetry.declare(self.config)
+        return Views(
+            snapshot=lambda: self.snapshot,
+            now=lambda: self.now,
+            config=lambda: self.config,
+            render_metrics=Exposition(telemetry, lambda: self.snapshot, lambda: self.now).render,
+            history=self.history,
+            is_healthy=lambda: self.healthy,
+            is_ready=lambda: self.ready,
+            reload=self.reload,
+        )
+
+
+@dataclass
+class Client:
+    """Asks one server, each time on a connection of its own."""
+
+    host: str
+    port: int
+    world: World
+    log_stream: io.BytesIO
+    log: Log
+    tls: ssl.SSLContext | None = None
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=10)
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+        connection: http.client.HTTPConnection
+        if self.tls is None:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        else:
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=10, context=self.tls)
+        try:
+            connection.request(method, path, body or None, headers or {})
+            response = connection.getresponse()
+            names = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    """Wait for a condition, and fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so within {seconds:g} s")
+        time.sleep(0.01)
+
+
+@contextmanager
+def serving(
+    world: World | None = None,
+    *,
+    config_file: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+    recheck_seconds: float = 0.05,
+) -> Iterator[Client]:
+    """Serve on a free port until the block ends."""
+    if world is None:
+        world = World()
+        world.snapshot = a_snapshot(world.config)
+    stream = io.BytesIO()
+    log = configure(stream)
+    server = WebServer(
+        Web(port=0, config_file=config_file), world.views(), log, recheck_seconds=recheck_seconds
+    )
+    host, port = server.start()
+    try:
+        yield Client(host, port, world, stream, log, tls)
+    finally:
+        server.close(5)
+        log.close()

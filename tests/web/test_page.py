@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from monitor.model.alerts import AlertState, Delivery
+from monitor.model.results import Failure, Outcome
+from monitor.model.settings import Severity, labels_of
+from monitor.store import Snapshot, empty_snapshot, with_alerts, with_delivery, with_missed, with_next_run
+from monitor.web.page import MAX_ROWS, page_of
+from monitor.web.words import age, until
+from tests.web.picture import (
+    BALANCES,
+    COLUMN_GONE,
+    COLUMNS,
+    FAILURE,
+    GONE,
+    LOST,
+    NOW,
+    OWN,
+    UNINITIALIZED,
+    WELL,
+    a_config,
+    a_query,
+    a_snapshot,
+    a_target,
+    an_alert,
+    seconds,
+    the_incident,
+)
+from tests.web.serving import World, serving
+
+CONFIG = a_config()
+WELL_NOW = a_snapshot(CONFIG)
+
+
+def verdict(snapshot: Snapshot, later: float = 5) -> tuple[str, str, str]:
+    said = page_of(snapshot, NOW + seconds(later)).verdict
+    return said.tone, said.text, said.detail
+
+
+def with_firing(snapshot: Snapshot, *severities: Severity, state: AlertState = AlertState.FIRING) -> Snapshot:
+    alerts = (
+        an_alert(replace(UNINITIALIZED, severity=severity), state, plan=str(number))
+        for number, severity in enumerate(severities)
+    )
+    return with_alerts(snapshot, alerts)
+
+
+def one_fails(outcome: Outcome) -> Snapshot:
+    return a_snapshot(CONFIG, {**WELL, "balances": outcome})
+
+
+REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
+CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
+    "well": (lambda: WELL_NOW, ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old")),
+    "starting": (
+        lambda: empty_snapshot(CONFIG),
+        ("wait", "Starting: no full picture yet", "2 queries not run yet"),
+    ),
+    "half started": (
+        lambda: a_snapshot(CONFIG, {"balances": WELL["balances"]}),
+        ("wait", "Starting: no full picture yet", "1 query not run yet"),
+    ),
+    "nothing": (
+        lambda: empty_snapshot(a_config(queries=())),
+        ("wait", "Nothing is watched", "no query runs on any target"),
+    ),
+    "critical": (lambda: with_firing(WELL_NOW, Severity.CRITICAL), ("bad", "1 alert firing", "")),
+    "two": (
+        lambda: with_firing(WELL_NOW, Severity.WARNING, Severity.WARNING),
+        ("warn", "2 alerts firing", ""),
+    ),
+    "info only": (
+        lambda: with_firing(WELL_NOW, Severity.INFO),
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
+    ),
+    "pending": (
+        lambda: with_firing(WELL_NOW, Severity.CRITICAL, state=AlertState.PENDING),
+        ("warn", "1 alert pending", ""),
+    ),
+    "resolved": (
+        lambda: with_firing(WELL_NOW, Severity.CRITICAL, state=AlertState.RESOLVED),
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
+    ),
+    "a query fails": (
+        lambda: one_fails(FAILURE),
+        ("warn", "Cannot tell: 1 of 2 queries gives no data", ""),
+    ),
+    "no contact": (
+        lambda: one_fails(LOST),
+        ("bad", "Cannot tell: no contact", "main cannot be reached; 1 of 2 queries gives no data"),
+    ),
+    "column gone": (
+        lambda: the_incident(CONFIG),
+        ("bad", "1 alert firing", "1 of 2 queries gives no data"),
+    ),
+    "unheard": (
+        lambda: with_delivery(WELL_NOW, REFUSED),
+        ("warn", "Nobody would hear of an alert", "alerts do not reach oncall"),
+    ),
+    "skipped": (
+        lambda: with_missed(WELL_NOW, ("main", "balances"), 1),
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
+    ),
+    "watchdog": (
+        lambda: with_alerts(WELL_NOW, [an_alert(replace(OWN, name="TokenMonitorWatchdog"))]),
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_verdict_is_well_only_when_everything_is_seen_and_fine(name: str) -> None:
+    picture, expected = CASES[name]
+    assert verdict(picture()) == expected
+
+
+def test_old_data_is_no_data() -> None:
+    assert verdict(WELL_NOW, 189)[1] == "All is well"
+    assert verdict(WELL_NOW, 190) == ("warn", "Cannot tell: 2 of 2 queries give no data", "")
+    assert {row.status for row in page_of(WELL_NOW, NOW + seconds(190)).queries} == {"stale"}
+
+
+def test_muted_alerts_stand_under_their_root() -> None:
+    page = page_of(the_incident(CONFIG), NOW)
+    assert [card.name for card in page.firing] == ["TokenColumnMissing"]
+    assert [(card.name, card.note) for card in page.muted] == [
+        ("TokenBalancesUninitialized", "muted under TokenColumnMissing: no data until that is mended")
+    ]
+
+
+def test_held_alerts_say_that_they_are_held() -> None:
+    page = page_of(with_alerts(WELL_NOW, [replace(an_alert(), held=True)]), NOW)
+    assert [card.note for card in page.firing] == ["held: no data now, so it stays as it was"]
+
+
+def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
+    def resolved(plan: str, ago: float) -> object:
+        return replace(an_alert(state=AlertState.RESOLVED, plan=plan), resolved_at=NOW - seconds(ago))
+
+    alerts = (
+        an_alert(replace(UNINITIALIZED, name="W", severity=Severity.WARNING)),
+        an_alert(replace(UNINITIALIZED, name="New"), since=NOW - seconds(10)),
+        an_alert(replace(UNINITIALIZED, name="Old"), since=NOW - seconds(900)),
+        resolved("early", 60),
+        resolved("late", 5),
+    )
+    page = page_of(with_alerts(WELL_NOW, alerts), NOW)  # type: ignore[arg-type]  # they are alerts
+    assert [card.name for card in page.firing] == ["Old", "New", "W"]
+    assert [card.labels for card in page.resolved] == [(("plan", "late"),), (("plan", "early"),)]
+
+
+def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
+    config = a_config(*(a_target(f"t{number}") for number in range(MAX_ROWS + 5)), queries=(BALANCES, COLUMNS))
+    snapshot = a_snapshot(config, {"balances": WELL["balances"], "missing_columns": FAILURE})
+    page = page_of(snapshot, NOW)
+    assert (len(page.queries), page.left_out) == (MAX_ROWS, MAX_ROWS + 10)
+    assert {row.status for row in page.queries} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("since", "text"),
+    [
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (86400, "1 d"),
+        (100_000, "1 d 3 h"),
+    ],
+)
+def test_ages_read_as_a_person_would_say_them(since: float, text: str) -> None:
+    assert age(timedelta(seconds=since)) == text
+
+
+def test_what_is_due_is_due() -> None:
+    assert [until(NOW + seconds(later), NOW).text for later in (90, 0, -5)] == ["in 1 min", "due", "due"]
+
+
+def shown(snapshot: Snapshot) -> str:
+    """Give the page as served."""
+    with serving(World(CONFIG, snapshot, NOW + seconds(5))) as client:
+        answer = client.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+def read(page: str) -> list[str]:
+    """Read a page as a person does: its text, a line for each block."""
+    body = page[page.index("<body>") :]
+    blocks = re.sub(r"</(p|h\d|tr|summary|pre|header)>", "\n", body)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | ")))
+    lines = (re.sub(r"\s+", " ", line).strip(" |") for line in text.split("\n"))
+    return [line for line in lines if line]
+
+
+def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do() -> None:
+    config_snapshot = the_incident(CONFIG)
+    root, muted = config_snapshot.alerts
+    texts = labels_of(
+        {
+            "summary": "users.tokens_remaining is missing on main",
+            "description": "Every balance query fails.",
+            "repair": "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
+            "runbook_url": "https://wiki.example.com/missing-column",
+        }
+    )
+    snapshot = with_alerts(config_snapshot, (replace(root, annotations=texts, since_at_least=True), muted))
+    snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
+    page = shown(with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(60))))
+    assert "<title>1 alert firing – token-monitor</title>" in page
+    assert '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
+    assert read(page) == [
+        "token-monitor",
+        "1 alert firing",
+        "1 of 2 queries gives no data; alerts do not reach oncall",
+        "Alerts",
+        "TokenColumnMissing",
+        "critical",
+        "firing for at least 5 min",
+        "users.tokens_remaining is missing on main",
+        "Every balance query fails.",
+        "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
+        "main column: tokens_remaining table: users",
+        "What to do: runbook",
+        "1 more is muted, until what is above is mended",
+        "TokenBalancesUninitialized",
+        "critical",
+        "firing for 5 min",
+        "summary of TokenBalancesUninitialized",
+        "Set the balance to the plan's limit.",
+        "main plan: pro",
+        "muted under TokenColumnMissing: no data until that is mended",
+        "Targets",
+        "Target | Status | Server",
+        "main",
+        "up",
+        "missing: users.tokens_remaining",
+        "mariadb 10.11.6 on db1",
+        "Queries",
+        "Query | Target | Status | Last run | Last success | Took | Runs | Next",
+        "balances",
+        "What balances finds",
+        "main | blocked",
+        "missing: users.tokens_remaining",
+        "– | never | – | every 1m | in 55 s",
+        "missing_columns",
+        "What missing_columns finds",
+        "main | ok | 4 s ago | 4 s ago | 25 ms | every 1m | –",
+        "Receivers",
+        "Receiver | Status | Waiting",
+        "oncall",
+        "failing for 1 min",
+        "timeout: no answer",
+        "0",
+        "As of 2026-11-22 12:00:05 UTC ; renews itself every 15 s.",
+        "/metrics alerts rules queries history",
+    ]
+
+
+def test_a_quiet_page_says_so_and_shows_no_alerts() -> None:
+    lines = read(shown(WELL_NOW))
+    assert lines[:3] == ["token-monitor", "All is well", "2 queries on 1 target; oldest data 5 s old"]
+    assert "Alerts" not in lines
+
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+def test_what_a_database_says_is_text_and_never_markup() -> None:
+    snapshot = a_snapshot(
+        CONFIG,
+        {"missing_columns": replace(FAILURE, message=HOSTILE), "balances": replace(LOST, detail=HOSTILE)},
+    )
+    alert = replace(
+        an_alert(plan=HOSTILE),
+        annotations=labels_of(
+            {"summary": HOSTILE, "description": HOSTILE, "repair": HOSTILE, "runbook": HOSTILE}
+        ),
+    )
+    page = shown(with_alerts(snapshot, [alert]))
+    assert html.unescape(page).count(HOSTILE) >= 6
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_a_runbook_is_a_link_only_where_it_is_an_address_of_the_web() -> None:
+    def runbook(text: str) -> Snapshot:
+        return with_alerts(WELL_NOW, [replace(an_alert(), annotations=(("runbook_url", text),))])
+
+    assert 'href="https://wiki' in shown(runbook("https://wiki.example.com/x"))
+    assert "href=\"javascript" not in shown(runbook("javascript:alert(1)"))
+
+
+def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style() -> None:
+    page = shown(with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()]))
+    assert "4711" not in page
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert [link.split("?")[0] for link in loaded] == [
+        "/static/page.css",
+        "/metrics",
+        "/api/v1/alerts",
+        "/api/v1/rules",
+        "/api/v1/queries",
+        "/api/v1/history",
+    ]
+    assert " style=" not in page
+
+
+def test_a_failure_without_details_still_reads_well() -> None:
+    lost = Failure(LOST.reason, "no route to host", lost=True)
+    page = page_of(a_snapshot(a_config(queries=(a_query(),)), {"balances": lost}), NOW)
+    assert [(row.status, row.trouble) for row in page.targets] == [("down", "target_down: no route to host")]

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import gzip
+import io
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.errors import MonitorError
+from monitor.log import configure
+from monitor.model.settings import Web
+from monitor.web import WebServer
+from tests.web.picture import NOW, a_snapshot, seconds, the_incident
+from tests.web.serving import Client, World, serving, wait_until
+
+CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with serving() as client:
+        yield client
+
+
+def test_metrics_come_as_text_or_openmetrics_as_the_client_prefers(client: Client) -> None:
+    text = client.get("/metrics")
+    assert (text.status, text.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert 'token_subscribers{plan="pro",status="ok",target="main"} 7.0' in text.text.splitlines()
+    openmetrics = client.get("/metrics", accept="application/openmetrics-text; version=1.0.0")
+    assert openmetrics.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert openmetrics.text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False), ("xgzip", False)],
+)
+def test_metrics_are_zipped_for_who_takes_it(client: Client, accepted: str, is_zipped: bool) -> None:
+    answer = client.get("/metrics", accept_encoding=accepted)
+    assert ("content-encoding" in answer.headers) is is_zipped
+    body = gzip.decompress(answer.body) if is_zipped else answer.body
+    assert b"token_subscribers" in body
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text;version=x", ";;,=", "*/*;q=abc", "text/plain;version=1.0.0", "\xff"]
+)
+def test_an_odd_accept_header_still_gets_metrics(client: Client, accept: str) -> None:
+    answer = client.get("/metrics", accept=accept)
+    assert (answer.status, b"token_subscribers" in answer.body) == (200, True)
+
+
+def test_head_gives_the_headers_alone(client: Client) -> None:
+    for path in ("/metrics", "/", "/-/healthy"):
+        answer = client.ask("HEAD", path)
+        assert (answer.status, answer.body) == (200, b"")
+        assert int(answer.headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/metrics/", 404),
+        ("GET", "/metrics/x", 404),
+        ("GET", "/static/../server.py", 404),
+        ("GET", "/static/%2e%2e/server.py", 404),
+        ("GET", "//evil.example.com/metrics", 404),
+        ("GET", "/%00", 404),
+        ("POST", "/metrics", 405),
+        ("DELETE", "/", 405),
+        ("OPTIONS", "/metrics", 405),
+        ("TRACE", "/api/v1/alerts", 405),
+        ("BREW", "/metrics", 405),
+        ("GET", "/-/reload", 405),
+        ("HEAD", "/-/reload", 405),
+        ("PUT", "/-/reload", 405),
+        ("GET", "/-/quit", 404),
+        ("GET", "/favicon.ico", 404),
+    ],
+)
+def test_what_is_not_there_is_refused_plainly(client: Client, method: str, path: str, status: int) -> None:
+    answer = client.ask(method, path)
+    assert answer.status == status
+    assert answer.body in (b"Not Found", b"Method Not Allowed", b"")
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css"])
+def test_every_answer_is_guarded(client: Client, path: str) -> None:
+    headers = client.get(path).headers
+    guards = ("content-security-policy", "x-content-type-options", "x-frame-options", "cache-control", "server")
+    assert {name: headers.get(name) for name in guards} == {
+        "content-security-policy": CSP,
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "cache-control": "max-age=86400" if path.startswith("/static/") else "no-store",
+        "server": None,
+    }
+
+
+def test_health_and_readiness_say_yes_or_why_not() -> None:
+    with serving() as client:
+        assert [(a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))] == [
+            (200, "healthy\n"),
+            (200, "ready\n"),
+        ]
+        client.world.healthy = (False, "the scheduler does not run")
+        client.world.ready = (False, "no run has ended yet")
+        assert [(a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))] == [
+            (503, "the scheduler does not run\n"),
+            (503, "no run has ended yet\n"),
+        ]
+
+
+def test_reload_answers_when_it_is_done_or_says_why_the_old_configuration_stays() -> None:
+    with serving() as client:
+        done = client.ask("POST", "/-/reload")
+        assert (done.status, done.text, client.world.reloads) == (200, "reloaded\n", 1)
+        client.world.reload_error = 'config.toml:3: web.lisen: unknown; did you mean "listen"?'
+        refused = client.ask("POST", "/-/reload")
+        assert (refused.status, refused.text) == (500, f"{client.world.reload_error}\n")
+
+
+def test_a_page_of_another_origin_cannot_reload() -> None:
+    with serving() as client:
+        own = f"http://{client.host}:{client.port}"
+        origins = {"http://evil.example.com": 403, "null": 403, own: 200, f"{own}0": 403}
+        got = {origin: client.ask("POST", "/-/reload", {"origin": origin}).status for origin in origins}
+        assert got == origins
+        assert client.ask("POST", "/-/reload", {"sec-fetch-site": "cross-site"}).status == 403
+        assert client.world.reloads == 1
+
+
+def test_a_bug_in_an_answer_shows_no_trace_and_is_logged() -> None:
+    with serving() as client:
+        client.world.config = None  # type: ignore[assignment]  # a bug
+        answer = client.get("/api/v1/rules")
+        assert (answer.status, answer.text) == (500, "Internal Server Error")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        wait_until(lambda: any(line["level"] == "error" for line in client.logged()))
+        errors = [line for line in client.logged() if line["level"] == "error"]
+        assert [line["event"] for line in errors] == ["library.reported"]
+        assert "AttributeError" in errors[0]["exception"]
+        assert client.get("/metrics").status == 200
+
+
+def test_a_body_is_not_waited_for_nor_kept(client: Client) -> None:
+    answer = client.ask("POST", "/-/reload", body=b"x" * 100_000)
+    assert answer.status in (200, 413)
+    assert client.get("/metrics").status == 200
+
+
+def test_the_history_is_limited(client: Client) -> None:
+    statuses = {
+        limit: client.get(f"/api/v1/history?limit={limit}").status
+        for limit in ("1", "10000", "0", "-1", "x", "10001", "1e3", "%C2%B2", "99999999999999")
+    }
+    assert statuses == {
+        "1": 200,
+        "10000": 200,
+        "0": 400,
+        "-1": 400,
+        "x": 400,
+        "10001": 400,
+        "1e3": 400,
+        "%C2%B2": 400,
+        "99999999999999": 400,
+    }
+    client.get("/api/v1/history")
+    assert client.world.history_limits == [1, 10000, 100]
+
+
+def test_websockets_are_refused(client: Client) -> None:
+    upgrade = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    assert client.ask("GET", "/", upgrade).status == 403
+    assert client.get("/metrics").status == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64,  # TLS to a server without it
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 20_000 + b"\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage",
+        b"\r\n" * 1000,
+    ],
+    ids=["tls", "path", "header", "long path", "many headers", "http2", "empty lines"],
+)
+def test_rubbish_gets_no_trace_and_harms_nobody(client: Client, raw: bytes) -> None:
+    with client.connect() as connection:
+        received = b""
+        try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                received += part
+        except ConnectionError:
+            pass  # cut off, as it should be
+    assert b"Traceback" not in received
+    assert not received.startswith(b"HTTP/1.1 200")
+    assert client.get("/metrics").status == 200
+
+
+def test_a_port_that_is_taken_is_said_clearly() -> None:
+    with serving() as client, serving() as other:
+        settings = Web(port=client.port)
+        server = WebServer(settings, client.world.views(), other.log)
+        with pytest.raises(MonitorError) as caught:
+            server.start()
+        server.close(1)
+    assert str(caught.value) == (
+        f'cannot listen on 127.0.0.1:{client.port}: Address already in use; change "listen" under [web]'
+    )
+
+
+def test_an_address_that_is_not_ours_is_said_clearly() -> None:
+    with serving() as client:
+        server = WebServer(Web(host="192.0.2.1", port=0), client.world.views(), client.log)
+        with pytest.raises(MonitorError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign"):
+            server.start()
+
+
+def test_it_listens_on_ipv6_too() -> None:
+    with serving() as client:
+        server = WebServer(Web(host="::1", port=0), client.world.views(), client.log)
+        try:
+            host, port = server.start()
+            assert host == "::1"
+            with socket.create_connection((host, port), timeout=10):
+                pass
+        finally:
+            server.close(5)
+
+
+def test_after_closing_nothing_listens_and_the_port_is_free() -> None:
+    with serving() as client:
+        assert client.get("/metrics").status == 200
+    with pytest.raises(ConnectionRefusedError):
+        client.connect()
+    with serving() as other:
+        again = WebServer(Web(port=client.port), other.world.views(), other.log)
+        try:
+            assert again.start()[1] == client.port
+        finally:
+            again.close(5)
+
+
+def test_prometheus_reads_our_metrics_and_rules_as_its_own() -> None:
+    world = World()
+    world.snapshot = the_incident(world.config)
+    with serving(world) as client:
+        alerts = client.get("/api/v1/alerts").json
+        rules = client.get("/api/v1/rules").json
+    assert alerts["status"] == rules["status"] == "success"
+    names = [alert["labels"]["alertname"] for alert in alerts["data"]["alerts"]]
+    assert names == ["TokenColumnMissing", "TokenBalancesUninitialized"]
+    assert [group["name"] for group in rules["data"]["groups"]] == [
+        "missing_columns",
+        "balances",
+        "token_monitor",
+    ]
+
+
+def test_rules_can_be_asked_for_by_type(client: Client) -> None:
+    assert len(client.get("/api/v1/rules?type=alert").json["data"]["groups"]) == 3
+    assert client.get("/api/v1/rules?type=record").json["data"] == {"groups": []}
+    refused = client.get("/api/v1/rules?type=x")
+    assert (refused.status, refused.json) == (
+        400,
+        {
+            "status": "error",
+            "errorType": "bad_data",
+            "error": 'not supported value "x" of type; allowed: alert, record',
+        },
+    )
+
+
+def test_a_scrape_between_any_two_snapshots_is_whole() -> None:
+    with serving() as client:
+        well, gone = a_snapshot(client.world.config), the_incident(client.world.config)
+        sizes = set()
+        for number in range(50):
+            client.world.snapshot = (well, gone)[number % 2]
+            client.world.now = NOW + seconds(number % 3)
+            sizes.add(client.get("/metrics").text.count("token_subscribers{"))
+        assert sizes == {0, 2}
+
+
+def test_importing_the_server_starts_nothing() -> None:
+    code = "import threading, monitor.web; assert threading.active_count() == 1"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_a_server_that_was_never_started_can_be_closed() -> None:
+    log = configure(io.BytesIO(), libraries=False)
+    WebServer(Web(), World().views(), log).close(1)
