@@ -1,0 +1,258 @@
+"""Build every part from the configuration, start, wait, reload, stop; alone knows all others."""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+
+from monitor import __version__
+from monitor.clock import AnchoredClock
+from monitor.config import load
+from monitor.deliver import Deliveries
+from monitor.errors import ConfigError
+from monitor.journal import Journal
+from monitor.judgements import ReceiverHealth
+from monitor.log import Log
+from monitor.metrics import Exposition
+from monitor.model.results import Result
+from monitor.model.settings import Config, Job
+from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
+from monitor.schedule import Schedule
+from monitor.state import State
+from monitor.store import Snapshot
+from monitor.telemetry import Telemetry
+from monitor.watching import Watching
+from monitor.web import Views, WebServer
+
+_TICK_SECONDS = 1.0
+_FROZEN_AFTER = timedelta(seconds=15)
+_RELOAD_WAIT_SECONDS = 30.0
+_RUNS_GRACE_SECONDS = 4.0
+_PIPELINE_GRACE_SECONDS = 1.0
+_DELIVERY_GRACE_SECONDS = 3.0
+_WEB_GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reload:
+    """A wish to load the configuration anew; the error's text, or None, goes to `answer`."""
+
+    answer: queue.SimpleQueue[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A wish to end, and the signal that it came with."""
+
+    signal: str
+
+
+class App:
+    """The daemon. Built from a valid Config; `run` returns when it has stopped."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+        self._config = config
+        self._environ = environ
+        self._log = log
+        self._wishes: queue.SimpleQueue[_Reload | _Stop] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._clock = AnchoredClock()
+        self._state = State()
+        self._telemetry = Telemetry(__version__)
+        self._watching = Watching(
+            self._clock,
+            environ,
+            on_result=self._on_result,
+            on_missed=self._on_missed,
+            snapshot=self._snapshot,
+        )
+        self._schedule = Schedule(self._clock, submit=self._watching.dispatch, missed=self._on_missed)
+        self._journal = Journal(
+            log,
+            self._telemetry,
+            self._clock,
+            on_changed=lambda: self._deliveries.poke(),
+            on_wanted=self._watching.run_now,
+        )
+        self._pipeline = Pipeline(
+            config,
+            self._clock,
+            self._state,
+            self._journal,
+            receivers=self._receiver_health,
+            next_run_at=self._schedule.next_run_at,
+        )
+        self._deliveries = self._new_deliveries(config)
+        self._web = WebServer(config.web, self._views(), log)
+
+    def run(self) -> None:
+        """Start everything, serve until a signal says stop, stop everything in order."""
+        self._telemetry.declare(self._config)
+        self._telemetry.reloaded(ok=True, at=self._clock.now())
+        host, port = self._web.start()
+        self._catch_signals()
+        self._pipeline.start()
+        self._deliveries.start()
+        self._watching.apply(self._config.targets)
+        self._schedule.start(self._config.jobs)
+        threading.Thread(target=self._tick, name="ticker", daemon=True).start()
+        self._log.info("monitor.started", **self._facts(host, port))
+        for notice in self._config.notices:
+            self._log.info("config.noticed", message=notice)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at again
+        reason = self._serve()
+        self._stop()
+        self._log.info("monitor.stopped", reason=reason)
+
+    def _serve(self) -> str:
+        while True:
+            wish = self._wishes.get()
+            if isinstance(wish, _Stop):
+                return wish.signal
+            wish.answer.put(self._reload())
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._schedule.stop()
+        self._watching.stop(_RUNS_GRACE_SECONDS)
+        self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
+        self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
+        self._deliveries.close()
+        self._web.close(_WEB_GRACE_SECONDS)
+
+    def _reload(self) -> str | None:
+        """Load and apply the configuration, whole or not at all; gives the error's text."""
+        try:
+            config = load(self._config.path, self._environ)
+        except ConfigError as error:
+            self._telemetry.reloaded(ok=False, at=self._clock.now())
+            self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
+            return str(error)
+        self._apply(config)
+        return None
+
+    def _apply(self, config: Config) -> None:
+        old, self._config = self._config, config
+        self._telemetry.declare(config)
+        self._pipeline.put(NewConfig(config))
+        self._watching.apply(config.targets)
+        self._schedule.apply(config.jobs)
+        if (config.receivers, config.external_url) != (old.receivers, old.external_url):
+            self._deliveries.close()
+            self._deliveries = self._new_deliveries(config)
+            self._deliveries.start()
+        before = {job.key: job for job in old.jobs}
+        self._watching.run_now(job for job in config.jobs if before.get(job.key, job) != job)
+        self._telemetry.reloaded(ok=True, at=self._clock.now())
+        self._log.info(
+            "config.reloaded",
+            targets=len(config.targets),
+            queries=len(config.jobs),
+            needs_restart=[name for name in ("web", "state") if getattr(old, name) != getattr(config, name)],
+        )
+        for notice in config.notices:
+            self._log.info("config.noticed", message=notice)
+
+    def _reload_and_wait(self) -> str | None:
+        answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._wishes.put(_Reload(answer))
+        try:
+            return answer.get(timeout=_RELOAD_WAIT_SECONDS)
+        except queue.Empty:
+            return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            if self._schedule.mend_clock_step():
+                self._log.warning("clock.stepped", message="the wall clock was set")
+            self._pipeline.put(Tick())
+
+    def _catch_signals(self) -> None:
+        def stop(number: int, _frame: FrameType | None) -> None:
+            if self._stopping.is_set():
+                os._exit(128 + number)  # asked a second time: at once
+            self._wishes.put(_Stop(signal.Signals(number).name))
+
+        def reload(_number: int, _frame: FrameType | None) -> None:
+            self._wishes.put(_Reload(queue.SimpleQueue()))
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGHUP, reload)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def _on_result(self, result: Result) -> None:
+        self._pipeline.put(result)
+
+    def _on_missed(self, job: Job, count: int) -> None:
+        self._pipeline.put(Missed(job, count))
+
+    def _snapshot(self) -> Snapshot:
+        return self._pipeline.snapshot
+
+    def _receiver_health(self) -> Mapping[str, ReceiverHealth]:
+        return {
+            name: ReceiverHealth(one.failing_since, one.last_reason, one.last_message, one.waiting)
+            for name, one in self._deliveries.status().items()
+        }
+
+    def _views(self) -> Views:
+        exposition = Exposition(
+            self._telemetry, self._snapshot, self._clock.now, log_dropped=lambda: self._log.dropped
+        )
+        return Views(
+            snapshot=self._snapshot,
+            now=self._clock.now,
+            config=lambda: self._config,
+            render_metrics=exposition.render,
+            history=self._state.history,
+            is_healthy=self._is_healthy,
+            is_ready=self._is_ready,
+            reload=self._reload_and_wait,
+        )
+
+    def _new_deliveries(self, config: Config) -> Deliveries:
+        return Deliveries(
+            config.receivers,
+            self._state,
+            clock=self._clock,
+            snapshot=lambda: self._snapshot().alerts,
+            external_url=config.external_url,
+            on_delivery=self._journal.on_delivery,
+        )
+
+    def _is_healthy(self) -> tuple[bool, str]:
+        """Tell whether runs are scheduled and their results taken; never looks at a database."""
+        if not self._schedule.is_running():
+            return False, "the scheduler does not run"
+        if not self._pipeline.is_alive():
+            return False, "the pipeline does not run"
+        frozen = self._clock.now() - self._pipeline.last_step_at
+        if frozen > _FROZEN_AFTER:
+            return False, f"the pipeline has done nothing for {frozen.total_seconds():.0f} s"
+        return True, "healthy"
+
+    def _is_ready(self) -> tuple[bool, str]:
+        """Tell whether the first runs have begun to give results."""
+        if any(view.outcome is not None for view in self._snapshot().queries.values()):
+            return True, "ready"
+        return False, "no run has ended yet"
+
+    def _facts(self, host: str, port: int) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "config": str(self._config.path),
+            "targets": [target.name for target in self._config.targets],
+            "queries": sorted({job.query.name for job in self._config.jobs}),
+            "receivers": [receiver.name for receiver in self._config.receivers],
+            "pid": os.getpid(),
+        }

@@ -1,0 +1,74 @@
+"""What the commands share: the options, loading the configuration, the log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_args
+
+import click
+
+from monitor.config import load
+from monitor.errors import ConfigError
+from monitor.log import Format, Level, Log, configure
+from monitor.model.settings import Config
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("config.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+def common(function: _F) -> _F:
+    """Add --config, --log-level and --log-format to a command."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(get_args(Level)),
+        default="info",
+        show_default=True,
+        help="What to log.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(get_args(Format)),
+        default="json",
+        show_default=True,
+        help="How to log.",
+    )
+    return config_option(level(form(function)))
+
+
+def load_or_tell(path: Path, *, exit_code: int) -> Config:
+    """Load the configuration; print every problem to stderr and exit when it has any."""
+    try:
+        return load(path, os.environ)
+    except ConfigError as error:
+        tell_problems(error)
+        raise SystemExit(exit_code) from None
+
+
+def tell_problems(error: ConfigError) -> None:
+    """Print the problems of a configuration, and how many there are."""
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    count = len(error.problems)
+    click.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was started", err=True)
+
+
+def make_log(log_level: str, log_format: str, *, to_stdout: bool = False) -> Log:
+    """Make the log: `run` writes it to stdout, all other commands to stderr."""
+    stream = sys.stdout if to_stdout else sys.stderr
+    return configure(
+        stream.buffer,
+        level=cast("Level", log_level),
+        format=cast("Format", log_format),
+        queued=to_stdout,
+    )

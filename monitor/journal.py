@@ -1,0 +1,159 @@
+"""Tell of what happens as it happens: log events and counters; hears the pipeline and the deliveries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from monitor.clock import Clock
+from monitor.errors import SampleError
+from monitor.log import Level, Log, alert_fields
+from monitor.model.alerts import Change, Delivery, Scope, Transition
+from monitor.model.results import Blocked, Failure, Result, Success
+from monitor.model.settings import Job, Severity
+from monitor.repeats import Repeats
+from monitor.store import Snapshot
+from monitor.telemetry import Telemetry
+
+_LEVELS: Mapping[Severity, Level] = MappingProxyType(
+    {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
+)
+
+
+class Journal:
+    """The pipeline's listener: writes each event once and counts it; `on_changed` and `on_wanted` pass on."""
+
+    def __init__(
+        self,
+        log: Log,
+        telemetry: Telemetry,
+        clock: Clock,
+        *,
+        on_changed: Callable[[], None],
+        on_wanted: Callable[[list[Job]], None],
+    ) -> None:
+        self._log = log
+        self._telemetry = telemetry
+        self._clock = clock
+        self._on_changed = on_changed
+        self._pass_on_wanted = on_wanted
+        self._runs = Repeats()
+        self._deliveries = Repeats()
+        self._unjudged = Repeats()
+        self._lock = threading.Lock()  # deliveries come from the receivers' own threads
+
+    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        """Count and log a run; tell when its target was lost or came back."""
+        if not isinstance(result.outcome, Blocked):
+            self._telemetry.run_finished(result)
+        self._log_contact(result, before, after)
+        self._log_run(result)
+
+    def on_missed(self, job: Job, count: int) -> None:
+        """Count and log runs that were due and not made."""
+        self._telemetry.missed(job, count)
+        target, query = job.key
+        self._log.warning("run.missed", target=target, query=query, count=count)
+
+    def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        """Log alerts that changed, and let the receivers look at once."""
+        for transition in transitions:
+            level = _LEVELS[transition.alert.severity] if transition.change is Change.FIRED else "info"
+            self._log.event(f"alert.{transition.change}", level, **alert_fields(transition))
+        self._on_changed()
+
+    def on_wanted(self, jobs: list[Job]) -> None:
+        """Pass on which jobs are worth running now."""
+        self._pass_on_wanted(jobs)
+
+    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+        """Log a rule whose findings could not become alerts; its alerts are held."""
+        subject = (scope.rule, scope.target, scope.subject)
+        streak, _ = self._unjudged.failed(subject, "bad_result", str(error), self._clock.now())
+        if streak:
+            self._log.error(
+                "rule.failed",
+                rule=scope.rule,
+                target=scope.target,
+                query=scope.subject,
+                reason="bad_result",
+                message=str(error),
+            )
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Count and log one attempt at a receiver."""
+        self._telemetry.delivered(delivery)
+        fields = {
+            "receiver": delivery.receiver,
+            "duration_seconds": round(delivery.duration_seconds, 6),
+            "notifications": delivery.notifications,
+        }
+        with self._lock:
+            if not delivery.reason:
+                streak = self._deliveries.succeeded((delivery.receiver,))
+                repeated = streak.fields() if streak else {}
+                # An Alertmanager gets the same again every minute: worth a line only after a failure.
+                level: Level = "info" if streak or delivery.notifications else "debug"
+                self._log.event("delivery.succeeded", level, **fields, **repeated)
+                return
+            streak, _ = self._deliveries.failed(
+                (delivery.receiver,), delivery.reason, delivery.message, delivery.at
+            )
+        if streak:
+            self._log.error(
+                "delivery.failed",
+                **fields,
+                reason=delivery.reason,
+                message=delivery.message,
+                recoverable=delivery.recoverable,
+                repeated=streak.count,
+            )
+
+    def _log_run(self, result: Result) -> None:
+        target, query = result.job.key
+        fields: dict[str, object] = {
+            "target": target,
+            "query": query,
+            "scheduled_at": result.scheduled_at,
+            "duration_seconds": round(result.duration_seconds, 6),
+        }
+        outcome = result.outcome
+        if isinstance(outcome, Success):
+            streak = self._runs.succeeded(result.job.key)
+            repeated = streak.fields() if streak else {}
+            self._log.info(
+                "run.finished", **fields, rows=outcome.row_count, samples=len(outcome.samples), **repeated
+            )
+            for message in outcome.evidence_errors:
+                self._log.warning("evidence.failed", target=target, query=query, message=message)
+            return
+        if isinstance(outcome, Failure):
+            reason, message, code = str(outcome.reason), outcome.message, outcome.code
+        else:
+            names = ", ".join(str(column) for column in outcome.missing)
+            reason, message, code = "blocked", f"not run: {names} missing", None
+        streak, _ = self._runs.failed(result.job.key, reason, message, result.finished_at)
+        if streak:
+            event = "run.blocked" if isinstance(outcome, Blocked) else "run.failed"
+            self._log.warning(
+                event, **fields, reason=reason, message=message, code=code, repeated=streak.count
+            )
+
+    def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        name = result.job.target.name
+        was, now = before.targets[name], after.targets[name]
+        if was.up is not False and now.up is False and now.last_failure is not None:
+            failure = now.last_failure
+            self._log.error(
+                "target.lost",
+                target=name,
+                reason=str(failure.reason),
+                detail=failure.detail,
+                message=failure.message,
+            )
+        elif was.up is False and now.up:
+            since = was.lost_since
+            seconds = (result.finished_at - since).total_seconds() if since else None
+            server = f"{now.server.flavor} {now.server.version}" if now.server else None
+            self._log.info("target.recovered", target=name, server=server, lost_seconds=seconds)

@@ -1,0 +1,266 @@
+"""Say what each rule has to judge, and by what data or by none: of a run, and of the monitor itself; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.errors import Reason
+from monitor.model.alerts import Alert, Scope
+from monitor.model.results import Blocked, Failure, Result, Sample, Success
+from monitor.model.settings import (
+    ColumnName,
+    Config,
+    Every,
+    Job,
+    Labels,
+    Rule,
+    Scalar,
+    SchemaColumns,
+    labels_of,
+)
+from monitor.store import QueryView, Snapshot, TargetView
+
+TARGET_DOWN = "TokenMonitorTargetDown"
+QUERY_FAILING = "TokenMonitorQueryFailing"
+QUERY_STALE = "TokenMonitorQueryStale"
+DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
+WATCHDOG = "TokenMonitorWatchdog"
+
+_CRON_GRACE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One rule to judge in one scope. No `success` means no data: its alerts are held.
+
+    `needs` are the columns without which there is no verdict, for finding the root alert.
+    """
+
+    rule: Rule
+    scope: Scope
+    success: Success | None
+    target_labels: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    needs: frozenset[ColumnName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverHealth:
+    """How a receiver does: failing since when, why, and how much waits for it."""
+
+    failing_since: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    waiting: int = 0
+
+
+def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
+    """Judge the rules of the query that ran."""
+    target = snapshot.targets.get(result.job.target.name)
+    missing = (target and target.missing) or frozenset()
+    for rule in result.job.query.rules:
+        needs = frozenset(result.job.query.needs) | frozenset(rule.needs)
+        success = result.outcome if isinstance(result.outcome, Success) else None
+        if not missing.isdisjoint(rule.needs):
+            success = None
+        yield Judgement(
+            rule,
+            Scope(rule.name, result.job.target.name, result.job.query.name),
+            success,
+            result.job.target.labels,
+            result.job.query.parameters,
+            needs,
+        )
+
+
+def of_target(
+    config: Config, snapshot: Snapshot, name: str, *, now: datetime, started_at: datetime
+) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about one target and its queries."""
+    rules = {rule.name: rule for rule in config.own_rules}
+    target = snapshot.targets[name]
+    if TARGET_DOWN in rules and target.up is not None:
+        rule = rules[TARGET_DOWN]
+        yield _own(rule, target, "", [_target_lost(rule, target)])
+    for key, view in snapshot.queries.items():
+        if key[0] != name:
+            continue
+        if QUERY_FAILING in rules:
+            rule = rules[QUERY_FAILING]
+            yield _own(rule, target, key[1], _failing(rule, view, target), frozenset(view.job.query.needs))
+        if QUERY_STALE in rules:
+            rule = rules[QUERY_STALE]
+            yield _own(rule, target, key[1], _stale(rule, view, target, now, started_at))
+
+
+def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about receivers, and the watchdog."""
+    rules = {rule.name: rule for rule in config.own_rules}
+    if DELIVERY_FAILING in rules:
+        rule = rules[DELIVERY_FAILING]
+        for name, health in receivers.items():
+            sample = _delivery_failing(rule, name, health, now)
+            yield Judgement(rule, Scope(rule.name, "", name), Success((sample,), 1))
+    if WATCHDOG in rules:
+        rule = rules[WATCHDOG]
+        yield Judgement(rule, Scope(rule.name, "", ""), Success((Sample(rule.metric, (), 1.0),), 1))
+
+
+def root_of(
+    target_name: str, needs: frozenset[ColumnName], snapshot: Snapshot, alerts: Iterable[Alert]
+) -> str | None:
+    """Find the root alert under which what has no data is muted; gives its fingerprint."""
+    target = snapshot.targets.get(target_name)
+    if target is None:
+        return None
+    here = [alert for alert in alerts if alert.scope.target == target_name]
+    if target.up is False:
+        return next((alert.fingerprint for alert in here if alert.name == TARGET_DOWN), None)
+    missing = target.missing or frozenset()
+    wanted = (missing & needs) or missing
+    schemas = _schemas(snapshot, target_name)
+    for alert in here:
+        schema = schemas.get(alert.scope.subject)
+        if schema is not None and _is_about(alert.labels, schema, wanted):
+            return alert.fingerprint
+    return None
+
+
+def scopes_of(config: Config) -> set[Scope]:
+    """List every scope that this configuration can judge."""
+    scopes = {
+        Scope(rule.name, job.target.name, job.query.name) for job in config.jobs for rule in job.query.rules
+    }
+    for rule in config.own_rules:
+        scopes.add(Scope(rule.name, "", ""))
+        scopes.update(Scope(rule.name, target.name, "") for target in config.targets)
+        scopes.update(Scope(rule.name, *job.key) for job in config.jobs)
+        scopes.update(Scope(rule.name, "", receiver.name) for receiver in config.receivers)
+    return scopes
+
+
+def is_blocked(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
+    """Tell which columns that a job needs are known to be missing; none when that knowledge is old."""
+    target = snapshot.targets.get(job.target.name)
+    if target is None or not target.missing or target.up is False or job.query.schema is not None:
+        return frozenset()
+    missing = target.missing & frozenset(job.query.needs)
+    fresh = any(
+        view.job.query.schema is not None and view.expires_at is not None and now < view.expires_at
+        for view in _views_of(snapshot, job.target.name)
+    )
+    return missing if fresh else frozenset()
+
+
+def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job]:
+    """Choose the jobs that a schema query has just shown to be blocked: their data must go at once."""
+    if result.job.query.schema is None:
+        return []
+    return [
+        view.job
+        for view in _views_of(snapshot, result.job.target.name)
+        if not isinstance(view.outcome, Blocked) and is_blocked(view.job, snapshot, now)
+    ]
+
+
+def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
+    """Choose the jobs that this result makes worth running now, without waiting for their time.
+
+    The schema queries after an unknown column or table; what was blocked when a column is back;
+    everything that failed with the target when it answers again.
+    """
+    name = result.job.target.name
+    was, now = before.targets.get(name), after.targets.get(name)
+    if was is None or now is None:
+        return []
+    views = [view for view in _views_of(after, name) if view.job.key != result.job.key]
+    if isinstance(result.outcome, Failure) and result.outcome.reason is Reason.SCHEMA_MISSING:
+        return [view.job for view in views if view.job.query.schema is not None]
+    if was.up is False and now.up:
+        return [view.job for view in views if isinstance(view.outcome, Failure)]
+    back = (was.missing or frozenset()) - (now.missing or frozenset())
+    if back:
+        return [
+            view.job
+            for view in views
+            if isinstance(view.outcome, Blocked)
+            or (isinstance(view.outcome, Failure) and view.outcome.reason is Reason.SCHEMA_MISSING)
+        ]
+    return []
+
+
+def _target_lost(rule: Rule, target: TargetView) -> Sample:
+    failure = target.last_failure
+    details = {"reason": str(failure.reason), "message": failure.message} if failure else {}
+    return Sample(rule.metric, (), 0.0 if target.up else 1.0, labels_of(details))
+
+
+def _failing(rule: Rule, view: QueryView, target: TargetView) -> list[Sample] | None:
+    """A blocked query and one of a lost target are no failures of their own: their root alert speaks."""
+    failure = view.outcome
+    if target.up is False or isinstance(failure, Blocked) or failure is None:
+        return None
+    details = {}
+    if isinstance(failure, Failure):
+        if failure.reason is Reason.SCHEMA_MISSING and target.missing:
+            return None
+        since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
+        details = {"reason": str(failure.reason), "message": failure.message, "failing_since": since}
+    labels = labels_of({"query": view.job.query.name})
+    return [Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))]
+
+
+def _stale(
+    rule: Rule, view: QueryView, target: TargetView, now: datetime, started_at: datetime
+) -> list[Sample] | None:
+    """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
+    if target.up is False or isinstance(view.outcome, Blocked):
+        return None
+    schedule = view.job.query.schedule
+    if isinstance(schedule, Every):
+        due_at: datetime | None = (view.last_run_at or started_at) + 3 * schedule.interval
+    else:
+        due_at = view.next_run_at and view.next_run_at + _CRON_GRACE
+    is_stale = due_at is not None and now > due_at + view.job.query.timeout
+    since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
+    labels = labels_of({"query": view.job.query.name})
+    return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
+
+
+def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:
+    seconds = (now - health.failing_since).total_seconds() if health.failing_since else 0.0
+    details = {"reason": health.reason, "message": health.message, "waiting": str(health.waiting)}
+    return Sample(rule.metric, labels_of({"receiver": name}), seconds, labels_of(details))
+
+
+def _own(
+    rule: Rule,
+    target: TargetView,
+    subject: str,
+    samples: list[Sample] | None,
+    needs: frozenset[ColumnName] = frozenset(),
+) -> Judgement:
+    success = None if samples is None else Success(tuple(samples), len(samples))
+    scope = Scope(rule.name, target.target.name, subject)
+    return Judgement(rule, scope, success, target.target.labels, {}, needs)
+
+
+def _views_of(snapshot: Snapshot, target: str) -> list[QueryView]:
+    return [view for key, view in snapshot.queries.items() if key[0] == target]
+
+
+def _schemas(snapshot: Snapshot, target: str) -> dict[str, SchemaColumns]:
+    return {
+        view.job.query.name: view.job.query.schema
+        for view in _views_of(snapshot, target)
+        if view.job.query.schema is not None
+    }
+
+
+def _is_about(labels: Labels, schema: SchemaColumns, missing: Iterable[ColumnName]) -> bool:
+    """Tell whether an alert of a schema query speaks of one of these columns, or of a whole table."""
+    named = dict(labels)
+    table, column = named.get(schema.table), named.get(schema.column)
+    return any(table == gone.table and column in (None, gone.column) for gone in missing)

@@ -1,0 +1,279 @@
+"""Take results from the queue, one thread for all: snapshot, alerts, state, notifications; no way back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monitor import rules
+from monitor.clock import Clock
+from monitor.deliver import notifications_for
+from monitor.errors import SampleError
+from monitor.judgements import (
+    Judgement,
+    ReceiverHealth,
+    is_blocked,
+    newly_blocked,
+    of_monitor,
+    of_result,
+    of_target,
+    root_of,
+    scopes_of,
+    wanted_after,
+)
+from monitor.model.alerts import Alert, Change, Scope, Transition
+from monitor.model.results import Result
+from monitor.model.settings import Config, Job, Labels
+from monitor.runs import blocked
+from monitor.state import State
+from monitor.store import (
+    Snapshot,
+    empty_snapshot,
+    for_config,
+    with_alerts,
+    with_missed,
+    with_next_run,
+    with_result,
+)
+
+RESOLVED_KEPT = timedelta(minutes=15)
+"""How long a resolved alert is still shown and re-sent, as Prometheus does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Runs that were due and not made."""
+
+    job: Job
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A second has passed: what depends on time alone is judged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewConfig:
+    """From here on this configuration is in force."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nothing comes after this."""
+
+
+Message = Result | Missed | Tick | NewConfig | Stop
+
+
+class Listener(Protocol):
+    """What is told of things as they happen, in the pipeline's thread; must be quick and never raise."""
+
+    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        """Hear of a run's result, folded into the snapshot."""
+
+    def on_missed(self, job: Job, count: int) -> None:
+        """Hear of missed runs."""
+
+    def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        """Hear of alerts that changed, after they and their notifications were recorded."""
+
+    def on_wanted(self, jobs: list[Job]) -> None:
+        """Hear which jobs a result makes worth running at once."""
+
+    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+        """Hear of a rule whose findings could not become alerts."""
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one message changes; recorded and shown as a whole."""
+
+    now: datetime
+    changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+
+
+class Pipeline:
+    """The one consumer of the results queue; `snapshot` is the newest whole picture, for any thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        state: State,
+        listener: Listener,
+        *,
+        receivers: Callable[[], Mapping[str, ReceiverHealth]],
+        next_run_at: Callable[[tuple[str, str]], datetime | None],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._state = state
+        self._listener = listener
+        self._receivers = receivers
+        self._next_run_at = next_run_at
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._active: dict[Scope, dict[Labels, Alert]] = {}
+        self._resolved: dict[Labels, Alert] = {}
+        self._judged: set[Scope] = set()
+        self._started_at = clock.now()
+        self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
+        self.last_step_at = self._started_at
+        self.snapshot = empty_snapshot(config)
+
+    def start(self) -> None:
+        """Begin to take messages."""
+        self._thread.start()
+
+    def put(self, message: Message) -> None:
+        """Hand over a message; never waits."""
+        self._messages.put(message)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Take what is queued, then end."""
+        self.put(Stop())
+        self._thread.join(timeout_seconds)
+
+    def is_alive(self) -> bool:
+        """Tell whether the thread lives."""
+        return self._thread.is_alive()
+
+    def active_alerts(self) -> tuple[Alert, ...]:
+        """Give all pending and firing alerts."""
+        return tuple(alert for alerts in self._active.values() for alert in alerts.values())
+
+    def _work(self) -> None:
+        while not isinstance(message := self._messages.get(), Stop):
+            self.take(message)
+
+    def take(self, message: Message) -> None:
+        """Take one message through the rest of the pipe."""
+        now = self._clock.now()
+        if isinstance(message, Result):
+            self._take_result(message, now)
+        elif isinstance(message, Missed):
+            self.snapshot = with_missed(self.snapshot, message.job.key, message.count)
+            self._listener.on_missed(message.job, message.count)
+        elif isinstance(message, NewConfig):
+            self._take_config(message.config, now)
+        elif isinstance(message, Tick):
+            self._take_tick(now)
+        self.last_step_at = now
+
+    def _take_result(self, result: Result, now: datetime) -> None:
+        before = self.snapshot
+        after = with_result(before, result)
+        if after is before:  # of a job that a reload removed or changed meanwhile
+            return
+        after = with_next_run(after, result.job.key, self._next_run_at(result.job.key))
+        self.snapshot = after
+        self._listener.on_result(result, before, after)
+        step = _Step(now)
+        for judgement in of_result(result, after):
+            self._judge(step, judgement, result.scheduled_at)
+        name = result.job.target.name
+        for judgement in of_target(self._config, after, name, now=now, started_at=self._started_at):
+            self._judge(step, judgement, now)
+        self._hold_all_of(step, name)
+        self._finish(step, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
+        for job in newly_blocked(result, after, now):
+            self._take_result(blocked(job, now, is_blocked(job, after, now), self._clock), self._clock.now())
+        if jobs := wanted_after(result, before, after):
+            self._listener.on_wanted(jobs)
+
+    def _take_tick(self, now: datetime) -> None:
+        step = _Step(now)
+        for name in self.snapshot.targets:
+            for judgement in of_target(
+                self._config, self.snapshot, name, now=now, started_at=self._started_at
+            ):
+                self._judge(step, judgement, now)
+        for judgement in of_monitor(self._config, self._receivers(), now):
+            self._judge(step, judgement, now)
+        for labels, alert in list(self._resolved.items()):
+            if alert.resolved_at and now - alert.resolved_at > RESOLVED_KEPT:
+                del self._resolved[labels]
+        self._finish(step, run_key=f"tick@{now.isoformat()}")
+
+    def _take_config(self, config: Config, now: datetime) -> None:
+        """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
+        step = _Step(now)
+        self._config = config
+        self.snapshot = for_config(self.snapshot, config)
+        scopes = scopes_of(config)
+        for scope, alerts in list(self._active.items()):
+            if scope not in scopes:
+                self._apply(step, scope, rules.retire(alerts, now=now, reason="rule_removed"))
+        self._judged &= scopes
+        self._finish(step, run_key=f"reload@{now.isoformat()}")
+
+    def _judge(self, step: _Step, judgement: Judgement, now: datetime) -> None:
+        scope = judgement.scope
+        active = self._active.get(scope, {})
+        if judgement.success is None:
+            if active:
+                root = root_of(scope.target, judgement.needs, self.snapshot, self.active_alerts())
+                self._set(step, scope, rules.hold(active, muted_by=root))
+            return
+        try:
+            evaluation = rules.evaluate(
+                judgement.rule,
+                scope,
+                active,
+                judgement.success,
+                now=now,
+                is_first=scope not in self._judged,
+                target_labels=judgement.target_labels,
+                parameters=judgement.parameters,
+                runbook_base_url=self._config.runbook_base_url,
+            )
+        except SampleError as error:
+            self._set(step, scope, rules.hold(active, muted_by=None))
+            self._listener.on_unjudged(scope, error)
+            return
+        self._judged.add(scope)
+        self._apply(step, scope, evaluation)
+
+    def _hold_all_of(self, step: _Step, target: str) -> None:
+        """Hold every alert whose data went with the target, not only those of the query that noticed."""
+        if self.snapshot.targets[target].up is not False:
+            return
+        own = {rule.name for rule in self._config.own_rules}
+        root = root_of(target, frozenset(), self.snapshot, self.active_alerts())
+        for scope, active in list(self._active.items()):
+            if scope.target == target and scope.rule not in own:
+                self._set(step, scope, rules.hold(active, muted_by=root))
+
+    def _apply(self, step: _Step, scope: Scope, evaluation: rules.Evaluation) -> None:
+        self._set(step, scope, evaluation.active)
+        step.transitions.extend(evaluation.transitions)
+        for transition in evaluation.transitions:
+            if transition.change is Change.RESOLVED:
+                self._resolved[transition.alert.labels] = transition.alert
+            else:
+                self._resolved.pop(transition.alert.labels, None)
+
+    def _set(self, step: _Step, scope: Scope, active: dict[Labels, Alert]) -> None:
+        if active != self._active.get(scope, {}):
+            step.changed[scope] = active
+        if active:
+            self._active[scope] = active
+        else:
+            self._active.pop(scope, None)
+
+    def _finish(self, step: _Step, *, run_key: str) -> None:
+        """Record the step as a whole, then show it, then tell of it."""
+        if not step.changed and not step.transitions:
+            return
+        transitions = tuple(step.transitions)
+        notifications = notifications_for(self._config.receivers, transitions, run_key=run_key, now=step.now)
+        self._state.record(step.changed, transitions, notifications)
+        self.snapshot = with_alerts(self.snapshot, (*self.active_alerts(), *self._resolved.values()))
+        self._listener.on_transitions(transitions)

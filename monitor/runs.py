@@ -1,0 +1,181 @@
+"""Make one run: lease a session, fetch the rows, turn them into samples, look up evidence; gives a Result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from monitor.clock import Clock
+from monitor.database import Database, Session
+from monitor.errors import QueryError, Reason, SampleError, TargetError
+from monitor.model.results import (
+    Blocked,
+    Cell,
+    EvidenceKey,
+    EvidenceRow,
+    Failure,
+    Outcome,
+    Result,
+    Rows,
+    Sample,
+    Server,
+    Success,
+)
+from monitor.model.settings import ColumnName, Job, Query, Scalar, Statement
+from monitor.rules import matching
+from monitor.samples import missing_of, samples_of
+
+EVIDENCE_ROWS = 10
+_EVIDENCE_FINDINGS = 10
+_TOUCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run found while it was being made: the rows as they came, and what became of them."""
+
+    rows: Rows
+    success: Success
+
+
+def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) -> Result:
+    """Make one run of a job; never raises: what goes wrong is the result's Failure."""
+    started_at = clock.now()
+    started_seconds = time.monotonic()
+    server: Server | None = None
+    outcome: Outcome
+    try:
+        with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
+            server = session.server
+            outcome = answer(job.query, session).success
+    except TargetError as error:
+        outcome = _failure(error, lost=True)
+    except QueryError as error:
+        outcome = _failure(error, lost=False)
+    except SampleError as error:
+        outcome = Failure(Reason.BAD_RESULT, str(error))
+    # The boundary around a run: a bug must cost this run, not the thread and all runs after it.
+    except Exception as error:  # noqa: BLE001
+        outcome = Failure(Reason.INTERNAL, f"{type(error).__name__} in {_place(error)}")
+    return Result(
+        job, scheduled_at, started_at, clock.now(), time.monotonic() - started_seconds, outcome, server
+    )
+
+
+def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], clock: Clock) -> Result:
+    """Give the result of a run that is not made, because columns that it needs are missing."""
+    now = clock.now()
+    return Result(job, scheduled_at, now, now, 0.0, Blocked(tuple(sorted(missing, key=str))))
+
+
+def answer(query: Query, session: Session) -> Answer:
+    """Run the query in a session; raises QueryError or SampleError."""
+    ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
+    statement = query.statement_for(session.server.flavor)
+    rows = _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+    missing = None
+    if query.schema is not None:
+        missing = missing_of(query, rows)
+        if not _confirm(session, query, missing):
+            # The schema changed while we looked, a migration for instance: look once more.
+            rows = _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+            missing = missing_of(query, rows)
+    samples = samples_of(query, rows)
+    evidence, errors = _evidence(query, session, samples, ends_at_seconds)
+    return Answer(rows, Success(samples, len(rows.rows), evidence, errors, missing))
+
+
+def _fetch(
+    session: Session,
+    statement: Statement,
+    values: Mapping[str, Scalar],
+    timeout: timedelta,
+    max_rows: int,
+) -> Rows:
+    bound = {name: values[name] for name in statement.parameters}
+    return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
+
+
+def _confirm(session: Session, query: Query, missing: frozenset[ColumnName]) -> bool:
+    """Touch what seems to be missing; False when something is there after all.
+
+    information_schema hides what the account may not see: after a REVOKE every column looks
+    missing. Touching it tells 1142 or 1143 (access_denied, raised) from 1054 and 1146.
+    """
+    for column in sorted(missing, key=str)[:_TOUCHES]:
+        statement = Statement(f"SELECT {_quoted(column.column)} FROM {_quoted(column.table)} LIMIT 0")
+        try:
+            session.fetch(statement, {}, timeout=query.timeout, max_rows=1)
+        except QueryError as error:
+            if error.reason is not Reason.SCHEMA_MISSING:
+                raise
+        else:
+            return False
+    return True
+
+
+def _evidence(
+    query: Query, session: Session, samples: tuple[Sample, ...], ends_at_seconds: float
+) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
+    """Look up example rows for what the rules find; a failure is told and fails nothing."""
+    found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
+    errors: list[str] = []
+    for rule in query.rules:
+        if rule.evidence is None:
+            continue
+        for sample in matching(rule, samples)[:_EVIDENCE_FINDINGS]:
+            values = {**query.parameters, **dict(sample.labels)}
+            with _collecting(rule.name, errors):
+                timeout = timedelta(seconds=max(0.1, ends_at_seconds - time.monotonic()))
+                rows = _fetch(session, rule.evidence, values, timeout, EVIDENCE_ROWS)
+                found[rule.name, sample.labels] = _evidence_rows(rows)
+    return found, tuple(errors)
+
+
+@contextmanager
+def _collecting(rule: str, errors: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except QueryError as error:
+        errors.append(f"{rule}: {error.reason}: {error.message}")
+    except KeyError as error:  # an `absent` finding has only the labels of its `where`
+        errors.append(f"{rule}: no value for :{error.args[0]}")
+
+
+def _evidence_rows(rows: Rows) -> tuple[EvidenceRow, ...]:
+    return tuple(
+        {name: _plain(cell) for name, cell in zip(rows.columns, row, strict=True)} for row in rows.rows
+    )
+
+
+def _plain(cell: Cell) -> str | int | float | bool | None:
+    """Make a cell fit for JSON without losing what it says."""
+    if cell is None or isinstance(cell, str | int | float):
+        return cell
+    if isinstance(cell, Decimal):
+        return int(cell) if cell == cell.to_integral_value() else float(cell)
+    if isinstance(cell, bytes):
+        return cell.decode(errors="replace")
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def _quoted(identifier: str) -> str:
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def _failure(error: QueryError, *, lost: bool) -> Failure:
+    return Failure(error.reason, error.message, error.code, error.detail, lost)
+
+
+def _place(error: Exception) -> str:
+    """Name the innermost line of a traceback: enough to find the bug, no values of variables."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

@@ -1,0 +1,240 @@
+"""Decide when: every job on its grid or cron, by APScheduler, which does nothing but call `submit`."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from monitor.clock import Clock
+from monitor.model.settings import Cron, Every, Job
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LARGEST_SPREAD = timedelta(seconds=10)
+_SPREAD_PER_JOB = timedelta(milliseconds=50)
+_STEP = timedelta(seconds=2)
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+Submit = Callable[[Job, datetime], None]
+Missed = Callable[[Job, int], None]
+
+
+def grid_offset(key: tuple[str, str], interval: timedelta) -> timedelta:
+    """Place a job on its grid by a hash of its name: the same after every restart, spread over all jobs."""
+    digest = hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest()
+    return timedelta(microseconds=int.from_bytes(digest) % (interval // _MICROSECOND))
+
+
+def next_slot(instant: datetime, interval: timedelta, offset: timedelta) -> datetime:
+    """Find the first grid slot after the instant; in integers, as rounding could return the same slot."""
+    return slot_at(slot_index(instant, interval, offset) + 1, interval, offset)
+
+
+def slot_index(instant: datetime, interval: timedelta, offset: timedelta) -> int:
+    """Count the grid slots up to the instant."""
+    return (instant - _EPOCH - offset) // interval
+
+
+def slot_at(index: int, interval: timedelta, offset: timedelta) -> datetime:
+    """Tell the instant of a grid slot."""
+    return _EPOCH + offset + index * interval
+
+
+def crontab_weekdays(field: str) -> str:
+    """Write a crontab's weekday numbers as names: APScheduler counts from Monday, crontab from Sunday."""
+    parts = []
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            parts.append(part)
+            continue
+        end = int(last) if dash else (6 if step else int(first))
+        days = range(int(first), end + 1, int(step or 1))
+        if not days or days[-1] > 7:
+            raise ValueError(f'"{part}" is no weekday; allowed: 0 to 7 (0 and 7 are Sunday) or sun to sat')
+        parts.extend(_WEEKDAYS[day] for day in days)
+    return ",".join(parts)
+
+
+def cron_trigger(cron: Cron) -> CronTrigger:
+    """Make the trigger of a cron schedule; ValueError says what is wrong with the expression."""
+    fields = cron.expression.split()
+    if len(fields) != 5:
+        raise ValueError(f'"{cron.expression}" has {len(fields)} fields; a cron expression has five')
+    minute, hour, day, month, weekday = fields
+    return CronTrigger(
+        minute=minute,
+        hour=hour,
+        day=day,
+        month=month,
+        day_of_week=crontab_weekdays(weekday),
+        timezone=cron.time_zone,
+    )
+
+
+class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Fires at the slots of a grid that is fixed in time, whatever happens to the wall clock.
+
+    APScheduler reckons in wall time: the trigger says how far the next slot is from now.
+    """
+
+    def __init__(self, interval: timedelta, offset: timedelta, clock: Clock) -> None:
+        self._interval = interval
+        self._offset = offset
+        self._clock = clock
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Give the wall time of the next slot, always later than `now`."""
+        instant = self._clock.now()
+        return now + (next_slot(instant, self._interval, self._offset) - instant)
+
+
+class _Entry:
+    """A job in the schedule, and the last slot that it ran in."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.last_index: int | None = None
+
+
+class Schedule:
+    """Every job on its own clock; `submit` and `missed` are called in the scheduler's thread."""
+
+    def __init__(self, clock: Clock, *, submit: Submit, missed: Missed) -> None:
+        self._clock = clock
+        self._submit = submit
+        self._missed = missed
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._lock = threading.Lock()
+        self._wall_ahead = self._wall_minus_clock()
+        # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": DebugExecutor()},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        """Start ticking: each interval job once at once (schema queries first), then on its grid."""
+        self.apply(jobs)
+        self._scheduler.start()
+
+    def apply(self, jobs: Iterable[Job]) -> None:
+        """Make the schedule hold these jobs; those that did not change keep their clocks."""
+        wanted = {job.key: job for job in jobs}
+        with self._lock:
+            for key in [key for key in self._entries if key not in wanted]:
+                self._scheduler.remove_job(_job_id(key))
+                del self._entries[key]
+            for key, job in wanted.items():
+                entry = self._entries.get(key)
+                if entry is not None and entry.job.query.schedule == job.query.schedule:
+                    entry.job = job
+                else:
+                    self._add(job, jobs_in_all=len(wanted))
+
+    def next_run_at(self, key: tuple[str, str]) -> datetime | None:
+        """Tell when a job runs next, None when it is not scheduled."""
+        found = self._scheduler.get_job(_job_id(key))
+        if found is None or found.next_run_time is None:
+            return None
+        next_run_at: datetime = found.next_run_time
+        return self._clock.now() + (next_run_at - datetime.now(UTC))
+
+    def mend_clock_step(self) -> bool:
+        """Re-anchor all jobs when the wall clock was set; call about once a second. Tells whether it was.
+
+        Without this APScheduler sleeps until the wall clock has caught up again (its issue 1066).
+        """
+        ahead = self._wall_minus_clock()
+        if abs(ahead - self._wall_ahead) < _STEP:
+            return False
+        self._wall_ahead = ahead
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+        return True
+
+    def is_running(self) -> bool:
+        """Tell whether the scheduler's thread lives."""
+        thread: threading.Thread | None = getattr(self._scheduler, "_thread", None)
+        return bool(self._scheduler.running and thread is not None and thread.is_alive())
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _add(self, job: Job, *, jobs_in_all: int) -> None:
+        self._entries[job.key] = _Entry(job)
+        options: dict[str, Any] = {}
+        if isinstance(job.query.schedule, Every):
+            options["next_run_time"] = datetime.now(UTC) + _first_delay(job, jobs_in_all)
+        self._scheduler.add_job(
+            self._tick,
+            self._trigger(job),
+            args=(job.key,),
+            id=_job_id(job.key),
+            replace_existing=True,
+            **options,
+        )
+
+    def _trigger(self, job: Job) -> BaseTrigger:
+        schedule = job.query.schedule
+        if isinstance(schedule, Every):
+            return GridTrigger(schedule.interval, grid_offset(job.key, schedule.interval), self._clock)
+        return cron_trigger(schedule)
+
+    def _tick(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return
+            scheduled_at, missed = self._place(entry)
+        if missed:
+            self._missed(entry.job, missed)
+        if scheduled_at is not None:
+            self._submit(entry.job, scheduled_at)
+
+    def _place(self, entry: _Entry) -> tuple[datetime | None, int]:
+        """Find the slot of a tick, and how many before it had none; no slot when it ran in this one."""
+        now = self._clock.now()
+        schedule = entry.job.query.schedule
+        if not isinstance(schedule, Every):
+            return now.replace(microsecond=0), 0
+        offset = grid_offset(entry.job.key, schedule.interval)
+        # The nearest slot: a tick may come some milliseconds early where the wall clock is being slewed,
+        # and the run at the start stands for a slot that follows at once.
+        index = slot_index(now + schedule.interval / 2, schedule.interval, offset)
+        if entry.last_index is None:
+            entry.last_index = index
+            return now, 0
+        missed = index - entry.last_index - 1
+        if missed < 0:
+            return None, 0
+        entry.last_index = index
+        return slot_at(index, schedule.interval, offset), missed
+
+    def _wall_minus_clock(self) -> timedelta:
+        return datetime.now(UTC) - self._clock.now()
+
+
+def _job_id(key: tuple[str, str]) -> str:
+    return "/".join(key)
+
+
+def _first_delay(job: Job, jobs_in_all: int) -> timedelta:
+    """Spread the first runs over at most 10 s; what says whether the schema is whole goes first."""
+    if job.query.schema is not None:
+        return timedelta(0)
+    spread = min(_LARGEST_SPREAD, jobs_in_all * _SPREAD_PER_JOB)
+    return grid_offset(job.key, spread)

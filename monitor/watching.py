@@ -1,0 +1,102 @@
+"""Hold what watches the targets: a database and workers for each, and the way of a due job to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.clock import Clock
+from monitor.database import Database, Watchdog
+from monitor.judgements import is_blocked
+from monitor.model.results import Result
+from monitor.model.settings import Job, Target
+from monitor.runs import blocked, execute
+from monitor.store import Snapshot
+from monitor.workers import Task, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one target's jobs run."""
+
+    target: Target
+    database: Database
+    workers: Workers
+
+
+class Watching:
+    """Every target's database and workers; `on_result` and `on_missed` take what comes of them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        environ: Mapping[str, str],
+        *,
+        on_result: Callable[[Result], None],
+        on_missed: Callable[[Job, int], None],
+        snapshot: Callable[[], Snapshot],
+    ) -> None:
+        self._clock = clock
+        self._environ = environ
+        self._on_result = on_result
+        self._on_missed = on_missed
+        self._snapshot = snapshot
+        self._watchdog = Watchdog()
+        self._places: Mapping[str, _Place] = {}
+
+    def apply(self, targets: Iterable[Target]) -> None:
+        """Watch these targets; one that did not change keeps its connections."""
+        old = self._places
+        places = {}
+        for target in targets:
+            known = old.get(target.name)
+            places[target.name] = known if known and known.target == target else self._open(target)
+        self._places = places
+        for name, place in old.items():
+            if places.get(name) is not place:
+                place.workers.stop()
+                place.database.close()
+
+    def dispatch(self, job: Job, scheduled_at: datetime) -> None:
+        """Give a due job to its target's workers; a blocked one has its result at once."""
+        missing = is_blocked(job, self._snapshot(), self._clock.now())
+        if missing:
+            self._on_result(blocked(job, scheduled_at, missing, self._clock))
+        elif not self._submit(job, scheduled_at):
+            self._on_missed(job, 1)
+
+    def run_now(self, jobs: Iterable[Job]) -> None:
+        """Run jobs without waiting for their time; one that waits or runs already is left at that."""
+        now = self._clock.now()
+        for job in jobs:
+            self._submit(job, now)
+
+    def stop(self, grace_seconds: float) -> bool:
+        """Let what runs end, cancel on the servers what does not, close all; False when something hung."""
+        places = list(self._places.values())
+        for place in places:
+            place.workers.stop()
+        ended = [place.workers.join(grace_seconds / max(1, len(places)) / 2) for place in places]
+        for place, has_ended in zip(places, ended, strict=True):
+            if not has_ended:
+                place.database.cancel_all()
+        ended = [place.workers.join(grace_seconds / max(1, len(places)) / 2) for place in places]
+        for place in places:
+            place.database.close()
+        self._watchdog.close()
+        return all(ended)
+
+    def _open(self, target: Target) -> _Place:
+        database = Database(target, environ=self._environ, watchdog=self._watchdog)
+
+        def run(task: Task) -> None:
+            self._on_result(execute(task.job, task.scheduled_at, database, self._clock))
+
+        return _Place(target, database, Workers(target.name, target.max_connections, run))
+
+    def _submit(self, job: Job, scheduled_at: datetime) -> bool:
+        place = self._places.get(job.target.name)
+        if place is None:
+            return True  # a reload has just removed the target: nothing is missed
+        return place.workers.submit(Task(job, scheduled_at), first=job.query.schema is not None)

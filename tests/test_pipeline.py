@@ -1,0 +1,257 @@
+"""Results through the pipe, on a driven clock: what is told, what is shown, what is posted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from monitor.errors import Reason
+from monitor.judgements import ReceiverHealth, is_blocked
+from monitor.model.results import Failure
+from monitor.pipeline import Missed, NewConfig
+from monitor.store import QueryStatus
+from tests.world import (
+    BALANCE,
+    BALANCES,
+    COLUMNS,
+    LOST,
+    MINUTE,
+    NO_COLUMN,
+    TIMEOUT,
+    USAGE,
+    World,
+    a_config,
+    balances,
+    columns,
+    usage,
+)
+
+SECOND = timedelta(seconds=1)
+HEALTHY = columns(), balances(pro=0), usage(0)
+
+
+def test_healthy_results_tell_nothing_and_are_shown() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    assert world.told() == []
+    assert world.posted() == []
+    statuses = {key[1]: view.status for key, view in world.pipeline.snapshot.queries.items()}
+    assert set(statuses.values()) == {QueryStatus.OK}
+
+
+def test_a_missing_column_is_told_once_and_everything_under_it_is_blocked_held_and_muted() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(0))
+    assert world.told() == ["TokenBalances pending"]
+    world.after(MINUTE).run("missing_columns", columns(BALANCE))
+    assert world.told() == ["TokenColumnMissing fired"]
+    assert world.shown() == {"TokenColumnMissing": "firing", "TokenBalances": "pending held muted"}
+    view = world.pipeline.snapshot.queries["main", "balances"]
+    assert view.status is QueryStatus.BLOCKED
+    assert view.samples == ()
+    # for hours: no second root alert, nothing else pages, not even usage that stopped with the column
+    for _ in range(60):
+        world.after(MINUTE).run("missing_columns", columns(BALANCE))
+        world.run("balances", NO_COLUMN)
+        world.run("usage", usage(9999))
+        world.tick()
+    assert world.told() == []
+    assert world.posted() == ["TokenColumnMissing firing"]
+
+
+def test_a_column_that_comes_back_resolves_and_runs_what_was_blocked_at_once() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.after(MINUTE).run("missing_columns", columns(BALANCE))
+    world.after(MINUTE).run("missing_columns", columns())
+    assert world.told() == ["TokenColumnMissing fired", "TokenColumnMissing resolved"]
+    assert world.wanted == ["balances"]
+    world.run("balances", balances(pro=0))
+    assert world.pipeline.snapshot.queries["main", "balances"].status is QueryStatus.OK
+    assert world.posted() == ["TokenColumnMissing firing", "TokenColumnMissing resolved"]
+
+
+def test_a_pending_alert_keeps_its_clock_while_held_and_fires_at_the_first_true_result() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(0))
+    world.after(MINUTE).run("missing_columns", columns(BALANCE))
+    world.after(5 * MINUTE).run("missing_columns", columns())
+    world.run("balances", balances(pro=7))
+    assert world.told()[-1] == "TokenBalances fired"
+
+
+def test_an_unknown_column_has_the_schema_looked_at_at_once() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.run("balances", NO_COLUMN)
+    assert world.wanted == ["missing_columns"]
+
+
+def test_a_lost_target_is_one_alert_after_its_for_and_everything_else_is_held_under_it() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.after(2 * MINUTE).run("balances", balances(pro=7))
+    assert world.told() == ["TokenBalances pending", "TokenUsageStopped fired", "TokenBalances fired"]
+    world.after(MINUTE).run("balances", LOST)
+    assert world.told() == ["TokenMonitorTargetDown pending"]
+    world.after(31 * SECOND).tick()
+    assert world.told() == ["TokenMonitorTargetDown fired"]
+    for _ in range(60):
+        world.after(MINUTE).runs(LOST, LOST, LOST)
+        world.tick()
+    assert world.told() == []
+    assert world.shown() == {
+        "TokenMonitorTargetDown": "firing",
+        "TokenBalances": "firing held muted",
+        "TokenUsageStopped": "firing held muted",
+    }
+    assert all(view.samples == () for view in world.pipeline.snapshot.queries.values())
+
+
+def test_a_target_that_answers_again_resolves_and_everything_that_failed_is_run_at_once() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.after(MINUTE).runs(LOST, LOST, LOST)
+    world.after(MINUTE).tick()
+    world.told()
+    world.after(MINUTE).run("missing_columns", columns())
+    assert world.told() == ["TokenMonitorTargetDown resolved"]
+    assert sorted(world.wanted) == ["balances", "usage"]
+    world.run("balances", balances(pro=0))
+    world.run("usage", usage(0))
+    assert world.told() == ["TokenUsageStopped resolved"]
+    assert world.shown() == {"TokenMonitorTargetDown": "resolved", "TokenUsageStopped": "resolved"}
+
+
+def test_a_query_that_fails_pages_after_two_intervals_and_resolves_nothing() -> None:
+    world = World(a_config(USAGE))
+    world.run("usage", usage(5))
+    world.told()
+    for _ in range(2):
+        world.after(MINUTE).run("usage", TIMEOUT)
+    assert world.told() == []
+    world.after(MINUTE).run("usage", TIMEOUT)
+    assert world.told() == ["TokenMonitorQueryFailing fired"]
+    assert world.shown() == {"TokenUsageStopped": "firing held", "TokenMonitorQueryFailing": "firing"}
+    world.after(MINUTE).run("usage", usage(5))
+    assert world.told() == ["TokenMonitorQueryFailing resolved"]
+    assert world.shown()["TokenUsageStopped"] == "firing"
+
+
+def test_failures_while_the_target_was_lost_do_not_count_against_its_queries() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(10):
+        world.after(MINUTE).runs(LOST, LOST, LOST)
+    world.after(MINUTE).run("missing_columns", columns())
+    world.told()
+    world.run("usage", TIMEOUT)
+    assert world.told() == []
+
+
+def test_a_query_whose_runs_never_end_goes_stale() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(3):
+        world.after(MINUTE).run("missing_columns", columns())
+        world.run("balances", balances(pro=0))
+        world.tick()
+    assert world.told() == []
+    world.after(11 * SECOND).tick()
+    assert world.told() == ["TokenMonitorQueryStale fired"]
+    world.run("usage", usage(0))
+    assert world.told() == ["TokenMonitorQueryStale resolved"]
+
+
+def test_a_query_that_never_ran_goes_stale_too() -> None:
+    world = World()
+    world.after(3 * MINUTE + 11 * SECOND).tick()
+    assert world.told() == ["TokenMonitorQueryStale fired"] * 3
+
+
+def test_a_receiver_that_takes_nothing_for_five_minutes_is_told() -> None:
+    world = World(a_config(COLUMNS))
+    world.health["hook"] = ReceiverHealth(world.at, "refused", "connection refused", 3)
+    world.after(2 * MINUTE).run("missing_columns", columns())
+    world.after(3 * MINUTE).tick()
+    assert world.told() == []
+    world.after(SECOND).tick()
+    assert world.told() == ["TokenMonitorDeliveryFailing fired"]
+    world.health["hook"] = ReceiverHealth()
+    world.tick()
+    assert world.told() == ["TokenMonitorDeliveryFailing resolved"]
+
+
+def test_missed_runs_are_told_and_the_query_is_shown_as_skipped() -> None:
+    world = World()
+    job = world.config.jobs[1]
+    world.pipeline.take(Missed(job, 2))
+    assert world.told() == ["balances missed 2"]
+    assert world.pipeline.snapshot.queries[job.key].status is QueryStatus.SKIPPED
+
+
+def test_two_findings_that_would_be_one_alert_are_no_data() -> None:
+    same = replace(BALANCES, rules=(replace(BALANCES.rules[0], labels={"plan": ""}, hold=timedelta(0)),))
+    world = World(a_config(COLUMNS, same, USAGE))
+    world.run("balances", balances(pro=1))
+    assert world.told() == ["TokenBalances fired"]
+    assert world.unjudged == []
+
+
+def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.told()
+    world.config = a_config(COLUMNS, BALANCES)
+    world.pipeline.take(NewConfig(world.config))
+    assert world.told() == ["TokenUsageStopped resolved"]
+    assert world.shown()["TokenBalances"] == "pending"
+    resolved = next(a for a in world.pipeline.snapshot.alerts if a.name == "TokenUsageStopped")
+    assert resolved.resolve_reason == "rule_removed"
+
+
+def test_a_result_of_a_job_that_a_reload_removed_is_left_out() -> None:
+    world = World()
+    old = world.config
+    world.config = a_config(COLUMNS, BALANCES)
+    world.pipeline.take(NewConfig(world.config))
+    world.config = old
+    world.run("usage", usage(5))
+    assert world.told() == []
+
+
+def test_a_cause_older_than_our_start_is_told_as_since_at_least() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    assert [alert.since_at_least for alert in world.pipeline.active_alerts()][0] is True
+    world.run("missing_columns", columns())
+    world.after(MINUTE).run("missing_columns", columns(BALANCE))
+    alert = next(a for a in world.pipeline.active_alerts() if a.name == "TokenColumnMissing")
+    assert alert.since_at_least is False
+
+
+def test_what_is_known_of_the_schema_blocks_only_while_it_is_fresh() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    job = world.config.jobs[1]
+    assert is_blocked(job, world.pipeline.snapshot, world.at) == {BALANCE}
+    later = world.at + 3 * MINUTE + 11 * SECOND
+    assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
+
+
+def test_a_schema_query_that_may_not_look_does_not_say_that_columns_are_missing() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    denied = Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142)
+    world.after(MINUTE).run("missing_columns", denied)
+    assert world.told() == []
+    assert is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at) == frozenset()
+
+
+def test_a_resolved_alert_is_shown_for_fifteen_minutes() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    world.after(MINUTE).run("usage", usage(0))
+    assert world.shown() == {"TokenUsageStopped": "resolved"}
+    world.after(15 * MINUTE + SECOND).tick()
+    assert "TokenUsageStopped" not in world.shown()

@@ -1,0 +1,203 @@
+"""When jobs run: the grid as arithmetic, and the schedule on a real APScheduler with a driven clock."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.clock import AnchoredClock
+from monitor.model.settings import Cron, Every, Job, Query, SchemaColumns, Statement, Target, Tls
+from monitor.schedule import Schedule, cron_trigger, crontab_weekdays, grid_offset, next_slot, slot_index
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+TARGET = Target(name="main", user="m", database="app", tls=Tls("disabled"), unix_socket=Path("/s"))
+
+instants = st.timedeltas(min_value=timedelta(days=-9_000), max_value=timedelta(days=9_000)).map(
+    lambda distance: START + distance
+)
+intervals = st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=30))
+
+
+def a_job(name: str, every: timedelta = timedelta(hours=1), *, schema: bool = False) -> Job:
+    query = Query(
+        name=name,
+        summary="",
+        statement=Statement("SELECT 1"),
+        schedule=Every(every),
+        timeout=timedelta(seconds=1),
+        max_rows=10,
+        source=Path("q.sql"),
+        schema=SchemaColumns("t", "c", "m") if schema else None,
+    )
+    return Job(TARGET, query)
+
+
+class Recorder:
+    """What the schedule asked for, in order."""
+
+    def __init__(self) -> None:
+        self.submitted: queue.SimpleQueue[tuple[str, datetime]] = queue.SimpleQueue()
+        self.missed: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.clock = SteppedClock()
+        self.schedule = Schedule(
+            self.clock,
+            submit=lambda job, at: self.submitted.put((job.query.name, at)),
+            missed=lambda job, count: self.missed.put((job.query.name, count)),
+        )
+
+    def next(self) -> tuple[str, datetime]:
+        return self.submitted.get(timeout=10)
+
+
+class SteppedClock:
+    """A clock that can be moved against the machine's wall clock, as an NTP step does."""
+
+    def __init__(self) -> None:
+        self._clock = AnchoredClock()
+        self.shift = timedelta(0)
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.shift
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    one = Recorder()
+    yield one
+    one.schedule.stop()
+
+
+@given(instants, intervals)
+def test_the_next_slot_is_always_later_and_at_most_one_interval_away(
+    instant: datetime, interval: timedelta
+) -> None:
+    offset = grid_offset(("main", "balances"), interval)
+    slot = next_slot(instant, interval, offset)
+    assert timedelta(0) < slot - instant <= interval
+    assert slot_index(slot, interval, offset) == slot_index(instant, interval, offset) + 1
+
+
+@given(st.text(min_size=1), st.text(min_size=1), intervals)
+def test_the_offset_is_within_the_interval_and_the_same_each_time(
+    target: str, query: str, interval: timedelta
+) -> None:
+    offset = grid_offset((target, query), interval)
+    assert timedelta(0) <= offset < interval
+    assert offset == grid_offset((target, query), interval)
+
+
+def test_a_hundred_jobs_are_spread_over_the_interval() -> None:
+    minute = timedelta(minutes=1)
+    tenths = {int(grid_offset(("main", f"q{n}"), minute) / minute * 10) for n in range(100)}
+    assert tenths == set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("0", "sun"),
+        ("7", "sun"),
+        ("1-5", "mon,tue,wed,thu,fri"),
+        ("5-7", "fri,sat,sun"),
+        ("0,6", "sun,sat"),
+        ("*", "*"),
+        ("*/2", "*/2"),
+        ("1-5/2", "mon,wed,fri"),
+        ("mon-fri", "mon-fri"),
+    ],
+)
+def test_weekdays_are_counted_as_crontab_does(field: str, names: str) -> None:
+    assert crontab_weekdays(field) == names
+
+
+@pytest.mark.parametrize("field", ["8", "5-1", "1-9"])
+def test_a_weekday_that_is_none_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="is no weekday; allowed: 0 to 7"):
+        crontab_weekdays(field)
+
+
+def test_a_cron_runs_at_its_wall_time_in_its_zone_on_both_sides_of_a_clock_change() -> None:
+    trigger = cron_trigger(Cron("0 3 * * *", "Europe/Vienna"))
+    zone = ZoneInfo("Europe/Vienna")
+    at = datetime(2026, 3, 28, 12, tzinfo=zone)
+    times = []
+    for _ in range(2):
+        at = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
+        times.append(at.astimezone(UTC))
+    # 29 March: from 02:00 the clocks say 03:00, UTC+2 after it
+    assert times == [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 30, 1, tzinfo=UTC)]
+
+
+def test_every_job_runs_at_once_at_the_start_and_schema_queries_first(recorder: Recorder) -> None:
+    jobs = [a_job("balances"), a_job("usage"), a_job("columns", schema=True)]
+    recorder.schedule.start(jobs)
+    names = [recorder.next()[0] for _ in jobs]
+    assert names[0] == "columns"
+    assert sorted(names) == ["balances", "columns", "usage"]
+
+
+def test_after_the_first_run_the_instants_are_those_of_the_grid(recorder: Recorder) -> None:
+    interval = timedelta(milliseconds=200)
+    recorder.schedule.start([a_job("balances", interval)])
+    recorder.next()
+    offset = grid_offset(("main", "balances"), interval)
+    instants = [recorder.next()[1] for _ in range(4)]
+    first = slot_index(instants[0], interval, offset)
+    assert instants == [next_slot(instants[0], interval, offset) + (n - 1) * interval for n in range(4)]
+    assert slot_index(instants[-1], interval, offset) == first + 3
+    assert recorder.missed.empty()
+
+
+def test_slots_that_had_no_run_are_counted_as_missed(recorder: Recorder) -> None:
+    recorder.schedule.start([a_job("balances", timedelta(milliseconds=300))])
+    recorder.next()
+    recorder.next()
+    recorder.clock.shift = timedelta(seconds=3)
+    name, count = recorder.missed.get(timeout=10)
+    assert name == "balances"
+    assert 9 <= count <= 11
+
+
+def test_a_job_that_a_reload_does_not_change_keeps_its_clock(recorder: Recorder) -> None:
+    stays, goes = a_job("stays"), a_job("goes")
+    recorder.schedule.start([stays, goes])
+    assert {recorder.next()[0], recorder.next()[0]} == {"stays", "goes"}
+    planned = recorder.schedule.next_run_at(stays.key)
+    recorder.schedule.apply([stays, a_job("comes")])
+    assert recorder.next()[0] == "comes"
+    assert recorder.schedule.next_run_at(goes.key) is None
+    again = recorder.schedule.next_run_at(stays.key)
+    assert planned is not None
+    assert again is not None
+    assert abs(again - planned) < timedelta(milliseconds=50)
+    assert recorder.submitted.empty()
+
+
+def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None:
+    job = a_job("balances", timedelta(hours=1))
+    recorder.schedule.start([job])
+    recorder.next()
+    assert not recorder.schedule.mend_clock_step()
+    # our clock goes on while the wall clock is set: the same as the wall clock being set back
+    recorder.clock.shift = timedelta(hours=5, minutes=7)
+    assert recorder.schedule.mend_clock_step()
+    planned = recorder.schedule.next_run_at(job.key)
+    expected = next_slot(recorder.clock.now(), timedelta(hours=1), grid_offset(job.key, timedelta(hours=1)))
+    assert planned is not None
+    assert abs(planned - expected) < timedelta(milliseconds=50)
+    assert not recorder.schedule.mend_clock_step()
+
+
+def test_it_says_whether_it_runs(recorder: Recorder) -> None:
+    assert not recorder.schedule.is_running()
+    recorder.schedule.start([a_job("balances")])
+    assert recorder.schedule.is_running()
+    recorder.schedule.stop()
+    assert not recorder.schedule.is_running()
