@@ -1,15 +1,20 @@
-"""Fixtures that more than one room's tests use: real servers, each in a folder of its own."""
+"""Fixtures that more than one room's tests use: real servers; and which tests may be skipped."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from monitor.demo.mariadb import PrivateMariaDB
+from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from tests.servers import MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, PrivateMySQL, free_port, why_no_mysql
+
+LONG_NOT_ASKED = "scripts/test --long runs it"
 
 _numbers = itertools.count()
 
@@ -23,12 +28,86 @@ def mariadb() -> Iterator[PrivateMariaDB]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[PrivateMySQL]:
+    """Run one MySQL 9 for the whole session, by socket and by TCP; only in tests marked `mysql`."""
+    reason = why_no_mysql()
+    if reason is not None:
+        pytest.skip(reason)
+    directory = Path(tempfile.mkdtemp(prefix="tm-"))
+    with PrivateMySQL(directory, port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture(params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)])
+def server(request: pytest.FixtureRequest) -> PrivateServer:
+    """Give each shared server in turn: a test that takes it runs on MariaDB, and on MySQL if asked."""
+    found: PrivateServer = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def schema(mariadb: PrivateMariaDB) -> Iterator[str]:
-    """Make an empty database on the shared server, dropped afterwards; gives its name."""
+    """Make an empty database on the shared MariaDB, dropped afterwards; gives its name."""
+    yield from _schema_on(mariadb)
+
+
+@pytest.fixture
+def server_schema(server: PrivateServer) -> Iterator[str]:
+    """Make an empty database on the server that the fixture `server` gave; gives its name."""
+    yield from _schema_on(server)
+
+
+def _schema_on(server: PrivateServer) -> Iterator[str]:
     name = f"app{next(_numbers)}"
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     yield name
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what was not asked for."""
+    no_mysql = why_no_mysql()
+    no_long = None if os.environ.get("TOKEN_MONITOR_TEST_LONG") else LONG_NOT_ASKED
+    for item in items:
+        if no_mysql is not None and item.get_closest_marker("mysql"):
+            item.add_marker(pytest.mark.skip(reason=no_mysql))
+        if no_long is not None and item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason=no_long))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run on CI that skipped what it should not have."""
+    if (
+        os.environ.get("CI") == "true"
+        and session.exitstatus == pytest.ExitCode.OK
+        and _unexpected(session.config)
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Count the skips by reason."""
+    counts = _skips(config)
+    if counts:
+        terminalreporter.section("skips")
+        for reason, count in sorted(counts.items()):
+            terminalreporter.line(f"{count} × {reason}")
+    if os.environ.get("CI") == "true":
+        for reason in _unexpected(config):
+            terminalreporter.line(f"ERROR: this skip is not expected on CI: {reason}", red=True)
+
+
+def _skips(config: pytest.Config) -> Counter[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reports = reporter.stats.get("skipped", []) if reporter is not None else []
+    # longrepr of a skip is (path, line, "Skipped: reason")
+    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+
+
+def _unexpected(config: pytest.Config) -> list[str]:
+    expected = (MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, LONG_NOT_ASKED)
+    return sorted(reason for reason in _skips(config) if not reason.startswith(expected))

@@ -1,0 +1,95 @@
+"""The demo's own config.toml: every shipped query every two seconds, on an account that can only read."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from monitor.demo.mariadb import Connection
+from monitor.durations import parse_duration
+
+ACCOUNT = "token_monitor"
+INTERVAL = "2s"
+_TIMEOUT = "1500ms"
+_LONGEST_FOR = timedelta(seconds=2)
+
+# Thresholds that wait for minutes in earnest; how old the last usage may be is in seconds;
+# the application's calls are 0.3 s apart at most.
+_PATIENCE: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above": 3}}
+_OWN_RULES = {"TokenMonitorTargetDown": {"for": "2s"}}
+
+
+def create_account(connection: Connection, database: str, password_file: Path) -> None:
+    """Make the monitor's account, which may only SELECT in `database`, with a password of its own."""
+    password = secrets.token_urlsafe(24)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password + "\n", encoding="utf-8")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE USER {ACCOUNT}@localhost IDENTIFIED BY %s WITH MAX_USER_CONNECTIONS 6", (password,)
+        )
+        cursor.execute(f"GRANT SELECT ON {database}.* TO {ACCOUNT}@localhost")
+
+
+def configuration(
+    queries: Mapping[str, Mapping[str, Any]],
+    *,
+    socket: Path,
+    database: str,
+    password_file: Path,
+    webhook_url: str,
+    listen: str,
+    state: Path,
+) -> str:
+    """Write config.toml; `queries` are the shipped queries' own documents by name."""
+    parts = [
+        "# The demo's: intervals and `for` are seconds here, minutes in earnest.",
+        _table(
+            "targets.demo",
+            {
+                "unix_socket": str(socket),
+                "user": ACCOUNT,
+                "password_file": str(password_file),
+                "database": database,
+                "max_connections": 3,
+            },
+        ),
+        _table("receivers.demo", {"kind": "webhook", "url": webhook_url}),
+        _table("web", {"listen": listen}),
+        _table("state", {"directory": str(state)}),
+    ]
+    for name, document in sorted(queries.items()):
+        parts.append(_table(f"queries.{name}", {"interval": INTERVAL, "timeout": _TIMEOUT}))
+        for rule, said in document.get("rules", {}).items():
+            parts.append(_table(f"rules.{rule}", _quick(rule, said)))
+    parts.extend(_table(f"rules.{rule}", said) for rule, said in _OWN_RULES.items())
+    return "\n".join(part for part in parts if part)
+
+
+def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:
+    """Read the .toml of each shipped query that runs on an interval."""
+    found = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in directory.glob("*.toml")}
+    return {name: document for name, document in found.items() if "cron" not in document}
+
+
+def _quick(rule: str, said: Mapping[str, Any]) -> dict[str, object]:
+    changed: dict[str, object] = {
+        key: f"{_LONGEST_FOR.seconds}s"
+        for key in ("for", "keep_firing_for")
+        if parse_duration(said.get(key, "0s")) > _LONGEST_FOR
+    }
+    changed |= {key: value for key, value in _PATIENCE.get(rule, {}).items() if key in said}
+    return changed
+
+
+def _table(name: str, values: Mapping[str, object]) -> str:
+    if not values:
+        return ""
+    # a JSON string is a TOML basic string
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return "\n".join([f"[{name}]", *lines, ""])

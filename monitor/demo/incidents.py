@@ -1,0 +1,278 @@
+"""What can go wrong in the demo: each incident breaks the token system, and mends it again."""
+
+from __future__ import annotations
+
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from monitor.demo.mariadb import PrivateServer
+from monitor.demo.tokens import DATABASE
+from monitor.demo.traffic import Traffic
+
+_ASIDE = "demo_aside"
+"""Where values are kept that an incident destroys; the monitor's account has no right there."""
+
+
+class Incident(ABC):
+    """One way to break the token system; `alert` is what must fire, and resolve once it is mended."""
+
+    name: str
+    alert: str
+    broken: str
+    """What the user is told when it breaks, and `mended` when it is over."""
+    mended: str
+
+    def __init__(self, server: PrivateServer, traffic: Traffic, database: str = DATABASE) -> None:
+        self._server = server
+        self._traffic = traffic
+        self._database = database
+
+    @abstractmethod
+    def break_it(self) -> None:
+        """Break."""
+
+    @abstractmethod
+    def mend_it(self) -> None:
+        """Mend; the system is as if nothing had happened."""
+
+    def _do(self, *statements: str) -> None:
+        with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _keep_values(self) -> None:
+        self._do(
+            f"CREATE DATABASE IF NOT EXISTS {_ASIDE}",
+            f"DROP TABLE IF EXISTS {_ASIDE}.balances, {_ASIDE}.limits",
+            f"CREATE TABLE {_ASIDE}.balances AS SELECT id, tokens_remaining FROM users",
+            f"CREATE TABLE {_ASIDE}.limits AS SELECT id, tokens_limit FROM user_subscriptions",
+        )
+
+    def _restore_values(self) -> None:
+        self._do(
+            f"UPDATE user_subscriptions us JOIN {_ASIDE}.limits kept ON kept.id = us.id"
+            " SET us.tokens_limit = kept.tokens_limit"
+            " WHERE NOT us.tokens_limit <=> kept.tokens_limit",
+            f"UPDATE users u JOIN {_ASIDE}.balances kept ON kept.id = u.id"
+            " SET u.tokens_remaining = kept.tokens_remaining"
+            " WHERE u.tokens_remaining IS NULL OR u.tokens_remaining <= 0",
+            f"DROP DATABASE {_ASIDE}",
+        )
+
+    def _some_subscribers(self, count: int) -> list[int]:
+        with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT u.id FROM users u"
+                " JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
+                " WHERE u.tokens_remaining > 0 AND us.tokens_limit > u.tokens_remaining"
+                " ORDER BY u.id LIMIT %s",
+                (count,),
+            )
+            return [int(row[0]) for row in cursor.fetchall()]
+
+
+class MissingColumn(Incident):
+    """The incident that this program exists for."""
+
+    name = "missing-column"
+    alert = "TokenColumnMissing"
+    broken = "users.tokens_remaining is gone: the code shipped, its migration did not; every AI call gets 402"
+    mended = "the column is back, with its values"
+
+    def break_it(self) -> None:
+        """Drop the column, keep its values aside."""
+        with self._traffic.held():
+            self._keep_values()
+            self._do("ALTER TABLE users DROP COLUMN tokens_remaining")
+
+    def mend_it(self) -> None:
+        """Add the column as documented, and restore its values before anybody initialises them."""
+        with self._traffic.held():
+            self._do("ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role")
+            self._restore_values()
+
+
+class NullBalances(Incident):
+    """Subscribers without a balance, and a backend that no longer initialises."""
+
+    name = "null-balances"
+    alert = "TokenBalancesUninitialized"
+    broken = "12 subscribers have a NULL balance, and the backend does not initialise it"
+    mended = "their balances are back, and the backend initialises again"
+
+    def break_it(self) -> None:
+        """Set balances to NULL; stop auto-initialisation, which would heal them."""
+        with self._traffic.held():
+            self._traffic.initialise(does=False)
+            self._keep_values()
+            chosen = ", ".join(map(str, self._some_subscribers(12)))
+            self._do(f"UPDATE users SET tokens_remaining = NULL WHERE id IN ({chosen})")
+
+    def mend_it(self) -> None:
+        """Restore the balances and auto-initialisation."""
+        with self._traffic.held():
+            self._restore_values()
+            self._traffic.initialise(does=True)
+
+
+class ZeroBalances(Incident):
+    """Subscribers at 0 whom auto-initialisation never saves, since their limit is 0 too."""
+
+    name = "zero-balances"
+    alert = "TokenSubscribersBlocked"
+    broken = "12 subscribers have balance 0, and 6 of them also limit 0: nothing will ever fill theirs"
+    mended = "their balances and limits are back"
+
+    def break_it(self) -> None:
+        """Set balances to 0, for half of the users the limit too; stop auto-initialisation."""
+        with self._traffic.held():
+            self._traffic.initialise(does=False)
+            self._keep_values()
+            users = self._some_subscribers(12)
+            chosen, blocked = ", ".join(map(str, users)), ", ".join(map(str, users[::2]))
+            self._do(
+                f"UPDATE user_subscriptions SET tokens_limit = 0 WHERE user_id IN ({blocked})",
+                f"UPDATE users SET tokens_remaining = 0 WHERE id IN ({chosen})",
+            )
+
+    def mend_it(self) -> None:
+        """Restore balances, limits and auto-initialisation."""
+        with self._traffic.held():
+            self._restore_values()
+            self._traffic.initialise(does=True)
+
+
+class NegativeBalances(Incident):
+    """Two calls at once that both deduct the last tokens."""
+
+    name = "negative-balances"
+    alert = "TokenBalancesNegative"
+    broken = "4 subscribers have a negative balance: deducted twice"
+    mended = "their balances are back"
+
+    def break_it(self) -> None:
+        """Deduct more than there is."""
+        with self._traffic.held():
+            self._keep_values()
+            chosen = self._some_subscribers(4)
+            self._traffic.leave_alone(chosen)
+            self._do(f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({', '.join(map(str, chosen))})")
+
+    def mend_it(self) -> None:
+        """Restore the balances."""
+        with self._traffic.held():
+            self._restore_values()
+            self._traffic.leave_alone(())
+
+
+class RefillLoop(Incident):
+    """Users who spend everything and are refilled for free: balance = limit although they just used it."""
+
+    name = "refill-loop"
+    alert = "TokenRefillLoop"
+    broken = "20 users spend without end: each time at 0 the backend fills the balance to the limit, for free"
+    mended = "they pay for what they used"
+
+    _spent = 1500
+
+    def break_it(self) -> None:
+        """Log usage of users whose balance is the limit all the same."""
+        with self._traffic.held():
+            chosen = self._some_subscribers(20)
+            self._traffic.leave_alone(chosen)
+            users = ", ".join(map(str, chosen))
+            self._do(
+                "INSERT INTO token_usage_history (user_id, tokens_used, action)"
+                f" SELECT id, {self._spent}, 'write_more' FROM users WHERE id IN ({users})",
+                "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
+                f" SET u.tokens_remaining = us.tokens_limit WHERE u.id IN ({users})",
+            )
+
+    def mend_it(self) -> None:
+        """Deduct what was used."""
+        with self._traffic.held():
+            self._do(
+                "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
+                f" SET u.tokens_remaining = us.tokens_limit - {self._spent}"
+                " WHERE u.tokens_remaining = us.tokens_limit"
+                " AND EXISTS (SELECT 1 FROM token_usage_history h WHERE h.user_id = u.id)"
+            )
+            self._traffic.leave_alone(())
+
+
+class UsageStop(Incident):
+    """Nobody uses anything any more."""
+
+    name = "usage-stop"
+    alert = "TokenUsageStopped"
+    broken = "the application stopped: no tokens are used"
+    mended = "the application goes on"
+
+    def break_it(self) -> None:
+        """Stop the application."""
+        self._traffic.idle(is_idle=True)
+
+    def mend_it(self) -> None:
+        """Let it go on."""
+        self._traffic.idle(is_idle=False)
+
+
+class TwoSubscriptions(Incident):
+    """Users with two active subscriptions, whose limit is a coin toss."""
+
+    name = "two-subscriptions"
+    alert = "TokenSubscriptionsConflicting"
+    broken = "5 users have two active subscriptions with different limits"
+    mended = "the second subscriptions are cancelled"
+
+    _limit = 987_654
+    """Marks the second subscription; no plan has it."""
+
+    def break_it(self) -> None:
+        """Add an active subscription of another plan."""
+        users = self._some_subscribers(5)
+        rows = ", ".join(f"({user}, {self._limit}, 'business', 1)" for user in users)
+        self._do(
+            f"INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES {rows}"
+        )
+
+    def mend_it(self) -> None:
+        """Remove the added ones."""
+        self._do(f"DELETE FROM user_subscriptions WHERE tokens_limit = {self._limit}")
+
+
+class DatabaseDown(Incident):
+    """The server is killed and starts again."""
+
+    name = "database-down"
+    alert = "TokenMonitorTargetDown"
+    broken = "the database server was killed"
+    mended = "the database server is back"
+
+    def break_it(self) -> None:
+        """Kill the server, with no time to say goodbye."""
+        self._server.stop(with_signal=signal.SIGKILL)
+
+    def mend_it(self) -> None:
+        """Start it on the same data."""
+        self._server.start()
+
+
+INCIDENTS: Mapping[str, type[Incident]] = MappingProxyType(
+    {
+        incident.name: incident
+        for incident in (
+            MissingColumn,
+            NullBalances,
+            ZeroBalances,
+            NegativeBalances,
+            RefillLoop,
+            UsageStop,
+            TwoSubscriptions,
+            DatabaseDown,
+        )
+    }
+)
+"""The incidents by their names, as `--incident` takes them."""
