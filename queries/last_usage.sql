@@ -1,0 +1,31 @@
+-- When was an AI feature last used, and how long ago is that?
+-- One row, always.
+--
+-- created_at is a DATETIME without a zone; history_time_zone says in which zone the application writes it. The ends of
+-- the windows are converted, not the column: an index on created_at stays usable.
+-- Rows from the future are not taken for the last use as long as there are others: one row of the year 2099 would
+-- hide any silence. If there are only such rows, the last use is now; never is it later. recent_usage counts them.
+-- An empty history has no last use (NULL: no series, no alert, since nothing can stop that never began) and says so
+-- in history_empty. An unknown zone makes history_empty NULL, and so the run a bad_result.
+--
+-- Cost: a look at the end of the index on created_at; without one a pass over all rows, 1 s for 5 million.
+SELECT
+    TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', latest.last_event_at) AS last_event,
+    TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) AS age_seconds,
+    FLOOR(TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) / 60) AS idle_minutes,
+    DATE_FORMAT(latest.last_event_at, '%Y-%m-%d %H:%i:%s UTC') AS last_event_text,
+    CASE WHEN CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NOT NULL
+         THEN latest.has_events = 0 END AS history_empty
+FROM (
+    SELECT
+        found.has_events AS has_events,
+        CASE WHEN found.has_events = 0 OR CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NULL THEN NULL
+             WHEN found.newest_at IS NULL THEN UTC_TIMESTAMP()
+             ELSE CONVERT_TZ(found.newest_at, :history_time_zone, '+00:00') END AS last_event_at
+    FROM (
+        SELECT
+            EXISTS (SELECT 1 FROM {token_usage_history} h WHERE h.{created_at} IS NOT NULL) AS has_events,
+            (SELECT MAX(h.{created_at}) FROM {token_usage_history} h
+             WHERE h.{created_at} <= CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone)) AS newest_at
+    ) found
+) latest

@@ -1,0 +1,137 @@
+"""A database with the token system's tables on each server, and the shipped queries to run on it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.config import load
+from monitor.database import Database, Session, Watchdog
+from monitor.demo.mariadb import Connection, PrivateServer
+from monitor.model.results import Sample
+from monitor.model.settings import Query, Scalar
+from monitor.runs import Answer, answer
+from tests.queries.oracle import Series
+from tests.queries.tokens import NOW, create_tables
+
+_numbers = itertools.count()
+_CONFIG = """
+[targets.main]
+unix_socket = "{socket}"
+user = "root"
+database = "{schema}"
+
+[targets.main.parameters]
+{parameters}
+"""
+
+
+class Bench:
+    """A schema, the shipped queries bound to it, and a session whose clock stands still at NOW."""
+
+    def __init__(self, server: PrivateServer, folder: Path) -> None:
+        self.server = server
+        self.schema = f"tokens{next(_numbers)}"
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {self.schema} CHARACTER SET utf8mb4")
+        self._stack = ExitStack()
+        self.connection: Connection = self._stack.enter_context(server.connect(self.schema))
+        self.queries = self.load(folder, {})
+        self.target = load(folder / "config.toml", os.environ).targets[0]
+        self.session = self._stack.enter_context(self.as_user("root"))
+        self.session.link.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")
+
+    def execute(self, *statements: str) -> None:
+        with self.connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def answer(self, name: str, **parameters: Scalar) -> Answer:
+        """Run a shipped query as the daemon does, evidence included."""
+        query = self.queries[name]
+        found = answer(replace(query, parameters={**query.parameters, **parameters}), self.session)
+        assert found.success.evidence_errors == ()
+        return found
+
+    def series(self, name: str, **parameters: Scalar) -> dict[str, Series]:
+        """Run a shipped query; give its series by metric, labels in the metric's order."""
+        order = {metric.name: metric.label_names for metric in self.queries[name].metrics}
+        found: dict[str, Series] = {}
+        for sample in self.answer(name, **parameters).success.samples:
+            labels = dict(sample.labels)
+            key = tuple(labels.pop(label, "") for label in order[sample.metric])
+            assert not labels
+            found.setdefault(sample.metric, {})[key] = sample.value
+        return found
+
+    def samples(self, name: str, metric: str) -> list[Sample]:
+        return [sample for sample in self.answer(name).success.samples if sample.metric == metric]
+
+    def load(self, folder: Path, parameters: Mapping[str, str]) -> Mapping[str, Query]:
+        """Load the shipped queries anew, with parameters of the target."""
+        return shipped_queries(folder, self.server, self.schema, parameters)
+
+    @contextmanager
+    def as_user(self, user: str) -> Iterator[Session]:
+        """Open a session of another account of this server."""
+        target = replace(self.target, user=user)
+        with closing(Watchdog()) as watchdog:
+            database = Database(target, environ=os.environ, watchdog=watchdog)
+            with closing(database), database.lease(deadline_seconds=5) as session:
+                yield session
+
+    def close(self) -> None:
+        self._stack.close()
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {self.schema}")
+
+
+def shipped_queries(
+    folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]
+) -> Mapping[str, Query]:
+    """Load the shipped queries by the real loader."""
+    config = load(_config(folder, server, schema, parameters), os.environ)
+    return {job.query.name: job.query for job in config.jobs}
+
+
+def _config(folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]) -> Path:
+    path = folder / "config.toml"
+    lines = "\n".join(f'{name} = "{value}"' for name, value in parameters.items())
+    path.write_text(_CONFIG.format(socket=server.socket, schema=schema, parameters=lines))
+    return path
+
+
+@pytest.fixture(scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)])
+def each_server(request: pytest.FixtureRequest) -> PrivateServer:
+    """Give each shared server, once per module: a test of properties runs many examples on it."""
+    found: PrivateServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module", params=["bare", "indexed"])
+def tokens(
+    request: pytest.FixtureRequest, each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    """The documented tables, with and without the indexes that an installation may have."""
+    bench = Bench(each_server, tmp_path_factory.mktemp("tokens"))
+    try:
+        create_tables(bench.connection, indexed=request.param == "indexed")
+        yield bench
+    finally:
+        bench.close()
+
+
+@pytest.fixture
+def empty_schema(each_server: PrivateServer, tmp_path: Path) -> Iterator[Bench]:
+    """A schema without any tables, of this test alone."""
+    bench = Bench(each_server, tmp_path)
+    try:
+        yield bench
+    finally:
+        bench.close()

@@ -1,0 +1,195 @@
+"""What the shipped queries must say: the documented queries' rows, put right in plain Python.
+
+The corrections are two. A user with several active subscriptions counts once, with the highest limit,
+then the lowest plan name, no limit last. A negative balance is a state of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from monitor.demo.mariadb import Connection
+from tests.queries.tokens import Data, Usage
+
+Series: TypeAlias = dict[tuple[str, ...], float]
+"""Label values, in the order of the metric's labels, and the value."""
+
+BALANCES = """
+SELECT u.id, u.email, u.tokens_remaining, us.tokens_limit, us.plan_type,
+       CASE WHEN u.tokens_remaining IS NULL THEN 'Needs Init' WHEN u.tokens_remaining = 0 THEN 'Empty'
+            WHEN u.tokens_remaining < 1000 THEN 'Low' ELSE 'OK' END AS status
+FROM users u LEFT JOIN user_subscriptions us ON u.id = us.user_id AND us.is_active = 1
+WHERE us.is_active = 1 ORDER BY u.tokens_remaining ASC
+"""
+RECENT_USAGE = """
+SELECT tuh.user_id, u.email, tuh.action, tuh.tokens_used, tuh.created_at
+FROM token_usage_history tuh JOIN users u ON tuh.user_id = u.id ORDER BY tuh.created_at DESC LIMIT 20
+"""
+AT_LIMIT = """
+SELECT u.id, u.email, u.tokens_remaining, us.tokens_limit
+FROM users u JOIN user_subscriptions us ON u.id = us.user_id
+WHERE u.tokens_remaining = us.tokens_limit AND us.is_active = 1
+"""
+
+WINDOWS = {"5m": 300, "1h": 3600, "24h": 86400}
+COSTS = {"ai_rewrite": 2000, "seo_title": 300, "meta_description": 400, "write_more": 1500, "find_image": 100}
+_STATUSES = {"Needs Init": "needs_init", "Empty": "empty", "Low": "low", "OK": "ok"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A user with an active subscription, once, with the one that decides."""
+
+    id: int
+    balance: int | None
+    limit: int | None
+    plan: str
+    status: str
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Tell whether the plan would fill up an empty balance."""
+        return self.limit is not None and self.limit > 0
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether nothing but a person can help this user."""
+        return self.status == "negative" or (not self.balance and not self.gives_tokens)
+
+
+def spelled(name: str | None) -> str:
+    """Write a plan or an action as in labels."""
+    return (name or "").strip(" ").lower() or "none"
+
+
+def subscribers(connection: Connection) -> tuple[Subscriber, ...]:
+    """Ask the documented balance query and keep one row per user: the one that decides."""
+    deciding: dict[int, Subscriber] = {}
+    for user_id, _, balance, limit, plan, status in _ask(connection, BALANCES):
+        state = "negative" if balance is not None and balance < 0 else _STATUSES[status]
+        row = Subscriber(user_id, balance, limit, spelled(plan), state)
+        deciding[user_id] = min(row, deciding.get(user_id, row), key=_rank)
+    return tuple(deciding.values())
+
+
+def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Tell every series of the query `balances`."""
+    metrics: dict[str, Series] = defaultdict(lambda: defaultdict(float))
+    for row in found:
+        for status in ("needs_init", "negative", "empty", "low", "ok"):
+            metrics["token_subscribers"][row.plan, status] += row.status == status
+        metrics["token_subscribers_blocked"][(row.plan,)] += row.is_blocked
+        metrics["token_subscribers_below_share"][(row.plan,)] += (
+            row.balance is not None and row.limit is not None and 0 <= row.balance < 0.1 * row.limit
+        )
+        metrics["token_balance_tokens"][(row.plan,)] += row.balance or 0
+        metrics["token_limit_tokens"][(row.plan,)] += row.limit or 0
+    return {name: dict(series) for name, series in metrics.items()}
+
+
+def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Tell the series of `uninitialized`: both balances for each plan that has one of them."""
+    series: Series = {}
+    for row in found:
+        if not row.balance and row.gives_tokens:
+            for balance, is_it in (("null", row.balance is None), ("zero", row.balance == 0)):
+                series[row.plan, balance] = series.get((row.plan, balance), 0) + is_it
+    return _named("token_subscribers_uninitialized", series)
+
+
+def low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Tell the series of `low_balances`."""
+    low = Counter((row.plan,) for row in found if row.status in ("empty", "low"))
+    return _named("token_subscribers_below_low_balance", low)
+
+
+def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
+    """Tell the series of `unable_actions`, which are always there."""
+    series = {
+        (action,): float(sum(row.balance is not None and row.balance < cost for row in found))
+        for action, cost in COSTS.items()
+    }
+    return {"token_subscribers_unable": series}
+
+
+def at_limit(connection: Connection, found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Ask the documented query for balances at the limit; right are those at the limit that decides."""
+    deciding = {row.id: row for row in found}
+    users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
+    return _named("token_subscribers_at_limit", Counter((deciding[user].plan,) for user in users))
+
+
+def refilled(
+    connection: Connection, found: Sequence[Subscriber], usages: Iterable[Usage]
+) -> dict[str, Series]:
+    """Of those at their limit, tell who used something within the hour."""
+    deciding = {row.id: row for row in found}
+    active = {usage.user_id for usage in usages if usage.age_seconds < WINDOWS["1h"]}
+    users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
+    full = [deciding[user] for user in users & active if deciding[user].gives_tokens]
+    return _named("token_subscribers_refilled", Counter((row.plan,) for row in full))
+
+
+def conflicting(connection: Connection) -> dict[str, Series]:
+    """Tell who has several rows in the documented balance query."""
+    rows = Counter(row[0] for row in _ask(connection, BALANCES))
+    return {"token_subscribers_conflicting": {(): float(sum(count > 1 for count in rows.values()))}}
+
+
+def without_limit(connection: Connection) -> dict[str, Series]:
+    """Count the documented balance query's rows whose limit gives nothing."""
+    rows = _ask(connection, BALANCES)
+    useless = Counter((spelled(row[4]),) for row in rows if row[3] is None or row[3] <= 0)
+    return _named("token_subscriptions_without_limit", useless)
+
+
+def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:
+    """Tell the series of `recent_usage`: three windows for each action of the last day."""
+    day = [usage for usage in usages if usage.age_seconds < WINDOWS["24h"]]
+    metrics: dict[str, Series] = defaultdict(dict)
+    for action in {spelled(usage.action) for usage in day}:
+        rows = [usage for usage in day if spelled(usage.action) == action]
+        for window, seconds in WINDOWS.items():
+            within = [usage for usage in rows if usage.age_seconds < seconds]
+            users = {usage.user_id for usage in within if usage.user_id is not None}
+            metrics["token_usage_recent_events"][action, window] = len(within)
+            metrics["token_usage_recent_tokens"][action, window] = sum(usage.tokens or 0 for usage in within)
+            metrics["token_usage_recent_users"][action, window] = len(users)
+        metrics["token_usage_future_events"][(action,)] = sum(usage.age_seconds < 0 for usage in rows)
+    return dict(metrics)
+
+
+def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]:
+    """Tell the series of `last_usage`, and the age that its rule judges."""
+    if not usages:
+        return {"token_usage_history_empty": {(): 1.0}}
+    age = min((usage.age_seconds for usage in usages if usage.age_seconds >= 0), default=0)
+    return {
+        "token_usage_history_empty": {(): 0.0},
+        "token_usage_last_event_timestamp_seconds": {(): now_seconds - age},
+        "age_seconds": {(): float(age)},
+    }
+
+
+def unsubscribed_users(data: Data) -> dict[str, Series]:
+    """Tell the series of `usage_without_subscription`."""
+    subscribed = {row.user_id for row in data.subscriptions if row.is_active == 1}
+    users = {row.user_id for row in data.usages if row.age_seconds < WINDOWS["24h"]}
+    return {"token_usage_unsubscribed_users": {(): float(len(users - subscribed - {None}))}}
+
+
+def _rank(row: Subscriber) -> tuple[bool, int, str]:
+    return (row.limit is None, -(row.limit or 0), row.plan)
+
+
+def _named(metric: str, series: Mapping[tuple[str, ...], float]) -> dict[str, Series]:
+    return {metric: {labels: float(value) for labels, value in series.items()}} if series else {}
+
+
+def _ask(connection: Connection, sql: str) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())

@@ -1,0 +1,144 @@
+"""Balances and subscriptions: on any data the shipped queries agree with the documented ones."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from monitor.model.results import EvidenceRow
+from tests.queries import oracle
+from tests.queries.conftest import Bench
+from tests.queries.strategies import EXAMPLES, contents
+from tests.queries.tokens import Data, Subscription, Usage, User, replace_rows
+
+
+@EXAMPLES
+@given(data=contents)
+def test_the_balance_queries_agree_with_the_documented_ones(tokens: Bench, data: Data) -> None:
+    replace_rows(tokens.connection, data)
+    found = oracle.subscribers(tokens.connection)
+
+    assert tokens.series("balances") == oracle.balances(found)
+    assert tokens.series("uninitialized") == oracle.uninitialized(found)
+    assert tokens.series("low_balances") == oracle.low_balances(found)
+    assert tokens.series("unable_actions") == oracle.unable_actions(found)
+    assert tokens.series("auto_initialized") == oracle.at_limit(tokens.connection, found)
+    assert tokens.series("refill_loop") == oracle.refilled(tokens.connection, found, data.usages)
+
+
+@EXAMPLES
+@given(data=contents)
+def test_the_subscription_queries_agree_with_the_documented_balance_query(tokens: Bench, data: Data) -> None:
+    replace_rows(tokens.connection, data)
+
+    assert tokens.series("subscriptions") == oracle.conflicting(tokens.connection)
+    assert tokens.series("subscriptions_without_limit") == oracle.without_limit(tokens.connection)
+
+
+@EXAMPLES
+@given(data=contents)
+def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
+    tokens: Bench, data: Data
+) -> None:
+    replace_rows(tokens.connection, data)
+    found = oracle.subscribers(tokens.connection)
+    states = {
+        "TokenSubscribersBlocked": ("balances", lambda row: row.is_blocked),
+        "TokenBalancesNegative": ("balances", lambda row: row.status == "negative"),
+        "TokenBalancesUninitialized": ("uninitialized", lambda row: row.balance is None and row.gives_tokens),
+    }
+    for rule, (query, is_meant) in states.items():
+        evidence = tokens.answer(query).success.evidence
+        named = {
+            (dict(labels)["plan"], row["user_id"])
+            for (name, labels), rows in evidence.items()
+            for row in rows
+            if name == rule
+        }
+        assert named == {(row.plan, row.id) for row in found if is_meant(row)}, rule
+
+
+def test_empty_tables_give_no_plans_and_every_feature_at_zero(tokens: Bench) -> None:
+    replace_rows(tokens.connection, Data())
+
+    assert tokens.series("balances") == {}
+    assert tokens.series("uninitialized") == {}
+    assert tokens.series("unable_actions") == {
+        "token_subscribers_unable": {(action,): 0.0 for action in oracle.COSTS}
+    }
+    assert tokens.series("subscriptions") == {"token_subscribers_conflicting": {(): 0.0}}
+
+
+def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_last(tokens: Bench) -> None:
+    subscriptions = [
+        Subscription(1, 100, "basic"), Subscription(1, 900, "pro"),      # the higher limit
+        Subscription(2, 500, "Team"), Subscription(2, 500, "basic"),     # the lower name
+        Subscription(3, None, "basic"), Subscription(3, -1, "pro"),      # any limit before none
+        Subscription(4, 900, "zoo"), Subscription(4, 900, "zoo"),        # equal rows count once
+        Subscription(5, 999, "pro", 0), Subscription(5, 10, "basic"),    # not active
+    ]  # fmt: skip
+    replace_rows(tokens.connection, Data([User(user, 5) for user in range(1, 6)], subscriptions))
+
+    limits = tokens.series("balances")["token_limit_tokens"]
+
+    assert limits == {("pro",): 899.0, ("basic",): 510.0, ("zoo",): 900.0}
+
+
+def test_parameters_move_the_bounds(tokens: Bench) -> None:
+    users = [User(1, 1), User(2, 1999), User(3, 2000), User(4, 4999)]
+    replace_rows(tokens.connection, Data(users, [Subscription(user.id, 10000, "pro") for user in users]))
+
+    found = tokens.series("balances", low_balance=2000, low_share=0.5)
+    assert found["token_subscribers"]["pro", "low"] == 2
+    assert found["token_subscribers"]["pro", "ok"] == 2
+    assert found["token_subscribers_below_share"] == {("pro",): 4.0}
+    low = tokens.series("low_balances", low_balance=2)
+    assert low == {"token_subscribers_below_low_balance": {("pro",): 1.0}}
+    unable = tokens.series("unable_actions", cost_find_image=5000)["token_subscribers_unable"]
+    assert unable[("find_image",)] == 4
+
+
+@pytest.mark.parametrize("plan", ["pro", "none"])
+def test_evidence_is_at_most_ten_ids_and_balances_and_nothing_personal(tokens: Bench, plan: str) -> None:
+    users = [User(user, None) for user in range(1, 16)]
+    subscriptions = [Subscription(user.id, 700, plan.replace("none", " ")) for user in users]
+    replace_rows(tokens.connection, Data(users, subscriptions))
+
+    evidence = tokens.answer("uninitialized").success.evidence
+
+    rows = evidence["TokenBalancesUninitialized", (("balance", "null"), ("plan", plan))]
+    assert len(rows) == 10
+    assert all(set(row) == {"user_id", "balance", "tokens_limit"} for row in rows)
+
+
+def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
+    users = [User(1, -4), User(2, 700), User(3, 50)]
+    subscriptions = [Subscription(1, 700, "pro"), Subscription(2, 700, "pro"), Subscription(3, 700, "pro")]
+    subscriptions.append(Subscription(3, 900, "pro"))
+    replace_rows(tokens.connection, Data(users, subscriptions, [Usage(2, 300, "rewrite", 60)]))
+    # Examples are looked up where a rule finds something; TokenBalancesLow begins at many users.
+    found: dict[str, tuple[EvidenceRow, ...]] = {}
+    for query in ("balances", "refill_loop", "subscriptions"):
+        for (rule, _), rows in tokens.answer(query).success.evidence.items():
+            found[rule] = rows
+
+    assert found == {
+        "TokenSubscribersBlocked": ({"user_id": 1, "balance": -4, "tokens_limit": 700},),
+        "TokenBalancesNegative": ({"user_id": 1, "balance": -4, "tokens_limit": 700},),
+        "TokenRefillLoop": ({"user_id": 2, "balance": 700, "uses_within_the_hour": 1},),
+        "TokenSubscriptionsConflicting": (
+            {"user_id": 3, "active_subscriptions": 2, "lowest_limit": 700, "highest_limit": 900},
+        ),
+    }
+
+
+def test_many_low_balances_are_shown_by_plan(tokens: Bench) -> None:
+    users = [User(user, 10) for user in range(1, 104)]
+    plans = ["Pro" if user.id <= 101 else "basic" for user in users]
+    subscriptions = [Subscription(user.id, 700, plan) for user, plan in zip(users, plans, strict=True)]
+    replace_rows(tokens.connection, Data(users, subscriptions))
+
+    evidence = tokens.answer("low_balances").success.evidence
+
+    assert list(evidence) == [("TokenBalancesLow", (("plan", "pro"),))]
+    assert {row["balance"] for row in evidence["TokenBalancesLow", (("plan", "pro"),)]} == {10}

@@ -1,0 +1,249 @@
+"""The schema query: what is missing, what is of another type, and what the alert says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import QueryError, Reason
+from monitor.model.settings import ColumnName
+from monitor.runs import answer
+from tests.queries.conftest import Bench
+from tests.queries.tokens import DOCUMENTED_NAMES, OTHER_NAMES, create_tables
+
+EXPECTED = {
+    ("users", "id"),
+    ("users", "tokens_remaining"),
+    ("user_subscriptions", "user_id"),
+    ("user_subscriptions", "tokens_limit"),
+    ("user_subscriptions", "plan_type"),
+    ("user_subscriptions", "is_active"),
+    ("token_usage_history", "user_id"),
+    ("token_usage_history", "tokens_used"),
+    ("token_usage_history", "action"),
+    ("token_usage_history", "created_at"),
+}
+
+
+@pytest.fixture
+def fresh(empty_schema: Bench) -> Iterator[Bench]:
+    """The documented tables, to be broken."""
+    create_tables(empty_schema.connection)
+    return empty_schema
+
+
+def missing(bench: Bench) -> set[tuple[str, ...]]:
+    series = bench.series("missing_columns")["token_schema_column_missing"]
+    assert set(series) == EXPECTED
+    return {labels for labels, value in series.items() if value == 1}
+
+
+def findings(bench: Bench) -> dict[tuple[str, str], str]:
+    """What TokenColumnMissing is about, with its subject."""
+    samples = bench.samples("missing_columns", "finding")
+    found = [sample for sample in samples if sample.value > 0]
+    return {
+        (dict(sample.labels)["table"], dict(sample.labels).get("column", "")): dict(sample.details)["subject"]
+        for sample in found
+    }
+
+
+def mismatches(bench: Bench) -> dict[tuple[str, ...], float]:
+    series = bench.series("missing_columns")["token_schema_column_mismatch"]
+    return {labels: value for labels, value in series.items() if value != 0}
+
+
+def test_in_the_documented_schema_nothing_is_missing_and_nothing_is_odd(fresh: Bench) -> None:
+    assert missing(fresh) == set()
+    assert findings(fresh) == {}
+    assert mismatches(fresh) == {}
+    assert fresh.answer("missing_columns").success.missing == frozenset()
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(EXPECTED - {("users", "id")}))
+def test_one_column_that_is_gone_is_one_finding(fresh: Bench, table: str, column: str) -> None:
+    fresh.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO gone")
+
+    assert missing(fresh) == {(table, column)}
+    assert findings(fresh) == {(table, column): f"column {table}.{column}"}
+    assert fresh.answer("missing_columns").success.missing == {ColumnName(table, column)}
+    assert mismatches(fresh) == {}
+
+
+def test_a_whole_table_that_is_gone_is_one_finding_and_each_of_its_columns_is_missing(fresh: Bench) -> None:
+    fresh.execute("DROP TABLE user_subscriptions")
+
+    assert missing(fresh) == {pair for pair in EXPECTED if pair[0] == "user_subscriptions"}
+    assert findings(fresh) == {
+        ("user_subscriptions", ""): (
+            "table user_subscriptions (with is_active, plan_type, tokens_limit, user_id)"
+        )
+    }
+
+
+def test_an_empty_schema_lacks_all_three_tables(empty_schema: Bench) -> None:
+    assert missing(empty_schema) == EXPECTED
+    assert {table for table, _ in findings(empty_schema)} == {table for table, _ in EXPECTED}
+    assert len(findings(empty_schema)) == 3
+
+
+def test_columns_are_found_whatever_the_case_of_their_names(fresh: Bench) -> None:
+    fresh.execute("ALTER TABLE users RENAME COLUMN tokens_remaining TO Tokens_Remaining")
+
+    assert missing(fresh) == set()
+
+
+def test_a_column_of_the_same_name_in_another_schema_does_not_count(fresh: Bench) -> None:
+    fresh.execute(
+        f"CREATE DATABASE {fresh.schema}_copy",
+        f"CREATE TABLE {fresh.schema}_copy.users AS SELECT * FROM users",
+        "ALTER TABLE users DROP COLUMN tokens_remaining",
+    )
+    try:
+        assert missing(fresh) == {("users", "tokens_remaining")}
+    finally:
+        fresh.execute(f"DROP DATABASE {fresh.schema}_copy")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("users MODIFY tokens_remaining VARCHAR(20) NULL", ("users", "tokens_remaining", "type")),
+        ("users MODIFY tokens_remaining SMALLINT NULL", ("users", "tokens_remaining", "type")),
+        ("users MODIFY tokens_remaining INT NOT NULL", ("users", "tokens_remaining", "nullable")),
+        ("user_subscriptions MODIFY tokens_limit FLOAT", ("user_subscriptions", "tokens_limit", "type")),
+        ("user_subscriptions MODIFY plan_type INT", ("user_subscriptions", "plan_type", "type")),
+        ("user_subscriptions MODIFY is_active CHAR(1)", ("user_subscriptions", "is_active", "type")),
+        ("token_usage_history MODIFY created_at VARCHAR(30)", ("token_usage_history", "created_at", "type")),
+        ("token_usage_history MODIFY tokens_used TEXT", ("token_usage_history", "tokens_used", "type")),
+    ],
+)
+def test_another_type_is_a_mismatch_and_blocks_nothing(
+    fresh: Bench, change: str, found: tuple[str, str, str]
+) -> None:
+    fresh.execute(f"ALTER TABLE {change}")
+
+    assert mismatches(fresh) == {found: 1.0}
+    assert missing(fresh) == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "users MODIFY tokens_remaining BIGINT UNSIGNED NULL",
+        "users MODIFY tokens_remaining INT(6) NULL DEFAULT 0",
+        "user_subscriptions MODIFY tokens_limit BIGINT NOT NULL",
+        "user_subscriptions MODIFY plan_type ENUM('basic', 'pro')",
+        "user_subscriptions MODIFY is_active BOOLEAN",
+        "user_subscriptions MODIFY is_active BIT(1)",
+        "user_subscriptions MODIFY is_active INT",
+        "user_subscriptions MODIFY user_id CHAR(36)",
+        "token_usage_history MODIFY created_at TIMESTAMP NULL",
+        "token_usage_history MODIFY created_at DATETIME(6)",
+    ],
+)
+def test_a_type_that_does_the_same_is_no_mismatch(fresh: Bench, change: str) -> None:
+    fresh.execute(f"ALTER TABLE {change}")
+
+    assert mismatches(fresh) == {}
+
+
+def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:
+    fresh.execute("ALTER TABLE users MODIFY tokens_remaining INT NOT NULL")
+
+    (sample,) = [s for s in fresh.samples("missing_columns", "token_schema_column_mismatch") if s.value == 1]
+
+    assert dict(sample.details) == {
+        "found": "int NOT NULL",
+        "wanted": "mediumint or int or bigint, NULL allowed",
+    }
+
+
+def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(fresh: Bench) -> None:
+    fresh.execute(
+        "ALTER TABLE users DROP COLUMN tokens_remaining",
+        "INSERT INTO users (id, email) VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+        "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES"
+        " (1, 100, 'basic', 1), (1, 900, 'pro', 1), (2, NULL, 'basic', 1), (3, 50, 'basic', 0)",
+    )
+    (sample,) = [sample for sample in fresh.samples("missing_columns", "finding") if sample.value == 1]
+    repair = dict(sample.details)["repair"]
+
+    assert "ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;" in repair
+    *changes, verification = [statement for statement in repair.split(";") if statement.strip()]
+    fresh.execute(*changes)
+    with fresh.connection.cursor() as cursor:
+        cursor.execute("SELECT id, tokens_remaining FROM users ORDER BY id")
+        assert cursor.fetchall() == ((1, 900), (2, None), (3, None))
+        cursor.execute(verification)
+        assert cursor.fetchall() == ((0,),)
+    assert findings(fresh) == {}
+
+
+def test_only_the_balance_column_comes_with_sql_to_copy(fresh: Bench) -> None:
+    fresh.execute("ALTER TABLE token_usage_history DROP COLUMN action")
+
+    (sample,) = [sample for sample in fresh.samples("missing_columns", "finding") if sample.value == 1]
+
+    assert "ALTER" not in dict(sample.details)["repair"]
+    assert "token_usage_history.action" in dict(sample.details)["repair"]
+
+
+def test_columns_that_other_queries_need_are_looked_for_too(fresh: Bench) -> None:
+    query = fresh.queries["missing_columns"]
+    needs = [
+        {"table": "users", "column": "email"},
+        {"table": "users", "column": "tokens_remaining"},
+        {"table": "users", "column": "nickname"},
+        {"table": "invoices", "column": "amount"},
+    ]
+    query = replace(query, parameters={**query.parameters, "needs": json.dumps(needs)})
+
+    success = answer(query, fresh.session).success
+
+    assert success.missing == {ColumnName("users", "nickname"), ColumnName("invoices", "amount")}
+    found = {sample.labels for sample in success.samples if sample.metric == "finding" and sample.value == 1}
+    assert found == {(("column", "nickname"), ("table", "users")), (("table", "invoices"),)}
+
+
+def test_the_loader_hands_over_every_need_of_the_target(fresh: Bench) -> None:
+    needed = {(str(need.table), str(need.column)) for query in fresh.queries.values() for need in query.needs}
+    given = json.loads(str(fresh.queries["missing_columns"].parameters["needs"]))
+
+    assert needed <= {(need["table"], need["column"]) for need in given}
+    assert needed <= EXPECTED
+
+
+def test_an_account_that_may_not_see_a_table_is_denied_and_the_table_not_called_missing(
+    fresh: Bench, tmp_path: Path
+) -> None:
+    account = f"blind_{fresh.schema}"
+    fresh.execute(
+        f"CREATE USER {account}@localhost IDENTIFIED BY ''",
+        f"GRANT SELECT ON {fresh.schema}.user_subscriptions TO {account}@localhost",
+        f"GRANT SELECT ON {fresh.schema}.token_usage_history TO {account}@localhost",
+        f"GRANT SELECT (id) ON {fresh.schema}.users TO {account}@localhost",
+    )
+    try:
+        with fresh.as_user(account) as session, pytest.raises(QueryError) as caught:
+            answer(fresh.queries["missing_columns"], session)
+        assert caught.value.reason is Reason.ACCESS_DENIED
+    finally:
+        fresh.execute(f"DROP USER {account}@localhost")
+
+
+def test_other_names_of_tables_and_columns_are_found_and_named(empty_schema: Bench, tmp_path: Path) -> None:
+    create_tables(empty_schema.connection, OTHER_NAMES)
+    query = empty_schema.load(tmp_path, OTHER_NAMES)["missing_columns"]
+
+    success = answer(query, empty_schema.session).success
+
+    assert success.missing == frozenset()
+    labels = {sample.labels for sample in success.samples if sample.metric == "token_schema_column_missing"}
+    assert (("column", "my_tokens_remaining"), ("table", "Members")) in labels
+    assert len(labels) == len(EXPECTED)
+    assert set(DOCUMENTED_NAMES) == set(OTHER_NAMES)
