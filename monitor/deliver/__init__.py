@@ -1,1 +1,7 @@
-"""Notifications to receivers: one worker each, and one small module per kind of receiver."""
+"""Send notifications and alerts to receivers, a worker each; after the state, the end of the pipe."""
+
+from monitor.deliver.deliveries import Deliveries
+from monitor.deliver.selection import WATCHDOG, notifications_for, wants
+from monitor.deliver.worker import ReceiverStatus
+
+__all__ = ["WATCHDOG", "Deliveries", "ReceiverStatus", "notifications_for", "wants"]

@@ -1,0 +1,221 @@
+"""Keep Alertmanagers told of what is active, again and again, each address by a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from monitor.clock import Clock
+from monitor.deliver.backoff import Jitter, backoff_seconds
+from monitor.deliver.payload import alertmanager_alert
+from monitor.deliver.post import Post
+from monitor.deliver.selection import wants
+from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
+from monitor.errors import DeliveryError
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.settings import Labels, Receiver
+
+Snapshot: TypeAlias = Callable[[], Sequence[Alert]]
+"""Gives the firing alerts, and those that resolved in the last 15 minutes."""
+_Version: TypeAlias = tuple[Labels, AlertState, datetime | None]
+
+_BATCH = 256
+_FIRST_RETRY_SECONDS = 0.5
+_QUARANTINE_DELAYS = 10
+_POISON = frozenset({"http_400", "http_413"})
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Alertmanager:
+    """One receiver of this kind: the same alerts to every address at once, never through one of them."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        snapshot: Snapshot,
+        *,
+        clock: Clock,
+        external_url: str,
+        on_delivery: OnDelivery,
+        jitter: Jitter,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock
+        self._receiver = receiver
+        self._snapshot = snapshot
+        self.workers = tuple(
+            AddressWorker(
+                receiver,
+                url,
+                self._alerts,
+                Post(timeout=receiver.timeout, tls=tls),
+                clock=clock,
+                external_url=external_url,
+                on_delivery=on_delivery,
+                jitter=jitter,
+            )
+            for url in receiver.urls
+        )
+
+    def _alerts(self) -> tuple[Alert, ...]:
+        return _wanted(self._receiver, self._snapshot())
+
+    def status(self) -> ReceiverStatus:
+        """Count the alerts that no address took; it fails while every address does."""
+        now = self._clock.now()
+        lacking = [a for a in self._alerts() if not any(w.has_taken(a, now) for w in self.workers)]
+        healths = [worker.health for worker in self.workers]
+        failing = [health.failing_since for health in healths if health.failing_since is not None]
+        last = max(healths, key=lambda health: (health.failures, health.last_reason))
+        return ReceiverStatus(
+            len(lacking),
+            min((instant for alert in lacking if (instant := _changed_at(alert))), default=None),
+            max(failing) if len(failing) == len(healths) else None,
+            last.last_reason,
+            last.last_message,
+        )
+
+
+class AddressWorker(Worker):
+    """The thread of one Alertmanager."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        url: str,
+        alerts: Callable[[], tuple[Alert, ...]],
+        post: Post,
+        *,
+        clock: Clock,
+        external_url: str,
+        on_delivery: OnDelivery,
+        jitter: Jitter,
+    ) -> None:
+        super().__init__(receiver.name, receiver, clock=clock, on_delivery=on_delivery, jitter=jitter)
+        self._address = f"{url.rstrip('/')}/api/v2/alerts"
+        self._alerts = alerts
+        self._post = post
+        self._external_url = external_url
+        self._not_before: datetime | None = None
+        self._taken: Mapping[_Version, datetime] = {}
+        self._quarantine: dict[tuple[_Version, Labels], datetime] = {}
+
+    def has_taken(self, alert: Alert, now: datetime) -> bool:
+        """Say whether this address knows the alert in its present state, and has not forgotten it."""
+        return self._taken.get(_version(alert), now) > now
+
+    def _work(self) -> float | None:
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return (self._not_before - now).total_seconds()
+        return self._send_all()
+
+    def _work_off(self) -> float | None:
+        now = self._clock.now()
+        if all(self.has_taken(alert, now) for alert in self._alerts()):
+            return self._resend_seconds
+        return self._send_all()
+
+    def _send_all(self) -> float:
+        alerts = self._alerts()
+        now = self._clock.now()
+        versions = {_version(alert) for alert in alerts}
+        self._taken = {version: until for version, until in self._taken.items() if version in versions}
+        self._quarantine = {key: until for key, until in self._quarantine.items() if until > now}
+        sound = [alert for alert in alerts if _exact(alert) not in self._quarantine]
+        self._not_before = None
+        poison: DeliveryError | None = None
+        for first in range(0, len(sound), _BATCH):
+            error = self._send_batch(sound[first : first + _BATCH])
+            if error is not None and error.recoverable:
+                self._note(error, now)
+                return self._wait_after(error)
+            poison = error or poison
+        if poison is not None:
+            self._note(poison, now)
+        if not alerts or any(_exact(alert) not in self._quarantine for alert in sound):
+            self._note(None, now)
+        return self._resend_seconds
+
+    def _send_batch(self, alerts: Sequence[Alert]) -> DeliveryError | None:
+        """Send, and halve what is refused until the poison is found, which is put aside for a while."""
+        if self._is_stopping:
+            return None
+        at, seconds, error = self._attempt(lambda now: self._send(alerts, now))
+        if error is None:
+            self._take(alerts, at)
+        elif error.reason not in _POISON:
+            error.recoverable = True
+        elif len(alerts) > 1:
+            return self._send_halves(alerts)
+        else:
+            error = DeliveryError(error.reason, f"{alerts[0].name}: {error.message}", recoverable=False)
+            until = at + _QUARANTINE_DELAYS * self._receiver.resend_delay
+            self._quarantine[_exact(alerts[0])] = until
+        self._on_delivery(self._outcome(error, at, seconds, len(alerts)))
+        return error
+
+    def _send_halves(self, alerts: Sequence[Alert]) -> DeliveryError | None:
+        middle = len(alerts) // 2
+        first = self._send_batch(alerts[:middle])
+        if first is not None and first.recoverable:
+            return first
+        return self._send_batch(alerts[middle:]) or first
+
+    def _send(self, alerts: Sequence[Alert], now: datetime) -> None:
+        delay = self._receiver.resend_delay
+        body = [
+            alertmanager_alert(alert, now=now, resend_delay=delay, external_url=self._external_url)
+            for alert in alerts
+        ]
+        self._post.send(self._address, json.dumps(body).encode(), self._receiver.headers, now=now)
+
+    def _take(self, alerts: Sequence[Alert], at: datetime) -> None:
+        until = at + 4 * self._receiver.resend_delay
+        firing = {_version(alert): until for alert in alerts if alert.state is AlertState.FIRING}
+        resolved = {_version(alert): _FOR_EVER for alert in alerts if alert.state is AlertState.RESOLVED}
+        self._taken = {**self._taken, **firing, **resolved}
+
+    def _wait_after(self, error: DeliveryError) -> float:
+        if error.retry_after_seconds is not None:
+            self._not_before = self._clock.now() + timedelta(seconds=error.retry_after_seconds)
+            return error.retry_after_seconds
+        return backoff_seconds(
+            self.health.failures,
+            first=_FIRST_RETRY_SECONDS,
+            most=self._resend_seconds,
+            jitter=self._jitter,
+        )
+
+    @property
+    def _resend_seconds(self) -> float:
+        return self._receiver.resend_delay.total_seconds()
+
+    def _abort(self) -> None:
+        self._post.abort()
+
+    def _close(self) -> None:
+        self._post.close()
+
+
+def _wanted(receiver: Receiver, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+    """Choose what this receiver wants, each label set once: firing before resolved."""
+    resolved = {a.labels: a for a in alerts if a.state is AlertState.RESOLVED and wants(receiver, a)}
+    firing = {a.labels: a for a in alerts if a.state is AlertState.FIRING}
+    chosen = {**resolved, **firing}
+    return tuple(alert for _, alert in sorted(chosen.items()) if wants(receiver, alert))
+
+
+def _version(alert: Alert) -> _Version:
+    return alert.labels, alert.state, alert.fired_at
+
+
+def _exact(alert: Alert) -> tuple[_Version, Labels]:
+    return _version(alert), alert.annotations
+
+
+def _changed_at(alert: Alert) -> datetime | None:
+    return alert.resolved_at or alert.fired_at

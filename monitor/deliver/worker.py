@@ -1,0 +1,168 @@
+"""A thread that sleeps until there is something to send, or until it is time to try again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.clock import Clock
+from monitor.deliver.backoff import Jitter
+from monitor.errors import DeliveryError
+from monitor.model.alerts import Delivery
+from monitor.model.settings import Receiver
+
+OnDelivery = Callable[[Delivery], None]
+_AFTER_A_DEFECT_SECONDS = 5.0
+_STOP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverStatus:
+    """How a receiver does. `waiting` of an Alertmanager: alerts that none of its addresses took yet."""
+
+    waiting: int = 0
+    oldest_at: datetime | None = None
+    failing_since: datetime | None = None
+    last_reason: str = ""
+    last_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the attempts at one address went; the last trouble stays for reading."""
+
+    failures: int = 0
+    failing_since: datetime | None = None
+    last_reason: str = ""
+    last_message: str = ""
+
+
+class Worker(ABC):
+    """One thread for one address. `poke` wakes it, `drain` asks for one last go, `stop` ends it."""
+
+    def __init__(
+        self, name: str, receiver: Receiver, *, clock: Clock, on_delivery: OnDelivery, jitter: Jitter
+    ) -> None:
+        self.health = Health()
+        self._receiver = receiver
+        self._clock = clock
+        self._on_delivery = on_delivery
+        self._jitter = jitter
+        self._changed = threading.Condition()
+        self._is_poked = False
+        self._drain: threading.Event | None = None
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name=f"deliver {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; what is due already is sent at once."""
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Say that there may be something new."""
+        with self._changed:
+            self._is_poked = True
+            self._changed.notify()
+
+    def drain(self) -> threading.Event:
+        """Ask to try all that waits once more, now; the event is set when that is done."""
+        done = threading.Event()
+        with self._changed:
+            self._drain = done
+            if self._is_stopping or not self._thread.is_alive():
+                done.set()
+            self._changed.notify()
+        return done
+
+    def stop(self) -> None:
+        """End, also what is under way."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        self._abort()
+        if self._thread.is_alive():
+            # Only a name look-up cannot be cut; it ends with the process.
+            self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._close()
+
+    @abstractmethod
+    def _work(self) -> float | None:
+        """Send what is due; give the seconds until the next turn, None to sleep until poked."""
+
+    @abstractmethod
+    def _work_off(self) -> float | None:
+        """Try all that waits once more, until the first failure; gives what `_work` does."""
+
+    @abstractmethod
+    def _abort(self) -> None:
+        """Cut what is under way; called from another thread."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Close connections; the thread has ended."""
+
+    def _run(self) -> None:
+        seconds: float | None = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._has_news, seconds)
+                if self._is_stopping:
+                    return
+                drain, self._drain, self._is_poked = self._drain, None, False
+            seconds = self._turn(self._work if drain is None else self._work_off)
+            if drain is not None:
+                drain.set()
+
+    def _has_news(self) -> bool:
+        return self._is_poked or self._is_stopping or self._drain is not None
+
+    def _turn(self, work: Callable[[], float | None]) -> float | None:
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 # a defect here must not end the deliveries for good
+            self._told(
+                DeliveryError("internal", type(error).__name__, recoverable=True), self._clock.now(), 0
+            )
+            return _AFTER_A_DEFECT_SECONDS
+
+    def _attempt(self, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:
+        """Make one attempt; gives its start, its seconds and what went wrong."""
+        at, began = self._clock.now(), time.monotonic()
+        try:
+            send(at)
+        except DeliveryError as error:
+            return at, time.monotonic() - began, error
+        except Exception as error:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
+            failed = DeliveryError("internal", type(error).__name__, recoverable=True)
+            return at, time.monotonic() - began, failed
+        return at, time.monotonic() - began, None
+
+    def _told(
+        self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
+    ) -> None:
+        """Report an attempt, and remember how it went."""
+        self._note(error, at)
+        self._on_delivery(self._outcome(error, at, seconds, notifications))
+
+    def _note(self, error: DeliveryError | None, at: datetime) -> None:
+        before = self.health
+        if error is None:
+            self.health = Health(last_reason=before.last_reason, last_message=before.last_message)
+        else:
+            since = before.failing_since or at
+            self.health = Health(before.failures + 1, since, error.reason, error.message)
+
+    def _outcome(
+        self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
+    ) -> Delivery:
+        name = self._receiver.name
+        if error is None:
+            return Delivery(name, at, seconds, notifications)
+        return Delivery(
+            name, at, seconds, notifications, error.reason, error.message, recoverable=error.recoverable
+        )

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import base64
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.deliver.post import Post
+from monitor.errors import DeliveryError
+from tests.deliver import certificates
+from tests.deliver.far_end import (
+    START,
+    Answer,
+    FarEnd,
+    far_end,
+    flood,
+    free_port,
+    hang_up,
+    stall,
+    status,
+    trickle,
+    until,
+)
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    made = Post(timeout=timedelta(seconds=5))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hasty() -> Iterator[Post]:
+    made = Post(timeout=timedelta(seconds=0.3))
+    yield made
+    made.close()
+
+
+def failure(post: Post, address: str, **headers: str) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        post.send(address, b"{}", headers, now=START)
+    return caught.value
+
+
+def outcome(post: Post, address: str) -> tuple[str, bool]:
+    error = failure(post, address)
+    return error.reason, error.recoverable
+
+
+def test_what_is_sent_arrives_with_its_headers(post: Post) -> None:
+    with far_end() as server:
+        post.send(f"{server.url}/a/b?c=d", b'{"x": 1}', {"X-Own": "y", "USER-AGENT": "mine"}, now=START)
+        (request,) = server.requests
+    assert (request.path, request.json) == ("/a/b?c=d", {"x": 1})
+    assert {name: request.headers[name] for name in ("x-own", "content-type", "user-agent")} == {
+        "x-own": "y",
+        "content-type": "application/json",
+        "user-agent": "mine",
+    }
+
+
+def test_a_user_in_the_address_is_sent_as_basic_authentication(post: Post) -> None:
+    with far_end() as server:
+        post.send(server.url.replace("//", "//me:p%40ss@"), b"", {}, now=START)
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
+
+
+def test_one_connection_serves_many_requests(post: Post) -> None:
+    with far_end(status(200, body=b"thanks"), status(204), status(500, body=b"no")) as server:
+        for _ in range(2):
+            post.send(server.url, b"", {}, now=START)
+        assert outcome(post, server.url) == ("http_500", True)
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 1, 1, 1]
+
+
+def test_a_kept_connection_that_was_closed_is_opened_again(post: Post) -> None:
+    with far_end() as server:
+        post.send(server.url, b"", {}, now=START)
+        server.hang_up_all()
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_kept_connection_that_closes_under_a_request_is_tried_once_more(post: Post) -> None:
+    with far_end(status(200), hang_up) as server:
+        post.send(server.url, b"", {}, now=START)
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+def test_a_new_connection_that_closes_under_a_request_is_a_failure(post: Post) -> None:
+    with far_end(hang_up) as server:
+        assert outcome(post, server.url) == ("network", True)
+        assert len(server.requests) == 1
+
+
+def test_another_address_gets_another_connection(post: Post) -> None:
+    with far_end() as one, far_end() as two:
+        post.send(one.url, b"", {}, now=START)
+        post.send(two.url, b"", {}, now=START)
+        assert (one.connections, two.connections) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "is_recoverable"),
+    [
+        (301, "redirect", False),
+        (302, "redirect", False),
+        (307, "redirect", False),
+        (400, "http_400", False),
+        (401, "http_401", False),
+        (404, "http_404", False),
+        (408, "http_408", True),
+        (413, "http_413", False),
+        (425, "http_425", True),
+        (429, "http_429", True),
+        (500, "http_500", True),
+        (503, "http_503", True),
+    ],
+)
+def test_the_status_says_whether_to_try_again(
+    post: Post, code: int, reason: str, is_recoverable: bool
+) -> None:
+    with far_end() as elsewhere, far_end(status(code, headers=f"Location: {elsewhere.url}\r\n")) as server:
+        assert outcome(post, server.url) == (reason, is_recoverable)
+        assert elsewhere.requests == []
+
+
+def test_retry_after_is_handed_on(post: Post) -> None:
+    with far_end(
+        status(429, headers="Retry-After: 7\r\n"),
+        status(503, headers="Retry-After: Sun, 22 Nov 2026 14:00:30 GMT\r\n"),
+        status(503),
+    ) as server:
+        assert [failure(post, server.url).retry_after_seconds for _ in range(3)] == [7.0, 30.0, None]
+
+
+def test_a_closed_port_is_refused(post: Post) -> None:
+    port = free_port()
+    error = failure(post, f"http://127.0.0.1:{port}/hook")
+    assert (error.reason, error.recoverable, str(error)) == (
+        "refused",
+        True,
+        f"127.0.0.1:{port}: connection refused",
+    )
+
+
+def test_a_name_that_does_not_resolve_is_dns(post: Post) -> None:
+    assert str(failure(post, "http://nowhere.invalid/hook")) == "nowhere.invalid: the name cannot be resolved"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1", "ftp://127.0.0.1/", "http://", "http://[::1/", "http://a:b/"]
+)
+def test_an_address_that_is_none_is_said_without_repeating_it(post: Post, address: str) -> None:
+    assert str(failure(post, address)) == "the address is no http or https address"
+
+
+HEAD = b"HTTP/1.1 %d Word\r\nContent-Length: 1000000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(stall, id="no answer"),
+        pytest.param(trickle(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"), id="headers in drops"),
+        pytest.param(trickle(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="continue for ever"),
+    ],
+)
+def test_no_answer_in_time_is_a_timeout(hasty: Post, answer: Answer) -> None:
+    with far_end(answer) as server:
+        began = time.monotonic()
+        assert outcome(hasty, server.url) == ("timeout", True)
+        assert 0.25 < time.monotonic() - began < 2
+
+
+def test_a_body_in_drops_delays_little_and_the_status_decides(post: Post) -> None:
+    began = time.monotonic()
+    with far_end(trickle(HEAD % 200, b"x"), trickle(HEAD % 500, b"x")) as server:
+        post.send(server.url, b"", {}, now=START)
+        assert outcome(post, server.url) == ("http_500", True)
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 2, 3]
+    assert time.monotonic() - began < 4
+
+
+def test_a_body_of_2_gb_is_not_read(post: Post) -> None:
+    began = time.monotonic()
+    with far_end(flood) as server:
+        post.send(server.url, b"", {}, now=START)
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 2]
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 100 + b"\r\n", b"HTTP/1.1 200 OK\r\n" + b"X" * 99999],
+)
+def test_nonsense_is_a_network_failure(post: Post, nonsense: bytes) -> None:
+    def answer(connection: socket.socket, ended: threading.Event) -> bool:
+        connection.sendall(nonsense)
+        return False
+
+    with far_end(answer) as server:
+        assert outcome(post, server.url) == ("network", True)
+
+
+def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = (
+        b"no service at /services/T0SECRET-1/abc%2Fsecret2?key=s3cretkey, nor s3cretkey\n"
+        b" for hdr-secret3 me:passw0rd99"
+    )
+    malformed = "this is no header\r\n"
+    with (
+        far_end(
+            status(404, body=echo), status(503, body=echo, headers=malformed), hang_up, hang_up
+        ) as server,
+        caplog.at_level(logging.DEBUG),
+    ):
+        address = f"{server.url}/services/T0SECRET-1/abc%2Fsecret2?key=s3cretkey"
+        address = address.replace("//", "//me:passw0rd99@", 1)
+        errors = [failure(post, address, Authorization="Bearer hdr-secret3") for _ in range(3)]
+    told = " ".join([*map(str, errors), *map(repr, errors), caplog.text])
+    for secret in ("T0SECRET-1", "secret2", "s3cretkey", "hdr-secret3", "passw0rd99"):
+        assert secret not in told
+    assert "HTTP 404: no service at <secret>, nor <secret> for <secret>" in str(errors[0])
+
+
+def test_aborting_ends_what_is_under_way_at_once() -> None:
+    post = Post(timeout=timedelta(seconds=30))
+    with far_end(stall) as server:
+        errors: list[DeliveryError] = []
+        thread = threading.Thread(target=lambda: errors.append(failure(post, server.url)))
+        thread.start()
+        until(lambda: server.requests)
+        began = time.monotonic()
+        post.abort()
+        thread.join()
+        assert time.monotonic() - began < 1
+        assert [str(error) for error in errors] == [f"127.0.0.1:{server.port}: stopped before the answer"]
+        assert outcome(post, server.url) == ("network", True)
+    post.close()
+
+
+def serve_tls(directory: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    certificate, key = certificates.write(directory, name)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    return server, ssl.create_default_context(cafile=str(certificate))
+
+
+def sent_over_tls(server: FarEnd, trust: ssl.SSLContext | None, seconds: float = 5) -> None:
+    post = Post(timeout=timedelta(seconds=seconds), tls=trust)
+    try:
+        for _ in range(2):
+            post.send(server.url, b"", {}, now=START)
+    finally:
+        post.close()
+
+
+def test_a_trusted_certificate_is_accepted_and_its_connection_kept(tmp_path: Path) -> None:
+    own, trust = serve_tls(tmp_path, "127.0.0.1")
+    with far_end(tls=own) as server:
+        sent_over_tls(server, trust)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("127.0.0.1", False), ("127.0.0.2", True)])
+def test_a_certificate_of_an_unknown_authority_or_another_host_is_refused(
+    tmp_path: Path, name: str, is_trusted: bool
+) -> None:
+    own, trust = serve_tls(tmp_path, name)
+    with far_end(tls=own) as server, pytest.raises(DeliveryError) as caught:
+        sent_over_tls(server, trust if is_trusted else None)
+    assert (caught.value.reason, caught.value.recoverable) == ("tls", True)
+    assert server.requests == []
+
+
+def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(post: Post) -> None:
+    with far_end(greeting=b"220 mail.example.com\r\n") as server:
+        assert outcome(post, server.url.replace("http:", "https:")) == ("tls", True)
+
+
+def test_a_silent_tls_handshake_ends_in_time() -> None:
+    with far_end(is_silent=True) as server:
+        post = Post(timeout=timedelta(seconds=0.3))
+        began = time.monotonic()
+        assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
+        assert time.monotonic() - began < 2
+        post.close()

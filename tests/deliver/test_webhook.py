@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import AnchoredClock
+from monitor.deliver import Deliveries, ReceiverStatus
+from monitor.model.alerts import Notification
+from monitor.model.settings import Receiver
+from monitor.state import State
+from tests.deliver.far_end import (
+    FarEnd,
+    Request,
+    Told,
+    alert,
+    far_end,
+    free_port,
+    receiver,
+    stall,
+    status,
+    trickle,
+    until,
+)
+
+CLOCK = AnchoredClock()
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    opened = State()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@contextmanager
+def deliveries(
+    state: State, told: Told, *receivers: Receiver, jitter: float = 0.0, is_started: bool = True
+) -> Iterator[Deliveries]:
+    made = Deliveries(
+        receivers,
+        state,
+        clock=CLOCK,
+        snapshot=tuple,
+        external_url="https://monitor",
+        on_delivery=told,
+        jitter=lambda: jitter,
+    )
+    if is_started:
+        made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def put(state: State, *keys: str, receiver: str = "hook", at: datetime | None = None) -> None:
+    group = {"alertname": "Low", "target": "main"}
+    made = [Notification(receiver, key, group, (alert(),), at or CLOCK.now()) for key in keys]
+    state.record({}, (), made)
+
+
+def keys(server: FarEnd) -> list[str]:
+    return [request.headers["idempotency-key"] for request in server.requests]
+
+
+def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(state: State, told: Told) -> None:
+    put(state, "1")
+    with far_end() as server, deliveries(state, told, receiver(f"{server.url}/hook")) as made:
+        until(lambda: told.deliveries)
+        (request,) = server.requests
+        assert made.status() == {"hook": ReceiverStatus()}
+    assert (request.path, request.json["receiver"], request.json["alerts"][0]["labels"]["plan"]) == (
+        "/hook",
+        "hook",
+        "pro",
+    )
+    assert state.outbox() == {}
+    (delivery,) = told.deliveries
+    assert (delivery.receiver, delivery.reason, delivery.notifications) == ("hook", "", 1)
+
+
+def test_what_becomes_due_is_sent_in_order_when_told_so(state: State, told: Told) -> None:
+    with far_end() as server, deliveries(state, told, receiver(server.url)) as made:
+        for number in range(5):
+            put(state, f"{number}a", f"{number}b")
+            made.poke()
+        until(lambda: len(told.deliveries) == 10)
+        assert keys(server) == [f"{number}{letter}" for number in range(5) for letter in "ab"]
+        assert {request.connection for request in server.requests} == {1}
+
+
+def test_a_change_reaches_the_receiver_within_milliseconds(state: State, told: Told) -> None:
+    delays = []
+    with far_end() as server, deliveries(state, told, receiver(server.url)) as made:
+        for number in range(21):
+            put(state, str(number))
+            began = time.monotonic()
+            made.poke()
+            until(lambda wanted=number: len(server.requests) > wanted)  # type: ignore[misc] # the loop's number
+            delays.append(server.requests[-1].at - began)
+    assert statistics.median(delays) < 0.05
+
+
+def test_the_headers_of_the_receiver_are_sent(state: State, told: Told) -> None:
+    put(state, "1")
+    with far_end() as server:
+        hook = receiver(server.url, headers={"Authorization": "Bearer x", "Content-Type": "application/x"})
+        with deliveries(state, told, hook):
+            until(lambda: told.deliveries)
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer x"
+    assert request.headers["idempotency-key"] == "1"
+    assert request.headers["user-agent"].startswith("token-monitor/")
+
+
+def test_trouble_is_tried_again_with_the_same_key_and_nothing_overtakes(state: State, told: Told) -> None:
+    put(state, "1", "2")
+    with far_end(status(500), status(429), status(408)) as server:
+        with deliveries(state, told, receiver(server.url)):
+            until(lambda: len(told.deliveries) == 5)
+        assert keys(server) == ["1", "1", "1", "1", "2"]
+        assert {request.body for request in server.requests[:4]} == {server.requests[0].body}
+    assert told.reasons() == ["http_500", "http_429", "http_408", "", ""]
+    assert {delivery.recoverable for delivery in told.deliveries} == {True}
+
+
+def test_what_is_refused_for_good_is_given_up_counted_and_kept(state: State, told: Told) -> None:
+    put(state, "1", "2")
+    with far_end(status(400, body=b"bad body"), status(302)) as server:
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: len(told.deliveries) == 2)
+            failing = made.status()["hook"]
+            assert (failing.waiting, failing.last_reason) == (0, "redirect")
+            assert failing.failing_since == told.deliveries[0].at
+            put(state, "3")
+            made.poke()
+            until(lambda: len(told.deliveries) == 3)
+            assert made.status()["hook"].failing_since is None
+            assert made.status()["hook"].last_reason == "redirect"
+        assert keys(server) == ["1", "2", "3"]
+    assert [(delivery.reason, delivery.recoverable) for delivery in told.deliveries] == [
+        ("http_400", False),
+        ("redirect", False),
+        ("", True),
+    ]
+    _, second, first = state.deliveries(9)
+    assert (first.key, first.is_given_up, first.delivery.message) == ("1", True, "HTTP 400: bad body")
+    assert (second.key, second.is_given_up, second.alerts) == ("2", True, (alert(),))
+
+
+def test_retry_after_wins_over_our_own_wait_and_over_a_poke(state: State, told: Told) -> None:
+    put(state, "1")
+    with far_end(status(429, headers="Retry-After: 1\r\n")) as server:
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: told.deliveries)
+            until(lambda: len(told.deliveries) == 2, meanwhile=made.poke)
+        first, second = server.requests
+    assert 0.95 < second.at - first.at < 3
+
+
+def test_a_wait_is_not_shorter_than_the_jitter_says(state: State, told: Told) -> None:
+    put(state, "1")
+    with far_end(status(500), status(500)) as server:
+        with deliveries(state, told, receiver(server.url), jitter=0.25):
+            until(lambda: len(told.deliveries) == 3)
+        first, second, third = [request.at for request in server.requests]
+    assert 0.24 < second - first < 0.45
+    assert 0.49 < third - second < 0.95
+
+
+def test_a_receiver_that_is_down_gets_everything_when_it_is_back(state: State, told: Told) -> None:
+    port = free_port()
+    put(state, "1", "2", "3")
+    with deliveries(state, told, receiver(f"http://127.0.0.1:{port}/hook"), jitter=0.02) as made:
+        until(lambda: len(told.deliveries) >= 3)
+        status_now = made.status()["hook"]
+        assert (status_now.waiting, status_now.last_reason) == (3, "refused")
+        assert status_now.last_message == f"127.0.0.1:{port}: connection refused"
+        assert status_now.failing_since == told.deliveries[0].at
+        assert set(told.reasons()) == {"refused"}
+        with far_end(port=port) as server:
+            until(lambda: not state.outbox())
+            assert keys(server) == ["1", "2", "3"]
+
+
+def test_a_timeout_after_the_receiver_took_it_is_sent_again_with_the_same_key(
+    state: State, told: Told
+) -> None:
+    put(state, "1")
+    with far_end(stall, trickle(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")) as server:
+        with deliveries(state, told, receiver(server.url, timeout=timedelta(seconds=0.2))):
+            until(lambda: not state.outbox())
+        assert keys(server) == ["1", "1", "1"]
+    assert told.reasons() == ["timeout", "timeout", ""]
+
+
+def test_a_receiver_that_hangs_delays_no_other(state: State, told: Told) -> None:
+    put(state, "slow")
+    with far_end(stall) as slow, far_end() as quick:
+        receivers = receiver(slow.url), receiver(quick.url, name="quick")
+        with deliveries(state, told, *receivers) as made:
+            until(lambda: slow.requests)
+            began = time.monotonic()
+            put(state, "1", receiver="quick")
+            made.poke()
+            until(lambda: told.reasons("quick"))
+            assert time.monotonic() - began < 1
+            assert made.status()["hook"].waiting == 1
+            began = time.monotonic()
+        assert time.monotonic() - began < 1
+
+
+def test_the_address_is_read_from_its_file_at_each_attempt(state: State, told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    put(state, "1")
+    hook = replace(receiver(), url_file=file)
+    with far_end() as server, deliveries(state, told, hook, jitter=0.02):
+        until(lambda: told.deliveries)
+        file.write_text("not an address: s3cret-token")
+        until(lambda: "bad_url" in told.reasons())
+        file.write_text(f"{server.url}/s3cret-token\n")
+        until(lambda: not state.outbox())
+        assert [request.path for request in server.requests] == ["/s3cret-token"]
+    assert told.deliveries[0].reason == "url_file"
+    assert told.deliveries[0].message == f"{file}: No such file or directory"
+    assert "s3cret-token" not in "".join(delivery.message for delivery in told.deliveries)
+
+
+def test_draining_tries_all_that_waits_once_more_also_before_its_time(state: State, told: Told) -> None:
+    put(state, "1", "2")
+    with far_end(status(500)) as server, deliveries(state, told, receiver(server.url), jitter=0.999) as made:
+        until(lambda: told.deliveries)
+        put(state, "3", at=CLOCK.now() + timedelta(hours=1))
+        began = time.monotonic()
+        made.drain(5)
+        assert time.monotonic() - began < 0.9
+        assert keys(server) == ["1", "1", "2", "3"]
+    assert state.outbox() == {}
+
+
+def test_draining_stops_at_the_first_failure_and_at_its_deadline(state: State, told: Told) -> None:
+    put(state, "1", "2")
+    with far_end(status(500), status(503), stall) as server:
+        with deliveries(state, told, receiver(server.url), jitter=0.999) as made:
+            until(lambda: told.deliveries)
+            made.drain(5)
+            assert told.reasons() == ["http_500", "http_503"]
+            began = time.monotonic()
+            made.drain(0.2)
+            assert 0.15 < time.monotonic() - began < 1
+        assert time.monotonic() - began < 2
+    assert state.outbox()["hook"].waiting == 2
+
+
+def test_draining_what_was_never_started_returns(state: State, told: Told) -> None:
+    with deliveries(state, told, receiver("http://127.0.0.1:9"), is_started=False) as made:
+        made.drain(5)
+    assert told.deliveries == []
+
+
+def test_a_defect_in_the_outbox_does_not_end_the_worker(told: Told) -> None:
+    broken = State()
+    broken.close()
+    with deliveries(broken, told, receiver("http://127.0.0.1:9")):
+        until(lambda: told.deliveries)
+    assert (told.deliveries[0].reason, told.deliveries[0].message) == ("internal", "ProgrammingError")
+
+
+def test_a_kind_without_a_way_to_it_is_refused(state: State, told: Told) -> None:
+    with (
+        pytest.raises(ValueError, match="receiver hook: no way to deliver to email"),
+        deliveries(state, told, receiver(kind="email")),
+    ):
+        pass
+
+
+def test_requests_are_whole(state: State, told: Told) -> None:
+    put(state, *map(str, range(20)))
+    with far_end() as server, deliveries(state, told, receiver(server.url)):
+        until(lambda: len(told.deliveries) == 20)
+        requests: list[Request] = server.requests
+        assert all(int(request.headers["content-length"]) == len(request.body) for request in requests)

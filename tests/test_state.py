@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import StateError
+from monitor.model.alerts import Alert, AlertState, Change, Delivery, Notification, Scope, Transition
+from monitor.model.settings import Labels, Severity
+from monitor.state import OutboxView, State
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+SCOPE = Scope("Low", "main", "balances")
+
+
+@pytest.fixture(params=["memory", "file"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    opened = State(":memory:" if request.param == "memory" else str(tmp_path / "state.sqlite"))
+    yield opened
+    opened.close()
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def alert(plan: str = "pro", *, state: AlertState = AlertState.FIRING, scope: Scope = SCOPE) -> Alert:
+    return Alert(
+        scope,
+        (("alertname", scope.rule), ("plan", plan)),
+        Severity.CRITICAL,
+        state,
+        0.5,
+        START,
+        fired_at=at(60),
+        resolved_at=at(120) if state is AlertState.RESOLVED else None,
+        keep_since=at(61.5),
+        seen_at=at(62),
+        annotations=(("summary", "low — “pro”"),),
+        evidence=({"user_id": 7, "balance": None, "share": 0.5, "is_new": True, "plan": "pro"},),
+        since_at_least=True,
+        held=True,
+        muted_by="0123456789abcdef",
+        resolve_reason="rule_changed",
+    )
+
+
+def by_labels(*alerts: Alert) -> dict[Labels, Alert]:
+    return {one.labels: one for one in alerts}
+
+
+def resolved(plan: str, seconds: float) -> Transition:
+    instant = at(seconds)
+    gone = replace(alert(plan, state=AlertState.RESOLVED), resolved_at=instant)
+    return Transition(Change.RESOLVED, gone, instant)
+
+
+def notification(key: str, *, receiver: str = "hook", seconds: float = 0) -> Notification:
+    return Notification(receiver, key, {"alertname": "Low", "target": "main"}, (alert(),), at(seconds))
+
+
+def attempt(seconds: float, reason: str = "") -> Delivery:
+    return Delivery("hook", at(seconds), 0.25, reason=reason, message=reason and f"it was {reason}")
+
+
+def send_to_outbox(state: State, *notifications: Notification) -> None:
+    state.record({}, (), notifications)
+
+
+def the_due(state: State, seconds: float) -> Notification:
+    (due,) = state.due("hook", now=at(seconds))
+    return due
+
+
+def test_an_alert_comes_back_as_it_was(state: State) -> None:
+    bare = Alert(SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START)
+    state.record({SCOPE: by_labels(alert(), bare)}, (), ())
+    assert state.active_alerts() == (bare, alert())
+
+
+def test_a_value_that_is_nan_comes_back_as_nan(state: State) -> None:
+    state.record({SCOPE: by_labels(replace(alert(), value=math.nan))}, (), ())
+    assert math.isnan(state.active_alerts()[0].value)
+
+
+def test_a_scopes_alerts_replace_those_that_it_had_and_no_others(state: State) -> None:
+    other = Scope("Low", "second", "balances")
+    state.record(
+        {SCOPE: by_labels(alert("a"), alert("b")), other: by_labels(alert("c", scope=other))}, (), ()
+    )
+    state.record({SCOPE: by_labels(alert("b"))}, (), ())
+    assert [dict(one.labels)["plan"] for one in state.active_alerts()] == ["b", "c"]
+    state.record({SCOPE: {}}, (), ())
+    assert [dict(one.labels)["plan"] for one in state.active_alerts()] == ["c"]
+
+
+def test_what_one_result_changed_is_written_together_or_not_at_all(state: State) -> None:
+    wrong = replace(notification("k"), group={"alertname": object()})  # type: ignore[dict-item] # it must fail
+    with pytest.raises(TypeError):
+        state.record({SCOPE: by_labels(alert())}, (resolved("pro", 1),), (wrong,))
+    assert (state.active_alerts(), state.history(9), state.outbox()) == ((), (), {})
+    state.record({SCOPE: by_labels(alert())}, (), ())
+    assert state.active_alerts() == (alert(),)
+
+
+def test_history_is_newest_first_and_may_be_narrowed(state: State) -> None:
+    fired = Transition(Change.FIRED, alert("a"), at(1))
+    elsewhere = Transition(Change.FIRED, alert("b", scope=Scope("Other", "second", "q")), at(2))
+    gone = resolved("a", 3)
+    state.record({}, (fired, elsewhere), ())
+    state.record({}, (gone,), ())
+    assert state.history(9) == (gone, elsewhere, fired)
+    assert state.history(1) == (gone,)
+    assert state.history(9, alertname="Other") == (elsewhere,)
+    assert state.history(9, target="main") == (gone, fired)
+    assert state.history(9, since=at(2)) == (gone, elsewhere)
+
+
+def test_recently_resolved_are_each_as_they_last_were(state: State) -> None:
+    state.record({}, (resolved("a", 1), resolved("b", 10), resolved("a", 20)), ())
+    assert state.recently_resolved(at(10)) == (resolved("b", 10).alert, resolved("a", 20).alert)
+    assert state.recently_resolved(at(10.000001)) == (resolved("a", 20).alert,)
+
+
+@pytest.mark.parametrize(("again", "is_listed"), [(AlertState.FIRING, False), (AlertState.PENDING, True)])
+def test_what_fires_again_is_not_resolved(state: State, again: AlertState, is_listed: bool) -> None:
+    state.record({SCOPE: by_labels(alert("a", state=again))}, (resolved("a", 1),), ())
+    assert bool(state.recently_resolved(START)) is is_listed
+
+
+def test_the_outbox_gives_the_oldest_first_and_counts(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2", seconds=1))
+    send_to_outbox(state, notification("3", receiver="other", seconds=2))
+    assert [due.key for due in state.due("hook", now=at(5))] == ["1"]
+    assert [due.key for due in state.due("hook", now=at(5), limit=9)] == ["1", "2"]
+    assert replace(the_due(state, 5), id=None) == notification("1")
+    assert state.outbox() == {"hook": OutboxView(2, at(0)), "other": OutboxView(1, at(2))}
+    assert state.due("nobody", now=at(5)) == ()
+
+
+def test_the_same_notification_is_kept_once(state: State) -> None:
+    send_to_outbox(state, notification("1"))
+    send_to_outbox(state, notification("1"), notification("1", receiver="other"))
+    assert {name: view.waiting for name, view in state.outbox().items()} == {"hook": 1, "other": 1}
+
+
+def test_a_later_one_never_overtakes_one_that_waits(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2"))
+    state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(30))
+    assert state.due("hook", now=at(29.999), limit=9) == ()
+    assert state.next_try_at("hook") == at(30)
+    first, second = state.due("hook", now=at(30), limit=9)
+    assert (first.key, first.attempts, second.key, second.attempts) == ("1", 1, "2", 0)
+
+
+def test_what_was_delivered_is_gone_and_kept_in_the_history(state: State) -> None:
+    send_to_outbox(state, notification("1"))
+    state.failed(the_due(state, 0), attempt(0, "refused"), next_try_at=at(1))
+    state.delivered(the_due(state, 1), attempt(1))
+    assert (state.outbox(), state.next_try_at("hook")) == ({}, None)
+    taken, failed = state.deliveries(9)
+    assert (taken.delivery, taken.key, taken.is_given_up, taken.alerts) == (attempt(1), "1", False, ())
+    assert (failed.delivery, failed.is_given_up) == (attempt(0, "refused"), False)
+
+
+def test_what_was_given_up_is_kept_with_its_alerts(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2"))
+    state.failed(the_due(state, 0), attempt(0, "http_400"), next_try_at=None)
+    assert the_due(state, 0).key == "2"
+    (dead,) = state.deliveries(9, receiver="hook")
+    assert (dead.is_given_up, dead.alerts, dead.delivery.recoverable) == (True, (alert(),), False)
+    assert state.deliveries(9, receiver="other") == ()
+
+
+def test_history_is_bounded() -> None:
+    state = State(history_limit=3)
+    for second in range(10):
+        state.record({}, (resolved("a", second),), (notification(str(second)),))
+        state.delivered(the_due(state, 99), attempt(second))
+    assert [past.at for past in state.history(99)] == [at(9), at(8), at(7)]
+    assert [past.key for past in state.deliveries(99)] == ["9", "8", "7"]
+    state.close()
+
+
+def test_many_threads_may_ask_and_write(state: State) -> None:
+    def work(number: int) -> None:
+        scope = Scope("Low", str(number), "balances")
+        for turn in range(20):
+            key = f"{number}-{turn}"
+            state.record(
+                {scope: by_labels(alert(scope=scope))}, (), (notification(key, receiver=str(number)),)
+            )
+            state.outbox()
+            (due,) = state.due(str(number), now=START)
+            state.delivered(due, attempt(turn))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(state.active_alerts()), state.outbox(), len(state.deliveries(999))) == (4, {}, 80)
+
+
+def test_a_file_remembers(tmp_path: Path) -> None:
+    path = str(tmp_path / "state.sqlite")
+    first = State(path)
+    first.record({SCOPE: by_labels(alert())}, (resolved("a", 1),), (notification("1"),))
+    first.close()
+    second = State(path)
+    assert second.active_alerts() == (alert(),)
+    assert second.history(9) == (resolved("a", 1),)
+    assert the_due(second, 0).key == "1"
+    second.close()
+
+
+def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(StateError, match="has state of version 2; this program knows 1"):
+        State(str(path))
