@@ -11,7 +11,7 @@ from decimal import Decimal
 from monitor.errors import SampleError
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.results import Sample, Success
-from monitor.model.settings import ColumnName, Condition, Labels, Rule, Scalar, labels_of
+from monitor.model.settings import Condition, Labels, Rule, Scalar, labels_of
 from monitor.text import names_in, render
 
 
@@ -30,21 +30,6 @@ def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
     if rule.condition.kind == "absent":
         return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
     return tuple(sample for sample in mine if _holds(rule.condition, sample.value))
-
-
-def findings(rule: Rule, success: Success) -> tuple[Sample, ...]:
-    """Choose the findings that become alerts: as `matching`, but a whole table that is gone is one."""
-    found = matching(rule, success.samples)
-    if success.missing is None:
-        return found
-    expected = _by_table(sample for sample in success.samples if sample.metric == rule.metric)
-    gone: dict[str, list[Sample]] = {}
-    for table, samples in _by_table(found).items():
-        columns = {_column(sample) for sample in samples}
-        if len(samples) > 1 and len(samples) == len(expected[table]) and columns <= success.missing:
-            gone[table] = samples
-    rest = (sample for sample in found if dict(sample.labels).get("table") not in gone)
-    return (*(_whole_table(table, samples) for table, samples in gone.items()), *rest)
 
 
 def evaluate(
@@ -145,7 +130,7 @@ def _found(
     rule: Rule, scope: Scope, success: Success, target_labels: Mapping[str, str]
 ) -> dict[Labels, Sample]:
     found: dict[Labels, Sample] = {}
-    for sample in findings(rule, success):
+    for sample in matching(rule, success.samples):
         labels = alert_labels(rule, scope, sample.labels, target_labels)
         if labels in found:
             shown = ", ".join(f'{name}="{value}"' for name, value in labels)
@@ -233,23 +218,3 @@ def _scalar(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else format_number(value)
-
-
-def _by_table(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    tables: dict[str, list[Sample]] = {}
-    for sample in samples:
-        labels = dict(sample.labels)
-        if "table" in labels and "column" in labels:
-            tables.setdefault(labels["table"], []).append(sample)
-    return tables
-
-
-def _column(sample: Sample) -> ColumnName:
-    labels = dict(sample.labels)
-    return ColumnName(labels["table"], labels["column"])
-
-
-def _whole_table(table: str, samples: list[Sample]) -> Sample:
-    columns = ", ".join(_column(sample).column for sample in samples)
-    details = labels_of({**dict(samples[0].details), "column": columns})
-    return Sample(samples[0].metric, labels_of({"table": table}), float(len(samples)), details)

@@ -57,7 +57,7 @@ class PrivateMySQL(PrivateServer):
         return (*self._mysqld(), "--initialize-insecure")
 
     def _start_command(self) -> Sequence[str]:
-        return (*self._mysqld(), "--mysqlx=0", "--secure-file-priv=")
+        return (*self._mysqld(), "--mysqlx=0", "--skip-log-bin", "--secure-file-priv=")
 
     def _mysqld(self) -> Sequence[str]:
         folder = _mysql_folder()

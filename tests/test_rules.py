@@ -12,7 +12,7 @@ from monitor.errors import SampleError
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.results import EvidenceKey, EvidenceRow, Sample, Success
 from monitor.model.settings import ColumnName, Condition, Labels, Rule, Scalar, Severity
-from monitor.rules import Evaluation, evaluate, findings, format_number, hold, matching, retire
+from monitor.rules import Evaluation, evaluate, format_number, hold, matching, retire
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 INTERVAL = timedelta(minutes=1)
@@ -328,6 +328,19 @@ def test_an_alert_of_other_severity_or_labels_resolves_as_rule_changed(before: R
     assert the(after).active_at == now
 
 
+def test_a_changed_rule_resolves_its_old_alert_also_when_nothing_is_found_any_more() -> None:
+    old = run(replace(rule(), severity=Severity.CRITICAL), success(sample(9)))
+    after = run(rule(keep=9), success(sample(1)), old.active, now=START + INTERVAL)
+    assert (after.active, [t.alert.resolve_reason for t in after.transitions]) == ({}, ["rule_changed"])
+
+
+def test_an_alert_of_a_rule_that_moved_to_another_query_goes_on_there() -> None:
+    old = run(rule(), success(sample(9)))
+    moved = replace(SCOPE, subject="other_query")
+    after = run(rule(), success(sample(9)), old.active, now=START + INTERVAL, scope=moved)
+    assert (the(after).scope, the(after).fired_at, after.transitions) == (moved, START, ())
+
+
 def test_a_changed_label_of_the_target_changes_identity_too() -> None:
     old = run(rule(), success(sample(9)), target_labels={"region": "eu"})
     after = run(rule(), success(sample(9)), old.active, now=START + INTERVAL, target_labels={"region": "us"})
@@ -451,61 +464,3 @@ def test_value_count_texts_and_evidence_are_refreshed_while_true_and_kept_after(
 )
 def test_numbers_are_written_exactly_and_as_people_do(value: float, text: str) -> None:
     assert format_number(value) == text
-
-
-# A whole table that is gone.
-
-
-def column(table: str, name: str, value: float) -> Sample:
-    return Sample("tokens", (("column", name), ("table", table)), value)
-
-
-def missing(*names: str) -> frozenset[ColumnName]:
-    return frozenset(ColumnName(*name.split(".")) for name in names)
-
-
-def test_a_whole_table_that_is_gone_is_one_alert_with_the_columns_in_the_text() -> None:
-    judged = rule(condition=Condition("above", 0), summary="{table}: {column} missing ({value})")
-    samples = (column("users", "id", 1), column("users", "tokens", 1), column("plans", "id", 1))
-    result = success(
-        *samples, column("plans", "limit", 0), missing=missing("users.id", "users.tokens", "plans.id")
-    )
-    alerts = run(judged, result).active.values()
-    assert [
-        (dict(alert.labels)["table"], dict(alert.labels).get("column"), dict(alert.annotations)["summary"])
-        for alert in alerts
-    ] == [("plans", "id", "plans: id missing (1)"), ("users", None, "users: id, tokens missing (2)")]
-
-
-def test_columns_that_differ_but_are_there_are_not_a_table_that_is_gone() -> None:
-    judged = rule(condition=Condition("above", 0))
-    samples = (column("users", "id", 1), column("users", "tokens", 1))
-    assert findings(judged, success(*samples, missing=frozenset())) == samples
-
-
-def test_only_a_schema_query_knows_of_tables() -> None:
-    judged = rule(condition=Condition("above", 0))
-    samples = (column("users", "id", 1), column("users", "tokens", 1))
-    assert findings(judged, success(*samples)) == samples
-
-
-def test_a_table_of_one_expected_column_keeps_the_columns_alert() -> None:
-    judged = rule(condition=Condition("above", 0))
-    samples = (column("users", "id", 1),)
-    assert findings(judged, success(*samples, missing=missing("users.id"))) == samples
-
-
-def test_a_column_that_goes_first_and_its_table_after_resolve_by_data() -> None:
-    judged = rule(condition=Condition("above", 0))
-    names = missing("users.id", "users.tokens")
-    one = run(judged, success(column("users", "id", 1), column("users", "tokens", 0), missing=names))
-    table = run(
-        judged,
-        success(column("users", "id", 1), column("users", "tokens", 1), missing=names),
-        one.active,
-        now=START + INTERVAL,
-    )
-    assert sorted((t.change, t.alert.resolve_reason) for t in table.transitions) == [
-        (Change.FIRED, ""),
-        (Change.RESOLVED, ""),
-    ]

@@ -150,6 +150,14 @@ def test_the_same_notification_is_kept_once(state: State) -> None:
     assert {name: view.waiting for name, view in state.outbox().items()} == {"hook": 1, "other": 1}
 
 
+def test_the_same_notification_again_changes_neither_place_nor_attempts(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2"))
+    state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(0))
+    send_to_outbox(state, notification("1"))
+    first = the_due(state, 0)
+    assert (first.key, first.attempts) == ("1", 1)
+
+
 def test_a_later_one_never_overtakes_one_that_waits(state: State) -> None:
     send_to_outbox(state, notification("1"), notification("2"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(30))

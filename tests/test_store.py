@@ -145,6 +145,18 @@ def test_a_target_is_lost_at_the_first_failed_contact_and_back_at_any_other() ->
     assert runs(unmarked).targets["main"].up is False
 
 
+def test_what_a_lost_target_told_before_is_gone_with_it_and_no_failure_of_its_queries() -> None:
+    config = a_config(a_target("eu"), a_target("us"))
+    snapshot = with_result(a_snapshot(config), a_result(config.jobs[0], LOST, NOW + MINUTE))
+    views = {key: (v.status, len(v.samples), v.consecutive_failures) for key, v in snapshot.queries.items()}
+    assert views == {
+        ("eu", "missing_columns"): (QueryStatus.FAILED, 0, 0),
+        ("eu", "balances"): (QueryStatus.FAILED, 0, 0),
+        ("us", "missing_columns"): (QueryStatus.OK, 1, 0),
+        ("us", "balances"): (QueryStatus.OK, 2, 0),
+    }
+
+
 def test_only_a_schema_querys_success_says_which_columns_are_missing() -> None:
     config = a_config()
     gone = a_snapshot(config, COLUMN_GONE)

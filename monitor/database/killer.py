@@ -38,11 +38,6 @@ class Killer:
                 self._thread.start()
             self._changed.notify_all()
 
-    def withdraw(self, victim: Identity) -> None:
-        """Forget a request that is not being worked on: the statement has ended."""
-        with self._changed:
-            self._waiting.pop(victim, None)
-
     def wait(self, *, seconds: float) -> bool:
         """Wait until all that was requested is done, at most so long."""
         with self._changed:

@@ -83,10 +83,8 @@ class Session:
             return outcome
         if isinstance(outcome, QueryError):
             raise outcome
-        failure = failure_of(outcome)
-        # a session keeps the rights of its start: once they are granted only a new one has them
-        link.in_order = is_answer(code_of(outcome)) and failure.reason is not Reason.ACCESS_DENIED
-        raise failure from None
+        link.in_order = is_answer(code_of(outcome))
+        raise failure_of(outcome) from None
 
     def _ask(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
         link = self.link

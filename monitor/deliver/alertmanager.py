@@ -126,7 +126,6 @@ class AddressWorker(Worker):
         self._taken = {version: until for version, until in self._taken.items() if version in versions}
         self._quarantine = {key: until for key, until in self._quarantine.items() if until > now}
         sound = [alert for alert in alerts if _exact(alert) not in self._quarantine]
-        self._not_before = None
         poison: DeliveryError | None = None
         for first in range(0, len(sound), _BATCH):
             error = self._send_batch(sound[first : first + _BATCH])

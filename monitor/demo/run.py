@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import re
 import shutil
 import signal
@@ -49,7 +51,7 @@ def run(
 
     `log_format` of the monitor's lines: by default `console` to a terminal, else `json`.
     """
-    stop = threading.Event()
+    stop = Stop()
     lines = Lines(out, stop, log_format or ("console" if out.isatty() else "json"))
     if incident is not None and incident not in INCIDENTS:
         lines.say(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
@@ -66,10 +68,28 @@ def run(
             lines.say("stopping and cleaning up")
 
 
+class Stop:
+    """The wish to end. Not an Event: a signal handler that sets one while its own thread waits can lock up."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._wishes: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def set(self) -> None:
+        """Wish it; from a thread or a signal handler."""
+        self.is_set = True
+        self._wishes.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the wish, at most so long."""
+        with contextlib.suppress(queue.Empty):
+            self._wishes.get(timeout=seconds)
+
+
 class Lines:
     """What the user reads; several threads write. A reader that went away ends the demo."""
 
-    def __init__(self, out: TextIO, stop: threading.Event, log_format: str) -> None:
+    def __init__(self, out: TextIO, stop: Stop, log_format: str) -> None:
         self.log_format = log_format
         self._out = out
         self._stop = stop
@@ -95,7 +115,7 @@ class Lines:
 
 
 class _Demo:
-    def __init__(self, lines: Lines, stop: threading.Event, incident: str | None, timeline: Timeline) -> None:
+    def __init__(self, lines: Lines, stop: Stop, incident: str | None, timeline: Timeline) -> None:
         self._lines = lines
         self._stop = stop
         self._timeline = timeline
@@ -146,7 +166,7 @@ class _Demo:
     def watch(self) -> int:
         """Go through the timeline; gives the exit code."""
         if not self._wait(_START_SECONDS, lambda: self._program.address is not None):
-            if not self._stop.is_set():
+            if not self._stop.is_set:
                 raise MonitorError(f"the monitor did not start within {_START_SECONDS:g} s")
             return 0
         self._started_at = time.monotonic()
@@ -155,7 +175,7 @@ class _Demo:
             self._break_and_mend(self._incident, self._verdict)
         end_at = self._timeline.end_at
         self._wait(None if end_at is None else end_at - self._now(), lambda: False)
-        if self._verdict is None or (self._stop.is_set() and not self._verdict.is_complete):
+        if self._verdict is None or (self._stop.is_set and not self._verdict.is_complete):
             return 0
         self._lines.say(self._verdict.sentence())
         return 0 if self._verdict.is_complete else 1
@@ -163,15 +183,15 @@ class _Demo:
     def _break_and_mend(self, incident: Incident, verdict: Verdict) -> None:
         self._wait(self._timeline.break_at - self._now(), lambda: False)
         latest = self._timeline.mend_at - 0.1 * (self._timeline.mend_at - self._timeline.break_at)
-        if not self._wait(latest - self._now(), self._is_every_query_done) and not self._stop.is_set():
+        if not self._wait(latest - self._now(), self._is_every_query_done) and not self._stop.is_set:
             self._lines.say(f"no success yet of: {', '.join(sorted(self._queries - self._succeeded()))}")
-        if self._stop.is_set():
+        if self._stop.is_set:
             return
         verdict.broken_at = self._now()
         self._lines.say(f"BREAKING: {incident.broken}")
         incident.break_it()
         self._wait(self._timeline.mend_at - self._now(), lambda: False)
-        if self._stop.is_set():
+        if self._stop.is_set:
             return
         verdict.mended_at = self._now()
         self._lines.say("MENDING")
@@ -197,7 +217,7 @@ class _Demo:
     def _wait(self, seconds: float | None, until: Callable[[], bool]) -> bool:
         """Wait for a condition, at most `seconds`; gives whether it came. Ends early when the demo does."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        while not self._stop.is_set():
+        while not self._stop.is_set:
             code = self._program.exit_code
             if code is not None:
                 raise MonitorError(f"the monitor ended with exit code {code}")
@@ -255,7 +275,7 @@ class _Application:
 
 
 @contextmanager
-def _signals_set(stop: threading.Event) -> Iterator[None]:
+def _signals_set(stop: Stop) -> Iterator[None]:
     """Let ^C, SIGTERM and a closed terminal end the demo in its own order."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in numbers}

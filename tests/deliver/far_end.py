@@ -113,6 +113,10 @@ class FarEnd:
             except OSError:
                 continue
 
+    def say(self, words: bytes) -> None:
+        """Send something unasked on the first connection."""
+        self._open[0].sendall(words)
+
     def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)

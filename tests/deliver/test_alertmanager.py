@@ -230,20 +230,28 @@ def test_an_alertmanager_that_was_down_gets_what_fires_and_what_resolved_meanwhi
             assert plans(server)[0] == ["a", "gone"]
 
 
-def test_waits_after_failures_double_up_to_the_resend_delay_and_a_poke_cuts_them(told: Told) -> None:
-    alerts = Alerts(fresh("a"))
+def test_waits_after_failures_are_capped_by_the_resend_delay(told: Told) -> None:
     with far_end(*[status(500)] * 9) as server:
-        receiving = alertmanager(server.url, resend_delay=timedelta(seconds=0.4))
-        with deliveries(alerts, told, receiving, jitter=0.5) as made:
-            until(lambda: len(told.deliveries) == 4)
-            instants = [request.at for request in server.requests]
-            gaps = [round(b - a, 1) for a, b in itertools.pairwise(instants)]
-            assert gaps == [0.2, 0.2, 0.2]
-            began = time.monotonic()
-            made.poke()
-            until(lambda: len(told.deliveries) == 5)
-            assert time.monotonic() - began < 0.15
+        receiving = alertmanager(server.url, resend_delay=timedelta(seconds=0.2))
+        with deliveries(Alerts(fresh("a")), told, receiving):
+            until(lambda: len(told.deliveries) == 6)
+        gaps = [b.at - a.at for a, b in itertools.pairwise(server.requests)]
+    # Uncapped, these five waits would be 15 seconds.
+    assert min(gaps) > 0.19
+    assert sum(gaps) < 5
     assert {(delivery.reason, delivery.recoverable) for delivery in told.deliveries} == {("http_500", True)}
+
+
+def test_a_poke_cuts_a_wait_short(told: Told) -> None:
+    with (
+        far_end(status(500), status(500), status(500)) as server,
+        deliveries(Alerts(fresh("a")), told, alertmanager(server.url)) as made,
+    ):
+        until(lambda: len(told.deliveries) == 3)
+        began = time.monotonic()
+        made.poke()
+        until(lambda: len(told.deliveries) == 4)
+        assert time.monotonic() - began < 1.5
 
 
 def test_retry_after_holds_against_a_poke(told: Told) -> None:
@@ -331,6 +339,16 @@ def test_an_address_that_refuses_everything_is_failing(told: Told) -> None:
         with deliveries(Alerts(fresh("a"), fresh("b")), told, alertmanager(server.url)) as made:
             until(lambda: made.status()["am"].failing_since is not None)
             assert (made.status()["am"].waiting, made.status()["am"].last_reason) == (2, "http_400")
+
+
+def test_an_address_with_nothing_to_be_told_is_not_failing(told: Told) -> None:
+    alerts = Alerts(fresh("a"))
+    with far_end(status(500)) as server, deliveries(alerts, told, alertmanager(server.url)) as made:
+        until(lambda: made.status()["am"].failing_since is not None)
+        alerts.now = []
+        made.poke()
+        until(lambda: made.status()["am"].failing_since is None)
+        assert (len(server.requests), made.status()["am"].last_reason) == (1, "http_500")
 
 
 def test_draining_sends_once_more_only_what_was_not_taken(told: Told) -> None:

@@ -91,6 +91,14 @@ def test_a_kept_connection_that_was_closed_is_opened_again(post: Post) -> None:
         assert [request.connection for request in server.requests] == [1, 2]
 
 
+def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(post: Post) -> None:
+    with far_end() as server:
+        post.send(server.url, b"", {}, now=START)
+        server.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        post.send(server.url, b"", {}, now=START)
+        assert [request.connection for request in server.requests] == [1, 2]
+
+
 def test_a_kept_connection_that_closes_under_a_request_is_tried_once_more(post: Post) -> None:
     with far_end(status(200), hang_up) as server:
         post.send(server.url, b"", {}, now=START)
@@ -252,6 +260,7 @@ def test_aborting_ends_what_is_under_way_at_once() -> None:
         assert time.monotonic() - began < 1
         assert [str(error) for error in errors] == [f"127.0.0.1:{server.port}: stopped before the answer"]
         assert outcome(post, server.url) == ("network", True)
+        assert len(server.requests) == 1
     post.close()
 
 

@@ -176,8 +176,8 @@ def test_a_wait_is_not_shorter_than_the_jitter_says(state: State, told: Told) ->
         with deliveries(state, told, receiver(server.url), jitter=0.25):
             until(lambda: len(told.deliveries) == 3)
         first, second, third = [request.at for request in server.requests]
-    assert 0.24 < second - first < 0.45
-    assert 0.49 < third - second < 0.95
+    assert 0.24 < second - first < 2
+    assert 0.49 < third - second < 2
 
 
 def test_a_receiver_that_is_down_gets_everything_when_it_is_back(state: State, told: Told) -> None:

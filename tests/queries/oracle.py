@@ -7,9 +7,9 @@ then the lowest plan name, no limit last. A negative balance is a state of its o
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from monitor.demo.mariadb import Connection
 from tests.queries.tokens import Data, Usage
@@ -97,18 +97,18 @@ def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
         if not row.balance and row.gives_tokens:
             for balance, is_it in (("null", row.balance is None), ("zero", row.balance == 0)):
                 series[row.plan, balance] = series.get((row.plan, balance), 0) + is_it
-    return _named("token_subscribers_uninitialized", series)
+    return {"token_subscribers_uninitialized": series} if series else {}
 
 
 def low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
     """Tell the series of `low_balances`."""
-    low = Counter((row.plan,) for row in found if row.status in ("empty", "low"))
-    return _named("token_subscribers_below_low_balance", low)
+    low = [row.plan for row in found if row.status in ("empty", "low")]
+    return _by_plan("token_subscribers_below_low_balance", low)
 
 
 def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
     """Tell the series of `unable_actions`, which are always there."""
-    series = {
+    series: Series = {
         (action,): float(sum(row.balance is not None and row.balance < cost for row in found))
         for action, cost in COSTS.items()
     }
@@ -119,7 +119,7 @@ def at_limit(connection: Connection, found: Iterable[Subscriber]) -> dict[str, S
     """Ask the documented query for balances at the limit; right are those at the limit that decides."""
     deciding = {row.id: row for row in found}
     users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
-    return _named("token_subscribers_at_limit", Counter((deciding[user].plan,) for user in users))
+    return _by_plan("token_subscribers_at_limit", [deciding[user].plan for user in users])
 
 
 def refilled(
@@ -130,7 +130,7 @@ def refilled(
     active = {usage.user_id for usage in usages if usage.age_seconds < WINDOWS["1h"]}
     users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
     full = [deciding[user] for user in users & active if deciding[user].gives_tokens]
-    return _named("token_subscribers_refilled", Counter((row.plan,) for row in full))
+    return _by_plan("token_subscribers_refilled", [row.plan for row in full])
 
 
 def conflicting(connection: Connection) -> dict[str, Series]:
@@ -142,8 +142,8 @@ def conflicting(connection: Connection) -> dict[str, Series]:
 def without_limit(connection: Connection) -> dict[str, Series]:
     """Count the documented balance query's rows whose limit gives nothing."""
     rows = _ask(connection, BALANCES)
-    useless = Counter((spelled(row[4]),) for row in rows if row[3] is None or row[3] <= 0)
-    return _named("token_subscriptions_without_limit", useless)
+    useless = [spelled(row[4]) for row in rows if row[3] is None or row[3] <= 0]
+    return _by_plan("token_subscriptions_without_limit", useless)
 
 
 def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:
@@ -185,11 +185,12 @@ def _rank(row: Subscriber) -> tuple[bool, int, str]:
     return (row.limit is None, -(row.limit or 0), row.plan)
 
 
-def _named(metric: str, series: Mapping[tuple[str, ...], float]) -> dict[str, Series]:
-    return {metric: {labels: float(value) for labels, value in series.items()}} if series else {}
+def _by_plan(metric: str, plans: Iterable[str]) -> dict[str, Series]:
+    series: Series = {(plan,): float(count) for plan, count in Counter(plans).items()}
+    return {metric: series} if series else {}
 
 
-def _ask(connection: Connection, sql: str) -> list[tuple[object, ...]]:
+def _ask(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())

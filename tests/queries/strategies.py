@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.queries.tokens import Data, Subscription, Usage, User
 
 EXAMPLES = settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     # The schema lives as long as the module, and each example replaces all rows.

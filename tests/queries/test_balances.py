@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 
@@ -42,7 +44,7 @@ def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
 ) -> None:
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
-    states = {
+    states: dict[str, tuple[str, Callable[[oracle.Subscriber], bool]]] = {
         "TokenSubscribersBlocked": ("balances", lambda row: row.is_blocked),
         "TokenBalancesNegative": ("balances", lambda row: row.status == "negative"),
         "TokenBalancesUninitialized": ("uninitialized", lambda row: row.balance is None and row.gives_tokens),

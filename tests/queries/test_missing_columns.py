@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +29,7 @@ EXPECTED = {
 
 
 @pytest.fixture
-def fresh(empty_schema: Bench) -> Iterator[Bench]:
+def fresh(empty_schema: Bench) -> Bench:
     """The documented tables, to be broken."""
     create_tables(empty_schema.connection)
     return empty_schema
@@ -70,7 +69,7 @@ def test_one_column_that_is_gone_is_one_finding(fresh: Bench, table: str, column
 
     assert missing(fresh) == {(table, column)}
     assert findings(fresh) == {(table, column): f"column {table}.{column}"}
-    assert fresh.answer("missing_columns").success.missing == {ColumnName(table, column)}
+    assert fresh.answer("missing_columns").success.missing == frozenset({ColumnName(table, column)})
     assert mismatches(fresh) == {}
 
 
@@ -205,7 +204,7 @@ def test_columns_that_other_queries_need_are_looked_for_too(fresh: Bench) -> Non
 
     success = answer(query, fresh.session).success
 
-    assert success.missing == {ColumnName("users", "nickname"), ColumnName("invoices", "amount")}
+    assert success.missing == frozenset({ColumnName("users", "nickname"), ColumnName("invoices", "amount")})
     found = {sample.labels for sample in success.samples if sample.metric == "finding" and sample.value == 1}
     assert found == {(("column", "nickname"), ("table", "users")), (("table", "invoices"),)}
 

@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "no contact": (
         lambda: one_fails(LOST),
-        ("bad", "Cannot tell: no contact", "main cannot be reached; 1 of 2 queries gives no data"),
+        ("bad", "Cannot tell: no contact", "main cannot be reached; 2 of 2 queries give no data"),
     ),
     "column gone": (
         lambda: the_incident(CONFIG),
@@ -157,7 +157,9 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
 
 
 def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
-    config = a_config(*(a_target(f"t{number}") for number in range(MAX_ROWS + 5)), queries=(BALANCES, COLUMNS))
+    config = a_config(
+        *(a_target(f"t{number}") for number in range(MAX_ROWS + 5)), queries=(BALANCES, COLUMNS)
+    )
     snapshot = a_snapshot(config, {"balances": WELL["balances"], "missing_columns": FAILURE})
     page = page_of(snapshot, NOW)
     assert (len(page.queries), page.left_out) == (MAX_ROWS, MAX_ROWS + 10)
@@ -195,8 +197,8 @@ def shown(snapshot: Snapshot) -> str:
 
 def read(page: str) -> list[str]:
     """Read a page as a person does: its text, a line for each block."""
-    body = page[page.index("<body>") :]
-    blocks = re.sub(r"</(p|h\d|tr|summary|pre|header)>", "\n", body)
+    body = re.sub(r"\s+", " ", page[page.index("<body>") :])
+    blocks = re.sub(r"<p\b|</(p|h\d|tr|summary|pre|header)>", r"\n\g<0>", body)
     text = html.unescape(re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | ")))
     lines = (re.sub(r"\s+", " ", line).strip(" |") for line in text.split("\n"))
     return [line for line in lines if line]
@@ -217,7 +219,9 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
     snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
     page = shown(with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(60))))
     assert "<title>1 alert firing – token-monitor</title>" in page
-    assert '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
+    assert (
+        '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
+    )
     assert read(page) == [
         "token-monitor",
         "1 alert firing",
@@ -241,8 +245,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "muted under TokenColumnMissing: no data until that is mended",
         "Targets",
         "Target | Status | Server",
-        "main",
-        "up",
+        "main | up",
         "missing: users.tokens_remaining",
         "mariadb 10.11.6 on db1",
         "Queries",
@@ -257,8 +260,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "main | ok | 4 s ago | 4 s ago | 25 ms | every 1m | –",
         "Receivers",
         "Receiver | Status | Waiting",
-        "oncall",
-        "failing for 1 min",
+        "oncall | failing for 1 min",
         "timeout: no answer",
         "0",
         "As of 2026-11-22 12:00:05 UTC ; renews itself every 15 s.",
@@ -297,7 +299,7 @@ def test_a_runbook_is_a_link_only_where_it_is_an_address_of_the_web() -> None:
         return with_alerts(WELL_NOW, [replace(an_alert(), annotations=(("runbook_url", text),))])
 
     assert 'href="https://wiki' in shown(runbook("https://wiki.example.com/x"))
-    assert "href=\"javascript" not in shown(runbook("javascript:alert(1)"))
+    assert 'href="javascript' not in shown(runbook("javascript:alert(1)"))
 
 
 def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style() -> None:

@@ -36,7 +36,13 @@ def test_metrics_come_as_text_or_openmetrics_as_the_client_prefers(client: Clien
 
 @pytest.mark.parametrize(
     ("accepted", "is_zipped"),
-    [("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False), ("xgzip", False)],
+    [
+        ("gzip", True),
+        ("deflate, gzip;q=0.5", True),
+        ("gzip;q=0", False),
+        ("identity", False),
+        ("xgzip", False),
+    ],
 )
 def test_metrics_are_zipped_for_who_takes_it(client: Client, accepted: str, is_zipped: bool) -> None:
     answer = client.get("/metrics", accept_encoding=accepted)
@@ -46,7 +52,8 @@ def test_metrics_are_zipped_for_who_takes_it(client: Client, accepted: str, is_z
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/openmetrics-text;version=x", ";;,=", "*/*;q=abc", "text/plain;version=1.0.0", "\xff"]
+    "accept",
+    ["application/openmetrics-text;version=x", ";;,=", "*/*;q=abc", "text/plain;version=1.0.0", "\xff"],
 )
 def test_an_odd_accept_header_still_gets_metrics(client: Client, accept: str) -> None:
     answer = client.get("/metrics", accept=accept)
@@ -89,10 +96,18 @@ def test_what_is_not_there_is_refused_plainly(client: Client, method: str, path:
     assert "location" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css"])
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css"]
+)
 def test_every_answer_is_guarded(client: Client, path: str) -> None:
     headers = client.get(path).headers
-    guards = ("content-security-policy", "x-content-type-options", "x-frame-options", "cache-control", "server")
+    guards = (
+        "content-security-policy",
+        "x-content-type-options",
+        "x-frame-options",
+        "cache-control",
+        "server",
+    )
     assert {name: headers.get(name) for name in guards} == {
         "content-security-policy": CSP,
         "x-content-type-options": "nosniff",

@@ -47,7 +47,9 @@ def scrape_seconds(client: Client) -> float:
 )
 def test_slow_clients_do_not_stop_a_scrape(count: int, said: bytes) -> None:
     with serving() as client, many(client, count, said):
-        assert [seconds for seconds in (scrape_seconds(client) for _ in range(5)) if seconds > BOUND_SECONDS] == []
+        assert [
+            seconds for seconds in (scrape_seconds(client) for _ in range(5)) if seconds > BOUND_SECONDS
+        ] == []
 
 
 def test_a_connection_that_says_nothing_is_dropped() -> None:

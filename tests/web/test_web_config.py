@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from monitor.errors import ConfigError
+from monitor.model.settings import Web
+from monitor.web import WebServer
+from monitor.web.web_config import WebConfig, load_web_config
+from tests.web.certificates import Authority
+from tests.web.serving import Client, serving, wait_until
+
+
+def hashed(password: str, rounds: int = 4) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def file_with(folder: Path, text: str) -> Path:
+    path = folder / "web.yml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def tls_text(**more: str) -> str:
+    keys = {"cert_file": "server.pem", "key_file": "server.key", **more}
+    return "tls_server_config:\n" + "".join(f"  {key}: {value}\n" for key, value in keys.items())
+
+
+def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
+    assert load_web_config(file_with(tmp_path, "")) == WebConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("a: [", ["web.yml:1: no valid YAML: expected the node content, but found '<stream end>'"]),
+        ("just text", ["web.yml: must be a mapping"]),
+        (
+            "rate_limit: {}\nbasic_auth_users: [a]",
+            [
+                "web.yml: rate_limit: unknown; allowed: tls_server_config, http_server_config, "
+                "basic_auth_users",
+                "web.yml: basic_auth_users: must be a mapping",
+            ],
+        ),
+        (
+            "basic_auth_users: {alice: hunter2, bob: 5, carol: '$2y$99$" + "a" * 53 + "'}",
+            [
+                "web.yml: basic_auth_users.alice: must be a bcrypt hash",
+                "web.yml: basic_auth_users.bob: must be a bcrypt hash",
+                "web.yml: basic_auth_users.carol: must be a bcrypt hash",
+            ],
+        ),
+        (
+            "tls_server_config: {cert_file: no.pem, cipher_suites: [X], min_version: TLS10}",
+            [
+                "web.yml: tls_server_config.cipher_suites: not supported; allowed: cert_file, key_file, "
+                "client_ca_file, client_auth_type, min_version",
+                "web.yml: tls_server_config.cert_file: no such file: no.pem",
+                "web.yml: tls_server_config.key_file: must be the path of a file",
+                "web.yml: tls_server_config.min_version: 'TLS10' is not supported; allowed: TLS12, TLS13",
+            ],
+        ),
+        (
+            "http_server_config: {headers: {X-A: \"b\\n\", 'X B': c, X-C: 5}, http2: false}",
+            [
+                "web.yml: http_server_config.headers.X-A: must be a header, as text",
+                "web.yml: http_server_config.headers.X B: must be a header, as text",
+                "web.yml: http_server_config.headers.X-C: must be a header, as text",
+            ],
+        ),
+        ("http_server_config: {headers: [x]}", ["web.yml: http_server_config.headers: must be a mapping"]),
+        (
+            "!!python/object/apply:os.system ['true']",
+            [
+                "web.yml:1: no valid YAML: could not determine a constructor for the tag "
+                "'tag:yaml.org,2002:python/object/apply:os.system'"
+            ],
+        ),
+    ],
+    ids=["yaml", "text", "unknown", "passwords", "tls", "headers", "header list", "python"],
+)
+def test_a_bad_file_is_refused_with_all_its_problems(tmp_path: Path, text: str, problems: list[str]) -> None:
+    path = file_with(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_web_config(path)
+    assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == problems
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"client_auth_type": "RequireAndVerifyClientCert"}, 'client_auth_type: needs "client_ca_file"'),
+        ({"client_ca_file": "ca.pem"}, 'client_ca_file: needs a "client_auth_type" that verifies'),
+        (
+            {"client_auth_type": "RequireAnyClientCert", "client_ca_file": "ca.pem"},
+            "client_auth_type: 'RequireAnyClientCert' is not supported; allowed: NoClientCert, "
+            "VerifyClientCertIfGiven, RequireAndVerifyClientCert",
+        ),
+        ({"key_file": "ca.pem"}, "cannot be used: "),
+    ],
+)
+def test_tls_that_would_not_protect_is_refused(
+    tmp_path: Path, authority: Authority, more: dict[str, str], problem: str
+) -> None:
+    authority.issue("server")
+    path = file_with(tmp_path, tls_text(**more))
+    with pytest.raises(ConfigError) as caught:
+        load_web_config(path)
+    assert problem in str(caught.value)
+
+
+def test_a_server_with_a_bad_file_does_not_start(tmp_path: Path) -> None:
+    with serving() as client:
+        web = Web(port=0, config_file=tmp_path / "no.yml")
+        with pytest.raises(ConfigError, match="cannot be read"):
+            WebServer(web, client.world.views(), client.log).start()
+
+
+def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(tmp_path: Path) -> None:
+    path = file_with(
+        tmp_path, f"basic_auth_users:\n  alice: {hashed('wonder')}\n  bob: {hashed('builder')}\n"
+    )
+    with serving(config_file=path) as client:
+        asked = {
+            path: client.get(path).status
+            for path in (
+                "/",
+                "/metrics",
+                "/api/v1/alerts",
+                "/static/page.css",
+                "/nothing",
+                "/-/healthy",
+                "/-/ready",
+            )
+        }
+        assert asked == {
+            "/": 401,
+            "/metrics": 401,
+            "/api/v1/alerts": 401,
+            "/static/page.css": 401,
+            "/nothing": 401,
+            "/-/healthy": 200,
+            "/-/ready": 200,
+        }
+        assert client.ask("POST", "/-/reload").status == 401
+        assert client.world.reloads == 0
+        refused = client.get("/metrics")
+        assert refused.headers["www-authenticate"] == 'Basic realm="token-monitor", charset="UTF-8"'
+        assert refused.text == "Unauthorized\n"
+
+
+def test_only_a_user_with_the_right_password_gets_in(tmp_path: Path) -> None:
+    long = "x" * 72
+    path = file_with(
+        tmp_path,
+        f"basic_auth_users: {{alice: '{hashed('wonder')}', bob: '{hashed(long)}', é: '{hashed('ü:')}'}}",
+    )
+    attempts = {
+        ("alice", "wonder"): 200,
+        ("alice", "wonde"): 401,
+        ("alice", ""): 401,
+        ("bob", "wonder"): 401,
+        ("bob", long): 200,
+        ("bob", long + "y"): 401,
+        ("nobody", "wonder"): 401,
+        ("é", "ü:"): 200,
+        ("alice", "wonder\0"): 401,
+    }
+    with serving(config_file=path) as client:
+        for _ in range(2):  # the second time from memory
+            got = {who: client.ask("GET", "/metrics", basic(*who)).status for who in attempts}
+            assert got == attempts
+        for header in ("Basic", "Basic !!!", "Basic YWxpY2U=", "Bearer x", "Basic //8=", ""):
+            assert client.get("/metrics", authorization=header).status == 401
+
+
+def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=10)}'}}")
+    with serving(config_file=path) as client:
+
+        def guess(number: int) -> None:
+            client.ask("GET", "/metrics", basic("alice", f"guess{number}"))
+
+        threads = [threading.Thread(target=guess, args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        begun = time.monotonic()
+        assert client.get("/-/healthy").status == 200
+        assert time.monotonic() - begun < 2
+        for thread in threads:
+            thread.join()
+
+
+def test_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None:
+    path = file_with(
+        tmp_path,
+        "http_server_config:\n  headers:\n    Strict-Transport-Security: max-age=31536000\n"
+        "    X-Frame-Options: SAMEORIGIN\n",
+    )
+    with serving(config_file=path) as client:
+        headers = client.get("/nothing").headers
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_tls_serves_and_plain_requests_get_nothing(tmp_path: Path, authority: Authority) -> None:
+    authority.issue("server")
+    path = file_with(tmp_path, tls_text(min_version="TLS13"))
+    with serving(config_file=path, tls=authority.client_context()) as client:
+        assert client.get("/metrics").status == 200
+        old = authority.client_context()
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(ssl.SSLError), client.connect() as raw:
+            old.wrap_socket(raw, server_hostname=client.host)
+        with client.connect() as plain:
+            plain.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200" not in received(plain)
+        assert client.get("/metrics").status == 200
+
+
+def received(connection: socket.socket) -> bytes:
+    parts = b""
+    try:
+        while part := connection.recv(65536):
+            parts += part
+    except ConnectionError:
+        pass
+    return parts
+
+
+def test_clients_must_prove_themselves_where_that_is_wanted(tmp_path: Path, authority: Authority) -> None:
+    authority.issue("server")
+    own = authority.issue("scraper")
+    (tmp_path / "other").mkdir()
+    foreign = Authority(tmp_path / "other").issue("scraper")
+    path = file_with(
+        tmp_path, tls_text(client_ca_file="ca.pem", client_auth_type="RequireAndVerifyClientCert")
+    )
+    with serving(config_file=path, tls=authority.client_context(own)) as client:
+        assert client.get("/metrics").status == 200
+        for certificate in (None, foreign):
+            other = Client(
+                client.host,
+                client.port,
+                client.world,
+                client.log_stream,
+                client.log,
+                authority.client_context(certificate),
+            )
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                other.get("/metrics")
+        assert client.get("/metrics").status == 200
+
+
+def test_one_silent_handshake_stops_nobody(tmp_path: Path, authority: Authority) -> None:
+    authority.issue("server")
+    path = file_with(tmp_path, tls_text())
+    with (
+        serving(config_file=path, tls=authority.client_context()) as client,
+        client.connect(),
+        client.connect() as half,
+    ):
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        begun = time.monotonic()
+        assert client.get("/metrics").status == 200
+        assert time.monotonic() - begun < 3
+
+
+def subject(client: Client) -> str:
+    assert client.tls is not None
+    with client.connect() as raw, client.tls.wrap_socket(raw, server_hostname=client.host) as secured:
+        certificate = secured.getpeercert()
+    assert certificate is not None
+    return str(certificate["subject"])
+
+
+def test_a_renewed_certificate_is_used_without_a_restart_and_a_broken_one_is_not(
+    tmp_path: Path, authority: Authority
+) -> None:
+    cert_file, _ = authority.issue("before", file="server")
+    path = file_with(tmp_path, tls_text())
+    with serving(config_file=path, tls=authority.client_context()) as client:
+        assert "before" in subject(client)
+        authority.issue("after", file="server")
+        wait_until(lambda: "after" in subject(client))
+        cert_file.write_text("broken")
+        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        assert "after" in subject(client)
+
+
+def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    with serving(config_file=path) as client:
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
+        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 401
+        file_with(tmp_path, "basic_auth_users: {alice: changed}")
+        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        assert client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
+        assert client.get("/metrics").status == 401
