@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import queue
@@ -15,12 +16,14 @@ from types import FrameType
 from monitor import __version__
 from monitor.clock import AnchoredClock
 from monitor.config import load
+from monitor.database import read_password
 from monitor.deliver import Deliveries
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, TargetError
 from monitor.journal import Journal
 from monitor.judgements import ReceiverHealth
 from monitor.log import Log
 from monitor.metrics import Exposition
+from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
@@ -94,6 +97,7 @@ class App:
 
     def run(self) -> None:
         """Start everything, serve until a signal says stop, stop everything in order."""
+        self._hide_secrets(self._config)
         self._telemetry.declare(self._config)
         self._telemetry.reloaded(ok=True, at=self._clock.now())
         host, port = self._web.start()
@@ -141,6 +145,7 @@ class App:
 
     def _apply(self, config: Config) -> None:
         old, self._config = self._config, config
+        self._hide_secrets(config)
         self._telemetry.declare(config)
         self._pipeline.put(NewConfig(config))
         self._watching.apply(config.targets)
@@ -195,12 +200,28 @@ class App:
     def _on_missed(self, job: Job, count: int) -> None:
         self._pipeline.put(Missed(job, count))
 
+    def _hide_secrets(self, config: Config) -> None:
+        """Have the log hide, by value, what the configuration keeps secret."""
+        for target in config.targets:
+            # A password that cannot be read is told by the connection that needs it.
+            with contextlib.suppress(TargetError):
+                password = read_password(target.password, self._environ)
+                self._log.hide([password.decode(errors="replace")])
+        for receiver in config.receivers:
+            self._log.hide(receiver.headers.values())
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        self._journal.on_delivery(delivery)
+        self._pipeline.put(delivery)
+
     def _snapshot(self) -> Snapshot:
         return self._pipeline.snapshot
 
     def _receiver_health(self) -> Mapping[str, ReceiverHealth]:
         return {
-            name: ReceiverHealth(one.failing_since, one.last_reason, one.last_message, one.waiting)
+            name: ReceiverHealth(
+                one.failing_since, one.last_reason, one.last_message, one.waiting, one.oldest_at
+            )
             for name, one in self._deliveries.status().items()
         }
 
@@ -226,7 +247,7 @@ class App:
             clock=self._clock,
             snapshot=lambda: self._snapshot().alerts,
             external_url=config.external_url,
-            on_delivery=self._journal.on_delivery,
+            on_delivery=self._on_delivery,
         )
 
     def _is_healthy(self) -> tuple[bool, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from monitor import rules
@@ -14,9 +15,13 @@ from monitor.clock import Clock
 from monitor.database import Database, Session, Watchdog
 from monitor.errors import QueryError, Reason, SampleError, TargetError
 from monitor.model.alerts import Alert, Change, Scope
-from monitor.model.results import Failure, Result, Success
-from monitor.model.settings import ColumnName, Job, Severity, Statement
+from monitor.model.results import Blocked, EvidenceRow, Failure, Outcome, Result, Server, Success
+from monitor.model.settings import ColumnName, Job, Rule, Severity
+from monitor.preflight import plan, plan_evidence
 from monitor.runs import blocked, execute
+
+WOULD_FAIL = "QueryWouldFail"
+EVIDENCE_WOULD_FAIL = "EvidenceWouldFail"
 
 
 class Verdict(IntEnum):
@@ -32,28 +37,49 @@ class Verdict(IntEnum):
 class Finding:
     """What a rule says without its `for`, or what a schema preflight found."""
 
-    verdict: Verdict
+    severity: Severity
     name: str
-    summary: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    evidence: tuple[EvidenceRow, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """Say it in one line."""
+        return self.annotations.get("summary", self.name)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Judge this finding alone; what is only for information is fine."""
+        verdicts = {Severity.CRITICAL: Verdict.CRITICAL, Severity.WARNING: Verdict.WARNING}
+        return verdicts.get(self.severity, Verdict.OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One query on one target: its run's result, and what was found."""
+    """One query on one target: its run's result, what was found, and what to say if nothing was."""
 
     result: Result
     findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+    @property
+    def failure(self) -> Failure | None:
+        """Give why it could not be told; a missing column that is a finding was told."""
+        outcome = self.result.outcome
+        is_told = any(finding.name == WOULD_FAIL for finding in self.findings)
+        return outcome if isinstance(outcome, Failure) and not is_told else None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether it was not run because of a missing column, which is a finding elsewhere."""
+        return isinstance(self.result.outcome, Blocked) and not self.findings
 
     @property
     def verdict(self) -> Verdict:
-        """Judge this query alone: a critical finding outweighs what could not be told."""
-        return worst([finding.verdict for finding in self.findings] + [self._own()])
-
-    def _own(self) -> Verdict:
-        # A blocked query is explained by the missing column, which is a finding of its own.
-        return Verdict.UNKNOWN if isinstance(self.result.outcome, Failure) else Verdict.OK
+        """Judge this query alone."""
+        own = Verdict.OK if self.failure is None else Verdict.UNKNOWN
+        return worst([own, *(finding.verdict for finding in self.findings)])
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -64,14 +90,19 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def check(
-    jobs: Sequence[Job], environ: Mapping[str, str], clock: Clock, *, schema_only: bool = False
+    jobs: Sequence[Job],
+    environ: Mapping[str, str],
+    clock: Clock,
+    *,
+    schema_only: bool = False,
+    runbook_base_url: str = "",
 ) -> tuple[Checked, ...]:
     """Run these jobs, each target in a thread of its own, schema queries first; in the order of `jobs`.
 
     `schema_only`: of the others only ask whether they would find their tables and columns.
+    ^C stops what runs, on the servers too.
     """
-    checked: dict[tuple[str, str], Checked] = {}
-    threads = []
+    of_targets = []
     with ExitStack() as stack:
         watchdog = Watchdog()
         stack.callback(watchdog.close)
@@ -79,120 +110,151 @@ def check(
             here = [job for job in jobs if job.target.name == name]
             database = Database(here[0].target, environ=environ, watchdog=watchdog)
             stack.callback(database.close)
-            of_target = _OneTarget(here, database, clock, schema_only=schema_only)
-            threads.append(threading.Thread(target=of_target.run, args=(checked,), daemon=True))
-        for thread in threads:
-            thread.start()
+            of_targets.append(_OneTarget(here, database, clock, schema_only, runbook_base_url))
+        _run_all(of_targets)
+    checked = {one.result.job.key: one for of_target in of_targets for one in of_target.checked}
+    # One is missing only where a bug ended its target's thread, which printed the traceback.
+    return tuple(checked.get(job.key) or _not_told(job, clock.now()) for job in jobs)
+
+
+def _run_all(of_targets: Sequence[_OneTarget]) -> None:
+    threads = [threading.Thread(target=of_target.run, daemon=True) for of_target in of_targets]
+    for thread in threads:
+        thread.start()
+    try:
         for thread in threads:
             thread.join()
-    return tuple(checked[job.key] for job in jobs)
+    except KeyboardInterrupt:
+        for of_target in of_targets:
+            of_target.database.cancel_all()
+        raise
 
 
-@dataclass(slots=True)
 class _OneTarget:
-    """The checks of one target, one after the other."""
+    """The checks of one target, one after the other on one connection; `checked` grows as they are made."""
 
-    jobs: list[Job]
-    database: Database
-    clock: Clock
-    schema_only: bool
-    missing: frozenset[ColumnName] = frozenset()
+    def __init__(
+        self, jobs: Sequence[Job], database: Database, clock: Clock, schema_only: bool, runbook_base_url: str
+    ) -> None:
+        self.database = database
+        self.checked: list[Checked] = []
+        self._jobs = sorted(jobs, key=lambda job: job.query.schema is None)
+        self._clock = clock
+        self._schema_only = schema_only
+        self._runbook_base_url = runbook_base_url
+        self._missing: frozenset[ColumnName] = frozenset()
 
-    def run(self, checked: dict[tuple[str, str], Checked]) -> None:
-        for job in sorted(self.jobs, key=lambda job: job.query.schema is None):
-            checked[job.key] = self._check(job)
+    def run(self) -> None:
+        """Check every job; where the target lets nobody in, ask it once and not for each query."""
+        closed: Failure | None = None
+        for job in self._jobs:
+            checked = self._check(job) if closed is None else _unasked(job, closed, self._clock.now())
+            outcome = checked.result.outcome
+            # A connection that was lost may be had again; one that could not be made would cost 5 s each.
+            if isinstance(outcome, Failure) and outcome.lost and outcome.detail != "lost":
+                closed = outcome
+            self.checked.append(checked)
 
     def _check(self, job: Job) -> Checked:
-        now = self.clock.now()
-        missing = self.missing & frozenset(job.query.needs)
+        missing = self._missing & frozenset(job.query.needs)
         if missing:
-            return Checked(blocked(job, now, missing, self.clock))
-        if self.schema_only and job.query.schema is None:
-            return _preflight(job, self.database, self.clock)
-        result = execute(job, now, self.database, self.clock)
+            result = blocked(job, self._clock.now(), missing, self._clock)
+            names = ", ".join(sorted(map(str, missing)))
+            be = "is" if len(missing) == 1 else "are"
+            told = (_would_fail(job, f"{names} {be} missing"),) if self._schema_only else ()
+            return Checked(result, told)
+        if self._schema_only and job.query.schema is None:
+            return _preflight(job, self.database, self._clock)
+        result = execute(job, self._clock.now(), self.database, self._clock)
         if isinstance(result.outcome, Success) and result.outcome.missing:
-            self.missing |= result.outcome.missing
-        return _judged(result, self.missing)
+            self._missing |= result.outcome.missing
+        return _judged(result, self._missing, self._runbook_base_url)
 
 
-def _judged(result: Result, missing: frozenset[ColumnName]) -> Checked:
+def _judged(result: Result, missing: frozenset[ColumnName], runbook_base_url: str) -> Checked:
     """Say what the rules find in a result, without their `for`."""
     if not isinstance(result.outcome, Success):
         return Checked(result)
     found: list[Finding] = []
     for rule in result.job.query.rules:
-        if not missing.isdisjoint(rule.needs):
-            continue
-        scope = Scope(rule.name, *result.job.key)
-        try:
-            evaluation = rules.evaluate(
-                replace(rule, hold=timedelta(0)),
-                scope,
-                {},
-                result.outcome,
-                now=result.scheduled_at,
-                is_first=False,
-                target_labels=result.job.target.labels,
-                parameters=result.job.query.parameters,
-                runbook_base_url="",
-            )
-        except SampleError as error:
-            failure = Failure(Reason.BAD_RESULT, f"{rule.name}: {error}")
-            return Checked(replace(result, outcome=failure), tuple(found))
-        changes = evaluation.transitions
-        found.extend(_finding(change.alert) for change in changes if change.change is Change.FIRED)
-    return Checked(result, tuple(found))
+        if missing.isdisjoint(rule.needs):
+            try:
+                found.extend(_findings(rule, result, result.outcome, runbook_base_url))
+            except SampleError as error:
+                failure = Failure(Reason.BAD_RESULT, f"{rule.name}: {error}")
+                return Checked(replace(result, outcome=failure), tuple(found))
+    count = result.outcome.row_count
+    return Checked(result, tuple(found), f"{count} row" if count == 1 else f"{count} rows")
+
+
+def _findings(rule: Rule, result: Result, success: Success, runbook_base_url: str) -> list[Finding]:
+    evaluation = rules.evaluate(
+        replace(rule, hold=timedelta(0)),
+        Scope(rule.name, *result.job.key),
+        {},
+        success,
+        now=result.scheduled_at,
+        # Since when it is so cannot be known from one look.
+        is_first=True,
+        target_labels=result.job.target.labels,
+        parameters=result.job.query.parameters,
+        runbook_base_url=runbook_base_url,
+    )
+    return [_finding(change.alert) for change in evaluation.transitions if change.change is Change.FIRED]
 
 
 def _finding(alert: Alert) -> Finding:
-    verdicts = {Severity.CRITICAL: Verdict.CRITICAL, Severity.WARNING: Verdict.WARNING}
-    annotations = dict(alert.annotations)
-    return Finding(
-        verdicts.get(alert.severity, Verdict.OK),
-        alert.name,
-        annotations.get("summary", alert.name),
-        dict(alert.labels),
-        annotations,
-    )
+    return Finding(alert.severity, alert.name, dict(alert.labels), dict(alert.annotations), alert.evidence)
 
 
 def _preflight(job: Job, database: Database, clock: Clock) -> Checked:
-    """Ask the server to plan the query: it must find every table and column for that."""
-    started_at = clock.now()
-    outcome: Success | Failure = Success((), 0)
+    """Ask the server to plan the query: for that it must find every table and column."""
+    started_at, started_seconds = clock.now(), time.monotonic()
+    outcome: Outcome = Success((), 0)
     found: tuple[Finding, ...] = ()
-    server = None
+    server: Server | None = None
     try:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server
-            plan(job, session)
+            plan(job.query, session)
+            found = _evidence_preflight(job, session)
     except QueryError as error:
-        outcome = Failure(
-            error.reason, error.message, error.code, error.detail, lost=isinstance(error, TargetError)
-        )
+        lost = isinstance(error, TargetError)
+        outcome = Failure(error.reason, error.message, error.code, error.detail, lost=lost)
         if error.reason is Reason.SCHEMA_MISSING:
-            found = (_would_fail(job, error),)
-    finished_at = clock.now()
-    seconds = (finished_at - started_at).total_seconds()
-    return Checked(Result(job, started_at, started_at, finished_at, seconds, outcome, server), found)
+            found = (_would_fail(job, error.message),)
+    seconds = time.monotonic() - started_seconds
+    result = Result(job, started_at, started_at, clock.now(), seconds, outcome, server)
+    return Checked(result, found, "finds its tables and columns")
 
 
-def plan(job: Job, session: Session) -> tuple[tuple[object, ...], ...]:
-    """EXPLAIN the query's statement; gives the plan's rows. A SHOW has no plan, and is run."""
-    statement = job.query.statement_for(session.server.flavor)
-    values = {name: job.query.parameters[name] for name in statement.parameters}
-    if not _is_show(statement.text):
-        statement = Statement(f"EXPLAIN {statement.text}", statement.parameters)
-    return session.fetch(statement, values, timeout=job.query.timeout, max_rows=1000).rows
+def _evidence_preflight(job: Job, session: Session) -> tuple[Finding, ...]:
+    """Ask the same of the evidence of its rules: without it an alert comes, but names nobody."""
+    found = []
+    for rule in job.query.rules:
+        try:
+            plan_evidence(rule, job.query, session)
+        except TargetError:
+            raise
+        except QueryError as error:
+            summary = f"{rule.name} would come without evidence: {error.reason}: {error.message}"
+            found.append(_schema_finding(Severity.WARNING, EVIDENCE_WOULD_FAIL, job, summary))
+    return tuple(found)
 
 
-def _is_show(text: str) -> bool:
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith(("--", "#")))
-    return "\n".join(lines).lstrip().upper().startswith("SHOW")
+def _would_fail(job: Job, why: str) -> Finding:
+    summary = f"query {job.query.name} cannot run on {job.target.name}: {why}"
+    return _schema_finding(Severity.CRITICAL, WOULD_FAIL, job, summary)
 
 
-def _would_fail(job: Job, error: QueryError) -> Finding:
+def _schema_finding(severity: Severity, name: str, job: Job, summary: str) -> Finding:
     target, query = job.key
-    summary = f"query {query} cannot run on {target}: {error.message}"
-    labels = {"target": target, "query": query}
-    return Finding(Verdict.CRITICAL, "SchemaPreflight", summary, labels, {"summary": summary})
+    return Finding(severity, name, {"target": target, "query": query}, {"summary": summary})
+
+
+def _unasked(job: Job, failure: Failure, now: datetime) -> Checked:
+    return Checked(Result(job, now, now, now, 0.0, failure))
+
+
+def _not_told(job: Job, now: datetime) -> Checked:
+    return _unasked(job, Failure(Reason.INTERNAL, "the check ended before this query; see stderr"), now)

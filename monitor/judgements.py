@@ -54,6 +54,7 @@ class ReceiverHealth:
     reason: str = ""
     message: str = ""
     waiting: int = 0
+    oldest_at: datetime | None = None
 
 
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:

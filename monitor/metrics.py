@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Metric, PlatformCollector, ProcessCollector
-from prometheus_client import generate_latest as generate_text
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from monitor.durations import format_duration
+from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.model.alerts import AlertState
 from monitor.model.results import Sample
 from monitor.model.settings import Every, Query
@@ -18,12 +17,8 @@ from monitor.model.settings import Metric as MetricSettings
 from monitor.store import QueryStatus, QueryView, Snapshot
 from monitor.telemetry import Telemetry
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
 # What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.
 _UNRENDERABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-_EOF = b"# EOF\n"
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -53,14 +48,14 @@ class Exposition:
         parts: list[bytes] = []
         names: set[str] = set()
         for family in self._families():
-            rendered = b"" if family.name in names else _rendered(family, is_openmetrics)
+            rendered = b"" if family.name in names else _rendered(family, is_openmetrics=is_openmetrics)
             names.add(family.name)
             if rendered:
                 parts.append(rendered)
             else:
                 self._skipped += 1
         if is_openmetrics:
-            return b"".join((*parts, _EOF)), OPENMETRICS
+            return b"".join((*parts, EOF)), OPENMETRICS
         return b"".join(parts), TEXT
 
     def _families(self) -> Iterator[Metric]:
@@ -187,24 +182,6 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
     return (family for family in families if family.samples)
 
 
-def prefers_openmetrics(accept: str) -> bool:
-    """Read an Accept header as far as we have a choice: OpenMetrics 1.0.0, or the text format 0.0.4."""
-    best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
-    for part in accept.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        options = dict(p.split("=", 1) for p in parameters if "=" in p)
-        if kind not in best:
-            continue
-        if kind != "text/plain" and options.get("version", "1.0.0").strip('"') != "1.0.0":
-            continue
-        try:
-            quality = float(options.get("q", "1"))
-        except ValueError:
-            continue
-        best[kind] = max(best[kind], quality)
-    return best["application/openmetrics-text"] > best["text/plain"]
-
-
 def _query_families(views: list[QueryView]) -> Iterator[Metric]:
     yield _family(
         "token_monitor_query_last_run_timestamp_seconds",
@@ -275,14 +252,10 @@ def _family(
     return family
 
 
-def _rendered(family: Metric, is_openmetrics: bool) -> bytes:  # noqa: FBT001 - one of two formats
+def _rendered(family: Metric, *, is_openmetrics: bool) -> bytes:
     """Render one family; empty when it cannot be."""
     try:
-        if is_openmetrics:
-            # The library has no types there.
-            body: bytes = generate_openmetrics(_One(family))  # type: ignore[no-untyped-call]
-            return body.removesuffix(_EOF)
-        return generate_text(_One(family))
+        return written(family, is_openmetrics=is_openmetrics)
     except _UNRENDERABLE:
         return b""
 
@@ -290,13 +263,3 @@ def _rendered(family: Metric, is_openmetrics: bool) -> bytes:  # noqa: FBT001 - 
 def _readable(value: str) -> str:
     """Replace what UTF-8 cannot carry, such as a lone surrogate: it would cost the family."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
-
-
-class _One:
-    """A collector of one family, so that one that fails takes no other with it."""
-
-    def __init__(self, family: Metric) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Metric]:
-        yield self._family

@@ -25,7 +25,7 @@ from monitor.judgements import (
     scopes_of,
     wanted_after,
 )
-from monitor.model.alerts import Alert, Change, Scope, Transition
+from monitor.model.alerts import Alert, Change, Delivery, Scope, Transition
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job, Labels
 from monitor.runs import blocked
@@ -35,8 +35,10 @@ from monitor.store import (
     empty_snapshot,
     for_config,
     with_alerts,
+    with_delivery,
     with_missed,
     with_next_run,
+    with_receiver,
     with_result,
 )
 
@@ -69,7 +71,7 @@ class Stop:
     """Nothing comes after this."""
 
 
-Message = Result | Missed | Tick | NewConfig | Stop
+Message = Result | Missed | Delivery | Tick | NewConfig | Stop
 
 
 class Listener(Protocol):
@@ -161,6 +163,8 @@ class Pipeline:
         elif isinstance(message, Missed):
             self.snapshot = with_missed(self.snapshot, message.job.key, message.count)
             self._listener.on_missed(message.job, message.count)
+        elif isinstance(message, Delivery):
+            self.snapshot = with_delivery(self.snapshot, message)
         elif isinstance(message, NewConfig):
             self._take_config(message.config, now)
         elif isinstance(message, Tick):
@@ -195,7 +199,16 @@ class Pipeline:
                 self._config, self.snapshot, name, now=now, started_at=self._started_at
             ):
                 self._judge(step, judgement, now)
-        for judgement in of_monitor(self._config, self._receivers(), now):
+        receivers = self._receivers()
+        for name, health in receivers.items():
+            self.snapshot = with_receiver(
+                self.snapshot,
+                name,
+                outbox=health.waiting,
+                oldest_at=health.oldest_at,
+                failing_since=health.failing_since,
+            )
+        for judgement in of_monitor(self._config, receivers, now):
             self._judge(step, judgement, now)
         for labels, alert in list(self._resolved.items()):
             if alert.resolved_at and now - alert.resolved_at > RESOLVED_KEPT:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from pathlib import PurePath
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -85,7 +85,7 @@ def _text(value: object) -> str:
         return value.isoformat()
     if isinstance(value, timedelta):
         return f"{value.total_seconds():g}s"
-    if isinstance(value, Decimal | BaseException | os.PathLike):
+    if isinstance(value, Decimal | BaseException | PurePath):
         return str(value)
     try:
         return repr(value)

@@ -150,18 +150,28 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     return replace(snapshot, queries={**snapshot.queries, key: planned})
 
 
-def with_outbox(snapshot: Snapshot, receiver: str, count: int, oldest_at: datetime | None) -> Snapshot:
-    """Record how much is still due to a receiver, and since when."""
+def with_receiver(
+    snapshot: Snapshot,
+    receiver: str,
+    *,
+    outbox: int,
+    oldest_at: datetime | None,
+    failing_since: datetime | None,
+) -> Snapshot:
+    """Record how much is still due to a receiver, since when, and since when it takes nothing."""
     view = snapshot.receivers.get(receiver, ReceiverView(receiver))
-    changed = replace(view, outbox=count, oldest_at=oldest_at)
+    changed = replace(view, outbox=outbox, oldest_at=oldest_at, failing_since=failing_since)
+    if changed == view:
+        return snapshot
     return replace(snapshot, receivers={**snapshot.receivers, receiver: changed})
 
 
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
-    """Record the outcome of one attempt at a receiver."""
-    view = snapshot.receivers.get(delivery.receiver, ReceiverView(delivery.receiver))
-    since = (view.failing_since or delivery.at) if delivery.reason else None
-    changed = replace(view, last_delivery=delivery, failing_since=since)
+    """Record the last attempt at a receiver; one of several addresses that failed is no failing receiver."""
+    view = snapshot.receivers.get(delivery.receiver)
+    if view is None:  # removed by a reload meanwhile
+        return snapshot
+    changed = replace(view, last_delivery=delivery)
     return replace(snapshot, receivers={**snapshot.receivers, delivery.receiver: changed})
 
 

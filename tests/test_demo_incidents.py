@@ -53,13 +53,12 @@ SUBSCRIPTIONS = "SELECT user_id, tokens_limit, plan_type, is_active FROM user_su
 
 
 @pytest.fixture
-def tokens(server: PrivateServer, server_schema: str) -> str:
-    with server.connect() as connection:
+def tokens(mariadb: PrivateMariaDB, schema: str) -> str:
+    with mariadb.connect(schema) as connection:
         connection.cursor().execute("SET time_zone = '+00:00'")
-        connection.cursor().execute(f"USE {server_schema}")
-        create_tables(connection, server_schema)
+        create_tables(connection, schema)
         populate(connection, now=datetime.now(UTC), users=120, events=300)
-    return server_schema
+    return schema
 
 
 def rows(server: PrivateServer, schema: str, statement: str) -> Rows:
@@ -94,18 +93,18 @@ def running(traffic: Traffic) -> Iterator[Traffic]:
         traffic.stop()
 
 
-def test_the_population_is_healthy(server: PrivateServer, tokens: str) -> None:
+def test_the_population_is_healthy(mariadb: PrivateMariaDB, tokens: str) -> None:
     found = {
-        statement: number(server, tokens, statement)
+        statement: number(mariadb, tokens, statement)
         for statement in (NULL_SUBSCRIBERS, BLOCKED, NEGATIVE, REFILLED, CONFLICTING)
     }
     assert found == dict.fromkeys(found, 0)
     low = NULL_SUBSCRIBERS.replace("IS NULL", "< 4000")
-    assert number(server, tokens, low) == 0
-    assert number(server, tokens, "SELECT COUNT(*) FROM users") == 120
-    assert number(server, tokens, "SELECT COUNT(*) FROM token_usage_history") == 300
-    assert number(server, tokens, "SELECT COUNT(DISTINCT plan_type) FROM user_subscriptions") == 3
-    assert number(server, tokens, "SELECT MAX(created_at) <= NOW() FROM token_usage_history") == 1
+    assert number(mariadb, tokens, low) == 0
+    assert number(mariadb, tokens, "SELECT COUNT(*) FROM users") == 120
+    assert number(mariadb, tokens, "SELECT COUNT(*) FROM token_usage_history") == 300
+    assert number(mariadb, tokens, "SELECT COUNT(DISTINCT plan_type) FROM user_subscriptions") == 3
+    assert number(mariadb, tokens, "SELECT MAX(created_at) <= NOW() FROM token_usage_history") == 1
 
 
 @pytest.mark.parametrize(
@@ -119,61 +118,63 @@ def test_the_population_is_healthy(server: PrivateServer, tokens: str) -> None:
     ],
 )
 def test_an_incident_makes_its_finding_and_mending_leaves_none(
-    server: PrivateServer, tokens: str, incident: type[Incident], finding: str, count: int
+    mariadb: PrivateMariaDB, tokens: str, incident: type[Incident], finding: str, count: int
 ) -> None:
-    before = rows(server, tokens, STATE), rows(server, tokens, SUBSCRIPTIONS)
-    it = incident(server, quiet(server, tokens), tokens)
+    before = rows(mariadb, tokens, STATE), rows(mariadb, tokens, SUBSCRIPTIONS)
+    it = incident(mariadb, quiet(mariadb, tokens), tokens)
     it.break_it()
-    assert number(server, tokens, finding) == count
+    assert number(mariadb, tokens, finding) == count
     it.mend_it()
-    assert number(server, tokens, finding) == 0
+    assert number(mariadb, tokens, finding) == 0
     if incident is not RefillLoop:  # there, the mended users have paid
-        assert (rows(server, tokens, STATE), rows(server, tokens, SUBSCRIPTIONS)) == before
+        assert (rows(mariadb, tokens, STATE), rows(mariadb, tokens, SUBSCRIPTIONS)) == before
 
 
-def test_a_missing_column_comes_back_in_its_place_with_its_values(server: PrivateServer, tokens: str) -> None:
-    before = rows(server, tokens, STATE)
-    columns = rows(server, tokens, "SHOW COLUMNS FROM users")
-    it = MissingColumn(server, quiet(server, tokens), tokens)
+def test_a_missing_column_comes_back_in_its_place_with_its_values(
+    mariadb: PrivateMariaDB, tokens: str
+) -> None:
+    before = rows(mariadb, tokens, STATE)
+    columns = rows(mariadb, tokens, "SHOW COLUMNS FROM users")
+    it = MissingColumn(mariadb, quiet(mariadb, tokens), tokens)
     it.break_it()
     with pytest.raises(pymysql.err.OperationalError, match="1054"):
-        rows(server, tokens, STATE)
+        rows(mariadb, tokens, STATE)
     it.mend_it()
-    assert rows(server, tokens, "SHOW COLUMNS FROM users") == columns
-    assert rows(server, tokens, STATE) == before
+    assert rows(mariadb, tokens, "SHOW COLUMNS FROM users") == columns
+    assert rows(mariadb, tokens, STATE) == before
 
 
-def test_incidents_can_be_repeated(server: PrivateServer, tokens: str) -> None:
+def test_incidents_can_be_repeated(mariadb: PrivateMariaDB, tokens: str) -> None:
     for kind in (MissingColumn, NullBalances, MissingColumn, RefillLoop, RefillLoop):
-        it = kind(server, quiet(server, tokens), tokens)
+        it = kind(mariadb, quiet(mariadb, tokens), tokens)
         it.break_it()
         it.mend_it()
-    assert number(server, tokens, NULL_SUBSCRIBERS) == 0
-    assert number(server, tokens, REFILLED) == 0
+    assert number(mariadb, tokens, NULL_SUBSCRIBERS) == 0
+    assert number(mariadb, tokens, REFILLED) == 0
 
 
-def test_traffic_does_not_heal_what_an_incident_broke(server: PrivateServer, tokens: str) -> None:
-    with running(Traffic(lambda: server.connect(tokens), per_second=600)) as traffic:
+def test_traffic_does_not_heal_what_an_incident_broke(mariadb: PrivateMariaDB, tokens: str) -> None:
+    with running(Traffic(lambda: mariadb.connect(tokens), per_second=600)) as traffic:
         for kind, finding, count in (
             (NullBalances, NULL_SUBSCRIBERS, 12),
             (ZeroBalances, BLOCKED, 6),
             (NegativeBalances, NEGATIVE, 4),
             (RefillLoop, REFILLED, 20),
         ):
-            it = kind(server, traffic, tokens)
+            it = kind(mariadb, traffic, tokens)
             it.break_it()
             served = traffic.counts[Outcome.SERVED]
             wait_for(lambda: traffic.counts[Outcome.SERVED] > served + 50, "50 more calls")  # noqa: B023
-            assert number(server, tokens, finding) == count, kind.name
+            assert number(mariadb, tokens, finding) == count, kind.name
             it.mend_it()
-            assert number(server, tokens, finding) == 0, kind.name
+            assert number(mariadb, tokens, finding) == 0, kind.name
 
 
 def test_traffic_is_refused_while_the_column_is_missing_and_then_served_again(
-    server: PrivateServer, tokens: str
+    mariadb: PrivateMariaDB, tokens: str
 ) -> None:
-    with running(Traffic(lambda: server.connect(tokens), per_second=100)) as traffic:
-        it = MissingColumn(server, traffic, tokens)
+    with running(Traffic(lambda: mariadb.connect(tokens), per_second=100)) as traffic:
+        it = MissingColumn(mariadb, traffic, tokens)
         wait_for(lambda: traffic.counts[Outcome.SERVED] > 10, "served")
         assert traffic.counts[Outcome.PAYMENT_REQUIRED] == 0
         it.break_it()
@@ -182,22 +183,22 @@ def test_traffic_is_refused_while_the_column_is_missing_and_then_served_again(
         assert traffic.counts[Outcome.SERVED] == served
         it.mend_it()
         wait_for(lambda: traffic.counts[Outcome.SERVED] > served + 10, "served again")
-        assert number(server, tokens, NULL_SUBSCRIBERS) == 0
+        assert number(mariadb, tokens, NULL_SUBSCRIBERS) == 0
 
 
-def test_usage_stops_and_goes_on(server: PrivateServer, tokens: str) -> None:
-    with running(Traffic(lambda: server.connect(tokens), per_second=100)) as traffic:
-        it = UsageStop(server, traffic, tokens)
+def test_usage_stops_and_goes_on(mariadb: PrivateMariaDB, tokens: str) -> None:
+    with running(Traffic(lambda: mariadb.connect(tokens), per_second=100)) as traffic:
+        it = UsageStop(mariadb, traffic, tokens)
         wait_for(lambda: traffic.counts[Outcome.SERVED] > 5, "served")
         it.break_it()
         with traffic.held():  # the call that was under way is over
             pass
         count = "SELECT COUNT(*) FROM token_usage_history"
-        used = number(server, tokens, count)
+        used = number(mariadb, tokens, count)
         quiet_since = traffic.counts
         deadline = time.monotonic() + 0.5
         while time.monotonic() < deadline:
-            assert number(server, tokens, count) == used
+            assert number(mariadb, tokens, count) == used
         assert traffic.counts == quiet_since
         it.mend_it()
         wait_for(lambda: traffic.counts != quiet_since, "used again")
@@ -237,16 +238,16 @@ def test_the_database_goes_down_and_comes_back_with_its_data() -> None:
     ],
 )
 def test_a_call_spends_as_the_backend_does(
-    server: PrivateServer,
-    server_schema: str,
+    mariadb: PrivateMariaDB,
+    schema: str,
     balance: int | None,
     limit: int | None,
     initialises: bool,
     outcome: Outcome,
     left: int | None,
 ) -> None:
-    with server.connect() as connection:
-        create_tables(connection, server_schema)
+    with mariadb.connect() as connection:
+        create_tables(connection, schema)
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO users (id, email, username, password, tokens_remaining)"
@@ -258,23 +259,23 @@ def test_a_call_spends_as_the_backend_does(
             use_feature(connection, user_id=7, action="seo_title", cost=300, initialises=initialises)
             is outcome
         )
-    assert rows(server, server_schema, STATE) == ((7, left),)
-    logged = rows(server, server_schema, "SELECT user_id, tokens_used, action FROM token_usage_history")
+    assert rows(mariadb, schema, STATE) == ((7, left),)
+    logged = rows(mariadb, schema, "SELECT user_id, tokens_used, action FROM token_usage_history")
     assert logged == (((7, 300, "seo_title"),) if outcome is Outcome.SERVED else ())
 
 
-def test_traffic_renews_before_a_balance_is_low(server: PrivateServer, tokens: str) -> None:
-    with server.connect(tokens) as connection:
+def test_traffic_renews_before_a_balance_is_low(mariadb: PrivateMariaDB, tokens: str) -> None:
+    with mariadb.connect(tokens) as connection:
         connection.cursor().execute(
             "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
             " SET u.tokens_remaining = 4500"
         )
-    with running(Traffic(lambda: server.connect(tokens), per_second=1000)) as traffic:
+    with running(Traffic(lambda: mariadb.connect(tokens), per_second=1000)) as traffic:
         wait_for(lambda: traffic.counts[Outcome.SERVED] > 300, "300 calls")
         low = NULL_SUBSCRIBERS.replace("IS NULL", "< 2000")
-        assert number(server, tokens, low) == 0
+        assert number(mariadb, tokens, low) == 0
         assert traffic.counts[Outcome.PAYMENT_REQUIRED] == 0
-    assert number(server, tokens, REFILLED) == 0
+    assert number(mariadb, tokens, REFILLED) == 0
 
 
 def test_each_incident_has_a_name_an_alert_and_words() -> None:

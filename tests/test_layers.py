@@ -15,8 +15,11 @@ FLOORS = (
     ("values", ("errors", "model", "durations", "text", "clock")),
     ("pure", ("samples", "rules", "store", "judgements", "redaction", "repeats")),
     ("files", ("catalog", "config")),
-    ("edges", ("database", "state", "deliver", "web", "telemetry", "metrics", "log", "schedule")),
-    ("order", ("runs", "workers", "watching", "pipeline", "journal", "checks")),
+    (
+        "edges",
+        ("database", "state", "deliver", "web", "telemetry", "metrics", "exposition", "log", "schedule"),
+    ),
+    ("order", ("runs", "workers", "watching", "pipeline", "journal", "checks", "preflight")),
     ("app", ("app",)),
     ("commands", ("cli", "demo", "__main__")),
 )
@@ -29,11 +32,14 @@ STAIRS = {
     ("judgements", "store"),
     ("config", "catalog"),
     ("metrics", "telemetry"),
+    ("metrics", "exposition"),
     ("web", "log"),
     ("pipeline", "runs"),
     ("watching", "runs"),
     ("watching", "workers"),
     ("checks", "runs"),
+    ("checks", "preflight"),
+    ("preflight", "runs"),
     ("cli", "demo"),
     ("__main__", "cli"),
 }

@@ -7,12 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import Metric as Family
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitor.errors import Reason
-from monitor.metrics import OPENMETRICS, TEXT, Exposition, prefers_openmetrics
+from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
+from monitor.metrics import Exposition
 from monitor.model.alerts import AlertState, Delivery
 from monitor.model.results import Blocked, Outcome, Sample
 from monitor.model.settings import Config, Cron, Every, Metric, labels_of
@@ -22,7 +27,7 @@ from monitor.store import (
     for_config,
     with_alerts,
     with_missed,
-    with_outbox,
+    with_receiver,
     with_result,
 )
 from monitor.telemetry import Telemetry
@@ -258,7 +263,7 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
     scrape.snapshot = with_missed(scrape.snapshot, job.key, 2)
     scrape.telemetry.delivered(Delivery("oncall", NOW, 0.1))
     scrape.telemetry.delivered(Delivery("oncall", NOW, 0.1, reason="timeout"))
-    scrape.snapshot = with_outbox(scrape.snapshot, "oncall", 4, NOW)
+    scrape.snapshot = with_receiver(scrape.snapshot, "oncall", outbox=4, oldest_at=NOW, failing_since=None)
     scrape.telemetry.reloaded(True, NOW)
     scrape.telemetry.reloaded(False, NOW + seconds(60))
     scrape.dropped = 9
@@ -386,6 +391,51 @@ def test_both_formats_hold_the_same_series(snapshot: Snapshot, config: Config) -
     text = series(parse_text(scrape.text()))
     assert text == series(openmetrics(scrape))
     assert len(text) == len({(name, labels) for name, labels, _ in text})
+
+
+class One:
+    """A collector of one family, for the library's own renderer."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        yield self._family
+
+
+label_values = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+values = st.one_of(st.floats(), st.integers(-(10**20), 10**20), st.sampled_from([0, 1, 10**6, 0.1]))
+
+
+@given(
+    kind=st.sampled_from(["gauge", "counter", "unknown"]),
+    text=label_values,
+    series=st.lists(
+        st.tuples(st.dictionaries(st.sampled_from(["a", "b", "le"]), label_values), values), max_size=4
+    ),
+)
+def test_what_we_write_reads_as_what_the_library_writes(
+    kind: str, text: str, series: list[tuple[dict[str, str], float]]
+) -> None:
+    family = Family("token_thing", text, kind)
+    for labels, value in series:
+        family.add_sample("token_thing_total" if kind == "counter" else "token_thing", labels, value)
+    ours, theirs = written(family, is_openmetrics=False).decode(), generate_latest(One(family)).decode()
+    assert ours.split("\n")[:2] == theirs.split("\n")[:2]
+    assert [_parts(line) for line in ours.split("\n")] == [_parts(line) for line in theirs.split("\n")]
+    openmetrics_theirs = generate_openmetrics(One(family))  # type: ignore[no-untyped-call]  # it has no types
+    openmetrics_ours = written(family, is_openmetrics=True) + EOF
+    assert [_parts(line) for line in openmetrics_ours.decode().split("\n")] == [
+        _parts(line) for line in openmetrics_theirs.decode().split("\n")
+    ]
+
+
+def _parts(line: str) -> tuple[str, str | float]:
+    """Split a series from its number, which may be written in two ways."""
+    series, _, number = line.rpartition(" ")
+    if line.startswith("#") or not series:
+        return line, ""
+    return series, "NaN" if number == "NaN" else float(number)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (package prometheus)")

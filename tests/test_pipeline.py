@@ -223,7 +223,7 @@ def test_a_result_of_a_job_that_a_reload_removed_is_left_out() -> None:
 def test_a_cause_older_than_our_start_is_told_as_since_at_least() -> None:
     world = World()
     world.runs(columns(BALANCE), NO_COLUMN, usage(0))
-    assert [alert.since_at_least for alert in world.pipeline.active_alerts()][0] is True
+    assert next(iter(world.pipeline.active_alerts())).since_at_least is True
     world.run("missing_columns", columns())
     world.after(MINUTE).run("missing_columns", columns(BALANCE))
     alert = next(a for a in world.pipeline.active_alerts() if a.name == "TokenColumnMissing")

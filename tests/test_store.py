@@ -11,13 +11,14 @@ from monitor.model.results import Blocked, Failure, Outcome
 from monitor.model.settings import Cron, Every
 from monitor.store import (
     QueryStatus,
+    ReceiverView,
     Snapshot,
     empty_snapshot,
     for_config,
     with_delivery,
     with_missed,
     with_next_run,
-    with_outbox,
+    with_receiver,
     with_result,
 )
 from tests.web.picture import (
@@ -174,7 +175,7 @@ def test_a_reload_keeps_what_it_did_not_change() -> None:
     old = a_config(a_target("main"), a_target("eu"))
     slower = replace(BALANCES, schedule=Every(seconds(300)))
     new = a_config(a_target("main"), queries=(COLUMNS, slower), receivers=("oncall", "chat"))
-    snapshot = for_config(with_outbox(a_snapshot(old), "oncall", 3, NOW), new)
+    snapshot = for_config(failing(a_snapshot(old), outbox=3), new)
     assert {key: view.status for key, view in snapshot.queries.items()} == {
         ("main", "missing_columns"): QueryStatus.OK,
         ("main", "balances"): QueryStatus.WAITING,
@@ -190,13 +191,17 @@ def test_a_result_of_a_job_that_a_reload_removed_or_changed_is_left_out() -> Non
         assert with_result(snapshot, a_result(job, WELL["balances"])) is snapshot
 
 
-def test_a_receiver_fails_from_its_first_refused_delivery_until_one_is_taken() -> None:
-    def attempt(minute: int, reason: str) -> Delivery:
-        return Delivery("oncall", NOW + minute * MINUTE, 0.1, reason=reason)
+def failing(snapshot: Snapshot, *, outbox: int) -> Snapshot:
+    return with_receiver(snapshot, "oncall", outbox=outbox, oldest_at=NOW, failing_since=NOW)
 
+
+def test_a_receiver_is_shown_with_what_waits_and_its_last_delivery() -> None:
+    delivery = Delivery("oncall", NOW, 0.1, reason="refused")
+    snapshot = with_delivery(failing(empty_snapshot(a_config()), outbox=2), delivery)
+    assert snapshot.receivers["oncall"] == ReceiverView("oncall", 2, NOW, delivery, NOW)
+    assert failing(snapshot, outbox=2) is snapshot
+
+
+def test_a_delivery_of_a_receiver_that_a_reload_removed_is_left_out() -> None:
     snapshot = empty_snapshot(a_config())
-    since = []
-    for minute, reason in enumerate(("", "refused", "timeout", "")):
-        snapshot = with_delivery(snapshot, attempt(minute, reason))
-        since.append(snapshot.receivers["oncall"].failing_since)
-    assert since == [None, NOW + MINUTE, NOW + MINUTE, None]
+    assert with_delivery(snapshot, Delivery("gone", NOW, 0.1)) is snapshot

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast, get_args
 
 import click
 
+from monitor.cli.output import counted
 from monitor.config import load
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, Problem
 from monitor.log import Format, Level, Log, configure
 from monitor.model.settings import Config
 
@@ -49,18 +50,30 @@ def common(function: _F) -> _F:
 def load_or_tell(path: Path, *, exit_code: int) -> Config:
     """Load the configuration; print every problem to stderr and exit when it has any."""
     try:
-        return load(path, os.environ)
+        return load_config(path)
     except ConfigError as error:
         tell_problems(error)
         raise SystemExit(exit_code) from None
 
 
+def load_config(path: Path) -> Config:
+    """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
+    if not path.exists():
+        raise ConfigError((Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),))
+    return load(path, os.environ)
+
+
+_NO_FILE = (
+    "there is no such file in {folder}; name another with --config FILE, or write one: a table [targets.NAME]"
+    " with host, user, password_file and database is enough. To see it at work first: token-monitor demo"
+)
+
+
 def tell_problems(error: ConfigError) -> None:
-    """Print the problems of a configuration, and how many there are."""
+    """Print the problems of a configuration to stderr, and how many there are."""
     for problem in error.problems:
         click.echo(str(problem), err=True)
-    count = len(error.problems)
-    click.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was started", err=True)
+    click.echo(counted(len(error.problems), "problem"), err=True)
 
 
 def make_log(log_level: str, log_format: str, *, to_stdout: bool = False) -> Log:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli import IN_USE, OK, USAGE
+from monitor.cli import FAILED, IN_USE, OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log
 from monitor.errors import MonitorError, StateError
 
@@ -32,6 +32,10 @@ def command(config_path: Path, log_level: str, log_format: str) -> int:
     except MonitorError as error:
         click.echo(f"token-monitor: {error}", err=True)
         code = USAGE
+    # Whatever it was: told, and the process ends; half a daemon that lives on would watch nothing.
+    except Exception:
+        log.error("monitor.crashed", exc_info=True)
+        code = FAILED
     log.close()
     # Not sys.exit: the interpreter would wait for a thread that hangs in a database or a receiver.
     os._exit(code)

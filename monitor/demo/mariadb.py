@@ -36,6 +36,7 @@ class PrivateServer(ABC):
         self.port = port
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch = directory / "tmp"
         self._log_path = directory / "server.log"
 
     @abstractmethod
@@ -62,10 +63,18 @@ class PrivateServer(ABC):
 
     def create(self) -> None:
         """Make the data directory: about 0.7 s for MariaDB, 3 s for MySQL."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._scratch.mkdir(parents=True, exist_ok=True)
         command = self._create_command()
-        # in a session of its own: ^C in the terminal is for us to handle, in our order
-        done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+        done = subprocess.run(
+            command,
+            # of its own: a server that starts removes other servers' temporary files beside its own
+            env={**os.environ, "TMPDIR": str(self._scratch)},
+            capture_output=True,
+            text=True,
+            check=False,
+            # ^C in the terminal is for us to handle, in our order
+            start_new_session=True,
+        )
         if done.returncode != 0:
             said = (done.stderr or done.stdout)[-2000:]
             raise MonitorError(f"{Path(command[0]).name} failed in {self.directory}: {said}")
@@ -85,6 +94,7 @@ class PrivateServer(ABC):
                     *self._start_command(),
                     f"--socket={self.socket}",
                     f"--pid-file={self.directory / 'pid'}",
+                    f"--tmpdir={self._scratch}",
                     # survives our SIGKILL, though not a power cut: nothing waits for the disk
                     "--innodb-flush-log-at-trx-commit=2",
                     *network,

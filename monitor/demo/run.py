@@ -69,7 +69,7 @@ def run(
 
 
 class Stop:
-    """The wish to end. Not an Event: a signal handler that sets one while its own thread waits can lock up."""
+    """The wish to end. Not an Event: a handler that sets one while its own thread waits can lock up."""
 
     def __init__(self) -> None:
         self.is_set = False

@@ -22,7 +22,7 @@ from monitor.web.page import page_of
 from monitor.web.views import Views
 
 _HERE = Path(__file__).parent
-_THREADS = 8
+_THREADS = 4
 """Requests that are worked on at once; more wait. A scrape and a page each need one."""
 _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")

@@ -11,7 +11,15 @@ import pytest
 from monitor.model.alerts import AlertState, Delivery
 from monitor.model.results import Failure, Outcome
 from monitor.model.settings import Severity, labels_of
-from monitor.store import Snapshot, empty_snapshot, with_alerts, with_delivery, with_missed, with_next_run
+from monitor.store import (
+    Snapshot,
+    empty_snapshot,
+    with_alerts,
+    with_delivery,
+    with_missed,
+    with_next_run,
+    with_receiver,
+)
 from monitor.web.page import MAX_ROWS, page_of
 from monitor.web.words import age, until
 from tests.web.picture import (
@@ -57,6 +65,13 @@ def one_fails(outcome: Outcome) -> Snapshot:
 
 
 REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
+
+
+def refusing(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
+    told = with_delivery(snapshot, delivery)
+    return with_receiver(told, "oncall", outbox=0, oldest_at=None, failing_since=delivery.at)
+
+
 CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     "well": (lambda: WELL_NOW, ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old")),
     "starting": (
@@ -101,7 +116,7 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
         ("bad", "1 alert firing", "1 of 2 queries gives no data"),
     ),
     "unheard": (
-        lambda: with_delivery(WELL_NOW, REFUSED),
+        lambda: refusing(WELL_NOW, REFUSED),
         ("warn", "Nobody would hear of an alert", "alerts do not reach oncall"),
     ),
     "skipped": (
@@ -217,7 +232,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
     )
     snapshot = with_alerts(config_snapshot, (replace(root, annotations=texts, since_at_least=True), muted))
     snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
-    page = shown(with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(60))))
+    page = shown(refusing(snapshot, replace(REFUSED, at=NOW - seconds(60))))
     assert "<title>1 alert firing – token-monitor</title>" in page
     assert (
         '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
