@@ -11,9 +11,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import FrameType
 
-from monitor import __version__
+from monitor import __version__, signals
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.database import read_password
@@ -37,9 +36,9 @@ from monitor.web import Views, WebServer
 _TICK_SECONDS = 1.0
 _FROZEN_AFTER = timedelta(seconds=15)
 _RELOAD_WAIT_SECONDS = 30.0
-_RUNS_GRACE_SECONDS = 4.0
+_RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
-_DELIVERY_GRACE_SECONDS = 3.0
+_DELIVERY_GRACE_SECONDS = 2.5
 _WEB_GRACE_SECONDS = 1.0
 
 
@@ -66,6 +65,7 @@ class App:
         self._log = log
         self._wishes: queue.SimpleQueue[_Reload | _Stop] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._is_asked_to_stop = False
         self._clock = AnchoredClock()
         self._state = State()
         self._telemetry = Telemetry(__version__)
@@ -101,7 +101,7 @@ class App:
         self._telemetry.declare(self._config)
         self._telemetry.reloaded(ok=True, at=self._clock.now())
         host, port = self._web.start()
-        self._catch_signals()
+        signals.take(self._on_signal)
         self._pipeline.start()
         self._deliveries.start()
         self._watching.apply(self._config.targets)
@@ -180,19 +180,14 @@ class App:
                 self._log.warning("clock.stepped", message="the wall clock was set")
             self._pipeline.put(Tick())
 
-    def _catch_signals(self) -> None:
-        def stop(number: int, _frame: FrameType | None) -> None:
-            if self._stopping.is_set():
-                os._exit(128 + number)  # asked a second time: at once
-            self._wishes.put(_Stop(signal.Signals(number).name))
-
-        def reload(_number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
             self._wishes.put(_Reload(queue.SimpleQueue()))
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGHUP, reload)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        elif self._is_asked_to_stop:
+            os._exit(128 + number)  # asked a second time: at once
+        else:
+            self._is_asked_to_stop = True
+            self._wishes.put(_Stop(number.name))
 
     def _on_result(self, result: Result) -> None:
         self._pipeline.put(result)

@@ -110,7 +110,9 @@ def check(
             here = [job for job in jobs if job.target.name == name]
             database = Database(here[0].target, environ=environ, watchdog=watchdog)
             stack.callback(database.close)
-            of_targets.append(_OneTarget(here, database, clock, schema_only, runbook_base_url))
+            of_targets.append(
+                _OneTarget(here, database, clock, schema_only=schema_only, runbook_base_url=runbook_base_url)
+            )
         _run_all(of_targets)
     checked = {one.result.job.key: one for of_target in of_targets for one in of_target.checked}
     # One is missing only where a bug ended its target's thread, which printed the traceback.
@@ -134,7 +136,13 @@ class _OneTarget:
     """The checks of one target, one after the other on one connection; `checked` grows as they are made."""
 
     def __init__(
-        self, jobs: Sequence[Job], database: Database, clock: Clock, schema_only: bool, runbook_base_url: str
+        self,
+        jobs: Sequence[Job],
+        database: Database,
+        clock: Clock,
+        *,
+        schema_only: bool,
+        runbook_base_url: str,
     ) -> None:
         self.database = database
         self.checked: list[Checked] = []

@@ -67,6 +67,11 @@ class Journal:
         """Pass on which jobs are worth running now."""
         self._pass_on_wanted(jobs)
 
+    def on_crash(self, message: object, error: Exception) -> None:
+        """Log a bug with its trace, and what was lost by it."""
+        lost = message.job.key if isinstance(message, Result) else type(message).__name__
+        self._log.error("pipeline.failed", lost=lost, exc_info=error)
+
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
         """Log a rule whose findings could not become alerts; its alerts are held."""
         subject = (scope.rule, scope.target, scope.subject)

@@ -89,6 +89,9 @@ class Listener(Protocol):
     def on_wanted(self, jobs: list[Job]) -> None:
         """Hear which jobs a result makes worth running at once."""
 
+    def on_crash(self, message: object, error: Exception) -> None:
+        """Hear of a message that a bug kept from being taken."""
+
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
         """Hear of a rule whose findings could not become alerts."""
 
@@ -153,7 +156,11 @@ class Pipeline:
 
     def _work(self) -> None:
         while not isinstance(message := self._messages.get(), Stop):
-            self.take(message)
+            try:
+                self.take(message)
+            # The boundary of the pipe: a bug costs this one message, and is told; the rest is still watched.
+            except Exception as error:  # noqa: BLE001
+                self._listener.on_crash(message, error)
 
     def take(self, message: Message) -> None:
         """Take one message through the rest of the pipe."""

@@ -28,8 +28,8 @@ class Secrets:
         self._values: tuple[str, ...] = ()
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Remember these values; shorter than three characters they cannot be told from other text."""
-        forms = {form for secret in secrets for form in (secret, quote(secret, safe="")) if len(form) > 2}
+        """Remember these values; shorter than six characters they cannot be told from other text."""
+        forms = {form for secret in secrets for form in (secret, quote(secret, safe="")) if len(form) > 5}
         # The longest first: one secret may be a part of another.
         self._values = tuple(sorted(forms.union(self._values), key=len, reverse=True))
 

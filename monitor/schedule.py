@@ -132,15 +132,16 @@ class Schedule:
         """Make the schedule hold these jobs; those that did not change keep their clocks."""
         wanted = {job.key: job for job in jobs}
         with self._lock:
-            for key in [key for key in self._entries if key not in wanted]:
-                self._scheduler.remove_job(_job_id(key))
+            removed = [key for key in self._entries if key not in wanted]
+            for key in removed:
                 del self._entries[key]
-            for key, job in wanted.items():
-                entry = self._entries.get(key)
-                if entry is not None and entry.job.query.schedule == job.query.schedule:
-                    entry.job = job
-                else:
-                    self._add(job, jobs_in_all=len(wanted))
+            added = [job for job in wanted.values() if not self._keep(job)]
+            self._entries.update((job.key, _Entry(job)) for job in added)
+        # Not under our lock: the scheduler ticks under its own, and then asks for ours.
+        for key in removed:
+            self._scheduler.remove_job(_job_id(key))
+        for job in added:
+            self._add(job, jobs_in_all=len(wanted))
 
     def next_run_at(self, key: tuple[str, str]) -> datetime | None:
         """Tell when a job runs next, None when it is not scheduled."""
@@ -174,8 +175,15 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def _keep(self, job: Job) -> bool:
+        """Take a job over into its entry, if there is one with the same schedule."""
+        entry = self._entries.get(job.key)
+        if entry is None or entry.job.query.schedule != job.query.schedule:
+            return False
+        entry.job = job
+        return True
+
     def _add(self, job: Job, *, jobs_in_all: int) -> None:
-        self._entries[job.key] = _Entry(job)
         options: dict[str, Any] = {}
         if isinstance(job.query.schedule, Every):
             options["next_run_time"] = datetime.now(UTC) + _first_delay(job, jobs_in_all)

@@ -67,9 +67,9 @@ class Row:
     theirs: float | None = None
 
     def cells(self) -> tuple[str, str, str, str]:
-        theirs = "–" if self.theirs is None else f"{self.theirs:.3g}"
+        theirs = "–" if self.theirs is None else number(self.theirs)
         ratio = "–" if not self.theirs else f"{self.ours / self.theirs:.2f}"
-        return self.measure, f"{self.ours:.3g}", theirs, ratio
+        return self.measure, number(self.ours), theirs, ratio
 
 
 class Bench:
@@ -118,6 +118,10 @@ class Bench:
         )
         program = str(venv / "bin" / "query-exporter")
         return [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def free_port() -> int:

@@ -14,8 +14,7 @@ fail() {
 # What a step prints is kept in a log, which is shown only when the step fails.
 quietly() {
     local log code=0
-    mkdir -p "$cache"
-    log=$(mktemp "$cache/step.XXXXXX")
+    log=$(mktemp)
     "$@" >"$log" 2>&1 </dev/null || code=$?
     if ((code != 0)); then
         tail -n 60 "$log" | sed 's/^/    /' >&2

@@ -207,5 +207,8 @@ class World:
     def on_wanted(self, jobs: list[Job]) -> None:
         self.wanted.extend(job.query.name for job in jobs)
 
+    def on_crash(self, message: object, error: Exception) -> None:
+        raise error
+
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
         self.unjudged.append(f"{scope.rule}: {error}")

@@ -2,38 +2,96 @@
 
 from __future__ import annotations
 
+import http.client
+import os
+import ssl
 from pathlib import Path
 
 import click
-import urllib3
 
+from monitor.catalog.document import Section, read_document
+from monitor.catalog.problems import Origin, Problems
 from monitor.cli import FAILED, OK
-from monitor.cli.options import config_option, load_or_tell
+from monitor.cli.options import common
+from monitor.config.places import read_web
+from monitor.errors import ConfigError
+from monitor.model.settings import Web
+from monitor.web.web_config import load_web_config
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - told apart, not bound
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
 _TIMEOUT_SECONDS = 3.0
+_MOST_BYTES = 10_000
 
 
 @click.command("healthcheck")
-@config_option
-def command(config_path: Path) -> int:
-    """Ask the daemon at this configuration's address whether it is healthy; exit 0 or 1."""
-    web = load_or_tell(config_path, exit_code=FAILED).web
+@common
+def command(config_path: Path, log_level: str, log_format: str) -> int:
+    """Ask the daemon at this configuration's address whether it is healthy.
+
+    TOKEN_MONITOR_LISTEN overrides the address, as for the daemon. No password is needed.
+
+    Exit codes: 0 healthy, 1 not, or no answer within 3 s.
+    """
+    web = _web(config_path)
     if web.port == 0:
         click.echo("web.listen has port 0: the daemon's address is not known here; give it a port", err=True)
         return FAILED
-    host = _ANY.get(web.host, web.host)
-    host = f"[{host}]" if ":" in host else host
     error = ""
-    for scheme in ("http", "https") if web.config_file is None else ("https", "http"):
-        # No certificate is checked: this asks our own process, and sends nothing.
-        http = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False, timeout=_TIMEOUT_SECONDS)
+    for is_tls in (False, True) if web.config_file is None else (True, False):
         try:
-            answer = http.request("GET", f"{scheme}://{host}:{web.port}/-/healthy")
-        except urllib3.exceptions.HTTPError as failed:
-            error = str(failed)
+            status, text = _ask(web, is_tls=is_tls)
+        except (OSError, http.client.HTTPException) as failed:
+            error = error or str(failed) or type(failed).__name__
             continue
-        click.echo(answer.data.decode(errors="replace").strip())
-        return OK if answer.status == 200 else FAILED
-    click.echo(f"no answer from {host}:{web.port}: {error}", err=True)
+        click.echo(text.strip() or str(status), err=status != http.client.OK)
+        return OK if status == http.client.OK else FAILED
+    click.echo(f"no answer from {web.host}:{web.port}: {error}", err=True)
     return FAILED
+
+
+def _web(path: Path) -> Web:
+    """Read where the daemon listens and nothing else.
+
+    It goes on with its old configuration while somebody edits the files: a mistake there must not make
+    it unhealthy, and have it restarted with that mistake.
+    """
+    problems = Problems()
+    base = path.absolute().parent
+    document = read_document(path, path.name, problems)
+    section = document.at("web") if document is not None else Section({}, {(): Origin(path.name)})
+    web = read_web(section, os.environ, base, problems)
+    for problem in problems.in_order():
+        click.echo(str(problem), err=True)
+    return web
+
+
+def _ask(web: Web, *, is_tls: bool) -> tuple[int, str]:
+    host = _ANY.get(web.host, web.host)
+    connection: http.client.HTTPConnection
+    if is_tls:
+        connection = http.client.HTTPSConnection(
+            host, web.port, timeout=_TIMEOUT_SECONDS, context=_context(web)
+        )
+    else:
+        connection = http.client.HTTPConnection(host, web.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/-/healthy")
+        answer = connection.getresponse()
+        return answer.status, answer.read(_MOST_BYTES).decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def _context(web: Web) -> ssl.SSLContext:
+    # No certificate is checked: this asks our own process, and sends nothing.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        tls = load_web_config(web.config_file).tls if web.config_file else None
+        # Where clients must show a certificate, the daemon's own is one that its authority may have signed.
+        if tls is not None and tls.client_ca_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except (ConfigError, OSError) as error:
+        click.echo(str(error), err=True)
+    return context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +15,7 @@ _WIDTH_WITHOUT_TERMINAL = 120
 
 def say(text: str) -> None:
     """Print a result to stdout, also where the terminal's encoding lacks some of its characters."""
-    encoding = click.get_text_stream("stdout").encoding or "utf-8"
+    encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 

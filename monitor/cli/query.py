@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
 from monitor import rules
 from monitor.cli import FAILED, OK
-from monitor.cli.check import selected
 from monitor.cli.options import common, load_or_tell, make_log
-from monitor.cli.output import table
-from monitor.database import Database, Watchdog, runnable_sql
-from monitor.errors import MonitorError, QueryError
-from monitor.model.results import Cell, Sample
-from monitor.model.settings import Job
-from monitor.runs import Answer, answer
+from monitor.cli.output import counted, indented, say, table, table_or_records
+from monitor.cli.selection import selected
+from monitor.database import Database, Session, Watchdog, runnable_sql
+from monitor.errors import QueryError, SampleError
+from monitor.model.results import Cell, Rows, Sample, Success
+from monitor.model.settings import Job, Rule
+from monitor.runs import answer
 
 
 @click.command("query")
 @click.argument("name")
-@click.option("--target", help="Only this target.")
+@click.option("--target", metavar="NAME", help="Only on this target.")
 @click.option("--sql", is_flag=True, help="Print the SQL, ready to run in a client, and run nothing.")
 @common
 def command(
@@ -35,24 +36,29 @@ def command(
     config = load_or_tell(config_path, exit_code=FAILED)
     log = make_log(log_level, log_format)
     jobs = selected(config, [name], target)
-    watchdog = Watchdog()
     code = OK
-    try:
-        for job in jobs:
-            code = max(code, _print_sql(job) if sql else _run(job, watchdog))
-    finally:
-        watchdog.close()
-        log.close()
+    if sql:
+        say("\n".join(dict.fromkeys(text for job in jobs for text in _sql_of(job))))
+    else:
+        watchdog = Watchdog()
+        try:
+            code = max(_run(job, watchdog) for job in jobs)
+        finally:
+            watchdog.close()
+    log.close()
     return code
 
 
-def _print_sql(job: Job) -> int:
-    statements = {"": job.query.statement, **{str(flavor): one for flavor, one in job.query.variants.items()}}
-    for flavor, statement in statements.items():
-        values = {name: job.query.parameters[name] for name in statement.parameters}
-        title = f"-- {job.query.name} on {job.target.name}" + (f" ({flavor})" if flavor else "")
-        _say(f"{title}\n{runnable_sql(statement, values).strip()};")
-    return OK
+def _sql_of(job: Job) -> list[str]:
+    """Give the statement as the target gets it, and those for other kinds of server, each with a title."""
+    statements = {"": job.query.statement, **{f" ({kind})": one for kind, one in job.query.variants.items()}}
+    texts = []
+    for kind, statement in statements.items():
+        text = runnable_sql(statement, job.query.parameters).strip()
+        # behind a comment on its last line the semicolon would belong to it
+        has_comment = any(mark in text.rpartition("\n")[2] for mark in ("--", "#"))
+        texts.append(f"-- {job.query.name} on {job.target.name}{kind}\n{text}{chr(10) * has_comment};")
+    return texts
 
 
 def _run(job: Job, watchdog: Watchdog) -> int:
@@ -60,46 +66,93 @@ def _run(job: Job, watchdog: Watchdog) -> int:
     try:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server
-            found = answer(job.query, session)
-    except MonitorError as error:
-        reason = f"{error.reason}: " if isinstance(error, QueryError) else "bad_result: "
-        click.echo(f"{job.query.name} on {job.target.name} failed: {reason}{error}", err=True)
+            where = f"{job.query.name} on {job.target.name} ({server.flavor} {server.version})"
+            say(f"{where}: {job.query.summary}")
+            return _answer(job, session)
+    except QueryError as error:
+        click.echo(f"{job.query.name} on {job.target.name} failed: {error.reason}: {error}", err=True)
         return FAILED
+    except KeyboardInterrupt:
+        database.cancel_all()
+        raise
     finally:
         database.close()
-    _say(f"{job.query.name} on {job.target.name} ({server.flavor} {server.version}): {job.query.summary}")
-    _show(job, found)
+
+
+def _answer(job: Job, session: Session) -> int:
+    try:
+        found = answer(job.query, session)
+    except SampleError as error:
+        _show_rows(_rows_again(job, session))
+        click.echo(f"{job.query.name} on {job.target.name} failed: bad_result: {error}", err=True)
+        return FAILED
+    _show_rows(found.rows)
+    _show_samples(job, found.success)
+    _show_rules(job.query.rules, found.success)
     return OK
 
 
-def _show(job: Job, found: Answer) -> None:
-    rows = [tuple(_text(cell) for cell in row) for row in found.rows.rows]
-    _say(f"\nrows: {len(rows)}\n" + table(rows, found.rows.columns))
+def _rows_again(job: Job, session: Session) -> Rows:
+    """Run the statement once more, for its rows alone: they show what is wrong with them."""
+    statement = job.query.statement_for(session.server.flavor)
+    values = {name: job.query.parameters[name] for name in statement.parameters}
+    return session.fetch(statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows)
+
+
+def _show_rows(rows: Rows) -> None:
+    say(f"\n{counted(len(rows.rows), 'row')}:")
+    texts = [tuple(_text(cell) for cell in row) for row in rows.rows]
+    say(table_or_records(texts, rows.columns, right=_numeric(rows)))
+
+
+def _numeric(rows: Rows) -> set[int]:
+    return {
+        at
+        for at in range(len(rows.columns))
+        if all(isinstance(row[at], int | float | Decimal | None) for row in rows.rows)
+    }
+
+
+def _show_samples(job: Job, success: Success) -> None:
     exported = {metric.name for metric in job.query.metrics if metric.exported}
-    samples = [sample for sample in found.success.samples if sample.metric in exported]
+    samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
-        _say("\nsamples:\n" + "\n".join(f"{_series(s)} {rules.format_number(s.value)}" for s in samples))
+        say(f"\n{counted(len(samples), 'sample')}:")
+        say("\n".join(f"{_series(sample)} {rules.format_number(sample.value)}" for sample in samples))
+
+
+def _show_rules(every: Sequence[Rule], success: Success) -> None:
+    if not every:
+        return
+    say("\nrules, now and without their `for`:")
     lines = []
-    for rule in job.query.rules:
-        matches = rules.matching(rule, found.success.samples)
-        told = ", ".join(_series(match) or match.metric for match in matches) or "nothing"
-        lines.append((rule.name, str(rule.severity), f"{len(matches)}", told))
-    if lines:
-        _say("\nrules now (without their for):\n" + table(lines, ("RULE", "SEVERITY", "FINDS", "WHAT")))
-    for message in found.success.evidence_errors:
+    for rule in every:
+        found = rules.matching(rule, success.samples)
+        lines.append((rule.name, str(rule.severity), f"{len(found)}", "; ".join(map(_labels, found)) or "-"))
+    say(table(lines, ("RULE", "SEVERITY", "FINDS", "WHERE"), right=(2,)))
+    for (name, labels), rows in success.evidence.items():
+        if rows:
+            say(f"\nevidence of {name}{_braces(labels)}:")
+            cells = [tuple(_text(cell) for cell in row.values()) for row in rows]
+            say(indented(table(cells, tuple(rows[0])), 2))
+    for message in success.evidence_errors:
         click.echo(f"evidence: {message}", err=True)
 
 
 def _series(sample: Sample) -> str:
-    labels = ",".join(f'{name}="{value}"' for name, value in sample.labels)
-    return f"{sample.metric}{{{labels}}}" if labels else sample.metric
+    return sample.metric + _braces(sample.labels)
+
+
+def _labels(sample: Sample) -> str:
+    value = rules.format_number(sample.value)
+    return f"{_braces(sample.labels)} {value}" if sample.labels else value
+
+
+def _braces(labels: Sequence[tuple[str, str]]) -> str:
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}" if labels else ""
 
 
 def _text(cell: Cell) -> str:
     if cell is None:
         return "NULL"
-    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    return cell.decode(errors="backslashreplace") if isinstance(cell, bytes) else str(cell)

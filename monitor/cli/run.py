@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from monitor import signals
 from monitor.cli import FAILED, IN_USE, OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log
 from monitor.errors import MonitorError, StateError
@@ -19,6 +20,7 @@ def command(config_path: Path, log_level: str, log_format: str) -> int:
 
     Exit codes: 0 stopped when asked, 2 bad configuration or usage, 3 the state is in use by another.
     """
+    signals.hold_back()
     config = load_or_tell(config_path, exit_code=USAGE)
     from monitor.app import App  # only the daemon needs all of it
 

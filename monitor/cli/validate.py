@@ -3,112 +3,146 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from monitor.checks import plan
 from monitor.cli import OK, USAGE
-from monitor.cli.options import common, load_or_tell, make_log
-from monitor.cli.output import indented, table
+from monitor.cli.options import common, load_or_tell, make_log, tell_problems
+from monitor.cli.output import counted, indented, say, table
+from monitor.cli.rights import read_grant
 from monitor.database import Database, Session, Watchdog
-from monitor.errors import QueryError
+from monitor.errors import ConfigError, QueryError, TargetError
+from monitor.model.results import Rows
 from monitor.model.settings import Config, Job, Statement, Target
+from monitor.preflight import is_show, plan
+from monitor.web.web_config import load_web_config
 
 _LIMIT = timedelta(seconds=5)
-_READING = (
-    "SELECT",
-    "USAGE",
-    "PROCESS",
-    "SHOW VIEW",
-    "REPLICATION CLIENT",
-    "BINLOG MONITOR",
-    "SHOW DATABASES",
-)
+_BIG = 100_000
+"""So many rows are read in some hundredths of a second; more are worth a note."""
+_PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
 
 
 @click.command("validate")
 @click.option("--connect", is_flag=True, help="Also each target: its rights, and the plan of each query.")
 @common
 def command(connect: bool, config_path: Path, log_level: str, log_format: str) -> int:
-    """Check the configuration and all query files, offline; exit 0 or 2."""
+    """Check the configuration and all query files, offline.
+
+    --connect also enters each target, shows the account's rights and warns of more than reading, and asks
+    for the plan of each query; no query is run.
+
+    Exit codes: 0, 2 when something is wrong.
+    """
     config = load_or_tell(config_path, exit_code=USAGE)
+    _check_web(config)
     log = make_log(log_level, log_format)
-    _say(_summary(config))
+    say(_summary(config))
     for notice in config.notices:
-        _say(f"note: {notice}")
+        say(f"note: {notice}")
     code = OK
     if connect:
         watchdog = Watchdog()
         try:
-            for target in config.targets:
-                code = max(code, _connect(target, config, watchdog))
+            code = max(_connect(target, config, watchdog) for target in config.targets)
         finally:
             watchdog.close()
     log.close()
     return code
 
 
+def _check_web(config: Config) -> None:
+    if config.web.config_file is None:
+        return
+    try:
+        load_web_config(config.web.config_file)
+    except ConfigError as error:
+        tell_problems(error)
+        raise SystemExit(USAGE) from None
+
+
 def _summary(config: Config) -> str:
     queries = {job.query.name for job in config.jobs}
     names = {rule.name for job in config.jobs for rule in job.query.rules}
-    own = len(config.own_rules)
-    return (
-        f"{config.path}: ok: {len(config.targets)} targets, {len(queries)} queries, "
-        f"{len(names)} rules and {own} of the monitor itself, {len(config.receivers)} receivers"
-    )
+    parts = [
+        counted(len(config.targets), "target"),
+        counted(len(queries), "query", "queries"),
+        f"{counted(len(names), 'rule')} and {len(config.own_rules)} of the monitor itself",
+        counted(len(config.receivers), "receiver") + ("" if config.receivers else " (only the log)"),
+    ]
+    return f"{config.path.name}: ok: {', '.join(parts)}"
 
 
 def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
     database = Database(target, environ=os.environ, watchdog=watchdog)
+    jobs = [job for job in config.jobs if job.target.name == target.name]
     try:
         with database.lease(deadline_seconds=10.0) as session:
             server = session.server
-            _say(f"\n{target.name}: {server.flavor} {server.version}, session {', '.join(server.limits)}")
-            code = _rights(session)
-            for job in config.jobs:
-                if job.target == target:
-                    code = max(code, _plan(job, session))
-    except QueryError as error:
-        _say(f"\n{target.name}: {error.reason}: {error.message}")
+            say(f"\n{target.name}: {server.flavor} {server.version}")
+            _show_limits(server.limits)
+            _show_rights(session)
+            return max([OK, *(_show_plan(job, session) for job in jobs)])
+    except TargetError as error:
+        say(f"\n{target.name}: {error.reason}: {error.message}")
         return USAGE
     finally:
         database.close()
-    return code
 
 
-def _rights(session: Session) -> int:
-    """Show the account's grants and warn of those that a monitor should not have."""
-    rows = session.fetch(Statement("SHOW GRANTS"), {}, timeout=_LIMIT, max_rows=1000).rows
-    for (grant,) in rows:
-        rights, _, rest = str(grant).removeprefix("GRANT ").partition(" ON ")
-        more = [right.strip() for right in rights.split(",")]
-        surplus = [right for right in more if right.partition("(")[0].strip().upper() not in _READING]
-        # The rest of the line may hold the password's hash.
-        where = rest.partition(" TO ")[0]
-        if surplus:
-            _say(f"  warning: more rights than a monitor needs on {where}: {', '.join(surplus)}")
-        else:
-            _say(f"  rights on {where}: {rights}")
-    return OK
+def _show_limits(limits: Sequence[str]) -> None:
+    lacking = [limit for limit in ("statement", "lock", "read_only") if limit not in limits]
+    if lacking:
+        say(f"  warning: this server does not let a session limit itself: {', '.join(lacking)}")
 
 
-def _plan(job: Job, session: Session) -> int:
+def _show_rights(session: Session) -> None:
+    """Show the account's rights, and warn of those that a monitor should not have."""
     try:
-        rows = plan(job, session)
+        rows = session.fetch(Statement("SHOW GRANTS"), {}, timeout=_LIMIT, max_rows=1000).rows
+    except TargetError:
+        raise
     except QueryError as error:
-        _say(f"  {job.query.name}: {error.reason}: {error.message}")
+        say(f"  warning: the rights cannot be seen: {error.reason}: {error.message}")
+        return
+    for (line,) in rows:
+        grant = read_grant(str(line))
+        if grant is None:
+            continue
+        if grant.surplus:
+            say(f"  warning: more rights than a monitor needs: {', '.join(grant.surplus)} on {grant.where}")
+        else:
+            say(f"  rights: {grant}")
+
+
+def _show_plan(job: Job, session: Session) -> int:
+    try:
+        rows = plan(job.query, session)
+    except TargetError:
+        raise
+    except QueryError as error:
+        say(f"  {job.query.name}: {error.reason}: {error.message}")
         return USAGE
-    _say(f"  {job.query.name}: ok")
-    _say(indented(table([[_cell(cell) for cell in row] for row in rows])))
+    say(f"  {job.query.name}: ok")
+    if is_show(job.query.statement_for(session.server.flavor).text):
+        return OK
+    steps = _steps(rows)
+    if steps:
+        say(indented(table(steps, [name.upper() for name in _PLAN_COLUMNS], right=(3,))))
+    for name, kind, _, count, _ in steps:
+        if kind == "ALL" and count.isdigit() and int(count) > _BIG:
+            say(f"    note: reads the whole table {name}, about {int(count):,} rows, at each run")
     return OK
 
 
-def _cell(cell: object) -> str:
-    return "-" if cell is None else str(cell)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def _steps(rows: Rows) -> list[tuple[str, ...]]:
+    """Choose what matters of a plan; the servers have different columns, and spell them differently."""
+    names = [column.lower() for column in rows.columns]
+    if not set(_PLAN_COLUMNS) <= set(names):
+        return []  # a view without the right to see its plan
+    at = [names.index(name) for name in _PLAN_COLUMNS]
+    cells = [tuple("-" if row[index] is None else str(row[index]) for index in at) for row in rows.rows]
+    return [row for row in cells if row[0] != "-"]  # the others read no table

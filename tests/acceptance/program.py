@@ -29,7 +29,7 @@ class Daemon:
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "monitor", "run", "--config", os.fspath(config)],
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -111,9 +111,9 @@ class Daemon:
         try:
             return self.wait()
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._process.send_signal(signal.SIGABRT)  # faulthandler writes where every thread is
             self.wait()
-            raise
+            raise AssertionError("it did not stop:\n" + "\n".join(self.raw[-120:])) from None
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -84,16 +86,16 @@ class Demo:
 @contextmanager
 def demo(*arguments: str) -> Iterator[tuple[Demo, Path]]:
     # short: a unix socket's path has at most 107 bytes
-    temporary = Path(subprocess.check_output(["mktemp", "-d", "/tmp/tm-XXXXXX"], text=True).strip())
+    temporary = Path(tempfile.mkdtemp(prefix="tm-"))
     started = Demo(*arguments, temporary=temporary)
     try:
         yield started, temporary
+        started.kill()
+        left = sorted(path.name for path in temporary.iterdir())
+        assert (left, processes_with(str(temporary))) == ([], [])
     finally:
         started.kill()
-    left = sorted(path.name for path in temporary.iterdir())
-    running = processes_with(str(temporary))
-    subprocess.run(["rm", "-rf", str(temporary)], check=True)
-    assert (left, running) == ([], [])
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def processes_with(text: str) -> list[str]:

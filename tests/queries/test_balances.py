@@ -15,7 +15,7 @@ from tests.queries.tokens import Data, Subscription, Usage, User, replace_rows
 
 
 @EXAMPLES
-@given(data=contents)
+@given(data=contents())
 def test_the_balance_queries_agree_with_the_documented_ones(tokens: Bench, data: Data) -> None:
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
@@ -29,7 +29,7 @@ def test_the_balance_queries_agree_with_the_documented_ones(tokens: Bench, data:
 
 
 @EXAMPLES
-@given(data=contents)
+@given(data=contents())
 def test_the_subscription_queries_agree_with_the_documented_balance_query(tokens: Bench, data: Data) -> None:
     replace_rows(tokens.connection, data)
 
@@ -38,7 +38,7 @@ def test_the_subscription_queries_agree_with_the_documented_balance_query(tokens
 
 
 @EXAMPLES
-@given(data=contents)
+@given(data=contents())
 def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
     tokens: Bench, data: Data
 ) -> None:
@@ -79,11 +79,15 @@ def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_
         Subscription(4, 900, "zoo"), Subscription(4, 900, "zoo"),        # equal rows count once
         Subscription(5, 999, "pro", 0), Subscription(5, 10, "basic"),    # not active
     ]  # fmt: skip
-    replace_rows(tokens.connection, Data([User(user, 5) for user in range(1, 6)], subscriptions))
+    users = [User(1, 100), User(2, 500), User(3, -1), User(4, 900), User(5, 5)]
+    replace_rows(tokens.connection, Data(users, subscriptions))
 
     limits = tokens.series("balances")["token_limit_tokens"]
 
     assert limits == {("pro",): 899.0, ("basic",): 510.0, ("zoo",): 900.0}
+    assert tokens.series("auto_initialized") == {
+        "token_subscribers_at_limit": {("pro",): 1.0, ("basic",): 1.0, ("zoo",): 1.0}
+    }
 
 
 def test_parameters_move_the_bounds(tokens: Bench) -> None:

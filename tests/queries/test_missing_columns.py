@@ -196,6 +196,7 @@ def test_columns_that_other_queries_need_are_looked_for_too(fresh: Bench) -> Non
     query = fresh.queries["missing_columns"]
     needs = [
         {"table": "users", "column": "email"},
+        {"table": "users", "column": "EMAIL"},
         {"table": "users", "column": "tokens_remaining"},
         {"table": "users", "column": "nickname"},
         {"table": "invoices", "column": "amount"},

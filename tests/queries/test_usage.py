@@ -16,7 +16,7 @@ from tests.queries.tokens import NOW, Data, Subscription, Usage, User, replace_r
 
 
 @EXAMPLES
-@given(data=contents, hours=st.sampled_from([-8, 0, 2]))
+@given(data=contents(), hours=st.sampled_from([-8, 0, 2]))
 def test_the_usage_queries_agree_with_the_history(tokens: Bench, data: Data, hours: int) -> None:
     replace_rows(tokens.connection, data, zone=timedelta(hours=hours))
     zone = f"{hours:+03d}:00"
@@ -31,7 +31,7 @@ def test_the_usage_queries_agree_with_the_history(tokens: Bench, data: Data, hou
 
 
 @EXAMPLES
-@given(data=contents)
+@given(data=contents())
 def test_the_last_rows_are_those_of_the_documented_query(tokens: Bench, data: Data) -> None:
     twice = Data(data.users, data.subscriptions, [*data.usages, *data.usages])
     replace_rows(tokens.connection, twice)
