@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shutil
 import subprocess
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from monitor.catalog.shapes import Shape
 from monitor.config import load
+from monitor.config.places import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.config.shapes import ReceiverShape, RootShape, StateShape, TargetShape, TlsShape, WebShape
 from monitor.model.settings import Config
 
@@ -201,7 +201,7 @@ def dependants(config: Config) -> dict[tuple[str, str], tuple[set[str], set[str]
 
 
 def inhibit_rules(config: Config) -> Iterator[dict[str, Any]]:
-    """Give what Alertmanager needs to do as the monitor does; columns with the same dependants go together."""
+    """Give what Alertmanager needs to do as the monitor does; columns with equal dependants together."""
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (table, column), (alerts, blocked) in sorted(dependants(config).items()):
         groups[table, "|".join(sorted(alerts)), "|".join(sorted(blocked))].append(column)
@@ -211,11 +211,10 @@ def inhibit_rules(config: Config) -> Iterator[dict[str, Any]]:
             f'table="{table}"',
             f'column=~"{"|".join(columns)}"',
         ]
-        for matchers in (
-            *([about] if about else []),
-            ['alertname=~"TokenMonitorQuery(Failing|Stale)"', f'query=~"{"|".join(queries)}"'],
-        ):
-            yield {"source_matchers": source, "target_matchers": matchers, "equal": ["target"]}
+        about_queries = ['alertname=~"TokenMonitorQuery(Failing|Stale)"', f'query=~"{queries}"']
+        for names, matchers in ((rules, [f'alertname=~"{rules}"']), (queries, about_queries)):
+            if names:
+                yield {"source_matchers": source, "target_matchers": matchers, "equal": ["target"]}
 
 
 def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_column(tmp_path: Path) -> None:
@@ -230,3 +229,122 @@ def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_co
         for rule in expected
     )
     assert given[1:] == expected, f"deploy/alertmanager/alertmanager.yml must have:\n{paste}"
+
+
+# The example config.toml
+
+
+def keys_of(*shapes: type[Shape]) -> set[str]:
+    return {field.alias or name for shape in shapes for name, field in shape.model_fields.items()}
+
+
+def test_the_example_configuration_is_valid_as_it_stands() -> None:
+    config = load(EXAMPLE, {})
+    assert [target.name for target in config.targets] == ["main"]
+    assert (config.web.port, config.state.directory) == (8917, ROOT / "state")
+    assert config.notices == ()
+
+
+def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented(tmp_path: Path) -> None:
+    text = re.sub(r"^#(?=[^\s#])", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (tmp_path / "my-queries").mkdir()
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    config = load(path, {})
+    assert [receiver.kind for receiver in config.receivers] == ["alertmanager", "webhook"]
+
+
+def test_the_example_configuration_speaks_of_every_key() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    shapes = (RootShape, TargetShape, TlsShape, ReceiverShape, WebShape, StateShape)
+    keys = keys_of(*shapes) - {"password"} | {
+        *("interval", "cron", "time_zone", "timeout", "max_rows", "enabled", "parameters"),
+        *(
+            "above",
+            "below",
+            "equals",
+            "not_equals",
+            "absent",
+            "for",
+            "keep_firing_for",
+            "severity",
+            "summary",
+        ),
+        *("description", "runbook", "labels", "annotations", LISTEN_VARIABLE, STATE_VARIABLE),
+    }
+    assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == set()
+
+
+# systemd, compose, the image
+
+
+UNIT = DEPLOY / "systemd" / "token-monitor.service"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze is installed here")
+def test_systemd_accepts_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
+    # a program that exists, in place of the one that is not installed here
+    unit = tmp_path / UNIT.name
+    text = UNIT.read_text(encoding="utf-8").replace("/opt/token-monitor/bin/token-monitor", "/bin/true")
+    unit.write_text(text, encoding="utf-8")
+    assert checked("systemd-analyze", "verify", "--man=no", unit) == ""
+    # what is left is that it may talk to any address: 1.2 in all
+    checked("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
+
+
+def test_the_unit_says_what_the_program_needs() -> None:
+    text = UNIT.read_text(encoding="utf-8")
+    assert "Environment=TOKEN_MONITOR_STATE_DIRECTORY=/var/lib/token-monitor\n" in text
+    for line in (
+        *("DynamicUser=yes", "StateDirectory=token-monitor", "NoNewPrivileges=yes", "ProtectSystem=strict"),
+        *("PrivateTmp=yes", "PrivateDevices=yes", "MemoryDenyWriteExecute=yes", "CapabilityBoundingSet="),
+        *("RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "SystemCallFilter=@system-service"),
+    ):
+        assert f"\n{line}\n" in text
+    for line in ("LoadCredential=", "MemoryMax=", "TasksMax=", "RestartPreventExitStatus=2 3"):
+        assert f"\n{line}" in text
+
+
+def test_compose_takes_every_right_away_and_mounts_what_is_there() -> None:
+    folder = DEPLOY / "compose"
+    compose = yaml.safe_load((folder / "compose.yml").read_text(encoding="utf-8"))
+    monitor = compose["services"]["token-monitor"]
+    assert (monitor["read_only"], monitor["cap_drop"]) == (True, ["ALL"])
+    assert monitor["security_opt"] == ["no-new-privileges:true"]
+    assert all(port.startswith("127.0.0.1:") for port in monitor["ports"])
+    assert (folder / monitor["build"] / "Dockerfile").is_file()
+    for service in compose["services"].values():
+        sources = [volume.split(":")[0] for volume in service["volumes"]]
+        assert all((folder / one).exists() for one in sources if one.startswith("."))
+        assert {one for one in sources if not one.startswith(".")} <= set(compose["volumes"])
+
+
+def test_the_configuration_for_compose_is_valid() -> None:
+    config = load(DEPLOY / "compose" / "config.toml", {})
+    assert config.targets[0].tls.mode == "verify_identity"
+
+
+def test_the_image_installs_only_what_is_locked_and_runs_as_nobody_in_particular() -> None:
+    lines = [line for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines() if line.strip()]
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert bases == ["python:3.11-slim-bookworm"] * 2
+    text = " ".join(line for line in lines if not line.startswith("#")).replace("\\", "")
+    installs = re.findall(r"install\s+--no-deps.*?(?=&&|COPY|RUN|FROM)", text)
+    assert len(installs) == 3
+    assert all("--require-hashes" in one or "--no-index" in one for one in installs)
+    assert "://" not in text
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 65532:65532"]
+    commands = re.findall(r"(?:ENTRYPOINT|CMD) +(\S)", text)
+    assert commands == ["["] * 3, "HEALTHCHECK, ENTRYPOINT and CMD have the form that needs no shell"
+
+
+def test_the_image_is_built_from_the_program_alone() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in ignored if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    kept = {line[1:] for line in rules if line.startswith("!")}
+    copied = set()
+    for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            copied |= set(line.split()[1:-1])
+    assert kept == copied

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "Watch the targets: the daemon.",
     "check": "Run queries once, now; exit 0 ok, 1 warning, 2 critical, 3 could not tell.",
     "validate": "Check config and query files; exit 0 or 2.",
+    "grants": "Print the least-privilege account for each target as SQL.",
     "query": "Run one query and show rows, samples and what its rules would say.",
     "healthcheck": "Ask the daemon here whether it is healthy; exit 0 or 1.",
     "demo": "Show it all on a private MariaDB with the token system in it.",

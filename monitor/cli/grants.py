@@ -1,0 +1,52 @@
+"""`grants`: the SQL that makes an account with just the rights that the monitor needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from monitor.cli import FAILED, OK
+from monitor.cli.options import config_option, load_or_tell
+from monitor.model.settings import Config, Target
+
+_SPARE_CONNECTIONS = 3
+"""Beside the pool: one for KILL, two for `check` and `query` while the daemon runs."""
+
+
+@click.command("grants")
+@click.option("--target", help="Only this target.")
+@config_option
+def command(target: str | None, config_path: Path) -> int:
+    """Print the least-privilege account of each target as SQL, for an administrator to run."""
+    config = load_or_tell(config_path, exit_code=FAILED)
+    chosen = [one for one in config.targets if target in (None, one.name)]
+    if not chosen:
+        names = ", ".join(one.name for one in config.targets)
+        raise click.UsageError(f'no target "{target}"; there are: {names}')
+    sys.stdout.write("\n".join(grants(one, config) for one in chosen))
+    return OK
+
+
+def grants(target: Target, config: Config) -> str:
+    """Write the statements for one target; SELECT on its schema is all that the shipped queries need.
+
+    On the whole schema, not on tables: an account with rights on single tables is told "denied"
+    where a table is missing, and the very incident would look like a lack of rights.
+    """
+    host = "localhost" if target.host is None or target.host in ("localhost", "127.0.0.1", "::1") else "%"
+    account = f"{_quoted(target.user, mark=chr(39))}@{_quoted(host, mark=chr(39))}"
+    queries = sum(job.target.name == target.name for job in config.jobs)
+    limit = target.max_connections + _SPARE_CONNECTIONS
+    require = "" if target.tls.mode == "disabled" else " REQUIRE SSL"
+    return (
+        f"-- target {target.name}: {queries} queries, at most {target.max_connections} at once\n"
+        f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
+        f" WITH MAX_USER_CONNECTIONS {limit};\n"
+        f"GRANT SELECT ON {_quoted(target.database)}.* TO {account};\n"
+    )
+
+
+def _quoted(name: str, *, mark: str = "`") -> str:
+    return mark + name.replace(mark, mark * 2) + mark
