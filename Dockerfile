@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The image of token-monitor: the program and its locked dependencies, no installer, no compiler, no root.
 #
 #   docker build -t token-monitor .

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from monitor.cli import FAILED, OK
-from monitor.cli.options import config_option, load_or_tell
+from monitor.cli import OK, USAGE
+from monitor.cli.options import common, load_or_tell
+from monitor.cli.selection import selected_targets
 from monitor.model.settings import Config, Target
 
 _SPARE_CONNECTIONS = 3
@@ -17,15 +18,11 @@ _SPARE_CONNECTIONS = 3
 
 @click.command("grants")
 @click.option("--target", help="Only this target.")
-@config_option
-def command(target: str | None, config_path: Path) -> int:
+@common
+def command(target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
-    config = load_or_tell(config_path, exit_code=FAILED)
-    chosen = [one for one in config.targets if target in (None, one.name)]
-    if not chosen:
-        names = ", ".join(one.name for one in config.targets)
-        raise click.UsageError(f'no target "{target}"; there are: {names}')
-    sys.stdout.write("\n".join(grants(one, config) for one in chosen))
+    config = load_or_tell(config_path, exit_code=USAGE)
+    sys.stdout.write("\n".join(grants(one, config) for one in selected_targets(config, target)))
     return OK
 
 

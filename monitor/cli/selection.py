@@ -8,14 +8,12 @@ from fnmatch import fnmatchcase
 import click
 
 from monitor.catalog.problems import near_miss
-from monitor.model.settings import Config, Job
+from monitor.model.settings import Config, Job, Target
 
 
 def selected(config: Config, queries: Sequence[str], target: str | None) -> list[Job]:
     """Choose jobs; a name that fits nothing, or nothing selected, is bad usage."""
-    targets = [one.name for one in config.targets]
-    if target is not None and target not in targets:
-        raise click.UsageError(f'no target "{target}"{near_miss(target, targets)}')
+    selected_targets(config, target)
     names = {job.query.name for job in config.jobs}
     for pattern in queries:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -31,3 +29,11 @@ def selected(config: Config, queries: Sequence[str], target: str | None) -> list
         which = " ".join(f'"{pattern}"' for pattern in queries)
         raise click.UsageError(f"nothing selected: no query {which} runs{where}".replace("  ", " "))
     return jobs
+
+
+def selected_targets(config: Config, target: str | None) -> list[Target]:
+    """Choose the target of this name, or all; a name that is none is bad usage."""
+    names = [one.name for one in config.targets]
+    if target is not None and target not in names:
+        raise click.UsageError(f'no target "{target}"{near_miss(target, names)}')
+    return [one for one in config.targets if target in (None, one.name)]

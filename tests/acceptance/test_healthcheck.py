@@ -19,7 +19,7 @@ from tests.web.certificates import Authority
 
 
 def config_at(folder: Path, mariadb: PrivateMariaDB, schema: str, listen: str, *, extra: str = "") -> Path:
-    two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "1s"\ntimeout = "1s"')
+    two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "2s"\ntimeout = "1s"')
     config = write_config(folder, mariadb, schema, web=listen, extra=extra)
     config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
     return config

