@@ -27,6 +27,7 @@ class Daemon:
         self.events: list[Event] = []
         self.raw: list[str] = []
         self._changed = threading.Condition()
+        self._has_ended = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "monitor", "run", "--config", os.fspath(config)],
             env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environ or {})},
@@ -61,7 +62,10 @@ class Daemon:
             )
 
         with self._changed:
-            if not self._changed.wait_for(lambda: found() is not None, seconds):
+            if (
+                not self._changed.wait_for(lambda: found() is not None or self._has_ended, seconds)
+                or not found()
+            ):
                 tail = "\n".join(self.raw[-30:])
                 raise AssertionError(f"no {event} {fields} within {seconds} s; the log ends:\n{tail}")
             one = found()
@@ -124,6 +128,9 @@ class Daemon:
                     if line.startswith("{"):
                         self.events.append(json.loads(line))
                     self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
 
 class Hook:
