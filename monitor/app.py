@@ -25,9 +25,9 @@ from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
-from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
+from monitor.pipeline import ALIVE, Missed, NewConfig, Pipeline, Tick
 from monitor.schedule import Schedule
-from monitor.state import State
+from monitor.state import open_directory
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 from monitor.watching import Watching
@@ -67,7 +67,10 @@ class App:
         self._stopping = threading.Event()
         self._is_asked_to_stop = False
         self._clock = AnchoredClock()
-        self._state = State()
+        self._opened = open_directory(
+            config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
+        )
+        self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
         self._watching = Watching(
             self._clock,
@@ -108,6 +111,8 @@ class App:
         self._schedule.start(self._config.jobs)
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
         self._log.info("monitor.started", **self._facts(host, port))
+        for warning in self._opened.warnings:
+            self._log.error("state.degraded", message=warning)
         for notice in self._config.notices:
             self._log.info("config.noticed", message=notice)
         gc.collect()
@@ -131,6 +136,8 @@ class App:
         self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
         self._deliveries.close()
         self._web.close(_WEB_GRACE_SECONDS)
+        self._state.mark(ALIVE, self._clock.now())
+        self._state.close()
 
     def _reload(self) -> str | None:
         """Load and apply the configuration, whole or not at all; gives the error's text."""
@@ -208,6 +215,12 @@ class App:
     def _on_delivery(self, delivery: Delivery) -> None:
         self._journal.on_delivery(delivery)
         self._pipeline.put(delivery)
+
+    def _on_lost_disk(self, message: str) -> None:
+        self._log.error(
+            "state.degraded",
+            message=f"the state could not be written ({message}): it is in memory now, until a restart",
+        )
 
     def _snapshot(self) -> Snapshot:
         return self._pipeline.snapshot

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from monitor import rules
@@ -25,10 +25,11 @@ from monitor.judgements import (
     scopes_of,
     wanted_after,
 )
-from monitor.model.alerts import Alert, Change, Delivery, Scope, Transition
+from monitor.model.alerts import Alert, Delivery, Scope, Transition
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job, Labels
 from monitor.runs import blocked
+from monitor.standing import RESOLVED_KEPT, Standing
 from monitor.state import State
 from monitor.store import (
     Snapshot,
@@ -42,8 +43,11 @@ from monitor.store import (
     with_result,
 )
 
-RESOLVED_KEPT = timedelta(minutes=15)
-"""How long a resolved alert is still shown and re-sent, as Prometheus does."""
+ALIVE = "alive"
+"""The mark in the state that says when we were last known to run."""
+
+_ALIVE_EVERY = timedelta(seconds=10)
+_TIDY_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +129,17 @@ class Pipeline:
         self._receivers = receivers
         self._next_run_at = next_run_at
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._active: dict[Scope, dict[Labels, Alert]] = {}
-        self._resolved: dict[Labels, Alert] = {}
-        self._judged: set[Scope] = set()
+        self._alerts = Standing()
         self._started_at = clock.now()
+        self._alive_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self.last_step_at = self._started_at
         self.snapshot = empty_snapshot(config)
+        self._restore(self._started_at)
 
     def start(self) -> None:
-        """Begin to take messages."""
+        """Begin to take messages; alerts of rules that went while we were down resolve first."""
+        self.put(NewConfig(self._config))
         self._thread.start()
 
     def put(self, message: Message) -> None:
@@ -152,7 +157,7 @@ class Pipeline:
 
     def active_alerts(self) -> tuple[Alert, ...]:
         """Give all pending and firing alerts."""
-        return tuple(alert for alerts in self._active.values() for alert in alerts.values())
+        return self._alerts.active_alerts()
 
     def _work(self) -> None:
         while not isinstance(message := self._messages.get(), Stop):
@@ -177,6 +182,23 @@ class Pipeline:
         elif isinstance(message, Tick):
             self._take_tick(now)
         self.last_step_at = now
+
+    def _restore(self, now: datetime) -> None:
+        """Take up the alerts where the state has them; nothing is announced again."""
+        alive_at = self._state.marked(ALIVE)
+        gap = now - alive_at if alive_at is not None else timedelta(0)
+        resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
+        self._alerts.restore(self._state.active_alerts(), resolved, gap)
+        self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
+
+    def _keep_state(self, now: datetime) -> None:
+        """Say that we live, and drop history that is older than it is kept."""
+        if now - self._alive_at >= _ALIVE_EVERY:
+            self._alive_at = now
+            self._state.mark(ALIVE, now)
+        if now - self._tidied_at >= _TIDY_EVERY:
+            self._tidied_at = now
+            self._state.forget_before(now - self._config.state.retention)
 
     def _take_result(self, result: Result, now: datetime) -> None:
         before = self.snapshot
@@ -217,10 +239,10 @@ class Pipeline:
             )
         for judgement in of_monitor(self._config, receivers, now):
             self._judge(step, judgement, now)
-        for labels, alert in list(self._resolved.items()):
-            if alert.resolved_at and now - alert.resolved_at > RESOLVED_KEPT:
-                del self._resolved[labels]
+        if self._alerts.forget_resolved(now):
+            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
         self._finish(step, run_key=f"tick@{now.isoformat()}")
+        self._keep_state(now)
 
     def _take_config(self, config: Config, now: datetime) -> None:
         """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
@@ -228,15 +250,15 @@ class Pipeline:
         self._config = config
         self.snapshot = for_config(self.snapshot, config)
         scopes = scopes_of(config)
-        for scope, alerts in list(self._active.items()):
+        for scope, alerts in list(self._alerts.active.items()):
             if scope not in scopes:
                 self._apply(step, scope, rules.retire(alerts, now=now, reason="rule_removed"))
-        self._judged &= scopes
+        self._alerts.judged &= scopes
         self._finish(step, run_key=f"reload@{now.isoformat()}")
 
     def _judge(self, step: _Step, judgement: Judgement, now: datetime) -> None:
         scope = judgement.scope
-        active = self._active.get(scope, {})
+        active = self._alerts.of(scope)
         if judgement.success is None:
             if active:
                 root = root_of(scope.target, judgement.needs, self.snapshot, self.active_alerts())
@@ -249,7 +271,7 @@ class Pipeline:
                 active,
                 judgement.success,
                 now=now,
-                is_first=scope not in self._judged,
+                is_first=scope not in self._alerts.judged,
                 target_labels=judgement.target_labels,
                 parameters=judgement.parameters,
                 runbook_base_url=self._config.runbook_base_url,
@@ -258,7 +280,7 @@ class Pipeline:
             self._set(step, scope, rules.hold(active, muted_by=None))
             self._listener.on_unjudged(scope, error)
             return
-        self._judged.add(scope)
+        self._alerts.judged.add(scope)
         self._apply(step, scope, evaluation)
 
     def _hold_all_of(self, step: _Step, target: str) -> None:
@@ -267,26 +289,18 @@ class Pipeline:
             return
         own = {rule.name for rule in self._config.own_rules}
         root = root_of(target, frozenset(), self.snapshot, self.active_alerts())
-        for scope, active in list(self._active.items()):
+        for scope, active in list(self._alerts.active.items()):
             if scope.target == target and scope.rule not in own:
                 self._set(step, scope, rules.hold(active, muted_by=root))
 
     def _apply(self, step: _Step, scope: Scope, evaluation: rules.Evaluation) -> None:
         self._set(step, scope, evaluation.active)
         step.transitions.extend(evaluation.transitions)
-        for transition in evaluation.transitions:
-            if transition.change is Change.RESOLVED:
-                self._resolved[transition.alert.labels] = transition.alert
-            else:
-                self._resolved.pop(transition.alert.labels, None)
+        self._alerts.note(evaluation.transitions)
 
     def _set(self, step: _Step, scope: Scope, active: dict[Labels, Alert]) -> None:
-        if active != self._active.get(scope, {}):
+        if self._alerts.set(scope, active):
             step.changed[scope] = active
-        if active:
-            self._active[scope] = active
-        else:
-            self._active.pop(scope, None)
 
     def _finish(self, step: _Step, *, run_key: str) -> None:
         """Record the step as a whole, then show it, then tell of it."""
@@ -295,5 +309,5 @@ class Pipeline:
         transitions = tuple(step.transitions)
         notifications = notifications_for(self._config.receivers, transitions, run_key=run_key, now=step.now)
         self._state.record(step.changed, transitions, notifications)
-        self.snapshot = with_alerts(self.snapshot, (*self.active_alerts(), *self._resolved.values()))
+        self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
         self._listener.on_transitions(transitions)

@@ -425,6 +425,19 @@ def test_every_reason_is_documented_and_no_other() -> None:
     assert first_codes(text, header="reason") == [reason.value for reason in Reason]
 
 
+# architecture.md
+
+
+def test_every_room_is_in_the_architecture_and_no_other() -> None:
+    there = {
+        path.stem
+        for path in (ROOT / "monitor").iterdir()
+        if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+    }
+    told = first_codes(sections(DOCS / "architecture.md")["The rooms"], header="room")
+    assert sorted(name.rstrip("/") for name in told) == sorted(there - {"__init__"})
+
+
 # all pages
 
 

@@ -255,3 +255,54 @@ def test_a_resolved_alert_is_shown_for_fifteen_minutes() -> None:
     assert world.shown() == {"TokenUsageStopped": "resolved"}
     world.after(15 * MINUTE + SECOND).tick()
     assert "TokenUsageStopped" not in world.shown()
+
+
+def test_after_a_restart_what_fires_is_held_and_not_announced_again() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    world.posted()
+    again = world.restarted(5 * MINUTE)
+    assert again.shown() == {"TokenUsageStopped": "firing held"}
+    again.run("usage", usage(5))
+    assert again.shown() == {"TokenUsageStopped": "firing"}
+    assert again.told() == []
+    assert again.posted() == []
+
+
+def test_what_cleared_while_we_were_down_is_resolved_by_the_first_run_and_told() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    again = world.restarted(5 * MINUTE)
+    again.run("usage", TIMEOUT)
+    assert again.told() == []
+    again.run("usage", usage(0))
+    assert again.told() == ["TokenUsageStopped resolved"]
+    assert again.posted() == ["TokenUsageStopped firing", "TokenUsageStopped resolved"]
+
+
+def test_the_clock_of_a_pending_alert_stands_still_while_we_are_down() -> None:
+    world = World()
+    world.run("balances", balances(pro=7))
+    world.after(MINUTE).run("balances", balances(pro=7))
+    world.tick()
+    again = world.restarted(60 * MINUTE)
+    again.run("balances", balances(pro=7))
+    assert again.told() == []
+    again.after(MINUTE).run("balances", balances(pro=7))
+    assert again.told() == ["TokenBalances fired"]
+
+
+def test_a_rule_that_was_removed_while_we_were_down_resolves_at_the_start() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    again = world.restarted(MINUTE, a_config(COLUMNS, BALANCES))
+    assert again.told() == ["TokenUsageStopped resolved"]
+
+
+def test_history_older_than_its_retention_is_forgotten() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    assert [one.alert.name for one in world.state.history(10)] == ["TokenUsageStopped"]
+    world.after(31 * 24 * 60 * MINUTE).tick()
+    names = [one.alert.name for one in world.state.history(10)]
+    assert "TokenUsageStopped" not in names

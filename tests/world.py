@@ -30,7 +30,7 @@ from monitor.model.settings import (
     Web,
     labels_of,
 )
-from monitor.pipeline import Pipeline, Tick
+from monitor.pipeline import NewConfig, Pipeline, Tick
 from monitor.state import State
 from monitor.store import Snapshot
 
@@ -136,10 +136,12 @@ TIMEOUT = Failure(Reason.TIMEOUT, "took too long", 1969)
 class World:
     """The pipeline without its threads: results go in, and what was heard is kept in order."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(
+        self, config: Config | None = None, *, state: State | None = None, at: datetime = START
+    ) -> None:
         self.config = config or a_config()
-        self.at = START
-        self.state = State()
+        self.at = at
+        self.state = state or State()
         self.heard: list[str] = []
         self.wanted: list[str] = []
         self.unjudged: list[str] = []
@@ -150,6 +152,12 @@ class World:
 
     def now(self) -> datetime:
         return self.at
+
+    def restarted(self, after: timedelta, config: Config | None = None) -> World:
+        """End this process and begin another on the same state, so much later."""
+        again = World(config or self.config, state=self.state, at=self.at + after)
+        again.pipeline.take(NewConfig(again.config))
+        return again
 
     def run(self, name: str, outcome: Outcome) -> None:
         """Let one run of a query end with this outcome, at this moment."""

@@ -7,6 +7,7 @@ import sqlite3
 from monitor.errors import StateError
 
 SCHEMA_VERSION = 1
+MEMORY = ":memory:"
 
 # Instants are text in UTC with microseconds (records.instant_to_text), so that they sort as text.
 _TABLES = """
@@ -37,6 +38,10 @@ CREATE TABLE deliveries (
     reason TEXT NOT NULL, message TEXT NOT NULL, duration_seconds REAL NOT NULL, alerts TEXT NOT NULL
 );
 
+CREATE TABLE marks (
+    name TEXT NOT NULL PRIMARY KEY, at TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE cursors (
     target TEXT NOT NULL, query TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (target, query, name)
@@ -62,6 +67,11 @@ def open_database(path: str) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    if path != MEMORY:
+        # Raises DatabaseError where the file is none of SQLite's; else it says what is wrong, or "ok".
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, Change, Delivery, Notification, Scope, Transition
 from monitor.model.settings import Labels
-from monitor.state.layout import open_database
+from monitor.state.layout import MEMORY, open_database
 from monitor.state.records import (
     alert_to_text,
     alerts_to_text,
@@ -45,13 +45,22 @@ class PastDelivery:
 class State:
     """Remember alerts, their history and what is due to receivers. Thread-safe.
 
-    `history_limit` bounds the rows of past transitions, and those of past deliveries.
+    `history_limit` bounds the rows of past transitions, and those of past deliveries. When the disk
+    fails it goes on in memory with all that it knows, and says so to `on_lost_disk`, once.
     """
 
-    def __init__(self, path: str = ":memory:", *, history_limit: int = 10_000) -> None:
+    def __init__(
+        self,
+        path: str = MEMORY,
+        *,
+        history_limit: int = 10_000,
+        on_lost_disk: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._lock = threading.Lock()
         self._history_limit = history_limit
+        self._on_lost_disk = on_lost_disk
         self._connection = open_database(path)
+        self.is_durable = path != MEMORY
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
@@ -65,7 +74,8 @@ class State:
         notifications: Sequence[Notification],
     ) -> None:
         """Write what one result changed; each scope's alerts replace those that it had."""
-        with self._transaction() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             for scope, alerts in scope_changes.items():
                 _replace_alerts(connection, scope, alerts)
             connection.executemany(
@@ -79,6 +89,32 @@ class State:
                 " next_try_at) VALUES (?,?,?,?,?,?,?)",
                 [_outbox_row(notification) for notification in notifications],
             )
+
+        self._write(write)
+
+    def mark(self, name: str, at: datetime) -> None:
+        """Remember an instant under a name: `alive`, when the daemon was last known to run."""
+        self._write(
+            lambda connection: connection.execute(
+                "INSERT INTO marks (name, at) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+                (name, instant_to_text(at)),
+            )
+        )
+
+    def marked(self, name: str) -> datetime | None:
+        """Tell the instant that was remembered under a name."""
+        rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
+        return text_to_instant(rows[0][0]) if rows else None
+
+    def forget_before(self, instant: datetime) -> None:
+        """Drop history that is older; what still waits in the outbox stays."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            for table in ("transitions", "deliveries"):
+                connection.execute(f"DELETE FROM {table} WHERE at < ?", (instant_to_text(instant),))
+
+        self._write(write)
 
     def due(self, receiver: str, *, now: datetime, limit: int = 1) -> tuple[Notification, ...]:
         """List what to send now, oldest first; behind one that still waits for its next try, nothing."""
@@ -105,13 +141,17 @@ class State:
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
         """Take a notification from the outbox: its receiver has it."""
-        with self._transaction() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
             self._keep_delivery(connection, notification, delivery, "taken")
 
+        self._write(write)
+
     def failed(self, notification: Notification, delivery: Delivery, *, next_try_at: datetime | None) -> None:
         """Count an attempt that failed; without a next try it is given up, and kept in the history."""
-        with self._transaction() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             if next_try_at is None:
                 connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
             else:
@@ -121,6 +161,8 @@ class State:
                 )
             outcome = "given_up" if next_try_at is None else "failed"
             self._keep_delivery(connection, notification, delivery, outcome)
+
+        self._write(write)
 
     def outbox(self) -> Mapping[str, OutboxView]:
         """Count what waits, for each receiver that has something waiting."""
@@ -172,18 +214,30 @@ class State:
         )
         return tuple(_past_delivery(*row) for row in rows)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _write(self, change: Callable[[sqlite3.Connection], object]) -> None:
+        """Make a change, whole or not at all; where the disk refuses it, in memory from then on."""
+        lost = ""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk may have rolled it back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                _in_transaction(self._connection, change)
+            except sqlite3.OperationalError as error:  # full, read-only, gone
+                if not self.is_durable:
+                    raise
+                lost = str(error)
+                self._leave_disk()
+                _in_transaction(self._connection, change)
+        if lost:
+            self._on_lost_disk(lost)
+
+    def _leave_disk(self) -> None:
+        memory = open_database(MEMORY)
+        # A disk that can no longer be read either: what is active comes back with the next runs.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.backup(memory)
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        self._connection = memory
+        self.is_durable = False
 
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -212,6 +266,18 @@ class State:
         connection.execute(
             f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (self._history_limit,)
         )
+
+
+def _in_transaction(connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], object]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        change(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have rolled it back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _replace_alerts(connection: sqlite3.Connection, scope: Scope, alerts: Mapping[Labels, Alert]) -> None:
