@@ -142,3 +142,34 @@ set_up_for_the_tests() {
     system_packages mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
     python_environment dev dev.txt
 }
+
+# The mirrors of Debian that this machine's own package sources name, in their order.
+own_mirrors() {
+    apt-get update --print-uris 2>/dev/null |
+        sed -nE "s#^'(https?://[^']*)/dists/[^']*/(In)?Release(\.gpg)?'.*#\1#p" | awk '!seen[$0]++'
+}
+
+# mirror_with SUITE – prints the first of them that has this suite of Debian.
+mirror_with() {
+    local mirror probe
+    probe=$(mktemp)
+    while read -r mirror; do
+        rm -f "$probe"
+        if /usr/lib/apt/apt-helper download-file "$mirror/dists/$1/InRelease" "$probe" >/dev/null 2>&1 </dev/null &&
+            grep -q '^Origin: Debian$' "$probe" && grep -q '^Label: Debian$' "$probe"; then
+            rm -f "$probe"
+            printf '%s\n' "$mirror"
+            return 0
+        fi
+    done < <(own_mirrors)
+    rm -f "$probe"
+    return 1
+}
+
+# Has debootstrap, which does not read apt's configuration, use its proxy.
+use_own_proxy() {
+    local http="" https=""
+    eval "$(apt-config shell http Acquire::http::Proxy https Acquire::https::Proxy)"
+    if [ -n "$http" ] && [ "$http" != DIRECT ]; then export http_proxy=${http_proxy:-$http}; fi
+    if [ -n "$https" ] && [ "$https" != DIRECT ]; then export https_proxy=${https_proxy:-$https}; fi
+}
