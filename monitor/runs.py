@@ -131,8 +131,8 @@ def _evidence(
             values = {**query.parameters, **dict(sample.labels)}
             with _collecting(rule.name, errors):
                 timeout = timedelta(seconds=max(0.1, ends_at_seconds - time.monotonic()))
-                rows = _fetch(session, rule.evidence, values, timeout, EVIDENCE_ROWS)
-                found[rule.name, sample.labels] = _evidence_rows(rows)
+                rows = _fetch(session, rule.evidence, values, timeout, query.max_rows)
+                found[rule.name, sample.labels] = _evidence_rows(rows)[:EVIDENCE_ROWS]
     return found, tuple(errors)
 
 

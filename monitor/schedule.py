@@ -14,6 +14,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from monitor.clock import Clock
+from monitor.crontab import crontab_fields
 from monitor.model.settings import Cron, Every, Job
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +22,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_SPREAD = timedelta(seconds=10)
 _SPREAD_PER_JOB = timedelta(milliseconds=50)
 _STEP = timedelta(seconds=2)
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Submit = Callable[[Job, datetime], None]
 Missed = Callable[[Job, int], None]
@@ -48,37 +48,9 @@ def slot_at(index: int, interval: timedelta, offset: timedelta) -> datetime:
     return _EPOCH + offset + index * interval
 
 
-def crontab_weekdays(field: str) -> str:
-    """Write a crontab's weekday numbers as names: APScheduler counts from Monday, crontab from Sunday."""
-    parts = []
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        first, dash, last = span.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            parts.append(part)
-            continue
-        end = int(last) if dash else (6 if step else int(first))
-        days = range(int(first), end + 1, int(step or 1))
-        if not days or days[-1] > 7:
-            raise ValueError(f'"{part}" is no weekday; allowed: 0 to 7 (0 and 7 are Sunday) or sun to sat')
-        parts.extend(_WEEKDAYS[day] for day in days)
-    return ",".join(parts)
-
-
 def cron_trigger(cron: Cron) -> CronTrigger:
     """Make the trigger of a cron schedule; ValueError says what is wrong with the expression."""
-    fields = cron.expression.split()
-    if len(fields) != 5:
-        raise ValueError(f'"{cron.expression}" has {len(fields)} fields; a cron expression has five')
-    minute, hour, day, month, weekday = fields
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        day_of_week=crontab_weekdays(weekday),
-        timezone=cron.time_zone,
-    )
+    return CronTrigger(**crontab_fields(cron.expression), timezone=cron.time_zone)
 
 
 class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "monitor"
 
 # From the ground up; a module imports only from its own room and from lower floors.
 FLOORS = (
-    ("values", ("errors", "model", "durations", "text", "clock")),
+    ("values", ("errors", "model", "durations", "text", "clock", "crontab")),
     ("pure", ("samples", "rules", "store", "judgements", "standing", "redaction", "repeats")),
     ("files", ("catalog", "config")),
     (

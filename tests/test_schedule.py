@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.clock import AnchoredClock
+from monitor.crontab import crontab_weekdays
 from monitor.model.settings import Cron, Every, Job, Query, SchemaColumns, Statement, Target, Tls
-from monitor.schedule import Schedule, cron_trigger, crontab_weekdays, grid_offset, next_slot, slot_index
+from monitor.schedule import Schedule, cron_trigger, grid_offset, next_slot, slot_index
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TARGET = Target(name="main", user="m", database="app", tls=Tls("disabled"), unix_socket=Path("/s"))

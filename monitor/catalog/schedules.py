@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems
 from monitor.catalog.query_shapes import QueryShape
+from monitor.crontab import crontab_fields
 from monitor.durations import format_duration
 from monitor.model.settings import Cron, Every
 
@@ -61,13 +62,11 @@ def _is_time_zone(name: str) -> bool:
 
 def _cron_fault(expression: str) -> str:
     example = 'allowed: five fields, minute hour day month weekday, such as "0 3 * * *"'
-    if len(expression.split()) != 5:
-        return f'"{expression}" is not a cron expression; {example}'
     # Imported here: most configurations have no cron, and the daemon has to be up fast.
     from apscheduler.triggers.cron import CronTrigger
 
     try:
-        CronTrigger.from_crontab(expression, timezone="UTC")
+        CronTrigger(**crontab_fields(expression), timezone="UTC")
     except (ValueError, TypeError):
         return f'"{expression}" is not a cron expression; {example}'
     return ""
