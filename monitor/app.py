@@ -66,6 +66,7 @@ class App:
         self._wishes: queue.SimpleQueue[_Reload | _Stop] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._is_asked_to_stop = False
+        self._has_been_ready = False
         self._clock = AnchoredClock()
         self._opened = open_directory(
             config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
@@ -161,8 +162,13 @@ class App:
             self._deliveries.close()
             self._deliveries = self._new_deliveries(config)
             self._deliveries.start()
+        # Those with another schedule have a first run of their own.
         before = {job.key: job for job in old.jobs}
-        self._watching.run_now(job for job in config.jobs if before.get(job.key, job) != job)
+        self._watching.run_now(
+            job
+            for job in config.jobs
+            if (known := before.get(job.key, job)) != job and known.query.schedule == job.query.schedule
+        )
         self._telemetry.reloaded(ok=True, at=self._clock.now())
         self._log.info(
             "config.reloaded",
@@ -271,7 +277,8 @@ class App:
 
     def _is_ready(self) -> tuple[bool, str]:
         """Tell whether the first runs have begun to give results."""
-        if any(view.outcome is not None for view in self._snapshot().queries.values()):
+        if self._has_been_ready or any(view.outcome for view in self._snapshot().queries.values()):
+            self._has_been_ready = True
             return True, "ready"
         return False, "no run has ended yet"
 

@@ -14,11 +14,12 @@ from monitor import rules
 from monitor.clock import Clock
 from monitor.database import Database, Session, Watchdog
 from monitor.errors import QueryError, Reason, SampleError, TargetError
+from monitor.judgements import blocked
 from monitor.model.alerts import Alert, Change, Scope
 from monitor.model.results import Blocked, EvidenceRow, Failure, Outcome, Result, Server, Success
 from monitor.model.settings import ColumnName, Job, Rule, Severity
 from monitor.preflight import plan, plan_evidence
-from monitor.runs import blocked, execute
+from monitor.runs import execute
 
 WOULD_FAIL = "QueryWouldFail"
 EVIDENCE_WOULD_FAIL = "EvidenceWouldFail"
@@ -166,7 +167,8 @@ class _OneTarget:
     def _check(self, job: Job) -> Checked:
         missing = self._missing & frozenset(job.query.needs)
         if missing:
-            result = blocked(job, self._clock.now(), missing, self._clock)
+            now = self._clock.now()
+            result = blocked(job, now, missing, now)
             names = ", ".join(sorted(map(str, missing)))
             be = "is" if len(missing) == 1 else "are"
             told = (_would_fail(job, f"{names} {be} missing"),) if self._schema_only else ()

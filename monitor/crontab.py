@@ -25,7 +25,7 @@ def crontab_weekdays(field: str) -> str:
     parts = []
     for part in field.split(","):
         span, _, step = part.partition("/")
-        first, dash, last = span.partition("-")
+        first, dash, last = ("0", "-", "6") if span == "*" and step else span.partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             parts.append(part)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from monitor.model.settings import (
     SchemaColumns,
     labels_of,
 )
+from monitor.rules import matching
 from monitor.store import QueryView, Snapshot, TargetView
 
 TARGET_DOWN = "TokenMonitorTargetDown"
@@ -29,6 +31,7 @@ DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 WATCHDOG = "TokenMonitorWatchdog"
 
 _CRON_GRACE = timedelta(minutes=1)
+_QUOTED = re.compile(r"'([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +60,46 @@ class ReceiverHealth:
     oldest_at: datetime | None = None
 
 
+def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now: datetime) -> Result:
+    """Give the result of a run that is not made, because columns that it needs are missing."""
+    outcome = Blocked(tuple(sorted(missing, key=str)))
+    return Result(job, scheduled_at, now, now, 0.0, outcome)
+
+
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Judge the rules of the query that ran."""
-    target = snapshot.targets.get(result.job.target.name)
-    missing = (target and target.missing) or frozenset()
+    missing = _missing(snapshot, result.job.target.name)
+    success = result.outcome if isinstance(result.outcome, Success) else None
     for rule in result.job.query.rules:
-        needs = frozenset(result.job.query.needs) | frozenset(rule.needs)
-        success = result.outcome if isinstance(result.outcome, Success) else None
-        if not missing.isdisjoint(rule.needs):
-            success = None
-        yield Judgement(
-            rule,
-            Scope(rule.name, result.job.target.name, result.job.query.name),
-            success,
-            result.job.target.labels,
-            result.job.query.parameters,
-            needs,
-        )
+        yield _of_rule(rule, result.job, success if missing.isdisjoint(rule.needs) else None)
 
 
-def of_target(
-    config: Config, snapshot: Snapshot, name: str, *, now: datetime, started_at: datetime
-) -> Iterator[Judgement]:
+def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
+    """Hold the rules of other queries that a schema query has just shown to lack what they need."""
+    if result.job.query.schema is None or not isinstance(result.outcome, Success):
+        return
+    missing = _missing(snapshot, result.job.target.name)
+    for view in _views_of(snapshot, result.job.target.name):
+        for rule in view.job.query.rules:
+            if not missing.isdisjoint(rule.needs):
+                yield _of_rule(rule, view.job, None)
+
+
+def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> Iterator[Judgement]:
     """Judge the monitor's own rules about one target and its queries."""
     rules = {rule.name: rule for rule in config.own_rules}
     target = snapshot.targets[name]
     if TARGET_DOWN in rules and target.up is not None:
         rule = rules[TARGET_DOWN]
         yield _own(rule, target, "", [_target_lost(rule, target)])
-    for key, view in snapshot.queries.items():
-        if key[0] != name:
-            continue
+    for view in _views_of(snapshot, name):
+        query = view.job.query
         if QUERY_FAILING in rules:
             rule = rules[QUERY_FAILING]
-            yield _own(rule, target, key[1], _failing(rule, view, target), frozenset(view.job.query.needs))
+            yield _own(rule, target, query.name, _failing(rule, view, target), frozenset(query.needs))
         if QUERY_STALE in rules:
             rule = rules[QUERY_STALE]
-            yield _own(rule, target, key[1], _stale(rule, view, target, now, started_at))
+            yield _own(rule, target, query.name, _stale(rule, view, target, now))
 
 
 def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime) -> Iterator[Judgement]:
@@ -102,8 +108,11 @@ def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: dat
     if DELIVERY_FAILING in rules:
         rule = rules[DELIVERY_FAILING]
         for name, health in receivers.items():
+            # Something waits and was not tried since we began: nothing is known of this receiver yet.
+            is_known = health.failing_since is not None or health.waiting == 0
             sample = _delivery_failing(rule, name, health, now)
-            yield Judgement(rule, Scope(rule.name, "", name), Success((sample,), 1))
+            success = Success((sample,), 1) if is_known else None
+            yield Judgement(rule, Scope(rule.name, "", name), success)
     if WATCHDOG in rules:
         rule = rules[WATCHDOG]
         yield Judgement(rule, Scope(rule.name, "", ""), Success((Sample(rule.metric, (), 1.0),), 1))
@@ -119,8 +128,7 @@ def root_of(
     here = [alert for alert in alerts if alert.scope.target == target_name]
     if target.up is False:
         return next((alert.fingerprint for alert in here if alert.name == TARGET_DOWN), None)
-    missing = target.missing or frozenset()
-    wanted = (missing & needs) or missing
+    wanted = (target.missing or frozenset()) & needs
     schemas = _schemas(snapshot, target_name)
     for alert in here:
         schema = schemas.get(alert.scope.subject)
@@ -169,8 +177,9 @@ def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job
 def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
     """Choose the jobs that this result makes worth running now, without waiting for their time.
 
-    The schema queries after an unknown column or table; what was blocked when a column is back;
-    everything that failed with the target when it answers again.
+    The schema queries after an unknown column or table; what was blocked or had a rule held when a
+    column is back; everything that failed with the target when it answers again, but not each time
+    that a target comes and goes.
     """
     name = result.job.target.name
     was, now = before.targets.get(name), after.targets.get(name)
@@ -179,17 +188,18 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
     views = [view for view in _views_of(after, name) if view.job.key != result.job.key]
     if isinstance(result.outcome, Failure) and result.outcome.reason is Reason.SCHEMA_MISSING:
         return [view.job for view in views if view.job.query.schema is not None]
-    if was.up is False and now.up:
+    if was.recovered_at != now.recovered_at:
         return [view.job for view in views if isinstance(view.outcome, Failure)]
     back = (was.missing or frozenset()) - (now.missing or frozenset())
-    if back:
-        return [
-            view.job
-            for view in views
-            if isinstance(view.outcome, Blocked)
-            or (isinstance(view.outcome, Failure) and view.outcome.reason is Reason.SCHEMA_MISSING)
-        ]
-    return []
+    return [view.job for view in views if back and _waits_for(view, back)]
+
+
+def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
+    if isinstance(view.outcome, Failure):
+        return view.outcome.reason is Reason.SCHEMA_MISSING
+    return isinstance(view.outcome, Blocked) or any(
+        not back.isdisjoint(rule.needs) for rule in view.job.query.rules
+    )
 
 
 def _target_lost(rule: Rule, target: TargetView) -> Sample:
@@ -199,41 +209,73 @@ def _target_lost(rule: Rule, target: TargetView) -> Sample:
 
 
 def _failing(rule: Rule, view: QueryView, target: TargetView) -> list[Sample] | None:
-    """A blocked query and one of a lost target are no failures of their own: their root alert speaks."""
-    failure = view.outcome
-    if target.up is False or isinstance(failure, Blocked) or failure is None:
+    """Judge a query's failures. Blocked or of a lost target, they have a root alert that speaks for them."""
+    outcome = view.outcome
+    if target.up is False or isinstance(outcome, Blocked) or outcome is None:
         return None
     details = {}
-    if isinstance(failure, Failure):
-        if failure.reason is Reason.SCHEMA_MISSING and target.missing:
+    if isinstance(outcome, Failure):
+        if outcome.lost or _is_of(outcome, target.missing or frozenset()):
             return None
         since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
-        details = {"reason": str(failure.reason), "message": failure.message, "failing_since": since}
+        details = {"reason": str(outcome.reason), "message": outcome.message, "failing_since": since}
     labels = labels_of({"query": view.job.query.name})
-    return [Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))]
+    sample = Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))
+    if view.last_success_at is None and not matching(rule, [sample]):
+        return None  # it never gave data since we began to look: too early for "it does not fail"
+    return [sample]
 
 
-def _stale(
-    rule: Rule, view: QueryView, target: TargetView, now: datetime, started_at: datetime
-) -> list[Sample] | None:
+def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
+    """Tell whether an error of the schema speaks of a column or table that is known to be missing."""
+    if failure.reason is not Reason.SCHEMA_MISSING:
+        return False
+    named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
+    return any(column.column.lower() in named or column.table.lower() in named for column in missing)
+
+
+def _stale(rule: Rule, view: QueryView, target: TargetView, now: datetime) -> list[Sample] | None:
     """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
     if target.up is False or isinstance(view.outcome, Blocked):
         return None
-    schedule = view.job.query.schedule
-    if isinstance(schedule, Every):
-        due_at: datetime | None = (view.last_run_at or started_at) + 3 * schedule.interval
-    else:
-        due_at = view.next_run_at and view.next_run_at + _CRON_GRACE
+    due_at = _due_at(view)
     is_stale = due_at is not None and now > due_at + view.job.query.timeout
+    if view.last_run_at is None and not is_stale:
+        return None
     since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
     labels = labels_of({"query": view.job.query.name})
     return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
+
+
+def _due_at(view: QueryView) -> datetime | None:
+    """Tell by when a run should have begun at the latest; None when that is not known."""
+    schedule = view.job.query.schedule
+    if not isinstance(schedule, Every):
+        return view.next_run_at and view.next_run_at + _CRON_GRACE
+    began_at = view.last_run_at or view.since
+    return began_at and began_at + 3 * schedule.interval
 
 
 def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:
     seconds = (now - health.failing_since).total_seconds() if health.failing_since else 0.0
     details = {"reason": health.reason, "message": health.message, "waiting": str(health.waiting)}
     return Sample(rule.metric, labels_of({"receiver": name}), seconds, labels_of(details))
+
+
+def _of_rule(rule: Rule, job: Job, success: Success | None) -> Judgement:
+    return Judgement(
+        rule,
+        Scope(rule.name, *job.key),
+        success,
+        job.target.labels,
+        job.query.parameters,
+        frozenset(job.query.needs) | frozenset(rule.needs),
+    )
+
+
+def _missing(snapshot: Snapshot, target: str) -> frozenset[ColumnName]:
+    view = snapshot.targets.get(target)
+    return (view and view.missing) or frozenset()
 
 
 def _own(

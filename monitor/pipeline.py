@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from monitor.errors import SampleError
 from monitor.judgements import (
     Judgement,
     ReceiverHealth,
+    blocked,
+    held_by_schema,
     is_blocked,
     newly_blocked,
     of_monitor,
@@ -26,10 +28,9 @@ from monitor.judgements import (
     wanted_after,
 )
 from monitor.model.alerts import Alert, Delivery, Scope, Transition
-from monitor.model.results import Result
-from monitor.model.settings import Config, Job, Labels
-from monitor.runs import blocked
-from monitor.standing import RESOLVED_KEPT, Standing
+from monitor.model.results import CANCELLED, Failure, Result
+from monitor.model.settings import Config, Job
+from monitor.standing import RESOLVED_KEPT, Draft, Standing
 from monitor.state import State
 from monitor.store import (
     Snapshot,
@@ -100,15 +101,6 @@ class Listener(Protocol):
         """Hear of a rule whose findings could not become alerts."""
 
 
-@dataclass(slots=True)
-class _Step:
-    """What one message changes; recorded and shown as a whole."""
-
-    now: datetime
-    changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
-    transitions: list[Transition] = field(default_factory=list)
-
-
 class Pipeline:
     """The one consumer of the results queue; `snapshot` is the newest whole picture, for any thread."""
 
@@ -134,7 +126,7 @@ class Pipeline:
         self._alive_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self.last_step_at = self._started_at
-        self.snapshot = empty_snapshot(config)
+        self.snapshot = empty_snapshot(config, self._started_at)
         self._restore(self._started_at)
 
     def start(self) -> None:
@@ -201,6 +193,8 @@ class Pipeline:
             self._state.forget_before(now - self._config.state.retention)
 
     def _take_result(self, result: Result, now: datetime) -> None:
+        if isinstance(result.outcome, Failure) and result.outcome.detail == CANCELLED:
+            return  # we are stopping, or the target was removed: that says nothing of the database
         before = self.snapshot
         after = with_result(before, result)
         if after is before:  # of a job that a reload removed or changed meanwhile
@@ -208,27 +202,35 @@ class Pipeline:
         after = with_next_run(after, result.job.key, self._next_run_at(result.job.key))
         self.snapshot = after
         self._listener.on_result(result, before, after)
-        step = _Step(now)
-        for judgement in of_result(result, after):
-            self._judge(step, judgement, result.scheduled_at)
-        name = result.job.target.name
-        for judgement in of_target(self._config, after, name, now=now, started_at=self._started_at):
-            self._judge(step, judgement, now)
-        self._hold_all_of(step, name)
-        self._finish(step, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
+        draft = Draft(self._alerts)
+        # The target first: what is held is held under its alert.
+        for judgement in of_target(self._config, after, result.job.target.name, now):
+            self._judge(draft, judgement, now)
+        for judgement in (*of_result(result, after), *held_by_schema(result, after)):
+            self._judge(draft, judgement, result.scheduled_at)
+        self._hold_all_of(draft, result.job.target.name)
+        self._finish(draft, now, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
         for job in newly_blocked(result, after, now):
-            self._take_result(blocked(job, now, is_blocked(job, after, now), self._clock), self._clock.now())
+            self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
         if jobs := wanted_after(result, before, after):
             self._listener.on_wanted(jobs)
 
     def _take_tick(self, now: datetime) -> None:
-        step = _Step(now)
+        draft = Draft(self._alerts)
         for name in self.snapshot.targets:
-            for judgement in of_target(
-                self._config, self.snapshot, name, now=now, started_at=self._started_at
-            ):
-                self._judge(step, judgement, now)
-        receivers = self._receivers()
+            for judgement in of_target(self._config, self.snapshot, name, now):
+                self._judge(draft, judgement, now)
+        for judgement in of_monitor(self._config, self._look_at_receivers(), now):
+            self._judge(draft, judgement, now)
+        if self._alerts.forget_resolved(now):
+            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
+        self._finish(draft, now, run_key=f"tick@{now.isoformat()}")
+        self._keep_state(now)
+
+    def _look_at_receivers(self) -> Mapping[str, ReceiverHealth]:
+        """Note how the receivers of this configuration do; others may be on their way out."""
+        known = {receiver.name for receiver in self._config.receivers}
+        receivers = {name: health for name, health in self._receivers().items() if name in known}
         for name, health in receivers.items():
             self.snapshot = with_receiver(
                 self.snapshot,
@@ -237,32 +239,28 @@ class Pipeline:
                 oldest_at=health.oldest_at,
                 failing_since=health.failing_since,
             )
-        for judgement in of_monitor(self._config, receivers, now):
-            self._judge(step, judgement, now)
-        if self._alerts.forget_resolved(now):
-            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-        self._finish(step, run_key=f"tick@{now.isoformat()}")
-        self._keep_state(now)
+        return receivers
 
     def _take_config(self, config: Config, now: datetime) -> None:
         """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
-        step = _Step(now)
+        draft = Draft(self._alerts)
         self._config = config
-        self.snapshot = for_config(self.snapshot, config)
+        self.snapshot = for_config(self.snapshot, config, now)
+        for job in config.jobs:
+            self.snapshot = with_next_run(self.snapshot, job.key, self._next_run_at(job.key))
         scopes = scopes_of(config)
-        for scope, alerts in list(self._alerts.active.items()):
-            if scope not in scopes:
-                self._apply(step, scope, rules.retire(alerts, now=now, reason="rule_removed"))
+        for scope in draft.scopes() - scopes:
+            draft.apply(scope, rules.retire(draft.of(scope), now=now, reason="rule_removed"))
         self._alerts.judged &= scopes
-        self._finish(step, run_key=f"reload@{now.isoformat()}")
+        self._finish(draft, now, run_key=f"reload@{now.isoformat()}")
 
-    def _judge(self, step: _Step, judgement: Judgement, now: datetime) -> None:
+    def _judge(self, draft: Draft, judgement: Judgement, now: datetime) -> None:
         scope = judgement.scope
-        active = self._alerts.of(scope)
+        active = draft.of(scope)
         if judgement.success is None:
             if active:
-                root = root_of(scope.target, judgement.needs, self.snapshot, self.active_alerts())
-                self._set(step, scope, rules.hold(active, muted_by=root))
+                root = root_of(scope.target, judgement.needs, self.snapshot, draft.active_alerts())
+                draft.put(scope, rules.hold(active, muted_by=root))
             return
         try:
             evaluation = rules.evaluate(
@@ -271,43 +269,39 @@ class Pipeline:
                 active,
                 judgement.success,
                 now=now,
-                is_first=scope not in self._alerts.judged,
+                is_first=draft.is_first(scope),
                 target_labels=judgement.target_labels,
                 parameters=judgement.parameters,
                 runbook_base_url=self._config.runbook_base_url,
             )
         except SampleError as error:
-            self._set(step, scope, rules.hold(active, muted_by=None))
+            draft.put(scope, rules.hold(active, muted_by=None))
             self._listener.on_unjudged(scope, error)
             return
-        self._alerts.judged.add(scope)
-        self._apply(step, scope, evaluation)
+        draft.judged.add(scope)
+        draft.apply(scope, evaluation)
 
-    def _hold_all_of(self, step: _Step, target: str) -> None:
+    def _hold_all_of(self, draft: Draft, target: str) -> None:
         """Hold every alert whose data went with the target, not only those of the query that noticed."""
         if self.snapshot.targets[target].up is not False:
             return
         own = {rule.name for rule in self._config.own_rules}
-        root = root_of(target, frozenset(), self.snapshot, self.active_alerts())
-        for scope, active in list(self._alerts.active.items()):
+        root = root_of(target, frozenset(), self.snapshot, draft.active_alerts())
+        for scope in draft.scopes():
             if scope.target == target and scope.rule not in own:
-                self._set(step, scope, rules.hold(active, muted_by=root))
+                draft.put(scope, rules.hold(draft.of(scope), muted_by=root))
 
-    def _apply(self, step: _Step, scope: Scope, evaluation: rules.Evaluation) -> None:
-        self._set(step, scope, evaluation.active)
-        step.transitions.extend(evaluation.transitions)
-        self._alerts.note(evaluation.transitions)
+    def _finish(self, draft: Draft, now: datetime, *, run_key: str) -> None:
+        """Record the draft as a whole, then let it stand, then show it, then tell of it.
 
-    def _set(self, step: _Step, scope: Scope, active: dict[Labels, Alert]) -> None:
-        if self._alerts.set(scope, active):
-            step.changed[scope] = active
-
-    def _finish(self, step: _Step, *, run_key: str) -> None:
-        """Record the step as a whole, then show it, then tell of it."""
-        if not step.changed and not step.transitions:
-            return
-        transitions = tuple(step.transitions)
-        notifications = notifications_for(self._config.receivers, transitions, run_key=run_key, now=step.now)
-        self._state.record(step.changed, transitions, notifications)
-        self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-        self._listener.on_transitions(transitions)
+        What cannot be recorded does not stand: the next run finds it again, and it is told then.
+        """
+        if draft.changed or draft.transitions:
+            transitions = tuple(draft.transitions)
+            notifications = notifications_for(self._config.receivers, transitions, run_key=run_key, now=now)
+            self._state.record(draft.changed, transitions, notifications)
+            self._alerts.accept(draft)
+            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
+            self._listener.on_transitions(transitions)
+        else:
+            self._alerts.accept(draft)

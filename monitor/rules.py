@@ -61,7 +61,6 @@ def evaluate(
             value=sample.value,
             annotations=_annotations(rule, values, runbook_base_url),
             evidence=success.evidence.get((rule.name, sample.labels), ()),
-            seen_at=now,
             keep_since=None,
             held=False,
             muted_by=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,7 +13,6 @@ from monitor.clock import Clock
 from monitor.database import Database, Session
 from monitor.errors import QueryError, Reason, SampleError, TargetError
 from monitor.model.results import (
-    Blocked,
     Cell,
     EvidenceKey,
     EvidenceRow,
@@ -53,7 +52,8 @@ def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) 
             server = session.server
             outcome = answer(job.query, session).success
     except TargetError as error:
-        outcome = _failure(error, lost=True)
+        # Lost is a target that lets nobody in; a connection that broke costs the run that had it.
+        outcome = _failure(error, lost=server is None)
     except QueryError as error:
         outcome = _failure(error, lost=False)
     except SampleError as error:
@@ -64,12 +64,6 @@ def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) 
     return Result(
         job, scheduled_at, started_at, clock.now(), time.monotonic() - started_seconds, outcome, server
     )
-
-
-def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], clock: Clock) -> Result:
-    """Give the result of a run that is not made, because columns that it needs are missing."""
-    now = clock.now()
-    return Result(job, scheduled_at, now, now, 0.0, Blocked(tuple(sorted(missing, key=str))))
 
 
 def answer(query: Query, session: Session) -> Answer:

@@ -190,7 +190,8 @@ class Schedule:
         now = self._clock.now()
         schedule = entry.job.query.schedule
         if not isinstance(schedule, Every):
-            return now.replace(microsecond=0), 0
+            # The trigger's instant is a whole minute; the tick comes some milliseconds beside it.
+            return (now + timedelta(seconds=30)).replace(second=0, microsecond=0), 0
         offset = grid_offset(entry.job.key, schedule.interval)
         # The nearest slot: a tick may come some milliseconds early where the wall clock is being slewed,
         # and the run at the start stands for a slot that follows at once.

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.settings import Labels
+from monitor.rules import Evaluation
 
 RESOLVED_KEPT = timedelta(minutes=15)
 """How long a resolved alert is still shown and re-sent, as Prometheus does."""
@@ -15,7 +16,7 @@ RESOLVED_KEPT = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class Standing:
-    """Pending and firing alerts of each scope; changed by one thread, read through `everything`."""
+    """Pending and firing alerts of each scope; one thread's own. Others see what `everything` gave."""
 
     active: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
     resolved: dict[Labels, Alert] = field(default_factory=dict)
@@ -38,19 +39,15 @@ class Standing:
         """Give the alerts of one scope."""
         return self.active.get(scope, {})
 
-    def set(self, scope: Scope, alerts: dict[Labels, Alert]) -> bool:
-        """Replace the alerts of one scope; tells whether that changes anything."""
-        if alerts == self.active.get(scope, {}):
-            return False
-        if alerts:
-            self.active[scope] = alerts
-        else:
-            self.active.pop(scope, None)
-        return True
-
-    def note(self, transitions: Iterable[Transition]) -> None:
-        """Keep what resolved for a while, and no longer once it is back."""
-        for transition in transitions:
+    def accept(self, draft: Draft) -> None:
+        """Take over what a draft changed; call when it is recorded."""
+        for scope, alerts in draft.changed.items():
+            if alerts:
+                self.active[scope] = alerts
+            else:
+                self.active.pop(scope, None)
+        self.judged |= draft.judged
+        for transition in draft.transitions:
             if transition.change is Change.RESOLVED:
                 self.resolved[transition.alert.labels] = transition.alert
             else:
@@ -74,3 +71,41 @@ class Standing:
     def everything(self) -> tuple[Alert, ...]:
         """Give all alerts, the recently resolved last."""
         return (*self.active_alerts(), *self.resolved.values())
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one message would change: seen by what is judged after it, in force when it is recorded."""
+
+    standing: Standing
+    changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    judged: set[Scope] = field(default_factory=set)
+
+    def of(self, scope: Scope) -> Mapping[Labels, Alert]:
+        """Give the alerts of one scope as they would be."""
+        return self.changed.get(scope, self.standing.of(scope))
+
+    def put(self, scope: Scope, alerts: dict[Labels, Alert]) -> None:
+        """Replace the alerts of one scope."""
+        if alerts != self.standing.of(scope):
+            self.changed[scope] = alerts
+        else:
+            self.changed.pop(scope, None)
+
+    def apply(self, scope: Scope, evaluation: Evaluation) -> None:
+        """Take what an evaluation gave."""
+        self.put(scope, evaluation.active)
+        self.transitions.extend(evaluation.transitions)
+
+    def is_first(self, scope: Scope) -> bool:
+        """Tell whether the scope had no data since the start."""
+        return scope not in self.standing.judged and scope not in self.judged
+
+    def scopes(self) -> set[Scope]:
+        """List the scopes that have alerts."""
+        return self.standing.active.keys() | self.changed.keys()
+
+    def active_alerts(self) -> list[Alert]:
+        """Give all pending and firing alerts as they would be."""
+        return [alert for scope in self.scopes() for alert in self.of(scope).values()]

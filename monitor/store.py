@@ -7,12 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery
-from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server, Success
+from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server
 from monitor.model.settings import ColumnName, Config, Every, Job, Target
 
 JobKey = tuple[str, str]
+
+RECOVERY_PAUSE = timedelta(seconds=30)
+"""A target that answers again within this time of the last time has not recovered anew."""
+
+CROWDED_FOR = timedelta(minutes=1)
+"""How long "too many connections" is no loss of a target that let us in before."""
 
 CRON_FALLBACK = timedelta(days=1)
 """The period of a cron schedule as long as its next run is not known."""
@@ -50,6 +55,8 @@ class QueryView:
     expires_at: datetime | None = None
     next_run_at: datetime | None = None
     missed: int = 0
+    since: datetime | None = None
+    """When this view began: at the start, or at the reload that added or changed the job."""
 
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
         """Give the samples that are still fresh at `now`."""
@@ -66,7 +73,10 @@ class TargetView:
     last_failure: Failure | None = None
     server: Server | None = None
     missing: frozenset[ColumnName] | None = None
-    missing_at: datetime | None = None
+    met_at: datetime | None = None
+    """When it last let us in."""
+    recovered_at: datetime | None = None
+    """When it last answered again after it had been lost; not each time that it comes and goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +100,14 @@ class Snapshot:
     receivers: Mapping[str, ReceiverView] = field(default_factory=dict)
 
 
-def empty_snapshot(config: Config) -> Snapshot:
+def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
     """Begin: every job waits, no target was met."""
-    return for_config(Snapshot(), config)
+    return for_config(Snapshot(), config, at)
 
 
-def for_config(snapshot: Snapshot, config: Config) -> Snapshot:
-    """Move to another configuration: what it did not change keeps its view."""
-    queries = {job.key: _kept(snapshot.queries.get(job.key), job) for job in config.jobs}
+def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -> Snapshot:
+    """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
+    queries = {job.key: _kept(snapshot.queries.get(job.key), job, at) for job in config.jobs}
     targets: dict[str, TargetView] = {}
     for target in config.targets:
         known = snapshot.targets.get(target.name)
@@ -115,13 +125,13 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     if view is None or (view.job is not result.job and view.job != result.job):
         return snapshot
     name = result.job.target.name
+    target = snapshot.targets[name]
     queries = {**snapshot.queries, result.job.key: _after(view, result)}
-    targets = {**snapshot.targets, name: _met(snapshot.targets[name], result)}
-    if isinstance(result.outcome, Failure) and _is_loss(result.outcome):
+    if _is_loss(result, target):
         for key, other in snapshot.queries.items():
             if key[0] == name and key != result.job.key:
-                queries[key] = _lost_with_target(other, result.outcome, result.scheduled_at)
-    return replace(snapshot, queries=queries, targets=targets)
+                queries[key] = _lost_with_target(other, result)
+    return replace(snapshot, queries=queries, targets={**snapshot.targets, name: _met(target, result)})
 
 
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
@@ -175,8 +185,8 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     return replace(snapshot, receivers={**snapshot.receivers, delivery.receiver: changed})
 
 
-def _kept(view: QueryView | None, job: Job) -> QueryView:
-    return view if view is not None and view.job == job else QueryView(job)
+def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
+    return view if view is not None and view.job == job else QueryView(job, since=at)
 
 
 def _after(view: QueryView, result: Result) -> QueryView:
@@ -194,7 +204,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
             expires_at=None,
             first_failure_at=view.first_failure_at or result.scheduled_at,
             # What the target's loss explains is no failure of the query.
-            consecutive_failures=view.consecutive_failures + (0 if _is_loss(outcome) else 1),
+            consecutive_failures=view.consecutive_failures + (0 if outcome.lost else 1),
         )
     return replace(
         seen,
@@ -208,21 +218,33 @@ def _after(view: QueryView, result: Result) -> QueryView:
     )
 
 
-def _is_loss(failure: Failure) -> bool:
-    return failure.lost or failure.reason is Reason.TARGET_DOWN
+def _is_loss(result: Result, target: TargetView) -> bool:
+    """Tell whether a result says that the target lets nobody in.
+
+    Not when another connection got in after this one was tried, nor when the server is only full
+    and let us in a moment ago: then some of our queries run, and a loss of all would be a lie.
+    """
+    outcome = result.outcome
+    if not isinstance(outcome, Failure) or not outcome.lost:
+        return False
+    if target.met_at is None:
+        return True
+    if outcome.detail == "capacity" and result.finished_at - target.met_at < CROWDED_FOR:
+        return False
+    return result.started_at >= target.met_at
 
 
-def _lost_with_target(view: QueryView, failure: Failure, at: datetime) -> QueryView:
+def _lost_with_target(view: QueryView, result: Result) -> QueryView:
     """Take down what a query told before its target was lost: it cannot be known any more."""
     if view.status is QueryStatus.WAITING:
         return view
     return replace(
         view,
         status=QueryStatus.FAILED,
-        outcome=failure,
+        outcome=result.outcome,
         samples=(),
         expires_at=None,
-        first_failure_at=view.first_failure_at or at,
+        first_failure_at=view.first_failure_at or result.scheduled_at,
     )
 
 
@@ -231,7 +253,7 @@ def _expiry(view: QueryView, data_at: datetime) -> datetime:
     schedule = view.job.query.schedule
     if isinstance(schedule, Every):
         period = schedule.interval
-    elif view.next_run_at is not None and view.next_run_at > data_at:
+    elif view.next_run_at is not None and view.next_run_at - data_at > timedelta(seconds=30):
         period = view.next_run_at - data_at
     else:
         period = CRON_FALLBACK
@@ -243,15 +265,23 @@ def _met(view: TargetView, result: Result) -> TargetView:
     outcome = result.outcome
     if isinstance(outcome, Blocked):
         return view
-    server = result.server or view.server
-    if isinstance(outcome, Failure) and _is_loss(outcome):
+    if _is_loss(result, view):
         since = view.lost_since or result.scheduled_at
-        return replace(view, up=False, lost_since=since, last_failure=outcome, server=server)
-    met = replace(view, up=True, lost_since=None, server=server)
+        failure = outcome if isinstance(outcome, Failure) else None
+        return replace(view, up=False, lost_since=since, last_failure=failure)
+    if result.server is None:  # it never got as far as the target
+        return view
+    recovered_at = view.recovered_at
+    if view.up is False and (recovered_at is None or result.finished_at - recovered_at >= RECOVERY_PAUSE):
+        recovered_at = result.finished_at
+    met = replace(
+        view,
+        up=True,
+        lost_since=None,
+        server=result.server,
+        met_at=result.finished_at,
+        recovered_at=recovered_at,
+    )
     if isinstance(outcome, Failure):
         return replace(met, last_failure=outcome)
-    return _with_schema(met, outcome, result.scheduled_at)
-
-
-def _with_schema(view: TargetView, success: Success, at: datetime) -> TargetView:
-    return view if success.missing is None else replace(view, missing=success.missing, missing_at=at)
+    return met if outcome.missing is None else replace(met, missing=outcome.missing)

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.database import Database, Watchdog
-from monitor.judgements import is_blocked
+from monitor.judgements import blocked, is_blocked
 from monitor.model.results import Result
 from monitor.model.settings import Job, Target
-from monitor.runs import blocked, execute
+from monitor.runs import execute
 from monitor.store import Snapshot
 from monitor.workers import Task, Workers
 
@@ -62,9 +62,10 @@ class Watching:
 
     def dispatch(self, job: Job, scheduled_at: datetime) -> None:
         """Give a due job to its target's workers; a blocked one has its result at once."""
-        missing = is_blocked(job, self._snapshot(), self._clock.now())
+        now = self._clock.now()
+        missing = is_blocked(job, self._snapshot(), now)
         if missing:
-            self._on_result(blocked(job, scheduled_at, missing, self._clock))
+            self._on_result(blocked(job, scheduled_at, missing, now))
         elif not self._submit(job, scheduled_at):
             self._on_missed(job, 1)
 

@@ -30,7 +30,7 @@ class Workers:
         self._size = size
         self._run = run
         self._tasks: deque[Task] = deque()
-        self._busy: set[tuple[str, str]] = set()
+        self._busy: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._stopped = False
@@ -39,11 +39,12 @@ class Workers:
     def submit(self, task: Task, *, first: bool = False) -> bool:
         """Queue a task, before all others if `first`; False when its job still waits or runs."""
         with self._changed:
-            if self._stopped or task.job.key in self._busy:
+            # Another version of the job, before a reload, is no reason to refuse this one.
+            if self._stopped or self._busy.get(task.job.key) == task.job:
                 return False
             if self._idle <= len(self._tasks) and len(self._threads) < self._size and not self._grow():
                 return False
-            self._busy.add(task.job.key)
+            self._busy[task.job.key] = task.job
             if first:
                 self._tasks.appendleft(task)
             else:
@@ -51,23 +52,12 @@ class Workers:
             self._changed.notify()
             return True
 
-    def resize(self, size: int) -> None:
-        """Allow so many threads from now on; surplus ones end when they are idle."""
-        with self._changed:
-            self._size = size
-            self._changed.notify_all()
-
-    def running(self) -> int:
-        """Count the jobs that are queued or running."""
-        with self._changed:
-            return len(self._busy)
-
     def stop(self) -> None:
         """Forget what is queued and let the threads end after what they run now."""
         with self._changed:
             self._stopped = True
             for task in self._tasks:
-                self._busy.discard(task.job.key)
+                self._forget(task)
             self._tasks.clear()
             self._changed.notify_all()
 
@@ -103,14 +93,16 @@ class Workers:
             self._end(after)
             self._idle += 1
             try:
-                self._changed.wait_for(
-                    lambda: self._stopped or bool(self._tasks) or len(self._threads) > self._size
-                )
+                self._changed.wait_for(lambda: self._stopped or bool(self._tasks))
                 return self._tasks.popleft() if self._tasks else None
             finally:
                 self._idle -= 1
 
     def _end(self, task: Task | None) -> None:
         if task is not None:
-            self._busy.discard(task.job.key)
+            self._forget(task)
             self._changed.notify_all()
+
+    def _forget(self, task: Task) -> None:
+        if self._busy.get(task.job.key) is task.job:
+            del self._busy[task.job.key]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from monitor.errors import Reason
 from monitor.judgements import ReceiverHealth, is_blocked
-from monitor.model.results import Failure
+from monitor.model.results import CANCELLED, Failure
+from monitor.model.settings import Cron
 from monitor.pipeline import Missed, NewConfig
+from monitor.state import State
 from monitor.store import QueryStatus
 from tests.world import (
     BALANCE,
@@ -65,7 +70,7 @@ def test_a_column_that_comes_back_resolves_and_runs_what_was_blocked_at_once() -
     world.after(MINUTE).run("missing_columns", columns(BALANCE))
     world.after(MINUTE).run("missing_columns", columns())
     assert world.told() == ["TokenColumnMissing fired", "TokenColumnMissing resolved"]
-    assert world.wanted == ["balances"]
+    assert sorted(world.wanted) == ["balances", "usage"]
     world.run("balances", balances(pro=0))
     assert world.pipeline.snapshot.queries["main", "balances"].status is QueryStatus.OK
     assert world.posted() == ["TokenColumnMissing firing", "TokenColumnMissing resolved"]
@@ -190,14 +195,6 @@ def test_missed_runs_are_told_and_the_query_is_shown_as_skipped() -> None:
     assert world.pipeline.snapshot.queries[job.key].status is QueryStatus.SKIPPED
 
 
-def test_two_findings_that_would_be_one_alert_are_no_data() -> None:
-    same = replace(BALANCES, rules=(replace(BALANCES.rules[0], labels={"plan": ""}, hold=timedelta(0)),))
-    world = World(a_config(COLUMNS, same, USAGE))
-    world.run("balances", balances(pro=1))
-    assert world.told() == ["TokenBalances fired"]
-    assert world.unjudged == []
-
-
 def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others() -> None:
     world = World()
     world.runs(columns(), balances(pro=7), usage(5))
@@ -306,3 +303,144 @@ def test_history_older_than_its_retention_is_forgotten() -> None:
     world.after(31 * 24 * 60 * MINUTE).tick()
     names = [one.alert.name for one in world.state.history(10)]
     assert "TokenUsageStopped" not in names
+
+
+def test_a_target_that_comes_and_goes_has_its_queries_run_at_most_each_half_minute() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(29):
+        world.after(SECOND).run("usage", LOST)
+        world.run("missing_columns", columns())
+    assert world.wanted.count("balances") == 1
+    world.after(2 * SECOND).run("usage", LOST)
+    world.run("missing_columns", columns())
+    assert world.wanted.count("balances") == 2
+
+
+def test_a_connection_that_broke_costs_its_run_and_not_the_target() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    broken = Failure(Reason.TARGET_DOWN, "Lost connection during query", 2013, "lost")
+    world.after(SECOND).run("usage", broken)
+    assert world.told() == []
+    assert world.wanted == []
+    assert world.pipeline.snapshot.queries["main", "balances"].status is QueryStatus.OK
+
+
+def test_a_reload_after_hours_does_not_make_a_changed_query_stale() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(60):
+        world.after(MINUTE).runs(*HEALTHY)
+    world.config = a_config(COLUMNS, BALANCES, replace(USAGE, timeout=timedelta(seconds=9)))
+    world.pipeline.take(NewConfig(world.config))
+    world.tick()
+    assert world.told() == []
+    world.after(3 * MINUTE).run("missing_columns", columns())
+    world.run("balances", balances(pro=0))
+    world.after(10 * SECOND).tick()
+    assert world.told() == ["TokenMonitorQueryStale fired"]
+
+
+def test_after_a_restart_one_more_failure_does_not_resolve_what_says_that_a_query_fails() -> None:
+    world = World()
+    for _ in range(3):
+        world.after(MINUTE).run("usage", TIMEOUT)
+    assert world.told() == ["TokenMonitorQueryFailing fired"]
+    again = world.restarted(MINUTE)
+    again.run("usage", TIMEOUT)
+    again.tick()
+    assert again.told() == []
+    again.run("usage", usage(0))
+    assert again.told() == ["TokenMonitorQueryFailing resolved"]
+
+
+def test_after_a_restart_a_receiver_that_was_not_tried_yet_is_not_said_to_be_well() -> None:
+    world = World(a_config(COLUMNS))
+    world.health["hook"] = ReceiverHealth(world.at - 6 * MINUTE, "refused", "connection refused", 4)
+    world.tick()
+    assert world.told() == ["TokenMonitorDeliveryFailing fired"]
+    again = world.restarted(MINUTE)
+    again.health["hook"] = ReceiverHealth(waiting=4)
+    again.tick()
+    assert again.told() == []
+    again.health["hook"] = ReceiverHealth()
+    again.tick()
+    assert again.told() == ["TokenMonitorDeliveryFailing resolved"]
+
+
+def test_a_receiver_that_a_reload_removed_is_judged_no_more() -> None:
+    world = World(a_config(COLUMNS))
+    world.health["hook"] = ReceiverHealth(world.at - 6 * MINUTE, "refused", "connection refused", 4)
+    world.tick()
+    world.told()
+    world.config = replace(world.config, receivers=())
+    world.pipeline.take(NewConfig(world.config))
+    world.tick()
+    assert world.told() == ["TokenMonitorDeliveryFailing resolved"]
+    assert "hook" not in world.pipeline.snapshot.receivers
+
+
+def test_what_cannot_be_recorded_does_not_stand_and_is_told_when_it_can() -> None:
+    world = World()
+    world.run("usage", usage(0))
+    world.state.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        world.after(MINUTE).run("usage", usage(5))
+    assert world.told() == []
+    assert world.shown() == {}
+    world.pipeline._state = world.state = State()
+    world.after(MINUTE).run("usage", usage(5))
+    assert world.told() == ["TokenUsageStopped fired"]
+
+
+def test_a_run_that_we_ended_ourselves_says_nothing() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    ended = Failure(Reason.KILLED, "stopped, because the monitor is stopping", detail=CANCELLED)
+    for _ in range(5):
+        world.run("usage", ended)
+    assert world.told() == []
+    assert world.pipeline.snapshot.queries["main", "usage"].status is QueryStatus.OK
+
+
+def test_a_query_that_fails_on_another_column_than_the_missing_one_is_told() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    world.told()
+    other = Failure(Reason.SCHEMA_MISSING, "Unknown column 'u.nickname' in 'SELECT'", 1054)
+    same = Failure(Reason.SCHEMA_MISSING, "Unknown column 'u.tokens_remaining' in 'SELECT'", 1054)
+    for failure, told in ((same, []), (other, ["TokenMonitorQueryFailing fired"])):
+        for _ in range(3):
+            world.after(SECOND).run("usage", failure)
+        assert world.told() == told
+
+
+def test_a_failure_that_the_missing_column_does_not_explain_is_held_but_not_muted() -> None:
+    world = World(a_config(COLUMNS, replace(USAGE, rules=(replace(USAGE.rules[0], needs=()),))))
+    world.run("usage", usage(5))
+    world.run("missing_columns", columns(BALANCE))
+    world.after(SECOND).run("usage", TIMEOUT)
+    assert world.shown()["TokenUsageStopped"] == "firing held"
+
+
+def test_a_rule_that_needs_the_missing_column_is_held_with_it_and_judged_as_soon_as_it_is_back() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    world.after(SECOND).run("missing_columns", columns(BALANCE))
+    assert world.shown()["TokenUsageStopped"] == "firing held muted"
+    world.after(SECOND).run("missing_columns", columns())
+    assert "usage" in world.wanted
+    world.run("usage", usage(5))
+    assert world.shown()["TokenUsageStopped"] == "firing"
+
+
+def test_a_cron_query_that_never_ran_goes_stale_after_its_time() -> None:
+    nightly = replace(USAGE, schedule=Cron("0 3 * * *"))
+    world = World(a_config(nightly))
+    world.next_run_at = world.at + 60 * MINUTE
+    world.pipeline.take(NewConfig(world.config))
+    world.after(61 * MINUTE + 10 * SECOND).tick()
+    assert world.told() == []
+    world.after(SECOND).tick()
+    assert world.told() == ["TokenMonitorQueryStale fired"]

@@ -41,7 +41,6 @@ def alert(plan: str = "pro", *, state: AlertState = AlertState.FIRING, scope: Sc
         fired_at=at(60),
         resolved_at=at(120) if state is AlertState.RESOLVED else None,
         keep_since=at(61.5),
-        seen_at=at(62),
         annotations=(("summary", "low — “pro”"),),
         evidence=({"user_id": 7, "balance": None, "share": 0.5, "is_new": True, "plan": "pro"},),
         since_at_least=True,

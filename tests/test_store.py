@@ -142,8 +142,33 @@ def test_a_target_is_lost_at_the_first_failed_contact_and_back_at_any_other() ->
     assert (back.up, back.lost_since) == (True, None)
     refused = Failure(Reason.ACCESS_DENIED, "Access denied for user", code=1045, lost=True)
     assert runs(refused).targets["main"].up is False
-    unmarked = Failure(Reason.TARGET_DOWN, "gone away")
-    assert runs(unmarked).targets["main"].up is False
+    broken = Failure(Reason.TARGET_DOWN, "gone away", detail="lost")
+    assert runs(broken).targets["main"].up is True, "it let us in; the next connection will tell"
+
+
+def test_a_loss_that_is_older_than_the_last_contact_is_none() -> None:
+    config = a_config()
+    met = with_result(empty_snapshot(config), a_result(config.jobs[0], DATA, NOW + seconds(5)))
+    older = replace(a_result(config.jobs[1], LOST, NOW), finished_at=NOW + seconds(6))
+    assert with_result(met, older).targets["main"].up is True
+
+
+def test_a_full_server_that_let_us_in_a_moment_ago_is_not_lost() -> None:
+    full = Failure(Reason.TARGET_DOWN, "Too many connections", code=1040, detail="capacity", lost=True)
+    config = a_config()
+    met = with_result(empty_snapshot(config), a_result(config.jobs[0], DATA, NOW))
+    soon = with_result(met, a_result(config.jobs[1], full, NOW + seconds(10)))
+    assert soon.targets["main"].up is True
+    assert soon.queries["main", "balances"].status is QueryStatus.FAILED
+    later = with_result(met, a_result(config.jobs[1], full, NOW + 2 * MINUTE))
+    assert later.targets["main"].up is False
+
+
+def test_a_failure_that_never_reached_the_target_says_nothing_of_it() -> None:
+    config = a_config()
+    lost = with_result(empty_snapshot(config), a_result(config.jobs[0], LOST, NOW))
+    bug = replace(a_result(config.jobs[1], FAILURE, NOW + MINUTE), server=None)
+    assert with_result(lost, bug).targets["main"].up is False
 
 
 def test_what_a_lost_target_told_before_is_gone_with_it_and_no_failure_of_its_queries() -> None:
@@ -162,7 +187,6 @@ def test_only_a_schema_querys_success_says_which_columns_are_missing() -> None:
     config = a_config()
     gone = a_snapshot(config, COLUMN_GONE)
     assert gone.targets["main"].missing == frozenset({MISSING})
-    assert gone.targets["main"].missing_at == NOW
     schema_job, job = config.jobs
     later = with_result(gone, a_result(schema_job, FAILURE, NOW + MINUTE))
     later = with_result(later, a_result(job, DATA, NOW + MINUTE))

@@ -146,8 +146,14 @@ class World:
         self.wanted: list[str] = []
         self.unjudged: list[str] = []
         self.health: dict[str, ReceiverHealth] = {}
+        self.next_run_at: datetime | None = None
         self.pipeline = Pipeline(
-            self.config, self, self.state, self, receivers=lambda: self.health, next_run_at=lambda _key: None
+            self.config,
+            self,
+            self.state,
+            self,
+            receivers=lambda: self.health,
+            next_run_at=lambda _key: self.next_run_at,
         )
 
     def now(self) -> datetime:
@@ -162,7 +168,8 @@ class World:
     def run(self, name: str, outcome: Outcome) -> None:
         """Let one run of a query end with this outcome, at this moment."""
         job = next(job for job in self.config.jobs if job.query.name == name)
-        self.pipeline.take(Result(job, self.at, self.at, self.at, 0.01, outcome, SERVER))
+        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        self.pipeline.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
 
     def runs(self, columns: Outcome, balances: Outcome, usage: Outcome) -> None:
         self.run("missing_columns", columns)

@@ -14,6 +14,7 @@ from monitor.database.link import Link
 from monitor.database.session import Session
 from monitor.database.watchdog import Watchdog
 from monitor.errors import QueryError, Reason
+from monitor.model.results import CANCELLED
 from monitor.model.settings import Target
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -148,4 +149,4 @@ class Database:
 
 
 def _not_started() -> QueryError:
-    return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail="cancelled")
+    return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail=CANCELLED)

@@ -16,7 +16,7 @@ from monitor.database.reasons import is_answer
 from monitor.database.watchdog import Watchdog
 from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason
-from monitor.model.results import Rows, Server
+from monitor.model.results import CANCELLED, Rows, Server
 from monitor.model.settings import Flavor, Scalar, Statement
 
 # The server's own limit is the timeout itself; KILL and our cut give it time to speak first.
@@ -121,7 +121,7 @@ class Session:
 
 
 def _stopped() -> QueryError:
-    return QueryError(Reason.KILLED, "stopped, because the monitor is stopping", detail="cancelled")
+    return QueryError(Reason.KILLED, "stopped, because the monitor is stopping", detail=CANCELLED)
 
 
 def _timed_out(timeout: timedelta, *, detail: str) -> QueryError:

@@ -57,8 +57,6 @@ class Alert:
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
     keep_since: datetime | None = None
-    seen_at: datetime | None = None
-    """The last run that found it."""
     annotations: Labels = ()
     evidence: tuple[EvidenceRow, ...] = ()
     since_at_least: bool = False

@@ -59,6 +59,10 @@ class Success:
     """From a schema query: which expected columns are missing; None from any other query."""
 
 
+CANCELLED = "cancelled"
+"""The detail of a run that we ended ourselves, because its target goes or the monitor stops."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A run that gave no data, and why. `lost`: the target itself could not be reached or entered."""

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Severity
 
-_INSTANTS = ("active_at", "fired_at", "resolved_at", "keep_since", "seen_at")
+_INSTANTS = ("active_at", "fired_at", "resolved_at", "keep_since")
 
 
 def instant_to_text(instant: datetime) -> str:
