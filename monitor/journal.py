@@ -12,7 +12,7 @@ from monitor.log import Level, Log, alert_fields
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.results import Blocked, Failure, Result, Success
 from monitor.model.settings import Job, Severity
-from monitor.repeats import Repeats
+from monitor.repeats import Repeats, Streak
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 
@@ -99,10 +99,10 @@ class Journal:
                 streak = self._deliveries.succeeded((delivery.receiver,))
                 repeated = streak.fields() if streak else {}
                 # An Alertmanager gets the same again every minute: worth a line only after a failure.
-                level: Level = "info" if streak or delivery.notifications else "debug"
+                level: Level = "debug" if delivery.is_resend and not streak else "info"
                 self._log.event("delivery.succeeded", level, **fields, **repeated)
                 return
-            streak, _ = self._deliveries.failed(
+            streak, ended = self._deliveries.failed(
                 (delivery.receiver,), delivery.reason, delivery.message, delivery.at
             )
         if streak:
@@ -113,6 +113,7 @@ class Journal:
                 message=delivery.message,
                 recoverable=delivery.recoverable,
                 repeated=streak.count,
+                **_ended(ended),
             )
 
     def _log_run(self, result: Result) -> None:
@@ -134,16 +135,15 @@ class Journal:
                 self._log.warning("evidence.failed", target=target, query=query, message=message)
             return
         if isinstance(outcome, Failure):
-            reason, message, code = str(outcome.reason), outcome.message, outcome.code
+            event, reason, message = "run.failed", str(outcome.reason), outcome.message
+            fields["code"] = outcome.code
         else:
             names = ", ".join(str(column) for column in outcome.missing)
-            reason, message, code = "blocked", f"not run: {names} missing", None
-        streak, _ = self._runs.failed(result.job.key, reason, message, result.finished_at)
+            event, reason, message = "run.blocked", "blocked", f"not run: {names} missing"
+        streak, ended = self._runs.failed(result.job.key, reason, message, result.finished_at)
         if streak:
-            event = "run.blocked" if isinstance(outcome, Blocked) else "run.failed"
-            self._log.warning(
-                event, **fields, reason=reason, message=message, code=code, repeated=streak.count
-            )
+            fields |= {"reason": reason, "message": message, "repeated": streak.count, **_ended(ended)}
+            self._log.warning(event, **fields)
 
     def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
         name = result.job.target.name
@@ -162,3 +162,14 @@ class Journal:
             seconds = (result.finished_at - since).total_seconds() if since else None
             server = f"{now.server.flavor} {now.server.version}" if now.server else None
             self._log.info("target.recovered", target=name, server=server, lost_seconds=seconds)
+
+
+def _ended(streak: Streak | None) -> dict[str, object]:
+    """Say what came again and again until this other error: its last, and how often."""
+    if streak is None:
+        return {}
+    return {
+        "last_reason": streak.reason,
+        "last_message": streak.message,
+        "last_repeated": streak.count,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -109,7 +109,9 @@ class Delivery:
     notifications: int = 1
     reason: str = ""
     message: str = ""
-    recoverable: bool = field(default=True)
+    recoverable: bool = True
+    is_resend: bool = False
+    """Nothing had changed since this address last took what was sent."""
 
 
 def fingerprint(labels: Labels) -> str:

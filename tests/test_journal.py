@@ -1,0 +1,171 @@
+"""What is written of what happens: each event once, repeats counted, levels that fit."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.journal import Journal
+from monitor.log import configure
+from monitor.model.alerts import Delivery
+from monitor.model.results import Blocked, Failure, Outcome, Result
+from monitor.store import Snapshot, empty_snapshot, with_result
+from monitor.telemetry import Telemetry
+from tests.world import (
+    BALANCE,
+    LOST,
+    NO_COLUMN,
+    SERVER,
+    START,
+    TIMEOUT,
+    World,
+    a_config,
+    balances,
+    columns,
+    usage,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+class Book:
+    """A journal that writes into memory."""
+
+    def __init__(self) -> None:
+        self.stream = io.BytesIO()
+        self.config = a_config()
+        self.telemetry = Telemetry("0")
+        self.telemetry.declare(self.config)
+        self.log = configure(self.stream, level="debug", libraries=False)
+        self.changes = 0
+        self.at = START
+        self.snapshot: Snapshot = empty_snapshot(self.config, START)
+        self.journal = Journal(
+            self.log, self.telemetry, self, on_changed=self._changed, on_wanted=lambda _jobs: None
+        )
+
+    def now(self) -> datetime:
+        return self.at
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def run(self, query: str, outcome: Outcome) -> None:
+        self.at += SECOND
+        job = next(job for job in self.config.jobs if job.query.name == query)
+        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        result = Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
+        before, self.snapshot = self.snapshot, with_result(self.snapshot, result)
+        self.journal.on_result(result, before, self.snapshot)
+
+    def deliver(self, reason: str = "", *, is_resend: bool = False) -> None:
+        self.at += SECOND
+        self.journal.on_delivery(
+            Delivery("hook", self.at, 0.01, reason=reason, message=reason, is_resend=is_resend)
+        )
+
+    def lines(self) -> list[dict[str, object]]:
+        """Take what was written since the last call."""
+        text = self.stream.getvalue().decode()
+        self.stream.seek(0)
+        self.stream.truncate()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def events(self) -> list[str]:
+        return [f"{line['level']} {line['event']}" for line in self.lines()]
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    one = Book()
+    yield one
+    one.log.close()
+
+
+def test_a_run_is_one_line(book: Book) -> None:
+    book.run("usage", usage(3))
+    (line,) = book.lines()
+    assert (line["event"], line["query"], line["rows"], line["samples"]) == ("run.finished", "usage", 1, 1)
+
+
+def test_the_same_failure_is_written_first_and_counted_until_it_ends(book: Book) -> None:
+    for _ in range(50):
+        book.run("usage", TIMEOUT)
+    book.run("usage", usage(3))
+    first, last = book.lines()
+    assert (first["event"], first["reason"], first["repeated"]) == ("run.failed", "timeout", 1)
+    assert (last["event"], last["repeated"], last["last_reason"]) == ("run.finished", 50, "timeout")
+
+
+def test_another_failure_says_how_often_the_one_before_came(book: Book) -> None:
+    for _ in range(5):
+        book.run("usage", TIMEOUT)
+    book.run("usage", NO_COLUMN)
+    _, other = book.lines()
+    assert (other["reason"], other["repeated"]) == ("schema_missing", 1)
+    assert (other["last_reason"], other["last_repeated"]) == ("timeout", 5)
+
+
+def test_a_blocked_run_says_what_is_missing_and_counts_nowhere(book: Book) -> None:
+    book.run("balances", Blocked((BALANCE,)))
+    (line,) = book.lines()
+    assert (line["event"], line["message"]) == ("run.blocked", "not run: users.tokens_remaining missing")
+    runs = book.telemetry.registry.get_sample_value(
+        "token_monitor_query_runs_total", {"target": "main", "query": "balances"}
+    )
+    assert runs == 0
+
+
+def test_a_target_is_lost_once_and_recovered_once(book: Book) -> None:
+    for outcome in (columns(), LOST, LOST, columns()):
+        book.run("missing_columns", outcome)
+    assert book.events() == [
+        "info run.finished",
+        "error target.lost",
+        "warning run.failed",
+        "info target.recovered",
+        "info run.finished",
+    ]
+
+
+def test_alerts_are_as_loud_as_their_severity_and_wake_the_receivers(book: Book) -> None:
+    world = World()
+    world.on_transitions = book.journal.on_transitions  # type: ignore[method-assign]
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.tick()
+    events = book.events()
+    assert events == [
+        "info alert.pending",  # TokenBalances waits for its `for`
+        "error alert.fired",
+        "info alert.fired",  # the watchdog
+    ]
+    assert book.changes > 0
+
+
+def test_a_delivery_again_is_quiet_unless_it_ends_failures(book: Book) -> None:
+    book.deliver()
+    book.deliver(is_resend=True)
+    for _ in range(3):
+        book.deliver("refused", is_resend=True)
+    book.deliver(is_resend=True)
+    assert book.events() == [
+        "info delivery.succeeded",
+        "debug delivery.succeeded",
+        "error delivery.failed",
+        "info delivery.succeeded",
+    ]
+
+
+def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
+    job = book.config.jobs[0]
+    result = Result(job, START, START, START, 0.1, columns(), SERVER)
+    with pytest.raises(KeyError) as caught:
+        {}["plan"]
+    book.journal.on_crash(result, caught.value)
+    (line,) = book.lines()
+    assert (line["event"], line["lost"]) == ("pipeline.failed", ["main", "missing_columns"])
+    assert "KeyError" in str(line["exception"])
