@@ -241,7 +241,11 @@ class App:
 
     def _views(self) -> Views:
         exposition = Exposition(
-            self._telemetry, self._snapshot, self._clock.now, log_dropped=lambda: self._log.dropped
+            self._telemetry,
+            self._snapshot,
+            self._clock.now,
+            log_dropped=lambda: self._log.dropped,
+            is_durable=lambda: self._state.is_durable,
         )
         return Views(
             snapshot=self._snapshot,

@@ -32,11 +32,13 @@ class Exposition:
         now: Callable[[], datetime],
         *,
         log_dropped: Callable[[], int] = lambda: 0,
+        is_durable: Callable[[], bool] = lambda: True,
     ) -> None:
         self._telemetry = telemetry
         self._snapshot = snapshot
         self._now = now
         self._log_dropped = log_dropped
+        self._is_durable = is_durable
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
@@ -88,6 +90,11 @@ class Exposition:
                 "When the configuration was last loaded with success",
                 [({}, at.timestamp())],
             )
+        yield _family(
+            "token_monitor_state_durable",
+            "Whether alerts and what is due to receivers would outlive this process",
+            [({}, float(self._is_durable()))],
+        )
         yield _family(
             "token_monitor_log_events_dropped",
             "Log events that could not be written",

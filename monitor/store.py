@@ -37,9 +37,9 @@ class QueryStatus(StrEnum):
 class QueryView:
     """What is known of one job.
 
-    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at` is the
-    scheduled instant of that success, the other times are when runs finished. `first_failure_at` begins
-    the failures that no success has ended yet; a blocked run neither counts as one nor ends them.
+    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at`, the
+    instant of that success, and `first_failure_at`, of the first failure that no success has ended,
+    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds.
     """
 
     job: Job
@@ -154,7 +154,7 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     if view is None:
         return snapshot
     planned = replace(view, next_run_at=at)
-    # Only the first plan after a success says the period; later ones also hold the runs that were missed.
+    # The first plan after a success says the period of a cron; until then it was assumed.
     if view.data_at and view.expires_at and (view.next_run_at is None or view.next_run_at <= view.data_at):
         planned = replace(planned, expires_at=_expiry(planned, view.data_at))
     return replace(snapshot, queries={**snapshot.queries, key: planned})

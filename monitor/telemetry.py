@@ -36,7 +36,7 @@ class Telemetry:
         )
         self._durations = Histogram(
             "token_monitor_query_duration_seconds",
-            "How long runs took, from the first byte sent to the last row",
+            "How long runs took: waiting for a connection, the statement, its evidence",
             job,
             registry=self.registry,
             buckets=DURATION_BUCKETS,

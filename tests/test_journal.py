@@ -164,7 +164,7 @@ def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
     job = book.config.jobs[0]
     result = Result(job, START, START, START, 0.1, columns(), SERVER)
     with pytest.raises(KeyError) as caught:
-        {}["plan"]
+        {"a": 1}["plan"]
     book.journal.on_crash(result, caught.value)
     (line,) = book.lines()
     assert (line["event"], line["lost"]) == ("pipeline.failed", ["main", "missing_columns"])

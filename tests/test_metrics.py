@@ -244,6 +244,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         'token_monitor_deliveries_total{receiver="oncall"}': 0.0,
         'token_monitor_outbox_notifications{receiver="oncall"}': 0.0,
         "token_monitor_log_events_dropped_total": 0.0,
+        "token_monitor_state_durable": 1.0,
         "token_monitor_exposition_skipped_total": 0.0,
         **failures,
         **alerts,
@@ -255,8 +256,8 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
     config = a_config(queries=(BALANCES,))
     job = config.jobs[0]
     scrape = Scrape(config)
-    for outcome in (success(), FAILURE, LOST, Blocked((MISSING,))):
-        result = a_result(job, outcome)
+    for second, outcome in enumerate((success(), FAILURE, LOST, Blocked((MISSING,)))):
+        result = a_result(job, outcome, NOW + seconds(second))
         scrape.telemetry.run_finished(result)
         scrape.snapshot = with_result(scrape.snapshot, result)
     scrape.telemetry.missed(job, 2)
@@ -278,7 +279,7 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
         f"token_monitor_query_duration_seconds_count{{{key}}}": 3.0,
         'token_monitor_query_duration_seconds_bucket{le="0.025",query="balances",target="main"}': 3.0,
         f"token_monitor_query_missed_total{{{key}}}": 2.0,
-        f"token_monitor_query_last_run_timestamp_seconds{{{key}}}": stamp + 0.025,
+        f"token_monitor_query_last_run_timestamp_seconds{{{key}}}": stamp + 2.025,
         f"token_monitor_query_last_success_timestamp_seconds{{{key}}}": stamp + 0.025,
         'token_monitor_query_status{query="balances",status="skipped",target="main"}': 1.0,
         'token_monitor_deliveries_total{receiver="oncall"}': 2.0,
@@ -287,6 +288,7 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
         'token_monitor_outbox_oldest_timestamp_seconds{receiver="oncall"}': stamp,
         "token_monitor_config_last_reload_success_timestamp_seconds": stamp,
         "token_monitor_log_events_dropped_total": 9.0,
+        "token_monitor_state_durable": 1.0,
     }
     assert {series: counted.get(series, 0.0) for series in expected} == expected
     assert scrape.series("token_monitor_config_last_reload_successful") == {

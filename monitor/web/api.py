@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import Config, Every, Labels, Rule
+from monitor.model.settings import Config, Every, Rule
 from monitor.store import QueryStatus, QueryView, Snapshot
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -214,8 +214,3 @@ def _escaped(value: str) -> str:
 
 def _number(value: Json) -> float:
     return value if isinstance(value, float) else 0.0
-
-
-def labels_text(labels: Labels) -> str:
-    """Write labels the way Prometheus shows them."""
-    return "{" + ", ".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
