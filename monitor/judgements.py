@@ -79,7 +79,7 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     if result.job.query.schema is None or not isinstance(result.outcome, Success):
         return
     missing = _missing(snapshot, result.job.target.name)
-    for view in _views_of(snapshot, result.job.target.name):
+    for view in snapshot.views_of(result.job.target.name):
         for rule in view.job.query.rules:
             if not missing.isdisjoint(rule.needs):
                 yield _of_rule(rule, view.job, None)
@@ -92,7 +92,7 @@ def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> I
     if TARGET_DOWN in rules and target.up is not None:
         rule = rules[TARGET_DOWN]
         yield _own(rule, target, "", [_target_lost(rule, target)])
-    for view in _views_of(snapshot, name):
+    for view in snapshot.views_of(name):
         query = view.job.query
         if QUERY_FAILING in rules:
             rule = rules[QUERY_FAILING]
@@ -158,7 +158,7 @@ def is_blocked(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnN
     missing = target.missing & frozenset(job.query.needs)
     fresh = any(
         view.job.query.schema is not None and view.expires_at is not None and now < view.expires_at
-        for view in _views_of(snapshot, job.target.name)
+        for view in snapshot.views_of(job.target.name)
     )
     return missing if fresh else frozenset()
 
@@ -169,7 +169,7 @@ def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job
         return []
     return [
         view.job
-        for view in _views_of(snapshot, result.job.target.name)
+        for view in snapshot.views_of(result.job.target.name)
         if not isinstance(view.outcome, Blocked) and is_blocked(view.job, snapshot, now)
     ]
 
@@ -185,7 +185,7 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
     was, now = before.targets.get(name), after.targets.get(name)
     if was is None or now is None:
         return []
-    views = [view for view in _views_of(after, name) if view.job.key != result.job.key]
+    views = [view for view in after.views_of(name) if view.job.key != result.job.key]
     if isinstance(result.outcome, Failure) and result.outcome.reason is Reason.SCHEMA_MISSING:
         return [view.job for view in views if view.job.query.schema is not None]
     if was.recovered_at != now.recovered_at:
@@ -290,14 +290,10 @@ def _own(
     return Judgement(rule, scope, success, target.target.labels, {}, needs)
 
 
-def _views_of(snapshot: Snapshot, target: str) -> list[QueryView]:
-    return [view for key, view in snapshot.queries.items() if key[0] == target]
-
-
 def _schemas(snapshot: Snapshot, target: str) -> dict[str, SchemaColumns]:
     return {
         view.job.query.name: view.job.query.schema
-        for view in _views_of(snapshot, target)
+        for view in snapshot.views_of(target)
         if view.job.query.schema is not None
     }
 

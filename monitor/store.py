@@ -98,6 +98,12 @@ class Snapshot:
     targets: Mapping[str, TargetView] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     receivers: Mapping[str, ReceiverView] = field(default_factory=dict)
+    keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
+    """The jobs of each target: with a thousand targets nobody may look through all for one."""
+
+    def views_of(self, target: str) -> list[QueryView]:
+        """List what is known of a target's jobs."""
+        return [self.queries[key] for key in self.keys_of.get(target, ())]
 
 
 def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
@@ -108,6 +114,9 @@ def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
 def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -> Snapshot:
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
     queries = {job.key: _kept(snapshot.queries.get(job.key), job, at) for job in config.jobs}
+    keys_of: dict[str, tuple[JobKey, ...]] = {target.name: () for target in config.targets}
+    for job in config.jobs:
+        keys_of[job.target.name] += (job.key,)
     targets: dict[str, TargetView] = {}
     for target in config.targets:
         known = snapshot.targets.get(target.name)
@@ -116,7 +125,7 @@ def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -
         receiver.name: snapshot.receivers.get(receiver.name, ReceiverView(receiver.name))
         for receiver in config.receivers
     }
-    return replace(snapshot, queries=queries, targets=targets, receivers=receivers)
+    return replace(snapshot, queries=queries, targets=targets, receivers=receivers, keys_of=keys_of)
 
 
 def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
@@ -128,9 +137,9 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     target = snapshot.targets[name]
     queries = {**snapshot.queries, result.job.key: _after(view, result)}
     if _is_loss(result, target):
-        for key, other in snapshot.queries.items():
-            if key[0] == name and key != result.job.key:
-                queries[key] = _lost_with_target(other, result)
+        for other in snapshot.views_of(name):
+            if other is not view:
+                queries[other.job.key] = _lost_with_target(other, result)
     return replace(snapshot, queries=queries, targets={**snapshot.targets, name: _met(target, result)})
 
 

@@ -19,6 +19,7 @@ from monitor.store import (
     with_missed,
     with_next_run,
     with_receiver,
+    with_result,
 )
 from monitor.web.page import MAX_ROWS, page_of
 from monitor.web.words import age, until
@@ -35,6 +36,7 @@ from tests.web.picture import (
     WELL,
     a_config,
     a_query,
+    a_result,
     a_snapshot,
     a_target,
     an_alert,
@@ -61,7 +63,8 @@ def with_firing(snapshot: Snapshot, *severities: Severity, state: AlertState = A
 
 
 def one_fails(outcome: Outcome) -> Snapshot:
-    return a_snapshot(CONFIG, {**WELL, "balances": outcome})
+    job = next(job for job in CONFIG.jobs if job.query.name == "balances")
+    return with_result(a_snapshot(CONFIG, WELL), a_result(job, outcome, NOW + seconds(1)))
 
 
 REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
