@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
@@ -15,8 +16,30 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; the exit codes are those of the documentation."""
-    sys.exit(_run(sys.argv[1:]))
+    """Run the command line; the exit codes are those of the documentation, whoever reads the output."""
+    _have_streams()
+    code = _run(sys.argv[1:])
+    _let_go_of_output()
+    sys.exit(code)
+
+
+def _have_streams() -> None:
+    """Open what was closed (`2>&-`) on nothing: else the next file that is opened would take its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+            if stream.fileno() != number:
+                os.dup2(stream.fileno(), number)
+            setattr(sys, name, stream)
+
+
+def _let_go_of_output() -> None:
+    """Flush; a reader that went away or a full disk changes nothing of what was found."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: list[str]) -> int:

@@ -85,8 +85,13 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
                 yield _of_rule(rule, view.job, None)
 
 
-def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> Iterator[Judgement]:
-    """Judge the monitor's own rules about one target and its queries."""
+def of_target(
+    config: Config, snapshot: Snapshot, name: str, now: datetime, *, awake_since: datetime
+) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about one target and its queries.
+
+    `awake_since`: when the process last began or woke; nothing is overdue from before that.
+    """
     rules = {rule.name: rule for rule in config.own_rules}
     target = snapshot.targets[name]
     if TARGET_DOWN in rules and target.up is not None:
@@ -99,7 +104,7 @@ def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> I
             yield _own(rule, target, query.name, _failing(rule, view, target), frozenset(query.needs))
         if QUERY_STALE in rules:
             rule = rules[QUERY_STALE]
-            yield _own(rule, target, query.name, _stale(rule, view, target, now))
+            yield _own(rule, target, query.name, _stale(rule, view, target, now, awake_since))
 
 
 def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime) -> Iterator[Judgement]:
@@ -234,11 +239,13 @@ def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
     return any(column.column.lower() in named or column.table.lower() in named for column in missing)
 
 
-def _stale(rule: Rule, view: QueryView, target: TargetView, now: datetime) -> list[Sample] | None:
+def _stale(
+    rule: Rule, view: QueryView, target: TargetView, now: datetime, awake_since: datetime
+) -> list[Sample] | None:
     """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
     if target.up is False or isinstance(view.outcome, Blocked):
         return None
-    due_at = _due_at(view)
+    due_at = _due_at(view, awake_since)
     is_stale = due_at is not None and now > due_at + view.job.query.timeout
     if view.last_run_at is None and not is_stale:
         return None
@@ -247,13 +254,12 @@ def _stale(rule: Rule, view: QueryView, target: TargetView, now: datetime) -> li
     return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
 
 
-def _due_at(view: QueryView) -> datetime | None:
+def _due_at(view: QueryView, awake_since: datetime) -> datetime | None:
     """Tell by when a run should have begun at the latest; None when that is not known."""
     schedule = view.job.query.schedule
     if not isinstance(schedule, Every):
-        return view.next_run_at and view.next_run_at + _CRON_GRACE
-    began_at = view.last_run_at or view.since
-    return began_at and began_at + 3 * schedule.interval
+        return view.next_run_at and max(view.next_run_at, awake_since) + _CRON_GRACE
+    return max(view.last_run_at or view.since or awake_since, awake_since) + 3 * schedule.interval
 
 
 def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from monitor.judgements import (
 from monitor.model.alerts import Alert, Delivery, Scope, Transition
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Job
+from monitor.probes import Probes
 from monitor.standing import RESOLVED_KEPT, Draft, Standing
 from monitor.state import State
 from monitor.store import (
@@ -47,6 +48,7 @@ from monitor.store import (
 ALIVE = "alive"
 """The mark in the state that says when we were last known to run."""
 
+_LONGEST_TICK = timedelta(seconds=5)
 _ALIVE_EVERY = timedelta(seconds=10)
 _TIDY_EVERY = timedelta(hours=1)
 
@@ -122,7 +124,8 @@ class Pipeline:
         self._next_run_at = next_run_at
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._alerts = Standing()
-        self._started_at = clock.now()
+        self._started_at = self._awake_since = self._ticked_at = clock.now()
+        self._probes = Probes()
         self._alive_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self.last_step_at = self._started_at
@@ -204,11 +207,13 @@ class Pipeline:
         self._listener.on_result(result, before, after)
         draft = Draft(self._alerts)
         # The target first: what is held is held under its alert.
-        for judgement in of_target(self._config, after, result.job.target.name, now):
+        result = replace(result, job=after.queries[result.job.key].job)  # its rules as they are now
+        name = result.job.target.name
+        for judgement in of_target(self._config, after, name, now, awake_since=self._awake_since):
             self._judge(draft, judgement, now)
         for judgement in (*of_result(result, after), *held_by_schema(result, after)):
             self._judge(draft, judgement, result.scheduled_at)
-        self._hold_all_of(draft, result.job.target.name)
+        self._hold_all_of(draft, name)
         self._finish(draft, now, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
         for job in newly_blocked(result, after, now):
             self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
@@ -216,10 +221,16 @@ class Pipeline:
             self._listener.on_wanted(jobs)
 
     def _take_tick(self, now: datetime) -> None:
+        if now - self._ticked_at > _LONGEST_TICK:
+            # Asleep: stopped, suspended, or starved. What fell due meanwhile has not had its chance yet.
+            self._awake_since = now
+        self._ticked_at = now
         draft = Draft(self._alerts)
         for name in self.snapshot.targets:
-            for judgement in of_target(self._config, self.snapshot, name, now):
+            for judgement in of_target(self._config, self.snapshot, name, now, awake_since=self._awake_since):
                 self._judge(draft, judgement, now)
+        if jobs := self._probes.due(self.snapshot, now):
+            self._listener.on_wanted(jobs)
         for judgement in of_monitor(self._config, self._look_at_receivers(), now):
             self._judge(draft, judgement, now)
         if self._alerts.forget_resolved(now):

@@ -31,6 +31,7 @@ from monitor.samples import missing_of, samples_of
 EVIDENCE_ROWS = 10
 _EVIDENCE_FINDINGS = 10
 _TOUCHES = 50
+_NO_SUCH_TABLE = 1146
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def answer(query: Query, session: Session) -> Answer:
     if query.schema is not None:
         missing = missing_of(query, rows)
         if not _confirm(session, query, missing):
-            # The schema changed while we looked, a migration for instance: look once more.
+            # The schema changed while we looked, or may have: look once more, at one table after the other.
             rows = _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
             missing = missing_of(query, rows)
     samples = samples_of(query, rows)
@@ -95,11 +96,14 @@ def _fetch(
 
 
 def _confirm(session: Session, query: Query, missing: frozenset[ColumnName]) -> bool:
-    """Touch what seems to be missing; False when something is there after all.
+    """Touch what seems to be missing; False when something is there after all, or a whole table is not.
+
+    A table that goes between two reads of information_schema looks like one that lost its columns.
 
     information_schema hides what the account may not see: after a REVOKE every column looks
     missing. Touching it tells 1142 or 1143 (access_denied, raised) from 1054 and 1146.
     """
+    is_certain = True
     for column in sorted(missing, key=str)[:_TOUCHES]:
         statement = Statement(f"SELECT {_quoted(column.column)} FROM {_quoted(column.table)} LIMIT 0")
         try:
@@ -107,9 +111,10 @@ def _confirm(session: Session, query: Query, missing: frozenset[ColumnName]) -> 
         except QueryError as error:
             if error.reason is not Reason.SCHEMA_MISSING:
                 raise
+            is_certain = is_certain and error.code != _NO_SUCH_TABLE
         else:
             return False
-    return True
+    return is_certain
 
 
 def _evidence(

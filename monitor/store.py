@@ -131,7 +131,7 @@ def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -
 def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     """Record one result; one of a job that a reload removed or changed meanwhile is left out."""
     view = snapshot.queries.get(result.job.key)
-    if view is None or (view.job is not result.job and view.job != result.job):
+    if view is None or not _is_same_run(view.job, result.job):
         return snapshot
     name = result.job.target.name
     target = snapshot.targets[name]
@@ -194,8 +194,22 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     return replace(snapshot, receivers={**snapshot.receivers, delivery.receiver: changed})
 
 
+def _is_same_run(one: Job, other: Job) -> bool:
+    """Tell whether a run of one job is as good as one of the other: only their rules or texts differ."""
+    return one is other or _what_runs(one) == _what_runs(other)
+
+
+def _what_runs(job: Job) -> Job:
+    return Job(
+        replace(job.target, labels={}, max_connections=1),
+        replace(job.query, rules=(), summary="", schedule=Every(timedelta(1)), timeout=timedelta(1)),
+    )
+
+
 def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
-    return view if view is not None and view.job == job else QueryView(job, since=at)
+    if view is None or not _is_same_run(view.job, job):
+        return QueryView(job, since=at)
+    return view if view.job == job else replace(view, job=job)
 
 
 def _after(view: QueryView, result: Result) -> QueryView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.clock import Clock
@@ -16,6 +16,9 @@ from monitor.model.settings import Job, Target
 from monitor.runs import execute
 from monitor.store import Snapshot
 from monitor.workers import Task, Workers
+
+_CUT_SECONDS = 1.0
+"""How long a run may take to end once it is cancelled on the server and its connection cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +49,21 @@ class Watching:
         self._snapshot = snapshot
         self._watchdog = Watchdog()
         self._places: Mapping[str, _Place] = {}
+        self._retiring: list[threading.Thread] = []
 
     def apply(self, targets: Iterable[Target]) -> None:
-        """Watch these targets; one that did not change keeps its connections."""
+        """Watch these targets; one that is reached as before keeps its connections, whatever else changed."""
         old = self._places
         places = {}
         for target in targets:
             known = old.get(target.name)
-            places[target.name] = known if known and known.target == target else self._open(target)
+            same = known is not None and _is_reached_alike(known.target, target)
+            places[target.name] = replace(known, target=target) if known and same else self._open(target)
         self._places = places
         for name, place in old.items():
-            if places.get(name) is not place:
-                place.workers.stop()
-                place.database.close()
+            if name not in places or places[name].workers is not place.workers:
+                # Nobody waits for what it still runs: its results would be left out.
+                self._retire(place, 0.0)
 
     def dispatch(self, job: Job, scheduled_at: datetime) -> None:
         """Give a due job to its target's workers; a blocked one has its result at once."""
@@ -80,16 +85,17 @@ class Watching:
 
         Takes at most about twice the grace; what then still hangs ends with the process.
         """
-        threads = [
-            threading.Thread(target=_stop, args=(place, grace_seconds), daemon=True)
-            for place in self._places.values()
-        ]
-        for thread in threads:
-            thread.start()
+        for place in self._places.values():
+            self._retire(place, grace_seconds)
         deadline = time.monotonic() + 2 * grace_seconds
-        for thread in threads:
+        for thread in self._retiring:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._watchdog.close()
+
+    def _retire(self, place: _Place, grace_seconds: float) -> None:
+        thread = threading.Thread(target=_stop, args=(place, grace_seconds), name="retire", daemon=True)
+        thread.start()
+        self._retiring = [one for one in self._retiring if one.is_alive()] + [thread]
 
     def _open(self, target: Target) -> _Place:
         database = Database(target, environ=self._environ, watchdog=self._watchdog)
@@ -106,9 +112,13 @@ class Watching:
         return place.workers.submit(Task(job, scheduled_at), first=job.query.schema is not None)
 
 
+def _is_reached_alike(one: Target, other: Target) -> bool:
+    return replace(one, labels={}) == replace(other, labels={})
+
+
 def _stop(place: _Place, grace_seconds: float) -> None:
     place.workers.stop()
     if not place.workers.join(grace_seconds):
         place.database.cancel_all()
-        place.workers.join(grace_seconds)
+        place.workers.join(max(grace_seconds, _CUT_SECONDS))
     place.database.close()

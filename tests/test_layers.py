@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "monitor"
 # From the ground up; a module imports only from its own room and from lower floors.
 FLOORS = (
     ("values", ("errors", "model", "durations", "text", "clock", "crontab")),
-    ("pure", ("samples", "rules", "store", "judgements", "standing", "redaction", "repeats")),
+    ("pure", ("samples", "rules", "store", "judgements", "standing", "probes", "redaction", "repeats")),
     ("files", ("catalog", "config")),
     (
         "edges",
@@ -43,6 +43,7 @@ STAIRS = {
     ("judgements", "store"),
     ("judgements", "rules"),
     ("standing", "rules"),
+    ("probes", "store"),
     ("config", "catalog"),
     ("metrics", "telemetry"),
     ("metrics", "exposition"),

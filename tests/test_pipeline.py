@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from monitor.errors import Reason
 from monitor.judgements import ReceiverHealth, is_blocked
 from monitor.model.results import CANCELLED, Failure
-from monitor.model.settings import Cron
+from monitor.model.settings import Condition, Cron
 from monitor.pipeline import Missed, NewConfig
 from monitor.state import State
 from monitor.store import QueryStatus
@@ -119,7 +120,8 @@ def test_a_target_that_answers_again_resolves_and_everything_that_failed_is_run_
     world.after(MINUTE).runs(LOST, LOST, LOST)
     world.after(MINUTE).tick()
     world.told()
-    world.after(MINUTE).run("missing_columns", columns())
+    world.after(MINUTE).wanted.clear()
+    world.run("missing_columns", columns())
     assert world.told() == ["TokenMonitorTargetDown resolved"]
     assert sorted(world.wanted) == ["balances", "usage"]
     world.run("balances", balances(pro=0))
@@ -285,7 +287,10 @@ def test_the_clock_of_a_pending_alert_stands_still_while_we_are_down() -> None:
     again = world.restarted(60 * MINUTE)
     again.run("balances", balances(pro=7))
     assert again.told() == []
-    again.after(MINUTE).run("balances", balances(pro=7))
+    # when we last lived is known to ten seconds: late by that, never early
+    again.after(MINUTE - SECOND).run("balances", balances(pro=7))
+    assert again.told() == []
+    again.after(11 * SECOND).run("balances", balances(pro=7))
     assert again.told() == ["TokenBalances fired"]
 
 
@@ -300,7 +305,7 @@ def test_history_older_than_its_retention_is_forgotten() -> None:
     world = World()
     world.run("usage", usage(5))
     assert [one.alert.name for one in world.state.history(10)] == ["TokenUsageStopped"]
-    world.after(31 * 24 * 60 * MINUTE).tick()
+    world.asleep(31 * 24 * 60 * MINUTE).tick()
     names = [one.alert.name for one in world.state.history(10)]
     assert "TokenUsageStopped" not in names
 
@@ -444,3 +449,45 @@ def test_a_cron_query_that_never_ran_goes_stale_after_its_time() -> None:
     assert world.told() == []
     world.after(SECOND).tick()
     assert world.told() == ["TokenMonitorQueryStale fired"]
+
+
+def test_a_daemon_that_wakes_after_hours_does_not_call_its_queries_stale() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.asleep(120 * MINUTE).tick()
+    assert world.told() == []
+    world.after(3 * MINUTE).tick()
+    assert world.told() == []
+    world.after(11 * SECOND).tick()
+    assert world.told() == ["TokenMonitorQueryStale fired"] * 3
+
+
+def test_a_lost_target_is_probed_by_one_query_after_1_2_4_8_and_then_every_15_seconds() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.run("usage", LOST)
+    lost_at, probed = world.at, []
+    for _ in range(240):
+        world.asleep(timedelta(milliseconds=250)).tick()
+        if world.wanted:
+            probed.append((world.at - lost_at).total_seconds())
+            assert world.wanted == ["missing_columns"]
+            world.wanted.clear()
+            world.run("missing_columns", LOST)
+    pauses = [later - earlier for earlier, later in pairwise(probed)]
+    assert probed[0] <= 1.5
+    assert pauses == [2.0, 4.0, 8.0, 15.0, 15.0]
+
+
+def test_a_reload_that_changes_only_a_rule_keeps_what_its_query_told() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    stricter = replace(USAGE, rules=(replace(USAGE.rules[0], condition=Condition("above", 9.0)),))
+    before = world.config
+    world.config = a_config(COLUMNS, BALANCES, stricter)
+    world.pipeline.take(NewConfig(world.config))
+    assert world.pipeline.snapshot.queries["main", "usage"].samples != ()
+    # a run that began before the reload counts, judged by the rules that are in force now
+    world.config = before
+    world.run("usage", usage(7))
+    assert world.told() == ["TokenUsageStopped fired", "TokenUsageStopped resolved"]

@@ -12,11 +12,14 @@ import pytest
 
 from monitor.errors import StateError
 from monitor.model.alerts import Alert, AlertState, Change, Delivery, Notification, Scope, Transition
+from monitor.model.results import Sample
 from monitor.model.settings import Labels, Severity
-from monitor.state import OutboxView, State
+from monitor.state import LastResult, OutboxView, State
+from monitor.state.records import UnreadableError, alert_to_record, record_to_alert
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 SCOPE = Scope("Low", "main", "balances")
+TESTDATA = Path(__file__).parent / "testdata" / "state"
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -230,7 +233,162 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(StateError, match="has state of version 2; this program knows 1"):
+    with pytest.raises(StateError, match="has state of version 3; this program knows 2"):
         State(str(path))
+
+
+def test_the_state_of_the_first_version_is_read_and_renewed(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript((TESTDATA / "v1.sql").read_text())
+    connection.close()
+    state = State(str(path))
+    bare = Alert(SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START)
+    assert state.active_alerts() == (bare, alert())
+    assert state.history(9) == (resolved("basic", 1),)
+    assert replace(the_due(state, 9), id=None) == notification("2", seconds=1)
+    assert [past.alerts for past in state.deliveries(9)] == [(alert(),)]
+    assert state.marked("alive") == at(90)
+    state.keep_results([LastResult("main", "balances", at(1))])
+    assert state.warnings == ()
+    state.close()
+
+
+def test_keys_of_another_version_are_left_out_and_missing_ones_take_their_default() -> None:
+    record = alert_to_record(alert())
+    record["of_the_future"] = {"a": [1]}
+    for name in ("evidence", "held", "muted_by", "keep_since", "annotations"):
+        del record[name]
+    plain = replace(alert(), evidence=(), held=False, muted_by=None, keep_since=None, annotations=())
+    assert record_to_alert(record) == plain
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "sleeping"},
+        {"scope": ["Low"]},
+        {"labels": None},
+        {"value": "much"},
+        {"active_at": "noon"},
+        {"active_at": 3},
+        {"evidence": 3},
+    ],
+)
+def test_what_is_no_alert_says_so(wrong: dict[str, object]) -> None:
+    with pytest.raises(UnreadableError):
+        record_to_alert({**alert_to_record(alert()), **wrong})
+
+
+def test_an_alert_without_a_scope_says_so() -> None:
+    record = alert_to_record(alert())
+    del record["scope"]
+    with pytest.raises(UnreadableError, match="scope"):
+        record_to_alert(record)
+
+
+@pytest.mark.parametrize("spoilt", ["", "[]", "[" * 100_000, "{}", '{"scope": 1}', "null"])
+def test_a_row_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, spoilt: str) -> None:
+    path = str(tmp_path / "state.sqlite")
+    state = State(path)
+    state.record({SCOPE: by_labels(alert("a"), alert("c"))}, (resolved("a", 1), resolved("b", 2)), ())
+    connection = sqlite3.connect(path, isolation_level=None)
+    fingerprint = alert("a").fingerprint
+    for table in ("alerts", "transitions"):
+        connection.execute(f"UPDATE {table} SET alert = ? WHERE fingerprint = ?", (spoilt, fingerprint))
+    connection.close()
+    assert state.active_alerts() == (alert("c"),)
+    assert state.history(9) == (resolved("b", 2),)
+    assert state.recently_resolved(START) == (resolved("b", 2).alert,)
+    tables = {warning.split(" cannot")[0] for warning in state.warnings}
+    assert tables == {"a row of alerts", "a row of transitions"}
+    state.close()
+
+
+def test_a_notification_that_cannot_be_read_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    path = str(tmp_path / "state.sqlite")
+    state = State(path)
+    send_to_outbox(state, *(notification(str(number)) for number in range(5)))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE outbox SET alerts = 'none' WHERE key IN ('0', '1')")
+    connection.execute("UPDATE outbox SET labels = '[3]' WHERE key = '2'")
+    connection.execute("UPDATE outbox SET next_try_at = 'soon' WHERE key = '3'")
+    connection.close()
+    assert [due.key for due in state.due("hook", now=at(9), limit=3)] == ["4"]
+    past = state.deliveries(9)
+    assert [(one.key, one.is_given_up, one.delivery.reason) for one in past] == [
+        (key, True, "unreadable") for key in "3210"
+    ]
+    assert past[0].alerts == (alert(),)
+    assert "a row of outbox cannot be read and is given up" in state.warnings[0]
+    state.close()
+
+
+def test_last_results_come_back_and_replace_each_other(state: State) -> None:
+    sample = Sample("token_subscribers", (("plan", "pro"), ("status", "low")), 3.0)
+    first = LastResult("main", "balances", at(1), at(1), "ok", samples=(sample,), sample_count=1)
+    failed = LastResult(
+        "main", "usage", at(2), None, "failed", "timeout", "took 10 s", 3, at(0), sample_count=0
+    )
+    state.keep_results([failed, first])
+    assert state.last_results() == (first, failed)
+    again = replace(first, run_at=at(61), success_at=at(61), samples=())
+    state.keep_results([replace(again, sample_count=0)])
+    assert state.last_results() == (replace(again, sample_count=0), failed)
+    state.keep_results([])
+    assert len(state.last_results()) == 2
+
+
+def test_at_most_200_samples_are_kept_and_how_many_there_were(state: State) -> None:
+    samples = tuple(Sample("m", (("n", str(number)),), math.inf) for number in range(201))
+    state.keep_results([LastResult("main", "balances", at(1), samples=samples)])
+    (kept,) = state.last_results()
+    assert (kept.samples, kept.sample_count) == (samples[:200], 201)
+
+
+def test_what_waited_too_long_is_given_up_and_told(state: State) -> None:
+    send_to_outbox(
+        state, notification("old"), notification("new", seconds=2), notification("x", receiver="o")
+    )
+    day = timedelta(hours=24)
+    assert state.trim("hook", now=START + day) == ()
+    now = at(1) + day
+    (told,) = state.trim("hook", now=now)
+    assert told == Delivery(
+        "hook", now, 0.0, reason="expired", message="not taken within 24 h", recoverable=False
+    )
+    assert {name: view.waiting for name, view in state.outbox().items()} == {"hook": 1, "o": 1}
+    (past,) = state.deliveries(9)
+    assert (past.key, past.is_given_up, past.alerts, past.delivery) == ("old", True, (alert(),), told)
+    assert state.trim("hook", now=now) == ()
+
+
+def test_of_too_many_the_oldest_are_given_up_and_told() -> None:
+    state = State(outbox_limit=3)
+    send_to_outbox(state, *(notification(str(number), seconds=number) for number in range(5)))
+    told = state.trim("hook", now=at(9))
+    assert [(one.reason, one.message, one.recoverable) for one in told] == [
+        ("overflow", "more than 3 waited", False)
+    ] * 2
+    assert [due.key for due in state.due("hook", now=at(9), limit=9)] == ["2", "3", "4"]
+    assert [past.key for past in state.deliveries(9)] == ["1", "0"]
+    assert state.trim("hook", now=at(9)) == ()
+    state.close()
+
+
+def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history(state: State) -> None:
+    send_to_outbox(state, notification("1", receiver="gone"), notification("2", receiver="gone", seconds=9))
+    send_to_outbox(state, notification("3"))
+    state.record({}, (resolved("a", 1), resolved("b", 10)), ())
+    state.keep_results([LastResult("main", "old", at(1)), LastResult("main", "new", at(9))])
+    assert state.unclaimed(["hook"]) == {"gone": OutboxView(2, at(0))}
+    (told,) = state.forget_before(at(5), receivers=["hook", "other"], now=at(99))
+    assert (told.receiver, told.reason, told.recoverable, told.at) == ("gone", "unclaimed", False, at(99))
+    assert state.unclaimed(["hook"]) == {"gone": OutboxView(1, at(9))}
+    assert [past.key for past in state.deliveries(9)] == ["1"]
+    assert [change.at for change in state.history(9)] == [at(10)]
+    assert [result.query for result in state.last_results()] == ["new"]
+    assert the_due(state, 9).key == "3"
+    assert [one.receiver for one in state.forget_before(at(5))] == ["hook"]

@@ -8,7 +8,7 @@ import pytest
 from monitor.errors import Reason
 from monitor.model.alerts import Delivery
 from monitor.model.results import Blocked, Failure, Outcome
-from monitor.model.settings import Cron, Every
+from monitor.model.settings import Cron, Statement
 from monitor.store import (
     QueryStatus,
     ReceiverView,
@@ -197,7 +197,7 @@ def test_only_a_schema_querys_success_says_which_columns_are_missing() -> None:
 
 def test_a_reload_keeps_what_it_did_not_change() -> None:
     old = a_config(a_target("main"), a_target("eu"))
-    slower = replace(BALANCES, schedule=Every(seconds(300)))
+    slower = replace(BALANCES, statement=Statement("SELECT 2"))
     new = a_config(a_target("main"), queries=(COLUMNS, slower), receivers=("oncall", "chat"))
     snapshot = for_config(failing(a_snapshot(old), outbox=3), new)
     assert {key: view.status for key, view in snapshot.queries.items()} == {
@@ -209,7 +209,7 @@ def test_a_reload_keeps_what_it_did_not_change() -> None:
 
 
 def test_a_result_of_a_job_that_a_reload_removed_or_changed_is_left_out() -> None:
-    old, new = a_config(), a_config(queries=(replace(BALANCES, timeout=seconds(1)),))
+    old, new = a_config(), a_config(queries=(replace(BALANCES, statement=Statement("SELECT 2")),))
     snapshot = empty_snapshot(new)
     for job in old.jobs:
         assert with_result(snapshot, a_result(job, WELL["balances"])) is snapshot

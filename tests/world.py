@@ -37,6 +37,7 @@ from monitor.store import Snapshot
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BALANCE = ColumnName("users", "tokens_remaining")
 MINUTE = timedelta(minutes=1)
+_TICK = timedelta(seconds=2)
 SERVER = Server(Flavor.MARIADB, "10.11.6")
 
 TARGET = Target(
@@ -180,6 +181,16 @@ class World:
         self.pipeline.take(Tick())
 
     def after(self, passed: timedelta) -> World:
+        """Let time pass, with a tick every few seconds as the process has them."""
+        end = self.at + passed
+        while end - self.at > _TICK:
+            self.at += _TICK
+            self.tick()
+        self.at = end
+        return self
+
+    def asleep(self, passed: timedelta) -> World:
+        """Let time pass while the process is stopped or suspended."""
         self.at += passed
         return self
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell
+from monitor.cli.output import say
 from monitor.cli.selection import selected_targets
 from monitor.model.settings import Config, Target
 
@@ -22,7 +22,7 @@ _SPARE_CONNECTIONS = 3
 def command(target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
     config = load_or_tell(config_path, exit_code=USAGE)
-    sys.stdout.write("\n".join(grants(one, config) for one in selected_targets(config, target)))
+    say("\n\n".join(grants(one, config) for one in selected_targets(config, target)))
     return OK
 
 
@@ -41,7 +41,7 @@ def grants(target: Target, config: Config) -> str:
         f"-- target {target.name}: {queries} queries, at most {target.max_connections} at once\n"
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
         f" WITH MAX_USER_CONNECTIONS {limit};\n"
-        f"GRANT SELECT ON {_quoted(target.database)}.* TO {account};\n"
+        f"GRANT SELECT ON {_quoted(target.database)}.* TO {account};"
     )
 
 

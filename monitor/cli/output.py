@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import textwrap
@@ -14,9 +15,13 @@ _WIDTH_WITHOUT_TERMINAL = 120
 
 
 def say(text: str) -> None:
-    """Print a result to stdout, also where the terminal's encoding lacks some of its characters."""
+    """Print a result to stdout, also where the terminal's encoding lacks some of its characters.
+
+    A reader that went away (`| head -1`) is no error: what counts is the exit code.
+    """
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    with contextlib.suppress(OSError):
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), *, right: Collection[int] = ()) -> str:

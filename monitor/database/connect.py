@@ -34,6 +34,7 @@ from monitor.model.settings import Target
 
 # These would hand the password, or as good as that, to whoever answers on the target's port.
 _UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
+_SHORTEST_SECONDS = 1.0
 _DNS_SHARE = 0.4
 
 
@@ -50,9 +51,15 @@ class Connector:
         self._refusals = Refusals()
         self._resolver = Resolver(target.host or "localhost", target.port)
 
-    def open(self) -> Link:
-        """Connect, log in and prepare the session; TargetError within the timeout if that fails."""
-        return self._open(address=None, seconds=self._seconds, prepared=True)
+    def open(self, at_most: timedelta | None = None) -> Link:
+        """Connect, log in and prepare the session; TargetError within the timeout if that fails.
+
+        `at_most` shortens the timeout, though not below what a handshake needs on a slow network.
+        """
+        seconds = self._seconds
+        if at_most is not None:
+            seconds = min(seconds, max(_SHORTEST_SECONDS, at_most.total_seconds()))
+        return self._open(address=None, seconds=seconds, prepared=True)
 
     def open_bare(self, address: Address, *, seconds: float) -> Link:
         """Connect to exactly this address and log in, no more: for KILL."""

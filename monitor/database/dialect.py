@@ -34,6 +34,9 @@ def variables(flavor: Flavor) -> tuple[Setting, ...]:
     """List the session variables to set, in one statement where the server takes all of them."""
     return (
         Setting("time_zone = '+00:00'"),
+        # Neither ANSI_QUOTES nor NO_BACKSLASH_ESCAPES, which change what a statement says, nor
+        # EMPTY_STRING_IS_NULL, which changes what it answers.
+        Setting("sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"),
         # a SELECT behind a metadata lock waits for this one, by default a day or a year
         Setting("lock_wait_timeout = 2", "lock"),
         Setting("innodb_lock_wait_timeout = 2"),

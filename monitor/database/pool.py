@@ -52,13 +52,13 @@ class Database:
     def lease(self, *, deadline_seconds: float) -> Iterator[Session]:
         """Lend a connection, a new one where no idle one is good.
 
-        Waits at most so long for one of `max_connections` places (QueryError `timeout`, detail busy);
-        TargetError if the server cannot be reached or does not let us in.
+        Waits at most so long for one of `max_connections` places (QueryError `timeout`, detail busy), and
+        no longer for a new connection; TargetError if the server cannot be reached or does not let us in.
         """
         self._take_place(deadline_seconds)
         try:
             session = Session(
-                self._idle_link() or self._connector.open(),
+                self._idle_link() or self._connector.open(timedelta(seconds=deadline_seconds)),
                 reopen=self._connector.open,
                 killer=self._killer,
                 watchdog=self._watchdog,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from monitor.deliver.backoff import Jitter, backoff_seconds
 from monitor.deliver.payload import alertmanager_alert
 from monitor.deliver.post import Post
 from monitor.deliver.selection import wants
-from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
+from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Labels, Receiver
@@ -63,8 +64,8 @@ class Alertmanager:
     def _alerts(self) -> tuple[Alert, ...]:
         return _wanted(self._receiver, self._snapshot())
 
-    def status(self) -> ReceiverStatus:
-        """Count the alerts that no address took; it fails while every address does."""
+    def status(self, _waiting: Waiting | None) -> ReceiverStatus:
+        """Count the alerts that no address took, for nothing waits; it fails while every address does."""
         now = self._clock.now()
         lacking = [a for a in self._alerts() if not any(w.has_taken(a, now) for w in self.workers)]
         healths = [worker.health for worker in self.workers]
@@ -95,7 +96,7 @@ class AddressWorker(Worker):
         jitter: Jitter,
     ) -> None:
         super().__init__(receiver.name, receiver, clock=clock, on_delivery=on_delivery, jitter=jitter)
-        self._address = f"{url.rstrip('/')}/api/v2/alerts"
+        self._url = url
         self._alerts = alerts
         self._post = post
         self._external_url = external_url
@@ -143,6 +144,8 @@ class AddressWorker(Worker):
         """Send, and halve what is refused until the poison is found, which is put aside for a while."""
         if self._is_stopping:
             return None
+        now = self._clock.now()
+        is_known = all(self.has_taken(alert, now) for alert in alerts)
         at, seconds, error = self._attempt(lambda now: self._send(alerts, now))
         if error is None:
             self._take(alerts, at)
@@ -154,7 +157,8 @@ class AddressWorker(Worker):
             error = DeliveryError(error.reason, f"{alerts[0].name}: {error.message}", recoverable=False)
             until = at + _QUARANTINE_DELAYS * self._receiver.resend_delay
             self._quarantine[_exact(alerts[0])] = until
-        self._on_delivery(self._outcome(error, at, seconds, len(alerts)))
+        delivery = self._outcome(error, at, seconds, len(alerts))
+        self._on_delivery(replace(delivery, is_resend=is_known and error is None))
         return error
 
     def _send_halves(self, alerts: Sequence[Alert]) -> DeliveryError | None:
@@ -165,12 +169,15 @@ class AddressWorker(Worker):
         return self._send_batch(alerts[middle:]) or first
 
     def _send(self, alerts: Sequence[Alert], now: datetime) -> None:
-        delay = self._receiver.resend_delay
-        body = [
-            alertmanager_alert(alert, now=now, resend_delay=delay, external_url=self._external_url)
-            for alert in alerts
-        ]
-        self._post.send(self._address, json.dumps(body).encode(), self._receiver.headers, now=now)
+        post_alerts(
+            self._post,
+            self._url,
+            alerts,
+            headers=self._receiver.headers,
+            now=now,
+            resend_delay=self._receiver.resend_delay,
+            external_url=self._external_url,
+        )
 
     def _take(self, alerts: Sequence[Alert], at: datetime) -> None:
         until = at + 4 * self._receiver.resend_delay
@@ -198,6 +205,24 @@ class AddressWorker(Worker):
 
     def _close(self) -> None:
         self._post.close()
+
+
+def post_alerts(
+    post: Post,
+    url: str,
+    alerts: Sequence[Alert],
+    *,
+    headers: Mapping[str, str],
+    now: datetime,
+    resend_delay: timedelta,
+    external_url: str,
+) -> None:
+    """Tell one Alertmanager of alerts; the firing ones end there after four resend delays."""
+    body = [
+        alertmanager_alert(alert, now=now, resend_delay=resend_delay, external_url=external_url)
+        for alert in alerts
+    ]
+    post.send(f"{url.rstrip('/')}/api/v2/alerts", json.dumps(body).encode(), headers, now=now)
 
 
 def _wanted(receiver: Receiver, alerts: Sequence[Alert]) -> tuple[Alert, ...]:

@@ -6,14 +6,18 @@ import random
 import ssl
 import time
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from monitor.clock import Clock
 from monitor.deliver.alertmanager import Alertmanager, Snapshot
 from monitor.deliver.backoff import Jitter
-from monitor.deliver.outbox import Outbox, OutboxWorker, Webhook
-from monitor.deliver.post import Post
+from monitor.deliver.outbox import Outbox, OutboxWorker
+from monitor.deliver.selection import takes_notifications
+from monitor.deliver.senders import sender_for
 from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
 from monitor.model.settings import Receiver
+
+_STOP_SECONDS: Final = 2.0
 
 
 class Deliveries:
@@ -36,25 +40,25 @@ class Deliveries:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         jitter = jitter or random.SystemRandom().random
-        self._parts: dict[str, Alertmanager | OutboxWorker] = {}
-        for receiver in receivers:
-            if receiver.kind == "alertmanager":
-                self._parts[receiver.name] = Alertmanager(
-                    receiver,
-                    snapshot,
-                    clock=clock,
-                    external_url=external_url,
-                    on_delivery=on_delivery,
-                    jitter=jitter,
-                    tls=tls,
-                )
-            elif receiver.kind == "webhook":
-                sender = Webhook(receiver, Post(timeout=receiver.timeout, tls=tls), external_url=external_url)
-                self._parts[receiver.name] = OutboxWorker(
+        self._state = state
+
+        def part(receiver: Receiver) -> Alertmanager | OutboxWorker:
+            if takes_notifications(receiver):
+                sender = sender_for(receiver, external_url=external_url, tls=tls)
+                return OutboxWorker(
                     receiver, state, sender, clock=clock, on_delivery=on_delivery, jitter=jitter
                 )
-            else:
-                raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
+            return Alertmanager(
+                receiver,
+                snapshot,
+                clock=clock,
+                external_url=external_url,
+                on_delivery=on_delivery,
+                jitter=jitter,
+                tls=tls,
+            )
+
+        self._parts = {receiver.name: part(receiver) for receiver in receivers}
 
     def start(self) -> None:
         """Start the workers; they send at once what is due."""
@@ -73,16 +77,17 @@ class Deliveries:
             done.wait(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
-        """Stop the workers, cutting what is under way."""
+        """Stop all workers at once, cutting what is under way; takes two seconds at most."""
+        deadline = time.monotonic() + _STOP_SECONDS
         for worker in self._workers():
             worker.stop()
+        for worker in self._workers():
+            worker.join(max(0.0, deadline - time.monotonic()))
 
     def status(self) -> Mapping[str, ReceiverStatus]:
         """Tell of each receiver what waits for it and whether it fails."""
-        return {name: part.status() for name, part in self._parts.items()}
+        outbox = self._state.outbox()
+        return {name: part.status(outbox.get(name)) for name, part in self._parts.items()}
 
     def _workers(self) -> tuple[Worker, ...]:
-        workers: list[Worker] = []
-        for part in self._parts.values():
-            workers.extend(part.workers if isinstance(part, Alertmanager) else (part,))
-        return tuple(workers)
+        return tuple(worker for part in self._parts.values() for worker in part.workers)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.deliver.backoff import Jitter, backoff_seconds
-from monitor.deliver.payload import webhook_body
-from monitor.deliver.post import Post
-from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
+from monitor.deliver.senders import Sender
+from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Delivery, Notification
 from monitor.model.settings import Receiver
@@ -22,22 +19,8 @@ _LONGEST_RETRY_SECONDS = 300.0
 _THE_END = datetime.max.replace(tzinfo=UTC)
 
 
-class Waiting(Protocol):
-    """What the outbox says of one receiver."""
-
-    @property
-    def waiting(self) -> int:
-        """Count what was not taken yet."""
-        ...
-
-    @property
-    def oldest_at(self) -> datetime:
-        """Tell when the oldest of it was made."""
-        ...
-
-
 class Outbox(Protocol):
-    """Where notifications wait; the state, as its workers see it."""
+    """Where notifications wait; the state, as its workers see it. Any of it may fail for a while."""
 
     def due(self, receiver: str, *, now: datetime, limit: int = 1) -> Sequence[Notification]:
         """List what to send now, oldest first."""
@@ -45,6 +28,10 @@ class Outbox(Protocol):
 
     def next_try_at(self, receiver: str) -> datetime | None:
         """Tell when the oldest may be tried; None if nothing waits."""
+        ...
+
+    def trim(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
+        """Give up what is too old or too much."""
         ...
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
@@ -58,49 +45,6 @@ class Outbox(Protocol):
     def outbox(self) -> Mapping[str, Waiting]:
         """Count what waits for each receiver."""
         ...
-
-
-class Sender(Protocol):
-    """Sends one notification to a kind of receiver; DeliveryError if it was not taken."""
-
-    def send(self, notification: Notification, now: datetime) -> None:
-        """Make one attempt."""
-        ...
-
-    def abort(self) -> None:
-        """Cut the attempt under way, from another thread."""
-        ...
-
-    def close(self) -> None:
-        """Close connections."""
-        ...
-
-
-class Webhook:
-    """POST Alertmanager's webhook body."""
-
-    def __init__(self, receiver: Receiver, post: Post, *, external_url: str) -> None:
-        self._receiver = receiver
-        self._post = post
-        self._external_url = external_url
-
-    def send(self, notification: Notification, now: datetime) -> None:
-        """Make one attempt; a receiver can tell by the idempotency key that it has this one already."""
-        body = webhook_body(notification, external_url=self._external_url)
-        headers = {**self._receiver.headers, "Idempotency-Key": notification.key}
-        self._post.send(self._address(), json.dumps(body).encode(), headers, now=now)
-
-    def abort(self) -> None:
-        """Cut the attempt under way."""
-        self._post.abort()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._post.close()
-
-    def _address(self) -> str:
-        path = self._receiver.url_file
-        return self._receiver.urls[0] if path is None else _read_address(path)
 
 
 class OutboxWorker(Worker):
@@ -119,10 +63,15 @@ class OutboxWorker(Worker):
         super().__init__(receiver.name, receiver, clock=clock, on_delivery=on_delivery, jitter=jitter)
         self._outbox = outbox
         self._sender = sender
+        self._unrecorded: Callable[[], None] | None = None
 
-    def status(self) -> ReceiverStatus:
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Give the threads of this receiver: one."""
+        return (self,)
+
+    def status(self, waiting: Waiting | None) -> ReceiverStatus:
         """Tell what waits and how the last attempts went."""
-        waiting = self._outbox.outbox().get(self._receiver.name)
         return ReceiverStatus(
             0 if waiting is None else waiting.waiting,
             None if waiting is None else waiting.oldest_at,
@@ -132,6 +81,8 @@ class OutboxWorker(Worker):
         )
 
     def _work(self) -> float | None:
+        self._record()
+        self._trim()
         due = self._outbox.due(self._receiver.name, now=self._clock.now())
         if due:
             self._deliver(due[0])
@@ -142,21 +93,42 @@ class OutboxWorker(Worker):
         return max(0.0, (next_try_at - self._clock.now()).total_seconds())
 
     def _work_off(self) -> float | None:
+        self._record()
+        self._trim()
         while not self._is_stopping:
             due = self._outbox.due(self._receiver.name, now=_THE_END)
             if not due or not self._deliver(due[0]):
                 break
         return 0.0
 
+    def _trim(self) -> None:
+        # The receiver's health is left alone: that these were not taken, their attempts have told.
+        for given_up in self._outbox.trim(self._receiver.name, now=self._clock.now()):
+            self._on_delivery(given_up)
+
     def _deliver(self, notification: Notification) -> bool:
         at, seconds, error = self._attempt(lambda now: self._sender.send(notification, now))
         outcome = self._outcome(error, at, seconds)
-        if error is None:
-            self._outbox.delivered(notification, outcome)
-        else:
-            self._outbox.failed(notification, outcome, next_try_at=self._next_try_at(notification, error))
-        self._told(error, at, seconds)
+
+        def record() -> None:
+            if error is None:
+                self._outbox.delivered(notification, outcome)
+            else:
+                next_try_at = self._next_try_at(notification, error)
+                self._outbox.failed(notification, outcome, next_try_at=next_try_at)
+
+        self._unrecorded = record
+        try:
+            self._record()
+        finally:
+            self._told(error, at, seconds)
         return error is None
+
+    def _record(self) -> None:
+        """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice."""
+        if self._unrecorded is not None:
+            self._unrecorded()
+            self._unrecorded = None
 
     def _next_try_at(self, notification: Notification, error: DeliveryError) -> datetime | None:
         if not error.recoverable:
@@ -176,11 +148,3 @@ class OutboxWorker(Worker):
 
     def _close(self) -> None:
         self._sender.close()
-
-
-def _read_address(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except (OSError, ValueError) as error:
-        text = getattr(error, "strerror", None) or "is no text"
-        raise DeliveryError("url_file", f"{path}: {text}", recoverable=True) from None

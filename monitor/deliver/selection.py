@@ -27,6 +27,11 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     return set(receiver.match) <= set(alert.labels)
 
 
+def takes_notifications(receiver: Receiver) -> bool:
+    """Say whether a receiver is told of each change once; an Alertmanager hears all that is active."""
+    return receiver.kind != "alertmanager"
+
+
 def notifications_for(
     receivers: Iterable[Receiver], transitions: Sequence[Transition], *, run_key: str, now: datetime
 ) -> tuple[Notification, ...]:
@@ -37,7 +42,7 @@ def notifications_for(
     """
     made = []
     for receiver in receivers:
-        if receiver.kind == "alertmanager":
+        if not takes_notifications(receiver):
             continue
         groups: dict[tuple[str, str], list[Transition]] = {}
         for transition in transitions:

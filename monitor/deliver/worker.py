@@ -6,8 +6,9 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.deliver.backoff import Jitter
@@ -17,7 +18,6 @@ from monitor.model.settings import Receiver
 
 OnDelivery = Callable[[Delivery], None]
 _AFTER_A_DEFECT_SECONDS = 5.0
-_STOP_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,29 @@ class Health:
     last_message: str = ""
 
 
+class Waiting(Protocol):
+    """What the outbox says of one receiver."""
+
+    @property
+    def waiting(self) -> int:
+        """Count what was not taken yet."""
+        ...
+
+    @property
+    def oldest_at(self) -> datetime:
+        """Tell when the oldest of it was made."""
+        ...
+
+
 class Worker(ABC):
-    """One thread for one address. `poke` wakes it, `drain` asks for one last go, `stop` ends it."""
+    """One thread for one address. `poke` wakes it, `drain` asks for one last go, `stop` and `join` end it."""
 
     def __init__(
         self, name: str, receiver: Receiver, *, clock: Clock, on_delivery: OnDelivery, jitter: Jitter
     ) -> None:
         self.health = Health()
+        self._without_defect = self.health
+        self._with_defect: Health | None = None
         self._receiver = receiver
         self._clock = clock
         self._on_delivery = on_delivery
@@ -79,14 +95,17 @@ class Worker(ABC):
         return done
 
     def stop(self) -> None:
-        """End, also what is under way."""
+        """Ask to end, and cut what is under way; returns at once."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
         self._abort()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end after `stop`, and close connections."""
         if self._thread.is_alive():
             # Only a name look-up cannot be cut; it ends with the process.
-            self._thread.join(_STOP_SECONDS)
+            self._thread.join(seconds)
         if not self._thread.is_alive():
             self._close()
 
@@ -123,24 +142,25 @@ class Worker(ABC):
 
     def _turn(self, work: Callable[[], float | None]) -> float | None:
         try:
-            return work()
+            seconds = work()
         except Exception as error:  # noqa: BLE001 # a defect here must not end the deliveries for good
-            self._told(
-                DeliveryError("internal", type(error).__name__, recoverable=True), self._clock.now(), 0
-            )
+            if self.health is not self._with_defect:
+                self._without_defect = self.health
+            failed = DeliveryError("internal", type(error).__name__, recoverable=True)
+            self._told(failed, self._clock.now(), 0)
+            self._with_defect = self.health
             return _AFTER_A_DEFECT_SECONDS
+        if self.health is self._with_defect:
+            # No attempt has been made since; with nothing to send it would count as failing for good.
+            self.health = replace(
+                self._without_defect,
+                last_reason=self.health.last_reason,
+                last_message=self.health.last_message,
+            )
+        return seconds
 
     def _attempt(self, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:
-        """Make one attempt; gives its start, its seconds and what went wrong."""
-        at, began = self._clock.now(), time.monotonic()
-        try:
-            send(at)
-        except DeliveryError as error:
-            return at, time.monotonic() - began, error
-        except Exception as error:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
-            failed = DeliveryError("internal", type(error).__name__, recoverable=True)
-            return at, time.monotonic() - began, failed
-        return at, time.monotonic() - began, None
+        return attempt(self._clock, send)
 
     def _told(
         self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
@@ -160,9 +180,28 @@ class Worker(ABC):
     def _outcome(
         self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
     ) -> Delivery:
-        name = self._receiver.name
-        if error is None:
-            return Delivery(name, at, seconds, notifications)
-        return Delivery(
-            name, at, seconds, notifications, error.reason, error.message, recoverable=error.recoverable
-        )
+        return outcome(self._receiver.name, error, at, seconds, notifications)
+
+
+def attempt(clock: Clock, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:
+    """Make one attempt; gives its start, its seconds and what went wrong."""
+    at, began = clock.now(), time.monotonic()
+    try:
+        send(at)
+    except DeliveryError as error:
+        return at, time.monotonic() - began, error
+    except Exception as error:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
+        failed = DeliveryError("internal", type(error).__name__, recoverable=True)
+        return at, time.monotonic() - began, failed
+    return at, time.monotonic() - began, None
+
+
+def outcome(
+    receiver: str, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
+) -> Delivery:
+    """Say what came of an attempt."""
+    if error is None:
+        return Delivery(receiver, at, seconds, notifications)
+    return Delivery(
+        receiver, at, seconds, notifications, error.reason, error.message, recoverable=error.recoverable
+    )

@@ -1,6 +1,18 @@
-"""SQLite: alerts, their history, the outbox, cursors; after the rules, before deliver, in one transaction."""
+"""SQLite: alerts, history, outbox, last results; after the rules, before deliver, in one transaction."""
 
 from monitor.state.directory import Opened, open_directory
-from monitor.state.state import OutboxView, PastDelivery, State
+from monitor.state.last_results import LastResult
+from monitor.state.reader import Reader, open_reader
+from monitor.state.reading import OutboxView, PastDelivery
+from monitor.state.state import State
 
-__all__ = ["Opened", "OutboxView", "PastDelivery", "State", "open_directory"]
+__all__ = [
+    "LastResult",
+    "Opened",
+    "OutboxView",
+    "PastDelivery",
+    "Reader",
+    "State",
+    "open_directory",
+    "open_reader",
+]

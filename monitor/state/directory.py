@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from monitor.errors import StateError
-from monitor.state.state import State
+from monitor.state.disk import is_busy
+from monitor.state.layout import FILE, put_aside
+from monitor.state.state import BUSY_SECONDS, State
 
-FILE = "state.sqlite"
 _LOCK = "lock"
 
 
@@ -23,52 +24,114 @@ class Opened:
     """The state, and what has to be said of it aloud; `lock` is held for as long as the process lives."""
 
     state: State
-    warnings: tuple[str, ...] = ()
-    lock: BinaryIO | None = None
+    warnings: tuple[str, ...]
+    lock: DirectoryLock
 
 
-def open_directory(directory: Path, *, now: datetime, on_lost_disk: Callable[[str], None]) -> Opened:
-    """Open or make the state in a directory; StateError when another has it or a newer version wrote it.
+class DirectoryLock:
+    """One daemon's claim to a directory; the system lets go of it however the process ends."""
 
-    A directory that cannot be written is no reason not to watch: the state is then in memory, and
-    a damaged file is kept aside. Both are in `warnings`.
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._file: BinaryIO | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether no other daemon can take the directory."""
+        return self._file is not None
+
+    def take(self) -> None:
+        """Make the directory ours, and make it at all; StateError when another has it, OSError."""
+        path = self._directory / _LOCK
+        if self._file is not None and _is_same(self._file, path):
+            return
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = _opened(path)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise StateError(
+                f"{self._directory} is in use by another token-monitor; give each its own"
+            ) from None
+        except OSError:
+            file.close()
+            raise
+        self.release()
+        self._file = file
+
+    def release(self) -> None:
+        """Let another have it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def open_directory(
+    directory: Path, *, now: datetime, on_lost_disk: Callable[[str], None], busy_seconds: float = BUSY_SECONDS
+) -> Opened:
+    """Open or make the state in a directory.
+
+    StateError when another daemon has it, another program has it locked, or a newer version wrote it.
+    A directory that cannot be written is no reason not to watch: the state is then in memory, until
+    `State.try_disk` succeeds; and a damaged file is kept aside. Both are in `warnings`.
     """
+    lock = DirectoryLock(directory)
+    path = directory / FILE
+
+    def opened(*, on_disk: bool = True) -> State:
+        return State(
+            str(path),
+            on_lost_disk=on_lost_disk,
+            busy_seconds=busy_seconds,
+            take_directory=lock.take,
+            on_disk=on_disk,
+        )
+
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _lock(directory)
+        lock.take()
+        return _opened_in(directory, opened, lock, now)
     except OSError as error:
-        return _in_memory(directory, str(error))
+        return Opened(opened(on_disk=False), (_without(directory, error),), lock)
+    except StateError:
+        lock.release()
+        raise
+
+
+def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLock, now: datetime) -> Opened:
+    path = directory / FILE
     try:
-        return Opened(State(str(directory / FILE), on_lost_disk=on_lost_disk), (), lock)
+        return Opened(opened(), (), lock)
     except sqlite3.OperationalError as error:  # read-only, full, no file but a folder
-        lock.close()
-        return _in_memory(directory, str(error))
+        if is_busy(error):
+            raise StateError(
+                f"{path} is locked by another program, such as a backup or a database shell: {error}"
+            ) from None
+        return Opened(opened(on_disk=False), (_without(directory, error),), lock)
     except sqlite3.DatabaseError as error:
-        aside = _put_aside(directory, now)
-        warning = f"{directory / FILE} is damaged ({error}); it is kept as {aside}, and the state begins anew"
-        return Opened(State(str(directory / FILE), on_lost_disk=on_lost_disk), (warning,), lock)
-
-
-def _lock(directory: Path) -> BinaryIO:
-    # Ours for the process's life; the system lets go of it however we end.
-    file = (directory / _LOCK).open("ab")
+        aside = directory / f"{FILE}.damaged-{now:%Y%m%dT%H%M%SZ}"
+        put_aside(path, aside)
+        warning = f"{path} is damaged ({error}); it is kept as {aside}, and the state begins anew"
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise StateError(f"{directory} is in use by another token-monitor; give each its own") from None
-    return file
+        return Opened(opened(), (warning,), lock)
+    except sqlite3.OperationalError as error:
+        return Opened(opened(on_disk=False), (warning, _without(directory, error)), lock)
 
 
-def _in_memory(directory: Path, why: str) -> Opened:
-    warning = f"{directory} cannot be used ({why}): the state is in memory and will not outlive this process"
-    return Opened(State(), (warning,))
+def _without(directory: Path, error: Exception) -> str:
+    return f"{directory} cannot be used ({error}): the state is in memory and does not outlive this process"
 
 
-def _put_aside(directory: Path, now: datetime) -> Path:
-    aside = directory / f"{FILE}.damaged-{now:%Y%m%dT%H%M%SZ}"
-    (directory / FILE).replace(aside)
-    for ending in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            (directory / (FILE + ending)).unlink()
-    return aside
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except OSError:
+        # A full or read-only disk can still say whose it is.
+        return path.open("rb")
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False

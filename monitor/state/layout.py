@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 from monitor.errors import StateError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MEMORY = ":memory:"
+FILE = "state.sqlite"
+TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "cursors", "last_results")
+
+_LAST_RESULTS = """
+CREATE TABLE last_results (
+    target TEXT NOT NULL, query TEXT NOT NULL, run_at TEXT NOT NULL, success_at TEXT,
+    status TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL,
+    consecutive_failures INTEGER NOT NULL, first_failure_at TEXT,
+    samples TEXT NOT NULL, sample_count INTEGER NOT NULL,
+    PRIMARY KEY (target, query)
+) WITHOUT ROWID;
+"""
 
 # Instants are text in UTC with microseconds (records.instant_to_text), so that they sort as text.
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE alerts (
     rule TEXT NOT NULL, target TEXT NOT NULL, subject TEXT NOT NULL,
     fingerprint TEXT NOT NULL, state TEXT NOT NULL, alert TEXT NOT NULL,
@@ -46,18 +61,21 @@ CREATE TABLE cursors (
     target TEXT NOT NULL, query TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (target, query, name)
 ) WITHOUT ROWID;
-
-CREATE TABLE last_results (
-    target TEXT NOT NULL, query TEXT NOT NULL, run_at TEXT NOT NULL, success_at TEXT,
-    PRIMARY KEY (target, query)
-) WITHOUT ROWID;
+{_LAST_RESULTS}
 """
 
+# What makes each version of the one before it.
+_STEPS: Mapping[int, str] = MappingProxyType({2: f"DROP TABLE last_results;{_LAST_RESULTS}"})
 
-def open_database(path: str) -> sqlite3.Connection:
-    """Open the state and make its tables where there are none; StateError if a newer version wrote it."""
+
+def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open the state, and make or renew its tables; StateError if a newer version wrote it.
+
+    It is written to, so that a disk that is full or a file that is locked shows at once:
+    sqlite3.OperationalError. A damaged file is any other sqlite3.DatabaseError.
+    """
     # The one who calls serialises all use, so that any thread may.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
     try:
         _prepare(connection, path)
     except BaseException:
@@ -66,16 +84,94 @@ def open_database(path: str) -> sqlite3.Connection:
     return connection
 
 
+def open_for_reading(path: Path, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open the state beside the daemon that has it; StateError where there is none, or of another version."""
+    try:
+        connection, version = _opened_for_reading(path, "mode=ro", busy_seconds)
+    except sqlite3.OperationalError as error:
+        # Without write access to the folder SQLite cannot make the shared memory that a WAL needs.
+        if not is_at_rest(path) or primary_code(error) == sqlite3.SQLITE_BUSY:
+            raise
+        connection, version = _opened_for_reading(path, "mode=ro&immutable=1", busy_seconds)
+    try:
+        _require_current(version, path)
+    except StateError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_as_it_is(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """Open a state of any version on a disk that takes no new byte, to save what it holds."""
+    if is_at_rest(path):
+        return _opened_for_reading(path, "mode=ro&immutable=1", busy_seconds)[0]
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=busy_seconds)
+    # The index of the WAL is then in our memory, not in a file that would have to grow.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.text_factory = _text
+    return connection
+
+
+def is_at_rest(path: Path) -> bool:
+    """Tell whether the last daemon ended cleanly: there is no WAL, and none who could change the file."""
+    return not path.with_name(path.name + "-wal").exists()
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Give SQLite's result code without its extension; 0 for errors of the driver itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def put_aside(path: Path, aside: Path) -> None:
+    """Rename the file and what belongs to it: a WAL left behind would be taken for the next one's."""
+    for ending in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + ending)
+        if source.exists():
+            source.replace(aside.with_name(aside.name + ending))
+
+
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    connection.text_factory = _text
     if path != MEMORY:
         # Raises DatabaseError where the file is none of SQLite's; else it says what is wrong, or "ok".
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
+    version = _version(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    steps = [_STEPS[step] for step in range(version + 1, SCHEMA_VERSION + 1)] if version else [_TABLES]
+    connection.executescript(
+        f"BEGIN IMMEDIATE;{''.join(steps)}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+    )
+
+
+def _opened_for_reading(path: Path, how: str, busy_seconds: float) -> tuple[sqlite3.Connection, int]:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=busy_seconds)
+    try:
+        connection.text_factory = _text
+        return connection, _version(connection, str(path))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _require_current(version: int, path: Path) -> None:
+    if version == 0:
+        raise StateError(f"{path} has no state yet")
+    if version < SCHEMA_VERSION:
+        raise StateError(
+            f"{path} has state of version {version}; the daemon makes it {SCHEMA_VERSION} when it starts"
+        )
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StateError(f"{path} has state of version {version}; this program knows {SCHEMA_VERSION}")
-    if version == 0:
-        connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    return int(version)
+
+
+def _text(raw: bytes) -> str:
+    # What a bad disk did to a text costs that row, not the reading of all.
+    return raw.decode(errors="replace")

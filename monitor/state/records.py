@@ -1,15 +1,22 @@
-"""Alerts and instants as text for the tables, and back."""
+"""Alerts and instants as text for the tables, and back, also from other versions of this program."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Severity
 
-_INSTANTS = ("active_at", "fired_at", "resolved_at", "keep_since")
+_INSTANTS = frozenset(field.name for field in fields(Alert) if "datetime" in str(field.type))
+
+
+class UnreadableError(ValueError):
+    """A text that cannot become what it was written from."""
 
 
 def instant_to_text(instant: datetime) -> str:
@@ -24,40 +31,20 @@ def text_to_instant(text: str) -> datetime:
 
 def alert_to_record(alert: Alert) -> dict[str, Any]:
     """Make a value for JSON of an alert; nothing is left out."""
-    record: dict[str, Any] = {
-        "scope": [alert.scope.rule, alert.scope.target, alert.scope.subject],
-        "labels": dict(alert.labels),
-        "severity": alert.severity,
-        "state": alert.state,
-        "value": alert.value,
-        "annotations": dict(alert.annotations),
-        "evidence": [dict(row) for row in alert.evidence],
-        "since_at_least": alert.since_at_least,
-        "held": alert.held,
-        "muted_by": alert.muted_by,
-        "resolve_reason": alert.resolve_reason,
-    }
-    for name in _INSTANTS:
-        instant = getattr(alert, name)
-        record[name] = None if instant is None else instant_to_text(instant)
-    return record
+    return {field.name: _written(field.name, getattr(alert, field.name)) for field in fields(Alert)}
 
 
-def record_to_alert(record: dict[str, Any]) -> Alert:
-    """Make the alert again that `alert_to_record` was given."""
-    instants = {name: None if record[name] is None else text_to_instant(record[name]) for name in _INSTANTS}
-    return Alert(
-        **{
-            **record,
-            **instants,
-            "scope": Scope(*record["scope"]),
-            "labels": tuple(sorted(record["labels"].items())),
-            "annotations": tuple(sorted(record["annotations"].items())),
-            "severity": Severity(record["severity"]),
-            "state": AlertState(record["state"]),
-            "evidence": tuple(record["evidence"]),
-        }
-    )
+def record_to_alert(record: Mapping[str, Any]) -> Alert:
+    """Make the alert again that `alert_to_record` was given.
+
+    Keys that are not known are left out, missing ones take their default: a row outlives the version
+    that wrote it. UnreadableError if it is no alert.
+    """
+    known = {field.name for field in fields(Alert)}
+    try:
+        return Alert(**{name: _read(name, value) for name, value in record.items() if name in known})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from None
 
 
 def alert_to_text(alert: Alert) -> str:
@@ -66,8 +53,8 @@ def alert_to_text(alert: Alert) -> str:
 
 
 def text_to_alert(text: str) -> Alert:
-    """Read one alert."""
-    return record_to_alert(json.loads(text))
+    """Read one alert; UnreadableError."""
+    return record_to_alert(text_to_json(text))
 
 
 def alerts_to_text(alerts: tuple[Alert, ...]) -> str:
@@ -76,5 +63,54 @@ def alerts_to_text(alerts: tuple[Alert, ...]) -> str:
 
 
 def text_to_alerts(text: str) -> tuple[Alert, ...]:
-    """Read several alerts."""
-    return tuple(record_to_alert(record) for record in json.loads(text))
+    """Read several alerts; UnreadableError if one of them cannot be read."""
+    records = text_to_json(text)
+    if not isinstance(records, list):
+        raise UnreadableError("no list of alerts")
+    return tuple(record_to_alert(record) for record in records)
+
+
+def text_to_json(text: str) -> Any:
+    """Read JSON; UnreadableError."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from None
+
+
+def _written(name: str, value: Any) -> Any:
+    if name in _INSTANTS:
+        return None if value is None else instant_to_text(value)
+    if name == "scope":
+        return [value.rule, value.target, value.subject]
+    if name in ("labels", "annotations"):
+        return dict(value)
+    return [dict(row) for row in value] if name == "evidence" else value
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in _INSTANTS:
+        return None if value is None else text_to_instant(value)
+    return _READERS[name](value) if name in _READERS else value
+
+
+def _read_scope(value: Any) -> Scope:
+    rule, target, subject = value
+    return Scope(str(rule), str(target), str(subject))
+
+
+def _read_pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(key), str(text)) for key, text in value.items()))
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "scope": _read_scope,
+        "labels": _read_pairs,
+        "annotations": _read_pairs,
+        "severity": Severity,
+        "state": AlertState,
+        "value": float,
+        "evidence": lambda rows: tuple(dict(row) for row in rows),
+    }
+)

@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sqlite3
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.model.alerts import Alert, AlertState, Change, Delivery, Notification, Scope, Transition
+from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.settings import Labels
-from monitor.state.layout import MEMORY, open_database
-from monitor.state.records import (
-    alert_to_text,
-    alerts_to_text,
-    instant_to_text,
-    text_to_alert,
-    text_to_alerts,
-    text_to_instant,
-)
+from monitor.state import last_results, outbox
+from monitor.state.disk import Disk
+from monitor.state.last_results import LastResult
+from monitor.state.layout import MEMORY
+from monitor.state.reading import OutboxView, Reading
+from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
+
+BUSY_SECONDS = 12.0
+"""How long a file that another program has locked is tried, less than until we count as frozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxView:
-    """What waits for one receiver."""
-
-    waiting: int
-    oldest_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PastDelivery:
-    """An attempt as it is kept; `is_given_up`: permanent, `alerts` were never taken."""
-
-    delivery: Delivery
-    key: str
-    is_given_up: bool
-    alerts: tuple[Alert, ...]
-
-
-class State:
+class State(Reading):
     """Remember alerts, their history and what is due to receivers. Thread-safe.
 
-    `history_limit` bounds the rows of past transitions, and those of past deliveries. When the disk
-    fails it goes on in memory with all that it knows, and says so to `on_lost_disk`, once.
+    `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`
+    and `outbox_age` what waits for one receiver. When the disk fails it goes on in memory with all that
+    it knows, and says so to `on_lost_disk`, each time. When another program has the file locked for
+    longer than `busy_seconds`, sqlite3.OperationalError: nothing was changed, the same may be tried again.
+    `on_disk=False` begins in memory, with what can be read of the file.
     """
 
     def __init__(
@@ -54,18 +35,40 @@ class State:
         path: str = MEMORY,
         *,
         history_limit: int = 10_000,
+        outbox_limit: int = 10_000,
+        outbox_age: timedelta = timedelta(hours=24),
         on_lost_disk: Callable[[str], None] = lambda _message: None,
+        busy_seconds: float = BUSY_SECONDS,
+        take_directory: Callable[[], None] = lambda: None,
+        on_disk: bool = True,
     ) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._history_limit = history_limit
-        self._on_lost_disk = on_lost_disk
-        self._connection = open_database(path)
-        self.is_durable = path != MEMORY
+        self._outbox_limit = outbox_limit
+        self._outbox_age = outbox_age
+        self._disk = Disk(
+            path,
+            busy_seconds=busy_seconds,
+            on_lost=on_lost_disk,
+            take_directory=take_directory,
+            is_usable=on_disk,
+        )
+
+    @property
+    def is_durable(self) -> bool:
+        """Tell whether what is written outlives the process."""
+        return self._disk.is_durable
+
+    def try_disk(self) -> bool:
+        """Go back to the disk if it was left and works again, with all that is known; tell `is_durable`.
+
+        Also notices that the file was removed. Cheap where there is nothing to do: call it each minute.
+        """
+        return self._disk.try_disk()
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
-        with self._lock:
-            self._connection.close()
+        self._disk.close()
 
     def record(
         self,
@@ -84,17 +87,20 @@ class State:
             )
             if transitions:
                 self._prune(connection, "transitions")
-            connection.executemany(
-                "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts,"
-                " next_try_at) VALUES (?,?,?,?,?,?,?)",
-                [_outbox_row(notification) for notification in notifications],
-            )
+            outbox.insert_notifications(connection, notifications)
 
-        self._write(write)
+        self._disk.write(write)
+
+    def keep_results(self, results: Sequence[LastResult]) -> None:
+        """Remember what queries last gave, all of them at once."""
+        rows = [last_results.result_to_row(result) for result in results]
+        places = ", ".join("?" * len(last_results.COLUMNS.split(",")))
+        insert = f"INSERT OR REPLACE INTO last_results ({last_results.COLUMNS}) VALUES ({places})"
+        self._disk.write(lambda connection: connection.executemany(insert, rows))
 
     def mark(self, name: str, at: datetime) -> None:
         """Remember an instant under a name: `alive`, when the daemon was last known to run."""
-        self._write(
+        self._disk.write(
             lambda connection: connection.execute(
                 "INSERT INTO marks (name, at) VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
@@ -102,34 +108,46 @@ class State:
             )
         )
 
-    def marked(self, name: str) -> datetime | None:
-        """Tell the instant that was remembered under a name."""
-        rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
-        return text_to_instant(rows[0][0]) if rows else None
+    def forget_before(
+        self, instant: datetime, *, receivers: Collection[str] = (), now: datetime | None = None
+    ) -> tuple[Delivery, ...]:
+        """Drop history that is older, and give up what has waited since before for other receivers.
 
-    def forget_before(self, instant: datetime) -> None:
-        """Drop history that is older; what still waits in the outbox stays."""
+        Those are no longer configured, or they would have taken or lost it by now. Gives what was given
+        up, as of `now`, or else of the instant.
+        """
+        text = instant_to_text(instant)
+        others = f"created_at < ? AND receiver NOT IN ({', '.join('?' * len(receivers))})"
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
             for table in ("transitions", "deliveries"):
-                connection.execute(f"DELETE FROM {table} WHERE at < ?", (instant_to_text(instant),))
+                connection.execute(f"DELETE FROM {table} WHERE at < ?", (text,))
+            connection.execute("DELETE FROM last_results WHERE run_at < ?", (text,))
+            message = "nobody has taken it for as long as history is kept"
+            return outbox.give_up(
+                connection, others, (text, *receivers), at=now or instant, reason="unclaimed", message=message
+            )
 
-        self._write(write)
+        return self._disk.write(write)
+
+    def unclaimed(self, receivers: Collection[str]) -> Mapping[str, OutboxView]:
+        """Count what waits for receivers other than these, which are all that there are."""
+        return {name: view for name, view in self.outbox().items() if name not in receivers}
 
     def due(self, receiver: str, *, now: datetime, limit: int = 1) -> tuple[Notification, ...]:
         """List what to send now, oldest first; behind one that still waits for its next try, nothing."""
-        rows = self._rows(
-            "SELECT id, key, labels, alerts, created_at, attempts, next_try_at FROM outbox"
-            " WHERE receiver = ? ORDER BY id LIMIT ?",
-            (receiver, limit),
-        )
-        due = []
-        for id_, key, labels, alerts, created_at, attempts, next_try_at in rows:
-            if text_to_instant(next_try_at) > now:
-                break
-            created = text_to_instant(created_at)
-            group = json.loads(labels)
-            due.append(Notification(receiver, key, group, text_to_alerts(alerts), created, attempts, id_))
+        select = f"SELECT {outbox.COLUMNS} FROM outbox WHERE receiver = ? ORDER BY id LIMIT ?"
+        due: list[Notification] = []
+        rows = self._rows(select, (receiver, limit))
+        while rows:
+            row = rows.pop(0)
+            try:
+                if text_to_instant(row[-1]) > now:
+                    break
+                due.append(outbox.row_to_notification(row))
+            except (ValueError, TypeError) as error:
+                self._give_up_unreadable(row[0], now, str(error))
+                due, rows = [], self._rows(select, (receiver, limit))
         return tuple(due)
 
     def next_try_at(self, receiver: str) -> datetime | None:
@@ -139,14 +157,51 @@ class State:
         )
         return text_to_instant(rows[0][0]) if rows else None
 
+    def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
+        """Give up what has waited for too long, and the oldest of too many; gives what has to be told."""
+        too_old = instant_to_text(now - self._outbox_age)
+        oldest = self._rows(
+            "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1", (receiver,)
+        )
+        excess = self._rows(
+            "SELECT id FROM outbox WHERE receiver = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            (receiver, self._outbox_limit),
+        )
+        if not excess and (not oldest or oldest[0][0] >= too_old):
+            return ()
+
+        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
+            hours = self._outbox_age / timedelta(hours=1)
+            expired = outbox.give_up(
+                connection,
+                "receiver = ? AND created_at < ?",
+                (receiver, too_old),
+                at=now,
+                reason="expired",
+                message=f"not taken within {hours:g} h",
+            )
+            overflow = outbox.give_up(
+                connection,
+                "receiver = ? AND id <= ?",
+                (receiver, excess[0][0] if excess else 0),
+                at=now,
+                reason="overflow",
+                message=f"more than {self._outbox_limit} waited",
+            )
+            self._prune(connection, "deliveries")
+            return expired + overflow
+
+        return self._disk.write(write)
+
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
         """Take a notification from the outbox: its receiver has it."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
-            self._keep_delivery(connection, notification, delivery, "taken")
+            outbox.insert_delivery(connection, notification, delivery, "taken")
+            self._prune(connection, "deliveries")
 
-        self._write(write)
+        self._disk.write(write)
 
     def failed(self, notification: Notification, delivery: Delivery, *, next_try_at: datetime | None) -> None:
         """Count an attempt that failed; without a next try it is given up, and kept in the history."""
@@ -160,124 +215,26 @@ class State:
                     (instant_to_text(next_try_at), notification.id),
                 )
             outcome = "given_up" if next_try_at is None else "failed"
-            self._keep_delivery(connection, notification, delivery, outcome)
+            outbox.insert_delivery(connection, notification, delivery, outcome)
+            self._prune(connection, "deliveries")
 
-        self._write(write)
+        self._disk.write(write)
 
-    def outbox(self) -> Mapping[str, OutboxView]:
-        """Count what waits, for each receiver that has something waiting."""
-        rows = self._rows("SELECT receiver, count(*), min(created_at) FROM outbox GROUP BY receiver")
-        return {receiver: OutboxView(count, text_to_instant(oldest)) for receiver, count, oldest in rows}
-
-    def active_alerts(self) -> tuple[Alert, ...]:
-        """List pending and firing alerts, by scope and labels."""
-        rows = self._rows("SELECT alert FROM alerts")
-        alerts = (text_to_alert(text) for (text,) in rows)
-        return tuple(sorted(alerts, key=lambda alert: (alert.scope, alert.labels)))
-
-    def recently_resolved(self, since: datetime) -> tuple[Alert, ...]:
-        """List alerts as they last resolved, at or after an instant; not those that fire again."""
-        rows = self._rows(
-            "SELECT alert FROM transitions t WHERE change = ? AND at >= ?"
-            " AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.fingerprint = t.fingerprint AND a.state = ?)"
-            " ORDER BY id",
-            (Change.RESOLVED, instant_to_text(since), AlertState.FIRING),
+    def _give_up_unreadable(self, id_: int, now: datetime, why: str) -> None:
+        self._warn(f"a row of outbox cannot be read and is given up: {why}")
+        self._disk.write(
+            lambda connection: outbox.give_up(
+                connection, "id = ?", (id_,), at=now, reason="unreadable", message=why
+            )
         )
-        latest = {alert.labels: alert for alert in (text_to_alert(text) for (text,) in rows)}
-        return tuple(latest.values())
-
-    def history(
-        self,
-        limit: int,
-        *,
-        alertname: str | None = None,
-        target: str | None = None,
-        since: datetime | None = None,
-    ) -> tuple[Transition, ...]:
-        """List past transitions, newest first."""
-        rows = self._rows(
-            "SELECT change, alert, at FROM transitions WHERE rule = coalesce(?, rule)"
-            " AND target = coalesce(?, target) AND at >= ? ORDER BY id DESC LIMIT ?",
-            (alertname, target, "" if since is None else instant_to_text(since), limit),
-        )
-        return tuple(
-            Transition(Change(change), text_to_alert(alert), text_to_instant(at))
-            for change, alert, at in rows
-        )
-
-    def deliveries(self, limit: int, *, receiver: str | None = None) -> tuple[PastDelivery, ...]:
-        """List past deliveries from the outbox, newest first."""
-        rows = self._rows(
-            "SELECT receiver, at, duration_seconds, reason, message, outcome, key, alerts FROM deliveries"
-            " WHERE receiver = coalesce(?, receiver) ORDER BY id DESC LIMIT ?",
-            (receiver, limit),
-        )
-        return tuple(_past_delivery(*row) for row in rows)
-
-    def _write(self, change: Callable[[sqlite3.Connection], object]) -> None:
-        """Make a change, whole or not at all; where the disk refuses it, in memory from then on."""
-        lost = ""
-        with self._lock:
-            try:
-                _in_transaction(self._connection, change)
-            except sqlite3.OperationalError as error:  # full, read-only, gone
-                if not self.is_durable:
-                    raise
-                lost = str(error)
-                self._leave_disk()
-                _in_transaction(self._connection, change)
-        if lost:
-            self._on_lost_disk(lost)
-
-    def _leave_disk(self) -> None:
-        memory = open_database(MEMORY)
-        # A disk that can no longer be read either: what is active comes back with the next runs.
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.backup(memory)
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
-        self._connection = memory
-        self.is_durable = False
 
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
-
-    def _keep_delivery(
-        self, connection: sqlite3.Connection, notification: Notification, delivery: Delivery, outcome: str
-    ) -> None:
-        connection.execute(
-            "INSERT INTO deliveries (at, receiver, key, outcome, reason, message, duration_seconds, alerts)"
-            " VALUES (?,?,?,?,?,?,?,?)",
-            (
-                instant_to_text(delivery.at),
-                notification.receiver,
-                notification.key,
-                outcome,
-                delivery.reason,
-                delivery.message,
-                delivery.duration_seconds,
-                alerts_to_text(notification.alerts) if outcome == "given_up" else "[]",
-            ),
-        )
-        self._prune(connection, "deliveries")
+        return self._disk.rows(sql, values)
 
     def _prune(self, connection: sqlite3.Connection, table: str) -> None:
         connection.execute(
             f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (self._history_limit,)
         )
-
-
-def _in_transaction(connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], object]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        change(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        # A full disk may have rolled it back already.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _replace_alerts(connection: sqlite3.Connection, scope: Scope, alerts: Mapping[Labels, Alert]) -> None:
@@ -299,27 +256,3 @@ def _transition_row(transition: Transition) -> tuple[str, ...]:
         alert.fingerprint,
         alert_to_text(alert),
     )
-
-
-def _outbox_row(notification: Notification) -> tuple[str | int, ...]:
-    created_at = instant_to_text(notification.created_at)
-    return (
-        notification.receiver,
-        notification.key,
-        json.dumps(dict(notification.group)),
-        alerts_to_text(notification.alerts),
-        created_at,
-        notification.attempts,
-        created_at,
-    )
-
-
-def _past_delivery(
-    receiver: str, at: str, seconds: float, reason: str, message: str, outcome: str, key: str, alerts: str
-) -> PastDelivery:
-    is_given_up = outcome == "given_up"
-    recoverable = not is_given_up
-    delivery = Delivery(
-        receiver, text_to_instant(at), seconds, reason=reason, message=message, recoverable=recoverable
-    )
-    return PastDelivery(delivery, key, is_given_up, text_to_alerts(alerts))

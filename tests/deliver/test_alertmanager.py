@@ -126,6 +126,45 @@ def test_what_is_active_is_sent_again_and_again_also_when_it_is_held(told: Told)
         assert ends[0] < ends[-1]
 
 
+def test_what_is_sent_again_unchanged_is_marked_so(told: Told) -> None:
+    alerts = Alerts(fresh("a"))
+    with far_end(status(500)) as server, deliveries(alerts, told, alertmanager(server.url)) as made:
+
+        def after_poke(count: int) -> bool:
+            made.poke()
+            until(lambda: len(told.deliveries) == count)
+            return told.deliveries[-1].is_resend
+
+        until(lambda: told.deliveries)
+        assert (told.deliveries[0].reason, told.deliveries[0].is_resend) == ("http_500", False)
+        assert after_poke(2) is False
+        assert after_poke(3) is True
+        alerts.now = [replace(alerts.now[0], annotations=(("summary", "another value"),))]
+        assert after_poke(4) is True
+        alerts.now = [*alerts.now, fresh("b")]
+        assert after_poke(5) is False
+        alerts.now = [
+            alerts.now[0],
+            replace(alerts.now[1], state=AlertState.RESOLVED, resolved_at=CLOCK.now()),
+        ]
+        assert after_poke(6) is False
+        assert after_poke(7) is True
+        server.answers = [status(500), status(200)]
+        assert after_poke(8) is False
+        assert after_poke(9) is True
+
+
+def test_what_an_alertmanager_has_forgotten_is_news_to_it(told: Told) -> None:
+    with (
+        far_end(status(200), *[status(500)] * 4) as server,
+        deliveries(Alerts(fresh("a")), told, alertmanager(server.url, resend_delay=OFTEN), jitter=0.999),
+    ):
+        until(lambda: [one.reason for one in told.deliveries[-2:]] == ["http_500", ""])
+        first_again = told.deliveries[-1]
+        assert (first_again.at - told.deliveries[0].at) >= 4 * OFTEN
+        assert first_again.is_resend is False
+
+
 def test_nothing_active_sends_nothing(told: Told) -> None:
     alerts = Alerts()
     with far_end() as server, deliveries(alerts, told, alertmanager(server.url, resend_delay=OFTEN)) as made:

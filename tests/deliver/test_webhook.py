@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sqlite3
 import statistics
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,9 +14,10 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Deliveries, ReceiverStatus
-from monitor.model.alerts import Notification
+from monitor.deliver.senders import SENDERS
+from monitor.model.alerts import Delivery, Notification
 from monitor.model.settings import Receiver
-from monitor.state import State
+from monitor.state import OutboxView, State
 from tests.deliver.far_end import (
     FarEnd,
     Request,
@@ -276,6 +279,130 @@ def test_a_defect_in_the_outbox_does_not_end_the_worker(told: Told) -> None:
     with deliveries(broken, told, receiver("http://127.0.0.1:9")):
         until(lambda: told.deliveries)
     assert (told.deliveries[0].reason, told.deliveries[0].message) == ("internal", "ProgrammingError")
+
+
+class Counting(State):
+    """Counts how often it was asked what waits."""
+
+    asked = 0
+
+    def outbox(self) -> Mapping[str, OutboxView]:
+        self.asked += 1
+        return super().outbox()
+
+
+def test_the_status_of_all_receivers_asks_the_outbox_once(told: Told) -> None:
+    hooks = [receiver("http://127.0.0.1:9", name=name) for name in "abc"]
+    with closing(Counting()) as state, deliveries(state, told, *hooks, is_started=False) as made:
+        put(state, "1", "2", receiver="b")
+        waiting = {name: status.waiting for name, status in made.status().items()}
+        assert (waiting, state.asked) == ({"a": 0, "b": 2, "c": 0}, 1)
+
+
+def test_what_was_taken_while_the_state_is_locked_is_recorded_later_and_sent_once(
+    told: Told, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(State(str(path), busy_seconds=0.05)) as state, far_end() as server:
+        put(state, "1", "2")
+        shell = sqlite3.connect(path, isolation_level=None)
+        shell.execute("BEGIN IMMEDIATE")
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: told.reasons().count("internal") == 3, meanwhile=made.poke)
+            assert keys(server) == ["1"]
+            assert told.reasons()[0] == ""
+            assert made.status()["hook"].failing_since is not None
+            shell.close()
+            until(lambda: not state.outbox(), meanwhile=made.poke)
+            until(lambda: told.reasons()[-1] == "")
+            assert made.status()["hook"].failing_since is None
+        assert keys(server) == ["1", "2"]
+        assert [(past.key, past.delivery.reason) for past in state.deliveries(9)] == [("2", ""), ("1", "")]
+
+
+@pytest.mark.parametrize(("code", "past"), [(200, [""]), (500, ["", "http_500"])])
+def test_a_locked_state_does_not_leave_a_receiver_failing_that_has_nothing_to_get(
+    told: Told, tmp_path: Path, code: int, past: list[str]
+) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(State(str(path), busy_seconds=0.05)) as state, far_end(status(code)) as server:
+        put(state, "1")
+        shell = sqlite3.connect(path, isolation_level=None)
+        shell.execute("BEGIN IMMEDIATE")
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: told.reasons().count("internal") == 2, meanwhile=made.poke)
+            assert told.reasons()[0] == past[-1]
+            assert made.status()["hook"].failing_since is not None
+            shell.close()
+            until(lambda: not state.outbox(), meanwhile=made.poke)
+            until(lambda: made.status()["hook"].failing_since is None)
+        assert keys(server) == ["1"] * len(past)
+        assert [one.delivery.reason for one in state.deliveries(9)] == past
+
+
+def test_what_is_too_old_or_too_much_is_told_not_sent_and_no_trouble_of_the_receiver(told: Told) -> None:
+    day = timedelta(hours=24)
+    with closing(State(outbox_limit=2)) as state, far_end() as server:
+        put(state, "old", at=CLOCK.now() - day)
+        put(state, "1", "2", "3")
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: not state.outbox() and len(told.deliveries) == 4)
+            assert made.status()["hook"] == ReceiverStatus()
+        assert keys(server) == ["2", "3"]
+        assert [(one.reason, one.recoverable) for one in told.deliveries] == [
+            ("expired", False),
+            ("overflow", False),
+            ("", True),
+            ("", True),
+        ]
+        assert [past.key for past in state.deliveries(9) if past.is_given_up] == ["1", "old"]
+
+
+def test_what_has_waited_too_long_is_given_up_while_its_receiver_is_down(told: Told) -> None:
+    with closing(State(outbox_age=timedelta(seconds=0.2))) as state:
+        put(state, "1")
+        hook = receiver(f"http://127.0.0.1:{free_port()}")
+        with deliveries(state, told, hook, jitter=0.01) as made:
+            until(lambda: "expired" in told.reasons())
+            until(lambda: not state.outbox())
+            assert made.status()["hook"].last_reason == "refused"
+            assert made.status()["hook"].failing_since == told.deliveries[0].at
+
+
+class Stuck:
+    """Keeps every worker that tells it something."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.free = threading.Event()
+
+    def __call__(self, delivery: Delivery) -> None:
+        self.held += 1
+        self.free.wait()
+
+
+def test_closing_waits_once_for_all_that_cannot_be_cut(state: State) -> None:
+    stuck = Stuck()
+    hooks = [receiver("http://127.0.0.1:9", name=name) for name in "abc"]
+    for hook in hooks:
+        put(state, "1", receiver=hook.name)
+    made = Deliveries(
+        hooks, state, clock=CLOCK, snapshot=tuple, external_url="", on_delivery=stuck, jitter=lambda: 0.5
+    )
+    made.start()
+    try:
+        until(lambda: stuck.held == 3)
+        began = time.monotonic()
+        made.close()
+        assert 1.9 < time.monotonic() - began < 3
+    finally:
+        stuck.free.set()
+        made.close()
+
+
+def test_kinds_cannot_be_changed_at_run_time() -> None:
+    with pytest.raises(TypeError):
+        SENDERS["slack"] = SENDERS["webhook"]  # type: ignore[index] # it must fail
 
 
 def test_a_kind_without_a_way_to_it_is_refused(state: State, told: Told) -> None:

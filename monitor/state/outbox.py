@@ -1,0 +1,97 @@
+"""The outbox's rows: notifications in, notifications out, and what is given up into the history."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from monitor.model.alerts import Delivery, Notification
+from monitor.state.records import (
+    UnreadableError,
+    alerts_to_text,
+    instant_to_text,
+    text_to_alerts,
+    text_to_instant,
+    text_to_json,
+)
+
+COLUMNS = "id, receiver, key, labels, alerts, created_at, attempts, next_try_at"
+
+
+def insert_notifications(connection: sqlite3.Connection, notifications: Iterable[Notification]) -> None:
+    """Put notifications at the end; one that is there already stays as it is."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, next_try_at)"
+        " VALUES (?,?,?,?,?,?,?)",
+        [_to_row(notification) for notification in notifications],
+    )
+
+
+def row_to_notification(row: tuple[Any, ...]) -> Notification:
+    """Read a row of COLUMNS; UnreadableError."""
+    id_, receiver, key, labels, alerts, created_at, attempts, _ = row
+    group = text_to_json(labels)
+    try:
+        created = text_to_instant(created_at)
+        return Notification(receiver, key, dict(group), text_to_alerts(alerts), created, attempts, id_)
+    except (ValueError, TypeError) as error:
+        raise UnreadableError(str(error)) from None
+
+
+def insert_delivery(
+    connection: sqlite3.Connection, notification: Notification, delivery: Delivery, outcome: str
+) -> None:
+    """Keep an attempt in the history; with its alerts when it was the last and they were not taken."""
+    alerts = alerts_to_text(notification.alerts) if outcome == "given_up" else "[]"
+    connection.execute(
+        "INSERT INTO deliveries (at, receiver, key, outcome, reason, message, duration_seconds, alerts)"
+        " VALUES (?,?,?,?,?,?,?,?)",
+        (
+            instant_to_text(delivery.at),
+            notification.receiver,
+            notification.key,
+            outcome,
+            delivery.reason,
+            delivery.message,
+            delivery.duration_seconds,
+            alerts,
+        ),
+    )
+
+
+def give_up(
+    connection: sqlite3.Connection,
+    where: str,
+    values: tuple[object, ...],
+    *,
+    at: datetime,
+    reason: str,
+    message: str,
+) -> tuple[Delivery, ...]:
+    """Move rows to the history without an attempt; gives what has to be told of each."""
+    rows = connection.execute(f"SELECT id, receiver FROM outbox WHERE {where} ORDER BY id", values).fetchall()
+    connection.executemany(
+        "INSERT INTO deliveries (at, receiver, key, outcome, reason, message, duration_seconds, alerts)"
+        " SELECT ?, receiver, key, 'given_up', ?, ?, 0, alerts FROM outbox WHERE id = ?",
+        [(instant_to_text(at), reason, message, id_) for id_, _ in rows],
+    )
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_, _ in rows])
+    return tuple(
+        Delivery(receiver, at, 0.0, reason=reason, message=message, recoverable=False) for _, receiver in rows
+    )
+
+
+def _to_row(notification: Notification) -> tuple[str | int, ...]:
+    created_at = instant_to_text(notification.created_at)
+    return (
+        notification.receiver,
+        notification.key,
+        json.dumps(dict(notification.group)),
+        alerts_to_text(notification.alerts),
+        created_at,
+        notification.attempts,
+        created_at,
+    )

@@ -1,0 +1,53 @@
+"""Read-only access to the state, for commands beside a running daemon or after it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from monitor.errors import StateError
+from monitor.state.layout import FILE, open_for_reading
+from monitor.state.reading import Reading
+
+
+class Reader(Reading):
+    """Answer what the daemon last wrote, for one thread; StateError when that cannot be read."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__()
+        self._path = path
+        self._connection = connection
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{self._path} cannot be read: {error}") from None
+
+
+def open_reader(directory: Path) -> Reader:
+    """Open the state in a directory for reading; changes nothing, keeps no daemon from its work.
+
+    StateError where there is none, or one that this version does not read.
+    """
+    path = directory / FILE
+    try:
+        if not path.is_file():
+            raise StateError(f"there is no state in {directory}: has a daemon run with this configuration?")
+        return Reader(path, open_for_reading(path))
+    except (OSError, sqlite3.Error) as error:
+        raise StateError(f"{path} cannot be read: {error}") from None

@@ -1,0 +1,149 @@
+"""What can be asked of the state: the half that the daemon shares with commands beside it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from monitor.model.alerts import Alert, AlertState, Change, Delivery, Transition
+from monitor.state import last_results
+from monitor.state.last_results import LastResult
+from monitor.state.records import (
+    UnreadableError,
+    instant_to_text,
+    text_to_alert,
+    text_to_alerts,
+    text_to_instant,
+)
+
+_MOST_WARNINGS = 100
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxView:
+    """What waits for one receiver."""
+
+    waiting: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PastDelivery:
+    """An attempt as it is kept; `is_given_up`: permanent, `alerts` were never taken."""
+
+    delivery: Delivery
+    key: str
+    is_given_up: bool
+    alerts: tuple[Alert, ...]
+
+
+class Reading(ABC):
+    """Answer from the tables. A row that cannot be read is left out, and is in `warnings`."""
+
+    def __init__(self) -> None:
+        self._warnings: dict[str, None] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """List what could not be read so far, each once, a hundred at most."""
+        return tuple(self._warnings)
+
+    def active_alerts(self) -> tuple[Alert, ...]:
+        """List pending and firing alerts, by scope and labels."""
+        alerts = self._readable("alerts", text_to_alert, self._rows("SELECT alert FROM alerts"))
+        return tuple(sorted(alerts, key=lambda alert: (alert.scope, alert.labels)))
+
+    def recently_resolved(self, since: datetime) -> tuple[Alert, ...]:
+        """List alerts as they last resolved, at or after an instant; not those that fire again."""
+        rows = self._rows(
+            "SELECT alert FROM transitions t WHERE change = ? AND at >= ?"
+            " AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.fingerprint = t.fingerprint AND a.state = ?)"
+            " ORDER BY id",
+            (Change.RESOLVED, instant_to_text(since), AlertState.FIRING),
+        )
+        latest = {alert.labels: alert for alert in self._readable("transitions", text_to_alert, rows)}
+        return tuple(latest.values())
+
+    def history(
+        self,
+        limit: int,
+        *,
+        alertname: str | None = None,
+        target: str | None = None,
+        since: datetime | None = None,
+    ) -> tuple[Transition, ...]:
+        """List past transitions, newest first."""
+        rows = self._rows(
+            "SELECT change, alert, at FROM transitions WHERE rule = coalesce(?, rule)"
+            " AND target = coalesce(?, target) AND at >= ? ORDER BY id DESC LIMIT ?",
+            (alertname, target, "" if since is None else instant_to_text(since), limit),
+        )
+        return tuple(self._readable("transitions", _transition, rows))
+
+    def deliveries(self, limit: int, *, receiver: str | None = None) -> tuple[PastDelivery, ...]:
+        """List past deliveries from the outbox, newest first."""
+        rows = self._rows(
+            "SELECT receiver, at, duration_seconds, reason, message, outcome, key, alerts FROM deliveries"
+            " WHERE receiver = coalesce(?, receiver) ORDER BY id DESC LIMIT ?",
+            (receiver, limit),
+        )
+        return tuple(self._readable("deliveries", _past_delivery, rows))
+
+    def outbox(self) -> Mapping[str, OutboxView]:
+        """Count what waits, for each receiver that has something waiting."""
+        rows = self._rows("SELECT receiver, count(*), min(created_at) FROM outbox GROUP BY receiver")
+        return dict(self._readable("outbox", _outbox_view, rows))
+
+    def last_results(self) -> tuple[LastResult, ...]:
+        """List what each query last gave, by target and query."""
+        rows = self._rows(f"SELECT {last_results.COLUMNS} FROM last_results ORDER BY target, query")
+        return tuple(self._readable("last_results", lambda *row: last_results.row_to_result(row), rows))
+
+    def marked(self, name: str) -> datetime | None:
+        """Tell the instant that was remembered under a name."""
+        rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
+        return next(self._readable("marks", text_to_instant, rows), None)
+
+    @abstractmethod
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Ask the tables."""
+
+    def _readable(
+        self, table: str, read: Callable[..., _Value], rows: Iterable[tuple[Any, ...]]
+    ) -> Iterator[_Value]:
+        for row in rows:
+            try:
+                yield read(*row)
+            except (ValueError, TypeError) as error:
+                self._warn(f"a row of {table} cannot be read and is left out: {error}")
+
+    def _warn(self, warning: str) -> None:
+        if len(self._warnings) < _MOST_WARNINGS:
+            self._warnings[warning] = None
+
+
+def _transition(change: str, alert: str, at: str) -> Transition:
+    return Transition(Change(change), text_to_alert(alert), text_to_instant(at))
+
+
+def _outbox_view(receiver: str, count: int, oldest: str) -> tuple[str, OutboxView]:
+    return receiver, OutboxView(count, text_to_instant(oldest))
+
+
+def _past_delivery(
+    receiver: str, at: str, seconds: float, reason: str, message: str, outcome: str, key: str, alerts: str
+) -> PastDelivery:
+    is_given_up = outcome == "given_up"
+    recoverable = not is_given_up
+    delivery = Delivery(
+        receiver, text_to_instant(at), seconds, reason=reason, message=message, recoverable=recoverable
+    )
+    try:
+        given_up = text_to_alerts(alerts)
+    except UnreadableError:
+        given_up = ()  # that it was given up is worth more than what it was
+    return PastDelivery(delivery, key, is_given_up, given_up)

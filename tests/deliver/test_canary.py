@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import AnchoredClock
+from monitor.deliver import canary
+from monitor.model.settings import Severity
+from tests.deliver.far_end import far_end, receiver, stall, status
+
+CLOCK = AnchoredClock()
+SUMMARY = "This is a test of the receiver hook"
+
+
+def test_a_webhook_gets_one_test_alert_whatever_it_filters() -> None:
+    with far_end() as server:
+        hook = receiver(f"{server.url}/hook", min_severity=Severity.CRITICAL, headers={"Authorization": "x"})
+        delivery = canary(hook, CLOCK, "https://monitor")
+        (request,) = server.requests
+    assert (delivery.receiver, delivery.reason, delivery.notifications) == ("hook", "", 1)
+    assert (request.path, request.headers["authorization"]) == ("/hook", "x")
+    assert (request.json["status"], request.json["receiver"]) == ("firing", "hook")
+    (alert,) = request.json["alerts"]
+    assert alert["labels"] == {"alertname": "TokenMonitorTest", "severity": "info"}
+    assert alert["annotations"] == {"summary": SUMMARY}
+    assert abs((datetime.fromisoformat(alert["startsAt"]) - CLOCK.now()).total_seconds()) < 5
+
+
+def test_each_canary_has_a_key_of_its_own() -> None:
+    with far_end() as server:
+        canary(receiver(server.url), CLOCK, "")
+        canary(receiver(server.url), CLOCK, "")
+        first, second = (request.headers["idempotency-key"] for request in server.requests)
+    assert first != second
+
+
+def test_every_address_of_an_alertmanager_gets_an_alert_that_ends_in_a_minute() -> None:
+    with far_end() as one, far_end() as other:
+        delivery = canary(receiver(one.url, other.url, kind="alertmanager"), CLOCK, "https://monitor")
+        sent = [request for server in (one, other) for request in server.requests]
+    assert delivery.reason == ""
+    assert [request.path for request in sent] == ["/api/v2/alerts"] * 2
+    for request in sent:
+        (alert,) = request.json
+        ends_in = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["startsAt"])
+        assert timedelta(seconds=60) <= ends_in < timedelta(seconds=65)
+        assert (alert["labels"]["alertname"], alert["annotations"]["summary"]) == (
+            "TokenMonitorTest",
+            SUMMARY,
+        )
+
+
+def test_one_address_that_fails_is_the_outcome() -> None:
+    with far_end() as good, far_end(status(401, body=b"who?")) as bad:
+        delivery = canary(receiver(good.url, bad.url, kind="alertmanager"), CLOCK, "")
+        assert len(good.requests) == 1
+    assert (delivery.reason, delivery.message, delivery.recoverable) == ("http_401", "HTTP 401: who?", False)
+
+
+def test_it_is_not_tried_again() -> None:
+    with far_end(status(500)) as server:
+        assert canary(receiver(server.url), CLOCK, "").reason == "http_500"
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["webhook", "alertmanager"])
+def test_it_ends_in_time(kind: str) -> None:
+    with far_end(stall) as server:
+        hook = receiver(server.url, kind=kind, timeout=timedelta(seconds=0.2))
+        began = time.monotonic()
+        assert canary(hook, CLOCK, "").reason == "timeout"
+        assert time.monotonic() - began < 1.2
+
+
+def test_it_ends_in_time_also_where_nothing_can_be_cut(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "url")  # to open it lasts until somebody writes
+    hook = replace(receiver(timeout=timedelta(seconds=0.1)), url_file=tmp_path / "url")
+    began = time.monotonic()
+    delivery = canary(hook, CLOCK, "")
+    assert time.monotonic() - began < 3
+    assert (delivery.reason, delivery.message) == ("timeout", "no answer in time")
+    os.close(os.open(tmp_path / "url", os.O_WRONLY))
+
+
+def test_a_file_without_an_address_is_said(tmp_path: Path) -> None:
+    delivery = canary(replace(receiver(), url_file=tmp_path / "url"), CLOCK, "")
+    assert delivery.reason == "url_file"
+
+
+def test_a_kind_without_a_way_to_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="receiver hook: no way to deliver to slack"):
+        canary(receiver(kind="slack"), CLOCK, "")

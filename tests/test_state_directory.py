@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import StateError
+from monitor.state import LastResult, Opened, State, open_directory, open_reader
+from tests.test_state import (
+    SCOPE,
+    START,
+    TESTDATA,
+    alert,
+    at,
+    attempt,
+    by_labels,
+    notification,
+    resolved,
+    send_to_outbox,
+    the_due,
+)
+
+
+class Lost:
+    """What was said of a lost disk."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def __call__(self, message: str) -> None:
+        self.messages.append(message)
+
+
+@contextmanager
+def opened(directory: Path, lost: Lost | None = None, *, busy_seconds: float = 0.2) -> Iterator[Opened]:
+    made = open_directory(directory, now=START, on_lost_disk=lost or Lost(), busy_seconds=busy_seconds)
+    try:
+        yield made
+    finally:
+        made.state.close()
+        made.lock.release()
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock as a database shell does."""
+    connection = sqlite3.connect(directory / "state.sqlite", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow, so that every write of SQLite fails with an I/O error."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def fill(state: State) -> None:
+    state.record({SCOPE: by_labels(alert())}, (resolved("a", 1),), (notification("1"),))
+
+
+def holds(state: State) -> None:
+    assert state.active_alerts() == (alert(),)
+    assert state.history(9) == (resolved("a", 1),)
+    assert the_due(state, 9).key == "1"
+
+
+def test_the_state_outlives_its_process(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "b"
+    with opened(directory) as first:
+        assert (first.warnings, first.state.is_durable, first.lock.is_held) == ((), True, True)
+        fill(first.state)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    with opened(directory) as second:
+        holds(second.state)
+
+
+def test_a_directory_that_another_has_is_refused_until_it_is_free(tmp_path: Path) -> None:
+    with (
+        opened(tmp_path),
+        pytest.raises(StateError, match="is in use by another token-monitor"),
+        opened(tmp_path),
+    ):
+        pass
+    with opened(tmp_path) as second:
+        assert second.state.is_durable
+
+
+def test_a_newer_state_is_refused_and_the_directory_is_let_go(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    for _ in range(2):
+        with pytest.raises(StateError, match="version 99"), opened(tmp_path):
+            pass
+
+
+def test_a_damaged_file_is_kept_aside_and_the_state_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_bytes(b"this is no database" * 1000)
+    with opened(tmp_path) as made:
+        (warning,) = made.warnings
+        assert "is damaged (file is not a database)" in warning
+        assert made.state.is_durable
+    (aside,) = tmp_path.glob("state.sqlite.damaged-20261122T140000Z")
+    assert aside.read_bytes().startswith(b"this is no database")
+
+
+def test_a_file_that_is_locked_at_the_start_is_said_and_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        fill(made.state)
+    with (
+        locked(tmp_path),
+        pytest.raises(StateError, match="is locked by another program, such as a backup"),
+        opened(tmp_path),
+    ):
+        pass
+    with opened(tmp_path) as again:
+        holds(again.state)
+
+
+def test_a_lock_that_goes_in_time_costs_nothing(tmp_path: Path) -> None:
+    lost = Lost()
+    with opened(tmp_path, lost, busy_seconds=20) as made:
+        with locked(tmp_path) as shell:
+            writer = threading.Thread(target=fill, args=(made.state,))
+            writer.start()
+            writer.join(0.1)
+            assert writer.is_alive()
+            began = time.monotonic()
+            assert made.state.active_alerts() == ()
+            assert time.monotonic() - began < 5
+            shell.execute("ROLLBACK")
+            writer.join(10)
+        holds(made.state)
+        assert (made.state.is_durable, lost.messages) == (True, [])
+
+
+def test_a_lock_that_lasts_is_raised_and_the_disk_is_kept(tmp_path: Path) -> None:
+    lost = Lost()
+    with opened(tmp_path, lost) as made:
+        with locked(tmp_path):
+            began = time.monotonic()
+            with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+                fill(made.state)
+            assert 0.2 <= time.monotonic() - began < 3
+            assert made.state.active_alerts() == ()
+        assert (made.state.is_durable, lost.messages) == (True, [])
+        fill(made.state)
+    with opened(tmp_path) as again:
+        holds(again.state)
+
+
+def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> None:
+    lost = Lost()
+    with opened(tmp_path, lost) as made:
+        fill(made.state)
+        with full_disk():
+            made.state.record({}, (resolved("b", 2),), (notification("2"),))
+            assert (made.state.is_durable, len(lost.messages)) == (False, 1)
+            assert made.state.try_disk() is False
+            assert made.lock.is_held
+        made.state.mark("alive", at(5))
+        assert made.state.history(9) == (resolved("b", 2), resolved("a", 1))
+        assert made.state.try_disk() is True
+        assert made.state.try_disk() is True
+        made.state.delivered(the_due(made.state, 9), attempt(9))
+        assert len(lost.messages) == 1
+    with opened(tmp_path) as again:
+        assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
+        assert (the_due(again.state, 9).key, again.state.marked("alive")) == ("2", at(5))
+        send_to_outbox(again.state, notification("3"))
+        assert [due.key for due in again.state.due("hook", now=at(9), limit=9)] == ["2", "3"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "state.sqlite"]
+
+
+def test_a_disk_that_is_full_at_the_start_is_read_kept_from_others_and_returned_to(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        fill(made.state)
+    with full_disk(), opened(tmp_path) as poor:
+        (warning,) = poor.warnings
+        assert "the state is in memory" in warning
+        holds(poor.state)
+        assert (poor.state.is_durable, poor.lock.is_held) == (False, True)
+        with pytest.raises(StateError, match="in use"), opened(tmp_path):
+            pass
+        poor.state.record({}, (resolved("b", 2),), ())
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert poor.state.try_disk() is True
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with opened(tmp_path) as again:
+        assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
+        assert again.state.active_alerts() == (alert(),)
+
+
+def test_what_a_killed_daemon_left_is_read_from_a_disk_that_is_full(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    with opened(tmp_path / "running") as made:
+        fill(made.state)
+        shutil.copytree(tmp_path / "running", directory)
+    assert (directory / "state.sqlite-wal").stat().st_size > 0
+    with full_disk(), opened(directory) as poor:
+        assert not poor.state.is_durable
+        holds(poor.state)
+    with opened(directory) as again:
+        holds(again.state)
+
+
+def test_a_directory_that_cannot_be_made_is_taken_as_soon_as_it_can(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.write_text("a file where the folder should be")
+    with opened(directory) as made:
+        (warning,) = made.warnings
+        assert "File exists" in warning
+        fill(made.state)
+        assert (made.state.try_disk(), made.lock.is_held) == (False, False)
+        directory.unlink()
+        assert (made.state.try_disk(), made.lock.is_held) == (True, True)
+        with pytest.raises(StateError, match="in use"), opened(directory):
+            pass
+    with opened(directory) as again:
+        holds(again.state)
+
+
+def test_a_directory_that_another_took_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.write_text("")
+    with opened(directory) as late:
+        fill(late.state)
+        directory.unlink()
+        with opened(directory) as first:
+            assert late.state.try_disk() is False
+            assert first.state.active_alerts() == ()
+
+
+def test_a_file_that_somebody_locked_is_not_returned_to_yet(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        with full_disk():
+            fill(made.state)
+        with locked(tmp_path):
+            began = time.monotonic()
+            assert made.state.try_disk() is False
+            assert time.monotonic() - began < 5
+        holds(made.state)
+        assert made.state.try_disk() is True
+        holds(made.state)
+
+
+def garble(directory: Path) -> None:
+    """Spoil every page but the first, as a bad disk does, and have the daemon read them anew."""
+    path = directory / "state.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xab" * (path.stat().st_size - 4096))
+
+
+def test_a_file_that_is_damaged_while_we_run_is_left_and_kept_aside_at_the_return(tmp_path: Path) -> None:
+    lost = Lost()
+    with opened(tmp_path, lost) as made:
+        fill(made.state)
+        garble(tmp_path)
+        assert made.state.history(9) == ()
+        assert (made.state.is_durable, lost.messages) == (False, ["database disk image is malformed"])
+        fill(made.state)
+        holds(made.state)
+        assert made.state.try_disk() is True
+        holds(made.state)
+    assert b"\xab" * 4096 in (tmp_path / "state.sqlite.replaced").read_bytes()
+    with opened(tmp_path) as again:
+        assert again.warnings == ()
+        holds(again.state)
+
+
+def test_what_can_still_be_read_of_a_damaged_file_is_taken_along(tmp_path: Path) -> None:
+    lost = Lost()
+    with opened(tmp_path, lost) as made:
+        fill(made.state)
+        path = tmp_path / "state.sqlite"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            (page,) = connection.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'outbox'"
+            ).fetchone()
+            connection.execute("INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with path.open("r+b") as file:
+                file.seek(4096 * (page - 1))
+                file.write(b"\xab" * 4096)
+        assert made.state.outbox() == {}
+        assert (made.state.active_alerts(), made.state.history(9)) == ((alert(),), (resolved("a", 1),))
+        assert (made.state.is_durable, len(lost.messages)) == (False, 1)
+
+
+@pytest.mark.parametrize("gone", ["file", "directory"])
+def test_a_file_that_was_removed_is_noticed_and_made_again(tmp_path: Path, gone: str) -> None:
+    lost = Lost()
+    directory = tmp_path / "state"
+    with opened(directory, lost) as made:
+        fill(made.state)
+        if gone == "directory":
+            shutil.rmtree(directory)
+        else:
+            (directory / "state.sqlite").unlink()
+        assert made.state.try_disk() is True
+        assert lost.messages == ["the file was removed"]
+        with pytest.raises(StateError, match="in use"), opened(directory):
+            pass
+        holds(made.state)
+    with opened(directory) as again:
+        holds(again.state)
+
+
+def test_memory_by_choice_has_no_disk_to_go_to() -> None:
+    with closing(State()) as state:
+        fill(state)
+        assert (state.try_disk(), state.is_durable) == (False, False)
+        holds(state)
+
+
+def test_a_reader_beside_the_daemon_sees_everything_and_changes_nothing(tmp_path: Path) -> None:
+    result = LastResult("main", "balances", at(1), at(1), "ok")
+    with opened(tmp_path) as made:
+        fill(made.state)
+        made.state.keep_results([result])
+        made.state.mark("alive", at(3))
+        with open_reader(tmp_path) as reader:
+            assert reader.active_alerts() == (alert(),)
+            assert reader.history(9, alertname="Low", target="main") == (resolved("a", 1),)
+            assert reader.recently_resolved(START) == (resolved("a", 1).alert,)
+            assert reader.outbox()["hook"].waiting == 1
+            assert reader.last_results() == (result,)
+            assert (reader.marked("alive"), reader.deliveries(9, receiver="hook")) == (at(3), ())
+            made.state.delivered(the_due(made.state, 9), attempt(9))
+            assert [past.key for past in reader.deliveries(9, receiver="hook")] == ["1"]
+            assert reader.outbox() == {}
+            made.state.record({SCOPE: {}}, (), ())
+            assert reader.active_alerts() == ()
+        with locked(tmp_path), open_reader(tmp_path) as reader:
+            assert reader.marked("alive") == at(3)
+
+
+def test_a_reader_reads_after_the_daemon_and_leaves_the_directory_to_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        fill(made.state)
+    with open_reader(tmp_path) as reader, opened(tmp_path) as again:
+        again.state.record({SCOPE: by_labels(replace(alert(), value=7.0))}, (), ())
+        assert [one.value for one in reader.active_alerts()] == [7.0]
+
+
+def test_a_reader_of_a_directory_that_it_may_not_write(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        fill(made.state)
+    program = (
+        "import os, sys; from pathlib import Path; from monitor.state import open_reader\n"
+        "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "print(len(open_reader(Path(sys.argv[1])).active_alerts()))"
+    )
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and str(folder).startswith(str(tmp_path.parent.parent)):
+            folder.chmod(0o755)
+    (tmp_path / "state.sqlite").chmod(0o444)
+    tmp_path.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        tmp_path.chmod(0o755)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=f"there is no state in {tmp_path}"):
+        open_reader(tmp_path)
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"")
+    with pytest.raises(StateError, match="has no state yet"):
+        open_reader(tmp_path)
+    path.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StateError, match="cannot be read: file is not a database"):
+        open_reader(tmp_path)
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((TESTDATA / "v1.sql").read_text())
+    with pytest.raises(StateError, match="of version 1; the daemon makes it 2 when it starts"):
+        open_reader(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateError, match="of version 99; this program knows 2"):
+        open_reader(tmp_path)
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_reader_says_when_it_can_read_no_longer(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        fill(made.state)
+        with open_reader(tmp_path) as reader:
+            reader.active_alerts()
+            garble(tmp_path)
+            with pytest.raises(StateError, match=r"state\.sqlite cannot be read: .*malformed"):
+                reader.history(9)
+
+
+def test_the_lock_of_a_read_only_directory_is_still_a_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.write_bytes(b"")
+    with lock.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StateError, match="in use"), opened(tmp_path):
+            pass
