@@ -7,6 +7,7 @@ import gc
 import os
 import queue
 import signal
+import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
-from monitor.pipeline import ALIVE, Missed, NewConfig, Pipeline, Tick
+from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
 from monitor.schedule import Schedule
 from monitor.state import open_directory
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
+from monitor.upkeep import ALIVE
 from monitor.watching import Watching
 from monitor.web import Views, WebServer
 
@@ -96,7 +98,14 @@ class App:
             receivers=self._receiver_health,
             next_run_at=self._schedule.next_run_at,
         )
-        self._deliveries = self._new_deliveries(config)
+        self._deliveries = Deliveries(
+            config.receivers,
+            self._state,
+            clock=self._clock,
+            snapshot=lambda: self._snapshot().alerts,
+            external_url=config.external_url,
+            on_delivery=self._on_delivery,
+        )
         self._web = WebServer(config.web, self._views(), log)
 
     def run(self) -> None:
@@ -137,7 +146,8 @@ class App:
         self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
         self._deliveries.close()
         self._web.close(_WEB_GRACE_SECONDS)
-        self._state.mark(ALIVE, self._clock.now())
+        with contextlib.suppress(sqlite3.Error):  # a pending alert's clock then runs from the last mark
+            self._state.mark(ALIVE, self._clock.now())
         self._state.close()
 
     def _reload(self) -> str | None:
@@ -158,10 +168,7 @@ class App:
         self._pipeline.put(NewConfig(config))
         self._watching.apply(config.targets)
         self._schedule.apply(config.jobs)
-        if (config.receivers, config.external_url) != (old.receivers, old.external_url):
-            self._deliveries.close()
-            self._deliveries = self._new_deliveries(config)
-            self._deliveries.start()
+        self._deliveries.apply(config.receivers, external_url=config.external_url)
         # Those with another schedule have a first run of their own.
         before = {job.key: job for job in old.jobs}
         self._watching.run_now(
@@ -225,7 +232,7 @@ class App:
     def _on_lost_disk(self, message: str) -> None:
         self._log.error(
             "state.degraded",
-            message=f"the state could not be written ({message}): it is in memory now, until a restart",
+            message=f"the state cannot be written ({message}): it is in memory until the disk takes it again",
         )
 
     def _snapshot(self) -> Snapshot:
@@ -256,16 +263,6 @@ class App:
             is_healthy=self._is_healthy,
             is_ready=self._is_ready,
             reload=self._reload_and_wait,
-        )
-
-    def _new_deliveries(self, config: Config) -> Deliveries:
-        return Deliveries(
-            config.receivers,
-            self._state,
-            clock=self._clock,
-            snapshot=lambda: self._snapshot().alerts,
-            external_url=config.external_url,
-            on_delivery=self._on_delivery,
         )
 
     def _is_healthy(self) -> tuple[bool, str]:

@@ -67,6 +67,18 @@ class Journal:
         """Pass on which jobs are worth running now."""
         self._pass_on_wanted(jobs)
 
+    def on_disk_back(self) -> None:
+        """Log that the state is on the disk again."""
+        self._log.warning("state.recovered", message="the state is on the disk again")
+
+    def on_unreadable(self, warning: str) -> None:
+        """Log a part of the state that could not be read."""
+        self._log.error("state.degraded", message=warning)
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        """Log and count what nobody will get any more."""
+        self.on_delivery(delivery)
+
     def on_crash(self, message: object, error: Exception) -> None:
         """Log a bug with its trace, and what was lost by it."""
         lost = message.job.key if isinstance(message, Result) else type(message).__name__

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor import rules
@@ -44,13 +44,9 @@ from monitor.store import (
     with_receiver,
     with_result,
 )
-
-ALIVE = "alive"
-"""The mark in the state that says when we were last known to run."""
+from monitor.upkeep import ALIVE, Upkeep, UpkeepListener
 
 _LONGEST_TICK = timedelta(seconds=5)
-_ALIVE_EVERY = timedelta(seconds=10)
-_TIDY_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class Stop:
 Message = Result | Missed | Delivery | Tick | NewConfig | Stop
 
 
-class Listener(Protocol):
+class Listener(UpkeepListener, Protocol):
     """What is told of things as they happen, in the pipeline's thread; must be quick and never raise."""
 
     def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
@@ -126,7 +122,7 @@ class Pipeline:
         self._alerts = Standing()
         self._started_at = self._awake_since = self._ticked_at = clock.now()
         self._probes = Probes()
-        self._alive_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
+        self._upkeep = Upkeep(state, listener)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self.last_step_at = self._started_at
         self.snapshot = empty_snapshot(config, self._started_at)
@@ -161,6 +157,8 @@ class Pipeline:
             # The boundary of the pipe: a bug costs this one message, and is told; the rest is still watched.
             except Exception as error:  # noqa: BLE001
                 self._listener.on_crash(message, error)
+            finally:
+                self.last_step_at = self._clock.now()
 
     def take(self, message: Message) -> None:
         """Take one message through the rest of the pipe."""
@@ -176,7 +174,6 @@ class Pipeline:
             self._take_config(message.config, now)
         elif isinstance(message, Tick):
             self._take_tick(now)
-        self.last_step_at = now
 
     def _restore(self, now: datetime) -> None:
         """Take up the alerts where the state has them; nothing is announced again."""
@@ -185,15 +182,6 @@ class Pipeline:
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._alerts.restore(self._state.active_alerts(), resolved, gap)
         self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-
-    def _keep_state(self, now: datetime) -> None:
-        """Say that we live, and drop history that is older than it is kept."""
-        if now - self._alive_at >= _ALIVE_EVERY:
-            self._alive_at = now
-            self._state.mark(ALIVE, now)
-        if now - self._tidied_at >= _TIDY_EVERY:
-            self._tidied_at = now
-            self._state.forget_before(now - self._config.state.retention)
 
     def _take_result(self, result: Result, now: datetime) -> None:
         if isinstance(result.outcome, Failure) and result.outcome.detail == CANCELLED:
@@ -204,6 +192,7 @@ class Pipeline:
             return
         after = with_next_run(after, result.job.key, self._next_run_at(result.job.key))
         self.snapshot = after
+        self._upkeep.ran(result.job.key)
         self._listener.on_result(result, before, after)
         draft = Draft(self._alerts)
         # The target first: what is held is held under its alert.
@@ -236,7 +225,7 @@ class Pipeline:
         if self._alerts.forget_resolved(now):
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
         self._finish(draft, now, run_key=f"tick@{now.isoformat()}")
-        self._keep_state(now)
+        self._upkeep.tick(self._config, self.snapshot, now)
 
     def _look_at_receivers(self) -> Mapping[str, ReceiverHealth]:
         """Note how the receivers of this configuration do; others may be on their way out."""

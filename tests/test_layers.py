@@ -30,7 +30,7 @@ FLOORS = (
             "signals",
         ),
     ),
-    ("order", ("runs", "workers", "watching", "pipeline", "journal", "checks", "preflight")),
+    ("order", ("runs", "workers", "watching", "pipeline", "journal", "checks", "preflight", "upkeep")),
     ("app", ("app",)),
     ("commands", ("cli", "demo", "__main__")),
 )
@@ -48,6 +48,7 @@ STAIRS = {
     ("metrics", "telemetry"),
     ("metrics", "exposition"),
     ("web", "log"),
+    ("pipeline", "upkeep"),
     ("watching", "runs"),
     ("watching", "workers"),
     ("checks", "runs"),

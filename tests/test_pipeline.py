@@ -391,11 +391,11 @@ def test_what_cannot_be_recorded_does_not_stand_and_is_told_when_it_can() -> Non
     world.run("usage", usage(0))
     world.state.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        world.after(MINUTE).run("usage", usage(5))
+        world.asleep(SECOND).run("usage", usage(5))
     assert world.told() == []
     assert world.shown() == {}
     world.pipeline._state = world.state = State()
-    world.after(MINUTE).run("usage", usage(5))
+    world.asleep(SECOND).run("usage", usage(5))
     assert world.told() == ["TokenUsageStopped fired"]
 
 

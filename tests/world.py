@@ -233,6 +233,15 @@ class World:
     def on_wanted(self, jobs: list[Job]) -> None:
         self.wanted.extend(job.query.name for job in jobs)
 
+    def on_disk_back(self) -> None:
+        self.heard.append("disk back")
+
+    def on_unreadable(self, warning: str) -> None:
+        self.heard.append(warning)
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        self.heard.append(f"given up {delivery.reason}")
+
     def on_crash(self, message: object, error: Exception) -> None:
         raise error
 

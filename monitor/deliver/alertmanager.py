@@ -45,7 +45,7 @@ class Alertmanager:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
-        self._receiver = receiver
+        self.receiver = receiver
         self._snapshot = snapshot
         self.workers = tuple(
             AddressWorker(
@@ -62,7 +62,7 @@ class Alertmanager:
         )
 
     def _alerts(self) -> tuple[Alert, ...]:
-        return _wanted(self._receiver, self._snapshot())
+        return _wanted(self.receiver, self._snapshot())
 
     def status(self, _waiting: Waiting | None) -> ReceiverStatus:
         """Count the alerts that no address took, for nothing waits; it fails while every address does."""
@@ -155,7 +155,7 @@ class AddressWorker(Worker):
             return self._send_halves(alerts)
         else:
             error = DeliveryError(error.reason, f"{alerts[0].name}: {error.message}", recoverable=False)
-            until = at + _QUARANTINE_DELAYS * self._receiver.resend_delay
+            until = at + _QUARANTINE_DELAYS * self.receiver.resend_delay
             self._quarantine[_exact(alerts[0])] = until
         delivery = self._outcome(error, at, seconds, len(alerts))
         self._on_delivery(replace(delivery, is_resend=is_known and error is None))
@@ -173,14 +173,14 @@ class AddressWorker(Worker):
             self._post,
             self._url,
             alerts,
-            headers=self._receiver.headers,
+            headers=self.receiver.headers,
             now=now,
-            resend_delay=self._receiver.resend_delay,
+            resend_delay=self.receiver.resend_delay,
             external_url=self._external_url,
         )
 
     def _take(self, alerts: Sequence[Alert], at: datetime) -> None:
-        until = at + 4 * self._receiver.resend_delay
+        until = at + 4 * self.receiver.resend_delay
         firing = {_version(alert): until for alert in alerts if alert.state is AlertState.FIRING}
         resolved = {_version(alert): _FOR_EVER for alert in alerts if alert.state is AlertState.RESOLVED}
         self._taken = {**self._taken, **firing, **resolved}
@@ -198,7 +198,7 @@ class AddressWorker(Worker):
 
     @property
     def _resend_seconds(self) -> float:
-        return self._receiver.resend_delay.total_seconds()
+        return self.receiver.resend_delay.total_seconds()
 
     def _abort(self) -> None:
         self._post.abort()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from monitor.clock import Clock
 from monitor.deliver.alertmanager import Alertmanager, Snapshot
@@ -18,6 +18,8 @@ from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
 from monitor.model.settings import Receiver
 
 _STOP_SECONDS: Final = 2.0
+
+_Part: TypeAlias = Alertmanager | OutboxWorker
 
 
 class Deliveries:
@@ -39,26 +41,32 @@ class Deliveries:
         jitter: Jitter | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        jitter = jitter or random.SystemRandom().random
         self._state = state
+        self._clock = clock
+        self._snapshot = snapshot
+        self._external_url = external_url
+        self._on_delivery = on_delivery
+        self._jitter = jitter or random.SystemRandom().random
+        self._tls = tls
+        self._parts: Mapping[str, _Part] = {receiver.name: self._part(receiver) for receiver in receivers}
 
-        def part(receiver: Receiver) -> Alertmanager | OutboxWorker:
-            if takes_notifications(receiver):
-                sender = sender_for(receiver, external_url=external_url, tls=tls)
-                return OutboxWorker(
-                    receiver, state, sender, clock=clock, on_delivery=on_delivery, jitter=jitter
-                )
-            return Alertmanager(
-                receiver,
-                snapshot,
-                clock=clock,
-                external_url=external_url,
-                on_delivery=on_delivery,
-                jitter=jitter,
-                tls=tls,
-            )
-
-        self._parts = {receiver.name: part(receiver) for receiver in receivers}
+    def apply(self, receivers: Iterable[Receiver], *, external_url: str) -> None:
+        """Deliver to these from now on; one that did not change goes on undisturbed, with its health."""
+        old, is_same_url = self._parts, external_url == self._external_url
+        self._external_url = external_url
+        parts: dict[str, _Part] = {}
+        for receiver in receivers:
+            known = old.get(receiver.name)
+            is_kept = known is not None and is_same_url and known.receiver == receiver
+            parts[receiver.name] = known if known and is_kept else self._part(receiver)
+        self._parts = parts
+        kept = set(map(id, parts.values()))
+        _end([worker for part in old.values() if id(part) not in kept for worker in part.workers])
+        before = set(map(id, old.values()))
+        for part in parts.values():
+            if id(part) not in before:
+                for worker in part.workers:
+                    worker.start()
 
     def start(self) -> None:
         """Start the workers; they send at once what is due."""
@@ -78,16 +86,41 @@ class Deliveries:
 
     def close(self) -> None:
         """Stop all workers at once, cutting what is under way; takes two seconds at most."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        for worker in self._workers():
-            worker.stop()
-        for worker in self._workers():
-            worker.join(max(0.0, deadline - time.monotonic()))
+        _end(self._workers())
 
     def status(self) -> Mapping[str, ReceiverStatus]:
         """Tell of each receiver what waits for it and whether it fails."""
         outbox = self._state.outbox()
         return {name: part.status(outbox.get(name)) for name, part in self._parts.items()}
 
+    def _part(self, receiver: Receiver) -> _Part:
+        if takes_notifications(receiver):
+            return OutboxWorker(
+                receiver,
+                self._state,
+                sender_for(receiver, external_url=self._external_url, tls=self._tls),
+                clock=self._clock,
+                on_delivery=self._on_delivery,
+                jitter=self._jitter,
+            )
+        return Alertmanager(
+            receiver,
+            self._snapshot,
+            clock=self._clock,
+            external_url=self._external_url,
+            on_delivery=self._on_delivery,
+            jitter=self._jitter,
+            tls=self._tls,
+        )
+
     def _workers(self) -> tuple[Worker, ...]:
         return tuple(worker for part in self._parts.values() for worker in part.workers)
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    """Stop workers all at once, cutting what is under way; takes two seconds at most."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))

@@ -83,11 +83,11 @@ class OutboxWorker(Worker):
     def _work(self) -> float | None:
         self._record()
         self._trim()
-        due = self._outbox.due(self._receiver.name, now=self._clock.now())
+        due = self._outbox.due(self.receiver.name, now=self._clock.now())
         if due:
             self._deliver(due[0])
             return 0.0
-        next_try_at = self._outbox.next_try_at(self._receiver.name)
+        next_try_at = self._outbox.next_try_at(self.receiver.name)
         if next_try_at is None:
             return None
         return max(0.0, (next_try_at - self._clock.now()).total_seconds())
@@ -96,14 +96,14 @@ class OutboxWorker(Worker):
         self._record()
         self._trim()
         while not self._is_stopping:
-            due = self._outbox.due(self._receiver.name, now=_THE_END)
+            due = self._outbox.due(self.receiver.name, now=_THE_END)
             if not due or not self._deliver(due[0]):
                 break
         return 0.0
 
     def _trim(self) -> None:
         # The receiver's health is left alone: that these were not taken, their attempts have told.
-        for given_up in self._outbox.trim(self._receiver.name, now=self._clock.now()):
+        for given_up in self._outbox.trim(self.receiver.name, now=self._clock.now()):
             self._on_delivery(given_up)
 
     def _deliver(self, notification: Notification) -> bool:

@@ -64,7 +64,7 @@ class Worker(ABC):
         self.health = Health()
         self._without_defect = self.health
         self._with_defect: Health | None = None
-        self._receiver = receiver
+        self.receiver = receiver
         self._clock = clock
         self._on_delivery = on_delivery
         self._jitter = jitter
@@ -180,7 +180,7 @@ class Worker(ABC):
     def _outcome(
         self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
     ) -> Delivery:
-        return outcome(self._receiver.name, error, at, seconds, notifications)
+        return outcome(self.receiver.name, error, at, seconds, notifications)
 
 
 def attempt(clock: Clock, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:

@@ -1,0 +1,93 @@
+"""Keep the state between results: that we live, what ran last, a lost disk tried again, history dropped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from monitor.model.alerts import Delivery
+from monitor.model.results import Blocked, Failure
+from monitor.model.settings import Config
+from monitor.state import LastResult, State
+from monitor.store import JobKey, QueryView, Snapshot
+
+ALIVE = "alive"
+"""The mark in the state that says when we were last known to run."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_ALIVE_EVERY = timedelta(seconds=10)
+_DISK_EVERY = timedelta(minutes=1)
+_TIDY_EVERY = timedelta(hours=1)
+
+
+class UpkeepListener(Protocol):
+    """What is told of the state; must be quick and never raise."""
+
+    def on_disk_back(self) -> None:
+        """Hear that the state is on the disk again."""
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        """Hear of a notification that nobody will get any more."""
+
+    def on_unreadable(self, warning: str) -> None:
+        """Hear of a part of the state that could not be read."""
+
+
+class Upkeep:
+    """What the state needs beside results; one thread's own."""
+
+    def __init__(self, state: State, listener: UpkeepListener) -> None:
+        self._state = state
+        self._listener = listener
+        self._alive_at = self._tidied_at = self._disk_tried_at = _LONG_AGO
+        self._ran: set[JobKey] = set()
+        self._warned = 0
+
+    def ran(self, key: JobKey) -> None:
+        """Remember that a job has a new result."""
+        self._ran.add(key)
+
+    def tick(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
+        """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
+        for warning in self._state.warnings[self._warned :]:
+            self._warned += 1
+            self._listener.on_unreadable(warning)
+        if now - self._alive_at >= _ALIVE_EVERY:
+            self._state.mark(ALIVE, now)
+            self._alive_at = now
+            views = [snapshot.queries[key] for key in self._ran & snapshot.queries.keys()]
+            self._state.keep_results([_last_result(view, now) for view in views])
+            self._ran.clear()
+        if now - self._disk_tried_at >= _DISK_EVERY and not self._state.is_durable:
+            self._disk_tried_at = now
+            if self._state.try_disk():
+                self._listener.on_disk_back()
+        if now - self._tidied_at >= _TIDY_EVERY:
+            self._tidied_at = now
+            names = [receiver.name for receiver in config.receivers]
+            before = now - config.state.retention
+            for given_up in self._state.forget_before(before, receivers=names, now=now):
+                self._listener.on_given_up(given_up)
+
+
+def _last_result(view: QueryView, now: datetime) -> LastResult:
+    outcome = view.outcome
+    reason, message = "", ""
+    if isinstance(outcome, Failure):
+        reason, message = str(outcome.reason), outcome.message
+    elif isinstance(outcome, Blocked):
+        reason = "blocked"
+        message = ", ".join(str(column) for column in outcome.missing) + " missing"
+    return LastResult(
+        target=view.job.target.name,
+        query=view.job.query.name,
+        run_at=view.last_run_at or now,
+        success_at=view.last_success_at,
+        status=str(view.status),
+        reason=reason,
+        message=message,
+        consecutive_failures=view.consecutive_failures,
+        first_failure_at=view.first_failure_at,
+        samples=view.samples,
+        sample_count=len(view.samples),
+    )
