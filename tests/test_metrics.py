@@ -256,7 +256,8 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
     config = a_config(queries=(BALANCES,))
     job = config.jobs[0]
     scrape = Scrape(config)
-    for second, outcome in enumerate((success(), FAILURE, LOST, Blocked((MISSING,)))):
+    outcomes: tuple[Outcome, ...] = (success(), FAILURE, LOST, Blocked((MISSING,)))
+    for second, outcome in enumerate(outcomes):
         result = a_result(job, outcome, NOW + seconds(second))
         scrape.telemetry.run_finished(result)
         scrape.snapshot = with_result(scrape.snapshot, result)
