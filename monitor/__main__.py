@@ -11,7 +11,9 @@ import click
 from monitor.cli import FAILED, UNKNOWN, USAGE, commands
 from monitor.errors import MonitorError
 
-_USAGE_CODES = {"check": UNKNOWN, "query": FAILED, "healthcheck": FAILED}
+_USAGE_CODES = {"check": UNKNOWN} | dict.fromkeys(
+    ("query", "alerts", "history", "explain", "notify", "healthcheck"), FAILED
+)
 _INTERRUPTED = 130
 
 

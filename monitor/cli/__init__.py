@@ -20,6 +20,10 @@ _COMMANDS = {
     "validate": "Check config and query files; exit 0 or 2.",
     "grants": "Print the least-privilege account for each target as SQL.",
     "query": "Run one query and show rows, samples and what its rules would say.",
+    "alerts": "Show the alerts that are pending or firing now.",
+    "history": "Show what alerts did, newest first.",
+    "explain": "Say why an alert is or is not firing.",
+    "notify": "Send a test alert through a receiver.",
     "healthcheck": "Ask the daemon here whether it is healthy; exit 0 or 1.",
     "demo": "Show it all on a private MariaDB with the token system in it.",
 }

@@ -1,0 +1,75 @@
+"""`alerts`: what fires and what waits, from the state directory; beside the daemon or without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from monitor.cli import FAILED, OK
+from monitor.cli.options import common, load_or_tell
+from monitor.cli.output import say, table
+from monitor.model.alerts import Alert
+from monitor.state import open_reader
+
+
+@click.command("alerts")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@common
+def command(form: str, config_path: Path, log_level: str, log_format: str) -> int:
+    """Show the alerts that are pending or firing now, as the daemon last wrote them.
+
+    Exit codes: 0, 1 when there is no state to read.
+    """
+    config = load_or_tell(config_path, exit_code=FAILED)
+    with open_reader(config.state.directory) as reader:
+        alerts = reader.active_alerts()
+        alive_at = reader.marked("alive")
+    if form == "json":
+        rows = [as_json(alert) for alert in alerts]
+        say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return OK
+    seen = f"{alive_at:%Y-%m-%d %H:%M:%S} UTC" if alive_at else "never"
+    say(
+        table([_row(alert) for alert in alerts], ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"))
+    )
+    say(f"\n{len(alerts)} alerts; the daemon was last known to run at {seen}")
+    return OK
+
+
+def as_json(alert: Alert) -> dict[str, object]:
+    """Write an alert with the names that the log's alert events have."""
+    return {
+        "alertname": alert.name,
+        "state": str(alert.state),
+        "severity": str(alert.severity),
+        "target": alert.scope.target,
+        "fingerprint": alert.fingerprint,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "value": alert.value,
+        "active_at": alert.active_at,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "held": alert.held,
+        "muted_by": alert.muted_by,
+    }
+
+
+def state_of(alert: Alert) -> str:
+    """Say the state in words, held and muted included."""
+    if alert.muted_by:
+        return f"{alert.state}, muted"
+    return f"{alert.state}, held" if alert.held else str(alert.state)
+
+
+def _row(alert: Alert) -> tuple[str, ...]:
+    return (
+        state_of(alert),
+        str(alert.severity),
+        alert.name,
+        alert.scope.target,
+        f"{alert.active_at:%Y-%m-%d %H:%M:%S}",
+        dict(alert.annotations).get("summary", ""),
+    )

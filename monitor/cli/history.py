@@ -1,0 +1,63 @@
+"""`history`: what alerts did, newest first, from the state directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from monitor.cli import FAILED, OK
+from monitor.cli.alerts import as_json
+from monitor.cli.options import common, load_or_tell
+from monitor.cli.output import say, table
+from monitor.model.alerts import Transition
+from monitor.state import open_reader
+
+
+@click.command("history")
+@click.option("--alert", "alertname", help="Only alerts of this name.")
+@click.option("--target", help="Only alerts of this target.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@common
+def command(
+    alertname: str | None,
+    target: str | None,
+    limit: int,
+    form: str,
+    config_path: Path,
+    log_level: str,
+    log_format: str,
+) -> int:
+    """Show past transitions of alerts (pending, fired, resolved), newest first.
+
+    Exit codes: 0, 1 when there is no state to read.
+    """
+    config = load_or_tell(config_path, exit_code=FAILED)
+    with open_reader(config.state.directory) as reader:
+        transitions = reader.history(limit, alertname=alertname, target=target)
+    if form == "json":
+        rows = [{"at": one.at, "change": str(one.change), **as_json(one.alert)} for one in transitions]
+        say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return OK
+    say(
+        table(
+            [_row(one) for one in transitions],
+            ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY"),
+        )
+    )
+    return OK
+
+
+def _row(transition: Transition) -> tuple[str, ...]:
+    alert = transition.alert
+    why = f" ({alert.resolve_reason})" if alert.resolve_reason else ""
+    return (
+        f"{transition.at:%Y-%m-%d %H:%M:%S}",
+        f"{transition.change}{why}",
+        str(alert.severity),
+        alert.name,
+        alert.scope.target,
+        dict(alert.annotations).get("summary", ""),
+    )
