@@ -46,7 +46,7 @@ from monitor.store import (
 )
 from monitor.upkeep import ALIVE, Upkeep, UpkeepListener
 
-_LONGEST_TICK = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Pipeline:
         self._next_run_at = next_run_at
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._alerts = Standing()
-        self._started_at = self._awake_since = self._ticked_at = clock.now()
+        self._started_at = self._awake_since = self._took_at = clock.now()
         self._probes = Probes()
         self._upkeep = Upkeep(state, listener)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
@@ -163,6 +163,11 @@ class Pipeline:
     def take(self, message: Message) -> None:
         """Take one message through the rest of the pipe."""
         now = self._clock.now()
+        if now - self._took_at > _LONGEST_PAUSE:
+            # There is a tick each second, so we were asleep: stopped, suspended, or starved. What fell due
+            # meanwhile has not had its chance yet.
+            self._awake_since = now
+        self._took_at = now
         if isinstance(message, Result):
             self._take_result(message, now)
         elif isinstance(message, Missed):
@@ -210,10 +215,6 @@ class Pipeline:
             self._listener.on_wanted(jobs)
 
     def _take_tick(self, now: datetime) -> None:
-        if now - self._ticked_at > _LONGEST_TICK:
-            # Asleep: stopped, suspended, or starved. What fell due meanwhile has not had its chance yet.
-            self._awake_since = now
-        self._ticked_at = now
         draft = Draft(self._alerts)
         for name in self.snapshot.targets:
             for judgement in of_target(self._config, self.snapshot, name, now, awake_since=self._awake_since):

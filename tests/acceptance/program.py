@@ -141,6 +141,8 @@ class Hook:
         self.times: list[float] = []
         self.status = 200
         self._changed = threading.Condition()
+        self._open = threading.Event()
+        self._open.set()
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -149,6 +151,7 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.keep(json.loads(body))
+                hook.wait_until_open()
                 self.send_response(hook.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -164,6 +167,21 @@ class Hook:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
+
+    @contextmanager
+    def slow(self) -> Iterator[None]:
+        """Answer nothing until `go_on`."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    def go_on(self) -> None:
+        self._open.set()
+
+    def wait_until_open(self) -> None:
+        self._open.wait(20)
 
     def keep(self, body: Event) -> None:
         with self._changed:
