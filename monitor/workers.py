@@ -33,15 +33,18 @@ class Workers:
         self._busy: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._running = 0
         self._stopped = False
         self._changed = threading.Condition()
 
     def submit(self, task: Task, *, first: bool = False) -> bool:
         """Queue a task, before all others if `first`; False when its job still waits or runs."""
         with self._changed:
-            # Another version of the job, before a reload, is no reason to refuse this one.
             if self._stopped or self._busy.get(task.job.key) == task.job:
                 return False
+            # Another version of the job, before a reload: one that runs is no reason to refuse this one,
+            # and one that waits need not be run any more.
+            self._tasks = deque(other for other in self._tasks if other.job.key != task.job.key)
             if self._idle <= len(self._tasks) and len(self._threads) < self._size and not self._grow():
                 return False
             self._busy[task.job.key] = task.job
@@ -64,7 +67,7 @@ class Workers:
     def join(self, timeout_seconds: float) -> bool:
         """Wait for what runs; False when something still does."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._busy, timeout_seconds)
+            return self._changed.wait_for(lambda: not self._tasks and not self._running, timeout_seconds)
 
     def _grow(self) -> bool:
         thread = threading.Thread(
@@ -94,12 +97,16 @@ class Workers:
             self._idle += 1
             try:
                 self._changed.wait_for(lambda: self._stopped or bool(self._tasks))
-                return self._tasks.popleft() if self._tasks else None
+                if not self._tasks:
+                    return None
+                self._running += 1
+                return self._tasks.popleft()
             finally:
                 self._idle -= 1
 
     def _end(self, task: Task | None) -> None:
         if task is not None:
+            self._running -= 1
             self._forget(task)
             self._changed.notify_all()
 

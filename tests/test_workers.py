@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -114,3 +115,17 @@ def test_after_stop_nothing_that_waited_is_begun(workers: Workers, runs: Runs) -
     assert workers.join(10)
     assert runs.begun.empty()
     assert not workers.submit(task("a"))
+
+
+def test_another_version_of_a_busy_job_waits_and_what_runs_is_waited_for_after_stop(
+    workers: Workers, runs: Runs
+) -> None:
+    old, new = a_job("a"), a_job("a", timedelta(minutes=7))
+    assert workers.submit(Task(old, START))
+    assert runs.begun.get(timeout=10) == "a"
+    assert workers.submit(Task(new, START))
+    assert not workers.submit(Task(new, START))
+    workers.stop()
+    assert not workers.join(0.0)
+    runs.let_end("a")
+    assert workers.join(10)
