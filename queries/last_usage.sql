@@ -12,7 +12,6 @@
 SELECT
     TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', latest.last_event_at) AS last_event,
     TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) AS age_seconds,
-    FLOOR(TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) / 60) AS idle_minutes,
     DATE_FORMAT(latest.last_event_at, '%Y-%m-%d %H:%i:%s UTC') AS last_event_text,
     CASE WHEN CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NOT NULL
          THEN latest.has_events = 0 END AS history_empty
