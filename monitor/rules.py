@@ -69,18 +69,29 @@ def evaluate(
         if change:
             transitions.append(Transition(change, after[labels], now))
     renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
-    for labels, alert in active.items():
-        if labels in found or alert.state is not AlertState.FIRING:
+    missed = {labels: alert for labels, alert in active.items() if labels not in found}
+    kept, resolved = _miss(rule, missed, renamed, now=now)
+    transitions = sorted([*transitions, *resolved], key=lambda transition: transition.alert.labels)
+    return Evaluation(dict(sorted((after | kept).items())), tuple(transitions))
+
+
+def _miss(
+    rule: Rule, missed: Mapping[Labels, Alert], renamed: set[Labels], *, now: datetime
+) -> tuple[dict[Labels, Alert], list[Transition]]:
+    """Keep or resolve what fired and was not found; what was only pending is dropped silently."""
+    kept: dict[Labels, Alert] = {}
+    resolved: list[Transition] = []
+    for labels, alert in missed.items():
+        if alert.state is not AlertState.FIRING:
             continue
         keep_since = alert.keep_since or now
         if labels in renamed:
-            transitions.append(_resolve(alert, now, "rule_changed"))
+            resolved.append(_resolve(alert, now, "rule_changed"))
         elif now - keep_since < rule.keep_firing_for:
-            after[labels] = replace(alert, keep_since=keep_since, held=False, muted_by=None)
+            kept[labels] = replace(alert, keep_since=keep_since, held=False, muted_by=None)
         else:
-            transitions.append(_resolve(alert, now, ""))
-    transitions.sort(key=lambda transition: transition.alert.labels)
-    return Evaluation(dict(sorted(after.items())), tuple(transitions))
+            resolved.append(_resolve(alert, now, ""))
+    return kept, resolved
 
 
 def hold(active: Mapping[Labels, Alert], *, muted_by: str | None) -> dict[Labels, Alert]:
