@@ -125,6 +125,8 @@ def alert_fields(transition: Transition) -> dict[str, object]:
         "resolved_at": alert.resolved_at,
         "evidence": [dict(row) for row in alert.evidence],
     }
+    if alert.fired_for is not None:
+        fields |= {"fired_seconds": round(alert.fired_for.total_seconds(), 3), "peak": alert.peak}
     if alert.since_at_least:
         fields["since_at_least"] = True
     if alert.resolve_reason:

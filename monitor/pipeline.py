@@ -11,7 +11,7 @@ from typing import Protocol
 
 from monitor import rules
 from monitor.clock import Clock
-from monitor.deliver import notifications_for
+from monitor.deliver import notifications_for, reminders_for, with_told
 from monitor.errors import SampleError
 from monitor.judgements import (
     Judgement,
@@ -27,7 +27,7 @@ from monitor.judgements import (
     scopes_of,
     wanted_after,
 )
-from monitor.model.alerts import Alert, Delivery, Scope, Transition
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope, Transition
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Job
 from monitor.probes import Probes
@@ -225,7 +225,7 @@ class Pipeline:
             self._judge(draft, judgement, now)
         if self._alerts.forget_resolved(now):
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-        self._finish(draft, now, run_key=f"tick@{now.isoformat()}")
+        self._finish(draft, now, run_key=f"tick@{now.isoformat()}", reminds=True)
         self._upkeep.tick(self._config, self.snapshot, now)
 
     def _look_at_receivers(self) -> Mapping[str, ReceiverHealth]:
@@ -292,17 +292,31 @@ class Pipeline:
             if scope.target == target and scope.rule not in own:
                 draft.put(scope, rules.hold(draft.of(scope), muted_by=root))
 
-    def _finish(self, draft: Draft, now: datetime, *, run_key: str) -> None:
+    def _finish(self, draft: Draft, now: datetime, *, run_key: str, reminds: bool = False) -> None:
         """Record the draft as a whole, then let it stand, then show it, then tell of it.
 
         What cannot be recorded does not stand: the next run finds it again, and it is told then.
         """
-        if draft.changed or draft.transitions:
-            transitions = tuple(draft.transitions)
-            notifications = notifications_for(self._config.receivers, transitions, run_key=run_key, now=now)
+        transitions = tuple(draft.transitions)
+        receivers = self._config.receivers
+        notifications = notifications_for(receivers, transitions, run_key=run_key, now=now)
+        _note_told(draft, notifications)
+        if reminds:
+            reminders = reminders_for(receivers, draft.active_alerts(), now=now)
+            _note_told(draft, reminders)
+            notifications += reminders
+        if draft.changed or transitions:
             self._state.record(draft.changed, transitions, notifications)
             self._alerts.accept(draft)
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
             self._listener.on_transitions(transitions)
         else:
             self._alerts.accept(draft)
+
+
+def _note_told(draft: Draft, notifications: tuple[Notification, ...]) -> None:
+    """Note in the draft's firing alerts who has notifications of them, recorded with these as one."""
+    alerts = (alert for notification in notifications for alert in notification.alerts)
+    for scope in {alert.scope for alert in alerts if alert.state is AlertState.FIRING}:
+        noted = {labels: with_told(alert, notifications) for labels, alert in draft.of(scope).items()}
+        draft.put(scope, noted)

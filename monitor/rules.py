@@ -61,6 +61,7 @@ def evaluate(
             value=sample.value,
             annotations=_annotations(rule, values, runbook_base_url),
             evidence=success.evidence.get((rule.name, sample.labels), ()),
+            peak=_worst(rule.condition, alert.peak, sample.value),
             keep_since=None,
             held=False,
             muted_by=None,
@@ -134,6 +135,13 @@ def _holds(condition: Condition, value: float) -> bool:
             return value == condition.threshold
         case _:
             return value != condition.threshold
+
+
+def _worst(condition: Condition, before: float | None, value: float) -> float | None:
+    """Choose the worst of an alert's values; None where a condition knows no worse and better."""
+    if condition.kind not in ("above", "below") or before is None:
+        return value if condition.kind in ("above", "below") else None
+    return max(before, value) if condition.kind == "above" else min(before, value)
 
 
 def _found(

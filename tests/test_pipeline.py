@@ -11,6 +11,7 @@ import pytest
 
 from monitor.errors import Reason
 from monitor.judgements import ReceiverHealth, is_blocked
+from monitor.model.alerts import Delivery
 from monitor.model.results import CANCELLED, Failure
 from monitor.model.settings import Condition, Cron
 from monitor.pipeline import Missed, NewConfig
@@ -20,6 +21,7 @@ from tests.world import (
     BALANCE,
     BALANCES,
     COLUMNS,
+    HOOK,
     LOST,
     MINUTE,
     NO_COLUMN,
@@ -207,6 +209,71 @@ def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others(
     assert world.shown()["TokenBalances"] == "pending"
     resolved = next(a for a in world.pipeline.snapshot.alerts if a.name == "TokenUsageStopped")
     assert resolved.resolve_reason == "rule_removed"
+
+
+def the_notified(world: World, receiver: str = "hook") -> list[tuple[str, bool]]:
+    """Take what waits for a receiver: the alerts with their states, and whether it is told again."""
+    found: list[tuple[str, bool]] = []
+    while due := world.state.due(receiver, now=world.at):
+        found.extend((f"{alert.name} {alert.state}", due[0].is_repeat) for alert in due[0].alerts)
+        world.state.delivered(due[0], Delivery(receiver, world.at, 0.0))
+    return [one for one in found if "Watchdog" not in one[0]]
+
+
+def test_what_still_fires_is_told_again_each_repeat_interval_also_over_a_restart() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    assert the_notified(world) == [("TokenUsageStopped firing", False)]
+    for _ in range(239):
+        world.at += MINUTE
+        world.run("usage", usage(5))
+        world.tick()
+    assert the_notified(world) == []
+    again = world.restarted(MINUTE)
+    again.tick()
+    assert the_notified(again) == [], "held since the restart: nothing is known of it yet"
+    again.run("usage", usage(5))
+    again.tick()
+    assert the_notified(again) == [("TokenUsageStopped firing", True)]
+    again.tick()
+    assert the_notified(again) == []
+    again.run("usage", usage(0))
+    assert the_notified(again) == [("TokenUsageStopped resolved", False)]
+
+
+def test_what_is_muted_is_not_told_again() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    the_notified(world)
+    for _ in range(5 * 60):
+        world.at += MINUTE
+        world.run("missing_columns", LOST)
+        world.run("usage", LOST)
+        world.tick()
+    told = [name for name, _ in the_notified(world)]
+    assert (told.count("TokenMonitorTargetDown firing"), told.count("TokenUsageStopped firing")) == (2, 0)
+
+
+def test_a_receiver_that_a_reload_brings_is_told_what_fires_and_hears_its_end() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    late = replace(HOOK, name="late")
+    world.pipeline.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
+    world.tick()
+    assert the_notified(world, "late") == [("TokenUsageStopped firing", False)]
+    world.run("usage", usage(0))
+    assert the_notified(world, "late") == [("TokenUsageStopped resolved", False)]
+    assert the_notified(world) == [("TokenUsageStopped firing", False), ("TokenUsageStopped resolved", False)]
+
+
+def test_a_receiver_that_a_reload_brings_hears_no_end_of_what_it_was_never_told() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    late = replace(HOOK, name="late")
+    world.pipeline.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
+    world.run("usage", usage(0))
+    world.tick()
+    assert the_notified(world, "late") == []
 
 
 def test_a_result_of_a_job_that_a_reload_removed_is_left_out() -> None:

@@ -464,3 +464,24 @@ def test_value_count_texts_and_evidence_are_refreshed_while_true_and_kept_after(
 )
 def test_numbers_are_written_exactly_and_as_people_do(value: float, text: str) -> None:
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "peak"),
+    [
+        (ABOVE_5, (7, 9, 6), 9),
+        (Condition("below", 5), (4, 1, 3), 1),
+        (Condition("below", 5), (-1, 4), -1),
+        (Condition("not_equals", 5), (4, 9), None),
+    ],
+)
+def test_an_alert_remembers_its_worst_value(
+    condition: Condition, values: tuple[float, ...], peak: float | None
+) -> None:
+    judged = rule(condition=condition)
+    active: Mapping[Labels, Alert] = {}
+    for number, value in enumerate(values):
+        active = run(judged, success(sample(value)), active, now=START + number * INTERVAL).active
+    (transition,) = run(judged, success(sample(5)), active, now=START + 9 * INTERVAL).transitions
+    assert (transition.change, transition.alert.peak) == (Change.RESOLVED, peak)
+    assert transition.alert.fired_for == 9 * INTERVAL

@@ -63,8 +63,11 @@ def resolved(plan: str, seconds: float) -> Transition:
     return Transition(Change.RESOLVED, gone, instant)
 
 
-def notification(key: str, *, receiver: str = "hook", seconds: float = 0) -> Notification:
-    return Notification(receiver, key, {"alertname": "Low", "target": "main"}, (alert(),), at(seconds))
+def notification(
+    key: str, *, receiver: str = "hook", seconds: float = 0, rule: str = "Low", is_repeat: bool = False
+) -> Notification:
+    group = {"alertname": rule, "target": "main"}
+    return Notification(receiver, key, group, (alert(),), at(seconds), is_repeat=is_repeat)
 
 
 def attempt(seconds: float, reason: str = "") -> Delivery:
@@ -137,8 +140,9 @@ def test_what_fires_again_is_not_resolved(state: State, again: AlertState, is_li
 
 
 def test_the_outbox_gives_the_oldest_first_and_counts(state: State) -> None:
-    send_to_outbox(state, notification("1"), notification("2", seconds=1))
+    send_to_outbox(state, notification("1"), notification("2", seconds=1, rule="Other", is_repeat=True))
     send_to_outbox(state, notification("3", receiver="other", seconds=2))
+    assert [due.is_repeat for due in state.due("hook", now=at(5), limit=9)] == [False, True]
     assert [due.key for due in state.due("hook", now=at(5))] == ["1"]
     assert [due.key for due in state.due("hook", now=at(5), limit=9)] == ["1", "2"]
     assert replace(the_due(state, 5), id=None) == notification("1")
@@ -160,13 +164,32 @@ def test_the_same_notification_again_changes_neither_place_nor_attempts(state: S
     assert (first.key, first.attempts) == ("1", 1)
 
 
-def test_a_later_one_never_overtakes_one_that_waits(state: State) -> None:
-    send_to_outbox(state, notification("1"), notification("2"))
+def test_of_one_rule_and_target_a_later_one_never_overtakes_but_others_do(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2"), notification("3", rule="Other"))
+    send_to_outbox(state, notification("4", rule="Third"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(30))
-    assert state.due("hook", now=at(29.999), limit=9) == ()
-    assert state.next_try_at("hook") == at(30)
-    first, second = state.due("hook", now=at(30), limit=9)
-    assert (first.key, first.attempts, second.key, second.attempts) == ("1", 1, "2", 0)
+    assert [due.key for due in state.due("hook", now=at(29.999), limit=9)] == ["3", "4"]
+    assert state.next_try_at("hook") == at(0)
+    first, *others = state.due("hook", now=at(30), limit=9)
+    assert (first.key, first.attempts, [due.key for due in others]) == ("1", 1, ["3", "4"])
+    state.delivered(first, attempt(30))
+    assert [due.key for due in state.due("hook", now=at(30), limit=9)] == ["2", "3", "4"]
+
+
+def test_what_had_the_fewest_attempts_may_be_asked_for_first(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2", rule="Other"))
+    state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(0))
+    due = state.due("hook", now=at(0), limit=9, least_tried_first=True)
+    assert [(one.key, one.attempts) for one in due] == [("2", 0), ("1", 1)]
+
+
+def test_all_that_waits_may_be_let_go_at_once(state: State) -> None:
+    send_to_outbox(state, notification("1"), notification("2", receiver="other"))
+    for receiver in ("hook", "other"):
+        (due,) = state.due(receiver, now=at(0))
+        state.failed(due, attempt(0, "timeout"), next_try_at=at(300))
+    state.retry_now("hook", now=at(1))
+    assert (state.next_try_at("hook"), state.next_try_at("other")) == (at(1), at(300))
 
 
 def test_what_was_delivered_is_gone_and_kept_in_the_history(state: State) -> None:
@@ -233,16 +256,17 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute("PRAGMA user_version = 4")
     connection.close()
-    with pytest.raises(StateError, match="has state of version 3; this program knows 2"):
+    with pytest.raises(StateError, match="has state of version 4; this program knows 3"):
         State(str(path))
 
 
-def test_the_state_of_the_first_version_is_read_and_renewed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_state_of_an_earlier_version_is_read_and_renewed(tmp_path: Path, version: str) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.executescript((TESTDATA / "v1.sql").read_text())
+    connection.executescript((TESTDATA / f"{version}.sql").read_text())
     connection.close()
     state = State(str(path))
     bare = Alert(SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START)
@@ -310,13 +334,13 @@ def test_a_row_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, spoilt: 
 def test_a_notification_that_cannot_be_read_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     path = str(tmp_path / "state.sqlite")
     state = State(path)
-    send_to_outbox(state, *(notification(str(number)) for number in range(5)))
+    send_to_outbox(state, *(notification(str(number), rule=str(number)) for number in range(5)))
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("UPDATE outbox SET alerts = 'none' WHERE key IN ('0', '1')")
     connection.execute("UPDATE outbox SET labels = '[3]' WHERE key = '2'")
     connection.execute("UPDATE outbox SET next_try_at = 'soon' WHERE key = '3'")
     connection.close()
-    assert [due.key for due in state.due("hook", now=at(9), limit=3)] == ["4"]
+    assert [due.key for due in state.due("hook", now=at(9), limit=9)] == ["4"]
     past = state.deliveries(9)
     assert [(one.key, one.is_given_up, one.delivery.reason) for one in past] == [
         (key, True, "unreadable") for key in "3210"
@@ -367,7 +391,9 @@ def test_what_waited_too_long_is_given_up_and_told(state: State) -> None:
 
 def test_of_too_many_the_oldest_are_given_up_and_told() -> None:
     state = State(outbox_limit=3)
-    send_to_outbox(state, *(notification(str(number), seconds=number) for number in range(5)))
+    send_to_outbox(
+        state, *(notification(str(number), seconds=number, rule=str(number)) for number in range(5))
+    )
     told = state.trim("hook", now=at(9))
     assert [(one.reason, one.message, one.recoverable) for one in told] == [
         ("overflow", "more than 3 waited", False)

@@ -2,7 +2,14 @@
 
 from monitor.deliver.canary import canary
 from monitor.deliver.deliveries import Deliveries
-from monitor.deliver.selection import WATCHDOG, notifications_for, takes_notifications, wants
+from monitor.deliver.selection import (
+    WATCHDOG,
+    notifications_for,
+    reminders_for,
+    takes_notifications,
+    wants,
+    with_told,
+)
 from monitor.deliver.worker import ReceiverStatus
 
 __all__ = [
@@ -11,6 +18,8 @@ __all__ = [
     "ReceiverStatus",
     "canary",
     "notifications_for",
+    "reminders_for",
     "takes_notifications",
     "wants",
+    "with_told",
 ]

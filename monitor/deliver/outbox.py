@@ -16,18 +16,26 @@ from monitor.model.settings import Receiver
 
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 300.0
+_LONGEST_BREAK_SECONDS = 60.0
+_FAILED_FOR_A_BREAK = 2
 _THE_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Outbox(Protocol):
     """Where notifications wait; the state, as its workers see it. Any of it may fail for a while."""
 
-    def due(self, receiver: str, *, now: datetime, limit: int = 1) -> Sequence[Notification]:
-        """List what to send now, oldest first."""
+    def due(
+        self, receiver: str, *, now: datetime, limit: int = 1, least_tried_first: bool = False
+    ) -> Sequence[Notification]:
+        """List what to send now, oldest first; of one rule and target only the oldest."""
         ...
 
     def next_try_at(self, receiver: str) -> datetime | None:
-        """Tell when the oldest may be tried; None if nothing waits."""
+        """Tell when the next may be tried; None if nothing waits."""
+        ...
+
+    def retry_now(self, receiver: str, *, now: datetime) -> None:
+        """Let all that waits be tried at once."""
         ...
 
     def trim(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
@@ -48,7 +56,12 @@ class Outbox(Protocol):
 
 
 class OutboxWorker(Worker):
-    """The thread of one receiver that is told of changes, each once and in order."""
+    """The thread of one receiver that is told of changes, each once and in order.
+
+    A notification that fails waits longer each time, and others pass it, save those about the same
+    rule and target. When several fail in a row it is the receiver that fails: then nothing is tried
+    for a while but one after the other, those with the fewest attempts first, until one is taken.
+    """
 
     def __init__(
         self,
@@ -64,6 +77,9 @@ class OutboxWorker(Worker):
         self._outbox = outbox
         self._sender = sender
         self._unrecorded: Callable[[], None] | None = None
+        self._failed: dict[int | None, None] = {}
+        self._failures = 0
+        self._not_before: datetime | None = None
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -83,7 +99,10 @@ class OutboxWorker(Worker):
     def _work(self) -> float | None:
         self._record()
         self._trim()
-        due = self._outbox.due(self.receiver.name, now=self._clock.now())
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return (self._not_before - now).total_seconds()
+        due = self._outbox.due(self.receiver.name, now=now, least_tried_first=self._is_broken)
         if due:
             self._deliver(due[0])
             return 0.0
@@ -95,11 +114,18 @@ class OutboxWorker(Worker):
     def _work_off(self) -> float | None:
         self._record()
         self._trim()
-        while not self._is_stopping:
-            due = self._outbox.due(self.receiver.name, now=_THE_END)
-            if not due or not self._deliver(due[0]):
+        failed = 0
+        while not self._is_stopping and failed < _FAILED_FOR_A_BREAK:
+            due = self._outbox.due(self.receiver.name, now=_THE_END, least_tried_first=failed > 0)
+            if not due:
                 break
+            failed += not self._deliver(due[0])
         return 0.0
+
+    @property
+    def _is_broken(self) -> bool:
+        """Tell whether several notifications failed in a row: that is the receiver's, not theirs."""
+        return len(self._failed) >= _FAILED_FOR_A_BREAK
 
     def _trim(self) -> None:
         # The receiver's health is left alone: that these were not taken, their attempts have told.
@@ -109,13 +135,17 @@ class OutboxWorker(Worker):
     def _deliver(self, notification: Notification) -> bool:
         at, seconds, error = self._attempt(lambda now: self._sender.send(notification, now))
         outcome = self._outcome(error, at, seconds)
+        was_broken = self._is_broken
+        self._weigh(notification, error)
 
         def record() -> None:
-            if error is None:
-                self._outbox.delivered(notification, outcome)
-            else:
+            if error is not None:
                 next_try_at = self._next_try_at(notification, error)
                 self._outbox.failed(notification, outcome, next_try_at=next_try_at)
+                return
+            self._outbox.delivered(notification, outcome)
+            if was_broken:
+                self._outbox.retry_now(self.receiver.name, now=self._clock.now())
 
         self._unrecorded = record
         try:
@@ -123,6 +153,23 @@ class OutboxWorker(Worker):
         finally:
             self._told(error, at, seconds)
         return error is None
+
+    def _weigh(self, notification: Notification, error: DeliveryError | None) -> None:
+        """Break off for a while when the receiver fails; an answer that is no use again is an answer."""
+        self._not_before = None
+        if error is None or not error.recoverable:
+            self._failed.clear()
+            self._failures = 0
+            return
+        self._failed[notification.id] = None
+        self._failures += 1
+        seconds = error.retry_after_seconds
+        if seconds is None and self._is_broken:
+            seconds = backoff_seconds(
+                self._failures, first=_FIRST_RETRY_SECONDS, most=_LONGEST_BREAK_SECONDS, jitter=self._jitter
+            )
+        if seconds is not None:
+            self._not_before = self._clock.now() + timedelta(seconds=seconds)
 
     def _record(self) -> None:
         """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice."""

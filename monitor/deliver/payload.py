@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.rules import format_number
 
 _NEVER = "0001-01-01T00:00:00Z"
 
@@ -15,6 +17,7 @@ _NEVER = "0001-01-01T00:00:00Z"
 def webhook_body(notification: Notification, *, external_url: str) -> dict[str, Any]:
     """Make Alertmanager's webhook body, version 4 (notify/webhook, template.Data)."""
     alerts = notification.alerts
+    told_at = notification.created_at if notification.is_repeat else None
     group = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(notification.group.items()))
     return {
         "version": "4",
@@ -24,9 +27,9 @@ def webhook_body(notification: Notification, *, external_url: str) -> dict[str, 
         "receiver": notification.receiver,
         "groupLabels": dict(notification.group),
         "commonLabels": _common([_text(alert.labels) for alert in alerts]),
-        "commonAnnotations": _common([_annotations(alert) for alert in alerts]),
+        "commonAnnotations": _common([annotations_of(alert, told_at=told_at) for alert in alerts]),
         "externalURL": external_url,
-        "alerts": [_webhook_alert(alert, external_url) for alert in alerts],
+        "alerts": [_webhook_alert(alert, external_url, told_at) for alert in alerts],
     }
 
 
@@ -38,7 +41,7 @@ def alertmanager_alert(
     address = generator_url(alert, external_url)
     return {
         "labels": _text(alert.labels),
-        "annotations": _annotations(alert),
+        "annotations": annotations_of(alert),
         "startsAt": _instant(alert.fired_at),
         "endsAt": _instant(ends_at),
     } | ({"generatorURL": address} if address else {})
@@ -49,26 +52,40 @@ def generator_url(alert: Alert, external_url: str) -> str:
     return f"{external_url.rstrip('/')}/#{alert.fingerprint}" if external_url else ""
 
 
-def _webhook_alert(alert: Alert, external_url: str) -> dict[str, Any]:
-    return {
-        "status": "firing" if _is_firing(alert) else "resolved",
-        "labels": _text(alert.labels),
-        "annotations": _annotations(alert),
-        "startsAt": _instant(alert.fired_at),
-        "endsAt": _NEVER if _is_firing(alert) else _instant(alert.resolved_at),
-        "generatorURL": generator_url(alert, external_url),
-        "fingerprint": alert.fingerprint,
-    }
+def annotations_of(alert: Alert, *, told_at: datetime | None = None) -> dict[str, str]:
+    """Give an alert's annotations, its evidence, and how it went on or ended.
 
-
-def _annotations(alert: Alert) -> dict[str, str]:
+    `told_at`: when what still fires is told again; `firing_for` then says since how long it does.
+    """
     annotations = _text(alert.annotations)
     if alert.evidence:
         rows = [dict(row) for row in alert.evidence]
         annotations["evidence"] = json.dumps(rows, ensure_ascii=False, default=str)
     if alert.resolve_reason:
         annotations["resolve_reason"] = alert.resolve_reason
+    if alert.fired_for is not None:
+        annotations["fired_for"] = _in_seconds(alert.fired_for)
+        if alert.peak is not None:
+            annotations["peak"] = format_number(alert.peak)
+    elif told_at is not None and alert.fired_at is not None:
+        annotations["firing_for"] = _in_seconds(told_at - alert.fired_at)
     return annotations
+
+
+def _in_seconds(duration: timedelta) -> str:
+    return format_duration(timedelta(seconds=round(duration.total_seconds())))
+
+
+def _webhook_alert(alert: Alert, external_url: str, told_at: datetime | None) -> dict[str, Any]:
+    return {
+        "status": "firing" if _is_firing(alert) else "resolved",
+        "labels": _text(alert.labels),
+        "annotations": annotations_of(alert, told_at=told_at),
+        "startsAt": _instant(alert.fired_at),
+        "endsAt": _NEVER if _is_firing(alert) else _instant(alert.resolved_at),
+        "generatorURL": generator_url(alert, external_url),
+        "fingerprint": alert.fingerprint,
+    }
 
 
 def _text(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

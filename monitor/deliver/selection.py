@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.settings import Receiver, Severity
+from monitor.model.settings import Labels, Receiver, Severity
 
 WATCHDOG = "TokenMonitorWatchdog"
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
@@ -37,29 +38,75 @@ def notifications_for(
 ) -> tuple[Notification, ...]:
     """Make one notification for each receiver, rule and target of a run's transitions.
 
-    Not for Alertmanagers, which are told again and again what is active. `run_key` names the run:
-    the same run gives the same idempotency keys.
+    Not for Alertmanagers, which are told again and again what is active. Who was not told that an
+    alert fires need not hear that it ended. `run_key` names the run: the same run gives the same
+    idempotency keys.
     """
     made = []
-    for receiver in receivers:
-        if not takes_notifications(receiver):
-            continue
-        groups: dict[tuple[str, str], list[Transition]] = {}
-        for transition in transitions:
-            if transition.change is not Change.PENDING and wants(receiver, transition.alert):
-                scope = transition.alert.scope
-                groups.setdefault((scope.rule, scope.target), []).append(transition)
-        for (rule, target), told in groups.items():
-            group = {"alertname": rule} | ({"target": target} if target else {})
-            key = _key(receiver, run_key, told)
-            made.append(Notification(receiver.name, key, group, tuple(t.alert for t in told), now))
+    for receiver in filter(takes_notifications, receivers):
+        told = [transition for transition in transitions if _is_news(receiver, transition)]
+        for group, alerts in _groups(transition.alert for transition in told):
+            changes = {transition.alert.labels: str(transition.change) for transition in told}
+            key = _key(receiver, run_key, alerts, changes)
+            made.append(Notification(receiver.name, key, group, alerts, now))
     return tuple(made)
 
 
-def _key(receiver: Receiver, run_key: str, told: Iterable[Transition]) -> str:
+def reminders_for(
+    receivers: Iterable[Receiver], alerts: Iterable[Alert], *, now: datetime
+) -> tuple[Notification, ...]:
+    """Tell what fires to who was not told, as when a reload brought the receiver, and again to who was.
+
+    Nothing of what is held: its state is as it was when there was data, which is no news.
+    """
+    firing = [alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held]
+    made = []
+    for receiver in filter(takes_notifications, receivers):
+        wanted = [alert for alert in firing if wants(receiver, alert)]
+        untold = [alert for alert in wanted if receiver.name not in dict(alert.told)]
+        again = [alert for alert in wanted if _is_due_again(receiver, alert, now)]
+        for is_repeat, due in ((False, untold), (True, again)):
+            for group, together in _groups(due):
+                changes = {alert.labels: "again" if is_repeat else "fired" for alert in together}
+                key = _key(receiver, now.isoformat() if is_repeat else "", together, changes)
+                made.append(Notification(receiver.name, key, group, together, now, is_repeat=is_repeat))
+    return tuple(made)
+
+
+def with_told(alert: Alert, notifications: Iterable[Notification]) -> Alert:
+    """Note in a firing alert who has notifications of it now."""
+    told = {
+        notification.receiver: notification.created_at
+        for notification in notifications
+        if any(one.labels == alert.labels for one in notification.alerts)
+    }
+    return replace(alert, told=tuple(sorted({**dict(alert.told), **told}.items()))) if told else alert
+
+
+def _is_news(receiver: Receiver, transition: Transition) -> bool:
+    if transition.change is Change.PENDING or not wants(receiver, transition.alert):
+        return False
+    return transition.change is Change.FIRED or receiver.name in dict(transition.alert.told)
+
+
+def _is_due_again(receiver: Receiver, alert: Alert, now: datetime) -> bool:
+    told_at = dict(alert.told).get(receiver.name)
+    if told_at is None or not receiver.repeat_interval:
+        return False
+    return now - told_at >= receiver.repeat_interval
+
+
+def _groups(alerts: Iterable[Alert]) -> Iterator[tuple[dict[str, str], tuple[Alert, ...]]]:
+    groups: dict[tuple[str, str], list[Alert]] = {}
+    for alert in alerts:
+        groups.setdefault((alert.scope.rule, alert.scope.target), []).append(alert)
+    for (rule, target), together in groups.items():
+        yield {"alertname": rule} | ({"target": target} if target else {}), tuple(together)
+
+
+def _key(receiver: Receiver, run_key: str, alerts: Iterable[Alert], changes: Mapping[Labels, str]) -> str:
     parts = [receiver.name, run_key]
-    for transition in sorted(told, key=lambda transition: transition.alert.labels):
-        fired_at = transition.alert.fired_at
-        instant = "" if fired_at is None else fired_at.isoformat()
-        parts.append(f"{transition.alert.fingerprint} {instant} {transition.change}")
+    for alert in sorted(alerts, key=lambda alert: alert.labels):
+        instant = "" if alert.fired_at is None else alert.fired_at.isoformat()
+        parts.append(f"{alert.fingerprint} {instant} {changes[alert.labels]}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

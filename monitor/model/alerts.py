@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.model.results import EvidenceRow
@@ -64,6 +64,10 @@ class Alert:
     muted_by: str | None = None
     resolve_reason: str = ""
     """Why it resolved when not by data: rule_changed, rule_removed."""
+    peak: float | None = None
+    """The worst value since it began."""
+    told: tuple[tuple[str, datetime], ...] = ()
+    """Which receivers have a notification of it, and since when the last; by name."""
 
     @property
     def name(self) -> str:
@@ -74,6 +78,13 @@ class Alert:
     def fingerprint(self) -> str:
         """Compute Alertmanager's fingerprint of the labels."""
         return fingerprint(self.labels)
+
+    @property
+    def fired_for(self) -> timedelta | None:
+        """Tell how long it fired; None if it never did, or has not ended yet."""
+        if self.fired_at is None or self.resolved_at is None:
+            return None
+        return self.resolved_at - self.fired_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,8 @@ class Notification:
     created_at: datetime
     attempts: int = 0
     id: int | None = None
+    is_repeat: bool = False
+    """Nothing changed: it only says that these still fire."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,8 @@ class Receiver:
     send_resolved: bool = True
     watchdog: bool = False
     timeout: timedelta = timedelta(seconds=10)
+    repeat_interval: timedelta = timedelta(hours=4)
+    """How often what still fires is told again; zero for never. Not of an Alertmanager."""
     resend_delay: timedelta = timedelta(minutes=1)
     """Alertmanager: how often what is active is sent again; `endsAt` is four of these ahead."""
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from monitor.errors import StateError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MEMORY = ":memory:"
 FILE = "state.sqlite"
 TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "cursors", "last_results")
@@ -42,10 +42,11 @@ CREATE INDEX transitions_rule ON transitions (rule, id);
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL,
     labels TEXT NOT NULL, alerts TEXT NOT NULL, created_at TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, next_try_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, next_try_at TEXT NOT NULL, is_repeat INTEGER NOT NULL DEFAULT 0,
     UNIQUE (receiver, key)
 );
 CREATE INDEX outbox_order ON outbox (receiver, id);
+CREATE INDEX outbox_group ON outbox (receiver, labels, id);
 
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, receiver TEXT NOT NULL, key TEXT NOT NULL,
@@ -65,7 +66,15 @@ CREATE TABLE cursors (
 """
 
 # What makes each version of the one before it.
-_STEPS: Mapping[int, str] = MappingProxyType({2: f"DROP TABLE last_results;{_LAST_RESULTS}"})
+_STEPS: Mapping[int, str] = MappingProxyType(
+    {
+        2: f"DROP TABLE last_results;{_LAST_RESULTS}",
+        3: (
+            "ALTER TABLE outbox ADD COLUMN is_repeat INTEGER NOT NULL DEFAULT 0;"
+            "CREATE INDEX outbox_group ON outbox (receiver, labels, id);"
+        ),
+    }
+)
 
 
 def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection:

@@ -18,25 +18,35 @@ from monitor.state.records import (
     text_to_json,
 )
 
-COLUMNS = "id, receiver, key, labels, alerts, created_at, attempts, next_try_at"
+COLUMNS = "id, receiver, key, labels, alerts, created_at, attempts, is_repeat, next_try_at"
+
+# Of one rule and target a receiver hears in order, so that no alert's end overtakes its beginning.
+IS_HEAD = (
+    "o.receiver = ? AND NOT EXISTS (SELECT 1 FROM outbox earlier"
+    " WHERE earlier.receiver = o.receiver AND earlier.labels = o.labels AND earlier.id < o.id)"
+)
+
+IS_DUE = "(next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
+"""Also what a bad disk made unreadable: it is looked at, and given up."""
 
 
 def insert_notifications(connection: sqlite3.Connection, notifications: Iterable[Notification]) -> None:
     """Put notifications at the end; one that is there already stays as it is."""
     connection.executemany(
-        "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, next_try_at)"
-        " VALUES (?,?,?,?,?,?,?)",
+        "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, is_repeat,"
+        " next_try_at) VALUES (?,?,?,?,?,?,?,?)",
         [_to_row(notification) for notification in notifications],
     )
 
 
 def row_to_notification(row: tuple[Any, ...]) -> Notification:
     """Read a row of COLUMNS; UnreadableError."""
-    id_, receiver, key, labels, alerts, created_at, attempts, _ = row
+    id_, receiver, key, labels, alerts, created_at, attempts, is_repeat, next_try_at = row
     group = text_to_json(labels)
     try:
-        created = text_to_instant(created_at)
-        return Notification(receiver, key, dict(group), text_to_alerts(alerts), created, attempts, id_)
+        created, _ = text_to_instant(created_at), text_to_instant(next_try_at)
+        told = text_to_alerts(alerts)
+        return Notification(receiver, key, dict(group), told, created, attempts, id_, bool(is_repeat))
     except (ValueError, TypeError) as error:
         raise UnreadableError(str(error)) from None
 
@@ -89,9 +99,10 @@ def _to_row(notification: Notification) -> tuple[str | int, ...]:
     return (
         notification.receiver,
         notification.key,
-        json.dumps(dict(notification.group)),
+        json.dumps(dict(notification.group), sort_keys=True),
         alerts_to_text(notification.alerts),
         created_at,
         notification.attempts,
+        notification.is_repeat,
         created_at,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Severity
 
-_INSTANTS = frozenset(field.name for field in fields(Alert) if "datetime" in str(field.type))
+_INSTANTS = frozenset(field.name for field in fields(Alert) if str(field.type).startswith("datetime"))
 
 
 class UnreadableError(ValueError):
@@ -85,6 +85,8 @@ def _written(name: str, value: Any) -> Any:
         return [value.rule, value.target, value.subject]
     if name in ("labels", "annotations"):
         return dict(value)
+    if name == "told":
+        return {receiver: instant_to_text(told_at) for receiver, told_at in value}
     return [dict(row) for row in value] if name == "evidence" else value
 
 
@@ -99,6 +101,10 @@ def _read_scope(value: Any) -> Scope:
     return Scope(str(rule), str(target), str(subject))
 
 
+def _read_told(value: Any) -> tuple[tuple[str, datetime], ...]:
+    return tuple(sorted((str(receiver), text_to_instant(told_at)) for receiver, told_at in value.items()))
+
+
 def _read_pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(key), str(text)) for key, text in value.items()))
 
@@ -111,6 +117,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "severity": Severity,
         "state": AlertState,
         "value": float,
+        "peak": lambda value: None if value is None else float(value),
+        "told": _read_told,
         "evidence": lambda rows: tuple(dict(row) for row in rows),
     }
 )

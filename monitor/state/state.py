@@ -134,28 +134,41 @@ class State(Reading):
         """Count what waits for receivers other than these, which are all that there are."""
         return {name: view for name, view in self.outbox().items() if name not in receivers}
 
-    def due(self, receiver: str, *, now: datetime, limit: int = 1) -> tuple[Notification, ...]:
-        """List what to send now, oldest first; behind one that still waits for its next try, nothing."""
-        select = f"SELECT {outbox.COLUMNS} FROM outbox WHERE receiver = ? ORDER BY id LIMIT ?"
+    def due(
+        self, receiver: str, *, now: datetime, limit: int = 1, least_tried_first: bool = False
+    ) -> tuple[Notification, ...]:
+        """List what to send now, oldest first; of one rule and target only the oldest that waits.
+
+        `least_tried_first`: rather what had the fewest attempts, so that one which can never be
+        delivered does not use up all the attempts that are made.
+        """
+        order = "attempts, id" if least_tried_first else "id"
+        select = f"SELECT {outbox.COLUMNS} FROM outbox o WHERE {outbox.IS_HEAD} AND {outbox.IS_DUE}"
         due: list[Notification] = []
-        rows = self._rows(select, (receiver, limit))
-        while rows:
-            row = rows.pop(0)
+        rows = self._rows(f"{select} ORDER BY {order} LIMIT ?", (receiver, instant_to_text(now), limit))
+        for row in rows:
             try:
-                if text_to_instant(row[-1]) > now:
-                    break
                 due.append(outbox.row_to_notification(row))
             except (ValueError, TypeError) as error:
                 self._give_up_unreadable(row[0], now, str(error))
-                due, rows = [], self._rows(select, (receiver, limit))
+        if rows and not due:
+            return self.due(receiver, now=now, limit=limit, least_tried_first=least_tried_first)
         return tuple(due)
 
     def next_try_at(self, receiver: str) -> datetime | None:
-        """Tell when the oldest notification of a receiver may be tried; None if nothing waits."""
-        rows = self._rows(
-            "SELECT next_try_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1", (receiver,)
+        """Tell when the next of a receiver's notifications may be tried; None if nothing waits."""
+        rows = self._rows(f"SELECT min(next_try_at) FROM outbox o WHERE {outbox.IS_HEAD}", (receiver,))
+        return text_to_instant(rows[0][0]) if rows[0][0] is not None else None
+
+    def retry_now(self, receiver: str, *, now: datetime) -> None:
+        """Let all that waits for a receiver be tried at once: it takes notifications again."""
+        text = instant_to_text(now)
+        self._disk.write(
+            lambda connection: connection.execute(
+                "UPDATE outbox SET next_try_at = ? WHERE receiver = ? AND next_try_at > ?",
+                (text, receiver, text),
+            )
         )
-        return text_to_instant(rows[0][0]) if rows else None
 
     def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
         """Give up what has waited for too long, and the oldest of too many; gives what has to be told."""

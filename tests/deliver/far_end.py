@@ -73,7 +73,7 @@ def flood(connection: socket.socket, ended: threading.Event) -> bool:
 
 
 class FarEnd:
-    """Answers each request with the next of `answers`, then with 200."""
+    """Answers each request with the next of `answers`, then as `otherwise` says, which is 200."""
 
     def __init__(
         self,
@@ -82,8 +82,10 @@ class FarEnd:
         is_silent: bool = False,
         greeting: bytes = b"",
         port: int = 0,
+        otherwise: Callable[[Request], Answer] | None = None,
     ) -> None:
         self.answers = list(answers)
+        self._otherwise = otherwise or (lambda _request: status(200))
         self.requests: list[Request] = []
         self.connections = 0
         self._tls = tls
@@ -160,8 +162,9 @@ class FarEnd:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = reader.read(int(headers.get("content-length", "0")))
-        answer = self.answers.pop(0) if self.answers else status(200)
-        self.requests.append(Request(time.monotonic(), number, first.split()[1], headers, body))
+        request = Request(time.monotonic(), number, first.split()[1], headers, body)
+        answer = self.answers.pop(0) if self.answers else self._otherwise(request)
+        self.requests.append(request)
         return answer(connection, self._ended)
 
 
@@ -172,8 +175,9 @@ def far_end(
     is_silent: bool = False,
     greeting: bytes = b"",
     port: int = 0,
+    otherwise: Callable[[Request], Answer] | None = None,
 ) -> Iterator[FarEnd]:
-    server = FarEnd(*answers, tls=tls, is_silent=is_silent, greeting=greeting, port=port)
+    server = FarEnd(*answers, tls=tls, is_silent=is_silent, greeting=greeting, port=port, otherwise=otherwise)
     try:
         yield server
     finally:

@@ -18,7 +18,7 @@ def notification(*alerts: object) -> Notification:
 
 def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
     firing = alert("pro", evidence=EVIDENCE)
-    gone = alert("free", state=AlertState.RESOLVED, resolve_reason="rule_changed")
+    gone = alert("free", state=AlertState.RESOLVED, resolve_reason="rule_changed", peak=12.5)
     body = webhook_body(notification(firing, gone), external_url="https://monitor/")
     assert json.loads(json.dumps(body)) == {
         "version": "4",
@@ -46,7 +46,12 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
             {
                 "status": "resolved",
                 "labels": {"alertname": "Low", "plan": "free", "severity": "warning", "target": "main"},
-                "annotations": {"summary": "free is low", "resolve_reason": "rule_changed"},
+                "annotations": {
+                    "summary": "free is low",
+                    "resolve_reason": "rule_changed",
+                    "fired_for": "1m",
+                    "peak": "12.5",
+                },
                 "startsAt": "2026-11-22T14:00:00.000Z",
                 "endsAt": "2026-11-22T14:01:00.000Z",
                 "generatorURL": f"https://monitor/#{gone.fingerprint}",
@@ -59,8 +64,17 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
 def test_a_webhook_of_resolved_alerts_alone_is_resolved_and_shares_what_is_common() -> None:
     gone = alert(state=AlertState.RESOLVED)
     body = webhook_body(notification(gone), external_url="")
-    assert (body["status"], body["commonAnnotations"]) == ("resolved", {"summary": "pro is low"})
+    shared = {"summary": "pro is low", "fired_for": "1m"}
+    assert (body["status"], body["commonAnnotations"]) == ("resolved", shared)
     assert body["alerts"][0]["generatorURL"] == ""
+
+
+def test_what_still_fires_says_since_how_long() -> None:
+    again = replace(
+        notification(alert()), created_at=START + timedelta(hours=3, milliseconds=400), is_repeat=True
+    )
+    body = webhook_body(again, external_url="")
+    assert body["alerts"][0]["annotations"] == {"summary": "pro is low", "firing_for": "3h"}
 
 
 def test_an_alertmanager_is_told_when_a_firing_alert_ends_unless_it_is_told_again() -> None:

@@ -4,7 +4,7 @@ import sqlite3
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from monitor.model.alerts import Delivery, Notification
 from monitor.model.settings import Receiver
 from monitor.state import OutboxView, State
 from tests.deliver.far_end import (
+    Answer,
     FarEnd,
     Request,
     Told,
@@ -68,8 +69,10 @@ def deliveries(
         made.close()
 
 
-def put(state: State, *keys: str, receiver: str = "hook", at: datetime | None = None) -> None:
-    group = {"alertname": "Low", "target": "main"}
+def put(
+    state: State, *keys: str, receiver: str = "hook", at: datetime | None = None, rule: str = "Low"
+) -> None:
+    group = {"alertname": rule, "target": "main"}
     made = [Notification(receiver, key, group, (alert(),), at or CLOCK.now()) for key in keys]
     state.record({}, (), made)
 
@@ -139,6 +142,51 @@ def test_trouble_is_tried_again_with_the_same_key_and_nothing_overtakes(state: S
     assert {delivery.recoverable for delivery in told.deliveries} == {True}
 
 
+def failing_for(*wanted: str) -> Callable[[Request], Answer]:
+    """Answer 500 to notifications with these keys, and take all others."""
+    return lambda request: status(500 if request.headers["idempotency-key"] in wanted else 200)
+
+
+def test_one_that_is_never_taken_delays_no_other(state: State, told: Told) -> None:
+    put(state, "poison", rule="Poison")
+    put(state, "behind it", rule="Poison")
+    with (
+        far_end(otherwise=failing_for("poison")) as server,
+        deliveries(state, told, receiver(server.url), jitter=0.001) as made,
+    ):
+        until(lambda: keys(server).count("poison") > 5)
+        for number in range(20):
+            put(state, str(number), rule=f"Rule{number}")
+            made.poke()
+        until(lambda: "19" in keys(server))
+    assert [key for key in keys(server) if key != "poison"] == [str(number) for number in range(20)]
+    assert state.outbox()["hook"].waiting == 2
+
+
+def test_a_receiver_that_takes_nothing_is_tried_with_one_after_the_other_until_it_takes_one(
+    state: State, told: Told
+) -> None:
+    for number in range(9):
+        put(state, str(number), rule=f"Rule{number}")
+    with far_end(*[status(503)] * 12) as server:
+        with deliveries(state, told, receiver(server.url), jitter=0.001):
+            until(lambda: not state.outbox())
+        tried = keys(server)
+    assert tried[:9] == [str(number) for number in range(9)], "each has one attempt before any has two"
+    assert sorted(tried[12:]) == [str(number) for number in range(9)]
+    assert tried[13:] == sorted(tried[13:]), "once one is taken the others follow, the oldest first"
+
+
+def test_a_receiver_that_takes_nothing_is_not_tried_with_all_that_waits(state: State, told: Told) -> None:
+    for number in range(9):
+        put(state, str(number), rule=f"Rule{number}")
+    with far_end(*[status(503)] * 99) as server, deliveries(state, told, receiver(server.url), jitter=0.999):
+        until(lambda: len(server.requests) == 2)
+        third = time.monotonic()
+        until(lambda: len(server.requests) == 3)
+        assert time.monotonic() - third > 1.5
+
+
 def test_what_is_refused_for_good_is_given_up_counted_and_kept(state: State, told: Told) -> None:
     put(state, "1", "2")
     with far_end(status(400, body=b"bad body"), status(302)) as server:
@@ -171,6 +219,17 @@ def test_retry_after_wins_over_our_own_wait_and_over_a_poke(state: State, told: 
             until(lambda: len(told.deliveries) == 2, meanwhile=made.poke)
         first, second = server.requests
     assert 0.95 < second.at - first.at < 3
+
+
+def test_retry_after_holds_for_all_that_waits(state: State, told: Told) -> None:
+    put(state, "1")
+    put(state, "2", rule="Other")
+    with far_end(status(429, headers="Retry-After: 1\r\n")) as server:
+        with deliveries(state, told, receiver(server.url)) as made:
+            until(lambda: told.deliveries)
+            until(lambda: len(told.deliveries) == 3, meanwhile=made.poke)
+        first, *later = server.requests
+    assert min(request.at for request in later) - first.at > 0.95
 
 
 def test_a_wait_is_not_shorter_than_the_jitter_says(state: State, told: Told) -> None:
@@ -253,13 +312,14 @@ def test_draining_tries_all_that_waits_once_more_also_before_its_time(state: Sta
     assert state.outbox() == {}
 
 
-def test_draining_stops_at_the_first_failure_and_at_its_deadline(state: State, told: Told) -> None:
-    put(state, "1", "2")
-    with far_end(status(500), status(503), stall) as server:
+def test_draining_stops_when_two_fail_and_at_its_deadline(state: State, told: Told) -> None:
+    put(state, "1")
+    put(state, "2", rule="Other")
+    with far_end(status(500), status(500), status(503), status(503), stall) as server:
         with deliveries(state, told, receiver(server.url), jitter=0.999) as made:
-            until(lambda: told.deliveries)
+            until(lambda: len(told.deliveries) == 2)
             made.drain(5)
-            assert told.reasons() == ["http_500", "http_503"]
+            assert told.reasons() == ["http_500", "http_500", "http_503", "http_503"]
             began = time.monotonic()
             made.drain(0.2)
             assert 0.15 < time.monotonic() - began < 1
