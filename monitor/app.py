@@ -9,6 +9,7 @@ import queue
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,8 +18,9 @@ from monitor import __version__, signals
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.database import read_password
-from monitor.deliver import Deliveries
-from monitor.errors import ConfigError, TargetError
+from monitor.deliver import Deliveries, Ping, secrets_of
+from monitor.errors import ConfigError, ReloadError, TargetError
+from monitor.heartbeat import Heartbeat
 from monitor.journal import Journal
 from monitor.judgements import ReceiverHealth
 from monitor.log import Log
@@ -27,21 +29,27 @@ from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
+from monitor.reload import Part as ReloadPart
+from monitor.reload import changed_jobs, needing_restart, replace_config
 from monitor.schedule import Schedule
 from monitor.state import open_directory
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 from monitor.upkeep import ALIVE
+from monitor.vitals import SILENT_FOR, Part, Vitals, faults
 from monitor.watching import Watching
 from monitor.web import Views, WebServer
 
 _TICK_SECONDS = 1.0
-_FROZEN_AFTER = timedelta(seconds=15)
+_SLEPT = timedelta(seconds=5)
+_SECRETS_READ_EVERY = timedelta(minutes=1)
 _RELOAD_WAIT_SECONDS = 30.0
 _RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
 _DELIVERY_GRACE_SECONDS = 2.5
+_STATE_GRACE_SECONDS = 1.0
 _WEB_GRACE_SECONDS = 1.0
+_HEARTBEAT_GRACE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,9 @@ class App:
         self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
+        self._ticked_at = self._awake_since = self._clock.now()
+        self._ticked_seconds = time.monotonic()
+        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         self._opened = open_directory(
             config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
         )
@@ -81,6 +92,7 @@ class App:
             on_result=self._on_result,
             on_missed=self._on_missed,
             snapshot=self._snapshot,
+            on_kill=lambda kill: self._journal.on_kill(kill),
         )
         self._schedule = Schedule(self._clock, submit=self._watching.dispatch, missed=self._on_missed)
         self._journal = Journal(
@@ -89,6 +101,7 @@ class App:
             self._clock,
             on_changed=lambda: self._deliveries.poke(),
             on_wanted=self._watching.run_now,
+            on_clock_moved=lambda by: self._deliveries.move(by),
         )
         self._pipeline = Pipeline(
             config,
@@ -106,6 +119,9 @@ class App:
             external_url=config.external_url,
             on_delivery=self._on_delivery,
         )
+        self._heartbeat = Heartbeat(
+            self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
+        )
         self._web = WebServer(config.web, self._views(), log)
 
     def run(self) -> None:
@@ -119,7 +135,9 @@ class App:
         self._deliveries.start()
         self._watching.apply(self._config.targets)
         self._schedule.start(self._config.jobs)
-        threading.Thread(target=self._tick, name="ticker", daemon=True).start()
+        self._ticker.start()
+        self._set_heartbeat(self._config)
+        self._heartbeat.start()
         self._log.info("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
@@ -139,7 +157,9 @@ class App:
             wish.answer.put(self._reload())
 
     def _stop(self) -> None:
+        self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
         self._stopping.set()
+        self._state.hurry(_STATE_GRACE_SECONDS)
         self._schedule.stop()
         self._watching.stop(_RUNS_GRACE_SECONDS)
         self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
@@ -152,36 +172,39 @@ class App:
 
     def _reload(self) -> str | None:
         """Load and apply the configuration, whole or not at all; gives the error's text."""
+        old = self._config
         try:
-            config = load(self._config.path, self._environ)
-        except ConfigError as error:
+            config = load(old.path, self._environ)
+            replace_config(self._parts(), old, config)
+        except (ConfigError, ReloadError) as error:
+            problems = error.problems if isinstance(error, ConfigError) else (error,)
             self._telemetry.reloaded(ok=False, at=self._clock.now())
-            self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
+            self._log.error("config.rejected", problems=[str(problem) for problem in problems])
             return str(error)
-        self._apply(config)
+        self._config = config
+        self._tell_reloaded(old, config)
         return None
 
-    def _apply(self, config: Config) -> None:
-        old, self._config = self._config, config
-        self._hide_secrets(config)
-        self._telemetry.declare(config)
-        self._pipeline.put(NewConfig(config))
-        self._watching.apply(config.targets)
-        self._schedule.apply(config.jobs)
-        self._deliveries.apply(config.receivers, external_url=config.external_url)
-        # Those with another schedule have a first run of their own.
-        before = {job.key: job for job in old.jobs}
-        self._watching.run_now(
-            job
-            for job in config.jobs
-            if (known := before.get(job.key, job)) != job and known.query.schedule == job.query.schedule
+    def _parts(self) -> tuple[ReloadPart, ...]:
+        """List what takes a configuration: first what may fail, and then what makes it seen."""
+        return (
+            self._hide_secrets,
+            lambda config: self._watching.apply(config.targets),
+            lambda config: self._deliveries.apply(config.receivers, external_url=config.external_url),
+            self._set_heartbeat,
+            self._telemetry.declare,
+            lambda config: self._pipeline.put(NewConfig(config)),
+            lambda config: self._schedule.apply(config.jobs),
         )
+
+    def _tell_reloaded(self, old: Config, config: Config) -> None:
+        self._watching.run_now(changed_jobs(old, config))
         self._telemetry.reloaded(ok=True, at=self._clock.now())
         self._log.info(
             "config.reloaded",
             targets=len(config.targets),
             queries=len(config.jobs),
-            needs_restart=[name for name in ("web", "state") if getattr(old, name) != getattr(config, name)],
+            needs_restart=needing_restart(old, config),
         )
         for notice in config.notices:
             self._log.info("config.noticed", message=notice)
@@ -195,9 +218,16 @@ class App:
             return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
 
     def _tick(self) -> None:
+        hide_at = self._clock.now()
         while not self._stopping.wait(_TICK_SECONDS):
-            if self._schedule.mend_clock_step():
-                self._log.warning("clock.stepped", message="the wall clock was set")
+            if self._clock.now() - hide_at > _SECRETS_READ_EVERY:
+                hide_at = self._clock.now()
+                self._hide_secrets(self._config)  # they may have been rotated
+            now = self._clock.now()
+            if abs(now - self._ticked_at) > _SLEPT:
+                self._awake_since = now
+            self._ticked_at, self._ticked_seconds = now, time.monotonic()
+            self._schedule.mend_clock_step()
             self._pipeline.put(Tick())
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -223,7 +253,9 @@ class App:
                 password = read_password(target.password, self._environ)
                 self._log.hide([password.decode(errors="replace")])
         for receiver in config.receivers:
-            self._log.hide(receiver.headers.values())
+            self._log.hide(secrets_of(receiver))
+        if config.heartbeat is not None:
+            self._log.hide([config.heartbeat.url])
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._journal.on_delivery(delivery)
@@ -246,6 +278,10 @@ class App:
             for name, one in self._deliveries.status().items()
         }
 
+    def _set_heartbeat(self, config: Config) -> None:
+        settings = config.heartbeat
+        self._heartbeat.apply(settings, Ping(settings, self._clock) if settings else None)
+
     def _views(self) -> Views:
         exposition = Exposition(
             self._telemetry,
@@ -253,6 +289,7 @@ class App:
             self._clock.now,
             log_dropped=lambda: self._log.dropped,
             is_durable=lambda: self._state.is_durable,
+            judged_at=lambda: self._pipeline.judged_at,
         )
         return Views(
             snapshot=self._snapshot,
@@ -263,18 +300,29 @@ class App:
             is_healthy=self._is_healthy,
             is_ready=self._is_ready,
             reload=self._reload_and_wait,
+            judged_at=lambda: self._pipeline.judged_at,
         )
 
     def _is_healthy(self) -> tuple[bool, str]:
-        """Tell whether runs are scheduled and their results taken; never looks at a database."""
-        if not self._schedule.is_running():
-            return False, "the scheduler does not run"
-        if not self._pipeline.is_alive():
-            return False, "the pipeline does not run"
-        frozen = self._clock.now() - self._pipeline.last_step_at
-        if frozen > _FROZEN_AFTER:
-            return False, f"the pipeline has done nothing for {frozen.total_seconds():.0f} s"
-        return True, "healthy"
+        """Tell whether runs are scheduled, made, taken and told of; asks no database, waits for no lock."""
+        now = self._clock.now()
+        since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
+        # The clock was set, or the machine slept: then little can be told by how long ago things were.
+        has_jumped = abs(now - self._ticked_at - since_tick) > _SLEPT and since_tick < SILENT_FOR
+        vitals = Vitals(
+            awake_since=now if has_jumped else self._awake_since,
+            is_scheduling=self._schedule.is_running(),
+            overdue=self._schedule.overdue(now),
+            parts=(
+                Part("pipeline", self._pipeline.is_alive(), self._pipeline.judged_at),
+                Part("ticker", self._ticker.is_alive(), now - since_tick),
+                Part("heartbeat", self._heartbeat.is_alive(), now),
+            ),
+            pools=self._watching.pools(),
+            couriers=self._deliveries.couriers(),
+        )
+        wrong = faults(vitals, now)
+        return (False, "; ".join(wrong)) if wrong else (True, "healthy")
 
     def _is_ready(self) -> tuple[bool, str]:
         """Tell whether the first runs have begun to give results."""

@@ -84,5 +84,9 @@ class DeliveryError(MonitorError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ReloadError(MonitorError):
+    """A valid configuration could not be put in force; the one before it still is."""
+
+
 class StateError(MonitorError):
     """The state directory cannot be used: another daemon has it, or a newer version wrote it."""

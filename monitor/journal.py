@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 from monitor.clock import Clock
 from monitor.errors import SampleError
 from monitor.log import Level, Log, alert_fields
 from monitor.model.alerts import Change, Delivery, Scope, Transition
-from monitor.model.results import Blocked, Failure, Result, Success
+from monitor.model.results import Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Job, Severity
 from monitor.repeats import Repeats, Streak
+from monitor.servers import Servers
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 
 _LEVELS: Mapping[Severity, Level] = MappingProxyType(
     {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
 )
+_HEARTBEAT = ("heartbeat", "")  # two words: no receiver's
 
 
 class Journal:
-    """The pipeline's listener: writes each event once and counts it; `on_changed` and `on_wanted` pass on."""
+    """The pipeline's listener: writes each event once and counts it; what it is given is told on."""
 
     def __init__(
         self,
@@ -32,15 +35,19 @@ class Journal:
         *,
         on_changed: Callable[[], None],
         on_wanted: Callable[[list[Job]], None],
+        on_clock_moved: Callable[[timedelta], None] = lambda _by: None,
     ) -> None:
         self._log = log
         self._telemetry = telemetry
         self._clock = clock
         self._on_changed = on_changed
         self._pass_on_wanted = on_wanted
+        self._pass_on_clock_moved = on_clock_moved
         self._runs = Repeats()
         self._deliveries = Repeats()
         self._unjudged = Repeats()
+        self._kills = Repeats()
+        self._servers = Servers()
         self._lock = threading.Lock()  # deliveries come from the receivers' own threads
 
     def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
@@ -48,6 +55,8 @@ class Journal:
         if not isinstance(result.outcome, Blocked):
             self._telemetry.run_finished(result)
         self._log_contact(result, before, after)
+        for event, level, fields in self._servers.news(after.targets[result.job.target.name]):
+            self._log.event(event, level, target=result.job.target.name, **fields)
         self._log_run(result)
 
     def on_missed(self, job: Job, count: int) -> None:
@@ -79,6 +88,12 @@ class Journal:
         """Log and count what nobody will get any more."""
         self.on_delivery(delivery)
 
+    def on_clock_moved(self, by: timedelta) -> None:
+        """Log that the machine's clock was set, and let the receivers hear the right times."""
+        message = "the machine's clock was set; all times that are kept were moved with it"
+        self._log.warning("clock.stepped", message=message, by_seconds=round(by.total_seconds(), 3))
+        self._pass_on_clock_moved(by)
+
     def on_crash(self, message: object, error: Exception) -> None:
         """Log a bug with its trace, and what was lost by it."""
         lost = message.job.key if isinstance(message, Result) else type(message).__name__
@@ -98,25 +113,47 @@ class Journal:
                 message=str(error),
             )
 
+    def on_kill(self, kill: Kill) -> None:
+        """Count and log an attempt to stop a statement on its server; the first failure of a streak only."""
+        self._telemetry.killed(kill)
+        subject = (kill.target,)
+        with self._lock:
+            if not kill.reason:
+                ended = self._kills.succeeded(subject)
+                if ended:
+                    self._log.info("kill.succeeded", target=kill.target, **ended.fields())
+                return
+            streak, other = self._kills.failed(subject, kill.reason, kill.message, self._clock.now())
+        if streak:
+            self._log.warning(
+                "kill.failed",
+                target=kill.target,
+                reason=kill.reason,
+                message=kill.message,
+                repeated=streak.count,
+                **_ended(other),
+            )
+
     def on_delivery(self, delivery: Delivery) -> None:
         """Count and log one attempt at a receiver."""
         self._telemetry.delivered(delivery)
-        fields = {
+        fields: dict[str, object] = {
             "receiver": delivery.receiver,
+            **({"address": delivery.address} if delivery.address else {}),
             "duration_seconds": round(delivery.duration_seconds, 6),
             "notifications": delivery.notifications,
         }
+        # Each address of its own: one that works says nothing of another that does not.
+        subject = (delivery.receiver, delivery.address)
         with self._lock:
             if not delivery.reason:
-                streak = self._deliveries.succeeded((delivery.receiver,))
+                streak = self._deliveries.succeeded(subject)
                 repeated = streak.fields() if streak else {}
                 # An Alertmanager gets the same again every minute: worth a line only after a failure.
                 level: Level = "debug" if delivery.is_resend and not streak else "info"
                 self._log.event("delivery.succeeded", level, **fields, **repeated)
                 return
-            streak, ended = self._deliveries.failed(
-                (delivery.receiver,), delivery.reason, delivery.message, delivery.at
-            )
+            streak, ended = self._deliveries.failed(subject, delivery.reason, delivery.message, delivery.at)
         if streak:
             self._log.error(
                 "delivery.failed",
@@ -127,6 +164,33 @@ class Journal:
                 repeated=streak.count,
                 **_ended(ended),
             )
+
+    def on_heartbeat(self, delivery: Delivery) -> None:
+        """Count and log an attempt at the heartbeat's address."""
+        self._telemetry.heartbeat(delivery)
+        fields: dict[str, object] = {"duration_seconds": round(delivery.duration_seconds, 6)}
+        with self._lock:
+            if not delivery.reason:
+                streak, ended = self._deliveries.succeeded(_HEARTBEAT), None
+            else:
+                streak, ended = self._deliveries.failed(
+                    _HEARTBEAT, delivery.reason, delivery.message, delivery.at
+                )
+        if not delivery.reason:
+            # Once a minute: worth a line only after a failure.
+            repeated = streak.fields() if streak else {}
+            self._log.event("heartbeat.succeeded", "info" if streak else "debug", **fields, **repeated)
+        elif streak:
+            fields |= {"reason": delivery.reason, "message": delivery.message, "repeated": streak.count}
+            self._log.error("heartbeat.failed", **fields, **_ended(ended))
+
+    def on_withheld(self, reason: str, message: str) -> None:
+        """Log that no heartbeat is sent from now on, and why."""
+        self._log.error("heartbeat.withheld", reason=reason, message=message)
+
+    def on_resumed(self, seconds: float) -> None:
+        """Log that heartbeats are sent again."""
+        self._log.info("heartbeat.resumed", withheld_seconds=round(seconds, 1))
 
     def _log_run(self, result: Result) -> None:
         target, query = result.job.key

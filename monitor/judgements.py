@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, Scope
@@ -13,7 +12,6 @@ from monitor.model.results import Blocked, Failure, Result, Sample, Success
 from monitor.model.settings import (
     ColumnName,
     Config,
-    Every,
     Job,
     Labels,
     Rule,
@@ -21,17 +19,24 @@ from monitor.model.settings import (
     SchemaColumns,
     labels_of,
 )
+from monitor.own_findings import (
+    clock_skew,
+    denied_together,
+    failing,
+    replica_lagging,
+    stale,
+    target_lost,
+)
 from monitor.rules import matching
-from monitor.store import QueryView, Snapshot, TargetView
+from monitor.store import QueryView, Snapshot, TargetView, expiry
 
 TARGET_DOWN = "TokenMonitorTargetDown"
+REPLICA_LAGGING = "TokenMonitorReplicaLagging"
+CLOCK_SKEW = "TokenMonitorClockSkew"
 QUERY_FAILING = "TokenMonitorQueryFailing"
 QUERY_STALE = "TokenMonitorQueryStale"
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 WATCHDOG = "TokenMonitorWatchdog"
-
-_CRON_GRACE = timedelta(minutes=1)
-_QUOTED = re.compile(r"'([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now
 
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Judge the rules of the query that ran."""
-    missing = _missing(snapshot, result.job.target.name)
+    missing = _missing(snapshot, result.job.target.name, result.finished_at)
     success = result.outcome if isinstance(result.outcome, Success) else None
     for rule in result.job.query.rules:
         yield _of_rule(rule, result.job, success if missing.isdisjoint(rule.needs) else None)
@@ -78,7 +83,7 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Hold the rules of other queries that a schema query has just shown to lack what they need."""
     if result.job.query.schema is None or not isinstance(result.outcome, Success):
         return
-    missing = _missing(snapshot, result.job.target.name)
+    missing = _missing(snapshot, result.job.target.name, result.finished_at)
     for view in snapshot.views_of(result.job.target.name):
         for rule in view.job.query.rules:
             if not missing.isdisjoint(rule.needs):
@@ -96,15 +101,23 @@ def of_target(
     target = snapshot.targets[name]
     if TARGET_DOWN in rules and target.up is not None:
         rule = rules[TARGET_DOWN]
-        yield _own(rule, target, "", [_target_lost(rule, target)])
-    for view in snapshot.views_of(name):
+        yield _own(rule, target, "", [target_lost(rule, target)])
+    if REPLICA_LAGGING in rules:
+        rule = rules[REPLICA_LAGGING]
+        yield _own(rule, target, "", replica_lagging(rule, target))
+    if CLOCK_SKEW in rules:
+        rule = rules[CLOCK_SKEW]
+        yield _own(rule, target, "", clock_skew(rule, target))
+    views = snapshot.views_of(name)
+    denied = denied_together(views)
+    for view in views:
         query = view.job.query
         if QUERY_FAILING in rules:
             rule = rules[QUERY_FAILING]
-            yield _own(rule, target, query.name, _failing(rule, view, target), frozenset(query.needs))
+            yield _own(rule, target, query.name, failing(rule, view, target, denied), frozenset(query.needs))
         if QUERY_STALE in rules:
             rule = rules[QUERY_STALE]
-            yield _own(rule, target, query.name, _stale(rule, view, target, now, awake_since))
+            yield _own(rule, target, query.name, stale(rule, view, target, now, awake_since))
 
 
 def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime) -> Iterator[Judgement]:
@@ -113,10 +126,11 @@ def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: dat
     if DELIVERY_FAILING in rules:
         rule = rules[DELIVERY_FAILING]
         for name, health in receivers.items():
-            # Something waits and was not tried since we began: nothing is known of this receiver yet.
-            is_known = health.failing_since is not None or health.waiting == 0
+            # Only that it took something, or that nothing waits, says that it does not fail: not that nobody
+            # tried since we began, and not that it has failed for less long than the rule allows.
             sample = _delivery_failing(rule, name, health, now)
-            success = Success((sample,), 1) if is_known else None
+            is_well = health.failing_since is None and health.waiting == 0
+            success = Success((sample,), 1) if is_well or matching(rule, [sample]) else None
             yield Judgement(rule, Scope(rule.name, "", name), success)
     if WATCHDOG in rules:
         rule = rules[WATCHDOG]
@@ -133,6 +147,8 @@ def root_of(
     here = [alert for alert in alerts if alert.scope.target == target_name]
     if target.up is False:
         return next((alert.fingerprint for alert in here if alert.name == TARGET_DOWN), None)
+    if target.replica_fault:
+        return next((alert.fingerprint for alert in here if alert.name == REPLICA_LAGGING), None)
     wanted = (target.missing or frozenset()) & needs
     schemas = _schemas(snapshot, target_name)
     for alert in here:
@@ -193,10 +209,16 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
     views = [view for view in after.views_of(name) if view.job.key != result.job.key]
     if isinstance(result.outcome, Failure) and result.outcome.reason is Reason.SCHEMA_MISSING:
         return [view.job for view in views if view.job.query.schema is not None]
+    if was.replica_fault and not now.replica_fault:
+        return [view.job for view in views if _is_lagging(view)]
     if was.recovered_at != now.recovered_at:
         return [view.job for view in views if isinstance(view.outcome, Failure)]
     back = (was.missing or frozenset()) - (now.missing or frozenset())
     return [view.job for view in views if back and _waits_for(view, back)]
+
+
+def _is_lagging(view: QueryView) -> bool:
+    return isinstance(view.outcome, Failure) and view.outcome.reason is Reason.REPLICA_LAGGING
 
 
 def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
@@ -205,61 +227,6 @@ def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
     return isinstance(view.outcome, Blocked) or any(
         not back.isdisjoint(rule.needs) for rule in view.job.query.rules
     )
-
-
-def _target_lost(rule: Rule, target: TargetView) -> Sample:
-    failure = target.last_failure
-    details = {"reason": str(failure.reason), "message": failure.message} if failure else {}
-    return Sample(rule.metric, (), 0.0 if target.up else 1.0, labels_of(details))
-
-
-def _failing(rule: Rule, view: QueryView, target: TargetView) -> list[Sample] | None:
-    """Judge a query's failures. Blocked or of a lost target, they have a root alert that speaks for them."""
-    outcome = view.outcome
-    if target.up is False or isinstance(outcome, Blocked) or outcome is None:
-        return None
-    details = {}
-    if isinstance(outcome, Failure):
-        if outcome.lost or _is_of(outcome, target.missing or frozenset()):
-            return None
-        since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
-        details = {"reason": str(outcome.reason), "message": outcome.message, "failing_since": since}
-    labels = labels_of({"query": view.job.query.name})
-    sample = Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))
-    if view.last_success_at is None and not matching(rule, [sample]):
-        return None  # it never gave data since we began to look: too early for "it does not fail"
-    return [sample]
-
-
-def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
-    """Tell whether an error of the schema speaks of a column or table that is known to be missing."""
-    if failure.reason is not Reason.SCHEMA_MISSING:
-        return False
-    named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
-    return any(column.column.lower() in named or column.table.lower() in named for column in missing)
-
-
-def _stale(
-    rule: Rule, view: QueryView, target: TargetView, now: datetime, awake_since: datetime
-) -> list[Sample] | None:
-    """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
-    if target.up is False or isinstance(view.outcome, Blocked):
-        return None
-    due_at = _due_at(view, awake_since)
-    is_stale = due_at is not None and now > due_at + view.job.query.timeout
-    if view.last_run_at is None and not is_stale:
-        return None
-    since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
-    labels = labels_of({"query": view.job.query.name})
-    return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
-
-
-def _due_at(view: QueryView, awake_since: datetime) -> datetime | None:
-    """Tell by when a run should have begun at the latest; None when that is not known."""
-    schedule = view.job.query.schedule
-    if not isinstance(schedule, Every):
-        return view.next_run_at and max(view.next_run_at, awake_since) + _CRON_GRACE
-    return max(view.last_run_at or view.since or awake_since, awake_since) + 3 * schedule.interval
 
 
 def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:
@@ -279,9 +246,14 @@ def _of_rule(rule: Rule, job: Job, success: Success | None) -> Judgement:
     )
 
 
-def _missing(snapshot: Snapshot, target: str) -> frozenset[ColumnName]:
+def _missing(snapshot: Snapshot, target: str, now: datetime) -> frozenset[ColumnName]:
+    """Give the columns that are missing as far as is known, and still holds: for three intervals."""
     view = snapshot.targets.get(target)
-    return (view and view.missing) or frozenset()
+    if view is None or not view.missing:
+        return frozenset()
+    schemas = [one for one in snapshot.views_of(target) if one.job.query.schema is not None]
+    is_fresh = any(one.data_at is not None and now < expiry(one, one.data_at) for one in schemas)
+    return view.missing if is_fresh else frozenset()
 
 
 def _own(

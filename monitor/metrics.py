@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Metric, PlatformCollector, ProcessCollector
 
-from monitor.durations import format_duration
+from monitor.ages import confirmed_at
+from monitor.domain_families import domain_families
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
-from monitor.model.alerts import AlertState
-from monitor.model.results import Sample
-from monitor.model.settings import Every, Query
-from monitor.model.settings import Metric as MetricSettings
-from monitor.store import QueryStatus, QueryView, Snapshot
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.settings import Every
+from monitor.store import QueryStatus, QueryView, Snapshot, TargetView
 from monitor.telemetry import Telemetry
 
 # What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.
 _UNRENDERABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 class Exposition:
@@ -33,12 +30,14 @@ class Exposition:
         *,
         log_dropped: Callable[[], int] = lambda: 0,
         is_durable: Callable[[], bool] = lambda: True,
+        judged_at: Callable[[], datetime] | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._snapshot = snapshot
         self._now = now
         self._log_dropped = log_dropped
         self._is_durable = is_durable
+        self._judged_at = judged_at or now
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
@@ -64,6 +63,7 @@ class Exposition:
         snapshot, now = self._snapshot(), self._now()
         yield from self._telemetry.registry.collect()
         yield from own_families(snapshot, self._telemetry.rules)
+        yield from alert_families(snapshot, self._judged_at())
         yield from self._state_families()
         domain, skipped = domain_families(snapshot, now)
         yield from domain
@@ -90,6 +90,19 @@ class Exposition:
                 "When the configuration was last loaded with success",
                 [({}, at.timestamp())],
             )
+        if self._telemetry.heartbeat_at is not None:
+            yield _family(
+                "token_monitor_heartbeat_last_success_timestamp_seconds",
+                "When the heartbeat's address last took one",
+                [({}, self._telemetry.heartbeat_at.timestamp())],
+            )
+        taken_at = self._telemetry.taken_at
+        if taken_at:
+            yield _family(
+                "token_monitor_delivery_last_success_timestamp_seconds",
+                "When the receiver last took what it was sent",
+                [({"receiver": name}, at.timestamp()) for name, at in sorted(taken_at.items())],
+            )
         yield _family(
             "token_monitor_state_durable",
             "Whether alerts and what is due to receivers would outlive this process",
@@ -103,64 +116,6 @@ class Exposition:
         )
 
 
-def domain_families(snapshot: Snapshot, now: datetime) -> tuple[list[Metric], int]:
-    """Group the fresh samples of all jobs by metric, each with one HELP; counts what had to be left out.
-
-    Left out: a metric that another query has with another type, and a series that is there already.
-    """
-    domain = _Domain()
-    for view in snapshot.queries.values():
-        domain.add(view, view.samples_at(now))
-    return domain.families(), domain.skipped
-
-
-class _Domain:
-    """The families of one scrape, as they grow."""
-
-    def __init__(self) -> None:
-        self.skipped = 0
-        self._families: dict[str, Metric] = {}
-        self._queries: dict[str, list[Query]] = {}
-        self._seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
-
-    def add(self, view: QueryView, samples: Iterable[Sample]) -> None:
-        """Add the samples of one job."""
-        query, target = view.job.query, view.job.target
-        open_families = {m.name: self._family(m, query) for m in query.metrics if m.exported}
-        for sample in samples:
-            if sample.metric not in open_families:
-                continue  # it feeds rules only
-            family = open_families[sample.metric]
-            labels = {**target.labels, **dict(sample.labels), "target": target.name}
-            identity = (sample.metric, frozenset(labels.items()))
-            # Of a value that is None the library makes a line that breaks the scrape.
-            if family is None or identity in self._seen or not isinstance(sample.value, int | float):
-                self.skipped += 1
-                continue
-            self._seen.add(identity)
-            readable = {name: _readable(value) for name, value in labels.items()}
-            family.add_sample(sample.metric, readable, sample.value)
-
-    def families(self) -> list[Metric]:
-        """Give the families that have series, their HELP completed."""
-        for name, family in self._families.items():
-            text = family.documentation.rstrip(". ")
-            family.documentation = f"{text} ({_cadence(self._queries[name])})"
-        return [family for family in self._families.values() if family.samples]
-
-    def _family(self, metric: MetricSettings, query: Query) -> Metric | None:
-        family = self._families.get(metric.name)
-        if family is None:
-            if not _METRIC_NAME.fullmatch(metric.name):  # the library would write another name for it
-                return None
-            family = Metric(metric.name.removesuffix("_total"), metric.help, metric.kind)
-            self._families[metric.name] = family
-        if family.type != metric.kind:
-            return None
-        self._queries.setdefault(metric.name, []).append(query)
-        return family
-
-
 def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterator[Metric]:
     """Give what the monitor knows of targets, queries, alerts and receivers, from the snapshot."""
     families = (
@@ -168,6 +123,16 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
             "token_monitor_up",
             "Whether the target answered at the last contact",
             [({"target": t.target.name}, float(t.up)) for t in snapshot.targets.values() if t.up is not None],
+        ),
+        *_server_families(list(snapshot.targets.values())),
+        _family(
+            "token_monitor_target_last_contact_timestamp_seconds",
+            "When the target last answered",
+            [
+                ({"target": t.target.name}, t.met_at.timestamp())
+                for t in snapshot.targets.values()
+                if t.met_at
+            ],
         ),
         *_query_families(list(snapshot.queries.values())),
         _family("token_monitor_alerts", "Alerts by state", _alert_counts(snapshot, rules)),
@@ -184,6 +149,82 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
                 for r in snapshot.receivers.values()
                 if r.oldest_at is not None
             ],
+        ),
+    )
+    return (family for family in families if family.samples)
+
+
+def _server_families(views: list[TargetView]) -> Iterator[Metric]:
+    """Give what servers said of themselves; nothing of one that is lost, or did not say."""
+    servers = [({"target": view.target.name}, view, view.server) for view in views if view.up and view.server]
+    yield _family(
+        "token_monitor_target_clock_offset_seconds",
+        "How far the server's clock was ahead of ours at the last contact; below 0: behind",
+        [
+            (labels, view.clock_offset_seconds)
+            for labels, view, _ in servers
+            if view.clock_offset_seconds is not None
+        ],
+    )
+    yield _family(
+        "token_monitor_target_read_only",
+        "Whether the server takes no writes",
+        [(labels, float(server.read_only)) for labels, _, server in servers if server.read_only is not None],
+    )
+    yield _family(
+        "token_monitor_target_replica_lag_seconds",
+        "How far the replica was behind its source at the last contact",
+        [
+            (labels, view.replica_lag_seconds)
+            for labels, view, _ in servers
+            if view.replica_lag_seconds is not None
+        ],
+    )
+    yield _family(
+        "token_monitor_target_surplus_rights",
+        "Rights of the account that are more than reading",
+        [
+            (labels, len(server.surplus_rights))
+            for labels, _, server in servers
+            if server.surplus_rights is not None
+        ],
+    )
+
+
+def alert_families(snapshot: Snapshot, judged_at: datetime) -> Iterator[Metric]:
+    """Give the ages of what is pending or firing, of each rule, state and severity together."""
+    groups: dict[tuple[str, str, str], list[Alert]] = {}
+    for alert in snapshot.alerts:
+        if alert.state in (AlertState.PENDING, AlertState.FIRING):
+            key = (alert.name, alert.severity.value, alert.state.value)
+            groups.setdefault(key, []).append(alert)
+    labelled = [
+        ({"alertname": name, "severity": severity, "state": state}, alerts)
+        for (name, severity, state), alerts in sorted(groups.items())
+    ]
+    confirmed = [
+        (labels, [confirmed_at(alert, snapshot, judged_at) for alert in alerts])
+        for labels, alerts in labelled
+    ]
+    families = (
+        _family(
+            "token_monitor_alerts_oldest_active_timestamp_seconds",
+            "When the oldest of these alerts began",
+            [(labels, min(a.active_at for a in alerts).timestamp()) for labels, alerts in labelled],
+        ),
+        _family(
+            "token_monitor_alerts_oldest_confirmed_timestamp_seconds",
+            "When data last confirmed them, of the one where that is longest ago",
+            [
+                (labels, min(at for at in instants if at is not None).timestamp())
+                for labels, instants in confirmed
+                if None not in instants
+            ],
+        ),
+        _family(
+            "token_monitor_alerts_held",
+            "How many of them have no data, and stand as they were",
+            [(labels, float(sum(alert.held for alert in alerts))) for labels, alerts in labelled],
         ),
     )
     return (family for family in families if family.samples)
@@ -238,17 +279,6 @@ def _job_labels(view: QueryView) -> dict[str, str]:
     return {"target": target, "query": query}
 
 
-def _cadence(queries: Iterable[Query]) -> str:
-    """Say how old a value can be: the exporter keeps it between runs."""
-    intervals = {q.schedule.interval for q in queries if isinstance(q.schedule, Every)}
-    crons = sorted({q.schedule.expression for q in queries if not isinstance(q.schedule, Every)})
-    parts = [f"cron {expression}" for expression in crons]
-    if intervals:
-        shortest, longest = format_duration(min(intervals)), format_duration(max(intervals))
-        parts.insert(0, f"every {shortest}" if shortest == longest else f"every {shortest} to {longest}")
-    return f"as of the last run, {', '.join(parts)}"
-
-
 def _family(
     name: str, documentation: str, samples: Iterable[tuple[dict[str, str], float]], *, kind: str = "gauge"
 ) -> Metric:
@@ -265,8 +295,3 @@ def _rendered(family: Metric, *, is_openmetrics: bool) -> bytes:
         return written(family, is_openmetrics=is_openmetrics)
     except _UNRENDERABLE:
         return b""
-
-
-def _readable(value: str) -> str:
-    """Replace what UTF-8 cannot carry, such as a lone surrogate: it would cost the family."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()

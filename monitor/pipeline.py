@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor import rules
-from monitor.clock import Clock
-from monitor.deliver import notifications_for, reminders_for, with_told
+from monitor.clock import SettableClock
+from monitor.deliver import notifications_for, reminders_for, told_by, with_told
 from monitor.errors import SampleError
+from monitor.instants import moved
 from monitor.judgements import (
     Judgement,
     ReceiverHealth,
@@ -95,6 +96,9 @@ class Listener(UpkeepListener, Protocol):
     def on_crash(self, message: object, error: Exception) -> None:
         """Hear of a message that a bug kept from being taken."""
 
+    def on_clock_moved(self, by: timedelta) -> None:
+        """Hear that the machine's clock was set, after all instants that are kept were moved."""
+
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
         """Hear of a rule whose findings could not become alerts."""
 
@@ -105,7 +109,7 @@ class Pipeline:
     def __init__(
         self,
         config: Config,
-        clock: Clock,
+        clock: SettableClock,
         state: State,
         listener: Listener,
         *,
@@ -122,9 +126,11 @@ class Pipeline:
         self._alerts = Standing()
         self._started_at = self._awake_since = self._took_at = clock.now()
         self._probes = Probes()
+        self._unmoved = timedelta(0)
         self._upkeep = Upkeep(state, listener)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
-        self.last_step_at = self._started_at
+        self.judged_at = self._started_at
+        """When a tick last went through whole: what depends on time alone has been judged since."""
         self.snapshot = empty_snapshot(config, self._started_at)
         self._restore(self._started_at)
 
@@ -157,8 +163,6 @@ class Pipeline:
             # The boundary of the pipe: a bug costs this one message, and is told; the rest is still watched.
             except Exception as error:  # noqa: BLE001
                 self._listener.on_crash(message, error)
-            finally:
-                self.last_step_at = self._clock.now()
 
     def take(self, message: Message) -> None:
         """Take one message through the rest of the pipe."""
@@ -178,7 +182,10 @@ class Pipeline:
         elif isinstance(message, NewConfig):
             self._take_config(message.config, now)
         elif isinstance(message, Tick):
-            self._take_tick(now)
+            if by := self._clock.catch_up():
+                self._move(by)
+            self._record_move()
+            self._take_tick(self._took_at)
 
     def _restore(self, now: datetime) -> None:
         """Take up the alerts where the state has them; nothing is announced again."""
@@ -186,11 +193,33 @@ class Pipeline:
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._alerts.restore(self._state.active_alerts(), resolved, gap)
+        # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
+        self._state.record(self._alerts.active, (), (), marks={ALIVE: now})
         self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
+
+    def _move(self, by: timedelta) -> None:
+        """Move every instant that is kept, since the clock that gave them was wrong by this much."""
+        self.snapshot = moved(self.snapshot, by)
+        self._alerts.move(by)
+        self._probes = Probes()
+        self._upkeep.begin_anew()
+        self._awake_since = self._took_at = self._clock.now()
+        self._unmoved += by
+
+    def _record_move(self) -> None:
+        """Move what is on the disk, and then tell of it; tried at each tick until it is done."""
+        if self._unmoved:
+            self._state.move(self._unmoved, self._alerts.active)
+            by, self._unmoved = self._unmoved, timedelta(0)
+            self._listener.on_clock_moved(by)
 
     def _take_result(self, result: Result, now: datetime) -> None:
         if isinstance(result.outcome, Failure) and result.outcome.detail == CANCELLED:
             return  # we are stopping, or the target was removed: that says nothing of the database
+        if result.ahead is not None and result.ahead != self._clock.ahead:
+            # The clock was set while it ran: its instants do not compare with ours, so it is made again.
+            self._listener.on_wanted([result.job])
+            return
         before = self.snapshot
         after = with_result(before, result)
         if after is before:  # of a job that a reload removed or changed meanwhile
@@ -227,6 +256,7 @@ class Pipeline:
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
         self._finish(draft, now, run_key=f"tick@{now.isoformat()}", reminds=True)
         self._upkeep.tick(self._config, self.snapshot, now)
+        self.judged_at = now
 
     def _look_at_receivers(self) -> Mapping[str, ReceiverHealth]:
         """Note how the receivers of this configuration do; others may be on their way out."""
@@ -260,7 +290,7 @@ class Pipeline:
         active = draft.of(scope)
         if judgement.success is None:
             if active:
-                root = root_of(scope.target, judgement.needs, self.snapshot, draft.active_alerts())
+                root = root_of(scope.target, judgement.needs, self.snapshot, draft.alerts_on(scope.target))
                 draft.put(scope, rules.hold(active, muted_by=root))
             return
         try:
@@ -287,7 +317,7 @@ class Pipeline:
         if self.snapshot.targets[target].up is not False:
             return
         own = {rule.name for rule in self._config.own_rules}
-        root = root_of(target, frozenset(), self.snapshot, draft.active_alerts())
+        root = root_of(target, frozenset(), self.snapshot, draft.alerts_on(target))
         for scope in draft.scopes():
             if scope.target == target and scope.rule not in own:
                 draft.put(scope, rules.hold(draft.of(scope), muted_by=root))
@@ -317,6 +347,7 @@ class Pipeline:
 def _note_told(draft: Draft, notifications: tuple[Notification, ...]) -> None:
     """Note in the draft's firing alerts who has notifications of them, recorded with these as one."""
     alerts = (alert for notification in notifications for alert in notification.alerts)
+    told = told_by(notifications)
     for scope in {alert.scope for alert in alerts if alert.state is AlertState.FIRING}:
-        noted = {labels: with_told(alert, notifications) for labels, alert in draft.of(scope).items()}
+        noted = {labels: with_told(alert, told) for labels, alert in draft.of(scope).items()}
         draft.put(scope, noted)

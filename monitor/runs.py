@@ -32,6 +32,9 @@ EVIDENCE_ROWS = 10
 _EVIDENCE_FINDINGS = 10
 _TOUCHES = 50
 _NO_SUCH_TABLE = 1146
+# waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007)
+_LOCK_CODES = frozenset({1205, 1213})
+_SHORTEST_TRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) 
     try:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server
+            _check_replica(job, server)
             outcome = answer(job.query, session).success
     except TargetError as error:
         # Lost is a target that lets nobody in; a connection that broke costs the run that had it.
@@ -71,7 +75,7 @@ def answer(query: Query, session: Session) -> Answer:
     """Run the query in a session; raises QueryError or SampleError."""
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
-    rows = _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+    rows = _fetch_past_a_lock(session, statement, query, ends_at_seconds)
     missing = None
     if query.schema is not None:
         missing = missing_of(query, rows)
@@ -82,6 +86,29 @@ def answer(query: Query, session: Session) -> Answer:
     samples = samples_of(query, rows)
     evidence, errors = _evidence(query, session, samples, ends_at_seconds)
     return Answer(rows, Success(samples, len(rows.rows), evidence, errors, missing))
+
+
+def _check_replica(job: Job, server: Server) -> None:
+    """Refuse to judge data that is too old; a server that does not tell has nothing against it."""
+    fault = server.replication.fault(job.target.max_replica_lag) if server.replication else ""
+    if fault:
+        raise QueryError(Reason.REPLICA_LAGGING, fault)
+
+
+def _fetch_past_a_lock(session: Session, statement: Statement, query: Query, ends_at_seconds: float) -> Rows:
+    """Fetch; once more in the time that is left where a lock ended the first try before it gave anything."""
+    try:
+        return _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+    except QueryError as error:
+        left_seconds = ends_at_seconds - time.monotonic()
+        if error.code not in _LOCK_CODES or left_seconds < _SHORTEST_TRY_SECONDS:
+            raise
+        lock = error
+    try:
+        return _fetch(session, statement, query.parameters, timedelta(seconds=left_seconds), query.max_rows)
+    except QueryError as error:
+        # Whoever reads "timeout" looks for a slow plan; it was the lock all the time.
+        raise (lock if error.reason is Reason.TIMEOUT else error) from None
 
 
 def _fetch(

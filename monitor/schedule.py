@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.debug import DebugExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from monitor.clock import Clock
+from monitor.clock import Clock, SettableClock
 from monitor.crontab import crontab_fields
 from monitor.model.settings import Cron, Every, Job
 
@@ -22,8 +24,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_SPREAD = timedelta(seconds=10)
 _SPREAD_PER_JOB = timedelta(milliseconds=50)
 _STEP = timedelta(seconds=2)
+_SLEPT = timedelta(seconds=5)
 
-Submit = Callable[[Job, datetime], None]
+Submit = Callable[[Job, datetime, timedelta], None]
+"""Takes a job that is due, its slot, and by how much the clock had been moved when that was reckoned."""
 Missed = Callable[[Job, int], None]
 
 
@@ -76,18 +80,23 @@ class _Entry:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.last_index: int | None = None
+        self.ahead = timedelta(0)
+        """By how much the clock had been moved when it ran in that slot."""
+        self.due_at: datetime | None = None
+        """When it should tick next."""
 
 
 class Schedule:
     """Every job on its own clock; `submit` and `missed` are called in the scheduler's thread."""
 
-    def __init__(self, clock: Clock, *, submit: Submit, missed: Missed) -> None:
+    def __init__(self, clock: SettableClock, *, submit: Submit, missed: Missed) -> None:
         self._clock = clock
         self._submit = submit
         self._missed = missed
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._lock = threading.Lock()
         self._wall_ahead = self._wall_minus_clock()
+        self._looked_at = clock.now()
         # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -108,7 +117,10 @@ class Schedule:
             for key in removed:
                 del self._entries[key]
             added = [job for job in wanted.values() if not self._keep(job)]
-            self._entries.update((job.key, _Entry(job)) for job in added)
+            new = [_Entry(job) for job in added]
+            for entry in new:
+                self._expect(entry, first_after=_first_delay(entry.job, len(wanted)))
+            self._entries.update((entry.job.key, entry) for entry in new)
         # Not under our lock: the scheduler ticks under its own, and then asks for ours.
         for key in removed:
             self._scheduler.remove_job(_job_id(key))
@@ -128,19 +140,32 @@ class Schedule:
 
         Without this APScheduler sleeps until the wall clock has caught up again (its issue 1066).
         """
+        instant, last = self._clock.now(), self._looked_at
+        self._looked_at = instant
+        if instant - last > _SLEPT and self._scheduler.running:
+            self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
         ahead = self._wall_minus_clock()
         if abs(ahead - self._wall_ahead) < _STEP:
             return False
         self._wall_ahead = ahead
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+            with suppress(JobLookupError):  # a reload has just removed it
+                job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+        with self._lock:
+            for entry in self._entries.values():
+                self._expect(entry)
         return True
 
     def is_running(self) -> bool:
         """Tell whether the scheduler's thread lives."""
         thread: threading.Thread | None = getattr(self._scheduler, "_thread", None)
         return bool(self._scheduler.running and thread is not None and thread.is_alive())
+
+    def overdue(self, now: datetime) -> tuple[datetime, tuple[str, str]] | None:
+        """Find the job that should have ticked longest ago and has not; waits for no lock."""
+        expected = [(entry.due_at, entry.job.key) for entry in tuple(self._entries.values())]
+        return min(((due_at, key) for due_at, key in expected if due_at and due_at < now), default=None)
 
     def stop(self) -> None:
         """Stop ticking."""
@@ -179,15 +204,30 @@ class Schedule:
             entry = self._entries.get(key)
             if entry is None:
                 return
-            scheduled_at, missed = self._place(entry)
+            self._expect(entry)
+            now, ahead = self._clock.reading()
+            scheduled_at, missed = self._place(entry, now, ahead)
         if missed:
             self._missed(entry.job, missed)
         if scheduled_at is not None:
-            self._submit(entry.job, scheduled_at)
+            self._submit(entry.job, scheduled_at, ahead)
 
-    def _place(self, entry: _Entry) -> tuple[datetime | None, int]:
+    def _expect(self, entry: _Entry, *, first_after: timedelta | None = None) -> None:
+        """Note when the next tick is to come; the first of an interval job comes by itself."""
+        now, schedule = self._clock.now(), entry.job.query.schedule
+        if not isinstance(schedule, Every):
+            # A tick can come milliseconds before its minute: that minute is not the next one.
+            wall = datetime.now(UTC)
+            after = wall if first_after is not None else wall + timedelta(seconds=30)
+            next_at: datetime | None = cron_trigger(schedule).get_next_fire_time(None, after)
+            entry.due_at = None if next_at is None else now + (next_at - wall)
+        elif first_after is not None:
+            entry.due_at = now + first_after
+        else:
+            entry.due_at = next_slot(now, schedule.interval, grid_offset(entry.job.key, schedule.interval))
+
+    def _place(self, entry: _Entry, now: datetime, ahead: timedelta) -> tuple[datetime | None, int]:
         """Find the slot of a tick, and how many before it had none; no slot when it ran in this one."""
-        now = self._clock.now()
         schedule = entry.job.query.schedule
         if not isinstance(schedule, Every):
             # The trigger's instant is a whole minute; the tick comes some milliseconds beside it.
@@ -196,8 +236,9 @@ class Schedule:
         # The nearest slot: a tick may come some milliseconds early where the wall clock is being slewed,
         # and the run at the start stands for a slot that follows at once.
         index = slot_index(now + schedule.interval / 2, schedule.interval, offset)
-        if entry.last_index is None:
-            entry.last_index = index
+        if entry.last_index is None or entry.ahead != ahead:
+            # The first, or the first since the clock was set: there is no slot to count from.
+            entry.last_index, entry.ahead = index, ahead
             return now, 0
         missed = index - entry.last_index - 1
         if missed < 0:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.settings import Labels
 from monitor.rules import Evaluation
@@ -50,8 +51,13 @@ class Standing:
         for transition in draft.transitions:
             if transition.change is Change.RESOLVED:
                 self.resolved[transition.alert.labels] = transition.alert
-            else:
+            elif transition.change is Change.FIRED:
                 self.resolved.pop(transition.alert.labels, None)
+
+    def move(self, by: timedelta) -> None:
+        """Move all instants: the clock that they were read from was wrong by this much."""
+        self.active = {scope: moved(alerts, by) for scope, alerts in self.active.items()}
+        self.resolved = moved(self.resolved, by)
 
     def forget_resolved(self, now: datetime) -> bool:
         """Drop what resolved long ago; tells whether anything was."""
@@ -105,6 +111,12 @@ class Draft:
     def scopes(self) -> set[Scope]:
         """List the scopes that have alerts."""
         return self.standing.active.keys() | self.changed.keys()
+
+    def alerts_on(self, target: str) -> list[Alert]:
+        """Give the pending and firing alerts about one target as they would be."""
+        return [
+            alert for scope in self.scopes() if scope.target == target for alert in self.of(scope).values()
+        ]
 
     def active_alerts(self) -> list[Alert]:
         """Give all pending and firing alerts as they would be."""

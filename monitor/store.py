@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server
 from monitor.model.settings import ColumnName, Config, Every, Job, Target
@@ -78,6 +79,25 @@ class TargetView:
     recovered_at: datetime | None = None
     """When it last answered again after it had been lost; not each time that it comes and goes."""
 
+    @property
+    def clock_offset_seconds(self) -> float | None:
+        """Give how far the server's clock was ahead of ours at the last contact; None where unknown."""
+        return self.server.clock.seconds if self.up and self.server and self.server.clock else None
+
+    @property
+    def replica_lag_seconds(self) -> float | None:
+        """Give a replica's lag at the last contact; None where it stands or cannot be known."""
+        if not self.up or not self.server or not self.server.replication:
+            return None
+        return self.server.replication.lag_seconds
+
+    @property
+    def replica_fault(self) -> str:
+        """Say why its data is not judged, as a replica that is too far behind; empty where it is."""
+        if not self.server or not self.server.replication:
+            return ""
+        return self.server.replication.fault(self.target.max_replica_lag)
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiverView:
@@ -88,6 +108,8 @@ class ReceiverView:
     oldest_at: datetime | None = None
     last_delivery: Delivery | None = None
     failing_since: datetime | None = None
+    taken_at: datetime | None = None
+    """When it last took what it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +139,13 @@ def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -
     keys_of: dict[str, tuple[JobKey, ...]] = {target.name: () for target in config.targets}
     for job in config.jobs:
         keys_of[job.target.name] += (job.key,)
+    with_schema = {job.target.name for job in config.jobs if job.query.schema is not None}
     targets: dict[str, TargetView] = {}
     for target in config.targets:
         known = snapshot.targets.get(target.name)
-        targets[target.name] = known if known and known.target == target else TargetView(target)
+        view = known if known and known.target == target else TargetView(target)
+        # Without a schema query nobody would ever say that a column is back.
+        targets[target.name] = view if target.name in with_schema else replace(view, missing=None)
     receivers = {
         receiver.name: snapshot.receivers.get(receiver.name, ReceiverView(receiver.name))
         for receiver in config.receivers
@@ -165,7 +190,7 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     planned = replace(view, next_run_at=at)
     # The first plan after a success says the period of a cron; until then it was assumed.
     if view.data_at and view.expires_at and (view.next_run_at is None or view.next_run_at <= view.data_at):
-        planned = replace(planned, expires_at=_expiry(planned, view.data_at))
+        planned = replace(planned, expires_at=expiry(planned, view.data_at))
     return replace(snapshot, queries={**snapshot.queries, key: planned})
 
 
@@ -190,7 +215,8 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     view = snapshot.receivers.get(delivery.receiver)
     if view is None:  # removed by a reload meanwhile
         return snapshot
-    changed = replace(view, last_delivery=delivery)
+    taken_at = view.taken_at if delivery.reason else delivery.at
+    changed = replace(view, last_delivery=delivery, taken_at=taken_at)
     return replace(snapshot, receivers={**snapshot.receivers, delivery.receiver: changed})
 
 
@@ -201,7 +227,7 @@ def _is_same_run(one: Job, other: Job) -> bool:
 
 def _what_runs(job: Job) -> Job:
     return Job(
-        replace(job.target, labels={}, max_connections=1),
+        replace(job.target, labels={}, max_connections=1, max_replica_lag=timedelta(0)),
         replace(job.query, rules=(), summary="", schedule=Every(timedelta(1)), timeout=timedelta(1)),
     )
 
@@ -226,8 +252,8 @@ def _after(view: QueryView, result: Result) -> QueryView:
             samples=(),
             expires_at=None,
             first_failure_at=view.first_failure_at or result.scheduled_at,
-            # What the target's loss explains is no failure of the query.
-            consecutive_failures=view.consecutive_failures + (0 if outcome.lost else 1),
+            # What the target explains, lost or behind its source, is no failure of the query.
+            consecutive_failures=view.consecutive_failures + (0 if _is_of_target(outcome) else 1),
         )
     return replace(
         seen,
@@ -235,10 +261,14 @@ def _after(view: QueryView, result: Result) -> QueryView:
         samples=outcome.samples,
         last_success_at=result.finished_at,
         data_at=result.scheduled_at,
-        expires_at=_expiry(view, result.scheduled_at),
+        expires_at=expiry(view, result.scheduled_at),
         first_failure_at=None,
         consecutive_failures=0,
     )
+
+
+def _is_of_target(failure: Failure) -> bool:
+    return failure.lost or failure.reason is Reason.REPLICA_LAGGING
 
 
 def _is_loss(result: Result, target: TargetView) -> bool:
@@ -271,8 +301,8 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
     )
 
 
-def _expiry(view: QueryView, data_at: datetime) -> datetime:
-    """Allow three periods and the time limit: then nobody can say that the data still holds."""
+def expiry(view: QueryView, data_at: datetime) -> datetime:
+    """Tell until when data holds: for three periods and the time limit; then nobody can say that it does."""
     schedule = view.job.query.schedule
     if isinstance(schedule, Every):
         period = schedule.interval

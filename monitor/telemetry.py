@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from monitor.errors import Reason
 from monitor.model.alerts import Delivery
-from monitor.model.results import Blocked, Failure, Result
+from monitor.model.results import KILL_REASONS, Blocked, Failure, Kill, Result
 from monitor.model.settings import Config, Job
 
 DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -44,16 +44,27 @@ class Telemetry:
         self._missed = self._counter(
             "query_missed_total", "Runs that were due and not made, since the last one was not over", job
         )
+        self._kills = self._counter("kills_total", "Attempts to stop a statement on the server", ("target",))
+        self._kill_failures = self._counter(
+            "kill_failures_total", "Statements that could not be stopped, by reason", ("target", "reason")
+        )
         self._deliveries = self._counter("deliveries_total", "Attempts at the receiver", ("receiver",))
         self._delivery_failures = self._counter(
             "delivery_failures_total",
             "Attempts that the receiver did not take, by reason",
             ("receiver", "reason"),
         )
+        self._heartbeats = self._counter("heartbeats_total", "Attempts at the heartbeat's address", ())
+        self._heartbeat_failures = self._counter(
+            "heartbeat_failures_total", "Heartbeats that were not taken, by reason", ("reason",)
+        )
+        self._heartbeat_at: datetime | None = None
+        self._taken_at: dict[str, datetime] = {}
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
         self._jobs: frozenset[tuple[str, str]] = frozenset()
         self._receivers: frozenset[str] = frozenset()
+        self._targets: frozenset[str] = frozenset()
         self._rules: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -65,6 +76,16 @@ class Telemetry:
     def reloaded_at(self) -> datetime | None:
         """Tell when the configuration was last loaded with success."""
         return self._reloaded_at
+
+    @property
+    def taken_at(self) -> Mapping[str, datetime]:
+        """Tell when each receiver last took what it was sent; without those that took nothing yet."""
+        return dict(self._taken_at)
+
+    @property
+    def heartbeat_at(self) -> datetime | None:
+        """Tell when a heartbeat was last taken."""
+        return self._heartbeat_at
 
     @property
     def rules(self) -> frozenset[tuple[str, str]]:
@@ -79,7 +100,17 @@ class Telemetry:
             self._forget_job(key)
         for name in self._receivers - receivers:
             self._deliveries.remove_by_labels({"receiver": name})
+            self._taken_at.pop(name, None)
             self._delivery_failures.remove_by_labels({"receiver": name})
+        targets = frozenset(target.name for target in config.targets)
+        for name in self._targets - targets:
+            self._kills.remove(name)
+            self._kill_failures.remove_by_labels({"target": name})
+        self._targets = targets
+        for name in targets:
+            self._kills.labels(name)
+            for reason in KILL_REASONS:
+                self._kill_failures.labels(name, reason)
         for job in config.jobs:
             self._begin_job(*job.key)
         for receiver in config.receivers:
@@ -98,6 +129,14 @@ class Telemetry:
         if isinstance(outcome, Failure):
             self._failures.labels(*result.job.key, outcome.reason.value).inc()
 
+    def killed(self, kill: Kill) -> None:
+        """Count an attempt to stop a statement on its server and how it went."""
+        if kill.target not in self._targets:
+            return
+        self._kills.labels(kill.target).inc()
+        if kill.reason:
+            self._kill_failures.labels(kill.target, kill.reason).inc()
+
     def missed(self, job: Job, count: int) -> None:
         """Count runs that were due and not made."""
         if job.key in self._jobs:
@@ -110,6 +149,16 @@ class Telemetry:
         self._deliveries.labels(delivery.receiver).inc()
         if delivery.reason:
             self._delivery_failures.labels(delivery.receiver, delivery.reason).inc()
+        else:
+            self._taken_at[delivery.receiver] = delivery.at
+
+    def heartbeat(self, delivery: Delivery) -> None:
+        """Count an attempt at the heartbeat's address and how it went."""
+        self._heartbeats.inc()
+        if delivery.reason:
+            self._heartbeat_failures.labels(delivery.reason).inc()
+        else:
+            self._heartbeat_at = delivery.at
 
     def reloaded(self, ok: bool, at: datetime) -> None:  # noqa: FBT001 - the outcome is the argument
         """Record how a load of the configuration went, the first one included."""

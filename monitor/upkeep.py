@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.model.alerts import Delivery
+from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import Config
+from monitor.model.settings import Config, Labels
 from monitor.state import LastResult, State
 from monitor.store import JobKey, QueryView, Snapshot
 
@@ -16,7 +16,9 @@ ALIVE = "alive"
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _ALIVE_EVERY = timedelta(seconds=10)
-_DISK_EVERY = timedelta(minutes=1)
+_DISK_LOOKED_AT_EVERY = timedelta(seconds=10)
+_DISK_TRIED_AFTER = timedelta(seconds=1)
+_DISK_TRIED_EVERY = timedelta(minutes=1)
 _TIDY_EVERY = timedelta(hours=1)
 
 
@@ -39,9 +41,14 @@ class Upkeep:
     def __init__(self, state: State, listener: UpkeepListener) -> None:
         self._state = state
         self._listener = listener
-        self._alive_at = self._tidied_at = self._disk_tried_at = _LONG_AGO
+        self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
+        self._disk_pause = _DISK_TRIED_AFTER
         self._ran: set[JobKey] = set()
         self._warned = 0
+
+    def begin_anew(self) -> None:
+        """Do everything at the next tick: the clock was set, and what was done when says nothing now."""
+        self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
 
     def ran(self, key: JobKey) -> None:
         """Remember that a job has a new result."""
@@ -58,16 +65,37 @@ class Upkeep:
             views = [snapshot.queries[key] for key in self._ran & snapshot.queries.keys()]
             self._state.keep_results([_last_result(view, now) for view in views])
             self._ran.clear()
-        if now - self._disk_tried_at >= _DISK_EVERY and not self._state.is_durable:
-            self._disk_tried_at = now
-            if self._state.try_disk():
-                self._listener.on_disk_back()
+        if now >= self._disk_due_at:
+            self._try_disk(snapshot, now)
         if now - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = now
             names = [receiver.name for receiver in config.receivers]
             before = now - config.state.retention
             for given_up in self._state.forget_before(before, receivers=names, now=now):
                 self._listener.on_given_up(given_up)
+
+    def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
+        """Notice a file that was removed; go back to a disk that was left, tried soon, then more rarely."""
+        was_durable = self._state.is_durable
+        if not self._state.try_disk():
+            self._disk_due_at = now + self._disk_pause
+            self._disk_pause = min(2 * self._disk_pause, _DISK_TRIED_EVERY)
+            return
+        self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
+        self._disk_pause = _DISK_TRIED_AFTER
+        if not was_durable:
+            try:
+                self._keep_alerts(snapshot)
+            finally:
+                self._listener.on_disk_back()
+
+    def _keep_alerts(self, snapshot: Snapshot) -> None:
+        """Write again what stands: of a file that was damaged not every row could be taken along."""
+        scopes: dict[Scope, dict[Labels, Alert]] = {}
+        for alert in snapshot.alerts:
+            if alert.state is not AlertState.RESOLVED:
+                scopes.setdefault(alert.scope, {})[alert.labels] = alert
+        self._state.record(scopes, (), ())
 
 
 def _last_result(view: QueryView, now: datetime) -> LastResult:

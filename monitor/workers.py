@@ -6,17 +6,21 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.model.settings import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job that is due, and the instant that it was scheduled for."""
+    """A job that is due, and the instant that it was scheduled for.
+
+    `ahead`: by how much the clock had been moved in all when that instant was read.
+    """
 
     job: Job
     scheduled_at: datetime
+    ahead: timedelta = timedelta(0)
 
 
 class Workers:

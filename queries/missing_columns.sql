@@ -6,6 +6,8 @@
 -- missing: 1 or 0 for a column, NULL for a table's row, which is no series. is_missing is the same without NULL.
 -- finding: what the alert is about: a column that is missing from a table that exists, or a table that does not.
 --
+-- A table is there when a column of it is: of a view that is broken (ERROR 1356) none is shown, and it is as good as gone.
+--
 -- Names are compared as the server does: columns without regard to case, tables by lower_case_table_names; all in one
 -- binary collation, because those of information_schema and of literals differ and do not mix. data_type is compared,
 -- not column_type: that is int(11) on MariaDB and int on MySQL. Every column has an alias: MySQL would answer
@@ -48,13 +50,6 @@ WITH expected AS (
     ) spelled
     GROUP BY spelled.table_name, spelled.column_name
 ),
-present_tables AS (
-    SELECT
-        CASE WHEN @@lower_case_table_names = 0 THEN CONVERT(t.table_name USING utf8mb4)
-             ELSE LOWER(CONVERT(t.table_name USING utf8mb4)) END COLLATE utf8mb4_bin AS table_name
-    FROM information_schema.tables t
-    WHERE t.table_schema = DATABASE()
-),
 present_columns AS (
     SELECT
         CASE WHEN @@lower_case_table_names = 0 THEN CONVERT(c.table_name USING utf8mb4)
@@ -64,6 +59,9 @@ present_columns AS (
         UPPER(CONVERT(c.is_nullable USING utf8mb4)) COLLATE utf8mb4_bin AS is_nullable
     FROM information_schema.columns c
     WHERE c.table_schema = DATABASE()
+),
+present_tables AS (
+    SELECT DISTINCT c.table_name FROM present_columns c
 )
 SELECT
     e.table_name AS `table`,

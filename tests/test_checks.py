@@ -10,11 +10,11 @@ import pytest
 from monitor.checks import WOULD_FAIL, Checked, Finding, Verdict, worst
 from monitor.cli.output import records, table, table_or_records
 from monitor.cli.reports import REPORTS
-from monitor.cli.rights import read_grant
 from monitor.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
 from monitor.model.settings import ColumnName, Every, Job, Query, Severity, Statement, Target, Tls
 from monitor.preflight import is_show
+from monitor.rights import read_grant, surplus_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(
@@ -139,6 +139,16 @@ def test_a_grant_tells_rights_and_what_is_more_than_reading(
     grant = read_grant(line)
     assert grant is not None
     assert (str(grant), grant.surplus) == (told, surplus)
+
+
+def test_the_surplus_of_an_account_is_one_right_after_the_other() -> None:
+    assert surplus_of(
+        [
+            "GRANT FILE, SELECT ON *.* TO `m`@`%` IDENTIFIED BY PASSWORD '*D821809F681A'",
+            "GRANT SELECT, INSERT ON `app`.* TO `m`@`%`",
+            "SET DEFAULT ROLE `readers` FOR `m`@`%`",
+        ]
+    ) == ("FILE on *.*", "SELECT on *.*", "INSERT on `app`.*")
 
 
 def test_a_line_that_grants_nothing_is_left_out() -> None:

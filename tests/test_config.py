@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from monitor.catalog.document import read_document
+from monitor.catalog.problems import Problems
 from monitor.config import load, shipped_queries_directory
+from monitor.config.library import Folder as QueryFolder
+from monitor.config.library import read_library
+from monitor.config.places import parse_listen
 from monitor.errors import ConfigError
 from monitor.model.settings import (
     ColumnName,
@@ -19,6 +24,7 @@ from monitor.model.settings import (
     Cron,
     Every,
     Flavor,
+    HeartbeatSettings,
     Metric,
     PasswordSource,
     Query,
@@ -133,6 +139,8 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
     assert config.notices == ('no query runs on target "main"',)
     assert [rule.name for rule in config.own_rules] == [
         "TokenMonitorTargetDown",
+        "TokenMonitorReplicaLagging",
+        "TokenMonitorClockSkew",
         "TokenMonitorQueryFailing",
         "TokenMonitorQueryStale",
         "TokenMonitorDeliveryFailing",
@@ -142,7 +150,7 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
 
 def test_everything_that_can_be_said_of_a_target_and_a_receiver_is_kept(folder: Folder) -> None:
     config = folder.load("""
-external_url = "https://monitor.example.com/x/"
+external_url = "https://monitor.example.com/X/"
 runbook_base_url = "https://wiki.example.com/runbooks/"
 [targets.main]
 host = "db.example.com"
@@ -151,6 +159,7 @@ user = "token_monitor"
 password_file = "secrets/main"
 database = "app"
 max_connections = 4
+max_replica_lag = "5m"
 labels = { region = "eu" }
 tls = { mode = "verify_ca", ca_file = "ca.pem", cert_file = "/etc/c.pem", key_file = "k.pem" }
 [receivers.oncall]
@@ -174,7 +183,7 @@ directory = "/var/lib/token-monitor"
 retention = "7d"
 """)
     base = folder.path
-    assert config.external_url == "https://monitor.example.com/x"
+    assert config.external_url == "https://monitor.example.com/X"
     assert config.runbook_base_url == "https://wiki.example.com/runbooks"
     assert config.targets == (
         Target(
@@ -187,6 +196,7 @@ retention = "7d"
             password=PasswordSource(file=base / "secrets/main"),
             max_connections=4,
             labels={"region": "eu"},
+            max_replica_lag=timedelta(minutes=5),
         ),
     )
     assert config.receivers == (
@@ -224,6 +234,17 @@ def test_tls_is_on_beyond_this_machine(folder: Folder, address: str, mode: str) 
     config = folder.load(f'[targets.t]\nuser = "u"\ndatabase = "d"\npassword_env = "P"\n{address}\n')
     assert config.targets[0].tls.mode == mode
     assert config.targets[0].password == PasswordSource(env="P")
+
+
+def test_the_key_of_a_server_without_tls_is_kept(folder: Folder) -> None:
+    config = folder.load(_TARGET + 'tls = { mode = "disabled", public_key_file = "server.pem" }\n')
+    assert config.targets[0].tls == Tls("disabled", public_key_file=folder.path / "server.pem")
+
+
+def test_a_replica_may_lag_as_it_likes_and_what_is_over_be_forgotten_at_once(folder: Folder) -> None:
+    config = folder.load(_TARGET + 'max_replica_lag = "0s"\n[state]\nretention = "0s"\n')
+    assert config.targets[0].max_replica_lag == timedelta(0)
+    assert config.state.retention == timedelta(0)
 
 
 def test_the_environment_overrides_the_file(folder: Folder) -> None:
@@ -461,7 +482,8 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
     for source in Path(load.__code__.co_filename).parents[1].rglob("*"):
         part = source.relative_to(Path(load.__code__.co_filename).parents[2])
         if source.suffix in (".py", ".toml") and part.parts[1] in (
-            "__init__.py", "errors.py", "text.py", "durations.py", "crontab.py", "model", "catalog", "config",
+            "__init__.py", "errors.py", "text.py", "durations.py", "crontab.py", "body_template.py", "model",
+            "catalog", "config",
         ):  # fmt: skip
             (program / part).parent.mkdir(parents=True, exist_ok=True)
             (program / part).write_text(source.read_text())
@@ -489,6 +511,70 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
         "('balances', 'mine', False)",
         "('other', 'shipped', True)",
     ]
+
+
+def test_a_query_named_as_a_shipped_one_replaces_it_and_says_so(tmp_path: Path) -> None:
+    name = min(path.stem for path in shipped_queries_directory().glob("*.toml"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / f"{name}.toml").write_text('summary = "mine"')
+    (tmp_path / "mine" / f"{name}.sql").write_text("SELECT 1 AS x")
+    (tmp_path / "config.toml").write_text(f'query_dirs = ["mine"]\n{_TARGET}queries = ["{name}"]\n')
+    config = load(tmp_path / "config.toml", {})
+    assert config.notices == (f'query "{name}" of mine replaces the shipped one',)
+    assert [(job.query.name, job.query.summary) for job in config.jobs] == [(name, "mine")]
+
+
+def test_a_folder_of_the_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    problems = Problems()
+    section = read_document(tmp_path / "config.toml", "config.toml", problems)
+    assert section is not None
+    read_library(section, [QueryFolder(tmp_path / "gone", "the program")], tmp_path, problems)
+    assert [str(problem) for problem in problems.in_order()] == [
+        'the program: folder "the program" cannot be read: No such file or directory'
+    ]
+
+
+def test_a_heartbeat_with_all_it_can_have(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    found = folder.load(
+        _TARGET + '[heartbeat]\nurl = "http://h/"\ninterval = "30s"\ntimeout = "2s"\nqueries = ["bal*"]\n'
+    ).heartbeat
+    assert found == HeartbeatSettings(
+        queries=("balances",), url="http://h/", interval=timedelta(seconds=30), timeout=timedelta(seconds=2)
+    )
+
+
+def test_a_heartbeat_needs_something_critical_or_names(folder: Folder) -> None:
+    folder.query("balances", _BALANCES, _BALANCES_SQL)
+    assert folder.problems(_TARGET + '[heartbeat]\nurl = "http://h/"\n') == [
+        'config.toml:8: heartbeat: no query has a critical rule; name some in "queries"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("[::1]:8917", ("::1", 8917)),
+    ],
+)
+def test_where_to_listen_is_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    assert parse_listen(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["8917", ":8917", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:٣", "[::1::2::3]:1", "-a:1", "a b:1"]
+)
+def test_where_to_listen_is_nothing_else(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an address to listen on; allowed: host:port, such as"):
+        parse_listen(text)
+
+
+def test_a_port_to_listen_on_has_two_bytes() -> None:
+    with pytest.raises(ValueError, match="port 65536 is out of range; allowed: 0 to 65535"):
+        parse_listen("127.0.0.1:65536")
 
 
 def test_rules_on_columns_share_a_hidden_metric_with_the_details_of_all(folder: Folder) -> None:

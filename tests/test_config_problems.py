@@ -110,7 +110,10 @@ _ODD: st.SearchStrategy[Any] = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.booleans(),
     st.sampled_from(
-        ["", " ", "x", "1m", "0s", "*", "http://h", "/s", "low", "{", "{x}", "a.b", "SELECT 1 AS x"]
+        [
+            *("", " ", "x", "1m", "0s", "*", "http://h", "/s", "low", "{", "{x}", "a.b", "SELECT 1 AS x"),
+            *("a@b", "{{ status | tojson }}", "{% if"),
+        ]
     ),
     st.lists(st.sampled_from(["x", "plan", 1, True]), max_size=2),
     st.dictionaries(
@@ -128,7 +131,9 @@ _KEYS_BY_TABLE = {
     ],
     "receivers.r": [
         "kind", "urls", "url", "url_file", "headers", "min_severity", "match", "send_resolved", "watchdog",
-        "timeout", "resend_delay", "odd",
+        "timeout", "resend_delay", "repeat_interval", "header_files", "hmac_secret_file", "hmac_secret_env",
+        "template", "template_file", "content_type", "routing_key_file", "routing_key_env", "host", "port",
+        "from", "to", "tls", "ca_file", "user", "password", "password_file", "password_env", "odd",
     ],
     "web": ["listen", "config_file", "odd"],
     "state": ["directory", "retention", "odd"],
@@ -151,6 +156,9 @@ def test_whatever_the_values_are_it_loads_or_says_what_is_wrong_in_our_words(dat
     table = data.draw(st.sampled_from(sorted(_KEYS_BY_TABLE)))
     keys = data.draw(st.lists(st.sampled_from(_KEYS_BY_TABLE[table]), min_size=1, max_size=4, unique=True))
     lines = [f"{key} = {_toml(data.draw(_ODD))}" for key in keys]
+    if table == "receivers.r" and "kind" not in keys:
+        kinds = st.sampled_from(["alertmanager", "email", "pagerduty", "slack", "webhook"])
+        lines.append(f'kind = "{data.draw(kinds)}"')
     if table:
         lines = ['query_dirs = ["q"]', "shipped_queries = false", f"[{table}]", *lines]
     elif "shipped_queries" not in keys:

@@ -17,7 +17,15 @@ import yaml
 from monitor.catalog.shapes import Shape
 from monitor.config import load
 from monitor.config.places import LISTEN_VARIABLE, STATE_VARIABLE
-from monitor.config.shapes import ReceiverShape, RootShape, StateShape, TargetShape, TlsShape, WebShape
+from monitor.config.shapes import (
+    HeartbeatShape,
+    ReceiverShape,
+    RootShape,
+    StateShape,
+    TargetShape,
+    TlsShape,
+    WebShape,
+)
 from monitor.model.settings import Config
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +86,7 @@ LAST_SUCCESS = f"token_monitor_query_last_success_timestamp_seconds{{{OF_QUERY}}
 MISSED = f"token_monitor_query_missed_total{{{OF_QUERY}}}"
 NOT_DELIVERED = f"token_monitor_delivery_failures_total{{{OF_MONITOR}, receiver='oncall', reason='http_500'}}"
 OLDEST = f"token_monitor_outbox_oldest_timestamp_seconds{{{OF_MONITOR}, receiver='oncall'}}"
+NOT_BEATEN = f"token_monitor_heartbeat_failures_total{{{OF_MONITOR}, reason='http_500'}}"
 RELOADED = f"token_monitor_config_last_reload_successful{{{OF_MONITOR}}}"
 LEFT_OUT = f"token_monitor_exposition_skipped_total{{{OF_MONITOR}}}"
 LOG_DROPPED = f"token_monitor_log_events_dropped_total{{{OF_MONITOR}}}"
@@ -95,6 +104,7 @@ HEALTHY = {
     LAST_SUCCESS: "0+60x90",
     MISSED: ZERO,
     NOT_DELIVERED: ZERO,
+    NOT_BEATEN: ZERO,
     RELOADED: ONE,
     LEFT_OUT: ZERO,
     LOG_DROPPED: ZERO,
@@ -121,6 +131,7 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"severity": "warning", "receiver": "oncall", "reason": "http_500"},
     ),
     "TokenMonitorOutboxOld": ({OLDEST: ONE}, {"severity": "critical", "receiver": "oncall"}),
+    "TokenMonitorHeartbeatsFail": ({NOT_BEATEN: GROWS}, {"severity": "warning", "reason": "http_500"}),
     "TokenMonitorConfigRejected": ({RELOADED: ZERO}, {"severity": "warning"}),
     "TokenMonitorSeriesLeftOut": ({LEFT_OUT: GROWS}, {"severity": "warning"}),
     "TokenMonitorLogDropped": ({LOG_DROPPED: GROWS}, {"severity": "warning"}),
@@ -220,7 +231,8 @@ def inhibit_rules(config: Config) -> Iterator[dict[str, Any]]:
 def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_column(tmp_path: Path) -> None:
     given = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text())["inhibit_rules"]
     assert given[0]["source_matchers"] == ['alertname="TokenMonitorTargetDown"']
-    assert given[0]["equal"] == ["target"]
+    assert given[1]["source_matchers"] == ['alertname="TokenMonitorReplicaLagging"']
+    assert given[0]["equal"] == given[1]["equal"] == ["target"]
     expected = list(inhibit_rules(shipped(tmp_path)))
     paste = "\n".join(
         f"  - source_matchers: [{', '.join(rule['source_matchers'])}]\n"
@@ -228,7 +240,7 @@ def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_co
         f"    equal: [target]"
         for rule in expected
     )
-    assert given[1:] == expected, f"deploy/alertmanager/alertmanager.yml must have:\n{paste}"
+    assert given[2:] == expected, f"deploy/alertmanager/alertmanager.yml must have:\n{paste}"
 
 
 # The example config.toml
@@ -251,13 +263,19 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     config = load(path, {})
-    assert [receiver.kind for receiver in config.receivers] == ["alertmanager", "webhook"]
+    assert [receiver.kind for receiver in config.receivers] == [
+        *("alertmanager", "webhook", "slack", "pagerduty", "email")
+    ]
 
 
 def test_the_example_configuration_speaks_of_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    shapes = (RootShape, TargetShape, TlsShape, ReceiverShape, WebShape, StateShape)
-    keys = keys_of(*shapes) - {"password"} | {
+    kinds = ReceiverShape.__subclasses__()
+    shapes: tuple[type[Shape], ...] = (
+        *(RootShape, TargetShape, TlsShape, WebShape, StateShape, HeartbeatShape),
+        *kinds,
+    )
+    keys = keys_of(*shapes) - {"password", "routing_key", "hmac_secret"} | {
         *("interval", "cron", "time_zone", "timeout", "max_rows", "enabled", "parameters"),
         *(
             "above",

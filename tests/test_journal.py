@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,16 @@ import pytest
 from monitor.journal import Journal
 from monitor.log import configure
 from monitor.model.alerts import Delivery
-from monitor.model.results import Blocked, Failure, Outcome, Result
+from monitor.model.results import (
+    Blocked,
+    ClockOffset,
+    Failure,
+    Kill,
+    Outcome,
+    Replication,
+    Result,
+    Server,
+)
 from monitor.store import Snapshot, empty_snapshot, with_result
 from monitor.telemetry import Telemetry
 from tests.world import (
@@ -54,10 +64,10 @@ class Book:
     def _changed(self) -> None:
         self.changes += 1
 
-    def run(self, query: str, outcome: Outcome) -> None:
+    def run(self, query: str, outcome: Outcome, server: Server = SERVER) -> None:
         self.at += SECOND
         job = next(job for job in self.config.jobs if job.query.name == query)
-        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        reached = None if isinstance(outcome, Failure) and outcome.lost else server
         result = Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
         before, self.snapshot = self.snapshot, with_result(self.snapshot, result)
         self.journal.on_result(result, before, self.snapshot)
@@ -69,7 +79,11 @@ class Book:
         )
 
     def lines(self) -> list[dict[str, object]]:
-        """Take what was written since the last call."""
+        """Take what was written since the last call, without who answered."""
+        return [line for line in self.all_lines() if line["event"] != "target.connected"]
+
+    def all_lines(self) -> list[dict[str, object]]:
+        """Take all that was written since the last call."""
         text = self.stream.getvalue().decode()
         self.stream.seek(0)
         self.stream.truncate()
@@ -169,3 +183,74 @@ def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
     (line,) = book.lines()
     assert (line["event"], line["lost"]) == ("pipeline.failed", ["main", "missing_columns"])
     assert "KeyError" in str(line["exception"])
+
+
+def test_each_server_behind_a_target_is_told_once_and_again_when_it_changed(book: Book) -> None:
+    one = replace(
+        SERVER,
+        hostname="one",
+        read_only=False,
+        knows_replication=True,
+        clock=ClockOffset(0.25, 0.01),
+        surplus_rights=(),
+    )
+    two = replace(one, hostname="two", read_only=True, replication=Replication(1.0))
+    for server in (
+        one,
+        two,
+        one,
+        two,
+        replace(two, replication=Replication(2.0)),
+        replace(one, read_only=True),
+    ):
+        book.run("usage", usage(3), server)
+    told = [line for line in book.all_lines() if line["event"] == "target.connected"]
+    assert [(line["hostname"], line["read_only"], line["replica"]) for line in told] == [
+        ("one", False, False),
+        ("two", True, True),
+        ("one", True, False),
+    ]
+    assert (told[0]["server"], told[0]["clock_offset_seconds"]) == ("mariadb 10.11.6", 0.25)
+
+
+def test_a_session_without_its_limits_is_told_once(book: Book) -> None:
+    bare = replace(SERVER, limits=("lock",))
+    for server in (bare, bare, SERVER, SERVER, bare):
+        book.run("usage", usage(3), server)
+    told = [line for line in book.lines() if line["event"] == "target.unprotected"]
+    assert [line["lacking"] for line in told] == [["statement", "read_only"], [], ["statement", "read_only"]]
+
+
+def test_rights_that_the_account_should_not_have_are_told_once_for_each_change(book: Book) -> None:
+    some, more = ("INSERT on `app`.*",), ("INSERT on `app`.*", "DELETE on `app`.*", "FILE on *.*")
+    for rights in (None, some, some, None, some, more, (), ()):
+        book.run("usage", usage(3), replace(SERVER, surplus_rights=rights))
+    told = [line for line in book.lines() if line["event"] == "target.overprivileged"]
+    assert [(line["level"], line["rights"]) for line in told] == [
+        ("warning", ["INSERT on `app`.*"]),
+        ("warning", ["INSERT, DELETE on `app`.*", "FILE on *.*"]),
+        ("info", []),
+    ]
+
+
+def test_a_kill_that_fails_is_told_once_a_streak_and_counted_each_time(book: Book) -> None:
+    for reason in ("denied", "denied", "unreachable", "", "", "denied"):
+        book.journal.on_kill(Kill("main", reason, reason and "no"))
+    book.journal.on_kill(Kill("gone", "denied", "no"))
+    told = [(line["event"], line.get("reason"), line.get("last_repeated")) for line in book.lines()]
+    assert told == [
+        ("kill.failed", "denied", None),
+        ("kill.failed", "unreachable", 2),
+        ("kill.succeeded", None, None),
+        ("kill.failed", "denied", None),
+        ("kill.failed", "denied", None),
+    ]
+    samples = {
+        (sample.name, sample.labels.get("reason", "")): sample.value
+        for family in book.telemetry.registry.collect()
+        for sample in family.samples
+        if "kill" in sample.name
+    }
+    assert samples["token_monitor_kills_total", ""] == 6
+    assert samples["token_monitor_kill_failures_total", "denied"] == 3
+    assert samples["token_monitor_kill_failures_total", "unreachable"] == 1

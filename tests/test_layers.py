@@ -12,8 +12,14 @@ PACKAGE = Path(__file__).parent.parent / "monitor"
 
 # From the ground up; a module imports only from its own room and from lower floors.
 FLOORS = (
-    ("values", ("errors", "model", "durations", "text", "clock", "crontab")),
-    ("pure", ("samples", "rules", "store", "judgements", "standing", "probes", "redaction", "repeats")),
+    ("values", ("errors", "model", "durations", "text", "clock", "crontab", "instants")),
+    (
+        "pure",
+        (
+            *("samples", "rules", "store", "judgements", "own_findings", "standing", "probes", "redaction"),
+            *("repeats", "rights", "servers", "vitals", "ages", "body_template"),
+        ),
+    ),
     ("files", ("catalog", "config")),
     (
         "edges",
@@ -24,13 +30,18 @@ FLOORS = (
             "web",
             "telemetry",
             "metrics",
+            "domain_families",
             "exposition",
             "log",
             "schedule",
             "signals",
+            "heartbeat",
         ),
     ),
-    ("order", ("runs", "workers", "watching", "pipeline", "journal", "checks", "preflight", "upkeep")),
+    (
+        "order",
+        ("reload", "runs", "workers", "watching", "pipeline", "journal", "checks", "preflight", "upkeep"),
+    ),
     ("app", ("app",)),
     ("commands", ("cli", "demo", "__main__")),
 )
@@ -39,14 +50,21 @@ FLOOR_OF = {room: height for height, (_, rooms) in enumerate(FLOORS) for room in
 # Rooms of one floor that build on each other; all other neighbours are strangers.
 STAIRS = {
     ("model", "errors"),
+    ("model", "durations"),
     ("rules", "samples"),
     ("judgements", "store"),
     ("judgements", "rules"),
+    ("judgements", "own_findings"),
+    ("own_findings", "store"),
+    ("own_findings", "rules"),
     ("standing", "rules"),
     ("probes", "store"),
+    ("ages", "store"),
+    ("servers", "store"),
     ("config", "catalog"),
     ("metrics", "telemetry"),
     ("metrics", "exposition"),
+    ("metrics", "domain_families"),
     ("web", "log"),
     ("pipeline", "upkeep"),
     ("watching", "runs"),

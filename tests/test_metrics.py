@@ -19,7 +19,7 @@ from monitor.errors import Reason
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.metrics import Exposition
 from monitor.model.alerts import AlertState, Delivery
-from monitor.model.results import Blocked, Outcome, Sample
+from monitor.model.results import KILL_REASONS, Blocked, Outcome, Sample
 from monitor.model.settings import Config, Cron, Every, Metric, labels_of
 from monitor.store import (
     Snapshot,
@@ -40,6 +40,7 @@ from tests.web.picture import (
     LOST,
     MISSING,
     NOW,
+    OWN,
     SUBSCRIBERS,
     UNINITIALIZED,
     WELL,
@@ -222,6 +223,10 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         f'token_monitor_query_failures_total{{query="balances",reason="{reason}",target="main"}}': 0.0
         for reason in Reason
     }
+    kills = {
+        f'token_monitor_kill_failures_total{{reason="{reason}",target="main"}}': 0.0
+        for reason in KILL_REASONS
+    }
     rules = (("TokenBalancesUninitialized", "critical"), ("TokenMonitorTargetDown", "critical"))
     alerts = {
         f'token_monitor_alerts{{alertname="{name}",severity="{severity}",state="{state}"}}': 0.0
@@ -244,8 +249,11 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         'token_monitor_deliveries_total{receiver="oncall"}': 0.0,
         'token_monitor_outbox_notifications{receiver="oncall"}': 0.0,
         "token_monitor_log_events_dropped_total": 0.0,
+        "token_monitor_heartbeats_total": 0.0,
         "token_monitor_state_durable": 1.0,
         "token_monitor_exposition_skipped_total": 0.0,
+        'token_monitor_kills_total{target="main"}': 0.0,
+        **kills,
         **failures,
         **alerts,
         **status,
@@ -307,11 +315,40 @@ def test_alerts_are_counted_by_rule_state_and_severity_and_resolved_ones_are_not
         an_alert(replace(UNINITIALIZED, name="TokenOfAnOldConfig")),
     )
     scrape = Scrape(config, with_alerts(a_snapshot(config), alerts))
-    counts = {series: value for series, value in scrape.series("token_monitor_alerts").items() if value}
+    counts = {series: value for series, value in scrape.series("token_monitor_alerts{").items() if value}
     assert counts == {
         'token_monitor_alerts{alertname="TokenBalancesUninitialized",severity="critical",state="firing"}': 2,
         'token_monitor_alerts{alertname="TokenBalancesUninitialized",severity="critical",state="pending"}': 1,
         'token_monitor_alerts{alertname="TokenOfAnOldConfig",severity="critical",state="firing"}': 1,
+    }
+
+
+def test_alerts_say_how_old_they_are_and_how_old_what_is_known_of_them_is() -> None:
+    config = a_config(queries=(COLUMNS, BALANCES))
+    snapshot = with_alerts(
+        a_snapshot(config),
+        (
+            an_alert(plan="pro", since=NOW - seconds(50)),
+            replace(an_alert(plan="free", since=NOW - seconds(70)), held=True),
+            an_alert(GONE, AlertState.PENDING, subject="missing_columns", since=NOW - seconds(9)),
+            an_alert(GONE, AlertState.RESOLVED, subject="missing_columns"),
+            replace(an_alert(OWN, subject=""), held=True),  # of before the start, and not judged since
+        ),
+    )
+    found = Scrape(config, snapshot).series("token_monitor_alerts_")
+    labels = 'alertname="TokenBalancesUninitialized",severity="critical",state="firing"'
+    gone = 'alertname="TokenColumnMissing",severity="critical",state="pending"'
+    own = 'alertname="TokenMonitorTargetDown",severity="critical",state="firing"'
+    noon = NOW.timestamp()
+    assert found == {
+        f"token_monitor_alerts_oldest_active_timestamp_seconds{{{labels}}}": noon - 70,
+        f"token_monitor_alerts_oldest_active_timestamp_seconds{{{gone}}}": noon - 9,
+        f"token_monitor_alerts_oldest_active_timestamp_seconds{{{own}}}": noon - 300,
+        f"token_monitor_alerts_oldest_confirmed_timestamp_seconds{{{labels}}}": noon,
+        f"token_monitor_alerts_oldest_confirmed_timestamp_seconds{{{gone}}}": noon,
+        f"token_monitor_alerts_held{{{labels}}}": 1.0,
+        f"token_monitor_alerts_held{{{gone}}}": 0.0,
+        f"token_monitor_alerts_held{{{own}}}": 1.0,
     }
 
 

@@ -6,14 +6,15 @@ import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from monitor.errors import Reason
 from monitor.judgements import ReceiverHealth, is_blocked
 from monitor.model.alerts import Delivery
-from monitor.model.results import CANCELLED, Failure
-from monitor.model.settings import Condition, Cron
+from monitor.model.results import CANCELLED, Failure, Result
+from monitor.model.settings import Condition, Cron, Job
 from monitor.pipeline import Missed, NewConfig
 from monitor.state import State
 from monitor.store import QueryStatus
@@ -25,6 +26,8 @@ from tests.world import (
     LOST,
     MINUTE,
     NO_COLUMN,
+    SERVER,
+    TARGET,
     TIMEOUT,
     USAGE,
     World,
@@ -558,3 +561,74 @@ def test_a_reload_that_changes_only_a_rule_keeps_what_its_query_told() -> None:
     world.config = before
     world.run("usage", usage(7))
     assert world.told() == ["TokenUsageStopped fired", "TokenUsageStopped resolved"]
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=2000)], ids=str)
+def test_a_clock_that_was_set_moves_what_is_kept_and_no_alert(by: timedelta) -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    assert world.told() == ["TokenBalances pending", "TokenUsageStopped fired"]
+    world.after(MINUTE).runs(columns(), balances(pro=7), usage(5))
+    before = {alert.name: alert for alert in world.pipeline.snapshot.alerts}
+    world.set_by = by
+    world.tick()
+    assert world.told() == [f"clock moved {by.total_seconds():g} s"]
+    after = {alert.name: alert for alert in world.pipeline.snapshot.alerts}
+    fired_at, earlier = after["TokenUsageStopped"].fired_at, before["TokenUsageStopped"].fired_at
+    assert fired_at is not None
+    assert earlier is not None
+    assert fired_at - earlier == by
+    assert {alert.name: alert.active_at for alert in world.state.active_alerts()} == {
+        alert.name: alert.active_at + by for alert in before.values()
+    }
+    # `for` goes on where it was, and nothing is stale
+    world.after(MINUTE - SECOND).runs(columns(), balances(pro=7), usage(5))
+    assert world.told() == []
+    world.after(SECOND).run("balances", balances(pro=7))
+    assert world.told() == ["TokenBalances fired"]
+
+
+def test_a_run_that_was_under_way_when_the_clock_was_set_is_made_again() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(0))
+    under_way = Result(Job(TARGET, USAGE), world.at, world.at, world.at, 0.01, usage(5), SERVER, world.ahead)
+    world.set_by = timedelta(hours=1)
+    world.tick()
+    world.told()
+    world.pipeline.take(under_way)
+    assert (world.told(), world.wanted) == ([], ["usage"])
+
+
+def test_what_waits_for_a_receiver_is_not_too_old_after_the_clock_was_set() -> None:
+    world = World()
+    world.run("usage", usage(5))
+    world.set_by = timedelta(days=2000)
+    world.tick()
+    assert world.state.trim("hook", now=world.at) == ()
+    assert world.posted()[0] == "TokenUsageStopped firing"
+
+
+def test_a_step_of_the_clock_while_the_state_is_locked_is_recorded_as_soon_as_it_is_free(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    world = World(state=State(str(path), busy_seconds=0.05))
+    world.run("usage", usage(5))
+    world.tick()
+    world.told()
+    (due,) = world.state.due("hook", now=world.at)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    world.set_by = timedelta(days=2)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            world.tick()
+    other.close()
+    world.tick()
+    assert world.told() == ["clock moved 172800 s"]
+    (moved,) = world.state.due("hook", now=world.at)
+    assert moved.created_at - due.created_at == timedelta(days=2)
+    assert {a.fired_at for a in world.state.active_alerts()} == {
+        a.fired_at for a in world.pipeline.active_alerts()
+    }
+    world.state.close()

@@ -20,7 +20,7 @@ def test_what_runs_and_what_builds_is_what_was_tested(name: str) -> None:
     assert {package: tested.get(package) for package in pinned(name)} == pinned(name)
 
 
-@pytest.mark.parametrize("name", ["run.txt", "build.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "build.txt", "dev.txt", "audit.txt", "mutation.txt"])
 def test_every_package_is_pinned_with_hashes(name: str) -> None:
     for package, block in pinned(name).items():
         assert re.match(r"[a-z0-9-]+==\S+", block), package

@@ -282,6 +282,10 @@ def test_labels_of_an_alert_are_the_rules_the_targets_and_the_samples() -> None:
     )
 
 
+def test_an_alert_is_as_severe_as_its_rule() -> None:
+    assert the(run(rule(), success(sample(9)))).severity is Severity.WARNING
+
+
 def test_an_alert_about_no_target_has_no_target_label_of_its_own() -> None:
     scope = Scope("BalancesLow", "", "oncall")
     assert "target" not in dict(the(run(rule(), success(sample(9)), scope=scope)).labels)
@@ -299,8 +303,11 @@ def test_extra_labels_never_make_one_alert_of_two_samples() -> None:
 
 
 def test_two_samples_that_would_be_one_alert_are_an_error() -> None:
-    with pytest.raises(SampleError, match="two samples of tokens would be one alert"):
+    with pytest.raises(SampleError) as caught:
         run(rule(), success(sample(9, severity="a"), sample(9, severity="b")))
+    assert str(caught.value) == (
+        'two samples of tokens would be one alert: alertname="BalancesLow", severity="warning", target="main"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -366,6 +373,21 @@ def test_an_alert_that_goes_while_its_neighbour_comes_resolves_by_data() -> None
     }
 
 
+def test_what_was_only_pending_hides_no_end_of_what_fired() -> None:
+    judged = rule(hold=1)
+    first = run(judged, success(sample(9, plan="b")))
+    both = run(judged, success(sample(9, plan="a"), sample(9, plan="b")), first.active, now=START + INTERVAL)
+    after = run(judged, success(), both.active, now=START + 2 * INTERVAL)
+    assert [(t.change, dict(t.alert.labels)["plan"]) for t in after.transitions] == [(Change.RESOLVED, "b")]
+
+
+def test_a_rules_label_under_a_samples_is_no_change_of_the_rule() -> None:
+    judged = replace(rule(keep=9), labels={"plan": "all"})
+    old = run(judged, success(sample(9, plan="pro")))
+    after = run(judged, success(sample(1, plan="pro")), old.active, now=START + INTERVAL)
+    assert (list(after.active), after.transitions) == (list(old.active), ())
+
+
 def test_retiring_a_rule_resolves_what_fires_and_drops_what_is_pending() -> None:
     judged = rule(hold=1)
     first = run(judged, success(sample(9, plan="a"), sample(9, plan="b")))
@@ -388,7 +410,7 @@ def test_texts_are_rendered_from_the_sample_the_rule_and_the_query() -> None:
     judged = replace(
         rule(
             summary="{value} of {threshold} in {plan} on {target} ({region}), {count} in all",
-            description="{query} {since} {last_event} {low_balance} {is_strict} {ratio} {{x}} {note}|",
+            description="{query} {since} {last_event} {low_balance} {is_strict} {old} {ratio} {{x}} {note}",
             runbook="low-balances",
         ),
         annotations={"dashboard": "https://d/{plan}", "empty": "{note}"},
@@ -399,13 +421,19 @@ def test_texts_are_rendered_from_the_sample_the_rule_and_the_query() -> None:
             judged,
             success(found),
             target_labels={"region": "eu"},
-            parameters={"low_balance": 1000, "is_strict": True, "ratio": 0.25, "plan": "parameter"},
+            parameters={
+                "low_balance": 1000,
+                "is_strict": True,
+                "old": False,
+                "ratio": 0.25,
+                "plan": "parameter",
+            },
             runbook_base_url="https://wiki/runbooks/",
         )
     )
     assert dict(alert.annotations) == {
         "summary": "1500 of 5 in pro on main (eu), 1 in all",
-        "description": "balances 2026-11-22 14:00:00 UTC yesterday 1000 true 0.25 {x} |",
+        "description": "balances 2026-11-22 14:00:00 UTC yesterday 1000 true false 0.25 {x} ",
         "runbook_url": "https://wiki/runbooks/low-balances",
         "dashboard": "https://d/pro",
     }

@@ -136,6 +136,7 @@ def test_numbers_of_every_type_are_values(cell: Cell, number: float) -> None:
         ("Ünïcode", "Ünïcode"),
         (7, "7"),
         (True, "true"),
+        (False, "false"),
         (Decimal("1.50"), "1.50"),
         (Decimal("1E+3"), "1000"),
         (date(2026, 11, 22), "2026-11-22"),
@@ -175,6 +176,13 @@ def test_two_rows_with_the_same_labels_are_an_error_for_the_whole_result() -> No
     )
 
 
+def test_an_error_about_labels_names_them_all() -> None:
+    metric = replace(BALANCE, labels=("plan", "region"))
+    assert message(rows("plan region tokens", ("pro", "eu", 1), ("pro", "eu", 2)), metric) == (
+        'row 2: balance_tokens{plan="pro", region="eu"} is in row 1 already; two rows with the same labels'
+    )
+
+
 def test_labels_are_compared_as_the_text_that_they_become() -> None:
     assert "two rows with the same labels" in message(rows("plan tokens", (1, 1), ("1", 1)), BALANCE)
     assert "two rows with the same labels" in message(rows("plan tokens", ("a", 1), (b"a", 1)), BALANCE)
@@ -189,6 +197,13 @@ def test_a_skipped_row_says_nothing_and_so_doubles_nothing() -> None:
     metric = replace(BALANCE, null="skip")
     samples = samples_of(query(metric), rows("plan tokens", ("pro", None), ("pro", 3)))
     assert samples == (Sample("balance_tokens", (("plan", "pro"),), 3.0),)
+
+
+def test_a_skipped_column_hides_none_of_the_others() -> None:
+    samples = samples_of(
+        query(replace(SUBSCRIBERS, null="skip")), rows("plan needs_init ok", ("pro", None, 3))
+    )
+    assert samples == (Sample("subscribers", (("plan", "pro"), ("status", "ok")), 3.0),)
 
 
 @pytest.mark.parametrize("cells", [(), (("pro", 1, 1),)], ids=["zero rows", "one row"])
@@ -208,6 +223,23 @@ def test_two_columns_of_one_name_are_refused() -> None:
     assert message(rows("plan tokens tokens", ("pro", 1, 2)), BALANCE) == (
         "two columns are called tokens; alias one of them"
     )
+    assert message(rows("plan tokens plan tokens"), BALANCE) == (
+        "two columns are called plan, tokens; alias one of them"
+    )
+
+
+def test_a_statement_that_gives_no_columns_at_all_gives_no_samples() -> None:
+    assert samples_of(query(BALANCE), Rows((), ())) == ()
+    with pytest.raises(SampleError, match="metric balance_tokens names column plan, tokens"):
+        samples_of(query(BALANCE), Rows((), ((),)))
+
+
+@pytest.mark.parametrize("cells", [("pro",), ("pro", 1, 1)], ids=["too few", "too many"])
+def test_a_row_that_does_not_fit_its_columns_is_never_read_askew(cells: tuple[Cell, ...]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        samples_of(query(BALANCE), rows("plan tokens", cells))
+    with pytest.raises(ValueError, match="zip"):
+        missing_of(query(schema=SCHEMA), rows("table_name column_name missing extra", ("users", "id", 0)))
 
 
 def test_details_are_text_beside_the_sample() -> None:
@@ -216,6 +248,13 @@ def test_details_are_text_beside_the_sample() -> None:
     given_rows = rows("plan tokens seen note share", ("pro", 1, seen, None, Decimal("0.50")))
     (sample,) = samples_of(query(metric), given_rows)
     assert dict(sample.details) == {"seen": "2026-11-22 14:05:12", "share": "0.50"}
+
+
+def test_a_detail_that_is_no_text_is_an_error() -> None:
+    metric = replace(BALANCE, details=("note",))
+    assert message(rows("plan tokens note", ("pro", 1, b"\xff")), metric) == (
+        'row 1: column "note" is no UTF-8 text; use HEX()'
+    )
 
 
 SCHEMA = SchemaColumns("table_name", "column_name", "missing")
@@ -233,6 +272,7 @@ def test_a_schema_query_names_the_columns_that_are_missing() -> None:
         (("users", "id", 2), 'row 1: column "missing" is 2, allowed: 0, 1'),
         (("users", "id", None), 'row 1: column "missing" is NULL and no number'),
         ((None, "id", 1), 'row 1: column "table_name" is a label and NULL; use COALESCE()'),
+        (("users", None, 1), 'row 1: column "column_name" is a label and NULL; use COALESCE()'),
     ],
 )
 def test_a_schema_query_that_does_not_say_it_clearly_is_an_error(
@@ -246,6 +286,11 @@ def test_a_schema_query_that_does_not_say_it_clearly_is_an_error(
 def test_a_schema_query_without_its_columns_is_an_error() -> None:
     with pytest.raises(SampleError, match="query balances names column missing; the statement gives"):
         missing_of(query(schema=SCHEMA), rows("table_name column_name"))
+
+
+def test_only_a_schema_query_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"^balances is no schema query$"):
+        missing_of(query(BALANCE), rows("plan tokens"))
 
 
 CELLS = st.one_of(

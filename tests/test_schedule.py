@@ -49,7 +49,7 @@ class Recorder:
         self.clock = SteppedClock()
         self.schedule = Schedule(
             self.clock,
-            submit=lambda job, at: self.submitted.put((job.query.name, at)),
+            submit=lambda job, at, ahead: self.submitted.put((job.query.name, at)),
             missed=lambda job, count: self.missed.put((job.query.name, count)),
         )
 
@@ -63,9 +63,19 @@ class SteppedClock:
     def __init__(self) -> None:
         self._clock = AnchoredClock()
         self.shift = timedelta(0)
+        self.ahead = timedelta(0)
 
     def now(self) -> datetime:
         return self._clock.now() + self.shift
+
+    def reading(self) -> tuple[datetime, timedelta]:
+        return self.now(), self.ahead
+
+    def catch_up(self) -> timedelta:
+        """Follow the wall clock, against which we were moved."""
+        by, self.shift = -self.shift, timedelta(0)
+        self.ahead += by
+        return by
 
 
 @pytest.fixture

@@ -270,7 +270,8 @@ def test_the_state_of_an_earlier_version_is_read_and_renewed(tmp_path: Path, ver
     connection.close()
     state = State(str(path))
     bare = Alert(SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START)
-    assert state.active_alerts() == (bare, alert())
+    told = replace(alert(), told=(("hook", at(60)),))
+    assert state.active_alerts() == (bare, told)
     assert state.history(9) == (resolved("basic", 1),)
     assert replace(the_due(state, 9), id=None) == notification("2", seconds=1)
     assert [past.alerts for past in state.deliveries(9)] == [(alert(),)]

@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from monitor.errors import StateError
 from monitor.state import LastResult, Opened, State, open_directory, open_reader
+from monitor.state.file_system import file_system_of, require_local
 from tests.test_state import (
     SCOPE,
     START,
@@ -187,7 +188,7 @@ def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> Non
     with opened(tmp_path) as again:
         assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
         assert (the_due(again.state, 9).key, again.state.marked("alive")) == ("2", at(5))
-        send_to_outbox(again.state, notification("3"))
+        send_to_outbox(again.state, notification("3", rule="Other"))
         assert [due.key for due in again.state.due("hook", now=at(9), limit=9)] == ["2", "3"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "state.sqlite"]
 
@@ -406,11 +407,11 @@ def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
     path.unlink()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript((TESTDATA / "v1.sql").read_text())
-    with pytest.raises(StateError, match="of version 1; the daemon makes it 2 when it starts"):
+    with pytest.raises(StateError, match="of version 1; the daemon makes it 3 when it starts"):
         open_reader(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="of version 99; this program knows 2"):
+    with pytest.raises(StateError, match="of version 99; this program knows 3"):
         open_reader(tmp_path)
     assert not (tmp_path / "lock").exists()
 
@@ -432,3 +433,47 @@ def test_the_lock_of_a_read_only_directory_is_still_a_lock(tmp_path: Path) -> No
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(StateError, match="in use"), opened(tmp_path):
             pass
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:40 / /mnt/share rw,relatime shared:2 - nfs4 files:/export rw,vers=4.2
+31 30 8:2 / /mnt/share/local rw - xfs /dev/sdb1 rw
+32 22 0:41 / /mnt/with\\040space rw - cifs //files/x rw
+33 22 0:42 / /mnt/twice rw - ext4 /dev/sdc1 rw
+34 22 0:43 / /mnt/twice rw shared:3 master:1 - fuse.sshfs host:/ rw
+nonsense
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/token-monitor", "ext4"),
+        ("/mnt/share", "nfs4"),
+        ("/mnt/share/state", "nfs4"),
+        ("/mnt/shared", "ext4"),
+        ("/mnt/share/local/state", "xfs"),
+        ("/mnt/with space/state", "cifs"),
+        ("/mnt/twice/state", "fuse.sshfs"),
+    ],
+)
+def test_the_file_system_of_a_directory_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
+    assert file_system_of(PurePosixPath(path), MOUNTS) == kind
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_what_waits_in_an_older_file_is_kept_where_the_disk_takes_nothing(
+    tmp_path: Path, version: str
+) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((TESTDATA / f"{version}.sql").read_text())
+    with closing(State(str(path), on_disk=False)) as state:
+        assert the_due(state, 9).key == "2"
+        assert state.try_disk()
+        assert the_due(state, 9).key == "2"
+
+
+def test_a_directory_of_this_machine_is_accepted(tmp_path: Path) -> None:
+    require_local(tmp_path)

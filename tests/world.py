@@ -38,7 +38,7 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BALANCE = ColumnName("users", "tokens_remaining")
 MINUTE = timedelta(minutes=1)
 _TICK = timedelta(seconds=2)
-SERVER = Server(Flavor.MARIADB, "10.11.6")
+SERVER = Server(Flavor.MARIADB, "10.11.6", limits=("lock", "statement", "read_only"))
 
 TARGET = Target(
     name="main",
@@ -144,10 +144,14 @@ class World:
         self.at = at
         self.state = state or State()
         self.heard: list[str] = []
+        self.transitions: list[Transition] = []
         self.wanted: list[str] = []
         self.unjudged: list[str] = []
         self.health: dict[str, ReceiverHealth] = {}
         self.next_run_at: datetime | None = None
+        self.ahead = timedelta(0)
+        self.set_by = timedelta(0)
+        """By how much the machine's clock was set since we last looked."""
         self.pipeline = Pipeline(
             self.config,
             self,
@@ -159,6 +163,15 @@ class World:
 
     def now(self) -> datetime:
         return self.at
+
+    def reading(self) -> tuple[datetime, timedelta]:
+        return self.at, self.ahead
+
+    def catch_up(self) -> timedelta:
+        by, self.set_by = self.set_by, timedelta(0)
+        self.at += by
+        self.ahead += by
+        return by
 
     def restarted(self, after: timedelta, config: Config | None = None) -> World:
         """End this process and begin another on the same state, so much later."""
@@ -228,6 +241,7 @@ class World:
         self.heard.append(f"{job.query.name} missed {count}")
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        self.transitions.extend(transitions)
         self.heard.extend(f"{transition.alert.name} {transition.change}" for transition in transitions)
 
     def on_wanted(self, jobs: list[Job]) -> None:
@@ -244,6 +258,9 @@ class World:
 
     def on_crash(self, message: object, error: Exception) -> None:
         raise error
+
+    def on_clock_moved(self, by: timedelta) -> None:
+        self.heard.append(f"clock moved {by.total_seconds():g} s")
 
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
         self.unjudged.append(f"{scope.rule}: {error}")

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 # What stands under these keys may be a secret, or hold one: messages say its type only.
-SECRET_KEYS = frozenset({"password", "password_env", "password_file", "url", "urls", "url_file", "headers"})
+SECRET_KEYS = frozenset(
+    {
+        *("password", "password_env", "password_file", "url", "urls", "url_file", "headers", "header_files"),
+        *("routing_key", "routing_key_env", "routing_key_file"),
+        *("hmac_secret", "hmac_secret_env", "hmac_secret_file"),
+    }
+)
 
 _ALLOWED = {
     "string_type": "a string",

@@ -89,6 +89,8 @@ def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
         labels = ", ".join(f"{label}={value}" for label, value in alert.labels if label != "alertname")
         fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
         yield f"  {state_of(alert)} since {alert.active_at:%Y-%m-%d %H:%M:%S} UTC{fired}: {labels}"
+        for receiver, told_at in alert.told:
+            yield f"    {receiver} was last told at {told_at:%Y-%m-%d %H:%M:%S} UTC"
         if alert.muted_by:
             roots = (one for one in reader.active_alerts() if one.fingerprint == alert.muted_by)
             root = next(roots, None)

@@ -41,7 +41,10 @@ def grants(target: Target, config: Config) -> str:
         f"-- target {target.name}: {queries} queries, at most {target.max_connections} at once\n"
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
         f" WITH MAX_USER_CONNECTIONS {limit};\n"
-        f"GRANT SELECT ON {_quoted(target.database)}.* TO {account};"
+        f"GRANT SELECT ON {_quoted(target.database)}.* TO {account};\n"
+        "-- if it is a replica, so that the monitor sees how far it is behind; on MariaDB, then on MySQL:\n"
+        f"-- GRANT SLAVE MONITOR ON *.* TO {account};\n"
+        f"-- GRANT REPLICATION CLIENT ON *.* TO {account};"
     )
 
 

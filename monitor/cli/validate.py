@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import click
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log, tell_problems
 from monitor.cli.output import counted, indented, say, table
-from monitor.cli.rights import read_grant
 from monitor.database import Database, Session, Watchdog
 from monitor.errors import ConfigError, QueryError, TargetError
-from monitor.model.results import Rows
+from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Statement, Target
 from monitor.preflight import is_show, plan
+from monitor.rights import read_grant
+from monitor.servers import lacking
 from monitor.web.web_config import load_web_config
 
 _LIMIT = timedelta(seconds=5)
@@ -83,7 +83,7 @@ def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
         with database.lease(deadline_seconds=10.0) as session:
             server = session.server
             say(f"\n{target.name}: {server.flavor} {server.version}")
-            _show_limits(server.limits)
+            _show_state(server)
             _show_rights(session)
             return max([OK, *(_show_plan(job, session) for job in jobs)])
     except TargetError as error:
@@ -93,10 +93,21 @@ def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
         database.close()
 
 
-def _show_limits(limits: Sequence[str]) -> None:
-    lacking = [limit for limit in ("statement", "lock", "read_only") if limit not in limits]
-    if lacking:
-        say(f"  warning: this server does not let a session limit itself: {', '.join(lacking)}")
+def _show_state(server: Server) -> None:
+    """Show what the server said of itself, and warn of what a session cannot have there."""
+    if lacking(server):
+        say(f"  warning: this server does not let a session limit itself: {', '.join(lacking(server))}")
+    if server.clock is not None:
+        offset, most = server.clock.seconds, server.clock.uncertainty_seconds
+        say(f"  clock: {offset:+.3f} s from ours (to ± {most:.3f} s)")
+    replication = server.replication
+    if replication is not None:
+        lag = replication.lag_seconds
+        say(f"  replica: {'stands, ' + replication.state if lag is None else f'{lag:.0f} s behind'}")
+    elif not server.knows_replication:
+        say("  replica: unknown; the account may not ask (token-monitor grants prints the right)")
+    if server.read_only:
+        say("  the server takes no writes (read_only)")
 
 
 def _show_rights(session: Session) -> None:

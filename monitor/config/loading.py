@@ -11,6 +11,7 @@ from monitor.catalog.files import shown
 from monitor.catalog.problems import Problems
 from monitor.catalog.shapes import validate
 from monitor.catalog.translate import found
+from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.library import Folder, read_library
 from monitor.config.places import read_state, read_web
@@ -18,7 +19,7 @@ from monitor.config.receivers import read_receiver
 from monitor.config.shapes import RootShape
 from monitor.config.targets import TargetDraft, read_target
 from monitor.errors import ConfigError
-from monitor.model.settings import Config, Job
+from monitor.model.settings import Config, HeartbeatSettings, Job
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -66,6 +67,7 @@ def _build(
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         notices=(*library.notices, *_idle(targets, jobs)),
+        heartbeat=_heartbeat(section, base, jobs, problems),
     )
 
 
@@ -83,6 +85,14 @@ def _table(section: Section, key: str, problems: Problems) -> Section:
     if not isinstance(value, Mapping):
         problems.add(section.origin(key), f"{found(value)}; allowed: a table [{key}]")
     return section.at(key)
+
+
+def _heartbeat(
+    section: Section, base: Path, jobs: tuple[Job, ...], problems: Problems
+) -> HeartbeatSettings | None:
+    table = _table(section, "heartbeat", problems)
+    is_given = isinstance(section.data.get("heartbeat"), Mapping)
+    return read_heartbeat(table, base, jobs, problems) if is_given else None
 
 
 def _idle(targets: list[TargetDraft], jobs: tuple[Job, ...]) -> list[str]:

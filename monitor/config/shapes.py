@@ -4,12 +4,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from monitor.catalog.shapes import Duration, Limit, ScalarText, ScalarValue, Shape, Text, between
+from monitor.catalog.shapes import Duration, Interval, Limit, ScalarText, ScalarValue, Shape, Text, between
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
+_MAILBOX = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
 def _url(value: str) -> str:
@@ -28,11 +36,14 @@ def _base_url(value: str) -> str:
     return _url(value).rstrip("/")
 
 
-def _literal_password(value: object) -> object:
+def _refuse_literal(what: str, key: str, _: object) -> object:
     raise ValueError(
-        "a literal password is refused; write it to a file that only the monitor may read and give"
-        " password_file, or give the name of an environment variable as password_env"
+        f"a literal {what} is refused; write it to a file that only the monitor may read and give"
+        f" {key}_file, or give the name of an environment variable as {key}_env"
     )
+
+
+_literal_password = partial(_refuse_literal, "password", "password")
 
 
 def _variable_name(value: str) -> str:
@@ -41,9 +52,30 @@ def _variable_name(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if _HOST.fullmatch(value) is None:
+        raise ValueError("is not the name or address of a host; the port has a key of its own")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    if _MAILBOX.fullmatch(value) is None:
+        raise ValueError("is not a mail address; allowed: NAME@HOST or Display Name <NAME@HOST>, in ASCII")
+    return value
+
+
+def _content_type(value: str) -> str:
+    if _CONTENT_TYPE.fullmatch(value) is None:
+        raise ValueError("is not a media type; allowed: such as application/json or text/plain")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
+Host = Annotated[str, AfterValidator(_host)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+ContentType = Annotated[str, AfterValidator(_content_type)]
 
 
 class RootShape(Shape):
@@ -60,6 +92,7 @@ class RootShape(Shape):
     receivers: Any = {}
     web: Any = {}
     state: Any = {}
+    heartbeat: Any = {}
 
 
 class TlsShape(Shape):
@@ -69,6 +102,7 @@ class TlsShape(Shape):
     ca_file: Text | None = None
     cert_file: Text | None = None
     key_file: Text | None = None
+    public_key_file: Text | None = None
 
 
 class TargetShape(Shape):
@@ -85,6 +119,7 @@ class TargetShape(Shape):
     password_env: VariableName | None = None
     database: Text
     max_connections: Annotated[int, between(1, 100)] = 2
+    max_replica_lag: Duration = timedelta(minutes=1)
     labels: dict[str, str] = {}
     tls: TlsShape = TlsShape()
     queries: list[Text] = ["*"]
@@ -93,19 +128,70 @@ class TargetShape(Shape):
 
 
 class ReceiverShape(Shape):
-    """`[receivers.NAME]` of the kinds that this version has; each kind has some of the keys."""
+    """`[receivers.NAME]`: what all kinds have."""
 
-    kind: Literal["alertmanager", "webhook"]
-    urls: list[Url] | None = None
-    url: Url | None = None
-    url_file: Text | None = None
-    headers: dict[str, str] = {}
+    kind: Literal["alertmanager", "email", "pagerduty", "slack", "webhook"]
     min_severity: Literal["critical", "warning", "info"] = "info"
     match: dict[str, ScalarText] = {}
     send_resolved: bool = True
     watchdog: bool = False
     timeout: Limit | None = None
+    repeat_interval: Duration | None = None
+
+
+class AlertmanagerShape(ReceiverShape):
+    """`kind = "alertmanager"`."""
+
+    urls: list[Url] | None = None
     resend_delay: Limit | None = None
+
+
+class WebhookShape(ReceiverShape):
+    """`kind = "webhook"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    headers: dict[str, str] = {}
+    header_files: dict[str, Text] = {}
+    hmac_secret: Annotated[Any, BeforeValidator(partial(_refuse_literal, "secret", "hmac_secret"))] = None
+    hmac_secret_file: Text | None = None
+    hmac_secret_env: VariableName | None = None
+    template: Text | None = None
+    template_file: Text | None = None
+    content_type: ContentType | None = None
+
+
+class SlackShape(ReceiverShape):
+    """`kind = "slack"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+
+
+class PagerdutyShape(ReceiverShape):
+    """`kind = "pagerduty"`."""
+
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+    routing_key: Annotated[Any, BeforeValidator(partial(_refuse_literal, "key", "routing_key"))] = None
+    routing_key_file: Text | None = None
+    routing_key_env: VariableName | None = None
+
+
+class EmailShape(ReceiverShape):
+    """`kind = "email"`."""
+
+    stand_ins = {"host": "-", "from": "nobody@example.com", "to": ["nobody@example.com"]}
+
+    host: Host
+    port: Annotated[int, between(1, 65535)] | None = None
+    from_: Mailbox = Field(alias="from")
+    to: list[Mailbox]
+    tls: Literal["starttls", "implicit", "disabled"] | None = None
+    ca_file: Text | None = None
+    user: Text | None = None
+    password: Annotated[Any, BeforeValidator(_literal_password)] = None
+    password_file: Text | None = None
+    password_env: VariableName | None = None
 
 
 class WebShape(Shape):
@@ -113,6 +199,16 @@ class WebShape(Shape):
 
     listen: Text | None = None
     config_file: Text | None = None
+
+
+class HeartbeatShape(Shape):
+    """`[heartbeat]`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    interval: Interval | None = None
+    timeout: Limit | None = None
+    queries: list[Text] | None = None
 
 
 class StateShape(Shape):

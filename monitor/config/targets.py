@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems, near_miss
 from monitor.catalog.shapes import label_fault, validate
 from monitor.config.shapes import TargetShape, TlsShape
+from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls
 
 _OWN_LABELS = frozenset({"query", "receiver"})
@@ -72,16 +72,6 @@ def check_patterns(draft: TargetDraft, queries: list[str], problems: Problems) -
                 problems.add(draft.section.origin(key, position), message)
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, without asking a name server."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _list_of(section: Section, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
     value = section.data.get(key, default)
     return (
@@ -112,7 +102,15 @@ def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -
                     "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
                 )
                 problems.add(section.origin("tls", key), message)
-    return Tls(mode, _path(base, given.ca_file), _path(base, given.cert_file), _path(base, given.key_file))
+    elif given.public_key_file is not None:
+        problems.add(section.origin("tls", "public_key_file"), "goes with mode = disabled only")
+    return Tls(
+        mode,
+        _path(base, given.ca_file),
+        _path(base, given.cert_file),
+        _path(base, given.key_file),
+        _path(base, given.public_key_file),
+    )
 
 
 def _path(base: Path, value: str | None) -> Path | None:
@@ -134,4 +132,5 @@ def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
         else None,
         max_connections=shape.max_connections,
         labels=dict(shape.labels),
+        max_replica_lag=shape.max_replica_lag,
     )

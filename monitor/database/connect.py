@@ -6,14 +6,15 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
 import pymysql
 from pymysql.cursors import SSCursor
 
-from monitor.database.address import Address, Resolver, dial, unix_address
-from monitor.database.credentials import read_password, tls_context
+from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
+from monitor.database.credentials import read_password, read_public_key, tls_context
 from monitor.database.dialect import (
     IDENTIFY,
     IDENTIFY_BARELY,
@@ -26,9 +27,11 @@ from monitor.database.dialect import (
 from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
 from monitor.database.link import Link, Wire, shut
 from monitor.database.reasons import is_answer
-from monitor.database.refusals import Refusals
+from monitor.database.refusals import Pause, Refusals
+from monitor.database.status import is_on
 from monitor.database.watchdog import Watchdog
 from monitor.errors import Reason, TargetError
+from monitor.model.hosts import is_loopback
 from monitor.model.results import Server
 from monitor.model.settings import Target
 
@@ -42,14 +45,21 @@ class Connector:
     """Opens connections to one target; thread-safe, remembers good addresses and refused passwords."""
 
     def __init__(
-        self, target: Target, *, environ: Mapping[str, str], watchdog: Watchdog, timeout: timedelta
+        self,
+        target: Target,
+        *,
+        environ: Mapping[str, str],
+        watchdog: Watchdog,
+        timeout: timedelta,
+        lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         self._target = target
         self._environ = environ
         self._watchdog = watchdog
         self._seconds = timeout.total_seconds()
         self._refusals = Refusals()
-        self._resolver = Resolver(target.host or "localhost", target.port)
+        self._pause = Pause()
+        self._resolver = Resolver(target.host or "localhost", target.port, lookup=lookup)
 
     def open(self, at_most: timedelta | None = None) -> Link:
         """Connect, log in and prepare the session; TargetError within the timeout if that fails.
@@ -59,27 +69,53 @@ class Connector:
         seconds = self._seconds
         if at_most is not None:
             seconds = min(seconds, max(_SHORTEST_SECONDS, at_most.total_seconds()))
-        return self._open(address=None, seconds=seconds, prepared=True)
+        self._pause.check()
+        try:
+            link = self._open(address=None, seconds=seconds, prepared=True)
+        except TargetError as error:
+            self._pause.note(error)
+            raise
+        self._pause.forget()
+        return link
+
+    def note_failure(self, error: TargetError) -> None:
+        """Take down that a connection was of no use after all: for a second this is everybody's answer."""
+        self._pause.note(error)
 
     def open_bare(self, address: Address, *, seconds: float) -> Link:
         """Connect to exactly this address and log in, no more: for KILL."""
         return self._open(address=address, seconds=seconds, prepared=False)
 
     def _open(self, *, address: Address | None, seconds: float, prepared: bool) -> Link:
-        deadline = time.monotonic() + seconds
         password = read_password(self._target.password, self._environ)
+        try:
+            return self._open_with(password, address=address, seconds=seconds, prepared=prepared)
+        except TargetError as error:
+            if error.detail != "login":
+                raise
+            # changed on the server and then in the file, while we were on our way
+            fresh = read_password(self._target.password, self._environ)
+            if fresh == password:
+                raise
+        return self._open_with(fresh, address=address, seconds=seconds, prepared=prepared)
+
+    def _open_with(self, password: bytes, *, address: Address | None, seconds: float, prepared: bool) -> Link:
+        deadline = time.monotonic() + seconds
         self._refusals.check(password)
         context = tls_context(self._target.tls)
+        public_key = read_public_key(self._target.tls)
         try:
             addresses = self._addresses(seconds) if address is None else (address,)
             opened, reached = dial(addresses, deadline=deadline)
         except OSError as error:
             raise socket_failure_of(error) from None
-        wire = self._wire(password, context, seconds)
+        wire = self._wire(password, context, public_key, seconds)
         if reached.family == socket.AF_UNIX:
             wire.trust_transport()
+        elif public_key is None and is_loopback(self._target.host or ""):
+            wire.trust_key()
         try:
-            link = self._enter(wire, opened, reached, deadline=deadline, prepared=prepared)
+            link = self._enter(wire, opened, reached, seconds=seconds, deadline=deadline, prepared=prepared)
         except TargetError as error:
             self._refusals.note(password, error)
             raise
@@ -91,7 +127,9 @@ class Connector:
             return unix_address(self._target.unix_socket)
         return self._resolver.addresses(seconds=seconds * _DNS_SHARE)
 
-    def _wire(self, password: bytes, context: ssl.SSLContext | None, seconds: float) -> Wire:
+    def _wire(
+        self, password: bytes, context: ssl.SSLContext | None, public_key: bytes | None, seconds: float
+    ) -> Wire:
         return Wire(
             user=self._target.user,
             password=password,
@@ -111,10 +149,18 @@ class Connector:
             auth_plugin_map=dict.fromkeys(_UNSAFE_PLUGINS, _refuse_plugin),
             ssl=context,
             ssl_disabled=context is None,
+            server_public_key=public_key,
         )
 
     def _enter(
-        self, wire: Wire, opened: socket.socket, address: Address, *, deadline: float, prepared: bool
+        self,
+        wire: Wire,
+        opened: socket.socket,
+        address: Address,
+        *,
+        seconds: float,
+        deadline: float,
+        prepared: bool,
     ) -> Link:
         link: Link | None = None
         failure: TargetError | None = None
@@ -130,7 +176,7 @@ class Connector:
             # for a malformed packet, RuntimeError for a method that lacks a library.
             except Exception as error:  # noqa: BLE001
                 failure = connect_failure_of(
-                    error, greeted=wire.was_greeted(), was_cut=alarm.rang, seconds=self._seconds
+                    error, greeted=wire.was_greeted(), was_cut=alarm.rang, seconds=seconds
                 )
             except BaseException:
                 _discard(link, opened, handle)
@@ -146,9 +192,7 @@ def prepare(link: Link) -> None:
     link.server = identify(link)
     limits = _set(link, "SET SESSION ", variables(link.server.flavor))
     limits += _set(link, "SET SESSION TRANSACTION ", transaction())
-    link.server = Server(
-        link.server.flavor, link.server.version, link.server.hostname, link.server.read_only, limits
-    )
+    link.server = replace(link.server, limits=limits)
 
 
 def identify(link: Link) -> Server:
@@ -162,7 +206,7 @@ def identify(link: Link) -> Server:
     version, comment, hostname, read_only = rows[0]
     # a server may be told to give another version than its own; the greeting has its own as well
     flavor = flavor_of(f"{version} {link.wire.server_version}", str(comment))
-    return Server(flavor, str(version), str(hostname), None if read_only is None else _is_on(read_only))
+    return Server(flavor, str(version), str(hostname), None if read_only is None else is_on(read_only))
 
 
 def _set(link: Link, verb: str, settings: Iterable[Setting]) -> tuple[str, ...]:
@@ -183,10 +227,6 @@ def _execute_if_available(link: Link, sql: str) -> bool:
         link.in_order = True
         return False
     return True
-
-
-def _is_on(value: object) -> bool:
-    return str(value).upper() in ("1", "ON")
 
 
 def _refuse_plugin(connection: object) -> NoReturn:

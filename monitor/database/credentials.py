@@ -9,6 +9,7 @@ from monitor.errors import Reason, TargetError
 from monitor.model.settings import PasswordSource, Tls
 
 _LONGEST_PASSWORD = 4096
+_LONGEST_KEY = 65_536
 
 
 def read_password(source: PasswordSource | None, environ: Mapping[str, str]) -> bytes:
@@ -61,6 +62,22 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
         words = getattr(error, "strerror", None) or str(error)
         raise TargetError(Reason.TARGET_DOWN, f"cannot use {files}: {words}", detail="tls") from None
     return context
+
+
+def read_public_key(tls: Tls) -> bytes | None:
+    """Read the server's public key, None where none is given; TargetError if its file cannot be used."""
+    if tls.public_key_file is None:
+        return None
+    try:
+        with tls.public_key_file.open("rb") as file:
+            key = file.read(_LONGEST_KEY)
+    except OSError as error:
+        words = f"cannot read public_key_file {tls.public_key_file}: {error.strerror}"
+        raise TargetError(Reason.TARGET_DOWN, words, detail="tls") from None
+    if b"BEGIN PUBLIC KEY" not in key:
+        words = f"public_key_file {tls.public_key_file} holds no public key (PEM)"
+        raise TargetError(Reason.TARGET_DOWN, words, detail="tls")
+    return key
 
 
 def _no_passphrase() -> str:

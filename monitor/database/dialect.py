@@ -51,6 +51,24 @@ def transaction() -> tuple[Setting, ...]:
     return (Setting("ISOLATION LEVEL READ COMMITTED"), Setting("READ ONLY", "read_only"))
 
 
+def status_questions(flavor: Flavor) -> tuple[str, ...]:
+    """List statements for the time, and what is read only: server, engine, session; the next if one fails."""
+    of_session = "@@tx_read_only" if flavor is Flavor.MARIADB else "@@transaction_read_only"
+    return (
+        f"SELECT UTC_TIMESTAMP(6), @@read_only, @@innodb_read_only, {of_session}",
+        "SELECT UTC_TIMESTAMP(6), @@read_only, NULL, NULL",
+        "SELECT UTC_TIMESTAMP(6), NULL, NULL, NULL",
+    )
+
+
+def replication_questions(flavor: Flavor) -> tuple[str, ...]:
+    """List statements for what the server replicates from all its sources; the next if one is not known."""
+    if flavor is Flavor.MARIADB:
+        return ("SHOW ALL SLAVES STATUS",)
+    # the old spelling is a syntax error from 8.4 on, the new one before 8.0.22
+    return ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
+
+
 def statement_limit(flavor: Flavor, limit: timedelta) -> str:
     """Write the assignment that makes the server itself stop a statement."""
     seconds = max(limit.total_seconds(), 0.001)

@@ -11,6 +11,10 @@ import pymysql
 from monitor.database.reasons import Verdict, shown_message, verdict_of
 from monitor.errors import QueryError, Reason, TargetError
 
+_LACKING_PACKAGE = (
+    "the account's login method takes a Python package that is not installed: PyNaCl for ed25519,"
+    " cryptography for sha256_password and caching_sha2_password"
+)
 _LOCAL_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -42,6 +46,8 @@ def connect_failure_of(error: Exception, *, greeted: bool, was_cut: bool, second
     if isinstance(cause, OSError):
         return socket_failure_of(cause, code=code)
     verdict = verdict_of(code, connecting=True)
+    if isinstance(error, RuntimeError) and "package is required" in str(error):
+        return TargetError(Reason.ACCESS_DENIED, _LACKING_PACKAGE, detail="auth_plugin")
     if verdict.detail == "lost" and not greeted:
         verdict = Verdict(Reason.TARGET_DOWN, "no_greeting")
     words = _words_of(error, code)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-
-import pymysql
+from collections.abc import Callable
 
 from monitor.database.connect import Connector
+from monitor.database.failures import failure_of
 from monitor.database.link import Identity
 from monitor.database.watchdog import Watchdog
-from monitor.errors import TargetError
+from monitor.errors import QueryError, Reason, TargetError
 
 _KILL_SECONDS = 2.0
+_NO_SUCH_THREAD = 1094
+_NOT_OURS = 1095
 
 
 class Killer:
-    """Sends KILL QUERY to the very server that runs a statement; connects only for that."""
+    """Sends KILL QUERY to the very server that runs a statement; connects only for that.
 
-    def __init__(self, connector: Connector, watchdog: Watchdog) -> None:
+    `on_end` hears of each attempt, in the killer's thread: "" for one that was done, else reason and message.
+    """
+
+    def __init__(self, connector: Connector, watchdog: Watchdog, on_end: Callable[[str, str], None]) -> None:
         self._connector = connector
         self._watchdog = watchdog
+        self._on_end = on_end
         self._changed = threading.Condition()
         self._waiting: dict[Identity, None] = {}
         self._is_busy = False
@@ -56,9 +61,7 @@ class Killer:
     def _work(self) -> None:
         while (victim := self._next()) is not None:
             # Nothing more can be done about a KILL that failed: our own deadline cuts the connection.
-            # 1094: the statement has ended, or a load balancer led us elsewhere; 1095: not allowed.
-            with contextlib.suppress(TargetError, pymysql.MySQLError, OSError):
-                self._kill(victim)
+            self._on_end(*self._outcome(victim))
 
     def _next(self) -> Identity | None:
         with self._changed:
@@ -72,12 +75,31 @@ class Killer:
             self._is_busy = True
             return victim
 
-    def _kill(self, victim: Identity) -> None:
+    def _outcome(self, victim: Identity) -> tuple[str, str]:
+        try:
+            return ("", "") if self._kill(victim) else ("other_server", "another server answers there now")
+        except TargetError as error:
+            return "unreachable", error.message
+        # as everywhere, the driver may raise anything for a malformed answer
+        except Exception as error:  # noqa: BLE001
+            return _refusal_of(failure_of(error))
+
+    def _kill(self, victim: Identity) -> bool:
         link = self._connector.open_bare(victim.address, seconds=_KILL_SECONDS)
         try:
             with self._watchdog.after(_KILL_SECONDS, link.cut):
                 # behind one address there may be several servers, and each counts its threads itself
-                if link.execute("SELECT @@hostname")[0][0] == victim.hostname:
-                    link.execute(f"KILL QUERY {victim.thread_id:d}")
+                if link.execute("SELECT @@hostname")[0][0] != victim.hostname:
+                    return False
+                link.execute(f"KILL QUERY {victim.thread_id:d}")
+                return True
         finally:
             link.close()
+
+
+def _refusal_of(error: QueryError) -> tuple[str, str]:
+    if error.code == _NO_SUCH_THREAD:
+        return "no_such_thread", error.message
+    if error.code == _NOT_OURS or error.reason is Reason.ACCESS_DENIED:
+        return "denied", error.message
+    return ("unreachable" if error.reason is Reason.TARGET_DOWN else "failed"), error.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -24,6 +25,12 @@ else:
     _Connection = Connection
 
 
+_NO_KEY = (
+    "the server wants the password without TLS, by a key that anybody could have made up; refused:"
+    " use TLS, or give the server's key in tls as public_key_file"
+)
+
+
 class AnswerTooLargeError(Exception):
     """An answer passed its limit of bytes; the rest of it was not read."""
 
@@ -36,6 +43,9 @@ class Wire(_Connection):
 
     server_version: str
     server_thread_id: tuple[int]
+    password: bytes
+    _known_key: bytes | None
+    _takes_any_key = False
     received_bytes = 0
     _allowed_bytes = 1 << 20
     _read_timeout: float | None
@@ -50,6 +60,27 @@ class Wire(_Connection):
     def trust_transport(self) -> None:
         """Say that nobody can listen: MySQL wants the password as it is on a unix socket, not RSA."""
         self._secure = True
+
+    def trust_key(self) -> None:
+        """Say that the key which the server sends may be used: it is on this machine."""
+        self._takes_any_key = True
+
+    @property
+    def server_public_key(self) -> bytes | None:
+        """Give the key that the password may be encrypted with; OperationalError where none is known.
+
+        The driver would ask the server for it: whoever answers there could read the password by his own.
+        """
+        if self._known_key is None and self.password and not self._takes_any_key:
+            raise pymysql.OperationalError(2061, _NO_KEY)
+        return self._known_key
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        # The first one comes from our own construction, every other from the server.
+        if hasattr(self, "_known_key") and not self._takes_any_key:
+            raise pymysql.OperationalError(2061, _NO_KEY)
+        self._known_key = key
 
     def was_greeted(self) -> bool:
         """Tell whether the server said hello, whole."""
@@ -100,6 +131,11 @@ class Link:
         self.was_cut = False
         self.server = Server(Flavor.MYSQL, "")
         self.statement_limit = FIRST_STATEMENT_LIMIT
+        self.status_at = -math.inf
+        """When `server` was told how it stands, by time.monotonic."""
+        self.status_questions: tuple[str, ...] | None = None
+        self.replication_questions: tuple[str, ...] | None = None
+        """What the server answers of what could be asked; None: not tried yet."""
         self._handle = handle
         self._lock = threading.Lock()
         self._closed = False
@@ -139,6 +175,15 @@ class Link:
         with self.wire.cursor(pymysql.cursors.Cursor) as cursor:
             cursor.execute(sql)
             rows: tuple[tuple[object, ...], ...] = tuple(cursor.fetchall())
+        self.in_order = True
+        return rows
+
+    def table(self, sql: str) -> tuple[dict[str, object], ...]:
+        """Run a short statement of our own and give its rows by the columns' names."""
+        self.in_order = False
+        with self.wire.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(sql)
+            rows = tuple(cursor.fetchall())
         self.in_order = True
         return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -12,9 +12,10 @@ from monitor.database.connect import Connector
 from monitor.database.killer import Killer
 from monitor.database.link import Link
 from monitor.database.session import Session
+from monitor.database.status import Statuses
 from monitor.database.watchdog import Watchdog
-from monitor.errors import QueryError, Reason
-from monitor.model.results import CANCELLED
+from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -24,6 +25,8 @@ _AGE_SPREAD_SECONDS = 300
 # less than the session's wait_timeout, so that we are the ones who close
 _IDLE_SECONDS = 540.0
 _ALIVE_SECONDS = 1.0
+# one each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS
+_TRIES = 3
 _STOP_SECONDS = 1.5
 
 
@@ -37,11 +40,15 @@ class Database:
         environ: Mapping[str, str],
         watchdog: Watchdog,
         timeout: timedelta = _CONNECT_TIMEOUT,
+        on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> None:
         self._target = target
         self._watchdog = watchdog
         self._connector = Connector(target, environ=environ, watchdog=watchdog, timeout=timeout)
-        self._killer = Killer(self._connector, watchdog)
+        self._killer = Killer(
+            self._connector, watchdog, lambda reason, message: on_kill(Kill(target.name, reason, message))
+        )
+        self._statuses = Statuses(watchdog)
         self._changed = threading.Condition()
         self._idle: list[Link] = []
         self._taken = 0
@@ -58,7 +65,7 @@ class Database:
         self._take_place(deadline_seconds)
         try:
             session = Session(
-                self._idle_link() or self._connector.open(timedelta(seconds=deadline_seconds)),
+                self._idle_link() or self._new_link(timedelta(seconds=deadline_seconds)),
                 reopen=self._connector.open,
                 killer=self._killer,
                 watchdog=self._watchdog,
@@ -124,9 +131,21 @@ class Database:
             if self._is_good(link):
                 with self._watchdog.after(_ALIVE_SECONDS, link.cut):
                     is_alive = link.is_alive()
-                if is_alive:
+                if is_alive and self._statuses.refresh(link):
                     return link
             link.close()
+
+    def _new_link(self, at_most: timedelta) -> Link:
+        for _ in range(_TRIES):
+            link = self._connector.open(at_most)
+            if self._statuses.refresh(link):
+                return link
+            link.close()
+            if link.status_questions is None:  # not even the time
+                break
+        error = TargetError(Reason.TARGET_DOWN, "let us in and answered no more", detail="lost")
+        self._connector.note_failure(error)
+        raise error
 
     def _take_back(self, session: Session) -> None:
         link = session.link

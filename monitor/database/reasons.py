@@ -62,7 +62,8 @@ _NAMES_ARE_QUOTED = frozenset(
     | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
 )
 _NEAR = re.compile(r"near '.*' at line", re.DOTALL)
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+# A value is quoted as it is, its own quotes not escaped: from the first quote that opens to the last one.
+_QUOTED = re.compile(r"(?<!\w)(['\"])(?:.*['\"]|.*$)", re.DOTALL)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 

@@ -2,11 +2,14 @@
 
 from monitor.deliver.canary import canary
 from monitor.deliver.deliveries import Deliveries
+from monitor.deliver.ping import Ping
+from monitor.deliver.secrets import secrets_of
 from monitor.deliver.selection import (
     WATCHDOG,
     notifications_for,
     reminders_for,
     takes_notifications,
+    told_by,
     wants,
     with_told,
 )
@@ -15,11 +18,14 @@ from monitor.deliver.worker import ReceiverStatus
 __all__ = [
     "WATCHDOG",
     "Deliveries",
+    "Ping",
     "ReceiverStatus",
     "canary",
     "notifications_for",
     "reminders_for",
+    "secrets_of",
     "takes_notifications",
+    "told_by",
     "wants",
     "with_told",
 ]

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from urllib3.util import parse_url
+
 from monitor.clock import Clock
 from monitor.deliver.backoff import Jitter, backoff_seconds
 from monitor.deliver.payload import alertmanager_alert
@@ -108,6 +110,12 @@ class AddressWorker(Worker):
         """Say whether this address knows the alert in its present state, and has not forgotten it."""
         return self._taken.get(_version(alert), now) > now
 
+    def move(self, by: timedelta) -> None:
+        """Move what is kept; all is told anew, with the right times."""
+        super().move(by)
+        self._not_before = None
+        self._taken, self._quarantine = {}, {}
+
     def _work(self) -> float | None:
         now = self._clock.now()
         if self._not_before is not None and now < self._not_before:
@@ -158,7 +166,8 @@ class AddressWorker(Worker):
             until = at + _QUARANTINE_DELAYS * self.receiver.resend_delay
             self._quarantine[_exact(alerts[0])] = until
         delivery = self._outcome(error, at, seconds, len(alerts))
-        self._on_delivery(replace(delivery, is_resend=is_known and error is None))
+        address = parse_url(self._url).netloc or "" if len(self.receiver.urls) > 1 else ""
+        self._on_delivery(replace(delivery, is_resend=is_known and error is None, address=address))
         return error
 
     def _send_halves(self, alerts: Sequence[Alert]) -> DeliveryError | None:

@@ -6,9 +6,10 @@ import random
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, TypeAlias
 
-from monitor.clock import Clock
+from monitor.clock import SettableClock
 from monitor.deliver.alertmanager import Alertmanager, Snapshot
 from monitor.deliver.backoff import Jitter
 from monitor.deliver.outbox import Outbox, OutboxWorker
@@ -16,6 +17,7 @@ from monitor.deliver.selection import takes_notifications
 from monitor.deliver.senders import sender_for
 from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
 from monitor.model.settings import Receiver
+from monitor.vitals import Courier
 
 _STOP_SECONDS: Final = 2.0
 
@@ -34,7 +36,7 @@ class Deliveries:
         receivers: Iterable[Receiver],
         state: Outbox,
         *,
-        clock: Clock,
+        clock: SettableClock,
         snapshot: Snapshot,
         external_url: str,
         on_delivery: OnDelivery,
@@ -62,11 +64,9 @@ class Deliveries:
         self._parts = parts
         kept = set(map(id, parts.values()))
         _end([worker for part in old.values() if id(part) not in kept for worker in part.workers])
-        before = set(map(id, old.values()))
         for part in parts.values():
-            if id(part) not in before:
-                for worker in part.workers:
-                    worker.start()
+            for worker in part.workers:
+                worker.start()
 
     def start(self) -> None:
         """Start the workers; they send at once what is due."""
@@ -76,6 +76,12 @@ class Deliveries:
     def poke(self) -> None:
         """Say that alerts or the outbox changed; returns at once."""
         for worker in self._workers():
+            worker.poke()
+
+    def move(self, by: timedelta) -> None:
+        """Move all instants that are kept: the clock was set by this much; and send at once."""
+        for worker in self._workers():
+            worker.move(by)
             worker.poke()
 
     def drain(self, deadline_seconds: float) -> None:
@@ -92,6 +98,10 @@ class Deliveries:
         """Tell of each receiver what waits for it and whether it fails."""
         outbox = self._state.outbox()
         return {name: part.status(outbox.get(name)) for name, part in self._parts.items()}
+
+    def couriers(self) -> tuple[Courier, ...]:
+        """Tell of each worker whether it lives and what it is at; waits for no lock."""
+        return tuple(worker.courier() for worker in self._workers())
 
     def _part(self, receiver: Receiver) -> _Part:
         if takes_notifications(receiver):

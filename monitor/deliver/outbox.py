@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.clock import Clock
+from monitor.clock import SettableClock
 from monitor.deliver.backoff import Jitter, backoff_seconds
 from monitor.deliver.senders import Sender
 from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
@@ -69,17 +69,20 @@ class OutboxWorker(Worker):
         outbox: Outbox,
         sender: Sender,
         *,
-        clock: Clock,
+        clock: SettableClock,
         on_delivery: OnDelivery,
         jitter: Jitter,
     ) -> None:
         super().__init__(receiver.name, receiver, clock=clock, on_delivery=on_delivery, jitter=jitter)
+        self._clock: SettableClock = clock
         self._outbox = outbox
         self._sender = sender
         self._unrecorded: Callable[[], None] | None = None
         self._failed: dict[int | None, None] = {}
         self._failures = 0
         self._not_before: datetime | None = None
+        self._is_moved = False
+        self._ahead = clock.ahead
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -96,10 +99,20 @@ class OutboxWorker(Worker):
             self.health.last_message,
         )
 
+    def move(self, by: timedelta) -> None:
+        """Move what is kept; what waits is tried at once."""
+        super().move(by)
+        self._not_before = None
+        self._ahead = self._clock.ahead
+        self._is_moved = True  # an attempt under way may yet write when to try again by the old clock
+
     def _work(self) -> float | None:
         self._record()
-        self._trim()
         now = self._clock.now()
+        if self._is_moved:
+            self._is_moved = False
+            self._outbox.retry_now(self.receiver.name, now=now)
+        self._trim()
         if self._not_before is not None and now < self._not_before:
             return (self._not_before - now).total_seconds()
         due = self._outbox.due(self.receiver.name, now=now, least_tried_first=self._is_broken)
@@ -129,7 +142,10 @@ class OutboxWorker(Worker):
 
     def _trim(self) -> None:
         # The receiver's health is left alone: that these were not taken, their attempts have told.
-        for given_up in self._outbox.trim(self.receiver.name, now=self._clock.now()):
+        now, ahead = self._clock.reading()
+        if ahead != self._ahead:
+            return  # the clock was set, and what waits was not moved with it yet: its age is not known
+        for given_up in self._outbox.trim(self.receiver.name, now=now):
             self._on_delivery(given_up)
 
     def _deliver(self, notification: Notification) -> bool:

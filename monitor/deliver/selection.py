@@ -73,14 +73,19 @@ def reminders_for(
     return tuple(made)
 
 
-def with_told(alert: Alert, notifications: Iterable[Notification]) -> Alert:
+def told_by(notifications: Iterable[Notification]) -> Mapping[Labels, Mapping[str, datetime]]:
+    """List for each alert who is told of it by these, and since when."""
+    told: dict[Labels, dict[str, datetime]] = {}
+    for notification in notifications:
+        for alert in notification.alerts:
+            told.setdefault(alert.labels, {})[notification.receiver] = notification.created_at
+    return told
+
+
+def with_told(alert: Alert, told: Mapping[Labels, Mapping[str, datetime]]) -> Alert:
     """Note in a firing alert who has notifications of it now."""
-    told = {
-        notification.receiver: notification.created_at
-        for notification in notifications
-        if any(one.labels == alert.labels for one in notification.alerts)
-    }
-    return replace(alert, told=tuple(sorted({**dict(alert.told), **told}.items()))) if told else alert
+    now = told.get(alert.labels)
+    return replace(alert, told=tuple(sorted({**dict(alert.told), **now}.items()))) if now else alert
 
 
 def _is_news(receiver: Receiver, transition: Transition) -> bool:

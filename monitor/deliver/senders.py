@@ -8,6 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from monitor.deliver.pagerduty import PagerDuty
+from monitor.deliver.slack import Slack
+from monitor.deliver.smtp import Email
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver, ReceiverKind
@@ -37,7 +40,9 @@ class MakeSender(Protocol):
         ...
 
 
-SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType({"webhook": Webhook})
+SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
+    {"email": Email, "pagerduty": PagerDuty, "slack": Slack, "webhook": Webhook}
+)
 
 
 def sender_for(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:

@@ -1,17 +1,26 @@
-"""POST Alertmanager's webhook body to one address."""
+"""POST Alertmanager's webhook body, or one of the user's own, to one address."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import ssl
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
+from monitor.body_template import BodyTemplate, is_json
 from monitor.deliver.payload import webhook_body
 from monitor.deliver.post import Post
+from monitor.deliver.secrets import address_of, read_secret, read_secret_file
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
+
+SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
+TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
 
 
 class Webhook:
@@ -21,12 +30,28 @@ class Webhook:
         self._receiver = receiver
         self._post = Post(timeout=receiver.timeout, tls=tls)
         self._external_url = external_url
+        self._template = (
+            None
+            if receiver.template is None
+            else BodyTemplate(receiver.template, is_json=is_json(receiver.content_type))
+        )
 
     def send(self, notification: Notification, now: datetime) -> None:
         """Make one attempt; a receiver can tell by the idempotency key that it has this one already."""
-        body = webhook_body(notification, external_url=self._external_url)
-        headers = {**self._receiver.headers, "Idempotency-Key": notification.key}
-        self._post.send(self._address(), json.dumps(body).encode(), headers, now=now)
+        body = self._body(notification)
+        secret_headers = {name: _header(path) for name, path in self._receiver.header_files.items()}
+        headers = {
+            "Content-Type": self._receiver.content_type,
+            **self._receiver.headers,
+            **secret_headers,
+            "Idempotency-Key": notification.key,
+        }
+        secrets = list(secret_headers.values())
+        if self._receiver.hmac_secret is not None:
+            secret = read_secret(self._receiver.hmac_secret)
+            headers |= signature(secret, body, now)
+            secrets.append(secret)
+        self._post.send(address_of(self._receiver), body, headers, now=now, secrets=secrets)
 
     def abort(self) -> None:
         """Cut the attempt under way."""
@@ -36,14 +61,27 @@ class Webhook:
         """Close the connection."""
         self._post.close()
 
-    def _address(self) -> str:
-        path = self._receiver.url_file
-        return self._receiver.urls[0] if path is None else _read_address(path)
+    def _body(self, notification: Notification) -> bytes:
+        body = webhook_body(notification, external_url=self._external_url)
+        if self._template is None:
+            return json.dumps(body).encode()
+        try:
+            return self._template.render(body).encode("utf-8", "replace")
+        except ValueError as error:
+            # A reload can mend it, so it is kept.
+            raise DeliveryError("template", f"the template: {error}", recoverable=True) from None
 
 
-def _read_address(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except (OSError, ValueError) as error:
-        text = getattr(error, "strerror", None) or "is no text"
-        raise DeliveryError("url_file", f"{path}: {text}", recoverable=True) from None
+def signature(secret: str, body: bytes, now: datetime) -> Mapping[str, str]:
+    """Make the headers by which a receiver can tell that a body is ours, and not an old one."""
+    timestamp = str(int(now.timestamp()))
+    signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: f"sha256={signed.hexdigest()}"}
+
+
+def _header(path: Path) -> str:
+    value = read_secret_file(path)
+    if not value.isprintable() or not value.isascii():
+        text = f"{path}: has characters that an HTTP header cannot have"
+        raise DeliveryError("secret", text, recoverable=True)
+    return value

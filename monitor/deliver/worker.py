@@ -7,14 +7,16 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.deliver.backoff import Jitter
 from monitor.errors import DeliveryError
+from monitor.instants import moved
 from monitor.model.alerts import Delivery
 from monitor.model.settings import Receiver
+from monitor.vitals import Courier, UnderWay
 
 OnDelivery = Callable[[Delivery], None]
 _AFTER_A_DEFECT_SECONDS = 5.0
@@ -72,17 +74,30 @@ class Worker(ABC):
         self._is_poked = False
         self._drain: threading.Event | None = None
         self._is_stopping = False
+        self._is_wanted = False
+        self._busy_since: datetime | None = None
         self._thread = threading.Thread(target=self._run, name=f"deliver {name}", daemon=True)
 
     def start(self) -> None:
-        """Begin; what is due already is sent at once."""
-        self._thread.start()
+        """Begin, if it has not yet; what is due already is sent at once. RuntimeError without a thread."""
+        self._is_wanted = True
+        if self._thread.ident is None:
+            self._thread.start()
 
     def poke(self) -> None:
         """Say that there may be something new."""
         with self._changed:
             self._is_poked = True
             self._changed.notify()
+
+    def move(self, by: timedelta) -> None:
+        """Move what is kept: the clock was set by this much."""
+        with self._changed:
+            is_of_defect = self.health is self._with_defect
+            self.health = moved(self.health, by)
+            self._without_defect = moved(self._without_defect, by)
+            if is_of_defect:
+                self._with_defect = self.health
 
     def drain(self) -> threading.Event:
         """Ask to try all that waits once more, now; the event is set when that is done."""
@@ -109,13 +124,20 @@ class Worker(ABC):
         if not self._thread.is_alive():
             self._close()
 
+    def courier(self) -> Courier:
+        """Tell whether it lives and what it is at; waits for no lock."""
+        is_alive = not self._is_wanted or self._thread.is_alive() or self._is_stopping
+        name, since = self.receiver.name, self._busy_since
+        attempt = None if since is None else UnderWay(name, since, self.receiver.timeout)
+        return Courier(name, is_alive, attempt)
+
     @abstractmethod
     def _work(self) -> float | None:
         """Send what is due; give the seconds until the next turn, None to sleep until poked."""
 
     @abstractmethod
     def _work_off(self) -> float | None:
-        """Try all that waits once more, until the first failure; gives what `_work` does."""
+        """Try all that waits once more, until the receiver seems to fail; gives what `_work` does."""
 
     @abstractmethod
     def _abort(self) -> None:
@@ -133,7 +155,9 @@ class Worker(ABC):
                 if self._is_stopping:
                     return
                 drain, self._drain, self._is_poked = self._drain, None, False
+            self._busy_since = self._clock.now()
             seconds = self._turn(self._work if drain is None else self._work_off)
+            self._busy_since = None
             if drain is not None:
                 drain.set()
 
@@ -160,6 +184,7 @@ class Worker(ABC):
         return seconds
 
     def _attempt(self, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:
+        self._busy_since = self._clock.now()  # a turn can make many, each with its own time limit
         return attempt(self._clock, send)
 
     def _told(
@@ -170,12 +195,13 @@ class Worker(ABC):
         self._on_delivery(self._outcome(error, at, seconds, notifications))
 
     def _note(self, error: DeliveryError | None, at: datetime) -> None:
-        before = self.health
-        if error is None:
-            self.health = Health(last_reason=before.last_reason, last_message=before.last_message)
-        else:
-            since = before.failing_since or at
-            self.health = Health(before.failures + 1, since, error.reason, error.message)
+        with self._changed:
+            before = self.health
+            if error is None:
+                self.health = Health(last_reason=before.last_reason, last_message=before.last_message)
+            else:
+                since = before.failing_since or at
+                self.health = Health(before.failures + 1, since, error.reason, error.message)
 
     def _outcome(
         self, error: DeliveryError | None, at: datetime, seconds: float, notifications: int = 1
@@ -185,15 +211,16 @@ class Worker(ABC):
 
 def attempt(clock: Clock, send: Callable[[datetime], None]) -> tuple[datetime, float, DeliveryError | None]:
     """Make one attempt; gives its start, its seconds and what went wrong."""
-    at, began = clock.now(), time.monotonic()
+    began, error = time.monotonic(), None
     try:
-        send(at)
-    except DeliveryError as error:
-        return at, time.monotonic() - began, error
-    except Exception as error:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
-        failed = DeliveryError("internal", type(error).__name__, recoverable=True)
-        return at, time.monotonic() - began, failed
-    return at, time.monotonic() - began, None
+        send(clock.now())
+    except DeliveryError as failed:
+        error = failed
+    except Exception as defect:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
+        error = DeliveryError("internal", type(defect).__name__, recoverable=True)
+    seconds = time.monotonic() - began
+    # Reckoned back from its end: the clock may have been set meanwhile.
+    return clock.now() - timedelta(seconds=seconds), seconds, error
 
 
 def outcome(

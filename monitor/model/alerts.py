@@ -125,6 +125,8 @@ class Delivery:
     recoverable: bool = True
     is_resend: bool = False
     """Nothing had changed since this address last took what was sent."""
+    address: str = ""
+    """Host and port, where a receiver has several addresses."""
 
 
 def fingerprint(labels: Labels) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
+from monitor.durations import format_duration
 from monitor.errors import Reason
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 
@@ -26,8 +27,39 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """How far a server's clock is ahead of ours (below 0: behind), and by how much that may be wrong."""
+
+    seconds: float
+    uncertainty_seconds: float
+
+    @property
+    def proven_seconds(self) -> float:
+        """Give the part of the difference, in either direction, that no slow network explains."""
+        return max(abs(self.seconds) - self.uncertainty_seconds, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What a replica says of itself; `lag_seconds` is None where it stands, and `state` says how."""
+
+    lag_seconds: float | None
+    state: str = ""
+
+    def fault(self, most: timedelta) -> str:
+        """Say why the data of this replica is too old to be judged; empty where it is not, or `most` is 0."""
+        if not most:
+            return ""
+        if self.lag_seconds is None:
+            return f"its replication stands ({self.state})"
+        # without the lag itself: a message that differs at each run would be written at each run
+        is_late = self.lag_seconds > most.total_seconds()
+        return f"the replica is more than {format_duration(most)} behind (max_replica_lag)" if is_late else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
-    """Which server answered, as it said of itself at connect."""
+    """Which server answered, as it said of itself at connect, and how it stands: of at most 15 s before."""
 
     flavor: Flavor
     version: str
@@ -35,6 +67,13 @@ class Server:
     read_only: bool | None = None
     limits: tuple[str, ...] = ()
     """Session limits that took effect: statement, lock, read_only."""
+    clock: ClockOffset | None = None
+    replication: Replication | None = None
+    """None where it is no replica, or where that cannot be known."""
+    knows_replication: bool = False
+    """Whether it told us; without the right to ask, nobody knows whether it is a replica."""
+    surplus_rights: tuple[str, ...] | None = None
+    """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +96,19 @@ class Success:
     evidence_errors: tuple[str, ...] = ()
     missing: frozenset[ColumnName] | None = None
     """From a schema query: which expected columns are missing; None from any other query."""
+
+
+KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")
+"""Why a statement could not be stopped on its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One attempt to stop a statement on its server; without a reason it was done."""
+
+    target: str
+    reason: str = ""
+    message: str = ""
 
 
 CANCELLED = "cancelled"
@@ -95,3 +147,5 @@ class Result:
     duration_seconds: float
     outcome: Outcome
     server: Server | None = None
+    ahead: timedelta | None = None
+    """By how much the clock had been moved when the run was scheduled; None where nothing took time."""

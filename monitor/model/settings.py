@@ -170,11 +170,13 @@ class Tls:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    public_key_file: Path | None = None
+    """Without TLS: the server's own key, with which a password may be encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordSource:
-    """Where a password is read at each connect: a file or an environment variable, never a literal."""
+    """Where a password, or another secret, is read each time: a file or a variable, never a literal."""
 
     file: Path | None = None
     env: str | None = None
@@ -194,6 +196,8 @@ class Target:
     password: PasswordSource | None = None
     max_connections: int = 2
     labels: Mapping[str, str] = field(default_factory=dict)
+    max_replica_lag: timedelta = timedelta(minutes=1)
+    """How far a replica may be behind before its data is not judged; 0: as far as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +217,39 @@ ReceiverKind: TypeAlias = Literal["alertmanager", "webhook", "slack", "pagerduty
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """How a receiver of e-mail is reached; beyond this machine only with TLS if there is a password."""
+
+    host: str
+    port: int
+    sender: str
+    to: tuple[str, ...]
+    tls: Literal["starttls", "implicit", "disabled"] = "starttls"
+    ca_file: Path | None = None
+    user: str | None = None
+    password: PasswordSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receiver:
-    """A named destination of notifications, and which alerts it wants."""
+    """A named destination of notifications, and which alerts it wants.
+
+    Addresses and headers may be secrets, so they are not shown.
+    """
 
     name: str
     kind: ReceiverKind
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = field(default=(), repr=False)
     url_file: Path | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    header_files: Mapping[str, Path] = field(default_factory=dict)
+    """Headers whose values are secrets, read at each attempt."""
+    hmac_secret: PasswordSource | None = None
+    template: str | None = field(default=None, repr=False)
+    """The text of a webhook's own body; None for Alertmanager's."""
+    content_type: str = "application/json"
+    routing_key: PasswordSource | None = None
+    mail: Mail | None = None
     min_severity: Severity = Severity.INFO
     match: Labels = ()
     send_resolved: bool = True
@@ -239,6 +268,17 @@ class Web:
     host: str = "127.0.0.1"
     port: int = 8917
     config_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """What is called, and how often, for as long as every one of these queries ran in time."""
+
+    queries: tuple[str, ...]
+    url: str = ""
+    url_file: Path | None = None
+    interval: timedelta = timedelta(minutes=1)
+    timeout: timedelta = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +308,4 @@ class Config:
     external_url: str = ""
     runbook_base_url: str = ""
     notices: tuple[str, ...] = ()
+    heartbeat: HeartbeatSettings | None = None

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from monitor.errors import StateError
 from monitor.state.disk import is_busy
+from monitor.state.file_system import require_local
 from monitor.state.layout import FILE, put_aside
 from monitor.state.state import BUSY_SECONDS, State
 
@@ -34,6 +35,7 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._file: BinaryIO | None = None
+        self._folder: int | None = None
 
     @property
     def is_held(self) -> bool:
@@ -46,9 +48,11 @@ class DirectoryLock:
         if self._file is not None and _is_same(self._file, path):
             return
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_local(self._directory)
         file = _opened(path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder = self._locked_folder()
         except BlockingIOError:
             file.close()
             raise StateError(
@@ -58,13 +62,28 @@ class DirectoryLock:
             file.close()
             raise
         self.release()
-        self._file = file
+        self._file, self._folder = file, folder
+
+    def _locked_folder(self) -> int:
+        """Lock the directory too: a lock file is sometimes removed, by people who think it is stale."""
+        if self._folder is not None and _is_same_as(self._folder, self._directory):
+            return os.dup(self._folder)  # the lock is the open file's: a twin keeps it
+        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(folder)
+            raise
+        return folder
 
     def release(self) -> None:
         """Let another have it."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
 
 
 def open_directory(
@@ -131,7 +150,11 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:
+    return _is_same_as(file.fileno(), path)
+
+
+def _is_same_as(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False

@@ -61,6 +61,10 @@ class Disk:
         else:
             self._connection = self._begun_in_memory()
 
+    def hurry(self, busy_seconds: float) -> None:
+        """Try a file that somebody has locked for no longer than this from now on."""
+        self._busy_seconds = busy_seconds
+
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
         with self._lock:
@@ -93,12 +97,12 @@ class Disk:
         return is_durable
 
     def _in_turn(self, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
-        deadline = time.monotonic() + self._busy_seconds
+        began = time.monotonic()
         while True:
             try:
                 return self._once(work)
             except sqlite3.OperationalError as error:
-                if primary_code(error) not in _BUSY or time.monotonic() >= deadline:
+                if primary_code(error) not in _BUSY or time.monotonic() - began >= self._busy_seconds:
                     raise
             # Without a pause the lock would come back to this thread, and others never had a turn.
             time.sleep(_PAUSE_SECONDS)
@@ -205,9 +209,12 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> bool:
         except sqlite3.DatabaseError:
             is_whole = False
             continue
-        if [column for column, *_ in rows.description] != columns:
+        known = [column for column, *_ in rows.description]
+        if not set(known) <= set(columns):
             continue  # of an older version, which had nothing in that table
-        insert = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(columns))})"
+        # What it did not have takes its default, as by the step that renews a file.
+        places = ", ".join("?" * len(known))
+        insert = f"INSERT OR REPLACE INTO {table} ({', '.join(known)}) VALUES ({places})"
         is_whole &= _copy_rows(rows, target, insert)
     return is_whole
 

@@ -65,13 +65,21 @@ CREATE TABLE cursors (
 {_LAST_RESULTS}
 """
 
+# What fires already counts as told to whoever ever had a delivery: an upgrade announces nothing again.
+_TOLD = """
+UPDATE alerts SET alert = json_set(alert, '$.told', json((
+    SELECT json_group_object(receiver, json_extract(alerts.alert, '$.fired_at'))
+    FROM (SELECT receiver FROM deliveries UNION SELECT receiver FROM outbox))))
+WHERE state = 'firing' AND json_valid(alert);
+"""
+
 # What makes each version of the one before it.
 _STEPS: Mapping[int, str] = MappingProxyType(
     {
         2: f"DROP TABLE last_results;{_LAST_RESULTS}",
         3: (
             "ALTER TABLE outbox ADD COLUMN is_repeat INTEGER NOT NULL DEFAULT 0;"
-            "CREATE INDEX outbox_group ON outbox (receiver, labels, id);"
+            f"CREATE INDEX outbox_group ON outbox (receiver, labels, id);{_TOLD}"
         ),
     }
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.model.alerts import Delivery, Notification
@@ -92,6 +93,16 @@ def give_up(
     return tuple(
         Delivery(receiver, at, 0.0, reason=reason, message=message, recoverable=False) for _, receiver in rows
     )
+
+
+def move(connection: sqlite3.Connection, by: timedelta) -> None:
+    """Move when each notification was made, and let all be tried at once."""
+    moved = []
+    for id_, created_at in connection.execute("SELECT id, created_at FROM outbox").fetchall():
+        with suppress(ValueError, OverflowError):  # what cannot be read is given up where it is sent
+            text = instant_to_text(text_to_instant(created_at) + by)
+            moved.append((text, text, id_))
+    connection.executemany("UPDATE outbox SET created_at = ?, next_try_at = ? WHERE id = ?", moved)
 
 
 def _to_row(notification: Notification) -> tuple[str | int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
@@ -15,6 +16,8 @@ from monitor.state.last_results import LastResult
 from monitor.state.layout import MEMORY
 from monitor.state.reading import OutboxView, Reading
 from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
+
+_MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
 BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
@@ -62,9 +65,13 @@ class State(Reading):
     def try_disk(self) -> bool:
         """Go back to the disk if it was left and works again, with all that is known; tell `is_durable`.
 
-        Also notices that the file was removed. Cheap where there is nothing to do: call it each minute.
+        Also notices that the file was removed. Cheap where there is nothing to do: call it every few seconds.
         """
         return self._disk.try_disk()
+
+    def hurry(self, busy_seconds: float) -> None:
+        """Wait no longer than this for a locked file from now on: the process is about to end."""
+        self._disk.hurry(busy_seconds)
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
@@ -75,6 +82,8 @@ class State(Reading):
         scope_changes: Mapping[Scope, Mapping[Labels, Alert]],
         transitions: Sequence[Transition],
         notifications: Sequence[Notification],
+        *,
+        marks: Mapping[str, datetime] = MappingProxyType({}),
     ) -> None:
         """Write what one result changed; each scope's alerts replace those that it had."""
 
@@ -88,6 +97,7 @@ class State(Reading):
             if transitions:
                 self._prune(connection, "transitions")
             outbox.insert_notifications(connection, notifications)
+            connection.executemany(_MARK, [(name, instant_to_text(at)) for name, at in marks.items()])
 
         self._disk.write(write)
 
@@ -100,13 +110,20 @@ class State(Reading):
 
     def mark(self, name: str, at: datetime) -> None:
         """Remember an instant under a name: `alive`, when the daemon was last known to run."""
-        self._disk.write(
-            lambda connection: connection.execute(
-                "INSERT INTO marks (name, at) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
-                (name, instant_to_text(at)),
-            )
-        )
+        self._disk.write(lambda connection: connection.execute(_MARK, (name, instant_to_text(at))))
+
+    def move(self, by: timedelta, alerts: Mapping[Scope, Mapping[Labels, Alert]]) -> None:
+        """Move the instants of what waits, and write these alerts anew: the clock was set by this much.
+
+        What has happened keeps the time at which we thought it did.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            for scope, moved in alerts.items():
+                _replace_alerts(connection, scope, moved)
+            outbox.move(connection, by)
+
+        self._disk.write(write)
 
     def forget_before(
         self, instant: datetime, *, receivers: Collection[str] = (), now: datetime | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from monitor.ages import confirmed_at, has_data
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import Config, Every, Rule
+from monitor.model.settings import ColumnName, Config, Every, Rule
 from monitor.store import QueryStatus, QueryView, Snapshot
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -18,37 +20,61 @@ OWN_GROUP = "token_monitor"
 NEVER = "0001-01-01T00:00:00Z"
 """Go's zero time, by which Prometheus says "not yet"."""
 
+Missing: TypeAlias = Mapping[str, frozenset[ColumnName]]
+"""Which columns each target lacks."""
+
 _ACTIVE = (AlertState.PENDING, AlertState.FIRING)
 _OPERATORS = {"above": ">", "below": "<", "equals": "==", "not_equals": "!="}
 
 
-def alerts(snapshot: Snapshot) -> Json:
-    """Give `data` of /api/v1/alerts: what is pending or firing, held alerts included."""
-    return {"alerts": [_alert(alert) for alert in snapshot.alerts if alert.state in _ACTIVE]}
+@dataclass(frozen=True, slots=True)
+class Active:
+    """An alert that is pending or firing, and how old it and what is known of it are."""
+
+    alert: Alert
+    seconds: float
+    confirmed_at: datetime | None
 
 
-def rules(snapshot: Snapshot, config: Config) -> Json:
+def active_of(snapshot: Snapshot, now: datetime, judged_at: datetime) -> list[Active]:
+    """Choose what is pending or firing, held alerts included, each with its ages."""
+    return [
+        Active(alert, (now - alert.active_at).total_seconds(), confirmed_at(alert, snapshot, judged_at))
+        for alert in snapshot.alerts
+        if alert.state in _ACTIVE
+    ]
+
+
+def alerts(snapshot: Snapshot, now: datetime, judged_at: datetime) -> Json:
+    """Give `data` of /api/v1/alerts."""
+    return {"asOf": _time(now), "alerts": [_active(one) for one in active_of(snapshot, now, judged_at)]}
+
+
+def rules(snapshot: Snapshot, config: Config, now: datetime, judged_at: datetime) -> Json:
     """Give `data` of /api/v1/rules: a group for each query, and one for the monitor's own rules.
 
-    A rule that reads the same on several targets is there once, with the alerts of all.
+    A rule that reads the same on several targets is there once, with the alerts of all; it is as old
+    as it is on the target where it was judged least recently.
     """
-    active = [alert for alert in snapshot.alerts if alert.state in _ACTIVE]
+    active = active_of(snapshot, now, judged_at)
     views: dict[str, list[QueryView]] = {}
     for job in config.jobs:
         if (view := snapshot.queries.get(job.key)) is not None and job.query.rules:
             views.setdefault(job.query.name, []).append(view)
-    groups = [_query_group(name, members, active) for name, members in views.items()]
+    missing = {name: target.missing or frozenset() for name, target in snapshot.targets.items()}
+    groups = [_query_group(members, active, missing, now) for members in views.values()]
     if config.own_rules:
         own = [
-            _rule(rule, [a for a in active if a.name == rule.name], health="ok") for rule in config.own_rules
+            _rule(rule, [one for one in active if one.alert.name == rule.name], health="ok", at=judged_at)
+            for rule in config.own_rules
         ]
         groups.append(_group(OWN_GROUP, str(config.path), 0.0, own))
-    return {"groups": groups}
+    return {"asOf": _time(now), "groups": groups}
 
 
 def queries(snapshot: Snapshot, now: datetime) -> Json:
     """Give `data` of /api/v1/queries: how each query does on each target."""
-    return {"queries": [_query(view, now) for view in snapshot.queries.values()]}
+    return {"asOf": _time(now), "queries": [_query(view, now) for view in snapshot.queries.values()]}
 
 
 def history(transitions: Iterable[Transition]) -> Json:
@@ -86,7 +112,9 @@ def reason_of(view: QueryView) -> tuple[str, str]:
     return "", ""
 
 
-def _query_group(name: str, views: list[QueryView], active: list[Alert]) -> dict[str, Json]:
+def _query_group(
+    views: list[QueryView], active: list[Active], missing: Missing, now: datetime
+) -> dict[str, Json]:
     members: list[tuple[Rule, list[QueryView]]] = []
     for view in views:
         for rule in view.job.query.rules:
@@ -98,27 +126,46 @@ def _query_group(name: str, views: list[QueryView], active: list[Alert]) -> dict
                 same.append(view)
     query = views[0].job.query
     seconds = query.schedule.interval.total_seconds() if isinstance(query.schedule, Every) else 0.0
-    return _group(
-        name, str(query.source), seconds, [_query_rule(rule, found, active) for rule, found in members]
-    )
+    rules = [_query_rule(rule, found, active, missing, now) for rule, found in members]
+    return _group(query.name, str(query.source), seconds, rules)
 
 
-def _query_rule(rule: Rule, views: list[QueryView], active: list[Alert]) -> dict[str, Json]:
+def _query_rule(
+    rule: Rule, views: list[QueryView], active: list[Active], missing: Missing, now: datetime
+) -> dict[str, Json]:
     keys = {view.job.key for view in views}
-    own = [a for a in active if a.name == rule.name and (a.scope.target, a.scope.subject) in keys]
-    errors = [f"{v.job.target.name}: {': '.join(reason_of(v))}" for v in views if reason_of(v)[0]]
+    own = [
+        one
+        for one in active
+        if one.alert.name == rule.name and (one.alert.scope.target, one.alert.scope.subject) in keys
+    ]
+    faults = [(view, _fault_of(rule, view, missing, now)) for view in views]
+    errors = [f"{view.job.target.name}: {fault}" for view, fault in faults if fault]
     is_unknown = any(view.status is QueryStatus.WAITING for view in views)
     health = "err" if errors else "unknown" if is_unknown else "ok"
     durations = [view.duration_seconds for view in views if view.duration_seconds is not None]
-    last = [view.last_run_at for view in views if view.last_run_at is not None]
+    last = [view.last_run_at for view in views]
     return _rule(
         rule,
         own,
         health=health,
         error="; ".join(errors),
         seconds=max(durations, default=0.0),
-        at=max(last, default=None),
+        at=None if None in last else min(at for at in last if at is not None),
     )
+
+
+def _fault_of(rule: Rule, view: QueryView, missing: Missing, now: datetime) -> str:
+    """Say why the rule has no verdict on a target that is of now; empty where it has."""
+    reason, message = reason_of(view)
+    lacking = sorted(str(column) for column in missing[view.job.target.name].intersection(rule.needs))
+    if reason:
+        return f"{reason}: {message}"
+    if lacking:
+        return f"blocked: missing: {', '.join(lacking)}"
+    if view.status is not QueryStatus.WAITING and not has_data(view, now):
+        return f"stale: no data since {_time(view.data_at) or 'the start'}"
+    return ""
 
 
 def _group(name: str, file: str, seconds: float, members: list[dict[str, Json]]) -> dict[str, Json]:
@@ -135,14 +182,14 @@ def _group(name: str, file: str, seconds: float, members: list[dict[str, Json]])
 
 def _rule(
     rule: Rule,
-    active: list[Alert],
+    active: list[Active],
     *,
     health: str,
     error: str = "",
     seconds: float = 0.0,
     at: datetime | None = None,
 ) -> dict[str, Json]:
-    states = {alert.state for alert in active}
+    states = {one.alert.state for one in active}
     texts = {"summary": rule.summary, "description": rule.description, "runbook": rule.runbook}
     return {
         "type": "alerting",
@@ -152,13 +199,23 @@ def _rule(
         "keepFiringFor": rule.keep_firing_for.total_seconds(),
         "labels": {**rule.labels, "severity": rule.severity.value},
         "annotations": {name: text for name, text in {**texts, **rule.annotations}.items() if text},
-        "alerts": [_alert(alert) for alert in active],
+        "alerts": [_active(one) for one in active],
         "state": next((s.value for s in (AlertState.FIRING, AlertState.PENDING) if s in states), "inactive"),
         "health": health,
         "lastError": error,
         "evaluationTime": seconds,
         "lastEvaluation": _time(at) or NEVER,
     }
+
+
+def _active(one: Active) -> dict[str, Json]:
+    ages: dict[str, Json] = {
+        "ageSeconds": round(one.seconds, 3),
+        "confirmedAt": _time(one.confirmed_at),
+    }
+    if one.alert.held:
+        ages["noDataSince"] = _time(one.confirmed_at)
+    return {**_alert(one.alert), **ages}
 
 
 def _alert(alert: Alert) -> dict[str, Json]:
@@ -193,6 +250,9 @@ def _query(view: QueryView, now: datetime) -> dict[str, Json]:
         "cron": None if isinstance(schedule, Every) else schedule.expression,
         "lastRun": _time(view.last_run_at),
         "lastSuccess": _time(view.last_success_at),
+        "dataAt": _time(view.data_at),
+        "dataAgeSeconds": None if view.data_at is None else round((now - view.data_at).total_seconds(), 3),
+        "isCurrent": has_data(view, now),
         "firstFailure": _time(view.first_failure_at),
         "nextRun": _time(view.next_run_at),
         "durationSeconds": view.duration_seconds,

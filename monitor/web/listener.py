@@ -24,6 +24,8 @@ class Listener(socket.socket):
         super().__init__(family, socket.SOCK_STREAM)
         self._max_connections = max_connections
         self._accepted: deque[socket.socket] = deque()
+        self.cut = 0
+        """How many connections were cut so far."""
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection; asyncio calls this whenever one is due."""
@@ -35,6 +37,7 @@ class Listener(socket.socket):
             self._accepted = deque(c for c in self._accepted if c.fileno() != -1)
         if len(self._accepted) >= self._max_connections:
             _cut(self._accepted.popleft())
+            self.cut += 1
         self._accepted.append(connection)
         return connection, address
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from monitor.web import api
 from monitor.web.page import page_of
 from monitor.web.views import Views
+from monitor.web.words import fit
 
 _HERE = Path(__file__).parent
 _THREADS = 4
@@ -60,6 +61,7 @@ class Answers:
         environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
+            finalize=fit,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -70,7 +72,10 @@ class Answers:
 
     def page(self, _request: Request) -> Response:
         """Show how things are."""
-        page = page_of(self._views.snapshot(), self._views.now())
+        views = self._views
+        is_healthy, words = views.is_healthy()
+        sick = "" if is_healthy else words
+        page = page_of(views.snapshot(), views.now(), views.judged_at(), sick=sick)
         body = self._template.render(page=page, style_version=self._style_version)
         return Response(body, media_type="text/html")
 
@@ -107,7 +112,7 @@ class Answers:
 
     def alerts(self, _request: Request) -> Response:
         """Give what is pending or firing, as Prometheus does."""
-        return _success(api.alerts(self._views.snapshot()))
+        return _success(api.alerts(self._views.snapshot(), self._views.now(), self._views.judged_at()))
 
     def rules(self, request: Request) -> Response:
         """Give all rules and how they stand, as Prometheus does."""
@@ -116,7 +121,8 @@ class Answers:
             return _bad_data(f'not supported value "{kind}" of type; allowed: {", ".join(_RULE_TYPES)}')
         if kind == "record":
             return _success({"groups": []})
-        return _success(api.rules(self._views.snapshot(), self._views.config()))
+        views = self._views
+        return _success(api.rules(views.snapshot(), views.config(), views.now(), views.judged_at()))
 
     def history(self, request: Request) -> Response:
         """Give past transitions, the newest first."""

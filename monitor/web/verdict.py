@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from monitor.ages import has_data
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
 from monitor.store import QueryStatus, QueryView, Snapshot
@@ -76,11 +77,9 @@ def verdict_of(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> Ve
     return Verdict("ok", "All is well", _all_seen(snapshot, now, standing.of))
 
 
-def has_data(view: QueryView, now: datetime) -> bool:
-    """Tell whether what the last success said can still be relied on."""
-    if view.status not in (QueryStatus.OK, QueryStatus.SKIPPED):
-        return False
-    return view.expires_at is not None and now < view.expires_at
+def sick_verdict(words: str) -> Verdict:
+    """Say that the monitor itself does not do its work: what it last saw is no answer."""
+    return Verdict("bad", "Cannot tell: the monitor does not watch", words)
 
 
 def _standing(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> _Standing:

@@ -16,7 +16,8 @@ class Views:
     """The web server's only way in. Called from its threads, several at once.
 
     `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
-    `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration stays.
+    `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration
+    stays; `judged_at` when the rules about the monitor itself were last judged.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -27,3 +28,4 @@ class Views:
     is_healthy: Callable[[], tuple[bool, str]]
     is_ready: Callable[[], tuple[bool, str]]
     reload: Callable[[], str | None]
+    judged_at: Callable[[], datetime]

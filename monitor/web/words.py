@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+MAX_CHARACTERS = 4_000
+"""Of one text; a statement that repairs a table is shorter."""
+
+# Control characters but for tab and line feed, lone surrogates, and what changes the direction of text.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +19,17 @@ class When:
 
     at: datetime
     text: str
+
+
+def fit(value: object) -> object:
+    """Make text fit for the page: cut where nobody reads on, without what hides, turns or beeps.
+
+    A database may say anything; a direction override makes other text read as what it is not.
+    """
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value  # markup is the template's own
+    text = value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
+    return text if text.isascii() and text.isprintable() else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def age(since: timedelta) -> str:

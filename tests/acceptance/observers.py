@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import urllib.error
 import urllib.parse
@@ -44,11 +45,21 @@ class Observer(ABC):
             )
         wait_until(self._is_ready, why=f"{self.url} is not ready: {self.log()}")
 
-    def stop(self) -> None:
+    def stop(self, *, with_signal: int = signal.SIGKILL) -> None:
+        """Stop it at once, or by SIGTERM so that it keeps what it knows."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(with_signal)
             self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """Let it answer nothing and forget nothing, until `thaw`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
@@ -102,6 +113,18 @@ class Alertmanager(Observer):
     def names(self) -> list[str]:
         """Give the names of the alerts that are not over, sorted."""
         return sorted(alert["labels"]["alertname"] for alert in self.alerts())
+
+    def has_notified(self) -> bool:
+        """Tell whether an answer of its webhook has come back."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+        count = re.search(
+            r'^alertmanager_notification_latency_seconds_count\{integration="webhook"\} (\d+)',
+            text,
+            re.MULTILINE,
+        )
+        assert count is not None, "its metrics have other names now"
+        return int(count[1]) > 0
 
 
 class Prometheus(Observer):

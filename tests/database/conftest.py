@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from monitor.database import Database, Watchdog
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from monitor.model.results import Kill
 from monitor.model.settings import Target
 from tests.database.targets import make_digits, run_as_root, target_for
 from tests.servers import free_port
@@ -40,8 +41,11 @@ class Databases:
         *,
         timeout: timedelta = timedelta(seconds=5),
         environ: Mapping[str, str] = os.environ,
+        on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> Database:
-        database = Database(target, environ=environ, watchdog=self._watchdog, timeout=timeout)
+        database = Database(
+            target, environ=environ, watchdog=self._watchdog, timeout=timeout, on_kill=on_kill
+        )
         self._open.append(database)
         return database
 

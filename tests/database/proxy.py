@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 Talk = Callable[[socket.socket], None]
+Rewrite = Callable[[bytes], bytes]
 
 
 class Listener:
@@ -44,6 +45,16 @@ class Listener:
         with self._lock:
             return len(self._open)
 
+    @property
+    def is_refusing(self) -> bool:
+        """Tell whether the port is closed."""
+        return self._closing.is_set()
+
+    def clients(self) -> tuple[socket.socket, ...]:
+        """Give the connections that are open now."""
+        with self._lock:
+            return tuple(self._open)
+
     def drop_all(self, *, with_reset: bool = False) -> None:
         """Close every connection, with a FIN or with an RST."""
         with self._lock:
@@ -54,13 +65,24 @@ class Listener:
                 else:
                     _shut(client)
 
-    def close(self) -> None:
-        """Stop listening, drop everyone, wait for the threads."""
+    def refuse(self) -> None:
+        """Close the port: whoever comes is refused."""
         self._closing.set()
         _shut(self._listening)
         self._listening.close()
-        self.drop_all()
         self._accepting.join(5)
+
+    def listen(self) -> None:
+        """Open the same port again."""
+        self._closing.clear()
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def close(self) -> None:
+        """Stop listening, drop everyone, wait for the threads."""
+        self.refuse()
+        self.drop_all()
         for thread in self._threads:
             thread.join(5)
 
@@ -93,6 +115,13 @@ class Proxy:
         self._frozen = threading.Event()
         self.trickle_seconds = 0.0
         """Above 0: the server's bytes go on one at a time, this far apart."""
+        self.from_client: Rewrite | None = None
+        """Changes what a client sends, packet by packet."""
+        self.from_server: Rewrite | None = None
+        """Changes what the server sends, as it comes."""
+        self.instead: Talk | None = None
+        """Talks to new clients in the server's place."""
+        self._stranded: set[socket.socket] = set()
         self.listener = Listener(self._carry)
         self.port = self.listener.port
 
@@ -113,28 +142,66 @@ class Proxy:
         """Pass bytes again."""
         self._frozen.clear()
 
+    def strand(self) -> None:
+        """Leave the clients of now half open: nothing comes from the server, not even its end."""
+        self._stranded = set(self.listener.clients())
+
+    def heal(self) -> None:
+        """Be a good proxy again; connections are dropped if it was not."""
+        faults = (self.trickle_seconds, self.from_client, self.from_server, self.instead, self._stranded)
+        was_good = not any(faults) and not self._frozen.is_set() and not self.listener.is_refusing
+        if was_good:
+            return
+        self.thaw()
+        self.trickle_seconds = 0.0
+        self.from_client = self.from_server = self.instead = None
+        self._stranded = set()
+        self.listener.drop_all()
+        if self.listener.is_refusing:
+            self.listener.listen()
+
     def _carry(self, client: socket.socket) -> None:
+        if self.instead is not None:
+            self.instead(client)
+            return
         with socket.create_connection(("127.0.0.1", self._server_port)) as server:
-            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back = threading.Thread(target=self._pump, args=(server, client, self._to_client), daemon=True)
             back.start()
-            self._pump(client, server)
+            self._pump(client, server, self._to_server)
+            while client in self._stranded and _receive(client):
+                pass
             back.join(5)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(
+        self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], None]
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := _receive(source):
                 while self._frozen.is_set():
                     time.sleep(0.01)
-                self._pass_on(data, sink, is_from_client=sink.getpeername()[1] == self._server_port)
-        _shut(source)
+                pass_on(data, sink)
+        if sink in self._stranded:
+            return
+        if source not in self._stranded:
+            _shut(source)
         _shut(sink)
 
-    def _pass_on(self, data: bytes, sink: socket.socket, *, is_from_client: bool) -> None:
-        if is_from_client or not self.trickle_seconds:
-            sink.sendall(data)
+    def _to_server(self, data: bytes, server: socket.socket) -> None:
+        # a command fits into one packet, and comes whole; what is encrypted does not look like one
+        if self.from_client is not None and int.from_bytes(data[:3], "little") == len(data) - 4:
+            data = packet(data[3], self.from_client(data[4:]))
+        server.sendall(data)
+
+    def _to_client(self, data: bytes, client: socket.socket) -> None:
+        if client in self._stranded:
+            return
+        if self.from_server is not None:
+            data = self.from_server(data)
+        if not self.trickle_seconds:
+            client.sendall(data)
             return
         for byte in data:
-            sink.sendall(bytes([byte]))
+            client.sendall(bytes([byte]))
             time.sleep(self.trickle_seconds)
 
 

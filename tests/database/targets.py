@@ -16,6 +16,7 @@ from monitor.model.results import Rows
 from monitor.model.settings import PasswordSource, Scalar, Statement, Target, Tls
 
 DISABLED = Tls("disabled")
+ELSEWHERE = "0.0.0.0"  # leads to this machine, and is not named as it
 PASSWORD = {"PASSWORD": "s3cret"}
 # A sum of all the digits: MySQL knows the count of a cross join without running it.
 RUNAWAY = (
@@ -95,6 +96,14 @@ def fetch(
     """Lease, run a statement, give back."""
     with database.lease(deadline_seconds=5) as session:
         return fetch_in(session, sql, values, seconds=seconds, max_rows=max_rows)
+
+
+def is_healed(database: Database) -> bool:
+    """Tell whether a database that could not be had is used again: it is tried once a second."""
+    try:
+        return fetch(database, "SELECT 1 AS one").rows == ((1,),)
+    except TargetError:
+        return False
 
 
 def run_as_root(server: PrivateServer, *statements: str) -> None:

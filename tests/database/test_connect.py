@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from monitor.database import Watchdog
+from monitor.database.connect import Connector
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import Reason
 from monitor.model.settings import PasswordSource, Target, Tls
@@ -19,8 +25,10 @@ from tests.database.proxy import (
     greeting,
     packet,
     read_packet,
+    serve_session,
 )
 from tests.database.targets import (
+    ELSEWHERE,
     PASSWORD,
     fetch,
     refusal_of,
@@ -56,6 +64,157 @@ def test_a_refused_password_is_not_hammered(
     assert connections_of(server) - before <= 3
 
 
+def test_a_password_that_was_rotated_while_we_were_on_our_way_is_read_once_more(
+    databases: Databases, tmp_path: Path
+) -> None:
+    source = write_password(tmp_path / "secret", "old")
+
+    def rotate(client: socket.socket) -> None:
+        client.sendall(greeting())
+        read_packet(client)
+        if listener.accepted == 1:
+            write_password(tmp_path / "secret", "new")
+        client.sendall(error_packet(2, 1045, "Access denied for user 'over_tcp'"))
+        hold(client)
+
+    with Listener(rotate) as listener:
+        database = databases.open(target_at(listener.port, password=source))
+        for _ in range(5):
+            assert verdict_on(database) == (Reason.ACCESS_DENIED, "login", 1045)
+        # the old one, the new one, and neither again before its time
+        assert listener.accepted == 2
+
+
+def test_an_expired_password_is_a_refused_login_and_not_hammered(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str
+) -> None:
+    run_as_root(server, f"ALTER USER {account}@'%' PASSWORD EXPIRE")
+    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    database = databases.open(target, environ=PASSWORD)
+    before = connections_of(server)
+    reason, detail, code = verdict_on(database)
+    assert (reason, detail) == (Reason.ACCESS_DENIED, "login")
+    assert code in (1820, 1862)
+    for _ in range(5):
+        assert verdict_on(database)[2] == code
+    assert connections_of(server) - before <= 3
+
+
+def test_a_password_that_expires_later_costs_no_session_that_is_open(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str
+) -> None:
+    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    database = databases.open(target, environ=PASSWORD)
+    fetch(database, "SELECT 1 AS one")
+    run_as_root(server, f"ALTER USER {account}@'%' PASSWORD EXPIRE")
+    assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
+    run_as_root(server, f"ALTER USER {account}@'%' IDENTIFIED BY 's3cret'")
+
+
+@pytest.fixture
+def sha2(mysql: PrivateServer) -> Iterator[int]:
+    """An account by caching_sha2_password that nobody has come by yet; gives the port."""
+    run_as_root(mysql, "CREATE USER sha2@'%' IDENTIFIED WITH caching_sha2_password BY 's3cret'")
+    assert mysql.port is not None
+    yield mysql.port
+    run_as_root(mysql, "DROP USER sha2@'%'")
+
+
+@pytest.mark.mysql
+def test_caching_sha2_lets_us_in_over_tcp_without_tls_by_the_servers_own_key(
+    databases: Databases, mysql: PrivateServer, sha2: int
+) -> None:
+    tls = Tls("disabled", public_key_file=mysql.data / "public_key.pem")
+    target = target_at(sha2, schema="", user="sha2", tls=tls)
+    rows = fetch(databases.open(target, environ=PASSWORD), "SELECT CURRENT_USER() AS who").rows
+    assert rows == (("sha2@%",),)
+    # from now on the server remembers it, and nothing is sent that could be read
+    unpinned = target_at(sha2, schema="", user="sha2")
+    assert fetch(databases.open(unpinned, environ=PASSWORD), "SELECT 1 AS one").rows == ((1,),)
+    wrong = databases.open(target, environ={"PASSWORD": "wr0ng"})
+    assert verdict_on(wrong) == (Reason.ACCESS_DENIED, "login", 1045)
+
+
+@pytest.mark.mysql
+def test_caching_sha2_on_this_machine_needs_no_known_key(databases: Databases, sha2: int) -> None:
+    rows = fetch(databases.open(target_at(sha2, schema="", user="sha2"), environ=PASSWORD), "SELECT 1 AS one")
+    assert rows.rows == ((1,),)
+
+
+@pytest.mark.mysql
+def test_caching_sha2_elsewhere_without_tls_and_without_a_known_key_is_refused_by_us(
+    databases: Databases, sha2: int
+) -> None:
+    target = target_at(sha2, schema="", user="sha2", host=ELSEWHERE)
+    error = refusal_of(databases.open(target, environ=PASSWORD))
+    assert (error.reason, error.detail, error.code) == (Reason.ACCESS_DENIED, "auth_plugin", 2061)
+    assert "public_key_file" in error.message
+
+
+def test_a_public_key_that_cannot_be_used_names_its_file(databases: Databases, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("not a key")
+    for name, words in (
+        ("none.pem", f"cannot read public_key_file {tmp_path}/none.pem: No such file or directory"),
+        ("no.pem", f"public_key_file {tmp_path}/no.pem holds no public key (PEM)"),
+    ):
+        tls = Tls("disabled", public_key_file=tmp_path / name)
+        error = refusal_of(databases.open(target_at(free_port(), tls=tls), environ=PASSWORD))
+        assert (error.reason, error.detail, error.message) == (Reason.TARGET_DOWN, "tls", words)
+
+
+@pytest.mark.parametrize("plugin", [b"caching_sha2_password", b"sha256_password"])
+@pytest.mark.parametrize("pinned", [False, True], ids=["unpinned", "pinned"])
+def test_a_key_that_comes_over_the_wire_is_not_used(
+    databases: Databases, tmp_path: Path, plugin: bytes, *, pinned: bool
+) -> None:
+    ours, theirs = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    pems = [
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        for key in (ours, theirs)
+    ]
+    (tmp_path / "server.pem").write_bytes(pems[0])
+    received: list[bytes] = []
+
+    def ask(client: socket.socket) -> None:
+        client.sendall(greeting(plugin=plugin))
+        received.append(read_packet(client))
+        if plugin == b"sha256_password":
+            client.sendall(packet(2, b"\x01" + pems[1]))
+        else:
+            client.sendall(packet(2, b"\x01\x04"))
+            received.append(read_packet(client))
+            client.sendall(packet(4, b"\x01" + pems[1]))
+        received.append(read_packet(client))
+        hold(client)
+
+    with Listener(ask) as listener:
+        tls = Tls("disabled", public_key_file=tmp_path / "server.pem" if pinned else None)
+        target = target_at(listener.port, tls=tls, host="127.0.0.1" if pinned else ELSEWHERE)
+        refusal_of(databases.open(target, environ=PASSWORD, timeout=timedelta(seconds=0.5)))
+        wait_until(lambda: listener.open_count == 0, "nothing stays open")
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    for data in received:
+        assert b"s3cret" not in data
+        if len(data) == theirs.key_size // 8:
+            with pytest.raises(ValueError, match="ecryption failed"):
+                theirs.decrypt(data, oaep)
+
+
+def test_a_method_whose_library_is_not_installed_is_named(databases: Databases) -> None:
+    def ask_for_ed25519(client: socket.socket) -> None:
+        client.sendall(greeting())
+        read_packet(client)
+        client.sendall(packet(2, b"\xfeclient_ed25519\0" + bytes(32)))
+        hold(client)
+
+    with Listener(ask_for_ed25519) as listener:
+        error = refusal_of(databases.open(target_at(listener.port), environ=PASSWORD))
+    assert (error.reason, error.detail) == (Reason.ACCESS_DENIED, "auth_plugin")
+    assert "pynacl" in error.message.lower()
+
+
 def connections_of(server: PrivateServer) -> int:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW GLOBAL STATUS LIKE 'Connections'")
@@ -73,17 +232,6 @@ def test_any_password_is_sent_as_utf8(
         cursor.execute(f"ALTER USER {account}@'%%' IDENTIFIED BY %s", (password,))
     target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
     assert fetch(databases.open(target, environ={"PASSWORD": password}), "SELECT 1 AS one").rows == ((1,),)
-
-
-@pytest.mark.mysql
-def test_mysql_lets_us_in_over_tcp_without_tls(databases: Databases, mysql: PrivateServer) -> None:
-    run_as_root(mysql, "CREATE USER over_tcp@'%' IDENTIFIED BY 's3cret'")
-    try:
-        assert mysql.port is not None
-        database = databases.open(target_at(mysql.port, schema=""), environ=PASSWORD)
-        assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
-    finally:
-        run_as_root(mysql, "DROP USER over_tcp@'%'")
 
 
 def test_a_password_that_cannot_be_read_names_its_source(
@@ -148,6 +296,27 @@ def test_a_socket_that_is_not_there_is_unreachable(databases: Databases, tmp_pat
 def test_an_unknown_host_is_dns(databases: Databases) -> None:
     database = databases.open(target_at(3306, host="db.invalid"), environ=PASSWORD)
     assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "dns")
+
+
+def test_the_name_is_looked_up_again_at_each_connect(watchdog: Watchdog) -> None:
+    def serve(client: socket.socket) -> None:
+        serve_session(client, lambda _sql: None)
+
+    with Listener(serve) as before, Listener(serve) as after:
+        leads_to = [before.port]
+
+        def lookup(*_name: object, **options: int) -> list[tuple[Any, ...]]:
+            if options["flags"]:
+                raise socket.gaierror(socket.EAI_NONAME, "not a number")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", leads_to[0]))]
+
+        target = target_at(3306, host="db.test")
+        timeout = timedelta(seconds=5)
+        connector = Connector(target, environ=PASSWORD, watchdog=watchdog, timeout=timeout, lookup=lookup)
+        connector.open().close()
+        leads_to[0] = after.port
+        connector.open().close()
+        assert (before.accepted, after.accepted) == (1, 1)
 
 
 def hold(client: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,13 @@ from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError, Reason, TargetError
 from tests.database.conftest import Databases
-from tests.database.proxy import Proxy
+from tests.database.proxy import Listener, Proxy, error_packet
 from tests.database.targets import (
     PASSWORD,
     RUNAWAY,
     fetch,
     fetch_in,
+    is_healed,
     run_as_root,
     sessions_of,
     target_at,
@@ -147,7 +149,7 @@ def test_a_server_that_went_and_came_back_is_used_again(
     ]
     assert verdict_on(database)[0] is Reason.TARGET_DOWN
     own_mariadb.start()
-    assert fetch(database, "SELECT 1 AS one").rows == ONE
+    wait_until(lambda: is_healed(database), "it is used again")
 
 
 def test_a_frozen_server_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
@@ -169,7 +171,7 @@ def test_a_frozen_server_is_bounded_and_heals(databases: Databases, own_mariadb:
             assert time.monotonic() - started < 3.0
         finally:
             own_mariadb.signal(signal.SIGCONT)
-    assert fetch(database, "SELECT 1 AS one").rows == ONE
+    wait_until(lambda: is_healed(database), "it is used again")
 
 
 def test_a_black_hole_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
@@ -183,7 +185,7 @@ def test_a_black_hole_is_bounded_and_heals(databases: Databases, own_mariadb: Pr
         # a second to see that the idle one is dead, half a second to find that no other can be had
         assert time.monotonic() - started < 4.0
         proxy.thaw()
-        assert fetch(database, "SELECT 1 AS one").rows == ONE
+        wait_until(lambda: is_healed(database), "it is used again")
 
 
 @pytest.mark.parametrize("with_reset", [False, True], ids=["fin", "reset"])
@@ -250,3 +252,36 @@ def test_closing_leaves_no_connection_and_no_thread(
     wait_until(lambda: not sessions_of(server), "no connection")
     # the watchdog's
     assert threading.active_count() <= before + 1
+
+
+def test_a_server_that_cannot_be_had_is_tried_once_a_second_however_many_ask(databases: Databases) -> None:
+    def hang_up(client: socket.socket) -> None:
+        client.sendall(error_packet(0, 1040, "Too many connections"))
+
+    with Listener(hang_up) as listener:
+        database = databases.open(target_at(listener.port, max_connections=4), environ=PASSWORD)
+        started, asked = time.monotonic(), 0
+        while time.monotonic() - started < 1.5:
+            with ThreadPoolExecutor(4) as pool:
+                runs = [pool.submit(verdict_on, database) for _ in range(4)]
+                verdicts = {run.result() for run in runs}
+            asked += len(runs)
+            assert verdicts == {(Reason.TARGET_DOWN, "capacity", 1040)}
+        seconds = time.monotonic() - started
+        accepted = listener.accepted
+    assert asked > 20
+    # the first four are on their way before the first is refused
+    assert accepted <= 4 * (seconds + 1)
+
+
+def test_a_silent_server_holds_up_one_run_a_second_and_not_all(databases: Databases) -> None:
+    def be_silent(client: socket.socket) -> None:
+        client.recv(1)
+
+    with Listener(be_silent) as listener:
+        target = target_at(listener.port, max_connections=1)
+        database = databases.open(target, environ=PASSWORD, timeout=timedelta(seconds=0.5))
+        started = time.monotonic()
+        for _ in range(20):
+            assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "no_greeting")
+        assert time.monotonic() - started < 5

@@ -148,8 +148,9 @@ def test_one_connection_needs_few_round_trips(databases: Databases) -> None:
         database = databases.open(target_at(listener.port), environ=PASSWORD)
         with database.lease(deadline_seconds=1):
             pass
-    # names, variables, transaction; and who the server is, which the far end answers itself
-    assert asked == ["SET", "SET", "SET"]
+    # names, variables, transaction, how it stands, its replication in two spellings, our rights; and who the
+    # server is, which the far end answers itself
+    assert asked == ["SET", "SET", "SET", "SELECT", "SHOW", "SHOW"]
 
 
 @pytest.mark.parametrize("code", [1094, 1095])

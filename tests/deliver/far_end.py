@@ -29,6 +29,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -162,7 +163,7 @@ class FarEnd:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = reader.read(int(headers.get("content-length", "0")))
-        request = Request(time.monotonic(), number, first.split()[1], headers, body)
+        request = Request(time.monotonic(), number, first.split()[1], headers, body, first.split()[0])
         answer = self.answers.pop(0) if self.answers else self._otherwise(request)
         self.requests.append(request)
         return answer(connection, self._ended)

@@ -16,6 +16,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import WATCHDOG, Deliveries
+from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Receiver, Severity
 from monitor.state import State
@@ -163,6 +164,18 @@ def test_what_an_alertmanager_has_forgotten_is_news_to_it(told: Told) -> None:
         first_again = told.deliveries[-1]
         assert (first_again.at - told.deliveries[0].at) >= 4 * OFTEN
         assert first_again.is_resend is False
+
+
+def test_all_is_told_anew_with_the_right_times_when_the_clock_was_set(told: Told) -> None:
+    hour = timedelta(hours=1)
+    alerts = Alerts(alert())
+    with far_end() as server, deliveries(alerts, told, alertmanager(server.url)) as made:
+        until(lambda: server.requests)
+        alerts.now = moved(tuple(alerts.now), hour)
+        made.move(hour)
+        until(lambda: len(server.requests) == 2)
+        first, second = (datetime.fromisoformat(one.json[0]["startsAt"]) for one in server.requests)
+    assert second - first == hour
 
 
 def test_nothing_active_sends_nothing(told: Told) -> None:

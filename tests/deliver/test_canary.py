@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import canary
+from monitor.deliver.senders import sender_for
 from monitor.model.settings import Severity
 from tests.deliver.far_end import far_end, receiver, stall, status
 
@@ -59,7 +62,7 @@ def test_one_address_that_fails_is_the_outcome() -> None:
     with far_end() as good, far_end(status(401, body=b"who?")) as bad:
         delivery = canary(receiver(good.url, bad.url, kind="alertmanager"), CLOCK, "")
         assert len(good.requests) == 1
-    assert (delivery.reason, delivery.message, delivery.recoverable) == ("http_401", "HTTP 401: who?", False)
+    assert (delivery.reason, delivery.message, delivery.recoverable) == ("http_401", "HTTP 401: who?", True)
 
 
 def test_it_is_not_tried_again() -> None:
@@ -77,14 +80,39 @@ def test_it_ends_in_time(kind: str) -> None:
         assert time.monotonic() - began < 1.2
 
 
-def test_it_ends_in_time_also_where_nothing_can_be_cut(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "url")  # to open it lasts until somebody writes
-    hook = replace(receiver(timeout=timedelta(seconds=0.1)), url_file=tmp_path / "url")
+class Stuck(Mapping[str, Path]):
+    """Headers that cannot be read to the end, as on a disk that hangs."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def __iter__(self) -> Iterator[str]:
+        self.free.wait()
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, name: str) -> Path:
+        raise KeyError(name)
+
+
+def test_it_ends_in_time_also_where_nothing_can_be_cut() -> None:
+    stuck = Stuck()
+    hook = receiver("http://127.0.0.1:9", timeout=timedelta(seconds=0.1), header_files=stuck)
     began = time.monotonic()
-    delivery = canary(hook, CLOCK, "")
-    assert time.monotonic() - began < 3
-    assert (delivery.reason, delivery.message) == ("timeout", "no answer in time")
-    os.close(os.open(tmp_path / "url", os.O_WRONLY))
+    try:
+        delivery = canary(hook, CLOCK, "")
+        assert time.monotonic() - began < 3
+        assert (delivery.reason, delivery.message) == ("timeout", "no answer in time")
+    finally:
+        stuck.free.set()
+
+
+def test_a_pipe_in_place_of_an_address_is_said_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "url")  # to open it would last until somebody writes
+    delivery = canary(replace(receiver(), url_file=tmp_path / "url"), CLOCK, "")
+    assert (delivery.reason, delivery.message) == ("url_file", f"{tmp_path}/url: is no regular file")
 
 
 def test_a_file_without_an_address_is_said(tmp_path: Path) -> None:
@@ -92,6 +120,8 @@ def test_a_file_without_an_address_is_said(tmp_path: Path) -> None:
     assert delivery.reason == "url_file"
 
 
-def test_a_kind_without_a_way_to_it_is_refused() -> None:
-    with pytest.raises(ValueError, match="receiver hook: no way to deliver to slack"):
-        canary(receiver(kind="slack"), CLOCK, "")
+def test_a_receiver_without_a_way_to_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="receiver hook: no mail server"):
+        canary(receiver(kind="email"), CLOCK, "")
+    with pytest.raises(ValueError, match="receiver hook: no way to deliver to alertmanager"):
+        sender_for(receiver(kind="alertmanager"), external_url="", tls=None)

@@ -7,11 +7,13 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from monitor.deliver.guard import Guard
 from monitor.deliver.post import Post
 from monitor.errors import DeliveryError
 from tests.deliver import certificates
@@ -122,18 +124,27 @@ def test_another_address_gets_another_connection(post: Post) -> None:
 @pytest.mark.parametrize(
     ("code", "reason", "is_recoverable"),
     [
-        (301, "redirect", False),
-        (302, "redirect", False),
-        (307, "redirect", False),
+        (301, "redirect", True),
+        (302, "redirect", True),
+        (304, "redirect", True),
+        (307, "redirect", True),
+        (308, "redirect", True),
         (400, "http_400", False),
-        (401, "http_401", False),
-        (404, "http_404", False),
+        (401, "http_401", True),
+        (403, "http_403", True),
+        (404, "http_404", True),
+        (405, "http_405", False),
+        (407, "http_407", True),
         (408, "http_408", True),
+        (410, "http_410", False),
         (413, "http_413", False),
+        (422, "http_422", False),
         (425, "http_425", True),
         (429, "http_429", True),
+        (451, "http_451", False),
         (500, "http_500", True),
         (503, "http_503", True),
+        (599, "http_599", True),
     ],
 )
 def test_the_status_says_whether_to_try_again(
@@ -310,3 +321,70 @@ def test_a_silent_tls_handshake_ends_in_time() -> None:
         assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
         assert time.monotonic() - began < 2
         post.close()
+
+
+def test_a_connection_that_hangs_ends_in_time() -> None:
+    with full_backlog() as port:
+        post = Post(timeout=timedelta(seconds=0.5))
+        began = time.monotonic()
+        assert outcome(post, f"http://localhost:{port}/") in {("timeout", True), ("refused", True)}
+        assert time.monotonic() - began < 2
+        post.close()
+
+
+@contextmanager
+def full_backlog() -> Iterator[int]:
+    """Listen where connecting hangs: the kernel drops what it has no room for."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_an_address_of_a_host_that_hangs_leaves_time_for_the_next() -> None:
+    guard = Guard()
+    with ExitStack() as stack:
+        stack.callback(guard.release)
+        hanging = stack.enter_context(full_backlog())
+        server = stack.enter_context(far_end())
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
+            for port in (free_port(), hanging, server.port)
+        ]
+        began = time.monotonic()
+        with guard.within(3):
+            with guard.connect_to(addresses) as sock:
+                assert sock.getpeername() == ("127.0.0.1", server.port)
+            assert 1.4 < time.monotonic() - began < 2.9
+        began = time.monotonic()
+        with guard.within(0.2), pytest.raises(OSError):
+            guard.connect_to(addresses[:2])
+        assert time.monotonic() - began < 2
+
+
+def test_an_attempt_can_be_given_less_time_than_all_and_what_follows_has_all_again(post: Post) -> None:
+    def late(connection: socket.socket, ended: threading.Event) -> bool:
+        ended.wait(0.3)
+        return status(200)(connection, ended)
+
+    with far_end(stall, status(200), late) as server:
+        began = time.monotonic()
+        with pytest.raises(DeliveryError) as caught:
+            post.send(server.url, b"", {}, now=START, seconds=0.2)
+        assert caught.value.reason == "timeout"
+        assert time.monotonic() - began < 2
+        assert post.send(server.url, b"", {}, now=START, seconds=0.2) == 200
+        assert post.send(server.url, b"", {}, now=START) == 200
+        assert [request.connection for request in server.requests] == [1, 2, 2]
+
+
+def test_secrets_of_the_body_are_not_repeated(post: Post) -> None:
+    echo = status(400, body=b"no key R0UT-ing%2F in R0UT-ing/")
+    with far_end(echo) as server, pytest.raises(DeliveryError) as caught:
+        post.send(server.url, b"", {}, now=START, secrets=("R0UT-ing/",))
+    assert caught.value.message == "HTTP 400: no key <secret> in <secret>"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.deliver import WATCHDOG, notifications_for, reminders_for, wants, with_told
+from monitor.deliver import WATCHDOG, notifications_for, reminders_for, told_by, wants, with_told
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Receiver, Severity
 from tests.deliver.far_end import START, alert, receiver
@@ -140,5 +140,5 @@ def test_each_repeat_has_a_key_of_its_own_and_the_first_telling_one_for_the_aler
 def test_who_was_told_is_noted_in_the_alert() -> None:
     later = START + timedelta(hours=1)
     made = reminders_for([receiver(), receiver(name="other")], [alert("a")], now=later)
-    assert with_told(alert("a", told=TOLD), made).told == (("hook", later), ("other", later))
-    assert with_told(alert("b"), made) == alert("b")
+    assert with_told(alert("a", told=TOLD), told_by(made)).told == (("hook", later), ("other", later))
+    assert with_told(alert("b"), told_by(made)) == alert("b")

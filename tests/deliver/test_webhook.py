@@ -189,21 +189,21 @@ def test_a_receiver_that_takes_nothing_is_not_tried_with_all_that_waits(state: S
 
 def test_what_is_refused_for_good_is_given_up_counted_and_kept(state: State, told: Told) -> None:
     put(state, "1", "2")
-    with far_end(status(400, body=b"bad body"), status(302)) as server:
+    with far_end(status(400, body=b"bad body"), status(422)) as server:
         with deliveries(state, told, receiver(server.url)) as made:
             until(lambda: len(told.deliveries) == 2)
             failing = made.status()["hook"]
-            assert (failing.waiting, failing.last_reason) == (0, "redirect")
+            assert (failing.waiting, failing.last_reason) == (0, "http_422")
             assert failing.failing_since == told.deliveries[0].at
             put(state, "3")
             made.poke()
             until(lambda: len(told.deliveries) == 3)
             assert made.status()["hook"].failing_since is None
-            assert made.status()["hook"].last_reason == "redirect"
+            assert made.status()["hook"].last_reason == "http_422"
         assert keys(server) == ["1", "2", "3"]
     assert [(delivery.reason, delivery.recoverable) for delivery in told.deliveries] == [
         ("http_400", False),
-        ("redirect", False),
+        ("http_422", False),
         ("", True),
     ]
     _, second, first = state.deliveries(9)
@@ -465,9 +465,9 @@ def test_kinds_cannot_be_changed_at_run_time() -> None:
         SENDERS["slack"] = SENDERS["webhook"]  # type: ignore[index] # it must fail
 
 
-def test_a_kind_without_a_way_to_it_is_refused(state: State, told: Told) -> None:
+def test_a_receiver_without_a_way_to_it_is_refused(state: State, told: Told) -> None:
     with (
-        pytest.raises(ValueError, match="receiver hook: no way to deliver to email"),
+        pytest.raises(ValueError, match="receiver hook: no mail server"),
         deliveries(state, told, receiver(kind="email")),
     ):
         pass

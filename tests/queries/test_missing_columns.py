@@ -247,3 +247,13 @@ def test_other_names_of_tables_and_columns_are_found_and_named(empty_schema: Ben
     assert (("column", "my_tokens_remaining"), ("table", "Members")) in labels
     assert len(labels) == len(EXPECTED)
     assert set(DOCUMENTED_NAMES) == set(OTHER_NAMES)
+
+
+def test_a_broken_view_in_place_of_a_table_is_one_finding(fresh: Bench) -> None:
+    with fresh.connection.cursor() as cursor:
+        cursor.execute("RENAME TABLE users TO users_old")
+        cursor.execute("CREATE VIEW users AS SELECT * FROM users_old")
+        assert findings(fresh) == {}
+        cursor.execute("DROP TABLE users_old")
+    assert findings(fresh) == {("users", ""): "table users (with id, tokens_remaining)"}
+    assert missing(fresh) == {("users", "id"), ("users", "tokens_remaining")}

@@ -73,6 +73,7 @@ class World:
             is_healthy=lambda: self.healthy,
             is_ready=lambda: self.ready,
             reload=self.reload,
+            judged_at=lambda: self.now,
         )
 
 

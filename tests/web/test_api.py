@@ -7,19 +7,22 @@ import pytest
 from monitor.model.alerts import AlertState, Change
 from monitor.model.results import Blocked
 from monitor.model.settings import Condition, Cron, Labels
-from monitor.store import Snapshot, empty_snapshot, with_alerts, with_next_run
+from monitor.store import Snapshot, empty_snapshot, with_alerts, with_next_run, with_result
 from monitor.web import api
 from tests.web.picture import (
     BALANCES,
+    COLUMN_GONE,
     COLUMNS,
     FAILURE,
     GONE,
     MISSING,
     NOW,
+    OWN,
     UNINITIALIZED,
     WELL,
     a_config,
     a_query,
+    a_result,
     a_snapshot,
     a_target,
     a_transition,
@@ -27,6 +30,8 @@ from tests.web.picture import (
     seconds,
     the_incident,
 )
+
+AGO = NOW - seconds(12)
 
 ALERT_JSON = {
     "labels": {
@@ -48,28 +53,36 @@ ALERT_JSON = {
 def test_alerts_read_as_prometheuss_own() -> None:
     config = a_config()
     alerts = (an_alert(plan="pro"), an_alert(state=AlertState.RESOLVED, plan="free"))
-    assert api.alerts(with_alerts(a_snapshot(config), alerts)) == {"alerts": [ALERT_JSON]}
+    assert api.alerts(with_alerts(a_snapshot(config, at=AGO), alerts), NOW, NOW) == {
+        "asOf": "2026-11-22T12:00:00.000Z",
+        "alerts": [{**ALERT_JSON, "ageSeconds": 300.0, "confirmedAt": "2026-11-22T11:59:48.000Z"}],
+    }
 
 
 def test_held_and_muted_alerts_say_so() -> None:
     root, muted = the_incident(a_config()).alerts
     held = replace(muted, keep_since=NOW)
-    assert api.alerts(Snapshot(alerts=(held,))) == {
+    assert api.alerts(Snapshot(alerts=(held,)), NOW, NOW) == {
+        "asOf": "2026-11-22T12:00:00.000Z",
         "alerts": [
             {
                 **ALERT_JSON,
+                "ageSeconds": 300.0,
+                "confirmedAt": None,
+                "noDataSince": None,
                 "keepFiringSince": "2026-11-22T12:00:00.000Z",
                 "held": True,
                 "mutedBy": root.fingerprint,
             }
-        ]
+        ],
     }
 
 
 def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
     config = a_config(queries=(BALANCES,))
     config = replace(config, own_rules=())
-    assert api.rules(with_alerts(a_snapshot(config), [an_alert(plan="pro")]), config) == {
+    assert api.rules(with_alerts(a_snapshot(config), [an_alert(plan="pro")]), config, NOW, NOW) == {
+        "asOf": "2026-11-22T12:00:00.000Z",
         "groups": [
             {
                 "name": "balances",
@@ -88,7 +101,9 @@ def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
                             "summary": "{value} active {plan} subscribers on {target} have no balance",
                             "description": "Set the balance to the plan's limit.",
                         },
-                        "alerts": [ALERT_JSON],
+                        "alerts": [
+                            {**ALERT_JSON, "ageSeconds": 300.0, "confirmedAt": "2026-11-22T12:00:00.000Z"}
+                        ],
                         "state": "firing",
                         "health": "ok",
                         "lastError": "",
@@ -99,7 +114,7 @@ def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
                 "evaluationTime": 0.025,
                 "lastEvaluation": "2026-11-22T12:00:00.025Z",
             }
-        ]
+        ],
     }
 
 
@@ -112,7 +127,7 @@ def rules_of(data: api.Json) -> list[dict[str, object]]:
 def test_a_rule_that_reads_the_same_on_several_targets_is_there_once() -> None:
     config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,))
     alerts = [an_alert(target="eu", state=AlertState.PENDING), an_alert(target="us")]
-    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config))
+    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW))
     assert [(rule["name"], rule["state"], len(rule["alerts"])) for rule in rules] == [  # type: ignore[arg-type]
         ("TokenBalancesUninitialized", "firing", 2),
         ("TokenMonitorTargetDown", "inactive", 0),
@@ -126,7 +141,7 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
     other = a_config(us, queries=(stricter,))
     config = replace(config, targets=(eu, us), jobs=(*config.jobs, *other.jobs), own_rules=())
     alerts = [an_alert(target="us")]
-    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config))
+    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW))
     assert [(rule["query"], rule["state"]) for rule in rules] == [
         ('token_subscribers{status="needs_init"} > 0', "inactive"),
         ('token_subscribers{status="needs_init"} > 50', "firing"),
@@ -146,7 +161,7 @@ def test_a_rules_health_is_that_of_its_query(balances: object, health: str, erro
     config = replace(a_config(queries=(BALANCES,)), own_rules=())
     outcomes = {} if balances is None else {"balances": balances}
     snapshot = a_snapshot(config, outcomes)  # type: ignore[arg-type]  # outcomes
-    [rule] = rules_of(api.rules(snapshot, config))
+    [rule] = rules_of(api.rules(snapshot, config, NOW, NOW))
     assert (rule["health"], rule["lastError"]) == (health, error)
     is_never = rule["lastEvaluation"] == "0001-01-01T00:00:00Z"
     assert is_never is (balances is None or isinstance(balances, Blocked))
@@ -186,8 +201,12 @@ def test_queries_say_how_they_do() -> None:
         "consecutiveFailures": 0,
         "missed": 0,
         "samples": 0,
+        "dataAt": None,
+        "dataAgeSeconds": None,
+        "isCurrent": False,
     }
-    assert api.queries(snapshot, NOW) == {
+    assert api.queries(snapshot, NOW + seconds(12)) == {
+        "asOf": "2026-11-22T12:00:12.000Z",
         "queries": [
             {
                 **nothing,
@@ -211,6 +230,9 @@ def test_queries_say_how_they_do() -> None:
                 "nextRun": "2026-11-22T12:01:00.000Z",
                 "durationSeconds": 0.025,
                 "samples": 2,
+                "dataAt": "2026-11-22T12:00:00.000Z",
+                "dataAgeSeconds": 12.0,
+                "isCurrent": True,
             },
             {
                 **nothing,
@@ -219,7 +241,7 @@ def test_queries_say_how_they_do() -> None:
                 "interval": None,
                 "cron": "0 3 * * *",
             },
-        ]
+        ],
     }
 
 
@@ -245,8 +267,82 @@ def test_the_history_has_what_changed_when_and_no_evidence() -> None:
 def test_an_empty_installation_has_empty_lists() -> None:
     config = replace(a_config(queries=()), own_rules=())
     snapshot = empty_snapshot(config)
-    assert [api.alerts(snapshot), api.rules(snapshot, config), api.queries(snapshot, NOW)] == [
-        {"alerts": []},
-        {"groups": []},
-        {"queries": []},
+    as_of = {"asOf": "2026-11-22T12:00:00.000Z"}
+    assert api.alerts(snapshot, NOW, NOW) == {**as_of, "alerts": []}
+    assert api.rules(snapshot, config, NOW, NOW) == {**as_of, "groups": []}
+    assert api.queries(snapshot, NOW) == {**as_of, "queries": []}
+
+
+# Ages: what is shown says since when it is known to hold.
+
+
+def ages(snapshot: Snapshot, name: str, *, after: float = 30) -> tuple[object, object]:
+    """Give when data last confirmed an alert, and since when it has none if it is held."""
+    data = api.alerts(snapshot, NOW + seconds(after), NOW + seconds(after - 1))
+    assert isinstance(data, dict)
+    [alert] = [one for one in data["alerts"] if one["labels"]["alertname"] == name]
+    return alert["confirmedAt"], alert.get("noDataSince", "-")
+
+
+def test_an_alert_was_last_confirmed_by_its_querys_last_data() -> None:
+    snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
+    assert ages(snapshot, "TokenBalancesUninitialized") == ("2026-11-22T12:00:00.000Z", "-")
+    later = with_result(snapshot, a_result(a_config().jobs[1], WELL["balances"], NOW + seconds(20)))
+    assert ages(later, "TokenBalancesUninitialized")[0] == "2026-11-22T12:00:20.000Z"
+
+
+def test_a_held_alert_says_since_when_it_has_no_data() -> None:
+    held = replace(an_alert(plan="pro"), held=True)
+    failed = with_result(a_snapshot(a_config()), a_result(a_config().jobs[1], FAILURE, NOW + seconds(20)))
+    noon = "2026-11-22T12:00:00.000Z"
+    assert ages(with_alerts(failed, [held]), "TokenBalancesUninitialized") == (noon, noon)
+    # since a restart nothing has confirmed it
+    assert ages(with_alerts(empty_snapshot(a_config()), [held]), held.name) == (None, None)
+
+
+def test_an_alert_that_is_held_for_its_rules_column_is_not_confirmed_by_its_querys_data() -> None:
+    config = a_config()
+    root = an_alert(GONE, subject="missing_columns", since=NOW - seconds(45))
+    held = replace(an_alert(plan="pro"), held=True, muted_by=root.fingerprint)
+    snapshot = with_alerts(a_snapshot(config), [root, held])
+    since = "2026-11-22T11:59:15.000Z"
+    assert ages(snapshot, "TokenBalancesUninitialized") == (since, since)
+
+
+def test_an_alert_about_the_monitor_itself_is_as_old_as_the_last_look() -> None:
+    own = an_alert(OWN, subject="")
+    assert ages(with_alerts(a_snapshot(a_config()), [own]), own.name) == ("2026-11-22T12:00:29.000Z", "-")
+
+
+@pytest.mark.parametrize(
+    ("after", "health", "error"),
+    [(189, "ok", ""), (190, "err", "main: stale: no data since 2026-11-22T12:00:00.000Z")],
+)
+def test_a_rule_whose_data_is_too_old_is_not_well(after: float, health: str, error: str) -> None:
+    config = replace(a_config(queries=(BALANCES,)), own_rules=())
+    [rule] = rules_of(api.rules(a_snapshot(config), config, NOW + seconds(after), NOW))
+    assert (rule["health"], rule["lastError"]) == (health, error)
+
+
+def test_a_rule_that_lacks_a_column_of_its_own_is_not_well() -> None:
+    picky = replace(BALANCES, rules=(replace(UNINITIALIZED, needs=(MISSING,)),))
+    config = replace(a_config(queries=(COLUMNS, picky)), own_rules=())
+    snapshot = a_snapshot(config, {**COLUMN_GONE, "balances": WELL["balances"]})
+    rules = rules_of(api.rules(snapshot, config, NOW, NOW))
+    assert [(rule["health"], rule["lastError"]) for rule in rules] == [
+        ("ok", ""),
+        ("err", "main: blocked: missing: users.tokens_remaining"),
     ]
+
+
+def test_a_rule_is_as_old_as_on_the_target_where_it_was_judged_least_recently() -> None:
+    config = replace(a_config(a_target("eu"), a_target("us"), queries=(BALANCES,)), own_rules=())
+    snapshot = with_result(a_snapshot(config), a_result(config.jobs[0], WELL["balances"], NOW + seconds(60)))
+    [rule] = rules_of(api.rules(snapshot, config, NOW + seconds(60), NOW))
+    assert rule["lastEvaluation"] == "2026-11-22T12:00:00.025Z"
+
+
+def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> None:
+    config = a_config(queries=())
+    [rule] = rules_of(api.rules(a_snapshot(config), config, NOW, NOW - seconds(1)))
+    assert (rule["health"], rule["lastEvaluation"]) == ("ok", "2026-11-22T11:59:59.000Z")

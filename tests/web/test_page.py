@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from monitor.model.alerts import AlertState, Delivery
-from monitor.model.results import Failure, Outcome
-from monitor.model.settings import Severity, labels_of
+from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
+from monitor.model.settings import Flavor, Severity, labels_of
 from monitor.store import (
     Snapshot,
     empty_snapshot,
@@ -244,10 +244,12 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "token-monitor",
         "1 alert firing",
         "1 of 2 queries gives no data; alerts do not reach oncall",
+        "As of 2026-11-22 12:00:05 UTC ; renews itself every 15 s",
         "Alerts",
         "TokenColumnMissing",
         "critical",
         "firing for at least 5 min",
+        "seen 5 s ago",
         "users.tokens_remaining is missing on main",
         "Every balance query fails.",
         "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
@@ -257,15 +259,16 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "TokenBalancesUninitialized",
         "critical",
         "firing for 5 min",
+        "no data since the start",
         "summary of TokenBalancesUninitialized",
         "Set the balance to the plan's limit.",
         "main plan: pro",
         "muted under TokenColumnMissing: no data until that is mended",
         "Targets",
-        "Target | Status | Server",
+        "Target | Status | Last answer | Server",
         "main | up",
         "missing: users.tokens_remaining",
-        "mariadb 10.11.6 on db1",
+        "4 s ago | mariadb 10.11.6 on db1",
         "Queries",
         "Query | Target | Status | Last run | Last success | Took | Runs | Next",
         "balances",
@@ -277,11 +280,10 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "What missing_columns finds",
         "main | ok | 4 s ago | 4 s ago | 25 ms | every 1m | –",
         "Receivers",
-        "Receiver | Status | Waiting",
+        "Receiver | Status | Last attempt | Last taken | Waiting",
         "oncall | failing for 1 min",
         "timeout: no answer",
-        "0",
-        "As of 2026-11-22 12:00:05 UTC ; renews itself every 15 s.",
+        "1 min ago | never | 0",
         "/metrics alerts rules queries history",
     ]
 
@@ -290,6 +292,60 @@ def test_a_quiet_page_says_so_and_shows_no_alerts() -> None:
     lines = read(shown(WELL_NOW))
     assert lines[:3] == ["token-monitor", "All is well", "2 queries on 1 target; oldest data 5 s old"]
     assert "Alerts" not in lines
+
+
+def test_what_is_not_current_says_since_when_and_is_marked() -> None:
+    config = a_config(queries=(BALANCES,))
+    late = World(config, with_alerts(a_snapshot(config), [an_alert(plan="pro")]), NOW + seconds(200))
+    with serving(late) as client:
+        page = client.get("/").text
+    assert '<article class="alert bad old">' in page
+    lines = read(page)
+    assert "no data for 3 min" in lines
+    assert "main | not heard of | 3 min ago | mariadb 10.11.6 on db1" in lines
+    assert any("stale" in line for line in lines)
+    assert page.count('<tr class="old">') == 2
+
+
+def test_a_monitor_that_does_not_work_never_says_that_all_is_well() -> None:
+    world = World(CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run"))
+    with serving(world) as client:
+        lines = read(client.get("/").text)
+    assert lines[:3] == [
+        "token-monitor",
+        "Cannot tell: the monitor does not watch",
+        "the pipeline does not run",
+    ]
+
+
+def test_a_target_says_what_of_its_server_bears_on_its_data() -> None:
+    config = a_config(queries=(BALANCES,))
+    snapshot = a_snapshot(config)
+    server = Server(
+        Flavor.MYSQL,
+        "8.4",
+        "db2",
+        read_only=True,
+        clock=ClockOffset(-7.4, 0.1),
+        replication=Replication(12.0),
+    )
+    target = replace(snapshot.targets["main"], server=server)
+    row = page_of(replace(snapshot, targets={"main": target}), NOW).targets[0]
+    assert row.server == "mysql 8.4 on db2 (read-only; replica 12 s behind; clock 7 s behind)"
+
+
+def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_waits() -> None:
+    snapshot = with_delivery(WELL_NOW, Delivery("oncall", NOW - seconds(300), 0.1))
+    snapshot = with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(12)))
+    snapshot = with_receiver(
+        snapshot, "oncall", outbox=2, oldest_at=NOW - seconds(90), failing_since=NOW - seconds(60)
+    )
+    lines = read(shown(snapshot))
+    assert lines[lines.index("Receiver | Status | Last attempt | Last taken | Waiting") + 1 :][:3] == [
+        "oncall | failing for 1 min",
+        "timeout: no answer",
+        "17 s ago | 5 min ago | 2, the oldest for 1 min",
+    ]
 
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"

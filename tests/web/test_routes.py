@@ -2,17 +2,27 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
+import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
+from prometheus_client import parser as prometheus
+from prometheus_client.openmetrics import parser as openmetrics
+from starlette.routing import Route
 
 from monitor.errors import MonitorError
 from monitor.log import configure
 from monitor.model.settings import Web
+from monitor.store import empty_snapshot
 from monitor.web import WebServer
+from monitor.web.routes import application
 from tests.web.picture import NOW, a_snapshot, seconds, the_incident
 from tests.web.serving import Client, World, serving, wait_until
 
@@ -300,6 +310,103 @@ def test_rules_can_be_asked_for_by_type(client: Client) -> None:
             "error": 'not supported value "x" of type; allowed: alert, record',
         },
     )
+
+
+EVERY_ROUTE = [
+    *("/", "/static/page.css", "/metrics", "/-/healthy", "/-/ready", "/-/reload"),
+    *("/api/v1/alerts", "/api/v1/rules", "/api/v1/history", "/api/v1/queries"),
+]
+
+
+def test_no_method_on_any_route_is_an_error_of_ours() -> None:
+    with serving() as client:
+        app = application(client.world.views())
+        assert {route.path for route in app.routes if isinstance(route, Route)} == {*EVERY_ROUTE}
+        for path in EVERY_ROUTE:
+            for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
+                answer = client.ask(method, path, {"content-type": "text/xml"}, b"<x/>")
+                is_reload = path == "/-/reload"
+                is_meant = method == ("POST" if is_reload else "HEAD")
+                assert answer.status == (200 if is_meant else 405), (method, path)
+                assert b"Traceback" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../etc/passwd",
+        "/static/..%2f..%2fserver.py",
+        "/static/%2e%2e%2f%2e%2e%2fserver.py",
+        "/static/page.css%00.py",
+        "/static//etc/passwd",
+        "/static/page.css/",
+        "/\\..\\..\\etc\\passwd",
+        "/api/v1/../../metrics",
+        "/api/v1/alerts;x=1",
+        "/%2e%2e/metrics",
+        "/metrics%0d%0aX-Injected:%20yes",
+        "/METRICS",
+        "/-/healthy/..",
+        "/%f0%28%8c%28",
+        "/?" + "x" * 60_000,
+        "http://evil.example.com/metrics/x",
+    ],
+)
+def test_tricks_with_paths_find_nothing(client: Client, path: str) -> None:
+    answer = client.ask("GET", path)
+    assert answer.status in ((200,) if path.startswith("/?") else (400, 404, 414, 431)), answer.status
+    assert b"root:" not in answer.body
+    assert b"Traceback" not in answer.body
+    assert "x-injected" not in answer.headers
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1e3", "10001", "9" * 5000, "", "1;2", "%00", "٣", "1&limit=x"])
+def test_a_bad_number_is_a_bad_request(client: Client, limit: str) -> None:
+    answer = client.get(f"/api/v1/history?limit={quote(limit, safe='&=')}")
+    assert (answer.status, b"Traceback" in answer.body) == (400, False)
+
+
+FORMATS = ("text/plain", "application/openmetrics-text")
+
+
+def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() -> None:
+    scrapes = 10_000 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 500
+    with serving() as client:
+        config = client.world.config
+        pictures = [a_snapshot(config), the_incident(config), empty_snapshot(config)]
+        whole = set()
+        for picture in pictures:
+            client.world.snapshot = picture
+            for accept in FORMATS:
+                whole.add(domain_part(client.get("/metrics", accept=accept).text))
+        numbers = itertools.count()
+        is_over = threading.Event()
+
+        def swap() -> None:
+            while not is_over.wait(0.0005):
+                client.world.snapshot = pictures[next(numbers) % len(pictures)]
+
+        def scrape(_: int) -> bool:
+            accept = FORMATS[next(numbers) % 2]
+            text = client.get("/metrics", accept=accept).text
+            parser = openmetrics if text.endswith("# EOF\n") else prometheus
+            list(parser.text_string_to_metric_families(text))
+            return domain_part(text) in whole
+
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        try:
+            with ThreadPoolExecutor(4) as threads:
+                assert all(threads.map(scrape, range(scrapes)))
+        finally:
+            is_over.set()
+            swapper.join()
+
+
+def domain_part(text: str) -> str:
+    """Give the series of a scrape that come from the snapshot alone, without help texts."""
+    kept = ("token_subscribers", "token_schema", "token_monitor_query_status", "token_monitor_up")
+    return "\n".join(line for line in text.splitlines() if line.startswith(kept))
 
 
 def test_a_scrape_between_any_two_snapshots_is_whole() -> None:

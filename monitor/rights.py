@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # What a monitor may have: to read, and to see what the server does.
@@ -59,3 +60,9 @@ def read_grant(line: str) -> Grant | None:
         return Grant(tuple(rights), found["where"])
     role = _ROLE.match(line)
     return Grant((role["roles"],), "") if role is not None else None
+
+
+def surplus_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """List what an account may do beyond reading, each as `RIGHT on WHERE`, from the lines of SHOW GRANTS."""
+    grants = (read_grant(line) for line in lines)
+    return tuple(f"{right} on {grant.where}" for grant in grants if grant for right in grant.surplus)

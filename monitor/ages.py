@@ -1,0 +1,45 @@
+"""Say since when what is shown is known to hold, by when data last confirmed it; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.model.alerts import Alert, AlertState
+from monitor.store import QueryStatus, QueryView, Snapshot
+
+
+def has_data(view: QueryView, now: datetime) -> bool:
+    """Tell whether what the last success said can still be relied on."""
+    if view.status not in (QueryStatus.OK, QueryStatus.SKIPPED):
+        return False
+    return view.expires_at is not None and now < view.expires_at
+
+
+def confirmed_at(alert: Alert, snapshot: Snapshot, judged_at: datetime) -> datetime | None:
+    """Tell when data last said what the alert says; None where none did since the monitor started.
+
+    `judged_at` is when the rules about the monitor itself, which need no run, were last judged.
+    """
+    if alert.state is AlertState.RESOLVED:
+        return alert.resolved_at
+    view = snapshot.queries.get((alert.scope.target, alert.scope.subject))
+    if view is None or alert.name not in {rule.name for rule in view.job.query.rules}:
+        return None if alert.held else judged_at
+    if not alert.held or view.data_at is None:
+        return view.data_at
+    # Its query can run while the rule lacks a column: that data does not speak of this alert.
+    # The root is an alert about the same target; to look at all fingerprints takes seconds with hundreds.
+    target, muted_by = alert.scope.target, alert.muted_by
+    here = (one for one in snapshot.alerts if muted_by and one.scope.target == target)
+    root = next((one for one in here if one.fingerprint == muted_by), None)
+    return view.data_at if root is None else min(view.data_at, root.active_at)
+
+
+def is_current(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
+    """Tell whether the alert's state is what data says now: not held, and its query still gives data."""
+    if alert.state is AlertState.RESOLVED:
+        return True
+    view = snapshot.queries.get((alert.scope.target, alert.scope.subject))
+    if view is None or alert.name not in {rule.name for rule in view.job.query.rules}:
+        return not alert.held
+    return not alert.held and has_data(view, now)

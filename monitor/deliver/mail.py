@@ -1,0 +1,97 @@
+"""Make an e-mail of a notification, as text and as HTML; between notifications and SMTP; pure."""
+
+from __future__ import annotations
+
+import hashlib
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from html import escape
+from typing import Final
+
+from monitor.deliver.texts import Story, joined, shortened, story, title
+from monitor.model.alerts import Notification
+from monitor.model.settings import Mail
+
+_MOST_ALERTS: Final = 50
+_MOST_OF_A_TEXT: Final = 4000
+_MOST_OF_SUBJECT: Final = 200
+_COLORS: Final = {"critical": "#b00020", "warning": "#a06000", "info": "#205090"}
+_RESOLVED_COLOR: Final = "#107040"
+
+
+def mail_of(notification: Notification, mail: Mail, *, external_url: str) -> EmailMessage:
+    """Make the message; the same at each attempt, so that its id can tell that it came before."""
+    domain = address_in(mail.sender).rpartition("@")[2]
+    told = notification.alerts[:_MOST_ALERTS]
+    stories = [story(alert, notification, external_url, most=_MOST_OF_A_TEXT) for alert in told]
+    more = len(notification.alerts) - len(stories)
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = shortened(title(notification), _MOST_OF_SUBJECT)
+    message["From"] = mail.sender
+    message["To"] = ", ".join(mail.to)
+    message["Date"] = format_datetime(notification.created_at)
+    message["Message-ID"] = f"<{_digest(notification.receiver, notification.key)}@{domain}>"
+    # All mails about one rule and target are one conversation.
+    group = "\n".join(f"{name}={value}" for name, value in sorted(notification.group.items()))
+    message["References"] = f"<{_digest(notification.receiver, group)}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    # Quoted-printable: 7 bits, and no line longer than the protocol allows.
+    message.set_content(_as_text(stories, more), cte="quoted-printable")
+    message.add_alternative(_as_html(stories, more), subtype="html", cte="quoted-printable")
+    boundary = _digest("boundary", notification.key)
+    message.set_boundary(f"={boundary}=")
+    return message
+
+
+def address_in(mailbox: str) -> str:
+    """Give the bare address of `Display Name <NAME@HOST>`."""
+    return parseaddr(mailbox)[1]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _as_text(stories: list[Story], more: int) -> str:
+    blocks = [_text_of(one) for one in stories]
+    if more:
+        blocks.append(f"and {more} more")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _text_of(one: Story) -> str:
+    lines = [one.summary, f"{one.course}, {one.severity}, value {one.value}"]
+    lines += [f"labels: {joined(one.labels, ', ')}"] if one.labels else []
+    lines += [one.description] if one.description else []
+    lines += [f"{name}: {text}" for name, text in one.notes]
+    lines += ["evidence:", *(f"  {row}" for row in one.evidence_lines)] if one.evidence else []
+    lines += [f"{text}: {address}" for text, address in one.links]
+    return "\n".join(shortened(line, _MOST_OF_A_TEXT) for line in lines)
+
+
+def _as_html(stories: list[Story], more: int) -> str:
+    blocks = [_html_of(one) for one in stories]
+    if more:
+        blocks.append(f"<p>and {more} more</p>")
+    return "<!DOCTYPE html>\n<html><body>\n" + "\n<hr>\n".join(blocks) + "\n</body></html>\n"
+
+
+def _html_of(one: Story) -> str:
+    color = _COLORS[one.severity] if one.is_firing else _RESOLVED_COLOR
+    facts = f"{one.course}, {one.severity}, value {one.value}"
+    lines = [f'<h3 style="color: {color}">{_html(one.summary)}</h3>', f"<p>{_html(facts)}</p>"]
+    if one.description:
+        lines.append(f"<p>{_html(one.description)}</p>")
+    if one.labels:
+        lines.append(f"<p><code>{_html(joined(one.labels, ', '))}</code></p>")
+    lines += [f"<p>{_html(name)}</p><pre>{_html(text)}</pre>" for name, text in one.notes]
+    if one.evidence:
+        rows = "\n".join(_html(row) for row in one.evidence_lines)
+        lines.append(f"<p>evidence</p><pre>{rows}</pre>")
+    links = [f'<a href="{escape(address)}">{_html(text)}</a>' for text, address in one.links]
+    return "\n".join([*lines, *([f"<p>{' · '.join(links)}</p>"] if links else [])])
+
+
+def _html(text: str) -> str:
+    return escape(shortened(text, _MOST_OF_A_TEXT))

@@ -1,0 +1,46 @@
+"""GET one address, to say that we live; an edge that is told when, and says what came of it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from datetime import datetime
+
+from monitor.clock import Clock
+from monitor.deliver.post import Post
+from monitor.deliver.secrets import read_secret_file
+from monitor.deliver.worker import attempt, outcome
+from monitor.model.alerts import Delivery
+from monitor.model.settings import HeartbeatSettings
+
+_PARTS = re.compile(r"[/?&=]+")
+
+NAME = "heartbeat"
+"""What stands in place of a receiver."""
+
+
+class Ping:
+    """The far end of the heartbeat. Its address is a secret: outcomes name the host at most."""
+
+    def __init__(
+        self, settings: HeartbeatSettings, clock: Clock, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._post = Post(timeout=settings.timeout, tls=tls, method="GET")
+
+    def __call__(self) -> Delivery:
+        """Make one attempt, within the time limit."""
+        at, seconds, error = attempt(self._clock, self._send)
+        self._post.close()  # nobody keeps a connection for a call a minute
+        return outcome(NAME, error, at, seconds)
+
+    def abort(self) -> None:
+        """Cut the attempt under way, from another thread; nothing is sent afterwards."""
+        self._post.abort()
+
+    def _send(self, now: datetime) -> None:
+        file = self._settings.url_file
+        address = self._settings.url if file is None else read_secret_file(file, reason="url_file")
+        # Whatever the far end echoes of the address: any part of it may be the secret.
+        self._post.send(address, b"", {"accept": "*/*"}, now=now, secrets=_PARTS.split(address))

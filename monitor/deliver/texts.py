@@ -1,0 +1,143 @@
+"""What people read of alerts, whatever shows it; between notifications and senders; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from monitor.deliver.payload import annotations_of, generator_url
+from monitor.durations import format_duration
+from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.model.results import EvidenceRow
+from monitor.rules import format_number
+
+_TOLD_ELSEWHERE: Final = frozenset(
+    {"summary", "description", "evidence", "runbook_url", "fired_for", "firing_for", "resolve_reason"}
+)
+
+
+_MOST_OF_AN_ADDRESS: Final = 2000
+_MOST_OF_A_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One alert as text for people: what, how bad, since when, for how long, and where to read on."""
+
+    summary: str
+    course: str
+    severity: str
+    description: str
+    value: str
+    labels: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...]
+    """The other annotations."""
+    evidence: tuple[EvidenceRow, ...]
+    links: tuple[tuple[str, str], ...]
+    """Texts and addresses."""
+    is_firing: bool
+
+    @property
+    def evidence_lines(self) -> Iterator[str]:
+        """Write each row of the evidence."""
+        for row in self.evidence:
+            yield ", ".join(f"{name} {'NULL' if cell is None else cell}" for name, cell in row.items())
+
+
+def story(alert: Alert, notification: Notification, external_url: str, *, most: int) -> Story:
+    """Put an alert into words, no text of it longer than `most`."""
+
+    def clean(text: str) -> str:
+        return plain(shortened(text, most))
+
+    given = annotations_of(replace(alert, evidence=()))
+    annotations = {clean(name): clean(text) for name, text in given.items()}
+    return Story(
+        summary=one_line(annotations.get("summary", "")) or one_line(alert.name),
+        course=_course(alert, notification),
+        severity=str(alert.severity),
+        description=annotations.get("description", ""),
+        value=format_number(alert.value),
+        labels=tuple((clean(name), clean(value)) for name, value in alert.labels if name != "alertname"),
+        notes=tuple((name, text) for name, text in annotations.items() if name not in _TOLD_ELSEWHERE),
+        evidence=tuple(
+            {clean(name): clean(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+            for row in alert.evidence
+        ),
+        links=tuple(_links(alert, external_url)),
+        is_firing=alert.state is AlertState.FIRING,
+    )
+
+
+def title(notification: Notification) -> str:
+    """Say in one line what a notification is about: `[FIRING:2] TokenColumnMissing main`."""
+    firing = sum(alert.state is AlertState.FIRING for alert in notification.alerts)
+    if not firing:
+        state = f"RESOLVED:{len(notification.alerts)}"
+    else:
+        state = f"{'STILL ' if notification.is_repeat else ''}FIRING:{firing}"
+    group = notification.group
+    names = [one_line(shortened(group.get(key, ""), _MOST_OF_A_NAME)) for key in ("alertname", "target")]
+    return " ".join([f"[{state}]", *filter(None, names)])
+
+
+def plain(text: str) -> str:
+    """Replace what no text for people holds: control characters, and what UTF-8 cannot carry."""
+    if text.isprintable() and text.isascii():
+        return text
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Make one line of a text."""
+    return " ".join(plain(text).split())
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text that is too long, and show that it was."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def web_address(text: str) -> str:
+    """Give an address that can stand in a link, or nothing where a text is none."""
+    try:
+        is_web = len(text) <= _MOST_OF_AN_ADDRESS and urlsplit(text).scheme in ("http", "https")
+    except ValueError:
+        return ""
+    return quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace") if is_web else ""
+
+
+def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
+    """Write names and values in one text."""
+    return separator.join(f"{name}={value}" for name, value in pairs)
+
+
+def instant(at: datetime | None) -> str:
+    """Write an instant for people."""
+    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _course(alert: Alert, notification: Notification) -> str:
+    if alert.fired_for is not None:
+        reason = f" ({alert.resolve_reason.replace('_', ' ')})" if alert.resolve_reason else ""
+        return f"resolved after {_rounded(alert.fired_for)}{reason}"
+    at_least = "at least " if alert.since_at_least else ""
+    if notification.is_repeat and alert.fired_at is not None:
+        for_how_long = _rounded(notification.created_at - alert.fired_at)
+        return f"still firing after {at_least}{for_how_long}"
+    return f"firing, since {at_least}{instant(alert.active_at)}"
+
+
+def _rounded(duration: timedelta) -> str:
+    return format_duration(timedelta(seconds=round(duration.total_seconds())))
+
+
+def _links(alert: Alert, external_url: str) -> Iterator[tuple[str, str]]:
+    runbook = dict(alert.annotations).get("runbook_url", "")
+    for text, address in (("Alert", generator_url(alert, external_url)), ("Runbook", runbook)):
+        if address := web_address(address):
+            yield text, address

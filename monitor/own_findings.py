@@ -1,0 +1,138 @@
+"""Find what the rules about the monitor itself judge of a target and its queries, or no data at all; pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from monitor.errors import Reason
+from monitor.model.results import Blocked, Failure, Sample
+from monitor.model.settings import ColumnName, Every, Rule, labels_of
+from monitor.rules import matching
+from monitor.store import QueryView, TargetView
+
+_CRON_GRACE = timedelta(minutes=1)
+_QUOTED = re.compile(r"'([^']+)'")
+_DENIED = re.compile(r"\b(?:table|routine) (\S+)")
+
+
+def target_lost(rule: Rule, target: TargetView) -> Sample:
+    """Judge whether a target lets nobody in."""
+    failure = target.last_failure
+    details = {"reason": str(failure.reason), "message": failure.message} if failure else {}
+    return Sample(rule.metric, (), 0.0 if target.up else 1.0, labels_of(details))
+
+
+def replica_lagging(rule: Rule, target: TargetView) -> list[Sample] | None:
+    """Judge whether a target is a replica whose data is too old."""
+    if not target.up or target.server is None:
+        return None
+    lag = target.replica_lag_seconds
+    told = "" if lag is None else f" It was {lag:.0f} s behind at the last look."
+    details = labels_of({"fault": target.replica_fault, "lag": told})
+    return [Sample(rule.metric, (), float(bool(target.replica_fault)), details)]
+
+
+def clock_skew(rule: Rule, target: TargetView) -> list[Sample] | None:
+    """Judge by how much a server's clock is off ours for certain."""
+    if not target.up or target.server is None or target.server.clock is None:
+        return None
+    clock = target.server.clock
+    side = "ahead of" if clock.seconds > 0 else "behind"
+    details = labels_of({"offset": f"{abs(clock.seconds):.1f} s {side}"})
+    return [Sample(rule.metric, (), clock.proven_seconds, details)]
+
+
+def denied_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]:
+    """Find the queries that are refused the same table: each with all of them, first the one that speaks.
+
+    One REVOKE on a table fails every query that reads it, and one alert says it: of the most frequent one.
+    """
+    groups: dict[str, list[QueryView]] = defaultdict(list)
+    for view in views:
+        table = _denied_table(view)
+        if table:
+            groups[table].append(view)
+    found = {}
+    for group in groups.values():
+        names = tuple(view.job.query.name for view in sorted(group, key=_period))
+        found.update(dict.fromkeys(names, names))
+    return found
+
+
+def _denied_table(view: QueryView) -> str:
+    outcome = view.outcome
+    if not isinstance(outcome, Failure) or outcome.lost or outcome.reason is not Reason.ACCESS_DENIED:
+        return ""
+    named = _DENIED.findall(outcome.message)
+    # `app`.`users` on one server, 'users' on the other
+    return named[-1].rpartition(".")[2].strip("`'\"") if named else ""
+
+
+def _period(view: QueryView) -> timedelta:
+    schedule = view.job.query.schedule
+    return schedule.interval if isinstance(schedule, Every) else timedelta.max
+
+
+def failing(
+    rule: Rule, view: QueryView, target: TargetView, denied: Mapping[str, tuple[str, ...]]
+) -> list[Sample] | None:
+    """Judge a query's failures.
+
+    Blocked, of a lost target, of a late replica, or refused a table that another query is refused too, they
+    have another alert that speaks for them. `denied` is of `denied_together`.
+    """
+    outcome = view.outcome
+    if target.up is False or isinstance(outcome, Blocked) or outcome is None:
+        return None
+    details = {}
+    if isinstance(outcome, Failure):
+        if outcome.lost or outcome.reason is Reason.REPLICA_LAGGING:
+            return None
+        if _is_of(outcome, target.missing or frozenset()):
+            return None
+        speaker, *others = denied.get(view.job.query.name, (view.job.query.name,))
+        if speaker != view.job.query.name:
+            return None
+        since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
+        details = {"reason": str(outcome.reason), "message": outcome.message, "failing_since": since}
+        if others:
+            details["others"] = f" The same is refused to {', '.join(others)}: their data is gone too."
+    labels = labels_of({"query": view.job.query.name})
+    sample = Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))
+    if view.last_success_at is None and not matching(rule, [sample]):
+        return None  # it never gave data since we began to look: too early for "it does not fail"
+    return [sample]
+
+
+def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
+    """Tell whether an error of the schema speaks of a column or table that is known to be missing."""
+    if failure.reason is not Reason.SCHEMA_MISSING:
+        return False
+    named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
+    return any(column.column.lower() in named or column.table.lower() in named for column in missing)
+
+
+def stale(
+    rule: Rule, view: QueryView, target: TargetView, now: datetime, awake_since: datetime
+) -> list[Sample] | None:
+    """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
+    if target.up is False or isinstance(view.outcome, Blocked):
+        return None
+    due_at = _due_at(view, awake_since)
+    is_stale = due_at is not None and now > due_at + view.job.query.timeout
+    if view.last_run_at is None and not is_stale:
+        return None
+    since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
+    labels = labels_of({"query": view.job.query.name})
+    return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
+
+
+def _due_at(view: QueryView, awake_since: datetime) -> datetime | None:
+    """Tell by when a run should have begun at the latest; None when that is not known."""
+    schedule = view.job.query.schedule
+    if not isinstance(schedule, Every):
+        return view.next_run_at and max(view.next_run_at, awake_since) + _CRON_GRACE
+    return max(view.last_run_at or view.since or awake_since, awake_since) + 3 * schedule.interval

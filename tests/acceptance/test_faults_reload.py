@@ -1,0 +1,188 @@
+"""Reloads without end, rules that go, secrets that change: no run starves, no alert is lost or told twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitor.demo.mariadb import PrivateMariaDB
+from tests.acceptance.configs import two_files, webhook
+from tests.acceptance.observers import Alertmanager
+from tests.acceptance.program import Daemon, Hook, running, wait_until
+from tests.acceptance.things import ALERT, FIRING, Things
+from tests.deliver.far_end import far_end
+
+RELOADS = 20
+SLOWER_THAN_RELOADS = """summary = "Runs more rarely than we reload"
+interval = "1s"
+timeout = "900ms"
+[metrics.app_rare]
+help = "One"
+value = "one"
+[rules.Rare]
+metric = "app_rare"
+above = 0
+for = "4s"
+severity = "warning"
+summary = "It took its time"
+"""
+
+
+@pytest.fixture
+def things(mariadb: PrivateMariaDB, schema: str, folder: Path) -> Things:
+    return Things(mariadb, schema, folder)
+
+
+def of_process(daemon: Daemon, what: str) -> int:
+    """Count its threads (`task`) or open descriptors (`fd`)."""
+    return len(list(Path(f"/proc/{daemon.pid}/{what}").iterdir()))
+
+
+def test_reload_after_reload_starves_no_query_leaks_nothing_and_keeps_every_clock(
+    things: Things, folder: Path, hook: Hook
+) -> None:
+    config = things.config(webhook(hook.url))
+    two_files(folder, "rare", sql="SELECT 1 AS one", toml=SLOWER_THAN_RELOADS)
+    text = config.read_text()
+    with running(config) as daemon:
+        things.set(1)
+        hook.wait_for("firing", ALERT)
+        pending = daemon.wait_for("alert.pending", alertname="Rare")
+        threads, descriptors = of_process(daemon, "task"), of_process(daemon, "fd")
+        for number in range(RELOADS):
+            # something changes each time, and never what these queries are
+            other = f'[receivers.other{number}]\nkind = "webhook"\nurl = "{hook.url}"\n'
+            config.write_text(f'{text}\n{other}match = {{ target = "nobody" }}\n')
+            seen = len(daemon.events)
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for("config.reloaded", after=seen)
+            daemon.wait_for("run.finished", query="things", after=seen)
+        config.write_text(text)
+        assert daemon.get("/-/reload", method="POST")[0] == 200
+        fired = daemon.wait_for("alert.fired", alertname="Rare")
+        assert fired["active_at"] == pending["active_at"]
+        missed = "token_monitor_query_missed_total"
+        assert set(daemon.series(missed).values()) == {0.0}
+        wait_until(lambda: of_process(daemon, "task") <= threads + 2, why="no thread is left over")
+        wait_until(lambda: of_process(daemon, "fd") <= descriptors + 2, why="no descriptor is left open")
+        assert len(daemon.seen("alert.fired", alertname=ALERT)) == 1
+        assert daemon.seen("alert.resolved") == []
+        runs = daemon.seen("run.finished", query="rare")
+        assert all(one["scheduled_at"] < other["scheduled_at"] for one, other in pairwise(runs))
+    assert hook.alerts().count(("firing", ALERT)) == 1
+
+
+def test_a_rule_that_a_reload_removes_is_over_in_alertmanager_and_says_why(
+    things: Things, folder: Path, hook: Hook
+) -> None:
+    alertmanager = Alertmanager(folder / "am", hook.url)
+    receiver = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{alertmanager.url}"]\nresend_delay = "1s"'
+    config = things.config(receiver)
+    try:
+        alertmanager.start()
+        with running(config) as daemon:
+            things.set(1)
+            hook.wait_for("firing", ALERT)
+            (before,) = alertmanager.alerts()
+            two_files(
+                folder,
+                "calm",
+                sql="SELECT 1 AS n",
+                toml='summary = "calm"\ninterval = "1s"\ntimeout = "900ms"',
+            )
+            for suffix in ("sql", "toml"):
+                (folder / "queries" / f"things.{suffix}").unlink()
+            assert daemon.get("/-/reload", method="POST")[0] == 200
+            resolved = daemon.wait_for("alert.resolved", alertname=ALERT)
+            assert resolved["resolve_reason"] == "rule_removed"
+            hook.wait_for("resolved", ALERT)
+            wait_until(lambda: alertmanager.alerts() == [])
+            (told,) = hook.bodies[-1]["alerts"]
+            assert told["fingerprint"] == before["fingerprint"]
+            assert told["annotations"]["resolve_reason"] == "rule_removed"
+    finally:
+        alertmanager.stop()
+
+
+def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(things: Things, hook: Hook) -> None:
+    config = things.config(webhook(hook.url))
+    good = config.read_text()
+    successful = "token_monitor_config_last_reload_successful"
+    with running(config) as daemon:
+        things.set(1)
+        hook.wait_for("firing", ALERT)
+        for bad in (
+            "[rules.Things]\nabove = 'many'\n",
+            "this is no TOML",
+            "[receivers.hook]\nkind = 'pigeon'\n",
+        ):
+            config.write_text(f"{good}\n{bad}")
+            seen = len(daemon.events)
+            daemon.signal(signal.SIGHUP)
+            rejected = daemon.wait_for("config.rejected", after=seen)
+            assert all(problem.startswith("config.toml:") for problem in map(name_of, rejected["problems"]))
+            assert daemon.series(successful) == {successful: 0.0}
+            assert daemon.series(FIRING) == {FIRING: 1.0}
+        config.unlink()
+        assert daemon.get("/-/reload", method="POST")[0] == 500
+        things.set(0)
+        hook.wait_for("resolved", ALERT)
+        config.write_text(good)
+        assert daemon.get("/-/reload", method="POST")[0] == 200
+        assert daemon.series(successful) == {successful: 1.0}
+    assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
+
+
+def name_of(problem: str) -> str:
+    """Leave out the folder of the file that a problem is in."""
+    place, _, rest = problem.partition("config.toml:")
+    return f"config.toml:{rest}" if rest else place
+
+
+def test_a_password_that_is_changed_on_the_server_and_then_in_its_file_needs_no_restart(
+    things: Things, folder: Path, hook: Hook
+) -> None:
+    user = f"rotated_{things.schema}"
+    things.execute(f"CREATE USER {user}@localhost IDENTIFIED BY 'before'")
+    things.execute(f"GRANT SELECT ON {things.schema}.* TO {user}@localhost")
+    (folder / "password").write_text("before\n")
+    config = things.config(webhook(hook.url), target={"user": user, "password_file": "password"})
+    try:
+        with running(config) as daemon:
+            things.set(1)
+            hook.wait_for("firing", ALERT)
+            things.execute(f"ALTER USER {user}@localhost IDENTIFIED BY 'after-the-rotation'")
+            things.kill_sessions()
+            lost = daemon.wait_for("target.lost")
+            assert lost["reason"] == "access_denied"
+            assert daemon.series(FIRING) == {FIRING: 1.0}
+            things.set(0)
+            (folder / "password").write_text("after-the-rotation\n")
+            daemon.wait_for("target.recovered", seconds=60)
+            hook.wait_for("resolved", ALERT)
+        assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
+        assert "after-the-rotation" not in "\n".join(daemon.raw)
+    finally:
+        things.execute(f"DROP USER {user}@localhost")
+
+
+def test_the_address_of_a_receiver_that_is_changed_in_its_file_counts_for_what_still_waits(
+    things: Things, folder: Path
+) -> None:
+    file = folder / "address"
+    with far_end() as end:
+        file.write_text("http://127.0.0.1:1/old-secret-path\n")
+        config = things.config(f'[receivers.hook]\nkind = "webhook"\nurl_file = {json.dumps(str(file))}')
+        with running(config) as daemon:
+            things.set(1)
+            daemon.wait_for("delivery.failed", receiver="hook", reason="refused")
+            file.write_text(f"{end.url}/new-secret-path\n")
+            daemon.wait_for("delivery.succeeded", receiver="hook", seconds=60)
+            things.set(0)
+            wait_until(lambda: len(end.requests) == 2)
+        assert [request.json["status"] for request in end.requests] == ["firing", "resolved"]
+        assert "secret-path" not in "\n".join(daemon.raw)

@@ -1,0 +1,186 @@
+"""Attacks on the page of the running program: scrapes and health checks are answered, runs go on in time."""
+
+from __future__ import annotations
+
+import base64
+import html
+import http.client
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from monitor.demo.mariadb import PrivateMariaDB
+from tests.acceptance.configs import two_files, webhook
+from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
+from tests.acceptance.things import ALERT, Things, a_schema
+from tests.web.certificates import Authority
+
+PASSWORD = "wonder"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+SLOW_CLIENTS = 600
+"""More than twice as many as are held at once; our own descriptors may be limited to 1024."""
+BOUND_SECONDS = 3.0
+"""For one answer on this machine, however busy; an attack that works makes it wait for ever."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """The program with TLS and a password before its page."""
+
+    daemon: Daemon
+    things: Things
+    hook: Hook
+    tls: ssl.SSLContext
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self.daemon.address, timeout=10)
+
+    def ask(self, path: str, password: str = PASSWORD) -> tuple[int, str, float]:
+        """Give status, text, and the seconds that it took."""
+        connection = http.client.HTTPSConnection(*self.daemon.address, timeout=20, context=self.tls)
+        pair = base64.b64encode(f"ops:{password}".encode()).decode()
+        began = time.monotonic()
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Basic {pair}"})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            headers = "\n".join(f"{name}: {value}" for name, value in answer.getheaders())
+            return answer.status, f"{headers}\n\n{text}", time.monotonic() - began
+        finally:
+            connection.close()
+
+    def goes_on(self) -> None:
+        """Runs are made on time, and an alert comes and goes and is told."""
+        told = len(self.hook.alerts())
+        for number, status in ((1, "firing"), (0, "resolved")):
+            self.things.set(number)
+            wait_until(lambda status=status: (status, ALERT) in self.hook.alerts()[told:], why=status)  # type: ignore[misc]
+        assert self.hook.alerts()[told:] == [("firing", ALERT), ("resolved", ALERT)]
+
+
+@pytest.fixture(scope="module")
+def guarded(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
+    folder = short_directory()
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        hook = Hook()
+        stack.callback(hook.close)
+        things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
+        authority = Authority(folder)
+        authority.issue("server")
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+        (folder / "web.yml").write_text(
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
+            f"basic_auth_users: {{ops: '{hashed}'}}\n"
+        )
+        hostile_plan(things, folder)
+        config = things.config(webhook(hook.url))
+        text = config.read_text()
+        config.write_text(text.replace("[web]", '[web]\nconfig_file = "web.yml"'))
+        daemon = stack.enter_context(running(config))
+        daemon.wait_for("run.finished", query="things")
+        yield Guarded(daemon, things, hook, authority.client_context())
+
+
+def hostile_plan(things: Things, folder: Path) -> None:
+    """Add a row whose text is an attack, and an alert that shows it."""
+    with things.server.connect(things.schema) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE plans (plan VARCHAR(200), n INT)")
+        cursor.execute("INSERT INTO plans VALUES (%s, 1)", (HOSTILE,))
+    two_files(
+        folder,
+        "plans",
+        sql="SELECT plan AS plan, n AS n FROM plans",
+        toml="""summary = "plans <script>"
+            interval = "1s"
+            timeout = "900ms"
+            [metrics.app_plans]
+            help = "plans"
+            labels = ["plan"]
+            value = "n"
+            [rules.HostilePlan]
+            metric = "app_plans"
+            above = 0
+            severity = "info"
+            summary = "{plan} is there"
+            """,
+    )
+
+
+HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
+HALF_HANDSHAKE = b"\x16\x03\x01\x02\x00\x01"
+
+
+@pytest.mark.parametrize("said", [b"", HALF_HANDSHAKE, HALF_REQUEST], ids=["silent", "handshake", "plain"])
+def test_hundreds_of_slow_clients_stop_no_scrape_and_no_run(guarded: Guarded, said: bytes) -> None:
+    before = open_descriptors(guarded.daemon)
+    with ExitStack() as stack:
+        for _ in range(SLOW_CLIENTS):
+            stack.enter_context(guarded.connect()).sendall(said)
+        assert [seconds for seconds in scrapes(guarded) if seconds > BOUND_SECONDS] == []
+        guarded.goes_on()
+        assert open_descriptors(guarded.daemon) < before + 300, "it holds no more than it has to"
+    wait_until(lambda: open_descriptors(guarded.daemon) < before + 10, why="all of them are dropped")
+
+
+def scrapes(guarded: Guarded) -> list[float]:
+    taken = []
+    for _ in range(5):
+        status, _, seconds = guarded.ask("/metrics")
+        assert status == 200
+        taken.append(seconds)
+    return taken
+
+
+def open_descriptors(daemon: Daemon) -> int:
+    return len(list(Path(f"/proc/{daemon.pid}/fd").iterdir()))
+
+
+def test_a_flood_of_wrong_passwords_lets_nobody_in_and_stops_no_health_check_and_no_run(
+    guarded: Guarded,
+) -> None:
+    answers: list[int] = []
+    is_over = threading.Event()
+
+    def guess(number: int) -> None:
+        tried = 0
+        while not is_over.is_set():
+            tried += 1
+            answers.append(guarded.ask("/metrics", f"guess {number} {tried}")[0])
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        healthy = [guarded.ask("/-/healthy") for _ in range(5)]
+        assert [(status, seconds) for status, _, seconds in healthy if status != 200 or seconds > 3] == []
+        guarded.goes_on()
+        wait_until(lambda: len(answers) >= 40, seconds=60)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert set(answers) == {401}
+    assert guarded.ask("/metrics")[0] == 200
+
+
+def test_what_stands_in_the_database_is_text_on_the_page_and_whole_in_the_series(guarded: Guarded) -> None:
+    guarded.daemon.wait_for("alert.fired", alertname="HostilePlan")
+    wait_until(lambda: "HostilePlan" in guarded.ask("/")[1])
+    page = guarded.ask("/")[1]
+    assert HOSTILE in html.unescape(page)
+    assert "<script" not in page
+    assert "<img" not in page
+    headers = page.partition("\n\n")[0].lower()
+    assert "content-security-policy: default-src 'none'" in headers
+    escaped = HOSTILE.replace('"', '\\"')
+    assert f'app_plans{{plan="{escaped}",target="main"}} 1.0' in guarded.ask("/metrics")[1]

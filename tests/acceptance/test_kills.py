@@ -1,0 +1,177 @@
+"""Killed again and again at random instants: nothing recorded is lost, told twice as new, or told untrue."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from monitor.demo.mariadb import PrivateMariaDB
+from tests.acceptance.configs import two_files, write_config
+from tests.acceptance.ledger import Ledger, Taker, duplicates, moody
+from tests.acceptance.program import Daemon, wait_until
+from tests.acceptance.tide import Life, Tide, faults_of_log, faults_of_truth, query_of_things
+
+
+@dataclass
+class Lives:
+    """The processes one after the other, on the same state."""
+
+    config: Path
+    taker: Taker
+    choose: random.Random
+    lives: list[Life] = field(default_factory=list)
+
+    def live(self, kind: str) -> None:
+        begun_at = time.time()
+        daemon = Daemon(self.config)
+        try:
+            {
+                "starting": self._starting,
+                "running": self._running,
+                "delivering": self._delivering,
+                "recording": self._recording,
+                "asked": self._asked,
+            }[kind](daemon)
+        finally:
+            daemon.signal(signal.SIGKILL)
+            daemon.wait()
+        self.lives.append(Life(kind, begun_at, time.time(), list(daemon.events)))
+
+    def _starting(self, daemon: Daemon) -> None:
+        _for(self.choose.uniform(0.05, 1.0))
+        daemon.signal(signal.SIGKILL)
+
+    def _running(self, daemon: Daemon) -> None:
+        daemon.wait_for("monitor.started", seconds=60)
+        _for(self.choose.uniform(0.0, 1.2))
+        daemon.signal(signal.SIGKILL)
+
+    def _delivering(self, daemon: Daemon) -> None:
+        """Kill it when a receiver has a notification and it cannot know that."""
+        daemon.wait_for("monitor.started", seconds=60)
+        _for(self.choose.uniform(0.0, 0.8))
+        with self.taker.silent():
+            self.taker.wait_for_more(len(self.taker.arrivals), seconds=5)
+            daemon.signal(signal.SIGKILL)
+            daemon.wait()
+
+    def _recording(self, daemon: Daemon) -> None:
+        """Kill it as soon as it says that something is recorded: most likely nobody was told yet."""
+        daemon.wait_for("monitor.started", seconds=60)
+        _for(self.choose.uniform(0.0, 0.8))
+        after = len(daemon.events)
+        wait_until(
+            lambda: any(
+                str(one["event"]) in ("alert.fired", "alert.resolved") for one in daemon.events[after:]
+            )
+        )
+        daemon.signal(signal.SIGKILL)
+
+    def _asked(self, daemon: Daemon) -> None:
+        daemon.wait_for("monitor.started", seconds=60)
+        _for(self.choose.uniform(0.0, 0.5))
+        assert daemon.stop() == 0
+
+
+def _for(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until, seconds=seconds + 60)
+
+
+@pytest.fixture
+def takers() -> Iterator[dict[str, Taker]]:
+    """Run the receivers: one that is well, one with moods, one that is slow, an Alertmanager with moods."""
+    found = {
+        "steady": Taker(),
+        "moody": Taker(moody(1)),
+        "slow": Taker(moody(2, refuses=0, hangs_up=0, slow=1)),
+        "alertmanager": Taker(moody(3)),
+    }
+    yield found
+    for taker in found.values():
+        taker.close()
+
+
+@pytest.fixture
+def config(mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str, Taker]) -> Path:
+    two_files(folder, "things", sql="SELECT name, n FROM things", toml=query_of_things("100ms"))
+    receivers = [
+        f'[receivers.{name}]\nkind = "alertmanager"\nurls = ["{taker.url}"]'
+        if name == "alertmanager"
+        else f'[receivers.{name}]\nkind = "webhook"\nurl = "{taker.url}/alerts"'
+        for name, taker in takers.items()
+    ]
+    path = write_config(folder, mariadb, schema, extra="\n".join(receivers))
+    path.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + path.read_text())
+    return path
+
+
+@pytest.mark.parametrize(
+    "kills", [20, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+)
+def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
+    kills: int, config: Path, takers: dict[str, Taker], mariadb: PrivateMariaDB, schema: str
+) -> None:
+    seed = int(os.environ.get("TOKEN_MONITOR_TEST_SEED", kills))
+    choose = random.Random(seed)
+    lives = Lives(config, takers["steady"], choose)
+    kinds = ("starting", "running", "delivering", "recording")
+    plan = [kinds[number % len(kinds)] for number in range(kills)] + ["asked"] * (kills // 10)
+    choose.shuffle(plan)
+    with mariadb.connect(schema) as connection:
+        tide = Tide(connection, seed)
+        tide.start()
+        for kind in plan:
+            lives.live(kind)
+        tide.end({"a": 0, "b": 1, "c": 9})
+    for taker in takers.values():
+        taker.answer = lambda: (200, 0.0)
+    firing = {("ThingWrong", "b"), ("ThingWrong", "c"), ("ThingVeryWrong", "c")}
+    begun_at = time.time()
+    last = Daemon(config)
+    try:
+        directory = config.parent / "state"
+        wait_until(lambda: _firing(Ledger(directory)) == firing, seconds=30, why="the truth at the end")
+        wait_until(lambda: not Ledger(directory).outbox, seconds=90, why="the outbox is empty")
+        ledger = Ledger(directory)
+        wait_until(
+            lambda: not ledger.faults_of_alertmanager(takers["alertmanager"].arrivals[-1:]), seconds=30
+        )
+    finally:
+        assert last.stop() == 0
+    lives.lives.append(Life("last", begun_at, time.time(), list(last.events)))
+
+    ledger = Ledger(directory)
+    assert ledger.faults() == []
+    for name in ("steady", "moody", "slow"):
+        assert ledger.faults_of_webhook(takers[name].arrivals) == [], name
+    assert ledger.faults_of_alertmanager(takers["alertmanager"].arrivals) == []
+    assert faults_of_truth(ledger, lives.lives, tide, interval_seconds=0.1) == []
+    assert faults_of_log(ledger, lives.lives) == []
+    assert not ledger.is_locked()
+    again = {name: duplicates(taker.arrivals) for name, taker in takers.items() if name != "alertmanager"}
+    changes = Counter(one.change for one in ledger.announced)
+    ended = Counter(life.kind for life in lives.lives)
+    print(f"\nseed {seed}; lives {dict(ended)}; {dict(changes)}; delivered again {again}")  # noqa: T201 # pytest -s shows it
+    assert sum(ended[kind] for kind in kinds) == kills
+    assert changes["fired"] > 2 * kills
+    assert changes["resolved"] > 2 * kills
+    # a kill between a receiver's having it and our knowing it: told again, under the same key
+    assert again["steady"] >= kills // 10
+    assert all(again.values())
+
+
+def _firing(ledger: Ledger) -> set[tuple[str, str]]:
+    return {
+        (alert["labels"]["alertname"], alert["labels"]["name"])
+        for alert in ledger.active
+        if alert["state"] == "firing" and "name" in alert["labels"]
+    }

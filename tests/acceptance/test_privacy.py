@@ -1,0 +1,193 @@
+"""What servers say in their errors, and what stands in rows: nothing personal is shown, nothing is markup."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.demo.mariadb import PrivateMariaDB
+from tests.acceptance.configs import two_files, webhook, write_config
+from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
+
+TOP = 'query_dirs = ["queries"]\nshipped_queries = false\n'
+FAST = 'summary = "x"\ninterval = "500ms"\ntimeout = "450ms"\n'
+PERSON = ("Anna O'Brien", "Maier", "anna.maier@example.com", "s3cret-parameter", "4711-0815")
+
+# Each makes a real server say something of a row, or of the statement, in its error.
+TELLTALES = {
+    "xpath": "SELECT EXTRACTVALUE('<a/>', CONCAT('(', email)) AS n FROM people",
+    "duplicate": "SELECT told_of_duplicate() AS n",
+    "truncated": "SELECT told_of_number() AS n",
+    "incorrect": "SELECT told_of_column() AS n",
+    "syntax": "SELECT 1 AS n FROM people WHERE name == 'Anna O''Brien' AND phone = '4711-0815'",
+    "parameter": "SELECT EXTRACTVALUE('<a/>', CONCAT('(', :secret)) AS n",
+}
+SIGNALS = {
+    "told_of_duplicate": (1062, "CONCAT('Duplicate entry ''', name, '-', email, ''' for key ''who''')"),
+    "told_of_number": (1292, "CONCAT('Truncated incorrect DOUBLE value: ''', email, '''')"),
+    "told_of_column": (
+        1366,
+        "CONCAT('Incorrect integer value: ''', name, ''' for column `a`.`b`.`c` at row 1')",
+    ),
+}
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    one = Hook()
+    yield one
+    one.close()
+
+
+def people(mariadb: PrivateMariaDB, schema: str) -> None:
+    with mariadb.connect(schema) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE people (name TEXT, email TEXT, phone TEXT)")
+        row = ("Anna O'Brien Maier", "anna.maier@example.com", "4711-0815")
+        cursor.execute("INSERT INTO people VALUES (%s, %s, %s)", row)
+        for name, (code, text) in SIGNALS.items():
+            cursor.execute(
+                f"CREATE FUNCTION {name}() RETURNS INT READS SQL DATA BEGIN DECLARE said TEXT;"
+                f" SELECT {text} INTO said FROM people; SIGNAL SQLSTATE '22007'"
+                f" SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = said; RETURN 1; END"
+            )
+
+
+def shown_by(daemon: Daemon) -> dict[str, str]:
+    """Give everything that is shown to whoever asks, and what was logged."""
+    paths = ("/", "/metrics", *(f"/api/v1/{name}" for name in ("alerts", "rules", "history", "queries")))
+    return {**{path: daemon.get(path)[1] for path in paths}, "the log": "\n".join(daemon.raw)}
+
+
+def test_nothing_of_rows_literals_or_parameters_is_shown_by_errors(
+    mariadb: PrivateMariaDB, schema: str, hook: Hook
+) -> None:
+    people(mariadb, schema)
+    folder = short_directory()
+    for name, sql in TELLTALES.items():
+        parameters = '[parameters]\nsecret = "s3cret-parameter"\n' if ":secret" in sql else ""
+        two_files(folder, name, sql=sql, toml=FAST + parameters)
+    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
+    failing = '[rules.TokenMonitorQueryFailing]\nfor = "0s"\nabove = 0\n'
+    config.write_text(TOP + config.read_text() + failing)
+    with running(config) as daemon:
+        for name in TELLTALES:
+            failed = daemon.wait_for("run.failed", query=name, seconds=30)
+            assert failed["reason"] == "query_error"
+            assert failed["code"] in (1064, 1105, 1062, 1292, 1366)
+        wait_until(
+            lambda: len(daemon.seen("alert.fired", alertname="TokenMonitorQueryFailing")) == len(TELLTALES)
+        )
+        wait_until(lambda: len(hook.alerts()) >= len(TELLTALES))
+        shown = shown_by(daemon) | {"the webhook": repr(hook.bodies)}
+    shown["the state"] = b"".join(path.read_bytes() for path in (folder / "state").iterdir()).decode(
+        "latin-1"
+    )
+    found = [(where, word) for where, text in shown.items() for word in PERSON if word in text]
+    assert found == []
+
+
+def test_no_statement_password_header_or_evidence_is_shown_to_whoever_asks(
+    mariadb: PrivateMariaDB, schema: str, hook: Hook
+) -> None:
+    people(mariadb, schema)
+    folder = short_directory()
+    rule = '[rules.{0}]\nmetric = "{0}"\nabove = 0\nseverity = "critical"\nsummary = "x"\n'
+    toml = (
+        FAST + '[metrics.found]\nhelp = "x"\nvalue = "n"\n' + rule.format("found").replace(".found", ".Found")
+    )
+    evidence = '[evidence]\nsql = "SELECT 987654321 AS user_id FROM people LIMIT 10"\n'
+    sql = "SELECT COUNT(*) AS n FROM people WHERE name <> 'a-literal-of-ours'"
+    two_files(folder, "found", sql=sql, toml=toml + evidence)
+    (folder / "password").write_text("the-passw0rd\n")
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER 'watcher_{schema}'@'%' IDENTIFIED BY 'the-passw0rd'")
+        cursor.execute(f"GRANT SELECT ON {schema}.* TO 'watcher_{schema}'@'%'")
+    extra = webhook(hook.url + "/hook-s3cret") + '\nheaders = { Authorization = "Bearer header-s3cret" }'
+    target = {"user": f"watcher_{schema}", "password_file": str(folder / "password")}
+    config = write_config(folder, mariadb, schema, extra=extra, target=target)
+    config.write_text(TOP + config.read_text())
+    try:
+        with running(config) as daemon:
+            fired = daemon.wait_for("alert.fired", alertname="Found")
+            assert fired["evidence"] == [{"user_id": 987654321}]  # the log and receivers have it
+            hook.wait_for("firing", "Found")
+            shown = shown_by(daemon)
+    finally:
+        with mariadb.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP USER 'watcher_{schema}'@'%'")
+    log = shown.pop("the log")
+    private = ("the-passw0rd", "hook-s3cret", "header-s3cret", "a-literal-of-ours", "FROM people")
+    assert [word for word in private if word in log] == []
+    found = [
+        (where, word) for where, text in shown.items() for word in (*private, "987654321") if word in text
+    ]
+    assert found == []
+
+
+HOSTILE = {
+    "script": "<script>document.title = 'PWNED'</script>",
+    "image": '"><img src=x onerror="document.title=\'PWNED\'">',
+    "style": "</style></title><svg onload=\"document.title='PWNED'\">",
+    "direction": "\u202egpj.exe\u202c \u2066x",
+    "control": "a\x00b\x07c\x1b[31md\x7f",
+    "template": "{{ 7 * 191 }} {% raw %}",
+    "long": "x" * 60_000,
+}
+
+
+def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
+    mariadb: PrivateMariaDB, schema: str, hook: Hook, tmp_path: Path
+) -> None:
+    with mariadb.connect(schema) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE hostile (name VARCHAR(20), said LONGTEXT) CHARACTER SET utf8mb4")
+        for name, text in HOSTILE.items():
+            cursor.execute("INSERT INTO hostile VALUES (%s, %s)", (name, text))
+    folder = short_directory()
+    toml = (
+        FAST.replace("450ms", "3s").replace("500ms", "4s")
+        + '[metrics.hostile]\nhelp = "x"\nlabels = ["name", "said"]\nvalue = "n"\n'
+        '[rules.Hostile]\nmetric = "hostile"\nabove = 0\nseverity = "critical"\nsummary = "{said}"\n'
+        'description = "{name}: {said}"\n'
+    )
+    two_files(folder, "hostile", sql="SELECT name, said, 1 AS n FROM hostile", toml=toml)
+    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
+    config.write_text(TOP + config.read_text())
+    with running(config) as daemon:
+        wait_until(lambda: len(daemon.seen("alert.fired", alertname="Hostile")) == len(HOSTILE), seconds=40)
+        status, page = daemon.get("/")
+        assert status == 200
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "<svg" not in page
+        assert "1337" not in page
+        assert len(page) < 50_000  # of a book nobody reads more
+        assert not [mark for mark in "\x00\x07\x1b\x7f\u202e\u2066" if mark in page]
+        told = json.loads(daemon.get("/api/v1/alerts")[1])["data"]["alerts"]
+        assert {one["labels"]["said"] for one in told if "said" in one["labels"]} == {*HOSTILE.values()}
+        scraped = text_string_to_metric_families(daemon.get("/metrics")[1])
+        (family,) = (one for one in scraped if one.name == "hostile")
+        assert {sample.labels["said"] for sample in family.samples} == {*HOSTILE.values()}
+        dumped = in_chromium(daemon, tmp_path)
+    assert "PWNED" in dumped  # as text
+    assert "<title>PWNED" not in dumped
+    assert "7 alerts firing" in dumped
+
+
+def in_chromium(daemon: Daemon, folder: Path) -> str:
+    """Give the page as a browser has it after all that would run has run."""
+    host, port = daemon.address
+    done = subprocess.run(
+        [
+            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"),
+            *("--virtual-time-budget=2000", "--dump-dom", f"http://{host}:{port}/"),
+        ],
+        capture_output=True,
+        timeout=90,
+        check=True,
+    )
+    return done.stdout.decode()

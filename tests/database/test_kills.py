@@ -1,0 +1,184 @@
+"""Stopping statements on their server: every way out of a run does, and a KILL that fails is told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import AnchoredClock
+from monitor.database import Database
+from monitor.demo.mariadb import PrivateServer
+from monitor.errors import QueryError, Reason
+from monitor.model.results import Failure, Kill, Success
+from monitor.model.settings import (
+    Condition,
+    Every,
+    Job,
+    Metric,
+    PasswordSource,
+    Query,
+    Rule,
+    Severity,
+    Statement,
+    Target,
+)
+from monitor.runs import execute
+from tests.database.conftest import Databases
+from tests.database.proxy import Listener, error_packet, packet, result_packets, serve_session
+from tests.database.targets import (
+    PASSWORD,
+    RUNAWAY,
+    TEN_MILLION_ROWS,
+    fetch,
+    run_as_root,
+    sessions_of,
+    target_at,
+    target_for,
+    wait_until,
+)
+
+
+def job_of(target: Target, sql: str, *, seconds: float, max_rows: int = 100, evidence: str = "") -> Job:
+    rule = Rule(
+        "Found", "found", Condition("above", 0.0), Severity.INFO, "found", evidence=Statement(evidence)
+    )
+    query = Query(
+        "found",
+        "",
+        Statement(sql),
+        Every(timedelta(minutes=1)),
+        timedelta(seconds=seconds),
+        max_rows,
+        Path("found.sql"),
+        metrics=(Metric("found", "", value="n"),),
+        rules=(rule,) if evidence else (),
+    )
+    return Job(target, query)
+
+
+def ends_of(database: Database, job: Job) -> Failure | Success:
+    clock = AnchoredClock()
+    outcome = execute(job, clock.now(), database, clock).outcome
+    assert isinstance(outcome, Failure | Success)
+    return outcome
+
+
+@pytest.fixture
+def target(server: PrivateServer, schema_with_digits: str) -> Target:
+    return target_for(server, schema=schema_with_digits)
+
+
+def without_limit(database: Database) -> None:
+    """Make the server's own limit useless: only our KILL ends a statement."""
+    with database.lease(deadline_seconds=5) as session:
+        limits = session.server.limits
+        session.link.server = replace(session.server, limits=("lock", "read_only"))
+        of_flavor = "max_statement_time" if session.server.flavor == "mariadb" else "max_execution_time"
+        session.link.execute(f"SET SESSION {of_flavor} = 0")
+    assert "statement" in limits
+
+
+@pytest.mark.parametrize("limited", [True, False], ids=["server's limit", "only KILL"])
+def test_a_run_that_takes_too_long_is_gone_from_the_server(
+    databases: Databases, target: Target, server: PrivateServer, *, limited: bool
+) -> None:
+    kills: list[Kill] = []
+    database = databases.open(target, on_kill=kills.append)
+    if not limited:
+        without_limit(database)
+    outcome = ends_of(database, job_of(target, RUNAWAY, seconds=0.5))
+    assert isinstance(outcome, Failure)
+    assert outcome.reason is Reason.TIMEOUT
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+    if not limited:
+        wait_until(lambda: kills == [Kill("main")], "it was killed", seconds=5)
+
+
+def test_evidence_that_takes_too_long_is_gone_and_the_run_still_gives_data(
+    databases: Databases, target: Target, server: PrivateServer
+) -> None:
+    database = databases.open(target)
+    without_limit(database)
+    outcome = ends_of(database, job_of(target, "SELECT 1 AS n", seconds=0.5, evidence=RUNAWAY))
+    assert isinstance(outcome, Success)
+    assert [error.partition(": no result")[0] for error in outcome.evidence_errors] == ["Found: timeout"]
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+
+
+def test_too_many_rows_are_gone_from_the_server(
+    databases: Databases, target: Target, server: PrivateServer
+) -> None:
+    database = databases.open(target)
+    sql = TEN_MILLION_ROWS.replace("d0.digit", "d0.digit AS n")
+    outcome = ends_of(database, job_of(target, sql, seconds=30, max_rows=5))
+    assert isinstance(outcome, Failure)
+    assert outcome.reason is Reason.TOO_MANY_ROWS
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+
+
+def test_a_run_that_is_stopped_is_gone_from_the_server(
+    databases: Databases, target: Target, server: PrivateServer
+) -> None:
+    kills: list[Kill] = []
+    database = databases.open(target, on_kill=kills.append)
+    outcomes: list[Failure | Success] = []
+    run = threading.Thread(
+        target=lambda: outcomes.append(ends_of(database, job_of(target, RUNAWAY, seconds=60)))
+    )
+    run.start()
+    wait_until(lambda: sessions_of(server, running=True), "it runs")
+    database.cancel_all()
+    run.join(10)
+    assert [one.reason for one in outcomes if isinstance(one, Failure)] == [Reason.KILLED]
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+    assert kills == [Kill("main")]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1094, "no_such_thread"), (1095, "denied"), (1105, "failed")])
+def test_a_kill_that_the_server_refuses_is_told(databases: Databases, code: int, reason: str) -> None:
+    kills: list[Kill] = []
+
+    def answer(sql: str) -> bytes | None:
+        if sql == "SELECT @@hostname":
+            return result_packets(("h",), (("rogue",),))
+        if sql.startswith("KILL QUERY 7"):
+            return error_packet(1, code, "no")
+        return packet(1, b"\x01") if sql.startswith("SELECT 1") else None
+
+    with Listener(lambda client: serve_session(client, answer)) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD, on_kill=kills.append)
+        with pytest.raises(QueryError):
+            fetch(database, "SELECT 1 AS one", seconds=0.2)
+        wait_until(lambda: kills == [Kill("main", reason, "no")], f"told: {kills}")
+
+
+def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(databases: Databases) -> None:
+    kills: list[Kill] = []
+
+    def answer(sql: str) -> bytes | None:
+        if sql == "SELECT @@hostname":
+            return result_packets(("h",), (("other",),))
+        return packet(1, b"\x01") if sql.startswith("SELECT 1") else None
+
+    with Listener(lambda client: serve_session(client, answer)) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD, on_kill=kills.append)
+        with pytest.raises(QueryError):
+            fetch(database, "SELECT 1 AS one", seconds=0.2)
+        wait_until(lambda: [kill.reason for kill in kills] == ["other_server"], "told")
+
+
+def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the_statement_itself(
+    databases: Databases, target: Target, server: PrivateServer, account: str
+) -> None:
+    run_as_root(server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS 1")
+    kills: list[Kill] = []
+    mine = replace(target, user=account, password=PasswordSource(env="PASSWORD"))
+    database = databases.open(mine, environ=PASSWORD, on_kill=kills.append)
+    with database.lease(deadline_seconds=5) as session:
+        session.stop()
+    wait_until(lambda: [kill.reason for kill in kills] == ["unreachable"], f"told: {kills}")
+    assert "max_user_connections" in kills[0].message

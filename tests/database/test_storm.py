@@ -1,0 +1,144 @@
+"""Everything at once on one account: hung queries, evidence, KILL, reloads; its connections are counted."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from monitor.clock import AnchoredClock
+from monitor.demo.mariadb import PrivateServer
+from monitor.errors import Reason
+from monitor.model.results import Failure, Kill, Result
+from monitor.model.settings import (
+    Condition,
+    Every,
+    Job,
+    Metric,
+    PasswordSource,
+    Query,
+    Rule,
+    Severity,
+    Statement,
+    Target,
+)
+from monitor.store import Snapshot
+from monitor.watching import Watching
+from tests.database.targets import PASSWORD, RUNAWAY, run_as_root, sessions_of, target_for, wait_until
+
+MOST = 3
+"""max_connections before and after a reload in turn: never above the greater of both."""
+
+
+def a_query(name: str, sql: str, *, evidence: str = "", seconds: float = 0.3) -> Query:
+    rule = Rule(
+        f"Found{name}", name, Condition("above", 0.0), Severity.INFO, "found", evidence=Statement(evidence)
+    )
+    return Query(
+        name,
+        "",
+        Statement(sql),
+        Every(timedelta(minutes=1)),
+        timedelta(seconds=seconds),
+        5,
+        Path(f"{name}.sql"),
+        metrics=(Metric(name, "", value="n"),),
+        rules=(rule,) if evidence else (),
+    )
+
+
+QUERIES = (
+    a_query("hung", RUNAWAY),
+    a_query("hung_for_long", RUNAWAY, seconds=30),
+    a_query("with_evidence", "SELECT 1 AS n", evidence=RUNAWAY),
+    a_query("too_many", "SELECT digit AS n FROM digits"),
+    a_query("broken", "SELECT n FROM nowhere"),
+    *(a_query(f"quick{number}", "SELECT 1 AS n") for number in range(4)),
+)
+
+
+class Storm:
+    """One target that is changed again and again while its queries run."""
+
+    def __init__(self, target: Target) -> None:
+        self.results: list[Result] = []
+        self.kills: list[Kill] = []
+        self._target = target
+        self.watching = Watching(
+            AnchoredClock(),
+            PASSWORD,
+            on_result=self.results.append,
+            on_missed=lambda _job, _count: None,
+            snapshot=Snapshot,
+            on_kill=self.kills.append,
+        )
+
+    def reload(self, max_connections: int) -> None:
+        target = replace(self._target, max_connections=max_connections)
+        self.watching.apply([target])
+        self.watching.run_now([Job(target, query) for query in QUERIES])
+
+    def reasons(self) -> Counter[tuple[Reason, str]]:
+        failures = [result.outcome for result in self.results if isinstance(result.outcome, Failure)]
+        return Counter((failure.reason, failure.detail) for failure in failures)
+
+
+def watch(count: Callable[[], int], done: threading.Event, counts: Counter[int]) -> None:
+    while not done.is_set():
+        counts[count()] += 1
+
+
+def test_an_account_never_has_more_connections_than_it_was_allowed(
+    server: PrivateServer, schema_with_digits: str, account: str
+) -> None:
+    # one for KILL, and one that the server has not quite closed when its successor comes
+    run_as_root(server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MOST + 2}")
+    source = PasswordSource(env="PASSWORD")
+    storm = Storm(target_for(server, schema=schema_with_digits, user=account, password=source))
+    counts: Counter[int] = Counter()
+    done = threading.Event()
+    counter = threading.Thread(
+        target=watch, args=(lambda: len(sessions_of(server, user=account)), done, counts)
+    )
+    counter.start()
+    try:
+        for number in itertools.islice(itertools.cycle((MOST, MOST - 1)), 8):
+            before = len(storm.results)
+            storm.reload(number)
+            wait_until(lambda: len(storm.results) > before + 3, "runs end", seconds=30)  # noqa: B023
+    finally:
+        storm.watching.stop(1.0)
+        done.set()
+        counter.join()
+    wait_until(lambda: not sessions_of(server, user=account), "all are gone", seconds=5)
+    assert max(counts) <= MOST + 2
+    assert sum(count for most, count in counts.items() if most > MOST + 1) <= 0.02 * counts.total()
+    assert not [reason for reason in storm.reasons() if reason[0] is Reason.TARGET_DOWN]
+    assert not [kill for kill in storm.kills if kill.reason not in ("", "no_such_thread")]
+    assert {Reason.TIMEOUT, Reason.KILLED, Reason.TOO_MANY_ROWS} <= {reason for reason, _ in storm.reasons()}
+
+
+def test_a_change_of_what_is_no_connection_keeps_the_connections(
+    server: PrivateServer, schema_with_digits: str, account: str
+) -> None:
+    source = PasswordSource(env="PASSWORD")
+    target = target_for(server, schema=schema_with_digits, user=account, password=source)
+    storm = Storm(target)
+    quick = QUERIES[-1]
+    try:
+        storm.watching.apply([target])
+        storm.watching.run_now([Job(target, quick)])
+        wait_until(lambda: storm.results, "it ran", seconds=20)
+        before = sessions_of(server, user=account)
+        changed = replace(target, labels={"region": "eu"}, max_replica_lag=timedelta(0))
+        storm.watching.apply([changed])
+        storm.watching.run_now([Job(changed, quick)])
+        wait_until(lambda: len(storm.results) == 2, "it ran again", seconds=20)
+        assert sessions_of(server, user=account) == before
+        assert len(before) == 1
+    finally:
+        storm.watching.stop(1.0)

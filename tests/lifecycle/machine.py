@@ -1,0 +1,413 @@
+"""Drive the pipeline and the model through the same history, and compare them after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.errors import Reason
+from monitor.judgements import TARGET_DOWN, blocked, is_blocked
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
+from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
+from monitor.model.settings import Condition, Config, Every, Job, Severity, labels_of
+from monitor.pipeline import NewConfig
+from monitor.upkeep import ALIVE
+from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
+from tests.world import (
+    BALANCE,
+    BALANCES,
+    COLUMNS,
+    HOOK,
+    LOST,
+    NO_COLUMN,
+    OWN_RULES,
+    SERVER,
+    START,
+    TIMEOUT,
+    USAGE,
+    World,
+    a_config,
+    a_rule,
+)
+
+SECOND = timedelta(seconds=1)
+REPEAT = timedelta(minutes=4)
+ERROR = Failure(Reason.QUERY_ERROR, "You have an error in your SQL syntax", 1064)
+DENIED = Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142)
+ENDED_BY_US = Failure(Reason.KILLED, "stopped", detail=CANCELLED)
+FAILURES = {
+    "timeout": TIMEOUT,
+    "no column": NO_COLUMN,
+    "error": ERROR,
+    "denied": DENIED,
+    "ended by us": ENDED_BY_US,
+}
+TARGET_RULE = Judged(TARGET_DOWN, "critical", hold=timedelta(seconds=30))
+OWN = tuple(rule for rule in OWN_RULES if rule.name == TARGET_DOWN)
+ABOUT = ("plan", "column")
+NEWS = {"fired": "firing", "resolved": "resolved"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a reload can change."""
+
+    hold_seconds: int = 120
+    keep_seconds: int = 0
+    above: float = 0.0
+    severity: str = "critical"
+    team: str = ""
+    interval_seconds: int = 60
+    has_rule: bool = True
+    has_query: bool = True
+    has_schema_query: bool = True
+    usage_hold_seconds: int = 0
+
+    @property
+    def labels(self) -> str:
+        return f"{self.severity} {self.team}".strip()
+
+    def judged(self) -> dict[str, tuple[Judged, ...]]:
+        """Give the rules of each query as the model has them."""
+        hold, keep = timedelta(seconds=self.hold_seconds), timedelta(seconds=self.keep_seconds)
+        balances = Judged("TokenBalances", self.labels, self.above, hold, keep, is_under_column=True)
+        no_plan = Judged("TokenNoPlan", "critical", None, keep=keep, is_under_column=True)
+        usage = Judged(
+            "TokenUsageStopped",
+            "critical",
+            hold=timedelta(seconds=self.usage_hold_seconds),
+            is_under_column=True,
+            is_mute_without_column=True,
+        )
+        rules: dict[str, tuple[Judged, ...]] = {}
+        if self.has_schema_query:
+            rules["missing_columns"] = (Judged(COLUMN_MISSING, "critical"),)
+        if self.has_query:
+            rules["balances"] = (balances, no_plan) if self.has_rule else (no_plan,)
+        return {**rules, "usage": (usage,)}
+
+    def config(self) -> Config:
+        """Give the same as the program has it."""
+        balances = a_rule(
+            "TokenBalances",
+            "token_subscribers",
+            condition=Condition("above", self.above),
+            severity=Severity(self.severity),
+            labels={"team": self.team} if self.team else {},
+            hold=timedelta(seconds=self.hold_seconds),
+            keep_firing_for=timedelta(seconds=self.keep_seconds),
+        )
+        no_plan = a_rule(
+            "TokenNoPlan",
+            "token_subscribers",
+            condition=Condition("absent"),
+            where=labels_of({"plan": "pro"}),
+            keep_firing_for=timedelta(seconds=self.keep_seconds),
+        )
+        (usage,) = USAGE.rules
+        usage = replace(usage, hold=timedelta(seconds=self.usage_hold_seconds))
+        queries = [*([COLUMNS] if self.has_schema_query else []), replace(USAGE, rules=(usage,))]
+        if self.has_query:
+            schedule = Every(timedelta(seconds=self.interval_seconds))
+            rules = (balances, no_plan) if self.has_rule else (no_plan,)
+            queries.append(replace(BALANCES, schedule=schedule, rules=rules))
+        return replace(a_config(*queries, own_rules=OWN), receivers=(replace(HOOK, repeat_interval=REPEAT),))
+
+
+class Twins:
+    """The pipeline and the model on one clock."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.world = World(self.settings.config())
+        self.model = Model(self.settings.judged(), TARGET_RULE)
+        self.before_reload: Sequence[Job] = ()
+        self.agrees = True
+        self.told: list[Event] = []
+        self.last: dict[Who, Event] = {}
+        self.was_clock_set = False
+        self.are_resolved_known = True
+        self.keys: set[str] = set()
+        self.names: dict[str, str] = {}
+        self.news: list[tuple[str, Who]] = []
+        self.is_receiver_up = True
+        self.told_at: dict[str, datetime] = {}
+        self.scheduled: dict[str, datetime] = {}
+        self.began_at = START
+        self.tick()
+
+    @property
+    def now(self) -> datetime:
+        return self.world.at
+
+    # what can happen
+
+    def wait(self, seconds: float, *, ticks: bool = True) -> None:
+        """Let time pass, with or without a tick at its end."""
+        self.world.asleep(timedelta(seconds=seconds))
+        if ticks:
+            self.tick()
+
+    def tick(self) -> None:
+        """Have what depends on time alone judged."""
+        self.world.tick()
+        self.model.time_passes(self.now)
+        self.compare()
+        self._check_resolved()
+        self._check_repeats()
+
+    def balances(
+        self, plans: Sequence[tuple[str, float]], *, late: int = 0, is_old_job: bool = False
+    ) -> None:
+        """Let a run of `balances` end well."""
+        samples = tuple(Sample("token_subscribers", labels_of({"plan": p}), v) for p, v in plans)
+        self._ran("balances", Success(samples, len(samples)), plans, late=late, is_old_job=is_old_job)
+
+    def usage(self, age: float, *, late: int = 0) -> None:
+        """Let a run of `usage` end well."""
+        outcome = Success((Sample("token_usage_age", (), age),), 1)
+        self._ran("usage", outcome, [("", age)], late=late)
+
+    def columns(self, *, is_missing: bool, late: int = 0) -> None:
+        """Let a run of the schema query end well."""
+        labels = labels_of({"table": BALANCE.table, "column": BALANCE.column})
+        sample = Sample("token_schema_column_missing", labels, float(is_missing))
+        outcome = Success((sample,), 1, missing=frozenset({BALANCE} if is_missing else ()))
+        self._ran("missing_columns", outcome, [(BALANCE.column, float(is_missing))], late=late)
+
+    def fails(self, query: str, how: str, *, late: int = 0, is_old_job: bool = False) -> None:
+        """Let a run end with an error of the query."""
+        self._ran(query, FAILURES[how], None, late=late, is_old_job=is_old_job)
+
+    def is_lost(self, query: str) -> None:
+        """Let a run find that the target cannot be reached."""
+        self._ran(query, LOST, None)
+
+    def restart(self, seconds: int, *, is_clean: bool, settings: Settings | None = None) -> None:
+        """End the process, by a signal or a kill, and begin another."""
+        old = self.world
+        if is_clean:
+            old.state.mark(ALIVE, old.now())
+        alive_at = old.state.marked(ALIVE)
+        self.settings = settings or self.settings
+        self.world = old.restarted(timedelta(seconds=seconds), self.settings.config())
+        assert alive_at is not None
+        self.model.restart(self.now - max(alive_at, self.began_at))
+        self.began_at = self.now
+        # What has resolved is kept at the instants of the clock that was right then.
+        self.are_resolved_known &= not self.was_clock_set
+        self.model.reload(self.settings.judged(), self.now)
+        self.before_reload = ()
+        self.scheduled = {}
+
+    def reload(self, settings: Settings) -> None:
+        """Put another configuration in force."""
+        self.before_reload = self.world.config.jobs
+        self.settings = settings
+        self.world.config = settings.config()
+        self.world.pipeline.take(NewConfig(self.world.config))
+        self.model.reload(settings.judged(), self.now)
+
+    def clock_is_set(self, seconds: int) -> None:
+        """Set the machine's clock; the next tick notices."""
+        by = timedelta(seconds=seconds)
+        self.world.set_by = by
+        self.model.clock_is_set(by)
+        self.began_at += by
+        self.scheduled = {query: at + by for query, at in self.scheduled.items()}
+        self.told_at = {alert: at + by for alert, at in self.told_at.items()}
+        self.last = {
+            who: event._replace(fired_at=event.fired_at and event.fired_at + by)
+            for who, event in self.last.items()
+        }
+        self.was_clock_set = True
+        self.world.tick()
+        self.model.time_passes(self.now)
+        self.compare()
+
+    def receiver(self, *, is_up: bool) -> None:
+        """Let the receiver take what it gets from here on, or nothing."""
+        self.is_receiver_up = is_up
+
+    # what must be true
+
+    def compare(self) -> None:
+        """Hold the pipeline to the model, and both to what is true of every life."""
+        self.agrees = False
+        events = [_event(transition) for transition in self._take_transitions()]
+        assert self._standing() == self._standing_of_the_model()
+        assert sorted(events) == sorted(self.model.events)
+        self.model.events.clear()
+        self.news += [(NEWS[event.change], event.who) for event in events if event.change in NEWS]
+        self._check_notifications()
+        for event in events:
+            self._check_course(event)
+            self.told.append(event)
+        self._check_memory()
+        self.agrees = True
+
+    def _check_notifications(self) -> None:
+        """What the receiver hears is each firing and each end once, in their order, and repeats in time."""
+        if not self.is_receiver_up:
+            return
+        heard: list[tuple[str, Who]] = []
+        while due := self._due():
+            assert due == self._due()
+            for notification in due:
+                assert notification.key not in self.keys
+                self.keys.add(notification.key)
+                for alert in notification.alerts:
+                    if not _is_repeat(notification):
+                        heard.append((str(alert.state), _who(alert)))
+                    self._check_notice(notification, alert)
+                self.world.state.delivered(notification, Delivery("hook", self.now, 0.0))
+        assert sorted(heard) == sorted(self.news)
+        self.news.clear()
+
+    def _check_notice(self, notification: Notification, alert: Alert) -> None:
+        fires_already = alert.fingerprint in self.told_at
+        if _is_repeat(notification):
+            assert alert.state is AlertState.FIRING
+            assert fires_already
+            assert not alert.held
+            assert notification.created_at - self.told_at[alert.fingerprint] >= REPEAT
+        else:
+            assert fires_already is (alert.state is AlertState.RESOLVED)
+        if alert.state is AlertState.RESOLVED:
+            del self.told_at[alert.fingerprint]
+        else:
+            self.told_at[alert.fingerprint] = notification.created_at
+
+    def _check_course(self, event: Event) -> None:
+        before = self.last.get(event.who)
+        if event.change == "resolved":
+            assert before is not None
+            assert before.change == "fired"
+            assert before.fired_at == event.fired_at
+        else:
+            assert before is None or before.change != "fired"
+        self.last[event.who] = event
+        assert event.fired_at is None or event.active_at <= event.fired_at <= event.at
+
+    def _check_repeats(self) -> None:
+        """What fires is told again in time, but for what is held."""
+        if not self.is_receiver_up:
+            return
+        for alert in self._alerts(AlertState.FIRING):
+            assert alert.held or self.now - self.told_at[alert.fingerprint] < REPEAT
+
+    def _check_resolved(self) -> None:
+        if not self.are_resolved_known:
+            return
+        resolved = self._alerts(AlertState.RESOLVED)
+        assert {_who(alert) for alert in resolved} == self.model.is_still_shown(self.now)
+        assert not any(alert.held or alert.muted_by for alert in resolved)
+        assert all(alert.resolved_at == self.model.resolved[_who(alert)] for alert in resolved)
+
+    def _check_memory(self) -> None:
+        """Nothing stands that a process killed now would not find again."""
+        kept = {_who(alert): (alert.state, alert.fired_at) for alert in self.world.state.active_alerts()}
+        assert kept == {
+            _who(alert): (alert.state, alert.fired_at) for alert in self.world.pipeline.active_alerts()
+        }
+
+    def check_history(self) -> None:
+        """Compare what was told with what is kept of it, at the end."""
+        history = reversed(self.world.state.history(10_000))
+        assert sorted(map(_event, history)) == sorted(self.told)
+
+    # how they are driven
+
+    def _ran(
+        self,
+        query: str,
+        outcome: Outcome,
+        data: Sequence[tuple[str, float]] | None,
+        *,
+        late: int = 0,
+        is_old_job: bool = False,
+    ) -> None:
+        jobs = self.before_reload if is_old_job and self.before_reload else self.world.config.jobs
+        job = next((job for job in jobs if job.query.name == query), None)
+        if job is None:
+            return
+        # The runs of one query follow each other, each in a slot of its own.
+        earliest = self.scheduled.get(query, self.now - timedelta(seconds=late) - SECOND) + SECOND
+        at = max(self.now - timedelta(seconds=late), earliest)
+        self.scheduled[query] = at
+        missing = is_blocked(job, self.world.pipeline.snapshot, self.now)
+        if missing and not is_old_job:
+            self.world.pipeline.take(blocked(job, at, missing, self.now))
+            self.model.no_data(query, is_lost=None, now=self.now)
+            return
+        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        self.world.pipeline.take(Result(job, at, at, self.now, 0.01, outcome, reached))
+        if outcome is ENDED_BY_US:
+            return
+        if data is not None:
+            self.model.data(query, data, at=at, now=self.now)
+        else:
+            self.model.no_data(query, is_lost=outcome is LOST, now=self.now)
+
+    def _due(self) -> tuple[Notification, ...]:
+        return self.world.state.due("hook", now=self.now, limit=1000)
+
+    def _take_transitions(self) -> list[Transition]:
+        taken, self.world.transitions = self.world.transitions, []
+        self.names.update((change.alert.fingerprint, change.alert.name) for change in taken)
+        return taken
+
+    def _alerts(self, *states: AlertState) -> list[Alert]:
+        return [alert for alert in self.world.pipeline.snapshot.alerts if alert.state in states]
+
+    def _standing(self) -> dict[Who, dict[str, object]]:
+        alerts = self._alerts(AlertState.PENDING, AlertState.FIRING)
+        return {
+            _who(alert): {
+                "state": str(alert.state),
+                "active_at": alert.active_at,
+                "fired_at": alert.fired_at,
+                "value": alert.value,
+                "held": alert.held,
+                "muted under": self.names[alert.muted_by] if alert.muted_by else "",
+                "since at least": alert.since_at_least,
+            }
+            for alert in alerts
+        }
+
+    def _standing_of_the_model(self) -> dict[Who, dict[str, object]]:
+        return {
+            who: {
+                "state": "pending" if life.fired_at is None else "firing",
+                "active_at": life.active_at,
+                "fired_at": life.fired_at,
+                "value": life.value,
+                "held": life.is_held,
+                "muted under": life.muted_under,
+                "since at least": life.is_since_at_least,
+            }
+            for who, life in self.model.lives.items()
+        }
+
+
+def _who(alert: Alert) -> Who:
+    labels = dict(alert.labels)
+    about = next((labels[name] for name in ABOUT if name in labels), "")
+    return Who(alert.name, f"{labels['severity']} {labels.get('team', '')}".strip(), about)
+
+
+def _event(transition: Transition) -> Event:
+    alert = transition.alert
+    return Event(
+        str(transition.change),
+        _who(alert),
+        transition.at,
+        alert.active_at,
+        alert.fired_at,
+        alert.resolve_reason,
+    )
+
+
+def _is_repeat(notification: Notification) -> bool:
+    return bool(getattr(notification, "is_repeat", False))

@@ -1,0 +1,209 @@
+"""A second account of an alert's life, from the words of the documentation alone; slow, small, unshared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+TARGET_DOWN = "TokenMonitorTargetDown"
+COLUMN_MISSING = "TokenColumnMissing"
+RESOLVED_SHOWN = timedelta(minutes=15)
+
+
+class Who(NamedTuple):
+    """The identity of an alert: its labels, as far as they differ here."""
+
+    rule: str
+    own: str
+    """The severity and the labels that the rule gives."""
+    about: str
+
+
+class Event(NamedTuple):
+    """What the world is told of an alert."""
+
+    change: str
+    who: Who
+    at: datetime
+    active_at: datetime
+    fired_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A rule. `above` is None for one that misses a sample about `pro`."""
+
+    name: str
+    labels: str
+    above: float | None = 0.0
+    hold: timedelta = timedelta(0)
+    keep: timedelta = timedelta(0)
+    is_under_column: bool = False
+    is_mute_without_column: bool = False
+
+    def findings(self, data: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+        data = list(data)
+        if self.above is None:
+            return [] if "pro" in dict(data) else [("pro", 0.0)]
+        return [(about, value) for about, value in data if value > self.above]
+
+    def gives_other_labels_than(self, who: Who, found: Iterable[Who]) -> bool:
+        """Tell whether an alert is of the rule as it was before a reload.
+
+        A label that a rule does not give any more looks like a sample's, until the same is found without it.
+        """
+        is_told_apart = not set(self.labels.split()) <= set(who.own.split())
+        return is_told_apart or who._replace(own=self.labels) in set(found) - {who}
+
+
+@dataclass
+class Life:
+    """An alert that stands."""
+
+    active_at: datetime
+    is_since_at_least: bool
+    value: float = 0.0
+    fired_at: datetime | None = None
+    missed_at: datetime | None = None
+    is_held: bool = False
+    muted_under: str = ""
+
+
+COLUMN_SEEN_FOR = timedelta(minutes=3, seconds=10)
+
+
+@dataclass
+class Model:
+    """All alerts about one target with one column that may be missing."""
+
+    rules: Mapping[str, tuple[Judged, ...]]
+    target_rule: Judged
+    lives: dict[Who, Life] = field(default_factory=dict)
+    resolved: dict[Who, datetime] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    had_data: set[str] = field(default_factory=set)
+    is_lost: bool | None = None
+    is_missing: bool | None = None
+    missing_until: datetime | None = None
+    """Until when that holds without a new look: three intervals and the time limit."""
+
+    def data(self, query: str, data: Iterable[tuple[str, float]], *, at: datetime, now: datetime) -> None:
+        """A run succeeded: it finds what it finds, and nothing else."""
+        if query not in self.rules:
+            return
+        self.is_lost = False
+        data = list(data)
+        if query == "missing_columns":
+            self.is_missing = any(value for _, value in data)
+            self.missing_until = at + COLUMN_SEEN_FOR
+        self.time_passes(now)
+        for rule in self.rules[query]:
+            findings = rule.findings(data)
+            is_known = self.missing_until is not None and now < self.missing_until
+            if rule.is_mute_without_column and self.is_missing and is_known:
+                self._without_data(rule)
+            elif len(findings) > len(dict(findings)):
+                self._without_data(rule, under="")
+            else:
+                self._look(rule, dict(findings), at)
+        if query == "missing_columns" and self.is_missing:
+            for rule in self._rules():
+                if rule.is_under_column:
+                    self._without_data(rule)
+
+    def no_data(self, query: str, *, is_lost: bool | None, now: datetime) -> None:
+        """A run failed or was not made; `is_lost` is None when it says nothing of the target."""
+        if query not in self.rules:
+            return
+        self.is_lost = self.is_lost if is_lost is None else is_lost
+        self.time_passes(now)
+        for rule in self._rules() if self.is_lost else self.rules[query]:
+            self._without_data(rule)
+
+    def time_passes(self, now: datetime) -> None:
+        """The target itself is judged all the time, as soon as it was met or missed once."""
+        if self.is_lost is not None:
+            self._look(self.target_rule, {"": 1.0} if self.is_lost else {}, now)
+
+    def is_still_shown(self, now: datetime) -> set[Who]:
+        return {who for who, at in self.resolved.items() if now - at <= RESOLVED_SHOWN}
+
+    def restart(self, down_for: timedelta) -> None:
+        """Alerts are as they were, held; what was pending waited meanwhile; all else is unknown again."""
+        self.is_lost = self.is_missing = None
+        self.had_data.clear()
+        for life in self.lives.values():
+            life.is_held = True
+            if life.fired_at is None:
+                life.active_at += down_for
+
+    def clock_is_set(self, by: timedelta) -> None:
+        """All is as it was, at instants of the other clock."""
+        self.resolved = {who: at + by for who, at in self.resolved.items()}
+        self.missing_until = self.missing_until and self.missing_until + by
+        for life in self.lives.values():
+            life.active_at += by
+            life.fired_at = life.fired_at and life.fired_at + by
+            life.missed_at = life.missed_at and life.missed_at + by
+
+    def reload(self, rules: Mapping[str, tuple[Judged, ...]], now: datetime) -> None:
+        """What has no rule any more ends; all else goes on as it is until its next run."""
+        self.rules = rules
+        if "missing_columns" not in rules:
+            self.is_missing = None
+        there = {rule.name for rule in self._rules()} | {self.target_rule.name}
+        self.had_data &= there
+        for who in [who for who in self.lives if who.rule not in there]:
+            self._end(who, now, "rule_removed")
+
+    def _rules(self) -> list[Judged]:
+        return [rule for rules in self.rules.values() for rule in rules]
+
+    def _look(self, rule: Judged, findings: Mapping[str, float], at: datetime) -> None:
+        is_first = rule.name not in self.had_data
+        self.had_data.add(rule.name)
+        found = {Who(rule.name, rule.labels, about): value for about, value in findings.items()}
+        for who, value in found.items():
+            is_new = who not in self.lives
+            life = self.lives.setdefault(who, Life(at, is_first))
+            life.value, life.missed_at, life.is_held, life.muted_under = value, None, False, ""
+            if life.fired_at is None and at >= life.active_at + rule.hold:
+                life.fired_at = at
+                self._tell("fired", who, at)
+            elif is_new:
+                self._tell("pending", who, at)
+        for who in [who for who in self.lives if who.rule == rule.name and who not in found]:
+            life = self.lives[who]
+            life.missed_at = life.missed_at or at
+            if rule.gives_other_labels_than(who, found):
+                self._end(who, at, "rule_changed")
+            elif life.fired_at is None or at >= life.missed_at + rule.keep:
+                self._end(who, at, "")
+            else:
+                life.is_held, life.muted_under = False, ""
+
+    def _without_data(self, rule: Judged, under: str | None = None) -> None:
+        if under is None:
+            under = TARGET_DOWN if self.is_lost else ""
+            if self.is_missing and rule.is_under_column and not self.is_lost:
+                under = COLUMN_MISSING
+        stands = any(who.rule == under for who in self.lives)
+        for who, life in self.lives.items():
+            if who.rule == rule.name:
+                life.is_held, life.muted_under = True, under if stands else ""
+
+    def _end(self, who: Who, at: datetime, reason: str) -> None:
+        if self.lives[who].fired_at is not None:
+            self._tell("resolved", who, at, reason)
+        del self.lives[who]
+
+    def _tell(self, change: str, who: Who, at: datetime, reason: str = "") -> None:
+        life = self.lives[who]
+        self.events.append(Event(change, who, at, life.active_at, life.fired_at, reason))
+        if change == "resolved":
+            self.resolved[who] = at
+        elif change == "fired":
+            self.resolved.pop(who, None)

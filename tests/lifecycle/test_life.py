@@ -1,0 +1,171 @@
+"""Any history of results, errors, gaps, restarts and reloads: the pipeline is what the model is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.lifecycle.machine import FAILURES, Settings, Twins
+
+PLANS = st.sampled_from(["free", "pro", "team"])
+VALUES = st.sampled_from([0.0, 5.0, 6.0, float("nan")])
+SERIES = st.lists(VALUES, max_size=6)
+QUERIES = st.sampled_from(["balances", "balances", "usage", "missing_columns"])
+SHORT = st.sampled_from([1, 29, 30, 31, 59, 60, 61, 120])
+LONG = st.sampled_from([1, 60, 120, 180, 300, 899, 900, 901, 1300])
+LATE = st.sampled_from([0, 0, 1, 10])
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "hold_seconds": st.sampled_from([0, 60, 120]),
+        "keep_seconds": st.sampled_from([0, 60, 120, 180]),
+        "above": st.sampled_from([0.0, 5.0]),
+        "severity": st.sampled_from(["critical", "warning"]),
+        "team": st.sampled_from(["", "a"]),
+        "interval_seconds": st.sampled_from([30, 60, 300]),
+        "usage_hold_seconds": st.sampled_from([0, 60]),
+    },
+)
+PARTS = ("has_rule", "has_query", "has_schema_query")
+GONE = st.sampled_from(PARTS).map(lambda part: {part: False}) | st.just(dict.fromkeys(PARTS, False))
+LONG_RUN = bool(os.environ.get("TOKEN_MONITOR_TEST_LONG"))
+
+
+class Histories(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins = Twins()
+
+    @rule(
+        passed=SHORT,
+        plans=st.lists(st.tuples(PLANS, VALUES), max_size=3, unique_by=lambda pair: pair[0]),
+        late=LATE,
+        is_old_job=st.booleans(),
+    )
+    def balances(self, passed: int, plans: list[tuple[str, float]], late: int, is_old_job: bool) -> None:
+        self.twins.wait(passed)
+        self.twins.balances(plans, late=late, is_old_job=is_old_job)
+        self.twins.compare()
+
+    @rule(values=SERIES)
+    def balances_on_the_grid(self, values: list[float]) -> None:
+        self._series(values)
+
+    @rule(passed=SHORT, value=VALUES)
+    def balances_twice_in_one_run(self, passed: int, value: float) -> None:
+        self.twins.wait(passed)
+        self.twins.balances([("pro", value), ("pro", value)])
+        self.twins.compare()
+
+    @rule(passed=SHORT, age=st.sampled_from([0.0, 9.0]), late=LATE)
+    def usage(self, passed: int, age: float, late: int) -> None:
+        self.twins.wait(passed)
+        self.twins.usage(age, late=late)
+        self.twins.compare()
+
+    @rule(passed=SHORT, is_missing=st.booleans(), late=LATE)
+    def columns(self, passed: int, is_missing: bool, late: int) -> None:
+        self.twins.wait(passed)
+        self.twins.columns(is_missing=is_missing, late=late)
+        self.twins.compare()
+
+    @rule(
+        passed=SHORT,
+        query=QUERIES,
+        how=st.sampled_from([*sorted(FAILURES), "ended by us"]),
+        late=LATE,
+        is_old_job=st.booleans(),
+    )
+    def fails(self, passed: int, query: str, how: str, late: int, is_old_job: bool) -> None:
+        self.twins.wait(passed)
+        self.twins.fails(query, how, late=late, is_old_job=is_old_job)
+        self.twins.compare()
+
+    @rule(passed=SHORT, query=QUERIES)
+    def target_is_lost(self, passed: int, query: str) -> None:
+        self.twins.wait(passed)
+        self.twins.is_lost(query)
+        self.twins.compare()
+
+    @rule(passed=LONG, ticks=st.booleans())
+    def nothing_happens(self, passed: int, ticks: bool) -> None:
+        self.twins.wait(passed, ticks=ticks)
+        self.twins.compare()
+
+    @rule(kills=st.lists(st.tuples(LONG, st.booleans()), min_size=1, max_size=3))
+    def restarts(self, kills: list[tuple[int, bool]]) -> None:
+        for passed, is_clean in kills:
+            self.twins.restart(passed, is_clean=is_clean)
+            self.twins.compare()
+
+    @initialize(changes=CHANGES)
+    def begin(self, changes: dict[str, Any]) -> None:
+        self.twins.reload(replace(self.twins.settings, **changes))
+
+    @rule(before=SERIES, changes=CHANGES, is_restart=st.booleans(), after=SERIES)
+    def settings_change(
+        self, before: list[float], changes: dict[str, Any], is_restart: bool, after: list[float]
+    ) -> None:
+        self._series(before)
+        self._apply(1, replace(self.twins.settings, **changes), is_restart=is_restart)
+        self._series(after)
+
+    @rule(passed=SHORT, gone=GONE, is_restart=st.booleans())
+    def rules_go_and_come(self, passed: int, gone: dict[str, Any], is_restart: bool) -> None:
+        self._apply(passed, replace(self.twins.settings, **gone), is_restart=is_restart)
+        there: dict[str, Any] = dict.fromkeys(gone, True)
+        self._apply(passed, replace(self.twins.settings, **there), is_restart=is_restart)
+
+    @rule(passed=SHORT, gone=GONE)
+    def rules_go(self, passed: int, gone: dict[str, Any]) -> None:
+        self._apply(passed, replace(self.twins.settings, **gone), is_restart=False)
+
+    @rule(seconds=st.sampled_from([-3600, -30, 30, 3600, 86400]))
+    def clock_is_set(self, seconds: int) -> None:
+        self.twins.clock_is_set(seconds)
+
+    @rule(is_up=st.booleans())
+    def receiver(self, is_up: bool) -> None:
+        self.twins.receiver(is_up=is_up)
+        self.twins.compare()
+
+    def _series(self, values: list[float]) -> None:
+        for value in values:
+            self.twins.wait(60)
+            self.twins.balances([("pro", value)])
+            self.twins.compare()
+
+    def _apply(self, passed: int, changed: Settings, *, is_restart: bool) -> None:
+        if is_restart:
+            self.twins.restart(passed, is_clean=True, settings=changed)
+        else:
+            self.twins.wait(passed)
+            self.twins.reload(changed)
+        self.twins.compare()
+
+    def teardown(self) -> None:
+        if self.twins.agrees:
+            self.twins.receiver(is_up=True)
+            self.twins.compare()
+            self.twins.check_history()
+        self.twins.world.state.close()
+
+
+@pytest.mark.timeout(900 if LONG_RUN else 120)
+def test_any_history_gives_the_alerts_and_the_notices_that_the_model_gives() -> None:
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=3000 if LONG_RUN else 120,
+            stateful_step_count=60 if LONG_RUN else 30,
+            report_multiple_bugs=False,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

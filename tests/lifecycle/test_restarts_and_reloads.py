@@ -1,0 +1,70 @@
+"""Restarts and reloads that any history may contain, each as a picture of its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from monitor.judgements import TARGET_DOWN
+from monitor.pipeline import NewConfig
+from monitor.upkeep import ALIVE
+from tests.world import (
+    BALANCE,
+    BALANCES,
+    LOST,
+    MINUTE,
+    NO_COLUMN,
+    USAGE,
+    World,
+    a_config,
+    balances,
+    columns,
+    usage,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+def test_what_is_pending_waits_through_each_of_several_restarts() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(0))
+    world.after(10 * SECOND)
+    for _ in range(3):
+        world.state.mark(ALIVE, world.at)
+        world = world.restarted(MINUTE * 30)
+        world.after(12 * SECOND)  # it says that it lives, but no run of it gives data
+    world.run("balances", balances(pro=7))
+    assert world.shown() == {"TokenBalances": "pending"}
+    (alert,) = (alert for alert in world.pipeline.active_alerts() if alert.name == "TokenBalances")
+    assert world.at - alert.active_at == (10 + 3 * 12) * SECOND
+
+
+def test_what_resolved_is_still_told_while_it_is_pending_again_also_after_a_restart() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(0))
+    world.run("usage", LOST)
+    world.after(MINUTE).run("usage", usage(0))
+    assert states(world) == ["resolved"]
+    world.after(MINUTE).run("usage", LOST)
+    # An Alertmanager that was away when it resolved has not heard of the end yet.
+    assert states(world) == ["pending", "resolved"]
+    world = world.restarted(SECOND)
+    assert states(world) == ["pending", "resolved"]
+    world.after(MINUTE).run("usage", LOST)
+    assert states(world) == ["firing"]
+
+
+def test_without_a_schema_query_no_rule_waits_for_a_column_to_come_back() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    world.config = a_config(BALANCES, USAGE)
+    world.pipeline.take(NewConfig(world.config))
+    world.after(MINUTE).run("usage", usage(9999))
+    assert world.told() == [
+        "TokenColumnMissing fired",
+        "TokenColumnMissing resolved",
+        "TokenUsageStopped fired",
+    ]
+
+
+def states(world: World) -> list[str]:
+    return [str(alert.state) for alert in world.pipeline.snapshot.alerts if alert.name == TARGET_DOWN]

@@ -1,0 +1,239 @@
+"""Rules about the monitor itself, the clock driven: late replicas, clocks that are off, a lost right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from monitor.errors import Reason
+from monitor.metrics import own_families
+from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Result, Server, Success
+from monitor.model.settings import Condition, Every, Severity
+from monitor.own_findings import denied_together
+from monitor.store import QueryStatus, QueryView
+from tests.world import (
+    BALANCES,
+    COLUMNS,
+    LOST,
+    MINUTE,
+    OWN_RULES,
+    SERVER,
+    TIMEOUT,
+    USAGE,
+    World,
+    a_config,
+    a_rule,
+    balances,
+    columns,
+    usage,
+)
+
+SECOND = timedelta(seconds=1)
+RULES = (
+    *OWN_RULES,
+    a_rule("TokenMonitorReplicaLagging", "replica_lagging", hold=MINUTE, severity=Severity.WARNING),
+    a_rule(
+        "TokenMonitorClockSkew",
+        "clock_skew_seconds",
+        hold=5 * MINUTE,
+        condition=Condition("above", 30.0),
+        severity=Severity.WARNING,
+    ),
+)
+LATE = replace(SERVER, replication=Replication(312.0), knows_replication=True)
+STANDING = replace(
+    SERVER, replication=Replication(None, "IO thread: Yes, SQL thread: No"), knows_replication=True
+)
+CLOSE = replace(SERVER, replication=Replication(2.0), knows_replication=True)
+LAGGING = Failure(Reason.REPLICA_LAGGING, "the replica is more than 1m behind (max_replica_lag)")
+REFUSED = "SELECT command denied to user 'm'@'localhost' for table "
+
+
+def denied(table: str, code: int = 1142) -> Failure:
+    return Failure(Reason.ACCESS_DENIED, REFUSED + table, code, "privilege")
+
+
+class Servers(World):
+    """A world in which it matters which server answers."""
+
+    def __init__(self) -> None:
+        super().__init__(a_config(COLUMNS, BALANCES, USAGE, own_rules=RULES))
+        self.server = SERVER
+
+    def run(self, name: str, outcome: Outcome) -> None:
+        job = next(job for job in self.config.jobs if job.query.name == name)
+        reached: Server | None = None if isinstance(outcome, Failure) and outcome.lost else self.server
+        self.pipeline.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
+
+    def after(self, passed: timedelta) -> Servers:
+        super().after(passed)
+        return self
+
+    def well(self) -> None:
+        self.runs(columns(), balances(pro=7), usage(3))
+
+    def late(self) -> None:
+        self.runs(LAGGING, LAGGING, LAGGING)
+
+    def families(self) -> dict[str, list[float]]:
+        return {
+            family.name: [sample.value for sample in family.samples]
+            for family in own_families(self.pipeline.snapshot, ())
+            if family.name.startswith("token_monitor_target_") and "last_contact" not in family.name
+        }
+
+
+@pytest.mark.parametrize("late", [LATE, STANDING], ids=["late", "standing"])
+def test_a_late_replica_is_one_alert_and_everything_else_is_held_and_muted_under_it(late: Server) -> None:
+    world = Servers()
+    world.server = CLOSE
+    world.well()
+    world.after(2 * MINUTE).well()
+    assert world.told() == [
+        "TokenBalances pending",
+        "TokenUsageStopped fired",
+        "TokenBalances fired",
+    ]
+    world.server = late
+    world.after(MINUTE).late()
+    view = world.pipeline.snapshot.queries["main", "balances"]
+    assert (view.status, view.samples, view.consecutive_failures) == (QueryStatus.FAILED, (), 0)
+    assert world.pipeline.snapshot.targets["main"].up is True
+    for _ in range(10):
+        world.after(MINUTE).late()
+    assert world.told() == ["TokenMonitorReplicaLagging pending", "TokenMonitorReplicaLagging fired"]
+    assert world.shown() == {
+        "TokenBalances": "firing held muted",
+        "TokenUsageStopped": "firing held muted",
+        "TokenMonitorReplicaLagging": "firing",
+    }
+
+
+def test_a_replica_that_has_caught_up_resolves_it_and_what_was_refused_runs_at_once() -> None:
+    world = Servers()
+    world.server = LATE
+    world.late()
+    world.after(2 * MINUTE).late()
+    world.wanted.clear()
+    world.server = CLOSE
+    world.after(SECOND).run("missing_columns", columns())
+    assert world.told()[-1] == "TokenMonitorReplicaLagging resolved"
+    assert world.wanted == ["balances", "usage"]
+    world.run("balances", balances())
+    assert world.told() == []
+
+
+def test_a_replica_that_is_late_for_less_than_a_minute_pages_nobody() -> None:
+    world = Servers()
+    world.server = LATE
+    world.late()
+    world.server = CLOSE
+    world.after(30 * SECOND).well()
+    assert "TokenMonitorReplicaLagging fired" not in world.told()
+
+
+def test_a_lost_server_is_not_said_to_be_late() -> None:
+    world = Servers()
+    world.server = LATE
+    world.late()
+    world.after(2 * MINUTE).late()
+    world.runs(LOST, LOST, LOST)
+    world.after(MINUTE)
+    shown = world.shown()
+    assert shown["TokenMonitorTargetDown"] == "firing"
+    assert shown["TokenMonitorReplicaLagging"] == "firing held muted"
+
+
+def test_a_clock_that_is_off_for_five_minutes_is_told_with_its_side() -> None:
+    world = Servers()
+    world.server = replace(SERVER, clock=ClockOffset(-95.0, 0.5))
+    for _ in range(6):
+        world.well()
+        world.after(MINUTE)
+    told = [line for line in world.told() if "Clock" in line]
+    assert told == ["TokenMonitorClockSkew pending", "TokenMonitorClockSkew fired"]
+    (alert,) = [one for one in world.pipeline.snapshot.alerts if one.name == "TokenMonitorClockSkew"]
+    assert alert.value == 94.5
+    world.server = replace(SERVER, clock=ClockOffset(-2.0, 0.5))
+    world.well()
+    assert [line for line in world.told() if "Clock" in line] == ["TokenMonitorClockSkew resolved"]
+
+
+@pytest.mark.parametrize("clock", [ClockOffset(30.2, 0.5), ClockOffset(-29.0, 0.0), None])
+def test_a_clock_that_may_be_right_is_not_told(clock: ClockOffset | None) -> None:
+    world = Servers()
+    world.server = replace(SERVER, clock=clock)
+    world.well()
+    world.after(10 * MINUTE)
+    assert not [line for line in world.told() if "Clock" in line]
+
+
+def test_what_servers_say_of_themselves_is_in_the_metrics_while_it_is_known() -> None:
+    world = Servers()
+    assert world.families() == {}
+    world.server = replace(
+        LATE,
+        clock=ClockOffset(-1.5, 0.1),
+        read_only=True,
+        surplus_rights=("INSERT on `app`.*", "FILE on *.*"),
+    )
+    world.late()
+    assert world.families() == {
+        "token_monitor_target_clock_offset_seconds": [-1.5],
+        "token_monitor_target_read_only": [1.0],
+        "token_monitor_target_replica_lag_seconds": [312.0],
+        "token_monitor_target_surplus_rights": [2],
+    }
+    world.server = replace(STANDING, read_only=False)
+    world.late()
+    assert world.families() == {"token_monitor_target_read_only": [0.0]}
+    world.runs(LOST, LOST, LOST)
+    assert world.families() == {}
+
+
+def test_a_right_that_is_gone_has_one_voice() -> None:
+    world = Servers()
+    world.well()
+    for _ in range(5):
+        world.after(MINUTE).runs(denied("`app`.`users`"), denied("'users'"), denied("'usage'"))
+    failing = [alert for alert in world.pipeline.snapshot.alerts if "QueryFailing" in alert.name]
+    assert [alert.scope.subject for alert in failing] == ["missing_columns", "usage"]
+    world.runs(columns(), denied("'users'"), denied("'usage'"))
+    for _ in range(3):
+        world.after(MINUTE).runs(columns(), denied("'users'"), denied("'usage'"))
+    active = [alert for alert in world.pipeline.snapshot.alerts if alert.resolved_at is None]
+    failing = [alert for alert in active if "QueryFailing" in alert.name]
+    assert sorted(alert.scope.subject for alert in failing) == ["balances", "usage"]
+
+
+def view_of(name: str, minutes: int, outcome: Failure | Success) -> QueryView:
+    (job,) = [job for job in a_config(COLUMNS, BALANCES, USAGE).jobs if job.query.name == name]
+    query = replace(job.query, schedule=Every(minutes * MINUTE))
+    return QueryView(replace(job, query=query), outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (("`app`.`users`", "'users'"), {"balances": ("usage", "balances"), "usage": ("usage", "balances")}),
+        (("'users'", "'usage'"), {"balances": ("balances",), "usage": ("usage",)}),
+    ],
+)
+def test_the_most_frequent_query_speaks_for_all_that_are_refused_the_same(
+    messages: tuple[str, str], expected: dict[str, tuple[str, ...]]
+) -> None:
+    views = [
+        view_of("balances", 5, denied(messages[0])),
+        view_of("usage", 1, denied(messages[1])),
+        view_of("missing_columns", 1, TIMEOUT),
+    ]
+    assert denied_together(views) == expected
+
+
+def test_a_refused_column_is_of_its_table() -> None:
+    words = "SELECT command denied to user 'm'@'%' for column 'tokens_remaining' in table 'users'"
+    column = Failure(Reason.ACCESS_DENIED, words, 1143)
+    views = [view_of("balances", 1, column), view_of("usage", 1, denied("`app`.`users`"))]
+    assert denied_together(views)["usage"] == ("balances", "usage")

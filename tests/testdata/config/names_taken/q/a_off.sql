@@ -1,0 +1,1 @@
+SELECT plan, low, ok, balance FROM balances
