@@ -220,7 +220,7 @@ class App:
     def _tick(self) -> None:
         hide_at = self._clock.now()
         while not self._stopping.wait(_TICK_SECONDS):
-            if self._clock.now() - hide_at > _SECRETS_READ_EVERY:
+            if abs(self._clock.now() - hide_at) > _SECRETS_READ_EVERY:
                 hide_at = self._clock.now()
                 self._hide_secrets(self._config)  # they may have been rotated
             now = self._clock.now()

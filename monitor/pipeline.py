@@ -30,7 +30,7 @@ from monitor.judgements import (
 )
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope, Transition
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Job
+from monitor.model.settings import Config, Every, Job
 from monitor.probes import Probes
 from monitor.standing import RESOLVED_KEPT, Draft, Standing
 from monitor.state import State
@@ -193,6 +193,10 @@ class Pipeline:
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._alerts.restore(self._state.active_alerts(), resolved, gap)
+        if gap < -_LONGEST_PAUSE:
+            # The clock was set back while we were down: all that is kept was of its future.
+            self._alerts.move(gap)
+            self._state.move(gap, self._alerts.active)
         # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
         self._state.record(self._alerts.active, (), (), marks={ALIVE: now})
         self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
@@ -203,7 +207,11 @@ class Pipeline:
         self._alerts.move(by)
         self._probes = Probes()
         self._upkeep.begin_anew()
-        self._awake_since = self._took_at = self._clock.now()
+        self._awake_since = self._took_at = self.judged_at = self._clock.now()
+        for job in self._config.jobs:
+            # A cron is of the wall clock: it did not move with ours.
+            if not isinstance(job.query.schedule, Every):
+                self.snapshot = with_next_run(self.snapshot, job.key, self._next_run_at(job.key))
         self._unmoved += by
 
     def _record_move(self) -> None:

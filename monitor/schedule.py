@@ -96,6 +96,7 @@ class Schedule:
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._lock = threading.Lock()
         self._wall_ahead = self._wall_minus_clock()
+        self._followed = clock.ahead
         self._looked_at = clock.now()
         # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
         self._scheduler = BackgroundScheduler(
@@ -144,10 +145,11 @@ class Schedule:
         self._looked_at = instant
         if instant - last > _SLEPT and self._scheduler.running:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
-        ahead = self._wall_minus_clock()
-        if abs(ahead - self._wall_ahead) < _STEP:
+        ahead, followed = self._wall_minus_clock(), self._clock.ahead
+        # Either tells: the wall clock went away from ours, or ours has followed it already.
+        if abs(ahead - self._wall_ahead) < _STEP and followed == self._followed:
             return False
-        self._wall_ahead = ahead
+        self._wall_ahead, self._followed = ahead, followed
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
             with suppress(JobLookupError):  # a reload has just removed it

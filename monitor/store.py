@@ -324,6 +324,8 @@ def _met(view: TargetView, result: Result) -> TargetView:
         return replace(view, up=False, lost_since=since, last_failure=failure)
     if result.server is None:  # it never got as far as the target
         return view
+    if view.lost_since and isinstance(outcome, Failure) and result.started_at < view.lost_since:
+        return view  # it had got in before the target was lost, and failed with it
     recovered_at = view.recovered_at
     if view.up is False and (recovered_at is None or result.finished_at - recovered_at >= RECOVERY_PAUSE):
         recovered_at = result.finished_at

@@ -108,7 +108,7 @@ def test_a_receiver_with_a_problem_is_none(tmp_path: Path) -> None:
     section = read_document(path, path.name, found)
     assert section is not None
     assert read_receiver("r", section, tmp_path, found) is None
-    assert [problem.message for problem in found.in_order()] == ["is too short; allowed: 1ms or more"]
+    assert [problem.message for problem in found.in_order()] == ["is out of range; allowed: 1ms to 5m"]
 
 
 def test_never_to_repeat_is_zero(tmp_path: Path) -> None:
@@ -210,6 +210,21 @@ def test_of_a_template_that_is_too_long_no_more_is_read(tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(b"x" * 1_000_000 + b"\xff")
     text = 'kind = "webhook"\nurl = "http://h/"\ntemplate_file = "body"\ncontent_type = "text/plain"'
     assert problems(tmp_path, text).endswith('"body" is too long; allowed: 100,000 characters')
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain; charset=utf-8", "text/plain; charset=utf-8;format=flowed", "a.b/c+d-e"]
+)
+def test_a_media_type_may_have_parameters(tmp_path: Path, content_type: str) -> None:
+    text = f'kind = "webhook"\nurl = "http://h/"\ntemplate = "x"\ncontent_type = "{content_type}"'
+    assert read(tmp_path, text).content_type == content_type
+
+
+@pytest.mark.parametrize("host", ["mail_1.example.com", "2001:db8::1"])
+def test_a_mail_server_may_be_a_name_or_an_address(tmp_path: Path, host: str) -> None:
+    mail = read(tmp_path, f'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\nhost = "{host}"').mail
+    assert mail is not None
+    assert mail.host == host
 
 
 def test_a_template_must_give_json_where_that_is_what_is_sent(tmp_path: Path) -> None:

@@ -248,12 +248,13 @@ def test_what_is_muted_is_not_told_again() -> None:
     world = World()
     world.runs(columns(), balances(pro=0), usage(5))
     the_notified(world)
+    told = []
     for _ in range(5 * 60):
         world.at += MINUTE
         world.run("missing_columns", LOST)
         world.run("usage", LOST)
         world.tick()
-    told = [name for name, _ in the_notified(world)]
+        told += [name for name, _ in the_notified(world)]
     assert (told.count("TokenMonitorTargetDown firing"), told.count("TokenUsageStopped firing")) == (2, 0)
 
 
@@ -632,3 +633,36 @@ def test_a_step_of_the_clock_while_the_state_is_locked_is_recorded_as_soon_as_it
         a.fired_at for a in world.pipeline.active_alerts()
     }
     world.state.close()
+
+
+def test_a_run_that_got_in_before_the_target_was_lost_and_failed_with_it_is_no_contact() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(0))
+    under_way_since = world.at
+    world.after(5 * SECOND).run("missing_columns", LOST)
+    late = Result(Job(TARGET, USAGE), under_way_since, under_way_since, world.at, 5.0, TIMEOUT, SERVER)
+    world.pipeline.take(late)
+    assert world.pipeline.snapshot.targets["main"].up is False
+    world.after(SECOND).run("usage", TIMEOUT)
+    assert world.pipeline.snapshot.targets["main"].up is True
+
+
+def test_a_clock_that_was_set_back_while_we_were_down_leaves_nothing_in_the_future() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.tick()
+    again = world.restarted(timedelta(days=-5 * 365))
+    assert max(alert.active_at for alert in again.pipeline.active_alerts()) <= again.at
+    assert "TokenUsageStopped firing" in again.posted()
+    again.after(2 * MINUTE).run("balances", balances(pro=7))
+    assert "TokenBalances fired" in again.told()
+
+
+def test_a_cron_of_the_wall_clock_does_not_move_with_ours() -> None:
+    nightly = replace(USAGE, schedule=Cron("0 3 * * *"))
+    world = World(a_config(COLUMNS, BALANCES, nightly))
+    world.next_run_at = world.at + timedelta(hours=2)
+    world.run("usage", usage(0))
+    world.set_by = timedelta(hours=-1)
+    world.tick()
+    assert world.pipeline.snapshot.queries["main", "usage"].next_run_at == world.next_run_at

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import StateError
+from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState, Change, Delivery, Notification, Scope, Transition
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Severity
@@ -419,3 +420,22 @@ def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history
     assert [result.query for result in state.last_results()] == ["new"]
     assert the_due(state, 9).key == "3"
     assert [one.receiver for one in state.forget_before(at(5))] == ["hook"]
+
+
+def test_a_repeat_is_left_out_while_anything_of_its_rule_and_target_waits(state: State) -> None:
+    send_to_outbox(state, notification("1"))
+    send_to_outbox(state, notification("2", is_repeat=True), notification("3", rule="Other", is_repeat=True))
+    assert [due.key for due in state.due("hook", now=at(9), limit=9)] == ["1", "3"]
+    state.delivered(the_due(state, 0), attempt(0))
+    send_to_outbox(state, notification("4", is_repeat=True))
+    assert [due.key for due in state.due("hook", now=at(9), limit=9)] == ["3", "4"]
+
+
+def test_what_waits_moves_with_the_clock_and_all_that_it_tells_of(state: State) -> None:
+    send_to_outbox(state, notification("1"))
+    state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(300))
+    day = timedelta(days=1)
+    state.move(-day, {SCOPE: by_labels(moved(alert(), -day))})
+    (due,) = state.due("hook", now=at(0) - day)
+    assert (due.created_at, due.alerts) == (at(0) - day, (moved(alert(), -day),))
+    assert state.active_alerts() == (moved(alert(), -day),)

@@ -69,6 +69,17 @@ def _at_least(lowest: timedelta, text: str) -> Callable[[timedelta], timedelta]:
     return check
 
 
+def from_to(lowest: timedelta, highest: timedelta, text: str, *, or_zero: bool = False) -> AfterValidator:
+    """Allow durations from lowest to highest, and none at all where that means never."""
+
+    def check(value: timedelta) -> timedelta:
+        if not (lowest <= value <= highest or (or_zero and not value)):
+            raise ValueError(f"is out of range; allowed: {text}")
+        return value
+
+    return AfterValidator(check)
+
+
 def between(lowest: int, highest: int) -> AfterValidator:
     """Allow whole numbers from lowest to highest."""
 

@@ -11,7 +11,7 @@ from monitor.catalog.problems import near_miss
 from monitor.cli import FAILED, OK
 from monitor.cli.alerts import state_of
 from monitor.cli.options import common, load_or_tell
-from monitor.cli.output import say
+from monitor.cli.output import plain, say
 from monitor.durations import format_duration
 from monitor.model.settings import Config, Job, Rule
 from monitor.rules import format_number
@@ -36,7 +36,7 @@ def command(alert: str, target: str | None, config_path: Path, log_level: str, l
         raise click.UsageError(f'no rule "{alert}"{near_miss(alert, names)}')
     with open_reader(config.state.directory) as reader:
         for line in explained(config, reader, alert, target):
-            say(line)
+            say(plain(line))
     return OK
 
 

@@ -12,7 +12,7 @@ import click
 from monitor import rules
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell, make_log
-from monitor.cli.output import counted, indented, say, table, table_or_records
+from monitor.cli.output import counted, indented, plain, say, table, table_or_records
 from monitor.cli.selection import selected
 from monitor.database import Database, Session, Watchdog, runnable_sql
 from monitor.errors import QueryError, SampleError
@@ -149,7 +149,7 @@ def _labels(sample: Sample) -> str:
 
 
 def _braces(labels: Sequence[tuple[str, str]]) -> str:
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}" if labels else ""
+    return "{" + ",".join(f'{name}="{plain(value)}"' for name, value in labels) + "}" if labels else ""
 
 
 def _text(cell: Cell) -> str:

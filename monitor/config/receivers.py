@@ -177,11 +177,17 @@ def _source(file: str | None, variable: str | None, base: Path) -> PasswordSourc
     return PasswordSource(None if file is None else base / file, variable)
 
 
+_OURS = frozenset({"content-length", "transfer-encoding", "connection", "host", "idempotency-key"})
+"""Headers without which no request is whole, or that say what it is."""
+
+
 def _check_headers(shape: WebhookShape, section: Section, problems: Problems) -> None:
     for key, headers in (("headers", shape.headers), ("header_files", shape.header_files)):
         for name in headers:
             if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
                 problems.add(section.origin(key, name), "is not the name of an HTTP header")
+            elif name.lower() in _OURS:
+                problems.add(section.origin(key, name), "is set by the monitor itself")
     for name, value in shape.headers.items():
         if not value.isprintable() or not value.isascii():
             problems.add(section.origin("headers", name), "has characters that an HTTP header cannot have")

@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from monitor.catalog.shapes import Duration, Interval, Limit, ScalarText, ScalarValue, Shape, Text, between
+from monitor.catalog.shapes import (
+    Duration,
+    Interval,
+    ScalarText,
+    ScalarValue,
+    Shape,
+    Text,
+    between,
+    from_to,
+)
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
@@ -72,6 +81,12 @@ def _content_type(value: str) -> str:
 
 Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+_MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
+AttemptLimit = Annotated[Duration, from_to(_MILLISECOND, timedelta(minutes=5), "1ms to 5m")]
+ResendDelay = Annotated[Duration, from_to(_MILLISECOND, timedelta(hours=1), "1ms to 1h")]
+RepeatInterval = Annotated[
+    Duration, from_to(timedelta(seconds=1), 365 * _DAY, "1s to 365d, or 0s for never", or_zero=True)
+]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 Host = Annotated[str, AfterValidator(_host)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -135,15 +150,15 @@ class ReceiverShape(Shape):
     match: dict[str, ScalarText] = {}
     send_resolved: bool = True
     watchdog: bool = False
-    timeout: Limit | None = None
-    repeat_interval: Duration | None = None
+    timeout: AttemptLimit | None = None
+    repeat_interval: RepeatInterval | None = None
 
 
 class AlertmanagerShape(ReceiverShape):
     """`kind = "alertmanager"`."""
 
     urls: list[Url] | None = None
-    resend_delay: Limit | None = None
+    resend_delay: ResendDelay | None = None
 
 
 class WebhookShape(ReceiverShape):
@@ -207,7 +222,7 @@ class HeartbeatShape(Shape):
     url: Url | None = None
     url_file: Text | None = None
     interval: Interval | None = None
-    timeout: Limit | None = None
+    timeout: AttemptLimit | None = None
     queries: list[Text] | None = None
 
 

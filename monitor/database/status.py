@@ -28,6 +28,8 @@ _FIRST_ANSWER_SECONDS = 5.0
 _ANSWER_BYTES = 1 << 20
 _NOT_ASKED_AGAIN_SECONDS = 15.0
 
+_SILENT = Replication(None, "it does not say how far it is")
+
 Given = TypeVar("Given")
 
 
@@ -62,7 +64,7 @@ class Statuses:
         # SHOW REPLICA STATUS waits while somebody stops the replica: it is cut, and not asked again at once.
         name = link.server.hostname
         if time.monotonic() < self._hung_until:
-            silent = Replication(None, "it does not say how far it is") if name in self._replicas else None
+            silent = _SILENT if name in self._replicas else None
             link.server = replace(link.server, replication=silent, knows_replication=False)
             return True
         if not self._ask(link, _ask_replication):
@@ -72,6 +74,10 @@ class Statuses:
             self._replicas.add(name)
         elif link.server.knows_replication:
             self._replicas.discard(name)
+        elif name in self._replicas:
+            # It told before, so this refusal is of the moment: not a word for data that may be old.
+            link.replication_questions = None
+            link.server = replace(link.server, replication=_SILENT)
         return True
 
     def _ask_rights(self, link: Link) -> bool:

@@ -49,6 +49,7 @@ class PagerDuty:
         deadline = time.monotonic() + self._receiver.timeout.total_seconds()
         routing_key = read_secret(self._receiver.routing_key or PasswordSource())
         steps = self._progress.of(notification.key)
+        taken_before = len(steps.done)
         for position, alert in enumerate(notification.alerts):
             step = f"{position} {alert.fingerprint}"
             if step in steps.done:
@@ -58,6 +59,8 @@ class PagerDuty:
                 self._send(body, routing_key, deadline, now)
             except DeliveryError as error:
                 if error.recoverable:
+                    if error.reason == "timeout" and len(steps.done) > taken_before:
+                        error.retry_after_seconds = 0.0  # it takes them, they are only many: on with the rest
                     raise
                 # One that is refused for good does not take the others with it.
                 steps.refused.append(f"{error.reason}: {error.message}")

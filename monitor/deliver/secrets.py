@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -87,6 +89,7 @@ def without_secrets(text: str, secrets: Iterable[str], *, parts: Iterable[str] =
 def _forms(secret: str) -> Iterator[str]:
     yield from (secret, quote(secret, safe=""), quote_plus(secret))
     yield base64.b64encode(secret.encode("utf-8", "replace")).decode()
+    yield from (json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1])
 
 
 def _unreadable(reason: str, message: str) -> DeliveryError:

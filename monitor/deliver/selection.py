@@ -89,9 +89,13 @@ def with_told(alert: Alert, told: Mapping[Labels, Mapping[str, datetime]]) -> Al
 
 
 def _is_news(receiver: Receiver, transition: Transition) -> bool:
-    if transition.change is Change.PENDING or not wants(receiver, transition.alert):
-        return False
-    return transition.change is Change.FIRED or receiver.name in dict(transition.alert.told)
+    match transition.change:
+        case Change.FIRED:
+            return wants(receiver, transition.alert)
+        case Change.RESOLVED:
+            # Whatever the receiver filters now: it has an alert that it must be able to close.
+            return receiver.send_resolved and receiver.name in dict(transition.alert.told)
+    return False
 
 
 def _is_due_again(receiver: Receiver, alert: Alert, now: datetime) -> bool:

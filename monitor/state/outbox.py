@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from monitor.instants import moved
 from monitor.model.alerts import Delivery, Notification
 from monitor.state.records import (
     UnreadableError,
@@ -32,12 +33,19 @@ IS_DUE = "(next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
 
 
 def insert_notifications(connection: sqlite3.Connection, notifications: Iterable[Notification]) -> None:
-    """Put notifications at the end; one that is there already stays as it is."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, is_repeat,"
-        " next_try_at) VALUES (?,?,?,?,?,?,?,?)",
-        [_to_row(notification) for notification in notifications],
-    )
+    """Put notifications at the end; one that is there already stays as it is.
+
+    A repeat is left out while anything about the same rule and target waits.
+    """
+    for notification in notifications:
+        row = _to_row(notification)
+        # Behind a receiver that takes nothing repeats would pile up, and push out what is news.
+        connection.execute(
+            "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, is_repeat,"
+            " next_try_at) SELECT ?,?,?,?,?,?,?,? WHERE ? = 0 OR NOT EXISTS"
+            " (SELECT 1 FROM outbox WHERE receiver = ? AND labels = ?)",
+            (*row, notification.is_repeat, row[0], row[2]),
+        )
 
 
 def row_to_notification(row: tuple[Any, ...]) -> Notification:
@@ -96,13 +104,15 @@ def give_up(
 
 
 def move(connection: sqlite3.Connection, by: timedelta) -> None:
-    """Move when each notification was made, and let all be tried at once."""
-    moved = []
-    for id_, created_at in connection.execute("SELECT id, created_at FROM outbox").fetchall():
+    """Move all instants of what waits, and let all be tried at once."""
+    changed = []
+    for id_, created_at, alerts in connection.execute("SELECT id, created_at, alerts FROM outbox").fetchall():
         with suppress(ValueError, OverflowError):  # what cannot be read is given up where it is sent
             text = instant_to_text(text_to_instant(created_at) + by)
-            moved.append((text, text, id_))
-    connection.executemany("UPDATE outbox SET created_at = ?, next_try_at = ? WHERE id = ?", moved)
+            changed.append((text, text, alerts_to_text(moved(text_to_alerts(alerts), by)), id_))
+    connection.executemany(
+        "UPDATE outbox SET created_at = ?, next_try_at = ?, alerts = ? WHERE id = ?", changed
+    )
 
 
 def _to_row(notification: Notification) -> tuple[str | int, ...]:

@@ -142,3 +142,20 @@ def test_who_was_told_is_noted_in_the_alert() -> None:
     made = reminders_for([receiver(), receiver(name="other")], [alert("a")], now=later)
     assert with_told(alert("a", told=TOLD), told_by(made)).told == (("hook", later), ("other", later))
     assert with_told(alert("b"), told_by(made)) == alert("b")
+
+
+@pytest.mark.parametrize(
+    ("wanting", "is_told"),
+    [
+        (receiver(), True),
+        (receiver(min_severity=Severity.CRITICAL), True),
+        (receiver(match=(("target", "second"),)), True),
+        (receiver(send_resolved=False), False),
+        (receiver(name="other"), False),
+    ],
+)
+def test_who_was_told_that_it_fires_is_told_its_end_whatever_it_filters_now(
+    wanting: Receiver, is_told: bool
+) -> None:
+    end = Transition(Change.RESOLVED, alert(state=AlertState.RESOLVED, told=TOLD), START)
+    assert bool(notifications_for([wanting], [end], run_key="r", now=START)) is is_told

@@ -133,6 +133,8 @@ class Twins:
         self.news: list[tuple[str, Who]] = []
         self.is_receiver_up = True
         self.told_at: dict[str, datetime] = {}
+        """When the receiver last heard that an alert fires, and below when that notice was made."""
+        self.made_at: dict[str, datetime] = {}
         self.scheduled: dict[str, datetime] = {}
         self.began_at = START
         self.tick()
@@ -217,6 +219,7 @@ class Twins:
         self.began_at += by
         self.scheduled = {query: at + by for query, at in self.scheduled.items()}
         self.told_at = {alert: at + by for alert, at in self.told_at.items()}
+        self.made_at = {alert: at + by for alert, at in self.made_at.items()}
         self.last = {
             who: event._replace(fired_at=event.fired_at and event.fired_at + by)
             for who, event in self.last.items()
@@ -271,13 +274,14 @@ class Twins:
             assert alert.state is AlertState.FIRING
             assert fires_already
             assert not alert.held
-            assert notification.created_at - self.told_at[alert.fingerprint] >= REPEAT
+            assert notification.created_at - self.made_at[alert.fingerprint] >= REPEAT
         else:
             assert fires_already is (alert.state is AlertState.RESOLVED)
         if alert.state is AlertState.RESOLVED:
             del self.told_at[alert.fingerprint]
         else:
-            self.told_at[alert.fingerprint] = notification.created_at
+            self.told_at[alert.fingerprint] = self.now
+            self.made_at[alert.fingerprint] = notification.created_at
 
     def _check_course(self, event: Event) -> None:
         before = self.last.get(event.who)
