@@ -24,11 +24,12 @@ from monitor.heartbeat import Heartbeat
 from monitor.journal import Journal
 from monitor.judgements import ReceiverHealth
 from monitor.log import Log
+from monitor.messages import Missed, NewConfig, Tick
 from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
-from monitor.pipeline import Missed, NewConfig, Pipeline, Tick
+from monitor.pipeline import Pipeline
 from monitor.reload import Part as ReloadPart
 from monitor.reload import changed_jobs, needing_restart, replace_config
 from monitor.schedule import Schedule

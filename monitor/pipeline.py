@@ -5,9 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from monitor import rules
 from monitor.clock import SettableClock
@@ -28,14 +27,14 @@ from monitor.judgements import (
     scopes_of,
     wanted_after,
 )
-from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope, Transition
+from monitor.messages import Listener, Message, Missed, NewConfig, Stop, Tick
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Every, Job
+from monitor.model.settings import Config, Every
 from monitor.probes import Probes
 from monitor.standing import RESOLVED_KEPT, Draft, Standing
 from monitor.state import State
 from monitor.store import (
-    Snapshot,
     empty_snapshot,
     for_config,
     with_alerts,
@@ -45,62 +44,9 @@ from monitor.store import (
     with_receiver,
     with_result,
 )
-from monitor.upkeep import ALIVE, Upkeep, UpkeepListener
+from monitor.upkeep import ALIVE, Upkeep
 
 _LONGEST_PAUSE = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """Runs that were due and not made."""
-
-    job: Job
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A second has passed: what depends on time alone is judged again."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewConfig:
-    """From here on this configuration is in force."""
-
-    config: Config
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Nothing comes after this."""
-
-
-Message = Result | Missed | Delivery | Tick | NewConfig | Stop
-
-
-class Listener(UpkeepListener, Protocol):
-    """What is told of things as they happen, in the pipeline's thread; must be quick and never raise."""
-
-    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
-        """Hear of a run's result, folded into the snapshot."""
-
-    def on_missed(self, job: Job, count: int) -> None:
-        """Hear of missed runs."""
-
-    def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
-        """Hear of alerts that changed, after they and their notifications were recorded."""
-
-    def on_wanted(self, jobs: list[Job]) -> None:
-        """Hear which jobs a result makes worth running at once."""
-
-    def on_crash(self, message: object, error: Exception) -> None:
-        """Hear of a message that a bug kept from being taken."""
-
-    def on_clock_moved(self, by: timedelta) -> None:
-        """Hear that the machine's clock was set, after all instants that are kept were moved."""
-
-    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
-        """Hear of a rule whose findings could not become alerts."""
 
 
 class Pipeline:

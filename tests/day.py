@@ -17,10 +17,10 @@ from pathlib import Path
 from monitor.deliver.outbox import OutboxWorker
 from monitor.errors import DeliveryError
 from monitor.judgements import ReceiverHealth, blocked, is_blocked
+from monitor.messages import Missed, NewConfig
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.results import Failure, Outcome, Result, Success
 from monitor.model.settings import Condition, Config, Every, Job, Query, Receiver, Rule, Severity
-from monitor.pipeline import Missed, NewConfig
 from monitor.schedule import grid_offset, next_slot, slot_at, slot_index
 from monitor.standing import RESOLVED_KEPT
 from monitor.state import State

@@ -12,10 +12,10 @@ import pytest
 
 from monitor.errors import Reason
 from monitor.judgements import ReceiverHealth, is_blocked
+from monitor.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Condition, Cron, Job
-from monitor.pipeline import Missed, NewConfig
 from monitor.state import State
 from monitor.store import QueryStatus
 from tests.world import (

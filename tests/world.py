@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitor.errors import Reason, SampleError
 from monitor.judgements import ReceiverHealth
+from monitor.messages import NewConfig, Tick
 from monitor.model.alerts import Delivery, Scope, Transition
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
 from monitor.model.settings import (
@@ -30,7 +31,7 @@ from monitor.model.settings import (
     Web,
     labels_of,
 )
-from monitor.pipeline import NewConfig, Pipeline, Tick
+from monitor.pipeline import Pipeline
 from monitor.state import State
 from monitor.store import Snapshot
 

@@ -106,6 +106,8 @@ def fill(watched: Watched, stack: contextlib.ExitStack) -> None:
 
 
 def test_our_own_quota_is_never_asked_for_more(watched: Watched) -> None:
+    # One query holds its connection for a while, or all of them would get along with the one that there is.
+    watched.steer("SELECT 'held' AS name, SLEEP(0.3) AS n")
     watched.execute("ALTER USER watcher@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
     drop_sessions(watched)
     failed = watched.daemon.wait_for("run.failed", after=watched.mark, target="main", reason="target_down")

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from monitor.errors import Reason
 from monitor.judgements import TARGET_DOWN, blocked, is_blocked
+from monitor.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import Condition, Config, Every, Job, Severity, labels_of
-from monitor.pipeline import NewConfig
 from monitor.upkeep import ALIVE
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
 from tests.world import (

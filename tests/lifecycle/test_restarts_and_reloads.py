@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from monitor.judgements import TARGET_DOWN
-from monitor.pipeline import NewConfig
+from monitor.messages import NewConfig
 from monitor.upkeep import ALIVE
 from tests.world import (
     BALANCE,
