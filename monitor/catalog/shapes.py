@@ -23,7 +23,7 @@ RESERVED_LABELS = frozenset({"alertname", "severity", "target", "job", "instance
 class Shape(BaseModel):
     """A table whose keys are all known; nothing is converted from one type to another."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     stand_ins: ClassVar[Mapping[str, Any]] = {}
     """Values for required keys that are missing or wrong, so that the rest can be checked on."""

@@ -8,9 +8,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from monitor.deliver.pagerduty import PagerDuty
-from monitor.deliver.slack import Slack
-from monitor.deliver.smtp import Email
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver, ReceiverKind
@@ -40,8 +37,29 @@ class MakeSender(Protocol):
         ...
 
 
+# Each with what it imports only for whom it is configured: the standard library's mail alone is 2 MB.
+
+
+def _email(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+    from monitor.deliver.smtp import Email
+
+    return Email(receiver, external_url=external_url, tls=tls)
+
+
+def _pagerduty(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+    from monitor.deliver.pagerduty import PagerDuty
+
+    return PagerDuty(receiver, external_url=external_url, tls=tls)
+
+
+def _slack(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+    from monitor.deliver.slack import Slack
+
+    return Slack(receiver, external_url=external_url, tls=tls)
+
+
 SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
-    {"email": Email, "pagerduty": PagerDuty, "slack": Slack, "webhook": Webhook}
+    {"email": _email, "pagerduty": _pagerduty, "slack": _slack, "webhook": Webhook}
 )
 
 
