@@ -128,18 +128,20 @@ class Database:
                     return None
                 # the last one in: the others grow old and go
                 link = self._idle.pop()
-            if self._is_good(link):
-                with self._watchdog.after(_ALIVE_SECONDS, link.cut):
-                    is_alive = link.is_alive()
-                if is_alive and self._statuses.refresh(link):
-                    return link
+            with _closed_when_interrupted(link):
+                if self._is_good(link):
+                    with self._watchdog.after(_ALIVE_SECONDS, link.cut):
+                        is_alive = link.is_alive()
+                    if is_alive and self._statuses.refresh(link):
+                        return link
             link.close()
 
     def _new_link(self, at_most: timedelta) -> Link:
         for _ in range(_TRIES):
             link = self._connector.open(at_most)
-            if self._statuses.refresh(link):
-                return link
+            with _closed_when_interrupted(link):
+                if self._statuses.refresh(link):
+                    return link
             link.close()
             if link.status_questions is None:  # not even the time
                 break
@@ -169,3 +171,14 @@ class Database:
 
 def _not_started() -> QueryError:
     return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail=CANCELLED)
+
+
+@contextmanager
+def _closed_when_interrupted(link: Link) -> Iterator[None]:
+    """Close a link that nobody has yet when ^C comes while it is looked at."""
+    try:
+        yield
+    except BaseException:
+        link.in_order = False
+        link.close()
+        raise

@@ -123,6 +123,14 @@ def make_digits(server: PrivateServer, schema: str) -> None:
     )
 
 
+def running_away(server: PrivateServer) -> tuple[int, ...]:
+    """List the threads that run the runaway, not those that are asked how the server stands."""
+    sql = "SELECT id FROM information_schema.processlist WHERE command = 'Query' AND info LIKE %s"
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(sql, ("SELECT SUM(SQRT(%",))
+        return tuple(int(row[0]) for row in cursor.fetchall())
+
+
 def sessions_of(server: PrivateServer, *, user: str = "root", running: bool = False) -> tuple[int, ...]:
     """List the threads of an account, without the asker's own; running: only those that run a statement."""
     sql = "SELECT id FROM information_schema.processlist WHERE user = %s AND id <> CONNECTION_ID()"

@@ -35,6 +35,7 @@ from tests.database.targets import (
     TEN_MILLION_ROWS,
     fetch,
     run_as_root,
+    running_away,
     sessions_of,
     target_at,
     target_for,
@@ -130,7 +131,7 @@ def test_a_run_that_is_stopped_is_gone_from_the_server(
         target=lambda: outcomes.append(ends_of(database, job_of(target, RUNAWAY, seconds=60)))
     )
     run.start()
-    wait_until(lambda: sessions_of(server, running=True), "it runs")
+    wait_until(lambda: running_away(server), "it runs")
     database.cancel_all()
     run.join(10)
     assert [one.reason for one in outcomes if isinstance(one, Failure)] == [Reason.KILLED]

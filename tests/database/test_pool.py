@@ -23,6 +23,7 @@ from tests.database.targets import (
     fetch_in,
     is_healed,
     run_as_root,
+    running_away,
     sessions_of,
     target_at,
     target_for,
@@ -208,7 +209,7 @@ def test_a_cut_in_the_middle_is_a_lost_target_and_heals(
 def test_cancel_all_stops_what_runs_on_the_server_too(database: Database, server: PrivateServer) -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(fetch, database, RUNAWAY, seconds=60) for _ in range(2)]
-        wait_until(lambda: len(sessions_of(server, running=True)) == 2, "both run")
+        wait_until(lambda: len(running_away(server)) == 2, "both run")
         started = time.monotonic()
         database.cancel_all()
         errors = [run.exception(5) for run in runs]
@@ -216,7 +217,7 @@ def test_cancel_all_stops_what_runs_on_the_server_too(database: Database, server
     assert [(error.reason, error.detail) for error in errors if isinstance(error, QueryError)] == [
         (Reason.KILLED, "cancelled")
     ] * 2
-    assert not sessions_of(server, running=True)
+    wait_until(lambda: not running_away(server), "both are stopped on the server", seconds=5)
     with pytest.raises(QueryError) as caught:
         fetch(database, "SELECT 1 AS one")
     assert caught.value.detail == "cancelled"
