@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -65,6 +66,11 @@ def _schema_on(server: PrivateServer) -> Iterator[str]:
     yield name
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name}")
+
+
+def pytest_configure() -> None:
+    """Hear ^C also where a shell started us in the background, which has it ignored; so do our children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
