@@ -8,11 +8,9 @@ import os
 import queue
 import signal
 import sqlite3
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor import __version__, signals
 from monitor.clock import AnchoredClock
@@ -36,13 +34,13 @@ from monitor.schedule import Schedule
 from monitor.state import open_directory
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
+from monitor.ticker import Ticker
 from monitor.upkeep import ALIVE
-from monitor.vitals import SILENT_FOR, Part, Vitals, faults
+from monitor.vitals import Part, Vitals, faults
+from monitor.watchdog import Watchdog
 from monitor.watching import Watching
 from monitor.web import Views, WebServer
 
-_TICK_SECONDS = 1.0
-_SLEPT = timedelta(seconds=5)
 _SECRETS_READ_EVERY = timedelta(minutes=1)
 _RELOAD_WAIT_SECONDS = 30.0
 _RUNS_GRACE_SECONDS = 2.0
@@ -75,24 +73,24 @@ class App:
         self._environ = environ
         self._log = log
         self._wishes: queue.SimpleQueue[_Reload | _Stop] = queue.SimpleQueue()
-        self._stopping = threading.Event()
         self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
-        self._ticked_at = self._awake_since = self._clock.now()
-        self._ticked_seconds = time.monotonic()
-        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
+        self._hid_at = self._clock.now()
+        self._ticker = Ticker(self._clock, self._on_tick)
         self._opened = open_directory(
             config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
         )
         self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
+        self._watchdog = Watchdog()
         self._watching = Watching(
             self._clock,
             environ,
             on_result=self._on_result,
             on_missed=self._on_missed,
             snapshot=self._snapshot,
+            watchdog=self._watchdog,
             on_kill=lambda kill: self._journal.on_kill(kill),
         )
         self._schedule = Schedule(self._clock, submit=self._watching.dispatch, missed=self._on_missed)
@@ -119,6 +117,7 @@ class App:
             snapshot=lambda: self._snapshot().alerts,
             external_url=config.external_url,
             on_delivery=self._on_delivery,
+            watchdog=self._watchdog,
         )
         self._heartbeat = Heartbeat(
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
@@ -159,13 +158,14 @@ class App:
 
     def _stop(self) -> None:
         self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
-        self._stopping.set()
+        self._ticker.stop()
         self._state.hurry(_STATE_GRACE_SECONDS)
         self._schedule.stop()
         self._watching.stop(_RUNS_GRACE_SECONDS)
         self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
         self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
         self._deliveries.close()
+        self._watchdog.close()
         self._web.close(_WEB_GRACE_SECONDS)
         with contextlib.suppress(sqlite3.Error):  # a pending alert's clock then runs from the last mark
             self._state.mark(ALIVE, self._clock.now())
@@ -218,18 +218,12 @@ class App:
         except queue.Empty:
             return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
 
-    def _tick(self) -> None:
-        hide_at = self._clock.now()
-        while not self._stopping.wait(_TICK_SECONDS):
-            if abs(self._clock.now() - hide_at) > _SECRETS_READ_EVERY:
-                hide_at = self._clock.now()
-                self._hide_secrets(self._config)  # they may have been rotated
-            now = self._clock.now()
-            if abs(now - self._ticked_at) > _SLEPT:
-                self._awake_since = now
-            self._ticked_at, self._ticked_seconds = now, time.monotonic()
-            self._schedule.mend_clock_step()
-            self._pipeline.put(Tick())
+    def _on_tick(self, now: datetime) -> None:
+        self._schedule.mend_clock_step()
+        self._pipeline.put(Tick())
+        if abs(now - self._hid_at) > _SECRETS_READ_EVERY:
+            self._hid_at = now
+            self._hide_secrets(self._config)  # they may have been rotated
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
@@ -281,7 +275,9 @@ class App:
 
     def _set_heartbeat(self, config: Config) -> None:
         settings = config.heartbeat
-        self._heartbeat.apply(settings, Ping(settings, self._clock) if settings else None)
+        self._heartbeat.apply(
+            settings, Ping(settings, self._clock, watchdog=self._watchdog) if settings else None
+        )
 
     def _views(self) -> Views:
         exposition = Exposition(
@@ -307,16 +303,14 @@ class App:
     def _is_healthy(self) -> tuple[bool, str]:
         """Tell whether runs are scheduled, made, taken and told of; asks no database, waits for no lock."""
         now = self._clock.now()
-        since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
-        # The clock was set, or the machine slept: then little can be told by how long ago things were.
-        has_jumped = abs(now - self._ticked_at - since_tick) > _SLEPT and since_tick < SILENT_FOR
+        ticker, awake_since = self._ticker.sign(now)
         vitals = Vitals(
-            awake_since=now if has_jumped else self._awake_since,
+            awake_since=awake_since,
             is_scheduling=self._schedule.is_running(),
             overdue=self._schedule.overdue(now),
             parts=(
                 Part("pipeline", self._pipeline.is_alive(), self._pipeline.judged_at),
-                Part("ticker", self._ticker.is_alive(), now - since_tick),
+                ticker,
                 Part("heartbeat", self._heartbeat.is_alive(), now),
             ),
             pools=self._watching.pools(),

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from monitor import rules
 from monitor.clock import Clock
-from monitor.database import Database, Session, Watchdog
+from monitor.database import Database, Session
 from monitor.errors import QueryError, Reason, SampleError, TargetError
 from monitor.judgements import blocked
 from monitor.model.alerts import Alert, Change, Scope
@@ -20,6 +20,7 @@ from monitor.model.results import Blocked, EvidenceRow, Failure, Outcome, Result
 from monitor.model.settings import ColumnName, Job, Rule, Severity
 from monitor.preflight import plan, plan_evidence
 from monitor.runs import execute
+from monitor.watchdog import Watchdog
 
 WOULD_FAIL = "QueryWouldFail"
 EVIDENCE_WOULD_FAIL = "EvidenceWouldFail"
@@ -105,8 +106,7 @@ def check(
     """
     of_targets = []
     with ExitStack() as stack:
-        watchdog = Watchdog()
-        stack.callback(watchdog.close)
+        watchdog = stack.enter_context(Watchdog())
         for name in dict.fromkeys(job.target.name for job in jobs):
             here = [job for job in jobs if job.target.name == name]
             database = Database(here[0].target, environ=environ, watchdog=watchdog)

@@ -6,7 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-_STEP = timedelta(seconds=2)
+STEP = timedelta(seconds=2)
+"""A wall clock that went away from ours by so much was set; less is what time servers do all day."""
+
+SLEPT = timedelta(seconds=5)
+"""A thread that has something to do each second and finds so long gone by was not let run."""
+
 _AT_ONCE_SECONDS = 0.1
 _TRIES = 5
 
@@ -65,7 +70,7 @@ class AnchoredClock:
     def catch_up(self) -> timedelta:
         """Follow the wall clock if it was set by two seconds or more; gives by how much."""
         by = _wall_minus(self)
-        if abs(by) < _STEP:
+        if abs(by) < STEP:
             return timedelta(0)
         anchor, ahead = self._anchor_and_ahead
         self._anchor_and_ahead = anchor + by, ahead + by

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import rules
-from monitor.clock import SettableClock
+from monitor.clock import SLEPT, SettableClock
 from monitor.deliver import notifications_for, reminders_for, told_by, with_told
 from monitor.errors import SampleError
 from monitor.instants import moved
@@ -45,8 +45,6 @@ from monitor.store import (
     with_result,
 )
 from monitor.upkeep import ALIVE, Upkeep
-
-_LONGEST_PAUSE = timedelta(seconds=5)
 
 
 class Pipeline:
@@ -113,7 +111,7 @@ class Pipeline:
     def take(self, message: Message) -> None:
         """Take one message through the rest of the pipe."""
         now = self._clock.now()
-        if now - self._took_at > _LONGEST_PAUSE:
+        if now - self._took_at > SLEPT:
             # There is a tick each second, so we were asleep: stopped, suspended, or starved. What fell due
             # meanwhile has not had its chance yet.
             self._awake_since = now
@@ -139,7 +137,7 @@ class Pipeline:
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._alerts.restore(self._state.active_alerts(), resolved, gap)
-        if gap < -_LONGEST_PAUSE:
+        if gap < -SLEPT:
             # The clock was set back while we were down: all that is kept was of its future.
             self._alerts.move(gap)
             self._state.move(gap, self._alerts.active)

@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from monitor.clock import Clock, SettableClock
+from monitor.clock import SLEPT, STEP, Clock, SettableClock
 from monitor.crontab import crontab_fields
 from monitor.model.settings import Cron, Every, Job
 
@@ -23,8 +23,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_SPREAD = timedelta(seconds=10)
 _SPREAD_PER_JOB = timedelta(milliseconds=50)
-_STEP = timedelta(seconds=2)
-_SLEPT = timedelta(seconds=5)
 
 Submit = Callable[[Job, datetime, timedelta], None]
 """Takes a job that is due, its slot, and by how much the clock had been moved when that was reckoned."""
@@ -143,11 +141,11 @@ class Schedule:
         """
         instant, last = self._clock.now(), self._looked_at
         self._looked_at = instant
-        if instant - last > _SLEPT and self._scheduler.running:
+        if instant - last > SLEPT and self._scheduler.running:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
         ahead, followed = self._wall_minus_clock(), self._clock.ahead
         # Either tells: the wall clock went away from ours, or ours has followed it already.
-        if abs(ahead - self._wall_ahead) < _STEP and followed == self._followed:
+        if abs(ahead - self._wall_ahead) < STEP and followed == self._followed:
             return False
         self._wall_ahead, self._followed = ahead, followed
         now = datetime.now(UTC)

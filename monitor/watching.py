@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.clock import SettableClock
-from monitor.database import Database, Watchdog
+from monitor.database import Database
 from monitor.judgements import blocked, is_blocked
 from monitor.model.results import Kill, Result
 from monitor.model.settings import Job, Target
 from monitor.runs import execute
 from monitor.store import Snapshot
 from monitor.vitals import Pool, UnderWay
+from monitor.watchdog import Watchdog
 from monitor.workers import Task, Workers
 
 _OLD_ENDS_SECONDS = 10.0
@@ -59,6 +60,7 @@ class Watching:
         on_result: Callable[[Result], None],
         on_missed: Callable[[Job, int], None],
         snapshot: Callable[[], Snapshot],
+        watchdog: Watchdog,
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> None:
         self._clock = clock
@@ -67,7 +69,7 @@ class Watching:
         self._on_missed = on_missed
         self._snapshot = snapshot
         self._on_kill = on_kill
-        self._watchdog = Watchdog()
+        self._watchdog = watchdog
         self._places: Mapping[str, _Place] = {}
         self._retiring: list[_Retiring] = []
 
@@ -124,7 +126,6 @@ class Watching:
         deadline = time.monotonic() + 2 * grace_seconds
         for one in self._retiring:
             one.over.wait(max(0.0, deadline - time.monotonic()))
-        self._watchdog.close()
 
     def _retire(self, place: _Place, grace_seconds: float) -> _Retiring:
         over = threading.Event()

@@ -13,11 +13,19 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from monitor.watchdog import Watchdog
 from tests.servers import MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, PrivateMySQL, free_port, why_no_mysql
 
 LONG_NOT_ASKED = "scripts/test --long runs it"
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def watchdog() -> Iterator[Watchdog]:
+    """Give the alarm clock of what waits on a far end."""
+    with Watchdog() as watchdog:
+        yield watchdog
 
 
 @pytest.fixture(scope="session")

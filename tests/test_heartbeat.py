@@ -19,6 +19,7 @@ from monitor.model.alerts import Delivery
 from monitor.model.results import Outcome
 from monitor.model.settings import Cron, HeartbeatSettings, Job
 from monitor.store import Snapshot, empty_snapshot, with_missed, with_next_run, with_result
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import Answer, FarEnd, hang_up, stall, status, trickle
 from tests.web.picture import (
     BALANCES,
@@ -292,10 +293,10 @@ def test_where_no_rule_is_critical_the_queries_must_be_named(tmp_path: Path) -> 
 # Over a real socket.
 
 
-def test_it_is_a_get_of_the_address_without_a_body() -> None:
+def test_it_is_a_get_of_the_address_without_a_body(watchdog: Watchdog) -> None:
     far = FarEnd()
     try:
-        taken = Ping(replace(BOTH, url=f"{far.url}/ping/s3cret?a=b"), AnchoredClock())()
+        taken = Ping(replace(BOTH, url=f"{far.url}/ping/s3cret?a=b"), AnchoredClock(), watchdog=watchdog)()
     finally:
         far.close()
     (request,) = far.requests
@@ -314,11 +315,14 @@ def test_it_is_a_get_of_the_address_without_a_body() -> None:
     ],
     ids=["500", "redirect", "silence", "trickle", "hang-up"],
 )
-def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(answer: Answer, reason: str) -> None:
+def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
+    watchdog: Watchdog, answer: Answer, reason: str
+) -> None:
     far = FarEnd(answer)
     begun = time.monotonic()
     try:
-        ping = Ping(replace(BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(1)), AnchoredClock())
+        settings = replace(BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(1))
+        ping = Ping(settings, AnchoredClock(), watchdog=watchdog)
         failed = ping()
     finally:
         far.close()
@@ -328,10 +332,10 @@ def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(answer: Answer, re
     assert len(far.requests) == 1
 
 
-def test_the_file_is_read_at_each_call(tmp_path: Path) -> None:
+def test_the_file_is_read_at_each_call(tmp_path: Path, watchdog: Watchdog) -> None:
     far = FarEnd()
     path = tmp_path / "switch"
-    ping = Ping(replace(BOTH, url="", url_file=path), AnchoredClock())
+    ping = Ping(replace(BOTH, url="", url_file=path), AnchoredClock(), watchdog=watchdog)
     try:
         assert ping().reason == "url_file"
         path.write_text(f"{far.url}/ping/1\n")

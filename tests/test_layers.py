@@ -36,6 +36,8 @@ FLOORS = (
             "schedule",
             "signals",
             "heartbeat",
+            "watchdog",
+            "ticker",
         ),
     ),
     (
@@ -77,6 +79,8 @@ STAIRS = {
     ("metrics", "exposition"),
     ("metrics", "domain_families"),
     ("web", "log"),
+    ("database", "watchdog"),
+    ("deliver", "watchdog"),
     ("pipeline", "upkeep"),
     ("pipeline", "messages"),
     ("messages", "upkeep"),

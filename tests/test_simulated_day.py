@@ -26,6 +26,7 @@ from monitor.model.settings import Config
 from monitor.schedule import Schedule
 from monitor.state import State
 from monitor.store import empty_snapshot
+from monitor.watchdog import Watchdog
 from monitor.watching import Watching
 from monitor.web import WebServer
 from tests.acceptance.configs import two_files, write_config
@@ -156,17 +157,24 @@ urls = ["{taker.url}/"]'''
 
 def live_once(one: Config, other: Config, taker: Taker) -> None:
     """Start the parts that have threads, reload, and stop them, each at work."""
-    clock, results, state = AnchoredClock(), SimpleQueue[Result](), State()
+    clock, results, state, watchdog = AnchoredClock(), SimpleQueue[Result](), State(), Watchdog()
     watching = Watching(
         clock,
         {},
         on_result=results.put,
         on_missed=lambda _job, _count: None,
         snapshot=lambda: empty_snapshot(one),
+        watchdog=watchdog,
     )
     schedule = Schedule(clock, submit=watching.dispatch, missed=lambda _job, _count: None)
     deliveries = Deliveries(
-        one.receivers, state, clock=clock, snapshot=tuple, external_url="", on_delivery=lambda _delivery: None
+        one.receivers,
+        state,
+        clock=clock,
+        snapshot=tuple,
+        external_url="",
+        on_delivery=lambda _delivery: None,
+        watchdog=watchdog,
     )
     log = configure(io.BytesIO(), libraries=False)
     web = WebServer(replace(one.web, port=0), Served().views(), log)
@@ -185,6 +193,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     watching.stop(5)
     deliveries.drain(5)
     deliveries.close()
+    watchdog.close()
     web.close(5)
     state.close()
     log.close()

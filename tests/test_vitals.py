@@ -16,6 +16,7 @@ from monitor.model.settings import Cron, Job, Query, Receiver, Statement
 from monitor.schedule import Schedule
 from monitor.state import State
 from monitor.vitals import Courier, Part, Pool, UnderWay, Vitals, faults
+from monitor.watchdog import Watchdog
 from tests.acceptance.program import wait_until
 from tests.test_schedule import TARGET, Recorder, SteppedClock, a_job
 
@@ -183,7 +184,7 @@ class HungDisk(State):
         return tuple(super().trim(receiver, now=now))
 
 
-def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:
+def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not(watchdog: Watchdog) -> None:
     clock = AnchoredClock()
     state = HungDisk()
     told: list[Delivery] = []
@@ -194,6 +195,7 @@ def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:
         snapshot=tuple,
         external_url="",
         on_delivery=told.append,
+        watchdog=watchdog,
     )
     (before,) = deliveries.couriers()
     assert before == Courier("oncall", True, None)

@@ -14,11 +14,12 @@ from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell, make_log
 from monitor.cli.output import counted, indented, plain, say, table, table_or_records
 from monitor.cli.selection import selected
-from monitor.database import Database, Session, Watchdog, runnable_sql
+from monitor.database import Database, Session, runnable_sql
 from monitor.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
 from monitor.runs import answer
+from monitor.watchdog import Watchdog
 
 
 @click.command("query")
@@ -40,11 +41,8 @@ def command(
     if sql:
         say("\n".join(dict.fromkeys(text for job in jobs for text in _sql_of(job))))
     else:
-        watchdog = Watchdog()
-        try:
+        with Watchdog() as watchdog:
             code = max(_run(job, watchdog) for job in jobs)
-        finally:
-            watchdog.close()
     log.close()
     return code
 

@@ -11,13 +11,14 @@ import click
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log, tell_problems
 from monitor.cli.output import counted, indented, say, table
-from monitor.database import Database, Session, Watchdog
+from monitor.database import Database, Session
 from monitor.errors import ConfigError, QueryError, TargetError
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Statement, Target
 from monitor.preflight import is_show, plan
 from monitor.rights import read_grant
 from monitor.servers import lacking
+from monitor.watchdog import Watchdog
 from monitor.web.web_config import load_web_config
 
 _LIMIT = timedelta(seconds=5)
@@ -45,11 +46,8 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
         say(f"note: {notice}")
     code = OK
     if connect:
-        watchdog = Watchdog()
-        try:
+        with Watchdog() as watchdog:
             code = max(_connect(target, config, watchdog) for target in config.targets)
-        finally:
-            watchdog.close()
     log.close()
     return code
 

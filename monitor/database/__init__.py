@@ -4,6 +4,5 @@ from monitor.database.binding import runnable_sql
 from monitor.database.credentials import read_password
 from monitor.database.pool import Database
 from monitor.database.session import Session
-from monitor.database.watchdog import Watchdog
 
-__all__ = ["Database", "Session", "Watchdog", "read_password", "runnable_sql"]
+__all__ = ["Database", "Session", "read_password", "runnable_sql"]

@@ -29,11 +29,11 @@ from monitor.database.link import Link, Wire, shut
 from monitor.database.reasons import is_answer
 from monitor.database.refusals import Pause, Refusals
 from monitor.database.status import is_on
-from monitor.database.watchdog import Watchdog
 from monitor.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
 from monitor.model.results import Server
 from monitor.model.settings import Target
+from monitor.watchdog import Watchdog
 
 # These would hand the password, or as good as that, to whoever answers on the target's port.
 _UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from monitor.database.connect import Connector
 from monitor.database.failures import failure_of
 from monitor.database.link import Identity
-from monitor.database.watchdog import Watchdog
 from monitor.errors import QueryError, Reason, TargetError
+from monitor.watchdog import Watchdog
 
 _KILL_SECONDS = 2.0
 _NO_SUCH_THREAD = 1094

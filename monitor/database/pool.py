@@ -13,10 +13,10 @@ from monitor.database.killer import Killer
 from monitor.database.link import Link
 from monitor.database.session import Session
 from monitor.database.status import Statuses
-from monitor.database.watchdog import Watchdog
 from monitor.errors import QueryError, Reason, TargetError
 from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
+from monitor.watchdog import Watchdog
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 # A name may lead elsewhere by then, and hosted servers cut old connections.

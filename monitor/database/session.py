@@ -13,11 +13,11 @@ from monitor.database.failures import code_of, failure_of
 from monitor.database.killer import Killer
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
-from monitor.database.watchdog import Watchdog
 from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason
 from monitor.model.results import CANCELLED, Rows, Server
 from monitor.model.settings import Flavor, Scalar, Statement
+from monitor.watchdog import Watchdog
 
 # The server's own limit is the timeout itself; KILL and our cut give it time to speak first.
 _KILL_AFTER_SECONDS = 0.3

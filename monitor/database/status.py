@@ -16,9 +16,9 @@ from monitor.database.dialect import replication_questions, status_questions
 from monitor.database.failures import code_of
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
-from monitor.database.watchdog import Watchdog
 from monitor.model.results import ClockOffset, Replication
 from monitor.rights import surplus_of
+from monitor.watchdog import Watchdog
 
 MOST_STATUS_AGE_SECONDS = 15.0
 _MOST_RIGHTS_AGE_SECONDS = 1800.0

@@ -20,6 +20,7 @@ from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Labels, Receiver
+from monitor.watchdog import Watchdog
 
 Snapshot: TypeAlias = Callable[[], Sequence[Alert]]
 """Gives the firing alerts, and those that resolved in the last 15 minutes."""
@@ -44,6 +45,7 @@ class Alertmanager:
         external_url: str,
         on_delivery: OnDelivery,
         jitter: Jitter,
+        watchdog: Watchdog,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
@@ -54,7 +56,7 @@ class Alertmanager:
                 receiver,
                 url,
                 self._alerts,
-                Post(timeout=receiver.timeout, tls=tls),
+                Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls),
                 clock=clock,
                 external_url=external_url,
                 on_delivery=on_delivery,

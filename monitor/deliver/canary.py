@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from monitor.deliver.worker import attempt, outcome
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope
 from monitor.model.settings import Receiver, Severity, labels_of
+from monitor.watchdog import Watchdog
 
 ALERTNAME: Final = "TokenMonitorTest"
 _RESEND_DELAY: Final = timedelta(seconds=15)  # four of them until the end: a minute
@@ -33,7 +34,11 @@ def canary(
     Takes a little more than the receiver's timeout at most. Of several addresses all are tried, and
     one that fails is the outcome. ValueError for a kind that there is no way to.
     """
-    sends = _sends(receiver, canary_alert(receiver, clock.now()), external_url, tls)
+    with Watchdog() as watchdog:
+        return _outcome(receiver, clock, _sends(receiver, clock.now(), external_url, watchdog, tls))
+
+
+def _outcome(receiver: Receiver, clock: Clock, sends: Sequence[_Send]) -> Delivery:
     outcomes: dict[int, Delivery] = {}
 
     def work(number: int, send: _Send) -> None:
@@ -73,10 +78,11 @@ def canary_alert(receiver: Receiver, now: datetime) -> Alert:
 
 
 def _sends(
-    receiver: Receiver, alert: Alert, external_url: str, tls: ssl.SSLContext | None
+    receiver: Receiver, now: datetime, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
 ) -> tuple[_Send, ...]:
+    alert = canary_alert(receiver, now)
     if takes_notifications(receiver):
-        sender = sender_for(receiver, external_url=external_url, tls=tls)
+        sender = sender_for(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
         group = {"alertname": ALERTNAME}
         key = f"{receiver.name}-test-{alert.active_at.isoformat()}"
 
@@ -87,13 +93,11 @@ def _sends(
                 sender.close()
 
         return (send,)
-    return tuple(_to_alertmanager(receiver, url, alert, external_url, tls) for url in receiver.urls)
+    posts = [(url, Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)) for url in receiver.urls]
+    return tuple(_to_alertmanager(receiver, url, post, alert, external_url) for url, post in posts)
 
 
-def _to_alertmanager(
-    receiver: Receiver, url: str, alert: Alert, external_url: str, tls: ssl.SSLContext | None
-) -> _Send:
-    post = Post(timeout=receiver.timeout, tls=tls)
+def _to_alertmanager(receiver: Receiver, url: str, post: Post, alert: Alert, external_url: str) -> _Send:
 
     def send(now: datetime) -> None:
         try:

@@ -18,6 +18,7 @@ from monitor.deliver.senders import sender_for
 from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
 from monitor.model.settings import Receiver
 from monitor.vitals import Courier
+from monitor.watchdog import Watchdog
 
 _STOP_SECONDS: Final = 2.0
 
@@ -40,6 +41,7 @@ class Deliveries:
         snapshot: Snapshot,
         external_url: str,
         on_delivery: OnDelivery,
+        watchdog: Watchdog,
         jitter: Jitter | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -49,6 +51,7 @@ class Deliveries:
         self._external_url = external_url
         self._on_delivery = on_delivery
         self._jitter = jitter or random.SystemRandom().random
+        self._watchdog = watchdog
         self._tls = tls
         self._parts: Mapping[str, _Part] = {receiver.name: self._part(receiver) for receiver in receivers}
 
@@ -108,7 +111,7 @@ class Deliveries:
             return OutboxWorker(
                 receiver,
                 self._state,
-                sender_for(receiver, external_url=self._external_url, tls=self._tls),
+                sender_for(receiver, external_url=self._external_url, watchdog=self._watchdog, tls=self._tls),
                 clock=self._clock,
                 on_delivery=self._on_delivery,
                 jitter=self._jitter,
@@ -120,6 +123,7 @@ class Deliveries:
             external_url=self._external_url,
             on_delivery=self._on_delivery,
             jitter=self._jitter,
+            watchdog=self._watchdog,
             tls=self._tls,
         )
 

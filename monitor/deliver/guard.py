@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from monitor.errors import DeliveryError
+from monitor.watchdog import Watchdog
 
 _Address: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 """What `socket.getaddrinfo` gives."""
@@ -23,7 +24,8 @@ class Guard:
     name look-up cannot be cut.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
         self._lock = threading.Lock()
         self._twin: socket.socket | None = None
         self._deadline = 0.0
@@ -33,28 +35,15 @@ class Guard:
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Cut what is connected if the body takes longer."""
-        is_done = threading.Event()
-
-        def cut() -> None:
-            with self._lock:
-                if not is_done.is_set():
-                    self._cut()
-
         self.is_cut = self.is_over
         self._deadline = time.monotonic() + seconds
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
         try:
-            timer.start()
-        except RuntimeError:  # without its alarm an attempt could last for ever
-            message = "no thread can be started: a limit on processes or memory is reached"
+            alarm = self._watchdog.after(seconds, self._cut)
+        except RuntimeError as error:  # without its alarm an attempt could last for ever
+            message = f"no time limit can be kept: {error}"
             raise DeliveryError("internal", message, recoverable=True) from None
-        try:
+        with alarm:
             yield
-        finally:
-            with self._lock:
-                is_done.set()
-            timer.cancel()
 
     def connect(self, host: str, port: int) -> socket.socket:
         """Connect to a host, within the time limit; OSError if none of its addresses answers."""
@@ -94,9 +83,8 @@ class Guard:
 
     def cut_for_good(self) -> None:
         """Cut now, and everything that follows."""
-        with self._lock:
-            self.is_over = True
-            self._cut()
+        self.is_over = True
+        self._cut()
 
     def release(self) -> None:
         """Let the socket go."""
@@ -111,10 +99,11 @@ class Guard:
                 raise TimeoutError
 
     def _cut(self) -> None:
-        self.is_cut = True
-        if self._twin is not None:
-            with suppress(OSError):
-                self._twin.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self.is_cut = True
+            if self._twin is not None:
+                with suppress(OSError):
+                    self._twin.shutdown(socket.SHUT_RDWR)
 
     def _release(self) -> None:
         if self._twin is not None:

@@ -18,6 +18,7 @@ from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Scalar
 from monitor.rules import format_number
+from monitor.watchdog import Watchdog
 
 # Limits of the API: 512 KB of body, 1024 characters of summary, 255 of dedup_key.
 _MOST_BYTES: Final = 512_000
@@ -38,9 +39,11 @@ class PagerDuty:
     PagerDuty takes as one by their `dedup_key`.
     """
 
-    def __init__(self, receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._receiver = receiver
-        self._post = Post(timeout=receiver.timeout, tls=tls)
+        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
         self._progress = Progress()
 

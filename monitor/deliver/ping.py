@@ -12,6 +12,7 @@ from monitor.deliver.secrets import read_secret_file
 from monitor.deliver.worker import attempt, outcome
 from monitor.model.alerts import Delivery
 from monitor.model.settings import HeartbeatSettings
+from monitor.watchdog import Watchdog
 
 _PARTS = re.compile(r"[/?&=]+")
 
@@ -23,11 +24,16 @@ class Ping:
     """The far end of the heartbeat. Its address is a secret: outcomes name the host at most."""
 
     def __init__(
-        self, settings: HeartbeatSettings, clock: Clock, *, tls: ssl.SSLContext | None = None
+        self,
+        settings: HeartbeatSettings,
+        clock: Clock,
+        *,
+        watchdog: Watchdog,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._post = Post(timeout=settings.timeout, tls=tls, method="GET")
+        self._post = Post(timeout=settings.timeout, watchdog=watchdog, tls=tls, method="GET")
 
     def __call__(self) -> Delivery:
         """Make one attempt, within the time limit."""

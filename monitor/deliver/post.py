@@ -21,6 +21,7 @@ from monitor.deliver.backoff import retry_after_seconds
 from monitor.deliver.guard import Guard
 from monitor.deliver.secrets import without_secrets
 from monitor.errors import DeliveryError
+from monitor.watchdog import Watchdog
 
 _MOST_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
@@ -36,12 +37,17 @@ class Post:
     """
 
     def __init__(
-        self, *, timeout: timedelta, tls: ssl.SSLContext | None = None, method: str = "POST"
+        self,
+        *,
+        timeout: timedelta,
+        watchdog: Watchdog,
+        tls: ssl.SSLContext | None = None,
+        method: str = "POST",
     ) -> None:
         self._method = method
         self._timeout_seconds = timeout.total_seconds()
         self._tls = tls
-        self._guard = Guard()
+        self._guard = Guard(watchdog)
         self._origin: tuple[str | None, ...] = ()
         self._connection: _Plain | _Secure | None = None
 

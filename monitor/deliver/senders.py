@@ -11,6 +11,7 @@ from typing import Protocol
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver, ReceiverKind
+from monitor.watchdog import Watchdog
 
 
 class Sender(Protocol):
@@ -32,7 +33,9 @@ class Sender(Protocol):
 class MakeSender(Protocol):
     """Makes the sender of a receiver; opens nothing yet."""
 
-    def __call__(self, receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+    def __call__(
+        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+    ) -> Sender:
         """Make it; `tls` is the context of https, the system's trust where None."""
         ...
 
@@ -40,22 +43,28 @@ class MakeSender(Protocol):
 # Each with what it imports only for whom it is configured: the standard library's mail alone is 2 MB.
 
 
-def _email(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+def _email(
+    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+) -> Sender:
     from monitor.deliver.smtp import Email
 
-    return Email(receiver, external_url=external_url, tls=tls)
+    return Email(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
 
 
-def _pagerduty(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+def _pagerduty(
+    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+) -> Sender:
     from monitor.deliver.pagerduty import PagerDuty
 
-    return PagerDuty(receiver, external_url=external_url, tls=tls)
+    return PagerDuty(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
 
 
-def _slack(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+def _slack(
+    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+) -> Sender:
     from monitor.deliver.slack import Slack
 
-    return Slack(receiver, external_url=external_url, tls=tls)
+    return Slack(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
 
 
 SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
@@ -63,8 +72,10 @@ SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
 )
 
 
-def sender_for(receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None) -> Sender:
+def sender_for(
+    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+) -> Sender:
     """Make the sender of a receiver; ValueError for a kind that there is no way to."""
     if receiver.kind not in SENDERS:
         raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
-    return SENDERS[receiver.kind](receiver, external_url=external_url, tls=tls)
+    return SENDERS[receiver.kind](receiver, external_url=external_url, watchdog=watchdog, tls=tls)

@@ -17,6 +17,7 @@ from monitor.deliver.texts import Story, joined, story, title
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
+from monitor.watchdog import Watchdog
 
 # Limits of Block Kit: 50 blocks in a message, 3000 characters in a section, 150 in a header.
 _MOST_ALERTS: Final = 20
@@ -32,9 +33,11 @@ _ENTITIES: Final = MappingProxyType({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Slack:
     """The sender of one receiver of this kind."""
 
-    def __init__(self, receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._receiver = receiver
-        self._post = Post(timeout=receiver.timeout, tls=tls)
+        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
 
     def send(self, notification: Notification, now: datetime) -> None:

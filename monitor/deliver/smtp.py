@@ -22,6 +22,7 @@ from monitor.deliver.secrets import read_secret, without_secrets
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Mail, Receiver
+from monitor.watchdog import Watchdog
 
 _QUIT_SECONDS: Final = 1.0
 _FULL_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -38,14 +39,16 @@ class Email:
     the same Message-ID.
     """
 
-    def __init__(self, receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+    ) -> None:
         if receiver.mail is None:
             raise ValueError(f"receiver {receiver.name}: no mail server")
         self._mail = receiver.mail
         self._timeout_seconds = receiver.timeout.total_seconds()
         self._external_url = external_url
         self._tls = tls
-        self._guard = Guard()
+        self._guard = Guard(watchdog)
         self._progress = Progress()
 
     def send(self, notification: Notification, now: datetime) -> None:

@@ -18,6 +18,7 @@ from monitor.deliver.secrets import address_of, read_secret, read_secret_file
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
+from monitor.watchdog import Watchdog
 
 SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
 TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
@@ -26,9 +27,11 @@ TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
 class Webhook:
     """The sender of one receiver of this kind."""
 
-    def __init__(self, receiver: Receiver, *, external_url: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._receiver = receiver
-        self._post = Post(timeout=receiver.timeout, tls=tls)
+        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
         self._template = (
             None

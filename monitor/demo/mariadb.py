@@ -120,9 +120,11 @@ class PrivateServer(ABC):
         self._process = None
 
     def signal(self, number: int) -> None:
-        """Send a signal to the server, SIGSTOP and SIGCONT for instance."""
+        """Send a signal to the server, SIGCONT for instance; after SIGSTOP it has stopped."""
         if self._process is not None:
             self._process.send_signal(number)
+            if number == signal.SIGSTOP:  # its threads stop one by one
+                os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def close(self) -> None:
         """Stop the server and remove its folder."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import anyio.to_thread
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -19,6 +18,7 @@ from starlette.routing import Route
 
 from monitor.web import api
 from monitor.web.page import page_of
+from monitor.web.threads import Threads
 from monitor.web.views import Views
 from monitor.web.words import fit
 
@@ -32,21 +32,23 @@ _RULE_TYPES = ("alert", "record")
 def application(views: Views) -> Starlette:
     """Make the application: routes, without the guards around them."""
     answers = Answers(views)
+    threads = Threads(_THREADS)
+    within = threads.within
     get = ["GET"]  # HEAD comes with it
     app = Starlette(
         routes=[
-            Route("/", answers.page, methods=get),
+            Route("/", within(answers.page), methods=get),
             Route("/static/page.css", answers.style, methods=get),
-            Route("/metrics", answers.metrics, methods=get),
+            Route("/metrics", within(answers.metrics), methods=get),
             Route("/-/healthy", answers.healthy, methods=get),
             Route("/-/ready", answers.ready, methods=get),
-            Route("/-/reload", answers.reload, methods=["POST"]),
-            Route("/api/v1/alerts", answers.alerts, methods=get),
-            Route("/api/v1/rules", answers.rules, methods=get),
-            Route("/api/v1/history", answers.history, methods=get),
-            Route("/api/v1/queries", answers.queries, methods=get),
+            Route("/-/reload", within(answers.reload), methods=["POST"]),
+            Route("/api/v1/alerts", within(answers.alerts), methods=get),
+            Route("/api/v1/rules", within(answers.rules), methods=get),
+            Route("/api/v1/history", within(answers.history), methods=get),
+            Route("/api/v1/queries", within(answers.queries), methods=get),
         ],
-        lifespan=_bounded,
+        lifespan=_while_serving(threads),
         max_body_size=64 * 1024,
     )
     app.router.redirect_slashes = False  # it would repeat whatever Host the request names
@@ -54,7 +56,7 @@ def application(views: Views) -> Starlette:
 
 
 class Answers:
-    """One method for each route. Plain functions run in a thread; health asks for none."""
+    """One method for each route. Plain functions are for a thread; health asks for none."""
 
     def __init__(self, views: Views) -> None:
         self._views = views
@@ -136,10 +138,14 @@ class Answers:
         return _success(api.queries(self._views.snapshot(), self._views.now()))
 
 
-@asynccontextmanager
-async def _bounded(_app: Starlette) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    yield
+def _while_serving(threads: Threads) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        threads.start()
+        yield
+        threads.stop()
+
+    return lifespan
 
 
 def _verdict(ask: Callable[[], tuple[bool, str]]) -> Response:

@@ -230,7 +230,8 @@ def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_a
         hook.wait_for("firing", ALERT)
         config.write_text(text + "".join(main.replace("main", other) for other in others))
         with limited(daemon, resource.RLIMIT_DATA, data_bytes(daemon) + STACK_BYTES - 2_000_000):
-            assert daemon.get("/-/reload", method="POST")[0] == 200
+            status, said = daemon.get("/-/reload", method="POST")
+            assert status == 200, said
             target = daemon.wait_for("run.missed")["target"]
             assert target in others
             assert daemon.seen("run.finished", target=target) == []

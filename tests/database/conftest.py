@@ -11,21 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database import Database, Watchdog
+from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.results import Kill
 from monitor.model.settings import Target
+from monitor.watchdog import Watchdog
 from tests.database.targets import make_digits, run_as_root, target_for
 from tests.servers import free_port
 
 _accounts = itertools.count()
-
-
-@pytest.fixture
-def watchdog() -> Iterator[Watchdog]:
-    watchdog = Watchdog()
-    yield watchdog
-    watchdog.close()
 
 
 class Databases:

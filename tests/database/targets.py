@@ -1,4 +1,4 @@
-"""Targets and small statements for the tests of the database edge, and waits for conditions."""
+"""Targets, queries and small statements for the tests of the database edge, and waits for conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.errors import Reason, TargetError
 from monitor.model.results import Rows
-from monitor.model.settings import PasswordSource, Scalar, Statement, Target, Tls
+from monitor.model.settings import (
+    Condition,
+    Every,
+    Metric,
+    PasswordSource,
+    Query,
+    Rule,
+    Scalar,
+    Severity,
+    Statement,
+    Target,
+    Tls,
+)
 
 DISABLED = Tls("disabled")
 ELSEWHERE = "0.0.0.0"  # leads to this machine, and is not named as it
@@ -68,6 +80,23 @@ def target_at(
         port=port,
         password=password or PasswordSource(env="PASSWORD"),
         max_connections=max_connections,
+    )
+
+
+def a_query(name: str, sql: str, *, evidence: str = "", seconds: float, max_rows: int) -> Query:
+    """Describe a query whose number is `n`; with evidence, it has a rule that asks for it above 0."""
+    above = Condition("above", 0.0)
+    rule = Rule("Found", name, above, Severity.INFO, "found", evidence=Statement(evidence))
+    return Query(
+        name,
+        "",
+        Statement(sql),
+        Every(timedelta(minutes=1)),
+        timedelta(seconds=seconds),
+        max_rows,
+        Path(f"{name}.sql"),
+        metrics=(Metric(name, "", value="n"),),
+        rules=(rule,) if evidence else (),
     )
 
 

@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from monitor.database import Watchdog
 from monitor.database.connect import Connector
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import Reason
 from monitor.model.settings import PasswordSource, Target, Tls
+from monitor.watchdog import Watchdog
 from tests.database.conftest import Databases
 from tests.database.proxy import (
     Listener,

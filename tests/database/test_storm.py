@@ -8,63 +8,47 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from monitor.clock import AnchoredClock
 from monitor.demo.mariadb import PrivateServer
 from monitor.errors import Reason
 from monitor.model.results import Failure, Kill, Result
-from monitor.model.settings import (
-    Condition,
-    Every,
-    Job,
-    Metric,
-    PasswordSource,
-    Query,
-    Rule,
-    Severity,
-    Statement,
-    Target,
-)
+from monitor.model.settings import Job, PasswordSource, Query, Target
 from monitor.store import Snapshot
+from monitor.watchdog import Watchdog
 from monitor.watching import Watching
-from tests.database.targets import PASSWORD, RUNAWAY, run_as_root, sessions_of, target_for, wait_until
+from tests.database.targets import (
+    PASSWORD,
+    RUNAWAY,
+    a_query,
+    run_as_root,
+    sessions_of,
+    target_for,
+    wait_until,
+)
 
 MOST = 3
 """max_connections before and after a reload in turn: never above the greater of both."""
 
 
-def a_query(name: str, sql: str, *, evidence: str = "", seconds: float = 0.3) -> Query:
-    rule = Rule(
-        f"Found{name}", name, Condition("above", 0.0), Severity.INFO, "found", evidence=Statement(evidence)
-    )
-    return Query(
-        name,
-        "",
-        Statement(sql),
-        Every(timedelta(minutes=1)),
-        timedelta(seconds=seconds),
-        5,
-        Path(f"{name}.sql"),
-        metrics=(Metric(name, "", value="n"),),
-        rules=(rule,) if evidence else (),
-    )
+def brief(name: str, sql: str, *, evidence: str = "", seconds: float = 0.3) -> Query:
+    return a_query(name, sql, evidence=evidence, seconds=seconds, max_rows=5)
 
 
 QUERIES = (
-    a_query("hung", RUNAWAY),
-    a_query("hung_for_long", RUNAWAY, seconds=30),
-    a_query("with_evidence", "SELECT 1 AS n", evidence=RUNAWAY),
-    a_query("too_many", "SELECT digit AS n FROM digits"),
-    a_query("broken", "SELECT n FROM nowhere"),
-    *(a_query(f"quick{number}", "SELECT 1 AS n") for number in range(4)),
+    brief("hung", RUNAWAY),
+    brief("hung_for_long", RUNAWAY, seconds=30),
+    brief("with_evidence", "SELECT 1 AS n", evidence=RUNAWAY),
+    brief("too_many", "SELECT digit AS n FROM digits"),
+    brief("broken", "SELECT n FROM nowhere"),
+    *(brief(f"quick{number}", "SELECT 1 AS n") for number in range(4)),
 )
 
 
 class Storm:
     """One target that is changed again and again while its queries run."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, watchdog: Watchdog) -> None:
         self.results: list[Result] = []
         self.kills: list[Kill] = []
         self._target = target
@@ -74,6 +58,7 @@ class Storm:
             on_result=self.results.append,
             on_missed=lambda _job, _count: None,
             snapshot=Snapshot,
+            watchdog=watchdog,
             on_kill=self.kills.append,
         )
 
@@ -93,13 +78,13 @@ def watch(count: Callable[[], int], done: threading.Event, counts: Counter[int])
 
 
 def test_an_account_never_has_more_connections_than_it_was_allowed(
-    server: PrivateServer, schema_with_digits: str, account: str
+    server: PrivateServer, schema_with_digits: str, account: str, watchdog: Watchdog
 ) -> None:
     # One for KILL, and those that the server has not quite closed when their successors come: what `grants`
     # asks for.
     run_as_root(server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MOST + 3}")
     source = PasswordSource(env="PASSWORD")
-    storm = Storm(target_for(server, schema=schema_with_digits, user=account, password=source))
+    storm = Storm(target_for(server, schema=schema_with_digits, user=account, password=source), watchdog)
     counts: Counter[int] = Counter()
     done = threading.Event()
     counter = threading.Thread(
@@ -124,11 +109,11 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
 
 
 def test_a_change_of_what_is_no_connection_keeps_the_connections(
-    server: PrivateServer, schema_with_digits: str, account: str
+    server: PrivateServer, schema_with_digits: str, account: str, watchdog: Watchdog
 ) -> None:
     source = PasswordSource(env="PASSWORD")
     target = target_for(server, schema=schema_with_digits, user=account, password=source)
-    storm = Storm(target)
+    storm = Storm(target, watchdog)
     quick = QUERIES[-1]
     try:
         storm.watching.apply([target])

@@ -12,10 +12,10 @@ from typing import Literal
 
 import pytest
 
-from monitor.database import Watchdog
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.errors import QueryError, Reason
 from monitor.model.settings import Tls
+from monitor.watchdog import Watchdog
 from tests.database.conftest import Databases
 from tests.database.targets import PASSWORD, fetch, fetch_in, refusal_of, run_as_root, target_at
 from tests.servers import free_port

@@ -20,6 +20,7 @@ from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Receiver, Severity
 from monitor.state import State
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import (
     FarEnd,
     Told,
@@ -63,22 +64,24 @@ def alertmanager(*urls: str, resend_delay: timedelta = RARELY, **options: object
 def deliveries(
     alerts: Alerts, told: Told, *receivers: Receiver, jitter: float = 0.999
 ) -> Iterator[Deliveries]:
-    state = State()
-    made = Deliveries(
-        receivers,
-        state,
-        clock=CLOCK,
-        snapshot=alerts,
-        external_url="https://monitor",
-        on_delivery=told,
-        jitter=lambda: jitter,
-    )
-    made.start()
-    try:
-        yield made
-    finally:
-        made.close()
-        state.close()
+    with Watchdog() as watchdog:
+        state = State()
+        made = Deliveries(
+            receivers,
+            state,
+            clock=CLOCK,
+            snapshot=alerts,
+            external_url="https://monitor",
+            on_delivery=told,
+            watchdog=watchdog,
+            jitter=lambda: jitter,
+        )
+        made.start()
+        try:
+            yield made
+        finally:
+            made.close()
+            state.close()
 
 
 def fresh(plan: str = "pro", **options: Any) -> Alert:

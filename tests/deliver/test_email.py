@@ -21,6 +21,7 @@ from monitor.deliver.smtp import Email
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import Mail, PasswordSource, Receiver, Severity
+from monitor.watchdog import Watchdog
 from tests.deliver import certificates
 from tests.deliver.far_end import START, alert, free_port, until
 from tests.deliver.mail_end import MailEnd, Reply, mail_end
@@ -44,11 +45,12 @@ def notification(*alerts: Alert, key: str = KEY, **more: Any) -> Notification:
 
 @contextmanager
 def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Email]:
-    email = Email(receiver, external_url="https://monitor.example.com", tls=tls)
-    try:
-        yield email
-    finally:
-        email.close()
+    with Watchdog() as watchdog:
+        email = Email(receiver, watchdog=watchdog, external_url="https://monitor.example.com", tls=tls)
+        try:
+            yield email
+        finally:
+            email.close()
 
 
 def send(receiver: Receiver, *alerts: Alert, tls: ssl.SSLContext | None = None) -> None:

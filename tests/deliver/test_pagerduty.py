@@ -21,6 +21,7 @@ from monitor.deliver.pagerduty import PagerDuty, event
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Severity
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, Answer, FarEnd, Request, alert, far_end, receiver, stall, status
 
 ROUTING_KEY = "R0123456789ABCDEF0123456789ABCDE"
@@ -47,11 +48,12 @@ def notification(*alerts: Alert, key: str = "k", **more: Any) -> Notification:
 
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[PagerDuty]:
-    sender = PagerDuty(receiver, external_url=PAGE)
-    try:
-        yield sender
-    finally:
-        sender.close()
+    with Watchdog() as watchdog:
+        sender = PagerDuty(receiver, watchdog=watchdog, external_url=PAGE)
+        try:
+            yield sender
+        finally:
+            sender.close()
 
 
 def failure(sender: PagerDuty, *alerts: Alert, key: str = "k") -> DeliveryError:

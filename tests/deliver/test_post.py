@@ -16,6 +16,7 @@ import pytest
 from monitor.deliver.guard import Guard
 from monitor.deliver.post import Post
 from monitor.errors import DeliveryError
+from monitor.watchdog import Watchdog
 from tests.deliver import certificates
 from tests.deliver.far_end import (
     START,
@@ -33,15 +34,15 @@ from tests.deliver.far_end import (
 
 
 @pytest.fixture
-def post() -> Iterator[Post]:
-    made = Post(timeout=timedelta(seconds=5))
+def post(watchdog: Watchdog) -> Iterator[Post]:
+    made = Post(timeout=timedelta(seconds=5), watchdog=watchdog)
     yield made
     made.close()
 
 
 @pytest.fixture
-def hasty() -> Iterator[Post]:
-    made = Post(timeout=timedelta(seconds=0.3))
+def hasty(watchdog: Watchdog) -> Iterator[Post]:
+    made = Post(timeout=timedelta(seconds=0.3), watchdog=watchdog)
     yield made
     made.close()
 
@@ -258,8 +259,8 @@ def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
     assert "HTTP 404: no service at <secret>, nor <secret> for <secret>" in str(errors[0])
 
 
-def test_aborting_ends_what_is_under_way_at_once() -> None:
-    post = Post(timeout=timedelta(seconds=30))
+def test_aborting_ends_what_is_under_way_at_once(watchdog: Watchdog) -> None:
+    post = Post(timeout=timedelta(seconds=30), watchdog=watchdog)
     with far_end(stall) as server:
         errors: list[DeliveryError] = []
         thread = threading.Thread(target=lambda: errors.append(failure(post, server.url)))
@@ -283,12 +284,13 @@ def serve_tls(directory: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContex
 
 
 def sent_over_tls(server: FarEnd, trust: ssl.SSLContext | None, seconds: float = 5) -> None:
-    post = Post(timeout=timedelta(seconds=seconds), tls=trust)
-    try:
-        for _ in range(2):
-            post.send(server.url, b"", {}, now=START)
-    finally:
-        post.close()
+    with Watchdog() as watchdog:
+        post = Post(timeout=timedelta(seconds=seconds), watchdog=watchdog, tls=trust)
+        try:
+            for _ in range(2):
+                post.send(server.url, b"", {}, now=START)
+        finally:
+            post.close()
 
 
 def test_a_trusted_certificate_is_accepted_and_its_connection_kept(tmp_path: Path) -> None:
@@ -314,18 +316,18 @@ def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(post: Post) -> N
         assert outcome(post, server.url.replace("http:", "https:")) == ("tls", True)
 
 
-def test_a_silent_tls_handshake_ends_in_time() -> None:
+def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
     with far_end(is_silent=True) as server:
-        post = Post(timeout=timedelta(seconds=0.3))
+        post = Post(timeout=timedelta(seconds=0.3), watchdog=watchdog)
         began = time.monotonic()
         assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
         assert time.monotonic() - began < 2
         post.close()
 
 
-def test_a_connection_that_hangs_ends_in_time() -> None:
+def test_a_connection_that_hangs_ends_in_time(watchdog: Watchdog) -> None:
     with full_backlog() as port:
-        post = Post(timeout=timedelta(seconds=0.5))
+        post = Post(timeout=timedelta(seconds=0.5), watchdog=watchdog)
         began = time.monotonic()
         assert outcome(post, f"http://localhost:{port}/") in {("timeout", True), ("refused", True)}
         assert time.monotonic() - began < 2
@@ -346,8 +348,8 @@ def full_backlog() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_an_address_of_a_host_that_hangs_leaves_time_for_the_next() -> None:
-    guard = Guard()
+def test_an_address_of_a_host_that_hangs_leaves_time_for_the_next(watchdog: Watchdog) -> None:
+    guard = Guard(watchdog)
     with ExitStack() as stack:
         stack.callback(guard.release)
         hanging = stack.enter_context(full_backlog())

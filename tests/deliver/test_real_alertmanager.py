@@ -20,6 +20,7 @@ from monitor.deliver import Deliveries
 from monitor.model.alerts import Alert, AlertState, fingerprint
 from monitor.model.settings import labels_of
 from monitor.state import State
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import FarEnd, Told, alert, far_end, free_port, receiver, until
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -103,22 +104,24 @@ class Active:
 
 @contextmanager
 def deliveries(active: Active, told: Told, url: str, *, resend_delay: float = 0.1) -> Iterator[Deliveries]:
-    state = State()
-    made = Deliveries(
-        [receiver(url, name="am", kind="alertmanager", resend_delay=timedelta(seconds=resend_delay))],
-        state,
-        clock=CLOCK,
-        snapshot=active,
-        external_url="https://monitor",
-        on_delivery=told,
-        jitter=lambda: 0.5,
-    )
-    made.start()
-    try:
-        yield made
-    finally:
-        made.close()
-        state.close()
+    with Watchdog() as watchdog:
+        state = State()
+        made = Deliveries(
+            [receiver(url, name="am", kind="alertmanager", resend_delay=timedelta(seconds=resend_delay))],
+            state,
+            clock=CLOCK,
+            snapshot=active,
+            external_url="https://monitor",
+            on_delivery=told,
+            watchdog=watchdog,
+            jitter=lambda: 0.5,
+        )
+        made.start()
+        try:
+            yield made
+        finally:
+            made.close()
+            state.close()
 
 
 def fresh(plan: str = "pro", **options: Any) -> Alert:

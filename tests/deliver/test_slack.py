@@ -16,6 +16,7 @@ from monitor.deliver.slack import Slack, escaped, message
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import Receiver, Severity
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, FarEnd, alert, far_end, receiver, status
 
 PATH = "/services/T0SECRET01/B0SECRET02/s3cretTokenOfSlack"
@@ -29,11 +30,12 @@ def notification(*alerts: Alert, **more: Any) -> Notification:
 
 @contextmanager
 def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Slack]:
-    slack = Slack(receiver, external_url=PAGE, tls=tls)
-    try:
-        yield slack
-    finally:
-        slack.close()
+    with Watchdog() as watchdog:
+        slack = Slack(receiver, watchdog=watchdog, external_url=PAGE, tls=tls)
+        try:
+            yield slack
+        finally:
+            slack.close()
 
 
 def chat(server: FarEnd, **options: Any) -> Receiver:

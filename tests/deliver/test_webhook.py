@@ -18,6 +18,7 @@ from monitor.deliver.senders import SENDERS
 from monitor.model.alerts import Delivery, Notification
 from monitor.model.settings import Receiver
 from monitor.state import OutboxView, State
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import (
     Answer,
     FarEnd,
@@ -52,21 +53,23 @@ def told() -> Told:
 def deliveries(
     state: State, told: Told, *receivers: Receiver, jitter: float = 0.0, is_started: bool = True
 ) -> Iterator[Deliveries]:
-    made = Deliveries(
-        receivers,
-        state,
-        clock=CLOCK,
-        snapshot=tuple,
-        external_url="https://monitor",
-        on_delivery=told,
-        jitter=lambda: jitter,
-    )
-    if is_started:
-        made.start()
-    try:
-        yield made
-    finally:
-        made.close()
+    with Watchdog() as watchdog:
+        made = Deliveries(
+            receivers,
+            state,
+            clock=CLOCK,
+            snapshot=tuple,
+            external_url="https://monitor",
+            on_delivery=told,
+            watchdog=watchdog,
+            jitter=lambda: jitter,
+        )
+        if is_started:
+            made.start()
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def put(
@@ -441,13 +444,20 @@ class Stuck:
         self.free.wait()
 
 
-def test_closing_waits_once_for_all_that_cannot_be_cut(state: State) -> None:
+def test_closing_waits_once_for_all_that_cannot_be_cut(state: State, watchdog: Watchdog) -> None:
     stuck = Stuck()
     hooks = [receiver("http://127.0.0.1:9", name=name) for name in "abc"]
     for hook in hooks:
         put(state, "1", receiver=hook.name)
     made = Deliveries(
-        hooks, state, clock=CLOCK, snapshot=tuple, external_url="", on_delivery=stuck, jitter=lambda: 0.5
+        hooks,
+        state,
+        clock=CLOCK,
+        snapshot=tuple,
+        external_url="",
+        on_delivery=stuck,
+        watchdog=watchdog,
+        jitter=lambda: 0.5,
     )
     made.start()
     try:

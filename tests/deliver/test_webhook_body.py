@@ -22,6 +22,7 @@ from monitor.deliver.webhook import Webhook
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver
+from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, alert, far_end, receiver, status
 
 SECRET = "hmac-s3cret"
@@ -34,11 +35,12 @@ def notification(*alerts: Alert) -> Notification:
 
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[Webhook]:
-    webhook = Webhook(receiver, external_url="https://monitor.example.com")
-    try:
-        yield webhook
-    finally:
-        webhook.close()
+    with Watchdog() as watchdog:
+        webhook = Webhook(receiver, watchdog=watchdog, external_url="https://monitor.example.com")
+        try:
+            yield webhook
+        finally:
+            webhook.close()
 
 
 def failure(receiver: Receiver) -> DeliveryError:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load
-from monitor.database import Database, Session, Watchdog
+from monitor.database import Database, Session
 from monitor.demo.mariadb import Connection, PrivateServer
 from monitor.model.results import Sample
 from monitor.model.settings import Query, Scalar
 from monitor.runs import Answer, answer
+from monitor.watchdog import Watchdog
 from tests.queries.oracle import Series
 from tests.queries.tokens import NOW, create_tables
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from monitor.database import Watchdog
+from monitor.watchdog import Watchdog
 from tests.database.targets import wait_until
 
 

@@ -1,4 +1,4 @@
-"""Ring alarms at their deadlines, one thread for the process: what bounds every wait on a database."""
+"""Ring alarms at their deadlines, one thread for the process: what bounds every wait on a far end."""
 
 from __future__ import annotations
 
@@ -64,6 +64,14 @@ class Watchdog:
             elif self._alarms[0][2] is alarm:
                 self._changed.notify()
         return alarm
+
+    def __enter__(self) -> Watchdog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Stop the thread; alarms that did not ring will not."""
