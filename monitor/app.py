@@ -15,12 +15,10 @@ from datetime import datetime, timedelta
 from monitor import __version__, signals
 from monitor.clock import AnchoredClock
 from monitor.config import load
-from monitor.database import read_password
 from monitor.deliver import Deliveries, Ping, secrets_of
-from monitor.errors import ConfigError, ReloadError, TargetError
+from monitor.errors import ConfigError, ReloadError
 from monitor.heartbeat import Heartbeat
 from monitor.journal import Journal
-from monitor.judgements import ReceiverHealth
 from monitor.log import Log
 from monitor.messages import Missed, NewConfig, Tick
 from monitor.metrics import Exposition
@@ -28,9 +26,11 @@ from monitor.model.alerts import Delivery
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 from monitor.pipeline import Pipeline
+from monitor.redaction import in_address
 from monitor.reload import Part as ReloadPart
 from monitor.reload import changed_jobs, needing_restart, replace_config
 from monitor.schedule import Schedule
+from monitor.secret_files import SecretReader
 from monitor.state import open_directory
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
@@ -41,7 +41,6 @@ from monitor.watchdog import Watchdog
 from monitor.watching import Watching
 from monitor.web import Views, WebServer
 
-_SECRETS_READ_EVERY = timedelta(minutes=1)
 _RELOAD_WAIT_SECONDS = 30.0
 _RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
@@ -76,7 +75,7 @@ class App:
         self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
-        self._hid_at = self._clock.now()
+        self._secrets = SecretReader(environ, on_read=log.hide)
         self._ticker = Ticker(self._clock, self._on_tick)
         self._opened = open_directory(
             config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
@@ -86,7 +85,7 @@ class App:
         self._watchdog = Watchdog()
         self._watching = Watching(
             self._clock,
-            environ,
+            self._secrets,
             on_result=self._on_result,
             on_missed=self._on_missed,
             snapshot=self._snapshot,
@@ -100,14 +99,14 @@ class App:
             self._clock,
             on_changed=lambda: self._deliveries.poke(),
             on_wanted=self._watching.run_now,
-            on_clock_moved=lambda by: self._deliveries.move(by),
+            on_clock_moved=self._on_clock_moved,
         )
         self._pipeline = Pipeline(
             config,
             self._clock,
             self._state,
             self._journal,
-            receivers=self._receiver_health,
+            receivers=lambda: self._deliveries.status(),
             next_run_at=self._schedule.next_run_at,
         )
         self._deliveries = Deliveries(
@@ -118,6 +117,7 @@ class App:
             external_url=config.external_url,
             on_delivery=self._on_delivery,
             watchdog=self._watchdog,
+            secrets=self._secrets,
         )
         self._heartbeat = Heartbeat(
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
@@ -221,9 +221,6 @@ class App:
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()
         self._pipeline.put(Tick())
-        if abs(now - self._hid_at) > _SECRETS_READ_EVERY:
-            self._hid_at = now
-            self._hide_secrets(self._config)  # they may have been rotated
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
@@ -241,20 +238,19 @@ class App:
         self._pipeline.put(Missed(job, count))
 
     def _hide_secrets(self, config: Config) -> None:
-        """Have the log hide, by value, what the configuration keeps secret."""
-        for target in config.targets:
-            # A password that cannot be read is told by the connection that needs it.
-            with contextlib.suppress(TargetError):
-                password = read_password(target.password, self._environ)
-                self._log.hide([password.decode(errors="replace")])
-        for receiver in config.receivers:
-            self._log.hide(secrets_of(receiver))
+        """Have the log hide what the configuration itself says; of files, who reads them does."""
+        said = [secret for receiver in config.receivers for secret in secrets_of(receiver)]
         if config.heartbeat is not None:
-            self._log.hide([config.heartbeat.url])
+            said += in_address(config.heartbeat.url)
+        self._log.hide("the configuration", said)
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._journal.on_delivery(delivery)
         self._pipeline.put(delivery)
+
+    def _on_clock_moved(self, by: timedelta) -> None:
+        self._deliveries.move(by)
+        self._heartbeat.move(by)
 
     def _on_lost_disk(self, message: str) -> None:
         self._log.error(
@@ -265,18 +261,11 @@ class App:
     def _snapshot(self) -> Snapshot:
         return self._pipeline.snapshot
 
-    def _receiver_health(self) -> Mapping[str, ReceiverHealth]:
-        return {
-            name: ReceiverHealth(
-                one.failing_since, one.last_reason, one.last_message, one.waiting, one.oldest_at
-            )
-            for name, one in self._deliveries.status().items()
-        }
-
     def _set_heartbeat(self, config: Config) -> None:
         settings = config.heartbeat
         self._heartbeat.apply(
-            settings, Ping(settings, self._clock, watchdog=self._watchdog) if settings else None
+            settings,
+            Ping(settings, self._clock, watchdog=self._watchdog, secrets=self._secrets) if settings else None,
         )
 
     def _views(self) -> Views:

@@ -20,6 +20,7 @@ from monitor.model.results import Blocked, EvidenceRow, Failure, Outcome, Result
 from monitor.model.settings import ColumnName, Job, Rule, Severity
 from monitor.preflight import plan, plan_evidence
 from monitor.runs import execute
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 WOULD_FAIL = "QueryWouldFail"
@@ -109,7 +110,7 @@ def check(
         watchdog = stack.enter_context(Watchdog())
         for name in dict.fromkeys(job.target.name for job in jobs):
             here = [job for job in jobs if job.target.name == name]
-            database = Database(here[0].target, environ=environ, watchdog=watchdog)
+            database = Database(here[0].target, secrets=SecretReader(environ), watchdog=watchdog)
             stack.callback(database.close)
             of_targets.append(
                 _OneTarget(here, database, clock, schema_only=schema_only, runbook_base_url=runbook_base_url)

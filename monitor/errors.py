@@ -63,6 +63,10 @@ class TargetError(QueryError):
     """The target could not be reached, entered or kept: no query can run there."""
 
 
+class SecretError(MonitorError):
+    """A secret cannot be read; says where and why, never what it is."""
+
+
 class SampleError(MonitorError):
     """A row that cannot become samples; names the row (counted from 1) and the column."""
 

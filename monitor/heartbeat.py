@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
+from monitor.instants import moved
 from monitor.model.alerts import Delivery
 from monitor.model.settings import Every, HeartbeatSettings
+from monitor.patience import CRON_GRACE, patience
 from monitor.store import QueryStatus, QueryView, Snapshot
 
 _LOOK_SECONDS = 1.0
-_CRON_GRACE = timedelta(minutes=1)
 _NAMED = 5
 
 
@@ -103,6 +104,12 @@ class Heartbeat:
         if self._thread.is_alive():
             self._thread.join(seconds)
 
+    def move(self, by: timedelta) -> None:
+        """Move what is kept: the clock was set by this much."""
+        with self._lock:
+            self._next_at += by
+            self._withheld = moved(self._withheld, by)
+
     def look(self) -> None:
         """Send a heartbeat if one is due and nothing speaks against it."""
         now = self._clock.now()
@@ -163,13 +170,12 @@ def is_late(view: QueryView, now: datetime) -> bool:
 
     A cron query that was not due since we began is not late.
     """
-    schedule, timeout = view.job.query.schedule, view.job.query.timeout
-    if isinstance(schedule, Every):
+    if (allowed := patience(view.job)) is not None:
         since = view.data_at or view.since
-        return since is not None and now > since + 3 * schedule.interval + timeout
+        return since is not None and now > since + allowed
     if view.first_failure_at is not None or view.status in (QueryStatus.BLOCKED, QueryStatus.SKIPPED):
         return True
-    return view.next_run_at is not None and now > view.next_run_at + timeout + _CRON_GRACE
+    return view.next_run_at is not None and now > view.next_run_at + CRON_GRACE + view.job.query.timeout
 
 
 def _told(view: QueryView) -> str:

@@ -92,6 +92,10 @@ class Journal:
         """Log that the machine's clock was set, and let the receivers hear the right times."""
         message = "the machine's clock was set; all times that are kept were moved with it"
         self._log.warning("clock.stepped", message=message, by_seconds=round(by.total_seconds(), 3))
+        self._telemetry.move(by)
+        with self._lock:
+            for repeats in (self._runs, self._deliveries, self._unjudged, self._kills):
+                repeats.move(by)
         self._pass_on_clock_moved(by)
 
     def on_crash(self, message: object, error: Exception) -> None:
@@ -214,8 +218,7 @@ class Journal:
             event, reason, message = "run.failed", str(outcome.reason), outcome.message
             fields["code"] = outcome.code
         else:
-            names = ", ".join(str(column) for column in outcome.missing)
-            event, reason, message = "run.blocked", "blocked", f"not run: {names} missing"
+            event, reason, message = "run.blocked", "blocked", outcome.message
         streak, ended = self._runs.failed(result.job.key, reason, message, result.finished_at)
         if streak:
             fields |= {"reason": reason, "message": message, "repeated": streak.count, **_ended(ended)}

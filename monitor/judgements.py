@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.errors import Reason
-from monitor.model.alerts import Alert, Scope
+from monitor.model.alerts import Alert, ReceiverHealth, Scope
 from monitor.model.results import Blocked, Failure, Result, Sample, Success
 from monitor.model.settings import (
     ColumnName,
@@ -28,7 +28,7 @@ from monitor.own_findings import (
     target_lost,
 )
 from monitor.rules import matching
-from monitor.store import QueryView, Snapshot, TargetView, expiry
+from monitor.store import QueryView, Snapshot, TargetView, missing_columns
 
 TARGET_DOWN = "TokenMonitorTargetDown"
 REPLICA_LAGGING = "TokenMonitorReplicaLagging"
@@ -54,17 +54,6 @@ class Judgement:
     needs: frozenset[ColumnName] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverHealth:
-    """How a receiver does: failing since when, why, and how much waits for it."""
-
-    failing_since: datetime | None = None
-    reason: str = ""
-    message: str = ""
-    waiting: int = 0
-    oldest_at: datetime | None = None
-
-
 def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now: datetime) -> Result:
     """Give the result of a run that is not made, because columns that it needs are missing."""
     outcome = Blocked(tuple(sorted(missing, key=str)))
@@ -73,7 +62,7 @@ def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now
 
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Judge the rules of the query that ran."""
-    missing = _missing(snapshot, result.job.target.name, result.finished_at)
+    missing = missing_columns(snapshot, result.job.target.name, result.finished_at)
     success = result.outcome if isinstance(result.outcome, Success) else None
     for rule in result.job.query.rules:
         yield _of_rule(rule, result.job, success if missing.isdisjoint(rule.needs) else None)
@@ -83,7 +72,7 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Hold the rules of other queries that a schema query has just shown to lack what they need."""
     if result.job.query.schema is None or not isinstance(result.outcome, Success):
         return
-    missing = _missing(snapshot, result.job.target.name, result.finished_at)
+    missing = missing_columns(snapshot, result.job.target.name, result.finished_at)
     for view in snapshot.views_of(result.job.target.name):
         for rule in view.job.query.rules:
             if not missing.isdisjoint(rule.needs):
@@ -174,14 +163,9 @@ def scopes_of(config: Config) -> set[Scope]:
 def is_blocked(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
     """Tell which columns that a job needs are known to be missing; none when that knowledge is old."""
     target = snapshot.targets.get(job.target.name)
-    if target is None or not target.missing or target.up is False or job.query.schema is not None:
+    if target is None or target.up is False or job.query.schema is not None:
         return frozenset()
-    missing = target.missing & frozenset(job.query.needs)
-    fresh = any(
-        view.job.query.schema is not None and view.expires_at is not None and now < view.expires_at
-        for view in snapshot.views_of(job.target.name)
-    )
-    return missing if fresh else frozenset()
+    return missing_columns(snapshot, job.target.name, now) & frozenset(job.query.needs)
 
 
 def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job]:
@@ -244,16 +228,6 @@ def _of_rule(rule: Rule, job: Job, success: Success | None) -> Judgement:
         job.query.parameters,
         frozenset(job.query.needs) | frozenset(rule.needs),
     )
-
-
-def _missing(snapshot: Snapshot, target: str, now: datetime) -> frozenset[ColumnName]:
-    """Give the columns that are missing as far as is known, and still holds: for three intervals."""
-    view = snapshot.targets.get(target)
-    if view is None or not view.missing:
-        return frozenset()
-    schemas = [one for one in snapshot.views_of(target) if one.job.query.schema is not None]
-    is_fresh = any(one.data_at is not None and now < expiry(one, one.data_at) for one in schemas)
-    return view.missing if is_fresh else frozenset()
 
 
 def _own(

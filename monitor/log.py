@@ -31,11 +31,11 @@ class Log:
     """Where events go. `event` is `noun.past_participle`; fields are values that the reader can search."""
 
     def __init__(
-        self, writer: _Writer, logger: FilteringBoundLogger, secrets: Secrets, bridge: _StdlibBridge | None
+        self, writer: _Writer, logger: FilteringBoundLogger, hidden: _Hidden, bridge: _StdlibBridge | None
     ) -> None:
         self._writer = writer
         self._logger = logger
-        self._secrets = secrets
+        self._hidden = hidden
         self._bridge = bridge
 
     @property
@@ -43,9 +43,9 @@ class Log:
         """Count the events that could not be written."""
         return self._writer.dropped
 
-    def hide(self, secrets: Iterable[str]) -> None:
-        """Never write these values from now on, wherever they stand."""
-        self._secrets.add(secrets)
+    def hide(self, place: str, secrets: Iterable[str]) -> None:
+        """Never write what a place holds now, wherever it stands; what it held just before stays hidden."""
+        self._hidden.put(place, secrets)
 
     def event(self, event: str, level: Level = "info", **fields: object) -> None:
         """Write one event at a level that the caller computed."""
@@ -86,7 +86,7 @@ def configure(
 
     `libraries`: what other libraries log through `logging` at WARNING and above comes here too.
     """
-    secrets = Secrets()
+    hidden = _Hidden()
     writer = _Writer(stream, queued=queued)
     logger: FilteringBoundLogger = structlog.wrap_logger(
         writer,
@@ -94,7 +94,7 @@ def configure(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _render_exception,
-            _redact_with(secrets),
+            _redact_with(hidden),
             _render_json if format == "json" else _render_console,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -106,7 +106,7 @@ def configure(
         logging.getLogger().addHandler(bridge)
         # It logs each run at INFO, and at WARNING what we count ourselves as missed.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    return Log(writer, logger, secrets, bridge)
+    return Log(writer, logger, hidden, bridge)
 
 
 def alert_fields(transition: Transition) -> dict[str, object]:
@@ -132,6 +132,18 @@ def alert_fields(transition: Transition) -> dict[str, object]:
     if alert.resolve_reason:
         fields["resolve_reason"] = alert.resolve_reason
     return fields
+
+
+class _Hidden:
+    """What must not be written; told by every thread that reads a secret."""
+
+    def __init__(self) -> None:
+        self._putting = threading.Lock()
+        self.secrets = Secrets()
+
+    def put(self, place: str, secrets: Iterable[str]) -> None:
+        with self._putting:
+            self.secrets = self.secrets.put(place, secrets)
 
 
 class _Writer:
@@ -236,9 +248,9 @@ def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> E
     return event
 
 
-def _redact_with(secrets: Secrets) -> Processor:
+def _redact_with(hidden: _Hidden) -> Processor:
     def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        plain = plain_mapping(event, secrets)
+        plain = plain_mapping(event, hidden.secrets)
         first: EventDict = {key: plain.pop(key) for key in _FIRST_KEYS if key in plain}
         return {**first, **plain}
 

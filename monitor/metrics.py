@@ -96,13 +96,6 @@ class Exposition:
                 "When the heartbeat's address last took one",
                 [({}, self._telemetry.heartbeat_at.timestamp())],
             )
-        taken_at = self._telemetry.taken_at
-        if taken_at:
-            yield _family(
-                "token_monitor_delivery_last_success_timestamp_seconds",
-                "When the receiver last took what it was sent",
-                [({"receiver": name}, at.timestamp()) for name, at in sorted(taken_at.items())],
-            )
         yield _family(
             "token_monitor_state_durable",
             "Whether alerts and what is due to receivers would outlive this process",
@@ -139,15 +132,24 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
         _family(
             "token_monitor_outbox_notifications",
             "Notifications that the receiver has not taken yet",
-            [({"receiver": r.name}, r.outbox) for r in snapshot.receivers.values()],
+            [({"receiver": r.name}, r.health.waiting) for r in snapshot.receivers.values()],
         ),
         _family(
             "token_monitor_outbox_oldest_timestamp_seconds",
             "When the oldest notification in the outbox was created",
             [
-                ({"receiver": r.name}, r.oldest_at.timestamp())
+                ({"receiver": r.name}, r.health.oldest_at.timestamp())
                 for r in snapshot.receivers.values()
-                if r.oldest_at is not None
+                if r.health.oldest_at is not None
+            ],
+        ),
+        _family(
+            "token_monitor_delivery_last_success_timestamp_seconds",
+            "When the receiver last took what it was sent",
+            [
+                ({"receiver": r.name}, r.taken_at.timestamp())
+                for r in snapshot.receivers.values()
+                if r.taken_at is not None
             ],
         ),
     )

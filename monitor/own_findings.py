@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from monitor.errors import Reason
 from monitor.model.results import Blocked, Failure, Sample
 from monitor.model.settings import ColumnName, Every, Rule, labels_of
+from monitor.patience import CRON_GRACE, patience
 from monitor.rules import matching
 from monitor.store import QueryView, TargetView
 
-_CRON_GRACE = timedelta(minutes=1)
 _QUOTED = re.compile(r"'([^']+)'")
 _DENIED = re.compile(r"\b(?:table|routine) (\S+)")
 
@@ -122,7 +122,7 @@ def stale(
     if target.up is False or isinstance(view.outcome, Blocked):
         return None
     due_at = _due_at(view, awake_since)
-    is_stale = due_at is not None and now > due_at + view.job.query.timeout
+    is_stale = due_at is not None and now > due_at
     if view.last_run_at is None and not is_stale:
         return None
     since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
@@ -131,8 +131,8 @@ def stale(
 
 
 def _due_at(view: QueryView, awake_since: datetime) -> datetime | None:
-    """Tell by when a run should have begun at the latest; None when that is not known."""
-    schedule = view.job.query.schedule
-    if not isinstance(schedule, Every):
-        return view.next_run_at and max(view.next_run_at, awake_since) + _CRON_GRACE
-    return max(view.last_run_at or view.since or awake_since, awake_since) + 3 * schedule.interval
+    """Tell by when a run should have ended at the latest; None when that is not known."""
+    allowed = patience(view.job)
+    if allowed is None:
+        return view.next_run_at and max(view.next_run_at, awake_since) + CRON_GRACE + view.job.query.timeout
+    return max(view.last_run_at or view.since or awake_since, awake_since) + allowed

@@ -15,7 +15,6 @@ from monitor.errors import SampleError
 from monitor.instants import moved
 from monitor.judgements import (
     Judgement,
-    ReceiverHealth,
     blocked,
     held_by_schema,
     is_blocked,
@@ -28,7 +27,7 @@ from monitor.judgements import (
     wanted_after,
 )
 from monitor.messages import Listener, Message, Missed, NewConfig, Stop, Tick
-from monitor.model.alerts import Alert, AlertState, Delivery, Notification
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification, ReceiverHealth
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Every
 from monitor.probes import Probes
@@ -159,7 +158,7 @@ class Pipeline:
         self._unmoved += by
 
     def _record_move(self) -> None:
-        """Move what is on the disk, and then tell of it; tried at each tick until it is done."""
+        """Move what is on the disk, and then tell of it; tried before all that is recorded."""
         if self._unmoved:
             self._state.move(self._unmoved, self._alerts.active)
             by, self._unmoved = self._unmoved, timedelta(0)
@@ -180,6 +179,9 @@ class Pipeline:
         self.snapshot = after
         self._upkeep.ran(result.job.key)
         self._listener.on_result(result, before, after)
+        if jobs := wanted_after(result, before, after):
+            # Before anything that the disk can refuse: no later result shows this difference.
+            self._listener.on_wanted(jobs)
         draft = Draft(self._alerts)
         # The target first: what is held is held under its alert.
         result = replace(result, job=after.queries[result.job.key].job)  # its rules as they are now
@@ -192,8 +194,6 @@ class Pipeline:
         self._finish(draft, now, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
         for job in newly_blocked(result, after, now):
             self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
-        if jobs := wanted_after(result, before, after):
-            self._listener.on_wanted(jobs)
 
     def _take_tick(self, now: datetime) -> None:
         draft = Draft(self._alerts)
@@ -215,13 +215,7 @@ class Pipeline:
         known = {receiver.name for receiver in self._config.receivers}
         receivers = {name: health for name, health in self._receivers().items() if name in known}
         for name, health in receivers.items():
-            self.snapshot = with_receiver(
-                self.snapshot,
-                name,
-                outbox=health.waiting,
-                oldest_at=health.oldest_at,
-                failing_since=health.failing_since,
-            )
+            self.snapshot = with_receiver(self.snapshot, name, health)
         return receivers
 
     def _take_config(self, config: Config, now: datetime) -> None:
@@ -288,6 +282,7 @@ class Pipeline:
             _note_told(draft, reminders)
             notifications += reminders
         if draft.changed or transitions:
+            self._record_move()
             self._state.record(draft.changed, transitions, notifications)
             self._alerts.accept(draft)
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())

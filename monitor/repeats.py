@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.instants import moved
+
 
 @dataclass(frozen=True, slots=True)
 class Streak:
@@ -50,6 +52,11 @@ class Repeats:
             return None, None
         self._written_at[subject] = at
         return self._streaks[subject], None
+
+    def move(self, by: timedelta) -> None:
+        """Move what is kept: the clock was set by this much."""
+        self._streaks = {subject: moved(streak, by) for subject, streak in self._streaks.items()}
+        self._written_at = {subject: at + by for subject, at in self._written_at.items()}
 
     def succeeded(self, subject: tuple[str, ...]) -> Streak | None:
         """End the subject's streak; gives it, so that its last and its count are written."""

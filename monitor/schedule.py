@@ -77,6 +77,8 @@ class _Entry:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.is_ticking = False
+        """It has its place in the scheduler."""
         self.last_index: int | None = None
         self.ahead = timedelta(0)
         """By how much the clock had been moved when it ran in that slot."""
@@ -109,22 +111,26 @@ class Schedule:
         self._scheduler.start()
 
     def apply(self, jobs: Iterable[Job]) -> None:
-        """Make the schedule hold these jobs; those that did not change keep their clocks."""
+        """Make the schedule hold these jobs; those that did not change keep their clocks.
+
+        Where it raises half-way, the next call finds what is lacking.
+        """
         wanted = {job.key: job for job in jobs}
         with self._lock:
             removed = [key for key in self._entries if key not in wanted]
             for key in removed:
                 del self._entries[key]
-            added = [job for job in wanted.values() if not self._keep(job)]
-            new = [_Entry(job) for job in added]
+            new = [_Entry(job) for job in wanted.values() if not self._keep(job)]
             for entry in new:
                 self._expect(entry, first_after=_first_delay(entry.job, len(wanted)))
             self._entries.update((entry.job.key, entry) for entry in new)
         # Not under our lock: the scheduler ticks under its own, and then asks for ours.
         for key in removed:
-            self._scheduler.remove_job(_job_id(key))
-        for job in added:
-            self._add(job, jobs_in_all=len(wanted))
+            with suppress(JobLookupError):  # a call that failed half-way did not come to it
+                self._scheduler.remove_job(_job_id(key))
+        for entry in new:
+            self._add(entry.job, jobs_in_all=len(wanted))
+            entry.is_ticking = True
 
     def next_run_at(self, key: tuple[str, str]) -> datetime | None:
         """Tell when a job runs next, None when it is not scheduled."""
@@ -173,9 +179,9 @@ class Schedule:
             self._scheduler.shutdown(wait=False)
 
     def _keep(self, job: Job) -> bool:
-        """Take a job over into its entry, if there is one with the same schedule."""
+        """Take a job over into its entry, if there is one that ticks, with the same schedule."""
         entry = self._entries.get(job.key)
-        if entry is None or entry.job.query.schedule != job.query.schedule:
+        if entry is None or not entry.is_ticking or entry.job.query.schedule != job.query.schedule:
             return False
         entry.job = job
         return True

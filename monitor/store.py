@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.errors import Reason
-from monitor.model.alerts import Alert, Delivery
+from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server
 from monitor.model.settings import ColumnName, Config, Every, Job, Target
+from monitor.patience import expiry
 
 JobKey = tuple[str, str]
 
@@ -19,9 +20,6 @@ RECOVERY_PAUSE = timedelta(seconds=30)
 
 CROWDED_FOR = timedelta(minutes=1)
 """How long "too many connections" is no loss of a target that let us in before."""
-
-CRON_FALLBACK = timedelta(days=1)
-"""The period of a cron schedule as long as its next run is not known."""
 
 
 class QueryStatus(StrEnum):
@@ -101,13 +99,11 @@ class TargetView:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverView:
-    """What is known of one receiver: its outbox, and the outcome of the last delivery."""
+    """What is known of one receiver: how it does, and the outcome of the last delivery."""
 
     name: str
-    outbox: int = 0
-    oldest_at: datetime | None = None
+    health: ReceiverHealth = field(default_factory=ReceiverHealth)
     last_delivery: Delivery | None = None
-    failing_since: datetime | None = None
     taken_at: datetime | None = None
     """When it last took what it was sent."""
 
@@ -190,24 +186,16 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     planned = replace(view, next_run_at=at)
     # The first plan after a success says the period of a cron; until then it was assumed.
     if view.data_at and view.expires_at and (view.next_run_at is None or view.next_run_at <= view.data_at):
-        planned = replace(planned, expires_at=expiry(planned, view.data_at))
+        planned = replace(planned, expires_at=expiry(view.job, view.data_at, at))
     return replace(snapshot, queries={**snapshot.queries, key: planned})
 
 
-def with_receiver(
-    snapshot: Snapshot,
-    receiver: str,
-    *,
-    outbox: int,
-    oldest_at: datetime | None,
-    failing_since: datetime | None,
-) -> Snapshot:
-    """Record how much is still due to a receiver, since when, and since when it takes nothing."""
+def with_receiver(snapshot: Snapshot, receiver: str, health: ReceiverHealth) -> Snapshot:
+    """Record how a receiver does."""
     view = snapshot.receivers.get(receiver, ReceiverView(receiver))
-    changed = replace(view, outbox=outbox, oldest_at=oldest_at, failing_since=failing_since)
-    if changed == view:
+    if view.health == health:
         return snapshot
-    return replace(snapshot, receivers={**snapshot.receivers, receiver: changed})
+    return replace(snapshot, receivers={**snapshot.receivers, receiver: replace(view, health=health)})
 
 
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
@@ -261,7 +249,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
         samples=outcome.samples,
         last_success_at=result.finished_at,
         data_at=result.scheduled_at,
-        expires_at=expiry(view, result.scheduled_at),
+        expires_at=expiry(view.job, result.scheduled_at, view.next_run_at),
         first_failure_at=None,
         consecutive_failures=0,
     )
@@ -301,16 +289,19 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
     )
 
 
-def expiry(view: QueryView, data_at: datetime) -> datetime:
-    """Tell until when data holds: for three periods and the time limit; then nobody can say that it does."""
-    schedule = view.job.query.schedule
-    if isinstance(schedule, Every):
-        period = schedule.interval
-    elif view.next_run_at is not None and view.next_run_at - data_at > timedelta(seconds=30):
-        period = view.next_run_at - data_at
-    else:
-        period = CRON_FALLBACK
-    return data_at + 3 * period + view.job.query.timeout
+def missing_columns(snapshot: Snapshot, target: str, now: datetime) -> frozenset[ColumnName]:
+    """Give the columns that are missing as far as is known, and still holds: for three intervals.
+
+    A schema query that fails meanwhile says nothing new: what it said last holds on.
+    """
+    view = snapshot.targets.get(target)
+    if view is None or not view.missing:
+        return frozenset()
+    schemas = [one for one in snapshot.views_of(target) if one.job.query.schema is not None]
+    is_fresh = any(
+        one.data_at is not None and now < expiry(one.job, one.data_at, one.next_run_at) for one in schemas
+    )
+    return view.missing if is_fresh else frozenset()
 
 
 def _met(view: TargetView, result: Result) -> TargetView:

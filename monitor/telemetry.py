@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from monitor.errors import Reason
+from monitor.instants import moved
 from monitor.model.alerts import Delivery
 from monitor.model.results import KILL_REASONS, Blocked, Failure, Kill, Result
 from monitor.model.settings import Config, Job
@@ -59,7 +60,6 @@ class Telemetry:
             "heartbeat_failures_total", "Heartbeats that were not taken, by reason", ("reason",)
         )
         self._heartbeat_at: datetime | None = None
-        self._taken_at: dict[str, datetime] = {}
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
         self._jobs: frozenset[tuple[str, str]] = frozenset()
@@ -76,11 +76,6 @@ class Telemetry:
     def reloaded_at(self) -> datetime | None:
         """Tell when the configuration was last loaded with success."""
         return self._reloaded_at
-
-    @property
-    def taken_at(self) -> Mapping[str, datetime]:
-        """Tell when each receiver last took what it was sent; without those that took nothing yet."""
-        return dict(self._taken_at)
 
     @property
     def heartbeat_at(self) -> datetime | None:
@@ -100,7 +95,6 @@ class Telemetry:
             self._forget_job(key)
         for name in self._receivers - receivers:
             self._deliveries.remove_by_labels({"receiver": name})
-            self._taken_at.pop(name, None)
             self._delivery_failures.remove_by_labels({"receiver": name})
         targets = frozenset(target.name for target in config.targets)
         for name in self._targets - targets:
@@ -149,8 +143,6 @@ class Telemetry:
         self._deliveries.labels(delivery.receiver).inc()
         if delivery.reason:
             self._delivery_failures.labels(delivery.receiver, delivery.reason).inc()
-        else:
-            self._taken_at[delivery.receiver] = delivery.at
 
     def heartbeat(self, delivery: Delivery) -> None:
         """Count an attempt at the heartbeat's address and how it went."""
@@ -159,6 +151,11 @@ class Telemetry:
             self._heartbeat_failures.labels(delivery.reason).inc()
         else:
             self._heartbeat_at = delivery.at
+
+    def move(self, by: timedelta) -> None:
+        """Move the instants that are kept: the clock was set by this much."""
+        self._heartbeat_at = moved(self._heartbeat_at, by)
+        self._reloaded_at = moved(self._reloaded_at, by)
 
     def reloaded(self, ok: bool, at: datetime) -> None:  # noqa: FBT001 - the outcome is the argument
         """Record how a load of the configuration went, the first one included."""

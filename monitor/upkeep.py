@@ -56,9 +56,7 @@ class Upkeep:
 
     def tick(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
         """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
-        for warning in self._state.warnings[self._warned :]:
-            self._warned += 1
-            self._listener.on_unreadable(warning)
+        self._tell_warnings()
         if now - self._alive_at >= _ALIVE_EVERY:
             self._state.mark(ALIVE, now)
             self._alive_at = now
@@ -76,18 +74,26 @@ class Upkeep:
 
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
         """Notice a file that was removed; go back to a disk that was left, tried soon, then more rarely."""
-        was_durable = self._state.is_durable
-        if not self._state.try_disk():
+        returned = self._state.try_disk(now)
+        self._tell_warnings()  # a file that was put aside; before it is said that all is well
+        if self._state.is_durable:
+            self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
+            self._disk_pause = _DISK_TRIED_AFTER
+        else:
             self._disk_due_at = now + self._disk_pause
             self._disk_pause = min(2 * self._disk_pause, _DISK_TRIED_EVERY)
-            return
-        self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
-        self._disk_pause = _DISK_TRIED_AFTER
-        if not was_durable:
+        if returned is not None:
+            for given_up in returned.given_up:
+                self._listener.on_given_up(given_up)
             try:
                 self._keep_alerts(snapshot)
             finally:
                 self._listener.on_disk_back()
+
+    def _tell_warnings(self) -> None:
+        for warning in self._state.warnings[self._warned :]:
+            self._warned += 1
+            self._listener.on_unreadable(warning)
 
     def _keep_alerts(self, snapshot: Snapshot) -> None:
         """Write again what stands: of a file that was damaged not every row could be taken along."""
@@ -104,8 +110,7 @@ def _last_result(view: QueryView, now: datetime) -> LastResult:
     if isinstance(outcome, Failure):
         reason, message = str(outcome.reason), outcome.message
     elif isinstance(outcome, Blocked):
-        reason = "blocked"
-        message = ", ".join(str(column) for column in outcome.missing) + " missing"
+        reason, message = "blocked", outcome.message
     return LastResult(
         target=view.job.target.name,
         query=view.job.query.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 
@@ -41,7 +43,10 @@ class Alarm:
 
 
 class Watchdog:
-    """The thread that rings alarms. Their actions must be quick, must not block and must not raise."""
+    """The thread that rings alarms. Their actions must be quick and must not block; one that raises is a bug.
+
+    It is told as a thread's last words are, and the thread lives: no other alarm is lost by it.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -51,17 +56,21 @@ class Watchdog:
         self._closed = False
 
     def after(self, seconds: float, action: Callable[[], None]) -> Alarm:
-        """Ring in so many seconds, unless cancelled before; to be used in a `with`."""
+        """Ring in so many seconds, unless cancelled before; to be used in a `with`.
+
+        RuntimeError where the thread cannot be started: this alarm will not ring, the next one tries again.
+        """
         alarm = Alarm(action)
         due = time.monotonic() + seconds
         with self._changed:
             if self._closed:
                 raise RuntimeError("the watchdog is closed: nothing may wait without a deadline")
-            heapq.heappush(self._alarms, (due, next(self._order), alarm))
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-                self._thread.start()
-            elif self._alarms[0][2] is alarm:
+                thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+                thread.start()
+                self._thread = thread
+            heapq.heappush(self._alarms, (due, next(self._order), alarm))
+            if self._alarms[0][2] is alarm:
                 self._changed.notify()
         return alarm
 
@@ -85,7 +94,11 @@ class Watchdog:
 
     def _watch(self) -> None:
         while (alarm := self._next_due()) is not None:
-            alarm.ring()
+            try:
+                alarm.ring()
+            # a bug in one action must not cost every other wait its bound
+            except Exception:  # noqa: BLE001
+                _tell()
 
     def _next_due(self) -> Alarm | None:
         with self._changed:
@@ -95,3 +108,11 @@ class Watchdog:
                     return heapq.heappop(self._alarms)[2]
                 self._changed.wait(wait)
         return None
+
+
+def _tell() -> None:
+    """Give the exception to whoever hears of those that end a thread."""
+    kind, error, trace = sys.exc_info()
+    if kind is not None:
+        with suppress(OSError, ValueError):  # standard error is closed
+            threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))

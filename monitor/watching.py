@@ -14,6 +14,7 @@ from monitor.judgements import blocked, is_blocked
 from monitor.model.results import Kill, Result
 from monitor.model.settings import Job, Target
 from monitor.runs import execute
+from monitor.secret_files import SecretReader
 from monitor.store import Snapshot
 from monitor.vitals import Pool, UnderWay
 from monitor.watchdog import Watchdog
@@ -55,7 +56,7 @@ class Watching:
     def __init__(
         self,
         clock: SettableClock,
-        environ: Mapping[str, str],
+        secrets: SecretReader,
         *,
         on_result: Callable[[Result], None],
         on_missed: Callable[[Job, int], None],
@@ -64,7 +65,7 @@ class Watching:
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> None:
         self._clock = clock
-        self._environ = environ
+        self._secrets = secrets
         self._on_result = on_result
         self._on_missed = on_missed
         self._snapshot = snapshot
@@ -135,7 +136,7 @@ class Watching:
         return retiring
 
     def _open(self, target: Target) -> _Place:
-        database = Database(target, environ=self._environ, watchdog=self._watchdog, on_kill=self._on_kill)
+        database = Database(target, secrets=self._secrets, watchdog=self._watchdog, on_kill=self._on_kill)
         before = [one.over for one in self._retiring if one.is_before(target)]
         until_seconds = time.monotonic() + _OLD_ENDS_SECONDS
 

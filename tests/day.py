@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import resource
 import threading
 import tracemalloc
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from monitor.deliver.outbox import OutboxWorker
 from monitor.errors import DeliveryError
-from monitor.judgements import ReceiverHealth, blocked, is_blocked
+from monitor.judgements import blocked, is_blocked
 from monitor.messages import Missed, NewConfig
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.results import Failure, Outcome, Result, Success
@@ -25,27 +24,10 @@ from monitor.schedule import grid_offset, next_slot, slot_at, slot_index
 from monitor.standing import RESOLVED_KEPT
 from monitor.state import State
 from monitor.upkeep import ALIVE
-from tests.world import (
-    BALANCE,
-    BALANCES,
-    COLUMNS,
-    HOOK,
-    LOST,
-    MINUTE,
-    NO_COLUMN,
-    SERVER,
-    START,
-    TARGET,
-    TIMEOUT,
-    USAGE,
-    World,
-    a_config,
-    balances,
-    columns,
-    usage,
-)
+from tests import world
+from tests.disks import let_files_grow
+from tests.world import MINUTE, SECOND, START
 
-SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 TICK = 2 * SECOND
 SETTLES = 6 * MINUTE
@@ -68,18 +50,20 @@ BOUNDS = {
 
 PRODUCT = tracemalloc.Filter(inclusive=True, filename_pattern="*/monitor/*")
 
-SCHEMA = replace(COLUMNS, schedule=Every(30 * SECOND))
-BALANCE_RULE = replace(BALANCES.rules[0], keep_firing_for=MINUTE)
-BALANCE_QUERY = replace(BALANCES, rules=(BALANCE_RULE,))
-USAGE_QUERY = replace(USAGE, schedule=Every(20 * SECOND))
-TARGETS = tuple(replace(TARGET, name=name, labels={"region": name[:2]}) for name in ("eu1", "us1", "ap1"))
-RECEIVERS = (HOOK, replace(HOOK, name="other"))
+SCHEMA = replace(world.COLUMNS, schedule=Every(30 * SECOND))
+BALANCE_RULE = replace(world.BALANCES.rules[0], keep_firing_for=MINUTE)
+BALANCE_QUERY = replace(world.BALANCES, rules=(BALANCE_RULE,))
+USAGE_QUERY = replace(world.USAGE, schedule=Every(20 * SECOND))
+TARGETS = tuple(
+    replace(world.TARGET, name=name, labels={"region": name[:2]}) for name in ("eu1", "us1", "ap1")
+)
+RECEIVERS = (world.HOOK, replace(world.HOOK, name="other"))
 
 
 def config_with(balance_query: Query = BALANCE_QUERY, usage_query: Query | None = USAGE_QUERY) -> Config:
     queries = [SCHEMA, balance_query, *([usage_query] if usage_query else [])]
     jobs = tuple(Job(target, query) for target in TARGETS for query in queries)
-    return replace(a_config(), targets=TARGETS, jobs=jobs, receivers=RECEIVERS)
+    return replace(world.a_config(), targets=TARGETS, jobs=jobs, receivers=RECEIVERS)
 
 
 CONFIGS = {
@@ -121,14 +105,14 @@ class Truth:
 
     def outcome(self, query: str) -> Outcome:
         if self.is_lost:
-            return LOST
+            return world.LOST
         if self.failing == query:
-            return TIMEOUT
+            return world.TIMEOUT
         if query == "missing_columns":
-            return columns(*([BALANCE] if self.is_missing else []))
+            return world.columns(*([world.BALANCE] if self.is_missing else []))
         if query == "balances":
-            return NO_COLUMN if self.is_missing else balances(**self.plans)
-        return usage(self.age)
+            return world.NO_COLUMN if self.is_missing else world.balances(**self.plans)
+        return world.usage(self.age)
 
     def findings(self, query: str, rule: Rule) -> set[str]:
         """Say in the simplest words which plans (or "" for the whole) a rule has to find."""
@@ -190,7 +174,7 @@ class DrivenWorker(OutboxWorker):
             self._woken_at = None if seconds is None else now + timedelta(seconds=seconds)
 
 
-class Process(World):
+class Process(world.World):
     """One life of the daemon: the pipeline, the workers of receivers, what it wants to run at once."""
 
     def __init__(self, config: Config, state: State, at: datetime, day: Day) -> None:
@@ -205,14 +189,8 @@ class Process(World):
     def look_at_receivers(self) -> None:
         waiting = self.state.outbox()
         for worker in self.workers:
-            status = worker.status(waiting.get(worker.receiver.name))
-            self.health[worker.receiver.name] = ReceiverHealth(
-                status.failing_since,
-                status.last_reason,
-                status.last_message,
-                status.waiting,
-                status.oldest_at,
-            )
+            name = worker.receiver.name
+            self.health[name] = worker.status(waiting.get(name))
 
     def on_wanted(self, jobs: list[Job]) -> None:
         self.soon.extend(jobs)
@@ -341,7 +319,7 @@ class Day:
             good = [plan for plan in PLANS if not truth.plans[plan]]
             truth.wrong_since = {plan: truth.wrong_since.get(plan, process.at) for plan in wrong}
             truth.good_since = {plan: truth.good_since.get(plan, process.at) for plan in good}
-        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        reached = None if isinstance(outcome, Failure) and outcome.lost else world.SERVER
         process.pipeline.take(Result(job, scheduled_at, process.at, process.at, 0.01, outcome, reached))
 
     # faults
@@ -635,8 +613,3 @@ def _announced(alert: Alert) -> str:
 
 def _of(fingerprint: str, announced: list[str]) -> list[str]:
     return [one for one in announced if one.startswith(fingerprint)]
-
-
-def let_files_grow(*, does: bool) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if does else 0, hard))

@@ -126,6 +126,20 @@ def test_a_query_without_success_for_three_intervals_and_its_limit_stops_it_and_
     assert world.told[1] == "beat"
 
 
+def test_a_clock_that_was_set_shortens_no_silence_and_delays_no_beat() -> None:
+    world = World()
+    world.run()
+    world.after(1)
+    world.health = (False, "the pipeline has ended")
+    assert world.after(90) == ["withheld, unhealthy: the pipeline has ended"]
+    world.clock.instant -= seconds(3600)
+    world.heartbeat.move(seconds(-3600))
+    world.health = (True, "healthy")
+    world.run()
+    assert world.after(1) == ["resumed after 31 s", "beat"]
+    assert world.after(60) == ["beat"]
+
+
 @pytest.mark.parametrize(
     ("outcomes", "is_stopped"),
     [

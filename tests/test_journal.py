@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -29,6 +29,7 @@ from tests.world import (
     BALANCE,
     LOST,
     NO_COLUMN,
+    SECOND,
     SERVER,
     START,
     TIMEOUT,
@@ -38,8 +39,6 @@ from tests.world import (
     columns,
     usage,
 )
-
-SECOND = timedelta(seconds=1)
 
 
 class Book:
@@ -127,7 +126,7 @@ def test_another_failure_says_how_often_the_one_before_came(book: Book) -> None:
 def test_a_blocked_run_says_what_is_missing_and_counts_nowhere(book: Book) -> None:
     book.run("balances", Blocked((BALANCE,)))
     (line,) = book.lines()
-    assert (line["event"], line["message"]) == ("run.blocked", "not run: users.tokens_remaining missing")
+    assert (line["event"], line["message"]) == ("run.blocked", "missing: users.tokens_remaining")
     runs = book.telemetry.registry.get_sample_value(
         "token_monitor_query_runs_total", {"target": "main", "query": "balances"}
     )

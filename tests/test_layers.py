@@ -17,10 +17,10 @@ FLOORS = (
         "pure",
         (
             *("samples", "rules", "store", "judgements", "own_findings", "standing", "probes", "redaction"),
-            *("repeats", "rights", "servers", "vitals", "ages", "body_template"),
+            *("repeats", "rights", "servers", "vitals", "ages", "body_template", "patience"),
         ),
     ),
-    ("files", ("catalog", "config")),
+    ("files", ("catalog", "config", "secret_files")),
     (
         "edges",
         (
@@ -73,6 +73,8 @@ STAIRS = {
     ("standing", "rules"),
     ("probes", "store"),
     ("ages", "store"),
+    ("store", "patience"),
+    ("own_findings", "patience"),
     ("servers", "store"),
     ("config", "catalog"),
     ("metrics", "telemetry"),

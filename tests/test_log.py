@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from monitor.deliver import secrets_of
 from monitor.log import QUEUE_LINES, Log, alert_fields, configure
 from monitor.model.alerts import Change
+from monitor.model.settings import Receiver
 from tests.web.picture import NOW, a_transition
 
 
@@ -134,7 +137,7 @@ def test_secrets_are_hidden_by_key(written: Written) -> None:
 
 
 def test_known_secrets_are_hidden_wherever_they_stand(written: Written) -> None:
-    written.log.hide(["s3cr3t/x", "s3cr3t", ""])
+    written.log.hide("a file", ["s3cr3t/x", "s3cr3t", ""])
     assert written.fields(
         message="denied for s3cr3t/x and s3cr3t",
         error=ValueError("got s3cr3t"),
@@ -148,6 +151,46 @@ def test_known_secrets_are_hidden_wherever_they_stand(written: Written) -> None:
     }
 
 
+def test_secrets_that_many_threads_read_are_all_hidden() -> None:
+    log = (written := Written(libraries=False)).log
+    names = [f"{thread}-secret-{number}" for thread in range(8) for number in range(40)]
+    together = threading.Barrier(8)
+
+    def read(thread: int) -> None:
+        together.wait(30)
+        for name in names[thread * 40 : thread * 40 + 40]:
+            log.hide(name, [name])
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=read, args=(thread,)) for thread in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(before)
+    assert written.fields(message=" ".join(names)) == {"message": " ".join(["<secret>"] * len(names))}
+
+
+def test_tokens_that_are_rotated_for_ever_are_not_all_looked_for(written: Written) -> None:
+    for number in range(2000):
+        written.log.hide("a file", [f"short-lived-{number:04}"])
+    assert written.fields(message="short-lived-1999 short-lived-1998 short-lived-0000") == {
+        "message": "<secret> <secret> short-lived-0000"
+    }
+
+
+def test_a_header_that_is_no_secret_is_hidden_nowhere(written: Written) -> None:
+    headers = {"X-Team": "tokens", "Authorization": "Bearer s3cret-one", "X-Api-Key": "k3y-of-ours"}
+    written.log.hide("the configuration", secrets_of(Receiver("hook", "webhook", headers=headers)))
+    assert written.fields(table="users.tokens_remaining", said="s3cret-one k3y-of-ours") == {
+        "table": "users.tokens_remaining",
+        "said": "<secret> <secret>",
+    }
+
+
 def test_the_user_part_of_an_address_is_hidden(written: Written) -> None:
     assert written.fields(url="mysql://root:pw@db:3306/app and http://am:9093/") == {
         "url": "mysql://<secret>@db:3306/app and http://am:9093/"
@@ -155,7 +198,7 @@ def test_the_user_part_of_an_address_is_hidden(written: Written) -> None:
 
 
 def test_a_trace_shows_no_local_variables_and_no_known_secret(written: Written) -> None:
-    written.log.hide(["known-secret"])
+    written.log.hide("a file", ["known-secret"])
 
     def connect(given: str) -> None:
         raise ValueError(f"cannot connect with {'known-secret'}")

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from monitor.errors import Reason
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.metrics import Exposition
-from monitor.model.alerts import AlertState, Delivery
+from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.results import KILL_REASONS, Blocked, Outcome, Sample
 from monitor.model.settings import Config, Cron, Every, Metric, labels_of
 from monitor.store import (
@@ -273,8 +273,9 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
     scrape.snapshot = with_missed(scrape.snapshot, job.key, 2)
     scrape.telemetry.delivered(Delivery("oncall", NOW, 0.1))
     scrape.telemetry.delivered(Delivery("oncall", NOW, 0.1, reason="timeout"))
-    scrape.snapshot = with_receiver(scrape.snapshot, "oncall", outbox=4, oldest_at=NOW, failing_since=None)
-    scrape.telemetry.reloaded(True, NOW)
+    scrape.snapshot = with_receiver(scrape.snapshot, "oncall", ReceiverHealth(waiting=4, oldest_at=NOW))
+    scrape.telemetry.reloaded(True, NOW - seconds(3600))
+    scrape.telemetry.move(seconds(3600))  # the clock was set
     scrape.telemetry.reloaded(False, NOW + seconds(60))
     scrape.dropped = 9
     key = 'query="balances",target="main"'

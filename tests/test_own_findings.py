@@ -19,6 +19,7 @@ from tests.world import (
     LOST,
     MINUTE,
     OWN_RULES,
+    SECOND,
     SERVER,
     TIMEOUT,
     USAGE,
@@ -30,7 +31,6 @@ from tests.world import (
     usage,
 )
 
-SECOND = timedelta(seconds=1)
 RULES = (
     *OWN_RULES,
     a_rule("TokenMonitorReplicaLagging", "replica_lagging", hold=MINUTE, severity=Severity.WARNING),

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import Reason
-from monitor.judgements import ReceiverHealth, is_blocked
+from monitor.judgements import is_blocked
 from monitor.messages import Missed, NewConfig
-from monitor.model.alerts import Delivery
+from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Condition, Cron, Job
 from monitor.state import State
@@ -26,6 +26,7 @@ from tests.world import (
     LOST,
     MINUTE,
     NO_COLUMN,
+    SECOND,
     SERVER,
     TARGET,
     TIMEOUT,
@@ -37,7 +38,6 @@ from tests.world import (
     usage,
 )
 
-SECOND = timedelta(seconds=1)
 HEALTHY = columns(), balances(pro=0), usage(0)
 
 
@@ -309,6 +309,16 @@ def test_what_is_known_of_the_schema_blocks_only_while_it_is_fresh() -> None:
     assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
 
 
+def test_a_schema_query_that_fails_lifts_no_block_before_what_it_said_is_old() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    job = world.config.jobs[1]
+    world.after(MINUTE).run("missing_columns", TIMEOUT)
+    assert is_blocked(job, world.pipeline.snapshot, world.at) == {BALANCE}
+    later = world.at + 2 * MINUTE + 11 * SECOND
+    assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
+
+
 def test_a_schema_query_that_may_not_look_does_not_say_that_columns_are_missing() -> None:
     world = World()
     world.runs(*HEALTHY)
@@ -468,6 +478,19 @@ def test_what_cannot_be_recorded_does_not_stand_and_is_told_when_it_can() -> Non
     world.pipeline._state = world.state = State()
     world.asleep(SECOND).run("usage", usage(5))
     assert world.told() == ["TokenUsageStopped fired"]
+
+
+def test_what_failed_with_a_target_runs_at_its_return_also_where_that_cannot_be_recorded() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.after(MINUTE).run("usage", LOST)
+    world.after(MINUTE)
+    assert "TokenMonitorTargetDown fired" in world.told()
+    world.wanted.clear()
+    world.state.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        world.run("missing_columns", columns())
+    assert sorted(world.wanted) == ["balances", "usage"]
 
 
 def test_a_run_that_we_ended_ourselves_says_nothing() -> None:
@@ -632,6 +655,24 @@ def test_a_step_of_the_clock_while_the_state_is_locked_is_recorded_as_soon_as_it
     assert {a.fired_at for a in world.state.active_alerts()} == {
         a.fired_at for a in world.pipeline.active_alerts()
     }
+    world.state.close()
+
+
+def test_what_a_run_finds_before_a_step_of_the_clock_is_recorded_is_not_moved_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    world = World(state=State(str(path), busy_seconds=0.05))
+    world.run("usage", usage(0))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    world.set_by = timedelta(days=-2)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        world.tick()
+    other.close()
+    world.run("usage", usage(5))
+    world.tick()
+    (due,) = world.state.due("hook", now=world.at)
+    assert (due.created_at, due.alerts[0].fired_at) == (world.at, world.at)
+    assert world.told() == ["clock moved -172800 s", "TokenUsageStopped fired"]
     world.state.close()
 
 

@@ -44,6 +44,15 @@ def test_a_long_streak_is_written_again_every_hour() -> None:
     assert written == [0, 60, 120]
 
 
+def test_a_clock_that_was_set_back_makes_no_streak_silent() -> None:
+    repeats = Repeats()
+    repeats.failed(JOB, "timeout", "too slow", at(24 * 60))
+    repeats.move(timedelta(days=-1))
+    assert repeats.failed(JOB, "timeout", "too slow", at(59))[0] is None
+    streak, _ = repeats.failed(JOB, "timeout", "too slow", at(60))
+    assert streak == Streak("timeout", "too slow", 3, at(0), at(60))
+
+
 def test_subjects_do_not_mix() -> None:
     repeats = Repeats()
     repeats.failed(JOB, "timeout", "too slow", at(0))

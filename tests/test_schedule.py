@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,6 +40,20 @@ def a_job(name: str, every: timedelta = timedelta(hours=1), *, schema: bool = Fa
         schema=SchemaColumns("t", "c", "m") if schema else None,
     )
     return Job(TARGET, query)
+
+
+@dataclass(frozen=True)
+class Unaffordable(Cron):
+    """A schedule for which there is no memory from the second time on that it is looked at."""
+
+    looked_at: list[object] = field(default_factory=list, compare=False)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "expression":
+            self.looked_at.append(name)
+            if len(self.looked_at) % 2 == 0:
+                raise MemoryError
+        return super().__getattribute__(name)
 
 
 class Recorder:
@@ -204,6 +220,38 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     assert planned is not None
     assert abs(planned - expected) < timedelta(milliseconds=50)
     assert not recorder.schedule.mend_clock_step()
+
+
+def test_a_schedule_that_could_take_the_new_jobs_only_in_part_takes_the_old_ones_back(
+    recorder: Recorder,
+) -> None:
+    stays, goes = a_job("stays"), a_job("goes")
+    recorder.schedule.start([stays, goes])
+    assert {recorder.next()[0], recorder.next()[0]} == {"stays", "goes"}
+    planned = recorder.schedule.next_run_at(stays.key)
+    fails = replace(stays.query, name="fails", schedule=Unaffordable("0 0 1 1 *", "UTC"))
+    never = a_job("never")
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            recorder.schedule.apply([stays, Job(TARGET, fails), never])
+        recorder.schedule.apply([stays, goes])
+        assert recorder.next()[0] == "goes"
+    assert recorder.schedule.next_run_at(never.key) is None
+    again = recorder.schedule.next_run_at(stays.key)
+    assert planned is not None
+    assert again is not None
+    assert abs(again - planned) < timedelta(milliseconds=50)
+    assert recorder.submitted.empty()
+
+
+def test_what_did_not_come_to_its_place_does_when_it_is_wanted_again(recorder: Recorder) -> None:
+    recorder.schedule.start([])
+    fails = replace(a_job("fails").query, schedule=Unaffordable("0 0 1 1 *", "UTC"))
+    late = a_job("late")
+    with pytest.raises(MemoryError):
+        recorder.schedule.apply([Job(TARGET, fails), late])
+    recorder.schedule.apply([late])
+    assert recorder.next()[0] == "late"
 
 
 def test_it_says_whether_it_runs(recorder: Recorder) -> None:

@@ -18,12 +18,12 @@ from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.deliver import Deliveries
 from monitor.demo.mariadb import PrivateMariaDB
-from monitor.judgements import ReceiverHealth
 from monitor.log import configure
-from monitor.model.alerts import Notification
+from monitor.model.alerts import Notification, ReceiverHealth
 from monitor.model.results import Result, Success
 from monitor.model.settings import Config
 from monitor.schedule import Schedule
+from monitor.secret_files import SecretReader
 from monitor.state import State
 from monitor.store import empty_snapshot
 from monitor.watchdog import Watchdog
@@ -32,7 +32,8 @@ from monitor.web import WebServer
 from tests.acceptance.configs import two_files, write_config
 from tests.acceptance.ledger import Taker
 from tests.acceptance.program import wait_until
-from tests.day import BOUNDS, HOUR, Day, let_files_grow
+from tests.day import BOUNDS, HOUR, Day
+from tests.disks import let_files_grow
 from tests.web.serving import World as Served
 from tests.world import BALANCE, COLUMNS, MINUTE, NO_COLUMN, START, TIMEOUT, World, a_config, columns, usage
 
@@ -160,7 +161,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     clock, results, state, watchdog = AnchoredClock(), SimpleQueue[Result](), State(), Watchdog()
     watching = Watching(
         clock,
-        {},
+        SecretReader({}),
         on_result=results.put,
         on_missed=lambda _job, _count: None,
         snapshot=lambda: empty_snapshot(one),

@@ -84,6 +84,10 @@ def the_due(state: State, seconds: float) -> Notification:
     return due
 
 
+def the_due_of(state: State, key: str, seconds: float) -> Notification:
+    return next(one for one in state.due("hook", now=at(seconds), limit=9) if one.key == key)
+
+
 def test_an_alert_comes_back_as_it_was(state: State) -> None:
     bare = Alert(SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START)
     state.record({SCOPE: by_labels(alert(), bare)}, (), ())
@@ -177,6 +181,24 @@ def test_of_one_rule_and_target_a_later_one_never_overtakes_but_others_do(state:
     assert [due.key for due in state.due("hook", now=at(30), limit=9)] == ["2", "3", "4"]
 
 
+def test_what_is_due_later_may_be_asked_for_and_what_of_it_cannot_be_read_is_given_up_now(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "state.sqlite")
+    state = State(path)
+    send_to_outbox(state, notification("1"), notification("2", rule="Other"))
+    for due in state.due("hook", now=at(0), limit=9):
+        state.failed(due, attempt(0, "timeout"), next_try_at=at(300))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE outbox SET alerts = 'none' WHERE key = '1'")
+    connection.close()
+    assert state.due("hook", now=at(5)) == ()
+    assert [due.key for due in state.due("hook", now=at(5), whenever=True)] == ["2"]
+    (past,) = state.deliveries(9, is_over=True)
+    assert (past.key, past.delivery.reason, past.delivery.at) == ("1", "unreadable", at(5))
+    state.close()
+
+
 def test_what_had_the_fewest_attempts_may_be_asked_for_first(state: State) -> None:
     send_to_outbox(state, notification("1"), notification("2", rule="Other"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(0))
@@ -207,9 +229,29 @@ def test_what_was_given_up_is_kept_with_its_alerts(state: State) -> None:
     send_to_outbox(state, notification("1"), notification("2"))
     state.failed(the_due(state, 0), attempt(0, "http_400"), next_try_at=None)
     assert the_due(state, 0).key == "2"
-    (dead,) = state.deliveries(9, receiver="hook")
+    (dead,) = state.deliveries(9)
     assert (dead.is_given_up, dead.alerts, dead.delivery.recoverable) == (True, (alert(),), False)
-    assert state.deliveries(9, receiver="other") == ()
+
+
+def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_told(state: State) -> None:
+    many = replace(notification("1"), alerts=(alert("a"), alert("b"), resolved("c", 1).alert))
+    send_to_outbox(state, many, notification("2", rule="Other"))
+    for second in (0, 1):
+        state.failed(the_due_of(state, "1", second), attempt(second, "timeout"), next_try_at=at(second + 1))
+    state.delivered(the_due_of(state, "1", 2), attempt(2))
+    state.failed(the_due_of(state, "2", 2), attempt(2, "http_400"), next_try_at=None)
+    send_to_outbox(state, notification("3"))
+    (expired,) = state.trim("hook", now=at(1) + timedelta(hours=24))
+    assert expired.reason == "expired"
+    assert [
+        (past.key, past.is_given_up, past.attempts, past.told) for past in state.deliveries(9, is_over=True)
+    ] == [
+        ("3", True, 0, "Low on main: 1 firing"),
+        ("2", True, 1, "Low on main: 1 firing"),
+        ("1", False, 3, "Low on main: 2 firing, 1 resolved"),
+    ]
+    assert [past.key for past in state.deliveries(1, is_over=True)] == ["3"]
+    assert [past.attempts for past in state.deliveries(9)] == [0, 1, 3, 2, 1]
 
 
 def test_history_is_bounded() -> None:
@@ -411,10 +453,9 @@ def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history
     send_to_outbox(state, notification("3"))
     state.record({}, (resolved("a", 1), resolved("b", 10)), ())
     state.keep_results([LastResult("main", "old", at(1)), LastResult("main", "new", at(9))])
-    assert state.unclaimed(["hook"]) == {"gone": OutboxView(2, at(0))}
     (told,) = state.forget_before(at(5), receivers=["hook", "other"], now=at(99))
     assert (told.receiver, told.reason, told.recoverable, told.at) == ("gone", "unclaimed", False, at(99))
-    assert state.unclaimed(["hook"]) == {"gone": OutboxView(1, at(9))}
+    assert state.outbox()["gone"] == OutboxView(1, at(9))
     assert [past.key for past in state.deliveries(9)] == ["1"]
     assert [change.at for change in state.history(9)] == [at(10)]
     assert [result.query for result in state.last_results()] == ["new"]

@@ -1,12 +1,14 @@
+"""The folder of the state: who has it, what a full, damaged or locked disk costs, who may read beside."""
+
 from __future__ import annotations
 
 import fcntl
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ import pytest
 from monitor.errors import StateError
 from monitor.state import LastResult, Opened, State, open_directory, open_reader
 from monitor.state.file_system import file_system_of, require_local
+from tests.disks import NOBODY, SPOILT, as_user, full_disk, garble, let_files_grow
 from tests.test_state import (
     SCOPE,
     START,
@@ -65,17 +68,6 @@ def locked(directory: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """Let no file grow, so that every write of SQLite fails with an I/O error."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def fill(state: State) -> None:
     state.record({SCOPE: by_labels(alert())}, (resolved("a", 1),), (notification("1"),))
 
@@ -86,10 +78,21 @@ def holds(state: State) -> None:
     assert the_due(state, 9).key == "1"
 
 
+def is_back(state: State) -> bool:
+    """Try the disk; tell whether the state is on it now."""
+    state.try_disk(at(99))
+    return state.is_durable
+
+
+def is_taken(directory: Path) -> None:
+    with pytest.raises(StateError, match="is in use by another token-monitor"), opened(directory):
+        pass
+
+
 def test_the_state_outlives_its_process(tmp_path: Path) -> None:
     directory = tmp_path / "a" / "b"
     with opened(directory) as first:
-        assert (first.warnings, first.state.is_durable, first.lock.is_held) == ((), True, True)
+        assert (first.warnings, first.state.is_durable) == ((), True)
         fill(first.state)
     assert directory.stat().st_mode & 0o777 == 0o700
     with opened(directory) as second:
@@ -123,6 +126,16 @@ def test_a_damaged_file_is_kept_aside_and_the_state_begins_anew(tmp_path: Path) 
         assert made.state.is_durable
     (aside,) = tmp_path.glob("state.sqlite.damaged-20261122T140000Z")
     assert aside.read_bytes().startswith(b"this is no database")
+
+
+def test_what_is_kept_aside_replaces_nothing_that_was_kept_before(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / "state.sqlite").write_bytes(b"no database, number %d " % number * 1000)
+        with opened(tmp_path) as made:
+            (warning,) = made.warnings
+        name = "state.sqlite.damaged-20261122T140000Z" + ("" if number == 1 else f"-{number}")
+        assert f"it is kept as {tmp_path / name}," in warning
+        assert (tmp_path / name).read_bytes().startswith(b"no database, number %d " % number)
 
 
 def test_a_file_that_is_locked_at_the_start_is_said_and_refused(tmp_path: Path) -> None:
@@ -177,12 +190,12 @@ def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> Non
         with full_disk():
             made.state.record({}, (resolved("b", 2),), (notification("2"),))
             assert (made.state.is_durable, len(lost.messages)) == (False, 1)
-            assert made.state.try_disk() is False
-            assert made.lock.is_held
+            assert is_back(made.state) is False
+            is_taken(tmp_path)
         made.state.mark("alive", at(5))
         assert made.state.history(9) == (resolved("b", 2), resolved("a", 1))
-        assert made.state.try_disk() is True
-        assert made.state.try_disk() is True
+        assert is_back(made.state) is True
+        assert is_back(made.state) is True
         made.state.delivered(the_due(made.state, 9), attempt(9))
         assert len(lost.messages) == 1
     with opened(tmp_path) as again:
@@ -200,14 +213,12 @@ def test_a_disk_that_is_full_at_the_start_is_read_kept_from_others_and_returned_
         (warning,) = poor.warnings
         assert "the state is in memory" in warning
         holds(poor.state)
-        assert (poor.state.is_durable, poor.lock.is_held) == (False, True)
-        with pytest.raises(StateError, match="in use"), opened(tmp_path):
-            pass
+        assert not poor.state.is_durable
+        is_taken(tmp_path)
         poor.state.record({}, (resolved("b", 2),), ())
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        assert poor.state.try_disk() is True
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        let_files_grow(does=True)
+        assert is_back(poor.state) is True
+        let_files_grow(does=False)
     with opened(tmp_path) as again:
         assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
         assert again.state.active_alerts() == (alert(),)
@@ -233,11 +244,10 @@ def test_a_directory_that_cannot_be_made_is_taken_as_soon_as_it_can(tmp_path: Pa
         (warning,) = made.warnings
         assert "File exists" in warning
         fill(made.state)
-        assert (made.state.try_disk(), made.lock.is_held) == (False, False)
+        assert is_back(made.state) is False
         directory.unlink()
-        assert (made.state.try_disk(), made.lock.is_held) == (True, True)
-        with pytest.raises(StateError, match="in use"), opened(directory):
-            pass
+        assert is_back(made.state) is True
+        is_taken(directory)
     with opened(directory) as again:
         holds(again.state)
 
@@ -249,7 +259,7 @@ def test_a_directory_that_another_took_meanwhile_is_left_to_it(tmp_path: Path) -
         fill(late.state)
         directory.unlink()
         with opened(directory) as first:
-            assert late.state.try_disk() is False
+            assert is_back(late.state) is False
             assert first.state.active_alerts() == ()
 
 
@@ -259,55 +269,102 @@ def test_a_file_that_somebody_locked_is_not_returned_to_yet(tmp_path: Path) -> N
             fill(made.state)
         with locked(tmp_path):
             began = time.monotonic()
-            assert made.state.try_disk() is False
+            assert is_back(made.state) is False
             assert time.monotonic() - began < 5
         holds(made.state)
-        assert made.state.try_disk() is True
+        assert is_back(made.state) is True
         holds(made.state)
-
-
-def garble(directory: Path) -> None:
-    """Spoil every page but the first, as a bad disk does, and have the daemon read them anew."""
-    path = directory / "state.sqlite"
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(b"\xab" * (path.stat().st_size - 4096))
 
 
 def test_a_file_that_is_damaged_while_we_run_is_left_and_kept_aside_at_the_return(tmp_path: Path) -> None:
     lost = Lost()
     with opened(tmp_path, lost) as made:
         fill(made.state)
-        garble(tmp_path)
+        garble(tmp_path / "state.sqlite")
         assert made.state.history(9) == ()
         assert (made.state.is_durable, lost.messages) == (False, ["database disk image is malformed"])
         fill(made.state)
         holds(made.state)
-        assert made.state.try_disk() is True
+        assert is_back(made.state) is True
         holds(made.state)
-    assert b"\xab" * 4096 in (tmp_path / "state.sqlite.replaced").read_bytes()
+    assert SPOILT in (tmp_path / "state.sqlite.replaced").read_bytes()
     with opened(tmp_path) as again:
         assert again.warnings == ()
         holds(again.state)
+
+
+def test_a_file_that_is_damaged_again_and_again_is_kept_and_named_each_time(tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        names = []
+        for ending in ("", "-2", "-3"):
+            fill(made.state)
+            garble(tmp_path / "state.sqlite")
+            assert made.state.history(9) == ()
+            assert is_back(made.state) is True
+            names.append(tmp_path / f"state.sqlite.replaced{ending}")
+            assert f"it is kept as {names[-1]}" in made.state.warnings[-1]
+            made.state.record({}, (), [])
+    assert all(SPOILT in name.read_bytes() for name in names)
+
+
+@pytest.fixture
+def common() -> Iterator[Path]:
+    """Make a folder that every user may use."""
+    path = Path(tempfile.mkdtemp(prefix="tm-"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_a_file_that_may_not_be_read_stays_where_it_is_and_is_joined_when_it_may(common: Path) -> None:
+    path = common / "state.sqlite"
+    with opened(common) as made:
+        fill(made.state)
+    path.chmod(0)
+    with as_user(NOBODY), opened(common) as poor:
+        assert "the state is in memory" in poor.warnings[0]
+        assert poor.state.active_alerts() == ()
+        found = {SCOPE: by_labels(alert("free"))}
+        poor.state.record(found, (resolved("b", 2),), (notification("2"),))
+        assert is_back(poor.state) is False
+        assert sorted(file.name for file in common.iterdir()) == ["lock", "state.sqlite"]
+        with as_user(os.getuid()):
+            path.chmod(0o666)
+        returned = poor.state.try_disk(at(9))
+        assert returned is not None
+        (told,) = returned.given_up
+        assert (told.receiver, told.reason, told.at, told.recoverable) == ("hook", "unreadable", at(9), False)
+    assert sorted(file.name for file in common.iterdir()) == ["lock", "state.sqlite"]
+    with opened(common) as again:
+        assert again.state.active_alerts() == (alert("free"),)
+        assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
+        assert the_due(again.state, 9).key == "2"
+        (past,) = again.state.deliveries(9)
+        assert (past.key, past.is_given_up, past.alerts) == ("1", True, (alert(),))
+
+
+def test_a_folder_in_place_of_the_file_stays_and_the_file_is_joined_when_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with opened(tmp_path) as made:
+        fill(made.state)
+    path.rename(tmp_path / "elsewhere")
+    path.mkdir()
+    with opened(tmp_path) as poor:
+        poor.state.mark("alive", at(5))
+        assert is_back(poor.state) is False
+        assert path.is_dir()
+        path.rmdir()
+        (tmp_path / "elsewhere").rename(path)
+        assert is_back(poor.state) is True
+        assert poor.state.history(9) == (resolved("a", 1),)
+        assert poor.state.marked("alive") == at(5)
 
 
 def test_what_can_still_be_read_of_a_damaged_file_is_taken_along(tmp_path: Path) -> None:
     lost = Lost()
     with opened(tmp_path, lost) as made:
         fill(made.state)
-        path = tmp_path / "state.sqlite"
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            (page,) = connection.execute(
-                "SELECT rootpage FROM sqlite_master WHERE name = 'outbox'"
-            ).fetchone()
-            connection.execute("INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            with path.open("r+b") as file:
-                file.seek(4096 * (page - 1))
-                file.write(b"\xab" * 4096)
+        garble(tmp_path / "state.sqlite", table="outbox")
         assert made.state.outbox() == {}
         assert (made.state.active_alerts(), made.state.history(9)) == ((alert(),), (resolved("a", 1),))
         assert (made.state.is_durable, len(lost.messages)) == (False, 1)
@@ -323,7 +380,7 @@ def test_a_file_that_was_removed_is_noticed_and_made_again(tmp_path: Path, gone:
             shutil.rmtree(directory)
         else:
             (directory / "state.sqlite").unlink()
-        assert made.state.try_disk() is True
+        assert is_back(made.state) is True
         assert lost.messages == ["the file was removed"]
         with pytest.raises(StateError, match="in use"), opened(directory):
             pass
@@ -335,7 +392,7 @@ def test_a_file_that_was_removed_is_noticed_and_made_again(tmp_path: Path, gone:
 def test_memory_by_choice_has_no_disk_to_go_to() -> None:
     with closing(State()) as state:
         fill(state)
-        assert (state.try_disk(), state.is_durable) == (False, False)
+        assert (is_back(state), state.is_durable) == (False, False)
         holds(state)
 
 
@@ -351,9 +408,9 @@ def test_a_reader_beside_the_daemon_sees_everything_and_changes_nothing(tmp_path
             assert reader.recently_resolved(START) == (resolved("a", 1).alert,)
             assert reader.outbox()["hook"].waiting == 1
             assert reader.last_results() == (result,)
-            assert (reader.marked("alive"), reader.deliveries(9, receiver="hook")) == (at(3), ())
+            assert (reader.marked("alive"), reader.deliveries(9)) == (at(3), ())
             made.state.delivered(the_due(made.state, 9), attempt(9))
-            assert [past.key for past in reader.deliveries(9, receiver="hook")] == ["1"]
+            assert [past.key for past in reader.deliveries(9)] == ["1"]
             assert reader.outbox() == {}
             made.state.record({SCOPE: {}}, (), ())
             assert reader.active_alerts() == ()
@@ -421,7 +478,7 @@ def test_a_reader_says_when_it_can_read_no_longer(tmp_path: Path) -> None:
         fill(made.state)
         with open_reader(tmp_path) as reader:
             reader.active_alerts()
-            garble(tmp_path)
+            garble(tmp_path / "state.sqlite")
             with pytest.raises(StateError, match=r"state\.sqlite cannot be read: .*malformed"):
                 reader.history(9)
 
@@ -471,7 +528,7 @@ def test_what_waits_in_an_older_file_is_kept_where_the_disk_takes_nothing(
         connection.executescript((TESTDATA / f"{version}.sql").read_text())
     with closing(State(str(path), on_disk=False)) as state:
         assert the_due(state, 9).key == "2"
-        assert state.try_disk()
+        assert is_back(state)
         assert the_due(state, 9).key == "2"
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.errors import Reason
-from monitor.model.alerts import Delivery
+from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.results import Blocked, Failure, Outcome
 from monitor.model.settings import Cron, Statement
 from monitor.store import (
@@ -205,7 +205,10 @@ def test_a_reload_keeps_what_it_did_not_change() -> None:
         ("main", "balances"): QueryStatus.WAITING,
     }
     assert {name: view.up for name, view in snapshot.targets.items()} == {"main": True}
-    assert {name: view.outbox for name, view in snapshot.receivers.items()} == {"oncall": 3, "chat": 0}
+    assert {name: view.health.waiting for name, view in snapshot.receivers.items()} == {
+        "oncall": 3,
+        "chat": 0,
+    }
 
 
 def test_a_result_of_a_job_that_a_reload_removed_or_changed_is_left_out() -> None:
@@ -216,13 +219,15 @@ def test_a_result_of_a_job_that_a_reload_removed_or_changed_is_left_out() -> Non
 
 
 def failing(snapshot: Snapshot, *, outbox: int) -> Snapshot:
-    return with_receiver(snapshot, "oncall", outbox=outbox, oldest_at=NOW, failing_since=NOW)
+    return with_receiver(snapshot, "oncall", ReceiverHealth(NOW, waiting=outbox, oldest_at=NOW))
 
 
 def test_a_receiver_is_shown_with_what_waits_and_its_last_delivery() -> None:
     delivery = Delivery("oncall", NOW, 0.1, reason="refused")
     snapshot = with_delivery(failing(empty_snapshot(a_config()), outbox=2), delivery)
-    assert snapshot.receivers["oncall"] == ReceiverView("oncall", 2, NOW, delivery, NOW)
+    assert snapshot.receivers["oncall"] == ReceiverView(
+        "oncall", ReceiverHealth(NOW, waiting=2, oldest_at=NOW), delivery
+    )
     assert failing(snapshot, outbox=2) is snapshot
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from monitor.watchdog import Watchdog
 from tests.database.targets import wait_until
+from tests.starved import no_thread_to_be_had
 
 
 def test_alarms_ring_in_the_order_of_their_deadlines(watchdog: Watchdog) -> None:
@@ -63,3 +64,35 @@ def test_a_thousand_alarms_need_one_thread(watchdog: Watchdog) -> None:
     assert threading.active_count() == before + 1
     for alarm in alarms:
         alarm.cancel()
+
+
+def test_an_alarm_that_gets_no_thread_is_refused_and_the_next_one_rings(watchdog: Watchdog) -> None:
+    rung: list[str] = []
+    with no_thread_to_be_had(), pytest.raises(RuntimeError, match="can't start new thread"):
+        watchdog.after(0.0, lambda: rung.append("refused"))
+    watchdog.after(0.05, lambda: rung.append("next"))
+    wait_until(lambda: rung, "the next one rang")
+    assert rung == ["next"]
+
+
+def test_a_watchdog_that_never_got_its_thread_can_be_closed() -> None:
+    watchdog = Watchdog()
+    with no_thread_to_be_had(), pytest.raises(RuntimeError, match="can't start new thread"):
+        watchdog.after(0.0, lambda: None)
+    watchdog.close()
+
+
+def test_an_action_that_raises_is_told_and_costs_no_other_alarm(
+    watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(str(args.exc_value)))
+    rung: list[str] = []
+    watchdog.after(0.2, lambda: rung.append("other"))
+
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    watchdog.after(0.0, fail)
+    wait_until(lambda: rung, "the other rang")
+    assert (rung, told) == (["other"], ["a bug"])

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.errors import Reason, SampleError
-from monitor.judgements import ReceiverHealth
 from monitor.messages import NewConfig, Tick
-from monitor.model.alerts import Delivery, Scope, Transition
+from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
 from monitor.model.settings import (
     ColumnName,
@@ -37,8 +36,9 @@ from monitor.store import Snapshot
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BALANCE = ColumnName("users", "tokens_remaining")
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-_TICK = timedelta(seconds=2)
+_TICK = 2 * SECOND
 SERVER = Server(Flavor.MARIADB, "10.11.6", limits=("lock", "statement", "read_only"))
 
 TARGET = Target(

@@ -12,6 +12,7 @@ from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
 from monitor.model.alerts import Alert
 from monitor.state import open_reader
+from monitor.upkeep import ALIVE
 
 
 @click.command("alerts")
@@ -25,7 +26,7 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
     config = load_or_tell(config_path, exit_code=FAILED)
     with open_reader(config.state.directory) as reader:
         alerts = reader.active_alerts()
-        alive_at = reader.marked("alive")
+        alive_at = reader.marked(ALIVE)
     if form == "json":
         rows = [as_json(alert) for alert in alerts]
         say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())

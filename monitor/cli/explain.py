@@ -16,8 +16,10 @@ from monitor.durations import format_duration
 from monitor.model.settings import Config, Job, Rule
 from monitor.rules import format_number
 from monitor.state import LastResult, Reader, open_reader
+from monitor.store import QueryStatus
 
 _MOST = 20
+_NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
 
 
 @click.command("explain")
@@ -60,7 +62,7 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
     if result is None:
         yield "  the query has no recorded run yet: no data, so nothing fires and nothing resolves"
         return
-    yield f"  last run {result.run_at:%Y-%m-%d %H:%M:%S} UTC: {result.status}"
+    yield f"  {_last_run(result)}"
     if result.reason:
         yield f"  no data: {result.reason}: {result.message}; alerts of this rule are held as they were"
     elif rule.condition.kind != "absent":
@@ -72,8 +74,19 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
             yield f"  {sample.metric}{{{labels}}} is {format_number(sample.value)}"
         if len(mine) > _MOST:
             yield f"  … and {len(mine) - _MOST} more"
-        if not mine:
+        kept, count = len(result.samples), result.sample_count
+        if count > kept:
+            yield f"  only the first {kept} of {count} samples are kept; others may be of this rule"
+        elif not mine:
             yield "  the run gave no sample for it: zero rows is a result, and resolves"
+
+
+def _last_run(result: LastResult) -> str:
+    if not result.has_run:
+        return f"{result.status}; it has not run yet"
+    when = f"last run {result.run_at:%Y-%m-%d %H:%M:%S} UTC"
+    # With these words no run was made: the last one ended otherwise.
+    return f"{result.status}; {when}" if result.status in _NO_RUN else f"{when}: {result.status}"
 
 
 def _condition(rule: Rule) -> str:

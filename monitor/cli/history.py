@@ -1,4 +1,4 @@
-"""`history`: what alerts did, newest first, from the state directory."""
+"""`history`: what alerts did, or what receivers took, newest first, from the state directory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from monitor.cli.alerts import as_json
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
 from monitor.model.alerts import Transition
-from monitor.state import open_reader
+from monitor.state import PastDelivery, open_reader
 
 
 @click.command("history")
 @click.option("--alert", "alertname", help="Only alerts of this name.")
 @click.option("--target", help="Only alerts of this target.")
+@click.option("--deliveries", is_flag=True, help="What receivers took, and what was given up, instead.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common
 def command(
     alertname: str | None,
     target: str | None,
+    deliveries: bool,
     limit: int,
     form: str,
     config_path: Path,
@@ -32,9 +34,15 @@ def command(
 ) -> int:
     """Show past transitions of alerts (pending, fired, resolved), newest first.
 
+    With --deliveries what receivers took of them, or never got; an Alertmanager's are not recorded.
+
     Exit codes: 0, 1 when there is no state to read.
     """
     config = load_or_tell(config_path, exit_code=FAILED)
+    if deliveries:
+        if alertname or target:
+            raise click.UsageError("--deliveries is of all alerts: it goes with --limit and --format only")
+        return _show_deliveries(config.state.directory, limit, form)
     with open_reader(config.state.directory) as reader:
         transitions = reader.history(limit, alertname=alertname, target=target)
     if form == "json":
@@ -48,6 +56,41 @@ def command(
         )
     )
     return OK
+
+
+def _show_deliveries(directory: Path, limit: int, form: str) -> int:
+    with open_reader(directory) as reader:
+        past = reader.deliveries(limit, is_over=True)
+    if form == "json":
+        say(orjson.dumps([_delivery_as_json(one) for one in past], option=orjson.OPT_INDENT_2).decode())
+        return OK
+    rows = [
+        (
+            f"{one.delivery.at:%Y-%m-%d %H:%M:%S}",
+            one.delivery.receiver,
+            "given up" if one.is_given_up else "taken",
+            one.delivery.reason,
+            str(one.attempts),
+            one.told,
+        )
+        for one in past
+    ]
+    header = ("AT (UTC)", "RECEIVER", "OUTCOME", "REASON", "ATTEMPTS", "ALERTS")
+    say(table(rows, header, right={header.index("ATTEMPTS")}))
+    return OK
+
+
+def _delivery_as_json(past: PastDelivery) -> dict[str, object]:
+    return {
+        "at": past.delivery.at,
+        "receiver": past.delivery.receiver,
+        "outcome": "given_up" if past.is_given_up else "taken",
+        "reason": past.delivery.reason,
+        "message": past.delivery.message,
+        "attempts": past.attempts,
+        "told": past.told,
+        "alerts": [as_json(alert) for alert in past.alerts],
+    }
 
 
 def _row(transition: Transition) -> tuple[str, ...]:

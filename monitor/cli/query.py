@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from monitor.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
 from monitor.runs import answer
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 
@@ -60,7 +60,7 @@ def _sql_of(job: Job) -> list[str]:
 
 
 def _run(job: Job, watchdog: Watchdog) -> int:
-    database = Database(job.target, environ=os.environ, watchdog=watchdog)
+    database = Database(job.target, secrets=SecretReader(), watchdog=watchdog)
     try:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Statement, Target
 from monitor.preflight import is_show, plan
 from monitor.rights import read_grant
+from monitor.secret_files import SecretReader
 from monitor.servers import lacking
 from monitor.watchdog import Watchdog
 from monitor.web.web_config import load_web_config
@@ -75,7 +75,7 @@ def _summary(config: Config) -> str:
 
 
 def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
-    database = Database(target, environ=os.environ, watchdog=watchdog)
+    database = Database(target, secrets=SecretReader(), watchdog=watchdog)
     jobs = [job for job in config.jobs if job.target.name == target.name]
     try:
         with database.lease(deadline_seconds=10.0) as session:

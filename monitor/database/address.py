@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -54,14 +55,23 @@ class Resolver:
         self._error: OSError | None = None
 
     def addresses(self, *, seconds: float) -> tuple[Address, ...]:
-        """Give the addresses; the last good ones if the lookup fails or is slow; socket.gaierror if none."""
+        """Give the addresses; the last good ones if the lookup fails, is slow or has no thread.
+
+        With none at all socket.gaierror, and OSError (ENOMEM) where there is no thread to be had.
+        """
         with contextlib.suppress(socket.gaierror):
             return self._find(socket.AI_NUMERICHOST)
         with self._changed:
             round_before = self._round
             if not self._running:
+                try:
+                    threading.Thread(target=self._look_up, name=f"resolve-{self._host}", daemon=True).start()
+                except RuntimeError as error:
+                    if self._known:
+                        return self._known
+                    raise OSError(errno.ENOMEM, str(error)) from None
+                # it cannot end before: for that it needs our lock
                 self._running = True
-                threading.Thread(target=self._look_up, name=f"resolve-{self._host}", daemon=True).start()
             answered = self._changed.wait_for(lambda: self._round > round_before, seconds)
             if self._known:
                 return self._known
@@ -78,12 +88,13 @@ class Resolver:
             error = failed
         except UnicodeError:
             error = socket.gaierror(socket.EAI_NONAME, "not a host name")
-        with self._changed:
-            self._running = False
-            self._round += 1
-            self._known = found or self._known
-            self._error = error
-            self._changed.notify_all()
+        finally:
+            with self._changed:
+                self._running = False
+                self._round += 1
+                self._known = found or self._known
+                self._error = error
+                self._changed.notify_all()
 
     def _find(self, flags: int) -> tuple[Address, ...]:
         found = self._lookup(self._host, self._port, type=socket.SOCK_STREAM, flags=flags)

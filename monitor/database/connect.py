@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 import pymysql
@@ -33,7 +34,8 @@ from monitor.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
 from monitor.model.results import Server
 from monitor.model.settings import Target
-from monitor.watchdog import Watchdog
+from monitor.secret_files import SecretReader
+from monitor.watchdog import Alarm, Watchdog
 
 # These would hand the password, or as good as that, to whoever answers on the target's port.
 _UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
@@ -48,13 +50,13 @@ class Connector:
         self,
         target: Target,
         *,
-        environ: Mapping[str, str],
+        secrets: SecretReader,
         watchdog: Watchdog,
         timeout: timedelta,
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         self._target = target
-        self._environ = environ
+        self._secrets = secrets
         self._watchdog = watchdog
         self._seconds = timeout.total_seconds()
         self._refusals = Refusals()
@@ -87,16 +89,18 @@ class Connector:
         return self._open(address=address, seconds=seconds, prepared=False)
 
     def _open(self, *, address: Address | None, seconds: float, prepared: bool) -> Link:
-        password = read_password(self._target.password, self._environ)
+        password = read_password(self._target.password, self._secrets)
+        until_seconds = time.monotonic() + seconds
         try:
             return self._open_with(password, address=address, seconds=seconds, prepared=prepared)
         except TargetError as error:
             if error.detail != "login":
                 raise
             # changed on the server and then in the file, while we were on our way
-            fresh = read_password(self._target.password, self._environ)
+            fresh = read_password(self._target.password, self._secrets)
             if fresh == password:
                 raise
+        seconds = max(_SHORTEST_SECONDS, until_seconds - time.monotonic())
         return self._open_with(fresh, address=address, seconds=seconds, prepared=prepared)
 
     def _open_with(self, password: bytes, *, address: Address | None, seconds: float, prepared: bool) -> Link:
@@ -164,9 +168,8 @@ class Connector:
     ) -> Link:
         link: Link | None = None
         failure: TargetError | None = None
-        handle = opened.dup()
-        remaining = max(deadline - time.monotonic(), 0.0)
-        with self._watchdog.after(remaining, lambda: shut(handle)) as alarm:
+        handle, alarm = self._watched(opened, deadline)
+        with alarm:
             try:
                 wire.connect(opened)
                 link = Link(wire, handle, address)
@@ -185,6 +188,20 @@ class Connector:
             return link
         _discard(link, opened, handle)
         raise failure or TargetError(Reason.TARGET_DOWN, "no answer in time", detail="unreachable")
+
+    def _watched(self, opened: socket.socket, deadline: float) -> tuple[socket.socket, Alarm]:
+        """Give a second handle on a socket, and the alarm that shuts the connection down at the deadline."""
+        handle: socket.socket | None = None
+        try:
+            handle = opened.dup()
+            remaining = max(deadline - time.monotonic(), 0.0)
+            return handle, self._watchdog.after(remaining, partial(shut, handle))
+        except (OSError, RuntimeError) as error:  # no descriptor, no thread to be had
+            for one in (opened, handle):
+                if one is not None:
+                    one.close()
+            words = getattr(error, "strerror", None) or str(error)
+            raise TargetError(Reason.INTERNAL, words, detail="local") from None
 
 
 def prepare(link: Link) -> None:

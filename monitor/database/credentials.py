@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 
-from monitor.errors import Reason, TargetError
+from monitor.errors import Reason, SecretError, TargetError
 from monitor.model.settings import PasswordSource, Tls
+from monitor.secret_files import SecretReader
 
-_LONGEST_PASSWORD = 4096
 _LONGEST_KEY = 65_536
 
 
-def read_password(source: PasswordSource | None, environ: Mapping[str, str]) -> bytes:
+def read_password(source: PasswordSource | None, secrets: SecretReader) -> bytes:
     """Read the password from its file or variable; TargetError names the source, never the content."""
     if source is None:
         return b""
-    if source.env is not None:
-        value = environ.get(source.env)
-        if value is None:
-            raise _unreadable(f"the variable {source.env} of password_env is not set")
-        return value.encode("utf-8", "surrogateescape")
-    if source.file is None:
-        return b""
     try:
-        # a pipe would hold us up for as long as nobody writes
-        if source.file.exists() and not source.file.is_file():
-            raise _unreadable(f"password_file {source.file} is no regular file")
-        with source.file.open("rb") as file:
-            content = file.read(_LONGEST_PASSWORD + 1)
-    except OSError as error:
-        raise _unreadable(f"cannot read password_file {source.file}: {error.strerror}") from None
-    if len(content) > _LONGEST_PASSWORD:
-        raise _unreadable(f"password_file {source.file} has more than {_LONGEST_PASSWORD} bytes")
-    return content.removesuffix(b"\n").removesuffix(b"\r")
+        return secrets.password(source)
+    except SecretError as error:
+        key = "password_env" if source.file is None else "password_file"
+        raise TargetError(Reason.ACCESS_DENIED, f"{key}: {error}", detail="password") from None
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext | None:
@@ -83,7 +69,3 @@ def read_public_key(tls: Tls) -> bytes | None:
 def _no_passphrase() -> str:
     # without this OpenSSL would ask on the terminal, and wait
     raise ValueError("the key is protected by a passphrase")
-
-
-def _unreadable(message: str) -> TargetError:
-    return TargetError(Reason.ACCESS_DENIED, message, detail="password")

@@ -19,7 +19,8 @@ _NOT_OURS = 1095
 class Killer:
     """Sends KILL QUERY to the very server that runs a statement; connects only for that.
 
-    `on_end` hears of each attempt, in the killer's thread: "" for one that was done, else reason and message.
+    `on_end` hears of each attempt, in the killer's thread: "" for one that was done, else reason and message;
+    where there is no thread to be had, in that of the request.
     """
 
     def __init__(self, connector: Connector, watchdog: Watchdog, on_end: Callable[[str, str], None]) -> None:
@@ -37,11 +38,12 @@ class Killer:
         with self._changed:
             if self._closed:
                 return
-            self._waiting[victim] = None
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="kill-query", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+            refusal = self._start()
+            if not refusal:
+                self._waiting[victim] = None
+                self._changed.notify_all()
+        if refusal:
+            self._on_end("failed", refusal)
 
     def wait(self, *, seconds: float) -> bool:
         """Wait until all that was requested is done, at most so long."""
@@ -57,6 +59,17 @@ class Killer:
             thread = self._thread
         if thread is not None:
             thread.join(timeout=_KILL_SECONDS)
+
+    def _start(self) -> str:
+        """Have a thread; says why there is none, which the next request tries to have again."""
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._work, name="kill-query", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                return str(error)
+            self._thread = thread
+        return ""
 
     def _work(self) -> None:
         while (victim := self._next()) is not None:

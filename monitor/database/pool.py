@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from monitor.database.connect import Connector
 from monitor.database.killer import Killer
+from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
 from monitor.database.session import Session
 from monitor.database.status import Statuses
 from monitor.errors import QueryError, Reason, TargetError
 from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -37,18 +39,19 @@ class Database:
         self,
         target: Target,
         *,
-        environ: Mapping[str, str],
+        secrets: SecretReader,
         watchdog: Watchdog,
         timeout: timedelta = _CONNECT_TIMEOUT,
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> None:
         self._target = target
         self._watchdog = watchdog
-        self._connector = Connector(target, environ=environ, watchdog=watchdog, timeout=timeout)
+        self._connector = Connector(target, secrets=secrets, watchdog=watchdog, timeout=timeout)
         self._killer = Killer(
             self._connector, watchdog, lambda reason, message: on_kill(Kill(target.name, reason, message))
         )
         self._statuses = Statuses(watchdog)
+        self._leftovers = Leftovers()
         self._changed = threading.Condition()
         self._idle: list[Link] = []
         self._taken = 0
@@ -59,16 +62,19 @@ class Database:
     def lease(self, *, deadline_seconds: float) -> Iterator[Session]:
         """Lend a connection, a new one where no idle one is good.
 
-        Waits at most so long for one of `max_connections` places (QueryError `timeout`, detail busy), and
-        no longer for a new connection; TargetError if the server cannot be reached or does not let us in.
+        In so many seconds one of `max_connections` places must be free (QueryError `timeout`, detail busy),
+        and the server let us in and say how it stands (TargetError): after them nothing is tried again. What
+        has to be asked all the same, as after a long wait for a place, has a second for each answer.
         """
+        until_seconds = time.monotonic() + deadline_seconds
         self._take_place(deadline_seconds)
         try:
             session = Session(
-                self._idle_link() or self._new_link(timedelta(seconds=deadline_seconds)),
+                self._idle_link(until_seconds) or self._new_link(until_seconds),
                 reopen=self._connector.open,
                 killer=self._killer,
                 watchdog=self._watchdog,
+                leftovers=self._leftovers,
             )
             with self._changed:
                 self._leased.add(session)
@@ -121,7 +127,8 @@ class Database:
                 )
             self._taken += 1
 
-    def _idle_link(self) -> Link | None:
+    def _idle_link(self, until_seconds: float) -> Link | None:
+        has_asked = False
         while True:
             with self._changed:
                 if not self._idle:
@@ -129,21 +136,23 @@ class Database:
                 # the last one in: the others grow old and go
                 link = self._idle.pop()
             with _closed_when_interrupted(link):
-                if self._is_good(link):
+                if self._is_good(link) and not (has_asked and time.monotonic() >= until_seconds):
+                    has_asked = True
                     with self._watchdog.after(_ALIVE_SECONDS, link.cut):
                         is_alive = link.is_alive()
-                    if is_alive and self._statuses.refresh(link):
+                    if is_alive and self._statuses.refresh(link, until_seconds):
                         return link
             link.close()
 
-    def _new_link(self, at_most: timedelta) -> Link:
+    def _new_link(self, until_seconds: float) -> Link:
         for _ in range(_TRIES):
-            link = self._connector.open(at_most)
+            link = self._connector.open(timedelta(seconds=until_seconds - time.monotonic()))
             with _closed_when_interrupted(link):
-                if self._statuses.refresh(link):
+                if self._statuses.refresh(link, until_seconds):
                     return link
             link.close()
-            if link.status_questions is None:  # not even the time
+            # not even the time; or none is left
+            if link.status_questions is None or time.monotonic() >= until_seconds:
                 break
         error = TargetError(Reason.TARGET_DOWN, "let us in and answered no more", detail="lost")
         self._connector.note_failure(error)

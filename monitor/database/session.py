@@ -11,6 +11,7 @@ from monitor.database.binding import bound
 from monitor.database.dialect import statement_limit
 from monitor.database.failures import code_of, failure_of
 from monitor.database.killer import Killer
+from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
 from monitor.durations import format_duration
@@ -27,8 +28,17 @@ _CUT_AFTER_SECONDS = 1.0
 class Session:
     """A leased connection that runs statements, one after another, in the thread that leased it."""
 
-    def __init__(self, link: Link, *, reopen: Callable[[], Link], killer: Killer, watchdog: Watchdog) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        reopen: Callable[[], Link],
+        killer: Killer,
+        watchdog: Watchdog,
+        leftovers: Leftovers,
+    ) -> None:
         self.link = link
+        self._leftovers = leftovers
         self._reopen = reopen
         self._killer = killer
         self._watchdog = watchdog
@@ -78,6 +88,8 @@ class Session:
                 # ^C: closing the connection would leave the statement running on the server
                 self._killer.request(victim)
                 raise
+        if not isinstance(outcome, Rows | QueryError) and not is_answer(code_of(outcome)):
+            self._leftovers.note(sql, victim)
         self._check_time(outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started)
         if isinstance(outcome, Rows):
             return outcome
@@ -90,6 +102,9 @@ class Session:
         link = self.link
         link.in_order = False
         seconds = timeout.total_seconds() + _CUT_AFTER_SECONDS + 1.0
+        link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
+        self._leftovers.check(link, sql)
+        link.in_order = False
         if "statement" in link.server.limits and link.statement_limit != timeout:
             link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
             link.execute(f"SET SESSION {statement_limit(link.server.flavor, timeout)}")

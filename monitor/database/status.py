@@ -44,16 +44,19 @@ class Statuses:
         self._rights: tuple[str, ...] | None = None
         self._rights_at = float("-inf")
 
-    def refresh(self, link: Link) -> bool:
+    def refresh(self, link: Link, until_seconds: float) -> bool:
         """Have `link.server` tell how the server stands; False when the link turned out to be dead.
 
+        `until_seconds`, of time.monotonic, bounds the first answer, which may take longer than the others.
         What the server does not have, or does not let this account ask, is unknown and asked no more on
         this link: rights on the whole server are those of the time when it was opened.
         """
         if time.monotonic() - link.status_at < MOST_STATUS_AGE_SECONDS:
             return True
         is_new = link.status_at < 0
-        seconds = _FIRST_ANSWER_SECONDS if is_new else _ANSWER_SECONDS
+        seconds = _ANSWER_SECONDS
+        if is_new:
+            seconds = max(seconds, min(_FIRST_ANSWER_SECONDS, until_seconds - time.monotonic()))
         alive = self._ask(link, _ask_state, seconds=seconds) and self._ask_replication(link)
         if alive and is_new:
             alive = self._ask_rights(link)

@@ -13,13 +13,11 @@ from monitor.deliver.selection import (
     wants,
     with_told,
 )
-from monitor.deliver.worker import ReceiverStatus
 
 __all__ = [
     "WATCHDOG",
     "Deliveries",
     "Ping",
-    "ReceiverStatus",
     "canary",
     "notifications_for",
     "reminders_for",

@@ -16,9 +16,9 @@ from monitor.deliver.backoff import Jitter, backoff_seconds
 from monitor.deliver.payload import alertmanager_alert
 from monitor.deliver.post import Post
 from monitor.deliver.selection import wants
-from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
+from monitor.deliver.worker import OnDelivery, Waiting, Worker
 from monitor.errors import DeliveryError
-from monitor.model.alerts import Alert, AlertState
+from monitor.model.alerts import Alert, AlertState, ReceiverHealth
 from monitor.model.settings import Labels, Receiver
 from monitor.watchdog import Watchdog
 
@@ -68,19 +68,19 @@ class Alertmanager:
     def _alerts(self) -> tuple[Alert, ...]:
         return _wanted(self.receiver, self._snapshot())
 
-    def status(self, _waiting: Waiting | None) -> ReceiverStatus:
+    def status(self, _waiting: Waiting | None) -> ReceiverHealth:
         """Count the alerts that no address took, for nothing waits; it fails while every address does."""
         now = self._clock.now()
         lacking = [a for a in self._alerts() if not any(w.has_taken(a, now) for w in self.workers)]
         healths = [worker.health for worker in self.workers]
         failing = [health.failing_since for health in healths if health.failing_since is not None]
         last = max(healths, key=lambda health: (health.failures, health.last_reason))
-        return ReceiverStatus(
-            len(lacking),
-            min((instant for alert in lacking if (instant := _changed_at(alert))), default=None),
+        return ReceiverHealth(
             max(failing) if len(failing) == len(healths) else None,
             last.last_reason,
             last.last_message,
+            len(lacking),
+            min((instant for alert in lacking if (instant := _changed_at(alert))), default=None),
         )
 
 

@@ -17,6 +17,7 @@ from monitor.deliver.worker import attempt, outcome
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope
 from monitor.model.settings import Receiver, Severity, labels_of
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 ALERTNAME: Final = "TokenMonitorTest"
@@ -82,7 +83,9 @@ def _sends(
 ) -> tuple[_Send, ...]:
     alert = canary_alert(receiver, now)
     if takes_notifications(receiver):
-        sender = sender_for(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
+        sender = sender_for(
+            receiver, external_url=external_url, watchdog=watchdog, secrets=SecretReader(), tls=tls
+        )
         group = {"alertname": ALERTNAME}
         key = f"{receiver.name}-test-{alert.active_at.isoformat()}"
 

@@ -15,8 +15,10 @@ from monitor.deliver.backoff import Jitter
 from monitor.deliver.outbox import Outbox, OutboxWorker
 from monitor.deliver.selection import takes_notifications
 from monitor.deliver.senders import sender_for
-from monitor.deliver.worker import OnDelivery, ReceiverStatus, Worker
+from monitor.deliver.worker import OnDelivery, Worker
+from monitor.model.alerts import ReceiverHealth
 from monitor.model.settings import Receiver
+from monitor.secret_files import SecretReader
 from monitor.vitals import Courier
 from monitor.watchdog import Watchdog
 
@@ -42,6 +44,7 @@ class Deliveries:
         external_url: str,
         on_delivery: OnDelivery,
         watchdog: Watchdog,
+        secrets: SecretReader | None = None,
         jitter: Jitter | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -52,6 +55,7 @@ class Deliveries:
         self._on_delivery = on_delivery
         self._jitter = jitter or random.SystemRandom().random
         self._watchdog = watchdog
+        self._secrets = secrets or SecretReader()
         self._tls = tls
         self._parts: Mapping[str, _Part] = {receiver.name: self._part(receiver) for receiver in receivers}
 
@@ -97,7 +101,7 @@ class Deliveries:
         """Stop all workers at once, cutting what is under way; takes two seconds at most."""
         _end(self._workers())
 
-    def status(self) -> Mapping[str, ReceiverStatus]:
+    def status(self) -> Mapping[str, ReceiverHealth]:
         """Tell of each receiver what waits for it and whether it fails."""
         outbox = self._state.outbox()
         return {name: part.status(outbox.get(name)) for name, part in self._parts.items()}
@@ -111,7 +115,13 @@ class Deliveries:
             return OutboxWorker(
                 receiver,
                 self._state,
-                sender_for(receiver, external_url=self._external_url, watchdog=self._watchdog, tls=self._tls),
+                sender_for(
+                    receiver,
+                    external_url=self._external_url,
+                    watchdog=self._watchdog,
+                    secrets=self._secrets,
+                    tls=self._tls,
+                ),
                 clock=self._clock,
                 on_delivery=self._on_delivery,
                 jitter=self._jitter,

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import SettableClock
 from monitor.deliver.backoff import Jitter, backoff_seconds
 from monitor.deliver.senders import Sender
-from monitor.deliver.worker import OnDelivery, ReceiverStatus, Waiting, Worker
+from monitor.deliver.worker import OnDelivery, Waiting, Worker
 from monitor.errors import DeliveryError
-from monitor.model.alerts import Delivery, Notification
+from monitor.model.alerts import Delivery, Notification, ReceiverHealth
 from monitor.model.settings import Receiver
 
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 300.0
 _LONGEST_BREAK_SECONDS = 60.0
 _FAILED_FOR_A_BREAK = 2
-_THE_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Outbox(Protocol):
     """Where notifications wait; the state, as its workers see it. Any of it may fail for a while."""
 
     def due(
-        self, receiver: str, *, now: datetime, limit: int = 1, least_tried_first: bool = False
+        self,
+        receiver: str,
+        *,
+        now: datetime,
+        limit: int = 1,
+        least_tried_first: bool = False,
+        whenever: bool = False,
     ) -> Sequence[Notification]:
-        """List what to send now, oldest first; of one rule and target only the oldest."""
+        """List what to send now or `whenever`, oldest first; of one rule and target only the oldest."""
         ...
 
     def next_try_at(self, receiver: str) -> datetime | None:
@@ -77,7 +83,7 @@ class OutboxWorker(Worker):
         self._clock: SettableClock = clock
         self._outbox = outbox
         self._sender = sender
-        self._unrecorded: Callable[[], None] | None = None
+        self._unrecorded: deque[Callable[[], None]] = deque()
         self._failed: dict[int | None, None] = {}
         self._failures = 0
         self._not_before: datetime | None = None
@@ -89,14 +95,14 @@ class OutboxWorker(Worker):
         """Give the threads of this receiver: one."""
         return (self,)
 
-    def status(self, waiting: Waiting | None) -> ReceiverStatus:
+    def status(self, waiting: Waiting | None) -> ReceiverHealth:
         """Tell what waits and how the last attempts went."""
-        return ReceiverStatus(
-            0 if waiting is None else waiting.waiting,
-            None if waiting is None else waiting.oldest_at,
+        return ReceiverHealth(
             self.health.failing_since,
             self.health.last_reason,
             self.health.last_message,
+            0 if waiting is None else waiting.waiting,
+            None if waiting is None else waiting.oldest_at,
         )
 
     def move(self, by: timedelta) -> None:
@@ -111,7 +117,8 @@ class OutboxWorker(Worker):
         now = self._clock.now()
         if self._is_moved:
             self._is_moved = False
-            self._outbox.retry_now(self.receiver.name, now=now)
+            self._unrecorded.append(self._retry_now)
+            self._record()
         self._trim()
         if self._not_before is not None and now < self._not_before:
             return (self._not_before - now).total_seconds()
@@ -129,7 +136,8 @@ class OutboxWorker(Worker):
         self._trim()
         failed = 0
         while not self._is_stopping and failed < _FAILED_FOR_A_BREAK:
-            due = self._outbox.due(self.receiver.name, now=_THE_END, least_tried_first=failed > 0)
+            now = self._clock.now()
+            due = self._outbox.due(self.receiver.name, now=now, least_tried_first=failed > 0, whenever=True)
             if not due:
                 break
             failed += not self._deliver(due[0])
@@ -155,15 +163,15 @@ class OutboxWorker(Worker):
         self._weigh(notification, error)
 
         def record() -> None:
-            if error is not None:
-                next_try_at = self._next_try_at(notification, error)
-                self._outbox.failed(notification, outcome, next_try_at=next_try_at)
+            if error is None:
+                self._outbox.delivered(notification, outcome)
                 return
-            self._outbox.delivered(notification, outcome)
-            if was_broken:
-                self._outbox.retry_now(self.receiver.name, now=self._clock.now())
+            next_try_at = self._next_try_at(notification, error)
+            self._outbox.failed(notification, outcome, next_try_at=next_try_at)
 
-        self._unrecorded = record
+        self._unrecorded.append(record)
+        if error is None and was_broken:
+            self._unrecorded.append(self._retry_now)
         try:
             self._record()
         finally:
@@ -188,10 +196,16 @@ class OutboxWorker(Worker):
             self._not_before = self._clock.now() + timedelta(seconds=seconds)
 
     def _record(self) -> None:
-        """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice."""
-        if self._unrecorded is not None:
-            self._unrecorded()
-            self._unrecorded = None
+        """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice.
+
+        A step that is done is never made again, even if the next one fails.
+        """
+        while self._unrecorded:
+            self._unrecorded[0]()
+            self._unrecorded.popleft()
+
+    def _retry_now(self) -> None:
+        self._outbox.retry_now(self.receiver.name, now=self._clock.now())
 
     def _next_try_at(self, notification: Notification, error: DeliveryError) -> datetime | None:
         if not error.recoverable:

@@ -18,6 +18,7 @@ from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Scalar
 from monitor.rules import format_number
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 # Limits of the API: 512 KB of body, 1024 characters of summary, 255 of dedup_key.
@@ -40,9 +41,16 @@ class PagerDuty:
     """
 
     def __init__(
-        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+        self,
+        receiver: Receiver,
+        *,
+        external_url: str,
+        watchdog: Watchdog,
+        secrets: SecretReader,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._receiver = receiver
+        self._secrets = secrets
         self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
         self._progress = Progress()
@@ -50,7 +58,7 @@ class PagerDuty:
     def send(self, notification: Notification, now: datetime) -> None:
         """Make one attempt at all events that were not taken yet, within the receiver's timeout."""
         deadline = time.monotonic() + self._receiver.timeout.total_seconds()
-        routing_key = read_secret(self._receiver.routing_key or PasswordSource())
+        routing_key = read_secret(self._receiver.routing_key or PasswordSource(), self._secrets)
         steps = self._progress.of(notification.key)
         taken_before = len(steps.done)
         for position, alert in enumerate(notification.alerts):

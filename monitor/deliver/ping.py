@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.deliver.post import Post
-from monitor.deliver.secrets import read_secret_file
+from monitor.deliver.secrets import read_address
 from monitor.deliver.worker import attempt, outcome
 from monitor.model.alerts import Delivery
 from monitor.model.settings import HeartbeatSettings
+from monitor.redaction import parts_of
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
-
-_PARTS = re.compile(r"[/?&=]+")
 
 NAME = "heartbeat"
 """What stands in place of a receiver."""
@@ -29,10 +28,12 @@ class Ping:
         clock: Clock,
         *,
         watchdog: Watchdog,
+        secrets: SecretReader | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._secrets = secrets or SecretReader()
         self._post = Post(timeout=settings.timeout, watchdog=watchdog, tls=tls, method="GET")
 
     def __call__(self) -> Delivery:
@@ -47,6 +48,6 @@ class Ping:
 
     def _send(self, now: datetime) -> None:
         file = self._settings.url_file
-        address = self._settings.url if file is None else read_secret_file(file, reason="url_file")
+        address = self._settings.url if file is None else read_address(file, self._secrets)
         # Whatever the far end echoes of the address: any part of it may be the secret.
-        self._post.send(address, b"", {"accept": "*/*"}, now=now, secrets=_PARTS.split(address))
+        self._post.send(address, b"", {"accept": "*/*"}, now=now, secrets=parts_of(address))

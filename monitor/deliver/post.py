@@ -21,11 +21,11 @@ from monitor.deliver.backoff import retry_after_seconds
 from monitor.deliver.guard import Guard
 from monitor.deliver.secrets import without_secrets
 from monitor.errors import DeliveryError
+from monitor.redaction import in_headers, parts_of
 from monitor.watchdog import Watchdog
 
 _MOST_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
-_SHORTEST_PART: Final = 8
 _MENDABLE: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 """Refusals that end when somebody mends a token or a route, or that pass; other 4xx mean the body."""
 
@@ -81,7 +81,8 @@ class Post:
                 raise self._failure(error, url) from None
         # The time is up for the status only; a little is left for what explains it.
         text = self._text(answer, min(_BODY_SECONDS, max(deadline - time.monotonic(), 0.1)))
-        _judge(answer, without_secrets(text, secrets, parts=_parts(url, given)), now)
+        parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
+        _judge(answer, without_secrets(text, secrets, parts=parts), now)
         return answer.status
 
     def abort(self) -> None:
@@ -201,14 +202,3 @@ def _judge(answer: http.client.HTTPResponse, text: str, now: datetime) -> None:
         recoverable=not 400 <= status < 500 or status in _MENDABLE,
         retry_after_seconds=retry_after_seconds(answer.getheader("Retry-After"), now),
     )
-
-
-def _parts(url: Url, headers: Mapping[str, str]) -> set[str]:
-    """List what of an address and its headers could be a secret."""
-    parts = [url.request_uri, url.auth or "", url.query or "", *(url.auth or "").split(":")]
-    parts += [
-        *(url.path or "").split("/"),
-        *(pair.partition("=")[2] for pair in (url.query or "").split("&")),
-    ]
-    parts += [part for value in headers.values() for part in (value, *value.split())]
-    return {part for part in {*parts, *map(unquote, parts)} if len(part) >= _SHORTEST_PART}

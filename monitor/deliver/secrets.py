@@ -2,75 +2,60 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, quote_plus
 
-from monitor.errors import DeliveryError
+from monitor.errors import DeliveryError, SecretError
 from monitor.model.settings import PasswordSource, Receiver
+from monitor.redaction import in_address, in_headers, masked
+from monitor.secret_files import SecretReader
 
-_MOST_BYTES: Final = 4096
-_SHORTEST_SECRET: Final = 4
 _SHOWN_CHARACTERS: Final = 200
-_HIDDEN: Final = "<secret>"
 
 
-def read_secret(source: PasswordSource) -> str:
-    """Read a secret from its file or variable; DeliveryError names the source, never the content."""
-    if source.file is not None:
-        return read_secret_file(source.file)
-    value = os.environ.get(source.env or "")
-    if not value:
-        raise _unreadable("secret", f"the variable {source.env} is not set")
-    return value
+def read_secret(source: PasswordSource, secrets: SecretReader) -> str:
+    """Read a key or token; DeliveryError names the source, never the content."""
+    with _told_as("secret"):
+        return secrets.text(source)
 
 
-def read_secret_file(path: Path, *, reason: str = "secret") -> str:
-    """Read a file that holds one secret, without the white space around it."""
-    try:
-        # A pipe would hold us up for as long as nobody writes.
-        if path.exists() and not path.is_file():
-            raise _unreadable(reason, f"{path}: is no regular file")
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        text = content.decode().strip()
-    except OSError as error:
-        raise _unreadable(reason, f"{path}: {error.strerror or type(error).__name__}") from None
-    except UnicodeDecodeError:
-        raise _unreadable(reason, f"{path}: is no text") from None
-    if len(content) > _MOST_BYTES:
-        raise _unreadable(reason, f"{path}: has more than {_MOST_BYTES} bytes")
-    if not text:
-        raise _unreadable(reason, f"{path}: is empty")
-    return text
+def read_password(source: PasswordSource, secrets: SecretReader) -> str:
+    """Read a password, of which white space can be a part; DeliveryError if it is empty or no text."""
+    with _told_as("secret"):
+        try:
+            password = secrets.password(source).decode()
+        except UnicodeDecodeError:
+            raise SecretError(f"{source.file or source.env}: is no text") from None
+        return password or secrets.text(source)  # which says that it is empty, and of what
 
 
-def address_of(receiver: Receiver) -> str:
+def read_header(path: Path, secrets: SecretReader) -> str:
+    """Read a header's value; DeliveryError names the file, never the content."""
+    with _told_as("secret"):
+        value = secrets.header(path)
+        if not value.isprintable() or not value.isascii():
+            raise SecretError(f"{path}: has characters that an HTTP header cannot have")
+        return value
+
+
+def read_address(path: Path, secrets: SecretReader) -> str:
+    """Read an address that is a secret; DeliveryError names the file, never the content."""
+    with _told_as("url_file"):
+        return secrets.address(path)
+
+
+def address_of(receiver: Receiver, secrets: SecretReader) -> str:
     """Give where a receiver with one address is, read from its file if it has one."""
-    if receiver.url_file is not None:
-        return read_secret_file(receiver.url_file, reason="url_file")
-    return receiver.urls[0]
+    return receiver.urls[0] if receiver.url_file is None else read_address(receiver.url_file, secrets)
 
 
 def secrets_of(receiver: Receiver) -> list[str]:
-    """List what the log must hide by value; what cannot be read now is left out."""
-    found = list(receiver.headers.values())
+    """List what the log must hide by value of what the configuration itself says; files are no part of it."""
+    found = in_headers(receiver.headers)
     if receiver.kind == "slack":
-        found += receiver.urls
-    files = [*receiver.header_files.values(), *([receiver.url_file] if receiver.url_file else [])]
-    sources = [PasswordSource(file=file) for file in files]
-    sources += [source for source in (receiver.hmac_secret, receiver.routing_key) if source is not None]
-    if receiver.mail is not None and receiver.mail.password is not None:
-        sources.append(receiver.mail.password)
-    for source in sources:
-        with suppress(DeliveryError):
-            found.append(read_secret(source))
+        found += [secret for url in receiver.urls for secret in in_address(url)]
     return found
 
 
@@ -79,18 +64,14 @@ def without_secrets(text: str, secrets: Iterable[str], *, parts: Iterable[str] =
 
     `secrets` are looked for in their usual encodings too, `parts` as they are.
     """
-    forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
-    for form in sorted(forms.union(parts), key=len, reverse=True):
-        text = text.replace(form, _HIDDEN)
+    text = masked(text, secrets, parts=parts)
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:_SHOWN_CHARACTERS]
 
 
-def _forms(secret: str) -> Iterator[str]:
-    yield from (secret, quote(secret, safe=""), quote_plus(secret))
-    yield base64.b64encode(secret.encode("utf-8", "replace")).decode()
-    yield from (json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1])
-
-
-def _unreadable(reason: str, message: str) -> DeliveryError:
-    return DeliveryError(reason, message, recoverable=True)
+@contextmanager
+def _told_as(reason: str) -> Iterator[None]:
+    try:
+        yield
+    except SecretError as error:
+        raise DeliveryError(reason, str(error), recoverable=True) from None

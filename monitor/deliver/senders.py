@@ -11,6 +11,7 @@ from typing import Protocol
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver, ReceiverKind
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 
@@ -34,7 +35,13 @@ class MakeSender(Protocol):
     """Makes the sender of a receiver; opens nothing yet."""
 
     def __call__(
-        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+        self,
+        receiver: Receiver,
+        *,
+        external_url: str,
+        watchdog: Watchdog,
+        secrets: SecretReader,
+        tls: ssl.SSLContext | None,
     ) -> Sender:
         """Make it; `tls` is the context of https, the system's trust where None."""
         ...
@@ -44,27 +51,42 @@ class MakeSender(Protocol):
 
 
 def _email(
-    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+    receiver: Receiver,
+    *,
+    external_url: str,
+    watchdog: Watchdog,
+    secrets: SecretReader,
+    tls: ssl.SSLContext | None,
 ) -> Sender:
     from monitor.deliver.smtp import Email
 
-    return Email(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
+    return Email(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
 
 
 def _pagerduty(
-    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+    receiver: Receiver,
+    *,
+    external_url: str,
+    watchdog: Watchdog,
+    secrets: SecretReader,
+    tls: ssl.SSLContext | None,
 ) -> Sender:
     from monitor.deliver.pagerduty import PagerDuty
 
-    return PagerDuty(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
+    return PagerDuty(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
 
 
 def _slack(
-    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+    receiver: Receiver,
+    *,
+    external_url: str,
+    watchdog: Watchdog,
+    secrets: SecretReader,
+    tls: ssl.SSLContext | None,
 ) -> Sender:
     from monitor.deliver.slack import Slack
 
-    return Slack(receiver, external_url=external_url, watchdog=watchdog, tls=tls)
+    return Slack(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
 
 
 SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
@@ -73,9 +95,16 @@ SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
 
 
 def sender_for(
-    receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
+    receiver: Receiver,
+    *,
+    external_url: str,
+    watchdog: Watchdog,
+    secrets: SecretReader,
+    tls: ssl.SSLContext | None,
 ) -> Sender:
     """Make the sender of a receiver; ValueError for a kind that there is no way to."""
     if receiver.kind not in SENDERS:
         raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
-    return SENDERS[receiver.kind](receiver, external_url=external_url, watchdog=watchdog, tls=tls)
+    return SENDERS[receiver.kind](
+        receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls
+    )

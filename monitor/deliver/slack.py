@@ -17,6 +17,7 @@ from monitor.deliver.texts import Story, joined, story, title
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 # Limits of Block Kit: 50 blocks in a message, 3000 characters in a section, 150 in a header.
@@ -34,9 +35,16 @@ class Slack:
     """The sender of one receiver of this kind."""
 
     def __init__(
-        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+        self,
+        receiver: Receiver,
+        *,
+        external_url: str,
+        watchdog: Watchdog,
+        secrets: SecretReader,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._receiver = receiver
+        self._secrets = secrets
         self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
 
@@ -44,7 +52,7 @@ class Slack:
         """Make one attempt."""
         body = json.dumps(message(notification, self._external_url)).encode()
         try:
-            self._post.send(address_of(self._receiver), body, {}, now=now)
+            self._post.send(address_of(self._receiver, self._secrets), body, {}, now=now)
         except DeliveryError as error:
             if error.reason == "http_410":
                 # channel_is_archived: it can be brought back, or the address be replaced.

@@ -18,10 +18,11 @@ from typing import IO, Final
 from monitor.deliver.guard import Guard
 from monitor.deliver.mail import address_in, mail_of
 from monitor.deliver.progress import Progress, Steps
-from monitor.deliver.secrets import read_secret, without_secrets
+from monitor.deliver.secrets import read_password, without_secrets
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Mail, Receiver
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 _QUIT_SECONDS: Final = 1.0
@@ -40,11 +41,18 @@ class Email:
     """
 
     def __init__(
-        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+        self,
+        receiver: Receiver,
+        *,
+        external_url: str,
+        watchdog: Watchdog,
+        secrets: SecretReader,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if receiver.mail is None:
             raise ValueError(f"receiver {receiver.name}: no mail server")
         self._mail = receiver.mail
+        self._reader = secrets
         self._timeout_seconds = receiver.timeout.total_seconds()
         self._external_url = external_url
         self._tls = tls
@@ -55,7 +63,7 @@ class Email:
         """Make one attempt at all recipients who do not have it, within the receiver's timeout."""
         mail = self._mail
         message = mail_of(notification, mail, external_url=self._external_url).as_bytes()
-        password = None if mail.password is None else read_secret(mail.password)
+        password = None if mail.password is None else read_password(mail.password, self._reader)
         steps = self._progress.of(notification.key)
         pending = self._attempt(message, password, steps)
         if pending:

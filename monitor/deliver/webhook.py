@@ -8,16 +8,16 @@ import json
 import ssl
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from monitor.body_template import BodyTemplate, is_json
 from monitor.deliver.payload import webhook_body
 from monitor.deliver.post import Post
-from monitor.deliver.secrets import address_of, read_secret, read_secret_file
+from monitor.deliver.secrets import address_of, read_header, read_secret
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
@@ -28,9 +28,16 @@ class Webhook:
     """The sender of one receiver of this kind."""
 
     def __init__(
-        self, receiver: Receiver, *, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+        self,
+        receiver: Receiver,
+        *,
+        external_url: str,
+        watchdog: Watchdog,
+        secrets: SecretReader,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._receiver = receiver
+        self._secrets = secrets
         self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
         self._external_url = external_url
         self._template = (
@@ -42,19 +49,21 @@ class Webhook:
     def send(self, notification: Notification, now: datetime) -> None:
         """Make one attempt; a receiver can tell by the idempotency key that it has this one already."""
         body = self._body(notification)
-        secret_headers = {name: _header(path) for name, path in self._receiver.header_files.items()}
+        files = self._receiver.header_files
+        secret_headers = {name: read_header(path, self._secrets) for name, path in files.items()}
         headers = {
             "Content-Type": self._receiver.content_type,
             **self._receiver.headers,
             **secret_headers,
             "Idempotency-Key": notification.key,
         }
-        secrets = list(secret_headers.values())
+        sent = list(secret_headers.values())
         if self._receiver.hmac_secret is not None:
-            secret = read_secret(self._receiver.hmac_secret)
+            secret = read_secret(self._receiver.hmac_secret, self._secrets)
             headers |= signature(secret, body, now)
-            secrets.append(secret)
-        self._post.send(address_of(self._receiver), body, headers, now=now, secrets=secrets)
+            sent.append(secret)
+        address = address_of(self._receiver, self._secrets)
+        self._post.send(address, body, headers, now=now, secrets=sent)
 
     def abort(self) -> None:
         """Cut the attempt under way."""
@@ -80,11 +89,3 @@ def signature(secret: str, body: bytes, now: datetime) -> Mapping[str, str]:
     timestamp = str(int(now.timestamp()))
     signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: f"sha256={signed.hexdigest()}"}
-
-
-def _header(path: Path) -> str:
-    value = read_secret_file(path)
-    if not value.isprintable() or not value.isascii():
-        text = f"{path}: has characters that an HTTP header cannot have"
-        raise DeliveryError("secret", text, recoverable=True)
-    return value

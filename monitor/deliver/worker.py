@@ -23,17 +23,6 @@ _AFTER_A_DEFECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiverStatus:
-    """How a receiver does. `waiting` of an Alertmanager: alerts that none of its addresses took yet."""
-
-    waiting: int = 0
-    oldest_at: datetime | None = None
-    failing_since: datetime | None = None
-    last_reason: str = ""
-    last_message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Health:
     """How the attempts at one address went; the last trouble stays for reading."""
 

@@ -113,6 +113,20 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverHealth:
+    """How a receiver does: failing since when and why, how much waits for it, and how long.
+
+    What waits for an Alertmanager are the alerts that none of its addresses took yet.
+    """
+
+    failing_since: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    waiting: int = 0
+    oldest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One attempt at a receiver, and its outcome; `reason` is empty when it was taken."""
 

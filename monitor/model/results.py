@@ -132,6 +132,11 @@ class Blocked:
 
     missing: tuple[ColumnName, ...]
 
+    @property
+    def message(self) -> str:
+        """Say which columns are missing."""
+        return f"missing: {', '.join(str(column) for column in self.missing)}"
+
 
 Outcome: TypeAlias = Success | Failure | Blocked
 

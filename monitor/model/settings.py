@@ -283,7 +283,7 @@ class HeartbeatSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """Where alerts, outbox, history and cursors are kept, and how long."""
+    """Where alerts, outbox and history are kept, and how long."""
 
     directory: Path
     retention: timedelta = timedelta(days=30)

@@ -37,11 +37,6 @@ class DirectoryLock:
         self._file: BinaryIO | None = None
         self._folder: int | None = None
 
-    @property
-    def is_held(self) -> bool:
-        """Tell whether no other daemon can take the directory."""
-        return self._file is not None
-
     def take(self) -> None:
         """Make the directory ours, and make it at all; StateError when another has it, OSError."""
         path = self._directory / _LOCK
@@ -128,8 +123,7 @@ def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLoc
             ) from None
         return Opened(opened(on_disk=False), (_without(directory, error),), lock)
     except sqlite3.DatabaseError as error:
-        aside = directory / f"{FILE}.damaged-{now:%Y%m%dT%H%M%SZ}"
-        put_aside(path, aside)
+        aside = put_aside(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
         warning = f"{path} is damaged ({error}); it is kept as {aside}, and the state begins anew"
     try:
         return Opened(opened(), (warning,), lock)
@@ -138,7 +132,7 @@ def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLoc
 
 
 def _without(directory: Path, error: Exception) -> str:
-    return f"{directory} cannot be used ({error}): the state is in memory and does not outlive this process"
+    return f"{directory} cannot be used ({error}): the state is in memory until it can"
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -7,11 +7,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from monitor.errors import StateError
-from monitor.state.layout import MEMORY, TABLES, open_as_it_is, open_database, primary_code, put_aside
+from monitor.model.alerts import Delivery
+from monitor.state.copying import Extent, copy, join
+from monitor.state.layout import MEMORY, open_as_it_is, open_database, primary_code, put_aside
 
 _Value = TypeVar("_Value")
 
@@ -31,12 +35,20 @@ _TRY_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The state is in its file again; `given_up` had waited in a file that could not be read before."""
+
+    given_up: tuple[Delivery, ...] = ()
+
+
 class Disk:
     """Work on the tables, a thread at a time, in the file or in its place in memory.
 
     A file that somebody else has locked is tried for `busy_seconds`, then sqlite3.OperationalError
     is raised and nothing is lost. A file that is full, read-only, damaged or gone is left: `on_lost`
-    is told, each time. `take_directory` makes the file's directory ours or raises StateError, OSError.
+    is told, each time; so is `on_aside` when a file gives way to a new one, under which name it is kept.
+    `take_directory` makes the file's directory ours or raises StateError, OSError.
     """
 
     def __init__(
@@ -45,15 +57,18 @@ class Disk:
         *,
         busy_seconds: float,
         on_lost: Callable[[str], None],
+        on_aside: Callable[[str], None],
         take_directory: Callable[[], None],
         is_usable: bool = True,
     ) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
         self._on_lost = on_lost
+        self._on_aside = on_aside
         self._take_directory = take_directory
         self._lock = threading.Lock()
-        self._is_whole = True
+        self._known = Extent.ALL
+        """How much of the file is in memory, while that has its place."""
         self._inode = 0
         self.is_durable = is_usable and path != MEMORY
         if is_usable:
@@ -78,23 +93,22 @@ class Disk:
         """Ask."""
         return self._in_turn(lambda connection: connection.execute(sql, values).fetchall())
 
-    def try_disk(self) -> bool:
-        """Go back to the file if it can be written again; tell whether the state is durable."""
+    def try_disk(self, now: datetime) -> Returned | None:
+        """Leave a file that was removed; go back to one that was left, if it can be written; else None."""
         if self._path == MEMORY:
-            return False
-        is_gone = False
+            return None
+        returned, is_gone = None, False
         with self._lock:
             if self.is_durable:
                 if _inode(self._path) == self._inode:
-                    return True
+                    return None
                 is_gone = True
                 self._leave()
             with contextlib.suppress(OSError, StateError, sqlite3.Error):
-                self._return()
-            is_durable = self.is_durable
+                returned = Returned(self._return(now))
         if is_gone:
             self._on_lost("the file was removed")
-        return is_durable
+        return returned
 
     def _in_turn(self, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
         began = time.monotonic()
@@ -126,32 +140,43 @@ class Disk:
     def _leave(self) -> None:
         memory = open_database(MEMORY)
         # What can no longer be read: alerts come back with the next runs.
-        self._is_whole = _copy(self._connection, memory)
+        read = copy(self._connection, memory)
+        self._known = read if read is Extent.ALL else Extent.PART
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._connection = memory
         self.is_durable = False
 
-    def _return(self) -> None:
+    def _return(self, now: datetime) -> tuple[Delivery, ...]:
         self._take_directory()
-        if not self._is_whole:
-            self._put_aside()
-        try:
-            connection = self._opened(_TRY_SECONDS)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            self._put_aside()
-            connection = self._opened(_TRY_SECONDS)
+        if self._known is Extent.PART:
+            self._put_aside("it could not be read whole")
+        connection = self._reopened()
         try:
             # Not by Connection.backup: that waits without end for a file that somebody has locked.
-            _in_transaction(connection, lambda _: _copy(self._connection, connection))
+            given_up = _in_transaction(connection, lambda _: self._write_all(connection, now))
         except BaseException:
             connection.close()
             raise
         self._connection.close()
         self._connection = connection
-        self._is_whole = self.is_durable = True
+        self._known, self.is_durable = Extent.ALL, True
+        return given_up
+
+    def _reopened(self) -> sqlite3.Connection:
+        try:
+            return self._opened(_TRY_SECONDS)
+        except sqlite3.OperationalError:
+            raise  # it cannot be opened yet, which says nothing of what is in it
+        except sqlite3.DatabaseError as error:
+            self._put_aside(f"it is damaged: {error}")
+            return self._opened(_TRY_SECONDS)
+
+    def _write_all(self, connection: sqlite3.Connection, now: datetime) -> tuple[Delivery, ...]:
+        if self._known is Extent.NONE:
+            return join(self._connection, connection, now=now)
+        copy(self._connection, connection)
+        return ()
 
     def _opened(self, busy_seconds: float) -> sqlite3.Connection:
         connection = open_database(self._path, busy_seconds=busy_seconds)
@@ -162,21 +187,19 @@ class Disk:
     def _begun_in_memory(self) -> sqlite3.Connection:
         """Take what the file has, where it can be read though not written."""
         memory = open_database(MEMORY)
-        path = Path(self._path)
-        with contextlib.suppress(OSError):
-            if not path.exists():
-                return memory
-        self._is_whole = False
+        self._known = Extent.NONE
         with (
             contextlib.suppress(OSError, StateError, sqlite3.Error),
-            contextlib.closing(open_as_it_is(path, busy_seconds=_TRY_SECONDS)) as file,
+            contextlib.closing(open_as_it_is(Path(self._path), busy_seconds=_TRY_SECONDS)) as file,
         ):
-            self._is_whole = _copy(file, memory)
+            self._known = copy(file, memory)
         return memory
 
-    def _put_aside(self) -> None:
-        path = Path(self._path)
-        put_aside(path, path.with_name(path.name + ".replaced"))
+    def _put_aside(self, why: str) -> None:
+        aside = put_aside(Path(self._path), "replaced")
+        self._known = Extent.ALL  # of a file that is not there any more
+        if aside is not None:
+            self._on_aside(f"{self._path} gives way to a new file ({why}); it is kept as {aside}")
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -196,38 +219,6 @@ def _in_transaction(connection: sqlite3.Connection, change: Callable[[sqlite3.Co
                 connection.execute("ROLLBACK")
         raise
     return value
-
-
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> bool:
-    """Copy all rows in place of the target's, row by row around damage; tell whether all could be read."""
-    is_whole = True
-    for table in TABLES:
-        target.execute(f"DELETE FROM {table}")
-        columns = [column for column, *_ in target.execute(f"SELECT * FROM {table} LIMIT 0").description]
-        try:
-            rows = source.execute(f"SELECT * FROM {table}")
-        except sqlite3.DatabaseError:
-            is_whole = False
-            continue
-        known = [column for column, *_ in rows.description]
-        if not set(known) <= set(columns):
-            continue  # of an older version, which had nothing in that table
-        # What it did not have takes its default, as by the step that renews a file.
-        places = ", ".join("?" * len(known))
-        insert = f"INSERT OR REPLACE INTO {table} ({', '.join(known)}) VALUES ({places})"
-        is_whole &= _copy_rows(rows, target, insert)
-    return is_whole
-
-
-def _copy_rows(rows: sqlite3.Cursor, target: sqlite3.Connection, insert: str) -> bool:
-    while True:
-        try:
-            row = rows.fetchone()
-        except sqlite3.DatabaseError:
-            return False
-        if row is None:
-            return True
-        target.execute(insert, row)
 
 
 def _inode(path: str) -> int:

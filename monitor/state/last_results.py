@@ -36,6 +36,11 @@ class LastResult:
     samples: tuple[Sample, ...] = ()
     sample_count: int = 0
 
+    @property
+    def has_run(self) -> bool:
+        """Tell whether it ever ran: what did not, being blocked, has neither succeeded nor failed."""
+        return self.success_at is not None or self.first_failure_at is not None
+
 
 def result_to_row(result: LastResult) -> tuple[str | int | None, ...]:
     """Write a result in the order of COLUMNS."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ from monitor.errors import StateError
 SCHEMA_VERSION = 3
 MEMORY = ":memory:"
 FILE = "state.sqlite"
-TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "cursors", "last_results")
+TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "last_results")
 
 _LAST_RESULTS = """
 CREATE TABLE last_results (
@@ -56,11 +58,6 @@ CREATE TABLE deliveries (
 
 CREATE TABLE marks (
     name TEXT NOT NULL PRIMARY KEY, at TEXT NOT NULL
-) WITHOUT ROWID;
-
-CREATE TABLE cursors (
-    target TEXT NOT NULL, query TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (target, query, name)
 ) WITHOUT ROWID;
 {_LAST_RESULTS}
 """
@@ -123,9 +120,13 @@ def open_as_it_is(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     if is_at_rest(path):
         return _opened_for_reading(path, "mode=ro&immutable=1", busy_seconds)[0]
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=busy_seconds)
-    # The index of the WAL is then in our memory, not in a file that would have to grow.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.text_factory = _text
+    try:
+        # The index of the WAL is then in our memory, not in a file that would have to grow.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.text_factory = _text
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -139,12 +140,24 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def put_aside(path: Path, aside: Path) -> None:
-    """Rename the file and what belongs to it: a WAL left behind would be taken for the next one's."""
-    for ending in ("", "-wal", "-shm"):
-        source = path.with_name(path.name + ending)
-        if source.exists():
-            source.replace(aside.with_name(aside.name + ending))
+def put_aside(path: Path, word: str) -> Path | None:
+    """Rename the file and what belongs to it, over nothing; gives the new name, None if there is no file.
+
+    A WAL left behind would be taken for the next one's.
+    """
+    names = (f"{path.name}.{word}{f'-{number}' if number > 1 else ''}" for number in itertools.count(1))
+    aside = next(new for new in map(path.with_name, names) if not any(map(os.path.lexists, _with_own(new))))
+    is_there = False
+    for old, new in zip(_with_own(path), _with_own(aside), strict=True):
+        if os.path.lexists(old):
+            old.rename(new)
+            is_there = True
+    return aside if is_there else None
+
+
+def _with_own(path: Path) -> tuple[Path, ...]:
+    """Give the file and those that SQLite makes beside it."""
+    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.instants import moved
-from monitor.model.alerts import Delivery, Notification
+from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.state.records import (
     UnreadableError,
     alerts_to_text,
@@ -63,8 +64,15 @@ def row_to_notification(row: tuple[Any, ...]) -> Notification:
 def insert_delivery(
     connection: sqlite3.Connection, notification: Notification, delivery: Delivery, outcome: str
 ) -> None:
-    """Keep an attempt in the history; with its alerts when it was the last and they were not taken."""
-    alerts = alerts_to_text(notification.alerts) if outcome == "given_up" else "[]"
+    """Keep an attempt in the history; with its alerts when it was the last and they were not taken.
+
+    What was taken is kept in a few words only: a receiver takes as much as there is.
+    """
+    alerts = "[]"
+    if outcome == "given_up":
+        alerts = alerts_to_text(notification.alerts)
+    elif outcome == "taken":
+        alerts = json.dumps(in_words(notification.alerts), ensure_ascii=False)
     connection.execute(
         "INSERT INTO deliveries (at, receiver, key, outcome, reason, message, duration_seconds, alerts)"
         " VALUES (?,?,?,?,?,?,?,?)",
@@ -78,6 +86,18 @@ def insert_delivery(
             delivery.duration_seconds,
             alerts,
         ),
+    )
+
+
+def in_words(alerts: Iterable[Alert]) -> str:
+    """Say what a notification tells of: `Low on main: 2 firing, 1 resolved`."""
+    counts: dict[str, Counter[str]] = {}
+    for alert in alerts:
+        where = f"{alert.name} on {alert.scope.target}" if alert.scope.target else alert.name
+        counts.setdefault(where, Counter())[alert.state] += 1
+    return "; ".join(
+        f"{where}: {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
+        for where, states in counts.items()
     )
 
 

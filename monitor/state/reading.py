@@ -11,15 +11,19 @@ from typing import Any, TypeVar
 from monitor.model.alerts import Alert, AlertState, Change, Delivery, Transition
 from monitor.state import last_results
 from monitor.state.last_results import LastResult
+from monitor.state.outbox import in_words
 from monitor.state.records import (
     UnreadableError,
     instant_to_text,
     text_to_alert,
     text_to_alerts,
     text_to_instant,
+    text_to_json,
 )
 
 _MOST_WARNINGS = 100
+# What is given up because it waited too long has a row without an attempt, which took no time.
+_ATTEMPTS = "sum(outcome != 'given_up' OR duration_seconds > 0) OVER (PARTITION BY receiver, key ORDER BY id)"
 _Value = TypeVar("_Value")
 
 
@@ -33,12 +37,18 @@ class OutboxView:
 
 @dataclass(frozen=True, slots=True)
 class PastDelivery:
-    """An attempt as it is kept; `is_given_up`: permanent, `alerts` were never taken."""
+    """What came of a notification, or of one attempt at it.
+
+    `told` says in words what it told of, as far as that was kept; `attempts` counts those up to this one.
+    Of what was given up `alerts` are what the receiver never took.
+    """
 
     delivery: Delivery
     key: str
     is_given_up: bool
     alerts: tuple[Alert, ...]
+    told: str = ""
+    attempts: int = 1
 
 
 class Reading(ABC):
@@ -84,12 +94,13 @@ class Reading(ABC):
         )
         return tuple(self._readable("transitions", _transition, rows))
 
-    def deliveries(self, limit: int, *, receiver: str | None = None) -> tuple[PastDelivery, ...]:
-        """List past deliveries from the outbox, newest first."""
+    def deliveries(self, limit: int, *, is_over: bool = False) -> tuple[PastDelivery, ...]:
+        """List past attempts at what was in the outbox, newest first; `is_over`: only the last of each."""
         rows = self._rows(
-            "SELECT receiver, at, duration_seconds, reason, message, outcome, key, alerts FROM deliveries"
-            " WHERE receiver = coalesce(?, receiver) ORDER BY id DESC LIMIT ?",
-            (receiver, limit),
+            f"SELECT receiver, at, duration_seconds, reason, message, outcome, key, alerts, attempts FROM"
+            f" (SELECT *, {_ATTEMPTS} AS attempts FROM deliveries)"
+            " WHERE outcome != ? ORDER BY id DESC LIMIT ?",
+            ("failed" if is_over else "", limit),
         )
         return tuple(self._readable("deliveries", _past_delivery, rows))
 
@@ -135,7 +146,15 @@ def _outbox_view(receiver: str, count: int, oldest: str) -> tuple[str, OutboxVie
 
 
 def _past_delivery(
-    receiver: str, at: str, seconds: float, reason: str, message: str, outcome: str, key: str, alerts: str
+    receiver: str,
+    at: str,
+    seconds: float,
+    reason: str,
+    message: str,
+    outcome: str,
+    key: str,
+    alerts: str,
+    attempts: int,
 ) -> PastDelivery:
     is_given_up = outcome == "given_up"
     recoverable = not is_given_up
@@ -143,7 +162,9 @@ def _past_delivery(
         receiver, text_to_instant(at), seconds, reason=reason, message=message, recoverable=recoverable
     )
     try:
-        given_up = text_to_alerts(alerts)
+        words = text_to_json(alerts)
+        given_up = () if isinstance(words, str) else text_to_alerts(alerts)
     except UnreadableError:
-        given_up = ()  # that it was given up is worth more than what it was
-    return PastDelivery(delivery, key, is_given_up, given_up)
+        words, given_up = "", ()  # that it was given up is worth more than what it was
+    told = words if isinstance(words, str) else in_words(given_up)
+    return PastDelivery(delivery, key, is_given_up, given_up, told, attempts)

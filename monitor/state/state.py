@@ -11,10 +11,10 @@ from typing import Any
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.settings import Labels
 from monitor.state import last_results, outbox
-from monitor.state.disk import Disk
+from monitor.state.disk import Disk, Returned
 from monitor.state.last_results import LastResult
 from monitor.state.layout import MEMORY
-from monitor.state.reading import OutboxView, Reading
+from monitor.state.reading import Reading
 from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
@@ -53,6 +53,7 @@ class State(Reading):
             path,
             busy_seconds=busy_seconds,
             on_lost=on_lost_disk,
+            on_aside=lambda warning: self._warnings.update({warning: None}),  # whatever was warned of before
             take_directory=take_directory,
             is_usable=on_disk,
         )
@@ -62,12 +63,13 @@ class State(Reading):
         """Tell whether what is written outlives the process."""
         return self._disk.is_durable
 
-    def try_disk(self) -> bool:
-        """Go back to the disk if it was left and works again, with all that is known; tell `is_durable`.
+    def try_disk(self, now: datetime) -> Returned | None:
+        """Go back to the disk if it was left and works again, with all that is known; None if it did not.
 
-        Also notices that the file was removed. Cheap where there is nothing to do: call it every few seconds.
+        Also notices that the file was removed. Cheap where there is nothing to do: call it every few
+        seconds. A file that was put aside for it is in `warnings`.
         """
-        return self._disk.try_disk()
+        return self._disk.try_disk(now)
 
     def hurry(self, busy_seconds: float) -> None:
         """Wait no longer than this for a locked file from now on: the process is about to end."""
@@ -147,29 +149,35 @@ class State(Reading):
 
         return self._disk.write(write)
 
-    def unclaimed(self, receivers: Collection[str]) -> Mapping[str, OutboxView]:
-        """Count what waits for receivers other than these, which are all that there are."""
-        return {name: view for name, view in self.outbox().items() if name not in receivers}
-
     def due(
-        self, receiver: str, *, now: datetime, limit: int = 1, least_tried_first: bool = False
+        self,
+        receiver: str,
+        *,
+        now: datetime,
+        limit: int = 1,
+        least_tried_first: bool = False,
+        whenever: bool = False,
     ) -> tuple[Notification, ...]:
         """List what to send now, oldest first; of one rule and target only the oldest that waits.
 
         `least_tried_first`: rather what had the fewest attempts, so that one which can never be
-        delivered does not use up all the attempts that are made.
+        delivered does not use up all the attempts that are made. `whenever`: also what is due later.
         """
         order = "attempts, id" if least_tried_first else "id"
-        select = f"SELECT {outbox.COLUMNS} FROM outbox o WHERE {outbox.IS_HEAD} AND {outbox.IS_DUE}"
+        is_due = f"(? OR {outbox.IS_DUE})"
+        select = f"SELECT {outbox.COLUMNS} FROM outbox o WHERE {outbox.IS_HEAD} AND {is_due}"
         due: list[Notification] = []
-        rows = self._rows(f"{select} ORDER BY {order} LIMIT ?", (receiver, instant_to_text(now), limit))
+        values = (receiver, whenever, instant_to_text(now), limit)
+        rows = self._rows(f"{select} ORDER BY {order} LIMIT ?", values)
         for row in rows:
             try:
                 due.append(outbox.row_to_notification(row))
             except (ValueError, TypeError) as error:
                 self._give_up_unreadable(row[0], now, str(error))
         if rows and not due:
-            return self.due(receiver, now=now, limit=limit, least_tried_first=least_tried_first)
+            return self.due(
+                receiver, now=now, limit=limit, least_tried_first=least_tried_first, whenever=whenever
+            )
         return tuple(due)
 
     def next_try_at(self, receiver: str) -> datetime | None:

@@ -11,7 +11,7 @@ from monitor.ages import confirmed_at, has_data
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Config, Every, Rule
-from monitor.store import QueryStatus, QueryView, Snapshot
+from monitor.store import QueryStatus, QueryView, Snapshot, missing_columns
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -61,7 +61,7 @@ def rules(snapshot: Snapshot, config: Config, now: datetime, judged_at: datetime
     for job in config.jobs:
         if (view := snapshot.queries.get(job.key)) is not None and job.query.rules:
             views.setdefault(job.query.name, []).append(view)
-    missing = {name: target.missing or frozenset() for name, target in snapshot.targets.items()}
+    missing = {name: missing_columns(snapshot, name, now) for name in snapshot.targets}
     groups = [_query_group(members, active, missing, now) for members in views.values()]
     if config.own_rules:
         own = [
@@ -108,7 +108,7 @@ def reason_of(view: QueryView) -> tuple[str, str]:
     if isinstance(view.outcome, Failure) and view.status is not QueryStatus.OK:
         return view.outcome.reason.value, view.outcome.message
     if isinstance(view.outcome, Blocked):
-        return "blocked", "missing: " + ", ".join(str(column) for column in view.outcome.missing)
+        return "blocked", view.outcome.message
     return "", ""
 
 

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.web.threads import Threads
 from monitor.web.web_config import Passwords, WebConfig
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
@@ -82,10 +83,10 @@ class ExtraHeaders:
 class BasicAuth:
     """Asks for a user and password where the web-config file has users."""
 
-    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig]) -> None:
+    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], threads: Threads) -> None:
         self._app = app
         self._config = config
-        self._passwords = Passwords()
+        self._passwords = Passwords(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or ask for a password."""

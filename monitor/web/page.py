@@ -11,7 +11,15 @@ from monitor.durations import format_duration
 from monitor.judgements import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Every, Severity
-from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, TargetView
+from monitor.patience import patience
+from monitor.store import (
+    QueryStatus,
+    QueryView,
+    ReceiverView,
+    Snapshot,
+    TargetView,
+    missing_columns,
+)
 from monitor.web.api import reason_of
 from monitor.web.verdict import Tone, Verdict, sick_verdict, verdict_of
 from monitor.web.words import When, duration, until, when
@@ -136,9 +144,7 @@ def page_of(snapshot: Snapshot, now: datetime, judged_at: datetime | None = None
         pending=cards(a for a in free if a.state is AlertState.PENDING),
         muted=cards(a for a in alerts if a.muted_by is not None and a.state is not AlertState.RESOLVED),
         resolved=cards((a for a in alerts if a.state is AlertState.RESOLVED), newest=True),
-        targets=tuple(
-            _target_row(view, snapshot.views_of(name), now) for name, view in snapshot.targets.items()
-        )[:MAX_ROWS],
+        targets=tuple(_target_row(view, snapshot, now) for view in snapshot.targets.values())[:MAX_ROWS],
         queries=tuple(rows[:MAX_ROWS]),
         left_out=max(0, len(rows) - MAX_ROWS),
         receivers=tuple(_receiver_row(view, now) for view in snapshot.receivers.values()),
@@ -178,21 +184,21 @@ def _note(alert: Alert, names: dict[str, str]) -> str:
     return alert.resolve_reason.replace("_", " ")
 
 
-def _target_row(view: TargetView, queries: list[QueryView], now: datetime) -> TargetRow:
-    trouble = ""
+def _target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow:
+    name, trouble = view.target.name, ""
     if view.up is False and view.last_failure is not None:
         failure = view.last_failure
         trouble = (
             f"{failure.reason.value}{f' ({failure.detail})' if failure.detail else ''}: {failure.message}"
         )
-    elif view.missing:
-        trouble = "missing: " + ", ".join(sorted(str(column) for column in view.missing))
+    elif missing := missing_columns(snapshot, name, now):
+        trouble = "missing: " + ", ".join(sorted(str(column) for column in missing))
     tone: Tone = "wait" if view.up is None else "ok" if view.up else "bad"
     status = {None: "not met yet", True: "up", False: "down"}[view.up]
-    if view.up and _is_silent(view, queries, now):
+    if view.up and _is_silent(view, snapshot.views_of(name), now):
         tone, status = "warn", "not heard of"
     return TargetRow(
-        name=view.target.name,
+        name=name,
         tone=tone,
         status=status,
         since=when(view.lost_since, now) if view.lost_since else None,
@@ -204,12 +210,8 @@ def _target_row(view: TargetView, queries: list[QueryView], now: datetime) -> Ta
 
 def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> bool:
     """Tell whether it should have answered of late, by its most frequent query, and nobody knows."""
-    allowed = [
-        3 * one.job.query.schedule.interval + one.job.query.timeout
-        for one in queries
-        if isinstance(one.job.query.schedule, Every)
-    ]
-    return view.met_at is not None and bool(allowed) and now - view.met_at > min(allowed)
+    allowed = min((time for one in queries if (time := patience(one.job)) is not None), default=None)
+    return view.met_at is not None and allowed is not None and now - view.met_at > allowed
 
 
 def _server(view: TargetView) -> str:
@@ -255,16 +257,16 @@ def _query_row(view: QueryView, now: datetime) -> QueryRow:
 
 def _receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:
     last = view.last_delivery
-    is_failing = view.failing_since is not None
+    is_failing = view.health.failing_since is not None
     tone: Tone = "bad" if is_failing else "ok" if last else "wait"
     return ReceiverRow(
         name=view.name,
         tone=tone,
         status="failing" if is_failing else "ok" if last else "nothing sent yet",
-        since=when(view.failing_since, now) if view.failing_since else None,
+        since=when(view.health.failing_since, now) if view.health.failing_since else None,
         last=when(last.at, now) if last else None,
         taken=when(view.taken_at, now) if view.taken_at else None,
-        outbox=view.outbox,
-        oldest=when(view.oldest_at, now) if view.oldest_at and view.outbox else None,
+        outbox=view.health.waiting,
+        oldest=when(view.health.oldest_at, now) if view.health.oldest_at and view.health.waiting else None,
         trouble=f"{last.reason}: {last.message}" if last and is_failing else "",
     )

@@ -23,16 +23,16 @@ from monitor.web.views import Views
 from monitor.web.words import fit
 
 _HERE = Path(__file__).parent
-_THREADS = 4
-"""Requests that are worked on at once; more wait. A scrape and a page each need one."""
+THREADS = 4
+"""Requests that are worked on at once; more wait. A scrape, a page and a new password each need one."""
 _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")
 
 
-def application(views: Views) -> Starlette:
-    """Make the application: routes, without the guards around them."""
+def application(views: Views, threads: Threads | None = None) -> Starlette:
+    """Make the application: routes, without the guards around them; its threads live while it serves."""
     answers = Answers(views)
-    threads = Threads(_THREADS)
+    threads = threads or Threads(THREADS)
     within = threads.within
     get = ["GET"]  # HEAD comes with it
     app = Starlette(

@@ -22,7 +22,8 @@ from monitor.log import Log
 from monitor.model.settings import Web
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
 from monitor.web.listener import Listener, listen
-from monitor.web.routes import application
+from monitor.web.routes import THREADS, application
+from monitor.web.threads import Threads
 from monitor.web.views import Views
 from monitor.web.web_config import WebConfig, load_web_config
 
@@ -90,9 +91,9 @@ class WebServer:
         # asyncio takes 256 KiB for each TLS connection, until the collector finds it: half-open ones filled
         # 300 MB and more. One record is all that a read gives.
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
-        app = TimeLimit(
-            ExtraHeaders(BasicAuth(application(self._views), self._current), self._current), REQUEST_SECONDS
-        )
+        threads = Threads(THREADS)
+        inner = BasicAuth(application(self._views, threads), self._current, threads)
+        app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
         recheck = loop.create_task(self._recheck())
         try:
             # Starlette and Hypercorn name the same ASGI types each in its own way.

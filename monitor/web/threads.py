@@ -6,9 +6,14 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+Given = ParamSpec("Given")
+Gives = TypeVar("Gives")
 
 
 class Threads:
@@ -22,17 +27,27 @@ class Threads:
         """Start them all; RuntimeError when the system gives too few."""
         # An executor starts a thread where none is idle: each of these waits for the last one.
         all_here = threading.Barrier(self._size)
-        for one in [self._pool.submit(all_here.wait) for _ in range(self._size)]:
+        try:
+            waits = [self._pool.submit(all_here.wait) for _ in range(self._size)]
+        except RuntimeError:
+            all_here.abort()  # those that are there would wait for ever, and the process for them
+            raise
+        for one in waits:
             one.result()
 
     def stop(self) -> None:
         """Let them end, each after the request that it works on; wait for none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    async def do(self, work: Callable[Given, Gives], *args: Given.args, **named: Given.kwargs) -> Gives:
+        """Have a thread do it, and wait for what it gives."""
+        call = partial(work, *args, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
     def within(self, answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         """Make of a plain function one that has a thread do it."""
 
         async def endpoint(request: Request) -> Response:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, answer, request)
+            return await self.do(answer, request)
 
         return endpoint

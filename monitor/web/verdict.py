@@ -91,7 +91,7 @@ def _standing(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> _St
         down=[view.target.name for view in snapshot.targets.values() if view.up is False],
         blind=[v for v in views if v.status is not QueryStatus.WAITING and not has_data(v, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
-        unheard=[view.name for view in snapshot.receivers.values() if view.failing_since is not None],
+        unheard=[view.name for view in snapshot.receivers.values() if view.health.failing_since is not None],
         of=count(len(views), "query", "queries"),
     )
 

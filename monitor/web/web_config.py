@@ -16,6 +16,7 @@ from typing import Any
 import bcrypt
 
 from monitor.errors import ConfigError, Problem
+from monitor.web.threads import Threads
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH = {
@@ -92,7 +93,8 @@ class Passwords:
     The last outcomes are remembered under a keyed hash, so that scrapes do not pay each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._lock = asyncio.Lock()
         self._key = hashlib.sha256(bcrypt.gensalt()).digest()
         self._known: OrderedDict[bytes, bool] = OrderedDict()
@@ -105,7 +107,7 @@ class Passwords:
         known = self._known.get(identity)
         if known is None:
             async with self._lock:
-                known = await asyncio.to_thread(_is_right, password, hashed)
+                known = await self._threads.do(_is_right, password, hashed)
             known = known and user in users
             self._known[identity] = known
             while len(self._known) > _CACHED:

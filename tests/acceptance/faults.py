@@ -127,15 +127,6 @@ class Watched:
         """Let the daemon run again."""
         self.daemon.signal(signal.SIGCONT)
 
-    def resident_bytes(self) -> int:
-        """Read how much memory the daemon has."""
-        status = Path(f"/proc/{self.daemon.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
-
-    def threads(self) -> int:
-        """Count the daemon's threads."""
-        return len(list(Path(f"/proc/{self.daemon.pid}/task").iterdir()))
-
     def firing(self) -> set[str]:
         """Name the alerts that fire, without the one that always does."""
         alerts = json.loads(self.daemon.get("/api/v1/alerts")[1])["data"]["alerts"]

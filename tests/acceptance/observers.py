@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.acceptance.program import wait_until
+from tests.acceptance.program import send_signal, wait_until
 from tests.servers import free_port
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -55,7 +55,7 @@ class Observer(ABC):
     def freeze(self) -> None:
         """Let it answer nothing and forget nothing, until `thaw`."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        send_signal(self._process, signal.SIGSTOP)
 
     def thaw(self) -> None:
         assert self._process is not None

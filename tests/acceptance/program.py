@@ -101,7 +101,20 @@ class Daemon:
         }
 
     def signal(self, number: int) -> None:
-        self._process.send_signal(number)
+        send_signal(self._process, number)
+
+    def threads(self) -> int:
+        """Count its threads."""
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+
+    def descriptors(self) -> int:
+        """Count the files and connections that it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def resident_bytes(self) -> int:
+        """Read how much memory it has."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
     def wait(self, seconds: float = 20) -> int:
         code = self._process.wait(seconds)
@@ -118,6 +131,11 @@ class Daemon:
             self._process.send_signal(signal.SIGABRT)  # faulthandler writes where every thread is
             self.wait()
             raise AssertionError("it did not stop:\n" + "\n".join(self.raw[-120:])) from None
+
+    def kill(self) -> None:
+        """End it at once, and wait until it is gone."""
+        self._process.kill()
+        self.wait()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -216,6 +234,13 @@ def running(config: Path, *, environ: dict[str, str] | None = None) -> Iterator[
         yield daemon
     finally:
         daemon.stop()
+
+
+def send_signal(process: subprocess.Popen[Any], number: int) -> None:
+    """Send a signal to a process of ours; after SIGSTOP it stands: its threads stop one after the other."""
+    process.send_signal(number)
+    if number == signal.SIGSTOP:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 20, why: str = "") -> None:

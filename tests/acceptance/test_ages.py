@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, write_config
+from tests.acceptance.configs import only_ours, two_files, write_config
 from tests.acceptance.observers import Alertmanager, Prometheus
-from tests.acceptance.program import Daemon, running, short_directory, wait_until
+from tests.acceptance.program import Daemon, running, wait_until
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 TOML = """
@@ -36,21 +38,19 @@ def documented_age() -> str:
     return found[1]
 
 
-def watched(mariadb: PrivateMariaDB, schema: str) -> Path:
+@pytest.fixture
+def config(mariadb: PrivateMariaDB, schema: str, folder: Path) -> Path:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE things (plan TEXT, n INT)")
         cursor.execute("INSERT INTO things VALUES ('pro', 3), ('free', 4)")
-    folder = short_directory()
     two_files(folder, "balances", sql="SELECT plan, n FROM things", toml=TOML)
-    config = write_config(folder, mariadb, schema)
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-    return config
+    return only_ours(write_config(folder, mariadb, schema))
 
 
 def test_a_user_of_prometheus_can_tell_how_old_each_series_is(
-    mariadb: PrivateMariaDB, schema: str, tmp_path: Path
+    config: Path, mariadb: PrivateMariaDB, schema: str, tmp_path: Path
 ) -> None:
-    with running(watched(mariadb, schema)) as daemon:
+    with running(config) as daemon:
         alertmanager = Alertmanager(tmp_path / "alertmanager", "http://127.0.0.1:9/")  # not started
         prometheus = Prometheus(tmp_path / "prometheus", target=daemon.address, alertmanager=alertmanager)
         prometheus.start()
@@ -61,7 +61,7 @@ def test_a_user_of_prometheus_can_tell_how_old_each_series_is(
             assert all(0 <= age < 30 for age in ages.values())
             held = 'token_monitor_alerts_held{alertname="Things",state="firing"}'
             confirmed = 'time() - token_monitor_alerts_oldest_confirmed_timestamp_seconds{alertname="Things"}'
-            assert prometheus.value(held) == 0
+            wait_until(lambda: prometheus.value(held) == 0, seconds=60)
             break_it(mariadb, schema)
             wait_until(lambda: prometheus.value(held) == 2, seconds=60)
             wait_until(lambda: prometheus.query(documented_age()) == {}, seconds=60)  # no series, no age
@@ -86,9 +86,9 @@ def alerts(daemon: Daemon) -> list[dict[str, Any]]:
 
 
 def test_an_alert_says_when_data_last_confirmed_it_and_since_when_there_is_none(
-    mariadb: PrivateMariaDB, schema: str
+    config: Path, mariadb: PrivateMariaDB, schema: str
 ) -> None:
-    with running(watched(mariadb, schema)) as daemon:
+    with running(config) as daemon:
         daemon.wait_for("alert.fired", alertname="Things")
         first = alerts(daemon)[0]
         assert "noDataSince" not in first

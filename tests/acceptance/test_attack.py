@@ -18,8 +18,8 @@ import bcrypt
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, write_config
-from tests.acceptance.program import Daemon, running, short_directory, wait_until
+from tests.acceptance.configs import only_ours, two_files, write_config
+from tests.acceptance.program import Daemon, running, wait_until
 from tests.web.certificates import Authority
 
 CONNECTIONS = 500
@@ -35,7 +35,6 @@ class Target:
 
     daemon: Daemon
     tls: ssl.SSLContext | None
-    user: str = ""
 
     def ask(self, path: str) -> tuple[int, float]:
         """Ask over a connection of its own; gives status and seconds."""
@@ -53,19 +52,11 @@ class Target:
         finally:
             connection.close()
 
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.daemon.pid}/fd").iterdir()))
-
-    def memory(self) -> int:
-        pages = int(Path(f"/proc/{self.daemon.pid}/statm").read_text().split()[1])
-        return pages * 4096
-
 
 @contextlib.contextmanager
 def watching(
-    mariadb: PrivateMariaDB, schema: str, *, with_tls: bool = False, web: str = ""
+    mariadb: PrivateMariaDB, schema: str, folder: Path, *, with_tls: bool = False, web: str = ""
 ) -> Iterator[Target]:
-    folder = short_directory()
     two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "1s"\ntimeout = "900ms"')
     tls = None
     if with_tls:
@@ -75,8 +66,7 @@ def watching(
         tls = authority.client_context()
     (folder / "web.yml").write_text(web)
     config = write_config(folder, mariadb, schema, extra='config_file = "web.yml"' if web else "")
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-    with running(config) as daemon:
+    with running(only_ours(config)) as daemon:
         daemon.wait_for("run.finished", query="one")
         yield Target(daemon, tls)
 
@@ -116,22 +106,24 @@ class Attack:
 
 @pytest.mark.parametrize("with_tls", [False, True], ids=["plain", "tls"])
 def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
-    with_tls: bool, mariadb: PrivateMariaDB, schema: str
+    with_tls: bool, mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
-    with watching(mariadb, schema, with_tls=with_tls) as target:
-        before = target.descriptors()
-        memory = [target.memory()]
+    with watching(mariadb, schema, folder, with_tls=with_tls) as target:
+        before = target.daemon.descriptors()
+        memory = [target.daemon.resident_bytes()]
         for _ in range(2):
             with Attack(target):
                 times = [target.ask(path) for path in ("/metrics", "/-/healthy") * 15]
                 # No more are held than the limit, some seconds later, though the attack goes on.
-                wait_until(lambda: target.descriptors() < before + 290, seconds=30)
+                wait_until(lambda: target.daemon.descriptors() < before + 290, seconds=30)
             assert {status for status, _ in times} == {200}
             # Of an attack that works the first one would never end; a busy machine may be late once.
             assert statistics.median(seconds for _, seconds in times) < 1
             assert max(seconds for _, seconds in times) < 5
-            wait_until(lambda: target.descriptors() <= before + 5, seconds=60, why="descriptors are back")
-            memory.append(target.memory())
+            wait_until(
+                lambda: target.daemon.descriptors() <= before + 5, seconds=60, why="descriptors are back"
+            )
+            memory.append(target.daemon.resident_bytes())
         assert memory[1] - memory[0] < 2 * MUCH_MEMORY
         assert memory[2] - memory[1] < MUCH_MEMORY
         assert not [event for event in target.daemon.events if event["level"] in ("error", "critical")]
@@ -139,10 +131,10 @@ def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
 
 
 def test_a_flood_of_wrong_passwords_delays_neither_the_health_check_nor_the_runs(
-    mariadb: PrivateMariaDB, schema: str
+    mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode()
-    with watching(mariadb, schema, web=f"basic_auth_users: {{ops: '{hashed}'}}\n") as target:
+    with watching(mariadb, schema, folder, web=f"basic_auth_users: {{ops: '{hashed}'}}\n") as target:
         runs = len(target.daemon.seen("run.finished"))
         with contextlib.ExitStack() as stack:
             for number in range(200):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from tests.acceptance.configs import token_system, two_files, write_config
+from tests.acceptance.configs import only_ours, token_system, two_files, write_config
 from tests.acceptance.program import run_command, wait_until
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
@@ -34,10 +34,9 @@ def execute(server: PrivateServer, schema: str, *statements: str) -> None:
             cursor.execute(statement)
 
 
-def only_ours(config: Path) -> str:
+def own_config(config: Path) -> str:
     """Leave out the shipped queries; gives the path for --config."""
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-    return str(config)
+    return str(only_ours(config))
 
 
 def query(folder: Path, name: str, sql: str, *, timeout: str = "5s", more: str = "") -> None:
@@ -106,7 +105,7 @@ def test_a_healthy_token_system_is_ok_in_every_format(
 def test_only_warnings_are_a_warning(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
     query(folder, "backlog", "SELECT 3 AS n", more=rule("Backlog", "backlog_rows", "warning"))
     query(folder, "news", "SELECT 1 AS n", more=rule("News", "news_rows", "info"))
-    config = only_ours(write_config(folder, mariadb, schema))
+    config = own_config(write_config(folder, mariadb, schema))
     code, document = checked_json("--config", config)
     assert code == WARNING
     assert status_of(document) == {"backlog": "warning", "news": "ok"}
@@ -127,7 +126,7 @@ def test_what_is_only_for_information_is_shown_and_ok(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     query(folder, "news", "SELECT 1 AS n", more=rule("News", "news_rows", "info"))
-    done = run_command("check", "--config", only_ours(write_config(folder, mariadb, schema)))
+    done = run_command("check", "--config", own_config(write_config(folder, mariadb, schema)))
     assert done.returncode == OK
     assert "INFO News: 1 of news_rows on main" in done.stdout
 
@@ -270,7 +269,7 @@ def test_one_query_over_its_time_is_unknown_and_the_others_are_told(
 ) -> None:
     query(folder, "slow", "SELECT SLEEP(30) AS n", timeout="200ms")
     query(folder, "quick", "SELECT 1 AS n")
-    code, document = checked_json("--config", only_ours(write_config(folder, mariadb, schema)))
+    code, document = checked_json("--config", own_config(write_config(folder, mariadb, schema)))
     assert code == UNKNOWN
     assert status_of(document) == {"quick": "ok", "slow": "unknown"}
     assert {one["query"]: one["reason"] for one in document["checks"]} == {"quick": None, "slow": "timeout"}
@@ -282,7 +281,7 @@ def test_critical_outweighs_could_not_tell_and_that_outweighs_a_warning(
 ) -> None:
     query(folder, "broken", "SELECT n FROM no_such_table")
     query(folder, "bad", "SELECT 1 AS n", more=rule("Bad", "bad_rows", severity))
-    config = only_ours(write_config(folder, mariadb, schema))
+    config = own_config(write_config(folder, mariadb, schema))
     done = run_command("check", "--format", "nagios", "--config", config)
     assert done.returncode == expected
     text, data = split_nagios(done.stdout)
@@ -296,7 +295,7 @@ def test_two_findings_that_would_be_one_alert_are_a_bad_result(
 ) -> None:
     twice = rule("Bad", "bad_rows", "critical")
     query(folder, "bad", "SELECT 1 AS n UNION ALL SELECT 2", more=twice)
-    code, document = checked_json("--config", only_ours(write_config(folder, mariadb, schema)))
+    code, document = checked_json("--config", own_config(write_config(folder, mariadb, schema)))
     assert (code, document["checks"][0]["reason"]) == (UNKNOWN, "bad_result")
 
 
@@ -399,7 +398,7 @@ def test_a_text_with_a_bar_or_a_line_break_cannot_break_the_line_for_nagios(
     )
     config = write_config(folder, mariadb, schema)
     config.write_text(config.read_text().replace("[targets.main]", '[targets."it\'s a = b"]'))
-    done = run_command("check", "--format", "nagios", "--config", only_ours(config))
+    done = run_command("check", "--format", "nagios", "--config", own_config(config))
     text, data = split_nagios(done.stdout)
     assert done.returncode == CRITICAL
     assert text.startswith("TOKEN-MONITOR CRITICAL - plan a/b =1 is / odd; ")
@@ -411,7 +410,7 @@ def test_logs_are_on_stderr_only_and_tell_of_each_run_when_asked(
 ) -> None:
     query(folder, "fine", "SELECT 1 AS n")
     query(folder, "broken", "SELECT n FROM no_such_table")
-    config = only_ours(write_config(folder, mariadb, schema))
+    config = own_config(write_config(folder, mariadb, schema))
     done = run_command("check", "--log-level", "debug", "--format", "json", "--config", config)
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert json.loads(done.stdout)["exit_code"] == UNKNOWN
@@ -430,7 +429,7 @@ def test_an_output_that_cannot_hold_every_character_still_gets_the_report(
 ) -> None:
     more = rule("Odd", "odd_rows", "critical").replace("of odd_rows", "× 漢字")
     query(folder, "odd", "SELECT 1 AS n", more=more)
-    config = only_ours(write_config(folder, mariadb, schema))
+    config = own_config(write_config(folder, mariadb, schema))
     done = run_command("check", "--config", config, environ={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == CRITICAL
     assert "1 \\xd7 \\u6f22\\u5b57 on main" in done.stdout
@@ -440,7 +439,7 @@ def test_interrupted_it_stops_its_query_on_the_server_and_ends(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     query(folder, "slow", f"SELECT SLEEP(50) AS n, '{schema}' AS mine", timeout="55s")
-    config = only_ours(write_config(folder, mariadb, schema))
+    config = own_config(write_config(folder, mariadb, schema))
 
     def is_running() -> bool:
         with mariadb.connect() as connection, connection.cursor() as cursor:
@@ -544,7 +543,7 @@ def test_the_schema_preflight_asks_each_server_about_its_own_variant(
     query(folder, "varied", "SELECT COUNT(*) AS n FROM neither")
     (folder / "queries/varied.mariadb.sql").write_text("SELECT COUNT(*) AS n FROM here")
     (folder / "queries/varied.mysql.sql").write_text("SELECT COUNT(absent) AS n FROM here")
-    config = only_ours(write_config(folder, server, server_schema))
+    config = own_config(write_config(folder, server, server_schema))
     code, document = checked_json("--schema", "--config", config)
     if isinstance(server, PrivateMariaDB):
         assert (code, document["checks"][0]["findings"]) == (OK, [])
@@ -572,7 +571,7 @@ def test_the_schema_preflight_takes_show_ctes_views_percents_and_comments_as_the
         "a_view",
         "WITH v AS (SELECT n FROM shown) SELECT COUNT(*) AS n FROM v WHERE n LIKE '5%' -- end",
     )
-    config = only_ours(write_config(folder, server, server_schema, target={"user": user}))
+    config = own_config(write_config(folder, server, server_schema, target={"user": user}))
     code, document = checked_json("--schema", "--config", config)
     execute(server, server_schema, "CREATE OR REPLACE VIEW shown AS SELECT n AS m FROM hidden")
     changed, after = checked_json("--schema", "--config", config)
@@ -602,7 +601,7 @@ def test_the_schema_preflight_warns_of_evidence_that_would_fail(
             evidence = "SELECT id AS id, author AS author FROM articles WHERE lang = :lang LIMIT 10"
             """,
     )
-    done = run_command("check", "--schema", "--config", only_ours(write_config(folder, mariadb, schema)))
+    done = run_command("check", "--schema", "--config", own_config(write_config(folder, mariadb, schema)))
     assert done.returncode == WARNING
     assert (
         "EvidenceWouldFail: Stuck would come without evidence: schema_missing: Unknown column 'author'"

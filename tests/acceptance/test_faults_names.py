@@ -21,6 +21,7 @@ def test_a_name_server_that_is_silent_forgets_the_name_or_moves_it(
         watched.daemon.wait_for("run.finished", target="second")
         lost = watched.daemon.wait_for("target.lost", target="main")
         assert (lost["reason"], lost["detail"]) == ("target_down", "dns")
+        watched.daemon.wait_for("run.failed", target="main")
         assert all(one["duration_seconds"] < 4 for one in watched.daemon.seen("run.failed", target="main"))
         names.lead_to("127.0.0.1")
         watched.daemon.wait_for("target.recovered", target="main", seconds=40)

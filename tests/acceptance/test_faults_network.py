@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.faults import RUNAWAY, Watched, watching
+from tests.acceptance.faults import CALM, RUNAWAY, Watched
 from tests.acceptance.program import wait_until
 from tests.database.proxy import ok_packet, packet, result_packets, serve_session
-
-
-@pytest.fixture(scope="module")
-def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Watched]:
-    with watching(mariadb) as watched:
-        yield watched
-
-
-@pytest.fixture
-def watched(daemon_and_server: Watched) -> Iterator[Watched]:
-    daemon_and_server.begin()
-    yield daemon_and_server
-    daemon_and_server.end()
 
 
 def is_bounded(watched: Watched) -> None:
@@ -94,6 +79,7 @@ def test_half_open_connections_are_found_out_and_replaced(watched: Watched) -> N
     watched.pauses()
     watched.proxy.strand()
     sessions = watched.sessions()
+    assert sessions
     watched.execute(*(f"KILL {session}" for session in sessions))
     wait_until(lambda: not watched.sessions(), why="the server has closed them")
     watched.goes_on()
@@ -138,7 +124,7 @@ def test_a_reset_in_the_middle_of_a_query_costs_that_run_only(watched: Watched) 
     failed = watched.failed("steered", "target_down")
     assert failed["code"] == 2013
     watched.is_stopped_on_the_server()
-    watched.steer("SELECT 'calm' AS name, 1 AS n")
+    watched.steer(CALM)
     watched.recovers()
     assert watched.since("target.lost") == []
 

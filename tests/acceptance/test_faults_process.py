@@ -34,11 +34,6 @@ NEW_TARGETS = 8
 """More than there are stacks of ended threads, which the C library keeps for new ones."""
 
 
-@pytest.fixture
-def things(mariadb: PrivateMariaDB, schema: str, folder: Path) -> Things:
-    return Things(mariadb, schema, folder)
-
-
 class Mute:
     """The program with its output somewhere else; its address is known beforehand."""
 
@@ -131,8 +126,10 @@ def limited(daemon: Daemon, which: int, limit: int) -> Iterator[None]:
     """Give the running process less of something, for a while."""
     _, hard = resource.prlimit(daemon.pid, which)
     resource.prlimit(daemon.pid, which, (limit, hard))
-    yield
-    resource.prlimit(daemon.pid, which, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.pid, which, (hard, hard))
 
 
 def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heals(
@@ -144,7 +141,7 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
         page = http.client.HTTPConnection(*daemon.address, timeout=10)
         page.request("GET", "/-/healthy")
         assert page.getresponse().read()
-        open_before = descriptors(daemon)
+        open_before = daemon.descriptors()
         seen = len(daemon.events)
         with limited(daemon, resource.RLIMIT_NOFILE, 3):
             things.kill_sessions()
@@ -159,14 +156,10 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
             page.close()
         daemon.wait_for("run.finished", after=len(daemon.events))
         daemon.wait_for("target.recovered")
-        wait_until(lambda: descriptors(daemon) <= open_before + 1, why="none is left open")
+        wait_until(lambda: daemon.descriptors() <= open_before + 1, why="none is left open")
         things.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
-
-
-def descriptors(daemon: Daemon) -> int:
-    return len(list(Path(f"/proc/{daemon.pid}/fd").iterdir()))
 
 
 def data_bytes(daemon: Daemon) -> int:

@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from tests.acceptance.configs import two_files, write_config
-from tests.acceptance.faults import CALM, QUOTA, RUNAWAY, TEN_MILLION_ROWS, Watched, watching
+from tests.acceptance.configs import only_ours, two_files, write_config
+from tests.acceptance.faults import CALM, RUNAWAY, TEN_MILLION_ROWS, Watched, watching
 from tests.acceptance.program import run_command, running, wait_until
 from tests.acceptance.things import a_schema
 from tests.servers import PrivateMySQL
@@ -25,13 +25,6 @@ from tests.servers import PrivateMySQL
 def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Watched]:
     with watching(mariadb, more_queries=("patient",)) as watched:
         yield watched
-
-
-@pytest.fixture
-def watched(daemon_and_server: Watched) -> Iterator[Watched]:
-    daemon_and_server.begin()
-    yield daemon_and_server
-    daemon_and_server.end()
 
 
 def others_go_on(watched: Watched) -> None:
@@ -53,7 +46,7 @@ def test_a_runaway_query_is_stopped_by_the_servers_own_limit(watched: Watched) -
 
 @pytest.mark.mysql
 def test_a_runaway_query_on_mysql_is_stopped_by_its_own_limit(mysql: PrivateMySQL, folder: Path) -> None:
-    for name, sql in (("runaway", f"{RUNAWAY}"), ("calm", CALM)):
+    for name, sql in (("runaway", RUNAWAY), ("calm", CALM)):
         two_files(
             folder,
             name,
@@ -71,9 +64,7 @@ def test_a_runaway_query_on_mysql_is_stopped_by_its_own_limit(mysql: PrivateMySQ
         with mysql.connect(schema) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE digits (digit INT PRIMARY KEY)")
             cursor.execute("INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)")
-        config = write_config(folder, mysql, schema)
-        config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-        with running(config) as daemon:
+        with running(only_ours(write_config(folder, mysql, schema))) as daemon:
             failed = daemon.wait_for("run.failed", query="runaway", reason="timeout")
             assert failed["code"] == 3024
             wait_until(lambda: daemon.series("app_calm{"), why="the other query has data")
@@ -131,10 +122,12 @@ def test_a_kill_that_the_server_refuses_leaves_our_own_cut(watched: Watched, cod
         watched.steer(RUNAWAY)
         failed = watched.failed("steered", "timeout")
         assert 1.6 < failed["duration_seconds"] < 4
-        assert kills
-        # what the server stops by no means runs on there: the account's own quota is what bounds it
-        wait_until(lambda: len(kills) > 1, why="another run that could not be stopped")
-        assert len(watched.running()) <= QUOTA
+        wait_until(lambda: kills, why="the server was asked to stop it")
+        # what the server stops by no means runs on there, and is not joined by another
+        before = watched.failures("timeout", "steered")
+        wait_until(lambda: watched.failures("timeout", "steered") >= before + 3, why="the next slots come")
+        assert len(watched.running()) == 1
+        assert len(kills) == 1
         watched.proxy.heal()
         watched.execute(*(f"KILL {session}" for session in watched.running()))
         watched.steer(CALM)
@@ -266,7 +259,7 @@ def test_a_table_that_is_gone_without_being_declared_is_a_failing_query(watched:
 
 
 def test_ten_million_rows_cost_neither_memory_nor_the_server(watched: Watched) -> None:
-    before = watched.resident_bytes()
+    before = watched.daemon.resident_bytes()
     watched.steer(TEN_MILLION_ROWS)
     failed = watched.failed("steered", "too_many_rows")
     assert "more than 1000 rows" in failed["message"]
@@ -275,7 +268,7 @@ def test_ten_million_rows_cost_neither_memory_nor_the_server(watched: Watched) -
     watched.steer(CALM)
     watched.is_stopped_on_the_server()
     others_go_on(watched)
-    assert watched.resident_bytes() - before < 20_000_000
+    assert watched.daemon.resident_bytes() - before < 20_000_000
     watched.recovers()
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -15,17 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import webhook
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
 from tests.acceptance.things import ALERT, FIRING, Things
+from tests.disks import SPOILT, full_disk, garble, let_files_grow
 
 DURABLE = "token_monitor_state_durable"
-
-
-@pytest.fixture
-def things(mariadb: PrivateMariaDB, schema: str, folder: Path) -> Things:
-    return Things(mariadb, schema, folder)
 
 
 @pytest.fixture
@@ -53,36 +46,20 @@ def mount(*arguments: str) -> bool:
 
 
 @contextmanager
-def no_file_grows() -> Iterator[None]:
-    """Forbid it to ourselves, and so to what is started meanwhile."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def let_files_grow(daemon: Daemon) -> None:
-    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (hard, hard))
-
-
-@contextmanager
 def full(disk: Path, daemon: Daemon) -> Iterator[None]:
     """Let there be no room for another byte; where we could mount nothing, let no file grow."""
     if not disk.is_mount():
-        _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (0, hard))
-        yield
-        let_files_grow(daemon)
+        with full_disk(daemon.pid):
+            yield
         return
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(b"x" * 4096):
             pass
-    yield
-    ballast.unlink()
+    try:
+        yield
+    finally:
+        ballast.unlink()
 
 
 @contextmanager
@@ -94,9 +71,9 @@ def on_read_only(disk: Path, config: Path) -> Iterator[tuple[Daemon, Callable[[]
             yield daemon, lambda: remount(disk, "rw")
         return
     with ExitStack() as stack:
-        with no_file_grows():
+        with full_disk():
             daemon = stack.enter_context(running(config))
-        yield daemon, lambda: let_files_grow(daemon)
+        yield daemon, lambda: let_files_grow(does=True, pid=daemon.pid)
 
 
 def remount(disk: Path, how: str) -> None:
@@ -109,11 +86,6 @@ def config_for(things: Things, hook: Hook, disk: Path) -> Path:
 
 def is_durable(daemon: Daemon) -> bool:
     return daemon.series(DURABLE) == {DURABLE: 1.0}
-
-
-def kill(daemon: Daemon) -> None:
-    daemon.signal(signal.SIGKILL)
-    daemon.wait()
 
 
 def is_kept_over_a_kill(config: Path, things: Things, hook: Hook) -> None:
@@ -145,7 +117,7 @@ def test_a_full_disk_costs_no_alert_and_no_delivery_and_is_used_again_when_there
         daemon.wait_for("state.recovered", seconds=60)
         wait_until(lambda: is_durable(daemon))
         assert len(daemon.seen("state.degraded")) == 1
-        kill(daemon)
+        daemon.kill()
     is_kept_over_a_kill(config, things, hook)
 
 
@@ -160,7 +132,7 @@ def test_a_read_only_disk_at_the_start_is_said_watched_without_and_used_when_it_
         assert daemon.series(DURABLE) == {DURABLE: 0.0}
         can_be_written()
         daemon.wait_for("state.recovered", seconds=60)
-        kill(daemon)
+        daemon.kill()
     is_kept_over_a_kill(config, things, hook)
 
 
@@ -174,20 +146,12 @@ def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
         garble(disk / "state.sqlite")
         daemon.wait_for("state.degraded", seconds=30)
         daemon.wait_for("state.recovered", seconds=60)
+        told = daemon.seen("state.degraded")[-1]["message"]
+        assert f"it is kept as {disk / 'state.sqlite.replaced'}" in told
         assert daemon.series(FIRING) == {FIRING: 1.0}
-        assert b"\xab" * 4096 in (disk / "state.sqlite.replaced").read_bytes()
-        kill(daemon)
+        assert SPOILT in (disk / "state.sqlite.replaced").read_bytes()
+        daemon.kill()
     is_kept_over_a_kill(config, things, hook)
-
-
-def garble(path: Path) -> None:
-    """Spoil every page but the first, as a bad disk does, and have the daemon read them anew."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
-        connection.execute("INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(b"\xab" * (path.stat().st_size - 4096))
 
 
 @pytest.mark.parametrize("gone", ["file", "directory"])
@@ -204,9 +168,20 @@ def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
         else:
             shutil.rmtree(directory)
         assert "the file was removed" in daemon.wait_for("state.degraded", seconds=60)["message"]
-        wait_until(lambda: (directory / "state.sqlite").exists() and is_durable(daemon))
-        kill(daemon)
+        daemon.wait_for("state.recovered")
+        assert (directory / "state.sqlite").exists()
+        assert is_durable(daemon)
+        daemon.kill()
     is_kept_over_a_kill(config, things, hook)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the write lock of the state as a database shell does."""
+    with closing(sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        yield
+        shell.execute("ROLLBACK")
 
 
 def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_is_lost_or_told_twice(
@@ -216,21 +191,18 @@ def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_
     with running(config_for(things, hook, directory)) as daemon:
         daemon.wait_for("run.finished")
         wait_until(lambda: (directory / "state.sqlite").exists())
-        with closing(sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)) as shell:
-            shell.execute("BEGIN IMMEDIATE")
+        with locked(directory):
             things.set(1)
             # it tries for twelve seconds
             daemon.wait_for("pipeline.failed", seconds=40)
             assert daemon.get("/-/healthy")[0] == 200
             assert daemon.seen("alert.fired", alertname=ALERT) == [], "what is not recorded is not told"
-            shell.execute("ROLLBACK")
         hook.wait_for("firing", ALERT)
-        with closing(sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)) as shell:
-            shell.execute("BEGIN IMMEDIATE")
+        with locked(directory):
             things.set(0)
-            for _ in range(3):
-                daemon.get("/metrics")
-            shell.execute("ROLLBACK")
+            daemon.wait_for("run.finished", query="things", after=len(daemon.events))
+            assert daemon.get("/metrics")[0] == 200
+            assert daemon.seen("alert.resolved", alertname=ALERT) == []
         hook.wait_for("resolved", ALERT)
         assert is_durable(daemon)
         for change in ("fired", "resolved"):
@@ -245,8 +217,7 @@ def test_a_state_that_another_program_has_locked_does_not_keep_it_from_ending(
     config = config_for(things, hook, directory)
     with running(config) as daemon:
         daemon.wait_for("run.finished")
-        with closing(sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)) as shell:
-            shell.execute("BEGIN IMMEDIATE")
+        with locked(directory):
             things.set(1)
             daemon.wait_for("run.finished", after=len(daemon.events))
             asked_at = time.monotonic()
@@ -269,8 +240,7 @@ def test_a_lock_file_that_somebody_removes_lets_no_second_daemon_in(
         try:
             assert second.wait() == 3
         finally:
-            second.signal(signal.SIGKILL)
-            second.wait()
+            second.kill()
         assert "is in use by another token-monitor" in "\n".join(second.raw)
         things.set(1)
         hook.wait_for("firing", ALERT)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.certificates import Authority
 from tests.acceptance.faults import PASSWORD, Watched, watching
 from tests.acceptance.program import short_directory
 from tests.database.proxy import greeting, packet, read_packet
+from tests.web.certificates import Authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
     authority.issue("of another host", host="elsewhere.example.com")
     authority.issue("expired", until=datetime.now(UTC) - timedelta(days=1))
     Authority(folder, "other").issue("of another authority")
-    tls = f'{{ mode = "verify_identity", ca_file = "{folder / "authority.pem"}" }}'
+    tls = f'{{ mode = "verify_identity", ca_file = "{authority.file}" }}'
     options = (f"--ssl-cert={folder / 'server.pem'}", f"--ssl-key={folder / 'server.key'}")
     with watching(mariadb, target=f'host = "localhost"\ntls = {tls}', options=options) as watched:
         yield Guarded(watched, folder)

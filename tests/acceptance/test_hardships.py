@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import in_seconds, token_system, two_files, webhook, write_config
+from tests.acceptance.configs import in_seconds, only_ours, token_system, two_files, webhook, write_config
 from tests.acceptance.program import Hook, running, wait_until
 
 SLOW = """SELECT COUNT(*) AS counted FROM information_schema.columns a, information_schema.columns b,
@@ -24,15 +24,10 @@ def connections(server: PrivateMariaDB, schema: str, *, command: str = "%") -> i
     return int(row[0]) if row else 0
 
 
-def only_mine(config: Path) -> None:
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-
-
 def test_reloads_of_a_target_whose_queries_hang_open_no_more_connections_and_leave_none(
     mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
-    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
-    only_mine(config)
+    config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     for number in range(4):
         two_files(folder, f"slow{number}", sql=SLOW, toml='summary = "slow"\ninterval = "5m"\ntimeout = "2m"')
     text = config.read_text()
@@ -77,8 +72,7 @@ def test_a_server_that_comes_after_the_daemon_is_found_within_seconds_whatever_t
     server = PrivateMariaDB(folder / "db")
     server.create()
     try:
-        config = write_config(folder, server, "mysql", extra=webhook(hook.url))
-        only_mine(config)
+        config = only_ours(write_config(folder, server, "mysql", extra=webhook(hook.url)))
         two_files(folder, "rare", sql="SELECT 1 AS n", toml='summary = "rare"\ninterval = "10m"')
         with running(config) as daemon:
             daemon.wait_for("target.lost")
@@ -93,8 +87,7 @@ def test_a_server_that_comes_after_the_daemon_is_found_within_seconds_whatever_t
 def test_a_reload_that_adds_a_receiver_leaves_the_delivery_under_way_alone(
     mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
-    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
-    only_mine(config)
+    config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     two_files(
         folder,
         "n",

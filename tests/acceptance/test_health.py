@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, webhook, write_config
-from tests.acceptance.program import Daemon, Hook, run_command, running, short_directory, wait_until
+from tests.acceptance.configs import only_ours, two_files, webhook, write_config
+from tests.acceptance.program import Daemon, Hook, run_command, running, wait_until
 from tests.acceptance.threads import frozen, waiting_in
 from tests.deliver.far_end import FarEnd, status
 from tests.servers import free_port
 
-TOP = 'query_dirs = ["queries"]\nshipped_queries = false\n'
 ONE = 'summary = "x"\ninterval = "500ms"\ntimeout = "400ms"\n'
 RULE = """
 [metrics.one]
@@ -39,16 +38,15 @@ def far() -> Iterator[FarEnd]:
 def config_with(
     mariadb: PrivateMariaDB,
     schema: str,
+    folder: Path,
     *,
     sql: str = "SELECT 0 AS n",
     toml: str = ONE + RULE,
     extra: str = "",
 ) -> Path:
-    folder = short_directory()
     two_files(folder, "one", sql=sql, toml=toml)
     config = write_config(folder, mariadb, schema, web=f"127.0.0.1:{free_port()}", extra=extra)
-    config.write_text(TOP + config.read_text())
-    return config
+    return only_ours(config)
 
 
 def heartbeat(far: FarEnd) -> str:
@@ -60,9 +58,9 @@ def healthy(daemon: Daemon) -> tuple[int, str]:
 
 
 def test_a_daemon_whose_machinery_is_frozen_says_what_and_stops_its_heartbeat(
-    mariadb: PrivateMariaDB, schema: str, far: FarEnd
+    mariadb: PrivateMariaDB, schema: str, folder: Path, far: FarEnd
 ) -> None:
-    config = config_with(mariadb, schema, extra=heartbeat(far))
+    config = config_with(mariadb, schema, folder, extra=heartbeat(far))
     with running(config) as daemon:
         wait_until(lambda: far.requests, why="the first heartbeat")
         assert healthy(daemon) == (200, "healthy\n")
@@ -70,6 +68,7 @@ def test_a_daemon_whose_machinery_is_frozen_says_what_and_stops_its_heartbeat(
         with frozen(waiting_in(daemon.pid, "futex")):
             wait_until(lambda: healthy(daemon)[0] == 503, seconds=60, why="unhealthy")
             wait_until(lambda: healthy(daemon)[1].count(";") == 2, seconds=60, why="all three are said")
+            beats = len(far.requests)
             told = healthy(daemon)[1]
             assert "the scheduler has hung: one on main has been due for " in told
             assert "the pipeline has done nothing for " in told
@@ -77,7 +76,7 @@ def test_a_daemon_whose_machinery_is_frozen_says_what_and_stops_its_heartbeat(
             checked = run_command("healthcheck", "--config", str(config))
             assert checked.returncode == 1
             assert "the pipeline has done nothing for " in checked.stderr
-            beats = len(far.requests)
+            assert len(far.requests) == beats
         wait_until(lambda: healthy(daemon) == (200, "healthy\n"), seconds=60, why="healthy again")
         wait_until(lambda: len(far.requests) > beats, seconds=60, why="heartbeats go on")
 
@@ -94,20 +93,21 @@ def thread_in_its_query(daemon: Daemon) -> int:
 
 
 def test_a_worker_that_is_frozen_in_its_query_is_seen_and_stops_the_heartbeat(
-    mariadb: PrivateMariaDB, schema: str, far: FarEnd
+    mariadb: PrivateMariaDB, schema: str, folder: Path, far: FarEnd
 ) -> None:
     slow = "SELECT COUNT(*) AS n FROM (SELECT SLEEP(0.3)) AS slept"
-    config = config_with(mariadb, schema, sql=slow, extra=heartbeat(far))
+    config = config_with(mariadb, schema, folder, sql=slow, extra=heartbeat(far))
     config.write_text(config.read_text().replace("[targets.main]", "[targets.main]\nmax_connections = 1"))
     with running(config) as daemon:
         wait_until(lambda: far.requests, why="the first heartbeat")
         with frozen([thread_in_its_query(daemon)]):
             withheld = daemon.wait_for("heartbeat.withheld", seconds=60)
             assert withheld["reason"] in ("late", "unhealthy")
+            beats = len(far.requests)
             wait_until(lambda: healthy(daemon)[0] == 503, seconds=90, why="unhealthy")
             assert healthy(daemon)[1].startswith("all workers of main have hung for up to ")
             assert healthy(daemon)[1].endswith(" s, in one\n")
-            beats = len(far.requests)
+            assert len(far.requests) == beats
         wait_until(lambda: healthy(daemon)[0] == 200, seconds=60, why="healthy again")
         daemon.wait_for("heartbeat.resumed", seconds=60)
         wait_until(lambda: len(far.requests) > beats, seconds=60, why="heartbeats go on")
@@ -115,11 +115,10 @@ def test_a_worker_that_is_frozen_in_its_query_is_seen_and_stops_the_heartbeat(
 
 
 def test_a_receiver_that_answers_nothing_and_a_lost_database_leave_it_healthy(
-    mariadb: PrivateMariaDB, schema: str
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
-    hook = Hook()
     toml = (ONE + RULE).replace("above = 0", "above = -1")
-    config = config_with(mariadb, schema, toml=toml, extra=webhook(hook.url) + '\ntimeout = "500ms"')
+    config = config_with(mariadb, schema, folder, toml=toml, extra=webhook(hook.url) + '\ntimeout = "500ms"')
     gone = {"unix_socket": "/nowhere.sock", "user": "root", "database": "app"}
     lost = "[targets.gone]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in gone.items())
     config.write_text(config.read_text() + lost)
@@ -127,15 +126,14 @@ def test_a_receiver_that_answers_nothing_and_a_lost_database_leave_it_healthy(
         daemon.wait_for("target.lost", target="gone")
         daemon.wait_for("delivery.failed", reason="timeout", seconds=60)
         assert healthy(daemon) == (200, "healthy\n")
-    hook.close()
 
 
 def test_a_heartbeat_is_sent_while_all_runs_and_withheld_while_a_column_is_missing(
-    mariadb: PrivateMariaDB, schema: str, far: FarEnd
+    mariadb: PrivateMariaDB, schema: str, folder: Path, far: FarEnd
 ) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (n INT)")
-    config = config_with(mariadb, schema, sql="SELECT COUNT(n) AS n FROM t", extra=heartbeat(far))
+    config = config_with(mariadb, schema, folder, sql="SELECT COUNT(n) AS n FROM t", extra=heartbeat(far))
     with running(config) as daemon:
         wait_until(lambda: len(far.requests) >= 3, why="three heartbeats")
         assert {(one.method, one.path) for one in far.requests} == {("GET", "/ping/very-s3cret")}

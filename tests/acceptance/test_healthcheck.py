@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, write_config
+from tests.acceptance.configs import only_ours, two_files, write_config
 from tests.acceptance.program import run_command, running
 from tests.servers import free_port
 from tests.web.certificates import Authority
@@ -20,9 +20,7 @@ from tests.web.certificates import Authority
 
 def config_at(folder: Path, mariadb: PrivateMariaDB, schema: str, listen: str, *, extra: str = "") -> Path:
     two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "2s"\ntimeout = "1s"')
-    config = write_config(folder, mariadb, schema, web=listen, extra=extra)
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-    return config
+    return only_ours(write_config(folder, mariadb, schema, web=listen, extra=extra))
 
 
 @contextmanager

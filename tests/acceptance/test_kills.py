@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, write_config
-from tests.acceptance.ledger import Ledger, Taker, duplicates, moody
+from tests.acceptance.configs import only_ours, two_files, write_config
+from tests.acceptance.ledger import Ledger, Taker, duplicates
 from tests.acceptance.program import Daemon, wait_until
 from tests.acceptance.tide import Life, Tide, faults_of_log, faults_of_truth, query_of_things
 
@@ -41,18 +39,17 @@ class Lives:
                 "asked": self._asked,
             }[kind](daemon)
         finally:
-            daemon.signal(signal.SIGKILL)
-            daemon.wait()
+            daemon.kill()
         self.lives.append(Life(kind, begun_at, time.time(), list(daemon.events)))
 
     def _starting(self, daemon: Daemon) -> None:
         _for(self.choose.uniform(0.05, 1.0))
-        daemon.signal(signal.SIGKILL)
+        daemon.kill()
 
     def _running(self, daemon: Daemon) -> None:
         daemon.wait_for("monitor.started", seconds=60)
         _for(self.choose.uniform(0.0, 1.2))
-        daemon.signal(signal.SIGKILL)
+        daemon.kill()
 
     def _delivering(self, daemon: Daemon) -> None:
         """Kill it when a receiver has a notification and it cannot know that."""
@@ -60,20 +57,16 @@ class Lives:
         _for(self.choose.uniform(0.0, 0.8))
         with self.taker.silent():
             self.taker.wait_for_more(len(self.taker.arrivals), seconds=5)
-            daemon.signal(signal.SIGKILL)
-            daemon.wait()
+            daemon.kill()
 
     def _recording(self, daemon: Daemon) -> None:
         """Kill it as soon as it says that something is recorded: most likely nobody was told yet."""
         daemon.wait_for("monitor.started", seconds=60)
         _for(self.choose.uniform(0.0, 0.8))
         after = len(daemon.events)
-        wait_until(
-            lambda: any(
-                str(one["event"]) in ("alert.fired", "alert.resolved") for one in daemon.events[after:]
-            )
-        )
-        daemon.signal(signal.SIGKILL)
+        announced = ("alert.fired", "alert.resolved")
+        wait_until(lambda: any(one["event"] in announced for one in daemon.events[after:]))
+        daemon.kill()
 
     def _asked(self, daemon: Daemon) -> None:
         daemon.wait_for("monitor.started", seconds=60)
@@ -87,20 +80,6 @@ def _for(seconds: float) -> None:
 
 
 @pytest.fixture
-def takers() -> Iterator[dict[str, Taker]]:
-    """Run the receivers: one that is well, one with moods, one that is slow, an Alertmanager with moods."""
-    found = {
-        "steady": Taker(),
-        "moody": Taker(moody(1)),
-        "slow": Taker(moody(2, refuses=0, hangs_up=0, slow=1)),
-        "alertmanager": Taker(moody(3)),
-    }
-    yield found
-    for taker in found.values():
-        taker.close()
-
-
-@pytest.fixture
 def config(mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str, Taker]) -> Path:
     two_files(folder, "things", sql="SELECT name, n FROM things", toml=query_of_things("100ms"))
     receivers = [
@@ -109,9 +88,7 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str,
         else f'[receivers.{name}]\nkind = "webhook"\nurl = "{taker.url}/alerts"'
         for name, taker in takers.items()
     ]
-    path = write_config(folder, mariadb, schema, extra="\n".join(receivers))
-    path.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + path.read_text())
-    return path
+    return only_ours(write_config(folder, mariadb, schema, extra="\n".join(receivers)))
 
 
 @pytest.mark.parametrize(

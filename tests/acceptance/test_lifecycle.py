@@ -9,16 +9,12 @@ import time
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import in_seconds, token_system, two_files, webhook, write_config
+from tests.acceptance.configs import in_seconds, only_ours, token_system, two_files, webhook, write_config
 from tests.acceptance.program import Hook, run_command, running, wait_until
 
 SLOW = """-- a join that takes hours
 SELECT COUNT(*) AS rows_counted FROM information_schema.columns a, information_schema.columns b,
 information_schema.columns c WHERE a.column_name <> b.column_name AND b.table_name <> c.table_name"""
-
-
-def only_our_queries(config: Path) -> None:
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
 
 
 def one_query(folder: Path, name: str = "answers", *, sql: str = "SELECT 42 AS answer") -> None:
@@ -60,8 +56,7 @@ def test_the_shipped_queries_run_on_the_token_system_and_find_nothing_wrong(
 def test_sigterm_stops_it_within_ten_seconds_and_leaves_no_query_on_the_server(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
-    config = write_config(folder, mariadb, schema)
-    only_our_queries(config)
+    config = only_ours(write_config(folder, mariadb, schema))
     two_files(folder, "slow", sql=SLOW, toml='summary = "slow"\ninterval = "10m"\ntimeout = "5m"')
     with running(config) as daemon:
         daemon.wait_for("monitor.started")
@@ -77,8 +72,7 @@ def test_sigterm_stops_it_within_ten_seconds_and_leaves_no_query_on_the_server(
 def test_a_reload_takes_a_new_query_and_leaves_the_clock_of_the_others(
     mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
-    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
-    only_our_queries(config)
+    config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     one_query(folder)
     with running(config) as daemon:
         hook.wait_for("firing", "Answers")
@@ -102,8 +96,7 @@ def test_a_reload_takes_a_new_query_and_leaves_the_clock_of_the_others(
 def test_a_bad_configuration_is_rejected_with_its_place_and_the_old_one_stays(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
-    config = write_config(folder, mariadb, schema)
-    only_our_queries(config)
+    config = only_ours(write_config(folder, mariadb, schema))
     one_query(folder)
     with running(config) as daemon:
         daemon.wait_for("run.finished")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, webhook, write_config
-from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
+from tests.acceptance.configs import only_ours, two_files, webhook, write_config
+from tests.acceptance.program import Daemon, Hook, running, wait_until
+from tests.deliver.far_end import far_end
 
-TOP = 'query_dirs = ["queries"]\nshipped_queries = false\n'
 FAST = 'summary = "x"\ninterval = "500ms"\ntimeout = "450ms"\n'
 PERSON = ("Anna O'Brien", "Maier", "anna.maier@example.com", "s3cret-parameter", "4711-0815")
 
@@ -37,13 +40,6 @@ SIGNALS = {
 }
 
 
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    one = Hook()
-    yield one
-    one.close()
-
-
 def people(mariadb: PrivateMariaDB, schema: str) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE people (name TEXT, email TEXT, phone TEXT)")
@@ -64,17 +60,15 @@ def shown_by(daemon: Daemon) -> dict[str, str]:
 
 
 def test_nothing_of_rows_literals_or_parameters_is_shown_by_errors(
-    mariadb: PrivateMariaDB, schema: str, hook: Hook
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
     people(mariadb, schema)
-    folder = short_directory()
     for name, sql in TELLTALES.items():
         parameters = '[parameters]\nsecret = "s3cret-parameter"\n' if ":secret" in sql else ""
         two_files(folder, name, sql=sql, toml=FAST + parameters)
-    config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
     failing = '[rules.TokenMonitorQueryFailing]\nfor = "0s"\nabove = 0\n'
-    config.write_text(TOP + config.read_text() + failing)
-    with running(config) as daemon:
+    config = write_config(folder, mariadb, schema, extra=f"{webhook(hook.url)}\n{failing}")
+    with running(only_ours(config)) as daemon:
         for name in TELLTALES:
             failed = daemon.wait_for("run.failed", query=name, seconds=30)
             assert failed["reason"] == "query_error"
@@ -92,10 +86,9 @@ def test_nothing_of_rows_literals_or_parameters_is_shown_by_errors(
 
 
 def test_no_statement_password_header_or_evidence_is_shown_to_whoever_asks(
-    mariadb: PrivateMariaDB, schema: str, hook: Hook
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
     people(mariadb, schema)
-    folder = short_directory()
     rule = '[rules.{0}]\nmetric = "{0}"\nabove = 0\nseverity = "critical"\nsummary = "x"\n'
     toml = (
         FAST + '[metrics.found]\nhelp = "x"\nvalue = "n"\n' + rule.format("found").replace(".found", ".Found")
@@ -110,9 +103,8 @@ def test_no_statement_password_header_or_evidence_is_shown_to_whoever_asks(
     extra = webhook(hook.url + "/hook-s3cret") + '\nheaders = { Authorization = "Bearer header-s3cret" }'
     target = {"user": f"watcher_{schema}", "password_file": str(folder / "password")}
     config = write_config(folder, mariadb, schema, extra=extra, target=target)
-    config.write_text(TOP + config.read_text())
     try:
-        with running(config) as daemon:
+        with running(only_ours(config)) as daemon:
             fired = daemon.wait_for("alert.fired", alertname="Found")
             assert fired["evidence"] == [{"user_id": 987654321}]  # the log and receivers have it
             hook.wait_for("firing", "Found")
@@ -129,6 +121,106 @@ def test_no_statement_password_header_or_evidence_is_shown_to_whoever_asks(
     assert found == []
 
 
+def test_a_secret_is_hidden_from_when_it_is_read_and_what_is_none_is_shown(
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
+) -> None:
+    user, address, password = f"rotated_{schema}", folder / "address", folder / "password"
+    password.write_text("the-first-passw0rd\n")
+    execute(
+        mariadb,
+        schema,
+        "CREATE TABLE said (what VARCHAR(80))",
+        f"CREATE USER '{user}'@'%' IDENTIFIED BY 'the-first-passw0rd'",
+        f"GRANT SELECT ON {schema}.* TO '{user}'@'%'",
+    )
+    two_files(folder, "said", sql="SELECT what, 1 AS n FROM said", toml=FAST + SAID)
+    headers = 'headers = { X-Team = "tokens", X-Api-Key = "k3y-of-ours" }'
+    beat = f'[heartbeat]\nurl_file = "{address}"\ninterval = "500ms"\ntimeout = "400ms"'
+    config = write_config(
+        folder,
+        mariadb,
+        schema,
+        extra=f"{webhook(hook.url)}\n{headers}\n{beat}",
+        target={"user": user, "password_file": str(password)},
+    )
+    try:
+        with far_end() as far, running(only_ours(config)) as daemon:
+            for token in ("first-t0ken", "second-t0ken"):
+                address.write_text(f"{far.url}/ping/{token}\n")
+                path = f"/ping/{token}"
+                wait_until(lambda path=path: path in {one.path for one in far.requests}, seconds=60)  # type: ignore[misc]
+            password.write_text("the-second-passw0rd\n")
+            execute(
+                mariadb,
+                schema,
+                f"ALTER USER '{user}'@'%' IDENTIFIED BY 'the-second-passw0rd'",
+                f"KILL USER '{user}'",
+                "INSERT INTO said VALUES ('users.tokens_remaining'), ('k3y-of-ours'), ('first-t0ken'),"
+                " ('second-t0ken'), ('the-first-passw0rd'), ('the-second-passw0rd')",
+            )
+            wait_until(lambda: len(daemon.seen("alert.fired", alertname="Said")) == 6, seconds=60)
+            shown = sorted(one["labels"]["what"] for one in daemon.seen("alert.fired", alertname="Said"))
+    finally:
+        execute(mariadb, schema, f"DROP USER '{user}'@'%'")
+    assert shown == [*["<secret>"] * 5, "users.tokens_remaining"]
+
+
+def test_a_secret_on_a_disk_that_hangs_holds_up_no_other_target_and_no_reload(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    (folder / "password").write_text("\n")  # root has none
+    execute(mariadb, schema, "CREATE TABLE said (what VARCHAR(80))")
+    two_files(folder, "said", sql="SELECT what, 1 AS n FROM said", toml=FAST + SAID)
+    other = f'[targets.other]\nunix_socket = "{mariadb.socket}"\nuser = "root"\ndatabase = "{schema}"'
+    config = write_config(folder, mariadb, schema, extra=f'{other}\npassword_file = "{folder}/password"')
+    with ExitStack() as hang:
+        is_waited_for = hang.enter_context(hanging(folder / "password"))
+        with running(only_ours(config)) as daemon:
+            daemon.wait_for("monitor.started")
+            wait_until(is_waited_for)
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for("config.reloaded")
+            execute(mariadb, schema, "INSERT INTO said VALUES ('something')")
+            daemon.wait_for("alert.fired", alertname="Said", target="main")
+            assert not daemon.seen("alert.fired", alertname="Said", target="other")
+            hang.close()
+            daemon.wait_for("alert.fired", alertname="Said", target="other", seconds=60)
+
+
+SAID = """
+[metrics.said]
+help = "x"
+labels = ["what"]
+value = "n"
+[rules.Said]
+metric = "said"
+above = 0
+severity = "critical"
+summary = "x"
+"""
+
+
+def execute(mariadb: PrivateMariaDB, schema: str, *statements: str) -> None:
+    with mariadb.connect(schema) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@contextmanager
+def hanging(path: Path) -> Iterator[Callable[[], bool]]:
+    """Have whoever opens a file hang in it, for 45 s at most: by a lease; gives whether somebody does."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(descriptor, F_SETSIG, signal.SIGURG)  # which nobody minds
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield lambda: fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_WRLCK
+    finally:
+        os.close(descriptor)
+
+
+F_SETSIG = 10  # of Linux; Python has no name for it
+
+
 HOSTILE = {
     "script": "<script>document.title = 'PWNED'</script>",
     "image": '"><img src=x onerror="document.title=\'PWNED\'">',
@@ -141,13 +233,12 @@ HOSTILE = {
 
 
 def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
-    mariadb: PrivateMariaDB, schema: str, hook: Hook, tmp_path: Path
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook, tmp_path: Path
 ) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE hostile (name VARCHAR(20), said LONGTEXT) CHARACTER SET utf8mb4")
         for name, text in HOSTILE.items():
             cursor.execute("INSERT INTO hostile VALUES (%s, %s)", (name, text))
-    folder = short_directory()
     toml = (
         FAST.replace("450ms", "3s").replace("500ms", "4s")
         + '[metrics.hostile]\nhelp = "x"\nlabels = ["name", "said"]\nvalue = "n"\n'
@@ -156,8 +247,7 @@ def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
     )
     two_files(folder, "hostile", sql="SELECT name, said, 1 AS n FROM hostile", toml=toml)
     config = write_config(folder, mariadb, schema, extra=webhook(hook.url))
-    config.write_text(TOP + config.read_text())
-    with running(config) as daemon:
+    with running(only_ours(config)) as daemon:
         wait_until(lambda: len(daemon.seen("alert.fired", alertname="Hostile")) == len(HOSTILE), seconds=40)
         status, page = daemon.get("/")
         assert status == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from tests.acceptance.configs import token_system, two_files, write_config
+from tests.acceptance.configs import only_ours, token_system, two_files, write_config
 from tests.acceptance.program import run_command
 
 WIDE = {"COLUMNS": "200"}
@@ -23,9 +23,7 @@ def config_with(
     folder: Path, server: PrivateServer, schema: str, sql: str, *, more: str = "", name: str = "own"
 ) -> str:
     two_files(folder, name, sql=sql, toml=f'summary = "Ours"\ninterval = "1m"\ntimeout = "5s"\n{more}')
-    config = write_config(folder, server, schema)
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
-    return str(config)
+    return str(only_ours(write_config(folder, server, schema)))
 
 
 def test_rows_samples_and_what_the_rules_say_are_shown(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.program import run_command, running, short_directory, wait_until
+from tests.acceptance.program import run_command, running, wait_until
 from tests.acceptance.things import ALERT, Things, a_schema
 from tests.deliver.far_end import Answer, FarEnd, far_end, status
 from tests.deliver.mail_end import MailEnd, mail_end
@@ -76,13 +74,6 @@ class Ends:
             hmac_secret_file = "hmac"
             template = {TEMPLATE}
             """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = short_directory()
-    yield path
-    shutil.rmtree(path)
 
 
 def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(

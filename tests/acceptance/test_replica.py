@@ -51,6 +51,6 @@ def test_a_replica_that_stands_holds_everything_until_it_goes_on(folder: Path) -
             pair.do("START SQL_THREAD")
             daemon.wait_for("alert.resolved", alertname="TokenMonitorReplicaLagging", seconds=60, after=seen)
             daemon.wait_for("alert.resolved", alertname="TokenBalancesNegative", seconds=60, after=seen)
-            assert daemon.series("token_subscribers{")
+            wait_until(lambda: daemon.series("token_subscribers{"), why="what it counts is shown again")
             fired = {event["alertname"] for event in daemon.seen("alert.fired")}
             assert not fired & {"TokenMonitorQueryFailing", "TokenMonitorTargetDown"}

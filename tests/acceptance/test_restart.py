@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, webhook, write_config
+from tests.acceptance.configs import only_ours, two_files, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, run_command, running, wait_until
 
 
@@ -36,9 +35,7 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook) -> Pa
             summary = "{value} things"
             """,
     )
-    path = write_config(folder, mariadb, schema, extra=webhook(hook.url))
-    path.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + path.read_text())
-    return path
+    return only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
 
 
 def set_number(server: PrivateMariaDB, schema: str, number: int) -> None:
@@ -46,16 +43,11 @@ def set_number(server: PrivateMariaDB, schema: str, number: int) -> None:
         cursor.execute("UPDATE things SET n = %s", (number,))
 
 
-def kill(daemon: Daemon) -> None:
-    daemon.signal(signal.SIGKILL)
-    daemon.wait()
-
-
 def test_a_kill_and_a_restart_announce_nothing_again(config: Path, hook: Hook) -> None:
     first = Daemon(config)
     # not only posted: until the answer is recorded a kill means that it is posted again, with its key
     first.wait_for("delivery.succeeded", receiver="hook")
-    kill(first)
+    first.kill()
     with running(config) as again:
         again.wait_for("run.finished")
         wait_until(lambda: again.series("token_monitor_alerts{")[FIRING] == 1)
@@ -72,7 +64,7 @@ def test_what_cleared_while_it_was_down_is_resolved_and_posted(
     first = Daemon(config)
     # not only posted: until the answer is recorded a kill means that it is posted again, with its key
     first.wait_for("delivery.succeeded", receiver="hook")
-    kill(first)
+    first.kill()
     set_number(mariadb, schema, 0)
     with running(config):
         hook.wait_for("resolved", "Things")
@@ -83,7 +75,7 @@ def test_what_is_owed_to_a_receiver_is_posted_after_a_kill(config: Path, hook: H
     hook.status = 500
     first = Daemon(config)
     first.wait_for("delivery.failed", receiver="hook")
-    kill(first)
+    first.kill()
     refused = len(hook.bodies)
     hook.status = 200
     with running(config) as again:

@@ -20,7 +20,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.traffic import Traffic
 from monitor.schedule import grid_offset, slot_at, slot_index
 from tests.acceptance.configs import in_seconds, token_system, two_files, write_config
-from tests.acceptance.ledger import Ledger, Taker, duplicates, moody
+from tests.acceptance.ledger import Ledger, Taker, duplicates
 from tests.acceptance.program import Daemon, short_directory, wait_until
 from tests.acceptance.tide import Life, Tide, faults_of_log, faults_of_truth, query_of_things
 from tests.database.proxy import Proxy
@@ -130,8 +130,6 @@ class Watch:
         return statistics.median(one[name] for one in self.sizes[int(begin * count) : int(end * count)])
 
     def _go(self) -> None:
-        process = Path(f"/proc/{self._daemon.pid}")
-        page = os.sysconf("SC_PAGE_SIZE")
         while not self._stopped.wait(1.0):
             begun = time.monotonic()
             status, _ = self._daemon.get("/metrics")
@@ -143,9 +141,9 @@ class Watch:
                 )
             self.sizes.append(
                 {
-                    "rss": int((process / "statm").read_text().split()[1]) * page / 1e6,
-                    "descriptors": len([*(process / "fd").iterdir()]),
-                    "threads": len([*(process / "task").iterdir()]),
+                    "rss": self._daemon.resident_bytes() / 1e6,
+                    "descriptors": self._daemon.descriptors(),
+                    "threads": self._daemon.threads(),
                     "scrape": seconds,
                 }
             )
@@ -168,19 +166,6 @@ def proxy(database: PrivateMariaDB) -> Iterator[Proxy]:
     assert database.port is not None
     with Proxy(database.port) as one:
         yield one
-
-
-@pytest.fixture
-def takers() -> Iterator[dict[str, Taker]]:
-    found = {
-        "steady": Taker(),
-        "moody": Taker(moody(1)),
-        "slow": Taker(moody(2, refuses=0, hangs_up=0, slow=1)),
-        "alertmanager": Taker(moody(3)),
-    }
-    yield found
-    for taker in found.values():
-        taker.close()
 
 
 @pytest.fixture

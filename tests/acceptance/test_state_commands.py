@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
+from monitor.model.results import Sample
+from monitor.state import LastResult, State, open_directory
 from tests.acceptance.configs import in_seconds, token_system, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, run_command, running, wait_until
+
+TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -64,6 +72,77 @@ def test_explain_says_the_value_that_keeps_an_alert_from_firing(config: Path) ->
         daemon.wait_for("monitor.started")
         wait_until(lambda: "is 0" in run("explain", config, "TokenColumnMissing"))
         assert "not pending and not firing" in run("explain", config, "TokenColumnMissing")
+
+
+def state_of(config: Path) -> Path:
+    return config.parent / "state"
+
+
+@contextmanager
+def written(config: Path) -> Iterator[State]:
+    """Write what a daemon of this configuration would have written."""
+    lost: list[str] = []
+    opened = open_directory(state_of(config), now=TEN, on_lost_disk=lost.append)
+    try:
+        yield opened.state
+    finally:
+        opened.state.close()
+        opened.lock.release()
+    assert lost == []
+
+
+def test_explain_says_so_where_not_all_samples_are_kept(config: Path) -> None:
+    others = tuple(Sample("others", (("n", str(number)),), 1.0) for number in range(300))
+    result = LastResult("main", "missing_columns", TEN, TEN, "ok", samples=others)
+    with written(config) as state:
+        state.keep_results([result])
+    explained = run("explain", config, "TokenColumnMissing")
+    assert "only the first 200 of 300 samples are kept; others may be of this rule" in explained
+    assert "gave no sample" not in explained
+    with written(config) as state:
+        state.keep_results([replace(result, samples=others[:200])])
+    assert "the run gave no sample for it" in run("explain", config, "TokenColumnMissing")
+
+
+@pytest.mark.parametrize(
+    ("success_at", "line"),
+    [(TEN, "  blocked; last run 2026-11-22 10:00:00 UTC"), (None, "  blocked; it has not run yet")],
+)
+def test_explain_does_not_pass_an_earlier_run_off_as_the_one_that_was_blocked(
+    config: Path, success_at: datetime | None, line: str
+) -> None:
+    with written(config) as state:
+        state.keep_results([LastResult("main", "uninitialized", TEN, success_at, "blocked", "blocked", "x")])
+    lines = run("explain", config, "TokenBalancesUninitialized").splitlines()
+    assert line in lines
+    assert "  no data: blocked: x; alerts of this rule are held as they were" in lines
+
+
+def test_the_history_of_deliveries_says_what_was_taken_and_what_was_given_up(
+    config: Path, mariadb: PrivateMariaDB, schema: str, hook: Hook
+) -> None:
+    with running(config) as daemon:
+        daemon.wait_for("run.finished", query="uninitialized")
+        execute(mariadb, schema, "UPDATE users SET tokens_remaining = NULL")
+        daemon.wait_for("delivery.succeeded", receiver="hook")
+        hook.status = 422
+        execute(mariadb, schema, "ALTER TABLE users DROP COLUMN tokens_remaining")
+        daemon.wait_for("delivery.failed", receiver="hook", reason="http_422")
+        given_up, *_, taken = json.loads(run("history", config, "--deliveries", "--format", "json"))
+        assert (taken["outcome"], taken["receiver"], taken["attempts"]) == ("taken", "hook", 1)
+        assert "TokenBalancesUninitialized on main: " in taken["told"]
+        assert (given_up["outcome"], given_up["reason"], given_up["attempts"]) == ("given_up", "http_422", 1)
+        assert given_up["message"].startswith("HTTP 422")
+        assert [one["alertname"] for one in given_up["alerts"]] == ["TokenColumnMissing"]
+        newest = run("history", config, "--deliveries", "--limit", "1").splitlines()
+        assert newest[0].split() == ["AT", "(UTC)", "RECEIVER", "OUTCOME", "REASON", "ATTEMPTS", "ALERTS"]
+        assert newest[1].endswith("given up  http_422         1  TokenColumnMissing on main: 1 firing")
+
+
+def test_the_history_of_deliveries_is_not_narrowed_by_alerts(config: Path) -> None:
+    done = run_command("history", "--deliveries", "--alert", "TokenColumnMissing", "--config", str(config))
+    assert done.returncode == 1
+    assert "it goes with --limit and --format only" in done.stderr
 
 
 def test_without_a_state_they_say_so_and_exit_1(config: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import two_files, webhook, write_config
+from tests.acceptance.configs import only_ours, two_files, webhook, write_config
 from tests.acceptance.program import Hook, running
 
 
@@ -17,13 +17,7 @@ def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
             "CREATE TABLE articles (id INT PRIMARY KEY AUTO_INCREMENT, lang VARCHAR(8), stuck INT)"
         )
         cursor.execute("INSERT INTO articles (lang, stuck) VALUES ('de', 1), ('de', 1), ('en', 0)")
-    config = write_config(
-        folder,
-        mariadb,
-        schema,
-        extra=webhook(hook.url),
-    )
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
+    config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     two_files(
         folder,
         "articles",

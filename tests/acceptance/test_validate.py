@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from tests.acceptance.configs import token_system, two_files, write_config
+from tests.acceptance.configs import only_ours, token_system, two_files, write_config
 from tests.acceptance.program import run_command
 
 
@@ -116,8 +116,7 @@ def test_a_full_scan_of_a_big_table_is_noted(server: PrivateServer, server_schem
     )
     toml = 'summary = "x"\ninterval = "1m"\ntimeout = "5s"'
     two_files(folder, "scan", sql="SELECT COUNT(*) AS c FROM big WHERE n = 3", toml=toml)
-    config = write_config(folder, server, server_schema)
-    config.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + config.read_text())
+    config = only_ours(write_config(folder, server, server_schema))
     done = run_command("validate", "--connect", "--config", str(config))
     assert done.returncode == 0
     note = r"^    note: reads the whole table big, about \d\d\d,\d\d\d rows, at each run$"

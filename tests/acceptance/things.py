@@ -11,7 +11,7 @@ from pathlib import Path
 import pymysql
 
 from monitor.demo.mariadb import PrivateServer
-from tests.acceptance.configs import two_files, write_config
+from tests.acceptance.configs import only_ours, two_files, write_config
 
 ALERT = "Things"
 FIRING = 'token_monitor_alerts{alertname="Things",severity="critical",state="firing"}'
@@ -63,9 +63,7 @@ class Things:
                 summary = "{{value}} things"
                 """,
         )
-        path = write_config(self.folder, self.server, self.schema, extra=extra, target=target)
-        path.write_text('query_dirs = ["queries"]\nshipped_queries = false\n' + path.read_text())
-        return path
+        return only_ours(write_config(self.folder, self.server, self.schema, extra=extra, target=target))
 
 
 @contextmanager

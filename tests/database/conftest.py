@@ -15,6 +15,7 @@ from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.results import Kill
 from monitor.model.settings import Target
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.database.targets import make_digits, run_as_root, target_for
 from tests.servers import free_port
@@ -38,7 +39,11 @@ class Databases:
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> Database:
         database = Database(
-            target, environ=environ, watchdog=self._watchdog, timeout=timeout, on_kill=on_kill
+            target,
+            secrets=SecretReader(environ),
+            watchdog=self._watchdog,
+            timeout=timeout,
+            on_kill=on_kill,
         )
         self._open.append(database)
         return database

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.database.address import Address, Resolver, dial
 from tests.database.proxy import Listener
+from tests.starved import no_thread_to_be_had
 
 
 class NameServer:
@@ -125,3 +126,35 @@ def test_an_address_that_swallows_everything_is_bounded() -> None:
         assert time.monotonic() - started < 1.0
         for client in clients:
             client.close()
+
+
+def test_a_lookup_that_gets_no_thread_is_told_and_the_next_one_is_made(
+    resolver: Resolver, names: NameServer
+) -> None:
+    names.answer = "192.0.2.1"
+    with no_thread_to_be_had(), pytest.raises(OSError, match="can't start new thread"):
+        resolver.addresses(seconds=5.0)
+    assert resolver.addresses(seconds=5.0) == at("192.0.2.1")
+    names.answer = "192.0.2.2"
+    with no_thread_to_be_had():
+        assert resolver.addresses(seconds=5.0) == at("192.0.2.1")
+    assert resolver.addresses(seconds=5.0) == at("192.0.2.2")
+
+
+def test_a_lookup_that_fails_as_nobody_foresaw_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(args.exc_type))
+    names = NameServer()
+    names.answer = "192.0.2.1"
+
+    def look_up(host: str, port: int, *, type: int, flags: int) -> list[tuple[Any, ...]]:  # noqa: A002
+        found = names.look_up(host, port, type=type, flags=flags)
+        if names.asked == 1:
+            raise MemoryError
+        return found
+
+    resolver = Resolver("db.example.com", 3306, lookup=look_up)
+    with pytest.raises(socket.gaierror):
+        resolver.addresses(seconds=5.0)
+    assert resolver.addresses(seconds=5.0) == at("192.0.2.1")
+    assert told == [MemoryError]

@@ -17,6 +17,7 @@ from monitor.database.connect import Connector
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import Reason
 from monitor.model.settings import PasswordSource, Target, Tls
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.database.conftest import Databases
 from tests.database.proxy import (
@@ -40,6 +41,7 @@ from tests.database.targets import (
     write_password,
 )
 from tests.servers import free_port
+from tests.starved import no_thread_to_be_had
 
 
 def test_a_password_comes_from_a_file_read_at_each_connect(
@@ -239,9 +241,9 @@ def test_a_password_that_cannot_be_read_names_its_source(
 ) -> None:
     missing, folder = PasswordSource(file=tmp_path / "none"), PasswordSource(file=tmp_path)
     for source, words in (
-        (missing, f"cannot read password_file {tmp_path}/none: No such file or directory"),
-        (folder, f"password_file {tmp_path} is no regular file"),
-        (PasswordSource(env="NOT_SET"), "the variable NOT_SET of password_env is not set"),
+        (missing, f"password_file: {tmp_path}/none: No such file or directory"),
+        (folder, f"password_file: {tmp_path}: is no regular file"),
+        (PasswordSource(env="NOT_SET"), "password_env: the variable NOT_SET is not set"),
     ):
         error = refusal_of(databases.open(target_for(mariadb, password=source), environ={}))
         assert (error.reason, error.detail, error.message) == (Reason.ACCESS_DENIED, "password", words)
@@ -312,7 +314,9 @@ def test_the_name_is_looked_up_again_at_each_connect(watchdog: Watchdog) -> None
 
         target = target_at(3306, host="db.test")
         timeout = timedelta(seconds=5)
-        connector = Connector(target, environ=PASSWORD, watchdog=watchdog, timeout=timeout, lookup=lookup)
+        connector = Connector(
+            target, secrets=SecretReader(PASSWORD), watchdog=watchdog, timeout=timeout, lookup=lookup
+        )
         connector.open().close()
         leads_to[0] = after.port
         connector.open().close()
@@ -406,3 +410,16 @@ def test_failures_leave_no_descriptor_open(databases: Databases) -> None:
                 verdict_on(database)
             wait_until(lambda listener=listener: listener.open_count == 0, "the far end is done")  # type: ignore[misc]
             assert count() == before, talk
+
+
+def test_without_a_thread_for_a_deadline_or_a_lookup_it_is_our_fault_and_heals(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    # the first needs no lookup, and so comes to the deadline
+    for host in ("127.0.0.1", "localhost"):
+        database = databases.open(target_at(own_mariadb.port or 0, host=host), environ=PASSWORD)
+        with no_thread_to_be_had():
+            error = refusal_of(database)
+        assert (error.reason, error.detail) == (Reason.INTERNAL, "local")
+        assert error.message == "can't start new thread"
+        assert fetch(database, "SELECT 1 AS one").rows == ((1,),)

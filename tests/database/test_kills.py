@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.database import Database
-from monitor.demo.mariadb import PrivateServer
+from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError, Reason
 from monitor.model.results import Failure, Kill, Success
 from monitor.model.settings import Job, PasswordSource, Target
 from monitor.runs import execute
 from tests.database.conftest import Databases
-from tests.database.proxy import Listener, error_packet, packet, result_packets, serve_session
+from tests.database.proxy import Listener, Proxy, error_packet, packet, result_packets, serve_session
 from tests.database.targets import (
     PASSWORD,
     RUNAWAY,
@@ -29,6 +31,7 @@ from tests.database.targets import (
     target_for,
     wait_until,
 )
+from tests.starved import no_thread_to_be_had
 
 
 def job_of(target: Target, sql: str, *, seconds: float, max_rows: int = 100, evidence: str = "") -> Job:
@@ -157,3 +160,84 @@ def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the
         session.stop()
     wait_until(lambda: [kill.reason for kill in kills] == ["unreachable"], f"told: {kills}")
     assert "max_user_connections" in kills[0].message
+
+
+def test_a_kill_that_gets_no_thread_is_told_our_cut_comes_in_time_and_the_next_kill_is_done(
+    databases: Databases, target: Target, server: PrivateServer
+) -> None:
+    kills: list[Kill] = []
+    database = databases.open(target, on_kill=kills.append)
+    without_limit(database)
+    job = job_of(target, RUNAWAY, seconds=0.5)
+    with no_thread_to_be_had():
+        outcome = ends_of(database, job)
+    assert isinstance(outcome, Failure)
+    assert (outcome.reason, outcome.detail) == (Reason.TIMEOUT, "cut")
+    assert kills == [Kill("main", "failed", "can't start new thread")]
+    (left,) = running_away(server)
+    run_as_root(server, f"KILL {left}")
+    wait_until(lambda: not running_away(server), "it is gone")
+    without_limit(database)
+    assert isinstance(ends_of(database, job), Failure)
+    wait_until(lambda: kills[1:] == [Kill("main")], f"it was killed: {kills}")
+    wait_until(lambda: not running_away(server), "nothing runs")
+
+
+def test_a_database_whose_kill_never_got_a_thread_can_be_closed(databases: Databases, target: Target) -> None:
+    kills: list[Kill] = []
+    database = databases.open(target, on_kill=kills.append)
+    with database.lease(deadline_seconds=5) as session, no_thread_to_be_had():
+        session.stop()
+    database.close()
+    assert [kill.reason for kill in kills] == ["failed"]
+
+
+def test_a_statement_that_nothing_stops_is_not_joined_by_another_and_runs_again_when_it_has_gone(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    def blunt(sent: bytes) -> bytes:
+        return re.sub(rb"KILL QUERY \d+", b"KILL QUERY 999999", sent)
+
+    with Proxy(own_mariadb.port or 0) as proxy:
+        proxy.from_client = blunt
+        target = target_at(proxy.port)
+        database = databases.open(target, environ=PASSWORD)
+        without_limit(database)
+        job = job_of(target, f" {RUNAWAY}; \n", seconds=0.5)
+        cut = ends_of(database, job)
+        assert isinstance(cut, Failure)
+        assert (cut.reason, cut.detail) == (Reason.TIMEOUT, "cut")
+        (left,) = running_away(own_mariadb)
+        for _ in range(3):
+            again = ends_of(database, job)
+            assert isinstance(again, Failure)
+            assert (again.reason, again.detail) == (Reason.TIMEOUT, "still_running")
+            assert f"KILL {left} " in again.message
+            assert running_away(own_mariadb) == (left,)
+            assert fetch(database, "SELECT 1 AS one").rows == ((1,),), "all others go on"
+        run_as_root(own_mariadb, f"KILL {left}")
+        wait_until(lambda: not running_away(own_mariadb), "it is gone")
+        limited = ends_of(database, job)
+        assert isinstance(limited, Failure)
+        assert (limited.reason, limited.detail) == (Reason.TIMEOUT, "statement_limit")
+
+
+def test_a_connection_that_broke_under_a_statement_starts_no_second_one_while_the_first_runs(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy:
+        target = target_at(proxy.port)
+        database = databases.open(target, environ=PASSWORD)
+        job = job_of(target, RUNAWAY, seconds=5)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(ends_of, database, job)
+            wait_until(lambda: running_away(own_mariadb), "it runs")
+            proxy.listener.drop_all()
+            broken = run.result(10)
+        assert isinstance(broken, Failure)
+        assert (broken.reason, broken.detail) == (Reason.TARGET_DOWN, "lost")
+        again = ends_of(database, job)
+        assert isinstance(again, Failure)
+        assert (again.reason, again.detail) == (Reason.TIMEOUT, "still_running")
+        wait_until(lambda: not running_away(own_mariadb), "the server's own limit has ended it")
+        assert isinstance(ends_of(database, job_of(target, "SELECT 1 AS n", seconds=5)), Success)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError, Reason, TargetError
 from tests.database.conftest import Databases
-from tests.database.proxy import Listener, Proxy, error_packet
+from tests.database.proxy import Listener, Proxy, error_packet, serve_session
 from tests.database.targets import (
     PASSWORD,
     RUNAWAY,
@@ -286,3 +287,62 @@ def test_a_silent_server_holds_up_one_run_a_second_and_not_all(databases: Databa
         for _ in range(20):
             assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "no_greeting")
         assert time.monotonic() - started < 5
+
+
+def test_tries_and_questions_are_all_within_one_deadline(databases: Databases) -> None:
+    def be_slow(client: socket.socket) -> None:
+        time.sleep(1.5)
+        serve_session(client, answer)
+
+    def answer(sql: str) -> bytes | None:
+        if sql.startswith("SHOW"):
+            raise ConnectionResetError
+        return None
+
+    with Listener(be_slow) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD)
+        started = time.monotonic()
+        with pytest.raises(TargetError) as caught, database.lease(deadline_seconds=2):
+            pass
+        assert time.monotonic() - started < 4
+        assert (caught.value.reason, caught.value.detail) == (Reason.TARGET_DOWN, "no_greeting")
+        assert listener.accepted == 2
+
+
+def test_idle_connections_that_fell_silent_do_not_each_cost_their_time(databases: Databases) -> None:
+    silent, speak = threading.Event(), threading.Event()
+
+    def answer(_sql: str) -> bytes | None:
+        if silent.is_set():
+            speak.wait(30)
+        return None
+
+    with Listener(lambda client: serve_session(client, answer)) as listener:
+        database = databases.open(target_at(listener.port, max_connections=6), environ=PASSWORD)
+        with ExitStack() as leases:
+            for _ in range(6):
+                leases.enter_context(database.lease(deadline_seconds=5))
+        silent.set()
+        started = time.monotonic()
+        with pytest.raises(TargetError), database.lease(deadline_seconds=0.5):
+            pass
+        # a second for the first of them, and one each to let us in and to say how it stands
+        assert time.monotonic() - started < 5
+        speak.set()
+
+
+def test_a_place_that_is_free_at_the_last_moment_is_of_use(
+    databases: Databases, server: PrivateServer
+) -> None:
+    database = databases.open(target_for(server, max_connections=1))
+    with ThreadPoolExecutor(1) as pool:
+        with database.lease(deadline_seconds=5) as session:
+            session.link.in_order = False  # the next one needs a new connection
+            run = pool.submit(lambda: lent_within(database, 0.5))
+            time.sleep(0.4)
+        assert run.result(10)
+
+
+def lent_within(database: Database, seconds: float) -> bool:
+    with database.lease(deadline_seconds=seconds):
+        return True

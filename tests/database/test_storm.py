@@ -14,6 +14,7 @@ from monitor.demo.mariadb import PrivateServer
 from monitor.errors import Reason
 from monitor.model.results import Failure, Kill, Result
 from monitor.model.settings import Job, PasswordSource, Query, Target
+from monitor.secret_files import SecretReader
 from monitor.store import Snapshot
 from monitor.watchdog import Watchdog
 from monitor.watching import Watching
@@ -54,7 +55,7 @@ class Storm:
         self._target = target
         self.watching = Watching(
             AnchoredClock(),
-            PASSWORD,
+            SecretReader(PASSWORD),
             on_result=self.results.append,
             on_missed=lambda _job, _count: None,
             snapshot=Snapshot,

@@ -266,7 +266,7 @@ def test_waiting_counts_what_no_address_took(told: Told) -> None:
     with deliveries(alerts, told, receiving) as made:
         until(lambda: made.status()["am"].failing_since)
         failing = made.status()["am"]
-        assert (failing.waiting, failing.last_reason) == (2, "refused")
+        assert (failing.waiting, failing.reason) == (2, "refused")
         assert failing.oldest_at == min(one.fired_at for one in alerts.now if one.fired_at)
         with far_end(port=port):
             until(lambda: made.status()["am"].waiting == 0)
@@ -360,7 +360,7 @@ def test_poison_is_found_put_aside_counted_and_all_the_rest_arrives(told: Told, 
                 (f"http_{code}", False, 1)
             ] * 2
             assert refused[0].message == f"Low: HTTP {code}: bad label"
-            until(lambda: made.status()["am"].last_reason == f"http_{code}")
+            until(lambda: made.status()["am"].reason == f"http_{code}")
             assert made.status()["am"].failing_since is None
             before = len(server.requests)
             made.poke()
@@ -375,14 +375,14 @@ def test_what_was_put_aside_is_tried_again_when_it_changed_or_after_a_while(told
     with far_end(*[picky] * 500) as server:
         picky.server = server
         with deliveries(alerts, told, alertmanager(server.url)) as made:
-            until(lambda: made.status()["am"].last_reason == "http_400")
+            until(lambda: made.status()["am"].reason == "http_400")
             picky.poison = set()
             alerts.now = [replace(alerts.now[0], annotations=(("summary", "other"),)), alerts.now[1]]
             made.poke()
             until(lambda: "bad" in picky.taken)
         picky.poison, picky.taken = {"bad"}, []
         with deliveries(alerts, told, alertmanager(server.url, resend_delay=OFTEN)) as made:
-            until(lambda: made.status()["am"].last_reason == "http_400")
+            until(lambda: made.status()["am"].reason == "http_400")
             picky.poison = set()
             until(lambda: "bad" in picky.taken)
 
@@ -393,7 +393,7 @@ def test_an_address_that_refuses_everything_is_failing(told: Told) -> None:
         picky.server = server
         with deliveries(Alerts(fresh("a"), fresh("b")), told, alertmanager(server.url)) as made:
             until(lambda: made.status()["am"].failing_since is not None)
-            assert (made.status()["am"].waiting, made.status()["am"].last_reason) == (2, "http_400")
+            assert (made.status()["am"].waiting, made.status()["am"].reason) == (2, "http_400")
 
 
 def test_an_address_with_nothing_to_be_told_is_not_failing(told: Told) -> None:
@@ -403,7 +403,7 @@ def test_an_address_with_nothing_to_be_told_is_not_failing(told: Told) -> None:
         alerts.now = []
         made.poke()
         until(lambda: made.status()["am"].failing_since is None)
-        assert (len(server.requests), made.status()["am"].last_reason) == (1, "http_500")
+        assert (len(server.requests), made.status()["am"].reason) == (1, "http_500")
 
 
 def test_draining_sends_once_more_only_what_was_not_taken(told: Told) -> None:

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from monitor.clock import AnchoredClock
-from monitor.deliver import canary, secrets_of
+from monitor.deliver import canary
 from monitor.deliver.pagerduty import PagerDuty, event
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Severity
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, Answer, FarEnd, Request, alert, far_end, receiver, stall, status
 
@@ -49,7 +50,7 @@ def notification(*alerts: Alert, key: str = "k", **more: Any) -> Notification:
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[PagerDuty]:
     with Watchdog() as watchdog:
-        sender = PagerDuty(receiver, watchdog=watchdog, external_url=PAGE)
+        sender = PagerDuty(receiver, watchdog=watchdog, secrets=SecretReader(), external_url=PAGE)
         try:
             yield sender
         finally:
@@ -270,23 +271,19 @@ def test_the_routing_key_is_read_at_each_attempt_and_shown_nowhere(tmp_path: Pat
             error = failure(sender)
             assert (error.reason, error.recoverable) == ("secret", True)
             assert error.message == f"{file}: No such file or directory"
-            assert secrets_of(hook) == []
             for key in ("1" * 32, "2" * 32):
                 file.write_text(key)
                 sender.send(notification(key=key), START)
             assert [request.json["routing_key"] for request in server.requests] == ["1" * 32, "2" * 32]
-        assert secrets_of(hook) == ["2" * 32]
 
 
 def test_a_routing_key_can_come_from_a_variable(tmp_path: Path) -> None:
     with far_end(ACCEPTED) as server:
         hook = replace(pager(server, tmp_path), routing_key=PasswordSource(env="TM_TEST_ROUTING_KEY"))
-        assert secrets_of(hook) == []
         os.environ["TM_TEST_ROUTING_KEY"] = ROUTING_KEY
         try:
             with sending(hook) as sender:
                 sender.send(notification(), START)
-            assert secrets_of(hook) == [ROUTING_KEY]
         finally:
             del os.environ["TM_TEST_ROUTING_KEY"]
         assert server.requests[0].json["routing_key"] == ROUTING_KEY

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import AnchoredClock
-from monitor.deliver import Deliveries, ReceiverStatus
+from monitor.deliver import Deliveries
 from monitor.deliver.senders import SENDERS
-from monitor.model.alerts import Delivery, Notification
+from monitor.model.alerts import Delivery, Notification, ReceiverHealth
 from monitor.model.settings import Receiver
 from monitor.state import OutboxView, State
 from monitor.watchdog import Watchdog
@@ -89,7 +89,7 @@ def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(state: Stat
     with far_end() as server, deliveries(state, told, receiver(f"{server.url}/hook")) as made:
         until(lambda: told.deliveries)
         (request,) = server.requests
-        assert made.status() == {"hook": ReceiverStatus()}
+        assert made.status() == {"hook": ReceiverHealth()}
     assert (request.path, request.json["receiver"], request.json["alerts"][0]["labels"]["plan"]) == (
         "/hook",
         "hook",
@@ -196,13 +196,13 @@ def test_what_is_refused_for_good_is_given_up_counted_and_kept(state: State, tol
         with deliveries(state, told, receiver(server.url)) as made:
             until(lambda: len(told.deliveries) == 2)
             failing = made.status()["hook"]
-            assert (failing.waiting, failing.last_reason) == (0, "http_422")
+            assert (failing.waiting, failing.reason) == (0, "http_422")
             assert failing.failing_since == told.deliveries[0].at
             put(state, "3")
             made.poke()
             until(lambda: len(told.deliveries) == 3)
             assert made.status()["hook"].failing_since is None
-            assert made.status()["hook"].last_reason == "http_422"
+            assert made.status()["hook"].reason == "http_422"
         assert keys(server) == ["1", "2", "3"]
     assert [(delivery.reason, delivery.recoverable) for delivery in told.deliveries] == [
         ("http_400", False),
@@ -251,8 +251,8 @@ def test_a_receiver_that_is_down_gets_everything_when_it_is_back(state: State, t
     with deliveries(state, told, receiver(f"http://127.0.0.1:{port}/hook"), jitter=0.02) as made:
         until(lambda: len(told.deliveries) >= 3)
         status_now = made.status()["hook"]
-        assert (status_now.waiting, status_now.last_reason) == (3, "refused")
-        assert status_now.last_message == f"127.0.0.1:{port}: connection refused"
+        assert (status_now.waiting, status_now.reason) == (3, "refused")
+        assert status_now.message == f"127.0.0.1:{port}: connection refused"
         assert status_now.failing_since == told.deliveries[0].at
         assert set(told.reasons()) == {"refused"}
         with far_end(port=port) as server:
@@ -410,7 +410,7 @@ def test_what_is_too_old_or_too_much_is_told_not_sent_and_no_trouble_of_the_rece
         put(state, "1", "2", "3")
         with deliveries(state, told, receiver(server.url)) as made:
             until(lambda: not state.outbox() and len(told.deliveries) == 4)
-            assert made.status()["hook"] == ReceiverStatus()
+            assert made.status()["hook"] == ReceiverHealth()
         assert keys(server) == ["2", "3"]
         assert [(one.reason, one.recoverable) for one in told.deliveries] == [
             ("expired", False),
@@ -428,7 +428,7 @@ def test_what_has_waited_too_long_is_given_up_while_its_receiver_is_down(told: T
         with deliveries(state, told, hook, jitter=0.01) as made:
             until(lambda: "expired" in told.reasons())
             until(lambda: not state.outbox())
-            assert made.status()["hook"].last_reason == "refused"
+            assert made.status()["hook"].reason == "refused"
             assert made.status()["hook"].failing_since == told.deliveries[0].at
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from monitor.body_template import samples
-from monitor.deliver import secrets_of
 from monitor.deliver.payload import webhook_body
 from monitor.deliver.webhook import Webhook
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, alert, far_end, receiver, status
 
@@ -36,7 +36,12 @@ def notification(*alerts: Alert) -> Notification:
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[Webhook]:
     with Watchdog() as watchdog:
-        webhook = Webhook(receiver, watchdog=watchdog, external_url="https://monitor.example.com")
+        webhook = Webhook(
+            receiver,
+            watchdog=watchdog,
+            secrets=SecretReader(),
+            external_url="https://monitor.example.com",
+        )
         try:
             yield webhook
         finally:
@@ -125,7 +130,6 @@ def test_headers_are_read_from_files_at_each_attempt_and_hidden(tmp_path: Path) 
         )
         error = failure(hook)
         assert error.message == "HTTP 500: no <secret>, no <secret>, no <secret>"
-        assert secrets_of(hook) == ["a", "b", "Bearer one-s3cret"]
         file.write_text("Bearer two")
         with sending(hook) as webhook:
             webhook.send(notification(), START)
@@ -165,7 +169,6 @@ def test_the_signature_can_be_verified_by_who_knows_the_secret(tmp_path: Path) -
             webhook.send(notification(), START)
             webhook.send(notification(), START + timedelta(seconds=5))
         one, two = server.requests
-        assert secrets_of(hook) == [SECRET]
     assert int(two.headers["x-tokenmonitor-timestamp"]) - int(one.headers["x-tokenmonitor-timestamp"]) == 5
     for request in (one, two):
         stamp = request.headers["x-tokenmonitor-timestamp"]

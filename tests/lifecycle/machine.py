@@ -22,6 +22,7 @@ from tests.world import (
     LOST,
     NO_COLUMN,
     OWN_RULES,
+    SECOND,
     SERVER,
     START,
     TIMEOUT,
@@ -31,7 +32,6 @@ from tests.world import (
     a_rule,
 )
 
-SECOND = timedelta(seconds=1)
 REPEAT = timedelta(minutes=4)
 ERROR = Failure(Reason.QUERY_ERROR, "You have an error in your SQL syntax", 1064)
 DENIED = Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from monitor.judgements import TARGET_DOWN
 from monitor.messages import NewConfig
 from monitor.upkeep import ALIVE
@@ -13,6 +11,7 @@ from tests.world import (
     LOST,
     MINUTE,
     NO_COLUMN,
+    SECOND,
     USAGE,
     World,
     a_config,
@@ -20,8 +19,6 @@ from tests.world import (
     columns,
     usage,
 )
-
-SECOND = timedelta(seconds=1)
 
 
 def test_what_is_pending_waits_through_each_of_several_restarts() -> None:

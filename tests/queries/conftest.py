@@ -17,6 +17,7 @@ from monitor.demo.mariadb import Connection, PrivateServer
 from monitor.model.results import Sample
 from monitor.model.settings import Query, Scalar
 from monitor.runs import Answer, answer
+from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.queries.oracle import Series
 from tests.queries.tokens import NOW, create_tables
@@ -83,7 +84,7 @@ class Bench:
         """Open a session of another account of this server."""
         target = replace(self.target, user=user)
         with closing(Watchdog()) as watchdog:
-            database = Database(target, environ=os.environ, watchdog=watchdog)
+            database = Database(target, secrets=SecretReader(), watchdog=watchdog)
             with closing(database), database.lease(deadline_seconds=5) as session:
                 yield session
 

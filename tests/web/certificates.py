@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, and certificates by it."""
+"""A certificate authority of the test's own, and certificates by it, good and bad ones."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """Signs certificates, and writes them as PEM files into a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = "ca") -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("test authority")
+        self._name = _name(f"test authority {file}")
         certificate = _signed(self._name, self._name, self._key, self._key, is_authority=True)
-        self.file = folder / "ca.pem"
+        self.file = folder / f"{file}.pem"
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, *, file: str = "") -> tuple[Path, Path]:
-        """Write `file.pem` and `file.key` for a common name, valid for 127.0.0.1 too."""
+    def issue(
+        self, name: str, *, file: str = "", host: str = "localhost", until: datetime | None = None
+    ) -> tuple[Path, Path]:
+        """Write `file.pem` and `file.key` for a common name, valid for a host and 127.0.0.1."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _signed(_name(name), self._name, key, self._key, is_authority=False)
+        certificate = _signed(
+            _name(name), self._name, key, self._key, is_authority=False, host=host, until=until
+        )
         cert_file, key_file = self._folder / f"{file or name}.pem", self._folder / f"{file or name}.key"
         cert_file.write_bytes(certificate.public_bytes(Encoding.PEM))
         key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -53,19 +57,20 @@ def _signed(
     signer: ec.EllipticCurvePrivateKey,
     *,
     is_authority: bool,
+    host: str = "localhost",
+    until: datetime | None = None,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(host)]
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(until or now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
     return builder.sign(signer, hashes.SHA256())

@@ -21,6 +21,7 @@ from monitor.model.settings import (
     Query,
     Receiver,
     Rule,
+    SchemaColumns,
     Severity,
     Statement,
     StateSettings,
@@ -45,7 +46,11 @@ def a_target(name: str = "main", **labels: str) -> Target:
 
 
 def a_query(
-    name: str = "balances", *, metrics: tuple[Metric, ...] = (), rules: tuple[Rule, ...] = ()
+    name: str = "balances",
+    *,
+    metrics: tuple[Metric, ...] = (),
+    rules: tuple[Rule, ...] = (),
+    schema: SchemaColumns | None = None,
 ) -> Query:
     return Query(
         name=name,
@@ -57,6 +62,7 @@ def a_query(
         source=Path(f"queries/{name}.toml"),
         metrics=metrics,
         rules=rules,
+        schema=schema,
     )
 
 
@@ -98,7 +104,12 @@ OWN = Rule(
     summary="{target} cannot be reached",
 )
 BALANCES = a_query(metrics=(SUBSCRIBERS,), rules=(UNINITIALIZED,))
-COLUMNS = a_query("missing_columns", metrics=(COLUMN_MISSING,), rules=(GONE,))
+COLUMNS = a_query(
+    "missing_columns",
+    metrics=(COLUMN_MISSING,),
+    rules=(GONE,),
+    schema=SchemaColumns("table", "column", "missing"),
+)
 
 
 def a_config(

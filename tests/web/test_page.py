@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.model.alerts import AlertState, Delivery
+from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.settings import Flavor, Severity, labels_of
 from monitor.store import (
@@ -72,7 +72,7 @@ REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
 
 def refusing(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     told = with_delivery(snapshot, delivery)
-    return with_receiver(told, "oncall", outbox=0, oldest_at=None, failing_since=delivery.at)
+    return with_receiver(told, "oncall", ReceiverHealth(delivery.at))
 
 
 CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
@@ -338,7 +338,7 @@ def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_
     snapshot = with_delivery(WELL_NOW, Delivery("oncall", NOW - seconds(300), 0.1))
     snapshot = with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(12)))
     snapshot = with_receiver(
-        snapshot, "oncall", outbox=2, oldest_at=NOW - seconds(90), failing_since=NOW - seconds(60)
+        snapshot, "oncall", ReceiverHealth(NOW - seconds(60), waiting=2, oldest_at=NOW - seconds(90))
     )
     lines = read(shown(snapshot))
     assert lines[lines.index("Receiver | Status | Last attempt | Last taken | Waiting") + 1 :][:3] == [

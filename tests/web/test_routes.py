@@ -379,6 +379,7 @@ def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() ->
             client.world.snapshot = picture
             for accept in FORMATS:
                 whole.add(domain_part(client.get("/metrics", accept=accept).text))
+        assert len(whole) >= len(pictures)
         numbers = itertools.count()
         is_over = threading.Event()
 

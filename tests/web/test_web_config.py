@@ -14,6 +14,7 @@ from monitor.errors import ConfigError
 from monitor.model.settings import Web
 from monitor.web import WebServer
 from monitor.web.web_config import WebConfig, load_web_config
+from tests.starved import no_thread_to_be_had
 from tests.web.certificates import Authority
 from tests.web.serving import Client, serving, wait_until
 
@@ -206,6 +207,13 @@ def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Pat
         assert time.monotonic() - begun < 2
         for thread in threads:
             thread.join()
+
+
+def test_the_first_scrape_with_a_password_needs_no_new_thread(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    with serving(config_file=path) as client, no_thread_to_be_had():
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert client.ask("GET", "/metrics", basic("alice", "guess")).status == 401
 
 
 def test_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Read secrets from their files and variables, and tell of each before it is used; below the edges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from monitor.errors import SecretError
+from monitor.model.settings import PasswordSource
+from monitor.redaction import in_address, in_header
+
+OnRead: TypeAlias = Callable[[str, Iterable[str]], None]
+"""Takes the place that was read and what of its content must be hidden; by any thread, must not raise."""
+
+_MOST_BYTES: Final = 4096
+
+
+def _tell_nobody(_place: str, _secrets: Iterable[str]) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReader:
+    """Reads at each call, so that what is rotated needs no restart; SecretError names place and cause only.
+
+    `on_read` hears of every secret before the caller has it: nothing is used that is not hidden.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    on_read: OnRead = _tell_nobody
+
+    def password(self, source: PasswordSource) -> bytes:
+        """Read it as it stands, only without one line end behind it; it may be empty."""
+        content = self._content(source)
+        # White space around it may be what tells the hidden text from the shown, so it is not part of it.
+        self._tell(source, [content.decode(errors="replace").strip()])
+        return content
+
+    def text(self, source: PasswordSource) -> str:
+        """Read a key or token, without the white space around it."""
+        text = self._text(source)
+        self._tell(source, [text])
+        return text
+
+    def header(self, path: Path) -> str:
+        """Read the value of an HTTP header, without the white space around it."""
+        source = PasswordSource(file=path)
+        value = self._text(source)
+        self._tell(source, in_header(value))
+        return value
+
+    def address(self, path: Path) -> str:
+        """Read an address that is a secret, without the white space around it."""
+        source = PasswordSource(file=path)
+        address = self._text(source)
+        self._tell(source, in_address(address))
+        return address
+
+    def _tell(self, source: PasswordSource, secrets: Iterable[str]) -> None:
+        self.on_read(_place(source), secrets)
+
+    def _text(self, source: PasswordSource) -> str:
+        try:
+            text = self._content(source).decode().strip()
+        except UnicodeDecodeError:
+            raise SecretError(f"{_place(source)}: is no text") from None
+        if text:
+            return text
+        raise SecretError(f"{_place(source)}: is empty" if source.file is not None else _not_set(source))
+
+    def _content(self, source: PasswordSource) -> bytes:
+        if source.file is not None:
+            return _file(source.file).removesuffix(b"\n").removesuffix(b"\r")
+        value = self.environ.get(source.env or "")
+        if value is None:
+            raise SecretError(_not_set(source))
+        return value.encode("utf-8", "surrogateescape")
+
+
+def _file(path: Path) -> bytes:
+    try:
+        # A pipe would hold us up for as long as nobody writes.
+        if path.exists() and not path.is_file():
+            raise SecretError(f"{path}: is no regular file")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SecretError(f"{path}: {error.strerror or type(error).__name__}") from None
+    if len(content) > _MOST_BYTES:
+        raise SecretError(f"{path}: has more than {_MOST_BYTES} bytes")
+    return content
+
+
+def _place(source: PasswordSource) -> str:
+    return str(source.file) if source.file is not None else f"the variable {source.env}"
+
+
+def _not_set(source: PasswordSource) -> str:
+    return f"{_place(source)} is not set"
