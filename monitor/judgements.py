@@ -170,7 +170,7 @@ def is_blocked(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnN
 
 def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job]:
     """Choose the jobs that a schema query has just shown to be blocked: their data must go at once."""
-    if result.job.query.schema is None:
+    if result.job.query.schema is None or not isinstance(result.outcome, Success):
         return []
     return [
         view.job

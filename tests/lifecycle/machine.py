@@ -343,7 +343,7 @@ class Twins:
         missing = is_blocked(job, self.world.pipeline.snapshot, self.now)
         if missing and not is_old_job:
             self.world.pipeline.take(blocked(job, at, missing, self.now))
-            self.model.no_data(query, is_lost=None, now=self.now)
+            self.model.no_data(query, is_lost=None, at=at, now=self.now)
             return
         reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
         self.world.pipeline.take(Result(job, at, at, self.now, 0.01, outcome, reached))
@@ -352,7 +352,7 @@ class Twins:
         if data is not None:
             self.model.data(query, data, at=at, now=self.now)
         else:
-            self.model.no_data(query, is_lost=outcome is LOST, now=self.now)
+            self.model.no_data(query, is_lost=outcome is LOST, at=at, now=self.now)
 
     def _due(self) -> tuple[Notification, ...]:
         return self.world.state.due("hook", now=self.now, limit=1000)

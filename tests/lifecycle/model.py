@@ -86,6 +86,7 @@ class Model:
     events: list[Event] = field(default_factory=list)
     had_data: set[str] = field(default_factory=set)
     is_lost: bool | None = None
+    lost_since: datetime | None = None
     is_missing: bool | None = None
     missing_until: datetime | None = None
     """Until when that holds without a new look: three intervals and the time limit."""
@@ -114,11 +115,17 @@ class Model:
                 if rule.is_under_column:
                     self._without_data(rule)
 
-    def no_data(self, query: str, *, is_lost: bool | None, now: datetime) -> None:
-        """A run failed or was not made; `is_lost` is None when it says nothing of the target."""
+    def no_data(self, query: str, *, is_lost: bool | None, at: datetime, now: datetime) -> None:
+        """A run failed or was not made; `is_lost` is None when it says nothing of the target.
+
+        Nor does one that had got in before the target was lost, and failed with it.
+        """
         if query not in self.rules:
             return
-        self.is_lost = self.is_lost if is_lost is None else is_lost
+        if is_lost and not self.is_lost:
+            self.lost_since = at
+        is_of_before = self.is_lost and self.lost_since is not None and at < self.lost_since
+        self.is_lost = self.is_lost if is_lost is None or is_of_before else is_lost
         self.time_passes(now)
         for rule in self._rules() if self.is_lost else self.rules[query]:
             self._without_data(rule)
@@ -144,6 +151,7 @@ class Model:
         """All is as it was, at instants of the other clock."""
         self.resolved = {who: at + by for who, at in self.resolved.items()}
         self.missing_until = self.missing_until and self.missing_until + by
+        self.lost_since = self.lost_since and self.lost_since + by
         for life in self.lives.values():
             life.active_at += by
             life.fired_at = life.fired_at and life.fired_at + by
