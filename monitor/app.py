@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from monitor import __version__, signals
 from monitor.clock import AnchoredClock
 from monitor.config import load
-from monitor.deliver import Deliveries, Ping, secrets_of
+from monitor.deliver import Deliveries, Means, Ping, secrets_of
 from monitor.errors import ConfigError, ReloadError
 from monitor.heartbeat import Heartbeat
 from monitor.journal import Journal
@@ -83,6 +83,7 @@ class App:
         self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
         self._watchdog = Watchdog()
+        self._means = Means(self._watchdog, self._secrets)
         self._watching = Watching(
             self._clock,
             self._secrets,
@@ -116,8 +117,7 @@ class App:
             snapshot=lambda: self._snapshot().alerts,
             external_url=config.external_url,
             on_delivery=self._on_delivery,
-            watchdog=self._watchdog,
-            secrets=self._secrets,
+            means=self._means,
         )
         self._heartbeat = Heartbeat(
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
@@ -265,7 +265,7 @@ class App:
         settings = config.heartbeat
         self._heartbeat.apply(
             settings,
-            Ping(settings, self._clock, watchdog=self._watchdog, secrets=self._secrets) if settings else None,
+            Ping(settings, self._clock, self._means) if settings else None,
         )
 
     def _views(self) -> Views:

@@ -13,6 +13,7 @@ import pytest
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.deliver import Ping
+from monitor.deliver.means import Means
 from monitor.errors import ConfigError
 from monitor.heartbeat import Heartbeat, is_late
 from monitor.model.alerts import Delivery
@@ -310,7 +311,7 @@ def test_where_no_rule_is_critical_the_queries_must_be_named(tmp_path: Path) -> 
 def test_it_is_a_get_of_the_address_without_a_body(watchdog: Watchdog) -> None:
     far = FarEnd()
     try:
-        taken = Ping(replace(BOTH, url=f"{far.url}/ping/s3cret?a=b"), AnchoredClock(), watchdog=watchdog)()
+        taken = Ping(replace(BOTH, url=f"{far.url}/ping/s3cret?a=b"), AnchoredClock(), Means(watchdog))()
     finally:
         far.close()
     (request,) = far.requests
@@ -336,7 +337,7 @@ def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
     begun = time.monotonic()
     try:
         settings = replace(BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(1))
-        ping = Ping(settings, AnchoredClock(), watchdog=watchdog)
+        ping = Ping(settings, AnchoredClock(), Means(watchdog))
         failed = ping()
     finally:
         far.close()
@@ -349,7 +350,7 @@ def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
 def test_the_file_is_read_at_each_call(tmp_path: Path, watchdog: Watchdog) -> None:
     far = FarEnd()
     path = tmp_path / "switch"
-    ping = Ping(replace(BOTH, url="", url_file=path), AnchoredClock(), watchdog=watchdog)
+    ping = Ping(replace(BOTH, url="", url_file=path), AnchoredClock(), Means(watchdog))
     try:
         assert ping().reason == "url_file"
         path.write_text(f"{far.url}/ping/1\n")

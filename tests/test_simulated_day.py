@@ -17,6 +17,7 @@ import pytest
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.deliver import Deliveries
+from monitor.deliver.means import Means
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.log import configure
 from monitor.model.alerts import Notification, ReceiverHealth
@@ -175,7 +176,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
         snapshot=tuple,
         external_url="",
         on_delivery=lambda _delivery: None,
-        watchdog=watchdog,
+        means=Means(watchdog),
     )
     log = configure(io.BytesIO(), libraries=False)
     web = WebServer(replace(one.web, port=0), Served().views(), log)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Deliveries
+from monitor.deliver.means import Means
 from monitor.model.alerts import Delivery, Notification
 from monitor.model.settings import Receiver
 from monitor.state import State
@@ -35,7 +36,7 @@ def delivering(state: State, told: Told, to: Receiver) -> Iterator[Deliveries]:
             snapshot=tuple,
             external_url="https://monitor",
             on_delivery=told,
-            watchdog=watchdog,
+            means=Means(watchdog),
             jitter=lambda: 0.2,  # so that what failed does not come again before the next
         )
         made.start()

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Deliveries
+from monitor.deliver.means import Means
 from monitor.model.alerts import Delivery
 from monitor.model.settings import Cron, Job, Query, Receiver, Statement
 from monitor.schedule import Schedule
@@ -195,7 +196,7 @@ def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not(watchdog: Watc
         snapshot=tuple,
         external_url="",
         on_delivery=told.append,
-        watchdog=watchdog,
+        means=Means(watchdog),
     )
     (before,) = deliveries.couriers()
     assert before == Courier("oncall", True, None)

@@ -2,6 +2,7 @@
 
 from monitor.deliver.canary import canary
 from monitor.deliver.deliveries import Deliveries
+from monitor.deliver.means import Means
 from monitor.deliver.ping import Ping
 from monitor.deliver.secrets import secrets_of
 from monitor.deliver.selection import (
@@ -17,6 +18,7 @@ from monitor.deliver.selection import (
 __all__ = [
     "WATCHDOG",
     "Deliveries",
+    "Means",
     "Ping",
     "canary",
     "notifications_for",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from urllib3.util import parse_url
 
 from monitor.clock import Clock
 from monitor.deliver.backoff import Jitter, backoff_seconds
+from monitor.deliver.means import Means
 from monitor.deliver.payload import alertmanager_alert
 from monitor.deliver.post import Post
 from monitor.deliver.selection import wants
@@ -20,7 +20,6 @@ from monitor.deliver.worker import OnDelivery, Waiting, Worker
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, ReceiverHealth
 from monitor.model.settings import Labels, Receiver
-from monitor.watchdog import Watchdog
 
 Snapshot: TypeAlias = Callable[[], Sequence[Alert]]
 """Gives the firing alerts, and those that resolved in the last 15 minutes."""
@@ -45,8 +44,7 @@ class Alertmanager:
         external_url: str,
         on_delivery: OnDelivery,
         jitter: Jitter,
-        watchdog: Watchdog,
-        tls: ssl.SSLContext | None = None,
+        means: Means,
     ) -> None:
         self._clock = clock
         self.receiver = receiver
@@ -56,7 +54,7 @@ class Alertmanager:
                 receiver,
                 url,
                 self._alerts,
-                Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls),
+                Post(means, timeout=receiver.timeout),
                 clock=clock,
                 external_url=external_url,
                 on_delivery=on_delivery,

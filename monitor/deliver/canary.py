@@ -10,6 +10,7 @@ from typing import Final
 
 from monitor.clock import Clock
 from monitor.deliver.alertmanager import post_alerts
+from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.selection import takes_notifications
 from monitor.deliver.senders import sender_for
@@ -17,7 +18,6 @@ from monitor.deliver.worker import attempt, outcome
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope
 from monitor.model.settings import Receiver, Severity, labels_of
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 ALERTNAME: Final = "TokenMonitorTest"
@@ -36,7 +36,8 @@ def canary(
     one that fails is the outcome. ValueError for a kind that there is no way to.
     """
     with Watchdog() as watchdog:
-        return _outcome(receiver, clock, _sends(receiver, clock.now(), external_url, watchdog, tls))
+        sends = _sends(receiver, clock.now(), external_url, Means(watchdog, tls=tls))
+        return _outcome(receiver, clock, sends)
 
 
 def _outcome(receiver: Receiver, clock: Clock, sends: Sequence[_Send]) -> Delivery:
@@ -78,14 +79,10 @@ def canary_alert(receiver: Receiver, now: datetime) -> Alert:
     )
 
 
-def _sends(
-    receiver: Receiver, now: datetime, external_url: str, watchdog: Watchdog, tls: ssl.SSLContext | None
-) -> tuple[_Send, ...]:
+def _sends(receiver: Receiver, now: datetime, external_url: str, means: Means) -> tuple[_Send, ...]:
     alert = canary_alert(receiver, now)
     if takes_notifications(receiver):
-        sender = sender_for(
-            receiver, external_url=external_url, watchdog=watchdog, secrets=SecretReader(), tls=tls
-        )
+        sender = sender_for(receiver, means, external_url=external_url)
         group = {"alertname": ALERTNAME}
         key = f"{receiver.name}-test-{alert.active_at.isoformat()}"
 
@@ -96,7 +93,7 @@ def _sends(
                 sender.close()
 
         return (send,)
-    posts = [(url, Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)) for url in receiver.urls]
+    posts = [(url, Post(means, timeout=receiver.timeout)) for url in receiver.urls]
     return tuple(_to_alertmanager(receiver, url, post, alert, external_url) for url, post in posts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -12,15 +11,14 @@ from typing import Final, TypeAlias
 from monitor.clock import SettableClock
 from monitor.deliver.alertmanager import Alertmanager, Snapshot
 from monitor.deliver.backoff import Jitter
+from monitor.deliver.means import Means
 from monitor.deliver.outbox import Outbox, OutboxWorker
 from monitor.deliver.selection import takes_notifications
 from monitor.deliver.senders import sender_for
 from monitor.deliver.worker import OnDelivery, Worker
 from monitor.model.alerts import ReceiverHealth
 from monitor.model.settings import Receiver
-from monitor.secret_files import SecretReader
 from monitor.vitals import Courier
-from monitor.watchdog import Watchdog
 
 _STOP_SECONDS: Final = 2.0
 
@@ -31,7 +29,7 @@ class Deliveries:
     """Deliver to every receiver, none waiting for another.
 
     `on_delivery` is told of every attempt, by the workers' threads, and must not raise. `jitter`
-    gives numbers from 0 to below 1; `tls` is the context of https, the system's trust by default.
+    gives numbers from 0 to below 1.
     """
 
     def __init__(
@@ -43,10 +41,8 @@ class Deliveries:
         snapshot: Snapshot,
         external_url: str,
         on_delivery: OnDelivery,
-        watchdog: Watchdog,
-        secrets: SecretReader | None = None,
+        means: Means,
         jitter: Jitter | None = None,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._state = state
         self._clock = clock
@@ -54,9 +50,7 @@ class Deliveries:
         self._external_url = external_url
         self._on_delivery = on_delivery
         self._jitter = jitter or random.SystemRandom().random
-        self._watchdog = watchdog
-        self._secrets = secrets or SecretReader()
-        self._tls = tls
+        self._means = means
         self._parts: Mapping[str, _Part] = {receiver.name: self._part(receiver) for receiver in receivers}
 
     def apply(self, receivers: Iterable[Receiver], *, external_url: str) -> None:
@@ -115,13 +109,7 @@ class Deliveries:
             return OutboxWorker(
                 receiver,
                 self._state,
-                sender_for(
-                    receiver,
-                    external_url=self._external_url,
-                    watchdog=self._watchdog,
-                    secrets=self._secrets,
-                    tls=self._tls,
-                ),
+                sender_for(receiver, self._means, external_url=self._external_url),
                 clock=self._clock,
                 on_delivery=self._on_delivery,
                 jitter=self._jitter,
@@ -133,8 +121,7 @@ class Deliveries:
             external_url=self._external_url,
             on_delivery=self._on_delivery,
             jitter=self._jitter,
-            watchdog=self._watchdog,
-            tls=self._tls,
+            means=self._means,
         )
 
     def _workers(self) -> tuple[Worker, ...]:

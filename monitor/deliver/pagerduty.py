@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.progress import Progress
 from monitor.deliver.secrets import read_secret
@@ -18,8 +18,6 @@ from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Scalar
 from monitor.rules import format_number
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 # Limits of the API: 512 KB of body, 1024 characters of summary, 255 of dedup_key.
 _MOST_BYTES: Final = 512_000
@@ -40,18 +38,10 @@ class PagerDuty:
     PagerDuty takes as one by their `dedup_key`.
     """
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        *,
-        external_url: str,
-        watchdog: Watchdog,
-        secrets: SecretReader,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, receiver: Receiver, means: Means, *, external_url: str) -> None:
         self._receiver = receiver
-        self._secrets = secrets
-        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
+        self._secrets = means.secrets
+        self._post = Post(means, timeout=receiver.timeout)
         self._external_url = external_url
         self._progress = Progress()
 

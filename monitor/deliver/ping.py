@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 from datetime import datetime
 
 from monitor.clock import Clock
+from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.secrets import read_address
 from monitor.deliver.worker import attempt, outcome
 from monitor.model.alerts import Delivery
 from monitor.model.settings import HeartbeatSettings
 from monitor.redaction import parts_of
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 NAME = "heartbeat"
 """What stands in place of a receiver."""
@@ -26,15 +24,12 @@ class Ping:
         self,
         settings: HeartbeatSettings,
         clock: Clock,
-        *,
-        watchdog: Watchdog,
-        secrets: SecretReader | None = None,
-        tls: ssl.SSLContext | None = None,
+        means: Means,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._secrets = secrets or SecretReader()
-        self._post = Post(timeout=settings.timeout, watchdog=watchdog, tls=tls, method="GET")
+        self._secrets = means.secrets
+        self._post = Post(means, timeout=settings.timeout, method="GET")
 
     def __call__(self) -> Delivery:
         """Make one attempt, within the time limit."""

@@ -19,10 +19,10 @@ from urllib3.util import Url, make_headers, parse_url
 from monitor import __version__
 from monitor.deliver.backoff import retry_after_seconds
 from monitor.deliver.guard import Guard
+from monitor.deliver.means import Means
 from monitor.deliver.secrets import without_secrets
 from monitor.errors import DeliveryError
 from monitor.redaction import in_headers, parts_of
-from monitor.watchdog import Watchdog
 
 _MOST_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
@@ -36,18 +36,11 @@ class Post:
     No redirects, proxies or retries. Addresses can carry secrets: errors name host and port only.
     """
 
-    def __init__(
-        self,
-        *,
-        timeout: timedelta,
-        watchdog: Watchdog,
-        tls: ssl.SSLContext | None = None,
-        method: str = "POST",
-    ) -> None:
+    def __init__(self, means: Means, *, timeout: timedelta, method: str = "POST") -> None:
         self._method = method
         self._timeout_seconds = timeout.total_seconds()
-        self._tls = tls
-        self._guard = Guard(watchdog)
+        self._tls = means.tls
+        self._guard = Guard(means.watchdog)
         self._origin: tuple[str | None, ...] = ()
         self._connection: _Plain | _Secure | None = None
 

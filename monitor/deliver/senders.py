@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from monitor.deliver.means import Means
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver, ReceiverKind
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 
 class Sender(Protocol):
@@ -34,59 +32,30 @@ class Sender(Protocol):
 class MakeSender(Protocol):
     """Makes the sender of a receiver; opens nothing yet."""
 
-    def __call__(
-        self,
-        receiver: Receiver,
-        *,
-        external_url: str,
-        watchdog: Watchdog,
-        secrets: SecretReader,
-        tls: ssl.SSLContext | None,
-    ) -> Sender:
-        """Make it; `tls` is the context of https, the system's trust where None."""
+    def __call__(self, receiver: Receiver, means: Means, *, external_url: str) -> Sender:
+        """Make it."""
         ...
 
 
 # Each with what it imports only for whom it is configured: the standard library's mail alone is 2 MB.
 
 
-def _email(
-    receiver: Receiver,
-    *,
-    external_url: str,
-    watchdog: Watchdog,
-    secrets: SecretReader,
-    tls: ssl.SSLContext | None,
-) -> Sender:
+def _email(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
     from monitor.deliver.smtp import Email
 
-    return Email(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
+    return Email(receiver, means, external_url=external_url)
 
 
-def _pagerduty(
-    receiver: Receiver,
-    *,
-    external_url: str,
-    watchdog: Watchdog,
-    secrets: SecretReader,
-    tls: ssl.SSLContext | None,
-) -> Sender:
+def _pagerduty(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
     from monitor.deliver.pagerduty import PagerDuty
 
-    return PagerDuty(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
+    return PagerDuty(receiver, means, external_url=external_url)
 
 
-def _slack(
-    receiver: Receiver,
-    *,
-    external_url: str,
-    watchdog: Watchdog,
-    secrets: SecretReader,
-    tls: ssl.SSLContext | None,
-) -> Sender:
+def _slack(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
     from monitor.deliver.slack import Slack
 
-    return Slack(receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls)
+    return Slack(receiver, means, external_url=external_url)
 
 
 SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
@@ -94,17 +63,8 @@ SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
 )
 
 
-def sender_for(
-    receiver: Receiver,
-    *,
-    external_url: str,
-    watchdog: Watchdog,
-    secrets: SecretReader,
-    tls: ssl.SSLContext | None,
-) -> Sender:
+def sender_for(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
     """Make the sender of a receiver; ValueError for a kind that there is no way to."""
     if receiver.kind not in SENDERS:
         raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
-    return SENDERS[receiver.kind](
-        receiver, external_url=external_url, watchdog=watchdog, secrets=secrets, tls=tls
-    )
+    return SENDERS[receiver.kind](receiver, means, external_url=external_url)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final
 
+from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.secrets import address_of
 from monitor.deliver.texts import Story, joined, story, title
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 # Limits of Block Kit: 50 blocks in a message, 3000 characters in a section, 150 in a header.
 _MOST_ALERTS: Final = 20
@@ -34,18 +32,10 @@ _ENTITIES: Final = MappingProxyType({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Slack:
     """The sender of one receiver of this kind."""
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        *,
-        external_url: str,
-        watchdog: Watchdog,
-        secrets: SecretReader,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, receiver: Receiver, means: Means, *, external_url: str) -> None:
         self._receiver = receiver
-        self._secrets = secrets
-        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
+        self._secrets = means.secrets
+        self._post = Post(means, timeout=receiver.timeout)
         self._external_url = external_url
 
     def send(self, notification: Notification, now: datetime) -> None:

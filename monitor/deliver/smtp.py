@@ -17,13 +17,12 @@ from typing import IO, Final
 
 from monitor.deliver.guard import Guard
 from monitor.deliver.mail import address_in, mail_of
+from monitor.deliver.means import Means
 from monitor.deliver.progress import Progress, Steps
 from monitor.deliver.secrets import read_password, without_secrets
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Mail, Receiver
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 _QUIT_SECONDS: Final = 1.0
 _FULL_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -40,23 +39,15 @@ class Email:
     the same Message-ID.
     """
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        *,
-        external_url: str,
-        watchdog: Watchdog,
-        secrets: SecretReader,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, receiver: Receiver, means: Means, *, external_url: str) -> None:
         if receiver.mail is None:
             raise ValueError(f"receiver {receiver.name}: no mail server")
         self._mail = receiver.mail
-        self._reader = secrets
+        self._reader = means.secrets
         self._timeout_seconds = receiver.timeout.total_seconds()
         self._external_url = external_url
-        self._tls = tls
-        self._guard = Guard(watchdog)
+        self._tls = means.tls
+        self._guard = Guard(means.watchdog)
         self._progress = Progress()
 
     def send(self, notification: Notification, now: datetime) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from monitor.body_template import BodyTemplate, is_json
+from monitor.deliver.means import Means
 from monitor.deliver.payload import webhook_body
 from monitor.deliver.post import Post
 from monitor.deliver.secrets import address_of, read_header, read_secret
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
 
 SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
 TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
@@ -27,18 +25,10 @@ TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
 class Webhook:
     """The sender of one receiver of this kind."""
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        *,
-        external_url: str,
-        watchdog: Watchdog,
-        secrets: SecretReader,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, receiver: Receiver, means: Means, *, external_url: str) -> None:
         self._receiver = receiver
-        self._secrets = secrets
-        self._post = Post(timeout=receiver.timeout, watchdog=watchdog, tls=tls)
+        self._secrets = means.secrets
+        self._post = Post(means, timeout=receiver.timeout)
         self._external_url = external_url
         self._template = (
             None

@@ -16,6 +16,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import WATCHDOG, Deliveries
+from monitor.deliver.means import Means
 from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Receiver, Severity
@@ -73,7 +74,7 @@ def deliveries(
             snapshot=alerts,
             external_url="https://monitor",
             on_delivery=told,
-            watchdog=watchdog,
+            means=Means(watchdog),
             jitter=lambda: jitter,
         )
         made.start()

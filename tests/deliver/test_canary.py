@@ -12,9 +12,9 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import canary
+from monitor.deliver.means import Means
 from monitor.deliver.senders import sender_for
 from monitor.model.settings import Severity
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import far_end, receiver, stall, status
 
@@ -126,10 +126,4 @@ def test_a_receiver_without_a_way_to_it_is_refused(watchdog: Watchdog) -> None:
     with pytest.raises(ValueError, match="receiver hook: no mail server"):
         canary(receiver(kind="email"), CLOCK, "")
     with pytest.raises(ValueError, match="receiver hook: no way to deliver to alertmanager"):
-        sender_for(
-            receiver(kind="alertmanager"),
-            external_url="",
-            watchdog=watchdog,
-            secrets=SecretReader(),
-            tls=None,
-        )
+        sender_for(receiver(kind="alertmanager"), Means(watchdog), external_url="")

@@ -17,11 +17,11 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import canary
+from monitor.deliver.means import Means
 from monitor.deliver.smtp import Email
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import Mail, PasswordSource, Receiver, Severity
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver import certificates
 from tests.deliver.far_end import START, alert, free_port, until
@@ -47,13 +47,7 @@ def notification(*alerts: Alert, key: str = KEY, **more: Any) -> Notification:
 @contextmanager
 def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Email]:
     with Watchdog() as watchdog:
-        email = Email(
-            receiver,
-            watchdog=watchdog,
-            secrets=SecretReader(),
-            external_url="https://monitor.example.com",
-            tls=tls,
-        )
+        email = Email(receiver, Means(watchdog, tls=tls), external_url="https://monitor.example.com")
         try:
             yield email
         finally:

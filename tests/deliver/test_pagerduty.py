@@ -17,11 +17,11 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import canary
+from monitor.deliver.means import Means
 from monitor.deliver.pagerduty import PagerDuty, event
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Severity
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, Answer, FarEnd, Request, alert, far_end, receiver, stall, status
 
@@ -50,7 +50,7 @@ def notification(*alerts: Alert, key: str = "k", **more: Any) -> Notification:
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[PagerDuty]:
     with Watchdog() as watchdog:
-        sender = PagerDuty(receiver, watchdog=watchdog, secrets=SecretReader(), external_url=PAGE)
+        sender = PagerDuty(receiver, Means(watchdog), external_url=PAGE)
         try:
             yield sender
         finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.deliver.guard import Guard
+from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.errors import DeliveryError
 from monitor.watchdog import Watchdog
@@ -35,14 +36,14 @@ from tests.deliver.far_end import (
 
 @pytest.fixture
 def post(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(timeout=timedelta(seconds=5), watchdog=watchdog)
+    made = Post(Means(watchdog), timeout=timedelta(seconds=5))
     yield made
     made.close()
 
 
 @pytest.fixture
 def hasty(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(timeout=timedelta(seconds=0.3), watchdog=watchdog)
+    made = Post(Means(watchdog), timeout=timedelta(seconds=0.3))
     yield made
     made.close()
 
@@ -260,7 +261,7 @@ def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
 
 
 def test_aborting_ends_what_is_under_way_at_once(watchdog: Watchdog) -> None:
-    post = Post(timeout=timedelta(seconds=30), watchdog=watchdog)
+    post = Post(Means(watchdog), timeout=timedelta(seconds=30))
     with far_end(stall) as server:
         errors: list[DeliveryError] = []
         thread = threading.Thread(target=lambda: errors.append(failure(post, server.url)))
@@ -285,7 +286,7 @@ def serve_tls(directory: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContex
 
 def sent_over_tls(server: FarEnd, trust: ssl.SSLContext | None, seconds: float = 5) -> None:
     with Watchdog() as watchdog:
-        post = Post(timeout=timedelta(seconds=seconds), watchdog=watchdog, tls=trust)
+        post = Post(Means(watchdog, tls=trust), timeout=timedelta(seconds=seconds))
         try:
             for _ in range(2):
                 post.send(server.url, b"", {}, now=START)
@@ -318,7 +319,7 @@ def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(post: Post) -> N
 
 def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
     with far_end(is_silent=True) as server:
-        post = Post(timeout=timedelta(seconds=0.3), watchdog=watchdog)
+        post = Post(Means(watchdog), timeout=timedelta(seconds=0.3))
         began = time.monotonic()
         assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
         assert time.monotonic() - began < 2
@@ -327,7 +328,7 @@ def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
 
 def test_a_connection_that_hangs_ends_in_time(watchdog: Watchdog) -> None:
     with full_backlog() as port:
-        post = Post(timeout=timedelta(seconds=0.5), watchdog=watchdog)
+        post = Post(Means(watchdog), timeout=timedelta(seconds=0.5))
         began = time.monotonic()
         assert outcome(post, f"http://localhost:{port}/") in {("timeout", True), ("refused", True)}
         assert time.monotonic() - began < 2

@@ -17,6 +17,7 @@ import urllib3
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Deliveries
+from monitor.deliver.means import Means
 from monitor.model.alerts import Alert, AlertState, fingerprint
 from monitor.model.settings import labels_of
 from monitor.state import State
@@ -113,7 +114,7 @@ def deliveries(active: Active, told: Told, url: str, *, resend_delay: float = 0.
             snapshot=active,
             external_url="https://monitor",
             on_delivery=told,
-            watchdog=watchdog,
+            means=Means(watchdog),
             jitter=lambda: 0.5,
         )
         made.start()

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Ping, secrets_of
+from monitor.deliver.means import Means
 from monitor.deliver.secrets import read_password
 from monitor.deliver.senders import sender_for
 from monitor.errors import DeliveryError
@@ -65,10 +66,8 @@ def test_what_a_receiver_reads_is_told_before_it_is_sent(
         heard = Heard(server.requests)  # type: ignore[arg-type]
         sender = sender_for(
             receivers(server, file, address)[kind],
+            Means(watchdog, SecretReader(on_read=heard)),
             external_url="",
-            watchdog=watchdog,
-            secrets=SecretReader(on_read=heard),
-            tls=None,
         )
         with suppress(DeliveryError):  # PagerDuty would say 202
             sender.send(TOLD, START)
@@ -85,10 +84,8 @@ def test_the_password_of_a_mail_server_is_told_before_it_is_sent(watchdog: Watch
         mail = replace(mail, password=PasswordSource(file=file))
         sender = sender_for(
             Receiver("r", "email", mail=mail),
+            Means(watchdog, SecretReader(on_read=heard)),
             external_url="",
-            watchdog=watchdog,
-            secrets=SecretReader(on_read=heard),
-            tls=None,
         )
         sender.send(TOLD, START)
         sender.close()
@@ -102,7 +99,7 @@ def test_the_address_of_the_heartbeat_is_told_before_it_is_called(watchdog: Watc
         heard = Heard(server.requests)  # type: ignore[arg-type]
         settings = HeartbeatSettings((), url_file=tmp_path / "address")
         reader = SecretReader(on_read=heard)
-        assert Ping(settings, AnchoredClock(), watchdog=watchdog, secrets=reader)().reason == ""
+        assert Ping(settings, AnchoredClock(), Means(watchdog, reader))().reason == ""
         assert len(server.requests) == 1
     assert {f"{server.url}/ping/s3cret-of-ours", "s3cret-of-ours"} == heard.secrets - {""}
 

@@ -12,11 +12,11 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import canary
+from monitor.deliver.means import Means
 from monitor.deliver.slack import Slack, escaped, message
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import Receiver, Severity
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, FarEnd, alert, far_end, receiver, status
 
@@ -32,7 +32,7 @@ def notification(*alerts: Alert, **more: Any) -> Notification:
 @contextmanager
 def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Slack]:
     with Watchdog() as watchdog:
-        slack = Slack(receiver, watchdog=watchdog, secrets=SecretReader(), external_url=PAGE, tls=tls)
+        slack = Slack(receiver, Means(watchdog, tls=tls), external_url=PAGE)
         try:
             yield slack
         finally:

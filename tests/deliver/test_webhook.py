@@ -14,6 +14,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.deliver import Deliveries
+from monitor.deliver.means import Means
 from monitor.deliver.senders import SENDERS
 from monitor.model.alerts import Delivery, Notification, ReceiverHealth
 from monitor.model.settings import Receiver
@@ -61,7 +62,7 @@ def deliveries(
             snapshot=tuple,
             external_url="https://monitor",
             on_delivery=told,
-            watchdog=watchdog,
+            means=Means(watchdog),
             jitter=lambda: jitter,
         )
         if is_started:
@@ -456,7 +457,7 @@ def test_closing_waits_once_for_all_that_cannot_be_cut(state: State, watchdog: W
         snapshot=tuple,
         external_url="",
         on_delivery=stuck,
-        watchdog=watchdog,
+        means=Means(watchdog),
         jitter=lambda: 0.5,
     )
     made.start()

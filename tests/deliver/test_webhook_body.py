@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from monitor.body_template import samples
+from monitor.deliver.means import Means
 from monitor.deliver.payload import webhook_body
 from monitor.deliver.webhook import Webhook
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver
-from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, alert, far_end, receiver, status
 
@@ -36,12 +36,7 @@ def notification(*alerts: Alert) -> Notification:
 @contextmanager
 def sending(receiver: Receiver) -> Iterator[Webhook]:
     with Watchdog() as watchdog:
-        webhook = Webhook(
-            receiver,
-            watchdog=watchdog,
-            secrets=SecretReader(),
-            external_url="https://monitor.example.com",
-        )
+        webhook = Webhook(receiver, Means(watchdog), external_url="https://monitor.example.com")
         try:
             yield webhook
         finally:
