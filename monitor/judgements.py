@@ -99,11 +99,13 @@ def of_target(
         yield _own(rule, target, "", clock_skew(rule, target))
     views = snapshot.views_of(name)
     denied = denied_together(views)
+    schemas = [view for view in views if view.job.query.schema is not None]
     for view in views:
         query = view.job.query
         if QUERY_FAILING in rules:
             rule = rules[QUERY_FAILING]
-            yield _own(rule, target, query.name, failing(rule, view, target, denied), frozenset(query.needs))
+            found = failing(rule, view, target, denied, schemas)
+            yield _own(rule, target, query.name, found, frozenset(query.needs))
         if QUERY_STALE in rules:
             rule = rules[QUERY_STALE]
             yield _own(rule, target, query.name, stale(rule, view, target, now, awake_since))

@@ -250,9 +250,9 @@ def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> E
 
 def _redact_with(hidden: _Hidden) -> Processor:
     def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        plain = plain_mapping(event, hidden.secrets)
-        first: EventDict = {key: plain.pop(key) for key in _FIRST_KEYS if key in plain}
-        return {**first, **plain}
+        # These are our own words: a secret that is one of them would spoil them, and be told by that.
+        first: EventDict = {key: event.pop(key) for key in _FIRST_KEYS if key in event}
+        return {**first, **plain_mapping(event, hidden.secrets)}
 
     return redact
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor.errors import Reason
@@ -77,12 +77,17 @@ def _period(view: QueryView) -> timedelta:
 
 
 def failing(
-    rule: Rule, view: QueryView, target: TargetView, denied: Mapping[str, tuple[str, ...]]
+    rule: Rule,
+    view: QueryView,
+    target: TargetView,
+    denied: Mapping[str, tuple[str, ...]],
+    schemas: Sequence[QueryView],
 ) -> list[Sample] | None:
     """Judge a query's failures.
 
     Blocked, of a lost target, of a late replica, or refused a table that another query is refused too, they
-    have another alert that speaks for them. `denied` is of `denied_together`.
+    have another alert that speaks for them; one of a column that a schema query has seen since says nothing
+    any more. `denied` is of `denied_together`, `schemas` are the target's schema queries.
     """
     outcome = view.outcome
     if target.up is False or isinstance(outcome, Blocked) or outcome is None:
@@ -91,7 +96,7 @@ def failing(
     if isinstance(outcome, Failure):
         if outcome.lost or outcome.reason is Reason.REPLICA_LAGGING:
             return None
-        if _is_of(outcome, target.missing or frozenset()):
+        if _is_of(outcome, target.missing or frozenset()) or _is_outdated(view, outcome, schemas):
             return None
         speaker, *others = denied.get(view.job.query.name, (view.job.query.name,))
         if speaker != view.job.query.name:
@@ -113,6 +118,28 @@ def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
         return False
     named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
     return any(column.column.lower() in named or column.table.lower() in named for column in missing)
+
+
+def _is_outdated(view: QueryView, failure: Failure, schemas: Sequence[QueryView]) -> bool:
+    """Tell whether a schema query has looked since at what the failure says is missing."""
+    if view.last_run_at is None:
+        return False
+    return any(
+        one.last_success_at is not None
+        and one.last_success_at > view.last_run_at
+        and _is_of(failure, _looked_at(one))
+        for one in schemas
+    )
+
+
+def _looked_at(view: QueryView) -> frozenset[ColumnName]:
+    schema = view.job.query.schema
+    found = (dict(sample.labels) for sample in view.samples)
+    return frozenset(
+        ColumnName(labels[schema.table], labels[schema.column])
+        for labels in found
+        if schema is not None and schema.table in labels and schema.column in labels
+    )
 
 
 def stale(

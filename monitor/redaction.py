@@ -50,7 +50,7 @@ class Secrets:
         """Add what a place holds now; what it held just before stays, in use by somebody, and no more."""
         now = frozenset(value for value in values if len(value) >= _SHORTEST)
         latest, _ = self._places.get(place, (frozenset(), frozenset()))
-        if now == latest:
+        if now == latest or not now:  # nothing: a file that is just being written
             return self
         places = {**self._places, place: (now, latest)}
         return replace(self, _places=places, _forms=_forms_of(*places.values()))

@@ -69,7 +69,7 @@ class SecretReader:
             raise SecretError(f"{_place(source)}: is no text") from None
         if text:
             return text
-        raise SecretError(f"{_place(source)}: is empty" if source.file is not None else _not_set(source))
+        raise SecretError(f"{_place(source)}: is empty")
 
     def _content(self, source: PasswordSource) -> bytes:
         if source.file is not None:

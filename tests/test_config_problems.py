@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -51,6 +52,22 @@ def test_no_secret_is_in_a_message(name: str) -> None:
 
 def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
     assert _problems(tmp_path / "config.toml") == "config.toml: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("name", ["config.toml", "queries/one.toml", "queries/one.sql", "body.json"])
+def test_a_pipe_in_place_of_a_file_is_told_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "config.toml").write_text(
+        'query_dirs = ["queries"]\nshipped_queries = false\n'
+        '[targets.main]\nhost = "127.0.0.1"\nuser = "root"\n'
+        '[receivers.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:9"\ntemplate_file = "body.json"\n'
+    )
+    (tmp_path / "body.json").write_text("{}")
+    (tmp_path / "queries" / "one.toml").write_text('summary = "One"\ninterval = "1m"\n')
+    (tmp_path / "queries" / "one.sql").write_text("SELECT 1 AS one")
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)  # to open it would last until somebody writes
+    assert "cannot be read: no regular file" in _problems(tmp_path / "config.toml")
 
 
 def test_a_file_that_is_not_utf8_is_one_problem(tmp_path: Path) -> None:

@@ -151,6 +151,14 @@ def test_known_secrets_are_hidden_wherever_they_stand(written: Written) -> None:
     }
 
 
+def test_a_secret_that_is_a_word_of_the_logs_own_spoils_no_event(written: Written) -> None:
+    written.log.hide("a file", ["finished", "info", "2026-1"])
+    written.log.info("run.finished", message="it has finished")
+    (line,) = written.lines()
+    assert (line["event"], line["level"], line["message"]) == ("run.finished", "info", "it has <secret>")
+    assert "secret" not in str(line["timestamp"])
+
+
 def test_secrets_that_many_threads_read_are_all_hidden() -> None:
     log = (written := Written(libraries=False)).log
     names = [f"{thread}-secret-{number}" for thread in range(8) for number in range(40)]

@@ -319,6 +319,32 @@ def test_a_schema_query_that_fails_lifts_no_block_before_what_it_said_is_old() -
     assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
 
 
+def test_a_column_that_is_back_after_the_schema_could_not_be_looked_at_makes_no_query_failing() -> None:
+    world = World()
+    world.runs(columns(BALANCE), NO_COLUMN, usage(0))
+    for _ in range(8):
+        world.after(MINUTE).run("missing_columns", TIMEOUT)
+        if not is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at):
+            world.run("balances", NO_COLUMN)
+    assert world.pipeline.snapshot.queries["main", "balances"].consecutive_failures >= 3
+    world.told()
+    world.wanted.clear()
+    world.after(MINUTE).run("missing_columns", columns())
+    assert world.wanted == ["balances", "usage"]
+    world.tick()
+    world.after(SECOND).run("balances", balances(pro=0))
+    assert [told for told in world.told() if "Failing fired" in told] == []
+
+
+def test_a_query_that_goes_on_lacking_a_column_which_the_schema_query_sees_is_failing() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(3):
+        world.after(MINUTE).run("missing_columns", columns())
+        world.after(SECOND).run("balances", NO_COLUMN)
+    assert world.told() == ["TokenMonitorQueryFailing fired"]
+
+
 def test_a_schema_query_that_may_not_look_does_not_say_that_columns_are_missing() -> None:
     world = World()
     world.runs(*HEALTHY)

@@ -116,8 +116,8 @@ def test_only_a_password_may_be_empty_or_no_text(tmp_path: Path) -> None:
         for read in READS[1:]:
             with pytest.raises(SecretError, match=message):
                 read(reader, file)
-    for name in ("BLANK", "NONE"):
-        with pytest.raises(SecretError, match=f"the variable {name} is not set"):
+    for name, said in (("BLANK", "BLANK: is empty"), ("NONE", "NONE is not set")):
+        with pytest.raises(SecretError, match=f"the variable {said}"):
             reader.text(PasswordSource(env=name))
     with pytest.raises(SecretError, match="the variable NONE is not set"):
         reader.password(PasswordSource(env="NONE"))

@@ -389,6 +389,58 @@ def test_a_file_that_was_removed_is_noticed_and_made_again(tmp_path: Path, gone:
         holds(again.state)
 
 
+def test_a_file_that_we_never_had_is_kept_aside_whole_and_named(tmp_path: Path) -> None:
+    lost = Lost()
+    directory, late = tmp_path / "state", tmp_path / "late"
+    with opened(late) as before:
+        before.state.record({}, (resolved("b", 2),), (notification("2"),))
+    with opened(directory, lost) as made:
+        fill(made.state)
+        directory.rename(tmp_path / "under")
+        late.rename(directory)
+        with locked(directory):
+            assert is_back(made.state) is False
+            assert is_back(made.state) is False
+            assert not (directory / "state.sqlite.replaced").exists()
+        assert is_back(made.state) is True
+        assert lost.messages == ["another file is in its place"]
+        aside = directory / "state.sqlite.replaced"
+        assert made.state.warnings == (
+            f"{directory / 'state.sqlite'} gives way to a new file (it is not the one that was left);"
+            f" it is kept as {aside}",
+        )
+        holds(made.state)
+    with closing(State(str(aside))) as kept:
+        assert kept.history(9) == (resolved("b", 2),)
+        assert the_due(kept, 9).key == "2"
+
+
+def test_a_backup_that_is_moved_into_place_takes_nothing_of_our_wal(tmp_path: Path) -> None:
+    path, backup = tmp_path / "state.sqlite", tmp_path / "backup"
+    with opened(tmp_path) as made:
+        fill(made.state)
+        with closing(State(str(backup))) as before:
+            before.record({}, (resolved("b", 2),), ())
+        backup.replace(path)
+        assert (tmp_path / "state.sqlite-wal").stat().st_size > 0
+        assert is_back(made.state) is True
+        holds(made.state)
+    with closing(State(str(tmp_path / "state.sqlite.replaced"))) as kept:
+        assert kept.history(9) == (resolved("b", 2),)
+
+
+def test_a_file_with_nothing_in_it_is_taken_and_not_kept_aside(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with opened(tmp_path) as made:
+        fill(made.state)
+        path.rename(tmp_path / "elsewhere")
+        path.touch()
+        assert is_back(made.state) is True
+        assert made.state.warnings == ()
+        holds(made.state)
+    assert not (tmp_path / "state.sqlite.replaced").exists()
+
+
 def test_memory_by_choice_has_no_disk_to_go_to() -> None:
     with closing(State()) as state:
         fill(state)

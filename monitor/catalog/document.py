@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from monitor.catalog.files import refuse_no_file
 from monitor.catalog.line_map import KeyPath, line_map
 from monitor.catalog.problems import Origin, Problems
 from monitor.catalog.translate import found
@@ -67,6 +68,7 @@ class Section:
 def read_document(path: Path, file: str, problems: Problems) -> Section | None:
     """Read a TOML file; where it cannot be read, note why and give None."""
     try:
+        refuse_no_file(path)
         text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:

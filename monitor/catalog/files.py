@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -62,12 +63,19 @@ def find_queries(directory: Path, base: Path, problems: Problems, *, shipped: bo
 def read_sql(path: Path, base: Path, problems: Problems) -> str | None:
     """Read a statement's text; where it cannot be read, note why and give None."""
     try:
+        refuse_no_file(path)
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         problems.add(Origin(shown(path, base)), f"cannot be read: {error.strerror or error}")
     except UnicodeDecodeError:
         problems.add(Origin(shown(path, base)), "is not UTF-8 text")
     return None
+
+
+def refuse_no_file(path: Path) -> None:
+    """OSError for what is there and no regular file: a pipe would hold us up for as long as nobody writes."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no regular file")
 
 
 def shown(path: Path, base: Path) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from monitor.body_template import BodyTemplate, is_json
 from monitor.catalog.document import Section
+from monitor.catalog.files import refuse_no_file
 from monitor.catalog.problems import Problems
 from monitor.catalog.shapes import label_fault, validate
 from monitor.config.mail import read_mail
@@ -203,6 +204,7 @@ def _template(shape: WebhookShape, section: Section, base: Path, problems: Probl
         return shape.template
     origin = section.origin("template_file")
     try:
+        refuse_no_file(base / shape.template_file)
         with (base / shape.template_file).open(encoding="utf-8") as file:
             text = file.read(_MOST_CHARACTERS_OF_A_TEMPLATE + 1)
     except OSError as error:

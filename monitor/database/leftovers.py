@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pymysql
@@ -13,6 +14,7 @@ from monitor.errors import QueryError, Reason
 
 _MOST = 100
 _COMPARED = 1000
+_UNSURE = re.compile(r"[^\x00-\x7f]|\?")
 _TRIMMED = " \t\r\n;"  # a server drops these at both ends of a statement
 
 
@@ -26,7 +28,10 @@ class Leftovers:
     def note(self, sql: str, where: Identity) -> None:
         """Take down that a statement had no answer, and where it may still run."""
         with self._lock:
-            self._known.setdefault(sql, where)
+            known = self._known.get(sql)
+            # Of another server, as after a failover, the earlier one tells nothing any more.
+            if known is None or known.hostname != where.hostname:
+                self._known[sql] = where
             while len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
 
@@ -57,4 +62,5 @@ def _runs(link: Link, thread_id: int, sql: str) -> bool:
 
 
 def _begin(sql: str) -> str:
-    return sql.strip(_TRIMMED)[:_COMPARED]
+    # A list in three-byte UTF-8 shows "????" for what takes four bytes.
+    return _UNSURE.sub("", sql.strip(_TRIMMED))[:_COMPARED]

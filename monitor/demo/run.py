@@ -207,7 +207,7 @@ class _Demo:
             times = self._timeline
             self._lines.say(
                 f"after {times.break_at:.0f} s: {self._incident.broken}; expect {self._incident.alert};"
-                f" mended after {times.mend_at:.0f} s"
+                f" mended {times.mend_at - times.break_at:.0f} s later"
             )
         else:
             self._lines.say(f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}")

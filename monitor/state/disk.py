@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from monitor.errors import StateError
 from monitor.model.alerts import Delivery
 from monitor.state.copying import Extent, copy, join
-from monitor.state.layout import MEMORY, open_as_it_is, open_database, primary_code, put_aside
+from monitor.state.layout import MEMORY, TABLES, open_as_it_is, open_database, primary_code, put_aside
 
 _Value = TypeVar("_Value")
+_File: TypeAlias = tuple[int, int]
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _LOST: Final = frozenset(
@@ -69,7 +70,9 @@ class Disk:
         self._lock = threading.Lock()
         self._known = Extent.ALL
         """How much of the file is in memory, while that has its place."""
-        self._inode = 0
+        self._file: _File | None = None
+        self._wal: _File | None = None
+        """Those that we have or had, not others under their names."""
         self.is_durable = is_usable and path != MEMORY
         if is_usable:
             self._connection = self._opened(busy_seconds)
@@ -94,20 +97,21 @@ class Disk:
         return self._in_turn(lambda connection: connection.execute(sql, values).fetchall())
 
     def try_disk(self, now: datetime) -> Returned | None:
-        """Leave a file that was removed; go back to one that was left, if it can be written; else None."""
+        """Leave a file that was removed or replaced; go back to one that was left, or None."""
         if self._path == MEMORY:
             return None
-        returned, is_gone = None, False
+        returned, lost = None, ""
         with self._lock:
             if self.is_durable:
-                if _inode(self._path) == self._inode:
+                found = _file(self._path)
+                if found is not None and found == self._file:
                     return None
-                is_gone = True
+                lost = "the file was removed" if found is None else "another file is in its place"
                 self._leave()
             with contextlib.suppress(OSError, StateError, sqlite3.Error):
                 returned = Returned(self._return(now))
-        if is_gone:
-            self._on_lost("the file was removed")
+        if lost:
+            self._on_lost(lost)
         return returned
 
     def _in_turn(self, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
@@ -165,12 +169,26 @@ class Disk:
 
     def _reopened(self) -> sqlite3.Connection:
         try:
+            if self._known is Extent.ALL and self._is_of_another():
+                self._put_aside("it is not the one that was left")
             return self._opened(_TRY_SECONDS)
         except sqlite3.OperationalError:
             raise  # it cannot be opened yet, which says nothing of what is in it
         except sqlite3.DatabaseError as error:
             self._put_aside(f"it is damaged: {error}")
             return self._opened(_TRY_SECONDS)
+
+    def _is_of_another(self) -> bool:
+        """Tell whether there is a state in a file that we never had: a disk mounted late, a backup."""
+        if _file(self._path) in (None, self._file):
+            return False
+        wal = _wal(self._path)
+        if self._wal is not None and _file(wal) == self._wal:
+            # SQLite would write it into that file; what it has is in memory.
+            Path(wal).unlink()
+        with contextlib.closing(open_database(self._path, busy_seconds=_TRY_SECONDS)) as file:
+            # One with nothing in it may be from a try of ours that failed.
+            return any(file.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in TABLES)
 
     def _write_all(self, connection: sqlite3.Connection, now: datetime) -> tuple[Delivery, ...]:
         if self._known is Extent.NONE:
@@ -181,13 +199,14 @@ class Disk:
     def _opened(self, busy_seconds: float) -> sqlite3.Connection:
         connection = open_database(self._path, busy_seconds=busy_seconds)
         connection.execute(f"PRAGMA busy_timeout = {round(min(_TRY_SECONDS, self._busy_seconds) * 1000)}")
-        self._inode = _inode(self._path)
+        self._file, self._wal = _file(self._path), _file(_wal(self._path))
         return connection
 
     def _begun_in_memory(self) -> sqlite3.Connection:
         """Take what the file has, where it can be read though not written."""
         memory = open_database(MEMORY)
         self._known = Extent.NONE
+        self._file, self._wal = _file(self._path), _file(_wal(self._path))
         with (
             contextlib.suppress(OSError, StateError, sqlite3.Error),
             contextlib.closing(open_as_it_is(Path(self._path), busy_seconds=_TRY_SECONDS)) as file,
@@ -221,8 +240,14 @@ def _in_transaction(connection: sqlite3.Connection, change: Callable[[sqlite3.Co
     return value
 
 
-def _inode(path: str) -> int:
+def _wal(path: str) -> str:
+    return f"{path}-wal"
+
+
+def _file(path: str) -> _File | None:
+    """Tell which file it is; two file systems may give the same number to theirs. None if there is none."""
     try:
-        return Path(path).stat().st_ino
+        status = Path(path).stat()
     except OSError:
-        return 0
+        return None
+    return status.st_dev, status.st_ino

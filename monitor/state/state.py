@@ -66,8 +66,8 @@ class State(Reading):
     def try_disk(self, now: datetime) -> Returned | None:
         """Go back to the disk if it was left and works again, with all that is known; None if it did not.
 
-        Also notices that the file was removed. Cheap where there is nothing to do: call it every few
-        seconds. A file that was put aside for it is in `warnings`.
+        Also notices that the file was removed or replaced. Cheap where there is nothing to do: call it
+        every few seconds. A file that was put aside for it is in `warnings`.
         """
         return self._disk.try_disk(now)
 

@@ -170,7 +170,7 @@ def _card(
         labels=tuple((name, value) for name, value in alert.labels if name not in _OWN_LABELS),
         summary=texts.get("summary", ""),
         description=texts.get("description", ""),
-        repair=texts.get("repair", ""),
+        repair="" if alert.state is AlertState.RESOLVED else texts.get("repair", ""),
         runbook=texts.get("runbook_url", texts.get("runbook", "")),
         note=_note(alert, names),
     )

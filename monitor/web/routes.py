@@ -33,6 +33,7 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     """Make the application: routes, without the guards around them; its threads live while it serves."""
     answers = Answers(views)
     threads = threads or Threads(THREADS)
+    reloads = Threads(1, name="reload")  # one at a time, and one that hangs takes no scrape's thread
     within = threads.within
     get = ["GET"]  # HEAD comes with it
     app = Starlette(
@@ -42,13 +43,13 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
             Route("/metrics", within(answers.metrics), methods=get),
             Route("/-/healthy", answers.healthy, methods=get),
             Route("/-/ready", answers.ready, methods=get),
-            Route("/-/reload", within(answers.reload), methods=["POST"]),
+            Route("/-/reload", reloads.within(answers.reload), methods=["POST"]),
             Route("/api/v1/alerts", within(answers.alerts), methods=get),
             Route("/api/v1/rules", within(answers.rules), methods=get),
             Route("/api/v1/history", within(answers.history), methods=get),
             Route("/api/v1/queries", within(answers.queries), methods=get),
         ],
-        lifespan=_while_serving(threads),
+        lifespan=_while_serving(threads, reloads),
         max_body_size=64 * 1024,
     )
     app.router.redirect_slashes = False  # it would repeat whatever Host the request names
@@ -138,12 +139,14 @@ class Answers:
         return _success(api.queries(self._views.snapshot(), self._views.now()))
 
 
-def _while_serving(threads: Threads) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _while_serving(*pools: Threads) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        threads.start()
+        for threads in pools:
+            threads.start()
         yield
-        threads.stop()
+        for threads in pools:
+            threads.stop()
 
     return lifespan
 

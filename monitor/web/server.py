@@ -11,6 +11,7 @@ import ssl
 import threading
 from asyncio import sslproto
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -94,12 +95,18 @@ class WebServer:
         threads = Threads(THREADS)
         inner = BasicAuth(application(self._views, threads), self._current, threads)
         app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
-        recheck = loop.create_task(self._recheck())
+        files = Threads(1, name="web-config")  # of its own: a disk that hangs holds up no request
+        tasks = [loop.create_task(self._collect())]
+        if self._settings.config_file is not None:
+            files.start()
+            tasks.append(loop.create_task(self._recheck(self._settings.config_file, files)))
         try:
             # Starlette and Hypercorn name the same ASGI types each in its own way.
             await serve(app, self._hypercorn(), shutdown_trigger=self._up_until(stop))  # type: ignore[arg-type]
         finally:
-            recheck.cancel()
+            for task in tasks:
+                task.cancel()
+            files.stop()
 
     def _up_until(self, stop: asyncio.Event) -> Callable[[], Awaitable[bool]]:
         async def wait() -> bool:
@@ -123,19 +130,25 @@ class WebServer:
     def _current(self) -> WebConfig:
         return self._config
 
-    async def _recheck(self) -> None:
-        """Take a changed web-config file, or a renewed certificate, without a restart."""
-        seen, cut = self._changed_at(), 0
-        while True:
+    async def _collect(self) -> None:
+        """Free what many connections that were cut have left."""
+        cut = 0
+        while self._listener is not None:
             await asyncio.sleep(self._recheck_seconds)
-            if self._listener is not None and self._listener.cut - cut >= _MANY_CUT:
+            if self._listener.cut - cut >= _MANY_CUT:
                 # An ended TLS connection is a cycle of few and large objects: the collector is in no hurry.
                 cut = self._listener.cut
                 gc.collect()
-            now = self._changed_at()
+
+    async def _recheck(self, file: Path, files: Threads) -> None:
+        """Take a changed web-config file, or a renewed certificate, without a restart."""
+        seen = await files.do(self._changed_at)
+        while True:
+            await asyncio.sleep(self._recheck_seconds)
+            now = await files.do(self._changed_at)
             if now != seen:
                 seen = now
-                self._reread()
+                await self._reread(file, files)
 
     def _changed_at(self) -> tuple[int, ...]:
         files = (self._settings.config_file, *(self._config.tls.files if self._config.tls else ()))
@@ -147,19 +160,17 @@ class WebServer:
                 times.append(-1)
         return tuple(times)
 
-    def _reread(self) -> None:
-        if self._settings.config_file is None:
-            return
+    async def _reread(self, file: Path, files: Threads) -> None:
         try:
-            config = load_web_config(self._settings.config_file)
-            self._renew(config)
+            config = await files.do(load_web_config, file)
+            self._renew(config)  # in the loop: no handshake may meet it half done; they were read just now
         except ConfigError as error:
             self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
         except OSError as error:  # a file that changed between the check and its use
-            self._log.error("config.rejected", problems=[f"{self._settings.config_file}: {error}"])
+            self._log.error("config.rejected", problems=[f"{file}: {error}"])
         else:
             self._config = config
-            self._log.info("config.reloaded", file=str(self._settings.config_file))
+            self._log.info("config.reloaded", file=str(file))
 
     def _renew(self, config: WebConfig) -> None:
         if (config.tls is None) != (self._tls is None):

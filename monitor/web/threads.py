@@ -19,9 +19,9 @@ Gives = TypeVar("Gives")
 class Threads:
     """`size` threads that stay: requests are worked on so many at once, and more wait."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, name: str = "request") -> None:
         self._size = size
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="request")
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     def start(self) -> None:
         """Start them all; RuntimeError when the system gives too few."""

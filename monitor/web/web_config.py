@@ -90,29 +90,43 @@ def load_web_config(path: Path) -> WebConfig:
 class Passwords:
     """Compares passwords with bcrypt hashes: one at a time, since each costs 70 ms of a core and more.
 
-    The last outcomes are remembered under a keyed hash, so that scrapes do not pay each time.
+    The last outcomes are remembered under a keyed hash, so that scrapes do not pay each time; right and
+    wrong ones apart, so that no flood of guesses makes a scrape pay again, and wait behind them.
     """
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
         self._lock = asyncio.Lock()
         self._key = hashlib.sha256(bcrypt.gensalt()).digest()
-        self._known: OrderedDict[bytes, bool] = OrderedDict()
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._wrong: OrderedDict[bytes, None] = OrderedDict()
 
     async def are_right(self, users: Mapping[str, str], user: str, password: str) -> bool:
         """Tell whether this is one of the users, with the right password."""
         hashed = users.get(user, _DUMMY_HASH)
         text = "\0".join((user, hashed, password)).encode("utf-8", "surrogateescape")
         identity = hmac.digest(self._key, text, "sha256")
-        known = self._known.get(identity)
-        if known is None:
-            async with self._lock:
-                known = await self._threads.do(_is_right, password, hashed)
-            known = known and user in users
-            self._known[identity] = known
-            while len(self._known) > _CACHED:
-                self._known.popitem(last=False)
-        return known
+        known = self._outcome(identity)
+        if known is not None:
+            return known
+        async with self._lock:
+            known = self._outcome(identity)  # the same may have been asked while we waited
+            if known is None:
+                known = await self._threads.do(_is_right, password, hashed) and user in users
+                self._remember(identity, self._right if known else self._wrong)
+            return known
+
+    def _outcome(self, identity: bytes) -> bool | None:
+        for outcomes, is_right in ((self._right, True), (self._wrong, False)):
+            if identity in outcomes:
+                outcomes.move_to_end(identity)
+                return is_right
+        return None
+
+    def _remember(self, identity: bytes, outcomes: OrderedDict[bytes, None]) -> None:
+        outcomes[identity] = None
+        while len(outcomes) > _CACHED:
+            outcomes.popitem(last=False)
 
 
 def _is_right(password: str, hashed: str) -> bool:
@@ -125,6 +139,9 @@ def _is_right(password: str, hashed: str) -> bool:
 def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
     import yaml  # only who has such a file pays for it
 
+    if path.exists() and not path.is_file():  # a pipe would hold us up for as long as nobody writes
+        problems.append(_problem(path, "", "is no regular file"))
+        return {}
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from tests.acceptance.observers import Alertmanager
 from tests.acceptance.program import Hook, running, wait_until
 from tests.acceptance.things import ALERT, FIRING, Things
 from tests.deliver.far_end import far_end
+from tests.hanging import hanging
 
 RELOADS = 20
 SLOWER_THAN_RELOADS = """summary = "Runs more rarely than we reload"
@@ -123,6 +127,34 @@ def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(things: Things, 
         assert daemon.get("/-/reload", method="POST")[0] == 200
         assert daemon.series(successful) == {successful: 1.0}
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
+
+
+def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(things: Things) -> None:
+    config = things.config()
+    with running(config) as daemon, ThreadPoolExecutor(6) as clients, ExitStack() as hang:
+        daemon.wait_for("run.finished", query="things")
+        is_waited_for = hang.enter_context(hanging(config))
+        reloads = [clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(6)]
+        wait_until(is_waited_for)
+        for path in ("/-/healthy", "/metrics", "/", "/api/v1/alerts") * 2:
+            assert daemon.get(path)[0] == 200
+        assert not any(reload.done() for reload in reloads)
+        hang.close()
+        assert [reload.result(30) for reload in reloads] == [(200, "reloaded\n")] * 6
+        wait_until(lambda: len(daemon.seen("config.reloaded")) == 6, why="each was done")
+
+
+def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_end(things: Things) -> None:
+    config = things.config()
+    with running(config) as daemon:
+        daemon.wait_for("run.finished", query="things")
+        config.unlink()
+        os.mkfifo(config)  # to open it would last until somebody writes
+        assert daemon.get("/-/reload", method="POST") == (
+            500,
+            "config.toml: cannot be read: no regular file\n",
+        )
+        assert daemon.stop() == 0
 
 
 def test_a_password_that_is_changed_on_the_server_and_then_in_its_file_needs_no_restart(

@@ -175,6 +175,43 @@ def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
     is_kept_over_a_kill(config, things, hook)
 
 
+def test_another_disk_that_covers_the_first_is_noticed_though_its_file_has_the_same_number(
+    things: Things, hook: Hook, disk: Path
+) -> None:
+    config = config_for(things, hook, disk)
+    with ExitStack() as stack:
+        with running(config) as daemon:
+            daemon.wait_for("run.finished")
+            stack.enter_context(covered(disk))
+            assert "another file is in its place" in daemon.wait_for("state.degraded", seconds=60)["message"]
+            daemon.wait_for("state.recovered")
+            wait_until(lambda: is_durable(daemon))
+            things.set(1)
+            hook.wait_for("firing", ALERT)
+            daemon.wait_for("delivery.succeeded", receiver="hook")
+            assert len(daemon.seen("state.degraded")) == 1
+            daemon.kill()
+        is_kept_over_a_kill(config, things, hook)
+
+
+@contextmanager
+def covered(disk: Path) -> Iterator[None]:
+    """Mount another file system over it, made the same way; where we may not, put another file in place."""
+    path = disk / "state.sqlite"
+    if not disk.is_mount():
+        path.rename(disk / "elsewhere")
+        path.touch()
+        yield
+        return
+    before = path.stat()
+    with _mounted(disk):
+        for name in ("lock", "state.sqlite"):
+            (disk / name).touch()
+        after = path.stat()
+        assert (after.st_ino, after.st_dev != before.st_dev) == (before.st_ino, True)
+        yield
+
+
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the write lock of the state as a database shell does."""

@@ -147,6 +147,7 @@ def scrapes(guarded: Guarded) -> list[float]:
 def test_a_flood_of_wrong_passwords_lets_nobody_in_and_stops_no_health_check_and_no_run(
     guarded: Guarded,
 ) -> None:
+    assert guarded.ask("/metrics")[0] == 200
     answers: list[int] = []
     is_over = threading.Event()
 
@@ -163,7 +164,8 @@ def test_a_flood_of_wrong_passwords_lets_nobody_in_and_stops_no_health_check_and
         healthy = [guarded.ask("/-/healthy") for _ in range(5)]
         assert [(status, seconds) for status, _, seconds in healthy if status != 200 or seconds > 3] == []
         guarded.goes_on()
-        wait_until(lambda: len(answers) >= 40, seconds=60)
+        wait_until(lambda: len(answers) >= 120, seconds=120)  # more than are remembered
+        assert [seconds for seconds in scrapes(guarded) if seconds > BOUND_SECONDS] == []
     finally:
         is_over.set()
         for thread in threads:

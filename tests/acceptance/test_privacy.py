@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +14,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import only_ours, two_files, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, running, wait_until
 from tests.deliver.far_end import far_end
+from tests.hanging import hanging
 
 FAST = 'summary = "x"\ninterval = "500ms"\ntimeout = "450ms"\n'
 PERSON = ("Anna O'Brien", "Maier", "anna.maier@example.com", "s3cret-parameter", "4711-0815")
@@ -204,21 +202,6 @@ def execute(mariadb: PrivateMariaDB, schema: str, *statements: str) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
-
-
-@contextmanager
-def hanging(path: Path) -> Iterator[Callable[[], bool]]:
-    """Have whoever opens a file hang in it, for 45 s at most: by a lease; gives whether somebody does."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        fcntl.fcntl(descriptor, F_SETSIG, signal.SIGURG)  # which nobody minds
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        yield lambda: fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_WRLCK
-    finally:
-        os.close(descriptor)
-
-
-F_SETSIG = 10  # of Linux; Python has no name for it
 
 
 HOSTILE = {

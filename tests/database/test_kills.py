@@ -11,6 +11,7 @@ import pytest
 
 from monitor.clock import AnchoredClock
 from monitor.database import Database
+from monitor.database.leftovers import Leftovers
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError, Reason
 from monitor.model.results import Failure, Kill, Success
@@ -220,6 +221,28 @@ def test_a_statement_that_nothing_stops_is_not_joined_by_another_and_runs_again_
         limited = ends_of(database, job)
         assert isinstance(limited, Failure)
         assert (limited.reason, limited.detail) == (Reason.TIMEOUT, "statement_limit")
+
+
+def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_whatever_is_in_its_text(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    target = target_for(own_mariadb, schema="app")
+    sql = f"{RUNAWAY} /* é 😀 ? */"
+    database, leftovers = databases.open(target), Leftovers()
+    with ThreadPoolExecutor(1) as pool, database.lease(deadline_seconds=5) as session:
+        run = pool.submit(ends_of, databases.open(target), job_of(target, sql, seconds=30))
+        wait_until(lambda: running_away(own_mariadb), "it runs")
+        (left,) = running_away(own_mariadb)
+        here = replace(session.link.identity, thread_id=left)
+        leftovers.note(sql, replace(here, hostname="the-primary-that-was"))
+        leftovers.check(session.link, sql)
+        leftovers.note(sql, here)
+        with pytest.raises(QueryError, match=f"KILL {left} "):
+            leftovers.check(session.link, sql)
+        run_as_root(own_mariadb, f"KILL {left}")
+        assert isinstance(run.result(10), Failure)
+        wait_until(lambda: not running_away(own_mariadb), "it is gone")
+        leftovers.check(session.link, sql)
 
 
 def test_a_connection_that_broke_under_a_statement_starts_no_second_one_while_the_first_runs(

@@ -174,6 +174,14 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
     assert [card.labels for card in page.resolved] == [(("plan", "late"),), (("plan", "early"),)]
 
 
+def test_what_has_resolved_shows_no_repair_to_copy() -> None:
+    alert = replace(an_alert(), annotations=labels_of({"repair": "ALTER TABLE users"}))
+    over = replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
+    page = page_of(with_alerts(WELL_NOW, [alert, over]), NOW)
+    assert [card.repair for card in page.firing] == ["ALTER TABLE users"]
+    assert [card.repair for card in page.resolved] == [""]
+
+
 def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
     config = a_config(
         *(a_target(f"t{number}") for number in range(MAX_ROWS + 5)), queries=(BALANCES, COLUMNS)

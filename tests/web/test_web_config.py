@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ from monitor.errors import ConfigError
 from monitor.model.settings import Web
 from monitor.web import WebServer
 from monitor.web.web_config import WebConfig, load_web_config
+from tests.hanging import hanging
 from tests.starved import no_thread_to_be_had
 from tests.web.certificates import Authority
 from tests.web.serving import Client, serving, wait_until
@@ -207,6 +209,60 @@ def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Pat
         assert time.monotonic() - begun < 2
         for thread in threads:
             thread.join()
+
+
+def test_no_number_of_wrong_passwords_makes_a_scrape_pay_for_the_right_one_again(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=6)}'}}")
+    asked = threading.Event()
+    with serving(config_file=path) as client:
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        for number in range(150):
+            assert client.ask("GET", "/metrics", basic("alice", f"guess{number}")).status == 401
+        slow = hashed("wonder", rounds=13)  # half a second and more for each guess at bob's
+        file_with(tmp_path, path.read_text().replace("}", f", bob: '{slow}'}}"))
+        wait_until(lambda: any(line["event"] == "config.reloaded" for line in client.logged()))
+
+        def guess(number: int) -> None:
+            client.ask("GET", "/metrics", basic("bob", f"guess{number}"))
+            asked.set()
+
+        threads = [threading.Thread(target=guess, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        assert asked.wait(60)  # three wait in the queue
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert sum(thread.is_alive() for thread in threads) >= 2
+        for thread in threads:
+            thread.join()
+
+
+def test_a_file_on_a_disk_that_hangs_holds_up_no_request_and_counts_when_it_can_be_read(
+    tmp_path: Path,
+) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    with serving(config_file=path, recheck_seconds=0.5) as client:
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
+        with hanging(path) as is_waited_for:
+            wait_until(is_waited_for)
+            for _ in range(8):
+                assert client.get("/-/healthy").status == 200
+                assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+            assert client.logged() == []
+        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    with serving(config_file=path) as client:
+        path.unlink()
+        os.mkfifo(path)  # to open it would last until somebody writes
+        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        (rejected,) = (line for line in client.logged() if line["event"] == "config.rejected")
+        assert rejected["problems"] == [f"{path}: is no regular file"]
+        assert client.get("/-/healthy").status == 200
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert client.get("/metrics").status == 401
 
 
 def test_the_first_scrape_with_a_password_needs_no_new_thread(tmp_path: Path) -> None:
