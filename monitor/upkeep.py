@@ -73,7 +73,7 @@ class Upkeep:
                 self._listener.on_given_up(given_up)
 
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
-        """Notice a file that was removed; go back to a disk that was left, tried soon, then more rarely."""
+        """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""
         returned = self._state.try_disk(now)
         self._tell_warnings()  # a file that was put aside; before it is said that all is well
         if self._state.is_durable:
