@@ -153,8 +153,8 @@ def make_digits(server: PrivateServer, schema: str) -> None:
 
 
 def running_away(server: PrivateServer) -> tuple[int, ...]:
-    """List the threads that run the runaway, not those that are asked how the server stands."""
-    sql = "SELECT id FROM information_schema.processlist WHERE command = 'Query' AND info LIKE %s"
+    """List the threads that run the runaway, those too that were told to end and have not yet."""
+    sql = "SELECT id FROM information_schema.processlist WHERE info LIKE %s"
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(sql, ("SELECT SUM(SQRT(%",))
         return tuple(int(row[0]) for row in cursor.fetchall())
