@@ -27,8 +27,8 @@ from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 from monitor.pipeline import Pipeline
 from monitor.redaction import in_address
+from monitor.reload import Answer, Loaded, Loader, changed_jobs, needing_restart, replace_config
 from monitor.reload import Part as ReloadPart
-from monitor.reload import changed_jobs, needing_restart, replace_config
 from monitor.schedule import Schedule
 from monitor.secret_files import SecretReader
 from monitor.state import open_directory
@@ -51,13 +51,6 @@ _HEARTBEAT_GRACE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Reload:
-    """A wish to load the configuration anew; the error's text, or None, goes to `answer`."""
-
-    answer: queue.SimpleQueue[str | None]
-
-
-@dataclass(frozen=True, slots=True)
 class _Stop:
     """A wish to end, and the signal that it came with."""
 
@@ -69,9 +62,9 @@ class App:
 
     def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
         self._config = config
-        self._environ = environ
         self._log = log
-        self._wishes: queue.SimpleQueue[_Reload | _Stop] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[Loaded | _Stop] = queue.SimpleQueue()
+        self._loader = Loader(lambda: load(config.path, environ), self._wishes.put)
         self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
@@ -130,6 +123,7 @@ class App:
         self._telemetry.declare(self._config)
         self._telemetry.reloaded(ok=True, at=self._clock.now())
         host, port = self._web.start()
+        self._loader.start()
         signals.take(self._on_signal)
         self._pipeline.start()
         self._deliveries.start()
@@ -154,7 +148,7 @@ class App:
             wish = self._wishes.get()
             if isinstance(wish, _Stop):
                 return wish.signal
-            wish.answer.put(self._reload())
+            wish.answer.put(self._reload(wish.outcome))
 
     def _stop(self) -> None:
         self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
@@ -171,19 +165,20 @@ class App:
             self._state.mark(ALIVE, self._clock.now())
         self._state.close()
 
-    def _reload(self) -> str | None:
-        """Load and apply the configuration, whole or not at all; gives the error's text."""
+    def _reload(self, loaded: Config | Exception) -> str | None:
+        """Apply what was loaded, whole or not at all; gives the error's text."""
         old = self._config
         try:
-            config = load(old.path, self._environ)
-            replace_config(self._parts(), old, config)
+            if isinstance(loaded, Exception):
+                raise loaded
+            replace_config(self._parts(), old, loaded)
         except (ConfigError, ReloadError) as error:
             problems = error.problems if isinstance(error, ConfigError) else (error,)
             self._telemetry.reloaded(ok=False, at=self._clock.now())
             self._log.error("config.rejected", problems=[str(problem) for problem in problems])
             return str(error)
-        self._config = config
-        self._tell_reloaded(old, config)
+        self._config = loaded
+        self._tell_reloaded(old, loaded)
         return None
 
     def _parts(self) -> tuple[ReloadPart, ...]:
@@ -211,8 +206,8 @@ class App:
             self._log.info("config.noticed", message=notice)
 
     def _reload_and_wait(self) -> str | None:
-        answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._wishes.put(_Reload(answer))
+        answer: Answer = queue.SimpleQueue()
+        self._loader.ask(answer)
         try:
             return answer.get(timeout=_RELOAD_WAIT_SECONDS)
         except queue.Empty:
@@ -224,7 +219,7 @@ class App:
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
-            self._wishes.put(_Reload(queue.SimpleQueue()))
+            self._loader.ask(queue.SimpleQueue())
         elif self._is_asked_to_stop:
             os._exit(128 + number)  # asked a second time: at once
         else:

@@ -1,18 +1,60 @@
-"""Put a new configuration in force part by part, or the old one back where a part cannot take the new."""
+"""Load the configuration when asked, and put it in force part by part, or the old one back."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from monitor.errors import ReloadError
 from monitor.model.settings import Config, Job
 
-Part = Callable[[Config], None]
+Part: TypeAlias = Callable[[Config], None]
 """Makes one part of the program work by a configuration; it may be told the same one again."""
+
+Answer: TypeAlias = queue.SimpleQueue[str | None]
+"""Takes what came of a reload: the error's text, or None."""
 
 # No thread can be started, no file opened, no memory had. What a defect raises is not foreseen.
 _FORESEEN = (RuntimeError, OSError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one load gave, and who waits to hear what comes of it."""
+
+    outcome: Config | Exception
+    answer: Answer
+
+
+class Loader:
+    """Loads one after another in a thread of its own: where a disk hangs, the main thread still hears."""
+
+    def __init__(self, load: Callable[[], Config], on_loaded: Callable[[Loaded], None]) -> None:
+        self._load = load
+        self._on_loaded = on_loaded
+        self._asked: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._run, name="loader", daemon=True).start()
+
+    def ask(self, answer: Answer) -> None:
+        """Have the configuration loaded once more; returns at once."""
+        self._asked.put(answer)
+
+    def _run(self) -> None:
+        while True:
+            answer = self._asked.get()
+            outcome: Config | Exception
+            try:
+                outcome = self._load()
+            except Exception as error:  # noqa: BLE001  # whoever takes it raises what was not foreseen
+                outcome = error
+            self._on_loaded(Loaded(outcome, answer))
 
 
 def replace_config(parts: Sequence[Part], old: Config, new: Config) -> None:

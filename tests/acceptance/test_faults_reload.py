@@ -144,6 +144,18 @@ def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(thing
         wait_until(lambda: len(daemon.seen("config.reloaded")) == 6, why="each was done")
 
 
+def test_sigterm_is_heard_while_a_reload_hangs(things: Things) -> None:
+    config = things.config()
+    with running(config) as daemon:
+        daemon.wait_for("run.finished", query="things")
+        with hanging(config) as is_waited_for:
+            daemon.signal(signal.SIGHUP)
+            wait_until(is_waited_for)
+            assert daemon.stop() == 0
+            assert daemon.seen("monitor.stopped")[-1]["reason"] == "SIGTERM"
+            assert daemon.seen("config.reloaded") == []
+
+
 def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_end(things: Things) -> None:
     config = things.config()
     with running(config) as daemon:
