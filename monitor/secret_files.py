@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ OnRead: TypeAlias = Callable[[str, Iterable[str]], None]
 """Takes the place that was read and what of its content must be hidden; by any thread, must not raise."""
 
 _MOST_BYTES: Final = 4096
+_DISK_SECONDS: Final = 2.0
 
 
 def _tell_nobody(_place: str, _secrets: Iterable[str]) -> None:
@@ -31,6 +34,7 @@ class SecretReader:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     on_read: OnRead = _tell_nobody
+    _disk: _Disk = field(default_factory=lambda: _Disk(), repr=False, compare=False)
 
     def password(self, source: PasswordSource) -> bytes:
         """Read it as it stands, only without one line end behind it; it may be empty."""
@@ -73,11 +77,53 @@ class SecretReader:
 
     def _content(self, source: PasswordSource) -> bytes:
         if source.file is not None:
-            return _file(source.file).removesuffix(b"\n").removesuffix(b"\r")
+            return self._disk.read(source.file).removesuffix(b"\n").removesuffix(b"\r")
         value = self.environ.get(source.env or "")
         if value is None:
             raise SecretError(_not_set(source))
         return value.encode("utf-8", "surrogateescape")
+
+
+class _Disk:
+    """Reads files in a thread each, waits for so long and no longer, and asks none that still hangs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hanging: set[Path] = set()
+
+    def read(self, path: Path) -> bytes:
+        with self._lock:
+            if path in self._hanging:
+                raise SecretError(f"{path}: its disk still does not answer")
+        outcomes: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        try:
+            threading.Thread(target=self._read, args=(path, outcomes), name="secret", daemon=True).start()
+        except RuntimeError:
+            return _file(path)  # no thread to be had: most disks do not hang
+        try:
+            outcome = outcomes.get(timeout=_DISK_SECONDS)
+        except queue.Empty:
+            outcome = self._give_up(path, outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _give_up(self, path: Path, outcomes: queue.SimpleQueue[bytes | Exception]) -> bytes | Exception:
+        with self._lock:
+            if outcomes.empty():
+                self._hanging.add(path)
+                return SecretError(f"{path}: its disk did not answer within {_DISK_SECONDS:g} s")
+        return outcomes.get()
+
+    def _read(self, path: Path, outcomes: queue.SimpleQueue[bytes | Exception]) -> None:
+        outcome: bytes | Exception
+        try:
+            outcome = _file(path)
+        except Exception as error:  # noqa: BLE001  # raised by whoever asked
+            outcome = error
+        with self._lock:
+            outcomes.put(outcome)
+            self._hanging.discard(path)
 
 
 def _file(path: Path) -> bytes:

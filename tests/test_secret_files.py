@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from monitor.errors import SecretError
 from monitor.model.settings import PasswordSource
 from monitor.secret_files import SecretReader
+from tests.acceptance.program import wait_until
+from tests.hanging import hanging
+from tests.starved import no_thread_to_be_had
 
 
 class Told:
@@ -121,3 +125,36 @@ def test_only_a_password_may_be_empty_or_no_text(tmp_path: Path) -> None:
             reader.text(PasswordSource(env=name))
     with pytest.raises(SecretError, match="the variable NONE is not set"):
         reader.password(PasswordSource(env="NONE"))
+
+
+def test_a_file_on_a_disk_that_hangs_is_given_up_and_read_when_it_can_be(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "pw"
+    file.write_text("pw\n")
+    source = PasswordSource(file=file)
+    reader = SecretReader()
+    with hanging(file) as is_waited_for:
+        with pytest.raises(SecretError, match=f"^{file}: its disk did not answer within 2 s$"):
+            reader.password(source)
+        assert is_waited_for()
+        threads = threading.active_count()
+        with pytest.raises(SecretError, match=f"^{file}: its disk still does not answer$"):
+            reader.password(source)
+        assert threading.active_count() <= threads
+    wait_until(lambda: can_be_read(reader, source))
+    assert reader.password(source) == b"pw"
+
+
+def test_a_file_is_read_where_no_thread_can_be_had(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("pw\n")
+    with no_thread_to_be_had():
+        assert SecretReader().password(PasswordSource(file=tmp_path / "pw")) == b"pw"
+
+
+def can_be_read(reader: SecretReader, source: PasswordSource) -> bool:
+    try:
+        reader.password(source)
+    except SecretError:
+        return False
+    return True

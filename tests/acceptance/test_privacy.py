@@ -163,7 +163,7 @@ def test_a_secret_is_hidden_from_when_it_is_read_and_what_is_none_is_shown(
     assert shown == [*["<secret>"] * 5, "users.tokens_remaining"]
 
 
-def test_a_secret_on_a_disk_that_hangs_holds_up_no_other_target_and_no_reload(
+def test_a_secret_on_a_disk_that_hangs_loses_its_own_target_with_the_cause_and_holds_up_nothing_else(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     (folder / "password").write_text("\n")  # root has none
@@ -178,10 +178,15 @@ def test_a_secret_on_a_disk_that_hangs_holds_up_no_other_target_and_no_reload(
             wait_until(is_waited_for)
             daemon.signal(signal.SIGHUP)
             daemon.wait_for("config.reloaded")
+            lost = daemon.wait_for("target.lost", target="other")
+            assert (lost["reason"], lost["detail"]) == ("access_denied", "password")
+            assert "its disk" in lost["message"]
+            assert daemon.get("/-/healthy")[0] == 200
             execute(mariadb, schema, "INSERT INTO said VALUES ('something')")
             daemon.wait_for("alert.fired", alertname="Said", target="main")
             assert not daemon.seen("alert.fired", alertname="Said", target="other")
             hang.close()
+            daemon.wait_for("target.recovered", target="other", seconds=60)
             daemon.wait_for("alert.fired", alertname="Said", target="other", seconds=60)
 
 
