@@ -99,12 +99,14 @@ class Journal:
         self._pass_on_clock_moved(by)
 
     def on_crash(self, message: object, error: Exception) -> None:
-        """Log a bug with its trace, and what was lost by it."""
+        """Count and log a bug with its trace, and what was lost by it."""
+        self._telemetry.crashed()
         lost = message.job.key if isinstance(message, Result) else type(message).__name__
         self._log.error("pipeline.failed", lost=lost, exc_info=error)
 
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
-        """Log a rule whose findings could not become alerts; its alerts are held."""
+        """Count and log a rule whose findings could not become alerts; its alerts are held."""
+        self._telemetry.unjudged((scope.target, scope.subject))
         subject = (scope.rule, scope.target, scope.subject)
         streak, _ = self._unjudged.failed(subject, "bad_result", str(error), self._clock.now())
         if streak:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from monitor.errors import Reason
 from monitor.instants import moved
 from monitor.model.alerts import Delivery
-from monitor.model.results import KILL_REASONS, Blocked, Failure, Kill, Result
+from monitor.model.results import KILL_REASONS, Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Config, Job
 
 DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -44,6 +44,15 @@ class Telemetry:
         )
         self._missed = self._counter(
             "query_missed_total", "Runs that were due and not made, since the last one was not over", job
+        )
+        self._rule_failures = self._counter(
+            "rule_failures_total", "Results of the query that a rule could not judge", job
+        )
+        self._evidence_failures = self._counter(
+            "evidence_failures_total", "Look-ups of examples for an alert of the query that failed", job
+        )
+        self._pipeline_failures = self._counter(
+            "pipeline_failures_total", "Results and other messages that were lost by a defect or a lock", ()
         )
         self._kills = self._counter("kills_total", "Attempts to stop a statement on the server", ("target",))
         self._kill_failures = self._counter(
@@ -122,6 +131,17 @@ class Telemetry:
         self._durations.labels(*result.job.key).observe(result.duration_seconds)
         if isinstance(outcome, Failure):
             self._failures.labels(*result.job.key, outcome.reason.value).inc()
+        if isinstance(outcome, Success):
+            self._evidence_failures.labels(*result.job.key).inc(len(outcome.evidence_errors))
+
+    def unjudged(self, key: tuple[str, str]) -> None:
+        """Count a result, of a target and query, that a rule could not judge."""
+        if key in self._jobs:
+            self._rule_failures.labels(*key).inc()
+
+    def crashed(self) -> None:
+        """Count a message of the pipe that was lost."""
+        self._pipeline_failures.inc()
 
     def killed(self, kill: Kill) -> None:
         """Count an attempt to stop a statement on its server and how it went."""
@@ -166,13 +186,15 @@ class Telemetry:
     def _begin_job(self, target: str, query: str) -> None:
         self._runs.labels(target, query)
         self._durations.labels(target, query)
-        self._missed.labels(target, query)
+        for family in (self._missed, self._rule_failures, self._evidence_failures):
+            family.labels(target, query)
         for reason in Reason:
             self._failures.labels(target, query, reason.value)
 
     def _forget_job(self, key: tuple[str, str]) -> None:
-        for family in (self._runs, self._durations, self._missed):
+        for family in (self._runs, self._missed, self._rule_failures, self._evidence_failures):
             family.remove(*key)
+        self._durations.remove(*key)
         for reason in Reason:
             self._failures.remove(*key, reason.value)
 

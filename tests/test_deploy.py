@@ -88,6 +88,13 @@ NOT_DELIVERED = f"token_monitor_delivery_failures_total{{{OF_MONITOR}, receiver=
 OLDEST = f"token_monitor_outbox_oldest_timestamp_seconds{{{OF_MONITOR}, receiver='oncall'}}"
 NOT_BEATEN = f"token_monitor_heartbeat_failures_total{{{OF_MONITOR}, reason='http_500'}}"
 RELOADED = f"token_monitor_config_last_reload_successful{{{OF_MONITOR}}}"
+LOST = f"token_monitor_pipeline_failures_total{{{OF_MONITOR}}}"
+UNJUDGED = f"token_monitor_rule_failures_total{{{OF_QUERY}}}"
+DURABLE = f"token_monitor_state_durable{{{OF_MONITOR}}}"
+NOT_KILLED, GONE = (
+    f"token_monitor_kill_failures_total{{{OF_TARGET}, reason='{reason}'}}"
+    for reason in ("denied", "no_such_thread")
+)
 LEFT_OUT = f"token_monitor_exposition_skipped_total{{{OF_MONITOR}}}"
 LOG_DROPPED = f"token_monitor_log_events_dropped_total{{{OF_MONITOR}}}"
 
@@ -106,6 +113,11 @@ HEALTHY = {
     NOT_DELIVERED: ZERO,
     NOT_BEATEN: ZERO,
     RELOADED: ONE,
+    LOST: ZERO,
+    UNJUDGED: ZERO,
+    DURABLE: ONE,
+    NOT_KILLED: ZERO,
+    GONE: GROWS,  # it had ended by itself
     LEFT_OUT: ZERO,
     LOG_DROPPED: ZERO,
 }
@@ -133,6 +145,13 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "TokenMonitorOutboxOld": ({OLDEST: ONE}, {"severity": "critical", "receiver": "oncall"}),
     "TokenMonitorHeartbeatsFail": ({NOT_BEATEN: GROWS}, {"severity": "warning", "reason": "http_500"}),
     "TokenMonitorConfigRejected": ({RELOADED: ZERO}, {"severity": "warning"}),
+    "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "critical"}),
+    "TokenMonitorRuleFails": ({UNJUDGED: GROWS}, {**QUERY, "severity": "warning"}),
+    "TokenMonitorStateInMemory": ({DURABLE: ZERO}, {"severity": "warning"}),
+    "TokenMonitorKillsFail": (
+        {NOT_KILLED: GROWS},
+        {"severity": "warning", "target": "main", "reason": "denied"},
+    ),
     "TokenMonitorSeriesLeftOut": ({LEFT_OUT: GROWS}, {"severity": "warning"}),
     "TokenMonitorLogDropped": ({LOG_DROPPED: GROWS}, {"severity": "warning"}),
 }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from monitor.errors import SampleError
 from monitor.journal import Journal
 from monitor.log import configure
-from monitor.model.alerts import Delivery
+from monitor.model.alerts import Delivery, Scope
 from monitor.model.results import (
     Blocked,
     ClockOffset,
@@ -87,6 +89,15 @@ class Book:
         self.stream.seek(0)
         self.stream.truncate()
         return [json.loads(line) for line in text.splitlines()]
+
+    def counters(self, name: str) -> dict[tuple[str, str], float]:
+        """Give the counters with this in their name, by name and reason: the sums of all their series."""
+        found: dict[tuple[str, str], float] = defaultdict(float)
+        for family in self.telemetry.registry.collect():
+            for sample in family.samples:
+                if name in sample.name:
+                    found[sample.name, sample.labels.get("reason", "")] += sample.value
+        return found
 
     def events(self) -> list[str]:
         return [f"{line['level']} {line['event']}" for line in self.lines()]
@@ -182,6 +193,24 @@ def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
     (line,) = book.lines()
     assert (line["event"], line["lost"]) == ("pipeline.failed", ["main", "missing_columns"])
     assert "KeyError" in str(line["exception"])
+    assert book.counters("pipeline")["token_monitor_pipeline_failures_total", ""] == 1
+
+
+def test_a_rule_that_cannot_judge_is_told_once_and_counted_each_time(book: Book) -> None:
+    for _ in range(3):
+        book.journal.on_unjudged(Scope("Balances", "main", "balances"), SampleError("two would be one"))
+    book.journal.on_unjudged(Scope("Balances", "gone", "balances"), SampleError("two would be one"))
+    assert [(line["event"], line["target"]) for line in book.lines()] == [
+        ("rule.failed", "main"),
+        ("rule.failed", "gone"),
+    ]
+    assert book.counters("rule_failures")["token_monitor_rule_failures_total", ""] == 3
+
+
+def test_a_look_up_of_examples_that_fails_is_told_and_counted(book: Book) -> None:
+    book.run("balances", replace(balances(), evidence_errors=("Found: timeout", "Lost: timeout")))
+    assert book.events() == ["info run.finished", *["warning evidence.failed"] * 2]
+    assert book.counters("evidence")["token_monitor_evidence_failures_total", ""] == 2
 
 
 def test_each_server_behind_a_target_is_told_once_and_again_when_it_changed(book: Book) -> None:
@@ -244,12 +273,7 @@ def test_a_kill_that_fails_is_told_once_a_streak_and_counted_each_time(book: Boo
         ("kill.failed", "denied", None),
         ("kill.failed", "denied", None),
     ]
-    samples = {
-        (sample.name, sample.labels.get("reason", "")): sample.value
-        for family in book.telemetry.registry.collect()
-        for sample in family.samples
-        if "kill" in sample.name
-    }
+    samples = book.counters("kill")
     assert samples["token_monitor_kills_total", ""] == 6
     assert samples["token_monitor_kill_failures_total", "denied"] == 3
     assert samples["token_monitor_kill_failures_total", "unreachable"] == 1
