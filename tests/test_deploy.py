@@ -145,7 +145,7 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "TokenMonitorOutboxOld": ({OLDEST: ONE}, {"severity": "critical", "receiver": "oncall"}),
     "TokenMonitorHeartbeatsFail": ({NOT_BEATEN: GROWS}, {"severity": "warning", "reason": "http_500"}),
     "TokenMonitorConfigRejected": ({RELOADED: ZERO}, {"severity": "warning"}),
-    "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "critical"}),
+    "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "warning"}),
     "TokenMonitorRuleFails": ({UNJUDGED: GROWS}, {**QUERY, "severity": "warning"}),
     "TokenMonitorStateInMemory": ({DURABLE: ZERO}, {"severity": "warning"}),
     "TokenMonitorKillsFail": (
