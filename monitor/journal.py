@@ -13,7 +13,7 @@ from monitor.log import Level, Log, alert_fields
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.results import Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Job, Severity
-from monitor.repeats import Repeats, Streak
+from monitor.repeats import Fields, Repeats
 from monitor.servers import Servers
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
@@ -108,87 +108,58 @@ class Journal:
         """Count and log a rule whose findings could not become alerts; its alerts are held."""
         self._telemetry.unjudged((scope.target, scope.subject))
         subject = (scope.rule, scope.target, scope.subject)
-        streak, _ = self._unjudged.failed(subject, "bad_result", str(error), self._clock.now())
-        if streak:
-            self._log.error(
-                "rule.failed",
-                rule=scope.rule,
-                target=scope.target,
-                query=scope.subject,
-                reason="bad_result",
-                message=str(error),
-            )
+        told = self._unjudged.failed(subject, "bad_result", str(error), self._clock.now())
+        if told:
+            self._log.error("rule.failed", rule=scope.rule, target=scope.target, query=scope.subject, **told)
 
     def on_kill(self, kill: Kill) -> None:
-        """Count and log an attempt to stop a statement on its server; the first failure of a streak only."""
+        """Count and log an attempt to stop a statement on its server; a success only after failures."""
         self._telemetry.killed(kill)
         subject = (kill.target,)
         with self._lock:
-            if not kill.reason:
-                ended = self._kills.succeeded(subject)
-                if ended:
-                    self._log.info("kill.succeeded", target=kill.target, **ended.fields())
-                return
-            streak, other = self._kills.failed(subject, kill.reason, kill.message, self._clock.now())
-        if streak:
-            self._log.warning(
-                "kill.failed",
-                target=kill.target,
-                reason=kill.reason,
-                message=kill.message,
-                repeated=streak.count,
-                **_ended(other),
-            )
+            if kill.reason:
+                told = self._kills.failed(subject, kill.reason, kill.message, self._clock.now())
+            else:
+                told = self._kills.succeeded(subject)
+        if told and kill.reason:
+            self._log.warning("kill.failed", target=kill.target, **told)
+        elif told:
+            self._log.info("kill.succeeded", target=kill.target, **told)
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Count and log one attempt at a receiver."""
         self._telemetry.delivered(delivery)
-        fields: dict[str, object] = {
+        fields: Fields = {
             "receiver": delivery.receiver,
             **({"address": delivery.address} if delivery.address else {}),
             "duration_seconds": round(delivery.duration_seconds, 6),
             "notifications": delivery.notifications,
         }
         # Each address of its own: one that works says nothing of another that does not.
-        subject = (delivery.receiver, delivery.address)
-        with self._lock:
-            if not delivery.reason:
-                streak = self._deliveries.succeeded(subject)
-                repeated = streak.fields() if streak else {}
-                # An Alertmanager gets the same again every minute: worth a line only after a failure.
-                level: Level = "debug" if delivery.is_resend and not streak else "info"
-                self._log.event("delivery.succeeded", level, **fields, **repeated)
-                return
-            streak, ended = self._deliveries.failed(subject, delivery.reason, delivery.message, delivery.at)
-        if streak:
-            self._log.error(
-                "delivery.failed",
-                **fields,
-                reason=delivery.reason,
-                message=delivery.message,
-                recoverable=delivery.recoverable,
-                repeated=streak.count,
-                **_ended(ended),
-            )
+        told = self._attempted((delivery.receiver, delivery.address), delivery)
+        if not delivery.reason:
+            # An Alertmanager gets the same again every minute: worth a line only after a failure.
+            level: Level = "debug" if delivery.is_resend and not told else "info"
+            self._log.event("delivery.succeeded", level, **fields, **(told or {}))
+        elif told:
+            self._log.error("delivery.failed", **fields, recoverable=delivery.recoverable, **told)
 
     def on_heartbeat(self, delivery: Delivery) -> None:
         """Count and log an attempt at the heartbeat's address."""
         self._telemetry.heartbeat(delivery)
-        fields: dict[str, object] = {"duration_seconds": round(delivery.duration_seconds, 6)}
-        with self._lock:
-            if not delivery.reason:
-                streak, ended = self._deliveries.succeeded(_HEARTBEAT), None
-            else:
-                streak, ended = self._deliveries.failed(
-                    _HEARTBEAT, delivery.reason, delivery.message, delivery.at
-                )
+        fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
+        told = self._attempted(_HEARTBEAT, delivery)
         if not delivery.reason:
             # Once a minute: worth a line only after a failure.
-            repeated = streak.fields() if streak else {}
-            self._log.event("heartbeat.succeeded", "info" if streak else "debug", **fields, **repeated)
-        elif streak:
-            fields |= {"reason": delivery.reason, "message": delivery.message, "repeated": streak.count}
-            self._log.error("heartbeat.failed", **fields, **_ended(ended))
+            self._log.event("heartbeat.succeeded", "info" if told else "debug", **fields, **(told or {}))
+        elif told:
+            self._log.error("heartbeat.failed", **fields, **told)
+
+    def _attempted(self, subject: tuple[str, ...], delivery: Delivery) -> Fields | None:
+        with self._lock:
+            if delivery.reason:
+                return self._deliveries.failed(subject, delivery.reason, delivery.message, delivery.at)
+            return self._deliveries.succeeded(subject)
 
     def on_withheld(self, reason: str, message: str) -> None:
         """Log that no heartbeat is sent from now on, and why."""
@@ -208,10 +179,9 @@ class Journal:
         }
         outcome = result.outcome
         if isinstance(outcome, Success):
-            streak = self._runs.succeeded(result.job.key)
-            repeated = streak.fields() if streak else {}
+            ended = self._runs.succeeded(result.job.key)
             self._log.info(
-                "run.finished", **fields, rows=outcome.row_count, samples=len(outcome.samples), **repeated
+                "run.finished", **fields, rows=outcome.row_count, samples=len(outcome.samples), **ended
             )
             for message in outcome.evidence_errors:
                 self._log.warning("evidence.failed", target=target, query=query, message=message)
@@ -221,10 +191,9 @@ class Journal:
             fields["code"] = outcome.code
         else:
             event, reason, message = "run.blocked", "blocked", outcome.message
-        streak, ended = self._runs.failed(result.job.key, reason, message, result.finished_at)
-        if streak:
-            fields |= {"reason": reason, "message": message, "repeated": streak.count, **_ended(ended)}
-            self._log.warning(event, **fields)
+        told = self._runs.failed(result.job.key, reason, message, result.finished_at)
+        if told:
+            self._log.warning(event, **fields, **told)
 
     def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
         name = result.job.target.name
@@ -243,14 +212,3 @@ class Journal:
             seconds = (result.finished_at - since).total_seconds() if since else None
             server = f"{now.server.flavor} {now.server.version}" if now.server else None
             self._log.info("target.recovered", target=name, server=server, lost_seconds=seconds)
-
-
-def _ended(streak: Streak | None) -> dict[str, object]:
-    """Say what came again and again until this other error: its last, and how often."""
-    if streak is None:
-        return {}
-    return {
-        "last_reason": streak.reason,
-        "last_message": streak.message,
-        "last_repeated": streak.count,
-    }
