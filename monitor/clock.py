@@ -69,22 +69,22 @@ class AnchoredClock:
 
     def catch_up(self) -> timedelta:
         """Follow the wall clock if it was set by two seconds or more; gives by how much."""
-        by = _wall_minus(self)
-        if abs(by) < STEP:
+        by = wall_minus(self)
+        if by is None or abs(by) < STEP:
             return timedelta(0)
         anchor, ahead = self._anchor_and_ahead
         self._anchor_and_ahead = anchor + by, ahead + by
         return by
 
 
-def _wall_minus(clock: AnchoredClock) -> timedelta:
-    """Compare the wall clock with ours; zero when a process that was stopped cannot say."""
+def wall_minus(clock: Clock) -> timedelta | None:
+    """Compare the wall clock with ours; None when a process that was stopped cannot say."""
     for _ in range(_TRIES):
         began = _monotonic_seconds()
         by = datetime.now(UTC) - clock.now()
         if _monotonic_seconds() - began < _AT_ONCE_SECONDS:
             return by
-    return timedelta(0)
+    return None
 
 
 def _monotonic_seconds() -> float:

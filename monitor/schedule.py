@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from monitor.clock import SLEPT, STEP, Clock, SettableClock
+from monitor.clock import SLEPT, STEP, Clock, SettableClock, wall_minus
 from monitor.crontab import crontab_fields
 from monitor.model.settings import Cron, Every, Job
 
@@ -95,7 +95,7 @@ class Schedule:
         self._missed = missed
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._lock = threading.Lock()
-        self._wall_ahead = self._wall_minus_clock()
+        self._wall_ahead = wall_minus(clock) or timedelta(0)
         self._followed = clock.ahead
         self._looked_at = clock.now()
         # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
@@ -149,7 +149,9 @@ class Schedule:
         self._looked_at = instant
         if instant - last > SLEPT and self._scheduler.running:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
-        ahead, followed = self._wall_minus_clock(), self._clock.ahead
+        ahead, followed = wall_minus(self._clock), self._clock.ahead
+        if ahead is None:
+            ahead = self._wall_ahead  # the next call can say
         # Either tells: the wall clock went away from ours, or ours has followed it already.
         if abs(ahead - self._wall_ahead) < STEP and followed == self._followed:
             return False
@@ -251,9 +253,6 @@ class Schedule:
             return None, 0
         entry.last_index = index
         return slot_at(index, schedule.interval, offset), missed
-
-    def _wall_minus_clock(self) -> timedelta:
-        return datetime.now(UTC) - self._clock.now()
 
 
 def _job_id(key: tuple[str, str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import itertools
 import os
 import socket
 from collections.abc import Sequence
@@ -17,6 +19,9 @@ MYSQL_VARIABLE = "TOKEN_MONITOR_TEST_MYSQL"
 MYSQL_NOT_ASKED = "scripts/test --mysql prepares MySQL 9"
 MYSQL_UNAVAILABLE = "MySQL 9 cannot be had"
 
+_FIRST_PORT = 10_000
+_numbers = itertools.count()
+
 
 def why_no_mysql() -> str | None:
     """Say why tests with MySQL are skipped; None when they run (and fail if it is not there)."""
@@ -29,11 +34,18 @@ def why_no_mysql() -> str | None:
 
 
 def free_port() -> int:
-    """Give a TCP port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a TCP port of the loopback that nobody listens on now, another one each time.
+
+    It is none of those that the kernel gives to connections that go out: one of them could have it
+    before its server comes, or come again after that server has gone.
+    """
+    span = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - _FIRST_PORT
+    assert span > 1000, "the kernel gives nearly all ports to connections that go out"
+    while True:
+        port = _FIRST_PORT + (os.getpid() * 211 + next(_numbers)) % span
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class PrivateMySQL(PrivateServer):

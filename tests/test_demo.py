@@ -129,11 +129,11 @@ def test_the_webhook_receiver_tells_of_each_alert_and_refuses_what_is_none() -> 
         ],
     }
     with WebhookReceiver(received.append) as receiver:
-        with urllib.request.urlopen(receiver.url, data=json.dumps(body).encode(), timeout=5) as response:
+        with urllib.request.urlopen(receiver.url, data=json.dumps(body).encode(), timeout=30) as response:
             assert response.status == 200
         for bad in (b"{", b"[]", b'{"alerts": 1}', b'{"alerts": [{}]}'):
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(receiver.url, data=bad, timeout=5)
+                urllib.request.urlopen(receiver.url, data=bad, timeout=30)
             assert refused.value.code == 400
             refused.value.close()
     assert received == [Received("firing", "A", "a is wrong"), Received("resolved", "B", "")]

@@ -77,7 +77,7 @@ def quiet(server: PrivateServer, schema: str) -> Traffic:
     return Traffic(lambda: server.connect(schema))
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"

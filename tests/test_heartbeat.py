@@ -21,7 +21,7 @@ from monitor.model.results import Outcome
 from monitor.model.settings import Cron, HeartbeatSettings, Job
 from monitor.store import Snapshot, empty_snapshot, with_missed, with_next_run, with_result
 from monitor.watchdog import Watchdog
-from tests.deliver.far_end import Answer, FarEnd, hang_up, stall, status, trickle
+from tests.deliver.far_end import Answer, FarEnd, hang_up, stall, status, trickle, until
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,
@@ -320,25 +320,26 @@ def test_it_is_a_get_of_the_address_without_a_body(watchdog: Watchdog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("answer", "reason", "limit"),
     [
-        (status(500, body=b"no such check: s3cret-of-ours"), "http_500"),
-        (status(302, headers="Location: /elsewhere\r\n"), "redirect"),
-        (stall, "timeout"),
-        (trickle(b"HTTP/1.1 200 OK\r\n", b"x"), "timeout"),
-        (hang_up, "network"),
+        (status(500, body=b"no such check: s3cret-of-ours"), "http_500", 30),
+        (status(302, headers="Location: /elsewhere\r\n"), "redirect", 30),
+        (stall, "timeout", 1),
+        (trickle(b"HTTP/1.1 200 OK\r\n", b"x"), "timeout", 1),
+        (hang_up, "network", 30),
     ],
     ids=["500", "redirect", "silence", "trickle", "hang-up"],
 )
 def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
-    watchdog: Watchdog, answer: Answer, reason: str
+    watchdog: Watchdog, answer: Answer, reason: str, limit: int
 ) -> None:
     far = FarEnd(answer)
     begun = time.monotonic()
     try:
-        settings = replace(BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(1))
+        settings = replace(BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(limit))
         ping = Ping(settings, AnchoredClock(), Means(watchdog))
         failed = ping()
+        until(lambda: far.requests)  # it may have been given up before the far end had read it
     finally:
         far.close()
     assert failed.reason == reason

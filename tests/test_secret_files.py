@@ -137,7 +137,7 @@ def test_a_file_on_a_disk_that_hangs_is_given_up_and_read_when_it_can_be(
     with hanging(file) as is_waited_for:
         with pytest.raises(SecretError, match=f"^{file}: its disk did not answer within 2 s$"):
             reader.password(source)
-        assert is_waited_for()
+        wait_until(is_waited_for)
         threads = threading.active_count()
         with pytest.raises(SecretError, match=f"^{file}: its disk still does not answer$"):
             reader.password(source)

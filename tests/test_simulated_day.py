@@ -141,7 +141,7 @@ def two_configs(folder: Path, server: PrivateMariaDB, schema: str, taker: Taker)
     """Give a configuration, and what it is after a reload: another interval, target and receiver."""
     sql = "SELECT 1 AS n"
     for name in ("n", "m"):
-        two_files(folder, name, sql=sql, toml='summary = "n"\ninterval = "100ms"\ntimeout = "90ms"')
+        two_files(folder, name, sql=sql, toml='summary = "n"\ninterval = "400ms"\ntimeout = "390ms"')
     receivers = f'''[receivers.hook]
 kind = "webhook"
 url = "{taker.url}/"
@@ -153,7 +153,7 @@ urls = ["{taker.url}/"]'''
     path.write_text(text)
     one = load(path, {})
     changed = text.replace("[targets.main]", "[targets.main]\nmax_connections = 3").replace('/"', '/b"')
-    path.write_text(changed + '[queries.n]\ninterval = "150ms"\n')
+    path.write_text(changed + '[queries.n]\ninterval = "500ms"\n')
     return one, load(path, {})
 
 
@@ -205,7 +205,7 @@ def give_data(results: SimpleQueue[Result], config: Config) -> None:
     """Wait until every job of this configuration has given data."""
     wanted = list(config.jobs)
     while wanted:
-        result = results.get(timeout=20)
+        result = results.get(timeout=40)
         if isinstance(result.outcome, Success):
             wanted = [job for job in wanted if job != result.job]
 

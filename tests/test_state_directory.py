@@ -161,9 +161,9 @@ def test_a_lock_that_goes_in_time_costs_nothing(tmp_path: Path) -> None:
             assert writer.is_alive()
             began = time.monotonic()
             assert made.state.active_alerts() == ()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
             shell.execute("ROLLBACK")
-            writer.join(10)
+            writer.join(30)
         holds(made.state)
         assert (made.state.is_durable, lost.messages) == (True, [])
 
@@ -175,7 +175,7 @@ def test_a_lock_that_lasts_is_raised_and_the_disk_is_kept(tmp_path: Path) -> Non
             began = time.monotonic()
             with pytest.raises(sqlite3.OperationalError, match="database is locked"):
                 fill(made.state)
-            assert 0.2 <= time.monotonic() - began < 3
+            assert 0.2 <= time.monotonic() - began < 20
             assert made.state.active_alerts() == ()
         assert (made.state.is_durable, lost.messages) == (True, [])
         fill(made.state)
@@ -270,7 +270,7 @@ def test_a_file_that_somebody_locked_is_not_returned_to_yet(tmp_path: Path) -> N
         with locked(tmp_path):
             began = time.monotonic()
             assert is_back(made.state) is False
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
         holds(made.state)
         assert is_back(made.state) is True
         holds(made.state)

@@ -115,7 +115,7 @@ def test_a_schedule_that_ticks_is_never_overdue(recorder: Recorder) -> None:
         recorder.next()
         now = recorder.clock.now()
         late = recorder.schedule.overdue(now)
-        assert late is None or now - late[0] < timedelta(seconds=5)
+        assert late is None or now - late[0] < timedelta(seconds=20)
 
 
 def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> None:
@@ -126,6 +126,7 @@ def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> 
         go_on.wait(60)
 
     clock = AnchoredClock()
+    began = clock.now()
     schedule = Schedule(clock, submit=hang, missed=lambda job, count: None)
     schedule.start([a_job("often", timedelta(milliseconds=100))])
     try:
@@ -135,7 +136,7 @@ def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> 
         late = schedule.overdue(later)
         assert late is not None
         assert late[1] == ("main", "often")
-        assert timedelta(seconds=30) < later - late[0] <= timedelta(minutes=1)
+        assert timedelta(seconds=30) < later - late[0] <= later - began
         vitals = signs(overdue=late, awake_since=clock.now() - timedelta(hours=1), parts=(), pools=())
         assert "the scheduler has hung: often on main has been due for " in faults(vitals, later)[0]
     finally:
@@ -150,7 +151,7 @@ def test_a_step_of_the_clock_makes_nothing_overdue(recorder: Recorder) -> None:
     assert recorder.schedule.mend_clock_step()
     now = recorder.clock.now()
     late = recorder.schedule.overdue(now)
-    assert late is None or now - late[0] < timedelta(seconds=5)
+    assert late is None or now - late[0] < timedelta(seconds=20)
 
 
 def test_a_cron_job_is_overdue_only_after_its_time() -> None:

@@ -15,18 +15,18 @@ from tests.starved import no_thread_to_be_had
 def test_alarms_ring_in_the_order_of_their_deadlines(watchdog: Watchdog) -> None:
     rung: list[str] = []
     started = time.monotonic()
-    watchdog.after(0.2, lambda: rung.append("late"))
+    watchdog.after(1.0, lambda: rung.append("late"))
     watchdog.after(0.05, lambda: rung.append("early"))
     wait_until(lambda: len(rung) == 2, "both rang")
     assert rung == ["early", "late"]
-    assert time.monotonic() - started >= 0.2
+    assert time.monotonic() - started >= 1.0
 
 
 def test_a_cancelled_alarm_does_not_ring(watchdog: Watchdog) -> None:
     rung: list[str] = []
-    with watchdog.after(0.05, lambda: rung.append("cancelled")) as alarm:
+    with watchdog.after(1.0, lambda: rung.append("cancelled")) as alarm:
         pass
-    watchdog.after(0.1, lambda: rung.append("other"))
+    watchdog.after(1.1, lambda: rung.append("other"))
     wait_until(lambda: rung, "the other rang")
     assert rung == ["other"]
     assert not alarm.rang
@@ -37,11 +37,11 @@ def test_cancelling_waits_for_the_action_that_runs(watchdog: Watchdog) -> None:
 
     def act() -> None:
         begun.set()
-        finish.wait(5)
+        finish.wait(30)
         ended.set()
 
     alarm = watchdog.after(0.0, act)
-    assert begun.wait(5)
+    assert begun.wait(30)
     threading.Timer(0.05, finish.set).start()
     alarm.cancel()
     assert ended.is_set()
@@ -51,7 +51,7 @@ def test_cancelling_waits_for_the_action_that_runs(watchdog: Watchdog) -> None:
 def test_a_closed_watchdog_lets_nothing_wait() -> None:
     watchdog = Watchdog()
     rung: list[str] = []
-    watchdog.after(0.05, lambda: rung.append("too late"))
+    watchdog.after(5.0, lambda: rung.append("too late"))
     watchdog.close()
     with pytest.raises(RuntimeError):
         watchdog.after(1.0, lambda: None)
@@ -59,9 +59,9 @@ def test_a_closed_watchdog_lets_nothing_wait() -> None:
 
 
 def test_a_thousand_alarms_need_one_thread(watchdog: Watchdog) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     alarms = [watchdog.after(30.0, lambda: None) for _ in range(1000)]
-    assert threading.active_count() == before + 1
+    assert [thread.name for thread in set(threading.enumerate()) - before] == ["watchdog"]
     for alarm in alarms:
         alarm.cancel()
 
@@ -94,5 +94,5 @@ def test_an_action_that_raises_is_told_and_costs_no_other_alarm(
         raise ValueError("a bug")
 
     watchdog.after(0.0, fail)
-    wait_until(lambda: rung, "the other rang")
+    wait_until(lambda: rung and told, "the other rang")
     assert (rung, told) == (["other"], ["a bug"])

@@ -62,6 +62,8 @@ class Session:
         if not self.link.in_order:
             self.link.close()
             self.link = self._reopen()
+            if self._is_stopped:  # meanwhile: what was to be stopped is no more, and nothing else would be
+                raise _stopped()
         return self._fetch(self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows)
 
     def stop(self) -> None:

@@ -108,7 +108,9 @@ class Statuses:
 
 
 def _ask_state(link: Link) -> None:
-    before_at, before_seconds = datetime.now(UTC), time.monotonic()
+    # In this order: what passes between the two is uncertain, and is counted as that.
+    before_seconds = time.monotonic()
+    before_at = datetime.now(UTC)
     questions = link.status_questions
     if questions is None:
         questions = status_questions(link.server.flavor)

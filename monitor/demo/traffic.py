@@ -108,10 +108,9 @@ class Traffic:
 
     def _go(self) -> None:
         while not self._stopped.wait(self._choose.uniform(0.5, 1.5) * self._pause_seconds):
-            if self._is_idle:
-                continue
             with self._held:
-                self._counts[self._one_call()] += 1
+                if not self._is_idle:  # asked here: after `idle` and `held` no call begins any more
+                    self._counts[self._one_call()] += 1
         self._disconnect()
 
     def _one_call(self) -> Outcome:

@@ -18,7 +18,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.config import Sockets
 
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, MonitorError, Problem
 from monitor.log import Log
 from monitor.model.settings import Web
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
@@ -49,6 +49,7 @@ class WebServer:
         self._recheck_seconds = recheck_seconds
         self._config = WebConfig()
         self._tls: ssl.SSLContext | None = None
+        self._seen: tuple[tuple[int, ...], ...] = ()
         self._listener: Listener | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -58,6 +59,9 @@ class WebServer:
     def start(self) -> tuple[str, int]:
         """Bind and serve; gives the bound host and port. MonitorError says why that cannot be."""
         if self._settings.config_file is not None:
+            self._config = load_web_config(self._settings.config_file)
+            self._seen = self._changed_at()
+            # Once more: what changed before we looked would never be noticed.
             self._config = load_web_config(self._settings.config_file)
             self._tls = self._config.tls.context() if self._config.tls else None
         self._listener = listen(self._settings.host, self._settings.port)
@@ -142,27 +146,21 @@ class WebServer:
 
     async def _recheck(self, file: Path, files: Threads) -> None:
         """Take a changed web-config file, or a renewed certificate, without a restart."""
-        seen = await files.do(self._changed_at)
         while True:
             await asyncio.sleep(self._recheck_seconds)
             now = await files.do(self._changed_at)
-            if now != seen:
-                seen = now
+            if now != self._seen:
+                self._seen = now
                 await self._reread(file, files)
 
-    def _changed_at(self) -> tuple[int, ...]:
+    def _changed_at(self) -> tuple[tuple[int, ...], ...]:
         files = (self._settings.config_file, *(self._config.tls.files if self._config.tls else ()))
-        times = []
-        for file in files:
-            try:
-                times.append(file.stat().st_mtime_ns if file else 0)
-            except OSError:
-                times.append(-1)
-        return tuple(times)
+        return tuple(_mark(file) for file in files if file is not None)
 
     async def _reread(self, file: Path, files: Threads) -> None:
         try:
             config = await files.do(load_web_config, file)
+            self._check_users(file, config)
             self._renew(config)  # in the loop: no handshake may meet it half done; they were read just now
         except ConfigError as error:
             self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
@@ -171,6 +169,12 @@ class WebServer:
         else:
             self._config = config
             self._log.info("config.reloaded", file=str(file))
+
+    def _check_users(self, file: Path, config: WebConfig) -> None:
+        # Of a file that is just being written the users may not be there yet.
+        if self._config.users and not config.users:
+            message = "has no users any more; that all paths are open to everybody takes a restart"
+            raise ConfigError((Problem(str(file), message, key="basic_auth_users"),))
 
     def _renew(self, config: WebConfig) -> None:
         if (config.tls is None) != (self._tls is None):
@@ -182,6 +186,15 @@ class WebServer:
         # A client that breaks off, speaks no TLS or no HTTP is no event.
         if not isinstance(context.get("exception"), OSError | UnicodeDecodeError):
             loop.default_exception_handler(context)
+
+
+def _mark(file: Path) -> tuple[int, ...]:
+    """Tell by what a file is another than before: its time alone has steps of milliseconds."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class _Hypercorn(HypercornConfig):

@@ -43,7 +43,7 @@ class Observer(ABC):
             self._process = subprocess.Popen(
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_until(self._is_ready, why=f"{self.url} is not ready: {self.log()}")
+        wait_until(self._is_ready, seconds=60, why=f"{self.url} is not ready; see {self._log}")
 
     def stop(self, *, with_signal: int = signal.SIGKILL) -> None:
         """Stop it at once, or by SIGTERM so that it keeps what it knows."""
@@ -72,12 +72,12 @@ class Observer(ABC):
 
     def ask(self, path: str, **arguments: str) -> Any:
         url = f"{self.url}{path}?{urllib.parse.urlencode(arguments)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False

@@ -55,10 +55,17 @@ def test_a_user_of_prometheus_can_tell_how_old_each_series_is(
         prometheus = Prometheus(tmp_path / "prometheus", target=daemon.address, alertmanager=alertmanager)
         prometheus.start()
         try:
-            wait_until(lambda: len(prometheus.query(documented_age())) == 2, seconds=60)
-            ages = prometheus.query(documented_age())
+            found: list[dict[str, float]] = []
+
+            def both_have_one() -> bool:
+                found.append(prometheus.query(documented_age()))
+                return len(found[-1]) == 2
+
+            wait_until(both_have_one, seconds=60)
+            ages = found[-1]
             assert sorted(ages) == ["plan=free target=main", "plan=pro target=main"]
-            assert all(0 <= age < 30 for age in ages.values())
+            # A run stands for the nearest instant of its schedule, which may be half a second ahead.
+            assert all(-0.6 <= age < 30 for age in ages.values())
             held = 'token_monitor_alerts_held{alertname="Things",state="firing"}'
             confirmed = 'time() - token_monitor_alerts_oldest_confirmed_timestamp_seconds{alertname="Things"}'
             wait_until(lambda: prometheus.value(held) == 0, seconds=60)
@@ -90,12 +97,13 @@ def test_an_alert_says_when_data_last_confirmed_it_and_since_when_there_is_none(
 ) -> None:
     with running(config) as daemon:
         daemon.wait_for("alert.fired", alertname="Things")
+        # on a slow machine a run may be over its time now and then, and nothing is known until the next
+        wait_until(lambda: "noDataSince" not in alerts(daemon)[0], why="confirmed")
         first = alerts(daemon)[0]
-        assert "noDataSince" not in first
         wait_until(lambda: alerts(daemon)[0]["confirmedAt"] > first["confirmedAt"], why="confirmed again")
         assert alerts(daemon)[0]["activeAt"] == first["activeAt"]
         break_it(mariadb, schema)
-        daemon.wait_for("run.failed", query="balances")
+        daemon.wait_for("run.failed", query="balances", reason="schema_missing")
         wait_until(lambda: all(one.get("held") for one in alerts(daemon)), why="held")
         held = alerts(daemon)[0]
         assert held["noDataSince"] == held["confirmedAt"] < held["asOf"]
@@ -106,4 +114,4 @@ def test_an_alert_says_when_data_last_confirmed_it_and_since_when_there_is_none(
         mend_it(mariadb, schema)
         wait_until(lambda: not alerts(daemon)[0].get("held"), why="confirmed again")
         assert alerts(daemon)[0]["confirmedAt"] > held["confirmedAt"]
-        assert 'class="alert bad"' in daemon.get("/")[1]
+        wait_until(lambda: 'class="alert bad"' in daemon.get("/")[1], why="the page says so")

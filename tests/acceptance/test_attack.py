@@ -104,6 +104,14 @@ class Attack:
                     connection.send(b"x")
 
 
+def asked(target: Target, path: str) -> int | None:
+    """Ask; None where no answer came in time."""
+    try:
+        return target.ask(path)[0]
+    except OSError:
+        return None
+
+
 @pytest.mark.parametrize("with_tls", [False, True], ids=["plain", "tls"])
 def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
     with_tls: bool, mariadb: PrivateMariaDB, schema: str, folder: Path
@@ -119,7 +127,7 @@ def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
             assert {status for status, _ in times} == {200}
             # Of an attack that works the first one would never end; a busy machine may be late once.
             assert statistics.median(seconds for _, seconds in times) < 1
-            assert max(seconds for _, seconds in times) < 5
+            assert max(seconds for _, seconds in times) < 15
             wait_until(
                 lambda: target.daemon.descriptors() <= before + 5, seconds=60, why="descriptors are back"
             )
@@ -144,8 +152,10 @@ def test_a_flood_of_wrong_passwords_delays_neither_the_health_check_nor_the_runs
                     f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {guess}\r\n\r\n".encode()
                 )
             times = [target.ask("/-/healthy") for _ in range(20)]
-            wait_until(lambda: len(target.daemon.seen("run.finished")) >= runs + 2, why="runs go on")
+            finished = target.daemon.seen
+            wait_until(lambda: len(finished("run.finished")) >= runs + 2, seconds=60, why="runs go on")
         assert {status for status, _ in times} == {200}
         assert statistics.median(seconds for _, seconds in times) < 1
-        assert max(seconds for _, seconds in times) < 5
-        wait_until(lambda: target.ask("/metrics")[0] == 401, why="the queue of guesses has ended")
+        assert max(seconds for _, seconds in times) < 15
+        # Two hundred of them are ten seconds of work.
+        wait_until(lambda: asked(target, "/metrics") == 401, seconds=90, why="the queue of guesses has ended")

@@ -458,13 +458,13 @@ def test_interrupted_it_stops_its_query_on_the_server_and_ends(
     try:
         wait_until(is_running, why="the query runs")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=15)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 130
     assert "Traceback" not in out + err
-    wait_until(lambda: not is_running(), seconds=5, why="the query is stopped")
+    wait_until(lambda: not is_running(), why="the query is stopped")
 
 
 # --- check --schema

@@ -21,7 +21,7 @@ import pytest
 
 from monitor.demo.incidents import INCIDENTS
 
-FOR_SECONDS = 22
+FOR_SECONDS = 36
 """Long enough for every incident on a slow machine; the default timeline is about a minute."""
 
 pytestmark = pytest.mark.timeout(150)
@@ -135,9 +135,7 @@ def test_the_alert_of_an_incident_comes_and_goes(incidents: tuple[str, ...]) -> 
                 "MENDING",
                 f"webhook received: resolved {alert}",
             ]
-            places = [said.find(text) for text in order]
-            assert -1 not in places, said
-            assert places == sorted(places), said
+            assert re.search(".*".join(map(re.escape, order)), said, re.DOTALL), said
             seen = {event["event"] for event in started.events() if event.get("alertname") == alert}
             assert seen >= {"alert.fired", "alert.resolved"}
 
@@ -147,15 +145,13 @@ def test_every_incident_has_its_turn() -> None:
 
 
 def test_without_an_incident_no_alert_fires_and_it_ends_by_itself() -> None:
-    with demo("--for", "12") as (started, _):
+    with demo("--for", "15") as (started, _):
         metrics = started.wait_for_line(r"the metrics +http").split()[-1]
-        deadline = time.monotonic() + 10
-        while True:
-            with urllib.request.urlopen(metrics, timeout=5) as response:
+        page = ""
+        while not re.search(r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE):
+            # until it has ended by itself: then nobody answers any more
+            with urllib.request.urlopen(metrics, timeout=15) as response:
                 page = response.read().decode()
-            if re.search(r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE):
-                break
-            assert time.monotonic() < deadline, page
             time.sleep(0.05)
         assert started.wait() == 0, "\n".join(started.told())
         fired = {event["alertname"] for event in started.events() if event["event"] == "alert.fired"}
@@ -169,25 +165,25 @@ def test_a_signal_ends_it_and_nothing_is_left(number: int) -> None:
         started.wait_for_line(r"the page +http")
         assert processes_with(str(temporary))
         started.send(number)
-        assert started.wait(30) == 0, "\n".join(started.told())
+        assert started.wait(60) == 0, "\n".join(started.told())
 
 
 def test_a_signal_while_it_starts_leaves_nothing() -> None:
     with demo() as (started, _):
         started.wait_for_line("starting a private MariaDB")
         started.send(signal.SIGTERM)
-        assert started.wait(30) == 0, "\n".join(started.told())
+        assert started.wait(60) == 0, "\n".join(started.told())
 
 
 def test_an_address_that_is_taken_ends_it_with_a_clear_line_and_leaves_nothing() -> None:
     with demo() as (first, _):
         address = first.wait_for_line(r"the page +http").split("//")[1].rstrip("/")
         with demo("--listen", address) as (second, _):
-            assert second.wait(30) == 1
+            assert second.wait(60) == 1
             assert any("the monitor ended with exit code" in line for line in second.said()), second.lines
 
 
 def test_an_unknown_incident_is_refused_with_the_names_that_there_are() -> None:
     with demo("--incident", "flood") as (started, _):
-        assert started.wait(30) == 2
+        assert started.wait(60) == 2
         assert "missing-column" in "\n".join(started.told())

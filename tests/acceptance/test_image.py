@@ -89,7 +89,7 @@ class Image:
 
 
 def events(log: Path, name: str) -> list[Event]:
-    lines = log.read_text(encoding="utf-8").splitlines()
+    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()  # the last may be half there
     return [
         event for event in (json.loads(one) for one in lines if one.startswith("{")) if event["event"] == name
     ]
@@ -158,8 +158,9 @@ def test_the_daemon_in_the_image_watches_has_no_rights_is_healthy_and_stops_when
 ) -> None:
     log = tmp_path / "log"
     with image.running(log) as process:
-        wait_until(lambda: image.get("/-/ready")[0] == 200, why=f"it is ready: {log}")
-        wait_until(lambda: "\ntoken_subscribers{" in image.get("/metrics")[1], why="subscribers are counted")
+        wait_until(lambda: image.get("/-/ready")[0] == 200, seconds=90, why=f"it is ready: {log}")
+        counted = "\ntoken_subscribers{"
+        wait_until(lambda: counted in image.get("/metrics")[1], seconds=90, why="subscribers are counted")
         (started,) = events(log, "monitor.started")
         pid = started["pid"]
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")

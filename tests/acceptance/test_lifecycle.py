@@ -23,8 +23,8 @@ def one_query(folder: Path, name: str = "answers", *, sql: str = "SELECT 42 AS a
         name,
         sql=sql,
         toml=f"""summary = "{name}"
-            interval = "200ms"
-            timeout = "100ms"
+            interval = "500ms"
+            timeout = "450ms"
             [metrics.app_{name}]
             help = "{name}"
             value = "answer"
@@ -41,7 +41,7 @@ def test_the_shipped_queries_run_on_the_token_system_and_find_nothing_wrong(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     token_system(mariadb, schema)
-    with running(write_config(folder, mariadb, schema, extra=in_seconds())) as daemon:
+    with running(write_config(folder, mariadb, schema, extra=in_seconds("10s", "9s"))) as daemon:
         daemon.wait_for("run.finished", query="balances")
         queries = {one["query"] for one in json.loads(daemon.get("/api/v1/queries")[1])["data"]["queries"]}
         wait_until(lambda: {one["query"] for one in daemon.seen("run.finished")} == queries)
@@ -64,7 +64,8 @@ def test_sigterm_stops_it_within_ten_seconds_and_leaves_no_query_on_the_server(
         asked_at = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - asked_at < 10
-        wait_until(lambda: not _running_queries(mariadb, schema), seconds=3)
+        # Of one that was killed the server may still have to notice it.
+        wait_until(lambda: not _running_queries(mariadb, schema))
     assert daemon.events[-1]["event"] == "monitor.stopped"
     assert daemon.events[-1]["reason"] == "SIGTERM"
 
@@ -155,9 +156,9 @@ def test_it_starts_without_its_database_and_finds_it_when_it_comes(folder: Path,
             with server.connect() as connection, connection.cursor() as cursor:
                 cursor.execute("CREATE DATABASE app")
             token_system(server, "app")
-            hook.wait_for("resolved", "TokenMonitorTargetDown")
+            hook.wait_for("resolved", "TokenMonitorTargetDown", seconds=60)
             daemon.wait_for("target.recovered", target="main")
-            wait_until(lambda: daemon.series("token_subscribers{"))
+            wait_until(lambda: daemon.series("token_subscribers{"), seconds=60)
     finally:
         server.close()
 

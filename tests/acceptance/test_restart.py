@@ -9,7 +9,7 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import only_ours, two_files, webhook, write_config
-from tests.acceptance.program import Daemon, Hook, run_command, running, wait_until
+from tests.acceptance.program import Daemon, Hook, run_command, running
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook) -> Pa
         "things",
         sql="-- the number\nSELECT n AS n FROM things",
         toml="""summary = "The number"
-            interval = "100ms"
-            timeout = "50ms"
+            interval = "1s"
+            timeout = "900ms"
             [metrics.app_things]
             help = "The number"
             value = "n"
@@ -50,7 +50,7 @@ def test_a_kill_and_a_restart_announce_nothing_again(config: Path, hook: Hook) -
     first.kill()
     with running(config) as again:
         again.wait_for("run.finished")
-        wait_until(lambda: again.series("token_monitor_alerts{")[FIRING] == 1)
+        assert again.series("token_monitor_alerts{")[FIRING] == 1
         assert again.seen("alert.fired", alertname="Things") == []
     assert hook.alerts() == [("firing", "Things")]
 

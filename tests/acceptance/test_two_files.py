@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import only_ours, two_files, webhook, write_config
-from tests.acceptance.program import Hook, running
+from tests.acceptance.program import Hook, running, wait_until
 
 
 def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
@@ -25,8 +25,8 @@ def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
             SELECT lang AS lang, SUM(stuck) AS stuck FROM articles GROUP BY lang""",
         toml="""
             summary = "Articles that are stuck"
-            interval = "200ms"
-            timeout = "100ms"
+            interval = "2s"
+            timeout = "1900ms"
             needs = ["articles.stuck"]
             [metrics.articles_stuck]
             help = "Articles that are stuck"
@@ -45,10 +45,11 @@ def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
     assert sorted(path.name for path in (folder / "queries").iterdir()) == ["articles.sql", "articles.toml"]
     with running(config) as daemon:
         hook.wait_for("firing", "ArticlesStuck")
-        assert daemon.series("articles_stuck") == {
+        stuck = {
             'articles_stuck{lang="de",target="main"}': 2.0,
             'articles_stuck{lang="en",target="main"}': 0.0,
         }
+        wait_until(lambda: daemon.series("articles_stuck") == stuck, why="its series")
         fired = daemon.wait_for("alert.fired", alertname="ArticlesStuck")
         assert fired["labels"] == {
             "alertname": "ArticlesStuck",

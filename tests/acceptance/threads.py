@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,26 +30,62 @@ def waiting_in(pid: int, *places: str) -> list[int]:
 
 @contextmanager
 def frozen(tids: Sequence[int]) -> Iterator[None]:
-    """Stop these threads, and no other of their process, until the block ends."""
+    """Stop these threads, and no other of their process, until the block ends; some may have ended before."""
+    stopped: list[int] = []
     tracer = _Tracer()
     try:
-        tracer.call(lambda: _freeze_all(tids))
+        tracer.call(lambda: _freeze_all(tids, stopped))
         yield
     finally:
-        tracer.call(lambda: _thaw_all(tids))
+        tracer.call(lambda: _thaw_all(stopped))
         tracer.end()
 
 
-def _freeze_all(tids: Sequence[int]) -> None:
+@contextmanager
+def frozen_when(
+    choose: Callable[[], Sequence[int]], is_right: Callable[[Sequence[int]], bool], *, seconds: float = 60
+) -> Iterator[None]:
+    """Stop the threads that are chosen; where that came at a wrong moment they go on, and are chosen anew.
+
+    Between the choice and the stop a thread may have gone on to something else.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        tids = choose()
+        with frozen(tids):
+            if tids and is_right(tids):
+                yield
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"no right moment within {seconds} s")
+
+
+def all_others_wait_in(pid: int, tids: Sequence[int], *places: str) -> bool:
+    """Tell whether each thread but these waits in one of these places; what is under way may end first."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        others = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+        others = [tid for tid in others if tid not in tids]
+        if set(others) <= set(waiting_in(pid, *places)):
+            return True
+        if set(others) & set(waiting_in(pid, "futex")):  # it ended its work, and waits for more
+            return False
+        time.sleep(0.01)
+    return False
+
+
+def _freeze_all(tids: Sequence[int], stopped: list[int]) -> None:
     for tid in tids:
-        _trace(_SEIZE, tid)
-        _trace(_INTERRUPT, tid)
-        os.waitpid(tid, 0x40000000)  # __WALL: a thread is no child of ours
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            _trace(_SEIZE, tid)
+            stopped.append(tid)
+            _trace(_INTERRUPT, tid)
+            os.waitpid(tid, 0x40000000)  # __WALL: a thread is no child of ours
 
 
 def _thaw_all(tids: Sequence[int]) -> None:
     for tid in tids:
-        if Path(f"/proc/{tid}").exists():
+        with contextlib.suppress(ProcessLookupError):
             _trace(_DETACH, tid)
 
 

@@ -34,7 +34,7 @@ class Databases:
         self,
         target: Target,
         *,
-        timeout: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(seconds=15),
         environ: Mapping[str, str] = os.environ,
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> Database:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import Reason, TargetError
+from monitor.errors import QueryError, Reason, TargetError
 from monitor.model.results import Rows
 from monitor.model.settings import (
     Condition,
@@ -123,7 +123,7 @@ def fetch(
     max_rows: int = 100,
 ) -> Rows:
     """Lease, run a statement, give back."""
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         return fetch_in(session, sql, values, seconds=seconds, max_rows=max_rows)
 
 
@@ -131,7 +131,7 @@ def is_healed(database: Database) -> bool:
     """Tell whether a database that could not be had is used again: it is tried once a second."""
     try:
         return fetch(database, "SELECT 1 AS one").rows == ((1,),)
-    except TargetError:
+    except QueryError:
         return False
 
 
@@ -154,9 +154,14 @@ def make_digits(server: PrivateServer, schema: str) -> None:
 
 def running_away(server: PrivateServer) -> tuple[int, ...]:
     """List the threads that run the runaway, those too that were told to end and have not yet."""
+    return running(server, "SELECT SUM(SQRT(")
+
+
+def running(server: PrivateServer, beginning: str) -> tuple[int, ...]:
+    """List the threads that run a statement which begins so."""
     sql = "SELECT id FROM information_schema.processlist WHERE info LIKE %s"
     with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(sql, ("SELECT SUM(SQRT(%",))
+        cursor.execute(sql, (f"{beginning}%",))
         return tuple(int(row[0]) for row in cursor.fetchall())
 
 
@@ -168,7 +173,13 @@ def sessions_of(server: PrivateServer, *, user: str = "root", running: bool = Fa
         return tuple(int(row[0]) for row in cursor.fetchall())
 
 
-def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 10) -> None:
+def id_of(session: Session) -> int:
+    """Tell which connection of the server a session has."""
+    ((number,),) = fetch_in(session, "SELECT CONNECTION_ID() AS id").rows
+    return int(number)  # type: ignore[arg-type]  # a cell may be anything
+
+
+def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 30) -> None:
     """Wait for a condition; fails with what was waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -184,7 +195,7 @@ def write_password(path: Path, password: str) -> PasswordSource:
 
 def refusal_of(database: Database) -> TargetError:
     """Tell how a database refused to lend a connection."""
-    with pytest.raises(TargetError) as caught, database.lease(deadline_seconds=5):
+    with pytest.raises(TargetError) as caught, database.lease(deadline_seconds=20):
         pass
     return caught.value
 

@@ -59,11 +59,11 @@ def test_a_refused_password_is_not_hammered(
 ) -> None:
     target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
     database = databases.open(target, environ={"PASSWORD": "wr0ng"})
-    before = connections_of(server)
+    before, started = connections_of(server), time.monotonic()
     for _ in range(10):
         assert verdict_on(database) == (Reason.ACCESS_DENIED, "login", 1045)
-    # ours, and the two that counted
-    assert connections_of(server) - before <= 3
+    # ours, and the two that counted; after a second it may be tried again
+    assert connections_of(server) - before <= 3 + int(time.monotonic() - started)
 
 
 def test_a_password_that_was_rotated_while_we_were_on_our_way_is_read_once_more(
@@ -81,10 +81,11 @@ def test_a_password_that_was_rotated_while_we_were_on_our_way_is_read_once_more(
 
     with Listener(rotate) as listener:
         database = databases.open(target_at(listener.port, password=source))
+        started = time.monotonic()
         for _ in range(5):
             assert verdict_on(database) == (Reason.ACCESS_DENIED, "login", 1045)
-        # the old one, the new one, and neither again before its time
-        assert listener.accepted == 2
+        # the old one, the new one, and neither again before its time, a second
+        assert 2 <= listener.accepted <= 2 + int(time.monotonic() - started)
 
 
 def test_an_expired_password_is_a_refused_login_and_not_hammered(
@@ -93,13 +94,13 @@ def test_an_expired_password_is_a_refused_login_and_not_hammered(
     run_as_root(server, f"ALTER USER {account}@'%' PASSWORD EXPIRE")
     target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
     database = databases.open(target, environ=PASSWORD)
-    before = connections_of(server)
+    before, started = connections_of(server), time.monotonic()
     reason, detail, code = verdict_on(database)
     assert (reason, detail) == (Reason.ACCESS_DENIED, "login")
     assert code in (1820, 1862)
     for _ in range(5):
         assert verdict_on(database)[2] == code
-    assert connections_of(server) - before <= 3
+    assert connections_of(server) - before <= 3 + int(time.monotonic() - started)
 
 
 def test_a_password_that_expires_later_costs_no_session_that_is_open(
@@ -265,7 +266,6 @@ def test_a_database_of_others_is_access_denied(
 
 
 def test_too_many_connections_are_capacity(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
-    run_as_root(own_mariadb, "SET GLOBAL max_connections = 10")
     held = []
     port = own_mariadb.port or 0
     try:
@@ -273,9 +273,10 @@ def test_too_many_connections_are_capacity(databases: Databases, own_mariadb: Pr
         run_as_root(own_mariadb, "CREATE USER small@'127.0.0.1' IDENTIFIED BY 's3cret'")
         target = target_at(port, schema="", user="small", max_connections=1)
         for _ in range(10):
-            lease = databases.open(target, environ=PASSWORD).lease(deadline_seconds=1)
+            lease = databases.open(target, environ=PASSWORD).lease(deadline_seconds=20)
             lease.__enter__()
             held.append(lease)
+        run_as_root(own_mariadb, "SET GLOBAL max_connections = 10")
         assert verdict_on(databases.open(target, environ=PASSWORD)) == (Reason.TARGET_DOWN, "capacity", 1040)
     finally:
         for lease in held:
@@ -370,28 +371,29 @@ def announce_16_megabytes(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("talk", "reason", "detail"),
+    ("talk", "seconds", "reason", "detail"),
     [
-        (hold, Reason.TARGET_DOWN, "no_greeting"),
-        (trickle_greeting, Reason.TARGET_DOWN, "no_greeting"),
-        (hang_up, Reason.TARGET_DOWN, "no_greeting"),
-        (block_host, Reason.TARGET_DOWN, "host_blocked"),
-        (greet_and_be_silent, Reason.TARGET_DOWN, "unreachable"),
-        (hang_up_after_greeting, Reason.TARGET_DOWN, "lost"),
-        (speak_http, Reason.INTERNAL, "protocol"),
-        (send_half_a_greeting, Reason.INTERNAL, "protocol"),
-        (announce_16_megabytes, Reason.INTERNAL, "protocol"),
+        (hold, 3, Reason.TARGET_DOWN, "no_greeting"),
+        (trickle_greeting, 3, Reason.TARGET_DOWN, "no_greeting"),
+        (hang_up, 15, Reason.TARGET_DOWN, "no_greeting"),
+        (block_host, 15, Reason.TARGET_DOWN, "host_blocked"),
+        (greet_and_be_silent, 3, Reason.TARGET_DOWN, "unreachable"),
+        (hang_up_after_greeting, 15, Reason.TARGET_DOWN, "lost"),
+        (speak_http, 15, Reason.INTERNAL, "protocol"),
+        (send_half_a_greeting, 15, Reason.INTERNAL, "protocol"),
+        (announce_16_megabytes, 15, Reason.INTERNAL, "protocol"),
     ],
 )
 def test_a_server_that_does_not_let_us_in_is_bounded_and_named(
-    databases: Databases, talk: object, reason: Reason, detail: str
+    databases: Databases, talk: object, seconds: float, reason: Reason, detail: str
 ) -> None:
     assert callable(talk)
     with Listener(talk) as listener:
-        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=timedelta(seconds=0.5))
+        timeout = timedelta(seconds=seconds)
+        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=timeout)
         started = time.monotonic()
         assert verdict_on(database)[:2] == (reason, detail)
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 7, "the greeting in drops would take eight"
         wait_until(lambda: listener.open_count == 0, "nothing stays open")
 
 
@@ -409,7 +411,7 @@ def test_failures_leave_no_descriptor_open(databases: Databases) -> None:
             for _ in range(5):
                 verdict_on(database)
             wait_until(lambda listener=listener: listener.open_count == 0, "the far end is done")  # type: ignore[misc]
-            assert count() == before, talk
+            wait_until(lambda before=before: count() == before, f"no more are open: {talk}")  # type: ignore[misc]
 
 
 def test_without_a_thread_for_a_deadline_or_a_lookup_it_is_our_fault_and_heals(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -25,6 +27,7 @@ from tests.database.targets import (
     TEN_MILLION_ROWS,
     a_query,
     fetch,
+    fetch_in,
     run_as_root,
     running_away,
     sessions_of,
@@ -53,7 +56,7 @@ def target(server: PrivateServer, schema_with_digits: str) -> Target:
 
 def without_limit(database: Database) -> None:
     """Make the server's own limit useless: only our KILL ends a statement."""
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         limits = session.server.limits
         session.link.server = replace(session.server, limits=("lock", "read_only"))
         of_flavor = "max_statement_time" if session.server.flavor == "mariadb" else "max_execution_time"
@@ -67,14 +70,15 @@ def test_a_run_that_takes_too_long_is_gone_from_the_server(
 ) -> None:
     kills: list[Kill] = []
     database = databases.open(target, on_kill=kills.append)
+    fetch(database, "SELECT 1 AS one")  # half a second is for the statement, not for being let in
     if not limited:
         without_limit(database)
     outcome = ends_of(database, job_of(target, RUNAWAY, seconds=0.5))
     assert isinstance(outcome, Failure)
     assert outcome.reason is Reason.TIMEOUT
-    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
     if not limited:
-        wait_until(lambda: kills == [Kill("main")], "it was killed", seconds=5)
+        wait_until(lambda: kills == [Kill("main")], "it was killed")
 
 
 def test_evidence_that_takes_too_long_is_gone_and_the_run_still_gives_data(
@@ -82,10 +86,10 @@ def test_evidence_that_takes_too_long_is_gone_and_the_run_still_gives_data(
 ) -> None:
     database = databases.open(target)
     without_limit(database)
-    outcome = ends_of(database, job_of(target, "SELECT 1 AS n", seconds=0.5, evidence=RUNAWAY))
+    outcome = ends_of(database, job_of(target, "SELECT 1 AS n", seconds=1, evidence=RUNAWAY))
     assert isinstance(outcome, Success)
     assert [error.partition(": no result")[0] for error in outcome.evidence_errors] == ["Found: timeout"]
-    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
 
 
 def test_too_many_rows_are_gone_from_the_server(
@@ -96,7 +100,7 @@ def test_too_many_rows_are_gone_from_the_server(
     outcome = ends_of(database, job_of(target, sql, seconds=30, max_rows=5))
     assert isinstance(outcome, Failure)
     assert outcome.reason is Reason.TOO_MANY_ROWS
-    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
 
 
 def test_a_run_that_is_stopped_is_gone_from_the_server(
@@ -111,10 +115,33 @@ def test_a_run_that_is_stopped_is_gone_from_the_server(
     run.start()
     wait_until(lambda: running_away(server), "it runs")
     database.cancel_all()
-    run.join(10)
+    run.join(30)
     assert [one.reason for one in outcomes if isinstance(one, Failure)] == [Reason.KILLED]
-    wait_until(lambda: not sessions_of(server, running=True), "nothing runs", seconds=5)
-    wait_until(lambda: kills == [Kill("main")], f"it was killed: {kills}", seconds=5)
+    wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
+    wait_until(lambda: kills == [Kill("main")], f"it was killed: {kills}")
+
+
+def test_what_is_stopped_while_it_connects_anew_is_not_begun(databases: Databases) -> None:
+    asked: list[str] = []
+    go_on = threading.Event()
+
+    def talk(client: socket.socket) -> None:
+        if listener.accepted == 2:
+            go_on.wait(60)
+        serve_session(client, asked.append)
+
+    with Listener(talk) as listener, ThreadPoolExecutor(1) as pool:
+        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=timedelta(minutes=1))
+        with database.lease(deadline_seconds=20) as session:
+            session.link.in_order = False
+            run = pool.submit(fetch_in, session, "SELECT 1 AS one")
+            wait_until(lambda: listener.accepted == 2, "it connects")
+            session.stop()
+            go_on.set()
+            error = run.exception(30)
+    assert isinstance(error, QueryError)
+    assert (error.reason, error.detail) == (Reason.KILLED, "cancelled")
+    assert "SELECT 1 AS one" not in asked
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1094, "no_such_thread"), (1095, "denied"), (1105, "failed")])
@@ -157,7 +184,7 @@ def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the
     kills: list[Kill] = []
     mine = replace(target, user=account, password=PasswordSource(env="PASSWORD"))
     database = databases.open(mine, environ=PASSWORD, on_kill=kills.append)
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         session.stop()
     wait_until(lambda: [kill.reason for kill in kills] == ["unreachable"], f"told: {kills}")
     assert "max_user_connections" in kills[0].message
@@ -189,7 +216,7 @@ def test_a_kill_that_gets_no_thread_is_told_our_cut_comes_in_time_and_the_next_k
 def test_a_database_whose_kill_never_got_a_thread_can_be_closed(databases: Databases, target: Target) -> None:
     kills: list[Kill] = []
     database = databases.open(target, on_kill=kills.append)
-    with database.lease(deadline_seconds=5) as session, no_thread_to_be_had():
+    with database.lease(deadline_seconds=20) as session, no_thread_to_be_had():
         session.stop()
     database.close()
     assert [kill.reason for kill in kills] == ["failed"]
@@ -222,7 +249,8 @@ def test_a_statement_that_nothing_stops_is_not_joined_by_another_and_runs_again_
         wait_until(lambda: not running_away(own_mariadb), "it is gone")
         limited = ends_of(database, job)
         assert isinstance(limited, Failure)
-        assert (limited.reason, limited.detail) == (Reason.TIMEOUT, "statement_limit")
+        # it ran: a server that stands still may be late to end it itself
+        assert limited.detail in ("statement_limit", "cut"), limited
 
 
 def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_whatever_is_in_its_text(
@@ -231,7 +259,7 @@ def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_wha
     target = target_for(own_mariadb, schema="app")
     sql = f"{RUNAWAY} /* é 😀 ? */"
     database, leftovers = databases.open(target), Leftovers()
-    with ThreadPoolExecutor(1) as pool, database.lease(deadline_seconds=5) as session:
+    with ThreadPoolExecutor(1) as pool, database.lease(deadline_seconds=20) as session:
         run = pool.submit(ends_of, databases.open(target), job_of(target, sql, seconds=30))
         wait_until(lambda: running_away(own_mariadb), "it runs")
         (left,) = running_away(own_mariadb)
@@ -242,7 +270,7 @@ def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_wha
         with pytest.raises(QueryError, match=f"KILL {left} "):
             leftovers.check(session.link, sql)
         run_as_root(own_mariadb, f"KILL {left}")
-        assert isinstance(run.result(10), Failure)
+        assert isinstance(run.result(30), Failure)
         wait_until(lambda: not running_away(own_mariadb), "it is gone")
         leftovers.check(session.link, sql)
 
@@ -253,12 +281,12 @@ def test_a_connection_that_broke_under_a_statement_starts_no_second_one_while_th
     with Proxy(own_mariadb.port or 0) as proxy:
         target = target_at(proxy.port)
         database = databases.open(target, environ=PASSWORD)
-        job = job_of(target, RUNAWAY, seconds=5)
+        job = job_of(target, RUNAWAY, seconds=8)
         with ThreadPoolExecutor(1) as pool:
             run = pool.submit(ends_of, database, job)
             wait_until(lambda: running_away(own_mariadb), "it runs")
             proxy.listener.drop_all()
-            broken = run.result(10)
+            broken = run.result(30)
         assert isinstance(broken, Failure)
         assert (broken.reason, broken.detail) == (Reason.TARGET_DOWN, "lost")
         again = ends_of(database, job)

@@ -21,13 +21,13 @@ STATE = "SELECT UTC_TIMESTAMP"
 
 
 def server_of(database: Database) -> Server:
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         return session.server
 
 
 def asked_again(database: Database) -> Server:
     """Lease once more, as if the last look had been a while ago."""
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         session.link.status_at -= MOST_STATUS_AGE_SECONDS
     return server_of(database)
 
@@ -97,7 +97,7 @@ def test_a_session_that_is_not_read_only_after_all_is_said(databases: Databases)
 
 
 def test_read_only_is_read_back_from_the_session(database: Database, server: PrivateServer) -> None:
-    with database.lease(deadline_seconds=5) as session:
+    with database.lease(deadline_seconds=20) as session:
         assert "read_only" in session.server.limits
         session.link.execute("SET SESSION TRANSACTION READ WRITE")
     assert asked_again(database).limits == ("lock", "statement")
@@ -186,7 +186,7 @@ def test_rights_are_asked_once_for_all_connections_of_a_target(
 ) -> None:
     run_as_root(mariadb, f"CREATE USER {schema}@localhost", f"GRANT ALL ON {schema}.* TO {schema}@localhost")
     database = databases.open(target_for(mariadb, schema=schema, user=schema))
-    with database.lease(deadline_seconds=5) as first, database.lease(deadline_seconds=5) as second:
+    with database.lease(deadline_seconds=20) as first, database.lease(deadline_seconds=20) as second:
         assert first.server.surplus_rights == (f"ALL PRIVILEGES on `{schema}`.*",)
         counts = [
             fetch_in(session, "SHOW SESSION STATUS LIKE 'Com_show_grants'").rows[0][1]
@@ -207,9 +207,10 @@ def test_a_server_that_lets_us_in_and_answers_nothing_more_is_tried_once_a_secon
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         database = databases.open(target_at(listener.port), environ=PASSWORD)
+        started = time.monotonic()
         for _ in range(20):
             assert verdict_on(database)[:2] == (Reason.TARGET_DOWN, "lost")
-        assert listener.accepted <= 3
+        assert listener.accepted <= 3 + time.monotonic() - started
 
 
 def test_a_server_that_is_slow_to_answer_is_not_down(databases: Databases) -> None:

@@ -185,6 +185,11 @@ def far_end(
         server.close()
 
 
+def has_ended(name: str) -> bool:
+    """Tell whether no thread of this name is left."""
+    return all(thread.name != name for thread in threading.enumerate())
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
@@ -192,7 +197,7 @@ def free_port() -> int:
 
 
 def until(
-    condition: Callable[[], object], *, seconds: float = 10, meanwhile: Callable[[], None] | None = None
+    condition: Callable[[], object], *, seconds: float = 30, meanwhile: Callable[[], None] | None = None
 ) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -216,7 +221,7 @@ class Told:
 
 
 def receiver(*urls: str, **options: Any) -> Receiver:
-    defaults: dict[str, Any] = {"name": "hook", "kind": "webhook", "timeout": timedelta(seconds=5)}
+    defaults: dict[str, Any] = {"name": "hook", "kind": "webhook", "timeout": timedelta(seconds=30)}
     return Receiver(urls=urls, **{**defaults, **options})
 
 

@@ -152,8 +152,7 @@ class MailEnd:
                 while (line := reader.readline()) not in (b".\r\n", b""):
                     content += line.removeprefix(b".")
                 envelope.content = bytes(content)
-                if self._reply(connection, "content", b"250 taken\r\n"):
-                    self.mails.append(envelope)
+                self._reply(connection, "content", b"250 taken\r\n", taken=envelope)
         else:
             self._reply(connection, command, b"250 ok\r\n")
 
@@ -171,8 +170,10 @@ class MailEnd:
         self._reply(connection, command, b"235 welcome\r\n")
         return user, password
 
-    def _reply(self, connection: socket.socket, command: str, usual: bytes) -> bool | None:
-        """Answer; tells whether it was the usual answer."""
+    def _reply(
+        self, connection: socket.socket, command: str, usual: bytes, *, taken: Envelope | None = None
+    ) -> bool | None:
+        """Answer; tells whether it was the usual answer, before which is kept what it says is taken."""
         for key, some in self._replies.items():
             if command.startswith(key) and some:
                 reply = some.pop(0)
@@ -182,6 +183,8 @@ class MailEnd:
                     connection.sendall(reply)
                     return None
                 raise EOFError
+        if taken is not None:
+            self.mails.append(taken)
         connection.sendall(usual)
         return True
 

@@ -85,7 +85,7 @@ class Bench:
         target = replace(self.target, user=user)
         with closing(Watchdog()) as watchdog:
             database = Database(target, secrets=SecretReader(), watchdog=watchdog)
-            with closing(database), database.lease(deadline_seconds=5) as session:
+            with closing(database), database.lease(deadline_seconds=20) as session:
                 yield session
 
     def close(self) -> None:

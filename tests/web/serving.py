@@ -89,14 +89,14 @@ class Client:
     tls: ssl.SSLContext | None = None
 
     def connect(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout=10)
+        return socket.create_connection((self.host, self.port), timeout=60)
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
         connection: http.client.HTTPConnection
         if self.tls is None:
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         else:
-            connection = http.client.HTTPSConnection(self.host, self.port, timeout=10, context=self.tls)
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=60, context=self.tls)
         try:
             connection.request(method, path, body or None, headers or {})
             response = connection.getresponse()
@@ -112,7 +112,7 @@ class Client:
         return [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
 
 
-def wait_until(is_so: Callable[[], bool], *, seconds: float = 10.0) -> None:
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 30.0) -> None:
     """Wait for a condition, and fail when it does not come."""
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -142,5 +142,5 @@ def serving(
     try:
         yield Client(host, port, world, stream, log, tls)
     finally:
-        server.close(5)
+        server.close(30)
         log.close()

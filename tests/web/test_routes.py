@@ -266,7 +266,7 @@ def test_it_listens_on_ipv6_too() -> None:
             with socket.create_connection((host, port), timeout=10):
                 pass
         finally:
-            server.close(5)
+            server.close(30)
 
 
 def test_after_closing_nothing_listens_and_the_port_is_free() -> None:
@@ -279,7 +279,7 @@ def test_after_closing_nothing_listens_and_the_port_is_free() -> None:
         try:
             assert again.start()[1] == client.port
         finally:
-            again.close(5)
+            again.close(30)
 
 
 def test_prometheus_reads_our_metrics_and_rules_as_its_own() -> None:
