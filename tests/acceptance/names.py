@@ -65,15 +65,21 @@ class Names:
 
     def be_silent(self) -> None:
         """Answer nothing from now on."""
-        self._answer.write_text("silent")
+        self._put("silent")
 
     def forget(self) -> None:
         """Say that there is no such name."""
-        self._answer.write_text("")
+        self._put("")
 
     def lead_to(self, address: str) -> None:
         """Answer with this address."""
-        self._answer.write_text(address)
+        self._put(address)
+
+    def _put(self, answer: str) -> None:
+        # whoever reads it meanwhile must not find the empty one
+        new = self._answer.with_suffix(".new")
+        new.write_text(answer)
+        new.replace(self._answer)
 
     def close(self) -> None:
         """Stop answering."""

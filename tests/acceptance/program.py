@@ -48,7 +48,7 @@ class Daemon:
         host, _, port = str(self.wait_for("monitor.started")["address"]).rpartition(":")
         return host, int(port)
 
-    def wait_for(self, event: str, *, seconds: float = 20, after: int = 0, **fields: object) -> Event:
+    def wait_for(self, event: str, *, seconds: float = 40, after: int = 0, **fields: object) -> Event:
         """Wait for an event with these fields, from the `after`-th event on."""
 
         def found() -> Event | None:
@@ -83,7 +83,7 @@ class Daemon:
     def get(
         self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(*self.address, timeout=10)
+        connection = http.client.HTTPConnection(*self.address, timeout=30)
         try:
             connection.request(method, path, headers=headers or {})
             answer = connection.getresponse()
@@ -116,7 +116,7 @@ class Daemon:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 40) -> int:
         code = self._process.wait(seconds)
         self._reader.join(seconds)
         return code
@@ -143,7 +143,7 @@ class Daemon:
             for line in lines:
                 with self._changed:
                     self.raw.append(line.rstrip("\n"))
-                    if line.startswith("{"):
+                    if line.startswith("{") and line.endswith("\n"):  # the last one may be torn by a kill
                         self.events.append(json.loads(line))
                     self._changed.notify_all()
         with self._changed:
@@ -199,7 +199,7 @@ class Hook:
         self._open.set()
 
     def wait_until_open(self) -> None:
-        self._open.wait(20)
+        self._open.wait(60)
 
     def keep(self, body: Event) -> None:
         with self._changed:
@@ -215,7 +215,7 @@ class Hook:
             for alert in body["alerts"]
         ]
 
-    def wait_for(self, status: str, alertname: str, *, seconds: float = 20) -> None:
+    def wait_for(self, status: str, alertname: str, *, seconds: float = 40) -> None:
         with self._changed:
             done = self._changed.wait_for(lambda: (status, alertname) in self.alerts(), seconds)
         assert done, f"no {status} {alertname} within {seconds} s; posted: {self.alerts()}"
@@ -243,7 +243,7 @@ def send_signal(process: subprocess.Popen[Any], number: int) -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 20, why: str = "") -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = 40, why: str = "") -> None:
     """Wait until a condition holds, looking 50 times a second."""
     deadline = time.monotonic() + seconds
     while not condition():

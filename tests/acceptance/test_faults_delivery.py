@@ -34,8 +34,10 @@ from tests.deliver.far_end import (
 )
 
 HTML = b"<html><body>Bad gateway</body></html>"
-TIMEOUT = "2s"
-RESEND = "500ms"
+TIMEOUT = "3s"
+"""Of receivers that answer nothing; the others may take their time on a busy machine."""
+LONG_TIMEOUT = "30s"
+RESEND = "1s"
 
 
 def garbage(connection: Any, _ended: object) -> bool:
@@ -47,6 +49,7 @@ def twice(answer: Answer) -> tuple[Answer, ...]:
     return (answer, answer)
 
 
+SILENT = ("stalls", "trickles")
 RECOVERABLE: Mapping[str, tuple[str, tuple[Answer, ...]]] = {
     "unauthorized": ("http_401", twice(status(401))),
     "forbidden": ("http_403", twice(status(403))),
@@ -121,7 +124,8 @@ def receiver_of(named: tuple[str, FarEnd]) -> str:
         kind = f'kind = "alertmanager"\nurls = ["{end.url}"]\nresend_delay = "{RESEND}"'
     else:
         kind = f'kind = "webhook"\nurl = "{end.url}/hook"'
-    return f'[receivers.{name}]\n{kind}\ntimeout = "{TIMEOUT}"'
+    timeout = TIMEOUT if name.removeprefix("am-") in SILENT else LONG_TIMEOUT
+    return f'[receivers.{name}]\n{kind}\ntimeout = "{timeout}"'
 
 
 def run_the_course(daemon: Daemon, things: Things, ends: Mapping[str, FarEnd], elsewhere: FarEnd) -> Course:
@@ -195,7 +199,7 @@ def test_what_an_alertmanager_refuses_as_bad_is_put_aside_for_a_while_and_told_a
 ) -> None:
     assert course.counted(name) == {f"http_{POISON[name]}": 1.0}
     first, second, *_ = course.ends[name].requests
-    assert second.at - first.at > 4, "ten times the delay of 500 ms"
+    assert second.at - first.at > 8, "ten times the delay of 1 s"
     assert [is_over(first), is_over(second)] == [False, False]
 
 
@@ -224,7 +228,7 @@ def test_a_receiver_that_works_waits_for_none_that_does_not(course: Course, name
     assert course.counted(name) == {}
     fired = course.ends[name].requests[0]
     for other in ("stalls", "trickles", "am-stalls", "am-trickles"):
-        assert fired.at < course.ends[other].requests[1].at, f"{other} had two seconds to answer first"
+        assert fired.at < course.ends[other].requests[1].at, f"{other} had three seconds to answer first"
     if name == "healthy":
         assert [status for status, _ in course.posted(name)] == ["firing", "resolved"]
 
@@ -252,8 +256,7 @@ def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everythin
         with running(config) as daemon:
             things.set(1)
             hook.wait_for("firing", ALERT)
-            refused = daemon.wait_for("delivery.failed", receiver="am")
-            assert refused["reason"] == "refused"
+            daemon.wait_for("delivery.failed", receiver="am", reason="refused")
             other.start()
             other_hook.wait_for("firing", ALERT)
             other.freeze()
@@ -277,6 +280,7 @@ def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(t
         with running(things.config(receiver)) as daemon:
             things.set(1)
             wait_until(lambda: len(works.requests) > 10)
+            daemon.wait_for("delivery.failed", receiver="am")
             (failed,) = daemon.seen("delivery.failed", receiver="am")
             assert failed["reason"] == "refused"
             assert [one for one in daemon.seen("delivery.succeeded") if "repeated" in one] == [], (
@@ -318,10 +322,12 @@ def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
         f'{webhook(hook.url)}\n[receivers.down]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}"'
     )
     with running(config) as daemon:
-        for number, change in ((1, "fired"), (0, "resolved"), (2, "fired"), (0, "resolved")):
+        changes = ("fired", "resolved", "fired", "resolved")
+        for told, (number, change) in enumerate(zip((1, 0, 2, 0), changes, strict=True)):
             seen = len(daemon.events)
             things.set(number)
             daemon.wait_for(f"alert.{change}", alertname=ALERT, after=seen)
+            wait_until(lambda told=told: len(hook.alerts()) > told, why=f"the hook knows: {change}")  # type: ignore[misc]
         refused = daemon.wait_for("delivery.failed", receiver="down")
         assert refused["reason"] == "refused"
         with far_end(port=port) as back:
@@ -343,7 +349,7 @@ def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_b
     things: Things, hook: Hook
 ) -> None:
     with far_end() as end:
-        alertmanager = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{end.url}"]\nresend_delay = "500ms"'
+        alertmanager = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{end.url}"]\nresend_delay = "1s"'
         with running(things.config(f"{webhook(hook.url)}\n{alertmanager}")) as daemon:
             things.set(1)
             hook.wait_for("firing", ALERT)

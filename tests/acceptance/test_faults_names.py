@@ -22,7 +22,7 @@ def test_a_name_server_that_is_silent_forgets_the_name_or_moves_it(
         lost = watched.daemon.wait_for("target.lost", target="main")
         assert (lost["reason"], lost["detail"]) == ("target_down", "dns")
         watched.daemon.wait_for("run.failed", target="main")
-        assert all(one["duration_seconds"] < 4 for one in watched.daemon.seen("run.failed", target="main"))
+        assert all(one["duration_seconds"] < 8 for one in watched.daemon.seen("run.failed", target="main"))
         names.lead_to("127.0.0.1")
         watched.daemon.wait_for("target.recovered", target="main", seconds=40)
 
@@ -32,11 +32,11 @@ def test_a_name_server_that_is_silent_forgets_the_name_or_moves_it(
             forget()
             connects_anew(watched)
             watched.recovers()
-            assert watched.since("target.lost") == []
+            watched.is_not_lost()
 
         # moved to where nobody is; and back, as after a fail-over
-        names.lead_to("127.0.0.2")
         watched.begin()
+        names.lead_to("127.0.0.2")
         # a connection that is good is kept, and a look-up that is under way gives what it began with
         while not watched.since("target.lost"):
             connects_anew(watched)

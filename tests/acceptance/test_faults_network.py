@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.acceptance.faults import CALM, RUNAWAY, Watched
+from tests.acceptance.faults import CALM, MAX_CONNECTIONS, RUNAWAY, Watched, stood_still
 from tests.acceptance.program import wait_until
 from tests.database.proxy import ok_packet, packet, result_packets, serve_session
 
@@ -40,13 +40,14 @@ def test_a_greeting_that_is_trickled_is_cut_at_the_deadline(watched: Watched) ->
 
 
 def test_rows_that_are_trickled_are_cut_at_the_deadline(watched: Watched) -> None:
-    watched.proxy.trickle_seconds = 0.0005
-    watched.steer("SELECT CONCAT('row', seq) AS name, seq AS n FROM seq_1_to_900")
-    failed = watched.failed("steered", "timeout")
-    assert 1.5 < failed["duration_seconds"] < 4
+    # these rows take many seconds, what a new connection has to be told takes some tenths of one
+    watched.proxy.trickle_seconds = 0.0001
+    watched.steer("SELECT CONCAT('row', LPAD(seq, 60, '0')) AS name, seq AS n FROM seq_1_to_900")
+    failed = watched.failed("steered", "timeout", message="no result within 700ms")
+    assert 1.5 < failed["duration_seconds"] < 6
     watched.keeps_its_word()
     watched.runs_again("things")
-    assert watched.since("target.lost") == []
+    watched.is_not_lost()
     watched.proxy.heal()
     watched.recovers()
     wait_until(lambda: len(watched.daemon.series("app_steered{")) == 900, why="the rows came")
@@ -77,21 +78,27 @@ def test_a_black_hole_under_a_running_query(watched: Watched) -> None:
 
 def test_half_open_connections_are_found_out_and_replaced(watched: Watched) -> None:
     watched.pauses()
+    while not (sessions := watched.sessions()):
+        watched.goes_on()
+        watched.runs_again("things")
+        watched.pauses()
     watched.proxy.strand()
-    sessions = watched.sessions()
-    assert sessions
     watched.execute(*(f"KILL {session}" for session in sessions))
     wait_until(lambda: not watched.sessions(), why="the server has closed them")
     watched.goes_on()
     wait_until(
-        lambda: [
-            one for one in watched.since("run.finished", target="main") if 1 <= one["duration_seconds"] < 3
-        ],
-        why="a run that found its connection dead, and had its data by another",
+        lambda: found_out(watched), why="a run that found its connection dead, and had its data by another"
     )
     watched.recovers()
-    assert watched.since("target.lost") == []
+    watched.is_not_lost()
     assert not set(sessions) & set(watched.sessions())
+
+
+def found_out(watched: Watched) -> bool:
+    """Tell whether a run waited in vain for an answer, and then asked by another connection."""
+    # on a busy machine the statement's own limit may end it there
+    asked = watched.since("run.finished", target="main") + watched.since("run.failed", reason="timeout")
+    return any(one["duration_seconds"] >= 1 for one in asked if one["target"] == "main")
 
 
 def test_idle_connections_that_the_server_timed_out_are_replaced_silently(watched: Watched) -> None:
@@ -103,9 +110,10 @@ def test_idle_connections_that_the_server_timed_out_are_replaced_silently(watche
     watched.goes_on()
     watched.runs_again("things")
     watched.recovers()
-    assert watched.since("target.lost") == []
+    watched.is_not_lost()
     # many runs at once after a pause may wait too long for a connection: that is the test's doing
-    assert {one["reason"] for one in watched.since("run.failed")} <= {"timeout"}
+    failed = [one for one in watched.since("run.failed", target="main") if not stood_still(one)]
+    assert {one["reason"] for one in failed} <= {"timeout"}
 
 
 def all_timed_out(watched: Watched) -> bool:
@@ -119,14 +127,28 @@ def all_timed_out(watched: Watched) -> bool:
 
 def test_a_reset_in_the_middle_of_a_query_costs_that_run_only(watched: Watched) -> None:
     watched.steer(RUNAWAY)
-    wait_until(lambda: watched.running(), why="the query runs")
-    watched.proxy.listener.drop_all(with_reset=True)
-    failed = watched.failed("steered", "target_down")
-    assert failed["code"] == 2013
+    wait_until(
+        lambda: (
+            is_reset(watched)
+            and watched.since("run.failed", query="steered", reason="target_down", code=2013)
+        ),
+        seconds=60,
+        why="a run was hit before its limit",
+    )
+    watched.failed("steered", "target_down", code=2013)
     watched.is_stopped_on_the_server()
     watched.steer(CALM)
     watched.recovers()
-    assert watched.since("target.lost") == []
+    watched.is_not_lost()
+
+
+def is_reset(watched: Watched) -> bool:
+    """Reset the connections while the query runs on one of them, and none is just being made."""
+    listener = watched.proxy.listener
+    of_run = "info LIKE '%FROM steered'"
+    if listener.open_count == MAX_CONNECTIONS and watched.running() and watched.is_idle(but_for=of_run):
+        listener.drop_all(with_reset=True)
+    return True
 
 
 def test_a_port_that_is_closed(watched: Watched) -> None:

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.program import Daemon, Hook, running, wait_until
 from tests.acceptance.things import ALERT, FIRING, Things
-from tests.deliver.far_end import far_end, stall
+from tests.deliver.far_end import FarEnd, far_end, stall
 from tests.servers import free_port
 
 DROPPED = "token_monitor_log_events_dropped_total"
@@ -54,14 +55,14 @@ class Mute:
         try:
             yield
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()
 
     def value(self, name: str) -> float:
         """Read a series; 0 while nobody listens yet."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             connection.request("GET", "/metrics")
             lines = connection.getresponse().read().decode().splitlines()
@@ -138,21 +139,19 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
     with running(things.config(webhook(hook.url))) as daemon:
         things.set(1)
         hook.wait_for("firing", ALERT)
-        page = http.client.HTTPConnection(*daemon.address, timeout=10)
-        page.request("GET", "/-/healthy")
-        assert page.getresponse().read()
+        page = http.client.HTTPConnection(*daemon.address, timeout=30)
+        assert ask(page, "/-/healthy")[0] == 200
         open_before = daemon.descriptors()
         seen = len(daemon.events)
         with limited(daemon, resource.RLIMIT_NOFILE, 3):
             things.kill_sessions()
+            # a connection that asks nothing for 2 s is closed, and there would be no other
+            down = 'token_monitor_up{target="main"} 0.0\n'
+            wait_until(lambda: down in ask(page, "/metrics")[1], why="it is shown as lost")
             lost = daemon.wait_for("target.lost", after=seen)
             assert (lost["reason"], lost["message"]) == ("internal", "Too many open files"), "our fault"
-            page.request("GET", "/metrics")
-            shown = page.getresponse().read().decode()
-            assert f"{FIRING} 1.0\n" in shown
-            assert 'token_monitor_up{target="main"} 0.0\n' in shown
-            page.request("GET", "/-/healthy")
-            assert page.getresponse().status == 200
+            assert f"{FIRING} 1.0\n" in ask(page, "/metrics")[1]
+            assert ask(page, "/-/healthy")[0] == 200
             page.close()
         daemon.wait_for("run.finished", after=len(daemon.events))
         daemon.wait_for("target.recovered")
@@ -160,6 +159,12 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
         things.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
+
+
+def ask(page: http.client.HTTPConnection, path: str) -> tuple[int, str]:
+    page.request("GET", path)
+    answer = page.getresponse()
+    return answer.status, answer.read().decode()
 
 
 def data_bytes(daemon: Daemon) -> int:
@@ -200,15 +205,23 @@ def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed
             daemon.wait_for("run.finished", query="things", after=len(daemon.events))
         things.execute("UPDATE sizes SET size = 2")
         wait_until(lambda: daemon.series("app_size") == {'app_size{target="main"}': 2.0})
-        wait_until(lambda: end.requests, seconds=60, why="the firing alert is posted")
+        wait_until(lambda: told_of(end), seconds=60, why="the firing alert is posted")
         things.set(0)
-        wait_until(lambda: end.requests[-1].json["status"] == "resolved", seconds=60)
+        wait_until(lambda: told_of(end)[-1][0] == "resolved", seconds=60)
         counted = 'token_monitor_query_failures_total{query="big",reason="internal",target="main"}'
         assert daemon.series(counted)[counted] >= 1
         assert daemon.get("/-/healthy")[0] == 200
-        told = list(dict.fromkeys(request.headers["idempotency-key"] for request in end.requests))
-        assert len(told) == 2
+        assert [status for status, _ in dict.fromkeys(told_of(end))] == ["firing", "resolved"]
         assert len(daemon.seen("alert.fired", alertname=ALERT)) == 1
+
+
+def told_of(end: FarEnd) -> list[tuple[str, str]]:
+    """Give what was posted of the number's alert, in order: status and idempotency key."""
+    return [
+        (request.json["status"], request.headers["idempotency-key"])
+        for request in list(end.requests)
+        if request.json["alerts"][0]["labels"]["alertname"] == ALERT
+    ]
 
 
 def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_as_there_is_one(
@@ -225,9 +238,8 @@ def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_a
         with limited(daemon, resource.RLIMIT_DATA, data_bytes(daemon) + STACK_BYTES - 2_000_000):
             status, said = daemon.get("/-/reload", method="POST")
             assert status == 200, said
-            target = daemon.wait_for("run.missed")["target"]
-            assert target in others
-            assert daemon.seen("run.finished", target=target) == []
+            wait_until(lambda: without_a_thread(daemon, others), why="runs that are missed and never made")
+            target = without_a_thread(daemon, others)[0]
             daemon.wait_for("run.finished", target="main", after=len(daemon.events))
             missed = f'token_monitor_query_missed_total{{query="things",target="{target}"}}'
             wait_until(lambda: daemon.series(missed)[missed] > 0)
@@ -235,6 +247,13 @@ def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_a
             daemon.wait_for("alert.fired", target=other, alertname=ALERT)
         wait_until(lambda: hook.alerts() == [("firing", ALERT)] * (1 + NEW_TARGETS))
         assert daemon.seen("pipeline.failed") == []
+
+
+def without_a_thread(daemon: Daemon, targets: Sequence[str]) -> list[str]:
+    """Name targets that missed several runs and had none."""
+    missed = Counter(one["target"] for one in daemon.seen("run.missed"))
+    ended = {one["target"] for event in ("run.finished", "run.failed") for one in daemon.seen(event)}
+    return [target for target in targets if missed[target] > 1 and target not in ended]
 
 
 def test_neither_a_frozen_database_nor_a_receiver_that_hangs_keeps_it_from_ending_and_nothing_owed_is_lost(
@@ -256,7 +275,7 @@ def test_neither_a_frozen_database_nor_a_receiver_that_hangs_keeps_it_from_endin
                 daemon.wait_for("run.failed")
                 asked_at = time.monotonic()
                 assert daemon.stop() == 0
-                assert time.monotonic() - asked_at < 15
+                assert time.monotonic() - asked_at < 20
                 server.signal(signal.SIGCONT)
             end.answers.clear()
             with running(config) as again:

@@ -94,7 +94,7 @@ def is_kept_over_a_kill(config: Path, things: Things, hook: Hook) -> None:
         again.wait_for("run.finished")
         wait_until(lambda: again.series(FIRING) == {FIRING: 1.0})
         assert again.seen("alert.fired", alertname=ALERT) == []
-        assert is_durable(again)
+        wait_until(lambda: is_durable(again))
         things.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
@@ -109,6 +109,7 @@ def test_a_full_disk_costs_no_alert_and_no_delivery_and_is_used_again_when_there
         with full(disk, daemon):
             things.set(1)
             hook.wait_for("firing", ALERT)
+            daemon.wait_for("delivery.succeeded", receiver="hook")
             lost = daemon.wait_for("state.degraded")
             assert "it is in memory until the disk takes it again" in lost["message"]
             wait_until(lambda: not is_durable(daemon))
@@ -129,6 +130,7 @@ def test_a_read_only_disk_at_the_start_is_said_watched_without_and_used_when_it_
         assert "is in memory" in daemon.wait_for("state.degraded")["message"]
         things.set(1)
         hook.wait_for("firing", ALERT)
+        daemon.wait_for("delivery.succeeded", receiver="hook")
         assert daemon.series(DURABLE) == {DURABLE: 0.0}
         can_be_written()
         daemon.wait_for("state.recovered", seconds=60)
@@ -146,8 +148,8 @@ def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
         garble(disk / "state.sqlite")
         daemon.wait_for("state.degraded", seconds=30)
         daemon.wait_for("state.recovered", seconds=60)
-        told = daemon.seen("state.degraded")[-1]["message"]
-        assert f"it is kept as {disk / 'state.sqlite.replaced'}" in told
+        kept = f"it is kept as {disk / 'state.sqlite.replaced'}"
+        wait_until(lambda: any(kept in one["message"] for one in daemon.seen("state.degraded")), why=kept)
         assert daemon.series(FIRING) == {FIRING: 1.0}
         assert SPOILT in (disk / "state.sqlite.replaced").read_bytes()
         daemon.kill()
@@ -166,11 +168,12 @@ def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
         if gone == "file":
             (directory / "state.sqlite").unlink()
         else:
-            shutil.rmtree(directory)
+            # at once: it must not come back while the files go one by one
+            shutil.rmtree(directory.rename(folder / "gone"))
         assert "the file was removed" in daemon.wait_for("state.degraded", seconds=60)["message"]
         daemon.wait_for("state.recovered")
         assert (directory / "state.sqlite").exists()
-        assert is_durable(daemon)
+        wait_until(lambda: is_durable(daemon))
         daemon.kill()
     is_kept_over_a_kill(config, things, hook)
 
@@ -241,8 +244,9 @@ def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_
             assert daemon.get("/metrics")[0] == 200
             assert daemon.seen("alert.resolved", alertname=ALERT) == []
         hook.wait_for("resolved", ALERT)
-        assert is_durable(daemon)
+        wait_until(lambda: is_durable(daemon))
         for change in ("fired", "resolved"):
+            daemon.wait_for(f"alert.{change}", alertname=ALERT)
             assert len(daemon.seen(f"alert.{change}", alertname=ALERT)) == 1
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
 

@@ -14,7 +14,7 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.faults import PASSWORD, Watched, watching
-from tests.acceptance.program import short_directory
+from tests.acceptance.program import short_directory, wait_until
 from tests.database.proxy import greeting, packet, read_packet
 from tests.web.certificates import Authority
 
@@ -67,7 +67,8 @@ def guarded(daemon_and_server: Guarded) -> Iterator[Guarded]:
 )
 def test_a_certificate_that_proves_nothing_is_refused(guarded: Guarded, certificate: str, words: str) -> None:
     guarded.show(certificate)
-    assert words in guarded.watched.lost(detail="tls")["message"]
+    guarded.watched.lost(detail="tls")
+    wait_until(lambda: words in guarded.watched.message(), why=f"the message says {words}")
     guarded.show("good")
     guarded.watched.recovers()
 
@@ -105,7 +106,8 @@ def test_a_server_that_falls_silent_in_the_handshake_is_bounded(guarded: Guarded
             pass
 
     guarded.watched.breaks(instead=greet_and_fall_silent)
-    guarded.watched.lost(detail="unreachable")
+    # before the greeting where the machine does something else meanwhile
+    assert guarded.watched.lost()["detail"] in ("unreachable", "no_greeting")
     durations = [one["duration_seconds"] for one in guarded.watched.since("run.failed", target="main")]
     assert max(durations) < 8
     guarded.watched.proxy.heal()

@@ -17,7 +17,7 @@ from tests.acceptance.ledger import Ledger, Recorded
 NAMES = ("a", "b", "c", "d", "e", "f")
 _QUERY = """summary = "What is wrong with things"
 interval = "{interval}"
-timeout = "95ms"
+timeout = "{timeout}"
 [metrics.app_things]
 help = "How wrong a thing is"
 labels = ["name"]
@@ -47,9 +47,9 @@ class Stand:
     things: dict[str, int] | None
 
 
-def query_of_things(interval: str) -> str:
+def query_of_things(interval: str, *, timeout: str = "95ms") -> str:
     """Give the .toml of the query that watches the table."""
-    return _QUERY.replace("{interval}", interval)
+    return _QUERY.replace("{interval}", interval).replace("{timeout}", timeout)
 
 
 class Tide:

@@ -55,6 +55,10 @@ class Listener:
         with self._lock:
             return tuple(self._open)
 
+    def has_comers(self) -> bool:
+        """Tell whether somebody has connected and was not taken on yet."""
+        return _can_be_read(self._listening)
+
     def drop_all(self, *, with_reset: bool = False) -> None:
         """Close every connection, with a FIN or with an RST."""
         with self._lock:
@@ -69,8 +73,8 @@ class Listener:
         """Close the port: whoever comes is refused."""
         self._closing.set()
         _shut(self._listening)
-        self._listening.close()
         self._accepting.join(5)
+        self._listening.close()
 
     def listen(self) -> None:
         """Open the same port again."""
@@ -87,16 +91,24 @@ class Listener:
             thread.join(5)
 
     def _accept(self) -> None:
+        listening = self._listening
+        listening.setblocking(False)
+        poll = select.poll()
+        poll.register(listening, select.POLLIN)
         while not self._closing.is_set():
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            self.accepted += 1
+            poll.poll(1000)
+            # under the lock, so that whoever is no comer any more is among the clients
+            with self._lock:
+                try:
+                    client, _ = listening.accept()
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return
+                self._open.add(client)
+                self.accepted += 1
             thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
             self._threads.append(thread)
-            with self._lock:
-                self._open.add(client)
             thread.start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -122,6 +134,7 @@ class Proxy:
         self.instead: Talk | None = None
         """Talks to new clients in the server's place."""
         self._stranded: set[socket.socket] = set()
+        self._passing: set[threading.Thread] = set()
         self.listener = Listener(self._carry)
         self.port = self.listener.port
 
@@ -141,6 +154,14 @@ class Proxy:
     def thaw(self) -> None:
         """Pass bytes again."""
         self._frozen.clear()
+
+    def is_quiet(self) -> bool:
+        """Tell whether the server has all that its clients sent; they must be sending nothing now."""
+        return (
+            not self.listener.has_comers()
+            and not any(map(_can_be_read, self.listener.clients()))
+            and not self._passing
+        )
 
     def strand(self) -> None:
         """Leave the clients of now half open: nothing comes from the server, not even its end."""
@@ -176,15 +197,29 @@ class Proxy:
         self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], None]
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := _receive(source):
-                while self._frozen.is_set():
-                    time.sleep(0.01)
-                pass_on(data, sink)
+            while self._pass(source, sink, pass_on):
+                pass
         if sink in self._stranded:
             return
         if source not in self._stranded:
             _shut(source)
         _shut(sink)
+
+    def _pass(
+        self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], None]
+    ) -> bool:
+        _wait_for(source)
+        # before it is read: what is under way is in the socket, or is known to be
+        self._passing.add(threading.current_thread())
+        try:
+            data = source.recv(65536)
+            while data and self._frozen.is_set():
+                time.sleep(0.01)
+            if data:
+                pass_on(data, sink)
+            return bool(data)
+        finally:
+            self._passing.discard(threading.current_thread())
 
     def _to_server(self, data: bytes, server: socket.socket) -> None:
         # a command fits into one packet, and comes whole; what is encrypted does not look like one
@@ -206,13 +241,27 @@ class Proxy:
 
 
 def _receive(source: socket.socket) -> bytes:
+    _wait_for(source)
+    return source.recv(65536)
+
+
+def _wait_for(source: socket.socket) -> None:
     # In a blocking recv the socket would outlive its close, and an RST would not be sent.
     poll = select.poll()
-    poll.register(source, select.POLLIN)
+    try:
+        poll.register(source, select.POLLIN)
+    except ValueError:  # it has just been closed
+        raise ConnectionAbortedError from None
     while not poll.poll(20):
         if source.fileno() < 0:
             raise ConnectionAbortedError
-    return source.recv(65536)
+
+
+def _can_be_read(opened: socket.socket) -> bool:
+    poll = select.poll()
+    with contextlib.suppress(ValueError):  # it was closed meanwhile
+        poll.register(opened, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def packet(number: int, payload: bytes) -> bytes:
