@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -18,7 +19,7 @@ OnRead: TypeAlias = Callable[[str, Iterable[str]], None]
 """Takes the place that was read and what of its content must be hidden; by any thread, must not raise."""
 
 _MOST_BYTES: Final = 4096
-_DISK_SECONDS: Final = 2.0
+_DISK_SECONDS: Final = 3
 
 
 def _tell_nobody(_place: str, _secrets: Iterable[str]) -> None:
@@ -100,20 +101,15 @@ class _Disk:
             threading.Thread(target=self._read, args=(path, outcomes), name="secret", daemon=True).start()
         except RuntimeError:
             return _file(path)  # no thread to be had: most disks do not hang
-        try:
-            outcome = outcomes.get(timeout=_DISK_SECONDS)
-        except queue.Empty:
-            outcome = self._give_up(path, outcomes)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def _give_up(self, path: Path, outcomes: queue.SimpleQueue[bytes | Exception]) -> bytes | Exception:
+        # in steps, so that a process that was itself stopped for long does not blame the disk
+        for _ in range(_DISK_SECONDS):
+            with suppress(queue.Empty):
+                return _given(outcomes.get(timeout=1))
         with self._lock:
             if outcomes.empty():
                 self._hanging.add(path)
-                return SecretError(f"{path}: its disk did not answer within {_DISK_SECONDS:g} s")
-        return outcomes.get()
+                raise SecretError(f"{path}: its disk did not answer within {_DISK_SECONDS} s")
+        return _given(outcomes.get())
 
     def _read(self, path: Path, outcomes: queue.SimpleQueue[bytes | Exception]) -> None:
         outcome: bytes | Exception
@@ -124,6 +120,12 @@ class _Disk:
         with self._lock:
             outcomes.put(outcome)
             self._hanging.discard(path)
+
+
+def _given(outcome: bytes | Exception) -> bytes:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _file(path: Path) -> bytes:

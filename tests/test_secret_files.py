@@ -135,7 +135,7 @@ def test_a_file_on_a_disk_that_hangs_is_given_up_and_read_when_it_can_be(
     source = PasswordSource(file=file)
     reader = SecretReader()
     with hanging(file) as is_waited_for:
-        with pytest.raises(SecretError, match=f"^{file}: its disk did not answer within 2 s$"):
+        with pytest.raises(SecretError, match=f"^{file}: its disk did not answer within 3 s$"):
             reader.password(source)
         wait_until(is_waited_for)
         threads = threading.active_count()
