@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -111,8 +112,13 @@ class SteppedClock:
         self._clock = AnchoredClock()
         self.shift = timedelta(0)
         self.ahead = timedelta(0)
+        self.is_slow = False
 
     def now(self) -> datetime:
+        if self.is_slow:
+            read = time.monotonic()
+            while time.monotonic() - read < 0.15:  # as a process that is not let run
+                pass
         return self._clock.now() + self.shift
 
     def reading(self) -> tuple[datetime, timedelta]:
@@ -251,6 +257,14 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     assert planned is not None
     assert abs(planned - expected) < timedelta(seconds=5)
     assert not recorder.schedule.mend_clock_step()
+
+
+def test_a_process_that_is_not_let_run_while_it_reads_its_clocks_sees_no_step(recorder: Recorder) -> None:
+    recorder.schedule.start([a_job("balances", timedelta(hours=1))])
+    recorder.clock.shift, recorder.clock.is_slow = timedelta(seconds=3), True
+    assert not recorder.schedule.mend_clock_step()
+    recorder.clock.is_slow = False
+    assert recorder.schedule.mend_clock_step(), "what is still so when the clocks can be compared is one"
 
 
 def test_a_schedule_that_could_take_the_new_jobs_only_in_part_takes_the_old_ones_back(
