@@ -42,6 +42,7 @@ from monitor.watching import Watching
 from monitor.web import Views, WebServer
 
 _RELOAD_WAIT_SECONDS = 30.0
+_STOP_LOOK_SECONDS = 0.1
 _RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
 _DELIVERY_GRACE_SECONDS = 2.5
@@ -165,11 +166,11 @@ class App:
             self._state.mark(ALIVE, self._clock.now())
         self._state.close()
 
-    def _reload(self, loaded: Config | Exception) -> str | None:
+    def _reload(self, loaded: Config | ConfigError | ReloadError) -> str | None:
         """Apply what was loaded, whole or not at all; gives the error's text."""
         old = self._config
         try:
-            if isinstance(loaded, Exception):
+            if isinstance(loaded, ConfigError | ReloadError):
                 raise loaded
             replace_config(self._parts(), old, loaded)
         except (ConfigError, ReloadError) as error:
@@ -208,10 +209,12 @@ class App:
     def _reload_and_wait(self) -> str | None:
         answer: Answer = queue.SimpleQueue()
         self._loader.ask(answer)
-        try:
-            return answer.get(timeout=_RELOAD_WAIT_SECONDS)
-        except queue.Empty:
-            return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
+        for _ in range(int(_RELOAD_WAIT_SECONDS / _STOP_LOOK_SECONDS)):
+            if self._is_asked_to_stop:
+                return "not reloaded: the monitor is stopping"
+            with contextlib.suppress(queue.Empty):
+                return answer.get(timeout=_STOP_LOOK_SECONDS)
+        return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
 
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()

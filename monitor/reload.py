@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from monitor.errors import ReloadError
+from monitor.errors import ConfigError, ReloadError
 from monitor.model.settings import Config, Job
 
 Part: TypeAlias = Callable[[Config], None]
@@ -26,7 +26,7 @@ _FORESEEN = (RuntimeError, OSError, ValueError, MemoryError)
 class Loaded:
     """What one load gave, and who waits to hear what comes of it."""
 
-    outcome: Config | Exception
+    outcome: Config | ConfigError | ReloadError
     answer: Answer
 
 
@@ -49,11 +49,14 @@ class Loader:
     def _run(self) -> None:
         while True:
             answer = self._asked.get()
-            outcome: Config | Exception
+            outcome: Config | ConfigError | ReloadError
             try:
                 outcome = self._load()
-            except Exception as error:  # noqa: BLE001  # whoever takes it raises what was not foreseen
+            except ConfigError as error:
                 outcome = error
+            # A defect: no reason to end what watches by the configuration that is in force.
+            except Exception as error:  # noqa: BLE001
+                outcome = ReloadError(f"the configuration could not be read: {type(error).__name__}: {error}")
             self._on_loaded(Loaded(outcome, answer))
 
 

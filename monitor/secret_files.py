@@ -95,7 +95,7 @@ class _Disk:
     def read(self, path: Path) -> bytes:
         with self._lock:
             if path in self._hanging:
-                raise SecretError(f"{path}: its disk still does not answer")
+                raise _no_answer(path)
         outcomes: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
         try:
             threading.Thread(target=self._read, args=(path, outcomes), name="secret", daemon=True).start()
@@ -108,7 +108,7 @@ class _Disk:
         with self._lock:
             if outcomes.empty():
                 self._hanging.add(path)
-                raise SecretError(f"{path}: its disk did not answer within {_DISK_SECONDS} s")
+                raise _no_answer(path)
         return _given(outcomes.get())
 
     def _read(self, path: Path, outcomes: queue.SimpleQueue[bytes | Exception]) -> None:
@@ -120,6 +120,11 @@ class _Disk:
         with self._lock:
             outcomes.put(outcome)
             self._hanging.discard(path)
+
+
+def _no_answer(path: Path) -> SecretError:
+    # always in the same words, or each would be another error in the log
+    return SecretError(f"{path}: its disk does not answer")
 
 
 def _given(outcome: bytes | Exception) -> bytes:

@@ -46,7 +46,7 @@ class Telemetry:
             "query_missed_total", "Runs that were due and not made, since the last one was not over", job
         )
         self._rule_failures = self._counter(
-            "rule_failures_total", "Results of the query that a rule could not judge", job
+            "rule_failures_total", "How often a rule of the query could not judge its result", job
         )
         self._evidence_failures = self._counter(
             "evidence_failures_total", "Look-ups of examples for an alert of the query that failed", job

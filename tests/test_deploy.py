@@ -204,6 +204,28 @@ def test_each_rule_of_prometheus_fires_on_its_trouble_and_no_other_does(name: st
     )
 
 
+@pytest.mark.parametrize(
+    ("series", "labels"),
+    [
+        (LOST, {"alertname": "TokenMonitorLosesResults"}),
+        (UNJUDGED, {"alertname": "TokenMonitorRuleFails", **QUERY}),
+    ],
+)
+def test_what_went_wrong_before_the_first_scrape_is_told(
+    series: str, labels: dict[str, str], tmp_path: Path
+) -> None:
+    common = {"job": "token-monitor", "instance": "a", "severity": "warning"}
+    firing(tmp_path, {**HEALTHY, series: ONE}, {**common, **labels})
+    firing(tmp_path, {**HEALTHY, STARTED: "-60x90", series: ONE})
+
+
+def test_a_statement_that_cannot_be_stopped_on_a_lost_target_is_no_alert_more(tmp_path: Path) -> None:
+    lost = {TARGET_UP: ZERO, FAILED: ONE, LAST_SUCCESS: ZERO}
+    _, labels = BROKEN["TokenMonitorTargetLost"]
+    common = {"alertname": "TokenMonitorTargetLost", "job": "token-monitor", "instance": "a"}
+    firing(tmp_path, {**HEALTHY, **lost, NOT_KILLED: GROWS}, {**common, **labels})
+
+
 def test_a_monitor_that_is_not_scraped_at_all_is_told(tmp_path: Path) -> None:
     firing(tmp_path, {}, {"alertname": "TokenMonitorAbsent", "job": "token-monitor", "severity": "critical"})
 

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import queue
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from monitor.errors import ReloadError
+from monitor.errors import ConfigError, Problem, ReloadError
 from monitor.model.settings import Config, Every, Web
-from monitor.reload import changed_jobs, needing_restart, replace_config
+from monitor.reload import Answer, Loaded, Loader, changed_jobs, needing_restart, replace_config
 from tests.world import BALANCES, COLUMNS, USAGE, a_config
 
 OLD = a_config(COLUMNS, BALANCES)
 NEW = replace(OLD, external_url="https://new.example.com")
+REFUSED = ConfigError((Problem("config.toml", "no targets"),))
 
 
 def a_part(name: str, said: list[str], *, fails: type[Exception] | None = None) -> Callable[[Config], None]:
@@ -48,6 +50,28 @@ def test_what_is_put_back_as_far_as_it_goes() -> None:
     with pytest.raises(ReloadError, match="Too many open files"):
         replace_config([a_part("a", said), stuck], OLD, NEW)
     assert said == ["a new", "a old"]
+
+
+def test_loads_are_made_in_order_and_a_defect_in_one_is_its_answer() -> None:
+    outcomes: Iterator[Config | Exception] = iter((OLD, KeyError("plan"), NEW, REFUSED))
+    loaded: queue.SimpleQueue[Loaded] = queue.SimpleQueue()
+
+    def load() -> Config:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    loader = Loader(load, loaded.put)
+    loader.start()
+    answers: list[Answer] = [queue.SimpleQueue() for _ in range(4)]
+    for answer in answers:
+        loader.ask(answer)
+    first, defect, third, refused = (loaded.get(timeout=30) for _ in answers)
+    assert [one.answer for one in (first, defect, third, refused)] == answers
+    assert (first.outcome, third.outcome, refused.outcome) == (OLD, NEW, REFUSED)
+    assert isinstance(defect.outcome, ReloadError)
+    assert str(defect.outcome) == "the configuration could not be read: KeyError: 'plan'"
 
 
 def test_jobs_that_changed_at_the_same_times_are_run_at_once() -> None:

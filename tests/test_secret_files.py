@@ -135,11 +135,11 @@ def test_a_file_on_a_disk_that_hangs_is_given_up_and_read_when_it_can_be(
     source = PasswordSource(file=file)
     reader = SecretReader()
     with hanging(file) as is_waited_for:
-        with pytest.raises(SecretError, match=f"^{file}: its disk did not answer within 3 s$"):
+        with pytest.raises(SecretError, match=f"^{file}: its disk does not answer$"):
             reader.password(source)
         wait_until(is_waited_for)
         threads = threading.active_count()
-        with pytest.raises(SecretError, match=f"^{file}: its disk still does not answer$"):
+        with pytest.raises(SecretError, match=f"^{file}: its disk does not answer$"):
             reader.password(source)
         assert threading.active_count() <= threads
     wait_until(lambda: can_be_read(reader, source))

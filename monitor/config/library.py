@@ -86,8 +86,9 @@ def _find_all(
         place = Origin(folder.name) if is_shipped else config.origin("query_dirs", folder.position or 0)
         try:
             queries = find_queries(folder.path, base, problems, shipped=is_shipped)
-        except OSError as error:
-            problems.add(place, f'folder "{folder.name}" cannot be read: {error.strerror or error}')
+        except (OSError, ValueError) as error:  # ValueError: no path can be so
+            said = getattr(error, "strerror", None) or error
+            problems.add(place, f'folder "{folder.name}" cannot be read: {said}')
             continue
         for query in queries:
             earlier = folder_names.get(query.name)

@@ -11,6 +11,7 @@ import ssl
 import threading
 from asyncio import sslproto
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class WebServer:
         self._config = WebConfig()
         self._tls: ssl.SSLContext | None = None
         self._seen: tuple[tuple[int, ...], ...] = ()
+        self._problems: list[str] = []
         self._listener: Listener | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,10 +61,13 @@ class WebServer:
     def start(self) -> tuple[str, int]:
         """Bind and serve; gives the bound host and port. MonitorError says why that cannot be."""
         if self._settings.config_file is not None:
-            self._config = load_web_config(self._settings.config_file)
+            file = self._settings.config_file
+            self._config = load_web_config(file)
             self._seen = self._changed_at()
             # Once more: what changed before we looked would never be noticed.
-            self._config = load_web_config(self._settings.config_file)
+            again = load_web_config(file)
+            self._check_users(file, again)
+            self._config = again
             self._tls = self._config.tls.context() if self._config.tls else None
         self._listener = listen(self._settings.host, self._settings.port)
         host, port = self._listener.getsockname()[:2]
@@ -150,25 +155,30 @@ class WebServer:
             await asyncio.sleep(self._recheck_seconds)
             now = await files.do(self._changed_at)
             if now != self._seen:
-                self._seen = now
-                await self._reread(file, files)
+                # What was refused is tried again: a right or a descriptor may be lacking for a moment only.
+                self._seen = now if await self._reread(file, files) else ()
 
     def _changed_at(self) -> tuple[tuple[int, ...], ...]:
         files = (self._settings.config_file, *(self._config.tls.files if self._config.tls else ()))
         return tuple(_mark(file) for file in files if file is not None)
 
-    async def _reread(self, file: Path, files: Threads) -> None:
+    async def _reread(self, file: Path, files: Threads) -> bool:
         try:
-            config = await files.do(load_web_config, file)
+            said = await files.do(load_web_config, file)
+            config = self._renewed(said)  # in the loop: no handshake may meet it half done
             self._check_users(file, config)
-            self._renew(config)  # in the loop: no handshake may meet it half done; they were read just now
-        except ConfigError as error:
-            self._log.error("config.rejected", problems=[str(problem) for problem in error.problems])
-        except OSError as error:  # a file that changed between the check and its use
-            self._log.error("config.rejected", problems=[f"{file}: {error}"])
-        else:
-            self._config = config
-            self._log.info("config.reloaded", file=str(file))
+        except (ConfigError, OSError) as error:  # OSError: a file that changed between the check and its use
+            found = error.problems if isinstance(error, ConfigError) else (f"{file}: {error}",)
+            problems = [str(problem) for problem in found]
+            if problems != self._problems:
+                self._log.error("config.rejected", problems=problems)
+            self._problems = problems
+            return False
+        self._config, self._problems = config, []
+        if config != said:
+            self._log.warning("config.noticed", message="TLS is switched on or off only by a restart")
+        self._log.info("config.reloaded", file=str(file))
+        return True
 
     def _check_users(self, file: Path, config: WebConfig) -> None:
         # Of a file that is just being written the users may not be there yet.
@@ -176,11 +186,13 @@ class WebServer:
             message = "has no users any more; that all paths are open to everybody takes a restart"
             raise ConfigError((Problem(str(file), message, key="basic_auth_users"),))
 
-    def _renew(self, config: WebConfig) -> None:
+    def _renewed(self, config: WebConfig) -> WebConfig:
+        """Take the certificates anew; gives the configuration with the TLS that is in force."""
         if (config.tls is None) != (self._tls is None):
-            self._log.warning("config.noticed", message="TLS is switched on or off only by a restart")
+            config = replace(config, tls=self._config.tls)
         if self._tls is not None and config.tls is not None:
             self._tls.load_cert_chain(config.tls.cert_file, config.tls.key_file)
+        return config
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # A client that breaks off, speaks no TLS or no HTTP is no event.

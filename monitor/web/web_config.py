@@ -152,6 +152,10 @@ def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
         text = getattr(error, "problem", None) or str(error)
         problems.append(Problem(str(path), f"no valid YAML: {text}", line=mark.line + 1 if mark else None))
         return {}
+    # Of a date that is none, a number, a tag or a depth it raises whatever Python does.
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+        problems.append(_problem(path, "", f"no valid YAML: {error}"))
+        return {}
     if document is None:
         return {}
     if not isinstance(document, dict):

@@ -149,14 +149,17 @@ def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(thing
         wait_until(lambda: len(daemon.seen("config.reloaded")) == 6, why="each was done")
 
 
-def test_sigterm_is_heard_while_a_reload_hangs(things: Things) -> None:
+def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(things: Things) -> None:
     config = things.config()
-    with running(config) as daemon:
+    with running(config) as daemon, ThreadPoolExecutor(3) as clients:
         daemon.wait_for("run.finished", query="things")
         with hanging(config) as is_waited_for:
-            daemon.signal(signal.SIGHUP)
+            reloads = [clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(3)]
             wait_until(is_waited_for)
             assert daemon.stop() == 0
+            # some may come too late to be heard
+            answers = [reload.result() for reload in reloads if not reload.exception(30)]
+            assert (500, "not reloaded: the monitor is stopping\n") in answers
             assert daemon.seen("monitor.stopped")[-1]["reason"] == "SIGTERM"
             assert daemon.seen("config.reloaded") == []
 

@@ -405,3 +405,53 @@ def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -
         assert str(rejected["problems"][0]).startswith(f"{path}: basic_auth_users: has no users any more")
         assert client.get("/metrics").status == 401
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+
+
+def is_logged(client: Client, event: str) -> bool:
+    return any(line["event"] == event for line in client.logged())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["basic_auth_users: {alice: 2020-99-99}", "http_server_config: {headers: {X: !!int x}}", "[" * 3000],
+    ids=["no date", "no number", "deep"],
+)
+def test_a_file_that_is_no_yaml_at_all_is_refused_and_the_next_one_counts(tmp_path: Path, text: str) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    with serving(config_file=path) as client:
+        file_with(tmp_path, text)
+        wait_until(lambda: is_logged(client, "config.rejected"))
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
+        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+
+
+def test_a_file_is_taken_as_soon_as_what_it_needs_is_there_and_refused_in_one_line(
+    tmp_path: Path, authority: Authority
+) -> None:
+    authority.issue("before", file="server")
+    path = file_with(tmp_path, tls_text())
+    with serving(config_file=path, tls=authority.client_context()) as client:
+        for number, name in enumerate(("other", "next", "other", "next"), 1):
+            file_with(tmp_path, tls_text(cert_file=f"{name}.pem", key_file=f"{name}.key"))
+            wait_until(lambda: rejections(client) >= number)  # noqa: B023
+            assert "before" in subject(client)
+        assert rejections(client) == 4
+        authority.issue("after", file="next")
+        wait_until(lambda: "after" in subject(client))
+
+
+@pytest.mark.parametrize("is_refused", [True, False], ids=["without users", "without TLS"])
+def test_certificates_are_renewed_whatever_else_waits_for_a_restart(
+    tmp_path: Path, authority: Authority, *, is_refused: bool
+) -> None:
+    authority.issue("before", file="server")
+    users = f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n"
+    path = file_with(tmp_path, tls_text() + users)
+    with serving(config_file=path, tls=authority.client_context()) as client:
+        file_with(tmp_path, tls_text() if is_refused else users)
+        wait_until(lambda: is_logged(client, "config.rejected" if is_refused else "config.noticed"))
+        authority.issue("after", file="server")
+        wait_until(lambda: "after" in subject(client))
+        assert client.get("/metrics").status == 401
+        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
