@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import socket
 import ssl
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +111,11 @@ def asked(target: Target, path: str) -> int | None:
         return None
 
 
+def late(times: list[tuple[int, float]]) -> int:
+    """Count the answers that took a second and more, as one or two do on a machine that stands still."""
+    return sum(seconds >= 1 for _, seconds in times)
+
+
 @pytest.mark.parametrize("with_tls", [False, True], ids=["plain", "tls"])
 def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
     with_tls: bool, mariadb: PrivateMariaDB, schema: str, folder: Path
@@ -125,9 +129,7 @@ def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
                 # No more are held than the limit, some seconds later, though the attack goes on.
                 wait_until(lambda: target.daemon.descriptors() < before + 290, seconds=30)
             assert {status for status, _ in times} == {200}
-            # Of an attack that works the first one would never end; a busy machine may be late once.
-            assert statistics.median(seconds for _, seconds in times) < 1
-            assert max(seconds for _, seconds in times) < 15
+            assert late(times) <= 3, sorted(seconds for _, seconds in times)
             wait_until(
                 lambda: target.daemon.descriptors() <= before + 5, seconds=60, why="descriptors are back"
             )
@@ -155,7 +157,6 @@ def test_a_flood_of_wrong_passwords_delays_neither_the_health_check_nor_the_runs
             finished = target.daemon.seen
             wait_until(lambda: len(finished("run.finished")) >= runs + 2, seconds=60, why="runs go on")
         assert {status for status, _ in times} == {200}
-        assert statistics.median(seconds for _, seconds in times) < 1
-        assert max(seconds for _, seconds in times) < 15
+        assert late(times) <= 3, sorted(seconds for _, seconds in times)
         # Two hundred of them are ten seconds of work.
         wait_until(lambda: asked(target, "/metrics") == 401, seconds=90, why="the queue of guesses has ended")
