@@ -6,6 +6,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bcrypt
@@ -196,48 +198,49 @@ def test_only_a_user_with_the_right_password_gets_in(tmp_path: Path) -> None:
             assert client.get("/metrics", authorization=header).status == 401
 
 
-def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Path) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=12)}'}}")
+def is_logged(client: Client, event: str) -> bool:
+    return any(line["event"] == event for line in client.logged())
+
+
+@contextmanager
+def flood(client: Client, user: str, *, guesses: int) -> Iterator[Callable[[], int]]:
+    """Guess at a user's password, all at once; from the first answer on, gives how many still wait."""
     asked = threading.Event()
-    with serving(config_file=path) as client:
 
-        def guess(number: int) -> None:
-            client.ask("GET", "/metrics", basic("alice", f"guess{number}"))
-            asked.set()
+    def guess(number: int) -> None:
+        client.ask("GET", "/metrics", basic(user, f"guess{number}"))
+        asked.set()
 
-        threads = [threading.Thread(target=guess, args=(number,)) for number in range(20)]
-        for thread in threads:
-            thread.start()
-        assert asked.wait(60)  # the others wait in the queue
-        assert client.get("/-/healthy").status == 200
-        assert any(thread.is_alive() for thread in threads), "five seconds of work wait yet"
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(guesses)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert asked.wait(60)
+        yield lambda: sum(thread.is_alive() for thread in threads)
+    finally:
         for thread in threads:
             thread.join()
 
 
+def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Path) -> None:
+    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=12)}'}}")
+    with serving(config_file=path) as client, flood(client, "alice", guesses=20) as waiting:
+        assert client.get("/-/healthy").status == 200
+        assert waiting() >= 1, "five seconds of work wait yet"
+
+
 def test_no_number_of_wrong_passwords_makes_a_scrape_pay_for_the_right_one_again(tmp_path: Path) -> None:
     path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=6)}'}}")
-    asked = threading.Event()
     with serving(config_file=path) as client:
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
         for number in range(150):
             assert client.ask("GET", "/metrics", basic("alice", f"guess{number}")).status == 401
         slow = hashed("wonder", rounds=13)  # half a second and more for each guess at bob's
         file_with(tmp_path, path.read_text().replace("}", f", bob: '{slow}'}}"))
-        wait_until(lambda: any(line["event"] == "config.reloaded" for line in client.logged()))
-
-        def guess(number: int) -> None:
-            client.ask("GET", "/metrics", basic("bob", f"guess{number}"))
-            asked.set()
-
-        threads = [threading.Thread(target=guess, args=(number,)) for number in range(10)]
-        for thread in threads:
-            thread.start()
-        assert asked.wait(60)  # the others wait in the queue
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
-        assert sum(thread.is_alive() for thread in threads) >= 2
-        for thread in threads:
-            thread.join()
+        wait_until(lambda: is_logged(client, "config.reloaded"))
+        with flood(client, "bob", guesses=10) as waiting:
+            assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+            assert waiting() >= 2
 
 
 def test_a_file_on_a_disk_that_hangs_holds_up_no_request_and_counts_when_it_can_be_read(
@@ -263,7 +266,7 @@ def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
     with serving(config_file=path) as client:
         os.mkfifo(tmp_path / "pipe")  # to open it would last until somebody writes
         (tmp_path / "pipe").replace(path)
-        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        wait_until(lambda: is_logged(client, "config.rejected"))
         (rejected,) = (line for line in client.logged() if line["event"] == "config.rejected")
         assert rejected["problems"] == [f"{path}: is no regular file"]
         assert client.get("/-/healthy").status == 200
@@ -388,7 +391,7 @@ def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(tmp_pa
         wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 401
         file_with(tmp_path, "basic_auth_users: {alice: changed}")
-        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        wait_until(lambda: is_logged(client, "config.rejected"))
         assert client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
         assert client.get("/metrics").status == 401
 
@@ -400,15 +403,11 @@ def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -
     path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
     with serving(config_file=path) as client:
         file_with(tmp_path, text)
-        wait_until(lambda: any(line["event"] == "config.rejected" for line in client.logged()))
+        wait_until(lambda: is_logged(client, "config.rejected"))
         (rejected,) = (line for line in client.logged() if line["event"] == "config.rejected")
         assert str(rejected["problems"][0]).startswith(f"{path}: basic_auth_users: has no users any more")
         assert client.get("/metrics").status == 401
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
-
-
-def is_logged(client: Client, event: str) -> bool:
-    return any(line["event"] == event for line in client.logged())
 
 
 @pytest.mark.parametrize(
