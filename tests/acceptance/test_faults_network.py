@@ -10,6 +10,9 @@ from tests.acceptance.faults import CALM, MAX_CONNECTIONS, RUNAWAY, Watched, sto
 from tests.acceptance.program import wait_until
 from tests.database.proxy import ok_packet, packet, result_packets, serve_session
 
+IN_A_BLACK_HOLE = ("no_greeting", "unreachable", "lost")
+"""What it looks like; lost: to a connection that was just being made, let in and not yet set up."""
+
 
 def is_bounded(watched: Watched) -> None:
     """No run took longer than to find its connection dead, to try for another, and its limit."""
@@ -57,7 +60,7 @@ def test_a_black_hole_under_idle_connections(watched: Watched) -> None:
     watched.pauses()
     watched.proxy.freeze()
     watched.goes_on()
-    assert watched.lost()["detail"] in ("no_greeting", "unreachable")
+    assert watched.lost()["detail"] in IN_A_BLACK_HOLE
     is_bounded(watched)
     watched.proxy.thaw()
     watched.recovers()
@@ -69,7 +72,7 @@ def test_a_black_hole_under_a_running_query(watched: Watched) -> None:
     watched.proxy.freeze()
     watched.failed("steered", "timeout")
     watched.is_stopped_on_the_server()
-    assert watched.lost()["detail"] in ("no_greeting", "unreachable")
+    assert watched.lost()["detail"] in IN_A_BLACK_HOLE
     is_bounded(watched)
     watched.proxy.heal()
     watched.end()
