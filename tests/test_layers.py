@@ -12,15 +12,15 @@ PACKAGE = Path(__file__).parent.parent / "monitor"
 
 # From the ground up; a module imports only from its own room and from lower floors.
 FLOORS = (
-    ("values", ("errors", "model", "durations", "text", "clock", "crontab", "instants")),
+    ("values", ("errors", "model", "durations", "text", "clock", "crontab", "instants", "timing")),
     (
         "pure",
         (
             *("samples", "rules", "store", "judgements", "own_findings", "standing", "probes", "redaction"),
-            *("repeats", "rights", "servers", "vitals", "ages", "body_template", "patience"),
+            *("repeats", "rights", "servers", "vitals", "ages", "body_template", "patience", "alerting"),
         ),
     ),
-    ("files", ("catalog", "config", "secret_files")),
+    ("files", ("catalog", "config", "secret_files", "secrets")),
     (
         "edges",
         (
@@ -38,6 +38,8 @@ FLOORS = (
             "heartbeat",
             "watchdog",
             "ticker",
+            "storage",
+            "notify",
         ),
     ),
     (
@@ -53,15 +55,23 @@ FLOORS = (
             "checks",
             "preflight",
             "upkeep",
+            "collector",
         ),
     ),
-    ("app", ("app",)),
+    ("app", ("app", "daemon")),
     ("commands", ("cli", "demo", "__main__")),
 )
+# Rooms that new modules go into; the older ones move there too.
+TO_COME = {"timing", "alerting", "secrets", "storage", "notify", "collector", "daemon"}
 FLOOR_OF = {room: height for height, (_, rooms) in enumerate(FLOORS) for room in rooms}
 
 # Rooms of one floor that build on each other; all other neighbours are strangers.
 STAIRS = {
+    *(("alerting", room) for room in ("samples", "rules", "store", "standing", "patience", "ages")),
+    *((room, "alerting") for room in ("judgements", "own_findings")),
+    ("app", "daemon"),
+    ("storage", "state"),
+    ("notify", "deliver"),
     ("model", "errors"),
     ("model", "durations"),
     ("rules", "samples"),
@@ -123,7 +133,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def test_every_room_has_its_floor() -> None:
     rooms = {room_of(path) for path in modules()} - {"__init__"}
-    assert rooms == set(FLOOR_OF)
+    assert rooms <= set(FLOOR_OF)
+    assert set(FLOOR_OF) - rooms <= TO_COME
 
 
 @pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(PACKAGE)))
