@@ -30,6 +30,8 @@ class Problem:
     message: str
     key: str = ""
     line: int | None = None
+    may_pass: bool = False
+    """Whether it may be over soon without a change of the configuration: a key that is just being renewed."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -46,6 +48,19 @@ class ConfigError(MonitorError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+    @property
+    def may_pass(self) -> bool:
+        """Tell whether every problem may be over soon."""
+        return all(problem.may_pass for problem in self.problems)
+
+
+class ListenError(MonitorError):
+    """The address of the page cannot be listened on; `may_pass`: it may be possible soon."""
+
+    def __init__(self, message: str, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class QueryError(MonitorError):
@@ -94,3 +109,15 @@ class ReloadError(MonitorError):
 
 class StateError(MonitorError):
     """The state directory cannot be used: another daemon has it, or a newer version wrote it."""
+
+
+class StateInUseError(StateError):
+    """Another token-monitor has the state directory; `phase` is what it says of itself, empty if unknown."""
+
+    def __init__(self, message: str, *, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class StateLockedError(StateError):
+    """Another program, such as a backup, has the state's file locked."""

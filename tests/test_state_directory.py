@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from monitor.errors import StateError
+from monitor.errors import StateError, StateInUseError
 from monitor.state import LastResult, Opened, State, open_directory, open_reader
+from monitor.state.directory import DirectoryLock, Phase
 from monitor.state.file_system import file_system_of, require_local
 from tests.disks import NOBODY, SPOILT, as_user, full_disk, garble, let_files_grow
 from tests.test_state import (
@@ -108,6 +109,25 @@ def test_a_directory_that_another_has_is_refused_until_it_is_free(tmp_path: Path
         pass
     with opened(tmp_path) as second:
         assert second.state.is_durable
+
+
+@pytest.mark.parametrize("phase", ["starting", "running", "stopping"])
+def test_who_is_refused_hears_whose_the_directory_is_and_how_far_that_one_is(
+    phase: Phase, tmp_path: Path
+) -> None:
+    with opened(tmp_path) as first:
+        first.lock.note(phase)
+        with pytest.raises(StateInUseError, match=rf"\(process {os.getpid()}, {phase}\)") as refused:
+            DirectoryLock(tmp_path).take()
+    assert refused.value.phase == phase
+
+
+def test_a_directory_of_an_older_version_that_notes_nothing_is_in_use_all_the_same(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        (tmp_path / "lock").write_bytes(b"")
+        with pytest.raises(StateInUseError, match="another token-monitor; give") as refused:
+            DirectoryLock(tmp_path).take()
+    assert refused.value.phase == ""
 
 
 def test_a_newer_state_is_refused_and_the_directory_is_let_go(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -9,15 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
 
-from monitor.errors import StateError
+from monitor.errors import StateError, StateInUseError, StateLockedError
 from monitor.state.disk import is_busy
 from monitor.state.file_system import require_local
 from monitor.state.layout import FILE, put_aside
 from monitor.state.state import BUSY_SECONDS, State
 
 _LOCK = "lock"
+_LONGEST_NOTE = 100
+
+Phase: TypeAlias = Literal["starting", "running", "stopping"]
+"""How far a daemon is: who finds its directory locked knows by that whether waiting may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class DirectoryLock:
         self._directory = directory
         self._file: BinaryIO | None = None
         self._folder: int | None = None
+        self._phase: Phase = "starting"
 
     def take(self) -> None:
         """Make the directory ours, and make it at all; StateError when another has it, OSError."""
@@ -50,14 +56,22 @@ class DirectoryLock:
             folder = self._locked_folder()
         except BlockingIOError:
             file.close()
-            raise StateError(
-                f"{self._directory} is in use by another token-monitor; give each its own"
-            ) from None
+            raise _in_use(self._directory, path) from None
         except OSError:
             file.close()
             raise
         self.release()
         self._file, self._folder = file, folder
+        self.note(self._phase)
+
+    def note(self, phase: Phase) -> None:
+        """Write into the lock file whose it is and how far we are; a disk that takes nothing is no matter."""
+        self._phase = phase
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), f"{os.getpid()} {phase}\n".encode())
 
     def _locked_folder(self) -> int:
         """Lock the directory too: a lock file is sometimes removed, by people who think it is stale."""
@@ -118,7 +132,7 @@ def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLoc
         return Opened(opened(), (), lock)
     except sqlite3.OperationalError as error:  # read-only, full, no file but a folder
         if is_busy(error):
-            raise StateError(
+            raise StateLockedError(
                 f"{path} is locked by another program, such as a backup or a database shell: {error}"
             ) from None
         return Opened(opened(on_disk=False), (_without(directory, error),), lock)
@@ -133,6 +147,18 @@ def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLoc
 
 def _without(directory: Path, error: Exception) -> str:
     return f"{directory} cannot be used ({error}): the state is in memory until it can"
+
+
+def _in_use(directory: Path, path: Path) -> StateInUseError:
+    try:
+        with path.open("rb") as file:
+            number, phase = file.read(_LONGEST_NOTE).decode("ascii", "replace").split()
+    except (OSError, ValueError):  # of an older version, or just being written
+        number, phase = "", ""
+    who = f" (process {number}, {phase})" if number.isdigit() else ""
+    return StateInUseError(
+        f"{directory} is in use by another token-monitor{who}; give each its own", phase=phase
+    )
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import deque
 from typing import Any
 
-from monitor.errors import MonitorError
+from monitor.errors import ListenError
 
 MAX_CONNECTIONS = 256
 """More cost the file descriptors that the databases need; a scrape needs one."""
@@ -43,7 +44,7 @@ class Listener(socket.socket):
 
 
 def listen(host: str, port: int) -> Listener:
-    """Bind and listen; MonitorError says why that cannot be. Port 0 takes any that is free."""
+    """Bind and listen; ListenError says why that cannot be. Port 0 takes any that is free."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -62,9 +63,11 @@ def listen(host: str, port: int) -> Listener:
     return listener
 
 
-def _refused(host: str, port: int, error: OSError) -> MonitorError:
+def _refused(host: str, port: int, error: OSError) -> ListenError:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return MonitorError(f'cannot listen on {where}: {error.strerror or error}; change "listen" under [web]')
+    message = f'cannot listen on {where}: {error.strerror or error}; change "listen" under [web]'
+    # At boot an address, a name or a port may still come; a right does not.
+    return ListenError(message, may_pass=error.errno not in (errno.EACCES, errno.EPERM))
 
 
 def _cut(connection: socket.socket) -> None:

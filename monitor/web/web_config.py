@@ -204,7 +204,8 @@ def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls
     try:
         tls.context()
     except OSError as error:
-        problems.append(_problem(path, "tls_server_config", f"cannot be used: {error}"))
+        # Certificate and key are renewed one after the other: for a moment they may not fit.
+        problems.append(_passing(path, "tls_server_config", f"cannot be used: {error}"))
     return tls
 
 
@@ -217,7 +218,7 @@ def _file(path: Path, key: str, value: object, problems: list[Problem], *, requi
         return None
     file = path.parent / value
     if not file.is_file():
-        problems.append(_problem(path, name, f"no such file: {file}"))
+        problems.append(_passing(path, name, f"no such file: {file}"))
     return file
 
 
@@ -264,3 +265,7 @@ def _headers(path: Path, section: object, problems: list[Problem]) -> dict[str, 
 
 def _problem(path: Path, key: str, message: str) -> Problem:
     return Problem(str(path), message, key)
+
+
+def _passing(path: Path, key: str, message: str) -> Problem:
+    return Problem(str(path), message, key, may_pass=True)
