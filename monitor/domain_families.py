@@ -67,7 +67,9 @@ class _Domain:
         if family is None:
             if not _METRIC_NAME.fullmatch(metric.name):  # the library would write another name for it
                 return None
-            family = Metric(metric.name.removesuffix("_total"), metric.help, metric.kind)
+            # Only a counter's family has the name without it: a gauge may end in _total as in anything.
+            name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+            family = Metric(name, metric.help, metric.kind)
             self._families[metric.name] = family
         if family.type != metric.kind:
             return None

@@ -11,7 +11,18 @@ from monitor.catalog.shapes import label_fault, validate
 from monitor.model.settings import Metric
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-OWN_PREFIX = "token_monitor_"
+_OWN_PREFIX = "token_monitor_"
+# What /metrics says of the monitor's own process (prometheus_client's ProcessCollector, PlatformCollector).
+_NAMES_OF_THE_PROCESS = frozenset(
+    {
+        *("process_virtual_memory_bytes", "process_resident_memory_bytes", "process_start_time_seconds"),
+        *("process_cpu_seconds", "process_cpu_seconds_total", "process_cpu_seconds_created"),
+        *("process_open_fds", "process_max_fds", "python_info"),
+    }
+)
+# Prometheus writes series of these names itself, about each target and alert of its own.
+_NAMES_OF_PROMETHEUS = frozenset({"up", "ALERTS", "ALERTS_FOR_STATE"})
+_PREFIX_OF_PROMETHEUS = "scrape_"
 
 
 def read_metric(name: str, section: Section, problems: Problems) -> Metric | None:
@@ -40,6 +51,18 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         kind=shape.type,
         null=shape.null,
     )
+
+
+def claimed_names(metric: Metric) -> frozenset[str]:
+    """Return every name that a metric takes on /metrics; two metrics that share one cannot both be there.
+
+    In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
+    (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
+    """
+    if metric.kind == "gauge":
+        return frozenset({metric.name})
+    base = metric.name.removesuffix("_total")
+    return frozenset({base, metric.name, f"{base}_created"})
 
 
 def check_labels(labels: list[str], key: str, section: Section, problems: Problems) -> None:
@@ -76,5 +99,12 @@ def _check_name(name: str, section: Section, problems: Problems) -> None:
         problems.add(
             section.origin(), "is not a metric name; allowed: letters, digits, _ and :, no digit first"
         )
-    elif name.startswith(OWN_PREFIX):
-        problems.add(section.origin(), f"the prefix {OWN_PREFIX} is the monitor's own")
+        return
+    if name.startswith(_OWN_PREFIX):
+        problems.add(section.origin(), f"the prefix {_OWN_PREFIX} is the monitor's own")
+    if name in _NAMES_OF_THE_PROCESS:
+        problems.add(section.origin(), "is what the monitor says of its own process; give another name")
+    if name in _NAMES_OF_PROMETHEUS or name.startswith(_PREFIX_OF_PROMETHEUS):
+        problems.add(section.origin(), "Prometheus writes series of this name itself; give another name")
+    if name == "_total":
+        problems.add(section.origin(), "says nothing before _total")

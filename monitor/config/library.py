@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.catalog.document import Section, merge, read_document, tables
 from monitor.catalog.drafts import Draft
 from monitor.catalog.files import QueryFiles, find_queries, shown
+from monitor.catalog.metrics import claimed_names
 from monitor.catalog.own_rules import own_section, read_own_rules
 from monitor.catalog.problems import Origin, Problems, near_miss
 from monitor.catalog.queries import read_query
 from monitor.catalog.translate import found
-from monitor.model.settings import Rule
+from monitor.model.settings import Metric, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,6 @@ def _check_dangling(
 
 def _check_unique(drafts: Mapping[str, Draft], own: Section | None, problems: Problems) -> None:
     rules: dict[str, str] = {}
-    metrics: dict[str, str] = {}
     if own is not None:
         rules.update(dict.fromkeys(own.at("rules").data, "the monitor itself"))
     for draft in drafts.values():
@@ -155,7 +155,29 @@ def _check_unique(drafts: Mapping[str, Draft], own: Section | None, problems: Pr
             owner = rules.setdefault(rule.rule.name, f'query "{draft.name}"')
             if owner != f'query "{draft.name}"':
                 problems.add(rule.section.origin(), f"the name is taken by a rule of {owner}")
+    _check_metric_names([draft for draft in drafts.values() if draft.enabled], problems)
+
+
+def _check_metric_names(drafts: Iterable[Draft], problems: Problems) -> None:
+    """Refuse metrics of which /metrics could show one only, in either of its formats."""
+    owners: dict[str, tuple[str, Metric]] = {}
+    for draft in drafts:
         for metric in draft.metrics:
-            if metric.exported and metrics.setdefault(metric.name, draft.name) != draft.name:
+            if not metric.exported:
+                continue
+            claimed = sorted(claimed_names(metric))
+            others = [owners[name] for name in claimed if name in owners]
+            owners.update({name: (draft.name, metric) for name in claimed if name not in owners})
+            if others:
+                query, other = others[0]
                 origin = draft.section.origin("metrics", metric.name)
-                problems.add(origin, f'query "{metrics[metric.name]}" gives this metric already')
+                problems.add(origin, _clash(metric, query, other))
+
+
+def _clash(metric: Metric, query: str, other: Metric) -> str:
+    if other.name == metric.name:
+        return f'query "{query}" gives this metric already'
+    return (
+        f'clashes with the {other.kind} {other.name} of query "{query}": in OpenMetrics a counter takes the'
+        " names without _total and with _created too; rename one of the two"
+    )
