@@ -118,10 +118,16 @@ def alert_labels(rule: Rule, scope: Scope, sample_labels: Labels, target_labels:
 
 
 def format_number(value: float) -> str:
-    """Write a number exactly and as people do: 1500, 0.25, 0.0000001, NaN."""
+    """Return a number as people and PromQL write it: 12345678901, 0.25, 0.0000001, NaN.
+
+    Whole numbers are exact. Others have the 15 digits that a float holds for certain: what comes after them
+    is noise of the binary form, 0.30000000000000004.
+    """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-    return format(Decimal(int(value)) if value == int(value) else Decimal(repr(value)), "f")
+    if value == int(value):
+        return format(Decimal(int(value)), "f")
+    return format(Decimal(f"{value:.15g}"), "f")
 
 
 def _holds(condition: Condition, value: float) -> bool:

@@ -185,7 +185,7 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
     if isinstance(cell, Decimal):
         return int(cell) if cell == cell.to_integral_value() else float(cell)
     if isinstance(cell, bytes):
-        return cell.decode(errors="replace")
+        return f"0x{cell.hex()}"
     return cell.isoformat() if isinstance(cell, date) else str(cell)
 
 

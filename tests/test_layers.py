@@ -69,6 +69,7 @@ FLOOR_OF = {room: height for height, (_, rooms) in enumerate(FLOORS) for room in
 STAIRS = {
     *(("alerting", room) for room in ("samples", "rules", "store", "standing", "patience", "ages")),
     *((room, "alerting") for room in ("judgements", "own_findings")),
+    ("samples", "collector"),
     ("app", "daemon"),
     ("storage", "state"),
     ("notify", "deliver"),

@@ -153,4 +153,4 @@ def _braces(labels: Sequence[tuple[str, str]]) -> str:
 def _text(cell: Cell) -> str:
     if cell is None:
         return "NULL"
-    return cell.decode(errors="backslashreplace") if isinstance(cell, bytes) else str(cell)
+    return f"0x{cell.hex()}" if isinstance(cell, bytes) else str(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pymysql.cursors import SSCursor
 
+from monitor.database.column_types import types_of, unreadable_column
 from monitor.database.link import AnswerTooLargeError, Wire
 from monitor.errors import QueryError, Reason
 from monitor.model.results import Cell, Rows
@@ -22,6 +23,9 @@ def read_answer(wire: Wire, sql: str, *, max_rows: int) -> Rows:
         # without arguments: with an empty tuple the driver would stumble over each `%`
         cursor.execute(sql)
         columns = _columns(cursor)
+        if vector := unreadable_column(wire.answer_fields):
+            raise _bad_result(f'column "{vector}" is a VECTOR; leave it out, or use VECTOR_TO_STRING(…)')
+        types = types_of(wire.answer_fields)
         rows = _rows(cursor, columns, max_rows)
         if wire.has_more_results():
             raise _bad_result("the statement gives more than one result")
@@ -30,7 +34,7 @@ def read_answer(wire: Wire, sql: str, *, max_rows: int) -> Rows:
     finally:
         wire.forget_answer()
         cursor.close()
-    return Rows(columns, rows)
+    return Rows(columns, rows, types)
 
 
 def _columns(cursor: SSCursor) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pymysql.connections import Connection, MySQLResult
 from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address
+from monitor.database.column_types import WireField
 from monitor.database.dialect import FIRST_STATEMENT_LIMIT
 from monitor.model.results import Server
 from monitor.model.settings import Flavor
@@ -92,6 +93,12 @@ class Wire(_Connection):
             self._result.unbuffered_active = False
             self._result.has_next = False
             self._result.connection = None
+
+    @property
+    def answer_fields(self) -> tuple[WireField, ...]:
+        """Return the descriptions of the answer's columns, with what the cursor's description leaves out."""
+        fields: list[WireField] = getattr(self._result, "fields", [])  # not in the stubs
+        return tuple(fields)
 
     def has_more_results(self) -> bool:
         """Tell whether another result follows the one that was read."""

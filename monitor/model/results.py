@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import TypeAlias
 
 from monitor.durations import format_duration
@@ -18,12 +19,30 @@ EvidenceKey: TypeAlias = tuple[str, Labels]
 """Rule name and the sample's labels (without target, alertname, severity)."""
 
 
+class ColumnType(StrEnum):
+    """What a server says that a column is, as far as it matters for reading its cells."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    JSON = "json"
+    BINARY = "binary"
+    BIT = "bit"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    SPATIAL = "spatial"
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the driver gave: column names, and each row's cells in their order."""
+    """What the driver gave: column names, each row's cells in their order, and the columns' types.
+
+    `types` is empty where no server sent the rows; then each cell says by itself what it is.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    types: tuple[ColumnType, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

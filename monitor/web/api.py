@@ -11,6 +11,7 @@ from monitor.ages import confirmed_at, has_data
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Config, Every, Rule
+from monitor.rules import format_number
 from monitor.store import QueryStatus, QueryView, Snapshot, missing_columns
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -100,7 +101,7 @@ def expression(rule: Rule) -> str:
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
     if rule.condition.kind == "absent":
         return f"absent({selector})"
-    return f"{selector} {_OPERATORS[rule.condition.kind]} {rule.condition.threshold:.10g}"
+    return f"{selector} {_OPERATORS[rule.condition.kind]} {format_number(rule.condition.threshold)}"
 
 
 def reason_of(view: QueryView) -> tuple[str, str]:

@@ -283,10 +283,10 @@ def test_ten_million_rows_cost_neither_memory_nor_the_server(watched: Watched) -
 CELLS = {
     "REPEAT('x', 15 * 1024 * 1024)": "more than 64 KiB",
     "NULL": 'column "n" is NULL',
-    "CAST('0000-00-00' AS DATETIME)": "is text and no number",
-    "CAST('2026-02-03' AS DATE)": "is a date and no number",
-    "x'ff00'": "is binary and no number",
-    "'12 apples'": "is text and no number",
+    "CAST('0000-00-00' AS DATETIME)": "is a date of zeros and not a number",
+    "CAST('2026-02-03' AS DATE)": "is a date and not a number",
+    "x'ff00'": "is binary (BINARY, VARBINARY, BLOB) and not a number",
+    "'12 apples'": "is text that is not a number",
 }
 
 

@@ -71,7 +71,8 @@ def test_null_unicode_and_what_a_terminal_would_obey_keep_the_table_in_line(
 ) -> None:
     sql = (
         "SELECT '漢字' AS name, NULL AS n, 'x' AS more UNION ALL"
-        " SELECT 'e\u0301t\u00e9', 2, CONCAT('a', CHAR(27), '[31m') UNION ALL SELECT '', 10, 'NULL'"
+        " SELECT 'e\u0301t\u00e9', 2, CONCAT('a', CHAR(27 USING utf8mb4), '[31m')"
+        " UNION ALL SELECT '', 10, 'NULL'"
     )
     config = config_with(folder, mariadb, schema, sql)
     done = run_command("query", "own", "--config", config, environ=WIDE)

@@ -15,7 +15,7 @@ import pytest
 from monitor.database import Database, runnable_sql
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError, Reason, TargetError
-from monitor.model.results import Rows
+from monitor.model.results import ColumnType, Rows
 from monitor.model.settings import Flavor, PasswordSource, Scalar, Statement
 from tests.database.conftest import Databases
 from tests.database.targets import (
@@ -61,11 +61,18 @@ def test_a_result_comes_as_columns_and_cells(database: Database) -> None:
                 18446744073709551615,
             ),
         ),
+        (
+            *(ColumnType.NUMBER,) * 4,
+            *(ColumnType.TEXT, ColumnType.DATE, ColumnType.DATETIME, ColumnType.TIME),
+            *(ColumnType.BINARY, ColumnType.NUMBER),
+        ),
     )
 
 
 def test_no_rows_are_a_result(database: Database) -> None:
-    assert fetch(database, "SELECT digit FROM digits WHERE digit > 100") == Rows(("digit",), ())
+    assert fetch(database, "SELECT digit FROM digits WHERE digit > 100") == Rows(
+        ("digit",), (), (ColumnType.NUMBER,)
+    )
 
 
 VALUES: tuple[Scalar, ...] = (

@@ -172,7 +172,8 @@ def test_a_rules_health_is_that_of_its_query(balances: object, health: str, erro
     [
         (Condition("above", 0), (), "m > 0"),
         (Condition("below", 0.5), (("a", "b"), ("c", 'd"\\')), 'm{a="b",c="d\\"\\\\"} < 0.5'),
-        (Condition("equals", 1e12), (), "m == 1e+12"),
+        (Condition("equals", 1e12), (), "m == 1000000000000"),
+        (Condition("above", 12345678901), (), "m > 12345678901"),
         (Condition("not_equals", -1), (), "m != -1"),
         (Condition("absent"), (("a", "b"),), 'absent(m{a="b"})'),
     ],
