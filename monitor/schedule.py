@@ -13,10 +13,9 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
 
 from monitor.clock import SLEPT, STEP, Clock, SettableClock, wall_minus
-from monitor.crontab import crontab_fields
+from monitor.crontab import read_crontab, zone_named
 from monitor.model.settings import Cron, Every, Job
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +51,23 @@ def slot_at(index: int, interval: timedelta, offset: timedelta) -> datetime:
 
 def cron_trigger(cron: Cron) -> CronTrigger:
     """Make the trigger of a cron schedule; ValueError says what is wrong with the expression."""
-    return CronTrigger(**crontab_fields(cron.expression), timezone=cron.time_zone)
+    return CronTrigger(cron)
+
+
+class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Fires when a crontab's five fields come in its zone.
+
+    Not APScheduler's own, which wants day and weekday both, and runs a time that comes twice twice.
+    """
+
+    def __init__(self, cron: Cron) -> None:
+        self._crontab = read_crontab(cron.expression)
+        self._zone = zone_named(cron.time_zone)
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Give the first minute after both, so that a tick that comes early does not come again."""
+        after = now if previous_fire_time is None else max(previous_fire_time, now)
+        return self._crontab.next_after(after, self._zone)
 
 
 class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

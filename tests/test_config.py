@@ -16,6 +16,7 @@ from monitor.config import load, shipped_queries_directory
 from monitor.config.library import Folder as QueryFolder
 from monitor.config.library import read_library
 from monitor.config.places import parse_listen
+from monitor.durations import parse_duration
 from monitor.errors import ConfigError
 from monitor.model.settings import (
     ColumnName,
@@ -444,6 +445,38 @@ def test_a_schedule_in_an_override_replaces_the_other_kind(folder: Folder) -> No
     )
     assert _query(config).schedule == Cron("*/5 * * * *", "UTC")
     assert _query(config, "nightly").schedule == Every(timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("query", "override", "timeout", "notice"),
+    [
+        ('interval = "5s"', "", "4s", ()),
+        ('interval = "10s"', "", "8s", ()),
+        ('interval = "1m"', "", "10s", ()),
+        ('interval = "1m"\ntimeout = "9s"', 'interval = "5s"', "4s", ("9s", "4s")),
+        ('interval = "1m"\ntimeout = "3s"', 'interval = "5s"', "3s", ()),
+    ],
+)
+def test_a_timeout_that_was_not_chosen_for_an_interval_follows_it(
+    folder: Folder, query: str, override: str, timeout: str, notice: tuple[str, str] | tuple[()]
+) -> None:
+    folder.query("balances", f'summary = "s"\n{query}\n')
+    config = folder.load(f"{_TARGET}[queries.balances]\n{override}")
+    assert _query(config).timeout == parse_duration(timeout)
+    told = (
+        [f'query "balances": its timeout, {notice[0]}, does not fit its interval; now {notice[1]}']
+        if notice
+        else []
+    )
+    assert list(config.notices) == told
+
+
+def test_a_timeout_that_is_chosen_must_fit(folder: Folder) -> None:
+    folder.query("balances", 'summary = "s"\ninterval = "5s"\n')
+    expected = [
+        "config.toml:8: queries.balances.timeout: the timeout, 5s, must be shorter than the interval, 5s"
+    ]
+    assert folder.problems(f'{_TARGET}[queries.balances]\ntimeout = "5s"') == expected
 
 
 def test_a_query_and_a_rule_can_be_switched_off(folder: Folder) -> None:

@@ -9,16 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.clock import AnchoredClock
-from monitor.crontab import crontab_weekdays
 from monitor.model.settings import Cron, Every, Job, Query, SchemaColumns, Statement, Target, Tls
-from monitor.schedule import Schedule, cron_trigger, grid_offset, next_slot, slot_at, slot_index
+from monitor.schedule import Schedule, grid_offset, next_slot, slot_at, slot_index
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TARGET = Target(name="main", user="m", database="app", tls=Tls("disabled"), unix_socket=Path("/s"))
@@ -161,42 +159,6 @@ def test_a_hundred_jobs_are_spread_over_the_interval() -> None:
     minute = timedelta(minutes=1)
     tenths = {int(grid_offset(("main", f"q{n}"), minute) / minute * 10) for n in range(100)}
     assert tenths == set(range(10))
-
-
-@pytest.mark.parametrize(
-    ("field", "names"),
-    [
-        ("0", "sun"),
-        ("7", "sun"),
-        ("1-5", "mon,tue,wed,thu,fri"),
-        ("5-7", "fri,sat,sun"),
-        ("0,6", "sun,sat"),
-        ("*", "*"),
-        ("*/2", "sun,tue,thu,sat"),
-        ("1-5/2", "mon,wed,fri"),
-        ("mon-fri", "mon-fri"),
-    ],
-)
-def test_weekdays_are_counted_as_crontab_does(field: str, names: str) -> None:
-    assert crontab_weekdays(field) == names
-
-
-@pytest.mark.parametrize("field", ["8", "5-1", "1-9"])
-def test_a_weekday_that_is_none_is_refused(field: str) -> None:
-    with pytest.raises(ValueError, match="is no weekday; allowed: 0 to 7"):
-        crontab_weekdays(field)
-
-
-def test_a_cron_runs_at_its_wall_time_in_its_zone_on_both_sides_of_a_clock_change() -> None:
-    trigger = cron_trigger(Cron("0 3 * * *", "Europe/Vienna"))
-    zone = ZoneInfo("Europe/Vienna")
-    at = datetime(2026, 3, 28, 12, tzinfo=zone)
-    times = []
-    for _ in range(2):
-        at = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
-        times.append(at.astimezone(UTC))
-    # 29 March: from 02:00 the clocks say 03:00, UTC+2 after it
-    assert times == [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 30, 1, tzinfo=UTC)]
 
 
 def test_every_job_runs_at_once_at_the_start_and_schema_queries_first(recorder: Recorder) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems
 from monitor.catalog.query_shapes import QueryShape
-from monitor.crontab import crontab_fields
+from monitor.crontab import read_crontab
 from monitor.durations import format_duration
 from monitor.model.settings import Cron, Every
 
@@ -27,14 +27,28 @@ def read_schedule(shape: QueryShape, section: Section, problems: Problems) -> tu
         problems.add(section.origin("time_zone"), 'goes with "cron" only')
     interval = _DEFAULT_INTERVAL if shape.interval is None else shape.interval
     is_known = ("interval" in section.data) == (shape.interval is not None)
+    if is_known and timeout >= interval and _is_of_another(section):
+        timeout = follow(timeout, interval)
     if is_known and timeout >= interval:
-        key = "timeout" if "timeout" in section.data else "interval"
         message = (
             f"the timeout, {format_duration(timeout)}, must be shorter than"
             f" the interval, {format_duration(interval)}"
         )
-        problems.add(section.origin(key), message)
+        problems.add(section.origin("timeout"), message)
     return Every(interval), timeout
+
+
+def follow(timeout: timedelta, interval: timedelta) -> timedelta:
+    """Return a timeout that fits an interval: that one, or four fifths of the interval."""
+    return min(timeout, interval * 4 / 5)
+
+
+def _is_of_another(section: Section) -> bool:
+    """Tell whether who gave the interval gave no timeout: it is the default, or the query's own."""
+    if "timeout" not in section.data:
+        return True
+    own = section.origin().file
+    return section.origin("timeout").file == own != section.origin("interval").file
 
 
 def _cron(shape: QueryShape, section: Section, problems: Problems) -> Cron:
@@ -61,12 +75,8 @@ def _is_time_zone(name: str) -> bool:
 
 
 def _cron_fault(expression: str) -> str:
-    example = 'allowed: five fields, minute hour day month weekday, such as "0 3 * * *"'
-    # Imported here: most configurations have no cron, and the daemon has to be up fast.
-    from apscheduler.triggers.cron import CronTrigger
-
     try:
-        CronTrigger(**crontab_fields(expression), timezone="UTC")
-    except (ValueError, TypeError):
-        return f'"{expression}" is not a cron expression; {example}'
+        read_crontab(expression)
+    except ValueError as error:
+        return str(error)
     return ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems, near_miss
+from monitor.catalog.schedules import follow
 from monitor.catalog.shapes import validate
 from monitor.config.shapes import HeartbeatShape
 from monitor.durations import format_duration
@@ -29,13 +30,14 @@ def read_heartbeat(
         url=shape.url or "",
         url_file=None if shape.url_file is None else base / shape.url_file,
     )
-    interval, timeout = shape.interval or settings.interval, shape.timeout or settings.timeout
+    interval = shape.interval or settings.interval
+    timeout = shape.timeout or follow(settings.timeout, interval)
     if timeout >= interval:
         message = (
             f"the timeout, {format_duration(timeout)}, must be shorter than"
             f" the interval, {format_duration(interval)}"
         )
-        problems.add(section.origin("interval" if shape.timeout is None else "timeout"), message)
+        problems.add(section.origin("timeout"), message)
     if len(problems) > before:
         return None
     return HeartbeatSettings(settings.queries, settings.url, settings.url_file, interval, timeout)

@@ -14,6 +14,7 @@ from monitor.catalog.own_rules import own_section, read_own_rules
 from monitor.catalog.problems import Origin, Problems, near_miss
 from monitor.catalog.queries import read_query
 from monitor.catalog.translate import found
+from monitor.durations import format_duration, parse_duration
 from monitor.model.settings import Metric, Rule
 
 
@@ -72,8 +73,21 @@ def read_library(config: Section, folders: list[Folder], base: Path, problems: P
         drafts=drafts,
         declared_by={name: frozenset(section.at("parameters").data) for name, section in merged.items()},
         own_rules=read_own_rules(_with_rules(own, rule_overrides), problems) if own else (),
-        notices=tuple(notices),
+        notices=(*notices, *_shortened(drafts.values())),
     )
+
+
+def _shortened(drafts: Iterable[Draft]) -> list[str]:
+    """Say which timeouts were shortened, as config.toml gives an interval that they do not fit."""
+    notices = []
+    for draft in drafts:
+        given = draft.section.data.get("timeout")
+        if draft.is_sound and given is not None and draft.timeout < parse_duration(given):
+            fits = format_duration(draft.timeout)
+            notices.append(
+                f'query "{draft.name}": its timeout, {given}, does not fit its interval; now {fits}'
+            )
+    return notices
 
 
 def _find_all(
