@@ -305,7 +305,7 @@ def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         State(str(path))
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
 def test_the_state_of_an_earlier_version_is_read_and_renewed(tmp_path: Path, version: str) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
