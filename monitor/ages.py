@@ -28,11 +28,7 @@ def confirmed_at(alert: Alert, snapshot: Snapshot, judged_at: datetime) -> datet
     if not alert.held or view.data_at is None:
         return view.data_at
     # Its query can run while the rule lacks a column: that data does not speak of this alert.
-    # The root is an alert about the same target and under none itself: to reckon the fingerprints of all
-    # takes seconds with hundreds.
-    target, muted_by = alert.scope.target, alert.muted_by
-    here = (one for one in snapshot.alerts if one.muted_by is None and one.scope.target == target)
-    root = next((one for one in here if muted_by and one.fingerprint == muted_by), None)
+    root = snapshot.roots.get(alert.muted_by or "")
     return view.data_at if root is None else min(view.data_at, root.active_at)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.alerting.limits import left_out_samples
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, ReceiverHealth, Scope
 from monitor.model.results import Blocked, Failure, Result, Sample, Success
@@ -36,6 +37,7 @@ CLOCK_SKEW = "TokenMonitorClockSkew"
 QUERY_FAILING = "TokenMonitorQueryFailing"
 QUERY_STALE = "TokenMonitorQueryStale"
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
+ALERTS_LIMITED = "TokenMonitorAlertsLimited"
 WATCHDOG = "TokenMonitorWatchdog"
 
 
@@ -126,6 +128,18 @@ def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: dat
     if WATCHDOG in rules:
         rule = rules[WATCHDOG]
         yield Judgement(rule, Scope(rule.name, "", ""), Success((Sample(rule.metric, (), 1.0),), 1))
+
+
+def of_limits(config: Config, job: Job, left_out: Mapping[Scope, int]) -> Iterator[Judgement]:
+    """Judge whether rules of the query that ran have more findings than they may have alerts."""
+    rule = next((rule for rule in config.own_rules if rule.name == ALERTS_LIMITED), None)
+    if rule is None:
+        return
+    found = left_out_samples(rule, job, left_out)
+    success = None if found is None else Success(tuple(found), len(found))
+    yield Judgement(
+        rule, Scope(rule.name, *job.key), success, job.target.labels, {}, frozenset(job.query.needs)
+    )
 
 
 def root_of(

@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import rules
+from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.clock import SLEPT, SettableClock
-from monitor.deliver import notifications_for, reminders_for, told_by, with_told
+from monitor.deliver import notifications_for, told_by, with_told
 from monitor.errors import SampleError
 from monitor.instants import moved
 from monitor.judgements import (
@@ -19,6 +20,7 @@ from monitor.judgements import (
     held_by_schema,
     is_blocked,
     newly_blocked,
+    of_limits,
     of_monitor,
     of_result,
     of_target,
@@ -30,8 +32,9 @@ from monitor.messages import Listener, Message, Missed, NewConfig, Stop, Tick
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, ReceiverHealth
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Every
+from monitor.notify.reminders import Reminders
 from monitor.probes import Probes
-from monitor.standing import RESOLVED_KEPT, Draft, Standing
+from monitor.standing import Draft, Standing
 from monitor.state import State
 from monitor.store import (
     empty_snapshot,
@@ -69,6 +72,7 @@ class Pipeline:
         self._alerts = Standing()
         self._started_at = self._awake_since = self._took_at = clock.now()
         self._probes = Probes()
+        self._reminders = Reminders()
         self._unmoved = timedelta(0)
         self._upkeep = Upkeep(state, listener)
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
@@ -190,6 +194,8 @@ class Pipeline:
             self._judge(draft, judgement, now)
         for judgement in (*of_result(result, after), *held_by_schema(result, after)):
             self._judge(draft, judgement, result.scheduled_at)
+        for judgement in of_limits(self._config, result.job, draft.left_out):
+            self._judge(draft, judgement, result.scheduled_at)
         self._hold_all_of(draft, name)
         self._finish(draft, now, run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}")
         for job in newly_blocked(result, after, now):
@@ -204,7 +210,7 @@ class Pipeline:
             self._listener.on_wanted(jobs)
         for judgement in of_monitor(self._config, self._look_at_receivers(), now):
             self._judge(draft, judgement, now)
-        if self._alerts.forget_resolved(now):
+        if self._alerts.resolved.forget(now):
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
         self._finish(draft, now, run_key=f"tick@{now.isoformat()}", reminds=True)
         self._upkeep.tick(self._config, self.snapshot, now)
@@ -264,8 +270,8 @@ class Pipeline:
             return
         own = {rule.name for rule in self._config.own_rules}
         root = root_of(target, frozenset(), self.snapshot, draft.alerts_on(target))
-        for scope in draft.scopes():
-            if scope.target == target and scope.rule not in own:
+        for scope in draft.scopes_on(target):
+            if scope.rule not in own:
                 draft.put(scope, rules.hold(draft.of(scope), muted_by=root))
 
     def _finish(self, draft: Draft, now: datetime, *, run_key: str, reminds: bool = False) -> None:
@@ -278,7 +284,8 @@ class Pipeline:
         notifications = notifications_for(receivers, transitions, run_key=run_key, now=now)
         _note_told(draft, notifications)
         if reminds:
-            reminders = reminders_for(receivers, draft.active_alerts(), now=now)
+            active = {scope: draft.of(scope) for scope in draft.scopes()}
+            reminders = self._reminders.due(receivers, active, now=now)
             _note_told(draft, reminders)
             notifications += reminders
         if draft.changed or transitions:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from monitor.alerting.limits import within_limit
 from monitor.errors import SampleError
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.results import Sample, Success
@@ -21,6 +22,8 @@ class Evaluation:
 
     active: dict[Labels, Alert]
     transitions: tuple[Transition, ...]
+    left_out: int = 0
+    """How many findings are no alerts, since the rule has as many as it may have."""
 
 
 def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
@@ -50,9 +53,15 @@ def evaluate(
     (rules/alerting.go, AlertingRule.Eval). SampleError: two findings would be one alert.
     """
     found = _found(rule, scope, success, target_labels)
+    renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
+    missed = {labels: alert for labels, alert in active.items() if labels not in found}
+    kept, resolved = _miss(rule, missed, renamed, now=now)
+    chosen = within_limit(found, active, room=rule.max_alerts - len(kept))
+    # What was left out until now may have been found for long.
+    is_first = is_first or len(active) >= rule.max_alerts
     after: dict[Labels, Alert] = {}
     transitions: list[Transition] = []
-    for labels, sample in found.items():
+    for labels, sample in chosen.items():
         alert = active.get(labels) or _begin(rule, scope, labels, now=now, is_first=is_first)
         values = _values(rule, alert, sample, parameters, count=len(found))
         seen = replace(
@@ -69,11 +78,9 @@ def evaluate(
         after[labels], change = _advance(rule, seen, is_new=labels not in active, now=now)
         if change:
             transitions.append(Transition(change, after[labels], now))
-    renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
-    missed = {labels: alert for labels, alert in active.items() if labels not in found}
-    kept, resolved = _miss(rule, missed, renamed, now=now)
     transitions = sorted([*transitions, *resolved], key=lambda transition: transition.alert.labels)
-    return Evaluation(dict(sorted((after | kept).items())), tuple(transitions))
+    standing = dict(sorted((after | kept).items()))
+    return Evaluation(standing, tuple(transitions), len(found) - len(chosen))
 
 
 def _miss(
@@ -198,10 +205,10 @@ def _renamed(
     samples = [*found.values(), *(sample for sample in success.samples if sample.metric == rule.metric)]
     in_samples = {name for sample in samples for name, _ in sample.labels}
     constant = {(name, value) for name, value in fixed if name not in in_samples}
-    new = [set(sample.labels) for labels, sample in found.items() if labels not in active]
+    new = {frozenset(sample.labels) for labels, sample in found.items() if labels not in active}
     renamed = set()
     for labels in active.keys() - found.keys():
-        own = {(name, value) for name, value in labels if name in in_samples}
+        own = frozenset((name, value) for name, value in labels if name in in_samples)
         if not constant <= set(labels) or own in new:
             renamed.add(labels)
     return renamed

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import chain
 
+from monitor.alerting.resolved import RecentlyResolved
 from monitor.instants import moved
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.settings import Labels
 from monitor.rules import Evaluation
-
-RESOLVED_KEPT = timedelta(minutes=15)
-"""How long a resolved alert is still shown and re-sent, as Prometheus does."""
 
 
 @dataclass(slots=True)
@@ -20,9 +19,10 @@ class Standing:
     """Pending and firing alerts of each scope; one thread's own. Others see what `everything` gave."""
 
     active: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
-    resolved: dict[Labels, Alert] = field(default_factory=dict)
+    resolved: RecentlyResolved = field(default_factory=RecentlyResolved)
     judged: set[Scope] = field(default_factory=set)
     """Scopes that had data since the start: what they find next began since then."""
+    _by_target: dict[str, set[Scope]] = field(default_factory=dict)
 
     def restore(self, active: Iterable[Alert], resolved: Iterable[Alert], gap: timedelta) -> None:
         """Take up alerts of an earlier process: held until a run of theirs succeeds.
@@ -34,7 +34,9 @@ class Standing:
             if alert.state is AlertState.PENDING:
                 back = replace(back, active_at=alert.active_at + max(gap, timedelta(0)))
             self.active.setdefault(alert.scope, {})[alert.labels] = back
-        self.resolved.update((alert.labels, alert) for alert in resolved)
+            self._by_target.setdefault(alert.scope.target, set()).add(alert.scope)
+        for alert in resolved:
+            self.resolved.add(alert)
 
     def of(self, scope: Scope) -> Mapping[Labels, Alert]:
         """Give the alerts of one scope."""
@@ -45,38 +47,33 @@ class Standing:
         for scope, alerts in draft.changed.items():
             if alerts:
                 self.active[scope] = alerts
+                self._by_target.setdefault(scope.target, set()).add(scope)
             else:
                 self.active.pop(scope, None)
+                self._by_target.get(scope.target, set()).discard(scope)
         self.judged |= draft.judged
         for transition in draft.transitions:
             if transition.change is Change.RESOLVED:
-                self.resolved[transition.alert.labels] = transition.alert
+                self.resolved.add(transition.alert)
             elif transition.change is Change.FIRED:
-                self.resolved.pop(transition.alert.labels, None)
+                self.resolved.remove(transition.alert)
 
     def move(self, by: timedelta) -> None:
         """Move all instants: the clock that they were read from was wrong by this much."""
         self.active = {scope: moved(alerts, by) for scope, alerts in self.active.items()}
-        self.resolved = moved(self.resolved, by)
+        self.resolved.move(by)
 
-    def forget_resolved(self, now: datetime) -> bool:
-        """Drop what resolved long ago; tells whether anything was."""
-        old = [
-            labels
-            for labels, alert in self.resolved.items()
-            if alert.resolved_at is not None and now - alert.resolved_at > RESOLVED_KEPT
-        ]
-        for labels in old:
-            del self.resolved[labels]
-        return bool(old)
+    def scopes_on(self, target: str) -> frozenset[Scope]:
+        """Return the scopes of one target that have alerts: with many targets nobody may look at all."""
+        return frozenset(self._by_target.get(target, ()))
 
     def active_alerts(self) -> tuple[Alert, ...]:
         """Give all pending and firing alerts."""
-        return tuple(alert for alerts in self.active.values() for alert in alerts.values())
+        return tuple(chain.from_iterable(map(dict.values, self.active.values())))
 
     def everything(self) -> tuple[Alert, ...]:
         """Give all alerts, the recently resolved last."""
-        return (*self.active_alerts(), *self.resolved.values())
+        return (*self.active_alerts(), *self.resolved)
 
 
 @dataclass(slots=True)
@@ -87,6 +84,8 @@ class Draft:
     changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     judged: set[Scope] = field(default_factory=set)
+    left_out: dict[Scope, int] = field(default_factory=dict)
+    """How many findings of each scope that was judged are no alerts, since its rule has too many."""
 
     def of(self, scope: Scope) -> Mapping[Labels, Alert]:
         """Give the alerts of one scope as they would be."""
@@ -103,6 +102,7 @@ class Draft:
         """Take what an evaluation gave."""
         self.put(scope, evaluation.active)
         self.transitions.extend(evaluation.transitions)
+        self.left_out[scope] = evaluation.left_out
 
     def is_first(self, scope: Scope) -> bool:
         """Tell whether the scope had no data since the start."""
@@ -112,12 +112,11 @@ class Draft:
         """List the scopes that have alerts."""
         return self.standing.active.keys() | self.changed.keys()
 
-    def alerts_on(self, target: str) -> list[Alert]:
-        """Give the pending and firing alerts about one target as they would be."""
-        return [
-            alert for scope in self.scopes() if scope.target == target for alert in self.of(scope).values()
-        ]
+    def scopes_on(self, target: str) -> set[Scope]:
+        """List the scopes of one target that have alerts."""
+        changed = (scope for scope in self.changed if scope.target == target)
+        return {*self.standing.scopes_on(target), *changed}
 
-    def active_alerts(self) -> list[Alert]:
-        """Give all pending and firing alerts as they would be."""
-        return [alert for scope in self.scopes() for alert in self.of(scope).values()]
+    def alerts_on(self, target: str) -> Iterator[Alert]:
+        """Give the pending and firing alerts about one target as they would be."""
+        return chain.from_iterable(self.of(scope).values() for scope in self.scopes_on(target))

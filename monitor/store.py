@@ -116,6 +116,8 @@ class Snapshot:
     targets: Mapping[str, TargetView] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     receivers: Mapping[str, ReceiverView] = field(default_factory=dict)
+    roots: Mapping[str, Alert] = field(default_factory=dict)
+    """The alerts under which others are muted, by fingerprint."""
     keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
     """The jobs of each target: with a thousand targets nobody may look through all for one."""
 
@@ -166,7 +168,11 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
 
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
     """Show these alerts: pending, firing, and recently resolved."""
-    return replace(snapshot, alerts=tuple(alerts))
+    shown = tuple(alerts)
+    named = {alert.muted_by for alert in shown} - {None}
+    free = (alert for alert in shown if named and alert.muted_by is None)
+    roots = {alert.fingerprint: alert for alert in free if alert.fingerprint in named}
+    return replace(snapshot, alerts=shown, roots=roots)
 
 
 def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.deliver.outbox import OutboxWorker
 from monitor.errors import DeliveryError
 from monitor.judgements import blocked, is_blocked
@@ -21,7 +22,6 @@ from monitor.model.alerts import Alert, AlertState, Change, Notification, Transi
 from monitor.model.results import Failure, Outcome, Result, Success
 from monitor.model.settings import Condition, Config, Every, Job, Query, Receiver, Rule, Severity
 from monitor.schedule import grid_offset, next_slot, slot_at, slot_index
-from monitor.standing import RESOLVED_KEPT
 from monitor.state import State
 from monitor.upkeep import ALIVE
 from tests import world

@@ -70,6 +70,7 @@ STAIRS = {
     *(("alerting", room) for room in ("samples", "rules", "store", "standing", "patience", "ages")),
     *((room, "alerting") for room in ("judgements", "own_findings")),
     ("samples", "collector"),
+    *((room, "alerting") for room in ("rules", "standing")),
     ("app", "daemon"),
     ("storage", "state"),
     ("notify", "deliver"),

@@ -81,6 +81,7 @@ class RuleShape(Shape):
     absent: bool | None = None
     for_: Duration | None = Field(default=None, alias="for")
     keep_firing_for: Duration | None = None
+    max_alerts: Annotated[int, between(1, 100_000)] = 1000
     severity: Literal["critical", "warning", "info"]
     summary: Text
     description: str = ""

@@ -121,6 +121,7 @@ def _rule(name: str, shape: RuleShape, metric: Metric, condition: Condition) -> 
         where=labels_of(shape.where),
         hold=shape.for_ or timedelta(0),
         keep_firing_for=shape.keep_firing_for or timedelta(0),
+        max_alerts=shape.max_alerts,
         labels=dict(shape.labels),
         annotations=dict(shape.annotations),
     )

@@ -63,7 +63,7 @@ def reminders_for(
     made = []
     for receiver in filter(takes_notifications, receivers):
         wanted = [alert for alert in firing if wants(receiver, alert)]
-        untold = [alert for alert in wanted if receiver.name not in dict(alert.told)]
+        untold = [alert for alert in wanted if is_untold(receiver, alert)]
         again = [alert for alert in wanted if _is_due_again(receiver, alert, now)]
         for is_repeat, due in ((False, untold), (True, again)):
             for group, together in _groups(due):
@@ -96,6 +96,11 @@ def _is_news(receiver: Receiver, transition: Transition) -> bool:
             # Whatever the receiver filters now: it has an alert that it must be able to close.
             return receiver.send_resolved and receiver.name in dict(transition.alert.told)
     return False
+
+
+def is_untold(receiver: Receiver, alert: Alert) -> bool:
+    """Return whether a receiver has no notification of the alert."""
+    return all(name != receiver.name for name, _ in alert.told)
 
 
 def _is_due_again(receiver: Receiver, alert: Alert, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -68,16 +68,17 @@ class Alert:
     """The worst value since it began."""
     told: tuple[tuple[str, datetime], ...] = ()
     """Which receivers have a notification of it, and since when the last; by name."""
+    fingerprint: str = field(default="", repr=False, compare=False)
+    """Alertmanager's fingerprint of the labels: computed once, and carried by every copy of the alert."""
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", fingerprint(self.labels))
 
     @property
     def name(self) -> str:
         """Give the alert's name, which is its rule's."""
         return self.scope.rule
-
-    @property
-    def fingerprint(self) -> str:
-        """Compute Alertmanager's fingerprint of the labels."""
-        return fingerprint(self.labels)
 
     @property
     def fired_for(self) -> timedelta | None:

@@ -124,6 +124,8 @@ class Rule:
     keep_firing_for: timedelta = timedelta(0)
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    max_alerts: int = 1000
+    """How many alerts it may have on one target."""
     needs: tuple[ColumnName, ...] = ()
     """Columns without which the rule's verdict means nothing, beside those of its query."""
     evidence: Statement | None = None

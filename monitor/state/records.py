@@ -12,7 +12,10 @@ from typing import Any
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Severity
 
-_INSTANTS = frozenset(field.name for field in fields(Alert) if str(field.type).startswith("datetime"))
+# What is computed of the others is not written: nothing that was read can contradict its labels.
+_FIELDS = tuple(field for field in fields(Alert) if field.compare)
+_NAMES = frozenset(field.name for field in _FIELDS)
+_INSTANTS = frozenset(field.name for field in _FIELDS if str(field.type).startswith("datetime"))
 
 
 class UnreadableError(ValueError):
@@ -31,7 +34,7 @@ def text_to_instant(text: str) -> datetime:
 
 def alert_to_record(alert: Alert) -> dict[str, Any]:
     """Make a value for JSON of an alert; nothing is left out."""
-    return {field.name: _written(field.name, getattr(alert, field.name)) for field in fields(Alert)}
+    return {field.name: _written(field.name, getattr(alert, field.name)) for field in _FIELDS}
 
 
 def record_to_alert(record: Mapping[str, Any]) -> Alert:
@@ -40,9 +43,8 @@ def record_to_alert(record: Mapping[str, Any]) -> Alert:
     Keys that are not known are left out, missing ones take their default: a row outlives the version
     that wrote it. UnreadableError if it is no alert.
     """
-    known = {field.name for field in fields(Alert)}
     try:
-        return Alert(**{name: _read(name, value) for name, value in record.items() if name in known})
+        return Alert(**{name: _read(name, value) for name, value in record.items() if name in _NAMES})
     except (ValueError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None
 

@@ -1,0 +1,1 @@
+"""What becomes of findings, from samples to alerts: pure, behind the results queue."""

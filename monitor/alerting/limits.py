@@ -1,0 +1,41 @@
+"""Bound how many alerts a rule has, and say what was left out; between samples and alerts; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.model.alerts import Alert, Scope
+from monitor.model.results import Sample
+from monitor.model.settings import Job, Labels, Rule, labels_of
+
+
+def within_limit(
+    found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], *, room: int
+) -> Mapping[Labels, Sample]:
+    """Choose the findings that are alerts: those that are already, then the first by their labels.
+
+    What is active stays whatever the limit says, also after a reload that lowered it: to leave it out
+    would resolve what is still wrong. A finding that was left out gets the place of one that cleared.
+    """
+    if len(found) <= room:
+        return found
+    known = {labels: sample for labels, sample in found.items() if labels in active}
+    new = sorted(labels for labels in found if labels not in active)
+    places = max(0, room - len(known))
+    return known | {labels: found[labels] for labels in new[:places]}
+
+
+def left_out_samples(rule: Rule, job: Job, left_out: Mapping[Scope, int]) -> list[Sample] | None:
+    """Count for each rule of a query the findings that are no alerts; None where one had no verdict."""
+    scopes = {judged.name: Scope(judged.name, *job.key) for judged in job.query.rules}
+    if not left_out.keys() >= set(scopes.values()):
+        return None
+    return [
+        Sample(
+            rule.metric,
+            labels_of({"query": job.query.name, "rule": judged.name}),
+            float(left_out[scopes[judged.name]]),
+            labels_of({"limit": str(judged.max_alerts)}),
+        )
+        for judged in job.query.rules
+    ]

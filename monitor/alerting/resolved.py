@@ -1,0 +1,59 @@
+"""The alerts that resolved of late: shown and re-sent for a while, so many of each rule; pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import chain
+
+from monitor.instants import moved
+from monitor.model.alerts import Alert
+from monitor.model.settings import Labels
+
+RESOLVED_KEPT = timedelta(minutes=15)
+"""How long a resolved alert is still shown and re-sent, as Prometheus does."""
+
+MAX_RESOLVED = 1000
+"""How many of one rule; the older ones end at an Alertmanager by the end that they were told with."""
+
+
+class RecentlyResolved:
+    """Resolved alerts by rule and labels, in the order in which they came; one thread's own."""
+
+    def __init__(self) -> None:
+        self._by_rule: dict[str, OrderedDict[Labels, Alert]] = {}
+
+    def __iter__(self) -> Iterator[Alert]:
+        return chain.from_iterable(alerts.values() for alerts in self._by_rule.values())
+
+    def add(self, alert: Alert) -> None:
+        """Keep one, and the oldest of a rule that has too many no longer."""
+        of_rule = self._by_rule.setdefault(alert.name, OrderedDict())
+        of_rule[alert.labels] = alert
+        of_rule.move_to_end(alert.labels)
+        if len(of_rule) > MAX_RESOLVED:
+            of_rule.popitem(last=False)
+
+    def remove(self, alert: Alert) -> None:
+        """Drop an alert that fires again."""
+        if alert.name in self._by_rule:
+            self._by_rule[alert.name].pop(alert.labels, None)
+
+    def forget(self, now: datetime) -> bool:
+        """Drop what resolved long ago; gives whether anything was. Looks at the oldest of each rule only."""
+        is_changed = False
+        for of_rule in self._by_rule.values():
+            while of_rule and _is_old(next(iter(of_rule.values())), now):
+                of_rule.popitem(last=False)
+                is_changed = True
+        return is_changed
+
+    def move(self, by: timedelta) -> None:
+        """Move all instants: the clock that they were read from was wrong by this much."""
+        for of_rule in self._by_rule.values():
+            of_rule.update(moved(of_rule, by))
+
+
+def _is_old(alert: Alert, now: datetime) -> bool:
+    return alert.resolved_at is not None and now - alert.resolved_at > RESOLVED_KEPT

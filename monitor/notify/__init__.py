@@ -1,0 +1,1 @@
+"""What receivers are told, and when; behind the alerts, before deliveries."""
