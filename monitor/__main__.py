@@ -11,7 +11,7 @@ import click
 from monitor.cli import FAILED, UNKNOWN, USAGE, commands
 from monitor.errors import MonitorError
 
-_USAGE_CODES = {"check": UNKNOWN} | dict.fromkeys(
+_FAILED_CODES = {"check": UNKNOWN} | dict.fromkeys(
     ("query", "alerts", "history", "explain", "notify", "healthcheck"), FAILED
 )
 _INTERRUPTED = 130
@@ -20,7 +20,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line; the exit codes are those of the documentation, whoever reads the output."""
     _have_streams()
-    code = _run(sys.argv[1:])
+    code = run(sys.argv[1:])
     _let_go_of_output()
     sys.exit(code)
 
@@ -44,19 +44,19 @@ def _let_go_of_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command line, and return its exit code."""
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
-    usage = _USAGE_CODES.get(command, USAGE)
     try:
         code = commands.main(arguments, prog_name="token-monitor", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        return usage
+        return UNKNOWN if command == "check" else USAGE  # 2 would be "critical" to Nagios
     except click.Abort:
         return _INTERRUPTED
     except MonitorError as error:
         click.echo(f"token-monitor: {error}", err=True)
-        return usage
+        return _FAILED_CODES.get(command, USAGE)
     # A bug: told with its trace (which shows no values), and never an exit code that means something else.
     except Exception:  # noqa: BLE001
         traceback.print_exc()

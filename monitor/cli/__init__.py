@@ -49,8 +49,19 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f'no command "{args[0]}"; there are: {", ".join(_COMMANDS)}', ctx)
+            from monitor.catalog.problems import near_miss  # who types it right does not wait for it
+
+            raise click.UsageError(f'no command "{args[0]}"{near_miss(args[0], _COMMANDS)}', ctx)
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = (
+                f"no option {error.option_name} before a command; write it behind: token-monitor COMMAND"
+            )
+            raise click.UsageError(f"{message} {error.option_name}", ctx) from None
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

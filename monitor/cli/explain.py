@@ -29,7 +29,7 @@ _NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
 def command(alert: str, target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
     """Say why ALERT is or is not firing: its rule, its query's last run, its values, its clock.
 
-    Exit codes: 0, 1 when there is no such rule or no state to read.
+    Exit codes: 0, 1 when there is no state to read.
     """
     config = load_or_tell(config_path, exit_code=FAILED)
     names = {rule.name for job in config.jobs for rule in job.query.rules}

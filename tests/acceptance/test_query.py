@@ -154,7 +154,7 @@ def test_an_unknown_name_is_bad_usage(
     arguments: tuple[str, ...], words: str, mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     done = run_command("query", *arguments, "--config", str(write_config(folder, mariadb, "app")))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
 
 

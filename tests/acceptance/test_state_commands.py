@@ -150,7 +150,7 @@ def test_the_history_of_deliveries_says_what_was_taken_and_what_was_given_up(
 
 def test_the_history_of_deliveries_is_not_narrowed_by_alerts(config: Path) -> None:
     done = run_command("history", "--deliveries", "--alert", "TokenColumnMissing", "--config", str(config))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "it goes with --limit and --format only" in done.stderr
 
 
@@ -163,7 +163,7 @@ def test_without_a_state_they_say_so_and_exit_1(config: Path) -> None:
 
 def test_an_unknown_rule_is_bad_usage(config: Path) -> None:
     done = run_command("explain", "TokenColumnMising", "--config", str(config))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert 'did you mean "TokenColumnMissing"?' in done.stderr
 
 
