@@ -273,6 +273,7 @@ class App:
             self._clock.now,
             log_dropped=lambda: self._log.dropped,
             is_durable=lambda: self._state.is_durable,
+            space=lambda: self._state.space,
             judged_at=lambda: self._pipeline.judged_at,
         )
         return Views(

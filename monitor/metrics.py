@@ -12,6 +12,7 @@ from monitor.domain_families import domain_families
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Every
+from monitor.storage.space import StateSpace
 from monitor.store import QueryStatus, QueryView, Snapshot, TargetView
 from monitor.telemetry import Telemetry
 
@@ -30,6 +31,7 @@ class Exposition:
         *,
         log_dropped: Callable[[], int] = lambda: 0,
         is_durable: Callable[[], bool] = lambda: True,
+        space: Callable[[], StateSpace | None] = lambda: None,
         judged_at: Callable[[], datetime] | None = None,
     ) -> None:
         self._telemetry = telemetry
@@ -37,6 +39,7 @@ class Exposition:
         self._now = now
         self._log_dropped = log_dropped
         self._is_durable = is_durable
+        self._space = space
         self._judged_at = judged_at or now
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
@@ -101,6 +104,17 @@ class Exposition:
             "Whether alerts and what is due to receivers would outlive this process",
             [({}, float(self._is_durable()))],
         )
+        if (space := self._space()) is not None:
+            yield _family(
+                "token_monitor_state_size_bytes",
+                "How large the state's files are together",
+                [({}, space.size_bytes)],
+            )
+            yield _family(
+                "token_monitor_state_disk_free_bytes",
+                "How much is free for us on the disk of the state",
+                [({}, space.free_bytes)],
+            )
         yield _family(
             "token_monitor_log_events_dropped",
             "Log events that could not be written",

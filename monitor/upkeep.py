@@ -63,6 +63,7 @@ class Upkeep:
             views = [snapshot.queries[key] for key in self._ran & snapshot.queries.keys()]
             self._state.keep_results([_last_result(view, now) for view in views])
             self._ran.clear()
+            self._state.measure()
         if now >= self._disk_due_at:
             self._try_disk(snapshot, now)
         if now - self._tidied_at >= _TIDY_EVERY:

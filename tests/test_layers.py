@@ -73,6 +73,8 @@ STAIRS = {
     *((room, "alerting") for room in ("rules", "standing")),
     ("app", "daemon"),
     ("storage", "state"),
+    ("state", "storage"),
+    ("metrics", "storage"),
     ("notify", "deliver"),
     ("model", "errors"),
     ("model", "durations"),

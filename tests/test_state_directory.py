@@ -341,6 +341,7 @@ def test_a_file_that_may_not_be_read_stays_where_it_is_and_is_joined_when_it_may
     with opened(common) as made:
         fill(made.state)
     path.chmod(0)
+    (common / "lock").chmod(0o644)
     with as_user(NOBODY), opened(common) as poor:
         assert "the state is in memory" in poor.warnings[0]
         assert poor.state.active_alerts() == ()

@@ -17,6 +17,7 @@ from monitor.state.disk import is_busy
 from monitor.state.file_system import require_local
 from monitor.state.layout import FILE, put_aside
 from monitor.state.state import BUSY_SECONDS, State
+from monitor.storage.private import make_private, narrow_all
 
 _LOCK = "lock"
 _LONGEST_NOTE = 100
@@ -118,6 +119,7 @@ def open_directory(
 
     try:
         lock.take()
+        narrow_all(directory, FILE)
         return _opened_in(directory, opened, lock, now)
     except OSError as error:
         return Opened(opened(on_disk=False), (_without(directory, error),), lock)
@@ -163,6 +165,7 @@ def _in_use(directory: Path, path: Path) -> StateInUseError:
 
 def _opened(path: Path) -> BinaryIO:
     try:
+        make_private(path)
         return path.open("ab")
     except OSError:
         # A full or read-only disk can still say whose it is.

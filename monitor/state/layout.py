@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.errors import StateError
+from monitor.storage.private import make_private
 
 SCHEMA_VERSION = 3
 MEMORY = ":memory:"
@@ -88,6 +89,8 @@ def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection
     It is written to, so that a disk that is full or a file that is locked shows at once:
     sqlite3.OperationalError. A damaged file is any other sqlite3.DatabaseError.
     """
+    if path != MEMORY:
+        make_private(Path(path))
     # The one who calls serialises all use, so that any thread may.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
     try:

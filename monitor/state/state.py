@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from monitor.state.last_results import LastResult
 from monitor.state.layout import MEMORY
 from monitor.state.reading import Reading
 from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
+from monitor.storage.space import StateSpace, measure
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
@@ -49,6 +51,9 @@ class State(Reading):
         self._history_limit = history_limit
         self._outbox_limit = outbox_limit
         self._outbox_age = outbox_age
+        self._path = path
+        self.space: StateSpace | None = None
+        """As of the last `measure`; None where the state has no file."""
         self._disk = Disk(
             path,
             busy_seconds=busy_seconds,
@@ -70,6 +75,10 @@ class State(Reading):
         every few seconds. A file that was put aside for it is in `warnings`.
         """
         return self._disk.try_disk(now)
+
+    def measure(self) -> None:
+        """Measure the room that the files take and have; a disk that hangs holds up the caller."""
+        self.space = None if self._path == MEMORY else measure(Path(self._path))
 
     def hurry(self, busy_seconds: float) -> None:
         """Wait no longer than this for a locked file from now on: the process is about to end."""

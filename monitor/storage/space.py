@@ -1,0 +1,38 @@
+"""Measure the room that the state takes and has on its disk; for the metrics and the page."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_ENDINGS = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpace:
+    """Bytes: of the state's files together, free for us on their disk, and of the disk as a whole."""
+
+    size_bytes: int
+    free_bytes: int
+    disk_bytes: int
+
+
+def measure(path: Path) -> StateSpace | None:
+    """Measure the files of a state; None where their directory cannot be looked at."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return None
+    return StateSpace(
+        size_bytes=sum(map(_size, (path.with_name(path.name + ending) for ending in _ENDINGS))),
+        free_bytes=disk.f_bavail * disk.f_frsize,
+        disk_bytes=disk.f_blocks * disk.f_frsize,
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
