@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -77,11 +78,16 @@ class AnchoredClock:
         return by
 
 
-def wall_minus(clock: Clock) -> timedelta | None:
+def utc_now() -> datetime:
+    """Read the machine's wall clock."""
+    return datetime.now(UTC)
+
+
+def wall_minus(clock: Clock, wall: Callable[[], datetime] = utc_now) -> timedelta | None:
     """Compare the wall clock with ours; None when a process that was stopped cannot say."""
     for _ in range(_TRIES):
         began = _monotonic_seconds()
-        by = datetime.now(UTC) - clock.now()
+        by = wall() - clock.now()
         if _monotonic_seconds() - began < _AT_ONCE_SECONDS:
             return by
     return None

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from monitor.clock import SLEPT, STEP, Clock, SettableClock, wall_minus
+from monitor.clock import SLEPT, STEP, SettableClock, utc_now, wall_minus
 from monitor.crontab import read_crontab, zone_named
 from monitor.model.settings import Cron, Every, Job
 
@@ -22,6 +22,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_SPREAD = timedelta(seconds=10)
 _SPREAD_PER_JOB = timedelta(milliseconds=50)
+_RETRY = timedelta(milliseconds=100)
+"""How soon a tick that came to nothing, or is late for the next slot already, is tried again."""
+_EARLY = 2 * STEP
+"""How long before its slot a tick may come: reading two clocks takes time, and a wall clock that was set
+by less than a step is not followed."""
 
 Submit = Callable[[Job, datetime, timedelta], None]
 """Takes a job that is due, its slot, and by how much the clock had been moved when that was reckoned."""
@@ -49,6 +54,11 @@ def slot_at(index: int, interval: timedelta, offset: timedelta) -> datetime:
     return _EPOCH + offset + index * interval
 
 
+def slot_of_tick(instant: datetime, interval: timedelta, offset: timedelta) -> int:
+    """Return the index of the slot that a tick at this instant is for: the last one, or one just ahead."""
+    return slot_index(instant + min(interval / 2, _EARLY), interval, offset)
+
+
 def cron_trigger(cron: Cron) -> CronTrigger:
     """Make the trigger of a cron schedule; ValueError says what is wrong with the expression."""
     return CronTrigger(cron)
@@ -70,23 +80,6 @@ class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
         return self._crontab.next_after(after, self._zone)
 
 
-class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Fires at the slots of a grid that is fixed in time, whatever happens to the wall clock.
-
-    APScheduler reckons in wall time: the trigger says how far the next slot is from now.
-    """
-
-    def __init__(self, interval: timedelta, offset: timedelta, clock: Clock) -> None:
-        self._interval = interval
-        self._offset = offset
-        self._clock = clock
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Give the wall time of the next slot, always later than `now`."""
-        instant = self._clock.now()
-        return now + (next_slot(instant, self._interval, self._offset) - instant)
-
-
 class _Entry:
     """A job in the schedule, and the last slot that it ran in."""
 
@@ -95,26 +88,59 @@ class _Entry:
         self.is_ticking = False
         """It has its place in the scheduler."""
         self.last_index: int | None = None
+        self.ran_at: datetime | None = None
+        """When that was, on a clock that nobody sets."""
         self.ahead = timedelta(0)
         """By how much the clock had been moved when it ran in that slot."""
         self.due_at: datetime | None = None
-        """When it should tick next."""
+        """When it should tick next: the one account of it, which scheduler, page and health check go by."""
+        self.due_wall: datetime | None = None
+        """Of a cron: the same as the wall clock has it, whose step may go past it."""
+
+
+class _DueTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Fires when its entry is due, in wall time as APScheduler reckons.
+
+    It does not find out by itself what comes next: two answers to that, a millisecond apart, can name two
+    different slots, and the tick between them is waited for in vain.
+    """
+
+    def __init__(self, entry: _Entry, wall_at: Callable[[datetime], datetime]) -> None:
+        self._entry = entry
+        self._wall_at = wall_at
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the wall time at which the entry is due, later than `now` after it has fired."""
+        if self._entry.due_at is None:
+            return None
+        wall = self._wall_at(self._entry.due_at)
+        # APScheduler asks before the tick too, until it hears of a time to come, and after it once more.
+        return wall if previous_fire_time is None or wall > now else now + _RETRY
 
 
 class Schedule:
     """Every job on its own clock; `submit` and `missed` are called in the scheduler's thread."""
 
-    def __init__(self, clock: SettableClock, *, submit: Submit, missed: Missed) -> None:
+    def __init__(
+        self,
+        clock: SettableClock,
+        *,
+        submit: Submit,
+        missed: Missed,
+        wall: Callable[[], datetime] = utc_now,
+        scheduler: type[BaseScheduler] = BackgroundScheduler,
+    ) -> None:
         self._clock = clock
         self._submit = submit
         self._missed = missed
+        self._wall = wall
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._lock = threading.Lock()
-        self._wall_ahead = wall_minus(clock) or timedelta(0)
+        self._wall_ahead = wall_minus(clock, wall) or timedelta(0)
         self._followed = clock.ahead
         self._looked_at = clock.now()
         # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = scheduler(
             timezone=UTC,
             executors={"default": DebugExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -137,23 +163,20 @@ class Schedule:
                 del self._entries[key]
             new = [_Entry(job) for job in wanted.values() if not self._keep(job)]
             for entry in new:
-                self._expect(entry, first_after=_first_delay(entry.job, len(wanted)))
+                self._expect_first(entry, len(wanted))
             self._entries.update((entry.job.key, entry) for entry in new)
         # Not under our lock: the scheduler ticks under its own, and then asks for ours.
         for key in removed:
             with suppress(JobLookupError):  # a call that failed half-way did not come to it
                 self._scheduler.remove_job(_job_id(key))
         for entry in new:
-            self._add(entry.job, jobs_in_all=len(wanted))
+            self._add(entry)
             entry.is_ticking = True
 
     def next_run_at(self, key: tuple[str, str]) -> datetime | None:
-        """Tell when a job runs next, None when it is not scheduled."""
-        found = self._scheduler.get_job(_job_id(key))
-        if found is None or found.next_run_time is None:
-            return None
-        next_run_at: datetime = found.next_run_time
-        return self._clock.now() + (next_run_at - datetime.now(UTC))
+        """Return when a job runs next, None when it is not scheduled; waits for no lock."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.due_at
 
     def mend_clock_step(self) -> bool:
         """Re-anchor all jobs when the wall clock was set; call about once a second. Tells whether it was.
@@ -164,20 +187,20 @@ class Schedule:
         self._looked_at = instant
         if instant - last > SLEPT and self._scheduler.running:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
-        ahead, followed = wall_minus(self._clock), self._clock.ahead
+        ahead, followed = wall_minus(self._clock, self._wall), self._clock.ahead
         if ahead is None:
             ahead = self._wall_ahead  # the next call can say
         # Either tells: the wall clock went away from ours, or ours has followed it already.
         if abs(ahead - self._wall_ahead) < STEP and followed == self._followed:
             return False
         self._wall_ahead, self._followed = ahead, followed
-        now = datetime.now(UTC)
-        for job in self._scheduler.get_jobs():
-            with suppress(JobLookupError):  # a reload has just removed it
-                job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
         with self._lock:
             for entry in self._entries.values():
-                self._expect(entry)
+                self._expect_again(entry)
+        # Not under our lock, as in `apply`. A tick meanwhile moves its entry on, which the trigger then sees.
+        for job in self._scheduler.get_jobs():
+            with suppress(JobLookupError):  # a reload has just removed it
+                job.modify(next_run_time=job.trigger.get_next_fire_time(None, self._wall()))
         return True
 
     def is_running(self) -> bool:
@@ -203,31 +226,25 @@ class Schedule:
         entry.job = job
         return True
 
-    def _add(self, job: Job, *, jobs_in_all: int) -> None:
-        options: dict[str, Any] = {}
-        if isinstance(job.query.schedule, Every):
-            options["next_run_time"] = datetime.now(UTC) + _first_delay(job, jobs_in_all)
+    def _add(self, entry: _Entry) -> None:
         self._scheduler.add_job(
             self._tick,
-            self._trigger(job),
-            args=(job.key,),
-            id=_job_id(job.key),
+            _DueTrigger(entry, self._wall_at),
+            args=(entry.job.key,),
+            id=_job_id(entry.job.key),
             replace_existing=True,
-            **options,
         )
 
-    def _trigger(self, job: Job) -> BaseTrigger:
-        schedule = job.query.schedule
-        if isinstance(schedule, Every):
-            return GridTrigger(schedule.interval, grid_offset(job.key, schedule.interval), self._clock)
-        return cron_trigger(schedule)
+    def _wall_at(self, instant: datetime) -> datetime:
+        """Translate an instant of ours into wall time."""
+        ahead = wall_minus(self._clock, self._wall)
+        return instant + (self._wall_ahead if ahead is None else ahead)
 
     def _tick(self, key: tuple[str, str]) -> None:
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
                 return
-            self._expect(entry)
             now, ahead = self._clock.reading()
             scheduled_at, missed = self._place(entry, now, ahead)
         if missed:
@@ -235,39 +252,55 @@ class Schedule:
         if scheduled_at is not None:
             self._submit(entry.job, scheduled_at, ahead)
 
-    def _expect(self, entry: _Entry, *, first_after: timedelta | None = None) -> None:
-        """Note when the next tick is to come; the first of an interval job comes by itself."""
-        now, schedule = self._clock.now(), entry.job.query.schedule
-        if not isinstance(schedule, Every):
-            # A tick can come milliseconds before its minute: that minute is not the next one.
-            wall = datetime.now(UTC)
-            after = wall if first_after is not None else wall + timedelta(seconds=30)
-            next_at: datetime | None = cron_trigger(schedule).get_next_fire_time(None, after)
-            entry.due_at = None if next_at is None else now + (next_at - wall)
-        elif first_after is not None:
-            entry.due_at = now + first_after
+    def _expect_first(self, entry: _Entry, jobs_in_all: int) -> None:
+        """Note when a new job is due: a cron at its time, any other by itself within some seconds."""
+        now = self._clock.now()
+        if isinstance(entry.job.query.schedule, Every):
+            entry.due_at = now + _first_delay(entry.job, jobs_in_all)
         else:
-            entry.due_at = next_slot(now, schedule.interval, grid_offset(entry.job.key, schedule.interval))
+            self._expect_cron(entry, entry.job.query.schedule, now)
+
+    def _expect_again(self, entry: _Entry) -> None:
+        """Note when a job is due now that the clock was set; a slot that it went past is not lost."""
+        schedule = entry.job.query.schedule
+        now, ahead = self._clock.reading()
+        if not isinstance(schedule, Every):
+            if entry.due_wall is not None and entry.due_wall <= self._wall():
+                entry.due_at = now
+            else:
+                self._expect_cron(entry, schedule, now)
+        elif entry.ran_at is None:
+            entry.due_at = now
+        else:
+            slot = next_slot(now, schedule.interval, grid_offset(entry.job.key, schedule.interval))
+            entry.due_at = max(now, min(slot, entry.ran_at + schedule.interval + ahead))
+
+    def _expect_cron(self, entry: _Entry, cron: Cron, instant: datetime) -> None:
+        """Note the first time of a cron after an instant of ours; it is the wall clock that it goes by."""
+        wall = self._wall_at(instant)
+        entry.due_wall = cron_trigger(cron).get_next_fire_time(None, wall)
+        entry.due_at = None if entry.due_wall is None else instant + (entry.due_wall - wall)
 
     def _place(self, entry: _Entry, now: datetime, ahead: timedelta) -> tuple[datetime | None, int]:
-        """Find the slot of a tick, and how many before it had none; no slot when it ran in this one."""
+        """Find the slot of a tick, and how many before it had none; no slot when it ran in this one.
+
+        Due next is what follows the slot of this tick, wherever beside it the tick came.
+        """
         schedule = entry.job.query.schedule
         if not isinstance(schedule, Every):
-            # The trigger's instant is a whole minute; the tick comes some milliseconds beside it.
-            return (now + timedelta(seconds=30)).replace(second=0, microsecond=0), 0
+            self._expect_cron(entry, schedule, now + _EARLY)
+            return (now + _EARLY).replace(second=0, microsecond=0), 0
         offset = grid_offset(entry.job.key, schedule.interval)
-        # The nearest slot: a tick may come some milliseconds early where the wall clock is being slewed,
-        # and the run at the start stands for a slot that follows at once.
-        index = slot_index(now + schedule.interval / 2, schedule.interval, offset)
-        if entry.last_index is None or entry.ahead != ahead:
+        index = slot_of_tick(now, schedule.interval, offset)
+        last, entry.last_index, entry.ran_at = entry.last_index, index, now - ahead
+        entry.due_at = slot_at(index + 1, schedule.interval, offset)
+        if last is None or entry.ahead != ahead:
             # The first, or the first since the clock was set: there is no slot to count from.
-            entry.last_index, entry.ahead = index, ahead
+            entry.ahead = ahead
             return now, 0
-        missed = index - entry.last_index - 1
-        if missed < 0:
+        if index <= last:
             return None, 0
-        entry.last_index = index
-        return slot_at(index, schedule.interval, offset), missed
+        return slot_at(index, schedule.interval, offset), index - last - 1
 
 
 def _job_id(key: tuple[str, str]) -> str:

@@ -21,7 +21,7 @@ from monitor.messages import Missed, NewConfig
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.results import Failure, Outcome, Result, Success
 from monitor.model.settings import Condition, Config, Every, Job, Query, Receiver, Rule, Severity
-from monitor.schedule import grid_offset, next_slot, slot_at, slot_index
+from monitor.schedule import grid_offset, next_slot, slot_at, slot_index, slot_of_tick
 from monitor.state import State
 from monitor.upkeep import ALIVE
 from tests import world
@@ -292,8 +292,7 @@ class Day:
             self.process.at = max(self.process.at, at)
             schedule = self.slots[key][0]
             offset = grid_offset(key, schedule.interval)
-            # The nearest slot, as the schedule has it: after a sleep the run may stand for the one to come.
-            index = slot_index(self.process.at + schedule.interval / 2, schedule.interval, offset)
+            index = slot_of_tick(self.process.at, schedule.interval, offset)
             if missed := index - slot_index(at, schedule.interval, offset):
                 self.process.pipeline.take(Missed(jobs[key], missed))
             self.run(jobs[key], slot_at(index, schedule.interval, offset))
