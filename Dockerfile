@@ -21,6 +21,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
         --no-deps --only-binary :all: --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md ./
 COPY queries queries
+COPY docs/runbooks docs/runbooks
 COPY monitor monitor
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /dist . \
  && /opt/build/bin/pip --python /opt/token-monitor/bin/python install --no-deps --no-index /dist/*.whl

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor import __version__, signals
+from monitor.alerting.reach import why_nobody_is_notified
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.deliver import Deliveries, Means, Ping, secrets_of
@@ -39,7 +40,7 @@ from monitor.upkeep import ALIVE
 from monitor.vitals import Part, Vitals, faults
 from monitor.watchdog import Watchdog
 from monitor.watching import Watching
-from monitor.web import Views, WebServer
+from monitor.web import LastReload, Views, WebServer
 
 _RELOAD_WAIT_SECONDS = 30.0
 _STOP_LOOK_SECONDS = 0.1
@@ -66,6 +67,7 @@ class App:
         self._log = log
         self._wishes: queue.SimpleQueue[Loaded | _Stop] = queue.SimpleQueue()
         self._loader = Loader(lambda: load(config.path, environ), self._wishes.put)
+        self._last_reload: LastReload | None = None
         self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
@@ -136,8 +138,7 @@ class App:
         self._log.info("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
-        for notice in self._config.notices:
-            self._log.info("config.noticed", message=notice)
+        self._tell_notices(self._config)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again
         reason = self._serve()
@@ -175,10 +176,13 @@ class App:
             replace_config(self._parts(), old, loaded)
         except (ConfigError, ReloadError) as error:
             problems = error.problems if isinstance(error, ConfigError) else (error,)
+            said = tuple(str(problem) for problem in problems)
+            self._last_reload = LastReload(self._clock.now(), said)
             self._telemetry.reloaded(ok=False, at=self._clock.now())
-            self._log.error("config.rejected", problems=[str(problem) for problem in problems])
+            self._log.error("config.rejected", problems=list(said))
             return str(error)
         self._config = loaded
+        self._last_reload = LastReload(self._clock.now())
         self._tell_reloaded(old, loaded)
         return None
 
@@ -203,8 +207,13 @@ class App:
             queries=len(config.jobs),
             needs_restart=needing_restart(old, config),
         )
+        self._tell_notices(config)
+
+    def _tell_notices(self, config: Config) -> None:
         for notice in config.notices:
             self._log.info("config.noticed", message=notice)
+        if why := why_nobody_is_notified(config):
+            self._log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
 
     def _reload_and_wait(self) -> str | None:
         answer: Answer = queue.SimpleQueue()
@@ -286,6 +295,7 @@ class App:
             is_ready=self._is_ready,
             reload=self._reload_and_wait,
             judged_at=lambda: self._pipeline.judged_at,
+            last_reload=lambda: self._last_reload,
         )
 
     def _is_healthy(self) -> tuple[bool, str]:

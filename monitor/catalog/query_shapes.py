@@ -84,6 +84,7 @@ class RuleShape(Shape):
     max_alerts: Annotated[int, between(1, 100_000)] = 1000
     severity: Literal["critical", "warning", "info"]
     summary: Text
+    group_summary: str = ""
     description: str = ""
     runbook: str = ""
     labels: dict[str, str] = {}

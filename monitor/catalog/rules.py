@@ -20,6 +20,7 @@ from monitor.text import names_in
 
 _RULE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _TEXT_NAMES = ("value", "target", "since", "count", "threshold", "query")
+_GROUP_NAMES = ("total", "count", "threshold", "target")
 _KINDS: tuple[Literal["above", "below", "equals", "not_equals", "absent"], ...] = (
     "above",
     "below",
@@ -116,6 +117,7 @@ def _rule(name: str, shape: RuleShape, metric: Metric, condition: Condition) -> 
         condition=condition,
         severity=Severity(shape.severity),
         summary=shape.summary,
+        group_summary=shape.group_summary,
         description=shape.description,
         runbook=shape.runbook,
         where=labels_of(shape.where),
@@ -220,13 +222,23 @@ def _check_texts(
     }
     asked: dict[str, None] = {}
     for place, text in texts.items():
-        try:
-            names = names_in(text)
-        except ValueError as error:
-            problems.add(section.origin(*place), str(error))
-            continue
-        asked.update(dict.fromkeys(names))
-        for name in names:
-            if name not in known:
-                problems.add(section.origin(*place), f"unknown name {{{name}}}{near_miss(name, known)}")
+        asked.update(dict.fromkeys(_names_in(text, known, section, place, problems)))
+    # Of several alerts no detail is known, and no one value.
+    of_group = {*metric.label_names, *_GROUP_NAMES, *subjects.parameters}
+    names = _names_in(shape.group_summary, of_group, section, ("group_summary",), problems)
+    asked.update(dict.fromkeys(name for name in names if name not in _GROUP_NAMES))
     return tuple(asked)
+
+
+def _names_in(
+    text: str, known: AbstractSet[str], section: Section, place: tuple[str, ...], problems: Problems
+) -> tuple[str, ...]:
+    try:
+        names = names_in(text)
+    except ValueError as error:
+        problems.add(section.origin(*place), str(error))
+        return ()
+    for name in names:
+        if name not in known:
+            problems.add(section.origin(*place), f"unknown name {{{name}}}{near_miss(name, known)}")
+    return names

@@ -48,8 +48,11 @@ def alertmanager_alert(
 
 
 def generator_url(alert: Alert, external_url: str) -> str:
-    """Point at the alert on our page."""
-    return f"{external_url.rstrip('/')}/#{alert.fingerprint}" if external_url else ""
+    """Return the address of the alert on our page: which shows it, and opens where it stands."""
+    if not external_url:
+        return ""
+    fingerprint = alert.fingerprint
+    return f"{external_url.rstrip('/')}/?alert={fingerprint}#alert-{fingerprint}"
 
 
 def annotations_of(alert: Alert, *, told_at: datetime | None = None) -> dict[str, str]:

@@ -116,6 +116,8 @@ class Rule:
     condition: Condition
     severity: Severity
     summary: str
+    group_summary: str = ""
+    """What several of its alerts say together; {total} is the sum of their values."""
     description: str = ""
     runbook: str = ""
     where: Labels = ()

@@ -1,6 +1,6 @@
 """HTTP: metrics, health, the JSON API and the page; read-only views of snapshots."""
 
 from monitor.web.server import WebServer
-from monitor.web.views import Views
+from monitor.web.views import LastReload, Views
 
-__all__ = ["Views", "WebServer"]
+__all__ = ["LastReload", "Views", "WebServer"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from monitor.ages import confirmed_at, has_data
 from monitor.model.alerts import Alert, AlertState, Transition
@@ -25,7 +25,6 @@ Missing: TypeAlias = Mapping[str, frozenset[ColumnName]]
 """Which columns each target lacks."""
 
 _ACTIVE = (AlertState.PENDING, AlertState.FIRING)
-_OPERATORS = {"above": ">", "below": "<", "equals": "==", "not_equals": "!="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +34,40 @@ class Active:
     alert: Alert
     seconds: float
     confirmed_at: datetime | None
+    shows_evidence: bool = False
 
 
-def active_of(snapshot: Snapshot, now: datetime, judged_at: datetime) -> list[Active]:
+def active_of(
+    snapshot: Snapshot, now: datetime, judged_at: datetime, *, shows_evidence: bool = False
+) -> list[Active]:
     """Choose what is pending or firing, held alerts included, each with its ages."""
     return [
-        Active(alert, (now - alert.active_at).total_seconds(), confirmed_at(alert, snapshot, judged_at))
+        Active(
+            alert,
+            (now - alert.active_at).total_seconds(),
+            confirmed_at(alert, snapshot, judged_at),
+            shows_evidence,
+        )
         for alert in snapshot.alerts
         if alert.state in _ACTIVE
     ]
 
 
-def alerts(snapshot: Snapshot, now: datetime, judged_at: datetime) -> Json:
-    """Give `data` of /api/v1/alerts."""
-    return {"asOf": _time(now), "alerts": [_active(one) for one in active_of(snapshot, now, judged_at)]}
+def alerts(snapshot: Snapshot, now: datetime, judged_at: datetime, *, shows_evidence: bool = False) -> Json:
+    """Give `data` of /api/v1/alerts; evidence only for who has given a password."""
+    active = active_of(snapshot, now, judged_at, shows_evidence=shows_evidence)
+    return {"asOf": _time(now), "alerts": [_active(one) for one in active]}
 
 
-def rules(snapshot: Snapshot, config: Config, now: datetime, judged_at: datetime) -> Json:
+def rules(
+    snapshot: Snapshot, config: Config, now: datetime, judged_at: datetime, *, shows_evidence: bool = False
+) -> Json:
     """Give `data` of /api/v1/rules: a group for each query, and one for the monitor's own rules.
 
     A rule that reads the same on several targets is there once, with the alerts of all; it is as old
     as it is on the target where it was judged least recently.
     """
-    active = active_of(snapshot, now, judged_at)
+    active = active_of(snapshot, now, judged_at, shows_evidence=shows_evidence)
     views: dict[str, list[QueryView]] = {}
     for job in config.jobs:
         if (view := snapshot.queries.get(job.key)) is not None and job.query.rules:
@@ -99,9 +109,20 @@ def expression(rule: Rule) -> str:
     """Write a rule's condition as PromQL would."""
     matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
-    if rule.condition.kind == "absent":
-        return f"absent({selector})"
-    return f"{selector} {_OPERATORS[rule.condition.kind]} {format_number(rule.condition.threshold)}"
+    threshold = format_number(rule.condition.threshold)
+    match rule.condition.kind:
+        case "absent":
+            return f"absent({selector})"
+        case "above":
+            return f"{selector} > {threshold}"
+        case "below":
+            return f"{selector} < {threshold}"
+        case "equals":
+            return f"{selector} == {threshold}"
+        case "not_equals":
+            return f"{selector} != {threshold}"
+        case unknown:
+            assert_never(unknown)
 
 
 def reason_of(view: QueryView) -> tuple[str, str]:
@@ -190,12 +211,18 @@ def _rule(
     seconds: float = 0.0,
     at: datetime | None = None,
 ) -> dict[str, Json]:
+    try:
+        query = expression(rule)
+    # A defect in one rule must not take all others from who asks; it is told where that rule stands.
+    except Exception as defect:  # noqa: BLE001
+        query, health = "", "err"
+        error = "; ".join(filter(None, (error, f"cannot be shown: {type(defect).__name__}: {defect}")))
     states = {one.alert.state for one in active}
     texts = {"summary": rule.summary, "description": rule.description, "runbook": rule.runbook}
     return {
         "type": "alerting",
         "name": rule.name,
-        "query": expression(rule),
+        "query": query,
         "duration": rule.hold.total_seconds(),
         "keepFiringFor": rule.keep_firing_for.total_seconds(),
         "labels": {**rule.labels, "severity": rule.severity.value},
@@ -216,7 +243,12 @@ def _active(one: Active) -> dict[str, Json]:
     }
     if one.alert.held:
         ages["noDataSince"] = _time(one.confirmed_at)
-    return {**_alert(one.alert), **ages}
+    evidence: dict[str, Json] = {}
+    if one.shows_evidence and one.alert.evidence:
+        evidence["evidence"] = [
+            {name: _cell(cell) for name, cell in row.items()} for row in one.alert.evidence
+        ]
+    return {**_alert(one.alert), "fingerprint": one.alert.fingerprint, **ages, **evidence}
 
 
 def _alert(alert: Alert) -> dict[str, Json]:
@@ -234,6 +266,10 @@ def _alert(alert: Alert) -> dict[str, Json]:
     if alert.muted_by is not None:
         body["mutedBy"] = alert.muted_by
     return body
+
+
+def _cell(cell: object) -> Json:
+    return cell if cell is None or isinstance(cell, str | int | float) else str(cell)
 
 
 def _query(view: QueryView, now: datetime) -> dict[str, Json]:

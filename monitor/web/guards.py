@@ -14,12 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.web.threads import Threads
 from monitor.web.web_config import Passwords, WebConfig
 
+USER = "token_monitor.user"
+"""In a request's scope: who has given the right password; absent where none was asked for."""
+
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 """Asked by orchestrators, which have no password; they tell nothing but yes or no."""
 
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
+        " form-action 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -96,6 +100,7 @@ class BasicAuth:
             return
         given = _credentials(Headers(scope=scope).get("authorization", ""))
         if given is not None and await self._passwords.are_right(users, *given):
+            scope[USER] = given[0]
             await self._app(scope, receive, send)
             return
         challenge = {"www-authenticate": 'Basic realm="token-monitor", charset="UTF-8"'}

@@ -16,7 +16,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from monitor.alerting.reach import why_nobody_is_notified
+from monitor.config.runbooks import read_runbooks
+from monitor.model.settings import Config
 from monitor.web import api
+from monitor.web.banners import Troubles
+from monitor.web.guards import USER
 from monitor.web.page import page_of
 from monitor.web.threads import Threads
 from monitor.web.views import Views
@@ -27,6 +32,7 @@ THREADS = 4
 """Requests that are worked on at once; more wait. A scrape, a page and a new password each need one."""
 _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")
+_CACHED = {"cache-control": "max-age=86400"}
 
 
 def application(views: Views, threads: Threads | None = None) -> Starlette:
@@ -40,6 +46,8 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
         routes=[
             Route("/", within(answers.page), methods=get),
             Route("/static/page.css", answers.style, methods=get),
+            Route("/static/page.js", answers.script, methods=get),
+            Route("/runbooks/{name}", answers.runbook, methods=get),
             Route("/metrics", within(answers.metrics), methods=get),
             Route("/-/healthy", answers.healthy, methods=get),
             Route("/-/ready", answers.ready, methods=get),
@@ -71,20 +79,49 @@ class Answers:
         )
         self._template = environment.get_template("page.html")
         self._style = (_HERE / "static" / "page.css").read_bytes()
-        self._style_version = hashlib.sha256(self._style).hexdigest()[:12]
+        self._script = (_HERE / "static" / "page.js").read_bytes()
+        self._version = hashlib.sha256(self._style + self._script).hexdigest()[:12]
+        self._runbooks = read_runbooks()
 
-    def page(self, _request: Request) -> Response:
-        """Show how things are."""
+    def page(self, request: Request) -> Response:
+        """Show how things are; `?alert=FINGERPRINT` shows that one in any case."""
         views = self._views
-        is_healthy, words = views.is_healthy()
-        sick = "" if is_healthy else words
-        page = page_of(views.snapshot(), views.now(), views.judged_at(), sick=sick)
-        body = self._template.render(page=page, style_version=self._style_version)
+        config = views.config()
+        page = page_of(
+            views.snapshot(),
+            views.now(),
+            views.judged_at(),
+            config=config,
+            troubles=self._troubles(config),
+            asked=request.query_params.get("alert", ""),
+            shows_evidence=_has_given_password(request),
+        )
+        body = self._template.render(page=page, version=self._version, runbooks=self._runbooks)
         return Response(body, media_type="text/html")
+
+    def _troubles(self, config: Config) -> Troubles:
+        is_healthy, words = self._views.is_healthy()
+        return Troubles(
+            sick="" if is_healthy else words,
+            unnotified=why_nobody_is_notified(config),
+            reload=self._views.last_reload(),
+            notes=self._views.notes(),
+        )
 
     async def style(self, _request: Request) -> Response:
         """Give the page's style sheet; its address changes with its content."""
-        return Response(self._style, media_type="text/css", headers={"cache-control": "max-age=86400"})
+        return Response(self._style, media_type="text/css", headers=_CACHED)
+
+    async def script(self, _request: Request) -> Response:
+        """Give the page's script, which renews it; its address changes with its content."""
+        return Response(self._script, media_type="text/javascript", headers=_CACHED)
+
+    async def runbook(self, request: Request) -> Response:
+        """Give a shipped runbook as text, which no browser takes for anything else."""
+        text = self._runbooks.get(request.path_params["name"])
+        if text is None:
+            return PlainTextResponse("no such runbook\n", 404)
+        return PlainTextResponse(text)
 
     def metrics(self, request: Request) -> Response:
         """Give the exposition, in the format and encoding that the client asks for."""
@@ -113,9 +150,11 @@ class Answers:
             return PlainTextResponse(f"{error}\n", 500)
         return PlainTextResponse("reloaded\n")
 
-    def alerts(self, _request: Request) -> Response:
+    def alerts(self, request: Request) -> Response:
         """Give what is pending or firing, as Prometheus does."""
-        return _success(api.alerts(self._views.snapshot(), self._views.now(), self._views.judged_at()))
+        views = self._views
+        is_known = _has_given_password(request)
+        return _success(api.alerts(views.snapshot(), views.now(), views.judged_at(), shows_evidence=is_known))
 
     def rules(self, request: Request) -> Response:
         """Give all rules and how they stand, as Prometheus does."""
@@ -125,7 +164,12 @@ class Answers:
         if kind == "record":
             return _success({"groups": []})
         views = self._views
-        return _success(api.rules(views.snapshot(), views.config(), views.now(), views.judged_at()))
+        is_known = _has_given_password(request)
+        return _success(
+            api.rules(
+                views.snapshot(), views.config(), views.now(), views.judged_at(), shows_evidence=is_known
+            )
+        )
 
     def history(self, request: Request) -> Response:
         """Give past transitions, the newest first."""
@@ -166,6 +210,10 @@ def _bad_data(error: str) -> Response:
 
 def _json(body: api.Json, status: int) -> Response:
     return Response(orjson.dumps(body, default=dict), status, media_type="application/json")
+
+
+def _has_given_password(request: Request) -> bool:
+    return bool(request.scope.get(USER))
 
 
 def _takes_gzip(accept_encoding: str) -> bool:

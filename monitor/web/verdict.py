@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,6 +14,11 @@ from monitor.store import QueryStatus, QueryView, Snapshot
 from monitor.web.words import age, count
 
 Tone = Literal["ok", "warn", "bad", "wait", "info"]
+Said = tuple[Sequence[Alert], str]
+"""Alerts of one rule, the worst first, and what they say together."""
+
+MAX_ALSO = 3
+"""So many further groups are named beside the headline; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +27,19 @@ class Verdict:
 
     tone: Tone
     text: str
-    detail: str
+    detail: str = ""
+    also: tuple[str, ...] = ()
+    """What else fires, the worst first."""
+    is_sick: bool = False
+    """It says that the monitor itself does not do its work."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """What speaks against a yes."""
 
-    firing: list[Alert]
-    pending: list[Alert]
+    firing: list[Said]
+    pending: list[Said]
     down: list[str]
     blind: list[QueryView]
     waiting: list[QueryView]
@@ -44,28 +53,44 @@ class _Standing:
 
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
+        pending = sum(_is(AlertState.PENDING, alert) for group, _ in self.pending for alert in group)
         parts = {
             "down": f"{', '.join(self.down)} cannot be reached" if self.down else "",
             "blind": self.blind_text if self.blind else "",
-            "pending": f"{count(len(self.pending), 'alert')} pending" if self.pending else "",
+            "pending": f"{count(pending, 'alert')} pending" if pending else "",
             "unheard": f"alerts do not reach {', '.join(self.unheard)}" if self.unheard else "",
             "waiting": f"{count(len(self.waiting), 'query', 'queries')} not run yet" if self.waiting else "",
         }
         return "; ".join(text for name, text in parts.items() if text and name != without)
 
 
-def verdict_of(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> Verdict:
-    """Judge by the alerts that are not muted, and by what we cannot see."""
-    standing = _standing(snapshot, alerts, now)
+def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick: str = "") -> Verdict:
+    """Judge by the alerts that are not muted, the worst first, and by what we cannot see.
+
+    `sick`: why the monitor does not do its work. What fires is said all the same: it was seen, and it
+    is what somebody is woken for.
+    """
+    standing = _standing(snapshot, said, now)
     if standing.firing:
-        is_critical = any(alert.severity is Severity.CRITICAL for alert in standing.firing)
-        headline = f"{count(len(standing.firing), 'alert')} firing"
-        return Verdict("bad" if is_critical else "warn", headline, standing.details())
+        return _of_firing(standing)
+    if sick:
+        return Verdict("bad", "Cannot tell: the monitor does not watch", sick, is_sick=True)
     if standing.down:
         return Verdict("bad", "Cannot tell: no contact", standing.details())
     if standing.pending:
-        headline = f"{count(len(standing.pending), 'alert')} pending"
-        return Verdict("warn", headline, standing.details(without="pending"))
+        (_, text), *others = standing.pending
+        return Verdict("warn", f"Pending: {text}", standing.details(without="pending"), _also(others))
+    return _of_silence(snapshot, standing, now)
+
+
+def _of_firing(standing: _Standing) -> Verdict:
+    (worst, text), *others = standing.firing
+    is_critical = any(alert.severity is Severity.CRITICAL for group, _ in standing.firing for alert in group)
+    last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
+    return Verdict("bad" if is_critical else "warn", f"{text}{last}", standing.details(), _also(others))
+
+
+def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdict:
     if standing.blind:
         return Verdict("warn", f"Cannot tell: {standing.blind_text}", standing.details(without="blind"))
     if standing.unheard:
@@ -77,23 +102,29 @@ def verdict_of(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> Ve
     return Verdict("ok", "All is well", _all_seen(snapshot, now, standing.of))
 
 
-def sick_verdict(words: str) -> Verdict:
-    """Say that the monitor itself does not do its work: what it last saw is no answer."""
-    return Verdict("bad", "Cannot tell: the monitor does not watch", words)
+def _also(others: Sequence[Said]) -> tuple[str, ...]:
+    texts = [text for _, text in others[:MAX_ALSO]]
+    if len(others) > MAX_ALSO:
+        texts.append(f"and {len(others) - MAX_ALSO} more")
+    return tuple(texts)
 
 
-def _standing(snapshot: Snapshot, alerts: Iterable[Alert], now: datetime) -> _Standing:
-    serious = [alert for alert in alerts if alert.severity is not Severity.INFO]
+def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Standing:
+    serious = [one for one in said if one[0][0].severity is not Severity.INFO]
     views = list(snapshot.queries.values())
     return _Standing(
-        firing=[alert for alert in serious if alert.state is AlertState.FIRING],
-        pending=[alert for alert in serious if alert.state is AlertState.PENDING],
+        firing=[one for one in serious if any(_is(AlertState.FIRING, alert) for alert in one[0])],
+        pending=[one for one in serious if any(_is(AlertState.PENDING, alert) for alert in one[0])],
         down=[view.target.name for view in snapshot.targets.values() if view.up is False],
         blind=[v for v in views if v.status is not QueryStatus.WAITING and not has_data(v, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
         unheard=[view.name for view in snapshot.receivers.values() if view.health.failing_since is not None],
         of=count(len(views), "query", "queries"),
     )
+
+
+def _is(state: AlertState, alert: Alert) -> bool:
+    return alert.state is state
 
 
 def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:

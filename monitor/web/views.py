@@ -12,12 +12,21 @@ from monitor.store import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
+class LastReload:
+    """How the last load of the configuration ended; the problems of one that was refused."""
+
+    at: datetime
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """The web server's only way in. Called from its threads, several at once.
 
     `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
     `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration
-    stays; `judged_at` when the rules about the monitor itself were last judged.
+    stays; `judged_at` when the rules about the monitor itself were last judged; `last_reload` how the last
+    load of the configuration ended, None before the first; `notes` what its operator should know.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -29,3 +38,5 @@ class Views:
     is_ready: Callable[[], tuple[bool, str]]
     reload: Callable[[], str | None]
     judged_at: Callable[[], datetime]
+    last_reload: Callable[[], LastReload | None] = lambda: None
+    notes: Callable[[], tuple[str, ...]] = tuple

@@ -108,7 +108,10 @@ def test_the_whole_mail() -> None:
         "MIME-Version": "1.0",
     }
     text, html = message.iter_parts()
-    links = [f"https://monitor.example.com/#{one.fingerprint}" for one in (firing, resolved)]
+    links = [
+        f"https://monitor.example.com/?alert={one.fingerprint}#alert-{one.fingerprint}"
+        for one in (firing, resolved)
+    ]
     assert text.get_content() == (
         "pro is low\n"
         "firing, since 2026-11-22 13:58:00 UTC, critical, value 9\n"

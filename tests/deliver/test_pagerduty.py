@@ -121,7 +121,7 @@ def test_each_alert_is_one_event(key_file: Path) -> None:
         "client": "token-monitor",
         "client_url": PAGE,
         "links": [
-            {"href": f"{PAGE}/#{firing.fingerprint}", "text": "Alert"},
+            {"href": f"{PAGE}/?alert={firing.fingerprint}#alert-{firing.fingerprint}", "text": "Alert"},
             {"href": "https://wiki.example.com/low", "text": "Runbook"},
         ],
         "payload": {

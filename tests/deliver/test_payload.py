@@ -40,7 +40,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
                 },
                 "startsAt": "2026-11-22T14:00:00.000Z",
                 "endsAt": "0001-01-01T00:00:00Z",
-                "generatorURL": f"https://monitor/#{firing.fingerprint}",
+                "generatorURL": f"https://monitor/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
                 "fingerprint": firing.fingerprint,
             },
             {
@@ -54,7 +54,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
                 },
                 "startsAt": "2026-11-22T14:00:00.000Z",
                 "endsAt": "2026-11-22T14:01:00.000Z",
-                "generatorURL": f"https://monitor/#{gone.fingerprint}",
+                "generatorURL": f"https://monitor/?alert={gone.fingerprint}#alert-{gone.fingerprint}",
                 "fingerprint": gone.fingerprint,
             },
         ],
@@ -90,7 +90,7 @@ def test_an_alertmanager_is_told_when_a_firing_alert_ends_unless_it_is_told_agai
         },
         "startsAt": "2026-11-22T14:00:00.000Z",
         "endsAt": "2026-11-22T14:09:00.000Z",
-        "generatorURL": f"https://m/#{firing.fingerprint}",
+        "generatorURL": f"https://m/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
     }
     gone = alertmanager_alert(alert(state=AlertState.RESOLVED), now=now, resend_delay=delay, external_url="")
     assert (gone["endsAt"], "generatorURL" in gone) == ("2026-11-22T14:01:00.000Z", False)

@@ -159,7 +159,9 @@ def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
         until(lambda: notices(hook) == [("firing", "pro")])
         (shown,) = alertmanager.alerts()
         assert shown["annotations"] == {"summary": "pro is low", "evidence": '[{"user_id": 7}]'}
-        assert shown["generatorURL"] == f"https://monitor/#{firing.fingerprint}"
+        assert (
+            shown["generatorURL"] == f"https://monitor/?alert={firing.fingerprint}#alert-{firing.fingerprint}"
+        )
         active.now = [replace(firing, state=AlertState.RESOLVED, resolved_at=CLOCK.now())]
         made.poke()
         until(lambda: notices(hook) == [("firing", "pro"), ("resolved", "pro")])

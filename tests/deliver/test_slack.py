@@ -93,7 +93,9 @@ def test_the_whole_message() -> None:
         (request,) = server.requests
     assert request.path == PATH
     assert request.headers["content-type"] == "application/json"
-    links = [f"<{PAGE}/#{one.fingerprint}|Alert>" for one in (firing, info, resolved)]
+    links = [
+        f"<{PAGE}/?alert={one.fingerprint}#alert-{one.fingerprint}|Alert>" for one in (firing, info, resolved)
+    ]
 
     def section(text: str) -> dict[str, Any]:
         return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
@@ -181,7 +183,9 @@ def test_hostile_texts_call_nobody_and_keep_to_the_limits(text: str) -> None:
     require_block_kit(body)
     json.dumps(body, ensure_ascii=False).encode()
     for one in [body["text"], *sections(body)]:
-        rest = one.replace(f"<{PAGE}/#{hostile.fingerprint}|Alert>", "").replace("|Runbook>", "")
+        rest = one.replace(
+            f"<{PAGE}/?alert={hostile.fingerprint}#alert-{hostile.fingerprint}|Alert>", ""
+        ).replace("|Runbook>", "")
         rest = rest.replace("<https://wiki.example.com/", "")
         assert "<" not in rest
         assert ">" not in rest

@@ -85,6 +85,7 @@ UNINITIALIZED = Rule(
     condition=Condition("above", 0),
     severity=Severity.CRITICAL,
     summary="{value} active {plan} subscribers on {target} have no balance",
+    group_summary="{total} subscribers have no balance",
     description="Set the balance to the plan's limit.",
     where=(("status", "needs_init"),),
     hold=seconds(120),

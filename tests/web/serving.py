@@ -22,6 +22,7 @@ from monitor.model.settings import Config, Web
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 from monitor.web import Views, WebServer
+from monitor.web.views import LastReload
 from tests.web.picture import NOW, a_config, a_snapshot, a_transition
 
 
@@ -51,6 +52,8 @@ class World:
     ready: tuple[bool, str] = (True, "ready")
     reload_error: str | None = None
     reloads: int = 0
+    last_reload: LastReload | None = None
+    notes: tuple[str, ...] = ()
     history_limits: list[int] = field(default_factory=list)
 
     def reload(self) -> str | None:
@@ -74,6 +77,8 @@ class World:
             is_ready=lambda: self.ready,
             reload=self.reload,
             judged_at=lambda: self.now,
+            last_reload=lambda: self.last_reload,
+            notes=lambda: self.notes,
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,7 @@ ALERT_JSON = {
     "activeAt": "2026-11-22T11:55:00.000Z",
     "value": "3.000000e+00",
 }
+FINGERPRINT = an_alert(plan="pro").fingerprint
 
 
 def test_alerts_read_as_prometheuss_own() -> None:
@@ -55,7 +57,14 @@ def test_alerts_read_as_prometheuss_own() -> None:
     alerts = (an_alert(plan="pro"), an_alert(state=AlertState.RESOLVED, plan="free"))
     assert api.alerts(with_alerts(a_snapshot(config, at=AGO), alerts), NOW, NOW) == {
         "asOf": "2026-11-22T12:00:00.000Z",
-        "alerts": [{**ALERT_JSON, "ageSeconds": 300.0, "confirmedAt": "2026-11-22T11:59:48.000Z"}],
+        "alerts": [
+            {
+                **ALERT_JSON,
+                "fingerprint": FINGERPRINT,
+                "ageSeconds": 300.0,
+                "confirmedAt": "2026-11-22T11:59:48.000Z",
+            }
+        ],
     }
 
 
@@ -67,6 +76,7 @@ def test_held_and_muted_alerts_say_so() -> None:
         "alerts": [
             {
                 **ALERT_JSON,
+                "fingerprint": FINGERPRINT,
                 "ageSeconds": 300.0,
                 "confirmedAt": None,
                 "noDataSince": None,
@@ -102,7 +112,12 @@ def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
                             "description": "Set the balance to the plan's limit.",
                         },
                         "alerts": [
-                            {**ALERT_JSON, "ageSeconds": 300.0, "confirmedAt": "2026-11-22T12:00:00.000Z"}
+                            {
+                                **ALERT_JSON,
+                                "fingerprint": FINGERPRINT,
+                                "ageSeconds": 300.0,
+                                "confirmedAt": "2026-11-22T12:00:00.000Z",
+                            }
                         ],
                         "state": "firing",
                         "health": "ok",
@@ -347,3 +362,25 @@ def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> No
     config = a_config(queries=())
     [rule] = rules_of(api.rules(a_snapshot(config), config, NOW, NOW - seconds(1)))
     assert (rule["health"], rule["lastEvaluation"]) == ("ok", "2026-11-22T11:59:59.000Z")
+
+
+def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
+    half = replace(UNINITIALIZED, name="Half", condition=Condition("between", 5))  # type: ignore[arg-type]
+    config = a_config(queries=(replace(BALANCES, rules=(half, UNINITIALIZED)),))
+    rules = rules_of(api.rules(a_snapshot(config), config, NOW, NOW))
+    assert [(rule["name"], rule["health"]) for rule in rules] == [
+        ("Half", "err"),
+        ("TokenBalancesUninitialized", "ok"),
+        ("TokenMonitorTargetDown", "ok"),
+    ]
+    assert str(rules[0]["lastError"]).startswith("cannot be shown: ")
+
+
+def test_evidence_is_told_only_where_it_is_asked_for() -> None:
+    snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
+    plain, told = (
+        json.loads(json.dumps(api.alerts(snapshot, NOW, NOW, shows_evidence=is_shown)))["alerts"][0]
+        for is_shown in (False, True)
+    )
+    assert "evidence" not in plain
+    assert told["evidence"] == [{"user_id": 4711}]

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.deliver.payload import generator_url
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.settings import Flavor, Severity, labels_of
@@ -21,6 +22,7 @@ from monitor.store import (
     with_receiver,
     with_result,
 )
+from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, page_of
 from monitor.web.words import age, until
 from tests.web.picture import (
@@ -75,6 +77,7 @@ def refusing(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     return with_receiver(told, "oncall", ReceiverHealth(delivery.at))
 
 
+SAID = "summary of TokenBalancesUninitialized, for 5 min"
 CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     "well": (lambda: WELL_NOW, ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old")),
     "starting": (
@@ -89,10 +92,10 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
         lambda: empty_snapshot(a_config(queries=())),
         ("wait", "Nothing is watched", "no query runs on any target"),
     ),
-    "critical": (lambda: with_firing(WELL_NOW, Severity.CRITICAL), ("bad", "1 alert firing", "")),
+    "critical": (lambda: with_firing(WELL_NOW, Severity.CRITICAL), ("bad", SAID, "")),
     "two": (
         lambda: with_firing(WELL_NOW, Severity.WARNING, Severity.WARNING),
-        ("warn", "2 alerts firing", ""),
+        ("warn", "6 subscribers have no balance, 2 plans, for 5 min", ""),
     ),
     "info only": (
         lambda: with_firing(WELL_NOW, Severity.INFO),
@@ -100,7 +103,7 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "pending": (
         lambda: with_firing(WELL_NOW, Severity.CRITICAL, state=AlertState.PENDING),
-        ("warn", "1 alert pending", ""),
+        ("warn", f"Pending: {SAID}", ""),
     ),
     "resolved": (
         lambda: with_firing(WELL_NOW, Severity.CRITICAL, state=AlertState.RESOLVED),
@@ -116,7 +119,7 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "column gone": (
         lambda: the_incident(CONFIG),
-        ("bad", "1 alert firing", "1 of 2 queries gives no data"),
+        ("bad", "summary of TokenColumnMissing, for 5 min", "1 of 2 queries gives no data"),
     ),
     "unheard": (
         lambda: refusing(WELL_NOW, REFUSED),
@@ -147,15 +150,16 @@ def test_old_data_is_no_data() -> None:
 
 def test_muted_alerts_stand_under_their_root() -> None:
     page = page_of(the_incident(CONFIG), NOW)
-    assert [card.name for card in page.firing] == ["TokenColumnMissing"]
-    assert [(card.name, card.note) for card in page.muted] == [
+    assert [group.name for group in page.active] == ["TokenColumnMissing"]
+    assert [(group.name, group.rows[0].note) for group in page.muted] == [
         ("TokenBalancesUninitialized", "muted under TokenColumnMissing: no data until that is mended")
     ]
 
 
 def test_held_alerts_say_that_they_are_held() -> None:
     page = page_of(with_alerts(WELL_NOW, [replace(an_alert(), held=True)]), NOW)
-    assert [card.note for card in page.firing] == ["held: no data now, so it stays as it was"]
+    assert [group.rows[0].note for group in page.active] == ["held: no data now, so it stays as it was"]
+    assert page.verdict.text == f"{SAID}; no data now, as last seen"
 
 
 def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
@@ -170,16 +174,18 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
         resolved("late", 5),
     )
     page = page_of(with_alerts(WELL_NOW, alerts), NOW)  # type: ignore[arg-type]  # they are alerts
-    assert [card.name for card in page.firing] == ["Old", "New", "W"]
-    assert [card.labels for card in page.resolved] == [(("plan", "late"),), (("plan", "early"),)]
+    assert [group.name for group in page.active] == ["Old", "New", "W"]
+    assert page.verdict.also == ("summary of New, for 10 s", "summary of W, for 5 min")
+    (over,) = page.resolved
+    assert [row.cells for row in over.rows] == [(("plan", "late"),), (("plan", "early"),)]
 
 
 def test_what_has_resolved_shows_no_repair_to_copy() -> None:
     alert = replace(an_alert(), annotations=labels_of({"repair": "ALTER TABLE users"}))
     over = replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
     page = page_of(with_alerts(WELL_NOW, [alert, over]), NOW)
-    assert [card.repair for card in page.firing] == ["ALTER TABLE users"]
-    assert [card.repair for card in page.resolved] == [""]
+    assert [group.texts.repair for group in page.active] == ["ALTER TABLE users"]
+    assert [group.texts.repair for group in page.resolved] == [""]
 
 
 def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
@@ -244,30 +250,30 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
     snapshot = with_alerts(config_snapshot, (replace(root, annotations=texts, since_at_least=True), muted))
     snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
     page = shown(refusing(snapshot, replace(REFUSED, at=NOW - seconds(60))))
-    assert "<title>1 alert firing – token-monitor</title>" in page
+    assert (
+        "<title>users.tokens_remaining is missing on main, for at least 5 min – token-monitor</title>" in page
+    )
     assert (
         '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
     )
     assert read(page) == [
         "token-monitor",
-        "1 alert firing",
+        "users.tokens_remaining is missing on main, for at least 5 min",
         "1 of 2 queries gives no data; alerts do not reach oncall",
-        "As of 2026-11-22 12:00:05 UTC ; renews itself every 15 s",
+        "As of 2026-11-22 12:00:05 UTC Refresh",
         "Alerts",
         "TokenColumnMissing",
         "critical",
-        "firing for at least 5 min",
-        "seen 5 s ago",
+        "firing for 3 min , began at least 5 min ago , seen 5 s ago",
         "users.tokens_remaining is missing on main",
         "Every balance query fails.",
         "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
-        "main column: tokens_remaining table: users",
         "What to do: runbook",
+        "main column: tokens_remaining table: users",
         "1 more is muted, until what is above is mended",
         "TokenBalancesUninitialized",
         "critical",
-        "firing for 5 min",
-        "no data since the start",
+        "firing for 3 min , began 5 min ago no data since the start",
         "summary of TokenBalancesUninitialized",
         "Set the balance to the plan's limit.",
         "main plan: pro",
@@ -307,12 +313,12 @@ def test_what_is_not_current_says_since_when_and_is_marked() -> None:
     late = World(config, with_alerts(a_snapshot(config), [an_alert(plan="pro")]), NOW + seconds(200))
     with serving(late) as client:
         page = client.get("/").text
-    assert '<article class="alert bad old">' in page
+    assert '<article class="alert bad old" data-key="TokenBalancesUninitialized">' in page
     lines = read(page)
-    assert "no data for 3 min" in lines
+    assert "firing for 6 min , began 8 min ago no data for 3 min" in lines
     assert "main | not heard of | 3 min ago | mariadb 10.11.6 on db1" in lines
     assert any("stale" in line for line in lines)
-    assert page.count('<tr class="old">') == 2
+    assert page.count('<tr class="old"') == 2
 
 
 def test_a_monitor_that_does_not_work_never_says_that_all_is_well() -> None:
@@ -356,6 +362,12 @@ def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_
     ]
 
 
+def version_of(page: str) -> str:
+    found = re.search(r"page\.css\?(\w+)", page)
+    assert found is not None
+    return found[1]
+
+
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 
 
@@ -372,7 +384,9 @@ def test_what_a_database_says_is_text_and_never_markup() -> None:
     )
     page = shown(with_alerts(snapshot, [alert]))
     assert html.unescape(page).count(HOSTILE) >= 6
-    assert "<script" not in page
+    assert re.findall(r"<script.*", page) == [
+        f'<script src="/static/page.js?{version_of(page)}" defer></script>'
+    ]
     assert "<img" not in page
 
 
@@ -384,12 +398,14 @@ def test_a_runbook_is_a_link_only_where_it_is_an_address_of_the_web() -> None:
     assert 'href="javascript' not in shown(runbook("javascript:alert(1)"))
 
 
-def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style() -> None:
+def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script() -> None:
     page = shown(with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()]))
     assert "4711" not in page
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert [link.split("?")[0] for link in loaded] == [
         "/static/page.css",
+        "/static/page.js",
+        "/",
         "/metrics",
         "/api/v1/alerts",
         "/api/v1/rules",
@@ -403,3 +419,47 @@ def test_a_failure_without_details_still_reads_well() -> None:
     lost = Failure(LOST.reason, "no route to host", lost=True)
     page = page_of(a_snapshot(a_config(queries=(a_query(),)), {"balances": lost}), NOW)
     assert [(row.status, row.trouble) for row in page.targets] == [("down", "target_down: no route to host")]
+
+
+SICK = World(CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run"))
+
+
+def test_what_is_sick_about_the_monitor_stands_beside_an_incident_and_not_in_its_place() -> None:
+    with serving(replace(SICK, snapshot=with_firing(WELL_NOW, Severity.CRITICAL))) as client:
+        lines = read(client.get("/").text)
+    assert lines[1] == SAID
+    place = lines.index("The monitor does not watch: what is shown is as it was last seen")
+    assert lines[place + 1] == "the pipeline does not run"
+
+
+def test_that_nobody_is_notified_is_said_also_when_all_is_well() -> None:
+    config = a_config(receivers=())
+    with serving(World(config, a_snapshot(config), NOW)) as client:
+        lines = read(client.get("/").text)
+    assert lines[1] == "All is well"
+    assert lines[lines.index("Nobody is notified") + 1].startswith("no receiver is configured")
+
+
+def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() -> None:
+    world = World(
+        CONFIG, WELL_NOW, NOW, last_reload=LastReload(NOW - seconds(90), ("config.toml:3: <b>", "x"))
+    )
+    with serving(world) as client:
+        lines = read(client.get("/").text)
+        world.last_reload = LastReload(NOW)
+        after = read(client.get("/").text)
+    place = lines.index("The changed configuration was refused; the old one is in force, 1 min ago")
+    assert lines[place + 1 : place + 3] == ["config.toml:3: <b>", "x"]
+    assert not any("refused" in line for line in after)
+
+
+def test_a_link_to_an_alert_leads_to_an_anchor_that_is_there_and_open() -> None:
+    muted = the_incident(CONFIG).alerts[1]
+    with serving(World(CONFIG, the_incident(CONFIG), NOW)) as client:
+        address = generator_url(muted, f"http://{client.host}:{client.port}")
+        path, _, anchor = address.removeprefix(f"http://{client.host}:{client.port}").partition("#")
+        page = client.get(path).text
+        plain = client.get("/").text
+    assert f'id="{anchor}"' in page
+    assert '<details id="muted" data-key="muted" open>' in page
+    assert '<details id="muted" data-key="muted">' in plain

@@ -26,7 +26,10 @@ from monitor.web.routes import application
 from tests.web.picture import NOW, a_snapshot, seconds, the_incident
 from tests.web.serving import Client, World, serving, wait_until
 
-CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +110,8 @@ def test_what_is_not_there_is_refused_plainly(client: Client, method: str, path:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css"]
+    "path",
+    ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css", "/static/page.js"],
 )
 def test_every_answer_is_guarded(client: Client, path: str) -> None:
     headers = client.get(path).headers
@@ -313,7 +317,8 @@ def test_rules_can_be_asked_for_by_type(client: Client) -> None:
 
 
 EVERY_ROUTE = [
-    *("/", "/static/page.css", "/metrics", "/-/healthy", "/-/ready", "/-/reload"),
+    *("/", "/static/page.css", "/static/page.js", "/runbooks/{name}"),
+    *("/metrics", "/-/healthy", "/-/ready", "/-/reload"),
     *("/api/v1/alerts", "/api/v1/rules", "/api/v1/history", "/api/v1/queries"),
 ]
 
@@ -322,7 +327,8 @@ def test_no_method_on_any_route_is_an_error_of_ours() -> None:
     with serving() as client:
         app = application(client.world.views())
         assert {route.path for route in app.routes if isinstance(route, Route)} == {*EVERY_ROUTE}
-        for path in EVERY_ROUTE:
+        for route in EVERY_ROUTE:
+            path = route.replace("{name}", "watchdog")
             for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
                 answer = client.ask(method, path, {"content-type": "text/xml"}, b"<x/>")
                 is_reload = path == "/-/reload"
@@ -336,6 +342,13 @@ def test_no_method_on_any_route_is_an_error_of_ours() -> None:
     [
         "/../../etc/passwd",
         "/static/..%2f..%2fserver.py",
+        *("/runbooks/", "/runbooks/watchdog.md", "/runbooks/../watchdog", "/runbooks/..%2fhttp"),
+        *(
+            "/runbooks/%2e%2e%2f%2e%2e%2fREADME",
+            "/runbooks/watchdog%00",
+            "/runbooks/none",
+            "/runbooks//etc/passwd",
+        ),
         "/static/%2e%2e%2f%2e%2e%2fserver.py",
         "/static/page.css%00.py",
         "/static//etc/passwd",

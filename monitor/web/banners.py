@@ -1,0 +1,50 @@
+"""Say what is wrong with the monitor itself, beside whatever is wrong with the databases; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.web.verdict import Tone, Verdict
+from monitor.web.views import LastReload
+from monitor.web.words import When, when
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong with the monitor itself; empty where nothing is.
+
+    `sick`: why it does not do its work, so that nothing that is shown can be relied on. `unnotified`:
+    why nobody would hear of an alert. `notes`: what else its operator should know.
+    """
+
+    sick: str = ""
+    unnotified: str = ""
+    reload: LastReload | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A strip beside the headline."""
+
+    tone: Tone
+    text: str
+    details: tuple[str, ...] = ()
+    since: When | None = None
+
+
+def banners_of(troubles: Troubles, verdict: Verdict, now: datetime) -> tuple[Banner, ...]:
+    """Write a strip for each trouble that the headline does not speak of."""
+    found = []
+    if troubles.sick and not verdict.is_sick:
+        text = "The monitor does not watch: what is shown is as it was last seen"
+        found.append(Banner("bad", text, (troubles.sick,)))
+    if troubles.unnotified:
+        found.append(Banner("bad", "Nobody is notified", (troubles.unnotified,)))
+    if troubles.reload is not None and troubles.reload.problems:
+        text = "The changed configuration was refused; the old one is in force"
+        problems = troubles.reload.problems
+        found.append(Banner("warn", text, problems, when(troubles.reload.at, now)))
+    found += [Banner("warn", note) for note in troubles.notes]
+    return tuple(found)

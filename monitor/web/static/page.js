@@ -1,0 +1,144 @@
+// Renews the page in place: what did not change stays, with what is opened, selected and scrolled to.
+"use strict";
+
+(() => {
+  const EVERY = 15000;
+  const LIMIT = 10000;
+  const version = document.currentScript.src;
+  const said = () => document.getElementById("renewal");
+  let last = new Date();
+  let timer = 0;
+  let underWay = false;
+
+  const clock = (at) => at.toISOString().slice(11, 19) + " UTC";
+
+  function say(text, isStale) {
+    const place = said();
+    if (place && place.textContent !== text) place.textContent = text;
+    document.body.classList.toggle("unrenewed", isStale);
+  }
+
+  function isSame(one, other) {
+    return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one.id === other.id;
+  }
+
+  // Only the part that differs: a selection beside it stays.
+  function setText(node, text) {
+    const old = node.data;
+    if (old === text) return;
+    let start = 0;
+    while (start < old.length && start < text.length && old[start] === text[start]) start++;
+    let end = 0;
+    const most = Math.min(old.length, text.length) - start;
+    while (end < most && old[old.length - 1 - end] === text[text.length - 1 - end]) end++;
+    node.replaceData(start, old.length - start - end, text.slice(start, text.length - end));
+  }
+
+  function setAttributes(old, fresh) {
+    for (const { name, value } of fresh.attributes) {
+      if (name === "open") continue; // the reader's own
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    for (const { name } of [...old.attributes]) {
+      if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
+    }
+  }
+
+  function renew(old, fresh) {
+    if (old.nodeType === Node.TEXT_NODE) return setText(old, fresh.data);
+    if (old.nodeType !== Node.ELEMENT_NODE || old.id === "renewal") return;
+    setAttributes(old, fresh);
+    renewChildren(old, fresh);
+  }
+
+  const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key : undefined);
+
+  function keyed(parent) {
+    return new Map([...parent.children].filter(keyOf).map((child) => [keyOf(child), child]));
+  }
+
+  // What stands before a known child and is not to come: moving the child instead would lose a selection in it.
+  function removeUpTo(child, at, wanted) {
+    for (let node = at; node && node !== child; node = node.nextSibling) {
+      if (wanted.has(keyOf(node))) return at;
+    }
+    while (at && at !== child) at = removed(at);
+    return at;
+  }
+
+  function removed(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
+  }
+
+  function renewChildren(old, fresh) {
+    const known = keyed(old);
+    const wanted = keyed(fresh);
+    let at = old.firstChild;
+    for (const child of [...fresh.childNodes]) {
+      const key = keyOf(child);
+      let same = null;
+      if (key) same = known.get(key) || null;
+      else if (at && !keyOf(at) && isSame(at, child)) same = at;
+      if (key) wanted.delete(key);
+      if (!same) {
+        old.insertBefore(document.importNode(child, true), at);
+        continue;
+      }
+      if (same !== at) at = removeUpTo(same, at, wanted);
+      if (same === at) at = at.nextSibling;
+      else old.insertBefore(same, at);
+      renew(same, child);
+    }
+    while (at) at = removed(at);
+  }
+
+  async function fetchPage() {
+    const stop = new AbortController();
+    const limit = setTimeout(() => stop.abort(), LIMIT);
+    try {
+      const answer = await fetch(location.pathname + location.search, { cache: "no-store", signal: stop.signal });
+      if (!answer.ok) throw new Error("it answers " + answer.status);
+      return new DOMParser().parseFromString(await answer.text(), "text/html");
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  function take(page) {
+    const script = page.querySelector("script[src]");
+    if (!script || !page.getElementById("main")) throw new Error("it answers with another page");
+    if (new URL(script.getAttribute("src"), location.href).href !== version) return location.reload();
+    document.title = page.title;
+    for (const id of ["verdict", "main"]) renew(document.getElementById(id), page.getElementById(id));
+  }
+
+  async function refresh() {
+    if (underWay) return;
+    underWay = true;
+    clearTimeout(timer);
+    try {
+      take(await fetchPage());
+      last = new Date();
+      say("renews itself every 15 s", false);
+    } catch (error) {
+      const why = error.name === "AbortError" ? "no answer" : error.message;
+      say("Not renewed since " + clock(last) + ": " + why + "; tried again every 15 s", true);
+    }
+    underWay = false;
+    timer = setTimeout(refresh, EVERY);
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.id !== "refresh" || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    refresh();
+  });
+  // A page in the background is renewed when it is looked at again.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && new Date() - last >= EVERY) refresh();
+  });
+  say("renews itself every 15 s", false);
+  timer = setTimeout(refresh, EVERY);
+})();

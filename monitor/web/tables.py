@@ -1,0 +1,156 @@
+"""Say in words how targets, queries and receivers do: the tables of the page; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.ages import has_data
+from monitor.durations import format_duration
+from monitor.model.settings import Every
+from monitor.patience import patience
+from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, TargetView, missing_columns
+from monitor.web.api import reason_of
+from monitor.web.verdict import Tone
+from monitor.web.words import When, duration, until, when
+
+_STATUS_TONES: dict[str, Tone] = {"ok": "ok", "waiting": "wait", "skipped": "warn", "blocked": "warn"}
+_TOLD_OFFSET_SECONDS = 2.0
+"""Less of a clock's offset changes nothing that is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """One target: does it answer, since when not, who answered."""
+
+    name: str
+    tone: Tone
+    status: str
+    since: When | None
+    contact: When | None
+    server: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRow:
+    """One query on one target: how its last run went."""
+
+    query: str
+    target: str
+    summary: str
+    tone: Tone
+    status: str
+    trouble: str
+    last_run: When | None
+    last_success: When | None
+    duration: str
+    cadence: str
+    next_run: When | None
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverRow:
+    """One receiver: does it take what it is sent, and what waits for it."""
+
+    name: str
+    tone: Tone
+    status: str
+    since: When | None
+    last: When | None
+    taken: When | None
+    outbox: int
+    oldest: When | None
+    trouble: str
+
+
+def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow:
+    """Describe a target: does it answer, since when not, what it lacks."""
+    name, trouble = view.target.name, ""
+    if view.up is False and view.last_failure is not None:
+        failure = view.last_failure
+        trouble = (
+            f"{failure.reason.value}{f' ({failure.detail})' if failure.detail else ''}: {failure.message}"
+        )
+    elif missing := missing_columns(snapshot, name, now):
+        trouble = "missing: " + ", ".join(sorted(str(column) for column in missing))
+    tone: Tone = "wait" if view.up is None else "ok" if view.up else "bad"
+    status = {None: "not met yet", True: "up", False: "down"}[view.up]
+    if view.up and _is_silent(view, snapshot.views_of(name), now):
+        tone, status = "warn", "not heard of"
+    return TargetRow(
+        name=name,
+        tone=tone,
+        status=status,
+        since=when(view.lost_since, now) if view.lost_since else None,
+        contact=when(view.met_at, now) if view.met_at else None,
+        server=_server(view),
+        trouble=trouble,
+    )
+
+
+def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> bool:
+    """Tell whether it should have answered of late, by its most frequent query, and nobody knows."""
+    allowed = min((time for one in queries if (time := patience(one.job)) is not None), default=None)
+    return view.met_at is not None and allowed is not None and now - view.met_at > allowed
+
+
+def _server(view: TargetView) -> str:
+    """Say who answered last, and what of it bears on its data."""
+    if view.server is None:
+        return ""
+    name = " ".join(part for part in (view.server.flavor, view.server.version) if part)
+    name += f" on {view.server.hostname}" if view.server.hostname else ""
+    facts = ["read-only"] if view.server.read_only else []
+    if view.replica_lag_seconds is not None:
+        facts.append(f"replica {view.replica_lag_seconds:g} s behind")
+    offset = view.clock_offset_seconds
+    if offset is not None and abs(offset) >= _TOLD_OFFSET_SECONDS:
+        facts.append(f"clock {abs(offset):.0f} s {'ahead' if offset > 0 else 'behind'}")
+    return f"{name} ({'; '.join(facts)})" if facts else name
+
+
+def query_row(view: QueryView, now: datetime) -> QueryRow:
+    """Describe a query on a target."""
+    target, name = view.job.key
+    reason, message = reason_of(view)
+    status = "stale" if view.status is QueryStatus.OK and not has_data(view, now) else view.status.value
+    schedule = view.job.query.schedule
+    cadence = (
+        f"every {format_duration(schedule.interval)}"
+        if isinstance(schedule, Every)
+        else f"cron {schedule.expression}"
+    )
+    return QueryRow(
+        query=name,
+        target=target,
+        summary=view.job.query.summary,
+        tone=_STATUS_TONES.get(status, "bad"),
+        status=status,
+        trouble=message if reason == "blocked" else f"{reason}: {message}" if reason else "",
+        last_run=when(view.last_run_at, now) if view.last_run_at else None,
+        last_success=when(view.last_success_at, now) if view.last_success_at else None,
+        duration="" if view.duration_seconds is None else duration(view.duration_seconds),
+        cadence=cadence,
+        next_run=until(view.next_run_at, now) if view.next_run_at else None,
+        is_current=has_data(view, now),
+    )
+
+
+def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:
+    """Describe a receiver."""
+    last = view.last_delivery
+    is_failing = view.health.failing_since is not None
+    tone: Tone = "bad" if is_failing else "ok" if last else "wait"
+    return ReceiverRow(
+        name=view.name,
+        tone=tone,
+        status="failing" if is_failing else "ok" if last else "nothing sent yet",
+        since=when(view.health.failing_since, now) if view.health.failing_since else None,
+        last=when(last.at, now) if last else None,
+        taken=when(view.taken_at, now) if view.taken_at else None,
+        outbox=view.health.waiting,
+        oldest=when(view.health.oldest_at, now) if view.health.oldest_at and view.health.waiting else None,
+        trouble=f"{last.reason}: {last.message}" if last and is_failing else "",
+    )

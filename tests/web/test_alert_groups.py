@@ -1,0 +1,184 @@
+"""Alerts of one rule as one group: what it says together, in what order, and how much of it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.settings import Condition, Rule, Severity, labels_of
+from monitor.store import Snapshot, with_alerts
+from monitor.web.alert_groups import MAX_GROUP_ROWS, AlertGroup
+from monitor.web.page import Page, page_of
+from tests.web.picture import (
+    BALANCES,
+    NOW,
+    OWN,
+    UNINITIALIZED,
+    a_config,
+    a_query,
+    a_snapshot,
+    an_alert,
+    seconds,
+)
+
+CONFIG = a_config(queries=(BALANCES,))
+LOW = replace(UNINITIALIZED, name="Low", condition=Condition("below", 5), group_summary="")
+PLANS: dict[str, float] = {"pro": 42, "basic": 12, "team": 6}
+
+
+def with_plans(values: Mapping[str, float], rule: Rule = UNINITIALIZED) -> list[Alert]:
+    return [an_alert(rule, value=value, plan=plan) for plan, value in values.items()]
+
+
+def page(*alerts: Alert, asked: str = "", snapshot: Snapshot | None = None) -> Page:
+    return page_of(with_alerts(snapshot or a_snapshot(CONFIG), alerts), NOW, config=CONFIG, asked=asked)
+
+
+def the_group(*alerts: Alert, asked: str = "") -> AlertGroup:
+    (group,) = page(*alerts, asked=asked).active
+    return group
+
+
+def test_several_alerts_of_a_rule_are_one_group_with_one_text_and_a_row_for_each() -> None:
+    group = the_group(*with_plans(PLANS))
+    assert (group.summary, group.size, group.columns) == (
+        "60 subscribers have no balance, 3 plans",
+        3,
+        ("plan",),
+    )
+    assert group.texts.description == "Set the balance to the plan's limit."
+    assert group.labels == (("target", "main"),)
+    assert [(dict(row.cells)["plan"], row.value, row.texts) for row in group.rows] == [
+        ("pro", "42", None),
+        ("basic", "12", None),
+        ("team", "6", None),
+    ]
+
+
+HEADLINES: dict[str, tuple[dict[str, float], str]] = {
+    "one": ({"pro": 42.0}, "summary of TokenBalancesUninitialized, for 5 min"),
+    "several": (PLANS, "60 subscribers have no balance, 3 plans, for 5 min"),
+}
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_the_headline_says_what_is_wrong_how_much_where_and_for_how_long(name: str) -> None:
+    values, text = HEADLINES[name]
+    assert page(*with_plans(values)).verdict.text == text
+
+
+def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts_the_others() -> None:
+    config = a_config(queries=(replace(BALANCES, rules=(LOW,)),))
+    alerts = [
+        replace(alert, annotations=(("summary", f"plan {dict(alert.labels)['plan']} is low"),))
+        for alert in with_plans({"pro": 4, "basic": 1, "team": 2}, LOW)
+    ]
+    said = page_of(with_alerts(a_snapshot(config), alerts), NOW).verdict.text
+    assert said == "plan basic is low, and 2 more, for 5 min"
+
+
+def test_since_when_is_said_once() -> None:
+    alert = replace(
+        an_alert(plan="pro"), annotations=(("summary", "pro is gone since 2026-11-22 11:55:00 UTC: look"),)
+    )
+    assert page(alert).verdict.text == "pro is gone: look, for 5 min"
+    at_least = replace(
+        alert,
+        since_at_least=True,
+        annotations=(("summary", "pro is gone since at least 2026-11-22 11:55:00 UTC"),),
+    )
+    assert page(at_least).verdict.text == "pro is gone, for at least 5 min"
+
+
+def test_a_text_that_differs_only_in_since_when_is_one_text() -> None:
+    early, late = (
+        replace(
+            an_alert(plan=plan, since=NOW - seconds(ago)),
+            annotations=(("description", f"Since {NOW - seconds(ago):%Y-%m-%d %H:%M:%S} UTC it is so"),),
+        )
+        for plan, ago in (("pro", 300), ("team", 200))
+    )
+    group = the_group(late, early)
+    assert group.texts.description == "Since 2026-11-22 11:55:00 UTC it is so"
+    assert [row.texts for row in group.rows] == [None, None]
+
+
+def test_a_repair_that_differs_stands_in_its_own_row() -> None:
+    alerts = [
+        replace(alert, annotations=(("repair", f"UPDATE {dict(alert.labels)['plan']}"),))
+        for alert in with_plans({"pro": 2, "team": 1})
+    ]
+    group = the_group(*alerts)
+    assert group.texts.repair == "UPDATE pro"
+    assert [row.texts.repair if row.texts else None for row in group.rows] == [None, "UPDATE team"]
+
+
+@pytest.mark.parametrize(("rule", "first"), [(UNINITIALIZED, "9"), (LOW, "1")])
+def test_in_a_group_the_worst_value_comes_first_whichever_way_the_rule_looks(rule: Rule, first: str) -> None:
+    config = a_config(queries=(replace(BALANCES, rules=(rule,)),))
+    alerts = with_plans({"a": 4, "b": 9, "c": 1}, rule)
+    (group,) = page_of(with_alerts(a_snapshot(config), alerts), NOW).active
+    assert group.rows[0].value == first
+
+
+def test_what_fires_comes_before_what_is_pending_and_what_has_data_before_what_is_held() -> None:
+    pending = an_alert(state=AlertState.PENDING, plan="pending", value=99)
+    held = replace(an_alert(plan="held", value=50), held=True)
+    group = the_group(pending, held, an_alert(plan="firing", value=1))
+    assert [dict(row.cells)["plan"] for row in group.rows] == ["firing", "held", "pending"]
+    assert [row.fired is None for row in group.rows] == [False, False, True]
+
+
+def test_of_one_severity_the_database_comes_before_the_monitor() -> None:
+    own = an_alert(OWN, subject="", since=NOW - seconds(900))
+    shown = page(own, an_alert(plan="pro"))
+    assert [group.name for group in shown.active] == ["TokenBalancesUninitialized", "TokenMonitorTargetDown"]
+    warning = an_alert(replace(UNINITIALIZED, name="W", severity=Severity.WARNING), plan="pro")
+    assert page(own, warning).active[0].name == "TokenMonitorTargetDown"
+
+
+def test_at_most_fifty_rows_of_a_rule_are_shown_and_the_rest_is_counted() -> None:
+    alerts = with_plans({f"p{number}": float(number) for number in range(1000)})
+    group = the_group(*alerts)
+    assert (len(group.rows), group.left_out, group.size) == (MAX_GROUP_ROWS, 950, 1000)
+    assert group.summary == "499500 subscribers have no balance, 1000 plans"
+    assert group.rows[0].value == "999"
+
+
+def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
+    alerts = with_plans({f"p{number}": float(number) for number in range(100)})
+    asked = alerts[0].fingerprint
+    group = the_group(*alerts, asked=asked)
+    assert [row.anchor for row in group.rows if row.is_asked_for] == [f"alert-{asked}"]
+    assert (len(group.rows), group.left_out, group.has_asked_for) == (MAX_GROUP_ROWS + 1, 49, True)
+    assert page(*alerts, asked=asked).asked == ""
+
+
+@pytest.mark.parametrize(("asked", "told"), [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")])
+def test_an_alert_that_is_over_is_told_as_that(asked: str, told: str) -> None:
+    assert page(an_alert(), asked=asked).asked == told
+
+
+def test_one_alert_has_one_anchor_also_when_it_resolved_and_is_pending_again() -> None:
+    over = an_alert(state=AlertState.RESOLVED, plan="pro")
+    shown = page(an_alert(state=AlertState.PENDING, plan="pro"), over)
+    anchors = [row.anchor for part in (shown.active, shown.resolved) for group in part for row in group.rows]
+    assert anchors == [f"alert-{over.fingerprint}", ""]
+
+
+def test_the_same_label_set_on_several_targets_counts_targets() -> None:
+    config = a_config(queries=(BALANCES,))
+    alerts = [an_alert(target=name, plan=plan) for name in ("eu", "us") for plan in ("pro", "team")]
+    group = page_of(with_alerts(a_snapshot(config), alerts), NOW).active[0]
+    assert group.summary == "12 subscribers have no balance, 2 targets, 2 plans"
+    assert group.columns == ("target", "plan")
+
+
+def test_a_rule_that_is_known_no_more_still_says_what_it_said() -> None:
+    alert = replace(an_alert(replace(UNINITIALIZED, name="Gone")), annotations=())
+    shown = page_of(with_alerts(a_snapshot(a_config(queries=(a_query(),)), {}), [alert]), NOW)
+    assert shown.active[0].summary == "Gone"
+    assert labels_of(shown.active[0].labels) == (("target", "main"),)
