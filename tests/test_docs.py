@@ -425,7 +425,7 @@ def test_every_route_is_documented_with_its_method_and_no_other(config: Config) 
         judged_at=lambda: datetime.now(UTC),
     )
     found = {
-        f"{method} {route.path}"
+        f"{method} {re.sub('{([a-z]+)}', lambda name: name[1].upper(), route.path)}"
         for route in application(views).routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
