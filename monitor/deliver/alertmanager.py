@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -32,6 +32,16 @@ _POISON = frozenset({"http_400", "http_413"})
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The alerts that no address had taken, of these alerts and after so many takes; holds until then."""
+
+    alerts: tuple[Alert, ...]
+    takes: tuple[int, ...]
+    until: datetime
+    lacking: tuple[Alert, ...]
+
+
 class Alertmanager:
     """One receiver of this kind: the same alerts to every address at once, never through one of them."""
 
@@ -49,6 +59,8 @@ class Alertmanager:
         self._clock = clock
         self.receiver = receiver
         self._snapshot = snapshot
+        self._chosen: tuple[Sequence[Alert], tuple[Alert, ...]] = ((), ())
+        self._counted: _Counted | None = None
         self.workers = tuple(
             AddressWorker(
                 receiver,
@@ -64,12 +76,28 @@ class Alertmanager:
         )
 
     def _alerts(self) -> tuple[Alert, ...]:
-        return _wanted(self.receiver, self._snapshot())
+        """Choose what is wanted of the snapshot; the same tuple for as long as that is the same."""
+        alerts = self._snapshot()
+        of, chosen = self._chosen
+        if of is not alerts:
+            chosen = _wanted(self.receiver, alerts)
+            self._chosen = (alerts, chosen)
+        return chosen
+
+    def _lacking(self) -> tuple[Alert, ...]:
+        """List the alerts that no address took, anew only where that can have changed since the last look."""
+        now, alerts = self._clock.now(), self._alerts()
+        takes = tuple(worker.takes for worker in self.workers)
+        known = self._counted
+        if known is None or known.alerts is not alerts or known.takes != takes or now >= known.until:
+            lacking = tuple(a for a in alerts if not any(w.has_taken(a, now) for w in self.workers))
+            until = min((until for w in self.workers if (until := w.taken_until(now))), default=_FOR_EVER)
+            known = self._counted = _Counted(alerts, takes, until, lacking)
+        return known.lacking
 
     def status(self, _waiting: Waiting | None) -> ReceiverHealth:
         """Count the alerts that no address took, for nothing waits; it fails while every address does."""
-        now = self._clock.now()
-        lacking = [a for a in self._alerts() if not any(w.has_taken(a, now) for w in self.workers)]
+        lacking = self._lacking()
         healths = [worker.health for worker in self.workers]
         failing = [health.failing_since for health in healths if health.failing_since is not None]
         last = max(healths, key=lambda health: (health.failures, health.last_reason))
@@ -103,18 +131,25 @@ class AddressWorker(Worker):
         self._post = post
         self._external_url = external_url
         self._not_before: datetime | None = None
-        self._taken: Mapping[_Version, datetime] = {}
+        self._taken: dict[_Version, datetime] = {}
+        self.takes = 0
+        """How often what this address has taken changed."""
         self._quarantine: dict[tuple[_Version, Labels], datetime] = {}
 
     def has_taken(self, alert: Alert, now: datetime) -> bool:
         """Say whether this address knows the alert in its present state, and has not forgotten it."""
         return self._taken.get(_version(alert), now) > now
 
+    def taken_until(self, now: datetime) -> datetime | None:
+        """Tell when the first of the firing alerts that this address has is forgotten there."""
+        return min((until for until in list(self._taken.values()) if until > now), default=None)
+
     def move(self, by: timedelta) -> None:
         """Move what is kept; all is told anew, with the right times."""
         super().move(by)
         self._not_before = None
         self._taken, self._quarantine = {}, {}
+        self.takes += 1
 
     def _work(self) -> float | None:
         now = self._clock.now()
@@ -133,6 +168,7 @@ class AddressWorker(Worker):
         now = self._clock.now()
         versions = {_version(alert) for alert in alerts}
         self._taken = {version: until for version, until in self._taken.items() if version in versions}
+        self.takes += 1
         self._quarantine = {key: until for key, until in self._quarantine.items() if until > now}
         sound = [alert for alert in alerts if _exact(alert) not in self._quarantine]
         poison: DeliveryError | None = None
@@ -190,9 +226,10 @@ class AddressWorker(Worker):
 
     def _take(self, alerts: Sequence[Alert], at: datetime) -> None:
         until = at + 4 * self.receiver.resend_delay
-        firing = {_version(alert): until for alert in alerts if alert.state is AlertState.FIRING}
-        resolved = {_version(alert): _FOR_EVER for alert in alerts if alert.state is AlertState.RESOLVED}
-        self._taken = {**self._taken, **firing, **resolved}
+        # In place: a copy for each batch would cost the square of the alerts.
+        for alert in alerts:
+            self._taken[_version(alert)] = until if alert.state is AlertState.FIRING else _FOR_EVER
+        self.takes += 1
 
     def _wait_after(self, error: DeliveryError) -> float:
         if error.retry_after_seconds is not None:
