@@ -73,6 +73,8 @@ class Disk:
         self._file: _File | None = None
         self._wal: _File | None = None
         """Those that we have or had, not others under their names."""
+        self.generation = 0
+        """Another one after each change between file and memory: rows may have been lost with it."""
         self.is_durable = is_usable and path != MEMORY
         if is_usable:
             self._connection = self._opened(busy_seconds)
@@ -150,6 +152,7 @@ class Disk:
             self._connection.close()
         self._connection = memory
         self.is_durable = False
+        self.generation += 1
 
     def _return(self, now: datetime) -> tuple[Delivery, ...]:
         self._take_directory()
@@ -165,6 +168,7 @@ class Disk:
         self._connection.close()
         self._connection = connection
         self._known, self.is_durable = Extent.ALL, True
+        self.generation += 1
         return given_up
 
     def _reopened(self) -> sqlite3.Connection:

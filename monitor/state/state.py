@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from monitor.state.last_results import LastResult
 from monitor.state.layout import MEMORY
 from monitor.state.reading import Reading
 from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
+from monitor.storage.alerts import WrittenAlerts
 from monitor.storage.space import StateSpace, measure
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
@@ -52,6 +54,8 @@ class State(Reading):
         self._outbox_limit = outbox_limit
         self._outbox_age = outbox_age
         self._path = path
+        self._written = WrittenAlerts()
+        self._recording = threading.Lock()
         self.space: StateSpace | None = None
         """As of the last `measure`; None where the state has no file."""
         self._disk = Disk(
@@ -99,8 +103,7 @@ class State(Reading):
         """Write what one result changed; each scope's alerts replace those that it had."""
 
         def write(connection: sqlite3.Connection) -> None:
-            for scope, alerts in scope_changes.items():
-                _replace_alerts(connection, scope, alerts)
+            self._written.write(connection, scope_changes, generation=self._disk.generation)
             connection.executemany(
                 "INSERT INTO transitions (at, change, rule, target, fingerprint, alert) VALUES (?,?,?,?,?,?)",
                 [_transition_row(transition) for transition in transitions],
@@ -110,7 +113,9 @@ class State(Reading):
             outbox.insert_notifications(connection, notifications)
             connection.executemany(_MARK, [(name, instant_to_text(at)) for name, at in marks.items()])
 
-        self._disk.write(write)
+        with self._recording:
+            self._disk.write(write)
+            self._written.accept(scope_changes)
 
     def keep_results(self, results: Sequence[LastResult]) -> None:
         """Remember what queries last gave, all of them at once."""
@@ -130,11 +135,12 @@ class State(Reading):
         """
 
         def write(connection: sqlite3.Connection) -> None:
-            for scope, moved in alerts.items():
-                _replace_alerts(connection, scope, moved)
+            self._written.write(connection, alerts, generation=self._disk.generation)
             outbox.move(connection, by)
 
-        self._disk.write(write)
+        with self._recording:
+            self._disk.write(write)
+            self._written.accept(alerts)
 
     def forget_before(
         self, instant: datetime, *, receivers: Collection[str] = (), now: datetime | None = None
@@ -282,15 +288,6 @@ class State(Reading):
         connection.execute(
             f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (self._history_limit,)
         )
-
-
-def _replace_alerts(connection: sqlite3.Connection, scope: Scope, alerts: Mapping[Labels, Alert]) -> None:
-    key = (scope.rule, scope.target, scope.subject)
-    connection.execute("DELETE FROM alerts WHERE rule = ? AND target = ? AND subject = ?", key)
-    connection.executemany(
-        "INSERT INTO alerts (rule, target, subject, fingerprint, state, alert) VALUES (?,?,?,?,?,?)",
-        [(*key, alert.fingerprint, alert.state, alert_to_text(alert)) for alert in alerts.values()],
-    )
 
 
 def _transition_row(transition: Transition) -> tuple[str, ...]:
