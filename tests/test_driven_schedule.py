@@ -152,7 +152,7 @@ class WholeLife(Life):
         self.note("withheld", [one for one in [withheld(self.heartbeat, snapshot, (True, ""), now)] if one])
         past = [view for view in views if view.next_run_at is None or view.next_run_at < now - SILENT_FOR]
         self.note("next run", [view.job.query.name for view in past])
-        tone = verdict_of(snapshot, snapshot.alerts, now).tone
+        tone = verdict_of(snapshot, [((one,), one.name) for one in snapshot.alerts], now).tone
         waits = len(views) < len(snapshot.queries)  # a cron for its first time
         self.note("headline", [tone] if tone != ("wait" if waits else "ok") else ())
 
