@@ -6,19 +6,16 @@ import os
 import sys
 import traceback
 
-import click
+from monitor import signals
 
-from monitor.cli import FAILED, UNKNOWN, USAGE, commands
-from monitor.errors import MonitorError
-
-_FAILED_CODES = {"check": UNKNOWN} | dict.fromkeys(
-    ("query", "alerts", "history", "explain", "notify", "healthcheck"), FAILED
-)
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; the exit codes are those of the documentation, whoever reads the output."""
+    if _command_of(sys.argv[1:]) == "run":
+        # Before all that takes time: a signal that comes during the imports is heard later, and ends nothing.
+        signals.hold_back()
     _have_streams()
     code = run(sys.argv[1:])
     _let_go_of_output()
@@ -44,9 +41,21 @@ def _let_go_of_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _command_of(arguments: list[str]) -> str:
+    return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line, and return its exit code."""
-    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    import click  # only here: signals are held back before all that takes time
+
+    from monitor.cli import FAILED, UNKNOWN, USAGE, commands
+    from monitor.errors import MonitorError
+
+    command = _command_of(arguments)
+    failed_codes = {"check": UNKNOWN} | dict.fromkeys(
+        ("query", "alerts", "history", "explain", "notify", "healthcheck"), FAILED
+    )
     try:
         code = commands.main(arguments, prog_name="token-monitor", standalone_mode=False)
     except click.ClickException as error:
@@ -56,7 +65,7 @@ def run(arguments: list[str]) -> int:
         return _INTERRUPTED
     except MonitorError as error:
         click.echo(f"token-monitor: {error}", err=True)
-        return _FAILED_CODES.get(command, USAGE)
+        return failed_codes.get(command, USAGE)
     # A bug: told with its trace (which shows no values), and never an exit code that means something else.
     except Exception:  # noqa: BLE001
         traceback.print_exc()

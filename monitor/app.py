@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import queue
-import signal
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from monitor import __version__, signals
 from monitor.alerting.reach import why_nobody_is_notified
 from monitor.clock import AnchoredClock
 from monitor.config import load
+from monitor.daemon import service_manager
+from monitor.daemon.requests import Requests, StopRequest
 from monitor.deliver import Deliveries, Means, Ping, secrets_of
 from monitor.errors import ConfigError, ReloadError
 from monitor.heartbeat import Heartbeat
@@ -25,14 +25,15 @@ from monitor.messages import Missed, NewConfig, Tick
 from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
 from monitor.model.results import Result
-from monitor.model.settings import Config, Job
+from monitor.model.settings import Config, Job, LogSettings
 from monitor.pipeline import Pipeline
 from monitor.redaction import in_address
-from monitor.reload import Answer, Loaded, Loader, changed_jobs, needing_restart, replace_config
 from monitor.reload import Part as ReloadPart
+from monitor.reload import changed_jobs, needing_restart, replace_config
 from monitor.schedule import Schedule
 from monitor.secret_files import SecretReader
-from monitor.state import open_directory
+from monitor.state import Opened, open_directory
+from monitor.state.state import BUSY_SECONDS
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 from monitor.ticker import Ticker
@@ -42,8 +43,7 @@ from monitor.watchdog import Watchdog
 from monitor.watching import Watching
 from monitor.web import LastReload, Views, WebServer
 
-_RELOAD_WAIT_SECONDS = 30.0
-_STOP_LOOK_SECONDS = 0.1
+_OPEN_SECONDS = 1.0
 _RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
 _DELIVERY_GRACE_SECONDS = 2.5
@@ -52,30 +52,27 @@ _WEB_GRACE_SECONDS = 1.0
 _HEARTBEAT_GRACE_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """A wish to end, and the signal that it came with."""
-
-    signal: str
-
-
 class App:
-    """The daemon. Built from a valid Config; `run` returns when it has stopped."""
+    """The daemon. Built from a valid Config; `start` it, and `serve` returns when it has stopped."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        log: Log,
+        *,
+        set_log: Callable[[LogSettings], None] = lambda _settings: None,
+    ) -> None:
         self._config = config
         self._log = log
-        self._wishes: queue.SimpleQueue[Loaded | _Stop] = queue.SimpleQueue()
-        self._loader = Loader(lambda: load(config.path, environ), self._wishes.put)
+        self._set_log = set_log
+        self._requests = Requests(lambda: load(config.path, environ))
         self._last_reload: LastReload | None = None
-        self._is_asked_to_stop = False
         self._has_been_ready = False
         self._clock = AnchoredClock()
         self._secrets = SecretReader(environ, on_read=log.hide)
         self._ticker = Ticker(self._clock, self._on_tick)
-        self._opened = open_directory(
-            config.state.directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk
-        )
+        self._opened = self._open_state(config.state.directory)
         self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
         self._watchdog = Watchdog()
@@ -120,37 +117,65 @@ class App:
         )
         self._web = WebServer(config.web, self._views(), log)
 
-    def run(self) -> None:
-        """Start everything, serve until a signal says stop, stop everything in order."""
-        self._hide_secrets(self._config)
-        self._telemetry.declare(self._config)
-        self._telemetry.reloaded(ok=True, at=self._clock.now())
-        host, port = self._web.start()
-        self._loader.start()
-        signals.take(self._on_signal)
-        self._pipeline.start()
-        self._deliveries.start()
-        self._watching.apply(self._config.targets)
-        self._schedule.start(self._config.jobs)
-        self._ticker.start()
-        self._set_heartbeat(self._config)
-        self._heartbeat.start()
-        self._log.info("monitor.started", **self._facts(host, port))
+    def start(self) -> None:
+        """Start everything, or nothing: what had started is stopped again when it raises."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._let_go)
+            self._hide_secrets(self._config)
+            self._telemetry.declare(self._config)
+            self._telemetry.reloaded(ok=True, at=self._clock.now())
+            undo.callback(self._web.close, _WEB_GRACE_SECONDS)
+            host, port = self._web.start()
+            self._start_threads(undo)
+            undo.pop_all()
+        self._opened.lock.note("running")
+        self._log.always("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
         self._tell_notices(self._config)
+
+    def _open_state(self, directory: Path) -> Opened:
+        # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
+        opened = open_directory(
+            directory, now=self._clock.now(), on_lost_disk=self._on_lost_disk, busy_seconds=_OPEN_SECONDS
+        )
+        opened.state.hurry(BUSY_SECONDS)
+        return opened
+
+    def _start_threads(self, undo: contextlib.ExitStack) -> None:
+        undo.callback(self._watchdog.close)
+        self._pipeline.start()
+        undo.callback(self._pipeline.stop, _PIPELINE_GRACE_SECONDS)
+        undo.callback(self._deliveries.close)
+        self._deliveries.start()
+        undo.callback(self._watching.stop, 0.0)
+        self._watching.apply(self._config.targets)
+        undo.callback(self._schedule.stop)
+        self._schedule.start(self._config.jobs)
+        undo.callback(self._ticker.stop)
+        self._ticker.start()
+        undo.callback(self._heartbeat.stop, _HEARTBEAT_GRACE_SECONDS)
+        self._set_heartbeat(self._config)
+        self._heartbeat.start()
+        undo.callback(self._requests.stop)
+        self._requests.start()
+        signals.take(self._requests.on_signal)  # the last: what was sent meanwhile waits for it
+
+    def serve(self) -> None:
+        """Serve until a signal says stop; then stop everything in order."""
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again
-        reason = self._serve()
+        service_manager.tell("READY=1")
+        reason = self._serve_requests()
+        service_manager.tell("STOPPING=1")
+        self._opened.lock.note("stopping")
         self._stop()
         self._log.info("monitor.stopped", reason=reason)
 
-    def _serve(self) -> str:
-        while True:
-            wish = self._wishes.get()
-            if isinstance(wish, _Stop):
-                return wish.signal
-            wish.answer.put(self._reload(wish.outcome))
+    def _serve_requests(self) -> str:
+        while not isinstance(request := self._requests.next(), StopRequest):
+            request.answer.put(self._reload(request.outcome))
+        return request.signal
 
     def _stop(self) -> None:
         self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
@@ -165,7 +190,11 @@ class App:
         self._web.close(_WEB_GRACE_SECONDS)
         with contextlib.suppress(sqlite3.Error):  # a pending alert's clock then runs from the last mark
             self._state.mark(ALIVE, self._clock.now())
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._state.close()
+        self._opened.lock.release()
 
     def _reload(self, loaded: Config | ConfigError | ReloadError) -> str | None:
         """Apply what was loaded, whole or not at all; gives the error's text."""
@@ -190,6 +219,7 @@ class App:
         """List what takes a configuration: first what may fail, and then what makes it seen."""
         return (
             self._hide_secrets,
+            lambda config: self._set_log(config.log),
             lambda config: self._watching.apply(config.targets),
             lambda config: self._deliveries.apply(config.receivers, external_url=config.external_url),
             self._set_heartbeat,
@@ -215,28 +245,9 @@ class App:
         if why := why_nobody_is_notified(config):
             self._log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
 
-    def _reload_and_wait(self) -> str | None:
-        answer: Answer = queue.SimpleQueue()
-        self._loader.ask(answer)
-        for _ in range(int(_RELOAD_WAIT_SECONDS / _STOP_LOOK_SECONDS)):
-            if self._is_asked_to_stop:
-                return "not reloaded: the monitor is stopping"
-            with contextlib.suppress(queue.Empty):
-                return answer.get(timeout=_STOP_LOOK_SECONDS)
-        return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
-
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()
         self._pipeline.put(Tick())
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        if number is signal.SIGHUP:
-            self._loader.ask(queue.SimpleQueue())
-        elif self._is_asked_to_stop:
-            os._exit(128 + number)  # asked a second time: at once
-        else:
-            self._is_asked_to_stop = True
-            self._wishes.put(_Stop(number.name))
 
     def _on_result(self, result: Result) -> None:
         self._pipeline.put(result)
@@ -293,7 +304,7 @@ class App:
             history=self._state.history,
             is_healthy=self._is_healthy,
             is_ready=self._is_ready,
-            reload=self._reload_and_wait,
+            reload=self._requests.reload_and_wait,
             judged_at=lambda: self._pipeline.judged_at,
             last_reload=lambda: self._last_reload,
         )

@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from monitor.clock import Clock
+from monitor.collector.run_totals import RunTotals
 from monitor.errors import SampleError
 from monitor.log import Level, Log, alert_fields
 from monitor.model.alerts import Change, Delivery, Scope, Transition
@@ -48,6 +49,7 @@ class Journal:
         self._unjudged = Repeats()
         self._kills = Repeats()
         self._servers = Servers()
+        self._totals = RunTotals()
         self._lock = threading.Lock()  # deliveries come from the receivers' own threads
 
     def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
@@ -58,6 +60,8 @@ class Journal:
         for event, level, fields in self._servers.news(after.targets[result.job.target.name]):
             self._log.event(event, level, target=result.job.target.name, **fields)
         self._log_run(result)
+        if (totals := self._totals.add(result)) is not None:
+            self._log.info("runs.summarized", **totals.fields())
 
     def on_missed(self, job: Job, count: int) -> None:
         """Count and log runs that were due and not made."""
@@ -93,6 +97,7 @@ class Journal:
         message = "the machine's clock was set; all times that are kept were moved with it"
         self._log.warning("clock.stepped", message=message, by_seconds=round(by.total_seconds(), 3))
         self._telemetry.move(by)
+        self._totals.move(by)
         with self._lock:
             for repeats in (self._runs, self._deliveries, self._unjudged, self._kills):
                 repeats.move(by)
@@ -180,9 +185,9 @@ class Journal:
         outcome = result.outcome
         if isinstance(outcome, Success):
             ended = self._runs.succeeded(result.job.key)
-            self._log.info(
-                "run.finished", **fields, rows=outcome.row_count, samples=len(outcome.samples), **ended
-            )
+            fields |= {"rows": outcome.row_count, "samples": len(outcome.samples), **ended}
+            # Thousands a day: worth a line only after a failure; an hour's totals are told.
+            self._log.event("run.finished", "info" if ended else "debug", **fields)
             for message in outcome.evidence_errors:
                 self._log.warning("evidence.failed", target=target, query=query, message=message)
             return

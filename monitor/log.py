@@ -6,37 +6,49 @@ import contextlib
 import logging
 import os
 import queue
+import re
 import threading
 import traceback
-from collections.abc import Iterable
-from typing import BinaryIO, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import BinaryIO, TypeAlias
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from monitor.console import Console, is_coloured
 from monitor.model.alerts import Transition
-from monitor.redaction import Plain, Secrets, plain_mapping
+from monitor.model.settings import LogFormat, LogLevel
+from monitor.redaction import Secrets, plain_mapping
 
-Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
-Format: TypeAlias = Literal["json", "console"]
+Level: TypeAlias = LogLevel
+Format: TypeAlias = LogFormat
 
 QUEUE_LINES = 10_000
 """Lines that wait for a slow reader of our output; more are dropped and counted."""
 
 _FIRST_KEYS = ("timestamp", "level", "event")
+_NUMBERS = logging.getLevelNamesMapping()
+# A line must be one for every reader: JSON lets these stand, and some take them for the end of a line
+# or obey them. Below U+0020 orjson writes escapes itself.
+_NOT_PLAIN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class Log:
     """Where events go. `event` is `noun.past_participle`; fields are values that the reader can search."""
 
-    def __init__(
-        self, writer: _Writer, logger: FilteringBoundLogger, hidden: _Hidden, bridge: _StdlibBridge | None
-    ) -> None:
+    def __init__(self, writer: _Writer, logger: FilteringBoundLogger, hidden: _Hidden, form: _Form) -> None:
         self._writer = writer
         self._logger = logger
         self._hidden = hidden
-        self._bridge = bridge
+        self._form = form
+        self._least = logging.INFO
+        self._bridge: _StdlibBridge | None = None
+
+    def set(self, *, level: Level, format: Format) -> None:  # noqa: A002 - the option's name
+        """Have events from this one on written at this level and above, in this format."""
+        self._least = _NUMBERS[level.upper()]
+        self._form.format = format
 
     @property
     def dropped(self) -> int:
@@ -49,23 +61,40 @@ class Log:
 
     def event(self, event: str, level: Level = "info", **fields: object) -> None:
         """Write one event at a level that the caller computed."""
-        self._logger.log(logging.getLevelNamesMapping()[level.upper()], event, **fields)
+        number = _NUMBERS[level.upper()]
+        if number >= self._least:
+            self._logger.log(number, event, **fields)
+
+    def always(self, event: str, **fields: object) -> None:
+        """Write what a log has to begin with, whatever its level leaves out; it is told as info."""
+        self._logger.log(logging.INFO, event, **fields)
 
     def debug(self, event: str, **fields: object) -> None:
         """Write what only a developer asks for."""
-        self._logger.debug(event, **fields)
+        self.event(event, "debug", **fields)
 
     def info(self, event: str, **fields: object) -> None:
         """Write what happened as it should."""
-        self._logger.info(event, **fields)
+        self.event(event, "info", **fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Write what somebody should look at."""
-        self._logger.warning(event, **fields)
+        self.event(event, "warning", **fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Write what went wrong; `exc_info=True` adds the trace, without local variables."""
-        self._logger.error(event, **fields)
+        self.event(event, "error", **fields)
+
+    def hear_libraries(self) -> None:
+        """Take in what other libraries log through `logging` at WARNING and above."""
+        self._bridge = _StdlibBridge(self._heard)
+        logging.getLogger().addHandler(self._bridge)
+        # It logs each run at INFO, and at WARNING what we count ourselves as missed.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+    def _heard(self, number: int, fields: Mapping[str, object]) -> None:
+        if number >= self._least:
+            self._logger.log(number, "library.reported", **fields)
 
     def close(self, deadline_seconds: float = 2.0) -> None:
         """Write out what waits, and let go of the other libraries' logging."""
@@ -87,6 +116,7 @@ def configure(
     `libraries`: what other libraries log through `logging` at WARNING and above comes here too.
     """
     hidden = _Hidden()
+    form = _Form(format, Console(is_coloured=is_coloured(os.environ, is_terminal=_is_terminal(stream))))
     writer = _Writer(stream, queued=queued)
     logger: FilteringBoundLogger = structlog.wrap_logger(
         writer,
@@ -95,18 +125,17 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _render_exception,
             _redact_with(hidden),
-            _render_json if format == "json" else _render_console,
+            form.render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),  # Log leaves out: a reload changes it
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    bridge = _StdlibBridge(logger) if libraries else None
-    if bridge is not None:
-        logging.getLogger().addHandler(bridge)
-        # It logs each run at INFO, and at WARNING what we count ourselves as missed.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    return Log(writer, logger, hidden, bridge)
+    log = Log(writer, logger, hidden, form)
+    log.set(level=level, format=format)
+    if libraries:
+        log.hear_libraries()
+    return log
 
 
 def alert_fields(transition: Transition) -> dict[str, object]:
@@ -146,6 +175,17 @@ class _Hidden:
             self.secrets = self.secrets.put(place, secrets)
 
 
+class _Form:
+    """How events are written; may change while others write."""
+
+    def __init__(self, format: Format, console: Console) -> None:  # noqa: A002 - the option's name
+        self.format: Format = format
+        self._console = console
+
+    def render(self, _logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
+        return self._console.line(event) if self.format == "console" else _json_line(event)
+
+
 class _Writer:
     """Writes lines; what cannot be written is dropped and counted, whatever the stream does."""
 
@@ -160,12 +200,19 @@ class _Writer:
         if queued:
             self._queue = queue.Queue(QUEUE_LINES)
             self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
-            self._thread.start()
+            self._start(self._thread)
+
+    def _start(self, thread: threading.Thread) -> bool:
+        """Start the thread; where the system gives none, lines are written at once until it does."""
+        with self._counting, contextlib.suppress(RuntimeError):
+            if thread.ident is None:
+                thread.start()
+        return thread.ident is not None
 
     def msg(self, line: bytes) -> None:
         """Take a line; structlog calls the method that is named as the level."""
         waiting = self._queue
-        if waiting is None:
+        if waiting is None or (self._thread is not None and not self._start(self._thread)):
             self._write(line)
             return
         try:
@@ -177,7 +224,7 @@ class _Writer:
 
     def close(self, deadline_seconds: float) -> None:
         """Write what waits, but no longer than the deadline; later lines are written at once."""
-        if self._queue is None or self._thread is None:
+        if self._queue is None or self._thread is None or self._thread.ident is None:
             return
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=deadline_seconds)
@@ -218,23 +265,19 @@ class _Writer:
 class _StdlibBridge(logging.Handler):
     """Brings the warnings of other libraries into our log, in our form."""
 
-    def __init__(self, logger: FilteringBoundLogger) -> None:
+    def __init__(self, on_heard: Callable[[int, Mapping[str, object]], None]) -> None:
         super().__init__(logging.WARNING)
-        self._target_logger = logger
+        self._on_heard = on_heard
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # arguments that do not fit the text
             message = str(record.msg)
-        fields = {"exc_info": record.exc_info} if record.exc_info else {}
-        self._target_logger.log(
-            min(record.levelno // 10 * 10, logging.CRITICAL),
-            "library.reported",
-            logger=record.name,
-            message=message,
-            **fields,
-        )
+        fields: dict[str, object] = {"logger": record.name, "message": message}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        self._on_heard(min(record.levelno // 10 * 10, logging.CRITICAL), fields)
 
 
 def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -257,19 +300,15 @@ def _redact_with(hidden: _Hidden) -> Processor:
     return redact
 
 
-def _render_json(_logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+def _json_line(event: EventDict) -> bytes:
+    line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
-def _render_console(_logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
-    trace = event.pop("exception", None)
-    first = [str(event.pop(key, "")) for key in _FIRST_KEYS]
-    rest = " ".join(f"{key}={_console_value(value)}" for key, value in event.items())
-    line = f"{first[0]} {first[1]:8} {first[2]:22} {rest}".rstrip()
-    return (f"{line}\n{trace}" if trace else line).rstrip("\n").encode() + b"\n"
-
-
-def _console_value(value: Plain) -> str:
-    if isinstance(value, str) and value and not any(c in value for c in ' "=\n\t'):
-        return value
-    return orjson.dumps(value).decode()
+def _is_terminal(stream: BinaryIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # a closed one
+        return False

@@ -36,19 +36,22 @@ class Loader:
     def __init__(self, load: Callable[[], Config], on_loaded: Callable[[Loaded], None]) -> None:
         self._load = load
         self._on_loaded = on_loaded
-        self._asked: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Start the thread."""
         threading.Thread(target=self._run, name="loader", daemon=True).start()
+
+    def stop(self) -> None:
+        """Have the thread end; returns at once."""
+        self._asked.put(None)
 
     def ask(self, answer: Answer) -> None:
         """Have the configuration loaded once more; returns at once."""
         self._asked.put(answer)
 
     def _run(self) -> None:
-        while True:
-            answer = self._asked.get()
+        while (answer := self._asked.get()) is not None:
             outcome: Config | ConfigError | ReloadError
             try:
                 outcome = self._load()

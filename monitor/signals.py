@@ -14,8 +14,15 @@ def hold_back() -> None:
 
     A Python handler only runs when the main thread next executes bytecode: a signal that the kernel
     gives to another thread, while the main one waits for a lock, would be heard with the next signal.
+    What is sent before `take` is heard then.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+
+
+def is_stopped_within(seconds: float) -> bool:
+    """Wait so long, or until a signal comes; tell whether it was one to stop. For before `take`."""
+    got = signal.sigtimedwait(TAKEN, seconds)
+    return got is not None and got.si_signo != signal.SIGHUP
 
 
 def take(on_signal: Callable[[signal.Signals], None]) -> None:

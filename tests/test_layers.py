@@ -32,6 +32,7 @@ FLOORS = (
             "metrics",
             "domain_families",
             "exposition",
+            "console",
             "log",
             "schedule",
             "signals",
@@ -58,7 +59,8 @@ FLOORS = (
             "collector",
         ),
     ),
-    ("app", ("app", "daemon")),
+    ("daemon", ("daemon",)),
+    ("app", ("app",)),
     ("commands", ("cli", "demo", "__main__")),
 )
 # Rooms that new modules go into; the older ones move there too.
@@ -69,9 +71,12 @@ FLOOR_OF = {room: height for height, (_, rooms) in enumerate(FLOORS) for room in
 STAIRS = {
     *(("alerting", room) for room in ("samples", "rules", "store", "standing", "patience", "ages")),
     *((room, "alerting") for room in ("judgements", "own_findings")),
+<<<<<<< HEAD
     ("samples", "collector"),
     *((room, "alerting") for room in ("rules", "standing")),
     ("app", "daemon"),
+=======
+>>>>>>> dbc2b16 (start: what may pass is tried again and told; signals are heard from the first moment; a log that is short and for people)
     ("storage", "state"),
     ("state", "storage"),
     ("metrics", "storage"),
@@ -94,9 +99,11 @@ STAIRS = {
     ("metrics", "telemetry"),
     ("metrics", "exposition"),
     ("metrics", "domain_families"),
+    ("log", "console"),
     ("web", "log"),
     ("database", "watchdog"),
     ("deliver", "watchdog"),
+    ("journal", "collector"),
     ("pipeline", "upkeep"),
     ("pipeline", "messages"),
     ("messages", "upkeep"),

@@ -14,7 +14,7 @@ from monitor.cli.output import counted
 from monitor.config import load
 from monitor.errors import ConfigError, Problem
 from monitor.log import Format, Level, Log, configure
-from monitor.model.settings import Config
+from monitor.model.settings import Config, LogSettings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,16 +33,12 @@ def common(function: _F) -> _F:
     level = click.option(
         "--log-level",
         type=click.Choice(get_args(Level)),
-        default="info",
-        show_default=True,
-        help="What to log.",
+        help="What to log. Default: info; of run, what [log] says.",
     )
     form = click.option(
         "--log-format",
         type=click.Choice(get_args(Format)),
-        default="json",
-        show_default=True,
-        help="How to log.",
+        help="How to log. Default: console to a terminal, else json; of run, what [log] says.",
     )
     return config_option(level(form(function)))
 
@@ -76,12 +72,19 @@ def tell_problems(error: ConfigError) -> None:
     click.echo(counted(len(error.problems), "problem"), err=True)
 
 
-def make_log(log_level: str, log_format: str, *, to_stdout: bool = False) -> Log:
+def make_log(log_level: str | None, log_format: str | None, *, to_stdout: bool = False) -> Log:
     """Make the log: `run` writes it to stdout, all other commands to stderr."""
     stream = sys.stdout if to_stdout else sys.stderr
-    return configure(
-        stream.buffer,
-        level=cast("Level", log_level),
-        format=cast("Format", log_format),
-        queued=to_stdout,
+    log = configure(stream.buffer, queued=to_stdout)
+    set_log(log, LogSettings(), log_level, log_format, is_terminal=stream.isatty())
+    return log
+
+
+def set_log(
+    log: Log, said: LogSettings, log_level: str | None, log_format: str | None, *, is_terminal: bool
+) -> None:
+    """Have the log follow the options, then what the configuration says, then where it is written to."""
+    log.set(
+        level=cast("Level", log_level or said.level or "info"),
+        format=cast("Format", log_format or said.format or ("console" if is_terminal else "json")),
     )

@@ -14,7 +14,7 @@ from monitor.catalog.translate import found
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.library import Folder, read_library
-from monitor.config.places import read_state, read_web
+from monitor.config.places import read_log, read_state, read_web
 from monitor.config.receivers import read_receiver
 from monitor.config.shapes import RootShape
 from monitor.config.targets import TargetDraft, read_target
@@ -68,6 +68,7 @@ def _build(
         runbook_base_url=root.runbook_base_url,
         notices=(*library.notices, *_idle(targets, jobs)),
         heartbeat=_heartbeat(section, base, jobs, problems),
+        log=read_log(_table(section, "log", problems), problems),
     )
 
 

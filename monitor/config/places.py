@@ -1,4 +1,4 @@
-"""`[web]` and `[state]`, and the environment variables that override them."""
+"""`[web]`, `[state]` and `[log]`, and the environment variables that override them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Origin, Problems
 from monitor.catalog.shapes import validate
-from monitor.config.shapes import StateShape, WebShape
-from monitor.model.settings import StateSettings, Web
+from monitor.config.shapes import LogShape, StateShape, WebShape
+from monitor.model.settings import LogSettings, StateSettings, Web
 
 LISTEN_VARIABLE = "TOKEN_MONITOR_LISTEN"
 STATE_VARIABLE = "TOKEN_MONITOR_STATE_DIRECTORY"
@@ -50,6 +50,12 @@ def read_state(section: Section, environ: Mapping[str, str], base: Path, problem
     if shape.retention is None:
         return StateSettings(base / directory)
     return StateSettings(base / directory, shape.retention)
+
+
+def read_log(section: Section, problems: Problems) -> LogSettings:
+    """Check what is logged, and how."""
+    shape = validate(LogShape, section, problems) or LogShape()
+    return LogSettings(shape.level, shape.format)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

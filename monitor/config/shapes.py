@@ -108,6 +108,7 @@ class RootShape(Shape):
     web: Any = {}
     state: Any = {}
     heartbeat: Any = {}
+    log: Any = {}
 
 
 class TlsShape(Shape):
@@ -224,6 +225,13 @@ class HeartbeatShape(Shape):
     interval: Interval | None = None
     timeout: AttemptLimit | None = None
     queries: list[Text] | None = None
+
+
+class LogShape(Shape):
+    """`[log]`."""
+
+    level: Literal["debug", "info", "warning", "error", "critical"] | None = None
+    format: Literal["json", "console"] | None = None
 
 
 class StateShape(Shape):

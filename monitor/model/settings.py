@@ -285,6 +285,18 @@ class HeartbeatSettings:
     timeout: timedelta = timedelta(seconds=10)
 
 
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+LogFormat: TypeAlias = Literal["json", "console"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What the daemon logs and how; None where the file does not say."""
+
+    level: LogLevel | None = None
+    format: LogFormat | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StateSettings:
     """Where alerts, outbox and history are kept, and how long."""
@@ -313,3 +325,4 @@ class Config:
     runbook_base_url: str = ""
     notices: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
+    log: LogSettings = LogSettings()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,18 +23,26 @@ Event = dict[str, Any]
 class Daemon:
     """`token-monitor run` as a process; waits for conditions, never for a length of time."""
 
-    def __init__(self, config: Path, *, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Path,
+        *,
+        environ: dict[str, str] | None = None,
+        arguments: Sequence[str] = ("--log-level", "debug"),
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         self.events: list[Event] = []
         self.raw: list[str] = []
         self._changed = threading.Condition()
         self._has_ended = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "run", "--config", os.fspath(config)],
+            [sys.executable, "-m", "monitor", "run", "--config", os.fspath(config), *arguments],
             env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
+            preexec_fn=prepare,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -227,9 +235,14 @@ class Hook:
 
 
 @contextmanager
-def running(config: Path, *, environ: dict[str, str] | None = None) -> Iterator[Daemon]:
+def running(
+    config: Path,
+    *,
+    environ: dict[str, str] | None = None,
+    arguments: Sequence[str] = ("--log-level", "debug"),
+) -> Iterator[Daemon]:
     """Run the daemon; it must stop when asked."""
-    daemon = Daemon(config, environ=environ)
+    daemon = Daemon(config, environ=environ, arguments=arguments)
     try:
         yield daemon
     finally:

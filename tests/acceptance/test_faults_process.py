@@ -47,7 +47,16 @@ class Mute:
     @contextmanager
     def running(self, stdout: int) -> Iterator[None]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "run", "--config", os.fspath(self.config)],
+            [
+                sys.executable,
+                "-m",
+                "monitor",
+                "run",
+                "--config",
+                os.fspath(self.config),
+                "--log-level",
+                "debug",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -128,19 +127,6 @@ def test_a_bad_configuration_at_the_start_is_exit_2_with_every_problem(folder: P
     assert done.stdout == ""
     assert "config.toml:3: targets.main.user" in done.stderr
     assert "config.toml:4: targets.main.port" in done.stderr
-
-
-def test_a_port_that_is_taken_is_exit_2_and_says_so(
-    mariadb: PrivateMariaDB, schema: str, folder: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = run_command(
-            "run", "--config", str(write_config(folder, mariadb, schema, web=f"127.0.0.1:{port}"))
-        )
-    assert done.returncode == 2
-    assert f"127.0.0.1:{port}" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_it_starts_without_its_database_and_finds_it_when_it_comes(folder: Path, hook: Hook) -> None:

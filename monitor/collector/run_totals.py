@@ -1,0 +1,72 @@
+"""Add up the runs of each target, so that a log of a healthy day is short; between pipeline and log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.model.results import Blocked, Result, Success
+
+PERIOD = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the runs of one target came to since an instant."""
+
+    target: str
+    since: datetime
+    runs: int = 0
+    failed: int = 0
+    blocked: int = 0
+    database_seconds: float = 0.0
+    slowest_query: str = ""
+    slowest_seconds: float = 0.0
+
+    def with_run(self, result: Result) -> Totals:
+        """Return these and one run more; one that was blocked took no time of the database."""
+        if isinstance(result.outcome, Blocked):
+            return replace(self, blocked=self.blocked + 1)
+        took = result.duration_seconds
+        is_slowest = not self.slowest_query or took > self.slowest_seconds
+        return replace(
+            self,
+            runs=self.runs + 1,
+            failed=self.failed + (not isinstance(result.outcome, Success)),
+            database_seconds=self.database_seconds + took,
+            slowest_query=result.job.query.name if is_slowest else self.slowest_query,
+            slowest_seconds=took if is_slowest else self.slowest_seconds,
+        )
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of the event `runs.summarized`."""
+        return {
+            "target": self.target,
+            "since": self.since,
+            "runs": self.runs,
+            "failed": self.failed,
+            "blocked": self.blocked,
+            "database_seconds": round(self.database_seconds, 3),
+            "slowest_query": self.slowest_query,
+            "slowest_seconds": round(self.slowest_seconds, 6),
+        }
+
+
+class RunTotals:
+    """The totals of every target; for one thread."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, Totals] = {}
+
+    def add(self, result: Result) -> Totals | None:
+        """Count a run; return the totals that are complete, an hour after their first run."""
+        target, now = result.job.target.name, result.finished_at
+        known = self._totals.get(target) or Totals(target, now)
+        self._totals[target] = known.with_run(result)
+        if now - known.since < PERIOD:
+            return None
+        return self._totals.pop(target)
+
+    def move(self, by: timedelta) -> None:
+        """Move what is kept: the clock was set by this much."""
+        self._totals = {name: replace(one, since=one.since + by) for name, one in self._totals.items()}

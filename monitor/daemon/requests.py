@@ -1,0 +1,65 @@
+"""What is asked of the running daemon, by signals and by HTTP: to load its configuration anew, and to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.model.settings import Config
+from monitor.reload import Answer, Loaded, Loader
+
+_RELOAD_WAIT_SECONDS = 30.0
+_STOP_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """To end, and the signal that it came with."""
+
+    signal: str
+
+
+class Requests:
+    """Takes requests in any thread and hands them to the main one, in order."""
+
+    def __init__(self, load: Callable[[], Config]) -> None:
+        self._requests: queue.SimpleQueue[Loaded | StopRequest] = queue.SimpleQueue()
+        self._loader = Loader(load, self._requests.put)
+        self._is_asked_to_stop = False
+
+    def start(self) -> None:
+        """Start the thread that loads configurations."""
+        self._loader.start()
+
+    def stop(self) -> None:
+        """Have that thread end; returns at once."""
+        self._loader.stop()
+
+    def next(self) -> Loaded | StopRequest:
+        """Wait for what is to be done next."""
+        return self._requests.get()
+
+    def on_signal(self, number: signal.Signals) -> None:
+        """Take a signal: SIGHUP asks for a reload, the others for the end, at once if asked again."""
+        if number is signal.SIGHUP:
+            self._loader.ask(queue.SimpleQueue())
+        elif self._is_asked_to_stop:
+            os._exit(128 + number)
+        else:
+            self._is_asked_to_stop = True
+            self._requests.put(StopRequest(number.name))
+
+    def reload_and_wait(self) -> str | None:
+        """Ask for a reload and wait; gives the error's text, None when the new configuration is in force."""
+        answer: Answer = queue.SimpleQueue()
+        self._loader.ask(answer)
+        for _ in range(int(_RELOAD_WAIT_SECONDS / _STOP_LOOK_SECONDS)):
+            if self._is_asked_to_stop:
+                return "not reloaded: the monitor is stopping"
+            with contextlib.suppress(queue.Empty):
+                return answer.get(timeout=_STOP_LOOK_SECONDS)
+        return f"the reload did not end within {_RELOAD_WAIT_SECONDS:g} s"
