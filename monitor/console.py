@@ -44,7 +44,7 @@ class Console:
     def _plain(self, name: str, event: Mapping[str, Plain]) -> str:
         level = str(event.get("level", ""))
         fields = [
-            f"{key}={_value(value)}"
+            f"{_shown(key)}={_value(value)}"
             for key, value in event.items()
             if key not in ("timestamp", "level", "event", "exception", *_OF_PROGRAMS) and value is not None
         ]
@@ -69,7 +69,9 @@ class Console:
 def _details(change: str, event: Mapping[str, Plain]) -> str:
     """Write the second line of an alert: which one, since when, and what to do now."""
     labels = _mapping(event.get("labels"))
-    parts = [" ".join(f"{key}={_value(value)}" for key, value in labels.items() if key not in _SAID_LABELS)]
+    parts = [
+        " ".join(f"{_shown(key)}={_value(value)}" for key, value in labels.items() if key not in _SAID_LABELS)
+    ]
     if change == "resolved":
         fired_seconds = event.get("fired_seconds")
         parts.append(f"fired for {fired_seconds:g} s" if isinstance(fired_seconds, int | float) else "")

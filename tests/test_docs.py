@@ -123,6 +123,7 @@ HEADINGS: dict[str, type[Shape]] = {
     "`[web]`": shapes.WebShape,
     "`[state]`": shapes.StateShape,
     "`[heartbeat]`": shapes.HeartbeatShape,
+    "`[log]`": shapes.LogShape,
     "Top of NAME.toml": query_shapes.QueryShape,
     "`[metrics.NAME]`": query_shapes.MetricShape,
     "`[evidence]`": query_shapes.EvidenceShape,

@@ -30,6 +30,7 @@ from monitor.telemetry import Telemetry
 from tests.world import (
     BALANCE,
     LOST,
+    MINUTE,
     NO_COLUMN,
     SECOND,
     SERVER,
@@ -54,6 +55,7 @@ class Book:
         self.log = configure(self.stream, level="debug", libraries=False)
         self.changes = 0
         self.at = START
+        self.took_seconds = 0.01
         self.snapshot: Snapshot = empty_snapshot(self.config, START)
         self.journal = Journal(
             self.log, self.telemetry, self, on_changed=self._changed, on_wanted=lambda _jobs: None
@@ -69,7 +71,7 @@ class Book:
         self.at += SECOND
         job = next(job for job in self.config.jobs if job.query.name == query)
         reached = None if isinstance(outcome, Failure) and outcome.lost else server
-        result = Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
+        result = Result(job, self.at, self.at, self.at, self.took_seconds, outcome, reached)
         before, self.snapshot = self.snapshot, with_result(self.snapshot, result)
         self.journal.on_result(result, before, self.snapshot)
 
@@ -134,6 +136,41 @@ def test_another_failure_says_how_often_the_one_before_came(book: Book) -> None:
     assert (other["last_reason"], other["last_repeated"]) == ("timeout", 5)
 
 
+def test_a_healthy_hour_is_one_line_and_a_healthy_day_twenty_four(book: Book) -> None:
+    for minute in range(24 * 60):
+        book.at = START + minute * MINUTE
+        book.run("usage", usage(3))
+        book.run("balances", balances())
+    written = [line for line in book.lines() if line["level"] != "debug"]
+    assert {line["event"] for line in written} == {"runs.summarized"}
+    assert len(written) == 23  # the last hour is not over
+    first = written[0]
+    assert first["since"] == (START + SECOND).isoformat().replace("+00:00", "Z")
+    assert (first["target"], first["runs"], first["failed"], first["blocked"]) == ("main", 121, 0, 0)
+    assert first["database_seconds"] == pytest.approx(1.21)
+
+
+def test_an_hour_says_what_failed_what_was_blocked_and_what_was_slowest(book: Book) -> None:
+    book.run("usage", usage(3))
+    book.run("usage", TIMEOUT)
+    book.run("balances", Blocked((BALANCE,)))
+    book.took_seconds = 2.5
+    book.run("usage", usage(3))
+    book.took_seconds = 0.5
+    book.at += 60 * MINUTE
+    book.run("missing_columns", columns())
+    summary = next(line for line in book.lines() if line["event"] == "runs.summarized")
+    assert {key: summary[key] for key in summary if key not in ("timestamp", "level", "event", "since")} == {
+        "target": "main",
+        "runs": 4,
+        "failed": 1,
+        "blocked": 1,
+        "database_seconds": 3.02,
+        "slowest_query": "usage",
+        "slowest_seconds": 2.5,
+    }
+
+
 def test_a_blocked_run_says_what_is_missing_and_counts_nowhere(book: Book) -> None:
     book.run("balances", Blocked((BALANCE,)))
     (line,) = book.lines()
@@ -148,7 +185,7 @@ def test_a_target_is_lost_once_and_recovered_once(book: Book) -> None:
     for outcome in (columns(), LOST, LOST, columns()):
         book.run("missing_columns", outcome)
     assert book.events() == [
-        "info run.finished",
+        "debug run.finished",
         "error target.lost",
         "warning run.failed",
         "info target.recovered",
@@ -209,7 +246,7 @@ def test_a_rule_that_cannot_judge_is_told_once_and_counted_each_time(book: Book)
 
 def test_a_look_up_of_examples_that_fails_is_told_and_counted(book: Book) -> None:
     book.run("balances", replace(balances(), evidence_errors=("Found: timeout", "Lost: timeout")))
-    assert book.events() == ["info run.finished", *["warning evidence.failed"] * 2]
+    assert book.events() == ["debug run.finished", *["warning evidence.failed"] * 2]
     assert book.counters("evidence")["token_monitor_evidence_failures_total", ""] == 2
 
 

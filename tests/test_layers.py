@@ -71,12 +71,8 @@ FLOOR_OF = {room: height for height, (_, rooms) in enumerate(FLOORS) for room in
 STAIRS = {
     *(("alerting", room) for room in ("samples", "rules", "store", "standing", "patience", "ages")),
     *((room, "alerting") for room in ("judgements", "own_findings")),
-<<<<<<< HEAD
     ("samples", "collector"),
     *((room, "alerting") for room in ("rules", "standing")),
-    ("app", "daemon"),
-=======
->>>>>>> dbc2b16 (start: what may pass is tried again and told; signals are heard from the first moment; a log that is short and for people)
     ("storage", "state"),
     ("state", "storage"),
     ("metrics", "storage"),

@@ -250,11 +250,46 @@ def test_a_closed_log_lets_go_of_other_libraries() -> None:
     assert written.lines() == []
 
 
-def test_the_console_format_is_a_line_to_read() -> None:
-    written = Written(format="console", libraries=False)
-    written.log.info("run.finished", target="main", message="two words", rows=3, missing=None)
-    _, rest = written.stream.getvalue().decode().split(" ", 1)
-    assert rest == 'info     run.finished           target=main message="two words" rows=3 missing=null\n'
+@pytest.mark.parametrize(
+    "separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r", "\x7f", "\u202e"]
+)
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_ends_a_line_or_steers_a_terminal_is_escaped(form: Any, separator: str) -> None:
+    written = Written(format=form, libraries=False)
+    written.log.info("thing.happened", message=f"a{separator}b", **{f"odd{separator}key": 1})
+    text = written.stream.getvalue().decode()
+    assert separator not in text
+    assert len(text.splitlines()) == {"json": 1, "console": 2}[form]
+    if form == "json":
+        (line,) = written.lines()
+        assert (line["message"], line[f"odd{separator}key"]) == (f"a{separator}b", 1)
+
+
+def test_text_in_any_script_stays_as_it_is(written: Written) -> None:
+    written.log.info("thing.happened", message="Müller 日本 😀")
+    assert "Müller 日本 😀" in written.stream.getvalue().decode()
+
+
+def test_level_and_format_change_while_it_is_used() -> None:
+    written = Written(libraries=True)
+    written.log.debug("a.a")
+    written.log.set(level="debug", format="json")
+    written.log.debug("b.b")
+    written.log.set(level="error", format="json")
+    written.log.info("c.c")
+    logging.getLogger("somebody.else").warning("not this")
+    written.log.error("d.d")
+    assert [line["event"] for line in written.lines()] == ["b.b", "d.d"]
+    written.log.set(level="error", format="console")
+    written.log.error("e.e")
+    assert written.stream.getvalue().decode().splitlines()[-1][9:] == "error    e.e"
+    written.log.close()
+
+
+def test_what_a_log_begins_with_is_written_at_any_level() -> None:
+    written = Written(level="critical", libraries=False)
+    written.log.always("monitor.started", pid=1)
+    assert [(line["event"], line["level"]) for line in written.lines()] == [("monitor.started", "info")]
 
 
 def test_a_pipe_that_nobody_reads_any_more_costs_events_and_nothing_else() -> None:
