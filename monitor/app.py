@@ -77,15 +77,7 @@ class App:
         self._telemetry = Telemetry(__version__)
         self._watchdog = Watchdog()
         self._means = Means(self._watchdog, self._secrets)
-        self._watching = Watching(
-            self._clock,
-            self._secrets,
-            on_result=self._on_result,
-            on_missed=self._on_missed,
-            snapshot=self._snapshot,
-            watchdog=self._watchdog,
-            on_kill=lambda kill: self._journal.on_kill(kill),
-        )
+        self._watching = self._make_watching()
         self._schedule = Schedule(self._clock, submit=self._watching.dispatch, missed=self._on_missed)
         self._journal = Journal(
             log,
@@ -116,6 +108,17 @@ class App:
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
         )
         self._web = WebServer(config.web, self._views(), log)
+
+    def _make_watching(self) -> Watching:
+        return Watching(
+            self._clock,
+            self._secrets,
+            on_result=self._on_result,
+            on_missed=self._on_missed,
+            snapshot=self._snapshot,
+            watchdog=self._watchdog,
+            on_kill=lambda kill: self._journal.on_kill(kill),
+        )
 
     def start(self) -> None:
         """Start everything, or nothing: what had started is stopped again when it raises."""
