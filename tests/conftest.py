@@ -15,6 +15,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.watchdog import Watchdog
 from tests.servers import MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, PrivateMySQL, free_port, why_no_mysql
+from tests.web.browser import NO_BROWSER
 
 LONG_NOT_ASKED = "scripts/test --long runs it"
 
@@ -123,5 +124,5 @@ def _skips(config: pytest.Config) -> Counter[str]:
 
 
 def _unexpected(config: pytest.Config) -> list[str]:
-    expected = (MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, LONG_NOT_ASKED)
+    expected = (MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, LONG_NOT_ASKED, NO_BROWSER)
     return sorted(reason for reason in _skips(config) if not reason.startswith(expected))

@@ -1,0 +1,169 @@
+"""The page in a real browser: it renews itself, loses nothing of its reader's, and says when it cannot."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from monitor.deliver.payload import generator_url
+from monitor.model.alerts import Alert
+from monitor.model.settings import labels_of
+from monitor.store import with_alerts
+from tests.web.browser import Browser, a_browser
+from tests.web.picture import BALANCES, NOW, a_config, a_snapshot, an_alert, seconds, the_incident
+from tests.web.serving import Client, World, serving
+
+CONFIG = a_config(queries=(BALANCES,))
+REFRESH = "document.getElementById('refresh').click()"
+HEADLINE = "document.querySelector('h1').textContent"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
+
+
+def plans(*names: str, value: float = 3) -> list[Alert]:
+    texts = labels_of({"summary": "users have no balance", "repair": "UPDATE users SET tokens_remaining = 1"})
+    return [replace(an_alert(plan=name, value=value), annotations=texts) for name in names]
+
+
+def a_world(*alerts: Alert) -> World:
+    return World(CONFIG, with_alerts(a_snapshot(CONFIG), alerts), NOW)
+
+
+def address(client: Client, path: str = "/") -> str:
+    return f"http://{client.host}:{client.port}{path}"
+
+
+def later(world: World, *alerts: Alert, by: float = 20) -> None:
+    world.now = NOW + seconds(by)
+    world.snapshot = with_alerts(a_snapshot(CONFIG, at=world.now), alerts)
+
+
+def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_is_new(
+    browser: Browser,
+) -> None:
+    resolved = the_incident(CONFIG).alerts[1]  # muted: it stands in a part that is closed at first
+    world = a_world(*plans("basic", "pro", "team"), resolved)
+    with serving(world) as client:
+        page = browser.open(address(client))
+        page.call(
+            "Emulation.setDeviceMetricsOverride", width=500, height=300, deviceScaleFactor=1, mobile=False
+        )
+        page.ask("document.getElementById('muted').open = true; document.getElementById('muted').marked = 1")
+        page.ask("getSelection().selectAllChildren(document.querySelector('.repair'))")
+        page.ask("scrollTo(0, 400)")
+        # One is gone, one is new, one has another value.
+        later(world, *plans("basic"), *plans("pro", value=9), *plans("annual"), resolved)
+        page.ask(REFRESH)
+        page.wait_until(f"{HEADLINE} == '15 subscribers have no balance, 3 plans, for 5 min'")
+        assert page.ask("document.querySelectorAll('.rows tbody tr').length") == 3
+        assert (
+            page.ask("document.getElementById('muted').open && document.getElementById('muted').marked") == 1
+        )
+        assert page.ask("getSelection().toString()") == "UPDATE users SET tokens_remaining = 1"
+        assert page.ask("scrollY") == 400
+        assert page.ask("document.title").startswith("15 subscribers")
+        assert page.complaints() == []
+
+
+def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser) -> None:
+    pictures = [
+        [],
+        plans("basic", "pro", "team"),
+        plans("team"),
+        [*plans("annual", "basic", "pro"), *the_incident(CONFIG).alerts],
+        plans(*(f"p{number}" for number in range(60))),
+        [],
+    ]
+    world = a_world()
+    shown = "document.querySelector('h1').innerHTML + document.getElementById('main').innerHTML"
+    with serving(world) as client:
+        page = browser.open(address(client))
+        for number, alerts in enumerate(pictures):
+            later(world, *alerts, by=20 * number)
+            page.ask(REFRESH)
+            page.wait_until(
+                f"document.querySelector('.clock time').textContent.includes('{world.now:%H:%M:%S}')"
+            )
+            renewed = page.ask(shown)
+            assert renewed == browser.open(address(client)).ask(shown)
+
+
+def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
+    world = a_world()
+    with serving(world) as client:
+        page = browser.open(address(client))
+        later(world, *plans("pro"))
+        page.call("Emulation.setVirtualTimePolicy", policy="pauseIfNetworkFetchesPending", budget=16_000)
+        page.wait_until(f"{HEADLINE} == 'users have no balance, for 5 min'")
+
+
+def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can(browser: Browser) -> None:
+    world = a_world()
+    with serving(world) as client:
+        page = browser.open(address(client))
+        assert page.ask("document.getElementById('renewal').textContent") == "renews itself every 15 s"
+        page.call(
+            "Network.emulateNetworkConditions",
+            offline=True,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+        page.ask(REFRESH)
+        page.wait_until("document.getElementById('renewal').textContent.startsWith('Not renewed since ')")
+        assert page.ask("document.body.className") == "unrenewed"
+        page.call(
+            "Network.emulateNetworkConditions",
+            offline=False,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+        page.ask(REFRESH)
+        page.wait_until("document.getElementById('renewal').textContent == 'renews itself every 15 s'")
+        assert page.ask("document.body.className") == ""
+
+
+def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
+    world = a_world()
+    with serving(world) as client:
+        page = browser.open(address(client), scripts=False)
+        assert page.ask("document.getElementById('renewal').textContent") == ""
+        later(world, *plans("pro"))
+        page.go(page.ask("document.getElementById('refresh').href"))
+        assert page.ask(HEADLINE) == "users have no balance, for 5 min"
+
+
+def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
+    world = a_world(*the_incident(CONFIG).alerts)
+    muted = world.snapshot.alerts[1]
+    seen = f"document.getElementById('alert-{muted.fingerprint}').checkVisibility()"
+    with serving(world) as client:
+        page = browser.open(generator_url(muted, address(client)))
+        assert page.ask(seen)
+        assert page.ask("document.querySelectorAll('.asked').length") == 1
+        assert not browser.open(address(client)).ask(seen)
+
+
+def test_behind_a_password_it_renews_itself_and_shows_evidence(browser: Browser, tmp_path: Path) -> None:
+    users = tmp_path / "web.yml"
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    users.write_text(f"basic_auth_users:\n  ops: {hashed}\n", encoding="utf-8")
+    world = a_world(*plans("pro"))
+    with serving(world, config_file=users) as client:
+        given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
+        page = browser.open(address(client), headers=given)
+        assert "user_id: 4711" in page.ask("document.querySelector('.evidence').textContent")
+        later(world, *plans("pro", "team"))
+        page.ask(REFRESH)
+        page.wait_until(f"{HEADLINE} == '6 subscribers have no balance, 2 plans, for 5 min'")
+        assert client.get("/").status == 401
