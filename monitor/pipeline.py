@@ -255,7 +255,7 @@ class Pipeline:
                 is_first=draft.is_first(scope),
                 target_labels=judgement.target_labels,
                 parameters=judgement.parameters,
-                runbook_base_url=self._config.runbook_base_url,
+                runbook_base_url=self._config.runbook_base_for(judgement.rule.runbook),
             )
         except SampleError as error:
             draft.put(scope, rules.hold(active, muted_by=None))

@@ -186,6 +186,7 @@ retention = "7d"
     base = folder.path
     assert config.external_url == "https://monitor.example.com/X"
     assert config.runbook_base_url == "https://wiki.example.com/runbooks"
+    assert config.runbook_base_for("usage-stopped") == "https://wiki.example.com/runbooks"
     assert config.targets == (
         Target(
             name="main",
@@ -725,3 +726,21 @@ def test_loading_imports_neither_driver_nor_scheduler_nor_parser(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_shipped_runbook_is_linked_where_the_page_is_known_and_others_are_named(folder: Folder) -> None:
+    here = 'external_url = "https://monitor.example.com"\n'
+    wiki = 'runbook_base_url = "https://wiki.example.com"\n'
+    found = {
+        (name, root): folder.load(root + _TARGET).runbook_base_for(name)
+        for name in ("usage-stopped", "our-own")
+        for root in ("", here, here + wiki)
+    }
+    assert found == {
+        ("usage-stopped", ""): "",
+        ("usage-stopped", here): "https://monitor.example.com/runbooks",
+        ("usage-stopped", here + wiki): "https://wiki.example.com",
+        ("our-own", ""): "",
+        ("our-own", here): "",
+        ("our-own", here + wiki): "https://wiki.example.com",
+    }

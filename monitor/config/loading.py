@@ -16,6 +16,7 @@ from monitor.config.jobs import make_jobs
 from monitor.config.library import Folder, read_library
 from monitor.config.places import read_log, read_state, read_web
 from monitor.config.receivers import read_receiver
+from monitor.config.runbooks import runbook_names
 from monitor.config.shapes import RootShape
 from monitor.config.targets import TargetDraft, read_target
 from monitor.errors import ConfigError
@@ -66,6 +67,7 @@ def _build(
         state=read_state(_table(section, "state", problems), environ, base, problems),
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
+        served_runbooks=runbook_names(),
         notices=(*library.notices, *_idle(targets, jobs)),
         heartbeat=_heartbeat(section, base, jobs, problems),
         log=read_log(_table(section, "log", problems), problems),

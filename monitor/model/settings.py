@@ -323,6 +323,14 @@ class Config:
     state: StateSettings
     external_url: str = ""
     runbook_base_url: str = ""
+    served_runbooks: frozenset[str] = frozenset()
+    """The names of the runbooks that the monitor itself serves, at /runbooks/NAME."""
     notices: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     log: LogSettings = LogSettings()
+
+    def runbook_base_for(self, name: str) -> str:
+        """Return the address below which a runbook is found; empty where there is none to name."""
+        if not self.runbook_base_url and self.external_url and name in self.served_runbooks:
+            return f"{self.external_url.rstrip('/')}/runbooks"
+        return self.runbook_base_url

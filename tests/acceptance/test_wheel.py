@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import site
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import load
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables
+from monitor.model.settings import Rule
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = '[targets.main]\nunix_socket = "{socket}"\nuser = "root"\ndatabase = "{schema}"\n'
@@ -28,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout.mkdir()
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, checkout)
-    for name in ("monitor", "queries"):
+    for name in ("monitor", "queries", "docs/runbooks"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     _pip(
         Path(sys.executable),
@@ -58,6 +61,7 @@ def test_the_wheel_has_the_program_and_the_queries_and_nothing_else(wheel: Path)
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {f"monitor/queries/{path.name}" for path in (ROOT / "queries").iterdir() if path.is_file()}
+    expected |= {f"monitor/runbooks/{path.name}" for path in (ROOT / "docs" / "runbooks").iterdir()}
     expected |= {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "monitor").rglob("*")
@@ -86,6 +90,27 @@ def test_the_installed_program_runs_its_shipped_queries(
     config.write_text(CONFIG.format(socket=mariadb.socket, schema=schema), encoding="utf-8")
     said = _run(program, "query", "missing_columns", folder=tmp_path)
     assert "tokens_remaining" in said
+
+
+def test_the_installed_program_serves_the_runbook_of_every_shipped_rule(
+    program: Path, tmp_path: Path
+) -> None:
+    names = {rule.runbook for rule in _shipped_rules(tmp_path)}
+    script = (
+        "from monitor.config.runbooks import read_runbooks; import json, sys;"
+        "json.dump(read_runbooks(), sys.stdout)"
+    )
+    served = json.loads(_run(program.parent / "python", "-c", script, folder=tmp_path))
+    runbooks = (ROOT / "docs" / "runbooks").glob("*.md")
+    assert served == {path.stem: path.read_text(encoding="utf-8") for path in runbooks}
+    assert names <= set(served)
+
+
+def _shipped_rules(folder: Path) -> list[Rule]:
+    path = folder / "config.toml"
+    path.write_text(CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8")
+    config = load(path, {})
+    return [*config.own_rules, *(rule for job in config.jobs for rule in job.query.rules)]
 
 
 def _pip(python: Path, *arguments: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -314,6 +315,14 @@ def test_rules_can_be_asked_for_by_type(client: Client) -> None:
             "error": 'not supported value "x" of type; allowed: alert, record',
         },
     )
+
+
+def test_a_runbook_is_given_as_text_and_as_nothing_else(client: Client) -> None:
+    answer = client.get("/runbooks/uninitialized-balances")
+    file = Path(__file__).parent.parent.parent / "docs" / "runbooks" / "uninitialized-balances.md"
+    assert (answer.status, answer.text) == (200, file.read_text(encoding="utf-8"))
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 EVERY_ROUTE = [
