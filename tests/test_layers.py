@@ -113,7 +113,7 @@ STAIRS = {
 }
 
 IMPURE = {
-    *("pymysql", "apscheduler", "sqlite3", "urllib3", "starlette", "hypercorn", "structlog"),
+    *("pymysql", "apscheduler", "sqlite3", "urllib3", "starlette", "uvicorn", "httptools", "structlog"),
     *("prometheus_client", "time", "threading", "socket", "subprocess", "os", "random", "queue"),
 }
 

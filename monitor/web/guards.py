@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -57,6 +58,8 @@ class TimeLimit:
         except TimeoutError:
             if not is_begun:
                 await PlainTextResponse("took too long\n", 503)(scope, receive, send)
+        except asyncio.CancelledError:
+            return  # the server ends, and has cut the connection: nobody waits for the answer any more
 
 
 class ExtraHeaders:
@@ -76,7 +79,7 @@ class ExtraHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 _set_missing(headers, SECURITY_HEADERS)
-                _set_missing(headers, {"cache-control": "no-store"})
+                _set_missing(headers, {"cache-control": "no-store", "date": formatdate(usegmt=True)})
                 for name, value in self._config().headers.items():
                     headers[name] = value
             await send(message)

@@ -22,7 +22,7 @@ class Listener(socket.socket):
     """
 
     def __init__(self, family: int, *, max_connections: int = MAX_CONNECTIONS) -> None:
-        super().__init__(family, socket.SOCK_STREAM)
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._max_connections = max_connections
         self._accepted: deque[socket.socket] = deque()
         self.cut = 0

@@ -1,43 +1,35 @@
-"""Serve HTTP in one background thread: Hypercorn, with the limits that keep slow clients harmless."""
+"""Serve HTTP in one background thread: our socket and time limits, uvicorn's HTTP/1.1, our application."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import logging
-import socket
 import ssl
 import threading
 from asyncio import sslproto
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config as HypercornConfig
-from hypercorn.config import Sockets
+import uvicorn
+from uvicorn.server import ServerState
 
 from monitor.errors import ConfigError, MonitorError, Problem
 from monitor.log import Log
 from monitor.model.settings import Web
+from monitor.web.connections import Connections
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
+from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import Listener, listen
 from monitor.web.routes import THREADS, application
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 from monitor.web.web_config import WebConfig, load_web_config
 
-READ_SECONDS = 5
-"""A connection that says nothing for so long, or is so long about its request, is dropped."""
-IDLE_SECONDS = 2
-"""Until a whole request, and between two. Hypercorn lets go of a connection that was cut no sooner."""
-HANDSHAKE_SECONDS = 5
 REQUEST_SECONDS = 60.0
 _START_SECONDS = 10.0
+_GRACE_SECONDS = 0.5
 _RECORD_BYTES = 16 * 1024
-_MANY_CUT = 100
 
 
 class WebServer:
@@ -53,6 +45,7 @@ class WebServer:
         self._seen: tuple[tuple[int, ...], ...] = ()
         self._problems: list[str] = []
         self._listener: Listener | None = None
+        self._connections: Connections | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -87,67 +80,45 @@ class WebServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            if self._listener is not None:
+                asyncio.run(self._serve(self._listener))
         except Exception:  # noqa: BLE001 - a thread's last words; /-/healthy is gone with it
             self._log.error("web.failed", exc_info=True)
         finally:
             if self._listener is not None:
                 self._listener.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, listener: Listener) -> None:
         loop = self._loop = asyncio.get_running_loop()
-        stop = self._stop = asyncio.Event()
+        self._stop = asyncio.Event()
         loop.set_exception_handler(self._on_loop_error)
         # asyncio takes 256 KiB for each TLS connection, until the collector finds it: half-open ones filled
         # 300 MB and more. One record is all that a read gives.
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         threads = Threads(THREADS)
-        inner = BasicAuth(application(self._views, threads), self._current, threads)
+        routes = application(self._views, threads)
+        inner = BasicAuth(routes, self._current, threads)
         app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
         files = Threads(1, name="web-config")  # of its own: a disk that hangs holds up no request
-        tasks = [loop.create_task(self._collect())]
+        config, state, unread = _uvicorn(app), ServerState(), UnreadAnswers()
+        connections = Connections(listener, state, lambda: Http11(config, state, unread), self._tls)
+        self._connections = connections
+        tasks = []
         if self._settings.config_file is not None:
             files.start()
             tasks.append(loop.create_task(self._recheck(self._settings.config_file, files)))
-        try:
-            # Starlette and Hypercorn name the same ASGI types each in its own way.
-            await serve(app, self._hypercorn(), shutdown_trigger=self._up_until(stop))  # type: ignore[arg-type]
-        finally:
+        async with routes.router.lifespan_context(routes):
+            tasks.append(loop.create_task(connections.accept()))
+            self._is_up.set()
+            await self._stop.wait()
             for task in tasks:
                 task.cancel()
-            files.stop()
-
-    def _up_until(self, stop: asyncio.Event) -> Callable[[], Awaitable[bool]]:
-        async def wait() -> bool:
-            self._is_up.set()  # Hypercorn begins to wait when it accepts connections
-            return await stop.wait()
-
-        return wait
-
-    def _hypercorn(self) -> HypercornConfig:
-        config = _Hypercorn(self._listener, self._tls)
-        config.read_timeout = READ_SECONDS
-        config.keep_alive_timeout = IDLE_SECONDS
-        config.ssl_handshake_timeout = HANDSHAKE_SECONDS
-        config.graceful_timeout = 0.5
-        config.shutdown_timeout = 0.5
-        config.include_server_header = False
-        config.accesslog = None
-        config.errorlog = logging.getLogger("hypercorn.error")  # from where it comes to our log
-        return config
+            listener.close()
+            await connections.close(_GRACE_SECONDS)
+        files.stop()
 
     def _current(self) -> WebConfig:
         return self._config
-
-    async def _collect(self) -> None:
-        """Free what many connections that were cut have left."""
-        cut = 0
-        while self._listener is not None:
-            await asyncio.sleep(self._recheck_seconds)
-            if self._listener.cut - cut >= _MANY_CUT:
-                # An ended TLS connection is a cycle of few and large objects: the collector is in no hurry.
-                cut = self._listener.cut
-                gc.collect()
 
     async def _recheck(self, file: Path, files: Threads) -> None:
         """Take a changed web-config file, or a renewed certificate, without a restart."""
@@ -209,23 +180,20 @@ def _mark(file: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-class _Hypercorn(HypercornConfig):
-    """Hypercorn's settings, with our own socket and TLS context in place of what it would make."""
-
-    def __init__(self, listener: Listener | None, tls: ssl.SSLContext | None) -> None:
-        self._listeners: list[socket.socket] = [] if listener is None else [listener]
-        self._tls = tls
-
-    @property
-    def ssl_enabled(self) -> bool:
-        """Tell whether connections begin with a handshake."""
-        return self._tls is not None
-
-    def create_ssl_context(self) -> ssl.SSLContext | None:
-        """Give the context, which is renewed in place."""
-        return self._tls
-
-    def create_sockets(self) -> Sockets:
-        """Give the socket that is bound already."""
-        bound = list(self._listeners)
-        return Sockets(bound, [], []) if self.ssl_enabled else Sockets([], bound, [])
+def _uvicorn(app: TimeLimit) -> uvicorn.Config:
+    """Configure uvicorn's protocol; its server, with signals, workers and reloads of its own, is not used."""
+    config = uvicorn.Config(
+        app,
+        http=Http11,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+    )
+    config.load()
+    return config

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.web.http_protocol import REQUEST_SECONDS
 from monitor.web.listener import MAX_CONNECTIONS, Listener, listen
-from monitor.web.server import READ_SECONDS
 from tests.web.picture import BALANCES, a_config, a_snapshot, subscribers, success
 from tests.web.serving import Client, World, serving, wait_until
 
@@ -46,14 +46,14 @@ def scrape_seconds(client: Client) -> float:
     ids=["one silent", "many silent", "half requests", "half bodies"],
 )
 def test_slow_clients_do_not_stop_a_scrape(count: int, said: bytes) -> None:
-    bound = BOUND_SECONDS if count > 1 else READ_SECONDS  # after which the one is dropped
+    bound = BOUND_SECONDS if count > 1 else REQUEST_SECONDS  # after which the one is dropped
     with serving() as client, many(client, count, said):
         assert [seconds for seconds in (scrape_seconds(client) for _ in range(5)) if seconds > bound] == []
 
 
 def test_a_connection_that_says_nothing_is_dropped() -> None:
     with serving() as client, client.connect() as silent:
-        silent.settimeout(READ_SECONDS + 10)
+        silent.settimeout(REQUEST_SECONDS + 10)
         assert silent.recv(1) == b""
 
 
@@ -71,8 +71,8 @@ def test_a_request_that_trickles_is_dropped() -> None:
             except ConnectionError:
                 return True
 
-        wait_until(is_dropped, seconds=READ_SECONDS + 10)
-        assert time.monotonic() - begun < READ_SECONDS + 10
+        wait_until(is_dropped, seconds=REQUEST_SECONDS + 10)
+        assert time.monotonic() - begun < REQUEST_SECONDS + 10
 
 
 def test_clients_that_do_not_read_their_answers_do_not_stop_a_scrape() -> None:

@@ -16,7 +16,7 @@ import pytest
 from monitor.errors import ConfigError
 from monitor.model.settings import Web
 from monitor.web import WebServer
-from monitor.web.server import HANDSHAKE_SECONDS
+from monitor.web.connections import HANDSHAKE_SECONDS
 from monitor.web.web_config import WebConfig, load_web_config
 from tests.hanging import hanging
 from tests.starved import no_thread_to_be_had

@@ -1,0 +1,102 @@
+"""Accept connections, each with the TLS that is in force now, for the HTTP protocol; end them when told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import socket
+import ssl
+from collections.abc import Callable
+
+from uvicorn.server import ServerState
+
+from monitor.web.http_protocol import ANSWER_SECONDS, Http11
+from monitor.web.listener import Listener
+
+HANDSHAKE_SECONDS = 5.0
+_BREATH_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+_MANY_CUT = 100
+_NO_MORE_TO_BE_HAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Connections:
+    """Accepts from a listener until it is closed."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        state: ServerState,
+        protocol: Callable[[], Http11],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._listener = listener
+        self._state = state
+        self._protocol = protocol
+        self._tls = tls
+        self._entering: set[asyncio.Task[None]] = set()
+        self._collected_at = 0
+
+    async def accept(self) -> None:
+        """Accept one connection after another, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._listener)
+            except OSError as error:
+                # Of a client that went away meanwhile there is nothing to wait for.
+                await asyncio.sleep(_BREATH_SECONDS if error.errno in _NO_MORE_TO_BE_HAD else 0)
+                continue
+            task = loop.create_task(self._enter(connection, self._tls))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+            await asyncio.sleep(0)  # a flood of connections holds up no answer
+            self._collect()
+
+    def use(self, tls: ssl.SSLContext | None) -> None:
+        """Have new connections begin with this TLS; those of before end, each after what it was asked."""
+        self._tls = tls
+        for protocol in list(self._state.connections):
+            protocol.shutdown()
+
+    async def close(self, grace_seconds: float) -> None:
+        """Let answers under way end, wait no longer than that, and cut the rest."""
+        loop = asyncio.get_running_loop()
+        for task in self._entering:
+            task.cancel()
+        for protocol in list(self._state.connections):
+            protocol.shutdown()
+        ends_at = loop.time() + grace_seconds
+        while (self._state.connections or self._state.tasks) and loop.time() < ends_at:
+            await asyncio.sleep(_LOOK_SECONDS)
+        for protocol in list(self._state.connections):
+            protocol.transport.abort()
+        await asyncio.sleep(0)  # for them to hear of it
+        for request in list(self._state.tasks):
+            request.cancel()
+
+    async def _enter(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        # A client that breaks off, speaks no TLS, or cannot prove itself is no event.
+        with contextlib.suppress(OSError):
+            if tls is None:
+                await loop.connect_accepted_socket(self._protocol, connection)
+                return
+            _, protocol = await loop.connect_accepted_socket(
+                self._protocol,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=ANSWER_SECONDS,
+            )
+            if tls is not self._tls:  # it has changed during the handshake
+                protocol.shutdown()
+
+    def _collect(self) -> None:
+        """Free what many connections that were cut have left."""
+        if self._listener.cut - self._collected_at >= _MANY_CUT:
+            # An ended TLS connection is a cycle of few and large objects: the collector is in no hurry.
+            self._collected_at = self._listener.cut
+            gc.collect()

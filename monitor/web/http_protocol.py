@@ -1,0 +1,183 @@
+"""Speak HTTP/1.1 on one connection: uvicorn's protocol, with bounds on what a client may take and keep."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+REQUEST_SECONDS = 2.0
+"""From the connection, or from the answer before, until a whole request is there."""
+ANSWER_SECONDS = 50.0
+"""Until a client has taken all of an answer."""
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_HEADERS = 100
+MAX_AHEAD = 32
+"""Requests that a client may send before it has the first answer."""
+MAX_UNREAD_BYTES = 64_000_000
+"""Of all answers together that clients have not taken yet."""
+
+_TOO_LARGE = "The request is too large."
+
+
+class _RefusedError(Exception):
+    """Stops the parser: the request can be read in two ways, or asks for too much."""
+
+
+class UnreadAnswers:
+    """Bounds the memory of answers that clients do not read: cuts who has not read for longest."""
+
+    def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._waiting: dict[asyncio.Transport, None] = {}
+
+    def add(self, transport: asyncio.Transport) -> None:
+        """Count a connection whose answer does not leave; cut others if that is too much."""
+        self._waiting[transport] = None
+        while len(self._waiting) > 1 and self._unread_bytes() > self._max_bytes:
+            oldest = next(iter(self._waiting))
+            self.discard(oldest)
+            oldest.abort()
+
+    def discard(self, transport: asyncio.Transport) -> None:
+        """Count it no more: its answer has left, or the connection has ended."""
+        self._waiting.pop(transport, None)
+
+    def _unread_bytes(self) -> int:
+        return sum(transport.get_write_buffer_size() for transport in self._waiting)
+
+
+class Http11(HttpToolsProtocol):
+    """One connection. HTTP/1.1 and 1.0 and nothing else: no upgrade, no HTTP/2, no websocket.
+
+    What can be read in two ways is refused, so that no proxy before us reads it in the other one.
+    """
+
+    def __init__(self, config: Config, state: ServerState, unread: UnreadAnswers) -> None:
+        super().__init__(config, state, {})
+        self._unread = unread
+        self._timer: asyncio.TimerHandle | None = None
+        self._give_up_at = 0.0
+        self._is_refused = False
+        self._is_whole = False
+        self._request_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of all that the connection held."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._unread.discard(self.transport)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client said; what follows something refused is not read."""
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._request_bytes += len(data)
+        super().data_received(data)
+        # The parser keeps a header to itself until it is whole.
+        if self._request_bytes > MAX_REQUEST_BYTES and not self._is_refused:
+            self.send_400_response(_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what was said, and all that follows; what was asked before is answered first."""
+        self._is_refused = True
+        if self._is_answering():
+            self.cycle.keep_alive = False
+        else:
+            super().send_400_response(msg)
+
+    def pause_writing(self) -> None:
+        """Hear that the client does not read."""
+        super().pause_writing()
+        self._unread.add(self.transport)
+
+    def resume_writing(self) -> None:
+        """Hear that the client reads again."""
+        super().resume_writing()
+        self._unread.discard(self.transport)
+
+    # Called by the parser.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._is_whole = False
+        if len(self.pipeline) >= MAX_AHEAD:
+            raise _RefusedError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer."""
+        if len(self.headers) >= MAX_HEADERS:
+            raise _RefusedError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Look at the head as a whole, and have it answered."""
+        self._check_head()
+        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # It is answered as if it had not asked; what it says after that is no HTTP.
+            self.cycle.keep_alive = False
+            self._is_refused = True
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        super().on_message_complete()
+        self._is_whole = True
+        self._request_bytes = 0
+
+    def on_response_complete(self) -> None:
+        """End an answer: wait for the next request, and for the client to read."""
+        super().on_response_complete()
+        self._give_up_at = self.loop.time() + ANSWER_SECONDS
+        self._wait()
+
+    def _check_head(self) -> None:
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise _RefusedError
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_REQUEST_BYTES:
+            raise _RefusedError
+        # The parser refuses a length beside it, two lengths, folded lines, and lines that end in LF alone.
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and (codings != [b"chunked"] or version == "1.0"):
+            raise _RefusedError
+        if not self.url.startswith(b"/"):
+            self._take_host_of_url()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise _RefusedError
+
+    def _take_host_of_url(self) -> None:
+        """Of a request as a proxy gets it (GET http://host/path) the Host header does not count."""
+        url = httptools.parse_url(self.url)
+        if url.host is None:
+            raise _RefusedError
+        port = b"" if url.port is None else b":%d" % url.port
+        self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
+        self.headers.append((b"host", url.host + port))
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._on_due)
+
+    def _on_due(self) -> None:
+        is_reading = self.transport.get_write_buffer_size() > 0 and self.loop.time() < self._give_up_at
+        if is_reading:
+            self._wait()
+        elif not (self._is_answering() and self._is_whole):
+            self.transport.abort()
