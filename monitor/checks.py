@@ -68,8 +68,12 @@ class Checked:
 
     @property
     def failure(self) -> Failure | None:
-        """Give why it could not be told; a missing column that is a finding was told."""
+        """Give why it could not be told, or not in full; a missing column that is a finding was told."""
         outcome = self.result.outcome
+        if isinstance(outcome, Success) and outcome.refusals:
+            names = ", ".join(sorted(map(str, outcome.unknown)))
+            first = outcome.refusals[0]
+            return Failure(first.reason, f"cannot tell of {names}: {first.message}", first.code, first.detail)
         is_told = any(finding.name == WOULD_FAIL for finding in self.findings)
         return outcome if isinstance(outcome, Failure) and not is_told else None
 

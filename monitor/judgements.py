@@ -64,20 +64,20 @@ def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now
 
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Judge the rules of the query that ran."""
-    missing = missing_columns(snapshot, result.job.target.name, result.finished_at)
+    unseen = missing_columns(snapshot, result.job.target.name, result.finished_at, or_unknown=True)
     success = result.outcome if isinstance(result.outcome, Success) else None
     for rule in result.job.query.rules:
-        yield _of_rule(rule, result.job, success if missing.isdisjoint(rule.needs) else None)
+        yield _of_rule(rule, result.job, success if unseen.isdisjoint(rule.needs) else None)
 
 
 def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
     """Hold the rules of other queries that a schema query has just shown to lack what they need."""
     if result.job.query.schema is None or not isinstance(result.outcome, Success):
         return
-    missing = missing_columns(snapshot, result.job.target.name, result.finished_at)
+    unseen = missing_columns(snapshot, result.job.target.name, result.finished_at, or_unknown=True)
     for view in snapshot.views_of(result.job.target.name):
         for rule in view.job.query.rules:
-            if not missing.isdisjoint(rule.needs):
+            if not unseen.isdisjoint(rule.needs):
                 yield _of_rule(rule, view.job, None)
 
 
@@ -213,7 +213,7 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
         return [view.job for view in views if _is_lagging(view)]
     if was.recovered_at != now.recovered_at:
         return [view.job for view in views if isinstance(view.outcome, Failure)]
-    back = (was.missing or frozenset()) - (now.missing or frozenset())
+    back = ((was.missing or frozenset()) | was.unknown) - (now.missing or frozenset()) - now.unknown
     return [view.job for view in views if back and _waits_for(view, back)]
 
 
@@ -223,7 +223,7 @@ def _is_lagging(view: QueryView) -> bool:
 
 def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
     if isinstance(view.outcome, Failure):
-        return view.outcome.reason is Reason.SCHEMA_MISSING
+        return view.outcome.reason in (Reason.SCHEMA_MISSING, Reason.ACCESS_DENIED)
     return isinstance(view.outcome, Blocked) or any(
         not back.isdisjoint(rule.needs) for rule in view.job.query.rules
     )

@@ -55,7 +55,11 @@ def evaluate(
     found = _found(rule, scope, success, target_labels)
     renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
     missed = {labels: alert for labels, alert in active.items() if labels not in found}
+    unjudged = {labels: alert for labels, alert in missed.items() if _is_silent(success, labels)}
+    for labels in unjudged:
+        del missed[labels]
     kept, resolved = _miss(rule, missed, renamed, now=now)
+    kept |= hold(unjudged, muted_by=None)
     chosen = within_limit(found, active, room=rule.max_alerts - len(kept))
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
@@ -81,6 +85,11 @@ def evaluate(
     transitions = sorted([*transitions, *resolved], key=lambda transition: transition.alert.labels)
     standing = dict(sorted((after | kept).items()))
     return Evaluation(standing, tuple(transitions), len(found) - len(chosen))
+
+
+def _is_silent(success: Success, labels: Labels) -> bool:
+    """Return whether the run says nothing about an alert with these labels."""
+    return any(set(unknown) <= set(labels) for unknown in success.silent)
 
 
 def _miss(

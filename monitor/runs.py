@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
+from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.database import Database, Session
+from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason, SampleError, TargetError
 from monitor.model.results import (
     Cell,
@@ -24,14 +26,12 @@ from monitor.model.results import (
     Server,
     Success,
 )
-from monitor.model.settings import ColumnName, Job, Query, Scalar, Statement
+from monitor.model.settings import Job, Query, Scalar, Statement
 from monitor.rules import matching
-from monitor.samples import missing_of, samples_of
+from monitor.samples import samples_of
 
 EVIDENCE_ROWS = 10
 _EVIDENCE_FINDINGS = 10
-_TOUCHES = 50
-_NO_SUCH_TABLE = 1146
 # waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007)
 _LOCK_CODES = frozenset({1205, 1213})
 _SHORTEST_TRY_SECONDS = 0.1
@@ -75,17 +75,44 @@ def answer(query: Query, session: Session) -> Answer:
     """Run the query in a session; raises QueryError or SampleError."""
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
-    rows = _fetch_past_a_lock(session, statement, query, ends_at_seconds)
-    missing = None
-    if query.schema is not None:
-        missing = missing_of(query, rows)
-        if not _confirm(session, query, missing):
-            # The schema changed while we looked, or may have: look once more, at one table after the other.
-            rows = _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
-            missing = missing_of(query, rows)
+    schema = None
+    if query.schema is None:
+        rows = _fetch_past_a_lock(session, statement, query, ends_at_seconds)
+    else:
+        schema = _checked_schema(query, session, statement, ends_at_seconds)
+        rows = schema.rows
     samples = samples_of(query, rows)
     evidence, errors = _evidence(query, session, samples, ends_at_seconds)
-    return Answer(rows, Success(samples, len(rows.rows), evidence, errors, missing))
+    success = Success(samples, len(rows.rows), evidence, errors)
+    if schema is not None:
+        success = replace(
+            success,
+            missing=schema.missing,
+            unknown=schema.unknown,
+            silent=schema.silent,
+            refusals=schema.refusals,
+        )
+    return Answer(rows, success)
+
+
+def _checked_schema(
+    query: Query, session: Session, statement: Statement, ends_at_seconds: float
+) -> SchemaAnswer:
+    def look() -> Rows:
+        _check_time(query, ends_at_seconds)
+        return _fetch_past_a_lock(session, statement, query, ends_at_seconds)
+
+    def touch(sql: str) -> None:
+        _check_time(query, ends_at_seconds)
+        session.fetch(Statement(sql), {}, timeout=query.timeout, max_rows=1)
+
+    return check_schema(query, look, touch)
+
+
+def _check_time(query: Query, ends_at_seconds: float) -> None:
+    """Raise a timeout where many statements of one run, each within its limit, have used the run's time."""
+    if time.monotonic() > ends_at_seconds:
+        raise QueryError(Reason.TIMEOUT, f"no result within {format_duration(query.timeout)}")
 
 
 def _check_replica(job: Job, server: Server) -> None:
@@ -120,28 +147,6 @@ def _fetch(
 ) -> Rows:
     bound = {name: values[name] for name in statement.parameters}
     return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
-
-
-def _confirm(session: Session, query: Query, missing: frozenset[ColumnName]) -> bool:
-    """Touch what seems to be missing; False when something is there after all, or a whole table is not.
-
-    A table that goes between two reads of information_schema looks like one that lost its columns.
-
-    information_schema hides what the account may not see: after a REVOKE every column looks
-    missing. Touching it tells 1142 or 1143 (access_denied, raised) from 1054 and 1146.
-    """
-    is_certain = True
-    for column in sorted(missing, key=str)[:_TOUCHES]:
-        statement = Statement(f"SELECT {_quoted(column.column)} FROM {_quoted(column.table)} LIMIT 0")
-        try:
-            session.fetch(statement, {}, timeout=query.timeout, max_rows=1)
-        except QueryError as error:
-            if error.reason is not Reason.SCHEMA_MISSING:
-                raise
-            is_certain = is_certain and error.code != _NO_SUCH_TABLE
-        else:
-            return False
-    return is_certain
 
 
 def _evidence(
@@ -187,10 +192,6 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
     return cell.isoformat() if isinstance(cell, date) else str(cell)
-
-
-def _quoted(identifier: str) -> str:
-    return "`" + identifier.replace("`", "``") + "`"
 
 
 def _failure(error: QueryError, *, lost: bool) -> Failure:

@@ -13,7 +13,7 @@ from monitor.model.settings import ColumnName, Labels, Metric, Query, labels_of
 
 def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
     """Make all samples of a result, metric by metric; SampleError names the row (from 1) and the column."""
-    fields = _fields(rows)
+    fields = fields_of(rows)
     samples: list[Sample] = []
     for metric in query.metrics:
         first_row: dict[Labels, int] = {}
@@ -31,8 +31,8 @@ def missing_of(query: Query, rows: Rows) -> frozenset[ColumnName]:
     """Name the columns that a schema query found missing; SampleError as for samples."""
     schema = query.schema
     if schema is None:
-        raise ValueError(f"{query.name} is no schema query")
-    fields = _fields(rows)
+        raise ValueError(f"{query.name} is not a schema query")
+    fields = fields_of(rows)
     _require_columns((schema.table, schema.column, schema.missing), rows, f"query {query.name}")
     missing = set()
     for row in fields:
@@ -44,7 +44,8 @@ def missing_of(query: Query, rows: Rows) -> frozenset[ColumnName]:
     return frozenset(missing)
 
 
-def _fields(rows: Rows) -> list[dict[str, Field]]:
+def fields_of(rows: Rows) -> list[dict[str, Field]]:
+    """Return each row's cells by their columns; SampleError where two columns have one name."""
     doubled = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     if doubled:
         raise SampleError(f"two columns are called {', '.join(doubled)}; alias one of them")

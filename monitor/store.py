@@ -72,6 +72,8 @@ class TargetView:
     last_failure: Failure | None = None
     server: Server | None = None
     missing: frozenset[ColumnName] | None = None
+    unknown: frozenset[ColumnName] = frozenset()
+    """Columns that the schema query may not see; `missing` has those that were, when it last saw them."""
     met_at: datetime | None = None
     """When it last let us in."""
     recovered_at: datetime | None = None
@@ -143,7 +145,9 @@ def for_config(snapshot: Snapshot, config: Config, at: datetime | None = None) -
         known = snapshot.targets.get(target.name)
         view = known if known and known.target == target else TargetView(target)
         # Without a schema query nobody would ever say that a column is back.
-        targets[target.name] = view if target.name in with_schema else replace(view, missing=None)
+        targets[target.name] = (
+            view if target.name in with_schema else replace(view, missing=None, unknown=frozenset())
+        )
     receivers = {
         receiver.name: snapshot.receivers.get(receiver.name, ReceiverView(receiver.name))
         for receiver in config.receivers
@@ -295,19 +299,23 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
     )
 
 
-def missing_columns(snapshot: Snapshot, target: str, now: datetime) -> frozenset[ColumnName]:
+def missing_columns(
+    snapshot: Snapshot, target: str, now: datetime, *, or_unknown: bool = False
+) -> frozenset[ColumnName]:
     """Give the columns that are missing as far as is known, and still holds: for three intervals.
 
-    A schema query that fails meanwhile says nothing new: what it said last holds on.
+    A schema query that fails meanwhile says nothing new: what it said last holds on. `or_unknown`: also
+    those of which it said that it cannot see them.
     """
     view = snapshot.targets.get(target)
-    if view is None or not view.missing:
+    if view is None:
         return frozenset()
-    schemas = [one for one in snapshot.views_of(target) if one.job.query.schema is not None]
+    found = (view.missing or frozenset()) | (view.unknown if or_unknown else frozenset())
+    schemas = [one for one in snapshot.views_of(target) if found and one.job.query.schema is not None]
     is_fresh = any(
         one.data_at is not None and now < expiry(one.job, one.data_at, one.next_run_at) for one in schemas
     )
-    return view.missing if is_fresh else frozenset()
+    return found if is_fresh else frozenset()
 
 
 def _met(view: TargetView, result: Result) -> TargetView:
@@ -336,4 +344,8 @@ def _met(view: TargetView, result: Result) -> TargetView:
     )
     if isinstance(outcome, Failure):
         return replace(met, last_failure=outcome)
-    return met if outcome.missing is None else replace(met, missing=outcome.missing)
+    if outcome.missing is None:
+        return met
+    # What cannot be seen any more is as it was when it could: a lost right brings no column back.
+    still = (view.missing or frozenset()) & outcome.unknown
+    return replace(met, missing=outcome.missing | still, unknown=outcome.unknown)

@@ -5,8 +5,13 @@
 -- under needs (:needs, JSON text; JSON_TABLE takes MariaDB 10.6 or MySQL 8). Ids are not typed: installations differ.
 -- missing: 1 or 0 for a column, NULL for a table's row, which is no series. is_missing is the same without NULL.
 -- finding: what the alert is about: a column that is missing from a table that exists, or a table that does not.
+-- similar: up to three columns of the table that have a right type and that nobody expects: the missing one, renamed?
+-- First come those that share the first or the last word of its name.
 --
 -- A table is there when a column of it is: of a view that is broken (ERROR 1356) none is shown, and it is as good as gone.
+--
+-- information_schema is read once, for columns and tables together: on MariaDB a table that is just being altered is
+-- hidden for a moment, and two reads of one statement would contradict each other.
 --
 -- Names are compared as the server does: columns without regard to case, tables by lower_case_table_names; all in one
 -- binary collation, because those of information_schema and of literals differ and do not mix. data_type is compared,
@@ -22,97 +27,139 @@ WITH expected AS (
         spelled.table_name AS table_name,
         spelled.column_name AS column_name,
         MAX(spelled.types) AS types,
-        MAX(spelled.nullable) AS nullable
+        MAX(spelled.nullable) AS nullable,
+        MAX(spelled.purpose) AS purpose,
+        COALESCE(MAX(spelled.needed_by), '') AS needed_by
     FROM (
         SELECT
             CONVERT(named.table_name USING utf8mb4) COLLATE utf8mb4_bin AS table_name,
             CONVERT(named.column_name USING utf8mb4) COLLATE utf8mb4_bin AS column_name,
             CONVERT(named.types USING utf8mb4) COLLATE utf8mb4_bin AS types,
-            CONVERT(named.nullable USING utf8mb4) COLLATE utf8mb4_bin AS nullable
+            CONVERT(named.nullable USING utf8mb4) COLLATE utf8mb4_bin AS nullable,
+            CONVERT(named.purpose USING utf8mb4) COLLATE utf8mb4_bin AS purpose,
+            CONVERT(named.needed_by USING utf8mb4) COLLATE utf8mb4_bin AS needed_by
         FROM (
-            SELECT :users AS table_name, :id AS column_name, '' AS types, '' AS nullable
-            UNION ALL SELECT :users, :tokens_remaining, 'mediumint,int,bigint', 'YES'
-            UNION ALL SELECT :user_subscriptions, :user_id, '', ''
-            UNION ALL SELECT :user_subscriptions, :tokens_limit, 'mediumint,int,bigint', ''
-            UNION ALL SELECT :user_subscriptions, :plan_type, 'varchar,char,enum,tinytext,text,mediumtext,longtext', ''
-            UNION ALL SELECT :user_subscriptions, :is_active, 'tinyint,smallint,mediumint,int,bigint,bit', ''
-            UNION ALL SELECT :token_usage_history, :user_id, '', ''
-            UNION ALL SELECT :token_usage_history, :tokens_used, 'smallint,mediumint,int,bigint', ''
-            UNION ALL SELECT :token_usage_history, :usage_action, 'varchar,char,enum,tinytext,text,mediumtext,longtext', ''
-            UNION ALL SELECT :token_usage_history, :created_at, 'datetime,timestamp', ''
+            SELECT :users AS table_name, :id AS column_name, '' AS types, '' AS nullable,
+                   'balance' AS purpose, '' AS needed_by
+            UNION ALL SELECT :users, :tokens_remaining, 'mediumint,int,bigint', 'YES', 'balance', ''
+            UNION ALL SELECT :user_subscriptions, :user_id, '', '', 'balance', ''
+            UNION ALL SELECT :user_subscriptions, :tokens_limit, 'mediumint,int,bigint', '', 'balance', ''
+            UNION ALL SELECT :user_subscriptions, :plan_type,
+                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'balance', ''
+            UNION ALL SELECT :user_subscriptions, :is_active,
+                             'tinyint,smallint,mediumint,int,bigint,bit', '', 'balance', ''
+            UNION ALL SELECT :token_usage_history, :user_id, '', '', 'usage', ''
+            UNION ALL SELECT :token_usage_history, :tokens_used, 'smallint,mediumint,int,bigint', '', 'usage', ''
+            UNION ALL SELECT :token_usage_history, :usage_action,
+                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'usage', ''
+            UNION ALL SELECT :token_usage_history, :created_at, 'datetime,timestamp', '', 'usage', ''
             UNION ALL
-            SELECT needed.table_name, needed.column_name, '', ''
+            SELECT needed.table_name, needed.column_name, '', '', '', needed.needed_by
             FROM JSON_TABLE(:needs, '$[*]' COLUMNS (
                 table_name VARCHAR(64) PATH '$.table',
-                column_name VARCHAR(64) PATH '$.column'
+                column_name VARCHAR(64) PATH '$.column',
+                needed_by VARCHAR(1000) PATH '$.queries'
             )) needed
         ) named
     ) spelled
     GROUP BY spelled.table_name, spelled.column_name
 ),
-present_columns AS (
+wanted AS (
+    SELECT e.table_name, e.column_name, e.types, e.nullable, e.purpose, e.needed_by,
+           CONCAT('column ', e.table_name, '.', e.column_name) AS subject
+    FROM expected e
+    UNION ALL
+    SELECT e.table_name, '', '', '', MAX(e.purpose), MAX(e.needed_by),
+           CONCAT('table ', e.table_name, ' (with ',
+                  GROUP_CONCAT(e.column_name ORDER BY e.column_name SEPARATOR ', '), ')')
+    FROM expected e
+    GROUP BY e.table_name
+),
+present AS (
     SELECT
         CASE WHEN @@lower_case_table_names = 0 THEN CONVERT(c.table_name USING utf8mb4)
              ELSE LOWER(CONVERT(c.table_name USING utf8mb4)) END COLLATE utf8mb4_bin AS table_name,
+        CONVERT(c.column_name USING utf8mb4) COLLATE utf8mb4_bin AS spelled_name,
         LOWER(CONVERT(c.column_name USING utf8mb4)) COLLATE utf8mb4_bin AS column_name,
         LOWER(CONVERT(c.data_type USING utf8mb4)) COLLATE utf8mb4_bin AS data_type,
         UPPER(CONVERT(c.is_nullable USING utf8mb4)) COLLATE utf8mb4_bin AS is_nullable
     FROM information_schema.columns c
     WHERE c.table_schema = DATABASE()
 ),
-present_tables AS (
-    SELECT DISTINCT c.table_name FROM present_columns c
+seen AS (
+    SELECT
+        w.table_name AS table_name,
+        w.column_name AS column_name,
+        w.types AS types,
+        w.nullable AS nullable,
+        w.purpose AS purpose,
+        w.needed_by AS needed_by,
+        w.subject AS subject,
+        COALESCE(MAX(c.table_name IS NOT NULL), 0) AS has_table,
+        COALESCE(MAX(c.column_name = LOWER(w.column_name)), 0) AS has_column,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.data_type END) AS data_type,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.is_nullable END) AS is_nullable,
+        SUBSTRING_INDEX(GROUP_CONCAT(
+            CASE WHEN known.column_name IS NULL AND FIND_IN_SET(c.data_type, w.types) > 0 THEN c.spelled_name END
+            ORDER BY LOCATE(SUBSTRING_INDEX(LOWER(w.column_name), '_', 1), c.column_name) = 0
+                 AND LOCATE(SUBSTRING_INDEX(LOWER(w.column_name), '_', -1), c.column_name) = 0, c.column_name
+            SEPARATOR ', '
+        ), ', ', 3) AS similar
+    FROM wanted w
+    LEFT JOIN present c
+        ON c.table_name = CASE WHEN @@lower_case_table_names = 0 THEN w.table_name ELSE LOWER(w.table_name) END
+    LEFT JOIN expected known ON known.table_name = w.table_name AND LOWER(known.column_name) = c.column_name
+    GROUP BY w.table_name, w.column_name, w.types, w.nullable, w.purpose, w.needed_by, w.subject
 )
 SELECT
-    e.table_name AS `table`,
-    e.column_name AS `column`,
-    c.column_name IS NULL AS missing,
-    c.column_name IS NULL AS is_missing,
-    CASE WHEN t.table_name IS NOT NULL THEN c.column_name IS NULL END AS finding,
-    CASE WHEN e.types <> '' AND c.column_name IS NOT NULL
-         THEN FIND_IN_SET(c.data_type, e.types) = 0 END AS `type`,
-    CASE WHEN e.nullable <> '' AND c.column_name IS NOT NULL
-         THEN c.is_nullable <> e.nullable END AS nullable,
-    CONCAT('column ', e.table_name, '.', e.column_name) AS subject,
-    CONCAT(c.data_type, CASE c.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END) AS found,
-    CONCAT(REPLACE(e.types, ',', ' or '), CASE e.nullable WHEN 'YES' THEN ', NULL allowed' ELSE '' END) AS wanted,
-    CASE WHEN e.table_name = :users AND e.column_name = :tokens_remaining THEN CONCAT(
-'-- 1. add the column
+    s.table_name AS `table`,
+    s.column_name AS `column`,
+    CASE WHEN s.column_name <> '' THEN s.has_column = 0 END AS missing,
+    s.column_name <> '' AND s.has_column = 0 AS is_missing,
+    CASE WHEN s.column_name = '' THEN s.has_table = 0
+         WHEN s.has_table THEN s.has_column = 0 END AS finding,
+    CASE WHEN s.types <> '' AND s.has_column THEN FIND_IN_SET(s.data_type, s.types) = 0 END AS `type`,
+    CASE WHEN s.nullable <> '' AND s.has_column THEN s.is_nullable <> s.nullable END AS nullable,
+    s.subject AS subject,
+    CONCAT(s.data_type, CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END) AS found,
+    CONCAT(REPLACE(s.types, ',', ' or '), CASE s.nullable WHEN 'YES' THEN ', NULL allowed' ELSE '' END) AS wanted,
+    CASE s.purpose
+        WHEN 'balance' THEN 'The application reads it before each AI call: paying users see a balance of 0 and get HTTP 402 on every AI feature.'
+        WHEN 'usage' THEN 'The application writes it after each AI call: usage is not recorded, or the AI features fail.'
+        ELSE CONCAT('Only queries of this monitor ask for it (', s.needed_by,
+                    '); whether the application needs it too, the monitor does not know.')
+    END AS impact,
+    CASE WHEN s.has_table AND s.has_column = 0 AND s.similar <> ''
+         THEN CONCAT(' Was it renamed? Of a right type and expected by nobody: ', s.similar, '.') ELSE '' END AS renamed,
+    CASE WHEN s.table_name = :users AND s.column_name = :tokens_remaining THEN CONCAT(
+'-- Before you run this
+-- Was the column renamed and not dropped? ', COALESCE(CONCAT('Look at ', s.similar, '. '), ''), 'Then rename it back and stop here:
+--   ALTER TABLE ', :users, ' RENAME COLUMN old_name TO ', :tokens_remaining, '
+-- Is there a backup with the balances? The column comes back empty. Step 3 then gives everybody the full limit
+-- of the plan, also those who had spent most of it.
+-- 1. add the column
 ALTER TABLE ', :users, ' ADD COLUMN ', :tokens_remaining, ' INT DEFAULT NULL AFTER role;
--- 2. give every active subscriber without a balance the limit of the plan (the highest, if there are several)
+-- 2. how many would be filled? had_spent_all are at 0, which may be honest use
+SELECT COUNT(*) AS would_be_filled, COALESCE(SUM(u.', :tokens_remaining, ' = 0), 0) AS had_spent_all
+FROM ', :users, ' u
+JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ') AS tokens_limit
+      FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
+  ON s.user_id = u.', :id, '
+WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.tokens_limit > 0;
+-- 3. give every active subscriber without a balance the limit of the plan (the highest, if there are several)
 UPDATE ', :users, ' u
 JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ') AS tokens_limit
       FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
   ON s.user_id = u.', :id, '
 SET u.', :tokens_remaining, ' = s.tokens_limit
 WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.tokens_limit > 0;
--- 3. verify: this must give 0, and the monitor must resolve the alert
+-- 4. verify: this must give 0, and the monitor must resolve the alert
 SELECT COUNT(*) AS still_without_balance FROM ', :users, ' u
 JOIN ', :user_subscriptions, ' s ON s.', :user_id, ' = u.', :id, ' AND s.', :is_active, ' = 1
 WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.', :tokens_limit, ' > 0;')
-         ELSE CONCAT('-- no SQL is documented for ', e.table_name, '.', e.column_name,
-                     ': run the migration that adds it, then: token-monitor check --schema') END AS repair
-FROM expected e
-LEFT JOIN present_tables t
-    ON t.table_name = CASE WHEN @@lower_case_table_names = 0 THEN e.table_name ELSE LOWER(e.table_name) END
-LEFT JOIN present_columns c
-    ON c.table_name = CASE WHEN @@lower_case_table_names = 0 THEN e.table_name ELSE LOWER(e.table_name) END
-    AND c.column_name = LOWER(e.column_name)
-UNION ALL
-SELECT
-    e.table_name,
-    '',
-    NULL,
-    0,
-    MAX(t.table_name IS NULL),
-    NULL,
-    NULL,
-    CONCAT('table ', e.table_name, ' (with ', GROUP_CONCAT(e.column_name ORDER BY e.column_name SEPARATOR ', '), ')'),
-    NULL,
-    NULL,
-    CONCAT('-- no SQL is documented for the table ', e.table_name,
-           ': run the migration that makes it, or restore it from the backup, then: token-monitor check --schema')
-FROM expected e
-LEFT JOIN present_tables t
-    ON t.table_name = CASE WHEN @@lower_case_table_names = 0 THEN e.table_name ELSE LOWER(e.table_name) END
-GROUP BY e.table_name
+         WHEN s.column_name = '' THEN CONCAT('-- no SQL is documented for the table ', s.table_name,
+             ': run the migration that makes it, or restore it from the backup, then: token-monitor check --schema')
+         ELSE CONCAT('-- no SQL is documented for ', s.table_name, '.', s.column_name,
+             COALESCE(CONCAT('. Was it renamed? Look at ', s.similar, '. Otherwise'), ':'),
+             ' run the migration that adds it, then: token-monitor check --schema') END AS repair
+FROM seen s

@@ -361,9 +361,9 @@ def test_a_schema_query_is_told_every_needed_column_of_its_target(folder: Folder
     assert query.schema == SchemaColumns("table_name", "column_name", "is_missing")
     assert query.statement.parameters == ("needs",)
     assert json.loads(str(query.parameters["needs"])) == [
-        {"table": "a", "column": "b"},
-        {"table": "a", "column": "z"},
-        {"table": "users", "column": "tokens_remaining"},
+        {"table": "a", "column": "b", "queries": "balances"},
+        {"table": "a", "column": "z", "queries": "balances"},
+        {"table": "users", "column": "tokens_remaining", "queries": "balances"},
     ]
     assert _query(config).rules[0].needs == (ColumnName("a", "b"),)
     silent = folder.load(_TARGET + 'except = ["else*"]\n[rules.TokenBalancesLow]\nenabled = false\n')

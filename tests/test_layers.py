@@ -73,6 +73,8 @@ STAIRS = {
     *((room, "alerting") for room in ("judgements", "own_findings")),
     ("samples", "collector"),
     *((room, "alerting") for room in ("rules", "standing")),
+    ("runs", "collector"),
+    ("app", "daemon"),
     ("storage", "state"),
     ("state", "storage"),
     ("metrics", "storage"),

@@ -14,7 +14,7 @@ from monitor.errors import Reason
 from monitor.judgements import is_blocked
 from monitor.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
-from monitor.model.results import CANCELLED, Failure, Result
+from monitor.model.results import CANCELLED, Failure, Result, Success
 from monitor.model.settings import Condition, Cron, Job
 from monitor.state import State
 from monitor.store import QueryStatus
@@ -352,6 +352,44 @@ def test_a_schema_query_that_may_not_look_does_not_say_that_columns_are_missing(
     world.after(MINUTE).run("missing_columns", denied)
     assert world.told() == []
     assert is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at) == frozenset()
+
+
+PARTIAL = Success(
+    (),
+    1,
+    missing=frozenset(),
+    unknown=frozenset({BALANCE}),
+    silent=((("table", BALANCE.table),),),
+    refusals=(Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142),),
+)
+
+
+def test_a_column_that_cannot_be_seen_resolves_nothing_and_holds_the_rules_that_need_it() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    assert world.told() == ["TokenUsageStopped fired"]
+    world.after(MINUTE).run("missing_columns", PARTIAL)
+    world.after(SECOND).run("usage", usage(0))
+    assert world.told() == []
+    assert world.shown() == {"TokenUsageStopped": "firing held"}
+    world.wanted.clear()
+    world.after(MINUTE).run("missing_columns", columns())
+    assert world.wanted == ["usage"]
+    world.run("usage", usage(0))
+    assert world.told() == ["TokenUsageStopped resolved"]
+
+
+def test_a_missing_column_whose_table_may_not_be_seen_any_more_goes_on_missing() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    world.after(MINUTE).run("missing_columns", columns(BALANCE))
+    assert world.told() == ["TokenColumnMissing fired"]
+    world.after(MINUTE).run("missing_columns", PARTIAL)
+    assert world.told() == []
+    assert world.shown()["TokenColumnMissing"] == "firing held"
+    assert is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at) == {BALANCE}
+    world.after(MINUTE).run("missing_columns", columns())
+    assert world.told() == ["TokenColumnMissing resolved"]
 
 
 def test_a_resolved_alert_is_shown_for_fifteen_minutes() -> None:

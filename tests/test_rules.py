@@ -192,6 +192,23 @@ def test_a_resolve_never_lies_before_the_firing() -> None:
     assert resolved.alert.resolved_at == START
 
 
+def test_alerts_about_which_a_run_says_nothing_are_held_and_all_others_judged() -> None:
+    judged = rule()
+    labels = [{"table": "users", "column": "a"}, {"table": "users"}, {"table": "plans", "column": "a"}]
+    first = run(judged, success(*(sample(9, **one) for one in labels), sample(9, table="plans", column="b")))
+    partial = replace(
+        success(sample(9, table="plans", column="b")), silent=((("table", "users"),), (("column", "z"),))
+    )
+    second = run(judged, partial, first.active, now=START + INTERVAL)
+    states = {
+        (dict(labels)["table"], dict(labels).get("column", "")): alert.held
+        for labels, alert in second.active.items()
+    }
+    assert states == {("users", "a"): True, ("users", ""): True, ("plans", "b"): False}
+    assert [dict(one.alert.labels).get("column") for one in second.transitions] == ["a"]
+    assert [one.change for one in second.transitions] == [Change.RESOLVED]
+
+
 def test_what_is_held_and_muted_is_free_again_after_data() -> None:
     firing = run(rule(), success(sample(9))).active
     held = hold(firing, muted_by="0123456789abcdef")

@@ -322,7 +322,7 @@ def test_a_schema_query_without_its_columns_is_an_error() -> None:
 
 
 def test_only_a_schema_query_says_what_is_missing() -> None:
-    with pytest.raises(ValueError, match=r"^balances is no schema query$"):
+    with pytest.raises(ValueError, match=r"^balances is not a schema query$"):
         missing_of(query(BALANCE), rows("plan tokens"))
 
 

@@ -85,6 +85,8 @@ def _answer(job: Job, session: Session) -> int:
         click.echo(f"{job.query.name} on {job.target.name} failed: bad_result: {error}", err=True)
         return FAILED
     _show_rows(found.rows)
+    for refusal in found.success.refusals:
+        click.echo(f"not seen, so not told: {refusal.reason}: {refusal.message}", err=True)
     _show_samples(job, found.success)
     _show_rules(job.query.rules, found.success)
     return OK

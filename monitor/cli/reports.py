@@ -166,6 +166,8 @@ def _text(one: Checked) -> str:
         texts.append(_failure_text(one, outcome))
     elif isinstance(outcome, Blocked):
         texts.append(f"cannot run without {_columns_text(outcome.missing)}")
+    elif one.failure is not None:
+        texts.append(_failure_text(one, one.failure))
     return "; ".join(texts) or one.note
 
 

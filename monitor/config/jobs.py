@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.catalog.document import Section
 from monitor.catalog.drafts import Draft
@@ -12,6 +12,8 @@ from monitor.catalog.problems import Problems, near_miss
 from monitor.config.library import Library
 from monitor.config.targets import TargetDraft, check_patterns
 from monitor.model.settings import ColumnName, Job, Query, Scalar
+
+_MAX_NAMES = 5
 
 
 def make_jobs(
@@ -28,7 +30,7 @@ def make_jobs(
         _check_target_labels(target, wanted, problems)
         values = {draft.name: _values(config, draft, target, problems) for draft in wanted}
         wanted = sorted((draft for draft in wanted if draft.enabled and draft.is_sound), key=_schema_first)
-        needs = _needs_json({need for draft in wanted for need in draft.needed_columns(values[draft.name])})
+        needs = _needs_json({draft.name: draft.needed_columns(values[draft.name]) for draft in wanted})
         for draft in wanted:
             query = draft.bind(values[draft.name], needs)
             if target.target is not None:
@@ -46,8 +48,24 @@ def _key(query: Query) -> str:
     return json.dumps([query.name, sorted(query.parameters.items())])
 
 
-def _needs_json(needs: Iterable[ColumnName]) -> str:
-    return json.dumps([{"table": need.table, "column": need.column} for need in sorted(needs, key=str)])
+def _needs_json(needs: Mapping[str, Iterable[ColumnName]]) -> str:
+    """Return which columns are needed, each with the names of the queries that need it."""
+    needed_by: dict[ColumnName, list[str]] = {}
+    for query, columns in sorted(needs.items()):
+        for column in columns:
+            needed_by.setdefault(column, []).append(query)
+    return json.dumps(
+        [
+            {"table": column.table, "column": column.column, "queries": _few(needed_by[column])}
+            for column in sorted(needed_by, key=str)
+        ]
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    """Write names for a text: all of them where there are few."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _values(config: Section, draft: Draft, target: TargetDraft, problems: Problems) -> dict[str, Scalar]:

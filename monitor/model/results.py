@@ -106,6 +106,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that gave no data, and why. `lost`: the target itself could not be reached or entered."""
+
+    reason: Reason
+    message: str
+    code: int | None = None
+    detail: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Success:
     """A run that gave data; no samples at all is data too."""
 
@@ -115,6 +126,12 @@ class Success:
     evidence_errors: tuple[str, ...] = ()
     missing: frozenset[ColumnName] | None = None
     """From a schema query: which expected columns are missing; None from any other query."""
+    unknown: frozenset[ColumnName] = frozenset()
+    """From a schema query: of which columns it cannot be known, because a right to see them is lacking."""
+    silent: tuple[Labels, ...] = ()
+    """Labels about which this run says nothing: alerts that carry them are held, not resolved."""
+    refusals: tuple[Failure, ...] = ()
+    """What the server refused to let a schema query see, in the server's words."""
 
 
 KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")
@@ -132,17 +149,6 @@ class Kill:
 
 CANCELLED = "cancelled"
 """The detail of a run that we ended ourselves, because its target goes or the monitor stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A run that gave no data, and why. `lost`: the target itself could not be reached or entered."""
-
-    reason: Reason
-    message: str
-    code: int | None = None
-    detail: str = ""
-    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
