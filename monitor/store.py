@@ -304,8 +304,7 @@ def missing_columns(
 ) -> frozenset[ColumnName]:
     """Give the columns that are missing as far as is known, and still holds: for three intervals.
 
-    A schema query that fails meanwhile says nothing new: what it said last holds on. `or_unknown`: also
-    those of which it said that it cannot see them.
+    What a schema query said last holds on while it fails. `or_unknown`: also those that it may not see.
     """
     view = snapshot.targets.get(target)
     if view is None:
@@ -346,6 +345,6 @@ def _met(view: TargetView, result: Result) -> TargetView:
         return replace(met, last_failure=outcome)
     if outcome.missing is None:
         return met
-    # What cannot be seen any more is as it was when it could: a lost right brings no column back.
+    # a lost right brings no column back: what cannot be seen any more is as it was
     still = (view.missing or frozenset()) & outcome.unknown
     return replace(met, missing=outcome.missing | still, unknown=outcome.unknown)
