@@ -16,7 +16,7 @@ from monitor.demo.run import run
 )
 @click.option("--for", "for_seconds", type=click.FloatRange(min=1), metavar="SECONDS", help="End by itself.")
 @click.option("--listen", default="127.0.0.1:0", show_default=True, help="Where the monitor's page listens.")
-@click.option("--log-format", type=click.Choice(["json", "console"]), help="How the monitor's log is shown.")
+@click.option("--log-format", type=click.Choice(["json", "console"]), help="Show the monitor's log too.")
 def command(incident: str | None, for_seconds: float | None, listen: str, log_format: str | None) -> int:
     """Show the monitor at work: a private MariaDB with the token system, an application that spends tokens.
 

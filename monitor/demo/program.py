@@ -13,6 +13,7 @@ from pathlib import Path
 
 _STARTED_ON_CONSOLE = re.compile(r"\smonitor\.started\s.*?\baddress=\"?([^\s\"]+)")
 # These would be meant for another configuration than the demo's.
+_START_TIMEOUT = "5"
 _OVERRIDES = ("TOKEN_MONITOR_LISTEN", "TOKEN_MONITOR_STATE_DIRECTORY")
 
 
@@ -23,6 +24,7 @@ class Program:
         self._command = [
             sys.executable,
             *("-m", "monitor", "run", "--config", os.fspath(config), "--log-format", log_format),
+            *("--start-timeout", _START_TIMEOUT),
         ]
         self._on_line = on_line
         self._process: subprocess.Popen[str] | None = None

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import re
 import shutil
 import signal
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +21,7 @@ from monitor.config import shipped_queries_directory
 from monitor.demo.configuration import INTERVAL, configuration, create_account, shipped_documents
 from monitor.demo.incidents import INCIDENTS, Incident
 from monitor.demo.mariadb import PrivateMariaDB
+from monitor.demo.output import MonitorLog, Stop, Story
 from monitor.demo.program import Program
 from monitor.demo.timeline import Timeline, Verdict, plan
 from monitor.demo.tokens import DATABASE, create_tables, populate
@@ -49,74 +47,31 @@ def run(
 ) -> int:
     """Run the demo; 0, or 1 when a part failed or the incident's alert did not come and go.
 
-    `log_format` of the monitor's lines: by default `console` to a terminal, else `json`.
+    The monitor's log goes to a file; to `out` too where `log_format` says how.
     """
     stop = Stop()
-    lines = Lines(out, stop, log_format or ("console" if out.isatty() else "json"))
+    lines = Story(out, stop)
     if incident is not None and incident not in INCIDENTS:
         lines.say(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
         return 2
     with _signals_set(stop), ExitStack() as parts:
         try:
-            demo = _Demo(lines, stop, incident, plan(for_seconds))
+            demo = _Demo(lines, stop, incident, plan(for_seconds), log_format)
             demo.start(parts, listen)
             return demo.watch()
         except (MonitorError, pymysql.MySQLError, OSError) as error:
-            lines.say(f"failed: {error}")
+            lines.say(f"failed: {error}", mood="bad")
             return 1
         finally:
             lines.say("stopping and cleaning up")
 
 
-class Stop:
-    """The wish to end. Not an Event: a handler that sets one while its own thread waits can lock up."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-        self._wishes: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def set(self) -> None:
-        """Wish it; from a thread or a signal handler."""
-        self.is_set = True
-        self._wishes.put(None)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the wish, at most so long."""
-        with contextlib.suppress(queue.Empty):
-            self._wishes.get(timeout=seconds)
-
-
-class Lines:
-    """What the user reads; several threads write. A reader that went away ends the demo."""
-
-    def __init__(self, out: TextIO, stop: Stop, log_format: str) -> None:
-        self.log_format = log_format
-        self._out = out
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._is_terminal = out.isatty()
-
-    def say(self, text: str) -> None:
-        """Write a line of the demo's own."""
-        self._write(f"demo: {text}")
-
-    def log(self, line: str) -> None:
-        """Pass on a line of the monitor's log; on a terminal without the runs that went well."""
-        if not (self._is_terminal and " run.finished " in line):
-            self._write(line)
-
-    def _write(self, line: str) -> None:
-        with self._lock:
-            try:
-                self._out.write(line + "\n")
-                self._out.flush()
-            except (OSError, ValueError):
-                self._stop.set()
-
-
 class _Demo:
-    def __init__(self, lines: Lines, stop: Stop, incident: str | None, timeline: Timeline) -> None:
+    def __init__(
+        self, lines: Story, stop: Stop, incident: str | None, timeline: Timeline, log_format: str | None
+    ) -> None:
         self._lines = lines
+        self._log_format = log_format
         self._stop = stop
         self._timeline = timeline
         self._kind: type[Incident] | None = INCIDENTS[incident] if incident else None
@@ -159,7 +114,9 @@ class _Demo:
             ),
             encoding="utf-8",
         )
-        self._program = Program(config, log_format=self._lines.log_format, on_line=self._lines.log)
+        self._log = MonitorLog(directory / "monitor.log", self._lines, self._log_format)
+        parts.callback(self._log.close)
+        self._program = Program(config, log_format=self._log.format, on_line=self._log.add)
         parts.callback(self._program.stop)
         self._program.start()
 
@@ -167,6 +124,7 @@ class _Demo:
         """Go through the timeline; gives the exit code."""
         if not self._wait(_START_SECONDS, lambda: self._program.address is not None):
             if not self._stop.is_set:
+                self._log.show_end()
                 raise MonitorError(f"the monitor did not start within {_START_SECONDS:g} s")
             return 0
         self._started_at = time.monotonic()
@@ -177,7 +135,7 @@ class _Demo:
         self._wait(None if end_at is None else end_at - self._now(), lambda: False)
         if self._verdict is None or (self._stop.is_set and not self._verdict.is_complete):
             return 0
-        self._lines.say(self._verdict.sentence())
+        self._lines.say(self._verdict.sentence(), mood="good" if self._verdict.is_complete else "bad")
         return 0 if self._verdict.is_complete else 1
 
     def _break_and_mend(self, incident: Incident, verdict: Verdict) -> None:
@@ -188,7 +146,7 @@ class _Demo:
         if self._stop.is_set:
             return
         verdict.broken_at = self._now()
-        self._lines.say(f"BREAKING: {incident.broken}")
+        self._lines.say(f"BREAKING: {incident.broken}", mood="bad")
         incident.break_it()
         self._wait(self._timeline.mend_at - self._now(), lambda: False)
         if self._stop.is_set:
@@ -196,12 +154,13 @@ class _Demo:
         verdict.mended_at = self._now()
         self._lines.say("MENDING")
         incident.mend_it()
-        self._lines.say(f"MENDED: {incident.mended}")
+        self._lines.say(f"MENDED: {incident.mended}", mood="good")
 
     def _tell(self) -> None:
         address = self._program.address
         self._lines.say(f"the page      http://{address}/")
         self._lines.say(f"the metrics   http://{address}/metrics")
+        self._lines.say(f"the log       {self._log.path} (of the monitor; gone when the demo ends)")
         self._lines.say(f"every query runs every {INTERVAL} here; in earnest every minute or five")
         if self._incident is not None:
             times = self._timeline
@@ -220,6 +179,7 @@ class _Demo:
         while not self._stop.is_set:
             code = self._program.exit_code
             if code is not None:
+                self._log.show_end()
                 raise MonitorError(f"the monitor ended with exit code {code}")
             if until():
                 return True
@@ -239,9 +199,18 @@ class _Demo:
         return time.monotonic() - self._started_at
 
     def _on_alert(self, alert: Received) -> None:
-        self._lines.say(f"webhook received: {alert.status} {alert.alertname}: {alert.summary}")
-        if self._verdict is not None:
-            self._verdict.saw(alert.status, alert.alertname, self._now())
+        now, verdict = self._now(), self._verdict
+        if verdict is not None:
+            verdict.saw(alert.status, alert.alertname, now)
+        is_firing = alert.status == "firing"
+        look = f"where to look: http://{self._program.address}/"
+        runbook = f", docs/runbooks/{alert.runbook}.md" if alert.runbook else ""
+        self._lines.say(
+            f"webhook received: {alert.status} {alert.alertname}{_since(verdict, now)}",
+            alert.summary,
+            *([f"{look}{runbook}"] if is_firing else ()),
+            mood="bad" if is_firing else "good",
+        )
 
     def _is_every_query_done(self) -> bool:
         return self._queries <= self._succeeded()
@@ -254,10 +223,19 @@ class _Demo:
             return set()
 
 
+def _since(verdict: Verdict | None, now: float) -> str:
+    """Say how long after the break or the mending it is."""
+    if verdict is None or verdict.broken_at is None:
+        return ""
+    if verdict.mended_at is None:
+        return f", {now - verdict.broken_at:.1f} s after the break"
+    return f", {now - verdict.mended_at:.1f} s after the mending"
+
+
 class _Application:
     """Tells when the application's users begin and cease to be refused."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Story) -> None:
         self._lines = lines
         self._refused = 0
         self._refused_at: float | None = None

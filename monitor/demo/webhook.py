@@ -20,6 +20,7 @@ class Received:
     status: str
     alertname: str
     summary: str
+    runbook: str = ""
 
 
 class WebhookReceiver:
@@ -53,10 +54,12 @@ def read_alerts(body: bytes) -> list[Received]:
 
 
 def _alert(alert: dict[str, Any]) -> Received:
+    annotations = alert.get("annotations", {})
     return Received(
         status=str(alert["status"]),
         alertname=str(alert["labels"]["alertname"]),
-        summary=str(alert.get("annotations", {}).get("summary", "")),
+        summary=str(annotations.get("summary", "")),
+        runbook=str(annotations.get("runbook", "")),
     )
 
 

@@ -122,7 +122,9 @@ def test_the_alert_of_an_incident_comes_and_goes(incidents: tuple[str, ...]) -> 
     # at the same time, each with a server of its own: most of a demo is waiting
     with ExitStack() as demos:
         running = {
-            name: demos.enter_context(demo("--incident", name, "--for", str(FOR_SECONDS)))[0]
+            name: demos.enter_context(
+                demo("--incident", name, "--for", str(FOR_SECONDS), "--log-format", "json")
+            )[0]
             for name in incidents
         }
         for name, started in running.items():
@@ -145,7 +147,7 @@ def test_every_incident_has_its_turn() -> None:
 
 
 def test_without_an_incident_no_alert_fires_and_it_ends_by_itself() -> None:
-    with demo("--for", "15") as (started, _):
+    with demo("--for", "15", "--log-format", "json") as (started, _):
         metrics = started.wait_for_line(r"the metrics +http").split()[-1]
         page = ""
         while not re.search(r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE):
