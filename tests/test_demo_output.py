@@ -52,9 +52,11 @@ def test_a_reader_that_went_away_ends_the_demo() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     stop = Stop()
-    with pytest.raises(BrokenPipeError), os.fdopen(writer, "w") as out:
-        Story(out, stop).say("more")
-        assert stop.is_set
+    out = os.fdopen(writer, "w")
+    Story(out, stop).say("more")
+    assert stop.is_set
+    with pytest.raises(BrokenPipeError):
+        out.close()
 
 
 @pytest.mark.parametrize(("form", "shown"), [(None, ""), ("json", '{"event":"run.failed"}\n')])

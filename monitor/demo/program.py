@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 _STARTED_ON_CONSOLE = re.compile(r"\smonitor\.started\s.*?\baddress=\"?([^\s\"]+)")
-# These would be meant for another configuration than the demo's.
 _START_TIMEOUT = "5"
+# These would be meant for another configuration than the demo's.
 _OVERRIDES = ("TOKEN_MONITOR_LISTEN", "TOKEN_MONITOR_STATE_DIRECTORY")
 
 
