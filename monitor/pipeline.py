@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import rules
+from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.clock import SLEPT, SettableClock
 from monitor.deliver import notifications_for, told_by, with_told
@@ -202,6 +203,9 @@ class Pipeline:
             self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
 
     def _take_tick(self, now: datetime) -> None:
+        for key in to_plan_again(self.snapshot, now):
+            if (planned_at := self._next_run_at(key)) is not None:
+                self.snapshot = with_next_run(self.snapshot, key, planned_at)
         draft = Draft(self._alerts)
         for name in self.snapshot.targets:
             for judgement in of_target(self._config, self.snapshot, name, now, awake_since=self._awake_since):

@@ -598,6 +598,16 @@ def test_a_rule_that_needs_the_missing_column_is_held_with_it_and_judged_as_soon
     assert world.shown()["TokenUsageStopped"] == "firing"
 
 
+def test_what_is_planned_next_is_to_come_also_after_a_slot_that_has_no_run() -> None:
+    world = World()
+    first = world.next_run_at = world.at + 5 * SECOND
+    world.run("balances", balances(pro=7))
+    assert world.pipeline.snapshot.queries["main", "balances"].next_run_at == first
+    world.next_run_at = world.at + 65 * SECOND  # the run that there was stood for the first slot
+    world.after(6 * SECOND).tick()
+    assert {view.next_run_at for view in world.pipeline.snapshot.queries.values()} == {world.next_run_at}
+
+
 def test_a_cron_query_that_never_ran_goes_stale_after_its_time() -> None:
     nightly = replace(USAGE, schedule=Cron("0 3 * * *"))
     world = World(a_config(nightly))

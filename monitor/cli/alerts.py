@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -9,10 +10,13 @@ import orjson
 
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
-from monitor.cli.output import say, table
-from monitor.model.alerts import Alert
+from monitor.cli.output import counted, say, table
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.settings import Severity
 from monitor.state import open_reader
 from monitor.upkeep import ALIVE
+
+_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @click.command("alerts")
@@ -25,7 +29,7 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
     """
     config = load_or_tell(config_path, exit_code=FAILED)
     with open_reader(config.state.directory) as reader:
-        alerts = reader.active_alerts()
+        alerts = sorted(reader.active_alerts(), key=_weight)
         alive_at = reader.marked(ALIVE)
     if form == "json":
         rows = [as_json(alert) for alert in alerts]
@@ -35,7 +39,7 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
     say(
         table([_row(alert) for alert in alerts], ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"))
     )
-    say(f"\n{len(alerts)} alerts; the daemon was last known to run at {seen}")
+    say(f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}")
     return OK
 
 
@@ -63,6 +67,18 @@ def state_of(alert: Alert) -> str:
     if alert.muted_by:
         return f"{alert.state}, muted"
     return f"{alert.state}, held" if alert.held else str(alert.state)
+
+
+def _weight(alert: Alert) -> tuple[bool, bool, int, datetime, str, str]:
+    """Sort what fires before what is pending, what is muted last of each, the worst first."""
+    return (
+        alert.state is not AlertState.FIRING,
+        alert.muted_by is not None,
+        _RANK[alert.severity],
+        alert.active_at,
+        alert.name,
+        alert.fingerprint,
+    )
 
 
 def _row(alert: Alert) -> tuple[str, ...]:

@@ -51,8 +51,8 @@ def when(at: datetime, now: datetime) -> When:
 
 
 def until(at: datetime, now: datetime) -> When:
-    """Tell how soon."""
-    return When(at, f"in {age(at - now)}" if at > now else "due")
+    """Tell how soon; of what should have been, since when."""
+    return When(at, f"in {age(at - now)}" if at > now else f"due since {at:%H:%M:%S}")
 
 
 def duration(seconds: float) -> str:

@@ -6,17 +6,20 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
+from monitor.model.alerts import AlertState
 from monitor.model.results import Sample
+from monitor.model.settings import Severity
 from monitor.state import LastResult, State, open_directory
 from tests.acceptance.configs import in_seconds, token_system, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, run_command, running, wait_until
+from tests.web.picture import UNINITIALIZED, an_alert
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -98,6 +101,24 @@ def written(config: Path) -> Iterator[State]:
         opened.state.close()
         opened.lock.release()
     assert lost == []
+
+
+def test_alerts_come_the_worst_first_and_what_is_muted_after_what_speaks_for_itself(config: Path) -> None:
+    low = replace(UNINITIALIZED, name="A", severity=Severity.WARNING)
+    alerts = [
+        an_alert(replace(UNINITIALIZED, name="Pending"), AlertState.PENDING),
+        replace(an_alert(replace(UNINITIALIZED, name="Muted"), subject="x"), held=True, muted_by="f" * 16),
+        an_alert(low, plan="young", since=TEN),
+        an_alert(low, plan="old", since=TEN - timedelta(hours=1)),
+        an_alert(replace(UNINITIALIZED, name="Worst")),
+    ]
+    scopes = {alert.scope: {a.labels: a for a in alerts if a.scope == alert.scope} for alert in alerts}
+    with written(config) as state:
+        state.record(scopes, (), ())
+    found = json.loads(run("alerts", config, "--format", "json"))
+    shown = [(one["alertname"], one["labels"].get("plan")) for one in found]
+    assert shown == [("Worst", None), ("A", "old"), ("A", "young"), ("Muted", None), ("Pending", None)]
+    assert "5 alerts, the worst first; the daemon was last known to run" in run("alerts", config)
 
 
 def test_explain_says_so_where_not_all_samples_are_kept(config: Path) -> None:

@@ -215,8 +215,12 @@ def test_ages_read_as_a_person_would_say_them(since: float, text: str) -> None:
     assert age(timedelta(seconds=since)) == text
 
 
-def test_what_is_due_is_due() -> None:
-    assert [until(NOW + seconds(later), NOW).text for later in (90, 0, -5)] == ["in 1 min", "due", "due"]
+def test_what_is_due_says_since_when() -> None:
+    assert [until(NOW + seconds(later), NOW).text for later in (90, 0, -5)] == [
+        "in 1 min",
+        "due since 12:00:00",
+        "due since 11:59:55",
+    ]
 
 
 def shown(snapshot: Snapshot) -> str:

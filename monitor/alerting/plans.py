@@ -1,0 +1,24 @@
+"""Find the jobs whose planned run is past, so that what is shown as next is always to come; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.model.settings import Every
+from monitor.store import JobKey, QueryView, Snapshot
+
+
+def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:
+    """List the jobs whose next run is to be asked for once more.
+
+    The run at the start stands for a slot that follows at once: that slot has no run, and so no result
+    that would bring the next plan. What a cron was planned for stays until it has run: by that time it is
+    known whether it is overdue.
+    """
+    return [key for key, view in snapshot.queries.items() if _is_past(view, now)]
+
+
+def _is_past(view: QueryView, now: datetime) -> bool:
+    if view.next_run_at is None:
+        return True
+    return isinstance(view.job.query.schedule, Every) and view.next_run_at <= now
