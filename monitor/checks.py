@@ -18,13 +18,22 @@ from monitor.judgements import blocked
 from monitor.model.alerts import Alert, Change, Scope
 from monitor.model.results import Blocked, EvidenceRow, Failure, Outcome, Result, Server, Success
 from monitor.model.settings import ColumnName, Job, Rule, Severity
-from monitor.preflight import plan, plan_evidence
+from monitor.preflight import (
+    NO_PROCESS,
+    missing_needs,
+    missing_text,
+    plan,
+    plan_evidence,
+    sees_own_threads_only,
+)
 from monitor.runs import execute
 from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 
 WOULD_FAIL = "QueryWouldFail"
 EVIDENCE_WOULD_FAIL = "EvidenceWouldFail"
+RULE_WOULD_FAIL = "RuleWouldFail"
+SEES_TOO_LITTLE = "QuerySeesTooLittle"
 
 
 class Verdict(IntEnum):
@@ -174,12 +183,10 @@ class _OneTarget:
         if missing:
             now = self._clock.now()
             result = blocked(job, now, missing, now)
-            names = ", ".join(sorted(map(str, missing)))
-            be = "is" if len(missing) == 1 else "are"
-            told = (_would_fail(job, f"{names} {be} missing"),) if self._schema_only else ()
+            told = (_would_fail(job, missing_text(missing)),) if self._schema_only else ()
             return Checked(result, told)
         if self._schema_only and job.query.schema is None:
-            return _preflight(job, self.database, self._clock)
+            return _preflight(job, self.database, self._clock, self._missing)
         result = execute(job, self._clock.now(), self.database, self._clock)
         if isinstance(result.outcome, Success) and result.outcome.missing:
             self._missing |= result.outcome.missing
@@ -222,8 +229,8 @@ def _finding(alert: Alert) -> Finding:
     return Finding(alert.severity, alert.name, dict(alert.labels), dict(alert.annotations), alert.evidence)
 
 
-def _preflight(job: Job, database: Database, clock: Clock) -> Checked:
-    """Ask the server to plan the query: for that it must find every table and column."""
+def _preflight(job: Job, database: Database, clock: Clock, told: frozenset[ColumnName]) -> Checked:
+    """Ask the server to plan the query, and look for what it needs; `told` is known to be missing."""
     started_at, started_seconds = clock.now(), time.monotonic()
     outcome: Outcome = Success((), 0)
     found: tuple[Finding, ...] = ()
@@ -232,7 +239,7 @@ def _preflight(job: Job, database: Database, clock: Clock) -> Checked:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server
             plan(job.query, session)
-            found = _evidence_preflight(job, session)
+            found = (*_needs_preflight(job, session, told), *_evidence_preflight(job, session))
     except QueryError as error:
         lost = isinstance(error, TargetError)
         outcome = Failure(error.reason, error.message, error.code, error.detail, lost=lost)
@@ -241,6 +248,24 @@ def _preflight(job: Job, database: Database, clock: Clock) -> Checked:
     seconds = time.monotonic() - started_seconds
     result = Result(job, started_at, started_at, clock.now(), seconds, outcome, server)
     return Checked(result, found, "finds its tables and columns")
+
+
+def _needs_preflight(job: Job, session: Session, told: frozenset[ColumnName]) -> list[Finding]:
+    """Look for the columns under `needs`, which no schema query may have looked for, and at what it sees."""
+    query, target = job.query, job.target.name
+    found = []
+    missing = missing_needs(query.needs, query, session)
+    if missing:
+        raise QueryError(Reason.SCHEMA_MISSING, missing_text(missing))
+    for rule in query.rules:
+        missing = missing_needs(set(rule.needs) - told, query, session)
+        if missing:
+            summary = f"{rule.name} cannot be judged on {target}: {missing_text(missing)}"
+            found.append(_schema_finding(Severity.CRITICAL, RULE_WOULD_FAIL, job, summary))
+    if sees_own_threads_only(query, session):
+        summary = f"query {query.name} sees only its own threads on {target}: {NO_PROCESS}"
+        found.append(_schema_finding(Severity.WARNING, SEES_TOO_LITTLE, job, summary))
+    return found
 
 
 def _evidence_preflight(job: Job, session: Session) -> tuple[Finding, ...]:

@@ -1,15 +1,23 @@
-"""Ask a server for the plan of a query: no row is read for it, but every table and column must be there."""
+"""Ask a server whether a query could run: its plan, and a touch of what a plan alone does not reach.
+
+No row of the application's tables is read. A plan says nothing of rights that are asked for only while
+information_schema is filled, nor of the columns under `needs`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from monitor.config.queries.required_rights import sees_threads, system_tables
 from monitor.database import Session
-from monitor.errors import QueryError
+from monitor.errors import QueryError, Reason
 from monitor.model.results import Rows
-from monitor.model.settings import Query, Rule, Scalar, Statement
+from monitor.model.settings import ColumnName, Query, Rule, Scalar, Statement
+from monitor.rights import read_grant
+
+NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
 
 _MOST_PLAN_ROWS = 1000
 # The plan of a view may be seen only with the right SHOW VIEW, which a monitor does not need otherwise.
@@ -25,7 +33,55 @@ def plan(query: Query, session: Session) -> Rows:
     statement = query.statement_for(session.server.flavor)
     if is_show(statement.text):
         return _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
-    return _explain(statement, query.parameters, query.timeout, session)
+    rows = _explain(statement, query.parameters, query.timeout, session)
+    _touch_system_tables(statement, query.timeout, session)
+    return rows
+
+
+def missing_needs(needs: Iterable[ColumnName], query: Query, session: Session) -> tuple[ColumnName, ...]:
+    """Touch the columns that a query or a rule needs, and return those that are missing.
+
+    QueryError where it cannot be told: a right that is lacking.
+    """
+    return tuple(need for need in needs if not _is_there(need, query.timeout, session))
+
+
+def missing_text(columns: Iterable[ColumnName]) -> str:
+    """Say which columns are missing."""
+    names = sorted(map(str, columns))
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+
+
+def sees_own_threads_only(query: Query, session: Session) -> bool:
+    """Tell whether a query reads the list of threads by an account that is shown only its own of it."""
+    statement = query.statement_for(session.server.flavor)
+    if not sees_threads(statement.text):
+        return False
+    rows = _fetch(session, Statement("SHOW GRANTS"), {}, query.timeout, _MOST_PLAN_ROWS).rows
+    grants = [grant for grant in (read_grant(str(line)) for (line,) in rows) if grant is not None]
+    # What a role gives is not always shown.
+    return not any(grant.is_role or grant.has_process for grant in grants)
+
+
+def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:
+    column, table = _quoted(need.column), _quoted(need.table)
+    try:
+        _fetch(session, Statement(f"SELECT {column} FROM {table} LIMIT 0"), {}, timeout, 1)
+    except QueryError as error:
+        if error.reason is not Reason.SCHEMA_MISSING:
+            raise
+        return False
+    return True
+
+
+def _touch_system_tables(statement: Statement, timeout: timedelta, session: Session) -> None:
+    for table in system_tables(statement.text):
+        touch = Statement(f"SELECT 1 FROM information_schema.{_quoted(table)} LIMIT 1")
+        _fetch(session, touch, {}, timeout, 1)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
@@ -33,6 +89,8 @@ def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
     if rule.evidence is not None:
         values = {**dict.fromkeys(rule.evidence.parameters, ""), **query.parameters}
         _explain(rule.evidence, values, query.timeout, session)
+        _touch_system_tables(rule.evidence, query.timeout, session)
+        _touch_system_tables(rule.evidence, query.timeout, session)
 
 
 def is_show(text: str) -> bool:

@@ -161,7 +161,7 @@ password_file = "secrets/main"
 database = "app"
 max_connections = 4
 max_replica_lag = "5m"
-labels = { region = "eu" }
+labels = { region = "eu", shard = "3" }
 tls = { mode = "verify_ca", ca_file = "ca.pem", cert_file = "/etc/c.pem", key_file = "k.pem" }
 [receivers.oncall]
 kind = "alertmanager"
@@ -197,7 +197,7 @@ retention = "7d"
             port=3307,
             password=PasswordSource(file=base / "secrets/main"),
             max_connections=4,
-            labels={"region": "eu"},
+            labels={"region": "eu", "shard": "3"},
             max_replica_lag=timedelta(minutes=5),
         ),
     )
@@ -475,7 +475,7 @@ def test_a_timeout_that_was_not_chosen_for_an_interval_follows_it(
 def test_a_timeout_that_is_chosen_must_fit(folder: Folder) -> None:
     folder.query("balances", 'summary = "s"\ninterval = "5s"\n')
     expected = [
-        "config.toml:8: queries.balances.timeout: the timeout, 5s, must be shorter than the interval, 5s"
+        "config.toml:9: queries.balances.timeout: the timeout, 5s, must be shorter than the interval, 5s"
     ]
     assert folder.problems(f'{_TARGET}[queries.balances]\ntimeout = "5s"') == expected
 

@@ -21,6 +21,7 @@ shipped_queries = false
 unix_socket = "/s"
 user = "u"
 database = "d"
+labels = { plan = "pro", is_new = "1" }
 [receivers.r]
 """
 

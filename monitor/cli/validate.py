@@ -14,7 +14,7 @@ from monitor.database import Database, Session
 from monitor.errors import ConfigError, QueryError, TargetError
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Statement, Target
-from monitor.preflight import is_show, plan
+from monitor.preflight import NO_PROCESS, is_show, missing_needs, missing_text, plan, sees_own_threads_only
 from monitor.rights import read_grant
 from monitor.secret_files import SecretReader
 from monitor.servers import lacking
@@ -128,23 +128,34 @@ def _show_rights(session: Session) -> None:
 
 
 def _show_plan(job: Job, session: Session) -> int:
+    query = job.query
     try:
-        rows = plan(job.query, session)
+        rows = plan(query, session)
+        missing = missing_needs(query.needs, query, session)
+        unjudged = [(rule.name, missing_needs(rule.needs, query, session)) for rule in query.rules]
+        is_partial = sees_own_threads_only(query, session)
     except TargetError:
         raise
     except QueryError as error:
-        say(f"  {job.query.name}: {error.reason}: {error.message}")
+        say(f"  {query.name}: {error.reason}: {error.message}")
         return USAGE
-    say(f"  {job.query.name}: ok")
-    if is_show(job.query.statement_for(session.server.flavor).text):
-        return OK
-    steps = _steps(rows)
+    say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
+    if is_partial:
+        say(f"    warning: sees only its own threads: {NO_PROCESS}")
+    held = [(rule, columns) for rule, columns in unjudged if columns]
+    for rule, columns in held:
+        say(f"    {rule} cannot be judged: {missing_text(columns)}")
+    if not is_show(query.statement_for(session.server.flavor).text):
+        _show_steps(_steps(rows))
+    return USAGE if missing or held else OK
+
+
+def _show_steps(steps: list[tuple[str, ...]]) -> None:
     if steps:
         say(indented(table(steps, [name.upper() for name in _PLAN_COLUMNS], right=(3,))))
     for name, kind, _, count, _ in steps:
         if kind == "ALL" and count.isdigit() and int(count) > _BIG:
             say(f"    note: reads the whole table {name}, about {int(count):,} rows, at each run")
-    return OK
 
 
 def _steps(rows: Rows) -> list[tuple[str, ...]]:

@@ -14,11 +14,13 @@ from monitor.catalog.translate import found
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.library import Folder, read_library
+from monitor.config.notices import notices_of
 from monitor.config.places import read_log, read_state, read_web
 from monitor.config.receivers import read_receiver
+from monitor.config.routing import check_receivers
 from monitor.config.runbooks import runbook_names
 from monitor.config.shapes import RootShape
-from monitor.config.targets import TargetDraft, read_target
+from monitor.config.targets import read_target
 from monitor.errors import ConfigError
 from monitor.model.settings import Config, HeartbeatSettings, Job
 
@@ -57,18 +59,22 @@ def _build(
     ]
     library = read_library(section, _folders(root, section, base), base, problems)
     jobs = make_jobs(section, library, targets, problems)
+    whole = tuple(draft.target for draft in targets if draft.target is not None)
+    wanted = tuple(receiver for receiver in receivers if receiver is not None)
+    if not len(problems):  # else it could be for want of what is wrong
+        check_receivers(section, wanted, whole, jobs, library.own_rules, problems)
     return Config(
         path=path.absolute(),
-        targets=tuple(draft.target for draft in targets if draft.target is not None),
+        targets=whole,
         jobs=jobs,
-        receivers=tuple(receiver for receiver in receivers if receiver is not None),
+        receivers=wanted,
         own_rules=library.own_rules,
         web=read_web(_table(section, "web", problems), environ, base, problems),
         state=read_state(_table(section, "state", problems), environ, base, problems),
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
-        notices=(*library.notices, *_idle(targets, jobs)),
+        notices=(*library.notices, *notices_of(targets, library.drafts.values(), jobs)),
         heartbeat=_heartbeat(section, base, jobs, problems),
         log=read_log(_table(section, "log", problems), problems),
     )
@@ -96,8 +102,3 @@ def _heartbeat(
     table = _table(section, "heartbeat", problems)
     is_given = isinstance(section.data.get("heartbeat"), Mapping)
     return read_heartbeat(table, base, jobs, problems) if is_given else None
-
-
-def _idle(targets: list[TargetDraft], jobs: tuple[Job, ...]) -> list[str]:
-    busy = {job.target.name for job in jobs}
-    return [f'no query runs on target "{target.name}"' for target in targets if target.name not in busy]

@@ -1,0 +1,37 @@
+"""Find what a valid configuration says without effect, worth a line at the start and in `validate`; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from monitor.catalog.drafts import Draft
+from monitor.config.targets import TargetDraft
+from monitor.model.settings import Job
+
+
+def notices_of(targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]) -> Iterator[str]:
+    """List them."""
+    for target in targets:
+        here = [job for job in jobs if job.target.name == target.name]
+        if not here:
+            yield f'no query runs on target "{target.name}"'
+        yield from _unwatched_needs(target.name, here)
+    running = {job.query.name for job in jobs}
+    for draft in drafts:
+        if draft.enabled and not draft.files.shipped and draft.name not in running and targets:
+            yield f'query "{draft.name}" runs on no target'
+
+
+def _unwatched_needs(target: str, jobs: Sequence[Job]) -> Iterator[str]:
+    """Tell of `needs` on a target where no schema query says whether they are there."""
+    if any(job.query.schema is not None for job in jobs):
+        return
+    names = sorted(
+        job.query.name for job in jobs if job.query.needs or any(rule.needs for rule in job.query.rules)
+    )
+    if names:
+        yield (
+            f'no schema query, such as missing_columns, runs on target "{target}": what {", ".join(names)}'
+            f" {'needs' if len(names) == 1 else 'need'} is looked for by check --schema only, and no alert"
+            " tells of a missing column"
+        )

@@ -1,0 +1,172 @@
+"""Find the rights that a statement needs beyond SELECT on its target's schema, from its text alone; pure.
+
+What the servers ask for, tried on MariaDB 10.11 and MySQL 9.7. It reads names, not grammar: a right that
+hides in a view or a stored function is found by the run only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from monitor.catalog.scan import Token, scan
+
+_SYSTEM = "information_schema"
+_JOINS = ("JOIN", "STRAIGHT_JOIN")
+_ENDS_OF_FROM = frozenset(
+    {
+        *("WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "ON", "USING", "UNION", "EXCEPT", "INTERSECT"),
+        *("WINDOW", "FOR", "PROCEDURE"),
+    }
+)
+# Tables of information_schema that everybody may read, each row as far as the account may see it.
+_FREE_TABLES = frozenset(
+    {
+        *("tables", "columns", "statistics", "schemata", "views", "routines", "triggers", "partitions"),
+        *("key_column_usage", "table_constraints", "referential_constraints", "check_constraints"),
+        *("parameters", "events", "engines", "plugins", "character_sets", "collations", "keywords"),
+        *("global_status", "session_status", "global_variables", "session_variables", "system_variables"),
+        *("user_privileges", "schema_privileges", "table_privileges", "column_privileges"),
+        *("applicable_roles", "enabled_roles", "columns_extensions", "tables_extensions"),
+        *("processlist", "sql_functions", "view_table_usage", "view_routine_usage"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """A right, as each server calls it, and what it is on: everything, a schema, a table or a function."""
+
+    mariadb: str
+    mysql: str
+    schema: str = ""
+    name: str = ""
+    is_function: bool = False
+
+
+PROCESS = Right("PROCESS", "PROCESS")
+REPLICA_STATUS = Right("SLAVE MONITOR", "REPLICATION CLIENT")
+_BINARY_LOG = Right("BINLOG MONITOR", "REPLICATION CLIENT")
+_RELAY_LOG = Right("SLAVE MONITOR", "REPLICATION SLAVE")
+_BINARY_LOG_EVENTS = Right("BINLOG MONITOR", "REPLICATION SLAVE")
+_REPLICAS = Right("REPLICATION MASTER ADMIN", "REPLICATION SLAVE")
+# By the words behind SHOW; the longest that fits counts.
+_OF_SHOW = (
+    (("REPLICA", "STATUS"), REPLICA_STATUS),
+    (("REPLICAS", "STATUS"), REPLICA_STATUS),
+    (("SLAVE", "STATUS"), REPLICA_STATUS),
+    (("SLAVES", "STATUS"), REPLICA_STATUS),
+    (("ALL", "SLAVES", "STATUS"), REPLICA_STATUS),
+    (("ALL", "REPLICAS", "STATUS"), REPLICA_STATUS),
+    (("MASTER", "STATUS"), _BINARY_LOG),
+    (("MASTER", "LOGS"), _BINARY_LOG),
+    (("BINARY", "LOG", "STATUS"), _BINARY_LOG),
+    (("BINARY", "LOGS"), _BINARY_LOG),
+    (("BINLOG", "STATUS"), _BINARY_LOG),
+    (("BINLOG", "EVENTS"), _BINARY_LOG_EVENTS),
+    (("RELAYLOG", "EVENTS"), _RELAY_LOG),
+    (("SLAVE", "HOSTS"), _REPLICAS),
+    (("REPLICAS",), _REPLICAS),
+    (("ENGINE",), PROCESS),
+    (("PROCESSLIST",), PROCESS),
+    (("FULL", "PROCESSLIST"), PROCESS),
+)
+
+
+def required_rights(text: str, database: str) -> tuple[Right, ...]:
+    """List what a statement needs beyond SELECT on `database`, sorted, each right once."""
+    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
+    found = {*_of_show(code), *_of_names(code, database)}
+    for schema, table in _tables(code):
+        found.update(_of_table(schema, table, database))
+    return tuple(sorted(found))
+
+
+def system_tables(text: str) -> tuple[str, ...]:
+    """Name the tables of information_schema that a statement reads and that not everybody may read."""
+    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
+    names = (table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM)
+    return tuple(sorted({name for name in names if name not in _FREE_TABLES}))
+
+
+def sees_threads(text: str) -> bool:
+    """Tell whether a statement reads the list of threads: without PROCESS an account sees its own."""
+    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
+    is_show = [token.word for token in code[:3]] in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"])
+    return is_show or any(table.lower() == "processlist" for _, table in _tables(code))
+
+
+def _of_show(code: Sequence[Token]) -> Iterator[Right]:
+    words = [token.word for token in code[:5]]
+    if words[:1] == ["SHOW"]:
+        for behind, right in _OF_SHOW:
+            if words[1 : 1 + len(behind)] == list(behind):
+                yield right
+                return
+
+
+def _of_table(schema: str, table: str, database: str) -> Iterator[Right]:
+    place, name = schema.lower(), table.lower()
+    if place == _SYSTEM:
+        if name not in _FREE_TABLES or name == "processlist":
+            yield PROCESS
+    elif place == "performance_schema":
+        yield Right("SELECT", "SELECT", "performance_schema")
+        if name == "processlist":
+            yield PROCESS
+    elif place == "sys":
+        # Its views call functions of its own, and read performance_schema with the rights of who asks.
+        yield Right("SELECT, EXECUTE", "SELECT, EXECUTE", "sys")
+        yield Right("SELECT", "SELECT", "performance_schema")
+        yield PROCESS
+    elif schema != database:
+        yield Right("SELECT", "SELECT", schema, table)
+
+
+def _of_names(code: Sequence[Token], database: str) -> Iterator[Right]:
+    """Find calls of functions of another schema: `other.f(…)`."""
+    for at in range(len(code) - 3):
+        schema, dot, name, after = code[at : at + 4]
+        is_call = dot.text == "." and after.text == "(" and _is_name(schema) and _is_name(name)
+        if is_call and schema.name not in (database, "sys"):
+            yield Right("EXECUTE", "EXECUTE", schema.name, name.name, is_function=True)
+
+
+def _tables(code: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """List `schema.table` wherever a table may stand: behind FROM and JOIN, and the commas of FROM."""
+    levels = [_Level()]
+    for at, token in enumerate(code):
+        level = levels[-1]
+        if token.text == "(":
+            is_call = at > 0 and _is_name(code[at - 1]) and code[at - 1].word not in ("FROM", *_JOINS)
+            levels.append(_Level(is_from=level.is_from and not is_call))
+        elif token.text == ")" and len(levels) > 1:
+            levels.pop()
+        elif token.word == "SELECT":
+            level.has_select, level.is_from = True, False
+        elif token.word == "FROM":
+            level.is_from = level.has_select
+        elif token.word in _JOINS:
+            level.is_from = True
+        elif token.word in _ENDS_OF_FROM:
+            level.is_from = False
+        is_place = token.word in ("FROM", *_JOINS) or token.text in (",", "(")
+        if is_place and levels[-1].is_from and _is_qualified(code[at + 1 : at + 4]):
+            yield code[at + 1].name, code[at + 3].name
+
+
+@dataclass(slots=True)
+class _Level:
+    """What is known of the text between two parentheses."""
+
+    has_select: bool = False
+    """Without it FROM is of a function: TRIM(… FROM …)."""
+    is_from: bool = False
+
+
+def _is_qualified(tokens: Sequence[Token]) -> bool:
+    return len(tokens) == 3 and _is_name(tokens[0]) and tokens[1].text == "." and _is_name(tokens[2])
+
+
+def _is_name(token: Token) -> bool:
+    return token.kind in ("word", "quoted_name")
