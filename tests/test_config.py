@@ -145,6 +145,7 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
         "TokenMonitorQueryFailing",
         "TokenMonitorQueryStale",
         "TokenMonitorDeliveryFailing",
+        "TokenMonitorAlertsLimited",
         "TokenMonitorWatchdog",
     ]
 
