@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.alerting.limits import left_out_samples
+from monitor.alerting.state_disk import Room, disk_low
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, ReceiverHealth, Scope
 from monitor.model.results import Blocked, Failure, Result, Sample, Success
@@ -38,6 +39,7 @@ QUERY_FAILING = "TokenMonitorQueryFailing"
 QUERY_STALE = "TokenMonitorQueryStale"
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 ALERTS_LIMITED = "TokenMonitorAlertsLimited"
+STATE_DISK_LOW = "TokenMonitorStateDiskLow"
 WATCHDOG = "TokenMonitorWatchdog"
 
 
@@ -113,8 +115,13 @@ def of_target(
             yield _own(rule, target, query.name, stale(rule, view, target, now, awake_since))
 
 
-def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime) -> Iterator[Judgement]:
-    """Judge the monitor's own rules about receivers, and the watchdog."""
+def of_monitor(
+    config: Config, receivers: Mapping[str, ReceiverHealth], now: datetime, room: Room | None = None
+) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about receivers, the disk of its state, and the watchdog.
+
+    `room`: on that disk; None where there is no file or it could not be measured.
+    """
     rules = {rule.name: rule for rule in config.own_rules}
     if DELIVERY_FAILING in rules:
         rule = rules[DELIVERY_FAILING]
@@ -125,6 +132,10 @@ def of_monitor(config: Config, receivers: Mapping[str, ReceiverHealth], now: dat
             is_well = health.failing_since is None and health.waiting == 0
             success = Success((sample,), 1) if is_well or matching(rule, [sample]) else None
             yield Judgement(rule, Scope(rule.name, "", name), success)
+    if STATE_DISK_LOW in rules:
+        rule = rules[STATE_DISK_LOW]
+        found = None if room is None else Success((disk_low(rule, room),), 1)
+        yield Judgement(rule, Scope(rule.name, "", ""), found)
     if WATCHDOG in rules:
         rule = rules[WATCHDOG]
         yield Judgement(rule, Scope(rule.name, "", ""), Success((Sample(rule.metric, (), 1.0),), 1))

@@ -212,7 +212,7 @@ class Pipeline:
                 self._judge(draft, judgement, now)
         if jobs := self._probes.due(self.snapshot, now):
             self._listener.on_wanted(jobs)
-        for judgement in of_monitor(self._config, self._look_at_receivers(), now):
+        for judgement in of_monitor(self._config, self._look_at_receivers(), now, self._state.space):
             self._judge(draft, judgement, now)
         if self._alerts.resolved.forget(now):
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())

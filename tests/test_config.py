@@ -146,6 +146,7 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
         "TokenMonitorQueryStale",
         "TokenMonitorDeliveryFailing",
         "TokenMonitorAlertsLimited",
+        "TokenMonitorStateDiskLow",
         "TokenMonitorWatchdog",
     ]
 
