@@ -3,7 +3,7 @@
 --
 -- Several active subscriptions of one user: the highest limit decides, then the lowest plan name; a NULL limit
 -- comes last. MAX() gives the limit. For the plan, limit and name are put into one text that sorts in this order
--- (19 digits: 10^18 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
+-- (32 digits: 10^20 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
 -- in all columns count once. A subscription without a user counts nowhere.
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
@@ -12,6 +12,8 @@
 -- A row from the future counts as of now. An unknown zone makes the bound NULL: then all rows qualify and refilled is
 -- NULL, which makes the run a bad_result, not a silent nothing.
 --
+-- Types differ between installations (BIGINT UNSIGNED, DECIMAL, text): `+ 0` and CAST compare as numbers what is one,
+-- and no difference is taken of a column as it is, since UNSIGNED has none below 0 (ERROR 1690).
 -- Cost: begins at the users of the last hour, 30 ms for 3,600 rows with an index on created_at; without it a
 -- pass over the history, 1 s for 5 million rows. STRAIGHT_JOIN keeps that order.
 SELECT
@@ -20,10 +22,10 @@ SELECT
 FROM (
     SELECT SQL_BIG_RESULT
         SUBSTRING(MIN(CONCAT(
-            CASE WHEN s.{tokens_limit} IS NULL THEN '9999999999999999999'
-                 ELSE LPAD(1000000000000000000 - s.{tokens_limit}, 19, '0') END,
+            CASE WHEN s.{tokens_limit} IS NULL THEN REPEAT('9', 32)
+                 ELSE LPAD(100000000000000000000 - CAST(s.{tokens_limit} AS DECIMAL(40, 10)), 32, '0') END,
             COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
-        )), 20) AS plan
+        )), 33) AS plan
     FROM (
         SELECT DISTINCT h.{user_id} AS user_id
         FROM {token_usage_history} h
@@ -32,7 +34,7 @@ FROM (
     ) recent
     STRAIGHT_JOIN {users} u ON u.{id} = recent.user_id
     STRAIGHT_JOIN {user_subscriptions} s ON s.{user_id} = u.{id} AND s.{is_active} = 1
-    GROUP BY u.{id}, u.{tokens_remaining}
-    HAVING MAX(s.{tokens_limit}) > 0 AND MAX(s.{tokens_limit}) = u.{tokens_remaining}
+    GROUP BY u.{id}
+    HAVING MAX(s.{tokens_limit} + 0) > 0 AND MAX(s.{tokens_limit} + 0) = MAX(u.{tokens_remaining} + 0)
 ) subscriber
 GROUP BY subscriber.plan

@@ -1,0 +1,273 @@
+"""The shipped queries on tables of other shapes: views, generated columns, other types and collations."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
+from tests.queries.conftest import Bench
+from tests.queries.tokens import Data, Subscription, Usage, User, create_tables, replace_rows
+from tests.servers import PrivateMySQL
+
+Found: TypeAlias = Mapping[str, tuple[object, object]]
+
+_BALANCES = [None, None, 0, 3, 100, 299, 999, 1000, 2000, 5000, 50000]
+_PLANS = ["pro", " Pro ", "prö", "basic", None]
+_LIMITS = [None, 0, 1000, 5000, 50000, 100]
+# Whole numbers not below 0: every type can hold them. A user in four has two active subscriptions.
+DATA = Data(
+    [User(number, _BALANCES[number % 11]) for number in range(1, 60)],
+    [Subscription(number, _LIMITS[number % 6], _PLANS[number % 5]) for number in range(1, 62)]
+    + [Subscription(number, _LIMITS[number % 5], _PLANS[number % 3]) for number in range(1, 60, 4)]
+    + [Subscription(number, 70000, "old", [0, None][number % 2]) for number in range(1, 60, 7)],
+    [
+        Usage(number, 100 * number, ["rewrite", "Rewrite ", "prö", None][number % 4], number * 97)
+        for number in range(1, 60)
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the tables are changed, and which servers can have it so."""
+
+    changes: tuple[str, ...]
+    servers: tuple[str, ...] = ("mariadb", "mysql")
+    is_expected: bool = True
+    """Whether the schema query finds nothing odd about it."""
+
+
+def _view(table: str, columns: str) -> tuple[str, str]:
+    view = f"CREATE VIEW {table} AS SELECT {columns} FROM {table}_base"
+    return f"RENAME TABLE {table} TO {table}_base", view
+
+
+def _converted(charset: str, collation: str) -> tuple[str, ...]:
+    return tuple(
+        f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset} COLLATE {collation}"
+        for table in ("users", "user_subscriptions", "token_usage_history")
+    )
+
+
+def _balances(number: str) -> Shape:
+    return Shape(
+        (
+            f"ALTER TABLE users MODIFY tokens_remaining {number} NULL",
+            f"ALTER TABLE user_subscriptions MODIFY tokens_limit {number} NULL",
+            f"ALTER TABLE token_usage_history MODIFY tokens_used {number} NULL",
+        ),
+        is_expected="INT" in number,
+    )
+
+
+_ALL = {
+    "users": "*",
+    "user_subscriptions": "*",
+    "token_usage_history": "*",
+}
+_EXPRESSIONS = {
+    "users": "id, COALESCE(tokens_remaining, NULL) AS tokens_remaining",
+    "user_subscriptions": (
+        "user_id, tokens_limit + 0 AS tokens_limit, CONCAT(plan_type, '') AS plan_type,"
+        " CASE is_active WHEN 1 THEN 1 ELSE 0 END AS is_active"
+    ),
+    "token_usage_history": (
+        "user_id, tokens_used * 1 AS tokens_used, CONCAT(action, '') AS action,"
+        " created_at + INTERVAL 0 SECOND AS created_at"
+    ),
+}
+SHAPES: dict[str, Shape] = {
+    "view": Shape(tuple(step for table, columns in _ALL.items() for step in _view(table, columns))),
+    "view with expressions": Shape(
+        tuple(step for table, columns in _EXPRESSIONS.items() for step in _view(table, columns))
+    ),
+    "view over a join": Shape(
+        (
+            "CREATE TABLE wallets AS SELECT id, tokens_remaining FROM users",
+            "ALTER TABLE users DROP COLUMN tokens_remaining",
+            "RENAME TABLE users TO users_base",
+            "CREATE VIEW users AS SELECT b.*, w.tokens_remaining"
+            " FROM users_base b LEFT JOIN wallets w USING (id)",
+        )
+    ),
+    "generated columns": Shape(
+        (
+            "ALTER TABLE users RENAME COLUMN tokens_remaining TO base",
+            "ALTER TABLE users ADD tokens_remaining INT GENERATED ALWAYS AS (base + 0) VIRTUAL",
+            "ALTER TABLE user_subscriptions RENAME COLUMN tokens_limit TO base",
+            "ALTER TABLE user_subscriptions ADD tokens_limit INT GENERATED ALWAYS AS (base * 1) STORED",
+        )
+    ),
+    "invisible columns": Shape(
+        (
+            "ALTER TABLE users MODIFY tokens_remaining INT INVISIBLE NULL",
+            "ALTER TABLE user_subscriptions MODIFY tokens_limit INT INVISIBLE NULL",
+            "ALTER TABLE token_usage_history MODIFY created_at DATETIME INVISIBLE NULL",
+        ),
+        servers=("mariadb",),
+    ),
+    "invisible columns of MySQL": Shape(
+        (
+            "ALTER TABLE users MODIFY tokens_remaining INT NULL INVISIBLE",
+            "ALTER TABLE user_subscriptions MODIFY tokens_limit INT NULL INVISIBLE",
+            "ALTER TABLE token_usage_history MODIFY created_at DATETIME NULL INVISIBLE",
+        ),
+        servers=("mysql",),
+    ),
+    "partitions": Shape(
+        (
+            "ALTER TABLE users DROP KEY email",
+            *(
+                f"ALTER TABLE {table} PARTITION BY HASH ({key}) PARTITIONS 3"
+                for table, key in (
+                    ("users", "id"),
+                    ("user_subscriptions", "nr"),
+                    ("token_usage_history", "nr"),
+                )
+            ),
+        )
+    ),
+    **{
+        f"collation {collation}": Shape(_converted(collation.partition("_")[0], collation))
+        for collation in ("latin1_swedish_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "utf8mb4_general_ci")
+    },
+    "collation utf8mb4_0900_ai_ci": Shape(_converted("utf8mb4", "utf8mb4_0900_ai_ci"), servers=("mysql",)),
+    "collation uca1400_ai_ci": Shape(_converted("utf8mb4", "uca1400_ai_ci"), servers=("mariadb",)),
+    "collation utf8mb4_nopad_bin": Shape(_converted("utf8mb4", "utf8mb4_nopad_bin"), servers=("mariadb",)),
+    **{
+        f"numbers as {number}": _balances(number)
+        for number in ("INT UNSIGNED", "BIGINT UNSIGNED", "MEDIUMINT UNSIGNED", "DECIMAL(20,4)", "DOUBLE")
+    },
+    "numbers as VARCHAR(20)": _balances("VARCHAR(20)"),
+    **{
+        f"is_active as {kind}": Shape(
+            (f"ALTER TABLE user_subscriptions MODIFY is_active {kind} NULL",), is_expected=kind != "CHAR(1)"
+        )
+        for kind in ("BIT(1)", "SMALLINT UNSIGNED", "CHAR(1)")
+    },
+    "plans and actions as ENUM": Shape(
+        (
+            "ALTER TABLE user_subscriptions MODIFY plan_type ENUM('pro', ' Pro ', 'prö', 'basic', 'old')"
+            " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            "ALTER TABLE token_usage_history MODIFY action ENUM('rewrite', 'Rewrite ', 'prö')"
+            " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        )
+    ),
+    "times as DATETIME(6)": Shape(("ALTER TABLE token_usage_history MODIFY created_at DATETIME(6)",)),
+    "times as TIMESTAMP": Shape(("ALTER TABLE token_usage_history MODIFY created_at TIMESTAMP NULL",)),
+    "ids as BIGINT UNSIGNED": Shape(
+        (
+            "ALTER TABLE users MODIFY id BIGINT UNSIGNED NOT NULL",
+            "ALTER TABLE user_subscriptions MODIFY user_id BIGINT UNSIGNED NULL",
+            "ALTER TABLE token_usage_history MODIFY user_id VARCHAR(36) NULL",
+        )
+    ),
+}
+
+
+def answers(bench: Bench) -> dict[str, tuple[object, object]]:
+    """What every shipped query gives: samples of its metrics, and which examples it finds."""
+    found: dict[str, tuple[object, object]] = {}
+    for name in bench.queries:
+        success = bench.answer(name).success
+        samples = {
+            (sample.metric, sample.labels, sample.value)
+            for sample in success.samples
+            if sample.metric != "token_schema_column_mismatch" and sample.metric != "finding"
+        }
+        examples = {
+            key: sorted(str(row.get("user_id")) for row in rows) for key, rows in success.evidence.items()
+        }
+        found[name] = (samples, {key: len(rows) for key, rows in examples.items()})
+    return found
+
+
+def oddities(bench: Bench) -> list[object]:
+    return [
+        sample.labels
+        for sample in bench.answer("missing_columns").success.samples
+        if sample.metric in ("token_schema_column_mismatch", "finding") and sample.value != 0
+    ]
+
+
+@pytest.fixture(scope="module")
+def usual(each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
+    """What the queries give on the documented tables."""
+    bench = Bench(each_server, tmp_path_factory.mktemp("usual"))
+    try:
+        create_tables(bench.connection)
+        replace_rows(bench.connection, DATA)
+        yield answers(bench)
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("name", list(SHAPES))
+def test_every_query_says_the_same_on_tables_of_every_shape(
+    empty_schema: Bench, usual: Found, name: str
+) -> None:
+    shape = SHAPES[name]
+    if empty_schema.session.server.flavor not in shape.servers:
+        return
+    create_tables(empty_schema.connection)
+    replace_rows(empty_schema.connection, DATA)
+    empty_schema.execute(*shape.changes)
+    assert answers(empty_schema) == usual
+    assert (oddities(empty_schema) == []) is shape.is_expected
+
+
+def test_the_largest_unsigned_limit_is_the_highest_and_fails_no_query(empty_schema: Bench) -> None:
+    most = 2**64 - 1
+    create_tables(empty_schema.connection)
+    empty_schema.execute("ALTER TABLE user_subscriptions MODIFY tokens_limit BIGINT UNSIGNED NULL")
+    users = [User(1, 50), User(2, 5)]
+    rows = [Subscription(1, most, "unlimited"), Subscription(1, 10, "basic"), Subscription(2, 10, "basic")]
+    replace_rows(empty_schema.connection, Data(users, rows, [Usage(1, 5, "rewrite", 60)]))
+    for query in empty_schema.queries:
+        empty_schema.answer(query)
+    limits = empty_schema.series("balances")["token_limit_tokens"]
+    assert limits == {("unlimited",): float(most), ("basic",): 10.0}
+
+
+class _FoldingMySQL(PrivateMySQL):
+    """A MySQL that folds names of tables; it must know that when it makes its data directory."""
+
+    def _create_command(self) -> Sequence[str]:
+        return (*super()._create_command(), "--lower-case-table-names=1")
+
+
+@pytest.fixture
+def folding(each_server: PrivateServer) -> Iterator[PrivateServer]:
+    """A server that writes the names of tables in lower case, whatever was asked for."""
+    make = _FoldingMySQL if isinstance(each_server, PrivateMySQL) else PrivateMariaDB
+    with make(Path(tempfile.mkdtemp(prefix="tm-")), options=("--lower-case-table-names=1",)) as server:
+        yield server
+
+
+def test_names_of_tables_in_any_case_are_found_where_the_server_folds_them(
+    folding: PrivateServer, usual: Found, tmp_path: Path
+) -> None:
+    names = {
+        "users": "Users",
+        "user_subscriptions": "User_Subscriptions",
+        "token_usage_history": "TOKEN_USAGE_HISTORY",
+    }
+    bench = Bench(folding, tmp_path)
+    try:
+        create_tables(bench.connection)
+        replace_rows(bench.connection, DATA)
+        assert answers(bench) == usual
+        bench.queries = bench.load(tmp_path, names)
+        assert oddities(bench) == []
+        found = answers(bench)
+        assert {name: found[name] for name in found if name != "missing_columns"} == {
+            name: usual[name] for name in usual if name != "missing_columns"
+        }
+    finally:
+        bench.close()
