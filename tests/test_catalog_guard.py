@@ -76,6 +76,18 @@ _INTO = "INTO is refused: a health query writes nothing"
         ("SELECT 1 /*! INTO OUTFILE 'x' */", "/*! … */ hides code in a comment, which is refused"),
         ("SELECT 1 /*!50000 INTO OUTFILE 'x' */", "/*! … */ hides code in a comment, which is refused"),
         ("SELECT 1 /*M! + 1 */", "/*M! … */ hides code in a comment, which is refused"),
+        ("SELECT\u00a01", "U+00A0 NO-BREAK SPACE is no blank to the server; write a plain one, or none"),
+        (
+            "\ufeffSELECT 1",
+            "U+FEFF ZERO WIDTH NO-BREAK SPACE is no blank to the server; write a plain one, or none",
+        ),
+        ("SELECT\u20091 FROM t", "U+2009 THIN SPACE is no blank to the server; write a plain one, or none"),
+        ("SELECT 1\u0085", "U+0085 is no blank to the server; write a plain one, or none"),
+        ("SELECT \u201ca", "U+201C LEFT DOUBLE QUOTATION MARK is no SQL; write ' or `"),
+        ("SELECT 1 \u2014 comment", "U+2014 EM DASH is no SQL; write -"),
+        ("SELECT COUNT\uff081)", "U+FF08 FULLWIDTH LEFT PARENTHESIS is no SQL; write ("),
+        ("SELECT 1\uff0c 2", "U+FF0C FULLWIDTH COMMA is no SQL; write the plain one of the keyboard"),
+        ("SELECT 1 \u2260 2", "U+2260 NOT EQUAL TO is no SQL outside of quotes"),
         ("SELECT 1; SELECT 2", "holds several statements; allowed: one"),
         ("SELECT 1;;DELETE FROM users;", "holds several statements; allowed: one"),
         ("SELECT 1 --;\n; -- \nDROP TABLE x", "holds several statements; allowed: one"),
@@ -83,3 +95,16 @@ _INTO = "INTO is refused: a health query writes nothing"
 )
 def test_what_could_write_or_lock_is_refused(text: str, message: str) -> None:
     assert _refused(text) == [message]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '\u00a0\u201c' AS a",
+        "SELECT 1 -- \u2014 so\u00a0be it",
+        "SELECT `\u2260` FROM t",
+        "SELECT gr\u00f6\u00dfe FROM t",
+    ],
+)
+def test_any_character_may_stand_in_quotes_and_comments_and_letters_everywhere(text: str) -> None:
+    assert _refused(text) == []

@@ -5,6 +5,7 @@ A seat belt against mistakes: what the account may do is decided by its GRANT.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,18 @@ from monitor.catalog.scan import Token
 
 # Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
 _FUNCTIONS = frozenset({"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "NEXTVAL", "SETVAL"})
+
+_WITH_ANY_TEXT = ("comment", "string", "quoted_name")
+_LETTERS = "LMN"
+_PLAIN = {
+    "Pi": "' or `",
+    "Pf": "' or `",
+    "Ps": "(",
+    "Pe": ")",
+    "Pd": "-",
+    "Po": "the plain one of the keyboard",
+}
+"""What a kind of character stands for, by its category in Unicode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,9 @@ class Fault:
 
 def guard(tokens: Sequence[Token]) -> tuple[tuple[Token, str], ...]:
     """List what is refused, each with the token at which it stands; nothing for a read-only statement."""
+    odd = _odd_characters(tokens)
+    if odd:
+        return tuple(odd)  # words that hang together by them say nothing more
     refused = [*_hidden_code(tokens), *_unclosed(tokens)]
     code = [token for token in tokens if token.kind not in ("comment", "blank")]
     while code and code[-1].text == ";":
@@ -45,6 +61,27 @@ def _hidden_code(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
 def _unclosed(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
     first = next((token for token in tokens if token.kind == "unclosed"), None)
     return [] if first is None else [(first, f"{first.text} is never closed")]
+
+
+def _odd_characters(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
+    """Find what editors and web pages put in place of plain characters, once of each kind."""
+    found: dict[str, Token] = {}
+    for token in tokens:
+        if token.kind in _WITH_ANY_TEXT or token.text.isascii():
+            continue
+        for character in token.text:
+            if not character.isascii() and unicodedata.category(character)[0] not in _LETTERS:
+                found.setdefault(character, token)
+    return [(token, _odd_text(character)) for character, token in found.items()]
+
+
+def _odd_text(character: str) -> str:
+    name = f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+    category = unicodedata.category(character)
+    if category[0] in "ZC":
+        return f"{name} is no blank to the server; write a plain one, or none"
+    plain = _PLAIN.get(category)
+    return f"{name} is no SQL; write {plain}" if plain else f"{name} is no SQL outside of quotes"
 
 
 def _verb(code: Sequence[Token]) -> list[tuple[Token, str]]:

@@ -22,8 +22,8 @@ from monitor.catalog.shapes import (
     between,
     from_to,
 )
+from monitor.config.hosts import host_fault
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
 _MAILBOX = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
@@ -62,8 +62,15 @@ def _variable_name(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    if _HOST.fullmatch(value) is None:
-        raise ValueError("is not the name or address of a host; the port has a key of its own")
+    fault = host_fault(value)
+    if fault:
+        raise ValueError(fault)
+    return value
+
+
+def _trimmed(value: str) -> str:
+    if value != value.strip():
+        raise ValueError(f'"{value}" has blanks around it; write "{value.strip()}"')
     return value
 
 
@@ -88,7 +95,9 @@ RepeatInterval = Annotated[
     Duration, from_to(timedelta(seconds=1), 365 * _DAY, "1s to 365d, or 0s for never", or_zero=True)
 ]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[Text, AfterValidator(_host)]
+Trimmed = Annotated[Text, AfterValidator(_trimmed)]
+"""Text that a blank before or behind it would make another name."""
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 ContentType = Annotated[str, AfterValidator(_content_type)]
 
@@ -126,14 +135,14 @@ class TargetShape(Shape):
 
     stand_ins = {"user": "-", "database": "-"}
 
-    host: Text | None = None
+    host: Host | None = None
     port: Annotated[int, between(1, 65535)] = 3306
     unix_socket: Text | None = None
-    user: Text
+    user: Trimmed
     password: Annotated[Any, BeforeValidator(_literal_password)] = None
     password_file: Text | None = None
     password_env: VariableName | None = None
-    database: Text
+    database: Trimmed
     max_connections: Annotated[int, between(1, 100)] = 2
     max_replica_lag: Duration = timedelta(minutes=1)
     labels: dict[str, str] = {}
