@@ -10,7 +10,7 @@ from monitor.model.alerts import Alert
 from monitor.model.settings import Rule, Scalar
 from monitor.rules import format_number
 from monitor.text import names_in, render
-from monitor.web.words import age, count
+from monitor.web.words import age, count, shortened
 
 OWN_LABELS = frozenset({"alertname", "severity"})
 """Labels that every alert of a rule shares."""
@@ -48,7 +48,7 @@ def summary_of(alerts: Sequence[Alert], known: KnownRule | None) -> str:
     first = alerts[0]
     if len(alerts) > 1 and known is not None and known.rule.group_summary:
         return _of_group(alerts, known)
-    said = dict(first.annotations).get("summary", "") or first.name
+    said = shortened(dict(first.annotations).get("summary", "")) or first.name
     said = said.replace(f" since {since_text(first)}", "")
     return said if len(alerts) == 1 else f"{said}, and {len(alerts) - 1} more"
 

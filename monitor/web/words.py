@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 MAX_CHARACTERS = 4_000
 """Of one text; a statement that repairs a table is shorter."""
 
+MAX_LINE = 300
+"""Characters of a headline; the API has the whole summary."""
+
 # Control characters but for tab and line feed, lone surrogates, and what changes the direction of text.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -30,6 +33,11 @@ def fit(value: object) -> object:
         return value  # markup is the template's own
     text = value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
     return text if text.isascii() and text.isprintable() else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def shortened(text: str) -> str:
+    """Cut what is to be one line, such as a headline."""
+    return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
 
 
 def age(since: timedelta) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.acceptance.configs import only_ours, two_files, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, running, wait_until
 from tests.deliver.far_end import far_end
 from tests.hanging import hanging
+from tests.web.browser import a_browser
 
 FAST = 'summary = "x"\ninterval = "500ms"\ntimeout = "450ms"\n'
 SELDOM = 'summary = "x"\ninterval = "5m"\ntimeout = "50s"\n'
@@ -219,12 +219,12 @@ HOSTILE = {
     "direction": "\u202egpj.exe\u202c \u2066x",
     "control": "a\x00b\x07c\x1b[31md\x7f",
     "template": "{{ 7 * 191 }} {% raw %}",
-    "long": "x" * 60_000,
+    "long": "x" * 1_000,
 }
 
 
 def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
-    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook, tmp_path: Path
+    mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE hostile (name VARCHAR(20), said LONGTEXT) CHARACTER SET utf8mb4")
@@ -241,7 +241,7 @@ def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
         wait_until(lambda: len(daemon.seen("alert.fired", alertname="Hostile")) == len(HOSTILE), seconds=60)
         status, page = daemon.get("/")
         assert status == 200
-        assert "<script" not in page
+        assert page.count("<script") == page.count('<script src="/static/page.js?') == 1
         assert "<img" not in page
         assert "<svg" not in page
         assert "1337" not in page
@@ -252,22 +252,11 @@ def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
         scraped = text_string_to_metric_families(daemon.get("/metrics")[1])
         (family,) = (one for one in scraped if one.name == "hostile")
         assert {sample.labels["said"] for sample in family.samples} == {*HOSTILE.values()}
-        dumped = in_chromium(daemon, tmp_path)
+        with a_browser() as browser:
+            host, port = daemon.address
+            opened = browser.open(f"http://{host}:{port}/")
+            dumped = opened.ask("document.documentElement.outerHTML")
+            assert opened.complaints() == []
     assert "PWNED" in dumped  # as text
     assert "<title>PWNED" not in dumped
-    assert "7 alerts firing" in dumped
-
-
-def in_chromium(daemon: Daemon, folder: Path) -> str:
-    """Give the page as a browser has it after all that would run has run."""
-    host, port = daemon.address
-    done = subprocess.run(
-        [
-            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"),
-            *("--virtual-time-budget=2000", "--dump-dom", f"http://{host}:{port}/"),
-        ],
-        capture_output=True,
-        timeout=90,
-        check=True,
-    )
-    return done.stdout.decode()
+    assert f", and {len(HOSTILE) - 1} more, for" in dumped
