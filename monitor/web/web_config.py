@@ -17,15 +17,13 @@ import bcrypt
 
 from monitor.errors import ConfigError, Problem
 from monitor.web.threads import Threads
+from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, Tls
 
-_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_CLIENT_AUTH = {
-    "NoClientCert": ssl.CERT_NONE,
-    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
-    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
-}
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "tls_server_config": ("cert_file", "key_file", "client_ca_file", "client_auth_type", "min_version"),
+    "tls_server_config": (
+        *("cert_file", "key_file", "client_ca_file", "client_auth_type"),
+        *("min_version", "max_version", "cipher_suites"),
+    ),
     "http_server_config": ("http2", "headers"),
     "basic_auth_users": (),  # any user's name
 }
@@ -37,39 +35,14 @@ _DUMMY_HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
-    """How the server proves itself, and whether clients must."""
-
-    cert_file: Path
-    key_file: Path
-    client_ca_file: Path | None = None
-    client_auth_type: str = "NoClientCert"
-    min_version: str = "TLS12"
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Name the files whose change means new certificates."""
-        return tuple(f for f in (self.cert_file, self.key_file, self.client_ca_file) if f)
-
-    def context(self) -> ssl.SSLContext:
-        """Build the context; OSError (ssl.SSLError is one) when a file cannot be used."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = _VERSIONS[self.min_version]
-        context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(self.cert_file, self.key_file)
-        if self.client_ca_file is not None:
-            context.load_verify_locations(self.client_ca_file)
-        context.verify_mode = _CLIENT_AUTH[self.client_auth_type]
-        return context
-
-
-@dataclass(frozen=True, slots=True)
 class WebConfig:
     """What the web-config file said; empty without one: no TLS, no password."""
 
     tls: Tls | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    context: ssl.SSLContext | None = field(default=None, compare=False)
+    """Of `tls`, made of its files as they were when they were read."""
 
 
 def load_web_config(path: Path) -> WebConfig:
@@ -77,10 +50,12 @@ def load_web_config(path: Path) -> WebConfig:
     problems: list[Problem] = []
     document = _read(path, problems)
     tls, http, users = (_section(path, document, name, problems) for name in _SECTIONS)
+    settings = _tls(path, tls, problems)
     config = WebConfig(
-        tls=_tls(path, tls, problems),
+        tls=settings,
         users=_users(path, users, problems),
         headers=_headers(path, http.get("headers"), problems),
+        context=_context(path, settings, problems),
     )
     if problems:
         raise ConfigError(tuple(problems))
@@ -189,8 +164,12 @@ def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls
         key: _file(path, key, section.get(key), problems, required=key != "client_ca_file")
         for key in ("cert_file", "key_file", "client_ca_file")
     }
-    auth = _choice(path, section, "client_auth_type", "NoClientCert", _CLIENT_AUTH, problems)
-    version = _choice(path, section, "min_version", "TLS12", _VERSIONS, problems)
+    auth = _choice(path, section, "client_auth_type", "NoClientCert", CLIENT_AUTH, problems)
+    lowest = _choice(path, section, "min_version", "TLS12", VERSIONS, problems)
+    highest = _choice(path, section, "max_version", "TLS13", VERSIONS, problems)
+    ciphers = _ciphers(path, section.get("cipher_suites"), problems)
+    if VERSIONS[lowest] > VERSIONS[highest]:
+        problems.append(_problem(path, "tls_server_config.max_version", 'is below "min_version"'))
     if files["client_ca_file"] and auth == "NoClientCert":
         problems.append(
             _problem(path, "tls_server_config.client_ca_file", 'needs a "client_auth_type" that verifies')
@@ -200,13 +179,31 @@ def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls
     cert, key = files["cert_file"], files["key_file"]
     if len(problems) > before or cert is None or key is None:
         return None
-    tls = Tls(cert, key, files["client_ca_file"], auth, version)
+    return Tls(cert, key, files["client_ca_file"], auth, lowest, highest, ciphers)
+
+
+def _context(path: Path, tls: Tls | None, problems: list[Problem]) -> ssl.SSLContext | None:
     try:
-        tls.context()
+        return tls.context() if tls else None
     except OSError as error:
         # Certificate and key are renewed one after the other: for a moment they may not fit.
         problems.append(_passing(path, "tls_server_config", f"cannot be used: {error}"))
-    return tls
+    except ValueError as error:
+        problems.append(_problem(path, "tls_server_config.key_file", str(error)))
+    return None
+
+
+def _ciphers(path: Path, value: object, problems: list[Problem]) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    name = "tls_server_config.cipher_suites"
+    if not isinstance(value, list) or not value:
+        problems.append(_problem(path, name, "must be a list of cipher suites"))
+        return ()
+    unknown = [one for one in value if one not in CIPHERS]
+    text = f"is not supported; allowed: {', '.join(CIPHERS)}"
+    problems.extend(_problem(path, name, f"{one!r} {text}") for one in unknown)
+    return tuple(str(one) for one in value)
 
 
 def _file(path: Path, key: str, value: object, problems: list[Problem], *, required: bool) -> Path | None:

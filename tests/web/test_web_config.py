@@ -75,13 +75,15 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
             ],
         ),
         (
-            "tls_server_config: {cert_file: no.pem, cipher_suites: [X], min_version: TLS10}",
+            "tls_server_config: {cert_file: no.pem, cipher_suites: X, curve_preferences: [],"
+            " min_version: TLS10}",
             [
-                "web.yml: tls_server_config.cipher_suites: not supported; allowed: cert_file, key_file, "
-                "client_ca_file, client_auth_type, min_version",
+                "web.yml: tls_server_config.curve_preferences: not supported; allowed: cert_file, key_file, "
+                "client_ca_file, client_auth_type, min_version, max_version, cipher_suites",
                 "web.yml: tls_server_config.cert_file: no such file: no.pem",
                 "web.yml: tls_server_config.key_file: must be the path of a file",
                 "web.yml: tls_server_config.min_version: 'TLS10' is not supported; allowed: TLS12, TLS13",
+                "web.yml: tls_server_config.cipher_suites: must be a list of cipher suites",
             ],
         ),
         (
@@ -121,6 +123,8 @@ def test_a_bad_file_is_refused_with_all_its_problems(tmp_path: Path, text: str, 
             "VerifyClientCertIfGiven, RequireAndVerifyClientCert",
         ),
         ({"key_file": "ca.pem"}, "cannot be used: "),
+        ({"cipher_suites": "[TLS_RSA_WITH_RC4_128_SHA]"}, "'TLS_RSA_WITH_RC4_128_SHA' is not supported; "),
+        ({"min_version": "TLS13", "max_version": "TLS12"}, 'max_version: is below "min_version"'),
     ],
 )
 def test_tls_that_would_not_protect_is_refused(
@@ -440,16 +444,16 @@ def test_a_file_is_taken_as_soon_as_what_it_needs_is_there_and_refused_in_one_li
         wait_until(lambda: "after" in subject(client))
 
 
-@pytest.mark.parametrize("is_refused", [True, False], ids=["without users", "without TLS"])
-def test_certificates_are_renewed_whatever_else_waits_for_a_restart(
-    tmp_path: Path, authority: Authority, *, is_refused: bool
+@pytest.mark.parametrize("lost", ["users", "TLS", "all"])
+def test_certificates_are_renewed_whatever_the_file_is_refused_for(
+    tmp_path: Path, authority: Authority, lost: str
 ) -> None:
     authority.issue("before", file="server")
     users = f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n"
     path = file_with(tmp_path, tls_text() + users)
     with serving(config_file=path, tls=authority.client_context()) as client:
-        file_with(tmp_path, tls_text() if is_refused else users)
-        wait_until(lambda: is_logged(client, "config.rejected" if is_refused else "config.noticed"))
+        file_with(tmp_path, {"users": tls_text(), "TLS": users, "all": "no: ["}[lost])
+        wait_until(lambda: is_logged(client, "config.rejected"))
         authority.issue("after", file="server")
         wait_until(lambda: "after" in subject(client))
         assert client.get("/metrics").status == 401
