@@ -76,6 +76,11 @@ class Journal:
             self._log.event(f"alert.{transition.change}", level, **alert_fields(transition))
         self._on_changed()
 
+    def on_refused(self, counts: Mapping[str, int]) -> None:
+        """Count alerts that wait outside of a full outbox; the receiver's own alert tells of them."""
+        for receiver, count in counts.items():
+            self._telemetry.refused(receiver, count)
+
     def on_wanted(self, jobs: list[Job]) -> None:
         """Pass on which jobs are worth running now."""
         self._pass_on_wanted(jobs)

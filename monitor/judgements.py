@@ -40,6 +40,10 @@ QUERY_STALE = "TokenMonitorQueryStale"
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 ALERTS_LIMITED = "TokenMonitorAlertsLimited"
 STATE_DISK_LOW = "TokenMonitorStateDiskLow"
+_FULL = (
+    " Its outbox is full: what waits is merged to the last state of each alert, and what begins now is told"
+    " when there is room."
+)
 WATCHDOG = "TokenMonitorWatchdog"
 
 
@@ -129,7 +133,7 @@ def of_monitor(
             # Only that it took something, or that nothing waits, says that it does not fail: not that nobody
             # tried since we began, and not that it has failed for less long than the rule allows.
             sample = _delivery_failing(rule, name, health, now)
-            is_well = health.failing_since is None and health.waiting == 0
+            is_well = health.failing_since is None and health.waiting == 0 and health.full_since is None
             success = Success((sample,), 1) if is_well or matching(rule, [sample]) else None
             yield Judgement(rule, Scope(rule.name, "", name), success)
     if STATE_DISK_LOW in rules:
@@ -241,8 +245,13 @@ def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
 
 
 def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:
-    seconds = (now - health.failing_since).total_seconds() if health.failing_since else 0.0
-    details = {"reason": health.reason, "message": health.message, "waiting": str(health.waiting)}
+    since = [at for at in (health.failing_since, health.full_since) if at is not None]
+    seconds = (now - min(since)).total_seconds() if since else 0.0
+    reason, message = health.reason, health.message
+    if health.failing_since is None and health.full_since is not None:
+        reason, message = "outbox_full", "it takes less than there is to tell"
+    full = _FULL if health.full_since is not None else ""
+    details = {"reason": reason, "message": message, "waiting": str(health.waiting), "full": full}
     return Sample(rule.metric, labels_of({"receiver": name}), seconds, labels_of(details))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -53,6 +54,9 @@ class Listener(UpkeepListener, Protocol):
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
         """Hear of alerts that changed, after they and their notifications were recorded."""
+
+    def on_refused(self, counts: Mapping[str, int]) -> None:
+        """Hear how many alerts that began were not put in a receiver's outbox, since it is full."""
 
     def on_wanted(self, jobs: list[Job]) -> None:
         """Hear which jobs a result makes worth running at once."""

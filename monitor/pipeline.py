@@ -12,7 +12,7 @@ from monitor import rules
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.clock import SLEPT, SettableClock
-from monitor.deliver import notifications_for, told_by, with_told
+from monitor.deliver import notifications_for, refused_by, told_by, with_told
 from monitor.errors import SampleError
 from monitor.instants import moved
 from monitor.judgements import (
@@ -285,11 +285,12 @@ class Pipeline:
         """
         transitions = tuple(draft.transitions)
         receivers = self._config.receivers
-        notifications = notifications_for(receivers, transitions, run_key=run_key, now=now)
+        full = self._state.make_room(now) if transitions or reminds else frozenset()
+        notifications = notifications_for(receivers, transitions, run_key=run_key, now=now, full=full)
         _note_told(draft, notifications)
         if reminds:
             active = {scope: draft.of(scope) for scope in draft.scopes()}
-            reminders = self._reminders.due(receivers, active, now=now)
+            reminders = self._reminders.due(receivers, active, now=now, full=full)
             _note_told(draft, reminders)
             notifications += reminders
         if draft.changed or transitions:
@@ -298,6 +299,7 @@ class Pipeline:
             self._alerts.accept(draft)
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
             self._listener.on_transitions(transitions)
+            self._listener.on_refused(refused_by(receivers, transitions, full))
         else:
             self._alerts.accept(draft)
 

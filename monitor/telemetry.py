@@ -64,6 +64,9 @@ class Telemetry:
             "Attempts that the receiver did not take, by reason",
             ("receiver", "reason"),
         )
+        self._refused = self._counter(
+            "outbox_refused_total", "Alerts that began while the receiver's outbox was full", ("receiver",)
+        )
         self._heartbeats = self._counter("heartbeats_total", "Attempts at the heartbeat's address", ())
         self._heartbeat_failures = self._counter(
             "heartbeat_failures_total", "Heartbeats that were not taken, by reason", ("reason",)
@@ -104,6 +107,7 @@ class Telemetry:
             self._forget_job(key)
         for name in self._receivers - receivers:
             self._deliveries.remove_by_labels({"receiver": name})
+            self._refused.remove_by_labels({"receiver": name})
             self._delivery_failures.remove_by_labels({"receiver": name})
         targets = frozenset(target.name for target in config.targets)
         for name in self._targets - targets:
@@ -118,6 +122,8 @@ class Telemetry:
             self._begin_job(*job.key)
         for receiver in config.receivers:
             self._deliveries.labels(receiver.name)
+            if receiver.kind != "alertmanager":
+                self._refused.labels(receiver.name)
         rules = [rule for job in config.jobs for rule in job.query.rules]
         self._rules = frozenset((rule.name, rule.severity.value) for rule in (*rules, *config.own_rules))
         self._jobs, self._receivers = jobs, receivers
@@ -163,6 +169,11 @@ class Telemetry:
         self._deliveries.labels(delivery.receiver).inc()
         if delivery.reason:
             self._delivery_failures.labels(delivery.receiver, delivery.reason).inc()
+
+    def refused(self, receiver: str, count: int) -> None:
+        """Count alerts that were not put in a receiver's outbox, since it is full."""
+        if receiver in self._receivers:
+            self._refused.labels(receiver).inc(count)
 
     def heartbeat(self, delivery: Delivery) -> None:
         """Count an attempt at the heartbeat's address and how it went."""

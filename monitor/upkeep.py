@@ -43,6 +43,7 @@ class Upkeep:
         self._listener = listener
         self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
         self._disk_pause = _DISK_TRIED_AFTER
+        self._is_tidy = True
         self._ran: set[JobKey] = set()
         self._warned = 0
 
@@ -68,10 +69,17 @@ class Upkeep:
             self._try_disk(snapshot, now)
         if now - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = now
-            names = [receiver.name for receiver in config.receivers]
-            before = now - config.state.retention
-            for given_up in self._state.forget_before(before, receivers=names, now=now):
-                self._listener.on_given_up(given_up)
+            self._is_tidy = False
+        if not self._is_tidy:
+            self._is_tidy = self._tidy(config, now)
+
+    def _tidy(self, config: Config, now: datetime) -> bool:
+        """Forget a little, or give a little room back; gives whether nothing is left to do."""
+        names = [receiver.name for receiver in config.receivers]
+        forgotten = self._state.forget_before(now - config.state.retention, receivers=names, now=now)
+        for given_up in forgotten.given_up:
+            self._listener.on_given_up(given_up)
+        return forgotten.is_all and not self._state.give_back()
 
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
         """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""

@@ -251,6 +251,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         f"token_monitor_query_interval_seconds{{{job}}}": 60.0,
         'token_monitor_deliveries_total{receiver="oncall"}': 0.0,
         'token_monitor_outbox_notifications{receiver="oncall"}': 0.0,
+        'token_monitor_outbox_refused_total{receiver="oncall"}': 0.0,
         "token_monitor_log_events_dropped_total": 0.0,
         "token_monitor_heartbeats_total": 0.0,
         "token_monitor_state_durable": 1.0,

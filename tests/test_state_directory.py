@@ -386,6 +386,7 @@ def test_what_can_still_be_read_of_a_damaged_file_is_taken_along(tmp_path: Path)
     with opened(tmp_path, lost) as made:
         fill(made.state)
         garble(tmp_path / "state.sqlite", table="outbox")
+        assert made.state.due("hook", now=at(9)) == ()
         assert made.state.outbox() == {}
         assert (made.state.active_alerts(), made.state.history(9)) == ((alert(),), (resolved("a", 1),))
         assert (made.state.is_durable, len(lost.messages)) == (False, 1)
@@ -537,11 +538,11 @@ def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
     path.unlink()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript((TESTDATA / "v1.sql").read_text())
-    with pytest.raises(StateError, match="of version 1; the daemon makes it 3 when it starts"):
+    with pytest.raises(StateError, match="of version 1; the daemon makes it 4 when it starts"):
         open_reader(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="of version 99; this program knows 3"):
+    with pytest.raises(StateError, match="of version 99; this program knows 4"):
         open_reader(tmp_path)
     assert not (tmp_path / "lock").exists()
 

@@ -245,6 +245,9 @@ class World:
         self.transitions.extend(transitions)
         self.heard.extend(f"{transition.alert.name} {transition.change}" for transition in transitions)
 
+    def on_refused(self, counts: Mapping[str, int]) -> None:
+        self.heard.extend(f"{receiver} is full: {count} not told" for receiver, count in counts.items())
+
     def on_wanted(self, jobs: list[Job]) -> None:
         self.wanted.extend(job.query.name for job in jobs)
 

@@ -8,6 +8,7 @@ from monitor.deliver.secrets import secrets_of
 from monitor.deliver.selection import (
     WATCHDOG,
     notifications_for,
+    refused_by,
     reminders_for,
     takes_notifications,
     told_by,
@@ -22,6 +23,7 @@ __all__ = [
     "Ping",
     "canary",
     "notifications_for",
+    "refused_by",
     "reminders_for",
     "secrets_of",
     "takes_notifications",

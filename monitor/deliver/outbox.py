@@ -103,6 +103,7 @@ class OutboxWorker(Worker):
             self.health.last_message,
             0 if waiting is None else waiting.waiting,
             None if waiting is None else waiting.oldest_at,
+            None if waiting is None else waiting.full_since,
         )
 
     def move(self, by: timedelta) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,17 +34,28 @@ def takes_notifications(receiver: Receiver) -> bool:
 
 
 def notifications_for(
-    receivers: Iterable[Receiver], transitions: Sequence[Transition], *, run_key: str, now: datetime
+    receivers: Iterable[Receiver],
+    transitions: Sequence[Transition],
+    *,
+    run_key: str,
+    now: datetime,
+    full: Collection[str] = (),
 ) -> tuple[Notification, ...]:
     """Make one notification for each receiver, rule and target of a run's transitions.
 
     Not for Alertmanagers, which are told again and again what is active. Who was not told that an
-    alert fires need not hear that it ended. `run_key` names the run: the same run gives the same
+    alert fires need not hear that it ended; a receiver whose outbox is `full` is told when there is room.
+    `run_key` names the run: the same run gives the same
     idempotency keys.
     """
     made = []
     for receiver in filter(takes_notifications, receivers):
-        told = [transition for transition in transitions if _is_news(receiver, transition)]
+        told = [
+            transition
+            for transition in transitions
+            if _is_news(receiver, transition)
+            and not (receiver.name in full and transition.change is Change.FIRED)
+        ]
         for group, alerts in _groups(transition.alert for transition in told):
             changes = {transition.alert.labels: str(transition.change) for transition in told}
             key = _key(receiver, run_key, alerts, changes)
@@ -71,6 +82,19 @@ def reminders_for(
                 key = _key(receiver, now.isoformat() if is_repeat else "", together, changes)
                 made.append(Notification(receiver.name, key, group, together, now, is_repeat=is_repeat))
     return tuple(made)
+
+
+def refused_by(
+    receivers: Iterable[Receiver], transitions: Iterable[Transition], full: Collection[str]
+) -> Mapping[str, int]:
+    """Count for each receiver whose outbox is full the alerts that began and are not in it."""
+    fired = [one.alert for one in transitions if one.change is Change.FIRED] if full else []
+    counts = {
+        receiver.name: sum(wants(receiver, alert) for alert in fired)
+        for receiver in receivers
+        if receiver.name in full
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def told_by(notifications: Iterable[Notification]) -> Mapping[Labels, Mapping[str, datetime]]:

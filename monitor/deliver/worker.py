@@ -45,6 +45,11 @@ class Waiting(Protocol):
         """Tell when the oldest of it was made."""
         ...
 
+    @property
+    def full_since(self) -> datetime | None:
+        """Tell since when what is new has to wait outside, if it has."""
+        ...
+
 
 class Worker(ABC):
     """One thread for one address. `poke` wakes it, `drain` asks for one last go, `stop` and `join` end it."""

@@ -125,6 +125,8 @@ class ReceiverHealth:
     message: str = ""
     waiting: int = 0
     oldest_at: datetime | None = None
+    full_since: datetime | None = None
+    """Since when its outbox takes nothing that is new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from monitor.state.disk import is_busy
 from monitor.state.file_system import require_local
 from monitor.state.layout import FILE, put_aside
 from monitor.state.state import BUSY_SECONDS, State
+from monitor.storage.origin import doubts, look_at
 from monitor.storage.private import make_private, narrow_all
 
 _LOCK = "lock"
@@ -130,8 +131,10 @@ def open_directory(
 
 def _opened_in(directory: Path, opened: Callable[..., State], lock: DirectoryLock, now: datetime) -> Opened:
     path = directory / FILE
+    found = look_at(path)
     try:
-        return Opened(opened(), (), lock)
+        state = opened()
+        return Opened(state, doubts(found, path, state.marked("alive")), lock)
     except sqlite3.OperationalError as error:  # read-only, full, no file but a folder
         if is_busy(error):
             raise StateLockedError(

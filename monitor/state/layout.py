@@ -10,9 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.errors import StateError
+from monitor.storage import giving_back
+from monitor.storage.copies import keep_copy
 from monitor.storage.private import make_private
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MEMORY = ":memory:"
 FILE = "state.sqlite"
 TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "last_results")
@@ -26,6 +28,9 @@ CREATE TABLE last_results (
     PRIMARY KEY (target, query)
 ) WITHOUT ROWID;
 """
+
+# How much waits is asked every second: this answers it without a look at what waits.
+_OUTBOX_WAITING = "CREATE INDEX outbox_waiting ON outbox (receiver, created_at, size);"
 
 # Instants are text in UTC with microseconds (records.instant_to_text), so that they sort as text.
 _TABLES = f"""
@@ -46,10 +51,12 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL,
     labels TEXT NOT NULL, alerts TEXT NOT NULL, created_at TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, next_try_at TEXT NOT NULL, is_repeat INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
     UNIQUE (receiver, key)
 );
 CREATE INDEX outbox_order ON outbox (receiver, id);
 CREATE INDEX outbox_group ON outbox (receiver, labels, id);
+{_OUTBOX_WAITING}
 
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, receiver TEXT NOT NULL, key TEXT NOT NULL,
@@ -78,6 +85,11 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         3: (
             "ALTER TABLE outbox ADD COLUMN is_repeat INTEGER NOT NULL DEFAULT 0;"
             f"CREATE INDEX outbox_group ON outbox (receiver, labels, id);{_TOLD}"
+        ),
+        4: (
+            "ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+            "UPDATE outbox SET size = length(CAST(alerts AS BLOB));"
+            f"{_OUTBOX_WAITING}"
         ),
     }
 )
@@ -171,12 +183,19 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
     version = _version(connection, path)
+    if version == 0:
+        giving_back.before_tables(connection)
+    elif version < SCHEMA_VERSION and path != MEMORY:
+        keep_copy(connection, Path(path), version)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    giving_back.bound_wal(connection)
     steps = [_STEPS[step] for step in range(version + 1, SCHEMA_VERSION + 1)] if version else [_TABLES]
     connection.executescript(
         f"BEGIN IMMEDIATE;{''.join(steps)}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
     )
+    if path != MEMORY:
+        giving_back.convert(connection)
 
 
 def _opened_for_reading(path: Path, how: str, busy_seconds: float) -> tuple[sqlite3.Connection, int]:

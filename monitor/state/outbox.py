@@ -29,6 +29,9 @@ IS_HEAD = (
     " WHERE earlier.receiver = o.receiver AND earlier.labels = o.labels AND earlier.id < o.id)"
 )
 
+_MAX_KEPT = 64 * 1024
+"""Bytes; the history has ten thousand rows."""
+
 IS_DUE = "(next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
 """Also what a bad disk made unreadable: it is looked at, and given up."""
 
@@ -43,7 +46,7 @@ def insert_notifications(connection: sqlite3.Connection, notifications: Iterable
         # Behind a receiver that takes nothing repeats would pile up, and push out what is news.
         connection.execute(
             "INSERT OR IGNORE INTO outbox (receiver, key, labels, alerts, created_at, attempts, is_repeat,"
-            " next_try_at) SELECT ?,?,?,?,?,?,?,? WHERE ? = 0 OR NOT EXISTS"
+            " next_try_at, size) SELECT ?,?,?,?,?,?,?,?,? WHERE ? = 0 OR NOT EXISTS"
             " (SELECT 1 FROM outbox WHERE receiver = ? AND labels = ?)",
             (*row, notification.is_repeat, row[0], row[2]),
         )
@@ -70,7 +73,7 @@ def insert_delivery(
     """
     alerts = "[]"
     if outcome == "given_up":
-        alerts = alerts_to_text(notification.alerts)
+        alerts = _kept(alerts_to_text(notification.alerts))
     elif outcome == "taken":
         alerts = json.dumps(in_words(notification.alerts), ensure_ascii=False)
     connection.execute(
@@ -111,16 +114,30 @@ def give_up(
     message: str,
 ) -> tuple[Delivery, ...]:
     """Move rows to the history without an attempt; gives what has to be told of each."""
-    rows = connection.execute(f"SELECT id, receiver FROM outbox WHERE {where} ORDER BY id", values).fetchall()
+    select = f"SELECT id, receiver, key, alerts FROM outbox WHERE {where} ORDER BY id"
+    rows = connection.execute(select, values).fetchall()
     connection.executemany(
         "INSERT INTO deliveries (at, receiver, key, outcome, reason, message, duration_seconds, alerts)"
-        " SELECT ?, receiver, key, 'given_up', ?, ?, 0, alerts FROM outbox WHERE id = ?",
-        [(instant_to_text(at), reason, message, id_) for id_, _ in rows],
+        " VALUES (?, ?, ?, 'given_up', ?, ?, 0, ?)",
+        [
+            (instant_to_text(at), receiver, key, reason, message, _kept(alerts))
+            for _, receiver, key, alerts in rows
+        ],
     )
-    connection.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_, _ in rows])
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_, *_ in rows])
     return tuple(
-        Delivery(receiver, at, 0.0, reason=reason, message=message, recoverable=False) for _, receiver in rows
+        Delivery(receiver, at, 0.0, reason=reason, message=message, recoverable=False)
+        for _, receiver, *_ in rows
     )
+
+
+def _kept(alerts: str) -> str:
+    """Return what the history keeps of alerts that nobody got: of very many only their number in words."""
+    if len(alerts) <= _MAX_KEPT:
+        return alerts
+    with suppress(UnreadableError):
+        return json.dumps(in_words(text_to_alerts(alerts)), ensure_ascii=False)
+    return alerts[:_MAX_KEPT]
 
 
 def move(connection: sqlite3.Connection, by: timedelta) -> None:
@@ -137,13 +154,15 @@ def move(connection: sqlite3.Connection, by: timedelta) -> None:
 
 def _to_row(notification: Notification) -> tuple[str | int, ...]:
     created_at = instant_to_text(notification.created_at)
+    alerts = alerts_to_text(notification.alerts)
     return (
         notification.receiver,
         notification.key,
         json.dumps(dict(notification.group), sort_keys=True),
-        alerts_to_text(notification.alerts),
+        alerts,
         created_at,
         notification.attempts,
         notification.is_repeat,
         created_at,
+        len(alerts.encode()),
     )

@@ -33,6 +33,8 @@ class OutboxView:
 
     waiting: int
     oldest_at: datetime
+    full_since: datetime | None = None
+    """Since when what is new has to wait outside."""
 
 
 @dataclass(frozen=True, slots=True)

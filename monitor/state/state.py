@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +19,17 @@ from monitor.state import last_results, outbox
 from monitor.state.disk import Disk, Returned
 from monitor.state.last_results import LastResult
 from monitor.state.layout import MEMORY
-from monitor.state.reading import Reading
+from monitor.state.reading import OutboxView, Reading
 from monitor.state.records import alert_to_text, instant_to_text, text_to_instant
 from monitor.storage.alerts import WrittenAlerts
+from monitor.storage.forgetting import Forgotten, forget_step, prune
+from monitor.storage.giving_back import give_back
+from monitor.storage.outbox_room import FILLS, MAX_BYTES, MAX_ENTRIES, OutboxRoom, merge
 from monitor.storage.space import StateSpace, measure
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
+
+_STEP_SECONDS = 0.1
 
 BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
@@ -30,9 +38,9 @@ BUSY_SECONDS = 12.0
 class State(Reading):
     """Remember alerts, their history and what is due to receivers. Thread-safe.
 
-    `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`
-    and `outbox_age` what waits for one receiver. When the disk fails it goes on in memory with all that
-    it knows, and says so to `on_lost_disk`, each time. When another program has the file locked for
+    `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`,
+    `outbox_bytes` and `outbox_age` what waits for one receiver. When the disk fails it goes on in memory with
+    all that it knows, and says so to `on_lost_disk`, each time. When another program has the file locked for
     longer than `busy_seconds`, sqlite3.OperationalError: nothing was changed, the same may be tried again.
     `on_disk=False` begins in memory, with what can be read of the file.
     """
@@ -42,7 +50,8 @@ class State(Reading):
         path: str = MEMORY,
         *,
         history_limit: int = 10_000,
-        outbox_limit: int = 10_000,
+        outbox_limit: int = MAX_ENTRIES,
+        outbox_bytes: int = MAX_BYTES,
         outbox_age: timedelta = timedelta(hours=24),
         on_lost_disk: Callable[[str], None] = lambda _message: None,
         busy_seconds: float = BUSY_SECONDS,
@@ -51,7 +60,7 @@ class State(Reading):
     ) -> None:
         super().__init__()
         self._history_limit = history_limit
-        self._outbox_limit = outbox_limit
+        self._room = OutboxRoom(max_entries=outbox_limit, max_bytes=outbox_bytes)
         self._outbox_age = outbox_age
         self._path = path
         self._written = WrittenAlerts()
@@ -117,6 +126,17 @@ class State(Reading):
             self._disk.write(write)
             self._written.accept(scope_changes)
 
+    def make_room(self, now: datetime) -> frozenset[str]:
+        """Merge what waits where it is too much; gives the receivers whose outboxes take nothing new."""
+        for receiver in self._room.take_in(self._disk.rows(FILLS), now):
+            self._room.merged(receiver, self._disk.write(partial(merge, receiver=receiver)), now)
+        return frozenset(self._room.full_since)
+
+    def outbox(self) -> Mapping[str, OutboxView]:
+        """Count what waits, for each receiver that has something waiting, and tell which are full."""
+        full = self._room.full_since
+        return {name: replace(view, full_since=full.get(name)) for name, view in super().outbox().items()}
+
     def keep_results(self, results: Sequence[LastResult]) -> None:
         """Remember what queries last gave, all of them at once."""
         rows = [last_results.result_to_row(result) for result in results]
@@ -144,25 +164,27 @@ class State(Reading):
 
     def forget_before(
         self, instant: datetime, *, receivers: Collection[str] = (), now: datetime | None = None
-    ) -> tuple[Delivery, ...]:
-        """Drop history that is older, and give up what has waited since before for other receivers.
+    ) -> Forgotten:
+        """Drop some of the history that is older, and give up some of what has waited since before.
 
-        Those are no longer configured, or they would have taken or lost it by now. Gives what was given
-        up, as of `now`, or else of the instant.
+        Of receivers that are no longer configured: others would have taken or lost it by now. It is given
+        up as of `now`, or else of the instant. A step takes a fraction of a second: call it until nothing
+        is left, between other work.
         """
-        text = instant_to_text(instant)
-        others = f"created_at < ? AND receiver NOT IN ({', '.join('?' * len(receivers))})"
 
-        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
-            for table in ("transitions", "deliveries"):
-                connection.execute(f"DELETE FROM {table} WHERE at < ?", (text,))
-            connection.execute("DELETE FROM last_results WHERE run_at < ?", (text,))
-            message = "nobody has taken it for as long as history is kept"
-            return outbox.give_up(
-                connection, others, (text, *receivers), at=now or instant, reason="unclaimed", message=message
-            )
+        def write(connection: sqlite3.Connection) -> Forgotten:
+            return forget_step(connection, instant, receivers, now=now or instant)
 
-        return self._disk.write(write)
+        forgotten = Forgotten()
+        ends_at_seconds = time.monotonic() + _STEP_SECONDS
+        while not forgotten.is_all and time.monotonic() < ends_at_seconds:
+            step = self._disk.write(write)
+            forgotten = Forgotten(forgotten.given_up + step.given_up, is_all=step.is_all)
+        return forgotten
+
+    def give_back(self) -> bool:
+        """Give the disk a little of the room that is free in the file; gives whether there is more."""
+        return self.is_durable and self._disk.write(give_back)
 
     def due(
         self,
@@ -211,16 +233,12 @@ class State(Reading):
         )
 
     def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
-        """Give up what has waited for too long, and the oldest of too many; gives what has to be told."""
+        """Give up what has waited for too long; gives what has to be told."""
         too_old = instant_to_text(now - self._outbox_age)
         oldest = self._rows(
             "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1", (receiver,)
         )
-        excess = self._rows(
-            "SELECT id FROM outbox WHERE receiver = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            (receiver, self._outbox_limit),
-        )
-        if not excess and (not oldest or oldest[0][0] >= too_old):
+        if not oldest or oldest[0][0] >= too_old:
             return ()
 
         def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
@@ -233,16 +251,8 @@ class State(Reading):
                 reason="expired",
                 message=f"not taken within {hours:g} h",
             )
-            overflow = outbox.give_up(
-                connection,
-                "receiver = ? AND id <= ?",
-                (receiver, excess[0][0] if excess else 0),
-                at=now,
-                reason="overflow",
-                message=f"more than {self._outbox_limit} waited",
-            )
             self._prune(connection, "deliveries")
-            return expired + overflow
+            return expired
 
         return self._disk.write(write)
 
@@ -285,9 +295,7 @@ class State(Reading):
         return self._disk.rows(sql, values)
 
     def _prune(self, connection: sqlite3.Connection, table: str) -> None:
-        connection.execute(
-            f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (self._history_limit,)
-        )
+        prune(connection, table, self._history_limit)
 
 
 def _transition_row(transition: Transition) -> tuple[str, ...]:

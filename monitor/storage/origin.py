@@ -1,0 +1,50 @@
+"""Look at a state's file before it is opened: is it whole, or a copy that lacks what was beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+_MAGIC = b"SQLite format 3\0"
+_VERSION = slice(60, 64)
+"""Where the header has PRAGMA user_version (https://sqlite.org/fileformat2.html)."""
+_NEWER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AsFound:
+    """A file without anything beside it: has it tables, and when was it written."""
+
+    is_hollow: bool = False
+    written_at: datetime | None = None
+
+
+def look_at(path: Path) -> AsFound:
+    """Look at a file that nobody in this process has open; one with a WAL has everything there."""
+    try:
+        if path.with_name(f"{path.name}-wal").exists():
+            return AsFound()
+        with path.open("rb") as file:
+            head = file.read(100)
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return AsFound()
+    if not head.startswith(_MAGIC):
+        return AsFound()
+    return AsFound(not any(head[_VERSION]), written_at)
+
+
+def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
+    """Say what a file lacks; `alive_at`: when the daemon whose state is in it was last known to run."""
+    if found.is_hollow:
+        return (
+            f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"
+            " (token-monitor backup makes whole ones); the state begins empty",
+        )
+    if found.written_at is None or alive_at is None or found.written_at - alive_at < _NEWER:
+        return ()
+    return (
+        f"{path} was written at {found.written_at:%Y-%m-%d %H:%M:%S} UTC and has the state of"
+        f" {alive_at:%Y-%m-%d %H:%M:%S} UTC: a backup or a copy has nothing of what happened between",
+    )
