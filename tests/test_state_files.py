@@ -145,7 +145,7 @@ def test_room_is_given_back_in_small_steps_and_the_wal_stays_small(tmp_path: Pat
         while state.give_back():
             largest = max(largest, wal.stat().st_size)
         state.mark("alive", at(1))
-        assert path.stat().st_size < full / 10
+        assert path.stat().st_size < full / 5
         assert largest < 17_000_000
         assert len(state.history(9999)) == 100
 
