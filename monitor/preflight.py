@@ -31,6 +31,7 @@ def plan(query: Query, session: Session) -> Rows:
     QueryError says why it cannot be planned: `schema_missing` names the table or column.
     """
     statement = query.statement_for(session.server.flavor)
+    session.use_time_zone(query.time_zone)
     if is_show(statement.text):
         return _fetch(session, statement, query.parameters, query.timeout, query.max_rows)
     rows = _explain(statement, query.parameters, query.timeout, session)

@@ -75,6 +75,7 @@ def answer(query: Query, session: Session) -> Answer:
     """Run the query in a session; raises QueryError or SampleError."""
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
+    session.use_time_zone(query.time_zone)
     schema = None
     if query.schema is None:
         rows = _fetch_past_a_lock(session, statement, query, ends_at_seconds)
@@ -83,7 +84,7 @@ def answer(query: Query, session: Session) -> Answer:
         rows = schema.rows
     samples = samples_of(query, rows)
     evidence, errors = _evidence(query, session, samples, ends_at_seconds)
-    success = Success(samples, len(rows.rows), evidence, errors)
+    success = Success(samples, len(rows.rows), evidence, errors, warnings=rows.warnings)
     if schema is not None:
         success = replace(
             success,

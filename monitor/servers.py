@@ -39,7 +39,7 @@ class Servers:
         told[server.hostname] = server
         if known is None or _identity(known) != _identity(server):
             yield "target.connected", "info", _facts(server)
-        if (known is None and lacking(server)) or (known and known.limits != server.limits):
+        if lacking(server) != (lacking(known) if known else []):
             level: Level = "warning" if lacking(server) else "info"
             yield "target.unprotected", level, {"lacking": lacking(server)}
         rights = server.surplus_rights
@@ -50,8 +50,8 @@ class Servers:
 
 
 def lacking(server: Server) -> list[str]:
-    """List the limits that the server does not let a session have."""
-    return [limit for limit in LIMITS if limit not in server.limits]
+    """Return the limits that the server does not let a session have, and what else is not as we set it."""
+    return [*(limit for limit in LIMITS if limit not in server.limits), *server.unstated]
 
 
 def _identity(server: Server) -> tuple[object, ...]:

@@ -51,6 +51,11 @@ class Telemetry:
         self._evidence_failures = self._counter(
             "evidence_failures_total", "Look-ups of examples for an alert of the query that failed", job
         )
+        self._server_warnings = self._counter(
+            "server_warnings_total",
+            "Answers on which the server remarked something that spoils no result, by its code",
+            (*job, "code"),
+        )
         self._pipeline_failures = self._counter(
             "pipeline_failures_total", "Results and other messages that were lost by a defect or a lock", ()
         )
@@ -139,6 +144,8 @@ class Telemetry:
             self._failures.labels(*result.job.key, outcome.reason.value).inc()
         if isinstance(outcome, Success):
             self._evidence_failures.labels(*result.job.key).inc(len(outcome.evidence_errors))
+            for warning in outcome.warnings:
+                self._server_warnings.labels(*result.job.key, str(warning.code)).inc()
 
     def unjudged(self, key: tuple[str, str]) -> None:
         """Count a result, of a target and query, that a rule could not judge."""
@@ -206,6 +213,7 @@ class Telemetry:
         for family in (self._runs, self._missed, self._rule_failures, self._evidence_failures):
             family.remove(*key)
         self._durations.remove(*key)
+        self._server_warnings.remove_by_labels({"target": key[0], "query": key[1]})
         for reason in Reason:
             self._failures.remove(*key, reason.value)
 

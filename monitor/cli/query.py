@@ -87,6 +87,8 @@ def _answer(job: Job, session: Session) -> int:
     _show_rows(found.rows)
     for refusal in found.success.refusals:
         click.echo(f"not seen, so not told: {refusal.reason}: {refusal.message}", err=True)
+    for warning in found.success.warnings:
+        click.echo(f"warning {warning.code} of the server: {warning.message}", err=True)
     _show_samples(job, found.success)
     _show_rules(job.query.rules, found.success)
     return OK

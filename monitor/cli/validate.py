@@ -142,6 +142,8 @@ def _show_plan(job: Job, session: Session) -> int:
     say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
     if is_partial:
         say(f"    warning: sees only its own threads: {NO_PROCESS}")
+    for warning in rows.warnings:
+        say(f"    warning {warning.code} of the server: {warning.message}")
     held = [(rule, columns) for rule, columns in unjudged if columns]
     for rule, columns in held:
         say(f"    {rule} cannot be judged: {missing_text(columns)}")

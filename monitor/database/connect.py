@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
@@ -16,19 +14,12 @@ from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
 from monitor.database.credentials import read_password, read_public_key, tls_context
-from monitor.database.dialect import (
-    IDENTIFY,
-    IDENTIFY_BARELY,
-    NOT_AVAILABLE,
-    Setting,
-    flavor_of,
-    transaction,
-    variables,
-)
+from monitor.database.dialect import IDENTIFY, IDENTIFY_BARELY, flavor_of
 from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
 from monitor.database.link import Link, Wire, shut
 from monitor.database.reasons import is_answer
 from monitor.database.refusals import Pause, Refusals
+from monitor.database.session_setup import SessionSetup
 from monitor.database.status import is_on
 from monitor.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
@@ -61,6 +52,7 @@ class Connector:
         self._seconds = timeout.total_seconds()
         self._refusals = Refusals()
         self._pause = Pause()
+        self._setup = SessionSetup()
         self._resolver = Resolver(target.host or "localhost", target.port, lookup=lookup)
 
     def open(self, at_most: timedelta | None = None) -> Link:
@@ -174,7 +166,7 @@ class Connector:
                 wire.connect(opened)
                 link = Link(wire, handle, address)
                 if prepared:
-                    prepare(link)
+                    self._setup.apply(link, identify(link))
             # The driver raises much that is none of its own errors: struct.error, IndexError, AssertionError
             # for a malformed packet, RuntimeError for a method that lacks a library.
             except Exception as error:  # noqa: BLE001
@@ -204,16 +196,8 @@ class Connector:
             raise TargetError(Reason.INTERNAL, words, detail="local") from None
 
 
-def prepare(link: Link) -> None:
-    """Find out who answered, and set the session up; what the server does not have is left out."""
-    link.server = identify(link)
-    limits = _set(link, "SET SESSION ", variables(link.server.flavor))
-    limits += _set(link, "SET SESSION TRANSACTION ", transaction())
-    link.server = replace(link.server, limits=limits)
-
-
-def identify(link: Link) -> Server:
-    """Ask the server what it is."""
+def identify(link: Link) -> str:
+    """Ask the server what it is, for `link.server`; returns its comment on its version."""
     try:
         rows = link.execute(IDENTIFY)
     except pymysql.MySQLError as error:
@@ -223,27 +207,8 @@ def identify(link: Link) -> Server:
     version, comment, hostname, read_only = rows[0]
     # a server may be told to give another version than its own; the greeting has its own as well
     flavor = flavor_of(f"{version} {link.wire.server_version}", str(comment))
-    return Server(flavor, str(version), str(hostname), None if read_only is None else is_on(read_only))
-
-
-def _set(link: Link, verb: str, settings: Iterable[Setting]) -> tuple[str, ...]:
-    settings = tuple(settings)
-    if not _execute_if_available(link, verb + ", ".join(setting.assignment for setting in settings)):
-        settings = tuple(
-            setting for setting in settings if _execute_if_available(link, verb + setting.assignment)
-        )
-    return tuple(setting.limit for setting in settings if setting.limit)
-
-
-def _execute_if_available(link: Link, sql: str) -> bool:
-    try:
-        link.execute(sql)
-    except pymysql.MySQLError as error:
-        if code_of(error) not in NOT_AVAILABLE:
-            raise
-        link.in_order = True
-        return False
-    return True
+    link.server = Server(flavor, str(version), str(hostname), None if read_only is None else is_on(read_only))
+    return str(comment)
 
 
 def _refuse_plugin(connection: object) -> NoReturn:

@@ -7,6 +7,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from monitor.database.address import Address
 from monitor.database.column_types import WireField
 from monitor.database.dialect import FIRST_STATEMENT_LIMIT
 from monitor.model.results import Server
-from monitor.model.settings import Flavor
+from monitor.model.settings import UTC_ZONE, Flavor
 
 if TYPE_CHECKING:
     _Connection = Connection[SSCursor]
@@ -30,6 +31,11 @@ _NO_KEY = (
     "the server wants the password without TLS, by a key that anybody could have made up; refused:"
     " use TLS, or give the server's key in tls as public_key_file"
 )
+
+
+# The pool cuts sooner; a proof has some hundred bytes.
+_ALIVE_SECONDS = 5.0
+_ALIVE_BYTES = 1 << 16
 
 
 class AnswerTooLargeError(Exception):
@@ -100,6 +106,11 @@ class Wire(_Connection):
         fields: list[WireField] = getattr(self._result, "fields", [])  # not in the stubs
         return tuple(fields)
 
+    @property
+    def warning_count(self) -> int:
+        """Return how many warnings the server counted for the answer that was read to its end."""
+        return 0 if self._result is None else self._result.warning_count or 0
+
     def has_more_results(self) -> bool:
         """Tell whether another result follows the one that was read."""
         return self._result is not None and bool(self._result.has_next)
@@ -143,6 +154,11 @@ class Link:
         self.status_questions: tuple[str, ...] | None = None
         self.replication_questions: tuple[str, ...] | None = None
         """What the server answers of what could be asked; None: not tried yet."""
+        self.proof: dict[str, str] = {}
+        """What to read of the session to prove that it is the one that was set up, by the variable's name."""
+        self.proven: dict[str, object] = {}
+        """The values that were read when it was set up, or when it was last changed by us."""
+        self.time_zone = UTC_ZONE
         self._handle = handle
         self._lock = threading.Lock()
         self._closed = False
@@ -153,21 +169,37 @@ class Link:
         return Identity(self.wire.server_thread_id[0], self.address, self.server.hostname)
 
     def is_alive(self) -> bool:
-        """Tell whether the server still answers on an idle connection, so that no statement is sent in vain.
+        """Return whether the server still answers on an idle connection, and in the session that was set up.
 
-        Enters the database anew: else a session keeps the rights on it that it had at its start.
+        Enters the database anew: else a session keeps the rights on it that it had at its start. Behind a
+        proxy the session may have become another client's, with other variables.
         """
         self.in_order = False
         try:
+            self.wire.expect_answer(seconds=_ALIVE_SECONDS, most_bytes=_ALIVE_BYTES)
             if self.wire.db:
                 self.wire.select_db(self.wire.db)
             else:
                 self.wire.ping(reconnect=False)
+            is_ours = self._is_as_proven()
         # as everywhere, the driver may raise anything for a malformed answer
         except Exception:  # noqa: BLE001
             return False
         self.in_order = not self.was_cut
-        return self.in_order
+        return self.in_order and is_ours
+
+    def note_change(self, name: str, value: object) -> None:
+        """Take down that we changed a variable since; None where its value is not looked at any more."""
+        if value is None:
+            self.proof.pop(name, None)
+            self.proven.pop(name, None)
+        elif name in self.proof:
+            self.proven[name] = value
+
+    def _is_as_proven(self) -> bool:
+        if not self.proof:
+            return True
+        return self.read(self.proof) == self.proven
 
     def cut(self) -> None:
         """Make every wait on the connection end now; from any thread, never blocks."""
@@ -184,6 +216,13 @@ class Link:
             rows: tuple[tuple[object, ...], ...] = tuple(cursor.fetchall())
         self.in_order = True
         return rows
+
+    def read(self, expressions: Mapping[str, str]) -> dict[str, object]:
+        """Return the values of expressions by their names, in one round trip; {} where there is no row."""
+        rows = self.execute("SELECT " + ", ".join(expressions.values()))
+        if not rows or len(rows[0]) != len(expressions):
+            return {}
+        return dict(zip(expressions, rows[0], strict=True))
 
     def table(self, sql: str) -> tuple[dict[str, object], ...]:
         """Run a short statement of our own and give its rows by the columns' names."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from monitor.database.answer import MOST_ANSWER_BYTES, read_answer
 from monitor.database.binding import bound
-from monitor.database.dialect import statement_limit
+from monitor.database.dialect import limit_name, statement_limit
 from monitor.database.failures import code_of, failure_of
 from monitor.database.killer import Killer
 from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
+from monitor.database.server_warnings import read_warnings
+from monitor.database.session_setup import enter_zone
 from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason
 from monitor.model.results import CANCELLED, Rows, Server
-from monitor.model.settings import Flavor, Scalar, Statement
+from monitor.model.settings import UTC_ZONE, Flavor, Scalar, Statement
 from monitor.watchdog import Watchdog
 
 # The server's own limit is the timeout itself; KILL and our cut give it time to speak first.
@@ -43,6 +46,7 @@ class Session:
         self._killer = killer
         self._watchdog = watchdog
         self._is_stopped = False
+        self._time_zone = UTC_ZONE
 
     @property
     def server(self) -> Server:
@@ -64,7 +68,13 @@ class Session:
             self.link = self._reopen()
             if self._is_stopped:  # meanwhile: what was to be stopped is no more, and nothing else would be
                 raise _stopped()
+        if self.link.server.altered:
+            raise _altered(self.link.server)
         return self._fetch(self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows)
+
+    def use_time_zone(self, time_zone: str) -> None:
+        """Have what follows run in a time zone: an offset, a name, or `server` for the server's own."""
+        self._time_zone = time_zone
 
     def stop(self) -> None:
         """End what runs, from another thread; its fetch raises `killed`. Returns at once."""
@@ -111,11 +121,17 @@ class Session:
             link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
             link.execute(f"SET SESSION {statement_limit(link.server.flavor, timeout)}")
             link.statement_limit = timeout
+            link.note_change(limit_name(link.server.flavor), None)
+            link.in_order = False
+        if link.time_zone != self._time_zone:
+            link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
+            enter_zone(link, self._time_zone)
             link.in_order = False
         link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
         rows = read_answer(link.wire, sql, max_rows=max_rows)
+        warnings = read_warnings(link, seconds=seconds)
         link.in_order = True
-        return rows
+        return replace(rows, warnings=warnings)
 
     def _check_time(
         self, outcome: Rows | Exception, timeout: timedelta, *, was_killed: bool, seconds: float
@@ -135,6 +151,13 @@ class Session:
         is_mysql = link.server.flavor is Flavor.MYSQL
         if isinstance(outcome, Rows) and is_mysql and seconds >= timeout.total_seconds():
             raise _timed_out(timeout, detail="statement_limit")
+
+
+def _altered(server: Server) -> QueryError:
+    message = (
+        f"the session is not as we set it, so no result of it can be believed: {'; '.join(server.altered)}"
+    )
+    return QueryError(Reason.BAD_RESULT, message, detail="session")
 
 
 def _stopped() -> QueryError:

@@ -34,8 +34,16 @@ class ColumnType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerWarning:
+    """What a server remarked on its own answer; the words are masked as those of errors are."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """What the driver gave: column names, each row's cells in their order, and the columns' types.
+    """What the driver gave: column names, each row's cells in their order, their types, warnings.
 
     `types` is empty where no server sent the rows; then each cell says by itself what it is.
     """
@@ -43,6 +51,7 @@ class Rows:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     types: tuple[ColumnType, ...] = ()
+    warnings: tuple[ServerWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,14 @@ class Server:
     """None where it is no replica, or where that cannot be known."""
     knows_replication: bool = False
     """Whether it told us; without the right to ask, nobody knows whether it is a replica."""
+    altered: tuple[str, ...] = ()
+    """Session variables that change an answer and are not as we set them, each with its value."""
+    unstated: tuple[str, ...] = ()
+    """Session variables that only change what a statement costs and are not as we set them."""
+    time_zone: str = ""
+    """The server's own time zone, by the name that it gives; empty where it does not say."""
+    utc_offsets: tuple[timedelta, ...] = ()
+    """How far that zone is ahead of UTC in January and in July; () where the server does not say."""
     surplus_rights: tuple[str, ...] | None = None
     """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
 
@@ -132,6 +149,8 @@ class Success:
     """Labels about which this run says nothing: alerts that carry them are held, not resolved."""
     refusals: tuple[Failure, ...] = ()
     """What the server refused to let a schema query see, in the server's words."""
+    warnings: tuple[ServerWarning, ...] = ()
+    """What the server remarked on the answers of the run, none of which makes the result doubtful."""
 
 
 KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")

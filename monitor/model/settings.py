@@ -14,6 +14,11 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name: hashable, so that a label set can be an identity."""
 
 
+UTC_ZONE = "+00:00"
+SERVER_ZONE = "server"
+"""Stands for the time zone that a database server has itself."""
+
+
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Make the canonical form of a label set: sorted by name, empty values left out."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
@@ -160,6 +165,10 @@ class Query:
     metrics: tuple[Metric, ...] = ()
     rules: tuple[Rule, ...] = ()
     schema: SchemaColumns | None = None
+    time_zone: str = UTC_ZONE
+    """The zone of the session that it runs in: an offset, a name, or SERVER_ZONE."""
+    local_time: tuple[str, ...] = ()
+    """Which functions its statements use that answer in the session's time zone, such as NOW()."""
 
     def statement_for(self, flavor: Flavor) -> Statement:
         """Choose the statement for this kind of server."""
@@ -202,6 +211,8 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
     max_replica_lag: timedelta = timedelta(minutes=1)
     """How far a replica may be behind before its data is not judged; 0: as far as it likes."""
+    time_zone: str = UTC_ZONE
+    """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def without_limit(database: Database) -> None:
         session.link.server = replace(session.server, limits=("lock", "read_only"))
         of_flavor = "max_statement_time" if session.server.flavor == "mariadb" else "max_execution_time"
         session.link.execute(f"SET SESSION {of_flavor} = 0")
+        session.link.note_change(of_flavor, None)
     assert "statement" in limits
 
 

@@ -15,7 +15,16 @@ from monitor.model.results import Server
 from monitor.model.settings import PasswordSource
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, error_packet, result_packets, serve_session
-from tests.database.targets import PASSWORD, fetch, fetch_in, run_as_root, target_at, target_for, verdict_on
+from tests.database.targets import (
+    PASSWORD,
+    fetch,
+    fetch_in,
+    id_of,
+    run_as_root,
+    target_at,
+    target_for,
+    verdict_on,
+)
 
 STATE = "SELECT UTC_TIMESTAMP"
 
@@ -96,11 +105,14 @@ def test_a_session_that_is_not_read_only_after_all_is_said(databases: Databases)
     assert server.limits == ("lock", "statement")
 
 
-def test_read_only_is_read_back_from_the_session(database: Database, server: PrivateServer) -> None:
+def test_a_session_that_may_write_meanwhile_is_not_lent_again(database: Database) -> None:
     with database.lease(deadline_seconds=20) as session:
         assert "read_only" in session.server.limits
         session.link.execute("SET SESSION TRANSACTION READ WRITE")
-    assert asked_again(database).limits == ("lock", "statement")
+        before = id_of(session)
+    with database.lease(deadline_seconds=20) as session:
+        assert id_of(session) != before
+        assert session.server.limits == ("lock", "statement", "read_only")
 
 
 def test_a_server_that_takes_no_writes_is_known_as_it_is_now(

@@ -1,0 +1,70 @@
+"""Read what a server remarks on its own answer, and refuse a result that it calls incomplete or altered."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pymysql
+
+from monitor.database.failures import code_of
+from monitor.database.link import Link
+from monitor.database.reasons import is_answer, shown_message
+from monitor.errors import QueryError, Reason
+from monitor.model.results import ServerWarning
+
+# None of these changes the result code: the statement "succeeded".
+_INCOMPLETE = (1260, 1931)  # GROUP_CONCAT was cut, LIMIT ROWS EXAMINED left rows out
+_CUT_OR_MISREAD = (1264, 1265, 1292, 1366, 1367, 1411, 1977)
+# A division by 0, a text or a time beyond bounds, invalid characters, JSON that is none.
+_NULL_INSTEAD = (1300, 1301, 1365, 1441, 4035, 4036, 4037, 4038)
+SPOILING = frozenset({*_INCOMPLETE, *_CUT_OR_MISREAD, *_NULL_INSTEAD})
+_MAX_BYTES = 1 << 20
+_MAX_KEPT = 5
+_HINTS = MappingProxyType(
+    {
+        1365: "write NULLIF(divisor, 0) where it may be 0",
+        1292: "a CAST, or a text that is compared with a number or a time",
+    }
+)
+
+
+def read_warnings(link: Link, *, seconds: float) -> tuple[ServerWarning, ...]:
+    """Return what the server remarked on the answer just read, each kind once; QueryError where it is spoilt.
+
+    Costs a round trip only where the answer says that there are warnings. `seconds` bounds each read.
+    """
+    count = link.wire.warning_count
+    if not count:
+        return ()
+    link.wire.expect_answer(seconds=seconds, most_bytes=_MAX_BYTES)
+    found = _found(link)
+    for warning in found:
+        if warning.code in SPOILING:
+            raise _spoilt(warning, count)
+    if len(found) < count:
+        message = f"the server counts {count} warnings on its answer and tells {len(found)}: it may be cut"
+        raise QueryError(Reason.BAD_RESULT, message, detail="warnings")
+    return tuple({warning.code: warning for warning in reversed(found)}.values())[-_MAX_KEPT:]
+
+
+def _found(link: Link) -> list[ServerWarning]:
+    try:
+        rows = link.execute("SHOW WARNINGS")
+    except pymysql.MySQLError as error:
+        if not is_answer(code_of(error)):
+            raise
+        link.in_order = True
+        return []
+    return [_warning(row) for row in rows]
+
+
+def _warning(row: tuple[object, ...]) -> ServerWarning:
+    code = int(str(row[1]))
+    return ServerWarning(code, shown_message(str(row[2]), code))
+
+
+def _spoilt(warning: ServerWarning, count: int) -> QueryError:
+    times = f" ({count} warnings)" if count > 1 else ""
+    hint = f"; {_HINTS[warning.code]}" if warning.code in _HINTS else ""
+    message = f"the server says that its answer is incomplete or altered: {warning.message}{times}{hint}"
+    return QueryError(Reason.BAD_RESULT, message, code=warning.code, detail="warnings")
