@@ -76,6 +76,12 @@ class AlertGroup:
     size: int
 
     @property
+    def note(self) -> str:
+        """Return the note that all its rows have; empty where they differ."""
+        notes = {row.note for row in self.rows}
+        return notes.pop() if len(notes) == 1 else ""
+
+    @property
     def is_current(self) -> bool:
         """Tell whether any of its alerts is what data says now."""
         return any(row.is_current for row in self.rows)

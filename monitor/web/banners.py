@@ -43,8 +43,7 @@ def banners_of(troubles: Troubles, verdict: Verdict, now: datetime) -> tuple[Ban
     if troubles.unnotified:
         found.append(Banner("bad", "Nobody is notified", (troubles.unnotified,)))
     if troubles.reload is not None and troubles.reload.problems:
-        text = "The changed configuration was refused; the old one is in force"
-        problems = troubles.reload.problems
-        found.append(Banner("warn", text, problems, when(troubles.reload.at, now)))
+        text = "The changed configuration was refused, the old one is in force"
+        found.append(Banner("warn", text, troubles.reload.problems, when(troubles.reload.at, now)))
     found += [Banner("warn", note) for note in troubles.notes]
     return tuple(found)

@@ -452,7 +452,7 @@ def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() ->
         lines = read(client.get("/").text)
         world.last_reload = LastReload(NOW)
         after = read(client.get("/").text)
-    place = lines.index("The changed configuration was refused; the old one is in force, 1 min ago")
+    place = lines.index("The changed configuration was refused, the old one is in force, for 1 min")
     assert lines[place + 1 : place + 3] == ["config.toml:3: <b>", "x"]
     assert not any("refused" in line for line in after)
 
