@@ -26,6 +26,7 @@ from monitor.config.shapes import (
     TlsShape,
     WebShape,
 )
+from monitor.daemon.start import DEFAULT_START_SECONDS
 from monitor.model.settings import Config
 
 ROOT = Path(__file__).parent.parent
@@ -355,12 +356,21 @@ def test_the_unit_says_what_the_program_needs() -> None:
     text = UNIT.read_text(encoding="utf-8")
     assert "Environment=TOKEN_MONITOR_STATE_DIRECTORY=/var/lib/token-monitor\n" in text
     for line in (
-        *("DynamicUser=yes", "StateDirectory=token-monitor", "NoNewPrivileges=yes", "ProtectSystem=strict"),
+        *(
+            "User=token-monitor",
+            "Type=notify",
+            "StateDirectory=token-monitor",
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+        ),
         *("PrivateTmp=yes", "PrivateDevices=yes", "MemoryDenyWriteExecute=yes", "CapabilityBoundingSet="),
         *("RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "SystemCallFilter=@system-service"),
     ):
         assert f"\n{line}\n" in text
-    for line in ("LoadCredential=", "MemoryMax=", "TasksMax=", "RestartPreventExitStatus=2 3"):
+    for line in (
+        *("RequiresMountsFor=/var/lib/token-monitor", "Restart=always", "RestartPreventExitStatus=2 3"),
+        *("MemoryMax=", "TasksMax="),
+    ):
         assert f"\n{line}" in text
 
 
@@ -376,6 +386,39 @@ def test_compose_takes_every_right_away_and_mounts_what_is_there() -> None:
         sources = [volume.split(":")[0] for volume in service["volumes"]]
         assert all((folder / one).exists() for one in sources if one.startswith("."))
         assert {one for one in sources if not one.startswith(".")} <= set(compose["volumes"])
+
+
+def test_the_unit_gives_a_start_more_time_than_it_takes_to_give_up() -> None:
+    found = re.search(r"^TimeoutStartSec=(\d+)s$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) > DEFAULT_START_SECONDS + 30
+
+
+def test_in_compose_each_has_its_own_network_and_speaks_only_to_who_is_there(tmp_path: Path) -> None:
+    folder = DEPLOY / "compose"
+    services = yaml.safe_load((folder / "compose.yml").read_text(encoding="utf-8"))["services"]
+    assert [name for name, one in services.items() if "network_mode" in one] == []
+    published = {
+        f"{name}:{port.rpartition(':')[2]}" for name, one in services.items() for port in one["ports"]
+    }
+    prometheus = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
+    spoken_to = {
+        target
+        for job in (*prometheus["scrape_configs"], *prometheus["alerting"]["alertmanagers"])
+        for one in job["static_configs"]
+        for target in one["targets"]
+    }
+    config = load(folder / "config.toml", {})
+    spoken_to |= {url.removeprefix("http://") for one in config.receivers for url in one.urls}
+    assert spoken_to == {"token-monitor:8917", "alertmanager:9093"} <= published
+    for path in (folder / "prometheus.yml", RULES):
+        shutil.copy(path, tmp_path)
+    assert "SUCCESS" in checked("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def test_the_alertmanager_as_shipped_posts_to_nobody() -> None:
+    document = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
+    assert document["receivers"] == [{"name": "oncall"}, {"name": "dead-mans-switch"}]
 
 
 def test_the_configuration_for_compose_is_valid() -> None:

@@ -500,6 +500,22 @@ def test_a_reader_reads_after_the_daemon_and_leaves_the_directory_to_it(tmp_path
         assert [one.value for one in reader.active_alerts()] == [7.0]
 
 
+@pytest.mark.parametrize("closed", ["the file", "the folder"])
+def test_who_may_not_read_the_state_hears_what_to_type(closed: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "kept") as made:
+        fill(made.state)
+    path = tmp_path / "kept" / "state.sqlite"
+    for folder in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+        folder.chmod(0o755)
+    path.parent.chmod(0o755 if closed == "the file" else 0)
+    path.chmod(0)
+    try:
+        with as_user(NOBODY), pytest.raises(StateError, match=r"may not be read .*: sudo .*token-monitor …"):
+            open_reader(path.parent)
+    finally:
+        path.parent.chmod(0o755)
+
+
 def test_a_reader_of_a_directory_that_it_may_not_write(tmp_path: Path) -> None:
     with opened(tmp_path) as made:
         fill(made.state)

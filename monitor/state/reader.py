@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,8 +48,33 @@ def open_reader(directory: Path) -> Reader:
     """
     path = directory / FILE
     try:
-        if not path.is_file():
-            raise StateError(f"there is no state in {directory}: has a daemon run with this configuration?")
+        if not _is_there(path):
+            raise StateError(
+                f"there is no state in {directory}: has a daemon run with this configuration? Where its"
+                " environment has TOKEN_MONITOR_STATE_DIRECTORY, name that folder as [state] directory too"
+            )
         return Reader(path, open_for_reading(path))
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, PermissionError) or not os.access(path, os.R_OK, effective_ids=True):
+            raise StateError(
+                f"{path} may not be read by this user; as its owner: {_as_owner(path)}"
+            ) from None
         raise StateError(f"{path} cannot be read: {error}") from None
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is a file; PermissionError where that may not be seen, which is_file hides."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _as_owner(path: Path) -> str:
+    """Return what to type; root, where even whose it is may not be seen."""
+    try:
+        owner = path.owner()
+    except (OSError, KeyError):
+        owner = "root"
+    command = "token-monitor …"
+    return f"sudo {command}" if owner == "root" else f"sudo -u {owner} {command}"
