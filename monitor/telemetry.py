@@ -35,13 +35,7 @@ class Telemetry:
         self._failures = self._counter(
             "query_failures_total", "Runs that gave no data, by reason", (*job, "reason")
         )
-        self._durations = Histogram(
-            "token_monitor_query_duration_seconds",
-            "How long runs took: waiting for a connection, the statement, its evidence",
-            job,
-            registry=self.registry,
-            buckets=DURATION_BUCKETS,
-        )
+        self._durations = self._duration_histogram(job)
         self._missed = self._counter(
             "query_missed_total", "Runs that were due and not made, since the last one was not over", job
         )
@@ -83,6 +77,15 @@ class Telemetry:
         self._receivers: frozenset[str] = frozenset()
         self._targets: frozenset[str] = frozenset()
         self._rules: frozenset[tuple[str, str]] = frozenset()
+
+    def _duration_histogram(self, labels: tuple[str, ...]) -> Histogram:
+        return Histogram(
+            "token_monitor_query_duration_seconds",
+            "How long runs took: waiting for a connection, the statement, its evidence",
+            labels,
+            registry=self.registry,
+            buckets=DURATION_BUCKETS,
+        )
 
     @property
     def reload_ok(self) -> bool | None:
