@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
 
     command = _command_of(arguments)
     failed_codes = {"check": UNKNOWN} | dict.fromkeys(
-        ("query", "alerts", "history", "explain", "notify", "healthcheck"), FAILED
+        ("query", "alerts", "history", "explain", "backup", "notify", "healthcheck"), FAILED
     )
     try:
         code = commands.main(arguments, prog_name="token-monitor", standalone_mode=False)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "alerts": "Show the alerts that are pending or firing now.",
     "history": "Show what alerts did, newest first.",
     "explain": "Say why an alert is or is not firing.",
+    "backup": "Copy the state into a file, while the daemon goes on.",
     "notify": "Send a test alert through a receiver.",
     "healthcheck": "Ask the daemon here whether it is healthy; exit 0 or 1.",
     "demo": "Show it all on a private MariaDB with the token system in it.",

@@ -115,19 +115,32 @@ def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection
 
 def open_for_reading(path: Path, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
     """Open the state beside the daemon that has it; StateError where there is none, or of another version."""
-    try:
-        connection, version = _opened_for_reading(path, "mode=ro", busy_seconds)
-    except sqlite3.OperationalError as error:
-        # Without write access to the folder SQLite cannot make the shared memory that a WAL needs.
-        if not is_at_rest(path) or primary_code(error) == sqlite3.SQLITE_BUSY:
-            raise
-        connection, version = _opened_for_reading(path, "mode=ro&immutable=1", busy_seconds)
+    connection, version = _opened_beside(path, busy_seconds)
     try:
         _require_current(version, path)
     except StateError:
         connection.close()
         raise
     return connection
+
+
+def open_for_copying(path: Path, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open a state of any version that we know, beside the daemon; StateError where there is none."""
+    connection, version = _opened_beside(path, busy_seconds)
+    if version == 0:
+        connection.close()
+        raise StateError(f"{path} has no state yet")
+    return connection
+
+
+def _opened_beside(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, int]:
+    try:
+        return _opened_for_reading(path, "mode=ro", busy_seconds)
+    except sqlite3.OperationalError as error:
+        # Without write access to the folder SQLite cannot make the shared memory that a WAL needs.
+        if not is_at_rest(path) or primary_code(error) == sqlite3.SQLITE_BUSY:
+            raise
+        return _opened_for_reading(path, "mode=ro&immutable=1", busy_seconds)
 
 
 def open_as_it_is(path: Path, *, busy_seconds: float) -> sqlite3.Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -198,3 +198,18 @@ def test_a_receiver_that_refuses_the_test_alert_is_exit_1_with_the_reason(config
     done = run_command("notify", "--test", "hook", "--config", str(config))
     assert done.returncode == 1
     assert "hook did not take it: http_403" in done.stderr
+
+
+def test_a_backup_is_made_beside_the_daemon_and_not_over_another(
+    config: Path, mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    path = folder / "saved.sqlite"
+    with running(config) as daemon:
+        broken(daemon, mariadb, schema)
+        assert f"{path}: " in run("backup", config, str(path))
+        again = run_command("backup", str(path), "--config", str(config))
+        assert (again.returncode, again.stdout) == (1, "")
+        assert "is there already" in again.stderr
+        assert "state.degraded" not in [event["event"] for event in daemon.events]
+    with closing(State(str(path))) as state:
+        assert "TokenColumnMissing" in {one.name for one in state.active_alerts()}

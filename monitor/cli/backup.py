@@ -1,0 +1,33 @@
+"""`backup`: the state in one file, beside the daemon or without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.cli import FAILED, OK
+from monitor.cli.options import common, load_or_tell
+from monitor.cli.output import counted, say
+from monitor.storage.backup import back_up
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@common
+def command(file: Path, config_path: Path, log_level: str, log_format: str) -> int:
+    """Copy the state into FILE, whole and as of one moment, while the daemon goes on.
+
+    FILE must not be there; it is for this account alone. Exit codes: 0, 1 when nothing was copied.
+    """
+    config = load_or_tell(config_path, exit_code=FAILED)
+    made = back_up(config.state.directory, file)
+    seen = f"{made.alive_at:%Y-%m-%d %H:%M:%S} UTC" if made.alive_at else "never"
+    parts = [
+        counted(made.alerts, "alert"),
+        counted(made.transitions, "past transition"),
+        counted(made.waiting, "waiting notification"),
+        f"{made.size_bytes / 1e6:.1f} MB",
+    ]
+    say(f"{file}: {', '.join(parts)}; the daemon was last known to run at {seen}")
+    return OK
