@@ -201,7 +201,7 @@ def identify(link: Link) -> str:
     try:
         rows = link.execute(IDENTIFY)
     except pymysql.MySQLError as error:
-        if not is_answer(code_of(error)):
+        if not is_answer(code_of(error), str(error)):
             raise
         rows = link.execute(IDENTIFY_BARELY)
     version, comment, hostname, read_only = rows[0]

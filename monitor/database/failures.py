@@ -29,7 +29,7 @@ def code_of(error: BaseException) -> int | None:
 def failure_of(error: Exception) -> QueryError:
     """Translate what a run raised: TargetError if the connection is gone or refused, else QueryError."""
     code = code_of(error)
-    verdict = verdict_of(code, connecting=False)
+    verdict = verdict_of(code, connecting=False, words=str(error))
     kind = TargetError if verdict.reason is Reason.TARGET_DOWN else QueryError
     return kind(verdict.reason, _words_of(error, code), code=code, detail=verdict.detail)
 
@@ -45,7 +45,7 @@ def connect_failure_of(error: Exception, *, greeted: bool, was_cut: bool, second
         )
     if isinstance(cause, OSError):
         return socket_failure_of(cause, code=code)
-    verdict = verdict_of(code, connecting=True)
+    verdict = verdict_of(code, connecting=True, words=str(error))
     if isinstance(error, RuntimeError) and "package is required" in str(error):
         return TargetError(Reason.ACCESS_DENIED, _LACKING_PACKAGE, detail="auth_plugin")
     if verdict.detail == "lost" and not greeted:

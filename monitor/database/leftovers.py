@@ -54,7 +54,7 @@ def _runs(link: Link, thread_id: int, sql: str) -> bool:
     try:
         rows = link.execute(f"SELECT info FROM information_schema.processlist WHERE id = {thread_id:d}")
     except pymysql.MySQLError as error:
-        if not is_answer(code_of(error)):
+        if not is_answer(code_of(error), str(error)):
             raise
         return False
     # after a restart of the server the same number is somebody else

@@ -19,6 +19,8 @@ class Verdict:
 
 _LOST = Verdict(Reason.TARGET_DOWN, "lost", lost=True)
 _UNREACHABLE = Verdict(Reason.TARGET_DOWN, "unreachable", lost=True)
+# A proxy answers, and has no server behind it; what waits for one on this connection waits in vain.
+_BACKEND = Verdict(Reason.TARGET_DOWN, "backend", lost=True)
 _CAPACITY = Verdict(Reason.TARGET_DOWN, "capacity")
 _HOST_BLOCKED = Verdict(Reason.TARGET_DOWN, "host_blocked")
 _TLS = Verdict(Reason.TARGET_DOWN, "tls")
@@ -32,13 +34,15 @@ _PROTOCOL = Verdict(Reason.INTERNAL, "protocol")
 _QUERY_ERROR = Verdict(Reason.QUERY_ERROR)
 
 # Codes below 2000 are common to both servers, 19xx and 4151 are MariaDB's, 3xxx and 4031 are MySQL's,
-# 20xx come from the driver. Python's exception classes say nothing: 1054 is an OperationalError,
-# 1146 a ProgrammingError.
+# 20xx come from the driver, 9xxx are those of proxies. Python's exception classes say nothing: 1054 is an
+# OperationalError, 1146 a ProgrammingError.
 VERDICTS: dict[int, Verdict] = {
     **dict.fromkeys((2006, 2013, 2055), _LOST),
-    **dict.fromkeys((1053, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 3169, 4031), _LOST),
-    **dict.fromkeys((2002, 2003, 2005, 1047), _UNREACHABLE),
-    **dict.fromkeys((1040, 1041, 1135, 1203, 1226), _CAPACITY),
+    **dict.fromkeys((1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031), _LOST),
+    **dict.fromkeys((2002, 2003, 2005, 1047, 3168), _UNREACHABLE),
+    # ProxySQL: no server in time, too many failed, all of them offline or lagging, no answer to a ping
+    **dict.fromkeys((9001, 9002, 9004, 9005, 9006, 9007), _BACKEND),
+    **dict.fromkeys((1040, 1041, 1135, 1203, 1226, 9501), _CAPACITY),
     **dict.fromkeys((1129, 1130), _HOST_BLOCKED),
     **dict.fromkeys((2026, 3159), _TLS),
     **dict.fromkeys((1044, 1142, 1143, 1227, 1370), _DENIED),
@@ -54,11 +58,41 @@ AT_CONNECT: dict[int, Verdict] = {
     1044: Verdict(Reason.ACCESS_DENIED, "database"),
     1049: Verdict(Reason.ACCESS_DENIED, "database"),
 }
+# Codes that mean several things; the words tell them apart. Vitess says nearly everything with 1105.
+_BACKEND_WORDS = re.compile(
+    r"not serving|not_serving|no healthy tablet|reparent operation|code = Unavailable"
+    r"|vttablet: connection closed|error while dialing|no server in hostgroup"
+    r"|waiting to acquire (?:a )?database connection",
+    re.IGNORECASE,
+)
+# ProxySQL, of a client that SET bound to one host group: a rule sends the statement to another.
+_LOCKED_WORDS = re.compile("is locked to hostgroup", re.IGNORECASE)
+_UNKNOWN_ERROR = 1105
 
 _LONGEST_MESSAGE = 300
 # In these messages the quoted words are names that the operator needs, not values.
 _NAMES_ARE_QUOTED = frozenset(
-    {1044, 1045, 1049, 1051, 1052, 1054, 1055, 1130, 1142, 1143, 1146, 1193, 1203, 1226, 1305, 1356, 1370}
+    {
+        1044,
+        1045,
+        1049,
+        1051,
+        1052,
+        1054,
+        1055,
+        1130,
+        1142,
+        1143,
+        1146,
+        1184,
+        1193,
+        1203,
+        1226,
+        1298,
+        1305,
+        1356,
+        1370,
+    }
     | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
 )
 _NEAR = re.compile(r"near '.*' at line", re.DOTALL)
@@ -67,21 +101,28 @@ _QUOTED = re.compile(r"(?<!\w)(['\"])(?:.*['\"]|.*$)", re.DOTALL)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 
-def verdict_of(code: int | None, *, connecting: bool) -> Verdict:
-    """Say what a code means; None is an error without one, trouble with the protocol."""
+def verdict_of(code: int | None, *, connecting: bool, words: str = "") -> Verdict:
+    """Return what a code means; None is an error without one, trouble with the protocol.
+
+    `words` are the server's, for the codes that say nothing alone.
+    """
     if code is None or code < 1000 or code == 1835:
         return _PROTOCOL
     if connecting and code in AT_CONNECT:
         return AT_CONNECT[code]
+    if code == _UNKNOWN_ERROR and _BACKEND_WORDS.search(words):
+        return _BACKEND
+    if not connecting and code >= 9000 and _LOCKED_WORDS.search(words):
+        return _QUERY_ERROR
     return VERDICTS.get(code, _PROTOCOL if 2000 <= code < 3000 else _QUERY_ERROR)
 
 
-def is_answer(code: int | None) -> bool:
-    """Tell whether an error was the server's plain answer, after which the connection is in order."""
+def is_answer(code: int | None, words: str = "") -> bool:
+    """Return whether an error was the server's plain answer, after which the connection is in order."""
     # 2000 to 2999 are the client library's own, raised by the driver about the connection itself
     if code is None or code < 1000 or 2000 <= code < 3000:
         return False
-    verdict = verdict_of(code, connecting=False)
+    verdict = verdict_of(code, connecting=False, words=words)
     return not verdict.lost and verdict is not _PROTOCOL
 
 

@@ -51,7 +51,7 @@ def _found(link: Link) -> list[ServerWarning]:
     try:
         rows = link.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
-        if not is_answer(code_of(error)):
+        if not is_answer(code_of(error), str(error)):
             raise
         link.in_order = True
         return []

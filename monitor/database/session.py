@@ -100,14 +100,14 @@ class Session:
                 # ^C: closing the connection would leave the statement running on the server
                 self._killer.request(victim)
                 raise
-        if not isinstance(outcome, Rows | QueryError) and not is_answer(code_of(outcome)):
+        if not isinstance(outcome, Rows | QueryError) and not _is_answer(outcome):
             self._leftovers.note(sql, victim)
         self._check_time(outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started)
         if isinstance(outcome, Rows):
             return outcome
         if isinstance(outcome, QueryError):
             raise outcome
-        link.in_order = is_answer(code_of(outcome))
+        link.in_order = _is_answer(outcome)
         raise failure_of(outcome) from None
 
     def _ask(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
@@ -137,7 +137,7 @@ class Session:
         self, outcome: Rows | Exception, timeout: timedelta, *, was_killed: bool, seconds: float
     ) -> None:
         link = self.link
-        answered = isinstance(outcome, Rows) or is_answer(code_of(outcome))
+        answered = isinstance(outcome, Rows) or _is_answer(outcome)
         if was_killed or self._is_stopped:
             # a KILL that comes late would hit whatever runs next
             link.in_order = False
@@ -151,6 +151,10 @@ class Session:
         is_mysql = link.server.flavor is Flavor.MYSQL
         if isinstance(outcome, Rows) and is_mysql and seconds >= timeout.total_seconds():
             raise _timed_out(timeout, detail="statement_limit")
+
+
+def _is_answer(error: Exception) -> bool:
+    return is_answer(code_of(error), str(error))
 
 
 def _altered(server: Server) -> QueryError:

@@ -144,7 +144,7 @@ def _refusal(link: Link, sql: str) -> str:
 
 def _answered(link: Link, error: pymysql.MySQLError) -> str:
     """Return the server's words; raises what is no answer of its, but trouble with the connection."""
-    if not is_answer(code_of(error)):
+    if not is_answer(code_of(error), str(error)):
         raise error
     link.in_order = True
     return f"refused: {error}"

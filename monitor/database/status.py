@@ -157,7 +157,7 @@ def _first_answer(
         try:
             return (question,), ask(question)
         except pymysql.MySQLError as error:
-            if not is_answer(code_of(error)):
+            if not is_answer(code_of(error), str(error)):
                 raise
             link.in_order = True
     return (), None

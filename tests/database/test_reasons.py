@@ -51,7 +51,15 @@ DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_
         (2999, Reason.INTERNAL, "protocol", False),
         (3024, Reason.TIMEOUT, "statement_limit", True),
         (4031, DOWN, "lost", False),
-        (9001, Reason.QUERY_ERROR, "", True),
+        (1184, DOWN, "lost", False),
+        (3168, DOWN, "unreachable", False),
+        (9001, DOWN, "backend", False),
+        (9002, DOWN, "backend", False),
+        (9003, Reason.QUERY_ERROR, "", True),
+        (9004, DOWN, "backend", False),
+        (9005, DOWN, "backend", False),
+        (9006, DOWN, "backend", False),
+        (9501, DOWN, "capacity", True),
         (0, Reason.INTERNAL, "protocol", False),
         (None, Reason.INTERNAL, "protocol", False),
     ],
@@ -62,6 +70,56 @@ def test_a_code_in_a_run_has_its_reason(
     verdict = verdict_of(code, connecting=False)
     assert (verdict.reason, verdict.detail) == (reason, detail)
     assert is_answer(code) is answered
+
+
+_PROXIES = [
+    # ProxySQL
+    (9001, "Max connect timeout reached while reaching hostgroup 0 after 10000ms", "backend"),
+    (9002, "Max connect failure while reaching hostgroup 20", "backend"),
+    # MaxScale
+    (2003, "Lost connection to backend server: network error (server1)", "unreachable"),
+    (1927, "Connection killed by MaxScale: Router could not recover from connection errors", "lost"),
+    # RDS Proxy
+    (9501, "Timed-out waiting to acquire database connection", "capacity"),
+    (1105, "Timed-out waiting to acquire database connection", "backend"),
+    # Vitess
+    (
+        1105,
+        "target: ks.0.primary: primary is not serving, there is a reparent operation in progress",
+        "backend",
+    ),
+    (1105, "target: ks.-80.replica: no healthy tablet available for 'keyspace:\"ks\"'", "backend"),
+    (1105, 'vttablet: rpc error: code = Unavailable desc = connection error: desc = "transport"', "backend"),
+    (1105, "target: main.-.primary: vttablet: Connection Closed", "backend"),
+    (1105, "operation not allowed in state NOT_SERVING", "backend"),
+    # Galera, and a server that ends sessions
+    (1047, "WSREP has not yet prepared node for application use", "unreachable"),
+    (1184, "Aborted connection 7 to db: 'app' (init_connect command failed)", "lost"),
+    (4031, "The client was disconnected by the server because of inactivity.", "lost"),
+]
+
+
+@pytest.mark.parametrize("connecting", [False, True])
+@pytest.mark.parametrize(("code", "words", "detail"), _PROXIES)
+def test_what_a_proxy_says_without_its_server_is_a_lost_target(
+    code: int, words: str, detail: str, *, connecting: bool
+) -> None:
+    verdict = verdict_of(code, connecting=connecting, words=words)
+    assert (verdict.reason, verdict.detail) == (DOWN, detail)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1105, "VT03018: NEXT used on a non-sequence table"),
+        (1105, "syntax error at position 5 near 'FORM'"),
+        (9003, "Command not supported"),
+        (9006, "ProxySQL Error: connection is locked to hostgroup 10 but trying to reach hostgroup 20"),
+    ],
+)
+def test_what_a_proxy_says_of_the_statement_is_an_error_of_the_query(code: int, words: str) -> None:
+    assert verdict_of(code, connecting=False, words=words).reason is Reason.QUERY_ERROR
+    assert is_answer(code, words)
 
 
 @pytest.mark.parametrize("code", [1044, 1049])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Iterator
 
 import pymysql
@@ -12,11 +13,20 @@ import pytest
 from monitor.database import Database
 from monitor.database.session_variables import Effect, Variable, normalized, stated
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason
+from monitor.errors import QueryError, Reason, TargetError
 from monitor.model.settings import Flavor
 from tests.database.conftest import Databases
-from tests.database.proxy import Listener, Proxy, error_packet, serve_session
-from tests.database.targets import PASSWORD, fetch, fetch_in, id_of, run_as_root, target_at, target_for
+from tests.database.proxy import Listener, Proxy, error_packet, result_packets, serve_session
+from tests.database.targets import (
+    PASSWORD,
+    fetch,
+    fetch_in,
+    id_of,
+    run_as_root,
+    target_at,
+    target_for,
+    verdict_on,
+)
 from tests.database.unstated_variables import UNSTATED
 from tests.hostile_variables import hostile_values
 
@@ -195,6 +205,40 @@ def test_our_own_changes_keep_the_session(database: Database) -> None:
     with database.lease(deadline_seconds=20) as session:
         assert id_of(session) == before
         assert fetch_in(session, "SELECT @@time_zone AS zone").rows == (("+00:00",),)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (9001, "Max connect timeout reached while reaching hostgroup 0 after 10000ms"),
+        (1105, "target: ks.0.primary: primary is not serving, there is a reparent operation in progress"),
+        (1184, "Aborted connection 7 to db: 'app' (init_connect command failed)"),
+    ],
+)
+def test_a_proxy_that_has_lost_its_server_is_a_lost_target(
+    databases: Databases, code: int, words: str
+) -> None:
+    is_away = threading.Event()
+
+    def answer(sql: str) -> bytes | None:
+        if is_away.is_set() and sql.startswith("SELECT"):
+            return error_packet(1, code, words)
+        return result_packets(("one",), (("1",),)) if sql.startswith("SELECT 1") else None
+
+    def talk(client: socket.socket) -> None:
+        serve_session(client, answer, is_away=is_away)
+
+    with Listener(talk) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD)
+        with database.lease(deadline_seconds=20) as session:
+            fetch_in(session, "SELECT 1 AS one")
+            is_away.set()
+            with pytest.raises(TargetError) as caught:
+                fetch_in(session, "SELECT 1 AS one")
+            assert (caught.value.reason, caught.value.code) == (Reason.TARGET_DOWN, code)
+        # its login and its ping are the proxy's own, and work
+        reason, _, found = verdict_on(database)
+        assert (reason, found) == (Reason.TARGET_DOWN, code)
 
 
 def test_what_a_server_does_not_know_costs_a_round_trip_once(databases: Databases) -> None:
