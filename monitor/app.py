@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor import __version__, signals
-from monitor.alerting.reach import why_nobody_is_notified
 from monitor.clock import AnchoredClock
 from monitor.config import load
 from monitor.daemon import service_manager
+from monitor.daemon.notices import notes_of, tell_notices
 from monitor.daemon.requests import Requests, StopRequest
 from monitor.deliver import Deliveries, Means, Ping, secrets_of
 from monitor.errors import ConfigError, ReloadError
@@ -135,7 +135,7 @@ class App:
         self._log.always("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
-        self._tell_notices(self._config)
+        tell_notices(self._log, self._config)
 
     def _open_state(self, directory: Path) -> Opened:
         # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
@@ -240,13 +240,7 @@ class App:
             queries=len(config.jobs),
             needs_restart=needing_restart(old, config),
         )
-        self._tell_notices(config)
-
-    def _tell_notices(self, config: Config) -> None:
-        for notice in config.notices:
-            self._log.info("config.noticed", message=notice)
-        if why := why_nobody_is_notified(config):
-            self._log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
+        tell_notices(self._log, config)
 
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()
@@ -310,6 +304,7 @@ class App:
             reload=self._requests.reload_and_wait,
             judged_at=lambda: self._pipeline.judged_at,
             last_reload=lambda: self._last_reload,
+            notes=lambda: notes_of(self._state),
         )
 
     def _is_healthy(self) -> tuple[bool, str]:

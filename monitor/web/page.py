@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from monitor.model.settings import Config
 from monitor.store import Snapshot
 from monitor.web.alert_groups import AlertGroup, Scene, by_rule, group_of, known_rules, without_anchor
 from monitor.web.banners import Banner, Troubles, banners_of
-from monitor.web.headline import headline
+from monitor.web.headline import KnownRule, headline
 from monitor.web.tables import (
     QueryRow,
     ReceiverRow,
@@ -26,6 +26,9 @@ from monitor.web.verdict import Verdict, verdict_of
 
 MAX_ROWS = 300
 """More rows than that nobody reads; those without trouble are left out first."""
+
+Parts = tuple[list[list[Alert]], list[list[Alert]], list[list[Alert]]]
+"""Alerts by rule: active, muted, resolved."""
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -70,19 +73,13 @@ def page_of(
     rules = known_rules(snapshot, config)
     asked = asked if _FINGERPRINT.fullmatch(asked) else ""
     scene = Scene(snapshot, now, judged_at or now, rules, _roots(alerts), asked, shows_evidence)
-    free = by_rule((a for a in alerts if a.muted_by is None and a.state is not AlertState.RESOLVED), rules)
-    muted = by_rule((a for a in alerts if a.muted_by and a.state is not AlertState.RESOLVED), rules)
-    over = by_rule((a for a in alerts if a.state is AlertState.RESOLVED), rules)
-    over = [sorted(group, key=_ended_at, reverse=True) for group in over]
-    over.sort(key=lambda group: _ended_at(group[0]), reverse=True)
+    parts = free, _, _ = _in_parts(alerts, rules)
     said = [(group, headline(group, rules.get(group[0].name), now)) for group in free]
     troubles = troubles or Troubles()
     taken: set[str] = set()
-    shown = [
-        tuple(without_anchor(group_of(group, scene), taken) for group in part) for part in (free, muted, over)
-    ]
+    shown = [tuple(without_anchor(group_of(group, scene), taken) for group in part) for part in parts]
     rows = sorted(
-        (query_row(view, now) for view in snapshot.queries.values()), key=lambda row: row.tone == "ok"
+        (query_row(one, now) for one in snapshot.queries.values()), key=lambda row: row.tone == "ok"
     )
     verdict = verdict_of(snapshot, said, now, sick=troubles.sick)
     return Page(
@@ -101,13 +98,22 @@ def page_of(
     )
 
 
+def _in_parts(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> Parts:
+    """Group what speaks for itself, what is muted, and what is over with the newest first."""
+    active = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
+    free = by_rule((alert for alert in active if alert.muted_by is None), rules)
+    muted = by_rule((alert for alert in active if alert.muted_by is not None), rules)
+    over = by_rule((alert for alert in alerts if alert.state is AlertState.RESOLVED), rules)
+    newest_first = [sorted(group, key=_ended_at, reverse=True) for group in over]
+    return free, muted, sorted(newest_first, key=lambda group: _ended_at(group[0]), reverse=True)
+
+
 def _ended_at(alert: Alert) -> datetime:
     return alert.resolved_at or alert.active_at
 
 
-def _roots(alerts: Iterable[Alert]) -> dict[str, str]:
+def _roots(alerts: Sequence[Alert]) -> dict[str, str]:
     """Name the alerts that others are muted under, by fingerprint; to compute those of all takes long."""
-    alerts = list(alerts)
     if not any(alert.muted_by for alert in alerts):
         return {}
     return {alert.fingerprint: alert.name for alert in alerts if alert.muted_by is None}
