@@ -242,7 +242,7 @@ def _preflight(job: Job, database: Database, clock: Clock, told: frozenset[Colum
             found = (*_needs_preflight(job, session, told), *_evidence_preflight(job, session))
     except QueryError as error:
         lost = isinstance(error, TargetError)
-        outcome = Failure(error.reason, error.message, error.code, error.detail, lost=lost)
+        outcome = Failure(error.reason, error.message, error.code, error.detail, lost, error.place)
         if error.reason is Reason.SCHEMA_MISSING:
             found = (_would_fail(job, error.message),)
     seconds = time.monotonic() - started_seconds
@@ -277,7 +277,7 @@ def _evidence_preflight(job: Job, session: Session) -> tuple[Finding, ...]:
         except TargetError:
             raise
         except QueryError as error:
-            summary = f"{rule.name} would come without evidence: {error.reason}: {error.message}"
+            summary = f"{rule.name} would come without evidence: {error.reason}: {error.author_message}"
             found.append(_schema_finding(Severity.WARNING, EVIDENCE_WOULD_FAIL, job, summary))
     return tuple(found)
 

@@ -63,15 +63,39 @@ class ListenError(MonitorError):
         self.may_pass = may_pass
 
 
-class QueryError(MonitorError):
-    """A run that gave no data: a reason, the server's own words without SQL literals, its error code."""
+HIDDEN_PLACE = "near '…'"
+"""What stands in the words of a syntax error where the server quotes the statement."""
 
-    def __init__(self, reason: Reason, message: str, *, code: int | None = None, detail: str = "") -> None:
+
+def message_with_place(message: str, place: str) -> str:
+    """Return the words of a syntax error with the place where the server stumbled; not for logs."""
+    if not place:
+        return message
+    if HIDDEN_PLACE in message:
+        return message.replace(HIDDEN_PLACE, f"near '{place}'", 1)
+    return f"{message} (near '{place}')"
+
+
+class QueryError(MonitorError):
+    """A run that gave no data: a reason, the server's own words without SQL literals, its error code.
+
+    `place` is the part of the statement that the server stumbled over: for its author, never for a log.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, code: int | None = None, detail: str = "", place: str = ""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.code = code
         self.detail = detail
+        self.place = place
+
+    @property
+    def author_message(self) -> str:
+        """Return the message with the place of a syntax error in it."""
+        return message_with_place(self.message, self.place)
 
 
 class TargetError(QueryError):

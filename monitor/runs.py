@@ -196,7 +196,7 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
 
 
 def _failure(error: QueryError, *, lost: bool) -> Failure:
-    return Failure(error.reason, error.message, error.code, error.detail, lost)
+    return Failure(error.reason, error.message, error.code, error.detail, lost, error.place)
 
 
 def _place(error: Exception) -> str:

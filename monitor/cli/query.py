@@ -68,7 +68,9 @@ def _run(job: Job, watchdog: Watchdog) -> int:
             say(f"{where}: {job.query.summary}")
             return _answer(job, session)
     except QueryError as error:
-        click.echo(f"{job.query.name} on {job.target.name} failed: {error.reason}: {error}", err=True)
+        click.echo(
+            f"{job.query.name} on {job.target.name} failed: {error.reason}: {error.author_message}", err=True
+        )
         return FAILED
     except KeyboardInterrupt:
         database.cancel_all()

@@ -172,7 +172,7 @@ def _text(one: Checked) -> str:
 
 
 def _failure_text(one: Checked, failure: Failure) -> str:
-    text = f"{failure.reason}: {failure.message}"
+    text = f"{failure.reason}: {failure.author_message}"
     return f"{text} ({_address(one.result.job.target)})" if failure.lost else text
 
 

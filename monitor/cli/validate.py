@@ -137,7 +137,7 @@ def _show_plan(job: Job, session: Session) -> int:
     except TargetError:
         raise
     except QueryError as error:
-        say(f"  {query.name}: {error.reason}: {error.message}")
+        say(f"  {query.name}: {error.reason}: {error.author_message}")
         return USAGE
     say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
     if is_partial:

@@ -8,7 +8,7 @@ import ssl
 
 import pymysql
 
-from monitor.database.reasons import Verdict, shown_message, verdict_of
+from monitor.database.reasons import Verdict, place_of, shown_message, verdict_of
 from monitor.errors import QueryError, Reason, TargetError
 
 _LACKING_PACKAGE = (
@@ -31,7 +31,8 @@ def failure_of(error: Exception) -> QueryError:
     code = code_of(error)
     verdict = verdict_of(code, connecting=False, words=str(error))
     kind = TargetError if verdict.reason is Reason.TARGET_DOWN else QueryError
-    return kind(verdict.reason, _words_of(error, code), code=code, detail=verdict.detail)
+    place = place_of(" ".join(str(part) for part in error.args[1:]), code)
+    return kind(verdict.reason, _words_of(error, code), code=code, detail=verdict.detail, place=place)
 
 
 def connect_failure_of(error: Exception, *, greeted: bool, was_cut: bool, seconds: float) -> TargetError:

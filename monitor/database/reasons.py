@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from monitor.errors import Reason
+from monitor.errors import HIDDEN_PLACE, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ _NAMES_ARE_QUOTED = frozenset(
     }
     | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
 )
-_NEAR = re.compile(r"near '.*' at line", re.DOTALL)
+_NEAR = re.compile(r"near '(.*)' at line", re.DOTALL)
+_SYNTAX_ERRORS = frozenset({1064, 1149})
+_LONGEST_PLACE = 100
 # A value is quoted as it is, its own quotes not escaped: from the first quote that opens to the last one.
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?:.*['\"]|.*$)", re.DOTALL)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
@@ -128,8 +130,17 @@ def is_answer(code: int | None, words: str = "") -> bool:
 
 def shown_message(message: str, code: int | None) -> str:
     """Mask SQL literals, parts of statements and mail addresses in an error's words, and cut it."""
-    text = _NEAR.sub("near '…' at line", message)
+    text = _NEAR.sub(f"{HIDDEN_PLACE} at line", message)
     if code not in _NAMES_ARE_QUOTED:
         text = _QUOTED.sub("'…'", text)
     text = _ADDRESS.sub("…@…", " ".join(text.split()))
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def place_of(message: str, code: int | None) -> str:
+    """Return the part of the statement that the server quotes in a syntax error, without mail addresses."""
+    found = _NEAR.search(message) if code in _SYNTAX_ERRORS else None
+    if found is None:
+        return ""
+    text = _ADDRESS.sub("…@…", " ".join(found[1].split()))
+    return text if len(text) <= _LONGEST_PLACE else text[: _LONGEST_PLACE - 1] + "…"

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from monitor.durations import format_duration
-from monitor.errors import Reason
+from monitor.errors import Reason, message_with_place
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 
 Cell: TypeAlias = bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
@@ -131,6 +131,13 @@ class Failure:
     code: int | None = None
     detail: str = ""
     lost: bool = False
+    place: str = field(default="", repr=False)
+    """Where the server stumbled over the statement: for its author's eyes, never for a log or a page."""
+
+    @property
+    def author_message(self) -> str:
+        """Return the message with the place of a syntax error in it."""
+        return message_with_place(self.message, self.place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,21 @@ def test_the_sql_of_each_kind_of_server_is_printed(
     (folder / "queries/own.mysql.sql").write_text("SELECT 2 AS n")
     done = run_command("query", "own", "--sql", "--config", config)
     assert done.stdout == "-- own on main\nSELECT 1 AS n;\n-- own on main (mysql)\nSELECT 2 AS n;\n"
+
+
+def test_a_syntax_error_shows_its_author_the_place(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    sql = "-- who is there\nSELECT COUNT(*) AS n\nFORM users\nWHERE email = 'jo@example.com'"
+    metric = '[metrics.own_n]\nhelp = "h"\nvalue = "n"\n'
+    config = config_with(folder, mariadb, schema, sql, more=metric)
+    place = "near 'FORM users WHERE email = '…@…'' at line 3"
+    for command in (("query", "own"), ("check", "own"), ("validate", "--connect")):
+        done = run_command(*command, "--config", config, environ=WIDE)
+        assert done.returncode in (1, 2, 3)
+        assert place in done.stdout + done.stderr, command
+        assert "example.com" not in done.stdout + done.stderr
+    # what is logged, even by hand, goes to other eyes
+    done = run_command("check", "own", "--config", config, "--log-level", "debug", environ=WIDE)
+    assert "near '…' at line 3" in done.stderr
+    assert "WHERE" not in done.stderr

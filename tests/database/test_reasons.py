@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.database.reasons import Verdict, is_answer, shown_message, verdict_of
-from monitor.errors import Reason
+from monitor.database.reasons import Verdict, is_answer, place_of, shown_message, verdict_of
+from monitor.errors import Reason, message_with_place
 
 DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_MISSING
 
@@ -149,3 +149,28 @@ def test_a_lost_connection_is_always_a_lost_target_and_no_answer() -> None:
 )
 def test_values_in_a_message_are_masked_and_names_are_not(code: int, message: str, shown: str) -> None:
     assert shown_message(message, code) == shown
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "place"),
+    [
+        (
+            1064,
+            "syntax to use near 'FORM users\nWHERE x = 'jo@example.com'' at line 3",
+            "FORM users WHERE x = '…@…'",
+        ),
+        (1064, f"syntax to use near '{'x' * 200}' at line 1", "x" * 99 + "…"),
+        (1064, "no place", ""),
+        (1054, "Unknown column near 'secret' at line 1", ""),
+    ],
+)
+def test_the_place_of_a_syntax_error_is_kept_apart(code: int, message: str, place: str) -> None:
+    assert place_of(message, code) == place
+    assert not place or place not in shown_message(message, code)
+
+
+def test_the_author_sees_the_place_where_the_log_has_an_ellipsis() -> None:
+    shown = "use near '…' at line 3"
+    assert message_with_place(shown, "FORM") == "use near 'FORM' at line 3"
+    assert message_with_place("cut …", "FORM") == "cut … (near 'FORM')"
+    assert message_with_place(shown, "") == shown
