@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from tests.web.picture import (
     an_alert,
     seconds,
 )
+from tests.web.serving import World, serving
 
 CONFIG = a_config(queries=(BALANCES,))
 LOW = replace(UNINITIALIZED, name="Low", condition=Condition("below", 5), group_summary="")
@@ -155,6 +157,27 @@ def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
     assert [row.anchor for row in group.rows if row.is_asked_for] == [f"alert-{asked}"]
     assert (len(group.rows), group.left_out, group.has_asked_for) == (MAX_GROUP_ROWS + 1, 49, True)
     assert page(*alerts, asked=asked).asked == ""
+
+
+def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
+    many = {f"p{number}": float(number) for number in range(1000)}
+    root = an_alert(replace(UNINITIALIZED, name="Root"), subject="schema")
+    muted = [
+        replace(alert, held=True, muted_by=root.fingerprint)
+        for alert in with_plans(many, replace(UNINITIALIZED, name="Muted"))
+    ]
+    over = [
+        replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
+        for alert in with_plans(many, replace(UNINITIALIZED, name="Over"))
+    ]
+    world = World(CONFIG, with_alerts(a_snapshot(CONFIG), [root, *with_plans(many), *muted, *over]), NOW)
+    with serving(world) as client:
+        client.get("/")
+        began = time.process_time()
+        body = client.get("/").body
+        took = time.process_time() - began
+    assert len(body) < 120_000
+    assert took < 0.5
 
 
 @pytest.mark.parametrize(("asked", "told"), [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")])
