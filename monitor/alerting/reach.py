@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Set
 
-from monitor.model.settings import Config, Receiver, Rule, Severity
+from monitor.model.settings import Config, Receiver, Rule, Severity, Target
 
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 _WATCHDOG = "TokenMonitorWatchdog"
@@ -26,31 +26,30 @@ def why_nobody_is_notified(config: Config) -> str:
 
 
 def _may_be_told(receiver: Receiver, config: Config) -> bool:
-    target_labels: dict[str, Mapping[str, str]] = {t.name: t.labels for t in config.targets}
-    for job in config.jobs:
-        names = {name for metric in job.query.metrics for name in metric.label_names}
-        fixed = {**job.target.labels, "target": job.target.name}
-        if any(_fits(receiver, rule, fixed, names) for rule in job.query.rules):
+    for rule, labels, open_names in _possible(config):
+        if _RANKS[rule.severity] >= _RANKS[receiver.min_severity] and _fits(receiver, labels, open_names):
             return True
-    # Rules about the monitor itself: of each target, with names of queries and receivers.
-    own = [rule for rule in config.own_rules if rule.name != _WATCHDOG]
-    places = [{**labels, "target": name} for name, labels in target_labels.items()]
-    return any(_fits(receiver, rule, place, {"query", "receiver"}) for rule in own for place in places)
+    return False
 
 
-def _fits(receiver: Receiver, rule: Rule, fixed: Mapping[str, str], open_names: Iterable[str]) -> bool:
-    if _RANKS[rule.severity] < _RANKS[receiver.min_severity]:
-        return False
-    known = {
-        **rule.labels,
-        **fixed,
-        "alertname": rule.name,
-        "severity": rule.severity.value,
-        **dict(rule.where),
-    }
-    return all(_may_be(pair, known, set(open_names) - set(dict(rule.where))) for pair in receiver.match)
+def _possible(config: Config) -> Iterator[tuple[Rule, Mapping[str, str], Set[str]]]:
+    """List every rule, the labels that are known of its alerts, and the names of those that data tells."""
+    for job in config.jobs:
+        named = {name for metric in job.query.metrics for name in metric.label_names}
+        for rule in job.query.rules:
+            where = dict(rule.where)
+            yield rule, {**_known(rule, job.target), **where}, named - where.keys()
+    for rule in config.own_rules:
+        if rule.name != _WATCHDOG:
+            for target in config.targets:
+                yield rule, _known(rule, target), {"query", "receiver"}
 
 
-def _may_be(pair: tuple[str, str], known: Mapping[str, str], open_names: set[str]) -> bool:
-    name, value = pair
-    return name in open_names or known.get(name) == value
+def _known(rule: Rule, target: Target) -> dict[str, str]:
+    fixed = {"target": target.name, "alertname": rule.name, "severity": rule.severity.value}
+    return {**rule.labels, **target.labels, **fixed}
+
+
+def _fits(receiver: Receiver, labels: Mapping[str, str], open_names: Set[str]) -> bool:
+    wanted = {name: value for name, value in receiver.match if name not in open_names}
+    return wanted.items() <= labels.items()

@@ -12,7 +12,14 @@ from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Labels, Severity
 from monitor.rules import format_number
 from monitor.store import Snapshot
-from monitor.web.headline import OWN_LABELS, KnownRule, differing_labels, since_text, summary_of
+from monitor.web.headline import (
+    OWN_LABELS,
+    KnownRule,
+    differing_labels,
+    shared_labels,
+    since_text,
+    summary_of,
+)
 from monitor.web.verdict import Tone
 from monitor.web.words import When, when
 
@@ -144,17 +151,12 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
         state=first.state.value,
         summary=f"Over: {summary}" if is_over else summary,
         texts=texts,
-        labels=_shared(first, differing),
+        labels=tuple(pair for pair in shared_labels(first, differing) if pair[0] not in OWN_LABELS),
         columns=tuple(differing),
         rows=tuple(_row(alert, tuple(differing), texts, oldest, scene) for alert in shown),
         left_out=len(alerts) - len(shown),
         size=len(alerts),
     )
-
-
-def _shared(alert: Alert, differing: Iterable[str]) -> Labels:
-    shared = [pair for pair in alert.labels if pair[0] not in {*OWN_LABELS, *differing}]
-    return tuple(sorted(shared, key=lambda pair: (pair[0] != "target", pair)))
 
 
 def _weight(known: KnownRule | None) -> Callable[[Alert], Weight]:

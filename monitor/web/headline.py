@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.model.alerts import Alert
-from monitor.model.settings import Rule, Scalar
+from monitor.model.settings import Labels, Rule, Scalar
 from monitor.rules import format_number
 from monitor.text import names_in, render
 from monitor.web.words import age, count, shortened
@@ -25,13 +26,17 @@ class KnownRule:
 
 
 def differing_labels(alerts: Sequence[Alert]) -> dict[str, int]:
-    """Count the values of each label that is not the same in all alerts; the target first."""
-    values: dict[str, set[str]] = {}
-    every = [dict(alert.labels) for alert in alerts]
-    for name in sorted({name for labels in every for name in labels}):
-        values[name] = {labels.get(name, "") for labels in every}
-    order = sorted(values, key=lambda name: (name != "target", name))
-    return {name: len(values[name]) for name in order if len(values[name]) > 1 and name not in OWN_LABELS}
+    """Count the values of each label that is not the same in all alerts; the target first, then by name."""
+    pairs = Counter(pair for alert in alerts for pair in alert.labels)
+    shared = {name for (name, _), times in pairs.items() if times == len(alerts)}
+    values = Counter(name for name, _ in pairs if name not in shared)
+    return dict(sorted(values.items(), key=_target_first))
+
+
+def shared_labels(alert: Alert, differing: Mapping[str, int]) -> Labels:
+    """Return the labels that this alert has in common with the others of its group; the target first."""
+    shared = [pair for pair in alert.labels if pair[0] not in differing]
+    return tuple(sorted(shared, key=_target_first))
 
 
 def since_text(alert: Alert) -> str:
@@ -45,46 +50,57 @@ def summary_of(alerts: Sequence[Alert], known: KnownRule | None) -> str:
 
     With `group_summary` the rule says it itself; without, the worst speaks and the others are counted.
     """
-    first = alerts[0]
-    if len(alerts) > 1 and known is not None and known.rule.group_summary:
-        return _of_group(alerts, known)
-    said = shortened(dict(first.annotations).get("summary", "")) or first.name
-    said = said.replace(f" since {since_text(first)}", "")
-    return said if len(alerts) == 1 else f"{said}, and {len(alerts) - 1} more"
+    if len(alerts) == 1:
+        return _of_one(alerts[0])
+    if known is not None and known.rule.group_summary:
+        return shortened(_of_group(alerts, known))
+    return f"{_of_one(alerts[0])}, and {len(alerts) - 1} more"
 
 
 def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) -> str:
     """Say what these alerts of one rule say together, and for how long it has been so."""
+    said = summary_of(alerts, known)
+    if " since " in said:
+        # It counts from something else, such as the last use: a second length would be read as that.
+        return said
     oldest = min(alerts, key=lambda alert: alert.active_at)
     at_least = "at least " if oldest.since_at_least else ""
-    return f"{summary_of(alerts, known)}, for {at_least}{age(now - oldest.active_at)}"
+    return f"{said}, for {at_least}{age(now - oldest.active_at)}"
+
+
+def _of_one(alert: Alert) -> str:
+    summary = dict(alert.annotations).get("summary", alert.name)
+    return shortened(summary.replace(f" since {since_text(alert)}", ""))
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     text = known.rule.group_summary
-    differing = differing_labels(alerts)
-    shared = {name: value for name, value in alerts[0].labels if name not in differing}
+    asked = names_in(text)
+    differing = {name: _counted(number, name) for name, number in differing_labels(alerts).items()}
     values = {
+        **dict.fromkeys(asked, ""),
         **{name: _scalar(value) for name, value in known.parameters.items()},
-        **shared,
-        **{name: _counted(number, name) for name, number in differing.items()},
+        **dict(alerts[0].labels),
+        **differing,
         "total": format_number(sum(alert.value for alert in alerts)),
         "count": str(len(alerts)),
         "threshold": format_number(known.rule.condition.threshold),
     }
-    said = render(text, {**dict.fromkeys(names_in(text), ""), **values})
-    return ", ".join([said, *_untold(differing, text)])
+    said = render(text, values)
+    if "count" in asked:
+        return said  # it counts the alerts themselves
+    untold = [counted for name, counted in differing.items() if name not in asked]
+    return ", ".join([said, *untold])
 
 
-def _untold(differing: Mapping[str, int], text: str) -> Iterable[str]:
-    """Count the values of the labels that differ; one that the alerts themselves are counted by is told."""
-    told = names_in(text)
-    return [_counted(n, name) for name, n in differing.items() if name not in told and "count" not in told]
+def _target_first(item: tuple[str, object]) -> tuple[bool, str]:
+    return (item[0] != "target", item[0])
 
 
 def _counted(number: int, label: str) -> str:
     name = label.replace("_", " ")
-    return count(number, name, f"{name[:-1]}ies" if name.endswith("y") else f"{name}s")
+    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return count(number, name, plural)
 
 
 def _scalar(value: Scalar) -> str:

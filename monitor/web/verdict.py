@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from monitor.ages import has_data
+from monitor.judgements import TARGET_DOWN
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
 from monitor.store import QueryStatus, QueryView, Snapshot
@@ -87,7 +88,9 @@ def _of_firing(standing: _Standing) -> Verdict:
     (worst, text), *others = standing.firing
     is_critical = any(alert.severity is Severity.CRITICAL for group, _ in standing.firing for alert in group)
     last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
-    return Verdict("bad" if is_critical else "warn", f"{text}{last}", standing.details(), _also(others))
+    told = "down" if worst[0].name == TARGET_DOWN else ""
+    tone: Tone = "bad" if is_critical else "warn"
+    return Verdict(tone, f"{text}{last}", standing.details(without=told), _also(others))
 
 
 def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdict:

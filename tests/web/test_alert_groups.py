@@ -95,6 +95,11 @@ def test_since_when_is_said_once() -> None:
     assert page(at_least).verdict.text == "pro is gone, for at least 5 min"
 
 
+def test_a_summary_that_counts_from_something_else_gets_no_second_length() -> None:
+    text = "No AI feature was used on main since 2026-11-22 10:00:00 UTC"
+    assert page(replace(an_alert(), annotations=(("summary", text),))).verdict.text == text
+
+
 def test_a_text_that_differs_only_in_since_when_is_one_text() -> None:
     early, late = (
         replace(
