@@ -115,6 +115,20 @@ def test_a_state_that_cannot_be_copied_is_not_renewed_and_watching_goes_on(tmp_p
     assert sorted(one.name for one in tmp_path.iterdir()) == ["lock", "state.sqlite"]
 
 
+def test_a_state_that_cannot_be_renewed_leaves_no_copies(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((TESTDATA / "v3.sql").read_text())
+        connection.execute("CREATE TABLE outbox_waiting (what)")  # in the way of an index of that name
+    for _ in range(3):
+        with opened(tmp_path) as made:
+            assert not made.state.is_durable
+            (waiting,) = made.state.due("hook", now=at(9))
+            assert made.state.make_room(at(9)) == frozenset()
+            assert waiting.key == "2"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["lock", "state.sqlite"]
+
+
 def fill_with_history(state: State, rows: int) -> None:
     """Write megabytes of history: a hundred rows are one."""
     wide = replace(alert(), annotations=(("summary", "x" * 10_000),))

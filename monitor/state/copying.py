@@ -8,7 +8,7 @@ from enum import Enum
 
 from monitor.model.alerts import Delivery
 from monitor.state import outbox
-from monitor.state.layout import TABLES
+from monitor.state.layout import TABLES, WEIGH
 
 _PAST = ("transitions", "deliveries")
 _PRESENT = ("alerts", "outbox")
@@ -26,6 +26,7 @@ class Extent(Enum):
 def copy(source: sqlite3.Connection, target: sqlite3.Connection) -> Extent:
     """Copy all rows in place of the target's, row by row around damage; tell how much could be read."""
     read = [_copy_table(source, target, table) for table in TABLES]
+    target.execute(WEIGH)  # of an older version, which did not say how much they are
     if all(extent is Extent.ALL for extent in read):
         return Extent.ALL
     return Extent.NONE if all(extent is Extent.NONE for extent in read) else Extent.PART

@@ -32,6 +32,9 @@ CREATE TABLE last_results (
 # How much waits is asked every second: this answers it without a look at what waits.
 _OUTBOX_WAITING = "CREATE INDEX outbox_waiting ON outbox (receiver, created_at, size);"
 
+WEIGH = "UPDATE outbox SET size = length(CAST(alerts AS BLOB)) WHERE size = 0"
+"""Say of what waits how much it is, where that is not known."""
+
 # Instants are text in UTC with microseconds (records.instant_to_text), so that they sort as text.
 _TABLES = f"""
 CREATE TABLE alerts (
@@ -86,11 +89,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
             "ALTER TABLE outbox ADD COLUMN is_repeat INTEGER NOT NULL DEFAULT 0;"
             f"CREATE INDEX outbox_group ON outbox (receiver, labels, id);{_TOLD}"
         ),
-        4: (
-            "ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
-            "UPDATE outbox SET size = length(CAST(alerts AS BLOB));"
-            f"{_OUTBOX_WAITING}"
-        ),
+        4: (f"ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;{WEIGH};{_OUTBOX_WAITING}"),
     }
 )
 
@@ -198,17 +197,33 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     version = _version(connection, path)
     if version == 0:
         giving_back.before_tables(connection)
-    elif version < SCHEMA_VERSION and path != MEMORY:
-        keep_copy(connection, Path(path), version)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     giving_back.bound_wal(connection)
+    if 0 < version < SCHEMA_VERSION and path != MEMORY:
+        _renew_with_copy(connection, Path(path), version)
+    else:
+        _renew(connection, version)
+    if path != MEMORY:
+        giving_back.convert(connection)
+
+
+def _renew_with_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Make the tables those of this version, and keep the file as it was; neither without the other."""
+    kept = keep_copy(connection, path, version)
+    try:
+        _renew(connection, version)
+    except BaseException:
+        kept.unlink()  # it is tried again every minute, and would fill the disk with copies
+        raise
+
+
+def _renew(connection: sqlite3.Connection, version: int) -> None:
+    """Make the tables those of this version, whole or not at all; written to also where nothing is to do."""
     steps = [_STEPS[step] for step in range(version + 1, SCHEMA_VERSION + 1)] if version else [_TABLES]
     connection.executescript(
         f"BEGIN IMMEDIATE;{''.join(steps)}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
     )
-    if path != MEMORY:
-        giving_back.convert(connection)
 
 
 def _opened_for_reading(path: Path, how: str, busy_seconds: float) -> tuple[sqlite3.Connection, int]:
