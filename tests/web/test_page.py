@@ -389,7 +389,7 @@ def test_what_a_database_says_is_text_and_never_markup() -> None:
     page = shown(with_alerts(snapshot, [alert]))
     assert html.unescape(page).count(HOSTILE) >= 6
     assert re.findall(r"<script.*", page) == [
-        f'<script src="/static/page.js?{version_of(page)}" defer></script>'
+        f'<script src="static/page.js?{version_of(page)}" defer></script>'
     ]
     assert "<img" not in page
 
@@ -407,14 +407,14 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
     assert "4711" not in page
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert [link.split("?")[0] for link in loaded] == [
-        "/static/page.css",
-        "/static/page.js",
-        "/",
-        "/metrics",
-        "/api/v1/alerts",
-        "/api/v1/rules",
-        "/api/v1/queries",
-        "/api/v1/history",
+        "static/page.css",
+        "static/page.js",
+        "./",
+        "metrics",
+        "api/v1/alerts",
+        "api/v1/rules",
+        "api/v1/queries",
+        "api/v1/history",
     ]
     assert " style=" not in page
 
