@@ -135,7 +135,7 @@ class App:
         self._log.always("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
-        tell_notices(self._log, self._config)
+        tell_notices(self._log, self._config, self._clock.now)
 
     def _open_state(self, directory: Path) -> Opened:
         # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
@@ -240,7 +240,7 @@ class App:
             queries=len(config.jobs),
             needs_restart=needing_restart(old, config),
         )
-        tell_notices(self._log, config)
+        tell_notices(self._log, config, self._clock.now)
 
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()

@@ -35,7 +35,7 @@ class SecretReader:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     on_read: OnRead = _tell_nobody
-    _disk: _Disk = field(default_factory=lambda: _Disk(), repr=False, compare=False)
+    _disk: Disk = field(default_factory=lambda: Disk(), repr=False, compare=False)
 
     def password(self, source: PasswordSource) -> bytes:
         """Read it as it stands, only without one line end behind it; it may be empty."""
@@ -85,7 +85,7 @@ class SecretReader:
         return value.encode("utf-8", "surrogateescape")
 
 
-class _Disk:
+class Disk:
     """Reads files in a thread each, waits for so long and no longer, and asks none that still hangs."""
 
     def __init__(self) -> None:
@@ -93,6 +93,7 @@ class _Disk:
         self._hanging: set[Path] = set()
 
     def read(self, path: Path) -> bytes:
+        """Read a small file; SecretError says why it cannot be."""
         with self._lock:
             if path in self._hanging:
                 raise _no_answer(path)

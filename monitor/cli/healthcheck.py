@@ -16,6 +16,7 @@ from monitor.cli.options import common
 from monitor.config.places import read_web
 from monitor.errors import ConfigError
 from monitor.model.settings import Web
+from monitor.secrets.key_pairs import load_key_pair
 from monitor.web.web_config import load_web_config
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
@@ -91,7 +92,7 @@ def _context(web: Web) -> ssl.SSLContext:
         tls = load_web_config(web.config_file).tls if web.config_file else None
         # Where clients must show a certificate, the daemon's own is one that its authority may have signed.
         if tls is not None and tls.client_ca_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (ConfigError, OSError) as error:
+            load_key_pair(context, tls.cert_file, tls.key_file)
+    except (ConfigError, OSError, ValueError) as error:
         click.echo(str(error), err=True)
     return context

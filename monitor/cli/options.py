@@ -54,9 +54,16 @@ def load_or_tell(path: Path, *, exit_code: int) -> Config:
 
 def load_config(path: Path) -> Config:
     """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
-    if not path.exists():
+    if _is_missing(path):
         raise ConfigError((Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),))
     return load(path, os.environ)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:  # it may be there: why it cannot be read is told by who reads it
+        return False
 
 
 _NO_FILE = (

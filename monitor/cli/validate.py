@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log, tell_problems
-from monitor.cli.output import counted, indented, say, table
+from monitor.cli.output import counted, indented, plain, say, table
 from monitor.database import Database, Session
 from monitor.errors import ConfigError, QueryError, TargetError
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Statement, Target
 from monitor.preflight import NO_PROCESS, is_show, missing_needs, missing_text, plan, sees_own_threads_only
 from monitor.rights import read_grant
-from monitor.secret_files import SecretReader
+from monitor.secret_files import Disk, SecretReader
+from monitor.secrets.inspection import inspect_files
 from monitor.servers import lacking
 from monitor.watchdog import Watchdog
 from monitor.web.web_config import load_web_config
@@ -44,10 +45,10 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
     say(_summary(config))
     for notice in config.notices:
         say(f"note: {notice}")
-    code = OK
+    code = _check_files(config)
     if connect:
         with Watchdog() as watchdog:
-            code = max(_connect(target, config, watchdog) for target in config.targets)
+            code = max(code, *(_connect(target, config, watchdog) for target in config.targets))
     log.close()
     return code
 
@@ -60,6 +61,17 @@ def _check_web(config: Config) -> None:
     except ConfigError as error:
         tell_problems(error)
         raise SystemExit(USAGE) from None
+
+
+def _check_files(config: Config) -> int:
+    """Tell what is wrong with the files that are named; those that are not there may be elsewhere."""
+    faults = list(inspect_files(config, Disk().read, datetime.now(UTC)))
+    for fault in faults:
+        if fault.is_certain:
+            click.echo(plain(fault.text, one_line=True), err=True)
+        else:
+            say(f"note: {plain(fault.text, one_line=True)}")
+    return USAGE if any(fault.is_certain for fault in faults) else OK
 
 
 def _summary(config: Config) -> str:

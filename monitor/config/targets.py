@@ -102,7 +102,10 @@ def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -
                     "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
                 )
                 problems.add(section.origin("tls", key), message)
-    elif given.public_key_file is not None:
+    elif mode == "required" and given.ca_file is not None:
+        message = "is looked at by nobody with mode = required; give verify_ca or verify_identity"
+        problems.add(section.origin("tls", "ca_file"), message)
+    if mode != "disabled" and given.public_key_file is not None:
         problems.add(section.origin("tls", "public_key_file"), "goes with mode = disabled only")
     return Tls(
         mode,

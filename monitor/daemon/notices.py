@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from monitor.alerting.reach import why_nobody_is_notified
+from monitor.daemon.file_inspection import tell_of_files
 from monitor.log import Log
 from monitor.model.settings import Config
 from monitor.state import State
 
 
-def tell_notices(log: Log, config: Config) -> None:
-    """Log what a configuration that was loaded means, also that nobody would be notified of an alert."""
+def tell_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
+    """Log what a configuration means that was loaded, that nobody would be notified, how its files are."""
     for notice in config.notices:
         log.info("config.noticed", message=notice)
     if why := why_nobody_is_notified(config):
         log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
+    tell_of_files(config, log, now)
 
 
 def notes_of(state: State) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import ssl
 from monitor.errors import Reason, SecretError, TargetError
 from monitor.model.settings import PasswordSource, Tls
 from monitor.secret_files import SecretReader
+from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 
 _LONGEST_KEY = 65_536
 
@@ -36,17 +37,13 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     context.verify_mode = ssl.CERT_NONE if tls.mode == "required" else ssl.CERT_REQUIRED
     try:
         if tls.ca_file is not None:
-            context.load_verify_locations(cafile=tls.ca_file)
+            load_authorities(context, tls.ca_file)
         elif context.verify_mode is ssl.CERT_REQUIRED:
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         if tls.cert_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_passphrase)
-    except (OSError, ValueError) as error:
-        files = ", ".join(
-            str(file) for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None
-        )
-        words = getattr(error, "strerror", None) or str(error)
-        raise TargetError(Reason.TARGET_DOWN, f"cannot use {files}: {words}", detail="tls") from None
+            load_key_pair(context, tls.cert_file, tls.key_file or tls.cert_file)
+    except (OSError, PassphraseError) as error:
+        raise TargetError(Reason.TARGET_DOWN, f"cannot use {error}", detail="tls") from None
     return context
 
 
@@ -64,8 +61,3 @@ def read_public_key(tls: Tls) -> bytes | None:
         words = f"public_key_file {tls.public_key_file} holds no public key (PEM)"
         raise TargetError(Reason.TARGET_DOWN, words, detail="tls")
     return key
-
-
-def _no_passphrase() -> str:
-    # without this OpenSSL would ask on the terminal, and wait
-    raise ValueError("the key is protected by a passphrase")

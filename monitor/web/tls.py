@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+
+from monitor.secrets.key_pairs import load_authorities, load_key_pair
 
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 CLIENT_AUTH = {
@@ -49,13 +50,8 @@ class Tls:
         if self.cipher_suites:
             context.set_ciphers(":".join(CIPHERS[name] for name in self.cipher_suites))
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(self.cert_file, self.key_file, password=_no_passphrase)
+        load_key_pair(context, self.cert_file, self.key_file)
         if self.client_ca_file is not None:
-            context.load_verify_locations(self.client_ca_file)
+            load_authorities(context, self.client_ca_file)
         context.verify_mode = CLIENT_AUTH[self.client_auth_type]
         return context
-
-
-def _no_passphrase() -> NoReturn:
-    """Refuse to be asked: OpenSSL would ask whoever sits at the terminal, and wait."""
-    raise ValueError("the key is protected by a passphrase; give it without one")

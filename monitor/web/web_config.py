@@ -114,10 +114,10 @@ def _is_right(password: str, hashed: str) -> bool:
 def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
     import yaml  # only who has such a file pays for it
 
-    if path.exists() and not path.is_file():  # a pipe would hold us up for as long as nobody writes
-        problems.append(_problem(path, "", "is no regular file"))
-        return {}
     try:
+        if path.exists() and not path.is_file():  # a pipe would hold us up for as long as nobody writes
+            problems.append(_problem(path, "", "is no regular file"))
+            return {}
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         problems.append(_problem(path, "", f"cannot be read: {error}"))
@@ -214,8 +214,11 @@ def _file(path: Path, key: str, value: object, problems: list[Problem], *, requi
         problems.append(_problem(path, name, "must be the path of a file"))
         return None
     file = path.parent / value
-    if not file.is_file():
-        problems.append(_passing(path, name, f"no such file: {file}"))
+    try:
+        if not file.is_file():
+            problems.append(_passing(path, name, f"no such file: {file}"))
+    except OSError as error:  # a folder that may not be entered
+        problems.append(_passing(path, name, f"{file}: {error.strerror}"))
     return file
 
 

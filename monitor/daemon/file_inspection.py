@@ -1,0 +1,25 @@
+"""Tell of the files that a configuration names, in a thread of its own: a disk may hang."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from monitor.log import Log
+from monitor.model.settings import Config
+from monitor.secret_files import Disk
+from monitor.secrets.inspection import inspect_files
+
+
+def tell_of_files(config: Config, log: Log, now: Callable[[], datetime]) -> None:
+    """Log what is wrong with the files, as soon as they have been read."""
+
+    def look() -> None:
+        for fault in inspect_files(config, Disk().read, now()):
+            log.warning("config.noticed", message=fault.text)
+
+    # Where there is no thread to be had, each file is told of at its use.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=look, name="files", daemon=True).start()

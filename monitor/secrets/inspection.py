@@ -1,0 +1,150 @@
+"""Look at the files that a configuration names, for what else shows only when they are used."""
+
+from __future__ import annotations
+
+import ssl
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+from monitor.errors import SecretError
+from monitor.model.settings import Config, PasswordSource, Receiver, Target, Tls
+from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair, validity
+
+_SOON = timedelta(days=14)
+_BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "begins with a byte order mark, which counts; save it as UTF-8 without BOM",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8 without BOM",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8 without BOM",
+}
+
+Read: TypeAlias = Callable[[Path], bytes]
+"""Reads a file with a secret; SecretError says why it cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """What is wrong with a file, and whether it is certain that it cannot work so."""
+
+    text: str
+    is_certain: bool = False
+
+
+def inspect_files(config: Config, read: Read, now: datetime) -> Iterator[FileFault]:
+    """Look at every file with a secret or a certificate; nothing of what they hold is in the texts."""
+    for target in config.targets:
+        yield from _of_target(target, read, now)
+    for receiver in config.receivers:
+        yield from _of_receiver(receiver, read, now)
+    if config.heartbeat is not None and config.heartbeat.url_file is not None:
+        yield from _of_secret("heartbeat.url_file", config.heartbeat.url_file, read)
+
+
+def _of_target(target: Target, read: Read, now: datetime) -> Iterator[FileFault]:
+    place = f"targets.{target.name}"
+    yield from _of_password(f"{place}.password_file", target.password, read)
+    yield from _of_tls(f"{place}.tls", target.tls, now)
+
+
+def _of_receiver(receiver: Receiver, read: Read, now: datetime) -> Iterator[FileFault]:
+    place = f"receivers.{receiver.name}"
+    named = {"url_file": receiver.url_file, **_keyed("header_files", receiver.header_files)}
+    sources = {"hmac_secret_file": receiver.hmac_secret, "routing_key_file": receiver.routing_key}
+    named.update({key: source.file for key, source in sources.items() if source is not None})
+    for key, file in named.items():
+        if file is not None:
+            yield from _of_secret(f"{place}.{key}", file, read)
+    if receiver.mail is not None:
+        yield from _of_password(f"{place}.password_file", receiver.mail.password, read)
+        if receiver.mail.ca_file is not None:
+            yield from _of_authorities(f"{place}.ca_file", receiver.mail.ca_file, now)
+
+
+def _keyed(key: str, files: Mapping[str, Path]) -> dict[str, Path | None]:
+    return {f"{key}.{name}": file for name, file in files.items()}
+
+
+def _of_password(place: str, source: PasswordSource | None, read: Read) -> Iterator[FileFault]:
+    if source is not None and source.file is not None:
+        yield from _of_secret(place, source.file, read, is_exact=True)
+
+
+def _of_secret(place: str, file: Path, read: Read, *, is_exact: bool = False) -> Iterator[FileFault]:
+    """`is_exact`: blanks around it count, as in a password."""
+    try:
+        content = read(file).removesuffix(b"\n").removesuffix(b"\r")
+    except SecretError as error:
+        yield FileFault(f"{place}: {error}")
+        return
+    yield from _of_mode(place, file)
+    mark = next((text for mark, text in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    if mark is not None:
+        yield FileFault(f"{place}: {file}: {mark}", is_certain=True)
+    elif not content.strip():
+        yield FileFault(f"{place}: {file}: is empty", is_certain=True)
+    elif b"\n" in content.strip():
+        yield FileFault(f"{place}: {file}: has several lines, and all of them count")
+    elif is_exact and content != content.strip():
+        yield FileFault(f"{place}: {file}: has blanks or empty lines around it, which count")
+
+
+def _of_mode(place: str, file: Path) -> Iterator[FileFault]:
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError:
+        return  # it has just been read; whatever it is now is told at its use
+    if mode & stat.S_IROTH:
+        what = f"may be read by everybody on this machine (mode {mode:04o}); chmod o= it"
+        yield FileFault(f"{place}: {file}: {what}")
+
+
+def _of_tls(place: str, tls: Tls, now: datetime) -> Iterator[FileFault]:
+    if tls.ca_file is not None:
+        yield from _of_authorities(f"{place}.ca_file", tls.ca_file, now)
+    if tls.cert_file is not None and tls.key_file is not None:
+        yield from _of_key_pair(place, tls.cert_file, tls.key_file, now)
+
+
+def _of_key_pair(place: str, cert_file: Path, key_file: Path, now: datetime) -> Iterator[FileFault]:
+    fault = _unusable(place, lambda context: load_key_pair(context, cert_file, key_file))
+    if fault is not None:
+        yield fault
+        return
+    yield from _of_mode(f"{place}.key_file", key_file)
+    # The first one is ours; those behind it are of who signed it.
+    yield from _of_dates(f"{place}.cert_file", cert_file, list(validity(cert_file))[:1], now)
+
+
+def _of_authorities(place: str, file: Path, now: datetime) -> Iterator[FileFault]:
+    fault = _unusable(place, lambda context: load_authorities(context, file))
+    if fault is not None:
+        yield fault
+        return
+    yield from _of_dates(place, file, validity(file), now)
+
+
+def _unusable(place: str, load: Callable[[ssl.SSLContext], None]) -> FileFault | None:
+    """Try to load files; that one is not there is not certain to stay so."""
+    try:
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except PassphraseError as error:
+        return FileFault(f"{place}: {error}", is_certain=True)
+    except OSError as error:
+        return FileFault(f"{place}: {error}", is_certain=error.errno == ssl.SSL_ERROR_SSL)
+    return None
+
+
+def _of_dates(
+    place: str, file: Path, dates: Iterable[tuple[datetime, datetime]], now: datetime
+) -> Iterator[FileFault]:
+    """Tell where none of the certificates is valid now, or none will be in two weeks."""
+    begins, ends = zip(*dates, strict=True)
+    if max(ends) <= now:
+        yield FileFault(f"{place}: {file}: expired at {max(ends):%Y-%m-%d %H:%M} UTC", is_certain=True)
+    elif min(begins) > now:
+        yield FileFault(f"{place}: {file}: is valid from {min(begins):%Y-%m-%d %H:%M} UTC on only")
+    elif max(ends) <= now + _SOON:
+        yield FileFault(f"{place}: {file}: expires at {max(ends):%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,91 @@
+"""Load certificates and private keys; what cannot be used is said with its file, and nobody is ever asked.
+
+Without a callback OpenSSL asks for a passphrase on the terminal, and waits: at the start and at each renewal.
+"""
+
+from __future__ import annotations
+
+import ssl
+import stat
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+_WORDS = {
+    "KEY_VALUES_MISMATCH": "is not the key of the certificate in {cert_file}",
+    "KEY_TYPE_MISMATCH": "is not the key of the certificate in {cert_file}",
+}
+
+
+class PassphraseError(ValueError):
+    """The key has a passphrase: no other attempt would change that."""
+
+
+def load_key_pair(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
+    """Give a context our certificate and its key; OSError, in words with the file, where one is of no use.
+
+    PassphraseError where the key has one.
+    """
+    for file in (cert_file, key_file):
+        _check_readable(file)
+    try:
+        context.load_cert_chain(cert_file, key_file, password=_refuse)
+    except PassphraseError:
+        what = f"the key is protected by a passphrase, for which nobody is asked; {_WITHOUT}"
+        raise PassphraseError(f"{key_file}: {what}") from None
+    except ssl.SSLError as error:
+        words = _WORDS.get(error.reason or "")
+        if words is not None:
+            raise _refusal(f"{key_file}: {words.format(cert_file=cert_file)}") from None
+        culprit = key_file if _holds_certificate(cert_file) else cert_file
+        what = "private key" if culprit == key_file else "certificate"
+        raise _refusal(f"{culprit}: holds no {what} (PEM) that can be used") from None
+
+
+def load_authorities(context: ssl.SSLContext, file: Path) -> None:
+    """Give a context the authorities that it trusts; OSError, in words with the file, where it has none."""
+    _check_readable(file)
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        raise _refusal(f"{file}: holds no certificates (PEM) that can be used") from None
+
+
+def validity(file: Path) -> Iterator[tuple[datetime, datetime]]:
+    """Read from when to when each certificate of a file is valid; ValueError where it holds none."""
+    from cryptography import x509  # only who has such a file pays for it
+
+    for certificate in x509.load_pem_x509_certificates(file.read_bytes()):
+        yield certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+_WITHOUT = "write it without one: openssl pkey -in KEY -out NEW"
+
+
+def _refuse() -> NoReturn:
+    raise PassphraseError
+
+
+def _check_readable(file: Path) -> None:
+    """OpenSSL says that a file is not there, but not which; in a pipe it would wait for who writes."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise _refusal(f"{file}: is no regular file")
+        file.open("rb").close()
+    except ssl.SSLError:
+        raise
+    except OSError as error:
+        raise _refusal(f"{file}: {error.strerror}", error) from None
+
+
+def _refusal(text: str, cause: OSError | None = None) -> OSError:
+    number = cause.errno if cause is not None and cause.errno else ssl.SSL_ERROR_SSL
+    return ssl.SSLError(number, text)
+
+
+def _holds_certificate(file: Path) -> bool:
+    try:
+        return bool(list(validity(file)))
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,40 @@
+"""The files that a configuration names, as the daemon finds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.acceptance.program import running
+
+CONFIG = """
+shipped_queries = false
+[targets.main]
+unix_socket = "nobody.sock"
+user = "u"
+password_file = "pw"
+database = "app"
+[receivers.r]
+kind = "slack"
+url_file = "url"
+[web]
+listen = "127.0.0.1:0"
+"""
+
+
+def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_told_at_the_start(
+    folder: Path,
+) -> None:
+    (folder / "config.toml").write_text(CONFIG)
+    (folder / "pw").write_text("hunter2")
+    (folder / "pw").chmod(0o644)
+    (folder / "url").write_bytes(b"\xef\xbb\xbfhttp://127.0.0.1:9/hunter2")
+    (folder / "url").chmod(0o600)
+    with running(folder / "config.toml") as daemon:
+        everybody = "may be read by everybody on this machine (mode 0644); chmod o= it"
+        told = f"targets.main.password_file: {folder}/pw: {everybody}"
+        daemon.wait_for("config.noticed", message=told, level="warning")
+        mark = "begins with a byte order mark, which counts; save it as UTF-8 without BOM"
+        daemon.wait_for(
+            "config.noticed", message=f"receivers.r.url_file: {folder}/url: {mark}", level="warning"
+        )
+    assert "hunter2" not in "\n".join(daemon.raw)
