@@ -588,6 +588,9 @@ def test_the_readmes_configuration_is_valid_and_gives_what_it_shows(
 ) -> None:
     path = tmp_path / "config.toml"
     path.write_text(block("toml", "# config.toml"), encoding="utf-8")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "main").write_text("a long password")
+    (tmp_path / "secrets" / "main").chmod(0o600)
     done = run_command("validate", "--config", str(path))
     assert (done.returncode, done.stderr) == (0, "")
     assert f"$ token-monitor validate\n{done.stdout}" in "".join(blocks(""))
