@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import queue
 import re
 import threading
 import traceback
@@ -17,15 +15,13 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from monitor.console import Console, is_coloured
+from monitor.log_writer import Writer
 from monitor.model.alerts import Transition
 from monitor.model.settings import LogFormat, LogLevel
 from monitor.redaction import Secrets, plain_mapping
 
 Level: TypeAlias = LogLevel
 Format: TypeAlias = LogFormat
-
-QUEUE_LINES = 10_000
-"""Lines that wait for a slow reader of our output; more are dropped and counted."""
 
 _FIRST_KEYS = ("timestamp", "level", "event")
 _NUMBERS = logging.getLevelNamesMapping()
@@ -37,7 +33,7 @@ _NOT_PLAIN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\
 class Log:
     """Where events go. `event` is `noun.past_participle`; fields are values that the reader can search."""
 
-    def __init__(self, writer: _Writer, logger: FilteringBoundLogger, hidden: _Hidden, form: _Form) -> None:
+    def __init__(self, writer: Writer, logger: FilteringBoundLogger, hidden: _Hidden, form: _Form) -> None:
         self._writer = writer
         self._logger = logger
         self._hidden = hidden
@@ -117,7 +113,7 @@ def configure(
     """
     hidden = _Hidden()
     form = _Form(format, Console(is_coloured=is_coloured(os.environ, is_terminal=_is_terminal(stream))))
-    writer = _Writer(stream, queued=queued)
+    writer = Writer(stream, queued=queued)
     logger: FilteringBoundLogger = structlog.wrap_logger(
         writer,
         processors=[
@@ -184,82 +180,6 @@ class _Form:
 
     def render(self, _logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
         return self._console.line(event) if self.format == "console" else _json_line(event)
-
-
-class _Writer:
-    """Writes lines; what cannot be written is dropped and counted, whatever the stream does."""
-
-    def __init__(self, stream: BinaryIO, *, queued: bool) -> None:
-        self.dropped = 0
-        self._stream = stream  # kept, so that nobody closes it under us
-        self._writing = threading.Lock()
-        self._counting = threading.Lock()  # not the same: a write can last as long as its reader sleeps
-        self._torn = False
-        self._queue: queue.Queue[bytes | None] | None = None
-        self._thread: threading.Thread | None = None
-        if queued:
-            self._queue = queue.Queue(QUEUE_LINES)
-            self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
-            self._start(self._thread)
-
-    def _start(self, thread: threading.Thread) -> bool:
-        """Start the thread; where the system gives none, lines are written at once until it does."""
-        with self._counting, contextlib.suppress(RuntimeError):
-            if thread.ident is None:
-                thread.start()
-        return thread.ident is not None
-
-    def msg(self, line: bytes) -> None:
-        """Take a line; structlog calls the method that is named as the level."""
-        waiting = self._queue
-        if waiting is None or (self._thread is not None and not self._start(self._thread)):
-            self._write(line)
-            return
-        try:
-            waiting.put_nowait(line)
-        except queue.Full:
-            self._drop()
-
-    debug = info = warning = error = critical = msg
-
-    def close(self, deadline_seconds: float) -> None:
-        """Write what waits, but no longer than the deadline; later lines are written at once."""
-        if self._queue is None or self._thread is None or self._thread.ident is None:
-            return
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=deadline_seconds)
-        self._thread.join(deadline_seconds)
-        if not self._thread.is_alive():
-            self._queue = None
-
-    def _drain(self) -> None:
-        waiting = self._queue
-        while waiting is not None and (line := waiting.get()) is not None:
-            self._write(line)
-
-    def _write(self, line: bytes) -> None:
-        with self._writing:
-            try:
-                self._put(b"\n" + line if self._torn else line)
-            except (OSError, ValueError):  # EPIPE, ENOSPC, EAGAIN; a closed file is a ValueError
-                self._drop()
-
-    def _drop(self) -> None:
-        with self._counting:
-            self.dropped += 1
-
-    def _put(self, line: bytes) -> None:
-        try:
-            # Below the buffer: a BufferedWriter keeps what it could not write and fails again at exit.
-            descriptor = self._stream.fileno()
-        except OSError:  # a stream in memory
-            self._stream.write(line)
-            self._stream.flush()
-            return
-        sent = 0
-        while sent < len(line):
-            sent += os.write(descriptor, line[sent:])
-            self._torn = sent < len(line)
 
 
 class _StdlibBridge(logging.Handler):

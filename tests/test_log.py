@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from monitor.deliver import secrets_of
-from monitor.log import QUEUE_LINES, Log, alert_fields, configure
+from monitor.log import Log, alert_fields, configure
+from monitor.log_writer import QUEUE_LINES
 from monitor.model.alerts import Change
 from monitor.model.settings import Receiver
 from tests.web.picture import NOW, a_transition
