@@ -89,7 +89,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     said = render(text, values)
     if "count" in asked:
         return said  # it counts the alerts themselves
-    untold = [counted for name, counted in differing.items() if name not in asked]
+    untold = [counted for name, counted in differing.items() if name not in {*asked, *OWN_LABELS}]
     return ", ".join([said, *untold])
 
 

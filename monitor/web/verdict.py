@@ -54,7 +54,7 @@ class _Standing:
 
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
-        pending = sum(_is(AlertState.PENDING, alert) for group, _ in self.pending for alert in group)
+        pending = sum(_is_loud(alert, AlertState.PENDING) for group, _ in self.pending for alert in group)
         parts = {
             "down": f"{', '.join(self.down)} cannot be reached" if self.down else "",
             "blind": self.blind_text if self.blind else "",
@@ -86,7 +86,8 @@ def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick:
 
 def _of_firing(standing: _Standing) -> Verdict:
     (worst, text), *others = standing.firing
-    is_critical = any(alert.severity is Severity.CRITICAL for group, _ in standing.firing for alert in group)
+    loud = [alert for group, _ in standing.firing for alert in group if _is_loud(alert, AlertState.FIRING)]
+    is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
     last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
     told = "down" if worst[0].name == TARGET_DOWN else ""
     tone: Tone = "bad" if is_critical else "warn"
@@ -113,11 +114,11 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
 
 
 def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Standing:
-    serious = [one for one in said if one[0][0].severity is not Severity.INFO]
+    said = list(said)
     views = list(snapshot.queries.values())
     return _Standing(
-        firing=[one for one in serious if any(_is(AlertState.FIRING, alert) for alert in one[0])],
-        pending=[one for one in serious if any(_is(AlertState.PENDING, alert) for alert in one[0])],
+        firing=[one for one in said if any(_is_loud(alert, AlertState.FIRING) for alert in one[0])],
+        pending=[one for one in said if any(_is_loud(alert, AlertState.PENDING) for alert in one[0])],
         down=[view.target.name for view in snapshot.targets.values() if view.up is False],
         blind=[v for v in views if v.status is not QueryStatus.WAITING and not has_data(v, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
@@ -126,8 +127,8 @@ def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Stand
     )
 
 
-def _is(state: AlertState, alert: Alert) -> bool:
-    return alert.state is state
+def _is_loud(alert: Alert, state: AlertState) -> bool:
+    return alert.state is state and alert.severity is not Severity.INFO
 
 
 def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:

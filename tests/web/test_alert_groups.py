@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Condition, Rule, Severity, labels_of
@@ -210,3 +212,42 @@ def test_a_rule_that_is_known_no_more_still_says_what_it_said() -> None:
     shown = page_of(with_alerts(a_snapshot(a_config(queries=(a_query(),)), {}), [alert]), NOW)
     assert shown.active[0].summary == "Gone"
     assert labels_of(shown.active[0].labels) == (("target", "main"),)
+
+
+NAMES = ("TokenBalancesUninitialized", "Other", "TokenMonitorTargetDown")
+
+
+@st.composite
+def any_alert(draw: st.DrawFn) -> Alert:
+    name, plan = draw(st.sampled_from(NAMES)), draw(st.sampled_from("abcd"))
+    state, severity = draw(st.sampled_from(AlertState)), draw(st.sampled_from(Severity))
+    rule = replace(UNINITIALIZED, name=name, severity=severity)
+    alert = an_alert(rule, state, plan=plan, value=draw(st.floats(0, 9)), target=draw(st.sampled_from("xy")))
+    is_muted = draw(st.booleans()) and state is not AlertState.RESOLVED
+    return replace(alert, held=is_muted or draw(st.booleans()), muted_by="f" * 16 if is_muted else None)
+
+
+@given(st.lists(any_alert(), unique_by=lambda alert: alert.labels, max_size=20))
+def test_every_alert_is_shown_once_in_its_place_and_what_fires_is_the_headline(alerts: list[Alert]) -> None:
+    shown = page(*alerts)
+    rows = [
+        row.anchor
+        for part in (shown.active, shown.muted, shown.resolved)
+        for group in part
+        for row in group.rows
+    ]
+    assert sorted(rows) == sorted(f"alert-{alert.fingerprint}" for alert in alerts)
+    for part in (shown.active, shown.muted, shown.resolved):
+        names = [group.name for group in part]
+        assert len(names) == len(set(names)), "one group for each rule"
+    loud = [
+        alert
+        for alert in alerts
+        if alert.state is AlertState.FIRING and not alert.muted_by and alert.severity is not Severity.INFO
+    ]
+    if not loud:
+        assert shown.verdict.tone != "bad"
+        return
+    worst = "bad" if any(alert.severity is Severity.CRITICAL for alert in loud) else "warn"
+    assert shown.verdict.tone == worst
+    assert shown.verdict.text.startswith(tuple({group.summary for group in shown.active}))
