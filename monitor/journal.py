@@ -59,6 +59,9 @@ class Journal:
         self._log_contact(result, before, after)
         for event, level, fields in self._servers.news(after.targets[result.job.target.name]):
             self._log.event(event, level, target=result.job.target.name, **fields)
+        for event, level, fields in self._servers.zone_news(result.job, result.server):
+            target, query = result.job.key
+            self._log.event(event, level, target=target, query=query, **fields)
         self._log_run(result)
         if (totals := self._totals.add(result)) is not None:
             self._log.info("runs.summarized", **totals.fields())

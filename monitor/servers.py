@@ -8,7 +8,9 @@ from itertools import groupby
 from typing import Literal, TypeAlias
 
 from monitor.model.results import Server
+from monitor.model.settings import SERVER_ZONE, Job, Query
 from monitor.store import TargetView
+from monitor.timing.zones import utc_offsets
 
 Level: TypeAlias = Literal["info", "warning"]
 News: TypeAlias = tuple[str, Level, Mapping[str, object]]
@@ -24,6 +26,7 @@ class Servers:
 
     _told: dict[str, dict[str, Server]] = field(default_factory=dict)
     _rights: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _zones: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def news(self, view: TargetView) -> Iterator[News]:
         """Say what changed since the last time that this server was seen."""
@@ -47,6 +50,31 @@ class Servers:
             yield "target.overprivileged", "warning" if rights else "info", {"rights": _by_place(rights)}
         if rights is not None:
             self._rights[target] = rights
+
+    def zone_news(self, job: Job, server: Server | None) -> Iterator[News]:
+        """Return a warning, once, where a query asks for the time in another zone than the server's own."""
+        message = zone_warning(job.query, server)
+        if message and self._zones.get(job.key) != message:
+            yield (
+                "zone.mismatched",
+                "warning",
+                {"functions": list(job.query.local_time), "message": message},
+            )
+        if server is not None:
+            self._zones[job.key] = message
+
+
+def zone_warning(query: Query, server: Server | None) -> str:
+    """Return why a query that asks for the time may be off by hours; nothing where it is not."""
+    if server is None or not query.local_time or not server.utc_offsets or query.time_zone == SERVER_ZONE:
+        return ""
+    if utc_offsets(query.time_zone) in ((), server.utc_offsets):
+        return ""
+    return (
+        f"uses {', '.join(query.local_time)} in a session at {query.time_zone}, and the server's own zone is"
+        f" {server.time_zone}: what is written with the server's time is off by the difference. Use"
+        ' UTC_TIMESTAMP() where it is written in UTC; else give the target time_zone = "server"'
+    )
 
 
 def lacking(server: Server) -> list[str]:

@@ -12,7 +12,7 @@ from monitor.clock import SettableClock
 from monitor.database import Database
 from monitor.judgements import blocked, is_blocked
 from monitor.model.results import Kill, Result
-from monitor.model.settings import Job, Target
+from monitor.model.settings import UTC_ZONE, Job, Target
 from monitor.runs import execute
 from monitor.secret_files import SecretReader
 from monitor.store import Snapshot
@@ -167,7 +167,7 @@ def _is_reached_alike(one: Target, other: Target) -> bool:
 
 
 def _reached(target: Target) -> Target:
-    return replace(target, labels={}, max_replica_lag=timedelta(0))
+    return replace(target, labels={}, max_replica_lag=timedelta(0), time_zone=UTC_ZONE)
 
 
 def _account(target: Target) -> tuple[object, ...]:

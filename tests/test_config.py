@@ -519,7 +519,7 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
         part = source.relative_to(Path(load.__code__.co_filename).parents[2])
         if source.suffix in (".py", ".toml") and part.parts[1] in (
             "__init__.py", "errors.py", "text.py", "durations.py", "crontab.py", "body_template.py", "model",
-            "catalog", "config",
+            "timing", "catalog", "config",
         ):  # fmt: skip
             (program / part).parent.mkdir(parents=True, exist_ok=True)
             (program / part).write_text(source.read_text())
@@ -746,3 +746,23 @@ def test_a_shipped_runbook_is_linked_where_the_page_is_known_and_others_are_name
         ("our-own", here): "",
         ("our-own", here + wiki): "https://wiki.example.com",
     }
+
+
+def test_own_queries_run_in_the_targets_time_zone_and_shipped_ones_in_utc(folder: Folder) -> None:
+    metric = 'summary = "s"\n[metrics.own_x]\nhelp = "h"\nvalue = "x"\n'
+    folder.query("own", metric, sql="SELECT COUNT(*) AS x FROM users WHERE at < NOW()\n")
+    path = folder.path / "config.toml"
+    path.write_text('query_dirs = ["q"]\n' + _TARGET + 'time_zone = "+5:30"\n')
+    config = load(path, {})
+    own = _query(config, "own")
+    assert (own.time_zone, own.local_time) == ("+05:30", ("NOW()",))
+    assert {job.query.time_zone for job in config.jobs if job.query.shipped} == {"+00:00"}
+    assert config.targets[0].time_zone == "+05:30"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [("server", "server"), ("SYSTEM", "server"), ("UTC", "+00:00"), ("Europe/Oslo", "Europe/Oslo")],
+)
+def test_a_time_zone_is_kept_as_the_servers_take_it(folder: Folder, text: str, zone: str) -> None:
+    assert folder.load(_TARGET + f'time_zone = "{text}"\n').targets[0].time_zone == zone

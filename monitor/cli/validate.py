@@ -18,7 +18,7 @@ from monitor.preflight import NO_PROCESS, is_show, missing_needs, missing_text, 
 from monitor.rights import read_grant
 from monitor.secret_files import Disk, SecretReader
 from monitor.secrets.inspection import inspect_files
-from monitor.servers import lacking
+from monitor.servers import lacking, zone_warning
 from monitor.watchdog import Watchdog
 from monitor.web.web_config import load_web_config
 
@@ -105,8 +105,8 @@ def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
 
 def _show_state(server: Server) -> None:
     """Show what the server said of itself, and warn of what a session cannot have there."""
-    if lacking(server):
-        say(f"  warning: this server does not let a session limit itself: {', '.join(lacking(server))}")
+    if unset := lacking(server):
+        say(f"  warning: in sessions of this server these are not as we set them: {', '.join(unset)}")
     if server.clock is not None:
         offset, most = server.clock.seconds, server.clock.uncertainty_seconds
         say(f"  clock: {offset:+.3f} s from ours (to ± {most:.3f} s)")
@@ -154,6 +154,8 @@ def _show_plan(job: Job, session: Session) -> int:
     say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
     if is_partial:
         say(f"    warning: sees only its own threads: {NO_PROCESS}")
+    if differs := zone_warning(query, session.server):
+        say(f"    warning: {differs}")
     for warning in rows.warnings:
         say(f"    warning {warning.code} of the server: {warning.message}")
     held = [(rule, columns) for rule, columns in unjudged if columns]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from monitor.catalog.document import Section
 from monitor.catalog.drafts import Draft
 from monitor.catalog.parameters import resolve
 from monitor.catalog.problems import Problems, near_miss
 from monitor.config.library import Library
+from monitor.config.local_time import local_time_functions
 from monitor.config.targets import TargetDraft, check_patterns
 from monitor.model.settings import ColumnName, Job, Query, Scalar
 
@@ -34,6 +36,7 @@ def make_jobs(
         for draft in wanted:
             query = draft.bind(values[draft.name], needs)
             if target.target is not None:
+                query = _in_zone(query, target.target.time_zone)
                 # Equal queries are one object, so that targets share what is worked out per query.
                 jobs.append(Job(target.target, shared.setdefault(_key(query), query)))
     return tuple(jobs)
@@ -45,7 +48,14 @@ def _schema_first(draft: Draft) -> tuple[bool, str]:
 
 def _key(query: Query) -> str:
     # Types count: 1, 1.0 and true are equal in Python, not in SQL.
-    return json.dumps([query.name, sorted(query.parameters.items())])
+    return json.dumps([query.name, query.time_zone, sorted(query.parameters.items())])
+
+
+def _in_zone(query: Query, time_zone: str) -> Query:
+    """Return an operator's own query with the zone that it runs in; shipped ones are written for UTC."""
+    if query.shipped:
+        return query
+    return replace(query, time_zone=time_zone, local_time=local_time_functions(query))
 
 
 def _needs_json(needs: Mapping[str, Iterable[ColumnName]]) -> str:

@@ -23,6 +23,8 @@ from monitor.catalog.shapes import (
     from_to,
 )
 from monitor.config.hosts import host_fault
+from monitor.model.settings import SERVER_ZONE, UTC_ZONE
+from monitor.timing.zones import session_zone
 
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
 _MAILBOX = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
@@ -50,6 +52,18 @@ def _refuse_literal(what: str, key: str, _: object) -> object:
         f"a literal {what} is refused; write it to a file that only the monitor may read and give"
         f" {key}_file, or give the name of an environment variable as {key}_env"
     )
+
+
+def _session_zone(value: str) -> str:
+    if value.lower() in (SERVER_ZONE, "system"):
+        return SERVER_ZONE
+    try:
+        return session_zone(value)
+    except ValueError:
+        raise ValueError(
+            f'"{value}" is not a time zone; allowed: "server", an offset such as "+05:30",'
+            ' an IANA name such as "Europe/Berlin"'
+        ) from None
 
 
 _literal_password = partial(_refuse_literal, "password", "password")
@@ -145,6 +159,7 @@ class TargetShape(Shape):
     database: Trimmed
     max_connections: Annotated[int, between(1, 100)] = 2
     max_replica_lag: Duration = timedelta(minutes=1)
+    time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
     labels: dict[str, str] = {}
     tls: TlsShape = TlsShape()
     queries: list[Text] = ["*"]

@@ -136,4 +136,5 @@ def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
         max_connections=shape.max_connections,
         labels=dict(shape.labels),
         max_replica_lag=shape.max_replica_lag,
+        time_zone=shape.time_zone,
     )

@@ -150,3 +150,24 @@ def test_each_target_has_its_own_queries_and_one_that_is_down_says_why(
     planned = {name: re.findall(r"^  (\w+): ok$", part, re.MULTILINE) for name, part in parts.items()}
     assert planned == {"main": ["last_rows", "last_usage"], "twin": ["balances"], "dead": []}
     assert parts["dead"].strip() == "dead: target_down: No such file or directory"
+
+
+def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    toml = 'summary = "Ours"\n[metrics.own_n]\nhelp = "h"\nvalue = "n"\n'
+    two_files(folder, "own", sql="SELECT NOW() > '2026-01-01' AS n", toml=toml)
+    config = only_ours(write_config(folder, mariadb, schema))
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL time_zone = '-05:00'")
+        try:
+            told = run_command("validate", "--connect", "--config", str(config)).stdout
+            text = config.read_text()
+            config.write_text(text.replace("[targets.main]\n", '[targets.main]\ntime_zone = "server"\n'))
+            quiet = run_command("validate", "--connect", "--config", str(config)).stdout
+        finally:
+            cursor.execute("SET GLOBAL time_zone = 'SYSTEM'")
+    assert "own: ok" in told
+    assert "warning: uses NOW() in a session at +00:00, and the server's own zone is -05:00" in told
+    assert "own: ok" in quiet
+    assert "uses NOW()" not in quiet

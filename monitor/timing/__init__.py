@@ -1,0 +1,1 @@
+"""Time: zones as database servers spell them."""
