@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor import __version__, signals
+from monitor.alerting.self_status import SelfStatus
 from monitor.clock import AnchoredClock
-from monitor.config import load
 from monitor.daemon import service_manager
+from monitor.daemon.config_status import ConfigStatus, load_whole
 from monitor.daemon.notices import notes_of, tell_notices
 from monitor.daemon.requests import Requests, StopRequest
 from monitor.deliver import Deliveries, Means, Ping, secrets_of
@@ -24,7 +25,6 @@ from monitor.log import Log
 from monitor.messages import Missed, NewConfig, Tick
 from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
-from monitor.model.results import Result
 from monitor.model.settings import Config, Job, LogSettings
 from monitor.pipeline import Pipeline
 from monitor.redaction import in_address
@@ -41,7 +41,7 @@ from monitor.upkeep import ALIVE
 from monitor.vitals import Part, Vitals, faults
 from monitor.watchdog import Watchdog
 from monitor.watching import Watching
-from monitor.web import LastReload, Views, WebServer
+from monitor.web import Views, WebServer
 
 _OPEN_SECONDS = 1.0
 _RUNS_GRACE_SECONDS = 2.0
@@ -63,11 +63,8 @@ class App:
         *,
         set_log: Callable[[LogSettings], None] = lambda _settings: None,
     ) -> None:
-        self._config = config
-        self._log = log
-        self._set_log = set_log
-        self._requests = Requests(lambda: load(config.path, environ))
-        self._last_reload: LastReload | None = None
+        self._config, self._log, self._set_log = config, log, set_log
+        self._requests = Requests(lambda: load_whole(config.path, environ, self._web))
         self._has_been_ready = False
         self._clock = AnchoredClock()
         self._secrets = SecretReader(environ, on_read=log.hide)
@@ -75,6 +72,7 @@ class App:
         self._opened = self._open_state(config.state.directory)
         self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
+        self._config_status = ConfigStatus(self._telemetry, self._clock.now, reload=self._requests.reload)
         self._watchdog = Watchdog()
         self._means = Means(self._watchdog, self._secrets)
         self._watching = self._make_watching()
@@ -94,6 +92,7 @@ class App:
             self._journal,
             receivers=lambda: self._deliveries.status(),
             next_run_at=self._schedule.next_run_at,
+            self_status=lambda: SelfStatus(self._config_status.problems, self._web.certificates),
         )
         self._deliveries = Deliveries(
             config.receivers,
@@ -107,13 +106,13 @@ class App:
         self._heartbeat = Heartbeat(
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
         )
-        self._web = WebServer(config.web, self._views(), log)
+        self._web = WebServer(config.web, self._views(), log, on_config_file=self._config_status.note_web)
 
     def _make_watching(self) -> Watching:
         return Watching(
             self._clock,
             self._secrets,
-            on_result=self._on_result,
+            on_result=lambda result: self._pipeline.put(result),
             on_missed=self._on_missed,
             snapshot=self._snapshot,
             watchdog=self._watchdog,
@@ -126,7 +125,7 @@ class App:
             undo.callback(self._let_go)
             self._hide_secrets(self._config)
             self._telemetry.declare(self._config)
-            self._telemetry.reloaded(ok=True, at=self._clock.now())
+            self._config_status.start()
             undo.callback(self._web.close, _WEB_GRACE_SECONDS)
             host, port = self._web.start()
             self._start_threads(undo)
@@ -208,13 +207,12 @@ class App:
             replace_config(self._parts(), old, loaded)
         except (ConfigError, ReloadError) as error:
             problems = error.problems if isinstance(error, ConfigError) else (error,)
-            said = tuple(str(problem) for problem in problems)
-            self._last_reload = LastReload(self._clock.now(), said)
-            self._telemetry.reloaded(ok=False, at=self._clock.now())
-            self._log.error("config.rejected", problems=list(said))
+            said = [str(problem) for problem in problems]
+            self._config_status.note("configuration", said)
+            self._log.error("config.rejected", problems=said)
             return str(error)
         self._config = loaded
-        self._last_reload = LastReload(self._clock.now())
+        self._config_status.note("configuration")
         self._tell_reloaded(old, loaded)
         return None
 
@@ -233,7 +231,6 @@ class App:
 
     def _tell_reloaded(self, old: Config, config: Config) -> None:
         self._watching.run_now(changed_jobs(old, config))
-        self._telemetry.reloaded(ok=True, at=self._clock.now())
         self._log.info(
             "config.reloaded",
             targets=len(config.targets),
@@ -245,9 +242,6 @@ class App:
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()
         self._pipeline.put(Tick())
-
-    def _on_result(self, result: Result) -> None:
-        self._pipeline.put(result)
 
     def _on_missed(self, job: Job, count: int) -> None:
         self._pipeline.put(Missed(job, count))
@@ -292,6 +286,7 @@ class App:
             is_durable=lambda: self._state.is_durable,
             space=lambda: self._state.space,
             judged_at=lambda: self._pipeline.judged_at,
+            certificates=lambda: self._web.certificates,
         )
         return Views(
             snapshot=self._snapshot,
@@ -303,7 +298,7 @@ class App:
             is_ready=self._is_ready,
             reload=self._requests.reload_and_wait,
             judged_at=lambda: self._pipeline.judged_at,
-            last_reload=lambda: self._last_reload,
+            last_reload=lambda: self._config_status.last,
             notes=lambda: notes_of(self._state),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.alerting.limits import left_out_samples
+from monitor.alerting.self_status import SelfStatus, certificates_ending, config_rejected
 from monitor.alerting.state_disk import Room, disk_low
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, ReceiverHealth, Scope
@@ -44,6 +45,8 @@ _FULL = (
     " Its outbox is full: what waits is merged to the last state of each alert, and what begins now is told"
     " when there is room."
 )
+CONFIG_REJECTED = "TokenMonitorConfigRejected"
+CERTIFICATE_EXPIRING = "TokenMonitorCertificateExpiring"
 WATCHDOG = "TokenMonitorWatchdog"
 
 
@@ -105,6 +108,9 @@ def of_target(
     if CLOCK_SKEW in rules:
         rule = rules[CLOCK_SKEW]
         yield _own(rule, target, "", clock_skew(rule, target))
+    if CERTIFICATE_EXPIRING in rules:
+        rule = rules[CERTIFICATE_EXPIRING]
+        yield _own(rule, target, "", _certificates(rule, target, now))
     views = snapshot.views_of(name)
     denied = denied_together(views)
     schemas = [view for view in views if view.job.query.schema is not None]
@@ -242,6 +248,25 @@ def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
     return isinstance(view.outcome, Blocked) or any(
         not back.isdisjoint(rule.needs) for rule in view.job.query.rules
     )
+
+
+def _certificates(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
+    """Judge the certificates of a target's connections; None while it lets nobody in."""
+    if not target.up or target.server is None:
+        return None
+    return certificates_ending(rule, target.server.certificates, now, target=target.target.name)
+
+
+def of_itself(config: Config, status: SelfStatus, now: datetime) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about its configuration and its page's certificate."""
+    rules = {rule.name: rule for rule in config.own_rules}
+    if CONFIG_REJECTED in rules:
+        rule = rules[CONFIG_REJECTED]
+        yield Judgement(rule, Scope(rule.name, "", ""), Success((config_rejected(rule, status),), 1))
+    if CERTIFICATE_EXPIRING in rules:
+        rule = rules[CERTIFICATE_EXPIRING]
+        found = tuple(certificates_ending(rule, status.certificates, now))
+        yield Judgement(rule, Scope(rule.name, "", ""), Success(found, len(found)))
 
 
 def _delivery_failing(rule: Rule, name: str, health: ReceiverHealth, now: datetime) -> Sample:

@@ -11,6 +11,7 @@ from monitor.ages import confirmed_at
 from monitor.domain_families import domain_families
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.certificates import Certificate
 from monitor.model.settings import Every
 from monitor.storage.space import StateSpace
 from monitor.store import QueryStatus, QueryView, Snapshot, TargetView
@@ -33,6 +34,7 @@ class Exposition:
         is_durable: Callable[[], bool] = lambda: True,
         space: Callable[[], StateSpace | None] = lambda: None,
         judged_at: Callable[[], datetime] | None = None,
+        certificates: Callable[[], Iterable[Certificate]] = tuple,
     ) -> None:
         self._telemetry = telemetry
         self._snapshot = snapshot
@@ -41,6 +43,7 @@ class Exposition:
         self._is_durable = is_durable
         self._space = space
         self._judged_at = judged_at or now
+        self._certificates = certificates
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
@@ -65,7 +68,7 @@ class Exposition:
     def _families(self) -> Iterator[Metric]:
         snapshot, now = self._snapshot(), self._now()
         yield from self._telemetry.registry.collect()
-        yield from own_families(snapshot, self._telemetry.rules)
+        yield from own_families(snapshot, self._telemetry.rules, self._certificates())
         yield from alert_families(snapshot, self._judged_at())
         yield from self._state_families()
         domain, skipped = domain_families(snapshot, now)
@@ -123,7 +126,9 @@ class Exposition:
         )
 
 
-def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterator[Metric]:
+def own_families(
+    snapshot: Snapshot, rules: Iterable[tuple[str, str]], certificates: Iterable[Certificate] = ()
+) -> Iterator[Metric]:
     """Give what the monitor knows of targets, queries, alerts and receivers, from the snapshot."""
     families = (
         _family(
@@ -131,7 +136,7 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
             "Whether the target answered at the last contact",
             [({"target": t.target.name}, float(t.up)) for t in snapshot.targets.values() if t.up is not None],
         ),
-        *_server_families(list(snapshot.targets.values())),
+        *_server_families(list(snapshot.targets.values()), certificates),
         _family(
             "token_monitor_target_last_contact_timestamp_seconds",
             "When the target last answered",
@@ -170,7 +175,7 @@ def own_families(snapshot: Snapshot, rules: Iterable[tuple[str, str]]) -> Iterat
     return (family for family in families if family.samples)
 
 
-def _server_families(views: list[TargetView]) -> Iterator[Metric]:
+def _server_families(views: list[TargetView], certificates: Iterable[Certificate]) -> Iterator[Metric]:
     """Give what servers said of themselves; nothing of one that is lost, or did not say."""
     servers = [({"target": view.target.name}, view, view.server) for view in views if view.up and view.server]
     yield _family(
@@ -195,6 +200,16 @@ def _server_families(views: list[TargetView]) -> Iterator[Metric]:
             for labels, view, _ in servers
             if view.replica_lag_seconds is not None
         ],
+    )
+    yield _family(
+        "token_monitor_certificate_expiry_timestamp_seconds",
+        "When a certificate ends: the page's, a target's server's, or the one that we show it",
+        [
+            ({**labels, "certificate": one.kind}, one.ends_at.timestamp())
+            for labels, _, server in servers
+            for one in server.certificates
+        ]
+        + [({"certificate": one.kind}, one.ends_at.timestamp()) for one in certificates],
     )
     yield _family(
         "token_monitor_target_surplus_rights",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from monitor import rules
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
+from monitor.alerting.self_status import SelfStatus
 from monitor.clock import SLEPT, SettableClock
 from monitor.deliver import notifications_for, refused_by, told_by, with_told
 from monitor.errors import SampleError
@@ -21,6 +22,7 @@ from monitor.judgements import (
     held_by_schema,
     is_blocked,
     newly_blocked,
+    of_itself,
     of_limits,
     of_monitor,
     of_result,
@@ -62,6 +64,7 @@ class Pipeline:
         *,
         receivers: Callable[[], Mapping[str, ReceiverHealth]],
         next_run_at: Callable[[tuple[str, str]], datetime | None],
+        self_status: Callable[[], SelfStatus] = SelfStatus,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -69,6 +72,7 @@ class Pipeline:
         self._listener = listener
         self._receivers = receivers
         self._next_run_at = next_run_at
+        self._self_status = self_status
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._alerts = Standing()
         self._started_at = self._awake_since = self._took_at = clock.now()
@@ -212,7 +216,10 @@ class Pipeline:
                 self._judge(draft, judgement, now)
         if jobs := self._probes.due(self.snapshot, now):
             self._listener.on_wanted(jobs)
-        for judgement in of_monitor(self._config, self._look_at_receivers(), now, self._state.space):
+        for judgement in (
+            *of_monitor(self._config, self._look_at_receivers(), now, self._state.space),
+            *of_itself(self._config, self._self_status(), now),
+        ):
             self._judge(draft, judgement, now)
         if self._alerts.resolved.forget(now):
             self.snapshot = with_alerts(self.snapshot, self._alerts.everything())

@@ -88,7 +88,6 @@ MISSED = f"token_monitor_query_missed_total{{{OF_QUERY}}}"
 NOT_DELIVERED = f"token_monitor_delivery_failures_total{{{OF_MONITOR}, receiver='oncall', reason='http_500'}}"
 OLDEST = f"token_monitor_outbox_oldest_timestamp_seconds{{{OF_MONITOR}, receiver='oncall'}}"
 NOT_BEATEN = f"token_monitor_heartbeat_failures_total{{{OF_MONITOR}, reason='http_500'}}"
-RELOADED = f"token_monitor_config_last_reload_successful{{{OF_MONITOR}}}"
 LOST = f"token_monitor_pipeline_failures_total{{{OF_MONITOR}}}"
 UNJUDGED = f"token_monitor_rule_failures_total{{{OF_QUERY}}}"
 DURABLE = f"token_monitor_state_durable{{{OF_MONITOR}}}"
@@ -113,7 +112,6 @@ HEALTHY = {
     MISSED: ZERO,
     NOT_DELIVERED: ZERO,
     NOT_BEATEN: ZERO,
-    RELOADED: ONE,
     LOST: ZERO,
     UNJUDGED: ZERO,
     DURABLE: ONE,
@@ -145,7 +143,6 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "TokenMonitorOutboxOld": ({OLDEST: ONE}, {"severity": "critical", "receiver": "oncall"}),
     "TokenMonitorHeartbeatsFail": ({NOT_BEATEN: GROWS}, {"severity": "warning", "reason": "http_500"}),
-    "TokenMonitorConfigRejected": ({RELOADED: ZERO}, {"severity": "warning"}),
     "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "warning"}),
     "TokenMonitorRuleFails": ({UNJUDGED: GROWS}, {**QUERY, "severity": "warning"}),
     "TokenMonitorStateInMemory": ({DURABLE: ZERO}, {"severity": "warning"}),

@@ -46,12 +46,16 @@ class Requests:
     def on_signal(self, number: signal.Signals) -> None:
         """Take a signal: SIGHUP asks for a reload, the others for the end, at once if asked again."""
         if number is signal.SIGHUP:
-            self._loader.ask(queue.SimpleQueue())
+            self.reload()
         elif self._is_asked_to_stop:
             os._exit(128 + number)
         else:
             self._is_asked_to_stop = True
             self._requests.put(StopRequest(number.name))
+
+    def reload(self) -> None:
+        """Ask for a reload; returns at once."""
+        self._loader.ask(queue.SimpleQueue())
 
     def reload_and_wait(self) -> str | None:
         """Ask for a reload and wait; gives the error's text, None when the new configuration is in force."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
@@ -13,7 +14,7 @@ import pymysql
 from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
-from monitor.database.credentials import read_password, read_public_key, tls_context
+from monitor.database.credentials import certificates_of, read_password, read_public_key, tls_context
 from monitor.database.dialect import IDENTIFY, IDENTIFY_BARELY, flavor_of
 from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
 from monitor.database.link import Link, Wire, shut
@@ -167,6 +168,8 @@ class Connector:
                 link = Link(wire, handle, address)
                 if prepared:
                     self._setup.apply(link, identify(link))
+                    shown = certificates_of(wire.peer_certificate(), self._target.tls)
+                    link.server = replace(link.server, certificates=shown)
             # The driver raises much that is none of its own errors: struct.error, IndexError, AssertionError
             # for a malformed packet, RuntimeError for a method that lacks a library.
             except Exception as error:  # noqa: BLE001

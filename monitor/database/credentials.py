@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime
 
 from monitor.errors import Reason, SecretError, TargetError
+from monitor.model.certificates import Certificate, CertificateKind
 from monitor.model.settings import PasswordSource, Tls
 from monitor.secret_files import SecretReader
+from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 
 _LONGEST_KEY = 65_536
@@ -45,6 +48,16 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     except (OSError, PassphraseError) as error:
         raise TargetError(Reason.TARGET_DOWN, f"cannot use {error}", detail="tls") from None
     return context
+
+
+def certificates_of(shown: bytes | None, tls: Tls) -> tuple[Certificate, ...]:
+    """Return the certificate that the server showed and ours, where there are such, and when they end."""
+    if shown is None:
+        return ()
+    found: list[tuple[CertificateKind, datetime | None]] = [("server", end_of_certificate(shown))]
+    if tls.cert_file is not None:
+        found.append(("client", end_of_certificate_in(tls.cert_file)))
+    return tuple(Certificate(kind, ends_at) for kind, ends_at in found if ends_at is not None)
 
 
 def read_public_key(tls: Tls) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ class Wire(_Connection):
     received_bytes = 0
     _allowed_bytes = 1 << 20
     _read_timeout: float | None
+    _sock: object
     _result: MySQLResult | None
 
     def expect_answer(self, *, seconds: float, most_bytes: int) -> None:
@@ -88,6 +90,11 @@ class Wire(_Connection):
         if hasattr(self, "_known_key") and not self._takes_any_key:
             raise pymysql.OperationalError(2061, _NO_KEY)
         self._known_key = key
+
+    def peer_certificate(self) -> bytes | None:
+        """Return the certificate that the server showed (DER); None without TLS."""
+        wrapped = self._sock
+        return wrapped.getpeercert(binary_form=True) if isinstance(wrapped, ssl.SSLSocket) else None
 
     def was_greeted(self) -> bool:
         """Tell whether the server said hello, whole."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from monitor.durations import format_duration
 from monitor.errors import Reason, message_with_place
+from monitor.model.certificates import Certificate
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 
 Cell: TypeAlias = bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
@@ -108,6 +109,8 @@ class Server:
     """The server's own time zone, by the name that it gives; empty where it does not say."""
     utc_offsets: tuple[timedelta, ...] = ()
     """How far that zone is ahead of UTC in January and in July; () where the server does not say."""
+    certificates: tuple[Certificate, ...] = ()
+    """The server's own, where it speaks TLS, and the one that we show it."""
     surplus_rights: tuple[str, ...] | None = None
     """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigError, Problem
 from monitor.log import Log
+from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.web_config import WebConfig, load_web_config
 
 _MOST_LOADS = 3
@@ -71,9 +72,10 @@ class ConfigFile:
                 self._renew_certificates()
                 return error.problems
             self._put_in_force(config, marks)
-            self._problems = ()
             self._log.info("config.reloaded", file=str(path))
-            self._on_look(())
+            if self._problems:
+                self._problems = ()
+                self._on_look(())
             return ()
 
     def _refuse(self, error: ConfigError) -> None:
@@ -93,7 +95,8 @@ class ConfigFile:
             context = tls.context()
         except (OSError, ValueError):
             return  # it was refused for that, or will be
-        self._put_in_force(replace(self.current, context=context), marks)
+        ends_at = end_of_certificate_in(tls.cert_file)
+        self._put_in_force(replace(self.current, context=context, certificate_ends_at=ends_at), marks)
 
     def _put_in_force(self, config: WebConfig, marks: Marks) -> None:
         before, self.current = self.current, config

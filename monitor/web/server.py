@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from monitor.errors import MonitorError
 from monitor.log import Log
+from monitor.model.certificates import Certificate
 from monitor.model.settings import Web
 from monitor.web.config_file import ConfigFile
 from monitor.web.connections import Connections
@@ -68,6 +69,12 @@ class WebServer:
         if not self._is_up.wait(_START_SECONDS):
             raise MonitorError(f"the web server did not start within {_START_SECONDS:g} s")
         return host, port
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Name the page's certificate and when it ends; nothing without TLS."""
+        ends_at = self._file.current.certificate_ends_at
+        return () if ends_at is None else (Certificate("page", ends_at),)
 
     def reload_config_file(self) -> None:
         """Take the web-config file now; ConfigError when it is refused, and the one before stays."""

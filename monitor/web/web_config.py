@@ -10,12 +10,14 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 
 from monitor.errors import ConfigError, Problem
+from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.threads import Threads
 from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, Tls
 
@@ -43,6 +45,7 @@ class WebConfig:
     headers: Mapping[str, str] = field(default_factory=dict)
     context: ssl.SSLContext | None = field(default=None, compare=False)
     """Of `tls`, made of its files as they were when they were read."""
+    certificate_ends_at: datetime | None = field(default=None, compare=False)
 
 
 def load_web_config(path: Path) -> WebConfig:
@@ -56,6 +59,7 @@ def load_web_config(path: Path) -> WebConfig:
         users=_users(path, users, problems),
         headers=_headers(path, http.get("headers"), problems),
         context=_context(path, settings, problems),
+        certificate_ends_at=end_of_certificate_in(settings.cert_file) if settings else None,
     )
     if problems:
         raise ConfigError(tuple(problems))

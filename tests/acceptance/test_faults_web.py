@@ -45,13 +45,13 @@ class Guarded:
     def connect(self) -> socket.socket:
         return socket.create_connection(self.daemon.address, timeout=30)
 
-    def ask(self, path: str, password: str = PASSWORD) -> tuple[int, str, float]:
+    def ask(self, path: str, password: str = PASSWORD, *, method: str = "GET") -> tuple[int, str, float]:
         """Give status, text, and the seconds that it took."""
         connection = http.client.HTTPSConnection(*self.daemon.address, timeout=30, context=self.tls)
         pair = base64.b64encode(f"ops:{password}".encode()).decode()
         began = time.monotonic()
         try:
-            connection.request("GET", path, headers={"Authorization": f"Basic {pair}"})
+            connection.request(method, path, headers={"Authorization": f"Basic {pair}"})
             answer = connection.getresponse()
             text = answer.read().decode()
             headers = "\n".join(f"{name}: {value}" for name, value in answer.getheaders())
@@ -191,9 +191,47 @@ def test_what_stands_in_the_database_is_text_on_the_page_and_whole_in_the_series
     page = guarded.ask("/")[1]
     assert HOSTILE in html.unescape(page)
     scripts = re.findall("<script[^>]*>", page)
-    assert [script.partition("?")[0] for script in scripts] == ['<script src="/static/page.js']
+    assert [script.partition("?")[0] for script in scripts] == ['<script src="static/page.js']
     assert "<img" not in page
     headers = page.partition("\n\n")[0].lower()
     assert "content-security-policy: default-src 'none'" in headers
     escaped = HOSTILE.replace('"', '\\"')
     assert f'app_plans{{plan="{escaped}",target="main"}} 1.0' in guarded.ask("/metrics")[1]
+
+
+def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serves_on(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    authority = Authority(folder)
+    authority.issue("server")
+    (folder / "web.yml").write_text("tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n")
+    soon = '[rules.TokenMonitorConfigRejected]\nfor = "1s"\n'
+    things = Things(mariadb, schema, folder)
+    config = things.config(soon)
+    config.write_text(config.read_text().replace("[web]", '[web]\nconfig_file = "web.yml"'))
+    with ExitStack() as stack:
+        daemon = stack.enter_context(running(config))
+        daemon.wait_for("monitor.started")
+        hook = Hook()
+        stack.callback(hook.close)
+        page = Guarded(daemon, things, hook, authority.client_context())
+        key = (folder / "server.key").read_bytes()
+        Authority(folder, "other").issue("other")
+        shutil.copy(folder / "other.key", folder / "server.key")
+        refused = daemon.wait_for("config.rejected")
+        assert "is not the key of the certificate" in refused["problems"][0]
+        fired = daemon.wait_for("alert.fired", alertname="TokenMonitorConfigRejected")
+        assert refused["problems"][0] in fired["annotations"]["description"]
+        assert f"{OK} 0.0" in page.ask("/metrics")[1]
+        assert "The changed configuration was refused" in page.ask("/")[1]
+        status, text, _ = page.ask("/-/reload", method="POST")
+        assert status == 500
+        assert refused["problems"][0] in text
+        # It is taken as soon as it can be, and with it the reload that was refused for it.
+        (folder / "server.key").write_bytes(key)
+        daemon.wait_for("alert.resolved", alertname="TokenMonitorConfigRejected")
+        assert f"{OK} 1.0" in page.ask("/metrics")[1]
+        assert page.ask("/-/reload", method="POST")[0] == 200
+
+
+OK = "token_monitor_config_last_reload_successful"

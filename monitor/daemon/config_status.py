@@ -1,0 +1,72 @@
+"""Load all files of the configuration as one, and remember what was refused until it is taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from monitor.config import load
+from monitor.errors import ConfigError, Problem
+from monitor.model.settings import Config
+from monitor.telemetry import Telemetry
+from monitor.web import LastReload, WebServer
+
+Source: TypeAlias = Literal["configuration", "web-config file"]
+
+
+class ConfigStatus:
+    """What stands refused, for the metric, the page and the alert; thread-safe."""
+
+    def __init__(
+        self, telemetry: Telemetry, now: Callable[[], datetime], *, reload: Callable[[], None]
+    ) -> None:
+        self._telemetry = telemetry
+        self._now = now
+        self._reload = reload
+        self._lock = threading.Lock()
+        self._problems: dict[Source, tuple[str, ...]] = {}
+        self.last: LastReload | None = None
+        """How the last load ended; None before the first after the start."""
+
+    def start(self) -> None:
+        """Note that the start has taken everything."""
+        self._telemetry.reloaded(ok=True, at=self._now())
+
+    def note(self, source: Source, problems: Iterable[str] = ()) -> None:
+        """Take what came of a load from this source: no problems when it is in force."""
+        now = self._now()
+        with self._lock:
+            self._problems = {**self._problems, source: tuple(problems)}
+            self.last = LastReload(now, self.problems)
+            self._telemetry.reloaded(ok=not self.problems, at=now)
+
+    def note_web(self, problems: tuple[str, ...]) -> None:
+        """Take what is wrong with the web-config file now; a reload that was refused for it is made again."""
+        self.note("web-config file", problems)
+        if self.problems and not problems:
+            self._reload()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return all that stand, each once."""
+        return tuple(dict.fromkeys(problem for found in self._problems.values() for problem in found))
+
+
+def load_whole(path: Path, environ: Mapping[str, str], web: WebServer) -> Config:
+    """Load the configuration, and have the web-config file taken; ConfigError has the problems of both."""
+    problems: tuple[Problem, ...] = ()
+    config: Config | None = None
+    try:
+        config = load(path, environ)
+    except ConfigError as error:
+        problems = error.problems
+    try:
+        web.reload_config_file()
+    except ConfigError as error:
+        problems = (*problems, *error.problems)
+    if config is None or problems:
+        raise ConfigError(problems)
+    return config
