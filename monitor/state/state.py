@@ -184,7 +184,10 @@ class State(Reading):
 
     def give_back(self) -> bool:
         """Give the disk a little of the room that is free in the file; gives whether there is more."""
-        return self.is_durable and self._disk.write(give_back)
+        if self.is_durable and self._disk.write(give_back):
+            return True
+        self._rows("PRAGMA wal_checkpoint(PASSIVE)")  # until then the file is as long as it was
+        return False
 
     def due(
         self,
