@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor.errors import Reason
-from monitor.model.results import Blocked, Failure, Sample
+from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample
 from monitor.model.settings import ColumnName, Every, Rule, labels_of
 from monitor.patience import CRON_GRACE, patience
 from monitor.rules import matching
@@ -63,8 +63,13 @@ def denied_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]
 
 
 def _denied_table(view: QueryView) -> str:
+    """Return what a query's failure shares with others: the table, or the session that cannot be believed."""
     outcome = view.outcome
-    if not isinstance(outcome, Failure) or outcome.lost or outcome.reason is not Reason.ACCESS_DENIED:
+    if not isinstance(outcome, Failure) or outcome.lost:
+        return ""
+    if outcome.reason is Reason.BAD_RESULT and outcome.detail == ALTERED_SESSION:
+        return f"session: {outcome.message}"
+    if outcome.reason is not Reason.ACCESS_DENIED:
         return ""
     named = _DENIED.findall(outcome.message)
     # `app`.`users` on one server, 'users' on the other
@@ -104,7 +109,9 @@ def failing(
         since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
         details = {"reason": str(outcome.reason), "message": outcome.message, "failing_since": since}
         if others:
-            details["others"] = f" The same is refused to {', '.join(others)}: their data is gone too."
+            is_refused = outcome.reason is Reason.ACCESS_DENIED
+            verb = "is refused to" if is_refused else "happens to"
+            details["others"] = f" The same {verb} {', '.join(others)}: their data is gone too."
     labels = labels_of({"query": view.job.query.name})
     sample = Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))
     if view.last_success_at is None and not matching(rule, [sample]):

@@ -9,7 +9,16 @@ import pytest
 
 from monitor.errors import Reason
 from monitor.metrics import own_families
-from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Result, Server, Success
+from monitor.model.results import (
+    ALTERED_SESSION,
+    ClockOffset,
+    Failure,
+    Outcome,
+    Replication,
+    Result,
+    Server,
+    Success,
+)
 from monitor.model.settings import Condition, Every, Severity
 from monitor.own_findings import denied_together
 from monitor.store import QueryStatus, QueryView
@@ -206,6 +215,22 @@ def test_a_right_that_is_gone_has_one_voice() -> None:
     active = [alert for alert in world.pipeline.snapshot.alerts if alert.resolved_at is None]
     failing = [alert for alert in active if "QueryFailing" in alert.name]
     assert sorted(alert.scope.subject for alert in failing) == ["balances", "usage"]
+
+
+def test_a_session_that_cannot_be_believed_has_one_voice() -> None:
+    world = Servers()
+    world.well()
+    altered = Failure(Reason.BAD_RESULT, "sql_select_limit is 1", None, ALTERED_SESSION)
+    for _ in range(5):
+        world.after(MINUTE).runs(altered, altered, altered)
+    failing = [alert for alert in world.pipeline.snapshot.alerts if "QueryFailing" in alert.name]
+    assert [alert.scope.subject for alert in failing] == ["missing_columns"]
+    # a bad row is each query's own
+    rows = replace(altered, detail="")
+    for _ in range(5):
+        world.after(MINUTE).runs(rows, rows, rows)
+    active = [alert for alert in world.pipeline.snapshot.alerts if alert.resolved_at is None]
+    assert len([alert for alert in active if "QueryFailing" in alert.name]) == 3
 
 
 def view_of(name: str, minutes: int, outcome: Failure | Success) -> QueryView:

@@ -19,7 +19,7 @@ from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
 from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason
-from monitor.model.results import CANCELLED, Rows, Server
+from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
 from monitor.model.settings import UTC_ZONE, Flavor, Scalar, Statement
 from monitor.watchdog import Watchdog
 
@@ -161,7 +161,7 @@ def _altered(server: Server) -> QueryError:
     message = (
         f"the session is not as we set it, so no result of it can be believed: {'; '.join(server.altered)}"
     )
-    return QueryError(Reason.BAD_RESULT, message, detail="session")
+    return QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
 
 
 def _stopped() -> QueryError:

@@ -15,6 +15,7 @@ from monitor.database.link import Link
 from monitor.database.reasons import is_answer
 from monitor.database.session_variables import FACTS, Effect, Variable, stated
 from monitor.errors import QueryError, Reason
+from monitor.model.results import ALTERED_SESSION
 from monitor.model.settings import SERVER_ZONE
 
 _LONGEST_VALUE = 60
@@ -75,7 +76,7 @@ def enter_zone(link: Link, time_zone: str) -> None:
     ((found, wanted),) = link.execute(f"SELECT @@SESSION.time_zone, {value}")
     if str(found).lower() != str(wanted).lower():
         message = f"the session is not as we set it: time_zone is {found}, not {wanted}"
-        raise QueryError(Reason.BAD_RESULT, message, detail="session")
+        raise QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
     link.time_zone = time_zone
     link.note_change("time_zone", found)
 

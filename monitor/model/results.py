@@ -125,6 +125,10 @@ class Sample:
     details: Labels = ()
 
 
+ALTERED_SESSION = "session"
+"""The detail of a run whose session has other variables than were set: all queries of the target share it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A run that gave no data, and why. `lost`: the target itself could not be reached or entered."""
