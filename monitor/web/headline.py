@@ -45,32 +45,32 @@ def since_text(alert: Alert) -> str:
     return f"{at_least}{alert.active_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def summary_of(alerts: Sequence[Alert], known: KnownRule | None) -> str:
+def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: str = "") -> str:
     """Say what these alerts of one rule, the worst first, say together; not since when.
 
     With `group_summary` the rule says it itself; without, the worst speaks and the others are counted.
+    `for_since` is put in the place of " since …" of a summary.
     """
     if len(alerts) == 1:
-        return _of_one(alerts[0])
+        return _of_one(alerts[0], for_since)
     if known is not None and known.rule.group_summary:
         return shortened(_of_group(alerts, known))
-    return f"{_of_one(alerts[0])}, and {len(alerts) - 1} more"
+    return f"{_of_one(alerts[0], for_since)}, and {len(alerts) - 1} more"
 
 
 def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) -> str:
     """Say what these alerts of one rule say together, and for how long it has been so."""
-    said = summary_of(alerts, known)
-    if " since " in said:
-        # It counts from something else, such as the last use: a second length would be read as that.
-        return said
     oldest = min(alerts, key=lambda alert: alert.active_at)
     at_least = "at least " if oldest.since_at_least else ""
-    return f"{said}, for {at_least}{age(now - oldest.active_at)}"
+    length = f"for {at_least}{age(now - oldest.active_at)}"
+    said = summary_of(alerts, known, for_since=f" {length}")
+    # What counts from something else, such as the last use, gets no second length that would be read as that.
+    return said if length in said or " since " in said else f"{said}, {length}"
 
 
-def _of_one(alert: Alert) -> str:
+def _of_one(alert: Alert, for_since: str) -> str:
     summary = dict(alert.annotations).get("summary", alert.name)
-    return shortened(summary.replace(f" since {since_text(alert)}", ""))
+    return shortened(summary.replace(f" since {since_text(alert)}", for_since))
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:

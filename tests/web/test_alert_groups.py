@@ -88,13 +88,13 @@ def test_since_when_is_said_once() -> None:
     alert = replace(
         an_alert(plan="pro"), annotations=(("summary", "pro is gone since 2026-11-22 11:55:00 UTC: look"),)
     )
-    assert page(alert).verdict.text == "pro is gone: look, for 5 min"
+    assert page(alert).verdict.text == "pro is gone for 5 min: look"
     at_least = replace(
         alert,
         since_at_least=True,
         annotations=(("summary", "pro is gone since at least 2026-11-22 11:55:00 UTC"),),
     )
-    assert page(at_least).verdict.text == "pro is gone, for at least 5 min"
+    assert page(at_least).verdict.text == "pro is gone for at least 5 min"
 
 
 def test_a_summary_that_counts_from_something_else_gets_no_second_length() -> None:
