@@ -45,6 +45,8 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
     say(_summary(config))
     for notice in config.notices:
         say(f"note: {notice}")
+    for warning in config.warnings:
+        say(f"warning: {warning}")
     code = _check_files(config)
     if connect:
         with Watchdog() as watchdog:

@@ -17,7 +17,7 @@ from monitor.config.library import Folder, read_library
 from monitor.config.notices import notices_of
 from monitor.config.places import read_log, read_state, read_web
 from monitor.config.receivers import read_receiver
-from monitor.config.routing import check_receivers
+from monitor.config.routing import warnings_of
 from monitor.config.runbooks import runbook_names
 from monitor.config.shapes import RootShape
 from monitor.config.targets import read_target
@@ -61,8 +61,6 @@ def _build(
     jobs = make_jobs(section, library, targets, problems)
     whole = tuple(draft.target for draft in targets if draft.target is not None)
     wanted = tuple(receiver for receiver in receivers if receiver is not None)
-    if not len(problems):  # else it could be for want of what is wrong
-        check_receivers(section, wanted, whole, jobs, library.own_rules, problems)
     return Config(
         path=path.absolute(),
         targets=whole,
@@ -74,6 +72,7 @@ def _build(
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
+        warnings=warnings_of(section, wanted, whole, jobs, library.own_rules),
         notices=(*library.notices, *notices_of(targets, library.drafts.values(), jobs)),
         heartbeat=_heartbeat(section, base, jobs, problems),
         log=read_log(_table(section, "log", problems), problems),

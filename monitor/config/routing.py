@@ -1,4 +1,7 @@
-"""Refuse a receiver that no alert could ever reach: it would be silent when it is needed; pure."""
+"""Warn of a receiver that no alert could ever reach: it would be silent when it is needed; pure.
+
+Not refused: who filters for nothing may mean it, and what a filter is for may come with tomorrow's queries.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,15 @@ _Possible: TypeAlias = Mapping[str, frozenset[str] | None]
 """The labels that alerts of one rule on one target have, each with its possible values, or anything."""
 
 
-def check_receivers(
+def warnings_of(
     config: Section,
     receivers: Iterable[Receiver],
     targets: Sequence[Target],
     jobs: Iterable[Job],
     own_rules: Sequence[Rule],
-    problems: Problems,
-) -> None:
-    """Check the filters of every receiver against all alerts that there can be."""
+) -> tuple[str, ...]:
+    """Compare the filters of every receiver with all alerts that there can be, and list each fault."""
+    problems = Problems()
     alerts = [*_of_jobs(jobs), *_of_own_rules(own_rules, targets)]
     has_watchdog = any(rule.name == _WATCHDOG for rule in own_rules)
     for receiver in receivers:
@@ -34,6 +37,7 @@ def check_receivers(
             message = f"never comes: [rules.{_WATCHDOG}] is switched off"
             problems.add(section.origin("watchdog"), message)
         _check_filters(receiver, section, alerts, problems)
+    return tuple(str(problem) for problem in problems.in_order())
 
 
 def _check_filters(

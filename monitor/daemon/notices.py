@@ -16,6 +16,8 @@ def tell_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
     """Log what a configuration means that was loaded, that nobody would be notified, how its files are."""
     for notice in config.notices:
         log.info("config.noticed", message=notice)
+    for warning in config.warnings:
+        log.warning("config.noticed", message=warning)
     if why := why_nobody_is_notified(config):
         log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
     tell_of_files(config, log, now)

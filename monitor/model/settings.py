@@ -322,7 +322,7 @@ class Config:
 
     `jobs` has every (target, query) pair that runs, schema queries first within a target.
     `own_rules` are the rules about the monitor itself. `notices` are facts worth a log line
-    at start, such as a user's query that replaces a shipped one.
+    at start, such as a user's query that replaces a shipped one; `warnings` are likely mistakes.
     """
 
     path: Path
@@ -337,6 +337,7 @@ class Config:
     served_runbooks: frozenset[str] = frozenset()
     """The names of the runbooks that the monitor itself serves, at /runbooks/NAME."""
     notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     log: LogSettings = LogSettings()
 
