@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+import monitor
 from monitor.catalog.document import read_document
 from monitor.catalog.problems import Problems
 from monitor.config import load, shipped_queries_directory
@@ -40,6 +42,7 @@ from monitor.model.settings import (
     Web,
 )
 
+PACKAGE = Path(monitor.__file__).parent
 _TARGET = """
 [targets.main]
 unix_socket = "/run/mysqld/mysqld.sock"
@@ -138,17 +141,8 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
     assert config.web == Web("127.0.0.1", 8917, None)
     assert config.state == StateSettings(folder.path / "state", timedelta(days=30))
     assert config.notices == ('no query runs on target "main"',)
-    assert [rule.name for rule in config.own_rules] == [
-        "TokenMonitorTargetDown",
-        "TokenMonitorReplicaLagging",
-        "TokenMonitorClockSkew",
-        "TokenMonitorQueryFailing",
-        "TokenMonitorQueryStale",
-        "TokenMonitorDeliveryFailing",
-        "TokenMonitorAlertsLimited",
-        "TokenMonitorStateDiskLow",
-        "TokenMonitorWatchdog",
-    ]
+    own = tomllib.loads((PACKAGE / "catalog" / "own_rules.toml").read_text())["rules"]
+    assert [rule.name for rule in config.own_rules] == list(own)
 
 
 def test_everything_that_can_be_said_of_a_target_and_a_receiver_is_kept(folder: Folder) -> None:
