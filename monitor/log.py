@@ -8,13 +8,14 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import BinaryIO, TypeAlias
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from monitor.console import Console, is_coloured
+from monitor.console import Console, columns_of, is_coloured
 from monitor.log_writer import Writer
 from monitor.model.alerts import Transition
 from monitor.model.settings import LogFormat, LogLevel
@@ -112,7 +113,8 @@ def configure(
     `libraries`: what other libraries log through `logging` at WARNING and above comes here too.
     """
     hidden = _Hidden()
-    form = _Form(format, Console(is_coloured=is_coloured(os.environ, is_terminal=_is_terminal(stream))))
+    colours = is_coloured(os.environ, is_terminal=_is_terminal(stream))
+    form = _Form(format, Console(is_coloured=colours, columns=partial(columns_of, stream)))
     writer = Writer(stream, queued=queued)
     logger: FilteringBoundLogger = structlog.wrap_logger(
         writer,

@@ -39,13 +39,19 @@ def lines(*events: dict[str, Any], is_coloured: bool = False) -> list[str]:
 
 def test_an_event_is_a_short_line_and_the_date_stands_above_the_day() -> None:
     event = {"timestamp": AT, "level": "warning", "event": "run.failed", "target": "main", "code": 1054}
-    event |= {"message": "two words", "took": 0.12345678, "repeated": 3, "reason": None}
+    event |= {
+        "query": "balances",
+        "message": "two words",
+        "took_seconds": 0.12345678,
+        "repeated": 3,
+        "reason": None,
+    }
     assert lines(event, event, {**event, "timestamp": "2026-11-29T00:00:01Z"}) == [
         "-- 2026-11-28, times are UTC --",
-        '21:04:23 warning  run.failed         target=main message="two words" took=0.123457 repeated=3',
-        '21:04:23 warning  run.failed         target=main message="two words" took=0.123457 repeated=3',
+        "21:04:23 warning  run.failed         main/balances: two words took_seconds=0.123 repeated=3",
+        "21:04:23 warning  run.failed         main/balances: two words took_seconds=0.123 repeated=3",
         "-- 2026-11-29, times are UTC --",
-        '00:00:01 warning  run.failed         target=main message="two words" took=0.123457 repeated=3',
+        "00:00:01 warning  run.failed         main/balances: two words took_seconds=0.123 repeated=3",
     ]
 
 
@@ -65,8 +71,38 @@ def test_a_link_to_the_runbook_is_shown_and_without_one_what_explains_the_alert(
 
 def test_what_is_over_says_for_how_long_it_fired_and_no_repair() -> None:
     over = {**ALERT, "level": "info", "event": "alert.resolved", "fired_seconds": 14.2}
+    assert lines(over)[1] == (
+        "21:04:23 RESOLVED critical TokenColumnMissing on main,"
+        " it was: The column users.tokens_remaining is missing"
+    )
     assert lines(over)[2] == "         column=tokens_remaining table=users · fired for 14.2 s"
     assert lines({**over, "resolve_reason": "rule_removed"})[2].endswith("fired for 14.2 s · rule_removed")
+
+
+def test_what_is_of_use_to_a_program_alone_is_left_out_and_long_lists_are_counted() -> None:
+    event = {"timestamp": AT, "level": "info", "event": "monitor.started", "repeated": 1, "code": 7}
+    event |= {
+        "targets": ["main", "b c"],
+        "queries": list("abcdef"),
+        "receivers": [],
+        "seconds": 0.25,
+    }
+    assert lines(event)[1:] == [
+        '21:04:23 info     monitor.started     targets=main,"b c" queries=6 receivers=0 seconds=0.25'
+    ]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_on_a_terminal_lines_are_broken_between_words_to_its_width(columns: int) -> None:
+    event = {"timestamp": AT, "level": "warning", "event": "run.failed", "target": "main", "query": "q"}
+    event |= {"message": "Unknown column 'u.tokens_remaining' in 'SELECT' " * 3}
+    for one in (ALERT, event):
+        console = Console(is_coloured=False, columns=lambda: columns)
+        broken = console.line(one).decode().splitlines()[1:]
+        assert max(map(len, broken)) < columns
+        whole = Console(is_coloured=False).line(one).decode().splitlines()[1:]
+        assert " ".join(broken).split() == " ".join(whole).split()
+        assert all(line.startswith(" " * 9) for line in broken[1:])
 
 
 def test_a_trace_follows_its_event() -> None:
