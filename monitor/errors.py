@@ -102,6 +102,10 @@ class TargetError(QueryError):
     """The target could not be reached, entered or kept: no query can run there."""
 
 
+class RefusedError(TargetError):
+    """A new connection was refused while another one of ours lives: the target is there."""
+
+
 class SecretError(MonitorError):
     """A secret cannot be read; says where and why, never what it is."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.alerting.contact import TargetView
 from monitor.alerting.limits import left_out_samples
 from monitor.alerting.self_status import SelfStatus, certificates_ending, config_rejected
 from monitor.alerting.state_disk import Room, disk_low
@@ -24,6 +25,7 @@ from monitor.model.settings import (
 )
 from monitor.own_findings import (
     clock_skew,
+    connections_refused,
     denied_together,
     failing,
     replica_lagging,
@@ -31,9 +33,10 @@ from monitor.own_findings import (
     target_lost,
 )
 from monitor.rules import matching
-from monitor.store import QueryView, Snapshot, TargetView, missing_columns
+from monitor.store import QueryView, Snapshot, missing_columns
 
 TARGET_DOWN = "TokenMonitorTargetDown"
+CONNECTIONS_REFUSED = "TokenMonitorConnectionsRefused"
 REPLICA_LAGGING = "TokenMonitorReplicaLagging"
 CLOCK_SKEW = "TokenMonitorClockSkew"
 QUERY_FAILING = "TokenMonitorQueryFailing"
@@ -99,9 +102,12 @@ def of_target(
     """
     rules = {rule.name: rule for rule in config.own_rules}
     target = snapshot.targets[name]
-    if TARGET_DOWN in rules and target.up is not None:
+    if TARGET_DOWN in rules:
         rule = rules[TARGET_DOWN]
-        yield _own(rule, target, "", [target_lost(rule, target)])
+        yield _own(rule, target, "", target_lost(rule, target, now))
+    if CONNECTIONS_REFUSED in rules:
+        rule = rules[CONNECTIONS_REFUSED]
+        yield _own(rule, target, "", connections_refused(rule, target, now))
     if REPLICA_LAGGING in rules:
         rule = rules[REPLICA_LAGGING]
         yield _own(rule, target, "", replica_lagging(rule, target))

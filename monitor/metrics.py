@@ -8,13 +8,14 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Metric, PlatformCollector, ProcessCollector
 
 from monitor.ages import confirmed_at
+from monitor.alerting.contact import TargetView
 from monitor.domain_families import domain_families
 from monitor.exposition import EOF, OPENMETRICS, TEXT, prefers_openmetrics, written
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.settings import Every
 from monitor.storage.space import StateSpace
-from monitor.store import QueryStatus, QueryView, Snapshot, TargetView
+from monitor.store import QueryStatus, QueryView, Snapshot
 from monitor.telemetry import Telemetry
 
 # What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.

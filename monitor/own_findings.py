@@ -7,22 +7,44 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.errors import Reason
 from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample
 from monitor.model.settings import ColumnName, Every, Rule, labels_of
 from monitor.patience import CRON_GRACE, patience
 from monitor.rules import matching
-from monitor.store import QueryView, TargetView
+from monitor.store import QueryView
 
 _QUOTED = re.compile(r"'([^']+)'")
 _DENIED = re.compile(r"\b(?:table|routine) (\S+)")
 
 
-def target_lost(rule: Rule, target: TargetView) -> Sample:
-    """Judge whether a target lets nobody in."""
-    failure = target.last_failure
-    details = {"reason": str(failure.reason), "message": failure.message} if failure else {}
-    return Sample(rule.metric, (), 0.0 if target.up else 1.0, labels_of(details))
+def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
+    """Judge whether a target lets nobody in, or did not until a moment ago."""
+    is_out = target.is_out(now, proof=proof_of(rule))
+    if is_out is None:
+        return None
+    details = {"reason": str(target.loss.reason), "message": target.loss.message} if target.loss else {}
+    return [Sample(rule.metric, (), float(is_out), labels_of(details))]
+
+
+def connections_refused(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
+    """Judge whether a target refuses new connections while one of ours lives."""
+    if not target.up:
+        return None
+    is_refusing = target.is_refusing(now, proof=proof_of(rule))
+    if target.refused_at is None and target.is_out(now, proof=proof_of(rule)) is None:
+        return None  # how it was before we met it will be known when it has let us in for a while
+    refusal = target.refusal
+    details = {}
+    if refusal is not None:
+        details = {"detail": refusal.detail, "reason": str(refusal.reason), "message": refusal.message}
+    return [Sample(rule.metric, (), float(is_refusing), labels_of(details))]
+
+
+def proof_of(rule: Rule) -> timedelta:
+    """Return how long a fault must be gone before it is over: as long as it must last, at most 30 s."""
+    return min(rule.hold, MAX_PROOF)
 
 
 def replica_lagging(rule: Rule, target: TargetView) -> list[Sample] | None:

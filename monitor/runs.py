@@ -13,7 +13,7 @@ from monitor.clock import Clock
 from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.database import Database, Session
 from monitor.durations import format_duration
-from monitor.errors import QueryError, Reason, SampleError, TargetError
+from monitor.errors import QueryError, Reason, RefusedError, SampleError, TargetError
 from monitor.model.results import (
     Cell,
     EvidenceKey,
@@ -50,12 +50,18 @@ def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) 
     started_at = clock.now()
     started_seconds = time.monotonic()
     server: Server | None = None
+    let_in_at: datetime | None = None
+    refusal: Failure | None = None
     outcome: Outcome
     try:
         with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
             server = session.server
+            let_in_at = clock.now() - timedelta(seconds=time.monotonic() - session.link.opened_at)
+            refusal = _failure(session.refusal, lost=False) if session.refusal else None
             _check_replica(job, server)
             outcome = answer(job.query, session).success
+    except RefusedError as error:
+        outcome = refusal = replace(_failure(error, lost=False), refused=True)
     except TargetError as error:
         # Lost is a target that lets nobody in; a connection that broke costs the run that had it.
         outcome = _failure(error, lost=server is None)
@@ -67,7 +73,15 @@ def execute(job: Job, scheduled_at: datetime, database: Database, clock: Clock) 
     except Exception as error:  # noqa: BLE001
         outcome = Failure(Reason.INTERNAL, f"{type(error).__name__} in {_place(error)}")
     return Result(
-        job, scheduled_at, started_at, clock.now(), time.monotonic() - started_seconds, outcome, server
+        job,
+        scheduled_at,
+        started_at,
+        clock.now(),
+        time.monotonic() - started_seconds,
+        outcome,
+        server,
+        let_in_at=let_in_at,
+        refusal=refusal,
     )
 
 

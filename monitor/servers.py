@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal, TypeAlias
 
+from monitor.alerting.contact import TargetView
 from monitor.model.results import Server
 from monitor.model.settings import SERVER_ZONE, Job, Query
-from monitor.store import TargetView
 from monitor.timing.zones import utc_offsets
 
 Level: TypeAlias = Literal["info", "warning"]

@@ -7,19 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.alerting.contact import TargetView, after_run, is_loss
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
-from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server
-from monitor.model.settings import ColumnName, Config, Every, Job, Target
+from monitor.model.results import Blocked, Failure, Outcome, Result, Sample
+from monitor.model.settings import ColumnName, Config, Every, Job
 from monitor.patience import expiry
 
 JobKey = tuple[str, str]
-
-RECOVERY_PAUSE = timedelta(seconds=30)
-"""A target that answers again within this time of the last time has not recovered anew."""
-
-CROWDED_FOR = timedelta(minutes=1)
-"""How long "too many connections" is no loss of a target that let us in before."""
 
 
 class QueryStatus(StrEnum):
@@ -60,43 +55,6 @@ class QueryView:
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
         """Give the samples that are still fresh at `now`."""
         return self.samples if self.expires_at is None or now < self.expires_at else ()
-
-
-@dataclass(frozen=True, slots=True)
-class TargetView:
-    """What is known of one target; `up` and `missing` are None before the first contact."""
-
-    target: Target
-    up: bool | None = None
-    lost_since: datetime | None = None
-    last_failure: Failure | None = None
-    server: Server | None = None
-    missing: frozenset[ColumnName] | None = None
-    unknown: frozenset[ColumnName] = frozenset()
-    """Columns that the schema query may not see; `missing` has those that were, when it last saw them."""
-    met_at: datetime | None = None
-    """When it last let us in."""
-    recovered_at: datetime | None = None
-    """When it last answered again after it had been lost; not each time that it comes and goes."""
-
-    @property
-    def clock_offset_seconds(self) -> float | None:
-        """Give how far the server's clock was ahead of ours at the last contact; None where unknown."""
-        return self.server.clock.seconds if self.up and self.server and self.server.clock else None
-
-    @property
-    def replica_lag_seconds(self) -> float | None:
-        """Give a replica's lag at the last contact; None where it stands or cannot be known."""
-        if not self.up or not self.server or not self.server.replication:
-            return None
-        return self.server.replication.lag_seconds
-
-    @property
-    def replica_fault(self) -> str:
-        """Say why its data is not judged, as a replica that is too far behind; empty where it is."""
-        if not self.server or not self.server.replication:
-            return ""
-        return self.server.replication.fault(self.target.max_replica_lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +121,11 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     name = result.job.target.name
     target = snapshot.targets[name]
     queries = {**snapshot.queries, result.job.key: _after(view, result)}
-    if _is_loss(result, target):
+    if is_loss(result, target):
         for other in snapshot.views_of(name):
             if other is not view:
                 queries[other.job.key] = _lost_with_target(other, result)
-    return replace(snapshot, queries=queries, targets={**snapshot.targets, name: _met(target, result)})
+    return replace(snapshot, queries=queries, targets={**snapshot.targets, name: after_run(target, result)})
 
 
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
@@ -250,7 +208,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
             samples=(),
             expires_at=None,
             first_failure_at=view.first_failure_at or result.scheduled_at,
-            # What the target explains, lost or behind its source, is no failure of the query.
+            # What the target explains (lost, full, behind its source) is no failure of the query.
             consecutive_failures=view.consecutive_failures + (0 if _is_of_target(outcome) else 1),
         )
     return replace(
@@ -266,23 +224,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
 
 
 def _is_of_target(failure: Failure) -> bool:
-    return failure.lost or failure.reason is Reason.REPLICA_LAGGING
-
-
-def _is_loss(result: Result, target: TargetView) -> bool:
-    """Tell whether a result says that the target lets nobody in.
-
-    Not when another connection got in after this one was tried, nor when the server is only full
-    and let us in a moment ago: then some of our queries run, and a loss of all would be a lie.
-    """
-    outcome = result.outcome
-    if not isinstance(outcome, Failure) or not outcome.lost:
-        return False
-    if target.met_at is None:
-        return True
-    if outcome.detail == "capacity" and result.finished_at - target.met_at < CROWDED_FOR:
-        return False
-    return result.started_at >= target.met_at
+    return failure.lost or failure.refused or failure.reason is Reason.REPLICA_LAGGING
 
 
 def _lost_with_target(view: QueryView, result: Result) -> QueryView:
@@ -315,36 +257,3 @@ def missing_columns(
         one.data_at is not None and now < expiry(one.job, one.data_at, one.next_run_at) for one in schemas
     )
     return found if is_fresh else frozenset()
-
-
-def _met(view: TargetView, result: Result) -> TargetView:
-    """Learn from a run whether the target answers; a run that was not made says nothing about it."""
-    outcome = result.outcome
-    if isinstance(outcome, Blocked):
-        return view
-    if _is_loss(result, view):
-        since = view.lost_since or result.scheduled_at
-        failure = outcome if isinstance(outcome, Failure) else None
-        return replace(view, up=False, lost_since=since, last_failure=failure)
-    if result.server is None:  # it never got as far as the target
-        return view
-    if view.lost_since and isinstance(outcome, Failure) and result.started_at < view.lost_since:
-        return view  # it had got in before the target was lost, and failed with it
-    recovered_at = view.recovered_at
-    if view.up is False and (recovered_at is None or result.finished_at - recovered_at >= RECOVERY_PAUSE):
-        recovered_at = result.finished_at
-    met = replace(
-        view,
-        up=True,
-        lost_since=None,
-        server=result.server,
-        met_at=result.finished_at,
-        recovered_at=recovered_at,
-    )
-    if isinstance(outcome, Failure):
-        return replace(met, last_failure=outcome)
-    if outcome.missing is None:
-        return met
-    # a lost right brings no column back: what cannot be seen any more is as it was
-    still = (view.missing or frozenset()) & outcome.unknown
-    return replace(met, missing=outcome.missing | still, unknown=outcome.unknown)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from monitor.alerting.contact import TargetView
 from monitor.servers import Servers
-from monitor.store import TargetView
 from tests.world import SERVER, TARGET
 
 

@@ -153,17 +153,6 @@ def test_a_loss_that_is_older_than_the_last_contact_is_none() -> None:
     assert with_result(met, older).targets["main"].up is True
 
 
-def test_a_full_server_that_let_us_in_a_moment_ago_is_not_lost() -> None:
-    full = Failure(Reason.TARGET_DOWN, "Too many connections", code=1040, detail="capacity", lost=True)
-    config = a_config()
-    met = with_result(empty_snapshot(config), a_result(config.jobs[0], DATA, NOW))
-    soon = with_result(met, a_result(config.jobs[1], full, NOW + seconds(10)))
-    assert soon.targets["main"].up is True
-    assert soon.queries["main", "balances"].status is QueryStatus.FAILED
-    later = with_result(met, a_result(config.jobs[1], full, NOW + 2 * MINUTE))
-    assert later.targets["main"].up is False
-
-
 def test_a_failure_that_never_reached_the_target_says_nothing_of_it() -> None:
     config = a_config()
     lost = with_result(empty_snapshot(config), a_result(config.jobs[0], LOST, NOW))

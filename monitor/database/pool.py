@@ -14,7 +14,7 @@ from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
 from monitor.database.session import Session
 from monitor.database.status import Statuses
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.errors import QueryError, Reason, RefusedError, TargetError
 from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
 from monitor.secret_files import SecretReader
@@ -30,6 +30,8 @@ _ALIVE_SECONDS = 1.0
 # one each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS
 _TRIES = 3
 _STOP_SECONDS = 1.5
+# Beside one of ours that lives, a new connection is asked for only to see whether it gets in again.
+_TRY_AGAIN_SECONDS = 10.0
 
 
 class Database:
@@ -56,6 +58,8 @@ class Database:
         self._idle: list[Link] = []
         self._taken = 0
         self._leased: set[Session] = set()
+        self._try_again_at: float | None = None
+        """While new connections are refused beside one that lives: when to ask for one again."""
         self._is_stopping = False
 
     @contextmanager
@@ -65,16 +69,19 @@ class Database:
         In so many seconds one of `max_connections` places must be free (QueryError `timeout`, detail busy),
         and the server let us in and say how it stands (TargetError): after them nothing is tried again. What
         has to be asked all the same, as after a long wait for a place, has a second for each answer.
+        Where no new connection is had while one of ours lives, that one is waited for (RefusedError).
         """
         until_seconds = time.monotonic() + deadline_seconds
         self._take_place(deadline_seconds)
         try:
+            link, refusal = self._link(until_seconds)
             session = Session(
-                self._idle_link(until_seconds) or self._new_link(until_seconds),
+                link,
                 reopen=self._connector.open,
                 killer=self._killer,
                 watchdog=self._watchdog,
                 leftovers=self._leftovers,
+                refusal=refusal,
             )
             with self._changed:
                 self._leased.add(session)
@@ -88,7 +95,7 @@ class Database:
         finally:
             with self._changed:
                 self._taken -= 1
-                self._changed.notify()
+                self._changed.notify_all()
 
     def cancel_all(self) -> None:
         """Stop what runs, on the server too, within about 2 s, and lend nothing more; never raises."""
@@ -126,6 +133,43 @@ class Database:
                     detail="busy",
                 )
             self._taken += 1
+
+    def _link(self, until_seconds: float) -> tuple[Link, TargetError | None]:
+        """Find a connection to lend; beside it why a new one was refused, where it was not."""
+        if not self._is_to_try_again() and (idle := self._idle_link(until_seconds)) is not None:
+            return idle, None
+        try:
+            link = self._new_link(until_seconds)
+        except TargetError as error:
+            return self._living_link(error, until_seconds), error
+        self._try_again_at = None
+        return link, None
+
+    def _is_to_try_again(self) -> bool:
+        """Tell whether to ask for a new connection although an old one is idle; never beyond our number."""
+        with self._changed:
+            at = self._try_again_at
+            is_room = len(self._leased) + len(self._idle) < self._target.max_connections
+            return at is not None and is_room and time.monotonic() >= at
+
+    def _living_link(self, refusal: TargetError, until_seconds: float) -> Link:
+        """Wait for a connection of ours that lives; the refusal where there is none, or not in time."""
+        while True:
+            with self._changed:
+                is_alive = bool(self._idle or self._leased)
+                self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS if is_alive else None
+                left_seconds = until_seconds - time.monotonic()
+                self._changed.wait_for(
+                    lambda: self._is_stopping or self._idle or not self._leased, max(left_seconds, 0.0)
+                )
+                if self._is_stopping:
+                    raise _not_started()
+                if self._leased and not self._idle:
+                    raise _refused(refusal)
+                if not self._idle:
+                    raise refusal
+            if (link := self._idle_link(until_seconds)) is not None:
+                return link
 
     def _idle_link(self, until_seconds: float) -> Link | None:
         has_asked = False
@@ -168,6 +212,7 @@ class Database:
                 self._idle.append(link)
             old = [other for other in self._idle if not self._is_good(other)]
             self._idle = [other for other in self._idle if other not in old]
+            self._changed.notify_all()
         for other in (*old, *(() if kept else (link,))):
             other.close()
 
@@ -176,6 +221,10 @@ class Database:
         # spread, so that what was opened together is not renewed together
         oldest = _OLDEST_SECONDS - link.identity.thread_id % _AGE_SPREAD_SECONDS
         return link.in_order and now - link.opened_at < oldest and now - link.idle_since < _IDLE_SECONDS
+
+
+def _refused(error: TargetError) -> RefusedError:
+    return RefusedError(error.reason, error.message, code=error.code, detail=error.detail)
 
 
 def _not_started() -> QueryError:

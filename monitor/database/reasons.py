@@ -21,7 +21,8 @@ _LOST = Verdict(Reason.TARGET_DOWN, "lost", lost=True)
 _UNREACHABLE = Verdict(Reason.TARGET_DOWN, "unreachable", lost=True)
 # A proxy answers, and has no server behind it; what waits for one on this connection waits in vain.
 _BACKEND = Verdict(Reason.TARGET_DOWN, "backend", lost=True)
-_CAPACITY = Verdict(Reason.TARGET_DOWN, "capacity")
+_FULL = Verdict(Reason.TARGET_DOWN, "full")
+_QUOTA = Verdict(Reason.TARGET_DOWN, "quota")
 _HOST_BLOCKED = Verdict(Reason.TARGET_DOWN, "host_blocked")
 _TLS = Verdict(Reason.TARGET_DOWN, "tls")
 _DENIED = Verdict(Reason.ACCESS_DENIED, "privilege")
@@ -42,7 +43,8 @@ VERDICTS: dict[int, Verdict] = {
     **dict.fromkeys((2002, 2003, 2005, 1047, 3168), _UNREACHABLE),
     # ProxySQL: no server in time, too many failed, all of them offline or lagging, no answer to a ping
     **dict.fromkeys((9001, 9002, 9004, 9005, 9006, 9007), _BACKEND),
-    **dict.fromkeys((1040, 1041, 1135, 1203, 1226, 9501), _CAPACITY),
+    **dict.fromkeys((1040, 1041, 1135, 9501), _FULL),
+    **dict.fromkeys((1203, 1226), _QUOTA),
     **dict.fromkeys((1129, 1130), _HOST_BLOCKED),
     **dict.fromkeys((2026, 3159), _TLS),
     **dict.fromkeys((1044, 1142, 1143, 1227, 1370), _DENIED),

@@ -18,7 +18,7 @@ from monitor.database.reasons import is_answer
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
 from monitor.durations import format_duration
-from monitor.errors import QueryError, Reason
+from monitor.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
 from monitor.model.settings import UTC_ZONE, Flavor, Scalar, Statement
 from monitor.watchdog import Watchdog
@@ -39,8 +39,11 @@ class Session:
         killer: Killer,
         watchdog: Watchdog,
         leftovers: Leftovers,
+        refusal: TargetError | None = None,
     ) -> None:
         self.link = link
+        self.refusal = refusal
+        """Why a new connection was refused before this one, which lived already, was lent in its place."""
         self._leftovers = leftovers
         self._reopen = reopen
         self._killer = killer

@@ -131,7 +131,11 @@ ALTERED_SESSION = "session"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that gave no data, and why. `lost`: the target itself could not be reached or entered."""
+    """A run that gave no data, and why.
+
+    `lost`: the target itself could not be reached or entered. `refused`: it gave no new connection while
+    another one of ours lived, and that one was not free in time.
+    """
 
     reason: Reason
     message: str
@@ -140,6 +144,7 @@ class Failure:
     lost: bool = False
     place: str = field(default="", repr=False)
     """Where the server stumbled over the statement: for its author's eyes, never for a log or a page."""
+    refused: bool = False
 
     @property
     def author_message(self) -> str:
@@ -212,3 +217,12 @@ class Result:
     server: Server | None = None
     ahead: timedelta | None = None
     """By how much the clock had been moved when the run was scheduled; None where nothing took time."""
+    let_in_at: datetime | None = None
+    """When the connection that it ran on was let in; None where it had none, or had it from its start."""
+    refusal: Failure | None = None
+    """Why a new connection was refused before it ran on one that lived already."""
+
+    @property
+    def entered_at(self) -> datetime | None:
+        """Return when the target let in the connection of this run; None where it had none."""
+        return None if self.server is None else self.let_in_at or self.started_at

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.ages import has_data
+from monitor.alerting.contact import TargetView
 from monitor.durations import format_duration
 from monitor.model.settings import Every
 from monitor.patience import patience
-from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, TargetView, missing_columns
+from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
 from monitor.web.api import reason_of
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, until, when

@@ -78,7 +78,7 @@ def kills(watched: Watched) -> set[str]:
     return {series for series, count in watched.daemon.series("token_monitor_kills_total{").items() if count}
 
 
-def test_a_server_that_is_full_fails_runs_and_is_not_called_lost(watched: Watched) -> None:
+def test_a_server_that_is_full_and_has_none_of_ours_is_lost(watched: Watched) -> None:
     watched.execute("CREATE OR REPLACE USER greedy@localhost", f"SET GLOBAL max_connections = {ROOM}")
     with contextlib.ExitStack() as stack:
         watched.pauses()
@@ -86,12 +86,9 @@ def test_a_server_that_is_full_fails_runs_and_is_not_called_lost(watched: Watche
         wait_until(lambda: not watched.sessions(), why="our own are closed")
         wait_until(lambda: is_full(watched, stack), why="all are taken")
         watched.goes_on()
-        watched.failed("things", "target_down", code=1040)
-        watched.keeps_its_word()
+        watched.lost(detail="full")
         failures = watched.failures("target_down")
         wait_until(lambda: watched.failures("target_down") > failures + 2, why="it goes on asking")
-        # let in a moment ago: nobody can say that the server is gone
-        watched.is_not_lost()
     watched.execute("SET GLOBAL max_connections = DEFAULT")
     watched.recovers()
 
@@ -104,12 +101,12 @@ def is_full(watched: Watched, stack: contextlib.ExitStack) -> bool:
     return len(watched.sessions(user="greedy")) == ROOM
 
 
-def test_our_own_quota_is_never_asked_for_more(watched: Watched) -> None:
+def test_a_quota_that_leaves_us_one_connection_is_told_and_runs_share_it(watched: Watched) -> None:
     # One query holds its connection for a while, or all of them would get along with the one that there is.
     watched.steer("SELECT 'held' AS name, SLEEP(0.3) AS n")
     watched.execute("ALTER USER watcher@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
     drop_sessions(watched)
-    watched.daemon.wait_for("run.failed", after=watched.mark, target="main", reason="target_down", code=1226)
+    watched.waits_for("firing", "TokenMonitorConnectionsRefused")
     watched.keeps_its_word()
     # with the one connection that there is, the rest goes on
     watched.runs_again("things")

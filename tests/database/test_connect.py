@@ -277,7 +277,7 @@ def test_too_many_connections_are_capacity(databases: Databases, own_mariadb: Pr
             lease.__enter__()
             held.append(lease)
         run_as_root(own_mariadb, "SET GLOBAL max_connections = 10")
-        assert verdict_on(databases.open(target, environ=PASSWORD)) == (Reason.TARGET_DOWN, "capacity", 1040)
+        assert verdict_on(databases.open(target, environ=PASSWORD)) == (Reason.TARGET_DOWN, "full", 1040)
     finally:
         for lease in held:
             lease.__exit__(None, None, None)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import statistics
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 
+import pymysql
 import pytest
 
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.errors import QueryError, Reason, RefusedError, TargetError
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, Proxy, error_packet, serve_session
 from tests.database.targets import (
@@ -281,7 +284,7 @@ def test_a_server_that_cannot_be_had_is_tried_once_a_second_however_many_ask(dat
                 runs = [pool.submit(verdict_on, database) for _ in range(4)]
                 verdicts = {run.result() for run in runs}
             asked += len(runs)
-            assert verdicts == {(Reason.TARGET_DOWN, "capacity", 1040)}
+            assert verdicts == {(Reason.TARGET_DOWN, "full", 1040)}
         seconds = time.monotonic() - started
         accepted = listener.accepted
     # the first four are on their way before the first is refused
@@ -370,3 +373,64 @@ def lent_within(database: Database, seconds: float) -> bool:
             return True
     except QueryError:
         return False
+
+
+def quota(server: PrivateServer, account: str, number: int) -> None:
+    run_as_root(server, f"ALTER USER {account}@'%' IDENTIFIED BY '' WITH MAX_USER_CONNECTIONS {number}")
+
+
+@pytest.fixture
+def one_of_two(
+    databases: Databases, server: PrivateServer, schema_with_digits: str, account: str
+) -> Iterator[Database]:
+    """Open a target with two connections of which the server gives one."""
+    quota(server, account, 1)
+    yield databases.open(target_for(server, schema=schema_with_digits, user=account, max_connections=2))
+    quota(server, account, 0)
+
+
+def test_a_run_that_is_refused_a_new_connection_waits_for_the_one_that_lives(one_of_two: Database) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with one_of_two.lease(deadline_seconds=20) as first:
+            second = pool.submit(leased, one_of_two)
+            wait_until(lambda: bool(one_of_two._try_again_at), "it was refused, and waits")
+            lives = id_of(first)
+        assert second.result(20) == (lives, "quota")
+    assert leased(one_of_two) == (lives, None), "an idle one is lent without asking for another"
+
+
+def leased(database: Database) -> tuple[int, str | None]:
+    """Give which connection is lent, and why none other was."""
+    with database.lease(deadline_seconds=20) as session:
+        return id_of(session), session.refusal.detail if session.refusal else None
+
+
+def test_where_the_one_that_lives_is_not_free_in_time_the_target_is_not_lost(one_of_two: Database) -> None:
+    with one_of_two.lease(deadline_seconds=20):
+        started = time.monotonic()
+        with pytest.raises(RefusedError) as caught, one_of_two.lease(deadline_seconds=0.3):
+            pass
+        assert 0.3 <= time.monotonic() - started < 20
+    assert (caught.value.reason, caught.value.detail) == (Reason.TARGET_DOWN, "quota")
+
+
+def test_where_none_lives_a_refusal_is_a_loss(
+    one_of_two: Database, server: PrivateServer, account: str
+) -> None:
+    with contextlib.closing(pymysql.connect(unix_socket=str(server.socket), user=account)):
+        with pytest.raises(TargetError) as caught, one_of_two.lease(deadline_seconds=5):
+            pass
+        assert not isinstance(caught.value, RefusedError)
+
+
+def test_while_refused_a_new_connection_is_asked_for_now_and_then_until_one_is_let_in(
+    one_of_two: Database, server: PrivateServer, account: str
+) -> None:
+    with one_of_two.lease(deadline_seconds=20) as first:
+        lives = id_of(first)
+        with pytest.raises(RefusedError), one_of_two.lease(deadline_seconds=0.1):
+            pass
+    quota(server, account, 2)
+    assert leased(one_of_two) == (lives, None)
+    wait_until(lambda: leased(one_of_two)[0] != lives, "a new one got in")
+    assert one_of_two._try_again_at is None

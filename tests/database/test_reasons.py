@@ -13,7 +13,7 @@ DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_
 @pytest.mark.parametrize(
     ("code", "reason", "detail", "answered"),
     [
-        (1040, DOWN, "capacity", True),
+        (1040, DOWN, "full", True),
         (1044, DENIED, "privilege", True),
         (1045, DENIED, "login", True),
         (1047, DOWN, "unreachable", False),
@@ -27,10 +27,10 @@ DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_
         (1142, DENIED, "privilege", True),
         (1143, DENIED, "privilege", True),
         (1146, MISSING, "", True),
-        (1203, DOWN, "capacity", True),
+        (1203, DOWN, "quota", True),
         (1205, Reason.LOCK_WAIT, "", True),
         (1213, Reason.LOCK_WAIT, "", True),
-        (1226, DOWN, "capacity", True),
+        (1226, DOWN, "quota", True),
         (1227, DENIED, "privilege", True),
         (1305, MISSING, "", True),
         (1317, Reason.KILLED, "", True),
@@ -59,7 +59,7 @@ DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_
         (9004, DOWN, "backend", False),
         (9005, DOWN, "backend", False),
         (9006, DOWN, "backend", False),
-        (9501, DOWN, "capacity", True),
+        (9501, DOWN, "full", True),
         (0, Reason.INTERNAL, "protocol", False),
         (None, Reason.INTERNAL, "protocol", False),
     ],
@@ -80,7 +80,7 @@ _PROXIES = [
     (2003, "Lost connection to backend server: network error (server1)", "unreachable"),
     (1927, "Connection killed by MaxScale: Router could not recover from connection errors", "lost"),
     # RDS Proxy
-    (9501, "Timed-out waiting to acquire database connection", "capacity"),
+    (9501, "Timed-out waiting to acquire database connection", "full"),
     (1105, "Timed-out waiting to acquire database connection", "backend"),
     # Vitess
     (

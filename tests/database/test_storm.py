@@ -105,7 +105,7 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
     assert max(counts) <= MOST + 3
     assert sum(count for most, count in counts.items() if most > MOST + 1) <= 0.1 * counts.total()
     # One that is not let in within its 300 ms on a busy machine is another matter.
-    assert (Reason.TARGET_DOWN, "capacity") not in storm.reasons()
+    assert (Reason.TARGET_DOWN, "full") not in storm.reasons()
     assert not [kill for kill in storm.kills if "max_user_connections" in kill.message]
     assert {kill.reason for kill in storm.kills} <= {"", "no_such_thread", "unreachable"}
     assert {Reason.TIMEOUT, Reason.KILLED, Reason.TOO_MANY_ROWS} <= {reason for reason, _ in storm.reasons()}
