@@ -58,6 +58,8 @@ class Database:
         self._idle: list[Link] = []
         self._taken = 0
         self._leased: set[Session] = set()
+        self._looked_at: set[Link] = set()
+        """Let in, and not lent yet: whether they are good is being asked."""
         self._try_again_at: float | None = None
         """While new connections are refused beside one that lives: when to ask for one again."""
         self._is_stopping = False
@@ -85,6 +87,7 @@ class Database:
             )
             with self._changed:
                 self._leased.add(session)
+                self._looked_at.discard(link)
                 is_stopping = self._is_stopping
             try:
                 if is_stopping:
@@ -149,27 +152,29 @@ class Database:
         """Tell whether to ask for a new connection although an old one is idle; never beyond our number."""
         with self._changed:
             at = self._try_again_at
-            is_room = len(self._leased) + len(self._idle) < self._target.max_connections
+            is_room = len(self._idle) + self._in_use() < self._target.max_connections
             return at is not None and is_room and time.monotonic() >= at
 
     def _living_link(self, refusal: TargetError, until_seconds: float) -> Link:
         """Wait for a connection of ours that lives; the refusal where there is none, or not in time."""
         while True:
             with self._changed:
-                is_alive = bool(self._idle or self._leased)
+                is_alive = bool(self._idle) or self._in_use() > 0
                 self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS if is_alive else None
                 left_seconds = until_seconds - time.monotonic()
                 self._changed.wait_for(
-                    lambda: self._is_stopping or self._idle or not self._leased, max(left_seconds, 0.0)
+                    lambda: self._is_stopping or self._idle or not self._in_use(), max(left_seconds, 0.0)
                 )
                 if self._is_stopping:
                     raise _not_started()
-                if self._leased and not self._idle:
-                    raise _refused(refusal)
                 if not self._idle:
-                    raise refusal
+                    raise _refused(refusal) if self._in_use() else refusal
             if (link := self._idle_link(until_seconds)) is not None:
                 return link
+
+    def _in_use(self) -> int:
+        """Count the connections that live and are not idle; under the lock."""
+        return len(self._leased) + len(self._looked_at)
 
     def _idle_link(self, until_seconds: float) -> Link | None:
         has_asked = False
@@ -179,28 +184,48 @@ class Database:
                     return None
                 # the last one in: the others grow old and go
                 link = self._idle.pop()
-            with _closed_when_interrupted(link):
+                self._looked_at.add(link)
+            with self._closed_when_interrupted(link):
                 if self._is_good(link) and not (has_asked and time.monotonic() >= until_seconds):
                     has_asked = True
                     with self._watchdog.after(_ALIVE_SECONDS, link.cut):
                         is_alive = link.is_alive()
                     if is_alive and self._statuses.refresh(link, until_seconds):
                         return link
-            link.close()
+            self._close(link)
 
     def _new_link(self, until_seconds: float) -> Link:
         for _ in range(_TRIES):
             link = self._connector.open(timedelta(seconds=until_seconds - time.monotonic()))
-            with _closed_when_interrupted(link):
+            with self._changed:
+                self._looked_at.add(link)
+            with self._closed_when_interrupted(link):
                 if self._statuses.refresh(link, until_seconds):
                     return link
-            link.close()
+            self._close(link)
             # not even the time; or none is left
             if link.status_questions is None or time.monotonic() >= until_seconds:
                 break
         error = TargetError(Reason.TARGET_DOWN, "let us in and answered no more", detail="lost")
         self._connector.note_failure(error)
         raise error
+
+    @contextmanager
+    def _closed_when_interrupted(self, link: Link) -> Iterator[None]:
+        """Close a link that nobody has yet when ^C comes while it is looked at."""
+        try:
+            yield
+        except BaseException:
+            link.in_order = False
+            self._close(link)
+            raise
+
+    def _close(self, link: Link) -> None:
+        """Close a link that turned out to be of no use; who waits for one that lives need not any more."""
+        link.close()
+        with self._changed:
+            self._looked_at.discard(link)
+            self._changed.notify_all()
 
     def _take_back(self, session: Session) -> None:
         link = session.link
@@ -229,14 +254,3 @@ def _refused(error: TargetError) -> RefusedError:
 
 def _not_started() -> QueryError:
     return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail=CANCELLED)
-
-
-@contextmanager
-def _closed_when_interrupted(link: Link) -> Iterator[None]:
-    """Close a link that nobody has yet when ^C comes while it is looked at."""
-    try:
-        yield
-    except BaseException:
-        link.in_order = False
-        link.close()
-        raise

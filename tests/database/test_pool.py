@@ -434,3 +434,19 @@ def test_while_refused_a_new_connection_is_asked_for_now_and_then_until_one_is_l
     assert leased(one_of_two) == (lives, None)
     wait_until(lambda: leased(one_of_two)[0] != lives, "a new one got in")
     assert one_of_two._try_again_at is None
+
+
+def test_many_runs_on_one_connection_never_call_the_target_lost(one_of_two: Database) -> None:
+    def runs(number: int) -> list[str]:
+        sql = "SELECT SLEEP(0.02) AS slept" if number == 0 else "SELECT 1 AS one"
+        found = []
+        for _ in range(40):
+            try:
+                fetch(one_of_two, sql)
+            except TargetError as error:
+                found.append(type(error).__name__)
+        return found
+
+    assert fetch(one_of_two, "SELECT 1 AS one").rows == ONE
+    with ThreadPoolExecutor(3) as pool:
+        assert {name for found in pool.map(runs, range(3)) for name in found} <= {"RefusedError"}

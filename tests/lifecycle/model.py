@@ -10,6 +10,8 @@ from typing import NamedTuple
 TARGET_DOWN = "TokenMonitorTargetDown"
 COLUMN_MISSING = "TokenColumnMissing"
 RESOLVED_SHOWN = timedelta(minutes=15)
+PROOF = timedelta(seconds=30)
+"""How long a lost target must let us in before it is said to be back."""
 
 
 class Who(NamedTuple):
@@ -86,7 +88,10 @@ class Model:
     events: list[Event] = field(default_factory=list)
     had_data: set[str] = field(default_factory=set)
     is_lost: bool | None = None
-    lost_since: datetime | None = None
+    lost_at: datetime | None = None
+    """When the last run that found it lost began; what got in before proves nothing."""
+    back_at: datetime | None = None
+    """Since when it lets us in again, or at all."""
     is_missing: bool | None = None
     missing_until: datetime | None = None
     """Until when that holds without a new look: three intervals and the time limit."""
@@ -95,7 +100,7 @@ class Model:
         """A run succeeded: it finds what it finds, and nothing else."""
         if query not in self.rules:
             return
-        self.is_lost = False
+        self._let_in(at)
         data = list(data)
         if query == "missing_columns":
             self.is_missing = any(value for _, value in data)
@@ -114,6 +119,9 @@ class Model:
             for rule in self._rules():
                 if rule.is_under_column:
                     self._without_data(rule)
+        if self.is_lost:  # it had begun before
+            for rule in self._rules():
+                self._without_data(rule)
 
     def no_data(self, query: str, *, is_lost: bool | None, at: datetime, now: datetime) -> None:
         """A run failed or was not made; `is_lost` is None when it says nothing of the target.
@@ -122,25 +130,40 @@ class Model:
         """
         if query not in self.rules:
             return
-        if is_lost and not self.is_lost:
-            self.lost_since = at
-        is_of_before = self.is_lost and self.lost_since is not None and at < self.lost_since
-        self.is_lost = self.is_lost if is_lost is None or is_of_before else is_lost
+        if is_lost:
+            self.is_lost, self.lost_at, self.back_at = True, at, None
+        elif is_lost is not None:
+            self._let_in(at)
         self.time_passes(now)
         for rule in self._rules() if self.is_lost else self.rules[query]:
             self._without_data(rule)
 
     def time_passes(self, now: datetime) -> None:
-        """The target itself is judged all the time, as soon as it was met or missed once."""
-        if self.is_lost is not None:
-            self._look(self.target_rule, {"": 1.0} if self.is_lost else {}, now)
+        """The target itself is judged all the time, as soon as it was met or missed once.
+
+        That it is back has to be seen for half a minute, and so has that it was never away.
+        """
+        if self.is_lost is None:
+            return
+        is_proved = not self.is_lost and (self.back_at is None or now - self.back_at >= PROOF)
+        if self.is_lost or (not is_proved and self.lost_at is not None):
+            self._look(self.target_rule, {"": 1.0}, now)
+        elif is_proved:
+            self._look(self.target_rule, {}, now)
+        else:
+            self._without_data(self.target_rule, under="")
+
+    def _let_in(self, at: datetime) -> None:
+        if self.is_lost and self.lost_at is not None and at < self.lost_at:
+            return
+        self.is_lost, self.back_at = False, self.back_at or at
 
     def is_still_shown(self, now: datetime) -> set[Who]:
         return {who for who, at in self.resolved.items() if now - at <= RESOLVED_SHOWN}
 
     def restart(self, down_for: timedelta) -> None:
         """Alerts are as they were, held; what was pending waited meanwhile; all else is unknown again."""
-        self.is_lost = self.is_missing = None
+        self.is_lost = self.is_missing = self.lost_at = self.back_at = None
         self.had_data.clear()
         for life in self.lives.values():
             life.is_held = True
@@ -151,7 +174,8 @@ class Model:
         """All is as it was, at instants of the other clock."""
         self.resolved = {who: at + by for who, at in self.resolved.items()}
         self.missing_until = self.missing_until and self.missing_until + by
-        self.lost_since = self.lost_since and self.lost_since + by
+        self.lost_at = self.lost_at and self.lost_at + by
+        self.back_at = self.back_at and self.back_at + by
         for life in self.lives.values():
             life.active_at += by
             life.fired_at = life.fired_at and life.fired_at + by

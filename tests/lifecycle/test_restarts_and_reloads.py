@@ -40,8 +40,9 @@ def test_what_resolved_is_still_told_while_it_is_pending_again_also_after_a_rest
     world.runs(columns(), balances(pro=0), usage(0))
     world.run("usage", LOST)
     world.after(MINUTE).run("usage", usage(0))
+    world.after(MINUTE).tick()
     assert states(world) == ["resolved"]
-    world.after(MINUTE).run("usage", LOST)
+    world.run("usage", LOST)
     # An Alertmanager that was away when it resolved has not heard of the end yet.
     assert states(world) == ["pending", "resolved"]
     world = world.restarted(SECOND)
