@@ -724,6 +724,19 @@ def test_loading_imports_neither_driver_nor_scheduler_nor_parser(tmp_path: Path)
     assert done.stdout == "[]\n"
 
 
+def test_what_alerts_say_together_names_no_value_of_one(folder: Folder) -> None:
+    rule = '[rules.Low]\ncolumn = "x"\nabove = 0\nseverity = "warning"\nsummary = "{value}"\n'
+    folder.query(
+        "low", f'summary = "s"\ninterval = "1m"\n{rule}group_summary = "{{total}} of {{value}} {{"\n'
+    )
+    assert folder.problems(_TARGET) == [
+        'q/low.toml:8: rules.Low.group_summary: lone "{" at character 20; write "{{"'
+    ]
+    folder.query("low", f'summary = "s"\ninterval = "1m"\n{rule}group_summary = "{{total}} of {{value}}"\n')
+    (problem,) = folder.problems(_TARGET)
+    assert problem.startswith("q/low.toml:8: rules.Low.group_summary: unknown name {value}")
+
+
 def test_a_shipped_runbook_is_linked_where_the_page_is_known_and_others_are_named(folder: Folder) -> None:
     here = 'external_url = "https://monitor.example.com"\n'
     wiki = 'runbook_base_url = "https://wiki.example.com"\n'
