@@ -11,9 +11,13 @@ import pytest
 from monitor.catalog.document import read_document
 from monitor.catalog.problems import Problems
 from monitor.config import load
-from monitor.config.receivers import read_receiver
+from monitor.config.receivers import KINDS, read_receiver
+from monitor.deliver import Means
+from monitor.deliver.senders import sender_for
 from monitor.errors import ConfigError
-from monitor.model.settings import Mail, PasswordSource, Receiver, Severity
+from monitor.model.settings import Mail, PasswordSource, Receiver, ReceiverKind, Severity
+from monitor.secret_files import SecretReader
+from monitor.watchdog import Watchdog
 
 _TOP = """
 shipped_queries = false
@@ -232,3 +236,20 @@ def test_a_template_must_give_json_where_that_is_what_is_sent(tmp_path: Path) ->
     text = 'kind = "webhook"\nurl = "http://h/"\ntemplate = "{{ commonAnnotations.summary }}"\n'
     assert "the template: gives no JSON" in problems(tmp_path, text)
     assert read(tmp_path, text + 'content_type = "text/plain"').template == "{{ commonAnnotations.summary }}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_shape_and_a_way_to_it(
+    kind: ReceiverKind, tmp_path: Path, watchdog: Watchdog
+) -> None:
+    assert "r.kind" not in problems(tmp_path, f'kind = "{kind}"\n')
+    made = Receiver("r", kind, urls=("http://127.0.0.1:9/",), mail=Mail("h", 25, "a@b", ("c@d",)))
+    means = Means(watchdog, SecretReader({}))
+    if kind != "alertmanager":
+        sender_for(made, means, external_url="").close()
+
+
+def test_a_kind_that_is_added_by_half_is_told_aloud(watchdog: Watchdog) -> None:
+    made = Receiver("r", "teams")  # type: ignore[arg-type]  # the type checker is the first to tell
+    with pytest.raises(AssertionError, match="teams"):
+        sender_for(made, Means(watchdog, SecretReader({})), external_url="")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never, get_args
 from urllib.parse import urlsplit
 
 from monitor.body_template import BodyTemplate, is_json
@@ -25,7 +24,7 @@ from monitor.config.shapes import (
     WebhookShape,
 )
 from monitor.model.hosts import is_loopback
-from monitor.model.settings import PasswordSource, Receiver, Severity, labels_of
+from monitor.model.settings import PasswordSource, Receiver, ReceiverKind, Severity, labels_of
 
 _DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 _MOST_CHARACTERS_OF_A_TEMPLATE: Final = 100_000
@@ -37,10 +36,8 @@ _Complete = Callable[[Receiver, Section, Path, Problems], Receiver | None]
 def read_receiver(name: str, section: Section, base: Path, problems: Problems) -> Receiver | None:
     """Check one receiver; None where it has a problem."""
     before = len(problems)
-    kind = section.data.get("kind")
-    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
     common = validate(ReceiverShape, _only(section, ReceiverShape), problems)
-    if shape is None or common is None:
+    if common is None:
         return None
     own = _without_strangers(common.kind, section, problems)
     for label in common.match:
@@ -58,15 +55,15 @@ def read_receiver(name: str, section: Section, base: Path, problems: Problems) -
     )
     if common.repeat_interval is not None:
         receiver = replace(receiver, repeat_interval=common.repeat_interval)
-    complete = _COMPLETE[common.kind](receiver, own, base, problems)
+    complete = _complete_of(common.kind)(receiver, own, base, problems)
     return complete if len(problems) == before else None
 
 
-def _without_strangers(kind: str, section: Section, problems: Problems) -> Section:
+def _without_strangers(kind: ReceiverKind, section: Section, problems: Problems) -> Section:
     """Tell of keys that only other kinds have, and leave them out."""
     owners: dict[str, list[str]] = {}
-    for other, shape in _SHAPES.items():
-        for key in _keys(shape):
+    for other in sorted(KINDS):
+        for key in _keys(_shape_of(other)):
             owners.setdefault(key, []).append(f'"{other}"')
     for key in section.data.keys() & owners.keys():
         if f'"{kind}"' not in owners[key]:
@@ -227,21 +224,36 @@ def _check_template(text: str, content_type: str, section: Section, problems: Pr
         problems.add(section.origin(key), f"the template: {error}")
 
 
-_SHAPES: Final[Mapping[str, type[ReceiverShape]]] = MappingProxyType(
-    {
-        "alertmanager": AlertmanagerShape,
-        "email": EmailShape,
-        "pagerduty": PagerdutyShape,
-        "slack": SlackShape,
-        "webhook": WebhookShape,
-    }
-)
-_COMPLETE: Final[Mapping[str, _Complete]] = MappingProxyType(
-    {
-        "alertmanager": _alertmanager,
-        "email": _email,
-        "pagerduty": _pagerduty,
-        "slack": _slack,
-        "webhook": _webhook,
-    }
-)
+KINDS: Final[tuple[ReceiverKind, ...]] = get_args(ReceiverKind)
+
+
+def _shape_of(kind: ReceiverKind) -> type[ReceiverShape]:
+    match kind:
+        case "alertmanager":
+            return AlertmanagerShape
+        case "email":
+            return EmailShape
+        case "pagerduty":
+            return PagerdutyShape
+        case "slack":
+            return SlackShape
+        case "webhook":
+            return WebhookShape
+        case _:
+            assert_never(kind)
+
+
+def _complete_of(kind: ReceiverKind) -> _Complete:
+    match kind:
+        case "alertmanager":
+            return _alertmanager
+        case "email":
+            return _email
+        case "pagerduty":
+            return _pagerduty
+        case "slack":
+            return _slack
+        case "webhook":
+            return _webhook
+        case _:
+            assert_never(kind)

@@ -23,7 +23,7 @@ from monitor.catalog.shapes import (
     from_to,
 )
 from monitor.config.hosts import host_fault
-from monitor.model.settings import SERVER_ZONE, UTC_ZONE
+from monitor.model.settings import SERVER_ZONE, UTC_ZONE, ReceiverKind
 from monitor.timing.zones import session_zone
 
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
@@ -170,7 +170,7 @@ class TargetShape(Shape):
 class ReceiverShape(Shape):
     """`[receivers.NAME]`: what all kinds have."""
 
-    kind: Literal["alertmanager", "email", "pagerduty", "slack", "webhook"]
+    kind: ReceiverKind
     min_severity: Literal["critical", "warning", "info"] = "info"
     match: dict[str, ScalarText] = {}
     send_resolved: bool = True

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from monitor.deliver.means import Means
 from monitor.deliver.webhook import Webhook
 from monitor.model.alerts import Notification
-from monitor.model.settings import Receiver, ReceiverKind
+from monitor.model.settings import Receiver
 
 
 class Sender(Protocol):
@@ -58,13 +56,20 @@ def _slack(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
     return Slack(receiver, means, external_url=external_url)
 
 
-SENDERS: Mapping[ReceiverKind, MakeSender] = MappingProxyType(
-    {"email": _email, "pagerduty": _pagerduty, "slack": _slack, "webhook": Webhook}
-)
-
-
 def sender_for(receiver: Receiver, means: Means, *, external_url: str) -> Sender:
-    """Make the sender of a receiver; ValueError for a kind that there is no way to."""
-    if receiver.kind not in SENDERS:
-        raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
-    return SENDERS[receiver.kind](receiver, means, external_url=external_url)
+    """Make the sender of a receiver; ValueError for an Alertmanager, which is told otherwise."""
+    make: MakeSender
+    match receiver.kind:
+        case "email":
+            make = _email
+        case "pagerduty":
+            make = _pagerduty
+        case "slack":
+            make = _slack
+        case "webhook":
+            make = Webhook
+        case "alertmanager":
+            raise ValueError(f"receiver {receiver.name}: no way to deliver to {receiver.kind}")
+        case _:
+            assert_never(receiver.kind)
+    return make(receiver, means, external_url=external_url)

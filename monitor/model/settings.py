@@ -228,7 +228,7 @@ class Job:
         return (self.target.name, self.query.name)
 
 
-ReceiverKind: TypeAlias = Literal["alertmanager", "webhook", "slack", "pagerduty", "email"]
+ReceiverKind: TypeAlias = Literal["alertmanager", "email", "pagerduty", "slack", "webhook"]
 
 
 @dataclass(frozen=True, slots=True)

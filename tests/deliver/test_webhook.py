@@ -16,7 +16,6 @@ import pytest
 from monitor.clock import AnchoredClock, SettableClock
 from monitor.deliver import Deliveries
 from monitor.deliver.means import Means
-from monitor.deliver.senders import SENDERS
 from monitor.model.alerts import Delivery, Notification, ReceiverHealth
 from monitor.model.settings import Receiver
 from monitor.state import OutboxView, State
@@ -498,11 +497,6 @@ def test_closing_waits_once_for_all_that_cannot_be_cut(state: State, watchdog: W
     finally:
         stuck.free.set()
         made.close()
-
-
-def test_kinds_cannot_be_changed_at_run_time() -> None:
-    with pytest.raises(TypeError):
-        SENDERS["slack"] = SENDERS["webhook"]  # type: ignore[index] # it must fail
 
 
 def test_a_receiver_without_a_way_to_it_is_refused(state: State, told: Told) -> None:
