@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from monitor.clock import Clock
 from monitor.collector.schema_check import SchemaAnswer, check_schema
+from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
 from monitor.durations import format_duration
 from monitor.errors import QueryError, Reason, RefusedError, SampleError, TargetError
@@ -96,7 +97,13 @@ def answer(query: Query, session: Session) -> Answer:
     else:
         schema = _checked_schema(query, session, statement, ends_at_seconds)
         rows = schema.rows
-    samples = samples_of(query, rows)
+    try:
+        samples = samples_of(query, rows)
+    except SampleError:
+        # NULL is all that is to be seen of a zone that the server does not know
+        if fault := unknown_zone(query, session):
+            raise SampleError(fault) from None
+        raise
     evidence, errors = _evidence(query, session, samples, ends_at_seconds)
     success = Success(samples, len(rows.rows), evidence, errors, warnings=rows.warnings)
     if schema is not None:

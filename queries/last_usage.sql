@@ -1,8 +1,9 @@
 -- When was an AI feature last used, and how long ago is that?
 -- One row, always.
 --
--- created_at is a DATETIME without a zone; history_time_zone says in which zone the application writes it. The ends of
--- the windows are converted, not the column: an index on created_at stays usable.
+-- created_at is a DATETIME without a zone, and history_time_zone says in which zone the application writes it; or a
+-- TIMESTAMP, whose zone the server knows. The ends of the windows are converted, not the column: an index on
+-- created_at stays usable.
 -- Rows from the future are not taken for the last use as long as there are others: one row of the year 2099 would
 -- hide any silence. If there are only such rows, the last use is now; never is it later. recent_usage counts them.
 -- An empty history has no last use (NULL: no series, no alert, since nothing can stop that never began) and says so
@@ -13,18 +14,28 @@ SELECT
     TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', latest.last_event_at) AS last_event,
     TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) AS age_seconds,
     DATE_FORMAT(latest.last_event_at, '%Y-%m-%d %H:%i:%s UTC') AS last_event_text,
-    CASE WHEN CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NOT NULL
-         THEN latest.has_events = 0 END AS history_empty
+    CASE WHEN latest.is_zone_known THEN latest.has_events = 0 END AS history_empty
 FROM (
     SELECT
         found.has_events AS has_events,
-        CASE WHEN found.has_events = 0 OR CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NULL THEN NULL
+        found.is_zone_known AS is_zone_known,
+        CASE WHEN found.has_events = 0 OR found.is_zone_known = 0 THEN NULL
              WHEN found.newest_at IS NULL THEN UTC_TIMESTAMP()
-             ELSE CONVERT_TZ(found.newest_at, :history_time_zone, '+00:00') END AS last_event_at
+             ELSE CONVERT_TZ(found.newest_at, found.zone_name, '+00:00') END AS last_event_at
     FROM (
         SELECT
+            zone.name AS zone_name,
+            CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name) IS NOT NULL AS is_zone_known,
             EXISTS (SELECT 1 FROM {token_usage_history} h WHERE h.{created_at} IS NOT NULL) AS has_events,
             (SELECT MAX(h.{created_at}) FROM {token_usage_history} h
-             WHERE h.{created_at} <= CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone)) AS newest_at
+             WHERE h.{created_at} <= CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name)) AS newest_at
+        FROM (
+            -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
+            SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
+                        ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                                   WHERE c.table_schema = DATABASE()
+                                     AND c.table_name = :token_usage_history AND c.column_name = :created_at)
+                             WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
+        ) zone
     ) found
 ) latest

@@ -7,8 +7,9 @@
 -- in all columns count once. A subscription without a user counts nowhere.
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
--- created_at is a DATETIME without a zone; history_time_zone says in which zone the application writes it. The ends of
--- the windows are converted, not the column: an index on created_at stays usable.
+-- created_at is a DATETIME without a zone, and history_time_zone says in which zone the application writes it; or a
+-- TIMESTAMP, whose zone the server knows. The ends of the windows are converted, not the column: an index on
+-- created_at stays usable.
 -- A row from the future counts as of now. An unknown zone makes the bound NULL: then all rows qualify and refilled is
 -- NULL, which makes the run a bad_result, not a silent nothing.
 --
@@ -18,18 +19,29 @@
 -- pass over the history, 1 s for 5 million rows. STRAIGHT_JOIN keeps that order.
 SELECT
     subscriber.plan AS plan,
-    CASE WHEN CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', :history_time_zone) IS NOT NULL THEN COUNT(*) END AS refilled
+    CASE WHEN MIN(subscriber.is_zone_known) = 1 THEN COUNT(*) END AS refilled
 FROM (
     SELECT SQL_BIG_RESULT
+        MIN(recent.is_zone_known) AS is_zone_known,
         SUBSTRING(MIN(CONCAT(
             CASE WHEN s.{tokens_limit} IS NULL THEN REPEAT('9', 32)
                  ELSE LPAD(100000000000000000000 - CAST(s.{tokens_limit} AS DECIMAL(40, 10)), 32, '0') END,
             COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
         )), 33) AS plan
     FROM (
-        SELECT DISTINCT h.{user_id} AS user_id
-        FROM {token_usage_history} h
-        WHERE h.{created_at} > COALESCE(CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 1 HOUR, '+00:00', :history_time_zone),
+        SELECT DISTINCT
+            h.{user_id} AS user_id,
+            CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name) IS NOT NULL AS is_zone_known
+        FROM (
+            -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
+            SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
+                        ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                                   WHERE c.table_schema = DATABASE()
+                                     AND c.table_name = :token_usage_history AND c.column_name = :created_at)
+                             WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
+        ) zone
+        STRAIGHT_JOIN {token_usage_history} h
+        WHERE h.{created_at} > COALESCE(CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 1 HOUR, '+00:00', zone.name),
                                         CAST('1000-01-01' AS DATETIME))
     ) recent
     STRAIGHT_JOIN {users} u ON u.{id} = recent.user_id

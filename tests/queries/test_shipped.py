@@ -31,6 +31,7 @@ _RULES = {
     "TokenBalancesNegative": "warning",
     "TokenBalancesLow": "warning",
     "TokenUsageStopped": "warning",
+    "TokenUsageMisdated": "warning",
     "TokenRefillLoop": "warning",
     "TokenSubscriptionsConflicting": "warning",
 }
@@ -53,6 +54,7 @@ _METRICS = {
     "token_usage_recent_tokens": ("action", "window"),
     "token_usage_recent_users": ("action", "window"),
     "token_usage_future_events": ("action",),
+    "token_usage_misdated_seconds": ("kind",),
     "token_usage_last_event_timestamp_seconds": (),
     "token_usage_history_empty": (),
     "token_usage_unsubscribed_users": (),

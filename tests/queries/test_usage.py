@@ -68,12 +68,117 @@ def test_one_row_of_a_far_future_does_not_hide_a_silence(tokens: Bench) -> None:
     assert tokens.series("recent_usage")["token_usage_future_events"] == {("seo_title",): 1.0}
 
 
-@pytest.mark.parametrize("query", ["recent_usage", "last_usage", "refill_loop", "usage_without_subscription"])
+@pytest.mark.parametrize(
+    "query", ["recent_usage", "last_usage", "refill_loop", "usage_without_subscription", "usage_time_zone"]
+)
 def test_a_zone_that_the_server_does_not_know_is_a_bad_result_and_never_a_silence(
     tokens: Bench, query: str
 ) -> None:
     data = Data([User(1, 700)], [Subscription(1, 700, "pro")], [Usage(1, 300, "seo_title", 10)])
     replace_rows(tokens.connection, data)
 
-    with pytest.raises(SampleError, match="is NULL"):
+    with pytest.raises(SampleError, match='does not know the time zone "Nowhere/Land"'):
         tokens.answer(query, history_time_zone="Nowhere/Land")
+
+
+HOUR = 3600
+
+
+def replace_times(bench: Bench, ages: list[int], zone: timedelta = timedelta(0)) -> None:
+    replace_rows(bench.connection, Data([], [], [Usage(1, 300, "seo_title", age) for age in ages]), zone=zone)
+
+
+def misdated(bench: Bench, **parameters: str) -> dict[tuple[str, ...], float]:
+    return bench.series("usage_time_zone", **parameters)["token_usage_misdated_seconds"]
+
+
+def advice(bench: Bench, kind: str, **parameters: str) -> tuple[str, str]:
+    success = bench.answer("usage_time_zone", **parameters).success
+    (sample,) = [one for one in success.samples if dict(one.labels)["kind"] == kind]
+    details = dict(sample.details)
+    return details["subject"], details["advice"]
+
+
+@pytest.mark.parametrize("hours", [-11, -5, 0, 1, 5.5, 7, 13])
+def test_a_history_in_the_zone_that_is_set_is_not_misdated(tokens: Bench, hours: float) -> None:
+    replace_times(tokens, [10, 400, 86400], timedelta(hours=hours))
+    zone = f"{int(hours):+03d}:{int(hours % 1 * 60):02d}"
+    assert misdated(tokens, history_time_zone=zone) == {("ahead",): 0.0, ("behind",): 0.0}
+
+
+@pytest.mark.parametrize(("hours", "set_to", "wanted"), [(7, "+00:00", "+07:00"), (5.5, "+02:00", "+05:30")])
+def test_local_time_east_of_the_zone_that_is_set_names_the_zone_to_set(
+    tokens: Bench, hours: float, set_to: str, wanted: str
+) -> None:
+    replace_times(tokens, [70, *range(600, 8 * HOUR, 60)], timedelta(hours=hours))
+    subject, words = advice(tokens, "ahead", history_time_zone=set_to)
+    assert "rows of the usage history are up to" in subject
+    assert f'set history_time_zone = "{wanted}"' in words
+    assert f'history_time_zone is "{set_to}"' in words
+    assert misdated(tokens, history_time_zone=set_to)[("behind",)] == 0
+
+
+def test_a_row_of_a_far_future_is_no_zone_and_a_few_minutes_are_a_clock(tokens: Bench) -> None:
+    replace_times(tokens, [-60 * 365 * 86400, 10])
+    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 0.0}
+    replace_times(tokens, [-400, 10])
+    assert misdated(tokens)[("ahead",)] == 400
+    assert advice(tokens, "ahead")[1] == "It is too little for a zone: a clock of the application is ahead."
+
+
+def test_local_time_west_of_the_zone_that_is_set_is_seen_while_the_table_is_written_to(tokens: Bench) -> None:
+    replace_times(tokens, [10, 400], timedelta(hours=-5))
+    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 5.0 * HOUR + 10}
+    subject, words = advice(tokens, "behind")
+    assert "5 h 0 min old although the table is written to" in subject
+    assert 'set history_time_zone = "-05:00"' in words
+
+
+@pytest.mark.parametrize("age", [0, 1799, 1800 + 301, 5 * HOUR - 1, 13 * HOUR])
+def test_what_is_no_zone_old_is_not_behind(tokens: Bench, age: int) -> None:
+    replace_times(tokens, [age])
+    assert misdated(tokens)[("behind",)] == 0
+
+
+def test_an_empty_history_is_not_misdated(tokens: Bench) -> None:
+    replace_times(tokens, [])
+    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 0.0}
+
+
+def test_the_zone_of_a_timestamp_is_the_servers_whatever_is_set(tokens: Bench) -> None:
+    usages = [Usage(1, 300, "rewrite", age) for age in (10, 400, 2 * HOUR)]
+    data = Data([User(1, 700)], [Subscription(1, 700, "pro")], usages)
+    replace_rows(tokens.connection, data)
+    usual = {name: tokens.series(name) for name in _OF_USAGE}
+    tokens.execute("ALTER TABLE token_usage_history MODIFY created_at TIMESTAMP NULL")
+    try:
+        for zone in ("+00:00", "+07:00", "-05:00"):
+            found = {name: tokens.series(name, history_time_zone=zone) for name in _OF_USAGE}
+            assert found == usual
+        note = tokens.answer("usage_time_zone", history_time_zone="+07:00").rows
+        assert {row[note.columns.index("note")] for row in note.rows} == {
+            "history_time_zone is not used: the column is TIMESTAMP, leave it out"
+        }
+        tokens.session.link.execute("SET SESSION time_zone = '-03:00'")
+        assert {name: tokens.series(name, history_time_zone="+07:00") for name in _OF_USAGE} == usual
+    finally:
+        tokens.session.link.execute("SET SESSION time_zone = '+00:00'")
+        tokens.execute("ALTER TABLE token_usage_history MODIFY created_at DATETIME NULL")
+
+
+_OF_USAGE = ("last_usage", "recent_usage", "refill_loop", "usage_without_subscription", "usage_time_zone")
+
+
+@pytest.mark.parametrize("name", _OF_USAGE)
+def test_the_zone_does_not_cost_the_index_on_the_time(tokens: Bench, name: str) -> None:
+    replace_times(tokens, [number * 3600 for number in range(3000)])
+    with tokens.connection.cursor() as cursor:
+        cursor.execute("SHOW INDEX FROM token_usage_history WHERE Key_name = 'by_time'")
+        is_indexed = bool(cursor.fetchall())
+        cursor.execute("ANALYZE TABLE token_usage_history")
+        cursor.fetchall()
+    tokens.session.link.execute("FLUSH STATUS")
+    tokens.answer(name, history_time_zone="+07:00")
+    counts = tokens.session.link.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+    read = sum(int(str(count)) for _, count in counts)
+    assert (read < 1000) is is_indexed
