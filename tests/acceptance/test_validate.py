@@ -171,3 +171,31 @@ def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told
     assert "warning: uses NOW() in a session at +00:00, and the server's own zone is -05:00" in told
     assert "own: ok" in quiet
     assert "uses NOW()" not in quiet
+
+
+def test_connected_it_names_the_zone_to_set_for_a_history_in_local_time(
+    server: PrivateServer, server_schema: str, folder: Path
+) -> None:
+    token_system(server, server_schema)
+    execute(
+        server,
+        server_schema,
+        "ALTER TABLE token_usage_history MODIFY created_at DATETIME",
+        "UPDATE token_usage_history SET created_at = created_at + INTERVAL 7 HOUR",
+    )
+    config = write_config(folder, server, server_schema)
+    done = run_command("validate", "--connect", "--config", str(config))
+    assert done.returncode == 0
+    told = r"  warning: \d+ rows of the usage history are up to \d h \d+ min in the future\. .*\"\+07:00\""
+    assert re.search(told, done.stdout)
+
+
+def test_connected_it_says_that_the_server_does_not_know_a_zone(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    token_system(mariadb, schema)
+    zone = '[parameters]\nhistory_time_zone = "Asia/Saigonn"'
+    config = write_config(folder, mariadb, schema, extra=zone)
+    done = run_command("validate", "--connect", "--config", str(config))
+    assert done.returncode == 2
+    assert 'the server does not know the time zone "Asia/Saigonn" (history_time_zone)' in done.stdout
