@@ -15,12 +15,14 @@ class Troubles:
     """What is wrong with the monitor itself; empty where nothing is.
 
     `sick`: why it does not do its work, so that nothing that is shown can be relied on. `unnotified`:
-    why nobody would hear of an alert. `notes`: what else its operator should know.
+    why nobody would hear of an alert. `warnings`: likely mistakes in the configuration. `notes`: what else
+    its operator should know.
     """
 
     sick: str = ""
     unnotified: str = ""
     reload: LastReload | None = None
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -45,5 +47,7 @@ def banners_of(troubles: Troubles, verdict: Verdict, now: datetime) -> tuple[Ban
     if troubles.reload is not None and troubles.reload.problems:
         text = "The changed configuration was refused, the old one is in force"
         found.append(Banner("warn", text, troubles.reload.problems, when(troubles.reload.at, now)))
+    if troubles.warnings:
+        found.append(Banner("warn", "The configuration may not do what was meant", troubles.warnings))
     found += [Banner("warn", note) for note in troubles.notes]
     return tuple(found)

@@ -105,6 +105,7 @@ class Answers:
             sick="" if is_healthy else words,
             unnotified=why_nobody_is_notified(config),
             reload=self._views.last_reload(),
+            warnings=config.warnings,
             notes=self._views.notes(),
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.ages import has_data
-from monitor.alerting.contact import TargetView
+from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.durations import format_duration
-from monitor.model.settings import Every
+from monitor.model.results import Failure
+from monitor.model.settings import ColumnName, Every
 from monitor.patience import patience
 from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
 from monitor.web.api import reason_of
@@ -68,27 +70,53 @@ class ReceiverRow:
 
 def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow:
     """Describe a target: does it answer, since when not, what it lacks."""
-    name, trouble = view.target.name, ""
-    if view.up is False and view.last_failure is not None:
-        failure = view.last_failure
-        trouble = (
-            f"{failure.reason.value}{f' ({failure.detail})' if failure.detail else ''}: {failure.message}"
-        )
-    elif missing := missing_columns(snapshot, name, now):
-        trouble = "missing: " + ", ".join(sorted(str(column) for column in missing))
-    tone: Tone = "wait" if view.up is None else "ok" if view.up else "bad"
-    status = {None: "not met yet", True: "up", False: "down"}[view.up]
-    if view.up and _is_silent(view, snapshot.views_of(name), now):
-        tone, status = "warn", "not heard of"
+    tone, status = _target_status(view, snapshot, now)
     return TargetRow(
-        name=name,
+        name=view.target.name,
         tone=tone,
         status=status,
         since=when(view.lost_since, now) if view.lost_since else None,
         contact=when(view.met_at, now) if view.met_at else None,
         server=_server(view),
-        trouble=trouble,
+        trouble="; ".join(_target_troubles(view, snapshot, now)),
     )
+
+
+def _target_status(view: TargetView, snapshot: Snapshot, now: datetime) -> tuple[Tone, str]:
+    if view.up is None:
+        return "wait", "not met yet"
+    if not view.up:
+        return "bad", "down"
+    if _is_silent(view, snapshot.views_of(view.target.name), now):
+        return "warn", "not heard of"
+    if view.is_out(now, proof=MAX_PROOF):
+        return "warn", "coming back"
+    if view.is_refusing(now, proof=MAX_PROOF):
+        return "warn", "up, refuses new connections"
+    return "ok", "up"
+
+
+def _target_troubles(view: TargetView, snapshot: Snapshot, now: datetime) -> Iterator[str]:
+    if view.up is False:
+        if view.last_failure is not None:
+            yield _failure_text(view.last_failure)
+        return
+    if view.refusal is not None and view.is_refusing(now, proof=MAX_PROOF):
+        yield _failure_text(view.refusal)
+    missing = missing_columns(snapshot, view.target.name, now)
+    if missing:
+        yield f"missing: {_joined(missing)}"
+    if view.unknown:
+        yield f"may not be seen: {_joined(view.unknown)}"
+
+
+def _failure_text(failure: Failure) -> str:
+    detail = f" ({failure.detail})" if failure.detail else ""
+    return f"{failure.reason.value}{detail}: {failure.message}"
+
+
+def _joined(columns: Iterable[ColumnName]) -> str:
+    return ", ".join(sorted(map(str, columns)))
 
 
 def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.deliver.payload import generator_url
+from monitor.errors import Reason
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.settings import Flavor, Severity, labels_of
@@ -32,6 +33,7 @@ from tests.web.picture import (
     FAILURE,
     GONE,
     LOST,
+    MISSING,
     NOW,
     OWN,
     UNINITIALIZED,
@@ -350,6 +352,32 @@ def test_a_target_says_what_of_its_server_bears_on_its_data() -> None:
     target = replace(snapshot.targets["main"], server=server)
     row = page_of(replace(snapshot, targets={"main": target}), NOW).targets[0]
     assert row.server == "mysql 8.4 on db2 (read-only; replica 12 s behind; clock 7 s behind)"
+
+
+def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_not_simply_up() -> None:
+    config = a_config(queries=(BALANCES,))
+    snapshot = a_snapshot(config)
+    met = snapshot.targets["main"]
+    quota = Failure(Reason.TARGET_DOWN, "exceeded the resource", detail="quota", lost=True)
+    refusing = replace(met, refused_at=NOW, refusal=quota)
+    back = replace(met, lost_at=NOW - seconds(9), back_at=NOW - seconds(5))
+    blind = replace(met, unknown=frozenset({MISSING}))
+    rows = [
+        page_of(replace(snapshot, targets={"main": one}), NOW).targets[0] for one in (refusing, back, blind)
+    ]
+    assert [(row.tone, row.status, row.trouble) for row in rows] == [
+        ("warn", "up, refuses new connections", "target_down (quota): exceeded the resource"),
+        ("warn", "coming back", ""),
+        ("ok", "up", "may not be seen: users.tokens_remaining"),
+    ]
+
+
+def test_likely_mistakes_of_the_configuration_are_on_the_page() -> None:
+    config = replace(CONFIG, warnings=("receivers.oncall: no alert has this label",))
+    with serving(World(config, WELL_NOW, NOW)) as client:
+        lines = read(client.get("/").text)
+    place = lines.index("The configuration may not do what was meant")
+    assert lines[place + 1] == "receivers.oncall: no alert has this label"
 
 
 def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_waits() -> None:
