@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from monitor.errors import ConfigError, ReloadError
@@ -91,4 +91,6 @@ def changed_jobs(old: Config, new: Config) -> list[Job]:
 
 def needing_restart(old: Config, new: Config) -> list[str]:
     """Name the tables whose changes a running process cannot take."""
-    return [name for name in ("web", "state") if getattr(old, name) != getattr(new, name)]
+    listens = replace(new.web, hosts=old.web.hosts)  # these are looked at by each request
+    changed = {"web": listens != old.web, "state": new.state != old.state}
+    return [name for name, is_other in changed.items() if is_other]

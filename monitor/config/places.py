@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from monitor.catalog.document import Section
@@ -22,7 +23,8 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 def read_web(section: Section, environ: Mapping[str, str], base: Path, problems: Problems) -> Web:
     """Check where to listen; the environment decides over the file."""
     shape = validate(WebShape, section, problems) or WebShape()
-    web = Web(config_file=base / shape.config_file if shape.config_file else None)
+    file = base / shape.config_file if shape.config_file else None
+    web = Web(config_file=file, hosts=tuple(shape.hosts))
     sources = []
     if shape.listen is not None:
         sources.append((section.origin("listen"), shape.listen))
@@ -34,7 +36,7 @@ def read_web(section: Section, environ: Mapping[str, str], base: Path, problems:
         except ValueError as error:
             problems.add(origin, str(error))
         else:
-            web = Web(host, port, web.config_file)
+            web = replace(web, host=host, port=port)
     return web
 
 

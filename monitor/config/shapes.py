@@ -82,6 +82,13 @@ def _host(value: str) -> str:
     return value
 
 
+def _web_host(value: str) -> str:
+    if value != "*" and host_fault(value):
+        allowed = 'a name or address without scheme and port, or "*"'
+        raise ValueError(f'"{value}" is not a host; allowed: {allowed}')
+    return value
+
+
 def _trimmed(value: str) -> str:
     if value != value.strip():
         raise ValueError(f'"{value}" has blanks around it; write "{value.strip()}"')
@@ -110,6 +117,7 @@ RepeatInterval = Annotated[
 ]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 Host = Annotated[Text, AfterValidator(_host)]
+WebHost = Annotated[Text, AfterValidator(_web_host)]
 Trimmed = Annotated[Text, AfterValidator(_trimmed)]
 """Text that a blank before or behind it would make another name."""
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -239,6 +247,7 @@ class WebShape(Shape):
 
     listen: Text | None = None
     config_file: Text | None = None
+    hosts: list[WebHost] = []
 
 
 class HeartbeatShape(Shape):

@@ -283,6 +283,8 @@ class Web:
     host: str = "127.0.0.1"
     port: int = 8917
     config_file: Path | None = None
+    hosts: tuple[str, ...] = ()
+    """By which hosts it may be asked, `*` by any; none: by any, but only by its own on the loopback."""
 
 
 @dataclass(frozen=True, slots=True)

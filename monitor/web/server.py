@@ -19,6 +19,7 @@ from monitor.model.settings import Web
 from monitor.web.config_file import ConfigFile
 from monitor.web.connections import Connections
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
+from monitor.web.hosts import HostCheck
 from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import Listener, listen
 from monitor.web.routes import THREADS, application
@@ -107,7 +108,7 @@ class WebServer:
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         threads = Threads(THREADS)
         routes = application(self._views, threads)
-        inner = BasicAuth(routes, self._current, threads)
+        inner = HostCheck(BasicAuth(routes, self._current, threads), self._settings.host, self._views.config)
         app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
         files = Threads(1, name="web-config")  # of its own: a disk that hangs holds up no request
         config, state, unread = _uvicorn(app), ServerState(), UnreadAnswers()

@@ -122,7 +122,7 @@ def hostile_plan(things: Things, folder: Path) -> None:
     )
 
 
-HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
+HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 HALF_HANDSHAKE = b"\x16\x03\x01\x02\x00\x01"
 
 

@@ -12,8 +12,8 @@ import pytest
 from monitor.web.http_protocol import MAX_AHEAD, MAX_REQUEST_BYTES, Http11, UnreadAnswers
 from tests.web.serving import Client, serving
 
-POST = b"POST /-/reload HTTP/1.1\r\nHost: x\r\n"
-GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\n"
+GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
@@ -46,17 +46,17 @@ def said(client: Client, *parts: bytes) -> bytes:
         POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
         b"POST /-/reload HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         GET + b"X: a\r\n b\r\n\r\n",
-        b"GET /-/healthy HTTP/1.1\nHost: x\n\n",
+        b"GET /-/healthy HTTP/1.1\nHost: localhost\n\n",
         GET + b"X: a\nY: b\r\n\r\n",
         GET + b"X: a\rb\r\n\r\n",
         GET + b"X: a\0b\r\n\r\n",
         GET + b": a\r\n\r\n",
         GET + b"Host: y\r\n\r\n",
         b"GET /-/healthy HTTP/1.1\r\n\r\n",
-        b"GET /-/healthy HTTP/2.0\r\nHost: x\r\n\r\n",
-        b"GET /-/healthy HTTP/0.9\r\nHost: x\r\n\r\n",
-        b"BREW /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /-/healthy HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        b"GET /-/healthy HTTP/0.9\r\nHost: localhost\r\n\r\n",
+        b"BREW /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         H2_PREFACE,
         GET + b"X: " + b"a" * MAX_REQUEST_BYTES + b"\r\n\r\n",
         GET + b"".join(b"X%d: a\r\n" % number for number in range(200)) + b"\r\n",
@@ -80,9 +80,9 @@ def test_what_can_be_read_in_two_ways_or_is_too_much_is_refused(request_: bytes)
         (POST + b"Content-Length: 3\r\nConnection: close\r\n\r\nabc", 200),
         (POST + b"Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nabc", 200),
         (b"GET /-/healthy HTTP/1.0\r\n\r\n", 200),
-        (b"GET http://x/-/healthy HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n", 200),
+        (b"GET http://localhost/-/healthy HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n", 200),
         (b"\r\n" + GET + b"Connection: close\r\n\r\n", 200),
-        (b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200),
     ],
 )
 def test_what_is_plain_is_answered(request_: bytes, status: int) -> None:
@@ -101,7 +101,7 @@ def test_a_change_to_http_2_is_not_taken_up_and_what_follows_is_not_read() -> No
 
 
 def test_requests_that_are_sent_ahead_are_answered_in_order_and_not_without_end() -> None:
-    ask = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    ask = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving() as client:
         few = said(client, ask * 5 + POST + b"\r\n" + b"GET /nothing HTTP/1.0\r\n\r\n")
         assert [line[9:12] for line in few.split(b"\n") if line.startswith(b"HTTP/")] == [b"200"] * 6 + [
