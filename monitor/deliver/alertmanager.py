@@ -131,6 +131,7 @@ class AddressWorker(Worker):
         self._post = post
         self._external_url = external_url
         self._not_before: datetime | None = None
+        self._all_due_at: datetime | None = None
         self._taken: dict[_Version, datetime] = {}
         self.takes = 0
         """How often what this address has taken changed."""
@@ -148,6 +149,7 @@ class AddressWorker(Worker):
         """Move what is kept; all is told anew, with the right times."""
         super().move(by)
         self._not_before = None
+        self._all_due_at = None
         self._taken, self._quarantine = {}, {}
         self.takes += 1
 
@@ -160,29 +162,47 @@ class AddressWorker(Worker):
     def _work_off(self) -> float | None:
         now = self._clock.now()
         if all(self.has_taken(alert, now) for alert in self._alerts()):
-            return self._resend_seconds
+            return self._seconds_to_all(now)
         return self._send_all()
 
     def _send_all(self) -> float:
+        """Send what is new to this address, and once in each resend delay all of it."""
         alerts = self._alerts()
         now = self._clock.now()
         versions = {_version(alert) for alert in alerts}
         self._taken = {version: until for version, until in self._taken.items() if version in versions}
         self.takes += 1
         self._quarantine = {key: until for key, until in self._quarantine.items() if until > now}
-        sound = [alert for alert in alerts if _exact(alert) not in self._quarantine]
+        is_all_due = self._all_due_at is None or now >= self._all_due_at
+        # With thousands of alerts, to send all of them for each that changes would be most of our work.
+        due = [alert for alert in alerts if is_all_due or not self.has_taken(alert, now)]
+        error = self._send_batches([alert for alert in due if _exact(alert) not in self._quarantine], now)
+        if error is not None:
+            return self._wait_after(error)
+        if not alerts:
+            self._note(None, now)
+        if is_all_due:
+            self._all_due_at = now + self.receiver.resend_delay
+        return self._seconds_to_all(now)
+
+    def _send_batches(self, sound: Sequence[Alert], now: datetime) -> DeliveryError | None:
+        """Send in batches; gives the error after which the rest has to wait."""
         poison: DeliveryError | None = None
         for first in range(0, len(sound), _BATCH):
             error = self._send_batch(sound[first : first + _BATCH])
             if error is not None and error.recoverable:
                 self._note(error, now)
-                return self._wait_after(error)
+                return error
             poison = error or poison
         if poison is not None:
             self._note(poison, now)
-        if not alerts or any(_exact(alert) not in self._quarantine for alert in sound):
+        if any(_exact(alert) not in self._quarantine for alert in sound):
             self._note(None, now)
-        return self._resend_seconds
+        return None
+
+    def _seconds_to_all(self, now: datetime) -> float:
+        due_at = self._all_due_at or now
+        return max(0.0, (due_at - now).total_seconds())
 
     def _send_batch(self, alerts: Sequence[Alert]) -> DeliveryError | None:
         """Send, and halve what is refused until the poison is found, which is put aside for a while."""
