@@ -671,3 +671,16 @@ def _check_fields(seen: Iterable[dict[str, object]]) -> None:
     for event in seen:
         fields = set(event) - {"timestamp", "level", "event"}
         assert fields <= told[str(event["event"])], f"{event['event']}: {fields - told[str(event['event'])]}"
+
+
+def test_every_update_that_is_shown_has_its_risks_and_a_count_before_it(config: Config) -> None:
+    texts = {page.name: page.read_text(encoding="utf-8") for page in (DOCS / "runbooks").glob("*.md")}
+    for job in config.jobs:
+        texts[job.query.name] = job.query.statement.text
+        texts.update({rule.name: "\n".join(rule.annotations.values()) for rule in job.query.rules})
+    shown = {name: text for name, text in texts.items() if re.search(r"^UPDATE ", text, re.MULTILINE)}
+    assert {"column-missing.md", "uninitialized-balances.md", "missing_columns"} <= set(shown)
+    for name, text in shown.items():
+        before = text[: re.search(r"^UPDATE ", text, re.MULTILINE).start()]  # type: ignore[union-attr] # it is there
+        assert re.search(r"would_be_filled", before), name
+        assert re.search(r"First, before any SQL|Before you run this", before), name

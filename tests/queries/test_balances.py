@@ -148,3 +148,36 @@ def test_many_low_balances_are_shown_by_plan(tokens: Bench) -> None:
 
     assert list(evidence) == [("TokenBalancesLow", (("plan", "pro"),))]
     assert {row["balance"] for row in evidence["TokenBalancesLow", (("plan", "pro"),)]} == {10}
+
+
+def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(tokens: Bench) -> None:
+    users = [User(1, None), User(2, 0), User(3, 7), User(4, None)]
+    limits = [Subscription(1, 700, "pro"), Subscription(1, 900, "pro"), Subscription(2, 50, "pro")]
+    replace_rows(
+        tokens.connection, Data(users, [*limits, Subscription(3, 90, "pro"), Subscription(4, 0, "x")])
+    )
+    (rule,) = tokens.queries["uninitialized"].rules
+    repair = rule.annotations["repair"]
+    places = [
+        repair.index(word) for word in ("Before you run", "spent everything", "SELECT COUNT", "\nUPDATE")
+    ]
+    assert places == sorted(places)
+    for name in (
+        "users",
+        "user_subscriptions",
+        "id",
+        "user_id",
+        "tokens_remaining",
+        "tokens_limit",
+        "is_active",
+    ):
+        repair = repair.replace(f"{{{name}}}", name)
+    count, update, verify = [part for part in repair.split(";") if part.strip()]
+    with tokens.connection.cursor() as cursor:
+        cursor.execute(count)
+        assert cursor.fetchall() == ((2, 1),)
+        cursor.execute(update)
+        cursor.execute("SELECT id, tokens_remaining FROM users ORDER BY id")
+        assert cursor.fetchall() == ((1, 900), (2, 50), (3, 7), (4, None))
+        cursor.execute(verify)
+        assert cursor.fetchall() == ((0,),)
