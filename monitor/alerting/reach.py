@@ -1,55 +1,85 @@
-"""Say whether anybody would be notified of an alert, from the configuration alone; pure."""
+"""Say which alerts there can be and whether one would reach a receiver, by the configuration alone; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
-from monitor.model.settings import Config, Receiver, Rule, Severity, Target
+from monitor.model.settings import Config, Job, Receiver, Rule, Severity, Target
 
-_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
-_WATCHDOG = "TokenMonitorWatchdog"
-_ONLY = "alerts are only on the page and in the log"
+WATCHDOG: Final = "TokenMonitorWatchdog"
+_RANKED: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+_ANYTHING: Final = None
+_ONLY: Final = "alerts are only on the page and in the log"
+
+PossibleAlert: TypeAlias = Mapping[str, frozenset[str] | None]
+"""The labels that alerts of one rule on one target have, each with its possible values, or anything."""
 
 
 def why_nobody_is_notified(config: Config) -> str:
     """Return why no receiver would ever be told of an alert; empty where one would.
 
-    A receiver counts as reached where some alert may fit what it filters: labels that only the data
-    can tell are taken to fit. The watchdog alone reaches nobody: it says that all is well.
+    Labels that only the data can tell are taken to fit. The watchdog alone reaches nobody: it says that
+    all is well.
     """
     if not config.receivers:
         return f"no receiver is configured (add [receivers.NAME]); {_ONLY}"
-    if any(_may_be_told(receiver, config) for receiver in config.receivers):
+    alerts = possible_alerts(config.jobs, config.own_rules, config.targets)
+    if any(is_reached(receiver, alerts) for receiver in config.receivers):
         return ""
     names = ", ".join(receiver.name for receiver in config.receivers)
     return f"no alert can reach {names} (see min_severity and match); {_ONLY}"
 
 
-def _may_be_told(receiver: Receiver, config: Config) -> bool:
-    for rule, labels, open_names in _possible(config):
-        if _RANKS[rule.severity] >= _RANKS[receiver.min_severity] and _fits(receiver, labels, open_names):
+def possible_alerts(
+    jobs: Iterable[Job], own_rules: Iterable[Rule], targets: Sequence[Target]
+) -> list[PossibleAlert]:
+    """List what alerts there can be, one entry for each rule and target."""
+    return [*_of_jobs(jobs), *_of_own_rules(own_rules, targets)]
+
+
+def is_reached(receiver: Receiver, alerts: Iterable[PossibleAlert]) -> bool:
+    """Tell whether some alert but the watchdog would be told to a receiver."""
+    wanted = [severity.value for severity in _RANKED[_RANKED.index(receiver.min_severity) :]]
+    for possible in alerts:
+        if possible["alertname"] == frozenset({WATCHDOG}):
+            continue  # it comes to those only that ask for it
+        is_loud = any(admits(possible["severity"], severity) for severity in wanted)
+        if is_loud and all(
+            admits(possible.get(label, frozenset()), value) for label, value in receiver.match
+        ):
             return True
     return False
 
 
-def _possible(config: Config) -> Iterator[tuple[Rule, Mapping[str, str], Set[str]]]:
-    """List every rule, the labels that are known of its alerts, and the names of those that data tells."""
-    for job in config.jobs:
-        named = {name for metric in job.query.metrics for name in metric.label_names}
+def admits(values: frozenset[str] | None, value: str) -> bool:
+    """Tell whether a label that has one of these values, or anything, may have this one."""
+    return values is _ANYTHING or value in values
+
+
+def _of_jobs(jobs: Iterable[Job]) -> Iterator[PossibleAlert]:
+    for job in jobs:
+        metrics = {metric.name: metric for metric in job.query.metrics}
         for rule in job.query.rules:
-            where = dict(rule.where)
-            yield rule, {**_known(rule, job.target), **where}, named - where.keys()
-    for rule in config.own_rules:
-        if rule.name != _WATCHDOG:
-            for target in config.targets:
-                yield rule, _known(rule, target), {"query", "receiver"}
+            metric = metrics[rule.metric]
+            labels: dict[str, frozenset[str] | None] = dict.fromkeys(metric.labels, _ANYTHING)
+            if metric.values_label is not None:
+                labels[metric.values_label] = frozenset(metric.values)
+            labels.update(_fixed({**job.target.labels, **rule.labels, **dict(rule.where)}))
+            labels.update(_fixed({"alertname": rule.name, "target": job.target.name}))
+            labels["severity"] = frozenset({rule.severity.value})
+            yield labels
 
 
-def _known(rule: Rule, target: Target) -> dict[str, str]:
-    fixed = {"target": target.name, "alertname": rule.name, "severity": rule.severity.value}
-    return {**rule.labels, **target.labels, **fixed}
+def _of_own_rules(rules: Iterable[Rule], targets: Sequence[Target]) -> Iterator[PossibleAlert]:
+    """A rule about the monitor itself is of each target or of none, and as loud as what it stands for."""
+    places = [{"target": target.name, **target.labels} for target in targets]
+    for rule in rules:
+        for place in [*places, {}]:
+            labels: dict[str, frozenset[str] | None] = dict.fromkeys(("query", "receiver", "rule"), _ANYTHING)
+            labels.update(_fixed({**place, **rule.labels, "alertname": rule.name}))
+            yield {**labels, "severity": frozenset(severity.value for severity in Severity)}
 
 
-def _fits(receiver: Receiver, labels: Mapping[str, str], open_names: Set[str]) -> bool:
-    wanted = {name: value for name, value in receiver.match if name not in open_names}
-    return wanted.items() <= labels.items()
+def _fixed(labels: Mapping[str, str]) -> dict[str, frozenset[str] | None]:
+    return {name: frozenset({value}) for name, value in labels.items()}
