@@ -1,4 +1,4 @@
-"""Receivers whose filters let nothing through: warned of, and not refused."""
+"""What is said without effect: told, and not refused."""
 
 from __future__ import annotations
 
@@ -23,3 +23,29 @@ def test_a_receiver_that_no_alert_reaches_is_warned_of_with_what_there_is() -> N
         "29: receivers.too_quiet.match: no alert is let through by match and min_severity",
         "34: receivers.dead_mans_switch.watchdog: never comes: [rules.TokenMonitorWatchdog] is switched off",
     ]
+
+
+def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
+    for folder in ("q", "empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "q" / "own.sql").write_text("SELECT 1 AS v")
+    (tmp_path / "q" / "own.toml").write_text('summary = "s"')
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'query_dirs = ["q", "empty"]\n'
+        '[targets.main]\nhost = "127.0.0.1"\nuser = "u"\ndatabase = "app"\nqueries = ["balances"]\n'
+        '[queries.low_balances]\ninterval = "2m"\n'
+        '[receivers.am]\nkind = "alertmanager"\nurls = ["http://127.0.0.1:9"]\nsend_resolved = false\n'
+    )
+    config = load(path, {})
+    assert config.notices == (
+        'folder "empty" holds no query',
+        'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for by'
+        " check --schema only, and no alert tells of a missing column",
+        'query "low_balances" runs on no target',
+        'query "own" runs on no target',
+    )
+    assert config.warnings == (
+        "config.toml:12: receivers.am.send_resolved: an Alertmanager ends by itself what is sent no more;"
+        " its own receivers have send_resolved",
+    )

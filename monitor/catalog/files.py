@@ -12,6 +12,7 @@ from pathlib import Path
 from monitor.catalog.problems import Origin, Problems, near_miss
 from monitor.model.settings import Flavor
 
+_ENDINGS = (".toml", ".sql")
 _QUERY_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -37,7 +38,11 @@ def find_queries(directory: Path, base: Path, problems: Problems, *, shipped: bo
     statements: dict[str, Path] = {}
     variants: dict[str, dict[Flavor, Path]] = {}
     for path in sorted(directory.iterdir()):
-        if path.name.startswith(".") or path.suffix not in (".toml", ".sql"):
+        if path.name.startswith(".") or path.suffix.lower() not in _ENDINGS:
+            continue
+        if path.suffix not in _ENDINGS:
+            message = f'is read by its ending "{path.suffix.lower()}" only, in small letters'
+            problems.add(Origin(shown(path, base)), message)
             continue
         name, _, flavor = path.stem.partition(".")
         if _QUERY_NAME.fullmatch(name) is None:

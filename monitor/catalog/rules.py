@@ -13,7 +13,7 @@ from monitor.catalog.document import Section
 from monitor.catalog.metrics import check_labels
 from monitor.catalog.problems import Problems, near_miss
 from monitor.catalog.query_shapes import RuleShape
-from monitor.catalog.shapes import label_fault, validate
+from monitor.catalog.shapes import EMPTY_LABEL, label_fault, validate
 from monitor.catalog.statement import Template, read_template
 from monitor.model.settings import Condition, Metric, Rule, Severity, labels_of
 from monitor.text import names_in
@@ -184,17 +184,19 @@ def _check_where(shape: RuleShape, metric: Metric, section: Section, problems: P
             message = f"is not a label of {metric.name}{near_miss(name, metric.label_names)}"
             problems.add(section.origin("where", name), message)
         elif not value:
-            problems.add(section.origin("where", name), "is empty, and an empty label is no label")
+            problems.add(section.origin("where", name), EMPTY_LABEL)
         elif name == metric.values_label and value not in metric.values:
             message = f'"{value}" is never a value of {name}{near_miss(value, metric.values)}'
             problems.add(section.origin("where", name), message)
 
 
 def _check_labels(shape: RuleShape, metric: Metric, section: Section, problems: Problems) -> None:
-    for name in shape.labels:
+    for name, value in shape.labels.items():
         fault = label_fault(name)
         if fault is None and name in metric.label_names:
             fault = f'"{name}" is already a label of {metric.name}'
+        if fault is None and not value:
+            fault = EMPTY_LABEL
         if fault is not None:
             problems.add(section.origin("labels", name), fault)
     for name in shape.annotations:

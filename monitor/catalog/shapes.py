@@ -17,6 +17,7 @@ from monitor.durations import parse_duration
 from monitor.model.settings import Scalar
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+EMPTY_LABEL = "is empty, and an empty label is no label"
 RESERVED_LABELS = frozenset({"alertname", "severity", "target", "job", "instance", "le", "quantile"})
 
 

@@ -105,6 +105,8 @@ def _find_all(
             said = getattr(error, "strerror", None) or error
             problems.add(place, f'folder "{folder.name}" cannot be read: {said}')
             continue
+        if not queries:
+            notices.append(f'folder "{folder.name}" holds no query')
         for query in queries:
             earlier = folder_names.get(query.name)
             if earlier is not None:

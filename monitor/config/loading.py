@@ -73,7 +73,7 @@ def _build(
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
         warnings=warnings_of(section, wanted, whole, jobs, library.own_rules),
-        notices=(*library.notices, *notices_of(targets, library.drafts.values(), jobs)),
+        notices=(*library.notices, *notices_of(section, targets, library.drafts.values(), jobs)),
         heartbeat=_heartbeat(section, base, jobs, problems),
         log=read_log(_table(section, "log", problems), problems),
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from monitor.catalog.document import Section
 from monitor.catalog.drafts import Draft
 from monitor.config.targets import TargetDraft
 from monitor.model.settings import Job
 
 
-def notices_of(targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]) -> Iterator[str]:
+def notices_of(
+    config: Section, targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]
+) -> Iterator[str]:
     """List them."""
     for target in targets:
         here = [job for job in jobs if job.target.name == target.name]
@@ -18,7 +21,8 @@ def notices_of(targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Se
         yield from _unwatched_needs(target.name, here)
     running = {job.query.name for job in jobs}
     for draft in drafts:
-        if draft.enabled and not draft.files.shipped and draft.name not in running and targets:
+        is_meant = not draft.files.shipped or draft.name in config.at("queries").data
+        if draft.enabled and is_meant and draft.name not in running and targets:
             yield f'query "{draft.name}" runs on no target'
 
 

@@ -13,7 +13,7 @@ from monitor.body_template import BodyTemplate, is_json
 from monitor.catalog.document import Section
 from monitor.catalog.files import refuse_no_file
 from monitor.catalog.problems import Problems
-from monitor.catalog.shapes import label_fault, validate
+from monitor.catalog.shapes import EMPTY_LABEL, label_fault, validate
 from monitor.config.mail import read_mail
 from monitor.config.shapes import (
     AlertmanagerShape,
@@ -40,10 +40,12 @@ def read_receiver(name: str, section: Section, base: Path, problems: Problems) -
     if common is None:
         return None
     own = _without_strangers(common.kind, section, problems)
-    for label in common.match:
+    for label, value in common.match.items():
         fault = label_fault(label)
         if fault is not None and "reserved" not in fault:
             problems.add(section.origin("match", label), fault)
+        elif not value:
+            problems.add(section.origin("match", label), EMPTY_LABEL)
     receiver = Receiver(
         name=name,
         kind=common.kind,

@@ -29,6 +29,11 @@ def warnings_of(
         if receiver.watchdog and not has_watchdog:
             message = f"never comes: [rules.{WATCHDOG}] is switched off"
             problems.add(section.origin("watchdog"), message)
+        if receiver.kind == "alertmanager" and not receiver.send_resolved:
+            message = (
+                "an Alertmanager ends by itself what is sent no more; its own receivers have send_resolved"
+            )
+            problems.add(section.origin("send_resolved"), message)
         _check_filters(receiver, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems, near_miss
-from monitor.catalog.shapes import label_fault, validate
+from monitor.catalog.shapes import EMPTY_LABEL, label_fault, validate
 from monitor.config.shapes import TargetShape, TlsShape
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls
@@ -45,8 +45,10 @@ def read_target(name: str, section: Section, base: Path, problems: Problems) -> 
     _check_address(section, problems)
     if "password_file" in section.data and "password_env" in section.data:
         problems.add(section.origin("password_env"), 'give either "password_file" or "password_env"')
-    for label in section.at("labels").data:
+    for label, value in section.at("labels").data.items():
         fault = label_fault(label)
+        if fault is None and value == "":
+            fault = EMPTY_LABEL
         if fault is None and label in _OWN_LABELS:
             fault = f'label "{label}" is reserved for alerts about the monitor itself'
         if fault is not None:
