@@ -40,8 +40,8 @@ def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
     config = load(path, {})
     assert config.notices == (
         'folder "empty" holds no query',
-        'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for by'
-        " check --schema only, and no alert tells of a missing column",
+        'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for'
+        " by check --schema only, and no alert tells of a missing column",
         'query "low_balances" runs on no target',
         'query "own" runs on no target',
     )
