@@ -140,7 +140,7 @@ def test_the_least_configuration_has_all_defaults(folder: Folder) -> None:
     assert config.receivers == ()
     assert config.web == Web("127.0.0.1", 8917, None)
     assert config.state == StateSettings(folder.path / "state", timedelta(days=30))
-    assert config.notices == ('no query runs on target "main"',)
+    assert config.notices == ('folder "q" holds no query', 'no query runs on target "main"')
     own = tomllib.loads((PACKAGE / "catalog" / "own_rules.toml").read_text())["rules"]
     assert [rule.name for rule in config.own_rules] == list(own)
 
