@@ -91,8 +91,8 @@ class Alertmanager(Observer):
         config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
         config["route"] |= {"group_wait": "0s", "group_interval": "200ms"}
         for receiver in config["receivers"]:
-            for webhook in receiver["webhook_configs"]:
-                webhook["url"] = hook_url
+            # As shipped it tells nobody yet.
+            receiver["webhook_configs"] = [{"url": hook_url, "send_resolved": receiver["name"] == "oncall"}]
         self._config = self.folder / "alertmanager.yml"
         self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
 
