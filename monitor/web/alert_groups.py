@@ -118,7 +118,8 @@ def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRul
     known = {rule.name: KnownRule(rule) for rule in (config.own_rules if config else ())}
     for view in snapshot.queries.values():
         for rule in view.job.query.rules:
-            known.setdefault(rule.name, KnownRule(rule, view.job.query.parameters))
+            if rule.name not in known:
+                known[rule.name] = KnownRule(rule, view.job.query.parameters)
     return known
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from monitor.judgements import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
@@ -27,6 +28,7 @@ from monitor.web.verdict import Verdict, verdict_of
 MAX_ROWS = 300
 """More rows than that nobody reads; those without trouble are left out first."""
 
+Row = TypeVar("Row", TargetRow, QueryRow)
 Parts = tuple[list[list[Alert]], list[list[Alert]], list[list[Alert]]]
 """Alerts by rule: active, muted, resolved."""
 
@@ -44,6 +46,7 @@ class Page:
     muted: tuple[AlertGroup, ...]
     resolved: tuple[AlertGroup, ...]
     targets: tuple[TargetRow, ...]
+    targets_left_out: int
     queries: tuple[QueryRow, ...]
     left_out: int
     receivers: tuple[ReceiverRow, ...]
@@ -78,9 +81,8 @@ def page_of(
     troubles = troubles or Troubles()
     taken: set[str] = set()
     shown = [tuple(without_anchor(group_of(group, scene), taken) for group in part) for part in parts]
-    rows = sorted(
-        (query_row(one, now) for one in snapshot.queries.values()), key=lambda row: row.tone == "ok"
-    )
+    queries = _trouble_first(query_row(view, now) for view in snapshot.queries.values())
+    targets = _trouble_first(target_row(view, snapshot, now) for view in snapshot.targets.values())
     verdict = verdict_of(snapshot, said, now, sick=troubles.sick)
     return Page(
         now=now,
@@ -89,13 +91,18 @@ def page_of(
         active=shown[0],
         muted=shown[1],
         resolved=shown[2],
-        targets=tuple(target_row(view, snapshot, now) for view in snapshot.targets.values())[:MAX_ROWS],
-        queries=tuple(rows[:MAX_ROWS]),
-        left_out=max(0, len(rows) - MAX_ROWS),
+        targets=tuple(targets[:MAX_ROWS]),
+        targets_left_out=max(0, len(targets) - MAX_ROWS),
+        queries=tuple(queries[:MAX_ROWS]),
+        left_out=max(0, len(queries) - MAX_ROWS),
         receivers=tuple(receiver_row(view, now) for view in snapshot.receivers.values()),
         asked_for=asked,
         asked="" if any(group.has_asked_for for part in shown for group in part) else asked,
     )
+
+
+def _trouble_first(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.tone == "ok")
 
 
 def _in_parts(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> Parts:

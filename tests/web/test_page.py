@@ -198,6 +198,10 @@ def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
     page = page_of(snapshot, NOW)
     assert (len(page.queries), page.left_out) == (MAX_ROWS, MAX_ROWS + 10)
     assert {row.status for row in page.queries} == {"failed"}
+    last = config.targets[-1].name
+    down = replace(snapshot.targets[last], up=False)
+    page = page_of(replace(snapshot, targets={**snapshot.targets, last: down}), NOW)
+    assert (page.targets[0].name, len(page.targets), page.targets_left_out) == (last, MAX_ROWS, 5)
 
 
 @pytest.mark.parametrize(
