@@ -72,6 +72,7 @@ class Session:
             if self._is_stopped:  # meanwhile: what was to be stopped is no more, and nothing else would be
                 raise _stopped()
         if self.link.server.altered:
+            self.link.in_order = False  # the next one may be right
             raise _altered(self.link.server)
         return self._fetch(self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows)
 

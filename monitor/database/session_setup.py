@@ -15,7 +15,7 @@ from monitor.database.link import Link
 from monitor.database.reasons import is_answer
 from monitor.database.session_variables import FACTS, Effect, Variable, stated
 from monitor.errors import QueryError, Reason
-from monitor.model.results import ALTERED_SESSION
+from monitor.model.results import ALTERED_SESSION, Server
 from monitor.model.settings import SERVER_ZONE
 
 _LONGEST_VALUE = 60
@@ -59,14 +59,20 @@ class SessionSetup:
             self._known[place] = _Known() if wrong else _Known(refused, unreadable)
         link.proof = {name: questions[name] for name in values}
         link.proven = values
-        link.server = replace(
-            server,
-            limits=_limits(variables, values, {one.name for one in wrong}, refused),
-            altered=tuple(_told(one, values) for one in wrong if one.effect is Effect.ANSWER),
-            unstated=tuple(one.name for one in wrong if one.effect is Effect.COST and not one.limit),
-            time_zone=str(facts["server_zone"] or ""),
-            utc_offsets=_offsets(facts),
-        )
+        limits = _limits(variables, values, {one.name for one in wrong}, refused)
+        link.server = _as_proven(replace(server, limits=limits), wrong, values, facts)
+
+
+def _as_proven(
+    server: Server, wrong: Sequence[Variable], values: Mapping[str, object], facts: Mapping[str, object]
+) -> Server:
+    return replace(
+        server,
+        altered=tuple(_told(one, values) for one in wrong if one.effect is Effect.ANSWER),
+        unstated=tuple(one.name for one in wrong if one.effect is Effect.COST and not one.limit),
+        time_zone=str(facts["server_zone"] or ""),
+        utc_offsets=_offsets(facts),
+    )
 
 
 def enter_zone(link: Link, time_zone: str) -> None:
@@ -96,8 +102,10 @@ def _limits(
 
 
 def _offsets(facts: Mapping[str, object]) -> tuple[timedelta, ...]:
-    found = [facts[name] for name in ("january", "july")]
-    return tuple(timedelta(minutes=one) for one in found if isinstance(one, int)) if None not in found else ()
+    january, july = facts["january"], facts["july"]
+    if not isinstance(january, int) or not isinstance(july, int):
+        return ()
+    return (timedelta(minutes=january), timedelta(minutes=july))
 
 
 def _set(link: Link, variables: Iterable[Variable]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from monitor.ages import has_data
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.durations import format_duration
-from monitor.model.results import Failure
+from monitor.model.results import Failure, Success
 from monitor.model.settings import ColumnName, Every
 from monitor.patience import patience
 from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
@@ -157,7 +157,7 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         summary=view.job.query.summary,
         tone=_STATUS_TONES.get(status, "bad"),
         status=status,
-        trouble=message if reason == "blocked" else f"{reason}: {message}" if reason else "",
+        trouble=_trouble(view, reason, message),
         last_run=when(view.last_run_at, now) if view.last_run_at else None,
         last_success=when(view.last_success_at, now) if view.last_success_at else None,
         duration="" if view.duration_seconds is None else duration(view.duration_seconds),
@@ -165,6 +165,16 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         next_run=until(view.next_run_at, now) if view.next_run_at else None,
         is_current=has_data(view, now),
     )
+
+
+def _trouble(view: QueryView, reason: str, message: str) -> str:
+    """Return why there is no data, or what the server remarked on it."""
+    if reason == "blocked":
+        return message
+    if reason:
+        return f"{reason}: {message}"
+    warnings = view.outcome.warnings if isinstance(view.outcome, Success) else ()
+    return "; ".join(f"warning {warning.code} of the server: {warning.message}" for warning in warnings)
 
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:

@@ -166,6 +166,14 @@ def test_a_proxy_that_swallows_what_we_set_is_found_by_each_variable(
             assert variable.name in server.unstated or variable.limit not in server.limits, variable
 
 
+def test_a_session_that_cannot_be_believed_is_not_kept(databases: Databases, swallowing: Proxy) -> None:
+    database = databases.open(target_at(swallowing.port), environ=PASSWORD)
+    with pytest.raises(QueryError, match="not as we set it"):
+        fetch(database, "SELECT 1 AS one")
+    swallowing.from_client = None
+    assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
+
+
 def test_what_is_right_though_the_setting_was_refused_or_swallowed_is_no_fault(
     databases: Databases, swallowing: Proxy, own_mariadb: PrivateMariaDB
 ) -> None:

@@ -16,6 +16,7 @@ import pymysql
 import pytest
 
 from monitor.database import Database, Session
+from monitor.database.session_variables import Effect, stated
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.errors import QueryError
 from monitor.model.settings import Flavor, Query, Target
@@ -86,13 +87,15 @@ class Matrix:
         self.target: Target = replace(bench.target, user="reader")
         self.pristine = self.answers()
 
-    def answers(self) -> dict[str, object]:
+    def answers(self, *, set_behind_our_back: str = "") -> dict[str, object]:
         """Run everything over a new connection; a failure is its QueryError."""
         with closing(Watchdog()) as watchdog:
             database = Database(self.target, secrets=SecretReader(), watchdog=watchdog)
             with closing(database):
                 try:
                     with database.lease(deadline_seconds=20) as session:
+                        if set_behind_our_back:
+                            session.link.execute(f"SET SESSION {set_behind_our_back}")
                         return {name: self._answer(name, session) for name in (*self.queries, "probe")}
                 except QueryError as error:
                     return dict.fromkeys((*self.queries, "probe"), error)
@@ -182,3 +185,21 @@ def test_every_cell_is_equal_or_failed(matrix: Matrix) -> None:
     print(f"\n{matrix.flavor}: {dict(counted)}; failed: {failed}; not to be had: {refused}")  # noqa: T201 - for -s
     assert different == []
     assert {variable for variable, _ in failed} <= _MAY_FAIL
+
+
+# What none of these queries feels: rows of system versions, other nodes and engines, figures of the server.
+_UNFELT = {
+    "x",
+}
+
+
+def test_what_the_matrix_runs_feels_a_variable_that_is_not_stated(matrix: Matrix) -> None:
+    hostile = hostile_values(matrix.flavor)
+    unfelt = {
+        variable.name
+        for variable in stated(matrix.flavor, "10.11" if matrix.flavor is Flavor.MARIADB else "9.0")
+        if variable.effect is Effect.ANSWER
+        and matrix.answers(set_behind_our_back=f"{variable.name} = {hostile[variable.name]}")
+        == matrix.pristine
+    }
+    assert unfelt == _UNFELT
