@@ -45,7 +45,8 @@ USER 65532:65532
 WORKDIR /etc/token-monitor
 VOLUME ["/var/lib/token-monitor"]
 EXPOSE 8917
-HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
+# A start tries for up to 60 s what may pass.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=75s --retries=3 \
     CMD ["/opt/token-monitor/bin/token-monitor", "healthcheck"]
 ENTRYPOINT ["/opt/token-monitor/bin/token-monitor"]
 CMD ["run"]

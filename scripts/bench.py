@@ -104,7 +104,8 @@ class Bench:
             state=folder / "state",
         )
         (folder / "config.toml").write_text(head + text)
-        return [sys.executable, "-m", "monitor", "run", "--config", str(folder / "config.toml")]
+        config = str(folder / "config.toml")
+        return [sys.executable, "-m", "monitor", "run", "--config", config, "--log-level", "debug"]
 
     def their_command(self, venv: Path, port: int) -> list[str]:
         config = self.directory / "exporter.yaml"

@@ -19,6 +19,7 @@ from monitor.config import load
 from monitor.config.places import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.config.shapes import (
     HeartbeatShape,
+    LogShape,
     ReceiverShape,
     RootShape,
     StateShape,
@@ -311,7 +312,7 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     kinds = ReceiverShape.__subclasses__()
     shapes: tuple[type[Shape], ...] = (
-        *(RootShape, TargetShape, TlsShape, WebShape, StateShape, HeartbeatShape),
+        *(RootShape, TargetShape, TlsShape, WebShape, StateShape, HeartbeatShape, LogShape),
         *kinds,
     )
     keys = keys_of(*shapes) - {"password", "routing_key", "hmac_secret"} | {

@@ -181,6 +181,16 @@ def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(folde
         assert daemon.stop() == 0
 
 
+def test_a_state_whose_disk_is_not_there_yet_keeps_nobody_from_starting(folder: Path) -> None:
+    (folder / "mounted-later").write_text("")
+    directory = folder / "mounted-later" / "state"
+    with running(write(folder), environ={"TOKEN_MONITOR_STATE_DIRECTORY": str(directory)}) as daemon:
+        assert str(directory) in daemon.wait_for("state.degraded")["message"]
+        assert daemon.seen("start.delayed") == []
+        (folder / "mounted-later").unlink()
+        daemon.wait_for("state.recovered")
+
+
 def test_one_who_waits_for_something_to_pass_stops_at_once_when_asked(folder: Path) -> None:
     with busy_port(folder) as config:
         daemon = Daemon(config)
