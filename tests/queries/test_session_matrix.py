@@ -58,7 +58,7 @@ FROM user_subscriptions p GROUP BY p.plan_type ORDER BY p.plan_type
 """
 
 
-# On MySQL an account that only reads may not set it, so that init_connect fails; too little memory to sort in.
+# On MySQL an account that only reads may not set it, so init_connect fails; too little memory to sort in.
 _MAY_FAIL = {"max_error_count", "sort_buffer_size"}
 
 
