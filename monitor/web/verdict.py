@@ -41,6 +41,7 @@ class _Standing:
 
     firing: list[Said]
     pending: list[Said]
+    pending_alerts: int
     down: list[str]
     blind: list[QueryView]
     waiting: list[QueryView]
@@ -54,15 +55,15 @@ class _Standing:
 
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
-        pending = sum(_is_loud(alert, AlertState.PENDING) for group, _ in self.pending for alert in group)
         parts = {
-            "down": f"{', '.join(self.down)} cannot be reached" if self.down else "",
-            "blind": self.blind_text if self.blind else "",
-            "pending": f"{count(pending, 'alert')} pending" if pending else "",
-            "unheard": f"alerts do not reach {', '.join(self.unheard)}" if self.unheard else "",
-            "waiting": f"{count(len(self.waiting), 'query', 'queries')} not run yet" if self.waiting else "",
+            "down": _said_of(self.down, f"{', '.join(self.down)} cannot be reached"),
+            "blind": _said_of(self.blind, self.blind_text),
+            "pending": _said_of(self.pending, f"{count(self.pending_alerts, 'alert')} pending"),
+            "unheard": _said_of(self.unheard, f"alerts do not reach {', '.join(self.unheard)}"),
+            "waiting": _said_of(self.waiting, f"{count(len(self.waiting), 'query', 'queries')} not run yet"),
         }
-        return "; ".join(text for name, text in parts.items() if text and name != without)
+        parts.pop(without, None)
+        return "; ".join(filter(None, parts.values()))
 
 
 def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick: str = "") -> Verdict:
@@ -86,7 +87,7 @@ def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick:
 
 def _of_firing(standing: _Standing) -> Verdict:
     (worst, text), *others = standing.firing
-    loud = [alert for group, _ in standing.firing for alert in group if _is_loud(alert, AlertState.FIRING)]
+    loud = [alert for one in standing.firing for alert in _loud_in(one, AlertState.FIRING)]
     is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
     last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
     told = "down" if worst[0].name == TARGET_DOWN else ""
@@ -115,20 +116,28 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
 
 def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Standing:
     said = list(said)
+    pending = [one for one in said if _loud_in(one, AlertState.PENDING)]
     views = list(snapshot.queries.values())
+    begun = [view for view in views if view.status is not QueryStatus.WAITING]
     return _Standing(
-        firing=[one for one in said if any(_is_loud(alert, AlertState.FIRING) for alert in one[0])],
-        pending=[one for one in said if any(_is_loud(alert, AlertState.PENDING) for alert in one[0])],
+        firing=[one for one in said if _loud_in(one, AlertState.FIRING)],
+        pending=pending,
+        pending_alerts=sum(len(_loud_in(one, AlertState.PENDING)) for one in pending),
         down=[view.target.name for view in snapshot.targets.values() if view.up is False],
-        blind=[v for v in views if v.status is not QueryStatus.WAITING and not has_data(v, now)],
+        blind=[view for view in begun if not has_data(view, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
         unheard=[view.name for view in snapshot.receivers.values() if view.health.failing_since is not None],
         of=count(len(views), "query", "queries"),
     )
 
 
-def _is_loud(alert: Alert, state: AlertState) -> bool:
-    return alert.state is state and alert.severity is not Severity.INFO
+def _loud_in(said: Said, state: AlertState) -> list[Alert]:
+    """List the alerts in a state that are more than information."""
+    return [alert for alert in said[0] if alert.state is state and alert.severity is not Severity.INFO]
+
+
+def _said_of(found: Sequence[object], text: str) -> str:
+    return text if found else ""
 
 
 def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:
