@@ -65,6 +65,17 @@ def test_what_a_link_leads_to_keeps_its_rights(tmp_path: Path) -> None:
         assert (victim.read_text(), oct(victim.stat().st_mode)[-3:]) == ("precious", "644")
 
 
+def test_a_link_in_place_of_the_lock_writes_into_no_other_file(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock").symlink_to(victim)
+    with opened(tmp_path / "state") as made:
+        assert "the state is in memory" in made.warnings[0]
+        assert not made.state.is_durable
+    assert victim.read_text() == "precious"
+
+
 def test_the_room_that_the_files_take_is_measured(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     with closing(State(str(path))) as state:

@@ -18,7 +18,7 @@ from monitor.state.file_system import require_local
 from monitor.state.layout import FILE, put_aside
 from monitor.state.state import BUSY_SECONDS, State
 from monitor.storage.origin import doubts, look_at
-from monitor.storage.private import make_private, narrow_all
+from monitor.storage.private import PRIVATE, make_private, narrow_all
 
 _LOCK = "lock"
 _LONGEST_NOTE = 100
@@ -169,10 +169,15 @@ def _in_use(directory: Path, path: Path) -> StateInUseError:
 def _opened(path: Path) -> BinaryIO:
     try:
         make_private(path)
-        return path.open("ab")
+        return open(path, "ab", opener=_itself)
     except OSError:
         # A full or read-only disk can still say whose it is.
-        return path.open("rb")
+        return open(path, "rb", opener=_itself)
+
+
+def _itself(path: str, flags: int) -> int:
+    """Open what is there and not what a link leads to: it is written to."""
+    return os.open(path, flags | os.O_NOFOLLOW, PRIVATE)
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:

@@ -71,12 +71,14 @@ class Reading(ABC):
 
     def recently_resolved(self, since: datetime) -> tuple[Alert, ...]:
         """List alerts as they last resolved, at or after an instant; not those that fire again."""
+        firing = "SELECT fingerprint FROM alerts WHERE state = ?"
+        again = {fingerprint for (fingerprint,) in self._rows(firing, (AlertState.FIRING,))}
         rows = self._rows(
-            "SELECT alert FROM transitions t WHERE change = ? AND at >= ?"
-            " AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.fingerprint = t.fingerprint AND a.state = ?)"
-            " ORDER BY id",
-            (Change.RESOLVED, instant_to_text(since), AlertState.FIRING),
+            "SELECT fingerprint, alert FROM transitions WHERE change = ? AND at >= ? ORDER BY id",
+            (Change.RESOLVED, instant_to_text(since)),
         )
+        # Not asked of the tables together: that compares every alert with every other.
+        rows = [(alert,) for fingerprint, alert in rows if fingerprint not in again]
         latest = {alert.labels: alert for alert in self._readable("transitions", text_to_alert, rows)}
         return tuple(latest.values())
 
