@@ -88,6 +88,7 @@ LAST_SUCCESS = f"token_monitor_query_last_success_timestamp_seconds{{{OF_QUERY}}
 MISSED = f"token_monitor_query_missed_total{{{OF_QUERY}}}"
 NOT_DELIVERED = f"token_monitor_delivery_failures_total{{{OF_MONITOR}, receiver='oncall', reason='http_500'}}"
 OLDEST = f"token_monitor_outbox_oldest_timestamp_seconds{{{OF_MONITOR}, receiver='oncall'}}"
+REFUSED = f'token_monitor_outbox_refused_total{{receiver="oncall", {OF_MONITOR}}}'
 NOT_BEATEN = f"token_monitor_heartbeat_failures_total{{{OF_MONITOR}, reason='http_500'}}"
 LOST = f"token_monitor_pipeline_failures_total{{{OF_MONITOR}}}"
 UNJUDGED = f"token_monitor_rule_failures_total{{{OF_QUERY}}}"
@@ -113,6 +114,7 @@ HEALTHY = {
     MISSED: ZERO,
     NOT_DELIVERED: ZERO,
     NOT_BEATEN: ZERO,
+    REFUSED: ZERO,
     LOST: ZERO,
     UNJUDGED: ZERO,
     DURABLE: ONE,
@@ -143,6 +145,7 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"severity": "warning", "receiver": "oncall", "reason": "http_500"},
     ),
     "TokenMonitorOutboxOld": ({OLDEST: ONE}, {"severity": "critical", "receiver": "oncall"}),
+    "TokenMonitorOutboxFull": ({REFUSED: GROWS}, {"severity": "critical", "receiver": "oncall"}),
     "TokenMonitorHeartbeatsFail": ({NOT_BEATEN: GROWS}, {"severity": "warning", "reason": "http_500"}),
     "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "warning"}),
     "TokenMonitorRuleFails": ({UNJUDGED: GROWS}, {**QUERY, "severity": "warning"}),
