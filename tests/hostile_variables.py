@@ -11,7 +11,7 @@ _FLAGS = (
     "NO_UNSIGNED_SUBTRACTION,IGNORE_SPACE,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE"
 )
 _BOTH = {
-    "sql_select_limit": "1",
+    "sql_select_limit": "0",
     "max_join_size": "1",
     "sql_big_selects": "0",
     "sql_auto_is_null": "1",

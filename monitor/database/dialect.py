@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from monitor.model.settings import Flavor
 
-IDENTIFY = "SELECT VERSION(), @@version_comment, @@hostname, @@read_only"
-IDENTIFY_BARELY = "SELECT VERSION(), '', '', NULL"
+# LIMIT: before the session is set up, sql_select_limit may be 0.
+IDENTIFY = "SELECT VERSION(), @@version_comment, @@hostname, @@read_only LIMIT 1"
+IDENTIFY_BARELY = "SELECT VERSION(), '', '', NULL LIMIT 1"
+IDENTIFY_HOST = "SELECT @@hostname LIMIT 1"
 
 FIRST_STATEMENT_LIMIT = timedelta(seconds=10)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from monitor.database.connect import Connector
+from monitor.database.dialect import IDENTIFY_HOST
 from monitor.database.failures import failure_of
 from monitor.database.link import Identity
 from monitor.errors import QueryError, Reason, TargetError
@@ -102,7 +103,7 @@ class Killer:
         try:
             with self._watchdog.after(_KILL_SECONDS, link.cut):
                 # behind one address there may be several servers, and each counts its threads itself
-                if link.execute("SELECT @@hostname")[0][0] != victim.hostname:
+                if link.execute(IDENTIFY_HOST)[0][0] != victim.hostname:
                     return False
                 link.execute(f"KILL QUERY {victim.thread_id:d}")
                 return True

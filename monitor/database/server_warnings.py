@@ -8,7 +8,7 @@ import pymysql
 
 from monitor.database.failures import code_of
 from monitor.database.link import Link
-from monitor.database.reasons import is_answer, shown_message
+from monitor.database.reasons import is_answer, shown_message, verdict_of
 from monitor.errors import QueryError, Reason
 from monitor.model.results import ServerWarning
 
@@ -51,7 +51,9 @@ def _found(link: Link) -> list[ServerWarning]:
     try:
         rows = link.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
-        if not is_answer(code_of(error), str(error)):
+        code = code_of(error)
+        is_ended = verdict_of(code, connecting=False).reason in (Reason.KILLED, Reason.TIMEOUT)
+        if is_ended or not is_answer(code, str(error)):
             raise
         link.in_order = True
         return []

@@ -150,7 +150,7 @@ def test_a_kill_that_the_server_refuses_is_told(databases: Databases, code: int,
     kills: list[Kill] = []
 
     def answer(sql: str) -> bytes | None:
-        if sql == "SELECT @@hostname":
+        if sql == "SELECT @@hostname LIMIT 1":
             return result_packets(("h",), (("rogue",),))
         if sql.startswith("KILL QUERY 7"):
             return error_packet(1, code, "no")
@@ -167,7 +167,7 @@ def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(databases: Da
     kills: list[Kill] = []
 
     def answer(sql: str) -> bytes | None:
-        if sql == "SELECT @@hostname":
+        if sql == "SELECT @@hostname LIMIT 1":
             return result_packets(("h",), (("other",),))
         return packet(1, b"\x01") if sql.startswith("SELECT 1") else None
 
