@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import sqlite3
@@ -10,6 +11,7 @@ from itertools import count
 
 import pytest
 
+from monitor.catalog.problems import Origin, Problems
 from monitor.daemon.start import Ending, Obstacle, StartError, obstacle_of, start_patiently
 from monitor.errors import (
     ConfigError,
@@ -52,6 +54,28 @@ def test_each_cause_is_tried_as_long_as_it_may_pass_and_ends_as_what_it_is(
 ) -> None:
     message = str(error) or type(error).__name__
     assert obstacle_of(error, 60) == Obstacle(message, ending, worth_seconds)
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [
+        (errno.EMFILE, Ending.FAILED),
+        (errno.ENOMEM, Ending.FAILED),
+        (errno.EIO, Ending.FAILED),
+        (errno.ESTALE, Ending.FAILED),
+        (errno.EACCES, Ending.BAD_CONFIG),
+        (errno.ENOENT, Ending.BAD_CONFIG),
+        (errno.EISDIR, Ending.BAD_CONFIG),
+    ],
+)
+def test_a_file_that_the_machine_cannot_read_just_now_is_no_bad_configuration(
+    number: int, ending: Ending
+) -> None:
+    problems = Problems()
+    problems.add_unreadable(Origin("config.toml"), OSError(number, "said"))
+    obstacle = obstacle_of(ConfigError(problems.in_order()), 60)
+    assert obstacle is not None
+    assert (obstacle.message, obstacle.ending) == ("config.toml: cannot be read: said", ending)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("dictionary changed size"), KeyError("x"), TypeError("x")])

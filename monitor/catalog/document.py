@@ -72,7 +72,7 @@ def read_document(path: Path, file: str, problems: Problems) -> Section | None:
         text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
-        problems.add(Origin(file), f"cannot be read: {error.strerror or error}")
+        problems.add_unreadable(Origin(file), error)
     except UnicodeDecodeError:
         problems.add(Origin(file), "is not UTF-8 text")
     except tomllib.TOMLDecodeError as error:

@@ -71,7 +71,7 @@ def read_sql(path: Path, base: Path, problems: Problems) -> str | None:
         refuse_no_file(path)
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        problems.add(Origin(shown(path, base)), f"cannot be read: {error.strerror or error}")
+        problems.add_unreadable(Origin(shown(path, base)), error)
     except UnicodeDecodeError:
         problems.add(Origin(shown(path, base)), "is not UTF-8 text")
     return None

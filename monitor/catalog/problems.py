@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -11,6 +12,13 @@ from dataclasses import dataclass
 from monitor.catalog.line_map import KeyPath
 from monitor.errors import Problem
 
+# Of the machine, not of the file: descriptors, memory, a disk or a file server that does not answer for now.
+_PASSING = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR),
+        *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    }
+)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -29,15 +37,21 @@ class Problems:
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
 
-    def add(self, origin: Origin, message: str) -> None:
-        """Note one problem at its place."""
+    def add(self, origin: Origin, message: str, *, may_pass: bool = False) -> None:
+        """Note one problem at its place; `may_pass`: it may be over soon without a change of the files."""
         problem = Problem(
             file=_one_line(origin.file),
             message=_one_line(message),
             key=_one_line(format_key(origin.key)),
             line=origin.line,
+            may_pass=may_pass,
         )
         self._found[problem] = None
+
+    def add_unreadable(self, origin: Origin, error: OSError) -> None:
+        """Note a file that cannot be read."""
+        message = f"cannot be read: {error.strerror or error}"
+        self.add(origin, message, may_pass=error.errno in _PASSING)
 
     def __len__(self) -> int:
         return len(self._found)

@@ -181,6 +181,20 @@ def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(folde
         assert daemon.stop() == 0
 
 
+def test_without_a_file_descriptor_it_is_tried_again_and_starts_when_there_are_some(folder: Path) -> None:
+    def starve() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (5, 4096))
+
+    daemon = Daemon(write(folder), prepare=starve)
+    try:
+        assert "Too many open files" in daemon.wait_for("start.delayed")["message"]
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (1024, 4096))
+        daemon.wait_for("monitor.started")
+        assert daemon.get("/-/healthy")[0] == 200
+    finally:
+        assert daemon.stop() == 0
+
+
 def test_a_state_whose_disk_is_not_there_yet_keeps_nobody_from_starting(folder: Path) -> None:
     (folder / "mounted-later").write_text("")
     directory = folder / "mounted-later" / "state"
