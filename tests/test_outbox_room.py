@@ -15,6 +15,7 @@ from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Rece
 from monitor.model.results import Success
 from monitor.model.settings import Metric
 from monitor.state import State
+from monitor.storage.outbox_room import FILLS
 from tests.test_state import alert, at
 from tests.world import MINUTE, SECOND, World, a_config, a_query, a_rule, samples
 
@@ -97,6 +98,23 @@ def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
         state._disk.write(lambda c: c.execute("UPDATE outbox SET alerts = 'none' WHERE key = '2'"))
         state.make_room(at(9))
         assert [one.alerts[0].value for one in taken(state)] == [0.0, 3.0]
+
+
+def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> None:
+    with closing(State()) as state:
+        many = told(0, "Low", dict.fromkeys(map(str, range(100)), True))
+        state.record({}, (), [many, told(1, "High", {"a": True})])
+        state.trim("hook", now=at(1) + timedelta(hours=25))
+        few, past = state.deliveries(9)
+        assert (past.told, past.alerts) == ("Low on main: 100 firing", ())
+        assert [name_of(one) for one in few.alerts] == ["a"]
+
+
+def test_how_much_waits_is_told_without_a_look_at_what_waits() -> None:
+    with closing(State()) as state:
+        for asked in (FILLS, "SELECT receiver, count(*), min(created_at) FROM outbox GROUP BY receiver"):
+            plan = state._disk.rows(f"EXPLAIN QUERY PLAN {asked}")
+            assert "USING COVERING INDEX outbox_waiting" in plan[0][-1]
 
 
 MANY = a_query(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from monitor.model.alerts import Change, Transition
 from monitor.state import open_directory
 from tests.disks import garble
+from tests.test_state import alert
 from tests.world import MINUTE, SECOND, START, World, balances, columns, usage
 
 
@@ -87,3 +90,23 @@ def test_what_waited_in_a_file_that_could_not_be_read_is_told_as_given_up(tmp_pa
         assert told.after(MINUTE) == ["given up unreadable", "disk back"]
         assert told.world.posted() == ["TokenUsageStopped firing"], "found and told anew"
         assert told.world.state.is_durable
+
+
+def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    opened = open_directory(tmp_path, now=START, on_lost_disk=print)
+    try:
+        world = World(state=opened.state, at=START)
+        wide = replace(alert(), annotations=(("summary", "x" * 10_000),))
+        changes = [Transition(Change.FIRED, wide, START - timedelta(days=60))] * 800
+        opened.state.record({}, changes, ())
+        full = path.stat().st_size
+        for _ in range(60):
+            world.after(SECOND).tick()
+            if path.stat().st_size < full / 5:
+                break
+        assert path.stat().st_size < full / 5
+        assert {change.alert.name for change in opened.state.history(999)} <= {"TokenMonitorWatchdog"}
+    finally:
+        opened.state.close()
+        opened.lock.release()

@@ -29,7 +29,7 @@ IS_HEAD = (
     " WHERE earlier.receiver = o.receiver AND earlier.labels = o.labels AND earlier.id < o.id)"
 )
 
-_MAX_KEPT = 64 * 1024
+_MAX_KEPT = 16 * 1024
 """Bytes; the history has ten thousand rows."""
 
 IS_DUE = "(next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
