@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -451,3 +452,6 @@ def test_the_image_is_built_from_the_program_alone() -> None:
         if line.startswith("COPY ") and "--from" not in line:
             copied |= set(line.split()[1:-1])
     assert kept == copied
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*wheel["packages"], *wheel["force-include"]} <= copied

@@ -111,6 +111,8 @@ class Scene:
     """The names of the alerts that others are muted under, by fingerprint."""
     asked: str = ""
     shows_evidence: bool = False
+    runbooks_url: str = ""
+    """Where the monitor serves its runbooks to the world, with a slash at the end."""
 
 
 def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRule]:
@@ -142,7 +144,7 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
     shown = list(alerts[:MAX_GROUP_ROWS])
     shown += [alert for alert in alerts[MAX_GROUP_ROWS:] if scene.asked and alert.fingerprint == scene.asked]
     oldest = min(alerts, key=lambda alert: alert.active_at)
-    texts = _texts(first, oldest)
+    texts = _texts(first, oldest, scene)
     is_over = first.state is AlertState.RESOLVED
     summary = summary_of(alerts, scene.rules.get(first.name))
     return AlertGroup(
@@ -188,7 +190,7 @@ def _group_weight(group: Sequence[Alert]) -> tuple[int, int, bool, datetime, str
     )
 
 
-def _texts(alert: Alert, oldest: Alert) -> Texts:
+def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
     """Give an alert's texts, with the group's instant in place of its own, which is no difference."""
     texts = dict(alert.annotations)
     if alert.state is AlertState.RESOLVED:
@@ -197,13 +199,14 @@ def _texts(alert: Alert, oldest: Alert) -> Texts:
     return Texts(
         description=texts.get("description", "").replace(since_text(alert), since_text(oldest)),
         repair=texts.get("repair", "").strip(),
-        runbook=texts.get("runbook_url", texts.get("runbook", "")),
+        # Of our own by its name: the page may be read where its public address cannot be reached.
+        runbook=texts.get("runbook_url", texts.get("runbook", "")).removeprefix(scene.runbooks_url),
     )
 
 
 def _row(alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert, scene: Scene) -> AlertRow:
     labels = dict(alert.labels)
-    texts = _texts(alert, oldest)
+    texts = _texts(alert, oldest, scene)
     confirmed = confirmed_at(alert, scene.snapshot, scene.judged_at)
     is_over = alert.state is AlertState.RESOLVED
     since = alert.resolved_at if is_over and alert.resolved_at else alert.active_at

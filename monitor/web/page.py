@@ -75,7 +75,9 @@ def page_of(
     alerts = [alert for alert in snapshot.alerts if alert.name != WATCHDOG]
     rules = known_rules(snapshot, config)
     asked = asked if _FINGERPRINT.fullmatch(asked) else ""
-    scene = Scene(snapshot, now, judged_at or now, rules, _roots(alerts), asked, shows_evidence)
+    scene = Scene(
+        snapshot, now, judged_at or now, rules, _roots(alerts), asked, shows_evidence, _runbooks_url(config)
+    )
     parts = free, _, _ = _in_parts(alerts, rules)
     said = [(group, headline(group, rules.get(group[0].name), now)) for group in free]
     troubles = troubles or Troubles()
@@ -99,6 +101,10 @@ def page_of(
         asked_for=asked,
         asked="" if any(group.has_asked_for for part in shown for group in part) else asked,
     )
+
+
+def _runbooks_url(config: Config | None) -> str:
+    return f"{config.external_url}/runbooks/" if config is not None and config.external_url else ""
 
 
 def _trouble_first(rows: Iterable[Row]) -> list[Row]:

@@ -434,6 +434,16 @@ def test_a_runbook_is_a_link_only_where_it_is_an_address_of_the_web() -> None:
     assert 'href="javascript' not in shown(runbook("javascript:alert(1)"))
 
 
+def test_a_runbook_of_ours_is_linked_beside_the_page_however_it_is_reached() -> None:
+    config = replace(CONFIG, external_url="https://monitor.example.com")
+    url = "https://monitor.example.com/runbooks/usage-stopped"
+    alert = replace(an_alert(), annotations=(("runbook_url", url),))
+    with serving(World(config, with_alerts(WELL_NOW, [alert]), NOW)) as client:
+        page = client.get("/").text
+        (address,) = re.findall('href="(runbooks/[^"]*)"', page)
+        assert client.get(f"/{address}").text.startswith("# TokenUsageStopped")
+
+
 def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script() -> None:
     page = shown(with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()]))
     assert "4711" not in page
