@@ -76,6 +76,7 @@ class Connections:
         await asyncio.sleep(0)  # for them to hear of it
         for request in list(self._state.tasks):
             request.cancel()
+        await asyncio.sleep(0)
 
     async def _enter(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()

@@ -15,8 +15,9 @@ ANSWER_SECONDS = 50.0
 """Until a client has taken all of an answer."""
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_HEADERS = 100
-MAX_AHEAD = 32
-"""Requests that a client may send before it has the first answer."""
+MAX_AHEAD_BYTES = 1 << 20
+"""Of requests that a client sends before it has the answers to those before them."""
+_PIECE_BYTES = 512
 MAX_UNREAD_BYTES = 64_000_000
 """Of all answers together that clients have not taken yet."""
 
@@ -64,6 +65,7 @@ class Http11(HttpToolsProtocol):
         self._is_refused = False
         self._is_whole = False
         self._request_bytes = 0
+        self._unread_requests = bytearray()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -79,13 +81,12 @@ class Http11(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client said; what follows something refused is not read."""
-        if self._is_refused or self.transport.is_closing():
+        if self._is_done_reading():
             return
-        self._request_bytes += len(data)
-        super().data_received(data)
-        # The parser keeps a header to itself until it is whole.
-        if self._request_bytes > MAX_REQUEST_BYTES and not self._is_refused:
+        self._unread_requests += data
+        if len(self._unread_requests) > MAX_AHEAD_BYTES:
             self.send_400_response(_TOO_LARGE)
+        self._parse()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what was said, and all that follows; what was asked before is answered first."""
@@ -111,8 +112,6 @@ class Http11(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._is_whole = False
-        if len(self.pipeline) >= MAX_AHEAD:
-            raise _RefusedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer."""
@@ -140,6 +139,27 @@ class Http11(HttpToolsProtocol):
         super().on_response_complete()
         self._give_up_at = self.loop.time() + ANSWER_SECONDS
         self._wait()
+        self._parse()
+
+    def _parse(self) -> None:
+        """Read the next requests, but no more than a few beyond the one that is being answered.
+
+        Each that is read ahead takes some kilobytes, of which a client can send ten thousand at once.
+        """
+        while self._unread_requests and not self._is_done_reading():
+            if self.pipeline:
+                self.flow.pause_reading()
+                return
+            piece = bytes(self._unread_requests[:_PIECE_BYTES])
+            del self._unread_requests[:_PIECE_BYTES]
+            self._request_bytes += len(piece)
+            super().data_received(piece)
+            # The parser keeps a header to itself until it is whole.
+            if self._request_bytes > MAX_REQUEST_BYTES and not self._is_refused:
+                self.send_400_response(_TOO_LARGE)
+
+    def _is_done_reading(self) -> bool:
+        return self._is_refused or self.transport.is_closing()
 
     def _check_head(self) -> None:
         version = self.parser.get_http_version()

@@ -42,6 +42,12 @@ class Listener(socket.socket):
         self._accepted.append(connection)
         return connection, address
 
+    def close_accepted(self) -> None:
+        """Close what was accepted and nobody has closed, such as what nobody had taken over yet."""
+        for connection in self._accepted:
+            connection.close()
+        self._accepted.clear()
+
 
 def listen(host: str, port: int) -> Listener:
     """Bind and listen; ListenError says why that cannot be. Port 0 takes any that is free."""

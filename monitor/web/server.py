@@ -128,6 +128,7 @@ class WebServer:
                 task.cancel()
             listener.close()
             await connections.close(_GRACE_SECONDS)
+            listener.close_accepted()
         files.stop()
 
     async def _recheck(self, files: Threads) -> None:
