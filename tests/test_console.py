@@ -88,7 +88,7 @@ def test_what_is_of_use_to_a_program_alone_is_left_out_and_long_lists_are_counte
         "seconds": 0.25,
     }
     assert lines(event)[1:] == [
-        '21:04:23 info     monitor.started     targets=main,"b c" queries=6 receivers=0 seconds=0.25'
+        '21:04:23 info     monitor.started    targets=main,"b c" queries=6 receivers=0 seconds=0.25'
     ]
 
 

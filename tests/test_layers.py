@@ -18,6 +18,7 @@ FLOORS = (
         (
             *("samples", "rules", "store", "judgements", "own_findings", "standing", "probes", "redaction"),
             *("repeats", "rights", "servers", "vitals", "ages", "body_template", "patience", "alerting"),
+            "event_text",
         ),
     ),
     ("files", ("catalog", "config", "secret_files", "secrets")),
@@ -100,6 +101,7 @@ STAIRS = {
     ("metrics", "exposition"),
     ("metrics", "domain_families"),
     ("log", "console"),
+    ("event_text", "redaction"),
     ("log", "log_writer"),
     ("web", "log"),
     ("database", "watchdog"),
