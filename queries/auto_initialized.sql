@@ -3,7 +3,7 @@
 --
 -- Several active subscriptions of one user: the highest limit decides, then the lowest plan name; a NULL limit
 -- comes last. MAX() gives the limit. For the plan, limit and name are put into one text that sorts in this order
--- (32 digits: 10^20 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
+-- (26 characters: 10^20 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
 -- in all columns count once. A subscription without a user counts nowhere.
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
@@ -22,7 +22,7 @@ FROM (
         MIN(COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')) AS plan
     FROM {users} u
     STRAIGHT_JOIN {user_subscriptions} s
-        ON s.{user_id} = u.{id} AND s.{is_active} = 1 AND s.{tokens_limit} + 0 = u.{tokens_remaining} + 0
+        ON s.{user_id} = u.{id} AND s.{is_active} = 1 AND s.{tokens_limit} = u.{tokens_remaining}
     WHERE NOT EXISTS (
         SELECT 1 FROM {user_subscriptions} higher
         WHERE higher.{user_id} = s.{user_id} AND higher.{is_active} = 1

@@ -3,7 +3,7 @@
 --
 -- Several active subscriptions of one user: the highest limit decides, then the lowest plan name; a NULL limit
 -- comes last. MAX() gives the limit. For the plan, limit and name are put into one text that sorts in this order
--- (32 digits: 10^20 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
+-- (26 characters: 10^20 minus the limit), MIN() takes the first, and the digits are cut off again. Rows that are equal
 -- in all columns count once. A subscription without a user counts nowhere.
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
@@ -37,10 +37,10 @@ FROM (
         u.{tokens_remaining} AS balance,
         MAX(s.{tokens_limit} + 0) AS tokens_limit,
         SUBSTRING(MIN(CONCAT(
-            CASE WHEN s.{tokens_limit} IS NULL THEN REPEAT('9', 32)
-                 ELSE LPAD(100000000000000000000 - CAST(s.{tokens_limit} AS DECIMAL(40, 10)), 32, '0') END,
+            CASE WHEN s.{tokens_limit} IS NULL THEN REPEAT('9', 26)
+                 ELSE LPAD(100000000000000000000 - CAST(s.{tokens_limit} AS DECIMAL(24, 4)), 26, '0') END,
             COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
-        )), 33) AS plan
+        )), 27) AS plan
     FROM {users} u
     STRAIGHT_JOIN {user_subscriptions} s ON s.{user_id} = u.{id} AND s.{is_active} = 1
     GROUP BY u.{id}, u.{tokens_remaining}
