@@ -100,6 +100,16 @@ def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
         assert [one.alerts[0].value for one in taken(state)] == [0.0, 3.0]
 
 
+def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
+    with closing(State(outbox_limit=2)) as state:
+        for number in range(3):
+            state.record({}, (), [told(number, str(number), {"a": True})])
+        assert state.make_room(at(9)) == {"hook"}
+        state.move(timedelta(hours=1), {})
+        assert state.make_room(at(3700)) == {"hook"}
+        assert state.outbox()["hook"].full_since == at(3609)
+
+
 def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> None:
     with closing(State()) as state:
         many = told(0, "Low", dict.fromkeys(map(str, range(100)), True))

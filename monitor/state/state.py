@@ -127,7 +127,7 @@ class State(Reading):
             self._written.accept(scope_changes)
 
     def make_room(self, now: datetime) -> frozenset[str]:
-        """Merge what waits where it is too much; gives the receivers whose outboxes take nothing new."""
+        """Merge what waits where it is too much; return the receivers whose outboxes take nothing new."""
         for receiver in self._room.take_in(self._disk.rows(FILLS), now):
             self._room.merged(receiver, self._disk.write(partial(merge, receiver=receiver)), now)
         return frozenset(self._room.full_since)
@@ -161,6 +161,7 @@ class State(Reading):
         with self._recording:
             self._disk.write(write)
             self._written.accept(alerts)
+        self._room.move(by)
 
     def forget_before(
         self, instant: datetime, *, receivers: Collection[str] = (), now: datetime | None = None
@@ -183,7 +184,7 @@ class State(Reading):
         return forgotten
 
     def give_back(self) -> bool:
-        """Give the disk a little of the room that is free in the file; gives whether there is more."""
+        """Release a little of the room that is free in the file to the disk; return whether there is more."""
         if self.is_durable and self._disk.write(give_back):
             return True
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")  # until then the file is as long as it was

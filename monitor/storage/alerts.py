@@ -52,7 +52,7 @@ class WrittenAlerts:
             )
 
     def accept(self, changes: Mapping[Scope, Mapping[Labels, Alert]]) -> None:
-        """Take it that these are in the table: the transaction was committed."""
+        """Note that these are in the table: the transaction was committed."""
         self._known.update(changes)
         for scope, alerts in changes.items():
             if not alerts:

@@ -41,7 +41,7 @@ def keep_copy(source: sqlite3.Connection, path: Path, version: int) -> Path:
 
 
 def publish(made: Path, path: Path) -> None:
-    """Give a file that was made beside it its name, if that is free; FileExistsError, OSError."""
+    """Rename a finished file to a name that is free; FileExistsError, OSError."""
     try:
         os.link(made, path)
     except FileExistsError:

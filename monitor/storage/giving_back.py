@@ -16,18 +16,18 @@ _WAL_KEPT_BYTES = 16 * 1024 * 1024
 
 
 def before_tables(connection: sqlite3.Connection) -> None:
-    """Have a file that has no tables yet give back room."""
+    """Let a file that has no tables yet give back room."""
     connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
 
 
 def bound_wal(connection: sqlite3.Connection) -> None:
-    """Have the WAL cut back after a large transaction; it is written back at every 4 MB of its own."""
+    """Bound the WAL: it is written back at every 4 MB, and cut to 16 MB after a large transaction."""
     connection.execute("PRAGMA wal_autocheckpoint = 1000")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
 
 
 def convert(connection: sqlite3.Connection) -> None:
-    """Have a file of an older version give back room, which writes it anew, whole or not at all.
+    """Let a file of an older version give back room, which writes it anew, whole or not at all.
 
     Not one with much in it: its free pages are used again, and given back when it has shrunk and the
     monitor starts. Nor where the disk has no room for it or somebody reads it: the next start tries again.
@@ -43,14 +43,14 @@ def convert(connection: sqlite3.Connection) -> None:
 
 
 def is_worth_giving_back(connection: sqlite3.Connection) -> bool:
-    """Tell whether much of the file is free, and can be given back."""
+    """Return whether much of the file is free, and can be given back."""
     free, pages = _asked(connection, "freelist_count"), _asked(connection, "page_count")
     is_much = free >= _WORTH_PAGES and free >= pages * _WORTH_SHARE
     return is_much and _asked(connection, "auto_vacuum") == _INCREMENTAL
 
 
 def give_back(connection: sqlite3.Connection) -> bool:
-    """Give back a few pages, within a transaction; gives whether there is more."""
+    """Release a few pages to the disk, within a transaction; return whether there is more."""
     if not is_worth_giving_back(connection):
         return False
     # Of more than one page each is a row without columns, of which the driver asks for the first only.

@@ -21,7 +21,7 @@ class AsFound:
 
 
 def look_at(path: Path) -> AsFound:
-    """Look at a file that nobody in this process has open; one with a WAL has everything there."""
+    """Read what a file is that nobody in this process has open; one with a WAL has everything there."""
     try:
         if path.with_name(f"{path.name}-wal").exists():
             return AsFound()
@@ -36,7 +36,7 @@ def look_at(path: Path) -> AsFound:
 
 
 def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
-    """Say what a file lacks; `alive_at`: when the daemon whose state is in it was last known to run."""
+    """Return what a file lacks, in words; `alive_at`: when the daemon whose state is in it was last known to run."""
     if found.is_hollow:
         return (
             f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"

@@ -6,9 +6,10 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from monitor.instants import moved
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels
 from monitor.state.records import UnreadableError, alerts_to_text, text_to_alerts
@@ -36,7 +37,7 @@ class Fill:
 
 
 class OutboxRoom:
-    """Know which receivers' outboxes are full; no thread but one may `take_in` and `merged`."""
+    """Which receivers' outboxes are full; one thread's own, but for `full_since`, which any may read."""
 
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self._max_entries = max_entries
@@ -46,7 +47,7 @@ class OutboxRoom:
         self.full_since: Mapping[str, datetime] = MappingProxyType({})
 
     def take_in(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> list[str]:
-        """Take in how much waits; gives the receivers whose outboxes are worth merging."""
+        """Read how much waits; return the receivers whose outboxes are worth merging."""
         self._fills = {receiver: Fill(entries, size) for receiver, entries, size in rows}
         self._merged = {name: share for name, share in self._merged.items() if self._share(name) >= _ROOMY}
         self._find_full(now)
@@ -57,11 +58,15 @@ class OutboxRoom:
         ]
 
     def merged(self, receiver: str, fill: Fill, now: datetime) -> None:
-        """Take in what a merge left; where that is too little gain, the outbox is full."""
+        """Note what a merge left; where that is too little gain, the outbox is full."""
         self._fills[receiver] = fill
         if self._share(receiver) >= _ROOMY:
             self._merged[receiver] = self._share(receiver)
         self._find_full(now)
+
+    def move(self, by: timedelta) -> None:
+        """Move all instants: the clock was set by this much."""
+        self.full_since = moved(self.full_since, by)
 
     def _find_full(self, now: datetime) -> None:
         since = self.full_since

@@ -12,7 +12,7 @@ _OTHERS = 0o077
 
 
 def make_private(path: Path) -> None:
-    """Create the file for its owner alone, or take from others what they may do with it.
+    """Create the file for its owner alone, or remove the rights of others on it.
 
     SQLite gives the rights of its file to all that it makes beside it, and its own files those of the
     umask. Nothing is raised: whoever opens the file next hears what is wrong with it.
@@ -23,7 +23,7 @@ def make_private(path: Path) -> None:
 
 
 def narrow(path: Path) -> None:
-    """Take from others what they may do with a file that is there; not of what a link leads to."""
+    """Remove the rights of others on a file that is there; not on what a link leads to."""
     # Never by a descriptor: to close one lets go of SQLite's locks (https://sqlite.org/howtocorrupt.html).
     with contextlib.suppress(OSError):
         mode = path.lstat().st_mode
@@ -32,6 +32,6 @@ def narrow(path: Path) -> None:
 
 
 def narrow_all(directory: Path, name: str) -> None:
-    """Take it of a file, of those that SQLite made beside it, and of those that were put aside."""
+    """Remove them on a file, on those that SQLite made beside it, and on those that were put aside."""
     for path in directory.glob(f"{name}*"):
         narrow(path)
