@@ -36,7 +36,7 @@ def look_at(path: Path) -> AsFound:
 
 
 def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
-    """Return what a file lacks, in words; `alive_at`: when the daemon whose state is in it was last known to run."""
+    """Return what a file lacks, in words; `alive_at`: when its daemon was last known to run."""
     if found.is_hollow:
         return (
             f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"
