@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -28,27 +28,38 @@ _TCP_LOOPBACK = ("127.0.0.1", "::1")
 def command(target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
     config = load_or_tell(config_path, exit_code=USAGE)
-    say("\n\n".join(grants(one, config) for one in selected_targets(config, target)))
+    chosen = selected_targets(config, target)
+    shared = [together for together in accounts(config.targets) if any(one in chosen for one in together)]
+    say("\n\n".join(grants(together, config) for together in shared))
     return OK
 
 
-def grants(target: Target, config: Config) -> str:
-    """Write the statements for one target: SELECT on its schema, and what its queries need beyond it.
+def accounts(targets: Iterable[Target]) -> list[list[Target]]:
+    """Group the targets that enter one server by one account: it is made once, with room for all of them."""
+    found: dict[tuple[object, ...], list[Target]] = {}
+    for target in targets:
+        place = (target.host, target.port, target.unix_socket, target.user)
+        found.setdefault(place, []).append(target)
+    return list(found.values())
+
+
+def grants(targets: Sequence[Target], config: Config) -> str:
+    """Write the statements for one account: SELECT on its schemas, and what queries need beyond them.
 
     On the whole schema, not on tables: an account with rights on single tables is told "denied"
     where a table is missing, and the very incident would look like a lack of rights.
     """
-    account = f"{_text(target.user)}@{_text(_host(target))}"
-    queries = [job.query for job in config.jobs if job.target.name == target.name]
-    require = "" if target.tls.mode == "disabled" else " REQUIRE SSL"
-    lines = [
-        f"-- target {target.name}: {counted(len(queries), 'query', 'queries')},"
-        f" at most {target.max_connections} at once",
+    account = f"{_text(targets[0].user)}@{_text(_host(targets[0]))}"
+    require = "" if all(target.tls.mode == "disabled" for target in targets) else " REQUIRE SSL"
+    limit = sum(quota(target) for target in targets)
+    lines = [_headline(target, config) for target in targets]
+    lines.append(
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
-        f" WITH MAX_USER_CONNECTIONS {quota(target)};",
-        *_of_schema(target.database, account),
-    ]
-    needed = _needed(queries, target.database)
+        f" WITH MAX_USER_CONNECTIONS {limit};"
+    )
+    for database in dict.fromkeys(target.database for target in targets):
+        lines.extend(_of_schema(database, account))
+    needed = _needed(targets, config)
     for right, names in needed.items():
         lines.append(f"-- for {', '.join(sorted(names))}:")
         lines.append(_grant(right, account))
@@ -56,6 +67,12 @@ def grants(target: Target, config: Config) -> str:
         lines.append("-- only if it is a replica, so that the monitor sees how far it is behind:")
         lines.append(f"-- {_grant(REPLICA_STATUS, account)}")
     return "\n".join(lines)
+
+
+def _headline(target: Target, config: Config) -> str:
+    count = sum(job.target.name == target.name for job in config.jobs)
+    said = counted(count, "query", "queries")
+    return f"-- target {target.name}: {said}, at most {target.max_connections} at once"
 
 
 def quota(target: Target) -> int:
@@ -78,15 +95,23 @@ def _of_schema(database: str, account: str) -> list[str]:
     return ["-- \\ because _ and % stand for any; on a server with partial_revokes leave it out:", grant]
 
 
-def _needed(queries: Iterable[Query], database: str) -> dict[Right, set[str]]:
-    """List the rights that queries need beyond the schema, each with the queries that need it."""
+def _needed(targets: Sequence[Target], config: Config) -> dict[Right, set[str]]:
+    """List the rights that queries need beyond the schemas, each with the queries that need it."""
+    names = {target.name for target in targets}
+    schemas = {target.database for target in targets}
     needed: dict[Right, set[str]] = {}
-    for query in queries:
-        evidence = [rule.evidence for rule in query.rules if rule.evidence is not None]
-        for statement in (query.statement, *query.variants.values(), *evidence):
-            for right in required_rights(statement.text, database):
-                needed.setdefault(right, set()).add(query.name)
+    for job in config.jobs:
+        if job.target.name in names:
+            for text in _texts(job.query):
+                for right in required_rights(text, job.target.database):
+                    if right.is_function or right.schema not in schemas:
+                        needed.setdefault(right, set()).add(job.query.name)
     return dict(sorted(needed.items()))
+
+
+def _texts(query: Query) -> list[str]:
+    evidence = [rule.evidence for rule in query.rules if rule.evidence is not None]
+    return [statement.text for statement in (query.statement, *query.variants.values(), *evidence)]
 
 
 def _grant(right: Right, account: str) -> str:

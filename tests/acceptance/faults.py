@@ -20,7 +20,7 @@ from tests.servers import free_port
 
 PASSWORD = "s3cret-of-the-watcher"
 MAX_CONNECTIONS = 2
-QUOTA = 5
+QUOTA = 8
 """MAX_USER_CONNECTIONS, as `grants` prints it."""
 
 CALM = "SELECT 'calm' AS name, 1 AS n"

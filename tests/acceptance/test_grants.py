@@ -118,6 +118,25 @@ def test_what_queries_need_beyond_the_schema_is_printed_and_found_lacking_before
         cursor.execute("SELECT * FROM `myXapp`.`secrets`")
 
 
+def test_two_targets_of_one_account_get_one_account_with_room_for_both(
+    server: PrivateServer, server_schema: str, account: str, folder: Path
+) -> None:
+    token_system(server, server_schema)
+    (folder / "password").write_text(PASSWORD)
+    twin = f'[targets.twin]\nunix_socket = "{server.socket}"\nuser = "{account}"\ndatabase = "mysql"\n'
+    twin += 'queries = ["own"]\npassword_file = "password"\n'
+    two_files(folder, "own", sql=f"SELECT COUNT(*) AS v FROM {server_schema}.users", toml='summary = "s"')
+    target = {"user": account, "password_file": "password", "except": ["own"]}
+    config = write_config(folder, server, server_schema, extra=twin, target=target)
+    config.write_text('query_dirs = ["queries"]\n' + config.read_text())
+    printed = run_command("grants", "--target", "twin", "--config", str(config)).stdout
+    assert printed == run_command("grants", "--config", str(config)).stdout
+    assert (printed.count("CREATE USER"), printed.count("MAX_USER_CONNECTIONS 16;")) == (1, 1)
+    assert printed.count("GRANT SELECT") == 2
+    grant(server, config)
+    assert run_command("check", "--config", str(config)).returncode == 0
+
+
 def test_needs_are_looked_for_where_no_schema_query_does(
     server: PrivateServer, server_schema: str, folder: Path
 ) -> None:
