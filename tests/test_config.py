@@ -513,7 +513,7 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
         part = source.relative_to(Path(load.__code__.co_filename).parents[2])
         if source.suffix in (".py", ".toml") and part.parts[1] in (
             "__init__.py", "errors.py", "text.py", "durations.py", "crontab.py", "body_template.py", "model",
-            "timing", "catalog", "config",
+            "timing", "catalog", "config", "alerting",
         ):  # fmt: skip
             (program / part).parent.mkdir(parents=True, exist_ok=True)
             (program / part).write_text(source.read_text())
