@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.errors import QueryError, Reason
 from monitor.model.settings import Tls
+from monitor.secrets.certificates import end_of_certificate_in
 from monitor.watchdog import Watchdog
 from tests.database.conftest import Databases
 from tests.database.targets import PASSWORD, fetch, fetch_in, refusal_of, run_as_root, target_at, wait_until
@@ -158,6 +160,22 @@ def test_a_client_certificate_is_shown(
     assert fetch(databases.open(target, environ=PASSWORD), "SELECT 1 AS one").rows == ((1,),)
     stranger = target_at(port, schema="", user="known", tls=Tls("verify_ca", ca_file=ca))
     assert refusal_of(databases.open(stranger, environ=PASSWORD)).code == 1045
+
+
+@pytest.mark.parametrize("mode", ["required", "verify_ca"])
+def test_a_session_knows_when_the_servers_certificate_and_ours_end(
+    databases: Databases, with_tls: PrivateMariaDB, certificates: Certificates, mode: Mode
+) -> None:
+    tls = Tls(mode, certificates.authority_pem, certificates.client_pem, certificates.client_key)
+    database = databases.open(
+        target_at(with_tls.port or 0, tls=tls, user="known", schema=""), environ=PASSWORD
+    )
+    with database.lease(deadline_seconds=20) as session:
+        shown = session.server.certificates
+    ends = [end_of_certificate_in(file) for file in (certificates.server_pem, certificates.client_pem)]
+    assert [(one.kind, one.ends_at) for one in shown] == list(zip(("server", "client"), ends, strict=True))
+    days = [(one.ends_at - datetime.now(UTC)).total_seconds() / 86400 for one in shown]
+    assert all(1.9 < left < 2.1 for left in days)
 
 
 @pytest.mark.parametrize("by", ["killed", "cut"])
