@@ -19,10 +19,12 @@ def hold_back() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
 
 
-def is_stopped_within(seconds: float) -> bool:
-    """Wait so long, or until a signal comes; tell whether it was one to stop. For before `take`."""
+def stopped_within(seconds: float) -> str:
+    """Wait so long, or until a signal comes; name it if it was one to stop. For before `take`."""
     got = signal.sigtimedwait(TAKEN, seconds)
-    return got is not None and got.si_signo != signal.SIGHUP
+    if got is None or got.si_signo == signal.SIGHUP:
+        return ""
+    return signal.Signals(got.si_signo).name
 
 
 def take(on_signal: Callable[[signal.Signals], None]) -> None:

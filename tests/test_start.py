@@ -102,13 +102,13 @@ class Start:
             raise error
         return "started"
 
-    def pause(self, seconds: float) -> bool:
+    def pause(self, seconds: float) -> str:
         self.pauses.append(seconds)
-        return len(self.pauses) > next(self._stops_at)
+        return "SIGTERM" if len(self.pauses) > next(self._stops_at) else ""
 
     def go(self, seconds: float = 60) -> str | None:
         log = configure(self.stream, libraries=False)
-        return start_patiently(self.attempt, log, start_seconds=seconds, is_stopped_within=self.pause)
+        return start_patiently(self.attempt, log, start_seconds=seconds, stopped_within=self.pause)
 
     def events(self) -> list[tuple[str, str]]:
         lines = map(json.loads, self.stream.getvalue().splitlines())
@@ -126,6 +126,7 @@ def test_what_passes_is_told_once_and_what_comes_then_as_well() -> None:
 def test_one_who_is_asked_to_stop_meanwhile_stops() -> None:
     start = Start(*[StateLockedError("locked")] * 9).stopped_at(0)
     assert start.go() is None
+    assert json.loads(start.stream.getvalue().splitlines()[-1])["event"] == "monitor.stopped"
 
 
 def test_what_does_not_pass_ends_the_start_and_is_told() -> None:

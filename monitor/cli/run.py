@@ -76,7 +76,7 @@ def command(start_seconds: float, config_path: Path, log_level: str | None, log_
 def _run(attempt: Callable[[], App], log: Log, start_seconds: float) -> Ending:
     try:
         app = start_patiently(
-            attempt, log, start_seconds=start_seconds, is_stopped_within=signals.is_stopped_within
+            attempt, log, start_seconds=start_seconds, stopped_within=signals.stopped_within
         )
     except StartError as error:
         if isinstance(error.__cause__, ConfigError):

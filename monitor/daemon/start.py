@@ -105,11 +105,11 @@ def start_patiently(
     log: Log,
     *,
     start_seconds: float,
-    is_stopped_within: Callable[[float], bool],
+    stopped_within: Callable[[float], str],
 ) -> _Started | None:
     """Return what an attempt gave; None when asked to stop; StartError when it is not worth trying longer.
 
-    `is_stopped_within` waits so many seconds, or until something is asked, and tells whether to stop.
+    `stopped_within` waits so many seconds, or until something is asked, and names what says to stop.
     What is in the way is logged once, and again when it is something else.
     """
     began = time.monotonic()
@@ -132,7 +132,8 @@ def start_patiently(
             told = obstacle.message
             log.warning("start.delayed", message=told, tried_for_seconds=obstacle.worth_seconds)
             service_manager.tell(f"STATUS=Tries again: {told}")
-        if is_stopped_within(min(pause_seconds, obstacle.worth_seconds - tried_seconds)):
+        if reason := stopped_within(min(pause_seconds, obstacle.worth_seconds - tried_seconds)):
+            log.info("monitor.stopped", reason=reason)
             return None
         pause_seconds = min(2 * pause_seconds, _MAX_PAUSE_SECONDS)
 

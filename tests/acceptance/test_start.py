@@ -22,7 +22,7 @@ from tests.acceptance.program import Daemon, running, wait_until
 from tests.web.certificates import Authority
 
 QUICK = ("--start-timeout", "1")
-ROUNDS = 30 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 8
+ROUNDS = 30 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 6
 
 
 def write(folder: Path, *, listen: str = "127.0.0.1:0", web: str = "") -> Path:
