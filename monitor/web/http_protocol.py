@@ -88,6 +88,13 @@ class Http11(HttpToolsProtocol):
             self.send_400_response(_TOO_LARGE)
         self._parse()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # what asyncio asks for: whether to stay open
+        """Answer what was asked by a client that says no more; in TLS there is no half-closed connection."""
+        if self.scheme != "http" or not self._is_answering():
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what was said, and all that follows; what was asked before is answered first."""
         self._is_refused = True

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.web.http_protocol import MAX_REQUEST_BYTES, Http11, UnreadAnswers
 from tests.web.serving import Client, serving
@@ -132,6 +136,49 @@ def test_what_was_asked_before_something_wrong_is_answered_alone() -> None:
         answer = said(client, GET + b"\r\n" + POST + b"Content-Length: x\r\n\r\n" + GET + b"\r\n")
         assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 ") == 1
         assert answer.endswith(b"healthy\n")
+
+
+def test_a_client_that_says_no_more_still_gets_its_answer() -> None:
+    with serving() as client, client.connect() as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"token_monitor_build_info" in answer
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Client]:
+    with serving() as client:
+        yield client
+
+
+REQUESTS = {
+    b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n": 200,
+    b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * 3_000 + b"\r\n\r\n": 404,
+    b"GET /-/healthy HTTP/1.1\r\nHost: evil.example.com\r\n\r\n": 200,
+    b"GET /metrics HTTP/1.1\r\nHost: evil.example.com\r\n\r\n": 421,
+    b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 700\r\n\r\n" + b"GET " * 175: 405,
+    POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1f4\r\n" + b"z" * 500 + b"\r\n0\r\n\r\n": 200,
+}
+LAST = b"GET /-/ready HTTP/1.0\r\n\r\n"
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests=st.lists(st.sampled_from(sorted(REQUESTS)), max_size=8), cuts=st.lists(st.integers(1, 4_000)))
+def test_however_requests_are_cut_into_packets_each_has_its_answer_in_order(
+    served: Client, requests: list[bytes], cuts: list[int]
+) -> None:
+    stream = b"".join(requests) + LAST
+    parts, begin = [], 0
+    for length in cuts:
+        parts.append(stream[begin : begin + length])
+        begin += length
+    answer = said(served, *[part for part in (*parts, stream[begin:]) if part])
+    statuses = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
+    assert statuses == [*(REQUESTS[request] for request in requests), 200]
 
 
 def test_answers_on_a_connection_that_is_kept_come_at_once() -> None:
