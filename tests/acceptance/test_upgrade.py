@@ -42,8 +42,9 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
     with running(config) as daemon:
         hook.wait_for("firing", alert_of("owed"))
         wait_until(lambda: has_judged_all(daemon))
-        assert hook.alerts() == [("firing", alert_of("owed"))]
-        assert [*daemon.seen("alert.fired"), *daemon.seen("alert.resolved")] == []
+        assert [one for one in hook.alerts() if is_of_the_incident(one[1])] == [("firing", alert_of("owed"))]
+        changed = [*daemon.seen("alert.fired"), *daemon.seen("alert.resolved")]
+        assert [one for one in changed if is_of_the_incident(one["alertname"])] == []
         assert standing(config) == {
             "UpgradeTold": ("firing", False),
             "UpgradeOwed": ("firing", False),
@@ -57,8 +58,17 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
         hook.wait_for("resolved", alert_of("told"))
 
 
+def is_of_the_incident(alertname: str) -> bool:
+    """Leave out what a busy machine may do to the runs of the monitor itself; not its watchdog."""
+    return alertname == "TokenMonitorWatchdog" or not alertname.startswith("TokenMonitor")
+
+
 def standing(config: Path) -> dict[str, tuple[str, bool]]:
     """Give the state of each alert, and whether it is muted."""
     done = run_command("alerts", "--format", "json", "--config", str(config))
     assert done.returncode == 0, done.stderr
-    return {one["alertname"]: (one["state"], one["muted_by"] is not None) for one in json.loads(done.stdout)}
+    return {
+        one["alertname"]: (one["state"], one["muted_by"] is not None)
+        for one in json.loads(done.stdout)
+        if is_of_the_incident(one["alertname"])
+    }
