@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.catalog.files import refuse_no_file
+from monitor.catalog.guard import odd_quote_or_blank
 from monitor.catalog.line_map import KeyPath, line_map
 from monitor.catalog.problems import Origin, Problems
 from monitor.catalog.translate import found
@@ -76,7 +77,10 @@ def read_document(path: Path, file: str, problems: Problems) -> Section | None:
     except UnicodeDecodeError:
         problems.add(Origin(file), "is not UTF-8 text")
     except tomllib.TOMLDecodeError as error:
-        problems.add(Origin(file, _line_of(str(error), text)), f"is not TOML: {_without_place(str(error))}")
+        line = _line_of(str(error), text)
+        odd = odd_quote_or_blank(text.split("\n")[line - 1])
+        hint = f"; {odd} is no plain quote or blank" if odd else ""
+        problems.add(Origin(file, line), f"is not TOML: {_without_place(str(error))}{hint}")
     except (ValueError, RecursionError):
         # tomllib lets these two through: an integer of thousands of digits, hundreds of nested lists.
         problems.add(Origin(file), "is not TOML that can be read: a number too long, or lists too deep")

@@ -16,6 +16,7 @@ _FUNCTIONS = frozenset({"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "NEXTVA
 
 _WITH_ANY_TEXT = ("comment", "string", "quoted_name")
 _LETTERS = "LMN"
+_LOOK_PLAIN = ("Pi", "Pf", "Zs", "Zl", "Zp", "Cf", "Cc")
 _PLAIN = {
     "Pi": "' or `",
     "Pf": "' or `",
@@ -82,6 +83,12 @@ def _odd_text(character: str) -> str:
         return f"{name} is no blank to the server; write a plain one, or none"
     plain = _PLAIN.get(category)
     return f"{name} is no SQL; write {plain}" if plain else f"{name} is no SQL outside of quotes"
+
+
+def odd_quote_or_blank(text: str) -> str:
+    """Name the first character that looks like a plain quote or blank and is none; empty where none does."""
+    odd = (c for c in text if not c.isascii() and unicodedata.category(c) in _LOOK_PLAIN)
+    return next((f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in odd), "")
 
 
 def _verb(code: Sequence[Token]) -> list[tuple[Token, str]]:
