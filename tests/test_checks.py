@@ -30,6 +30,13 @@ JOB = Job(
     ),
 )
 COLUMN = ColumnName("users", "tokens_remaining")
+PARTIAL = Success(
+    (),
+    3,
+    missing=frozenset(),
+    unknown=frozenset({COLUMN}),
+    refusals=(Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1143),),
+)
 OK, WARNING, CRITICAL, UNKNOWN = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.UNKNOWN
 
 
@@ -63,6 +70,8 @@ def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) ->
         (checked(Success((), 3), finding(Severity.INFO)), OK),
         (checked(Success((), 3), finding(Severity.WARNING), finding(Severity.CRITICAL)), CRITICAL),
         (checked(Failure(Reason.TIMEOUT, "late")), UNKNOWN),
+        (checked(PARTIAL), UNKNOWN),
+        (checked(PARTIAL, finding(Severity.CRITICAL)), CRITICAL),
         (checked(Failure(Reason.BAD_RESULT, "twice"), finding(Severity.WARNING)), UNKNOWN),
         # the missing column is a finding of its own
         (checked(Blocked((COLUMN,))), OK),
@@ -72,6 +81,12 @@ def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) ->
 )
 def test_the_verdict_of_one_query(one: Checked, expected: Verdict) -> None:
     assert one.verdict is expected
+
+
+def test_a_schema_query_that_could_not_see_everything_says_of_what_it_cannot_tell() -> None:
+    said = "cannot tell of users.tokens_remaining: SELECT command denied"
+    for name in ("table", "json", "nagios"):
+        assert said in REPORTS[name].of([checked(PARTIAL)], UNKNOWN), name
 
 
 def test_a_lost_target_is_told_with_its_address_and_took_no_time() -> None:
