@@ -22,9 +22,10 @@ from monitor.secret_files import Disk, SecretReader
 from monitor.secrets.inspection import inspect_files
 from monitor.servers import lacking, zone_warning
 from monitor.watchdog import Watchdog
-from monitor.web.web_config import load_web_config
+from monitor.web.web_config import WebConfig, load_web_config
 
 _LIMIT = timedelta(seconds=5)
+_SOON = timedelta(days=14)
 _BIG = 100_000
 """So many rows are read in some hundredths of a second; more are worth a note."""
 _PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
@@ -42,13 +43,14 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
     Exit codes: 0, 2 when something is wrong.
     """
     config = load_or_tell(config_path, exit_code=USAGE)
-    _check_web(config)
+    web = _check_web(config)
     log = make_log(log_level, log_format)
     say(_summary(config))
     for notice in config.notices:
         say(f"note: {notice}")
     for warning in config.warnings:
         say(f"warning: {warning}")
+    _tell_end(web.certificate_ends_at, datetime.now(UTC))
     code = _check_files(config)
     if connect:
         with Watchdog() as watchdog:
@@ -57,14 +59,20 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
     return code
 
 
-def _check_web(config: Config) -> None:
+def _check_web(config: Config) -> WebConfig:
     if config.web.config_file is None:
-        return
+        return WebConfig()
     try:
-        load_web_config(config.web.config_file)
+        return load_web_config(config.web.config_file)
     except ConfigError as error:
         tell_problems(error)
         raise SystemExit(USAGE) from None
+
+
+def _tell_end(ends_at: datetime | None, now: datetime) -> None:
+    if ends_at is not None and ends_at - now < _SOON:
+        word = "ends" if ends_at > now else "has ended"
+        say(f"warning: the certificate of the page {word}: {ends_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _check_files(config: Config) -> int:

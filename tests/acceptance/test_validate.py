@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.acceptance.configs import only_ours, token_system, two_files, write_config
 from tests.acceptance.program import run_command
+from tests.web.certificates import Authority
 
 
 def execute(server: PrivateServer, schema: str, *statements: str) -> None:
@@ -58,6 +60,19 @@ def test_a_web_config_file_with_problems_is_a_problem(mariadb: PrivateMariaDB, f
     assert done.returncode == 2
     assert f"tls_server_config.cert_file: no such file: {folder}/no.pem" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("days", "words"), [(60, ""), (3, "ends: 20"), (-1, "has ended: 20")])
+def test_a_certificate_of_the_page_that_ends_soon_is_told(
+    days: int, words: str, mariadb: PrivateMariaDB, folder: Path
+) -> None:
+    config = write_config(folder, mariadb, "app", extra='config_file = "web.yml"')
+    Authority(folder).issue("server", until=datetime.now(UTC) + timedelta(days=days))
+    (folder / "web.yml").write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}")
+    done = run_command("validate", "--config", str(config))
+    assert done.returncode == 0
+    told = [line for line in done.stdout.splitlines() if "certificate of the page" in line]
+    assert [words in line for line in told] == ([True] if words else [])
 
 
 def test_a_query_that_replaces_a_shipped_one_is_noted(mariadb: PrivateMariaDB, folder: Path) -> None:
