@@ -25,7 +25,8 @@ from monitor.log import Log
 from monitor.messages import Missed, NewConfig, Tick
 from monitor.metrics import Exposition
 from monitor.model.alerts import Delivery
-from monitor.model.settings import Config, Job, LogSettings
+from monitor.model.process_settings import LogSettings
+from monitor.model.settings import Config, Job
 from monitor.pipeline import Pipeline
 from monitor.redaction import in_address
 from monitor.reload import Part as ReloadPart

@@ -30,11 +30,10 @@ def plain_text(name: str, event: Mapping[str, Plain]) -> str:
 
 def alert_text(change: str, event: Mapping[str, Plain]) -> str:
     """Say which alert changed, on what, and what was found."""
-    # The summary says what was found, in the present tense.
-    between = {"resolved": ", it was: "}.get(change, ": ")
     subject = _joined(" on ", (_text(event.get("alertname")), _text(event.get("target"))))
     summary = _text(_mapping(event.get("annotations")).get("summary"))
-    return shown(f"{_text(event.get('severity'))} {_joined(between, (subject, summary))}")
+    what = _joined(": ", (subject, summary))
+    return shown(f"{_text(event.get('severity'))} {what}")
 
 
 def alert_details(change: str, event: Mapping[str, Plain]) -> str:

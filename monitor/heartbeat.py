@@ -11,7 +11,8 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.instants import moved
 from monitor.model.alerts import Delivery
-from monitor.model.settings import Every, HeartbeatSettings
+from monitor.model.process_settings import HeartbeatSettings
+from monitor.model.settings import Every
 from monitor.patience import CRON_GRACE, patience
 from monitor.store import QueryStatus, QueryView, Snapshot
 

@@ -15,10 +15,11 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from monitor.alerting.texts import annotations_to_tell
 from monitor.console import Console, columns_of, is_coloured
 from monitor.log_writer import Writer
 from monitor.model.alerts import Transition
-from monitor.model.settings import LogFormat, LogLevel
+from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.redaction import Secrets, plain_mapping
 
 Level: TypeAlias = LogLevel
@@ -145,7 +146,7 @@ def alert_fields(transition: Transition) -> dict[str, object]:
         "severity": alert.severity.value,
         "target": alert.scope.target,
         "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
+        "annotations": annotations_to_tell(alert),
         "value": alert.value,
         "active_at": alert.active_at,
         "fired_at": alert.fired_at,

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.alerting.limits import within_limit
+from monitor.alerting.texts import RESOLVED_SUMMARY
 from monitor.errors import SampleError
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.results import Sample, Success
@@ -225,6 +226,8 @@ def _renamed(
 
 def _annotations(rule: Rule, values: Mapping[str, str], runbook_base_url: str) -> Labels:
     texts = {"summary": rule.summary, "description": rule.description, **rule.annotations}
+    if rule.resolved_summary:
+        texts[RESOLVED_SUMMARY] = rule.resolved_summary
     rendered = {name: _rendered(text, values) for name, text in texts.items()}
     if rule.runbook and runbook_base_url:
         rendered.setdefault("runbook_url", f"{runbook_base_url.rstrip('/')}/{rule.runbook}")

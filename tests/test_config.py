@@ -20,6 +20,7 @@ from monitor.config.library import read_library
 from monitor.config.places import parse_listen
 from monitor.durations import parse_duration
 from monitor.errors import ConfigError
+from monitor.model.process_settings import HeartbeatSettings, StateSettings, Web
 from monitor.model.settings import (
     ColumnName,
     Condition,
@@ -27,7 +28,6 @@ from monitor.model.settings import (
     Cron,
     Every,
     Flavor,
-    HeartbeatSettings,
     Metric,
     PasswordSource,
     Query,
@@ -36,10 +36,8 @@ from monitor.model.settings import (
     SchemaColumns,
     Severity,
     Statement,
-    StateSettings,
     Target,
     Tls,
-    Web,
 )
 
 PACKAGE = Path(monitor.__file__).parent

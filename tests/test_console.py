@@ -70,10 +70,11 @@ def test_a_link_to_the_runbook_is_shown_and_without_one_what_explains_the_alert(
 
 
 def test_what_is_over_says_for_how_long_it_fired_and_no_repair() -> None:
-    over = {**ALERT, "level": "info", "event": "alert.resolved", "fired_seconds": 14.2}
+    past = {"summary": "The column users.tokens_remaining was missing, for 14s"}
+    over = {**ALERT, "level": "info", "event": "alert.resolved", "fired_seconds": 14.2, "annotations": past}
     assert lines(over)[1] == (
-        "21:04:23 RESOLVED critical TokenColumnMissing on main,"
-        " it was: The column users.tokens_remaining is missing"
+        "21:04:23 RESOLVED critical TokenColumnMissing on main:"
+        " The column users.tokens_remaining was missing, for 14s"
     )
     assert lines(over)[2] == "         column=tokens_remaining table=users · fired for 14.2 s"
     assert lines({**over, "resolve_reason": "rule_removed"})[2].endswith("fired for 14.2 s · rule_removed")

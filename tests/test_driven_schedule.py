@@ -15,8 +15,9 @@ from monitor.config import load
 from monitor.heartbeat import is_late, withheld
 from monitor.messages import NewConfig
 from monitor.model.alerts import AlertState
+from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome, Result, Success
-from monitor.model.settings import Config, Cron, Every, HeartbeatSettings, Job
+from monitor.model.settings import Config, Cron, Every, Job
 from monitor.vitals import SILENT_FOR, Vitals, faults
 from monitor.web.verdict import verdict_of
 from tests.driven import SECOND, DrivenSchedule, Machine, time_of

@@ -17,8 +17,9 @@ from monitor.deliver.means import Means
 from monitor.errors import ConfigError
 from monitor.heartbeat import Heartbeat, is_late
 from monitor.model.alerts import Delivery
+from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome
-from monitor.model.settings import Cron, HeartbeatSettings, Job
+from monitor.model.settings import Cron, Job
 from monitor.store import Snapshot, empty_snapshot, with_missed, with_next_run, with_result
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import Answer, FarEnd, hang_up, stall, status, trickle, until

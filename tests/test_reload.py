@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from monitor.errors import ConfigError, Problem, ReloadError
-from monitor.model.settings import Config, Every, Web
+from monitor.model.process_settings import Web
+from monitor.model.settings import Config, Every
 from monitor.reload import Answer, Loaded, Loader, changed_jobs, needing_restart, replace_config
 from tests.world import BALANCES, COLUMNS, USAGE, a_config
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from monitor.errors import Reason, SampleError
 from monitor.messages import NewConfig, Tick
 from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
+from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
 from monitor.model.settings import (
     ColumnName,
@@ -24,10 +25,8 @@ from monitor.model.settings import (
     SchemaColumns,
     Severity,
     Statement,
-    StateSettings,
     Target,
     Tls,
-    Web,
     labels_of,
 )
 from monitor.pipeline import Pipeline

@@ -85,6 +85,7 @@ class RuleShape(Shape):
     severity: Literal["critical", "warning", "info"]
     summary: Text
     group_summary: str = ""
+    resolved_summary: str = ""
     description: str = ""
     runbook: str = ""
     labels: dict[str, str] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
+from monitor.alerting.texts import RESOLVED_SUMMARY
 from monitor.catalog.document import Section
 from monitor.catalog.metrics import check_labels
 from monitor.catalog.problems import Problems, near_miss
@@ -118,6 +119,7 @@ def _rule(name: str, shape: RuleShape, metric: Metric, condition: Condition) -> 
         severity=Severity(shape.severity),
         summary=shape.summary,
         group_summary=shape.group_summary,
+        resolved_summary=shape.resolved_summary,
         description=shape.description,
         runbook=shape.runbook,
         where=labels_of(shape.where),
@@ -204,6 +206,8 @@ def _check_labels(shape: RuleShape, metric: Metric, section: Section, problems: 
         fault = label_fault(name)
         if fault is not None and "reserved" not in fault:
             problems.add(section.origin("annotations", name), fault.replace("label name", "name"))
+        if name == RESOLVED_SUMMARY:
+            problems.add(section.origin("annotations", name), "is a key of the rule itself, beside summary")
 
 
 def _check_details(shape: RuleShape, section: Section, problems: Problems) -> None:
@@ -218,6 +222,7 @@ def _check_texts(
     known = {*metric.label_names, *_TEXT_NAMES, *shape.details, *subjects.parameters}
     texts: dict[tuple[str, ...], str] = {
         ("summary",): shape.summary,
+        ("resolved_summary",): shape.resolved_summary,
         ("description",): shape.description,
         ("runbook",): shape.runbook,
         **{("annotations", name): text for name, text in shape.annotations.items()},

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
+from monitor.alerting.texts import annotations_to_tell
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import counted, say, table
@@ -52,7 +53,7 @@ def as_json(alert: Alert) -> dict[str, object]:
         "target": alert.scope.target,
         "fingerprint": alert.fingerprint,
         "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
+        "annotations": annotations_to_tell(alert),
         "value": alert.value,
         "active_at": alert.active_at,
         "fired_at": alert.fired_at,
@@ -88,5 +89,5 @@ def _row(alert: Alert) -> tuple[str, ...]:
         alert.name,
         alert.scope.target,
         f"{alert.active_at:%Y-%m-%d %H:%M:%S}",
-        dict(alert.annotations).get("summary", ""),
+        annotations_to_tell(alert).get("summary", ""),
     )

@@ -15,7 +15,7 @@ from monitor.cli import FAILED, OK
 from monitor.cli.options import common
 from monitor.config.places import read_web
 from monitor.errors import ConfigError
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.secrets.key_pairs import load_key_pair
 from monitor.web.web_config import load_web_config
 

@@ -14,7 +14,8 @@ from monitor.cli.output import counted
 from monitor.config import load
 from monitor.errors import ConfigError, Problem
 from monitor.log import Format, Level, Log, configure
-from monitor.model.settings import Config, LogSettings
+from monitor.model.process_settings import LogSettings
+from monitor.model.settings import Config
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -12,7 +12,8 @@ from monitor.catalog.schedules import follow
 from monitor.catalog.shapes import validate
 from monitor.config.shapes import HeartbeatShape
 from monitor.durations import format_duration
-from monitor.model.settings import HeartbeatSettings, Job, Severity
+from monitor.model.process_settings import HeartbeatSettings
+from monitor.model.settings import Job, Severity
 
 
 def read_heartbeat(

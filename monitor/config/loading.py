@@ -22,7 +22,8 @@ from monitor.config.runbooks import runbook_names
 from monitor.config.shapes import RootShape
 from monitor.config.targets import read_target
 from monitor.errors import ConfigError
-from monitor.model.settings import Config, HeartbeatSettings, Job
+from monitor.model.process_settings import HeartbeatSettings
+from monitor.model.settings import Config, Job
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:

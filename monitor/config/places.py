@@ -12,7 +12,7 @@ from monitor.catalog.document import Section
 from monitor.catalog.problems import Origin, Problems
 from monitor.catalog.shapes import validate
 from monitor.config.shapes import LogShape, StateShape, WebShape
-from monitor.model.settings import LogSettings, StateSettings, Web
+from monitor.model.process_settings import LogSettings, StateSettings, Web
 
 LISTEN_VARIABLE = "TOKEN_MONITOR_LISTEN"
 STATE_VARIABLE = "TOKEN_MONITOR_STATE_DIRECTORY"

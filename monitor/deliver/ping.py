@@ -10,7 +10,7 @@ from monitor.deliver.post import Post
 from monitor.deliver.secrets import read_address
 from monitor.deliver.worker import attempt, outcome
 from monitor.model.alerts import Delivery
-from monitor.model.settings import HeartbeatSettings
+from monitor.model.process_settings import HeartbeatSettings
 from monitor.redaction import parts_of
 
 NAME = "heartbeat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 import ssl
@@ -10,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
-from urllib3.util import Url, make_headers, parse_url
+from urllib3.util import Url, parse_url
 
 from monitor import __version__
 from monitor.deliver.backoff import retry_after_seconds
@@ -26,6 +27,8 @@ from monitor.redaction import in_headers, parts_of
 
 _MOST_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
+_MOST_INTERIM: Final = 100
+"""Answers of 1xx before the answer; more is a far end that plays with us."""
 _MENDABLE: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 """Refusals that end when somebody mends a token or a route, or that pass; other 4xx mean the body."""
 
@@ -61,13 +64,12 @@ class Post:
         """
         url = _parsed(address)
         own = {"content-type": "application/json", "user-agent": f"token-monitor/{__version__}"}
-        basic = make_headers(basic_auth=unquote(url.auth)) if url.auth else {}
-        given = {name.lower(): value for name, value in {**basic, **headers}.items()}
+        given = {name.lower(): value for name, value in {**_basic_auth(url), **headers}.items()}
         allowed = self._timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + allowed
         with self._guard.within(allowed):
             try:
-                answer = self._exchange(url, body, {**own, **given})
+                answer = self._exchange(url, body, _on_the_wire({**own, **given}))
                 self._require_whole(answer)
             except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
                 self.close()
@@ -141,15 +143,32 @@ class Post:
         content = b""
         with self._guard.within(seconds), suppress(OSError, http.client.HTTPException, ValueError):
             content = answer.read(_MOST_BYTES)
-        if not answer.isclosed() or answer.will_close or self._guard.is_cut:
+        is_other_protocol = answer.status == http.client.SWITCHING_PROTOCOLS
+        if not answer.isclosed() or answer.will_close or is_other_protocol or self._guard.is_cut:
             answer.close()
             self.close()
         return content.decode(errors="replace")
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer behind whatever was said before it: hints (103), "still at it" (102), "go on" (100).
+
+    http.client (3.11 to 3.14) skips 100 alone and takes any other for the answer.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
+            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {_MOST_INTERIM} answers before the answer")
+
+
 class _Plain(HTTPConnection):
     guard: Guard
     verb: str
+    response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
         return self.guard.connect(self.host, self.port or 80)
@@ -163,6 +182,7 @@ class _Plain(HTTPConnection):
 class _Secure(HTTPSConnection):
     guard: Guard
     verb: str
+    response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
         return self.guard.connect(self.host, self.port or 443)
@@ -180,6 +200,18 @@ def _parsed(address: str) -> Url:
     if url.scheme not in ("http", "https") or not url.host:
         raise DeliveryError("bad_url", "the address is no http or https address", recoverable=True)
     return url
+
+
+def _basic_auth(url: Url) -> dict[str, str]:
+    """Return the header of an address's user and password: as UTF-8, or as the bytes that `%xx` says."""
+    if not url.auth:
+        return {}
+    return {"authorization": "Basic " + base64.b64encode(unquote_to_bytes(url.auth)).decode()}
+
+
+def _on_the_wire(headers: Mapping[str, str]) -> dict[str, str]:
+    """Make UTF-8 of the values; http.client sends a character for a byte, and knows none above 255."""
+    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
 def _judge(answer: http.client.HTTPResponse, text: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.secrets import address_of
-from monitor.deliver.texts import Story, joined, story, title
+from monitor.deliver.texts import Story, is_code, joined, story, title
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
 from monitor.model.settings import Receiver
@@ -104,24 +104,37 @@ def _text(one: Story, most: int) -> str:
     links = links if len(links) < most // 2 else ""
     lines = [f"*{escaped(one.summary, most // 3)}*", escaped(facts, 150)]
     left = most - len(links) - sum(map(len, lines)) - 2 * len(lines)
-    for text in _parts(one):
-        if left < 60:
+    for text, code in _parts(one):
+        if left < (100 if code else 60):
             break
-        lines.append(escaped(text, left - 1))
+        lines.append(_block(text, code, left - 1))
         left -= len(lines[-1]) + 1
-    evidence = "\n".join(one.evidence_lines).replace("`", "'")
+    evidence = "\n".join(one.evidence_lines)
     if evidence and left > 100:
-        lines.append(f"```{escaped(evidence, left - 8)}```")
+        lines.append(_block("", evidence, left - 2))
     return "\n".join([*lines, *([links] if links else [])])
 
 
-def _parts(one: Story) -> Iterator[str]:
+def _parts(one: Story) -> Iterator[tuple[str, str]]:
+    """Write each part as its text, and the code that is to be copied as it stands."""
     if one.description:
-        yield one.description
+        yield one.description, ""
     if one.labels:
-        yield joined(one.labels, "  ")
+        yield joined(one.labels, "  "), ""
     for name, text in one.notes:
-        yield f"{name}: {text}"
+        if is_code(text):
+            yield f"{name}:\n", text.strip()
+        else:
+            yield f"{name}: {text}", ""
+
+
+def _block(text: str, code: str, most: int) -> str:
+    lead = escaped(text, most)
+    if not code:
+        return lead
+    # Three of them in a row would end the block; single ones are quotes of SQL names.
+    quiet = code.replace("```", "` ` `")
+    return f"{lead}```{escaped(quiet, most - len(lead) - 6)}```"
 
 
 def _target(address: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from monitor.alerting.texts import annotations_to_tell
 from monitor.deliver.payload import annotations_of, generator_url
 from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
+from monitor.model.settings import Severity
 from monitor.rules import format_number
 
 _TOLD_ELSEWHERE: Final = frozenset(
@@ -19,6 +21,7 @@ _TOLD_ELSEWHERE: Final = frozenset(
 )
 
 
+_SEVERITIES: Final = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _MOST_OF_AN_ADDRESS: Final = 2000
 _MOST_OF_A_NAME: Final = 200
 
@@ -73,15 +76,34 @@ def story(alert: Alert, notification: Notification, external_url: str, *, most: 
 
 
 def title(notification: Notification) -> str:
-    """Say in one line what a notification is about: `[FIRING:2] TokenColumnMissing main`."""
-    firing = sum(alert.state is AlertState.FIRING for alert in notification.alerts)
-    if not firing:
-        state = f"RESOLVED:{len(notification.alerts)}"
-    else:
-        state = f"{'STILL ' if notification.is_repeat else ''}FIRING:{firing}"
+    """Say in one line how bad it is, what, and where: `[critical] TokenColumnMissing main: The column …`.
+
+    The first words are what a phone shows of it. Of several alerts the worst speaks: `(3)`.
+    """
+    ordered = sorted(notification.alerts, key=_worst_first)
     group = notification.group
     names = [one_line(shortened(group.get(key, ""), _MOST_OF_A_NAME)) for key in ("alertname", "target")]
-    return " ".join([f"[{state}]", *filter(None, names)])
+    alike = [alert for alert in ordered if alert.state is ordered[0].state]
+    number = f"({len(alike)})" if len(alike) > 1 else ""
+    heading = " ".join(filter(None, (f"[{_state(notification, ordered)}]", *names, number)))
+    summary = one_line(annotations_to_tell(ordered[0]).get("summary", "")) if ordered else ""
+    return f"{heading}: {summary}" if summary else heading
+
+
+def is_code(text: str) -> bool:
+    """Return whether a note is to be copied as it stands, such as the SQL of a repair."""
+    return "\n" in text.strip()
+
+
+def _worst_first(alert: Alert) -> tuple[bool, int]:
+    return alert.state is not AlertState.FIRING, _SEVERITIES.index(alert.severity)
+
+
+def _state(notification: Notification, ordered: Sequence[Alert]) -> str:
+    if not ordered or ordered[0].state is not AlertState.FIRING:
+        return "resolved"
+    still = ", still firing" if notification.is_repeat else ""
+    return f"{ordered[0].severity}{still}"
 
 
 def plain(text: str) -> str:

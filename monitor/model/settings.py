@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from monitor.model.process_settings import HeartbeatSettings, LogSettings, StateSettings, Web
+
 Scalar: TypeAlias = int | float | bool | str
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name: hashable, so that a label set can be an identity."""
@@ -122,6 +124,8 @@ class Rule:
     severity: Severity
     summary: str
     group_summary: str = ""
+    resolved_summary: str = ""
+    """The summary when it is over, without for how long; in the past tense."""
     """What several of its alerts say together; {total} is the sum of their values."""
     description: str = ""
     runbook: str = ""
@@ -277,48 +281,6 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
-    """Where the HTTP server listens, and its web-config file."""
-
-    host: str = "127.0.0.1"
-    port: int = 8917
-    config_file: Path | None = None
-    hosts: tuple[str, ...] = ()
-    """By which hosts it may be asked, `*` by any; none: by any, but only by its own on the loopback."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatSettings:
-    """What is called, and how often, for as long as every one of these queries ran in time."""
-
-    queries: tuple[str, ...]
-    url: str = ""
-    url_file: Path | None = None
-    interval: timedelta = timedelta(minutes=1)
-    timeout: timedelta = timedelta(seconds=10)
-
-
-LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
-LogFormat: TypeAlias = Literal["json", "console"]
-
-
-@dataclass(frozen=True, slots=True)
-class LogSettings:
-    """What the daemon logs and how; None where the file does not say."""
-
-    level: LogLevel | None = None
-    format: LogFormat | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StateSettings:
-    """Where alerts, outbox and history are kept, and how long."""
-
-    directory: Path
-    retention: timedelta = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the daemon was told, valid as a whole.
 
@@ -341,7 +303,7 @@ class Config:
     notices: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
-    log: LogSettings = LogSettings()
+    log: LogSettings = field(default_factory=LogSettings)
 
     def runbook_base_for(self, name: str) -> str:
         """Return the address below which a runbook is found; empty where there is none to name."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.ages import confirmed_at, is_current
+from monitor.alerting.texts import annotations_to_tell
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Labels, Severity
@@ -152,7 +153,7 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
         tone="ok" if is_over else _TONES[first.severity],
         severity=first.severity.value,
         state=first.state.value,
-        summary=f"Over: {summary}" if is_over else summary,
+        summary=f"Over: {summary}" if is_over and len(alerts) > 1 else summary,
         texts=texts,
         labels=tuple(pair for pair in shared_labels(first, differing) if pair[0] not in OWN_LABELS),
         columns=tuple(differing),
@@ -192,7 +193,7 @@ def _group_weight(group: Sequence[Alert]) -> tuple[int, int, bool, datetime, str
 
 def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
     """Give an alert's texts, with the group's instant in place of its own, which is no difference."""
-    texts = dict(alert.annotations)
+    texts = annotations_to_tell(alert)
     if alert.state is AlertState.RESOLVED:
         # What to do is over too: a repair that is pasted now would give again what was honestly spent.
         return Texts("", "", "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.alerting.texts import annotations_to_tell
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
 from monitor.rules import format_number
@@ -69,7 +70,7 @@ def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) ->
 
 
 def _of_one(alert: Alert, for_since: str) -> str:
-    summary = dict(alert.annotations).get("summary", alert.name)
+    summary = annotations_to_tell(alert).get("summary", alert.name)
     return shortened(summary.replace(f" since {since_text(alert)}", for_since))
 
 

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from monitor.errors import MonitorError
 from monitor.log import Log
 from monitor.model.certificates import Certificate
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.web.config_file import ConfigFile
 from monitor.web.connections import Connections
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit

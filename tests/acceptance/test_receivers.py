@@ -96,9 +96,12 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
         for end in (ends.slack, ends.pager, ends.hook):
             wait_until(lambda end=end: len(end.requests) == 3, seconds=60, why="the end")  # type: ignore[misc]
         log = "\n".join(daemon.raw)
-    titles = [f"[FIRING:1] {ALERT} main", f"[RESOLVED:1] {ALERT} main"]
-    assert [request.json["text"] for request in ends.slack.requests[1:]] == titles
-    assert [str(envelope.message["Subject"]) for envelope in ends.mail.mails] == titles
+    titles = [f"[critical] {ALERT} main: ", f"[resolved] {ALERT} main: Over after "]
+    told = [request.json["text"] for request in ends.slack.requests[1:]]
+    subjects = [str(envelope.message["Subject"]) for envelope in ends.mail.mails]
+    for said in (told, subjects):
+        for text, title in zip(said, titles, strict=True):
+            assert text.startswith(title)
     assert [request.json["event_action"] for request in ends.pager.requests[1:]] == ["trigger", "resolve"]
     assert [request.json["state"] for request in ends.hook.requests[1:]] == ["firing", "resolved"]
     keys = {request.json["dedup_key"] for request in ends.pager.requests}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import ssl
 import threading
@@ -21,12 +22,13 @@ from monitor.deliver.means import Means
 from monitor.deliver.smtp import Email
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
-from monitor.model.settings import Mail, PasswordSource, Receiver, Severity
+from monitor.model.settings import Mail, PasswordSource, Receiver, Severity, labels_of
 from monitor.watchdog import Watchdog
 from tests.deliver import certificates
 from tests.deliver.far_end import START, alert, free_port, until
 from tests.deliver.mail_end import MailEnd, Reply, mail_end
 
+PRE = '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">'
 ONE = "oncall@example.com"
 TWO = "boss@example.com"
 PASSWORD = "pass wörd-s3cret"
@@ -98,11 +100,12 @@ def test_the_whole_mail() -> None:
     message = envelope.message
     headers = {name: str(value) for name, value in message.items() if name != "Content-Type"}
     assert headers == {
-        "Subject": "[FIRING:1] Low main",
+        "Subject": "[critical] Low main: pro is low",
         "From": "token-monitor <monitor@example.com>",
         "To": f"{ONE}, {TWO}",
         "Date": "Sun, 22 Nov 2026 14:00:00 +0000",
         "Message-ID": "<87cde19bb4812ce832f8e067370842ca@example.com>",
+        "In-Reply-To": headers["References"],
         "References": headers["References"],
         "Auto-Submitted": "auto-generated",
         "MIME-Version": "1.0",
@@ -122,7 +125,7 @@ def test_the_whole_mail() -> None:
         f"Alert: {links[0]}\n"
         "Runbook: https://wiki.example.com/low\n"
         "\n"
-        "basic is low\n"
+        "Over after 1m: basic is low\n"
         "resolved after 1m, warning, value 9\n"
         "labels: plan=basic, severity=warning, target=main\n"
         "peak: 12\n"
@@ -134,13 +137,13 @@ def test_the_whole_mail() -> None:
         "<p>firing, since 2026-11-22 13:58:00 UTC, critical, value 9</p>\n"
         "<p>Nothing is left.\nLook at the refills.</p>\n"
         "<p><code>plan=pro, severity=critical, target=main</code></p>\n"
-        "<p>evidence</p><pre>user_id 7, balance NULL</pre>\n"
+        f"<p>evidence</p>{PRE}user_id 7, balance NULL</pre>\n"
         f'<p><a href="{links[0]}">Alert</a> · <a href="https://wiki.example.com/low">Runbook</a></p>\n'
         "<hr>\n"
-        '<h3 style="color: #107040">basic is low</h3>\n'
+        '<h3 style="color: #107040">Over after 1m: basic is low</h3>\n'
         "<p>resolved after 1m, warning, value 9</p>\n"
         "<p><code>plan=basic, severity=warning, target=main</code></p>\n"
-        "<p>peak</p><pre>12</pre>\n"
+        f"<p>peak</p>{PRE}12</pre>\n"
         f'<p><a href="{links[1]}">Alert</a></p>\n'
         "</body></html>\n"
     )
@@ -149,9 +152,9 @@ def test_the_whole_mail() -> None:
 @pytest.mark.parametrize(
     ("alerts", "more", "subject"),
     [
-        ((alert(), alert("basic")), {}, "[FIRING:2] Low main"),
-        ((alert(), alert("basic")), {"is_repeat": True}, "[STILL FIRING:2] Low main"),
-        ((alert(state=AlertState.RESOLVED),), {}, "[RESOLVED:1] Low main"),
+        ((alert(), alert("basic")), {}, "[warning] Low main (2): pro is low"),
+        ((alert(), alert("basic")), {"is_repeat": True}, "[warning, still firing] Low main (2): pro is low"),
+        ((alert(state=AlertState.RESOLVED),), {}, "[resolved] Low main: Over after 1m: pro is low"),
     ],
 )
 def test_the_subject_says_what_changed(alerts: tuple[Alert, ...], more: dict[str, Any], subject: str) -> None:
@@ -199,7 +202,7 @@ def test_hostile_texts_stay_texts(text: str) -> None:
     message = envelope.message
     assert len(envelope.content) < 200_000
     assert set(message.keys()) == {
-        *("Subject", "From", "To", "Date", "Message-ID", "References", "Auto-Submitted"),
+        *("Subject", "From", "To", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
         *("MIME-Version", "Content-Type"),
     }
     assert message["To"] == ONE
@@ -473,4 +476,32 @@ def test_a_receiver_can_be_tried() -> None:
     with mail_end() as server:
         delivery = canary(mail(server), AnchoredClock(), "")
         assert delivery.reason == ""
-        assert server.mails[0].message["Subject"] == "[FIRING:1] TokenMonitorTest"
+        assert (
+            server.mails[0].message["Subject"]
+            == "[info] TokenMonitorTest: This is a test of the receiver mail"
+        )
+
+
+LONG_DOMAIN = "alerts.monitoring.production.eu-central-1." * 4 + "internal.example.com"
+
+
+@pytest.mark.parametrize("domain", ["example.com", LONG_DOMAIN])
+def test_ids_are_written_as_they_are_whatever_their_length(domain: str) -> None:
+    with mail_end() as server:
+        send(mail(server, sender=f"token-monitor <monitor@{domain}>"), alert())
+        (envelope,) = server.mails
+    head = envelope.content.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").decode()
+    for name in ("Message-ID", "In-Reply-To", "References"):
+        (line,) = [line for line in head.splitlines() if line.startswith(f"{name}:")]
+        assert re.fullmatch(rf"{name}:\s*<[0-9a-f]{{32}}@{re.escape(domain)}>", line), line
+
+
+def test_a_long_line_of_sql_is_whole_wraps_on_a_screen_and_fits_the_protocol() -> None:
+    sql = "-- first look\nUPDATE users u JOIN user_subscriptions s ON " + "s.user_id = u.id AND " * 60 + "1"
+    with mail_end() as server:
+        send(mail(server), replace(alert(), annotations=labels_of({"summary": "low", "repair": sql})))
+        (envelope,) = server.mails
+    text, html = envelope.message.iter_parts()
+    assert f"repair:\n{sql}\n" in text.get_content()
+    assert f"{PRE}{sql}</pre>" in html.get_content()
+    assert max(map(len, envelope.content.splitlines())) <= 998

@@ -47,7 +47,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
                 "status": "resolved",
                 "labels": {"alertname": "Low", "plan": "free", "severity": "warning", "target": "main"},
                 "annotations": {
-                    "summary": "free is low",
+                    "summary": "No longer judged (rule changed), after 1m: free is low",
                     "resolve_reason": "rule_changed",
                     "fired_for": "1m",
                     "peak": "12.5",
@@ -64,7 +64,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
 def test_a_webhook_of_resolved_alerts_alone_is_resolved_and_shares_what_is_common() -> None:
     gone = alert(state=AlertState.RESOLVED)
     body = webhook_body(notification(gone), external_url="")
-    shared = {"summary": "pro is low", "fired_for": "1m"}
+    shared = {"summary": "Over after 1m: pro is low", "fired_for": "1m"}
     assert (body["status"], body["commonAnnotations"]) == ("resolved", shared)
     assert body["alerts"][0]["generatorURL"] == ""
 

@@ -401,3 +401,76 @@ def test_secrets_of_the_body_are_not_repeated(post: Post) -> None:
     with far_end(echo) as server, pytest.raises(DeliveryError) as caught:
         post.send(server.url, b"", {}, now=START, secrets=("R0UT-ing/",))
     assert caught.value.message == "HTTP 400: no key <secret> in <secret>"
+
+
+INTERIM = (
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 102 Processing\r\nX-At: it\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nLink: </x>\r\n\r\n",
+    b"HTTP/1.1 199 Whatever\r\n\r\n",
+)
+
+
+def said_first(*interim: bytes, then: Answer) -> Answer:
+    def answer(connection: socket.socket, ended: threading.Event) -> bool:
+        connection.sendall(b"".join(interim))
+        return then(connection, ended)
+
+    return answer
+
+
+@pytest.mark.parametrize("interim", [(one,) for one in INTERIM] + [INTERIM, INTERIM * 20])
+def test_what_a_server_says_before_its_answer_is_not_the_answer(
+    post: Post, interim: tuple[bytes, ...]
+) -> None:
+    taken = said_first(*interim, then=status(200))
+    refused = said_first(*interim, then=status(503, body=b"later"))
+    with far_end(taken, refused, taken) as server:
+        assert post.send(server.url, b"{}", {}, now=START) == 200
+        assert failure(post, server.url).message == "HTTP 503: later"
+        assert post.send(server.url, b"{}", {}, now=START) == 200
+        assert [request.connection for request in server.requests] == [1, 1, 1]
+
+
+def test_a_switch_to_another_protocol_is_refused_and_its_connection_left(post: Post) -> None:
+    switch = said_first(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", then=stall
+    )
+    with far_end(switch, status(200)) as server:
+        assert outcome(post, server.url) == ("http_101", True)
+        assert post.send(server.url, b"{}", {}, now=START) == 200
+        assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_server_that_never_comes_to_its_answer_is_left(post: Post) -> None:
+    with far_end(said_first(*INTERIM * 30, then=stall)) as server:
+        assert outcome(post, server.url) == ("network", True)
+
+
+def test_a_server_that_hints_for_ever_is_cut_at_the_time_limit(hasty: Post) -> None:
+    with far_end(trickle(INTERIM[2], b"HTTP/1.1 103 E")) as server:
+        assert outcome(hasty, server.url) == ("timeout", True)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("ü:pä", "ü:pä".encode()),
+        ("u:zażółć", "u:zażółć".encode()),
+        ("u:%C3%A4", "u:ä".encode()),
+        ("u:p%E4", b"u:p\xe4"),  # the bytes are said: they are sent
+        ("u%20v:%E2%82%AC", "u v:€".encode()),
+    ],
+)
+def test_user_and_password_of_an_address_are_sent_as_utf_8(post: Post, written: str, sent: bytes) -> None:
+    with far_end() as server:
+        post.send(server.url.replace("//", f"//{written}@"), b"", {}, now=START)
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Basic " + base64.b64encode(sent).decode()
+
+
+def test_a_header_of_any_text_is_sent_as_utf_8(post: Post) -> None:
+    with far_end() as server:
+        post.send(server.url, b"", {"X-Team": "Zażółć €"}, now=START)
+        (request,) = server.requests
+    assert request.headers["x-team"] == "Zażółć €"

@@ -17,7 +17,8 @@ from monitor.deliver.secrets import read_password
 from monitor.deliver.senders import sender_for
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Notification
-from monitor.model.settings import HeartbeatSettings, Mail, PasswordSource, Receiver
+from monitor.model.process_settings import HeartbeatSettings
+from monitor.model.settings import Mail, PasswordSource, Receiver
 from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
 from tests.deliver.far_end import START, FarEnd, alert, far_end

@@ -18,7 +18,8 @@ from typing import Any
 from monitor.log import Log, configure
 from monitor.metrics import Exposition
 from monitor.model.alerts import Transition
-from monitor.model.settings import Config, Web
+from monitor.model.process_settings import Web
+from monitor.model.settings import Config
 from monitor.store import Snapshot
 from monitor.telemetry import Telemetry
 from monitor.web import Views, WebServer

@@ -269,6 +269,11 @@ def test_the_history_has_what_changed_when_and_no_evidence() -> None:
         "history": [
             {
                 **ALERT_JSON,
+                # Nobody knows that it is over; and what to do is left out.
+                "annotations": {
+                    "summary": "No longer judged (rule removed), after 2m30s: "
+                    "summary of TokenBalancesUninitialized"
+                },
                 "at": "2026-11-22T12:00:00.000Z",
                 "change": "resolved",
                 "state": "resolved",

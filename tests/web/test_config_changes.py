@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from monitor.errors import ConfigError
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.web import WebServer
 from monitor.web.web_config import load_web_config
 from tests.web.certificates import Authority

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.reload import needing_restart
 from monitor.web import WebServer
 from monitor.web.hosts import host_of

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from monitor.errors import MonitorError
 from monitor.log import configure
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.store import empty_snapshot
 from monitor.web import WebServer
 from monitor.web.routes import application

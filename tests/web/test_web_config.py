@@ -14,7 +14,7 @@ import bcrypt
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.model.settings import Web
+from monitor.model.process_settings import Web
 from monitor.web import WebServer
 from monitor.web.connections import HANDSHAKE_SECONDS
 from monitor.web.web_config import WebConfig, load_web_config
