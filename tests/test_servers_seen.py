@@ -26,3 +26,16 @@ def test_two_servers_behind_one_address_are_each_told_once() -> None:
     servers = Servers()
     told = [event for name in ("a", "b", "a", "b") for event, _, _ in servers.news(seen(1, name))]
     assert told.count("target.connected") == 2
+
+
+def test_a_variable_that_is_not_as_we_set_it_is_told_beside_the_limits() -> None:
+    servers = Servers()
+    view = seen(1, "db")
+    assert view.server is not None
+    wrong = replace(view.server, unstated=("wait_timeout",))
+    told = {event: fields for event, _, fields in servers.news(replace(view, server=wrong))}
+    assert told["target.unprotected"] == {"lacking": ["wait_timeout"]}
+    told = {
+        event: fields for event, _, fields in servers.news(replace(view, server=replace(wrong, unstated=())))
+    }
+    assert told["target.unprotected"] == {"lacking": []}

@@ -226,7 +226,8 @@ class Link:
 
     def read(self, expressions: Mapping[str, str]) -> dict[str, object]:
         """Return the values of expressions by their names, in one round trip; {} where there is no row."""
-        rows = self.execute("SELECT " + ", ".join(expressions.values()))
+        # LIMIT: an sql_select_limit of 0 would hide itself
+        rows = self.execute(f"SELECT {', '.join(expressions.values())} LIMIT 1")
         if not rows or len(rows[0]) != len(expressions):
             return {}
         return dict(zip(expressions, rows[0], strict=True))

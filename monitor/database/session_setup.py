@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import pymysql
 
@@ -18,15 +18,16 @@ from monitor.errors import QueryError, Reason
 from monitor.model.results import ALTERED_SESSION, Server
 from monitor.model.settings import SERVER_ZONE
 
-_LONGEST_VALUE = 60
+UNPROVEN = "unproven"
+"""Told in place of variables where none can be read: then nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the servers of one version refused before: not to be set, not to be read."""
+    """What the servers of one version take: the names of what can be set, and of what can be read."""
 
-    refused: frozenset[str] = frozenset()
-    unreadable: frozenset[str] = frozenset()
+    settable: tuple[str, ...]
+    readable: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class SessionSetup:
     """States and proves the variables of one target's sessions; thread-safe, each link in one thread.
 
     What a server does not know or grant is remembered by its version, so that only the first session
-    there costs a round trip for each variable.
+    there costs a round trip for each such variable.
     """
 
     _known: dict[tuple[str, str], _Known] = field(default_factory=dict)
@@ -43,36 +44,39 @@ class SessionSetup:
     def apply(self, link: Link, comment: str = "") -> None:
         """Set a session up; `link.server` says which variables are wrong all the same."""
         server = link.server
-        variables = stated(server.flavor, server.version, comment)
-        place = (server.flavor.value, server.version)
-        with self._lock:
-            known = self._known.get(place, _Known())
-        refused = known.refused | _set(link, [one for one in variables if one.name not in known.refused])
-        questions = {one.name: one.expression for one in variables} | dict(FACTS)
-        readable = {name: text for name, text in questions.items() if name not in known.unreadable}
-        values = _read(link, readable)
-        unreadable = known.unreadable | (frozenset(questions) - frozenset(values))
+        variables = {one.name: one for one in stated(server.flavor, server.version, comment)}
+        questions = {name: one.expression for name, one in variables.items()} | dict(FACTS)
+        known = self._known_of(server, variables, questions)
+        settings = _set(link, variables, known.settable)
+        otherwise = _set_otherwise(link, variables, settings)
+        values = _read(link, questions, known.readable)
+        wrong = [one for one in variables.values() if one.is_wrong_in(values)]
+        self._remember(server, _Known(settings, tuple(values)), forget=bool(wrong))
         facts = {name: values.pop(name, None) for name in FACTS}
-        wrong = [one for one in variables if one.name in values and not one.is_right(values[one.name])]
-        with self._lock:
-            # Where something is wrong a refusal may have been of the moment: everything is tried anew.
-            self._known[place] = _Known() if wrong else _Known(refused, unreadable)
         link.proof = {name: questions[name] for name in values}
         link.proven = values
-        limits = _limits(variables, values, {one.name for one in wrong}, refused)
-        link.server = _as_proven(replace(server, limits=limits), wrong, values, facts)
+        held = frozenset((*values, *settings, *otherwise)) - {one.name for one in wrong}
+        link.server = replace(
+            _as_proven(server, wrong, values),
+            limits=tuple(one.limit for name, one in variables.items() if one.limit and name in held),
+            time_zone=str(facts["server_zone"] or ""),
+            utc_offsets=_offsets(facts["january"], facts["july"]),
+        )
 
+    def _known_of(
+        self, server: Server, variables: Mapping[str, Variable], questions: Mapping[str, str]
+    ) -> _Known:
+        settable = tuple(name for name, one in variables.items() if one.value)
+        with self._lock:
+            return self._known.get(_place(server), _Known(settable, tuple(questions)))
 
-def _as_proven(
-    server: Server, wrong: Sequence[Variable], values: Mapping[str, object], facts: Mapping[str, object]
-) -> Server:
-    return replace(
-        server,
-        altered=tuple(_told(one, values) for one in wrong if one.effect is Effect.ANSWER),
-        unstated=tuple(one.name for one in wrong if one.effect is Effect.COST and not one.limit),
-        time_zone=str(facts["server_zone"] or ""),
-        utc_offsets=_offsets(facts),
-    )
+    def _remember(self, server: Server, known: _Known, *, forget: bool) -> None:
+        """Keep what a server took; where something is wrong its refusals may have been of the moment."""
+        with self._lock:
+            if forget:
+                self._known.pop(_place(server), None)
+            else:
+                self._known[_place(server)] = known
 
 
 def enter_zone(link: Link, time_zone: str) -> None:
@@ -81,87 +85,83 @@ def enter_zone(link: Link, time_zone: str) -> None:
     link.execute(f"SET SESSION time_zone = {value}")
     ((found, wanted),) = link.execute(f"SELECT @@SESSION.time_zone, {value}")
     if str(found).lower() != str(wanted).lower():
-        message = f"the session is not as we set it: time_zone is {found}, not {wanted}"
+        message = f"the session is not as we set it: time_zone is '{found}', not '{wanted}'"
         raise QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
     link.time_zone = time_zone
     link.note_change("time_zone", found)
 
 
-def _limits(
-    variables: Sequence[Variable],
-    values: Mapping[str, object],
-    wrong: AbstractSet[str],
-    refused: AbstractSet[str],
-) -> tuple[str, ...]:
-    """Return the limits that hold: proven, or taken by a server that does not let them be read."""
-    return tuple(
-        one.limit
-        for one in variables
-        if one.limit and one.name not in wrong and (one.name in values or one.name not in refused)
+def _place(server: Server) -> tuple[str, str]:
+    return (server.flavor.value, server.version)
+
+
+def _as_proven(server: Server, wrong: Sequence[Variable], values: Mapping[str, object]) -> Server:
+    if not values:
+        return replace(server, unstated=(UNPROVEN,))
+    return replace(
+        server,
+        altered=tuple(one.told(values[one.name]) for one in wrong if one.effect is Effect.ANSWER),
+        unstated=tuple(one.name for one in wrong if one.effect is Effect.COST),
     )
 
 
-def _offsets(facts: Mapping[str, object]) -> tuple[timedelta, ...]:
-    january, july = facts["january"], facts["july"]
+def _offsets(january: object, july: object) -> tuple[timedelta, ...]:
     if not isinstance(january, int) or not isinstance(july, int):
         return ()
     return (timedelta(minutes=january), timedelta(minutes=july))
 
 
-def _set(link: Link, variables: Iterable[Variable]) -> frozenset[str]:
-    """Set all at once, without those that the server refuses; returns the names of these.
+def _set(link: Link, variables: Mapping[str, Variable], names: Iterable[str]) -> tuple[str, ...]:
+    """Set all at once, without what the server refuses; returns the names of what it took."""
 
-    Where it does not name what it refuses, each is set alone.
+    def set_together(some: Sequence[str]) -> str:
+        assignments = ", ".join(variables[name].assignment for name in some)
+        return _refusal(link, lambda: link.execute(f"SET SESSION {assignments}"))
+
+    return tuple(_taken(names, set_together))
+
+
+def _set_otherwise(link: Link, variables: Mapping[str, Variable], settings: Iterable[str]) -> tuple[str, ...]:
+    """Say in another statement what the server has no variable for; returns the names of what it took."""
+    left = [one for name, one in variables.items() if one.alone and name not in settings]
+    return tuple(one.name for one in left if not _refusal(link, partial(link.execute, one.alone)))
+
+
+def _read(link: Link, questions: Mapping[str, str], names: Iterable[str]) -> dict[str, object]:
+    """Read all at once, without what the server refuses to tell."""
+    values: dict[str, object] = {}
+
+    def read_together(some: Sequence[str]) -> str:
+        return _refusal(link, lambda: values.update(link.read({name: questions[name] for name in some})))
+
+    _taken(names, read_together)
+    return values
+
+
+def _taken(names: Iterable[str], send: Callable[[Sequence[str]], str]) -> list[str]:
+    """Send what has these names, without what the server names in a refusal; where it names none, each alone.
+
+    `send` returns the refusal, or nothing. Returns the names of what was taken.
     """
-    left, refused = [one for one in variables if one.value], set[str]()
+    left = list(names)
     while left:
-        refusal = _refusal(link, "SET SESSION " + ", ".join(one.assignment for one in left))
+        refusal = send(left)
         if not refusal:
             break
-        named = [one for one in left if f"'{one.name}'" in refusal]
-        if not named and len(left) > 1:
-            return frozenset(refused).union(*(_set(link, [one]) for one in left))
-        tried = named or left
-        refused.update(one.name for one in tried if not one.alone or _refusal(link, one.alone))
-        left = [one for one in left if one not in tried]
-    return frozenset(refused)
-
-
-def _read(link: Link, questions: Mapping[str, str]) -> dict[str, object]:
-    """Read all at once, without what the server refuses; where it does not name that, each alone."""
-    left = dict(questions)
-    while left:
-        try:
-            return link.read(left)
-        except pymysql.MySQLError as error:
-            refusal = _answered(link, error)
         named = [name for name in left if f"'{name}'" in refusal]
-        if not named and len(left) > 1:
-            return {key: value for name in left for key, value in _read(link, {name: left[name]}).items()}
-        left = {name: text for name, text in left.items() if name not in named and named}
-    return {}
+        if not named:
+            return [name for name in left if not send([name])]
+        left = [name for name in left if name not in named]
+    return left
 
 
-def _refusal(link: Link, sql: str) -> str:
-    """Return why the server did not execute a statement; nothing where it did."""
+def _refusal(link: Link, act: Callable[[], object]) -> str:
+    """Return the server's words where it refuses; raises what is no answer of its, but a lost connection."""
     try:
-        link.execute(sql)
+        act()
     except pymysql.MySQLError as error:
-        return _answered(link, error)
+        if not is_answer(code_of(error), str(error)):
+            raise
+        link.in_order = True
+        return f"refused: {error}"
     return ""
-
-
-def _answered(link: Link, error: pymysql.MySQLError) -> str:
-    """Return the server's words; raises what is no answer of its, but trouble with the connection."""
-    if not is_answer(code_of(error), str(error)):
-        raise error
-    link.in_order = True
-    return f"refused: {error}"
-
-
-def _told(variable: Variable, values: Mapping[str, object]) -> str:
-    found = str(values[variable.name])
-    if variable.proof:
-        return f"{variable.name} is not as it must be"
-    cut = found if len(found) <= _LONGEST_VALUE else found[: _LONGEST_VALUE - 1] + "…"
-    return f"{variable.name} is {cut or 'empty'}, not {variable.wanted or 'empty'}"

@@ -42,6 +42,8 @@ class Effect(Enum):
     """Rows may be missing or mean something else: no result can be believed."""
     COST = "cost"
     """A statement may take longer, wait longer or be refused: worth telling."""
+    LIMIT = "limit"
+    """The same, and the operator knows it by the name of a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,16 @@ class Variable:
         """Return whether a value that was read is the one that was stated."""
         return normalized(value) == normalized(self.wanted)
 
+    def is_wrong_in(self, values: Mapping[str, object]) -> bool:
+        """Return whether the value was read, by the variable's name, and is another."""
+        return self.name in values and not self.is_right(values[self.name])
+
+    def told(self, value: object) -> str:
+        """Return for people what the value is and should be."""
+        if self.proof:
+            return f"{self.name} is not as it must be"
+        return f"{self.name} is '{value!s:.60}', not '{self.wanted}'"
+
 
 def normalized(value: object) -> str:
     """Return one spelling for a value: servers say 1, ON or '1', and write sets in an order of their own."""
@@ -97,7 +109,7 @@ def stated(
     """Return the variables to state on this kind and version of server, in the order of one SET."""
     own = _of_mariadb(version) if flavor is Flavor.MARIADB else _of_mysql(version, comment)
     name, _, value = statement_limit(flavor, limit).partition(" = ")
-    return (*_ON_BOTH, Variable(name, value, Effect.COST, "statement"), *own)
+    return (*_ON_BOTH, Variable(name, value, Effect.LIMIT, "statement"), *own)
 
 
 # With 0 the server counts warnings and hides them: then every result with one is refused, whichever it is.
@@ -134,7 +146,7 @@ _ON_BOTH = (
     Variable("big_tables", "0", Effect.COST),
     Variable("profiling", "0", Effect.COST),
     # A SELECT behind a metadata lock waits for this one, by default a day or a year.
-    Variable("lock_wait_timeout", "2", Effect.COST, "lock"),
+    Variable("lock_wait_timeout", "2", Effect.LIMIT, "lock"),
     Variable("innodb_lock_wait_timeout", "2", Effect.COST),
     # A session whose client vanished dies by itself.
     Variable("wait_timeout", "600", Effect.COST),
@@ -196,7 +208,7 @@ def _transaction(isolation: str, read_only: str) -> Iterable[Variable]:
     committed = "ISOLATION LEVEL READ COMMITTED"
     return (
         Variable(isolation, "'READ-COMMITTED'", alone=f"SET SESSION TRANSACTION {committed}"),
-        Variable(read_only, "1", Effect.COST, "read_only", alone="SET SESSION TRANSACTION READ ONLY"),
+        Variable(read_only, "1", Effect.LIMIT, "read_only", alone="SET SESSION TRANSACTION READ ONLY"),
     )
 
 

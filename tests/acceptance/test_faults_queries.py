@@ -323,7 +323,7 @@ def test_text_in_another_character_set_than_agreed_costs_that_run_and_its_connec
     agreed, other = b"character_set_results = utf8mb4", b"character_set_results = latin1"
     watched.breaks(from_client=lambda sent: sent.replace(agreed, other))
     failed = watched.failed("steered", "bad_result")
-    assert "character_set_results is latin1, not utf8mb4" in failed["message"]
+    assert "character_set_results is 'latin1', not 'utf8mb4'" in failed["message"]
     watched.proxy.from_client = None
     watched.runs_again("steered")
     wait_until(lambda: watched.daemon.series(STEERED % "grün"), why="the text is whole again")

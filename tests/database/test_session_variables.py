@@ -262,7 +262,8 @@ def test_what_a_server_does_not_know_costs_a_round_trip_once(databases: Database
 
     with Listener(talk) as listener:
         database = databases.open(target_at(listener.port, max_connections=2), environ=PASSWORD)
-        with database.lease(deadline_seconds=20):
+        with database.lease(deadline_seconds=20) as session:
+            assert session.server.unstated == ("unproven",)
             first = [sql for sql in asked if "sql_select_limit" in sql]
             asked.clear()
             with database.lease(deadline_seconds=20):
