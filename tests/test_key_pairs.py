@@ -86,7 +86,7 @@ def test_a_secret_that_everybody_may_read_or_that_is_not_there_is_told(tmp_path:
     text += '[receivers.r]\nkind = "slack"\nurl_file = "url"\n'
     assert faults(tmp_path, text) == [
         (
-            "targets.main.password_file: pw: may be read by everybody on this machine (mode 0644);"
+            "targets.main.password_file: pw: its mode, 0644, lets everybody on this machine read it;"
             " chmod o= it",
             False,
         ),

@@ -15,6 +15,8 @@ from monitor.model.settings import Config, PasswordSource, Receiver, Target, Tls
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair, validity
 
 _SOON = timedelta(days=14)
+# Docker and Podman put secrets here, by default readable for all, and there is nobody else in a container.
+_OF_CONTAINERS = Path("/run/secrets")
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "begins with a byte order mark, which counts; save it as UTF-8 without BOM",
     b"\xff\xfe": "is UTF-16; save it as UTF-8 without BOM",
@@ -96,8 +98,8 @@ def _of_mode(place: str, file: Path) -> Iterator[FileFault]:
         mode = stat.S_IMODE(file.stat().st_mode)
     except OSError:
         return  # it has just been read; whatever it is now is told at its use
-    if mode & stat.S_IROTH:
-        what = f"may be read by everybody on this machine (mode {mode:04o}); chmod o= it"
+    if mode & stat.S_IROTH and not file.is_relative_to(_OF_CONTAINERS):
+        what = f"its mode, {mode:04o}, lets everybody on this machine read it; chmod o= it"
         yield FileFault(f"{place}: {file}: {what}")
 
 

@@ -30,7 +30,7 @@ def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_told_
     (folder / "url").write_bytes(b"\xef\xbb\xbfhttp://127.0.0.1:9/hunter2")
     (folder / "url").chmod(0o600)
     with running(folder / "config.toml") as daemon:
-        everybody = "may be read by everybody on this machine (mode 0644); chmod o= it"
+        everybody = "its mode, 0644, lets everybody on this machine read it; chmod o= it"
         told = f"targets.main.password_file: {folder}/pw: {everybody}"
         daemon.wait_for("config.noticed", message=told, level="warning")
         mark = "begins with a byte order mark, which counts; save it as UTF-8 without BOM"
