@@ -93,7 +93,8 @@ def sees_threads(text: str) -> bool:
     """Tell whether a statement reads the list of threads: without PROCESS an account sees its own."""
     code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
     is_show = [token.word for token in code[:3]] in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"])
-    return is_show or any(table.lower() == "processlist" for _, table in _tables(code))
+    lists = [schema.lower() for schema, table in _tables(code) if table.lower() == "processlist"]
+    return is_show or not {_SYSTEM, "performance_schema"}.isdisjoint(lists)
 
 
 def _of_show(code: Sequence[Token]) -> Iterator[Right]:
