@@ -188,17 +188,27 @@ def _numbers(field: _Field, text: str) -> frozenset[int]:
 def _part(field: _Field, text: str) -> range:
     """Read `*`, `5`, `1-5`, `*/2`, `1-9/2`, and `3/2`, which goes on to the highest."""
     span, slash, step_text = text.partition("/")
-    if span == "*":
-        first, last = field.lowest, field.highest - (field.name == "weekday")
-    else:
-        start, dash, end = span.partition("-")
-        first = _number(field, start, text)
-        last = _number(field, end, text) if dash else (field.highest if slash else first)
-        if dash and end.lower() == "sun":
-            last = 7  # a week's last day as well as its first
+    step = _step(field, step_text, text) if slash else 1
+    first, last = _span(field, span, text)
+    if last is None:
+        last = field.highest if slash else first
     if last < first:
         raise ValueError(f'{field.name} "{text}" ends before it begins; write two, with a comma between')
-    return range(first, last + 1, _step(field, step_text, text) if slash else 1)
+    return range(first, last + 1, step)
+
+
+def _span(field: _Field, span: str, text: str) -> tuple[int, int | None]:
+    """Read from where to where a part goes; None where it says no end."""
+    if span == "*":
+        # Of the two numbers of Sunday one is enough.
+        return field.lowest, min(field.highest, 6) if field.name == "weekday" else field.highest
+    start, dash, end = span.partition("-")
+    first = _number(field, start, text)
+    if not dash:
+        return first, None
+    if end.lower() == "sun":
+        return first, 7  # a week's last day as well as its first
+    return first, _number(field, end, text)
 
 
 def _step(field: _Field, step: str, text: str) -> int:

@@ -7,22 +7,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from monitor.catalog.document import Section
 from monitor.catalog.drafts import Draft
 from monitor.config.targets import TargetDraft
-from monitor.model.settings import Job
+from monitor.model.settings import Job, Query
 
 
 def notices_of(
     config: Section, targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]
 ) -> Iterator[str]:
-    """List them."""
+    """List them, those of targets first."""
     for target in targets:
         here = [job for job in jobs if job.target.name == target.name]
         if not here:
             yield f'no query runs on target "{target.name}"'
         yield from _unwatched_needs(target.name, here)
+    if targets:
+        yield from _idle_queries(config, drafts, jobs)
+
+
+def _idle_queries(config: Section, drafts: Iterable[Draft], jobs: Iterable[Job]) -> Iterator[str]:
+    """Tell of queries that run nowhere though somebody wrote them, or set something of them."""
     running = {job.query.name for job in jobs}
+    overridden = config.at("queries").data
     for draft in drafts:
-        is_meant = not draft.files.shipped or draft.name in config.at("queries").data
-        if draft.enabled and is_meant and draft.name not in running and targets:
+        is_wanted = not draft.files.shipped or draft.name in overridden
+        if draft.enabled and is_wanted and draft.name not in running:
             yield f'query "{draft.name}" runs on no target'
 
 
@@ -30,12 +37,15 @@ def _unwatched_needs(target: str, jobs: Sequence[Job]) -> Iterator[str]:
     """Tell of `needs` on a target where no schema query says whether they are there."""
     if any(job.query.schema is not None for job in jobs):
         return
-    names = sorted(
-        job.query.name for job in jobs if job.query.needs or any(rule.needs for rule in job.query.rules)
+    names = sorted(job.query.name for job in jobs if _has_needs(job.query))
+    if not names:
+        return
+    need = "needs" if len(names) == 1 else "need"
+    yield (
+        f'no schema query, such as missing_columns, runs on target "{target}": what {", ".join(names)}'
+        f" {need} is looked for by check --schema only, and no alert tells of a missing column"
     )
-    if names:
-        yield (
-            f'no schema query, such as missing_columns, runs on target "{target}": what {", ".join(names)}'
-            f" {'needs' if len(names) == 1 else 'need'} is looked for by check --schema only, and no alert"
-            " tells of a missing column"
-        )
+
+
+def _has_needs(query: Query) -> bool:
+    return bool(query.needs) or any(rule.needs for rule in query.rules)

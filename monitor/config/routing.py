@@ -12,6 +12,9 @@ from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems, near_miss
 from monitor.model.settings import Job, Receiver, Rule, Target
 
+_NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"
+_ENDS_BY_ITSELF = "an Alertmanager ends by itself what is sent no more; its own receivers have send_resolved"
+
 
 def warnings_of(
     config: Section,
@@ -27,13 +30,9 @@ def warnings_of(
     for receiver in receivers:
         section = config.at("receivers", receiver.name)
         if receiver.watchdog and not has_watchdog:
-            message = f"never comes: [rules.{WATCHDOG}] is switched off"
-            problems.add(section.origin("watchdog"), message)
+            problems.add(section.origin("watchdog"), _NO_WATCHDOG)
         if receiver.kind == "alertmanager" and not receiver.send_resolved:
-            message = (
-                "an Alertmanager ends by itself what is sent no more; its own receivers have send_resolved"
-            )
-            problems.add(section.origin("send_resolved"), message)
+            problems.add(section.origin("send_resolved"), _ENDS_BY_ITSELF)
         _check_filters(receiver, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 
