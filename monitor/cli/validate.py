@@ -15,7 +15,15 @@ from monitor.database import Database, Session
 from monitor.errors import ConfigError, QueryError, SampleError, TargetError
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Query, Statement, Target
-from monitor.preflight import NO_PROCESS, is_show, missing_needs, missing_text, plan, sees_own_threads_only
+from monitor.preflight import (
+    NO_PROCESS,
+    is_show,
+    missing_needs,
+    missing_text,
+    plan,
+    plan_evidence,
+    sees_own_threads_only,
+)
 from monitor.rights import read_grant
 from monitor.runs import answer
 from monitor.secret_files import Disk, SecretReader
@@ -173,6 +181,7 @@ def _show_plan(job: Job, session: Session) -> int:
     held = [(rule, columns) for rule, columns in unjudged if columns]
     for rule, columns in held:
         say(f"    {rule} cannot be judged: {missing_text(columns)}")
+    _show_evidence(query, session)
     if not is_show(query.statement_for(session.server.flavor).text):
         _show_steps(_steps(rows))
     zone_fault = unknown_zone(query, session)
@@ -181,6 +190,18 @@ def _show_plan(job: Job, session: Session) -> int:
     elif query.name == HISTORY_CLOCK and query.shipped:
         _show_history_clock(query, session)
     return USAGE if missing or held or zone_fault else OK
+
+
+def _show_evidence(query: Query, session: Session) -> None:
+    """Warn of evidence that could not be had: the alert comes without it, and names nobody."""
+    for rule in query.rules:
+        try:
+            plan_evidence(rule, query, session)
+        except TargetError:
+            raise
+        except QueryError as error:
+            why = f"{error.reason}: {error.author_message}"
+            say(f"    warning: {rule.name} would come without evidence: {why}")
 
 
 def _show_history_clock(query: Query, session: Session) -> None:

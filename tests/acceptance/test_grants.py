@@ -142,6 +142,8 @@ def test_needs_are_looked_for_where_no_schema_query_does(
 ) -> None:
     run_as_root(server, f"CREATE TABLE {server_schema}.things (n INT)")
     toml = 'summary = "s"\nneeds = ["things.n", "things.gone", "nothing.at_all"]\n'
+    toml += '[rules.Own]\ncolumn = "v"\nabove = 0\nseverity = "info"\nsummary = "s"\n'
+    toml += 'evidence = "SELECT n FROM elsewhere LIMIT 10"\n'
     two_files(folder, "own", sql="SELECT n AS v FROM things", toml=toml)
     config = str(only_ours(write_config(folder, server, server_schema)))
     done = run_command("check", "--schema", "--config", config)
@@ -151,6 +153,7 @@ def test_needs_are_looked_for_where_no_schema_query_does(
     connected = run_command("validate", "--connect", "--config", config)
     assert connected.returncode == 2
     assert f"  own: {missing}\n" in connected.stdout
+    assert "    warning: Own would come without evidence: schema_missing: " in connected.stdout
     note = (
         'note: no schema query, such as missing_columns, runs on target "main": what own needs is looked for'
     )
