@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.limits import left_out_samples
+from monitor.alerting.ownership import (
+    ACCESS_DENIED,
+    CONNECTIONS_REFUSED,
+    QUERY_FAILING,
+    QUERY_STALE,
+    REPLICA_LAGGING,
+    TARGET_DOWN,
+    AlertsOf,
+    Known,
+    Since,
+    denied_tables,
+    speaker_beside,
+)
 from monitor.alerting.self_status import SelfStatus, certificates_ending, config_rejected
 from monitor.alerting.state_disk import Room, disk_low
 from monitor.errors import Reason
-from monitor.model.alerts import Alert, ReceiverHealth, Scope
+from monitor.model.alerts import ReceiverHealth, Scope
 from monitor.model.results import Blocked, Failure, Result, Sample, Success
 from monitor.model.settings import (
     ColumnName,
     Config,
     Job,
-    Labels,
     Rule,
     Scalar,
-    SchemaColumns,
     labels_of,
 )
 from monitor.own_findings import (
+    access_denied,
     clock_skew,
     connections_refused,
-    denied_together,
     failing,
     replica_lagging,
+    sessions_together,
     stale,
     target_lost,
+    with_worst_severity,
 )
 from monitor.rules import matching
 from monitor.store import QueryView, Snapshot, missing_columns
 
-TARGET_DOWN = "TokenMonitorTargetDown"
-CONNECTIONS_REFUSED = "TokenMonitorConnectionsRefused"
-REPLICA_LAGGING = "TokenMonitorReplicaLagging"
 CLOCK_SKEW = "TokenMonitorClockSkew"
-QUERY_FAILING = "TokenMonitorQueryFailing"
-QUERY_STALE = "TokenMonitorQueryStale"
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 ALERTS_LIMITED = "TokenMonitorAlertsLimited"
 STATE_DISK_LOW = "TokenMonitorStateDiskLow"
@@ -66,6 +74,8 @@ class Judgement:
     target_labels: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     needs: frozenset[ColumnName] = frozenset()
+    root: str | None = None
+    """Where there is no data: under which alert this is muted, empty for none; None: to be found."""
 
 
 def blocked(job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now: datetime) -> Result:
@@ -93,13 +103,8 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
                 yield _of_rule(rule, view.job, None)
 
 
-def of_target(
-    config: Config, snapshot: Snapshot, name: str, now: datetime, *, awake_since: datetime
-) -> Iterator[Judgement]:
-    """Judge the monitor's own rules about one target and its queries.
-
-    `awake_since`: when the process last began or woke; nothing is overdue from before that.
-    """
+def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about one target."""
     rules = {rule.name: rule for rule in config.own_rules}
     target = snapshot.targets[name]
     if TARGET_DOWN in rules:
@@ -117,18 +122,35 @@ def of_target(
     if CERTIFICATE_EXPIRING in rules:
         rule = rules[CERTIFICATE_EXPIRING]
         yield _own(rule, target, "", _certificates(rule, target, now))
+    if ACCESS_DENIED in rules:
+        denied = [view for view in snapshot.views_of(name) if view.denied]
+        rule = with_worst_severity(rules[ACCESS_DENIED], denied)
+        yield _own(rule, target, "", access_denied(rule, target, snapshot.views_of(name)))
+
+
+def of_queries(
+    config: Config, snapshot: Snapshot, name: str, since: Since, *, alerts_of: AlertsOf
+) -> Iterator[Judgement]:
+    """Judge the monitor's own rules about the queries of a target, after those about the target itself.
+
+    `alerts_of` gives the alerts of a scope as those left them.
+    """
+    rules = {rule.name: rule for rule in config.own_rules}
+    target = snapshot.targets[name]
     views = snapshot.views_of(name)
-    denied = denied_together(views)
     schemas = [view for view in views if view.job.query.schema is not None]
+    known = Known(target, schemas, alerts_of, rules, since)
+    together = sessions_together(views)
     for view in views:
-        query = view.job.query
+        query = view.job.query.name
+        first, *others = together.get(query, (query,))
+        speaker = speaker_beside(snapshot.queries[name, first], view, known)
         if QUERY_FAILING in rules:
-            rule = rules[QUERY_FAILING]
-            found = failing(rule, view, target, denied, schemas)
-            yield _own(rule, target, query.name, found, frozenset(query.needs))
+            rule = with_worst_severity(rules[QUERY_FAILING], [view])
+            yield _of_query(rule, view, target, failing(rule, view, speaker, others), speaker.root)
         if QUERY_STALE in rules:
-            rule = rules[QUERY_STALE]
-            yield _own(rule, target, query.name, stale(rule, view, target, now, awake_since))
+            rule = with_worst_severity(rules[QUERY_STALE], [view])
+            yield _of_query(rule, view, target, stale(rule, view, speaker), speaker.root)
 
 
 def of_monitor(
@@ -169,32 +191,14 @@ def of_limits(config: Config, job: Job, left_out: Mapping[Scope, int]) -> Iterat
     )
 
 
-def root_of(
-    target_name: str, needs: frozenset[ColumnName], snapshot: Snapshot, alerts: Iterable[Alert]
-) -> str | None:
-    """Find the root alert under which what has no data is muted; gives its fingerprint."""
-    target = snapshot.targets.get(target_name)
-    if target is None:
-        return None
-    here = [alert for alert in alerts if alert.scope.target == target_name]
-    if target.up is False:
-        return next((alert.fingerprint for alert in here if alert.name == TARGET_DOWN), None)
-    if target.replica_fault:
-        return next((alert.fingerprint for alert in here if alert.name == REPLICA_LAGGING), None)
-    wanted = (target.missing or frozenset()) & needs
-    schemas = _schemas(snapshot, target_name)
-    for alert in here:
-        schema = schemas.get(alert.scope.subject)
-        if schema is not None and _is_about(alert.labels, schema, wanted):
-            return alert.fingerprint
-    return None
+def query_scopes(config: Config) -> set[Scope]:
+    """List the scopes of the rules that belong to queries."""
+    return {Scope(rule.name, *job.key) for job in config.jobs for rule in job.query.rules}
 
 
 def scopes_of(config: Config) -> set[Scope]:
     """List every scope that this configuration can judge."""
-    scopes = {
-        Scope(rule.name, job.target.name, job.query.name) for job in config.jobs for rule in job.query.rules
-    }
+    scopes = query_scopes(config)
     for rule in config.own_rules:
         scopes.add(Scope(rule.name, "", ""))
         scopes.update(Scope(rule.name, target.name, "") for target in config.targets)
@@ -227,7 +231,7 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
 
     The schema queries after an unknown column or table; what was blocked or had a rule held when a
     column is back; everything that failed with the target when it answers again, but not each time
-    that a target comes and goes.
+    that a target comes and goes; what was refused a table that this run was let see again.
     """
     name = result.job.target.name
     was, now = before.targets.get(name), after.targets.get(name)
@@ -238,6 +242,8 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
         return [view.job for view in views if view.job.query.schema is not None]
     if was.replica_fault and not now.replica_fault:
         return [view.job for view in views if _is_lagging(view)]
+    if tables := denied_tables(before.queries[result.job.key]) - denied_tables(after.queries[result.job.key]):
+        return [view.job for view in views if not tables.isdisjoint(denied_tables(view))]
     if was.recovered_at != now.recovered_at:
         return [view.job for view in views if isinstance(view.outcome, Failure)]
     back = ((was.missing or frozenset()) | was.unknown) - (now.missing or frozenset()) - now.unknown
@@ -297,6 +303,12 @@ def _of_rule(rule: Rule, job: Job, success: Success | None) -> Judgement:
     )
 
 
+def _of_query(
+    rule: Rule, view: QueryView, target: TargetView, samples: list[Sample] | None, root: str
+) -> Judgement:
+    return replace(_own(rule, target, view.job.query.name, samples), root=root)
+
+
 def _own(
     rule: Rule,
     target: TargetView,
@@ -307,18 +319,3 @@ def _own(
     success = None if samples is None else Success(tuple(samples), len(samples))
     scope = Scope(rule.name, target.target.name, subject)
     return Judgement(rule, scope, success, target.target.labels, {}, needs)
-
-
-def _schemas(snapshot: Snapshot, target: str) -> dict[str, SchemaColumns]:
-    return {
-        view.job.query.name: view.job.query.schema
-        for view in snapshot.views_of(target)
-        if view.job.query.schema is not None
-    }
-
-
-def _is_about(labels: Labels, schema: SchemaColumns, missing: Iterable[ColumnName]) -> bool:
-    """Tell whether an alert of a schema query speaks of one of these columns, or of a whole table."""
-    named = dict(labels)
-    table, column = named.get(schema.table), named.get(schema.column)
-    return any(table == gone.table and column in (None, gone.column) for gone in missing)

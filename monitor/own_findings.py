@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.errors import Reason
-from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample
-from monitor.model.settings import ColumnName, Every, Rule, labels_of
-from monitor.patience import CRON_GRACE, patience
+from monitor.alerting.ownership import Speaker, Voice, denied_table
+from monitor.alerting.severity import loudest
+from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample, Success
+from monitor.model.settings import Every, Rule, labels_of
 from monitor.rules import matching
 from monitor.store import QueryView
 
-_QUOTED = re.compile(r"'([^']+)'")
-_DENIED = re.compile(r"\b(?:table|routine) (\S+)")
+_ACCOUNT = re.compile(r"'([^']*)'@'([^']*)'")
 
 
 def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
@@ -67,16 +68,13 @@ def clock_skew(rule: Rule, target: TargetView) -> list[Sample] | None:
     return [Sample(rule.metric, (), clock.proven_seconds, details)]
 
 
-def denied_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]:
-    """Find the queries that are refused the same table: each with all of them, first the one that speaks.
-
-    One REVOKE on a table fails every query that reads it, and one alert says it: of the most frequent one.
-    """
+def sessions_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]:
+    """Find the queries whose session cannot be believed: each with all of them, first the one that speaks."""
     groups: dict[str, list[QueryView]] = defaultdict(list)
     for view in views:
-        table = _denied_table(view)
-        if table:
-            groups[table].append(view)
+        outcome = view.outcome
+        if isinstance(outcome, Failure) and outcome.detail == ALTERED_SESSION:
+            groups[outcome.message].append(view)
     found = {}
     for group in groups.values():
         names = tuple(view.job.query.name for view in sorted(group, key=_period))
@@ -84,101 +82,48 @@ def denied_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]
     return found
 
 
-def _denied_table(view: QueryView) -> str:
-    """Return what a query's failure shares with others: the table, or the session that cannot be believed."""
-    outcome = view.outcome
-    if not isinstance(outcome, Failure) or outcome.lost:
-        return ""
-    if outcome.reason is Reason.BAD_RESULT and outcome.detail == ALTERED_SESSION:
-        return f"session: {outcome.message}"
-    if outcome.reason is not Reason.ACCESS_DENIED:
-        return ""
-    named = _DENIED.findall(outcome.message)
-    # `app`.`users` on one server, 'users' on the other
-    return named[-1].rpartition(".")[2].strip("`'\"") if named else ""
-
-
 def _period(view: QueryView) -> timedelta:
     schedule = view.job.query.schedule
     return schedule.interval if isinstance(schedule, Every) else timedelta.max
 
 
-def failing(
-    rule: Rule,
-    view: QueryView,
-    target: TargetView,
-    denied: Mapping[str, tuple[str, ...]],
-    schemas: Sequence[QueryView],
-) -> list[Sample] | None:
-    """Judge a query's failures.
-
-    Blocked, of a lost target, of a late replica, or refused a table that another query is refused too, they
-    have another alert that speaks for them; one of a column that a schema query has seen since says nothing
-    any more. `denied` is of `denied_together`, `schemas` are the target's schema queries.
-    """
-    outcome = view.outcome
-    if target.up is False or isinstance(outcome, Blocked) or outcome is None:
+def failing(rule: Rule, view: QueryView, speaker: Speaker, others: Sequence[str]) -> list[Sample] | None:
+    """Judge a query's failures, where nobody else speaks for them; `others` fail in the same way."""
+    if view.outcome is None or speaker.voice not in (Voice.FAILING, Voice.NOBODY):
         return None
     details = {}
-    if isinstance(outcome, Failure):
-        if outcome.lost or outcome.reason is Reason.REPLICA_LAGGING:
-            return None
-        if _is_of(outcome, target.missing or frozenset()) or _is_outdated(view, outcome, schemas):
-            return None
-        speaker, *others = denied.get(view.job.query.name, (view.job.query.name,))
-        if speaker != view.job.query.name:
-            return None
+    count = float(view.consecutive_failures)
+    if speaker.voice is Voice.FAILING:
         since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
-        details = {"reason": str(outcome.reason), "message": outcome.message, "failing_since": since}
+        details = {**_words(view), "failing_since": since}
         if others:
-            is_refused = outcome.reason is Reason.ACCESS_DENIED
-            verb = "is refused to" if is_refused else "happens to"
-            details["others"] = f" The same {verb} {', '.join(others)}: their data is gone too."
+            details["others"] = f" The same happens to {', '.join(others)}: their data is gone too."
+        if speaker.is_due:
+            # What it failed of may be counted elsewhere, or differ each time: for long it gave no data.
+            count = max(count, rule.condition.threshold + 1)
     labels = labels_of({"query": view.job.query.name})
-    sample = Sample(rule.metric, labels, float(view.consecutive_failures), labels_of(details))
+    sample = Sample(rule.metric, labels, count, labels_of(details))
     if view.last_success_at is None and not matching(rule, [sample]):
         return None  # it never gave data since we began to look: too early for "it does not fail"
     return [sample]
 
 
-def _is_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
-    """Tell whether an error of the schema speaks of a column or table that is known to be missing."""
-    if failure.reason is not Reason.SCHEMA_MISSING:
-        return False
-    named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
-    return any(column.column.lower() in named or column.table.lower() in named for column in missing)
+def _words(view: QueryView) -> dict[str, str]:
+    match view.outcome:
+        case Failure() as failure:
+            return {"reason": str(failure.reason), "message": failure.message}
+        case Blocked() as blocked:
+            return {"reason": "blocked", "message": blocked.message}
+        case Success() | None:
+            return {"reason": "no run ends", "message": "none ended for three intervals"}
+    assert_never(view.outcome)
 
 
-def _is_outdated(view: QueryView, failure: Failure, schemas: Sequence[QueryView]) -> bool:
-    """Tell whether a schema query has looked since at what the failure says is missing."""
-    if view.last_run_at is None:
-        return False
-    return any(
-        one.last_success_at is not None
-        and one.last_success_at > view.last_run_at
-        and _is_of(failure, _looked_at(one))
-        for one in schemas
-    )
-
-
-def _looked_at(view: QueryView) -> frozenset[ColumnName]:
-    schema = view.job.query.schema
-    found = (dict(sample.labels) for sample in view.samples)
-    return frozenset(
-        ColumnName(labels[schema.table], labels[schema.column])
-        for labels in found
-        if schema is not None and schema.table in labels and schema.column in labels
-    )
-
-
-def stale(
-    rule: Rule, view: QueryView, target: TargetView, now: datetime, awake_since: datetime
-) -> list[Sample] | None:
-    """A query is stale when none of its runs ended, well or not, for three intervals and its time limit."""
-    if target.up is False or isinstance(view.outcome, Blocked):
+def stale(rule: Rule, view: QueryView, speaker: Speaker) -> list[Sample] | None:
+    """Judge whether none of a query's runs ended, well or not, for as long as it may be without news."""
+    if speaker.voice is Voice.ROOT or isinstance(view.outcome, Blocked):
         return None
-    due_at = _due_at(view, awake_since)
-    is_stale = due_at is not None and now > due_at
+    is_stale = speaker.voice is Voice.STALE
     if view.last_run_at is None and not is_stale:
         return None
     since = f"{view.last_success_at:%Y-%m-%d %H:%M:%S} UTC" if view.last_success_at else "never"
@@ -186,9 +131,34 @@ def stale(
     return [Sample(rule.metric, labels, float(is_stale), labels_of({"last_success": since}))]
 
 
-def _due_at(view: QueryView, awake_since: datetime) -> datetime | None:
-    """Tell by when a run should have ended at the latest; None when that is not known."""
-    allowed = patience(view.job)
-    if allowed is None:
-        return view.next_run_at and max(view.next_run_at, awake_since) + CRON_GRACE + view.job.query.timeout
-    return max(view.last_run_at or view.since or awake_since, awake_since) + allowed
+def access_denied(rule: Rule, target: TargetView, views: Sequence[QueryView]) -> list[Sample] | None:
+    """Judge which tables are refused to queries: one finding for each, with all whom it concerns."""
+    if not target.up:
+        return None
+    found: dict[str, dict[str, Failure]] = defaultdict(dict)
+    for view in views:
+        for failure in view.denied if view.excused_until is None else ():
+            if table := denied_table(failure):
+                found[table][view.job.query.name] = failure
+    if not found and all(view.last_success_at is None for view in views):
+        return None
+    return [_denied(rule, target, table, failures) for table, failures in sorted(found.items())]
+
+
+def _denied(rule: Rule, target: TargetView, table: str, failures: Mapping[str, Failure]) -> Sample:
+    message = next(iter(failures.values())).message
+    account = _ACCOUNT.search(message)
+    to = "@".join(f"'{part}'" for part in account.groups()) if account else f"'{target.target.user}'"
+    details = {
+        "account": to,
+        "grant": f"GRANT SELECT ON `{target.target.database}`.`{table}` TO {to};",
+        "message": message,
+        "queries": ", ".join(sorted(failures)),
+    }
+    return Sample(rule.metric, labels_of({"table": table}), float(len(failures)), labels_of(details))
+
+
+def with_worst_severity(rule: Rule, views: Iterable[QueryView]) -> Rule:
+    """Return the rule as loud as the loudest of those that it leaves without a verdict."""
+    left = (judged.severity for view in views for judged in view.job.query.rules)
+    return replace(rule, severity=loudest([rule.severity, *left]))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import rules
+from monitor.alerting.ownership import Since, root_of
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.self_status import SelfStatus
@@ -25,16 +26,17 @@ from monitor.judgements import (
     of_itself,
     of_limits,
     of_monitor,
+    of_queries,
     of_result,
     of_target,
-    root_of,
+    query_scopes,
     scopes_of,
     wanted_after,
 )
 from monitor.messages import Listener, Message, Missed, NewConfig, Stop, Tick
-from monitor.model.alerts import Alert, AlertState, Delivery, Notification, ReceiverHealth
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification, ReceiverHealth, Scope
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Every
+from monitor.model.settings import Config, Every, Job
 from monitor.notify.reminders import Reminders
 from monitor.probes import Probes
 from monitor.standing import Draft, Standing
@@ -44,6 +46,7 @@ from monitor.store import (
     for_config,
     with_alerts,
     with_delivery,
+    with_excuse,
     with_missed,
     with_next_run,
     with_receiver,
@@ -77,6 +80,7 @@ class Pipeline:
         self._alerts = Standing()
         self._started_at = self._awake_since = self._took_at = clock.now()
         self._probes = Probes()
+        self._explained: dict[tuple[str, str], datetime] = {}
         self._reminders = Reminders()
         self._unmoved = timedelta(0)
         self._upkeep = Upkeep(state, listener)
@@ -157,6 +161,7 @@ class Pipeline:
         """Move every instant that is kept, since the clock that gave them was wrong by this much."""
         self.snapshot = moved(self.snapshot, by)
         self._alerts.move(by)
+        self._explained = moved(self._explained, by)
         self._probes = Probes()
         self._upkeep.begin_anew()
         self._awake_since = self._took_at = self.judged_at = self._clock.now()
@@ -189,14 +194,14 @@ class Pipeline:
         self._upkeep.ran(result.job.key)
         self._listener.on_result(result, before, after)
         if jobs := wanted_after(result, before, after):
-            # Before anything that the disk can refuse: no later result shows this difference.
-            self._listener.on_wanted(jobs)
+            # Before anything that the disk can refuse: no later result shows this difference. A failure only
+            # makes others worth a look: nothing that they failed of is over.
+            self._want(jobs, now, is_over=not isinstance(result.outcome, Failure))
         draft = Draft(self._alerts)
         # The target first: what is held is held under its alert.
         result = replace(result, job=after.queries[result.job.key].job)  # its rules as they are now
         name = result.job.target.name
-        for judgement in of_target(self._config, after, name, now, awake_since=self._awake_since):
-            self._judge(draft, judgement, now)
+        self._judge_target(draft, name, now)
         for judgement in (*of_result(result, after), *held_by_schema(result, after)):
             self._judge(draft, judgement, result.scheduled_at)
         for judgement in of_limits(self._config, result.job, draft.left_out):
@@ -206,16 +211,23 @@ class Pipeline:
         for job in newly_blocked(result, after, now):
             self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
 
+    def _want(self, jobs: list[Job], now: datetime, *, is_over: bool = True) -> None:
+        """Have jobs run at once; where what they failed of is over, none counts as failing before it did."""
+        if is_over:
+            self.snapshot = with_excuse(self.snapshot, jobs, now)
+        self._listener.on_wanted(jobs)
+
     def _take_tick(self, now: datetime) -> None:
         for key in to_plan_again(self.snapshot, now):
             if (planned_at := self._next_run_at(key)) is not None:
                 self.snapshot = with_next_run(self.snapshot, key, planned_at)
         draft = Draft(self._alerts)
         for name in self.snapshot.targets:
-            for judgement in of_target(self._config, self.snapshot, name, now, awake_since=self._awake_since):
-                self._judge(draft, judgement, now)
+            self._judge_target(draft, name, now)
         if jobs := self._probes.due(self.snapshot, now):
             self._listener.on_wanted(jobs)
+        if jobs := self._probes.due_again(self.snapshot, now):
+            self._want(jobs, now)
         for judgement in (
             *of_monitor(self._config, self._look_at_receivers(), now, self._state.space),
             *of_itself(self._config, self._self_status(), now),
@@ -242,19 +254,33 @@ class Pipeline:
         self.snapshot = for_config(self.snapshot, config, now)
         for job in config.jobs:
             self.snapshot = with_next_run(self.snapshot, job.key, self._next_run_at(job.key))
+        self._explained = {key: at for key, at in self._explained.items() if key in self.snapshot.queries}
         scopes = scopes_of(config)
+        draft.rename(draft.scopes() - scopes, query_scopes(config))
         for scope in draft.scopes() - scopes:
             draft.apply(scope, rules.retire(draft.of(scope), now=now, reason="rule_removed"))
         self._alerts.judged &= scopes
         self._finish(draft, now, run_key=f"reload@{now.isoformat()}")
+
+    def _judge_target(self, draft: Draft, name: str, now: datetime) -> None:
+        """Judge the rules about a target, and then those about its queries: the first may speak for these."""
+        for judgement in of_target(self._config, self.snapshot, name, now):
+            self._judge(draft, judgement, now)
+        since = Since(now, self._awake_since, self._explained)
+        for judgement in of_queries(self._config, self.snapshot, name, since, alerts_of=draft.of):
+            if judgement.root:
+                self._explained[name, judgement.scope.subject] = now
+            self._judge(draft, judgement, now)
 
     def _judge(self, draft: Draft, judgement: Judgement, now: datetime) -> None:
         scope = judgement.scope
         active = draft.of(scope)
         if judgement.success is None:
             if active:
-                root = root_of(scope.target, judgement.needs, self.snapshot, draft.alerts_on(scope.target))
-                draft.put(scope, rules.hold(active, muted_by=root))
+                root = judgement.root
+                if root is None:
+                    root = root_of(scope, judgement.needs, self.snapshot, draft.alerts_on(scope.target))
+                draft.put(scope, rules.hold(active, muted_by=root or None))
             return
         try:
             evaluation = rules.evaluate(
@@ -280,7 +306,8 @@ class Pipeline:
         if self.snapshot.targets[target].up is not False:
             return
         own = {rule.name for rule in self._config.own_rules}
-        root = root_of(target, frozenset(), self.snapshot, draft.alerts_on(target))
+        scope = Scope("", target, "")
+        root = root_of(scope, frozenset(), self.snapshot, draft.alerts_on(target)) or None
         for scope in draft.scopes_on(target):
             if scope.rule not in own:
                 draft.put(scope, rules.hold(draft.of(scope), muted_by=root))

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.alerting.limits import within_limit
+from monitor.alerting.severity import SUPERSEDED, with_risen
 from monitor.alerting.texts import RESOLVED_SUMMARY
 from monitor.errors import SampleError
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
@@ -53,7 +54,9 @@ def evaluate(
     Pending, firing, resolved and `keep_firing_for` mean what they mean in Prometheus
     (rules/alerting.go, AlertingRule.Eval). SampleError: two findings would be one alert.
     """
-    found = _found(rule, scope, success, target_labels)
+    risen = with_risen(_found(rule, scope, success, target_labels), active, rule.severity)
+    found = risen.found
+    active = {labels: alert for labels, alert in active.items() if labels not in risen.superseded}
     renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
     missed = {labels: alert for labels, alert in active.items() if labels not in found}
     unjudged = {labels: alert for labels, alert in missed.items() if _is_silent(success, labels)}
@@ -67,7 +70,11 @@ def evaluate(
     after: dict[Labels, Alert] = {}
     transitions: list[Transition] = []
     for labels, sample in chosen.items():
-        alert = active.get(labels) or _begin(rule, scope, labels, now=now, is_first=is_first)
+        alert = (
+            active.get(labels)
+            or risen.successors.get(labels)
+            or _begin(rule, scope, labels, now=now, is_first=is_first)
+        )
         values = _values(rule, alert, sample, parameters, count=len(found))
         seen = replace(
             alert,
@@ -83,7 +90,8 @@ def evaluate(
         after[labels], change = _advance(rule, seen, is_new=labels not in active, now=now)
         if change:
             transitions.append(Transition(change, after[labels], now))
-    transitions = sorted([*transitions, *resolved], key=lambda transition: transition.alert.labels)
+    ended = [_resolve(alert, now, SUPERSEDED) for alert in risen.superseded.values() if alert.fired_at]
+    transitions = sorted([*transitions, *resolved, *ended], key=lambda transition: transition.alert.labels)
     standing = dict(sorted((after | kept).items()))
     return Evaluation(standing, tuple(transitions), len(found) - len(chosen))
 
@@ -214,7 +222,8 @@ def _renamed(
     """Find alerts that carry labels which the rule or its target no longer gives."""
     samples = [*found.values(), *(sample for sample in success.samples if sample.metric == rule.metric)]
     in_samples = {name for sample in samples for name, _ in sample.labels}
-    constant = {(name, value) for name, value in fixed if name not in in_samples}
+    # Of another severity it is the same alert, which goes on by its name: see with_risen.
+    constant = {pair for pair in fixed if pair[0] not in in_samples and pair[0] != "severity"}
     new = {frozenset(sample.labels) for labels, sample in found.items() if labels not in active}
     renamed = set()
     for labels in active.keys() - found.keys():

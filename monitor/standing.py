@@ -104,6 +104,21 @@ class Draft:
         self.transitions.extend(evaluation.transitions)
         self.left_out[scope] = evaluation.left_out
 
+    def rename(self, gone: Iterable[Scope], scopes: Iterable[Scope]) -> None:
+        """Move alerts to the query that has their rule now: what they are is said by their labels.
+
+        `scopes` are those of queries' rules, whose names are unique.
+        """
+        there = {(scope.rule, scope.target): scope for scope in scopes}
+        for scope in sorted(gone):
+            new, alerts = there.get((scope.rule, scope.target)), self.of(scope)
+            if new is None or not alerts or self.of(new):
+                continue
+            self.put(scope, {})
+            self.put(new, {labels: replace(alert, scope=new) for labels, alert in alerts.items()})
+            if not self.is_first(scope):
+                self.judged.add(new)
+
     def is_first(self, scope: Scope) -> bool:
         """Tell whether the scope had no data since the start."""
         return scope not in self.standing.judged and scope not in self.judged

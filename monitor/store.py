@@ -10,11 +10,14 @@ from enum import StrEnum
 from monitor.alerting.contact import TargetView, after_run, is_loss
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
-from monitor.model.results import Blocked, Failure, Outcome, Result, Sample
+from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import ColumnName, Config, Every, Job
 from monitor.patience import expiry
 
 JobKey = tuple[str, str]
+
+RERUN_GRACE = timedelta(minutes=1)
+"""Beside its time limit: how long a query that is run again at once may wait for its turn."""
 
 
 class QueryStatus(StrEnum):
@@ -51,6 +54,10 @@ class QueryView:
     missed: int = 0
     since: datetime | None = None
     """When this view began: at the start, or at the reload that added or changed the job."""
+    denied: tuple[Failure, ...] = ()
+    """What the server refused to let it see, by the last run that could tell."""
+    excused_until: datetime | None = None
+    """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
 
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
         """Give the samples that are still fresh at `now`."""
@@ -128,6 +135,16 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     return replace(snapshot, queries=queries, targets={**snapshot.targets, name: after_run(target, result)})
 
 
+def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snapshot:
+    """Record that these are run again at once, since what they failed of is over."""
+    queries = {
+        job.key: replace(snapshot.queries[job.key], excused_until=now + job.query.timeout + RERUN_GRACE)
+        for job in jobs
+        if job.key in snapshot.queries
+    }
+    return replace(snapshot, queries={**snapshot.queries, **queries})
+
+
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
     """Show these alerts: pending, firing, and recently resolved."""
     shown = tuple(alerts)
@@ -199,7 +216,12 @@ def _after(view: QueryView, result: Result) -> QueryView:
     if isinstance(outcome, Blocked):
         return replace(view, status=QueryStatus.BLOCKED, outcome=outcome, samples=(), expires_at=None)
     seen = replace(
-        view, outcome=outcome, last_run_at=result.finished_at, duration_seconds=result.duration_seconds
+        view,
+        outcome=outcome,
+        last_run_at=result.finished_at,
+        duration_seconds=result.duration_seconds,
+        denied=_denied_by(outcome, view),
+        excused_until=None,
     )
     if isinstance(outcome, Failure):
         return replace(
@@ -221,6 +243,14 @@ def _after(view: QueryView, result: Result) -> QueryView:
         first_failure_at=None,
         consecutive_failures=0,
     )
+
+
+def _denied_by(outcome: Success | Failure, view: QueryView) -> tuple[Failure, ...]:
+    """Return what is refused; a failure of another kind says nothing of that."""
+    if isinstance(outcome, Success):
+        return outcome.refusals
+    is_denial = outcome.reason is Reason.ACCESS_DENIED and not outcome.lost and not outcome.refused
+    return (outcome,) if is_denial else view.denied
 
 
 def _is_of_target(failure: Failure) -> bool:

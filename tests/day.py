@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.alerting.resolved import RESOLVED_KEPT
+from monitor.alerting.severity import rank
 from monitor.deliver.outbox import OutboxWorker
 from monitor.errors import DeliveryError
 from monitor.judgements import blocked, is_blocked
@@ -455,7 +456,8 @@ class Day:
         alert = transition.alert
         if alert.name == "TokenMonitorWatchdog" or transition.change is Change.PENDING:
             return
-        self.told.append(_announced(alert))
+        if alert.resolve_reason != "superseded":  # of that nobody is notified
+            self.told.append(_announced(alert))
         self.checks[f"{alert.name} {transition.change}"] += 1
         if (transition.change is Change.FIRED) == (alert.fingerprint in self.firing):
             self._fault(f"{transition.change} again: {alert}")
@@ -487,7 +489,7 @@ class Day:
         rules = [rule for job in self.config.jobs for rule in job.query.rules if rule.name == alert.name]
         if not rules:
             return {"rule_removed"}
-        return {"rule_changed"} if rules[0].severity is not alert.severity else set()
+        return {"superseded"} if rank(rules[0].severity) > rank(alert.severity) else set()
 
     def _is_true(self, transition: Transition) -> bool:
         alert, fired = transition.alert, transition.change is Change.FIRED
@@ -509,6 +511,10 @@ class Day:
         rule = self._rule(alert)
         return fired == (dict(alert.labels).get("plan", "") in truth.findings(alert.scope.subject, rule))
 
+    def _severity_of(self, alert: Alert) -> Severity:
+        rules = [rule for job in self.config.jobs for rule in job.query.rules if rule.name == alert.name]
+        return rules[0].severity if rules and alert.name == BALANCE_RULE.name else alert.severity
+
     def _rule(self, alert: Alert) -> Rule:
         return next(rule for job in self.config.jobs for rule in job.query.rules if rule.name == alert.name)
 
@@ -523,7 +529,10 @@ class Day:
             if alert.state is AlertState.FIRING and alert.scope.target in firing:
                 labels = dict(alert.labels)
                 mark = " held" if alert.held else ""
-                key = labels.get("plan", ""), f"{alert.severity}{mark}"
+                # One that fired goes on as loud as it was.
+                is_loud = alert.name != BALANCE_RULE.name or alert.severity is Severity.CRITICAL
+                severity = self._severity_of(alert) if is_loud else alert.severity
+                key = labels.get("plan", ""), f"{severity}{mark}"
                 firing[alert.scope.target].add((f"{alert.name} {alert.scope.subject}", *key))
         for name in settled:
             truth = self.truths[name]

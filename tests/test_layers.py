@@ -91,6 +91,8 @@ STAIRS = {
     ("own_findings", "rules"),
     ("standing", "rules"),
     ("probes", "store"),
+    ("probes", "alerting"),
+    ("alerting", "patience"),
     ("ages", "store"),
     ("store", "patience"),
     ("own_findings", "patience"),

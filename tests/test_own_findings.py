@@ -7,8 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.alerting.ownership import denied_table
+from monitor.alerting.severity import loudest
 from monitor.errors import Reason
 from monitor.metrics import own_families
+from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import (
     ALTERED_SESSION,
     ClockOffset,
@@ -17,11 +20,9 @@ from monitor.model.results import (
     Replication,
     Result,
     Server,
-    Success,
 )
-from monitor.model.settings import Condition, Every, Severity
-from monitor.own_findings import denied_together
-from monitor.store import QueryStatus, QueryView
+from monitor.model.settings import Condition, Severity
+from monitor.store import QueryStatus
 from tests.world import (
     BALANCES,
     COLUMNS,
@@ -202,19 +203,57 @@ def test_what_servers_say_of_themselves_is_in_the_metrics_while_it_is_known() ->
     assert world.families() == {}
 
 
-def test_a_right_that_is_gone_has_one_voice() -> None:
+def test_a_right_that_is_gone_has_one_voice_for_each_table() -> None:
     world = Servers()
     world.well()
+    world.told()
     for _ in range(5):
         world.after(MINUTE).runs(denied("`app`.`users`"), denied("'users'"), denied("'usage'"))
-    failing = [alert for alert in world.pipeline.snapshot.alerts if "QueryFailing" in alert.name]
-    assert [alert.scope.subject for alert in failing] == ["missing_columns", "usage"]
-    world.runs(columns(), denied("'users'"), denied("'usage'"))
-    for _ in range(3):
-        world.after(MINUTE).runs(columns(), denied("'users'"), denied("'usage'"))
-    active = [alert for alert in world.pipeline.snapshot.alerts if alert.resolved_at is None]
-    failing = [alert for alert in active if "QueryFailing" in alert.name]
-    assert sorted(alert.scope.subject for alert in failing) == ["balances", "usage"]
+    assert events(world) == ["TokenMonitorAccessDenied fired"] * 2
+    told = {dict(one.labels)["table"]: dict(one.annotations) for one in firing(world, "AccessDenied")}
+    assert told["users"] == {
+        "summary": "GRANT SELECT ON `app`.`users` TO 'm'@'localhost'; balances, missing_columns"
+    }
+    assert told["usage"] == {"summary": "GRANT SELECT ON `app`.`usage` TO 'm'@'localhost'; usage"}
+
+
+def test_of_a_right_that_comes_back_nobody_is_told_more_than_that() -> None:
+    world = Servers()
+    world.well()
+    world.told()
+    for _ in range(5):
+        world.after(MINUTE).runs(*[denied("'users'")] * 3)
+    assert events(world) == ["TokenMonitorAccessDenied fired"]
+    world.after(MINUTE).wanted.clear()
+    world.run("missing_columns", columns())
+    assert events(world) == ["TokenMonitorAccessDenied resolved"]
+    assert sorted(world.wanted) == ["balances", "usage"], "the others are tried at once"
+    world.after(20 * SECOND).tick()
+    assert events(world) == []
+    world.run("balances", balances(pro=7))
+    world.run("usage", denied("'users'"))
+    world.after(2 * MINUTE).tick()
+    assert events(world) == ["TokenMonitorAccessDenied fired"], "what is still refused is told again"
+
+
+def test_a_right_that_is_back_within_a_minute_pages_nobody() -> None:
+    world = Servers()
+    world.well()
+    world.told()
+    world.after(MINUTE).runs(*[denied("'users'")] * 3)
+    world.after(40 * SECOND).well()
+    for _ in range(5):
+        world.after(MINUTE).well()
+    assert [line for line in world.told() if "Monitor" in line] == ["TokenMonitorAccessDenied pending"]
+
+
+def events(world: World) -> list[str]:
+    return [line for line in world.told() if "Monitor" in line and "pending" not in line]
+
+
+def firing(world: World, name: str) -> list[Alert]:
+    alerts = world.pipeline.snapshot.alerts
+    return [one for one in alerts if name in one.name and one.state is AlertState.FIRING]
 
 
 def test_a_session_that_cannot_be_believed_has_one_voice() -> None:
@@ -233,32 +272,20 @@ def test_a_session_that_cannot_be_believed_has_one_voice() -> None:
     assert len([alert for alert in active if "QueryFailing" in alert.name]) == 3
 
 
-def view_of(name: str, minutes: int, outcome: Failure | Success) -> QueryView:
-    (job,) = [job for job in a_config(COLUMNS, BALANCES, USAGE).jobs if job.query.name == name]
-    query = replace(job.query, schedule=Every(minutes * MINUTE))
-    return QueryView(replace(job, query=query), outcome=outcome)
-
-
-@pytest.mark.parametrize(
-    ("messages", "expected"),
-    [
-        (("`app`.`users`", "'users'"), {"balances": ("usage", "balances"), "usage": ("usage", "balances")}),
-        (("'users'", "'usage'"), {"balances": ("balances",), "usage": ("usage",)}),
-    ],
-)
-def test_the_most_frequent_query_speaks_for_all_that_are_refused_the_same(
-    messages: tuple[str, str], expected: dict[str, tuple[str, ...]]
-) -> None:
-    views = [
-        view_of("balances", 5, denied(messages[0])),
-        view_of("usage", 1, denied(messages[1])),
-        view_of("missing_columns", 1, TIMEOUT),
-    ]
-    assert denied_together(views) == expected
-
-
 def test_a_refused_column_is_of_its_table() -> None:
     words = "SELECT command denied to user 'm'@'%' for column 'tokens_remaining' in table 'users'"
-    column = Failure(Reason.ACCESS_DENIED, words, 1143)
-    views = [view_of("balances", 1, column), view_of("usage", 1, denied("`app`.`users`"))]
-    assert denied_together(views)["usage"] == ("balances", "usage")
+    assert denied_table(Failure(Reason.ACCESS_DENIED, words, 1143)) == "users"
+    assert denied_table(denied("`app`.`users`")) == "users"
+    assert denied_table(Failure(Reason.ACCESS_DENIED, "Access denied; you need PROCESS", 1227)) == ""
+
+
+def test_a_query_that_fails_is_as_loud_as_the_loudest_rule_that_it_leaves_without_a_verdict() -> None:
+    quiet = replace(next(rule for rule in OWN_RULES if "Failing" in rule.name), severity=Severity.WARNING)
+    for severity in Severity:
+        query = replace(USAGE, rules=(replace(USAGE.rules[0], severity=severity),))
+        world = World(a_config(query, own_rules=(quiet,)))
+        world.run("usage", usage(5))
+        for _ in range(4):
+            world.after(MINUTE).run("usage", TIMEOUT)
+        (alert,) = firing(world, "QueryFailing")
+        assert alert.severity is loudest([severity, Severity.WARNING])

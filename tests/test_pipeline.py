@@ -784,3 +784,43 @@ def test_a_cron_of_the_wall_clock_does_not_move_with_ours() -> None:
     world.set_by = timedelta(hours=-1)
     world.tick()
     assert world.pipeline.snapshot.queries["main", "usage"].next_run_at == world.next_run_at
+
+
+def test_a_query_that_is_renamed_with_its_rules_leaves_their_alerts_as_they_are() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(5))
+    world.after(3 * MINUTE).runs(columns(), balances(pro=7), usage(5))
+    before = {one.name: (one.fired_at, one.active_at) for one in world.pipeline.active_alerts()}
+    world.told()
+    world.config = a_config(COLUMNS, replace(BALANCES, name="subscribers"), replace(USAGE, name="uses"))
+    world.pipeline.take(NewConfig(world.config))
+    world.run("subscribers", balances(pro=7))
+    world = world.restarted(MINUTE)
+    world.run("subscribers", balances(pro=7))
+    world.run("uses", usage(5))
+    assert world.told() == []
+    after = {one.name: (one.fired_at, one.active_at) for one in world.pipeline.active_alerts()}
+    assert after == before
+    world.after(MINUTE).run("uses", usage(0))
+    assert world.told() == ["TokenUsageStopped resolved"]
+
+
+def test_a_query_that_is_renamed_while_we_are_down_leaves_its_alerts_as_they_are() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(5))
+    world = world.restarted(MINUTE, a_config(COLUMNS, BALANCES, replace(USAGE, name="uses")))
+    assert world.told() == []
+    assert world.shown()["TokenUsageStopped"] == "firing held"
+    world.run("uses", usage(0))
+    assert world.told() == ["TokenUsageStopped resolved"]
+
+
+def test_of_a_query_that_is_renamed_the_alerts_about_its_own_name_end() -> None:
+    world = World()
+    world.runs(*HEALTHY)
+    for _ in range(4):
+        world.after(MINUTE).runs(columns(), balances(pro=0), TIMEOUT)
+    assert "TokenMonitorQueryFailing fired" in world.told()
+    world.config = a_config(COLUMNS, BALANCES, replace(USAGE, name="uses"))
+    world.pipeline.take(NewConfig(world.config))
+    assert world.told() == ["TokenMonitorQueryFailing resolved"]

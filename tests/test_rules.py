@@ -330,14 +330,13 @@ def test_two_samples_that_would_be_one_alert_are_an_error() -> None:
 @pytest.mark.parametrize(
     "before",
     [
-        replace(rule(), severity=Severity.CRITICAL),
         replace(rule(), labels={"team": "old"}),
         replace(rule(), labels={"team": "new", "more": "x"}),
         rule(),
     ],
-    ids=["severity", "label changed", "label removed", "label added"],
+    ids=["label changed", "label removed", "label added"],
 )
-def test_an_alert_of_other_severity_or_labels_resolves_as_rule_changed(before: Rule) -> None:
+def test_an_alert_of_other_labels_resolves_as_rule_changed(before: Rule) -> None:
     old = run(before, success(sample(9, plan="pro")))
     now = START + INTERVAL
     after = run(
@@ -353,8 +352,9 @@ def test_an_alert_of_other_severity_or_labels_resolves_as_rule_changed(before: R
 
 
 def test_a_changed_rule_resolves_its_old_alert_also_when_nothing_is_found_any_more() -> None:
-    old = run(replace(rule(), severity=Severity.CRITICAL), success(sample(9)))
-    after = run(rule(keep=9), success(sample(1)), old.active, now=START + INTERVAL)
+    old = run(rule(), success(sample(9)))
+    changed = replace(rule(keep=9), labels={"team": "new"})
+    after = run(changed, success(sample(1)), old.active, now=START + INTERVAL)
     assert (after.active, [t.alert.resolve_reason for t in after.transitions]) == ({}, ["rule_changed"])
 
 
@@ -374,9 +374,48 @@ def test_a_changed_label_of_the_target_changes_identity_too() -> None:
 
 
 def test_a_pending_alert_of_a_changed_rule_is_dropped_silently() -> None:
-    old = run(replace(rule(hold=5), severity=Severity.CRITICAL), success(sample(9)))
+    old = run(replace(rule(hold=5), labels={"team": "old"}), success(sample(9)))
     after = run(rule(hold=5), success(sample(9)), old.active, now=START + INTERVAL)
     assert [t.change for t in after.transitions] == [Change.PENDING]
+
+
+def of_severity(severity: Severity, **changes: float) -> Rule:
+    return replace(rule(**changes), severity=severity)  # type: ignore[arg-type]  # numbers of intervals
+
+
+@pytest.mark.parametrize("keep", [0, 9])
+def test_a_rule_that_gets_quieter_keeps_its_alert_until_it_is_over(keep: int) -> None:
+    old = run(of_severity(Severity.CRITICAL), success(sample(9)))
+    quieter = of_severity(Severity.WARNING, keep=keep)
+    after = run(quieter, success(sample(8)), old.active, now=START + INTERVAL)
+    assert (after.transitions, the(after).severity, the(after).value) == ((), Severity.CRITICAL, 8)
+    assert after.active.keys() == old.active.keys()
+    over = run(quieter, success(sample(0)), after.active, now=START + 20 * INTERVAL)
+    over = run(quieter, success(sample(0)), over.active, now=START + 40 * INTERVAL) if keep else over
+    assert [(t.change, t.alert.resolve_reason) for t in over.transitions] == [(Change.RESOLVED, "")]
+
+
+def test_a_rule_that_gets_louder_fires_anew_and_the_quieter_alert_is_superseded() -> None:
+    old = run(of_severity(Severity.WARNING), success(sample(9)))
+    now = START + INTERVAL
+    after = run(of_severity(Severity.CRITICAL), success(sample(9)), old.active, now=now)
+    changes = {(t.change, t.alert.severity, t.alert.resolve_reason) for t in after.transitions}
+    assert changes == {
+        (Change.FIRED, Severity.CRITICAL, ""),
+        (Change.RESOLVED, Severity.WARNING, "superseded"),
+    }
+    assert (the(after).active_at, the(after).fired_at, the(after).told) == (START, now, ())
+
+
+def test_a_pending_alert_that_gets_louder_keeps_its_clock() -> None:
+    old = run(of_severity(Severity.WARNING, hold=2), success(sample(9)))
+    after = run(of_severity(Severity.CRITICAL, hold=2), success(sample(9)), old.active, now=START + INTERVAL)
+    assert (the(after).active_at, the(after).state) == (START, AlertState.PENDING)
+    assert [t.change for t in after.transitions] == [Change.PENDING]
+    later = run(
+        of_severity(Severity.CRITICAL, hold=2), success(sample(9)), after.active, now=START + 2 * INTERVAL
+    )
+    assert [t.change for t in later.transitions] == [Change.FIRED]
 
 
 def test_an_alert_that_goes_while_its_neighbour_comes_resolves_by_data() -> None:

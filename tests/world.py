@@ -91,6 +91,8 @@ USAGE = a_query(
 )
 OWN_RULES = (
     a_rule("TokenMonitorTargetDown", "target_lost", hold=timedelta(seconds=30)),
+    a_rule("TokenMonitorConnectionsRefused", "connections_refused", hold=MINUTE),
+    a_rule("TokenMonitorAccessDenied", "access_denied", hold=MINUTE, summary="{grant} {queries}"),
     a_rule("TokenMonitorQueryFailing", "query_consecutive_failures", condition=Condition("above", 2.0)),
     a_rule("TokenMonitorQueryStale", "query_stale"),
     a_rule("TokenMonitorDeliveryFailing", "delivery_failing_seconds", condition=Condition("above", 300.0)),

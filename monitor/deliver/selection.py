@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from monitor.alerting.severity import SUPERSEDED
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver, Severity
 
@@ -117,6 +118,8 @@ def _is_news(receiver: Receiver, transition: Transition) -> bool:
         case Change.FIRED:
             return wants(receiver, transition.alert)
         case Change.RESOLVED:
+            if transition.alert.resolve_reason == SUPERSEDED and receiver.kind != "pagerduty":
+                return False  # a louder one has its place; only what keeps incidents must close its own
             # Whatever the receiver filters now: it has an alert that it must be able to close.
             return receiver.send_resolved and receiver.name in dict(transition.alert.told)
     return False

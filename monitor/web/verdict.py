@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from monitor.ages import has_data
-from monitor.judgements import TARGET_DOWN
+from monitor.alerting.ownership import TARGET_DOWN
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
 from monitor.store import QueryStatus, QueryView, Snapshot

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.alerting.ownership import TARGET_DOWN
 from monitor.errors import Reason
-from monitor.judgements import TARGET_DOWN, blocked, is_blocked
+from monitor.judgements import blocked, is_blocked
 from monitor.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
@@ -113,6 +114,10 @@ class Settings:
             rules = (balances, no_plan) if self.has_rule else (no_plan,)
             queries.append(replace(BALANCES, schedule=schedule, rules=rules))
         return replace(a_config(*queries, own_rules=OWN), receivers=(replace(HOOK, repeat_interval=REPEAT),))
+
+
+def _is_news(event: Event) -> bool:
+    return event.change in NEWS and event.reason != "superseded"
 
 
 class Twins:
@@ -242,7 +247,7 @@ class Twins:
         assert self._standing() == self._standing_of_the_model()
         assert sorted(events) == sorted(self.model.events)
         self.model.events.clear()
-        self.news += [(NEWS[event.change], event.who) for event in events if event.change in NEWS]
+        self.news += [(NEWS[event.change], event.who) for event in events if _is_news(event)]
         self._check_notifications()
         for event in events:
             self._check_course(event)

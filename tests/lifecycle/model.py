@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Judged:
 
         A label that a rule does not give any more looks like a sample's, until the same is found without it.
         """
-        is_told_apart = not set(self.labels.split()) <= set(who.own.split())
+        is_told_apart = not set(self.labels.split()[1:]) <= set(who.own.split()[1:])
         return is_told_apart or who._replace(own=self.labels) in set(found) - {who}
 
 
@@ -74,6 +74,17 @@ class Life:
     muted_under: str = ""
 
 
+LOUD = ("info", "warning", "critical")
+
+
+def _severity(who: Who) -> str:
+    return who.own.split()[0]
+
+
+def _labels(who: Who) -> str:
+    return " ".join(who.own.split()[1:])
+
+
 COLUMN_SEEN_FOR = timedelta(minutes=3, seconds=10)
 
 
@@ -87,6 +98,8 @@ class Model:
     resolved: dict[Who, datetime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     had_data: set[str] = field(default_factory=set)
+    risen: set[Who] = field(default_factory=set)
+    """What has just taken the place of a quieter one."""
     is_lost: bool | None = None
     lost_at: datetime | None = None
     """When the last run that found it lost began; what got in before proves nothing."""
@@ -198,8 +211,10 @@ class Model:
         is_first = rule.name not in self.had_data
         self.had_data.add(rule.name)
         found = {Who(rule.name, rule.labels, about): value for about, value in findings.items()}
+        found = {self._known_by(who, found, at): value for who, value in found.items()}
         for who, value in found.items():
-            is_new = who not in self.lives
+            is_new = who not in self.lives or who in self.risen
+            self.risen.discard(who)
             life = self.lives.setdefault(who, Life(at, is_first))
             life.value, life.missed_at, life.is_held, life.muted_under = value, None, False, ""
             if life.fired_at is None and at >= life.active_at + rule.hold:
@@ -216,6 +231,24 @@ class Model:
                 self._end(who, at, "")
             else:
                 life.is_held, life.muted_under = False, ""
+
+    def _known_by(self, who: Who, found: Collection[Who], at: datetime) -> Who:
+        """Only the severity differs: it is the alert that stands, or takes its place where it is louder."""
+        others = [
+            other
+            for other in self.lives
+            if other._replace(own=_labels(other)) == who._replace(own=_labels(who)) and other not in found
+        ]
+        if who in self.lives or not others:
+            return who
+        (other,) = others
+        if LOUD.index(_severity(other)) >= LOUD.index(_severity(who)):
+            return other
+        life = self.lives[other]
+        self._end(other, at, "superseded")
+        self.lives[who] = replace(life, fired_at=None)
+        self.risen.add(who)
+        return who
 
     def _without_data(self, rule: Judged, under: str | None = None) -> None:
         if under is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.judgements import TARGET_DOWN
+from monitor.alerting.ownership import TARGET_DOWN
 from monitor.messages import NewConfig
 from monitor.upkeep import ALIVE
 from tests.world import (

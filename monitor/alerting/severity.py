@@ -1,0 +1,83 @@
+"""Compare how loudly alerts speak, and let that only rise while one is active; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.results import Sample
+from monitor.model.settings import Labels, Severity
+
+_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+SUPERSEDED = "superseded"
+"""Why an alert ended whose place a louder one took: nobody is notified of that end."""
+
+
+def rank(severity: Severity) -> int:
+    """Return how loud it is, to be compared."""
+    return _RANKS[severity]
+
+
+def loudest(severities: Iterable[Severity]) -> Severity:
+    """Return the loudest of some."""
+    return max(severities, key=rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Risen:
+    """Findings by the labels of the alerts that they are, and what becomes of those of another severity."""
+
+    found: Mapping[Labels, Sample]
+    successors: Mapping[Labels, Alert] = field(default_factory=dict)
+    """By their labels: what louder alerts begin with, whose labels differ in nothing but the severity."""
+    superseded: Mapping[Labels, Alert] = field(default_factory=dict)
+    """The quieter ones that end with them."""
+
+
+def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity) -> Risen:
+    """Let what a rule found be the alerts that are active, where these are as loud or louder.
+
+    A rule can get quieter by a reload, or because it leaves less unjudged: the alert keeps its name until it
+    is over, else its end would be told while it goes on. Louder it takes the quieter one's place.
+    """
+    others = {
+        _without_severity(labels): alert
+        for labels, alert in active.items()
+        if labels not in found and alert.severity is not severity
+    }
+    if not others:
+        return Risen(found)
+    after: dict[Labels, Sample] = {}
+    successors: dict[Labels, Alert] = {}
+    superseded: dict[Labels, Alert] = {}
+    for labels, sample in found.items():
+        other = others.get(_without_severity(labels)) if labels not in active else None
+        if other is None:
+            after[labels] = sample
+        elif rank(other.severity) >= rank(severity):
+            after[other.labels] = sample
+        else:
+            after[labels] = sample
+            successors[labels] = _successor(other, labels, severity)
+            superseded[other.labels] = other
+    return Risen(after, successors, superseded)
+
+
+def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
+    """Begin an alert where a quieter one was: as long ago, but told anew."""
+    return replace(
+        alert,
+        labels=labels,
+        severity=severity,
+        state=AlertState.PENDING,
+        fired_at=None,
+        told=(),
+        fingerprint="",
+        muted_by=None,
+    )
+
+
+def _without_severity(labels: Labels) -> Labels:
+    return tuple(pair for pair in labels if pair[0] != "severity")
