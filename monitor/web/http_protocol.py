@@ -78,6 +78,8 @@ class Http11(HttpToolsProtocol):
             self._timer.cancel()
         self._unread.discard(self.transport)
         super().connection_lost(exc)
+        # uvicorn leaves its own timer after a reset: the connection would live on, with all it was asked
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client said; what follows something refused is not read."""

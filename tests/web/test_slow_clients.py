@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from monitor.web.http_protocol import REQUEST_SECONDS
+from monitor.web.http_protocol import REQUEST_SECONDS, Http11
 from monitor.web.listener import MAX_CONNECTIONS, Listener, listen
 from tests.web.picture import BALANCES, a_config, a_snapshot, subscribers, success
 from tests.web.serving import Client, World, serving, wait_until
@@ -134,3 +136,15 @@ def test_the_world_can_change_while_it_is_served() -> None:
         client.world.snapshot = replace(client.world.snapshot, queries={})
         after = client.get("/metrics").text
     assert ("token_subscribers{" in before, "token_subscribers{" in after) == (True, False)
+
+
+def test_nothing_is_kept_of_connections_that_ended_by_a_reset() -> None:
+    asked = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n"
+    with serving() as client:
+        for _ in range(200):
+            with client.connect() as connection:
+                connection.sendall(asked)
+                assert connection.recv(65536)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        kept = sum(isinstance(one, Http11) for one in gc.get_objects())
+        assert kept < 20, "less than what uvicorn keeps for five seconds"
