@@ -31,6 +31,7 @@ LONGER: dict[str, Every | Cron] = {
     "daily": Every(DAY),
     "nightly": Cron("0 3 * * *", "Europe/Vienna"),
     "office": Cron("*/30 9-17 * * 1-5", "America/New_York"),
+    "not at night": Cron("*/5 6-23 * * *", "Europe/Amsterdam"),
 }
 """What the shipped queries do not have, and users' own do."""
 
@@ -175,6 +176,7 @@ def test_a_week_of_the_shipped_schedules_has_a_run_in_each_slot_and_none_overdue
     office = life.ran["main", "office"]
     assert len(office) == 5 * 18
     assert all(at.minute in (0, 30) and at.second == 0 for at in office)
+    assert len(life.ran["main", "not at night"]) > 7 * 18 * 12 - 60
 
 
 @pytest.mark.timeout(600)

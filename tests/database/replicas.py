@@ -41,6 +41,24 @@ class Pair:
         run_as_root(self.replica, f"{verb} {option}")
         self.do("START")
 
+    @contextmanager
+    def with_a_second_source(self) -> Iterator[None]:
+        """Give the replica another, named source, which it does not follow yet."""
+        if self.is_mariadb:
+            set_up = "CHANGE MASTER 'second' TO MASTER_HOST = '127.0.0.1', MASTER_USER = 'follower'"
+            end = "RESET REPLICA 'second' ALL"
+        else:
+            set_up = (
+                "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_USER = 'follower'"
+                " FOR CHANNEL 'second'"
+            )
+            end = "RESET REPLICA ALL FOR CHANNEL 'second'"
+        run_as_root(self.replica, set_up)
+        try:
+            yield
+        finally:
+            run_as_root(self.replica, end)
+
     def is_caught_up(self) -> bool:
         """Tell whether all that was written to the primary is on the replica."""
         return _count(self.primary) == _count(self.replica)

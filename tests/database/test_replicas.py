@@ -127,6 +127,19 @@ def test_a_replica_whose_source_is_lost_stands(pair: Pair, databases: Databases)
     wait_until(lambda: runs.reason() is Reason.SCHEMA_MISSING, "it is judged again", seconds=60)
 
 
+def test_a_source_with_a_name_that_stands_counts_beside_the_one_without(
+    pair: Pair, databases: Databases
+) -> None:
+    runs = Runs(pair, databases, most=timedelta(minutes=1))
+    wait_until(lambda: runs.reason() is Reason.SCHEMA_MISSING, "it is judged", seconds=60)
+    with pair.with_a_second_source():
+        wait_until(lambda: runs.reason() is Reason.REPLICA_LAGGING, "the second source stands", seconds=60)
+        outcome = runs.run().outcome
+        assert isinstance(outcome, Failure)
+        assert outcome.message == "its replication stands (IO thread: No, SQL thread: No)"
+    wait_until(lambda: runs.reason() is Reason.SCHEMA_MISSING, "it is judged again", seconds=60)
+
+
 def test_an_account_with_the_one_right_for_it_sees_the_lag(pair: Pair, databases: Databases) -> None:
     right = "SLAVE MONITOR" if pair.is_mariadb else "REPLICATION CLIENT"
     run_as_root(

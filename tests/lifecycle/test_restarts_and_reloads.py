@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.messages import NewConfig
+from monitor.model.settings import Condition
 from monitor.upkeep import ALIVE
 from tests.world import (
     BALANCE,
     BALANCES,
+    COLUMNS,
     LOST,
     MINUTE,
     NO_COLUMN,
@@ -62,6 +66,44 @@ def test_without_a_schema_query_no_rule_waits_for_a_column_to_come_back() -> Non
         "TokenColumnMissing resolved",
         "TokenUsageStopped fired",
     ]
+
+
+def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_fires_anew() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(9))
+    assert world.told() == ["TokenUsageStopped fired"]
+    higher = replace(USAGE.rules[0], condition=Condition("above", 100.0))
+    for threshold, told in ((higher, "resolved"), (USAGE.rules[0], "fired"), (higher, "resolved")):
+        world.pipeline.take(NewConfig(a_config(COLUMNS, BALANCES, replace(USAGE, rules=(threshold,)))))
+        world.after(MINUTE).run("usage", usage(9))
+        assert world.told() == [f"TokenUsageStopped {told}"]
+    assert world.posted() == [
+        "TokenUsageStopped firing",
+        "TokenUsageStopped resolved",
+        "TokenUsageStopped firing",
+        "TokenUsageStopped resolved",
+    ]
+
+
+def test_what_resolved_just_before_the_end_is_not_announced_after_the_start() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=0), usage(9))
+    world.after(MINUTE).run("usage", usage(0))
+    assert world.told() == ["TokenUsageStopped fired", "TokenUsageStopped resolved"]
+    again = world.restarted(SECOND)
+    again.runs(columns(), balances(pro=0), usage(0))
+    assert again.told() == []
+    assert again.posted() == ["TokenUsageStopped firing", "TokenUsageStopped resolved"]
+
+
+def test_what_was_pending_and_no_more_tells_nobody_of_an_end() -> None:
+    world = World()
+    world.runs(columns(), balances(pro=7), usage(0))
+    assert world.shown() == {"TokenBalances": "pending"}
+    for _ in range(3):
+        world.after(MINUTE).runs(columns(), balances(pro=0), usage(0))
+    assert world.shown() == {}
+    assert world.posted() == []
 
 
 def states(world: World) -> list[str]:
