@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from monitor.event_text import alert_details, alert_text, plain_text, shown
+from monitor.event_text import alert_details, alert_text, plain_text
+from monitor.model.wording import escaped
 from monitor.redaction import Plain
 
 _STYLES = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1", "resolved": "32"}
@@ -43,7 +44,7 @@ class Console:
             ]
         else:
             lines += self._headed(time[:8], level, _STYLES.get(level, ""), plain_text(name, event))
-        lines += map(shown, str(event.get("exception", "")).splitlines())
+        lines += map(escaped, str(event.get("exception", "")).splitlines())
         return "\n".join(line.rstrip() for line in lines).encode("utf-8", "replace") + b"\n"
 
     def _day(self, date: str) -> list[str]:
@@ -51,11 +52,11 @@ class Console:
         if date == self._date:
             return []
         self._date = date
-        return [self._style(f"-- {shown(date)}, times are UTC --", _FAINT)]
+        return [self._style(f"-- {escaped(date)}, times are UTC --", _FAINT)]
 
     def _headed(self, time: str, word: str, style: str, text: str) -> list[str]:
         """Return the lines of a text behind the time and a word in colour."""
-        word = f"{shown(word):{_LEVEL_WIDTH}}"
+        word = f"{escaped(word):{_LEVEL_WIDTH}}"
         head = f"{time} {word} "
         first, *more = self._broken(head, text)
         return [f"{time} {self._style(word, style)} {first[len(head) :]}", *more]

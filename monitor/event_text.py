@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
+from monitor.model.wording import escaped
 from monitor.redaction import Plain
 
 # Said by the line already, or of use only to a program.
@@ -24,8 +25,8 @@ _MAX_LISTED = 4
 def plain_text(name: str, event: Mapping[str, Plain]) -> str:
     """Say what happened to what, then the message, then the rest as fields."""
     subject = _joined("/", map(_word, (event.get("target"), event.get("query"))))
-    what = _joined(": ", (subject, shown(_text(event.get("message")))))
-    return _joined(" ", (f"{shown(name):18}", what, _fields(event))).rstrip()
+    what = _joined(": ", (subject, escaped(_text(event.get("message")))))
+    return _joined(" ", (f"{escaped(name):18}", what, _fields(event))).rstrip()
 
 
 def alert_text(change: str, event: Mapping[str, Plain]) -> str:
@@ -33,7 +34,7 @@ def alert_text(change: str, event: Mapping[str, Plain]) -> str:
     subject = _joined(" on ", (_text(event.get("alertname")), _text(event.get("target"))))
     summary = _text(_mapping(event.get("annotations")).get("summary"))
     what = _joined(": ", (subject, summary))
-    return shown(f"{_text(event.get('severity'))} {what}")
+    return escaped(f"{_text(event.get('severity'))} {what}")
 
 
 def alert_details(change: str, event: Mapping[str, Plain]) -> str:
@@ -41,7 +42,7 @@ def alert_details(change: str, event: Mapping[str, Plain]) -> str:
     labels = _mapping(event.get("labels"))
     which = " ".join(f"{key}={_word(labels[key])}" for key in labels if key not in _SAID_LABELS)
     tell = _of_what_is_over if change == "resolved" else _of_what_is_on
-    return shown(_joined(" · ", (which, *tell(event))))
+    return escaped(_joined(" · ", (which, *tell(event))))
 
 
 def _of_what_is_on(event: Mapping[str, Plain]) -> tuple[str, str]:
@@ -66,7 +67,7 @@ def _what_to_do(event: Mapping[str, Plain]) -> str:
 
 def _fields(event: Mapping[str, Plain]) -> str:
     told = [key for key in event if key not in _NOT_FIELDS and (key, event[key]) not in _SAYS_NOTHING]
-    return " ".join(f"{shown(key)}={_short(event[key])}" for key in told if event[key] is not None)
+    return " ".join(f"{escaped(key)}={_short(event[key])}" for key in told if event[key] is not None)
 
 
 def _short(value: Plain) -> str:
@@ -85,8 +86,8 @@ def _word(value: Plain) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, str) and not _TO_BE_QUOTED & set(value):
-        return shown(value)
-    return shown(orjson.dumps(value).decode())
+        return escaped(value)
+    return escaped(orjson.dumps(value).decode())
 
 
 def _text(value: Plain) -> str:
@@ -100,10 +101,3 @@ def _mapping(value: Plain) -> Mapping[str, Plain]:
 def _joined(between: str, parts: Iterable[str]) -> str:
     """Join what there is."""
     return between.join(filter(None, parts))
-
-
-def shown(text: str) -> str:
-    """Escape what is no printable character: line ends of any kind, controls, changes of direction."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

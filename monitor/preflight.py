@@ -13,6 +13,7 @@ from datetime import timedelta
 from monitor.config.queries.required_rights import sees_threads, system_tables
 from monitor.database import Session
 from monitor.errors import QueryError, Reason
+from monitor.model.identifiers import quoted
 from monitor.model.results import Rows
 from monitor.model.settings import ColumnName, Query, Rule, Scalar, Statement
 from monitor.rights import read_grant
@@ -65,7 +66,7 @@ def sees_own_threads_only(query: Query, session: Session) -> bool:
 
 
 def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:
-    column, table = _quoted(need.column), _quoted(need.table)
+    column, table = quoted(need.column), quoted(need.table)
     try:
         _fetch(session, Statement(f"SELECT {column} FROM {table} LIMIT 0"), {}, timeout, 1)
     except QueryError as error:
@@ -77,12 +78,8 @@ def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:
 
 def _touch_system_tables(statement: Statement, timeout: timedelta, session: Session) -> None:
     for table in system_tables(statement.text):
-        touch = Statement(f"SELECT 1 FROM information_schema.{_quoted(table)} LIMIT 1")
+        touch = Statement(f"SELECT 1 FROM information_schema.{quoted(table)} LIMIT 1")
         _fetch(session, touch, {}, timeout, 1)
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def plan_evidence(rule: Rule, query: Query, session: Session) -> None:

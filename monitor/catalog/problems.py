@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from monitor.catalog.line_map import KeyPath
 from monitor.errors import Problem
+from monitor.model.wording import escaped
 
 # Of the machine, not of the file: descriptors, memory, a disk or a file server that does not answer for now.
 _PASSING = frozenset(
@@ -40,9 +41,9 @@ class Problems:
     def add(self, origin: Origin, message: str, *, may_pass: bool = False) -> None:
         """Note one problem at its place; `may_pass`: it may be over soon without a change of the files."""
         problem = Problem(
-            file=_one_line(origin.file),
-            message=_one_line(message),
-            key=_one_line(format_key(origin.key)),
+            file=escaped(origin.file),
+            message=escaped(message),
+            key=escaped(format_key(origin.key)),
             line=origin.line,
             may_pass=may_pass,
         )
@@ -71,11 +72,6 @@ def format_key(path: KeyPath) -> str:
             written = key if _BARE_KEY.fullmatch(key) else f'"{key}"'
             text += f".{written}" if text else written
     return text
-
-
-def _one_line(text: str) -> str:
-    # A value quoted from a file may hold line breaks, or escapes that a terminal would obey.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def near_miss(name: str, known: Iterable[str]) -> str:

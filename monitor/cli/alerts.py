@@ -11,9 +11,10 @@ import orjson
 from monitor.alerting.texts import annotations_to_tell
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
-from monitor.cli.output import counted, say, table
+from monitor.cli.output import say, table
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
+from monitor.model.wording import counted
 from monitor.state import open_reader
 from monitor.upkeep import ALIVE
 

@@ -8,7 +8,8 @@ import click
 
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
-from monitor.cli.output import counted, say
+from monitor.cli.output import say
+from monitor.model.wording import counted
 from monitor.storage.backup import back_up
 
 

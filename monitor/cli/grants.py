@@ -9,10 +9,12 @@ import click
 
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell
-from monitor.cli.output import counted, say
+from monitor.cli.output import say
 from monitor.cli.selection import selected_targets
 from monitor.config.queries.required_rights import REPLICA_STATUS, Right, required_rights
+from monitor.model.identifiers import quoted
 from monitor.model.settings import Config, Query, Target
+from monitor.model.wording import counted
 
 _MONITORS = 2
 """So many may be there at once: the one that was, and the one that takes its place."""
@@ -89,7 +91,7 @@ def _host(target: Target) -> str:
 
 def _of_schema(database: str, account: str) -> list[str]:
     pattern = database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
-    grant = f"GRANT SELECT ON {_quoted(pattern)}.* TO {account};"
+    grant = f"GRANT SELECT ON {quoted(pattern)}.* TO {account};"
     if pattern == database:
         return [grant]
     return ["-- \\ because _ and % stand for any; on a server with partial_revokes leave it out:", grant]
@@ -125,13 +127,9 @@ def _place(right: Right) -> str:
     if not right.schema:
         return "*.*"
     if not right.name:
-        return f"{_quoted(right.schema)}.*"
+        return f"{quoted(right.schema)}.*"
     kind = "FUNCTION " if right.is_function else ""
-    return f"{kind}{_quoted(right.schema)}.{_quoted(right.name)}"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+    return f"{kind}{quoted(right.schema)}.{quoted(right.name)}"
 
 
 def _text(value: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any, TypeVar, cast, get_args
 
 import click
 
-from monitor.cli.output import counted
 from monitor.config import load
 from monitor.errors import ConfigError, Problem
 from monitor.log import Format, Level, Log, configure
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config
+from monitor.model.wording import counted
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import click
 
+from monitor.model.wording import escaped
+
 _WIDTH_WITHOUT_TERMINAL = 120
 
 
@@ -77,13 +79,7 @@ def wrapped(text: str, by: int = 4) -> str:
 
 def plain(text: str, *, one_line: bool = False) -> str:
     """Write what a terminal would obey as escapes: what a database holds may have been put there."""
-    kept = "" if one_line else "\n"
-    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """Write a number of things: `1 query`, `2 queries`."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+    return escaped(text, kept="" if one_line else "\n")
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:

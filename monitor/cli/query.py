@@ -11,12 +11,13 @@ import click
 from monitor import rules
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell, make_log
-from monitor.cli.output import counted, indented, plain, say, table, table_or_records
+from monitor.cli.output import indented, plain, say, table, table_or_records
 from monitor.cli.selection import selected
 from monitor.database import Database, Session, runnable_sql
 from monitor.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
+from monitor.model.wording import counted
 from monitor.runs import answer
 from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog

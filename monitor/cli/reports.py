@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.checks import WOULD_FAIL, Checked, Finding, Verdict
-from monitor.cli.output import counted, indented, plain, table, wrapped
+from monitor.cli.output import indented, plain, table, wrapped
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Target
+from monitor.model.wording import counted
 
 _LONGEST_NAGIOS_TEXT = 600
 _UNSAFE_IN_NAGIOS = str.maketrans({"|": "/", "\n": " ", "\r": " "})

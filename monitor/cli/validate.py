@@ -9,12 +9,14 @@ import click
 
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log, tell_problems
-from monitor.cli.output import counted, indented, plain, say, table
+from monitor.cli.output import indented, plain, say, table
 from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
 from monitor.database import Database, Session
 from monitor.errors import ConfigError, QueryError, SampleError, TargetError
+from monitor.model.certificates import SOON
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Query, Statement, Target
+from monitor.model.wording import counted
 from monitor.preflight import (
     NO_PROCESS,
     is_show,
@@ -33,7 +35,6 @@ from monitor.watchdog import Watchdog
 from monitor.web.web_config import WebConfig, load_web_config
 
 _LIMIT = timedelta(seconds=5)
-_SOON = timedelta(days=14)
 _BIG = 100_000
 """So many rows are read in some hundredths of a second; more are worth a note."""
 _PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
@@ -78,7 +79,7 @@ def _check_web(config: Config) -> WebConfig:
 
 
 def _tell_end(ends_at: datetime | None, now: datetime) -> None:
-    if ends_at is not None and ends_at - now < _SOON:
+    if ends_at is not None and ends_at - now < SOON:
         word = "ends" if ends_at > now else "has ended"
         say(f"warning: the certificate of the page {word}: {ends_at:%Y-%m-%d %H:%M} UTC")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from monitor.collector.cells import Field, text_of
 from monitor.errors import QueryError, Reason
+from monitor.model.identifiers import quoted
 from monitor.model.results import Failure, Rows
 from monitor.model.settings import ColumnName, Labels, Query, SchemaColumns, labels_of
 from monitor.samples import fields_of, missing_of
@@ -80,7 +81,7 @@ def _touch_all(suspects: Iterable[ColumnName], touch: Touch) -> _Touched:
 
 
 def _touch_table(table: str, columns: list[ColumnName], touch: Touch, touched: _Touched) -> None:
-    error = _ask(f"SELECT 1 FROM {_quoted(table)} LIMIT 0", touch, touched)
+    error = _ask(f"SELECT 1 FROM {quoted(table)} LIMIT 0", touch, touched)
     if error is None:
         for column in columns:
             _touch_column(column, touch, touched)
@@ -96,7 +97,7 @@ def _touch_column(column: ColumnName, touch: Touch, touched: _Touched) -> None:
     if touched.count >= MAX_TOUCHES:
         touched.unknown.add(column)
         return
-    sql = f"SELECT {_quoted(column.column)} FROM {_quoted(column.table)} LIMIT 0"
+    sql = f"SELECT {quoted(column.column)} FROM {quoted(column.table)} LIMIT 0"
     error = _ask(sql, touch, touched)
     if error is None:
         touched.is_contradicted = True
@@ -165,7 +166,3 @@ def _schema_of(query: Query) -> SchemaColumns:
 def _name_of(row: Mapping[str, Field], schema: SchemaColumns) -> ColumnName:
     """Return what a row is about; a row about a whole table has no column."""
     return ColumnName(text_of(row[schema.table]), text_of(row[schema.column]))
-
-
-def _quoted(identifier: str) -> str:
-    return "`" + identifier.replace("`", "``") + "`"

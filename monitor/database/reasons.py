@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from monitor.errors import HIDDEN_PLACE, Reason
+from monitor.model.wording import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def shown_message(message: str, code: int | None) -> str:
     if code not in _NAMES_ARE_QUOTED:
         text = _QUOTED.sub("'…'", text)
     text = _ADDRESS.sub("…@…", " ".join(text.split()))
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+    return shortened(text, _LONGEST_MESSAGE)
 
 
 def place_of(message: str, code: int | None) -> str:
@@ -145,4 +146,4 @@ def place_of(message: str, code: int | None) -> str:
     if found is None:
         return ""
     text = _ADDRESS.sub("…@…", " ".join(found[1].split()))
-    return text if len(text) <= _LONGEST_PLACE else text[: _LONGEST_PLACE - 1] + "…"
+    return shortened(text, _LONGEST_PLACE)

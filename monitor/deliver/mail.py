@@ -10,9 +10,10 @@ from email.utils import format_datetime, parseaddr
 from html import escape
 from typing import Final
 
-from monitor.deliver.texts import Story, is_code, joined, shortened, story, title
+from monitor.deliver.texts import Story, is_code, joined, story, title
 from monitor.model.alerts import Notification
 from monitor.model.settings import Mail
+from monitor.model.wording import shortened
 
 _MOST_ALERTS: Final = 50
 _MOST_OF_A_TEXT: Final = 4000

@@ -13,10 +13,11 @@ from monitor.deliver.means import Means
 from monitor.deliver.post import Post
 from monitor.deliver.progress import Progress
 from monitor.deliver.secrets import read_secret
-from monitor.deliver.texts import Story, one_line, shortened, story
+from monitor.deliver.texts import Story, one_line, story
 from monitor.errors import DeliveryError
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import PasswordSource, Receiver, Scalar
+from monitor.model.wording import shortened
 from monitor.rules import format_number
 
 # Limits of the API: 512 KB of body, 1024 characters of summary, 255 of dedup_key.

@@ -14,6 +14,7 @@ from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity
+from monitor.model.wording import shortened
 from monitor.rules import format_number
 
 _TOLD_ELSEWHERE: Final = frozenset(
@@ -117,11 +118,6 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Make one line of a text."""
     return " ".join(plain(text).split())
-
-
-def shortened(text: str, most: int) -> str:
-    """Cut a text that is too long, and show that it was."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def web_address(text: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 CertificateKind: TypeAlias = Literal["page", "server", "client"]
 """The page's own; a target's server's; the one that we show to a target."""
+
+SOON = timedelta(days=14)
+"""What ends within this time is told; the threshold of TokenMonitorCertificateExpiring is the same."""
 
 
 @dataclass(frozen=True, slots=True)

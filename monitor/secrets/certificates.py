@@ -1,7 +1,8 @@
-"""Read when a certificate ends, from a file or as a server shows it."""
+"""Read from when to when certificates are valid, from a file or as a server shows them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -27,3 +28,11 @@ def end_of_certificate_in(file: Path) -> datetime | None:
             return end_of_certificate(opened.read(_MAX_BYTES))
     except OSError:
         return None
+
+
+def validity(file: Path) -> Iterator[tuple[datetime, datetime]]:
+    """Read from when to when (UTC) each certificate of a PEM file is valid; ValueError without any."""
+    from cryptography import x509  # as above
+
+    for certificate in x509.load_pem_x509_certificates(file.read_bytes()):
+        yield certificate.not_valid_before_utc, certificate.not_valid_after_utc

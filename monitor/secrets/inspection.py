@@ -6,15 +6,16 @@ import ssl
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from monitor.errors import SecretError
+from monitor.model.certificates import SOON
 from monitor.model.settings import Config, PasswordSource, Receiver, Target, Tls
-from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair, validity
+from monitor.secrets.certificates import validity
+from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 
-_SOON = timedelta(days=14)
 # Docker and Podman put secrets here, by default readable for all, and there is nobody else in a container.
 _OF_CONTAINERS = Path("/run/secrets")
 _BYTE_ORDER_MARKS = {
@@ -148,5 +149,5 @@ def _of_dates(
         yield FileFault(f"{place}: {file}: expired at {max(ends):%Y-%m-%d %H:%M} UTC", is_certain=True)
     elif min(begins) > now:
         yield FileFault(f"{place}: {file}: is valid from {min(begins):%Y-%m-%d %H:%M} UTC on only")
-    elif max(ends) <= now + _SOON:
+    elif max(ends) <= now + SOON:
         yield FileFault(f"{place}: {file}: expires at {max(ends):%Y-%m-%d %H:%M} UTC")

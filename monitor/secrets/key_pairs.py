@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ssl
 import stat
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
+
+from monitor.secrets.certificates import validity
 
 _WORDS = {
     "KEY_VALUES_MISMATCH": "is not the key of the certificate in {cert_file}",
@@ -50,14 +50,6 @@ def load_authorities(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(cafile=file)
     except ssl.SSLError:
         raise _refusal(f"{file}: holds no certificates (PEM) that can be used") from None
-
-
-def validity(file: Path) -> Iterator[tuple[datetime, datetime]]:
-    """Read from when to when each certificate of a file is valid; ValueError where it holds none."""
-    from cryptography import x509  # only who has such a file pays for it
-
-    for certificate in x509.load_pem_x509_certificates(file.read_bytes()):
-        yield certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 _WITHOUT = "write it without one: openssl pkey -in KEY -out NEW"

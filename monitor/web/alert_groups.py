@@ -22,7 +22,7 @@ from monitor.web.headline import (
     summary_of,
 )
 from monitor.web.verdict import Tone
-from monitor.web.words import When, when
+from monitor.web.words import When, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
@@ -218,9 +218,9 @@ def _row(alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert,
         value=format_number(alert.value),
         state=alert.state.value,
         since=when(since, scene.now),
-        fired=when(fired_at, scene.now) if fired_at else None,
+        fired=when_known(fired_at, scene.now),
         at_least=alert.since_at_least and not is_over,
-        confirmed=when(confirmed, scene.now) if confirmed else None,
+        confirmed=when_known(confirmed, scene.now),
         is_current=is_current(alert, scene.snapshot, scene.now),
         note=_note(alert, scene.names),
         texts=texts if texts != of_group else None,

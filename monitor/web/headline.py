@@ -10,9 +10,10 @@ from datetime import datetime
 from monitor.alerting.texts import annotations_to_tell
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
+from monitor.model.wording import counted, shortened
 from monitor.rules import format_number
 from monitor.text import names_in, render
-from monitor.web.words import age, count, shortened
+from monitor.web.words import MAX_LINE, age
 
 OWN_LABELS = frozenset({"alertname", "severity"})
 """Labels that every alert of a rule shares."""
@@ -55,7 +56,7 @@ def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: s
     if len(alerts) == 1:
         return _of_one(alerts[0], for_since)
     if known is not None and known.rule.group_summary:
-        return shortened(_of_group(alerts, known))
+        return shortened(_of_group(alerts, known), MAX_LINE)
     return f"{_of_one(alerts[0], for_since)}, and {len(alerts) - 1} more"
 
 
@@ -71,7 +72,7 @@ def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) ->
 
 def _of_one(alert: Alert, for_since: str) -> str:
     summary = annotations_to_tell(alert).get("summary", alert.name)
-    return shortened(summary.replace(f" since {since_text(alert)}", for_since))
+    return shortened(summary.replace(f" since {since_text(alert)}", for_since), MAX_LINE)
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
@@ -101,7 +102,7 @@ def _target_first(item: tuple[str, object]) -> tuple[bool, str]:
 def _counted(number: int, label: str) -> str:
     name = label.replace("_", " ")
     plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
-    return count(number, name, plural)
+    return counted(number, name, plural)
 
 
 def _scalar(value: Scalar) -> str:

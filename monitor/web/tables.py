@@ -15,7 +15,7 @@ from monitor.patience import patience
 from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
 from monitor.web.api import reason_of
 from monitor.web.verdict import Tone
-from monitor.web.words import When, duration, until, when
+from monitor.web.words import When, duration, until, when, when_known
 
 _STATUS_TONES: dict[str, Tone] = {"ok": "ok", "waiting": "wait", "skipped": "warn", "blocked": "warn"}
 _TOLD_OFFSET_SECONDS = 2.0
@@ -75,8 +75,8 @@ def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow
         name=view.target.name,
         tone=tone,
         status=status,
-        since=when(view.lost_since, now) if view.lost_since else None,
-        contact=when(view.met_at, now) if view.met_at else None,
+        since=when_known(view.lost_since, now),
+        contact=when_known(view.met_at, now),
         server=_server(view),
         trouble="; ".join(_target_troubles(view, snapshot, now)),
     )
@@ -158,8 +158,8 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         tone=_STATUS_TONES.get(status, "bad"),
         status=status,
         trouble=_trouble(view, reason, message),
-        last_run=when(view.last_run_at, now) if view.last_run_at else None,
-        last_success=when(view.last_success_at, now) if view.last_success_at else None,
+        last_run=when_known(view.last_run_at, now),
+        last_success=when_known(view.last_success_at, now),
         duration="" if view.duration_seconds is None else duration(view.duration_seconds),
         cadence=cadence,
         next_run=until(view.next_run_at, now) if view.next_run_at else None,
@@ -186,9 +186,9 @@ def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:
         name=view.name,
         tone=tone,
         status="failing" if is_failing else "ok" if last else "nothing sent yet",
-        since=when(view.health.failing_since, now) if view.health.failing_since else None,
-        last=when(last.at, now) if last else None,
-        taken=when(view.taken_at, now) if view.taken_at else None,
+        since=when_known(view.health.failing_since, now),
+        last=when_known(last.at if last else None, now),
+        taken=when_known(view.taken_at, now),
         outbox=view.health.waiting,
         oldest=when(view.health.oldest_at, now) if view.health.oldest_at and view.health.waiting else None,
         trouble=f"{last.reason}: {last.message}" if last and is_failing else "",

@@ -11,8 +11,9 @@ from monitor.ages import has_data
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
+from monitor.model.wording import counted
 from monitor.store import QueryStatus, QueryView, Snapshot
-from monitor.web.words import age, count
+from monitor.web.words import age
 
 Tone = Literal["ok", "warn", "bad", "wait", "info"]
 Said = tuple[Sequence[Alert], str]
@@ -55,12 +56,13 @@ class _Standing:
 
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
+        waiting = counted(len(self.waiting), "query", "queries")
         parts = {
             "down": _said_of(self.down, f"{', '.join(self.down)} cannot be reached"),
             "blind": _said_of(self.blind, self.blind_text),
-            "pending": _said_of(self.pending, f"{count(self.pending_alerts, 'alert')} pending"),
+            "pending": _said_of(self.pending, f"{counted(self.pending_alerts, 'alert')} pending"),
             "unheard": _said_of(self.unheard, f"alerts do not reach {', '.join(self.unheard)}"),
-            "waiting": _said_of(self.waiting, f"{count(len(self.waiting), 'query', 'queries')} not run yet"),
+            "waiting": _said_of(self.waiting, f"{waiting} not run yet"),
         }
         parts.pop(without, None)
         return "; ".join(filter(None, parts.values()))
@@ -127,7 +129,7 @@ def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Stand
         blind=[view for view in begun if not has_data(view, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
         unheard=[view.name for view in snapshot.receivers.values() if view.health.failing_since is not None],
-        of=count(len(views), "query", "queries"),
+        of=counted(len(views), "query", "queries"),
     )
 
 
@@ -143,4 +145,4 @@ def _said_of(found: Sequence[object], text: str) -> str:
 def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:
     ages = [now - view.data_at for view in snapshot.queries.values() if view.data_at is not None]
     oldest = f"; oldest data {age(max(ages))} old" if ages else ""
-    return f"{queries} on {count(len(snapshot.targets), 'target')}{oldest}"
+    return f"{queries} on {counted(len(snapshot.targets), 'target')}{oldest}"

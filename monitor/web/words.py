@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.model.wording import shortened
+
 MAX_CHARACTERS = 4_000
 """Of one text; a statement that repairs a table is shorter."""
 
@@ -31,13 +33,8 @@ def fit(value: object) -> object:
     """
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value  # markup is the template's own
-    text = value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
+    text = shortened(value, MAX_CHARACTERS)
     return text if text.isascii() and text.isprintable() else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def shortened(text: str) -> str:
-    """Cut what is to be one line, such as a headline."""
-    return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
 
 
 def age(since: timedelta) -> str:
@@ -54,8 +51,13 @@ def age(since: timedelta) -> str:
 
 
 def when(at: datetime, now: datetime) -> When:
-    """Tell how long ago."""
+    """Return an instant with how long ago it was."""
     return When(at, age(now - at))
+
+
+def when_known(at: datetime | None, now: datetime) -> When | None:
+    """Return the same; None of what has not happened yet, or is not known."""
+    return None if at is None else when(at, now)
 
 
 def until(at: datetime, now: datetime) -> When:
@@ -66,8 +68,3 @@ def until(at: datetime, now: datetime) -> When:
 def duration(seconds: float) -> str:
     """Write how long something took."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """Write a number of things."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

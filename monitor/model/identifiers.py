@@ -1,0 +1,8 @@
+"""Write names of tables and columns as MariaDB and MySQL take them in a statement; pure."""
+
+from __future__ import annotations
+
+
+def quoted(identifier: str) -> str:
+    """Return a name between backticks, those in it doubled."""
+    return "`" + identifier.replace("`", "``") + "`"

@@ -1,0 +1,30 @@
+"""Write text so that people can read it and nothing in it acts: escaped, cut, counted; pure."""
+
+from __future__ import annotations
+
+
+def escaped(text: str, *, kept: str = "") -> str:
+    """Escape every character that is not printable, but those in `kept`.
+
+    Line ends of any kind, controls that a terminal obeys, and changes of direction: what a database or a
+    file holds may have been put there.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_shown(character, kept) for character in text)
+
+
+def shortened(text: str, max_characters: int) -> str:
+    """Cut a text that is too long, and show that it was."""
+    return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: `1 query`, `2 queries`; without a plural an `s` is added."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _shown(character: str, kept: str) -> str:
+    if character.isprintable() or character in kept:
+        return character
+    return character.encode("unicode_escape").decode()
