@@ -25,7 +25,7 @@ from monitor.preflight import (
     missing_text,
     plan,
     plan_evidence,
-    sees_own_threads_only,
+    seen_in_part,
 )
 from monitor.runs import execute
 from monitor.secret_files import SecretReader
@@ -264,8 +264,8 @@ def _needs_preflight(job: Job, session: Session, told: frozenset[ColumnName]) ->
         if missing:
             summary = f"{rule.name} cannot be judged on {target}: {missing_text(missing)}"
             found.append(_schema_finding(Severity.CRITICAL, RULE_WOULD_FAIL, job, summary))
-    if sees_own_threads_only(query, session):
-        summary = f"query {query.name} sees only its own threads on {target}: {NO_PROCESS}"
+    if what := seen_in_part(query, session):
+        summary = f"query {query.name} sees only its own {what} on {target}: {NO_PROCESS}"
         found.append(_schema_finding(Severity.WARNING, SEES_TOO_LITTLE, job, summary))
     return found
 

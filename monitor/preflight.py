@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from monitor.config.queries.required_rights import sees_threads, system_tables
+from monitor.config.queries.required_rights import sees_only_its_own, system_tables
 from monitor.database import Session
 from monitor.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
@@ -54,15 +54,15 @@ def missing_text(columns: Iterable[ColumnName]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
 
 
-def sees_own_threads_only(query: Query, session: Session) -> bool:
-    """Tell whether a query reads the list of threads by an account that is shown only its own of it."""
-    statement = query.statement_for(session.server.flavor)
-    if not sees_threads(statement.text):
-        return False
+def seen_in_part(query: Query, session: Session) -> str:
+    """Name what a query reads of which this account is shown only its own, such as threads; "" if nothing."""
+    what = sees_only_its_own(query.statement_for(session.server.flavor).text)
+    if not what:
+        return ""
     rows = _fetch(session, Statement("SHOW GRANTS"), {}, query.timeout, _MOST_PLAN_ROWS).rows
     grants = [grant for grant in (read_grant(str(line)) for (line,) in rows) if grant is not None]
     # What a role gives is not always shown.
-    return not any(grant.is_role or grant.has_process for grant in grants)
+    return "" if any(grant.is_role or grant.has_process for grant in grants) else what
 
 
 def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.config.queries.required_rights import required_rights, sees_threads, system_tables
+from monitor.config.queries.required_rights import required_rights, sees_only_its_own, system_tables
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,18 @@ def test_tables_that_ask_for_a_right_only_when_they_are_read_are_named() -> None
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("SHOW PROCESSLIST", True),
-        ("SELECT 1 FROM information_schema.PROCESSLIST", True),
-        ("SELECT 1 FROM performance_schema.processlist", True),
-        ("SELECT processlist FROM users", False),
-        (
-            "SELECT 1 FROM sys.processlist",
-            False,
-        ),  # reads the threads of performance_schema, which are all there
-        ("SHOW TABLES", False),
+        ("SHOW PROCESSLIST", "threads"),
+        ("SELECT 1 FROM information_schema.PROCESSLIST", "threads"),
+        ("SELECT 1 FROM performance_schema.processlist", "threads"),
+        ("SELECT processlist FROM users", ""),
+        # reads the threads of performance_schema, which are all there
+        ("SELECT 1 FROM sys.processlist", ""),
+        ("SELECT 1 FROM information_schema.USER_STATISTICS", "statistics"),
+        ("SELECT 1 FROM users u JOIN information_schema.client_statistics c", "statistics"),
+        ("SHOW USER_STATISTICS", "statistics"),
+        ("SELECT 1 FROM app.user_statistics", ""),
+        ("SHOW TABLES", ""),
     ],
 )
-def test_the_list_of_threads_is_known(text: str, expected: bool) -> None:
-    assert sees_threads(text) is expected
+def test_what_an_account_is_shown_only_its_own_of_is_known(text: str, expected: str) -> None:
+    assert sees_only_its_own(text) == expected

@@ -24,7 +24,7 @@ from monitor.preflight import (
     missing_text,
     plan,
     plan_evidence,
-    sees_own_threads_only,
+    seen_in_part,
 )
 from monitor.rights import read_grant
 from monitor.runs import answer
@@ -166,15 +166,15 @@ def _show_plan(job: Job, session: Session) -> int:
         rows = plan(query, session)
         missing = missing_needs(query.needs, query, session)
         unjudged = [(rule.name, missing_needs(rule.needs, query, session)) for rule in query.rules]
-        is_partial = sees_own_threads_only(query, session)
+        partly = seen_in_part(query, session)
     except TargetError:
         raise
     except QueryError as error:
         say(f"  {query.name}: {error.reason}: {error.author_message}")
         return USAGE
     say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
-    if is_partial:
-        say(f"    warning: sees only its own threads: {NO_PROCESS}")
+    if partly:
+        say(f"    warning: sees only its own {partly}: {NO_PROCESS}")
     if differs := zone_warning(query, session.server):
         say(f"    warning: {differs}")
     for warning in rows.warnings:

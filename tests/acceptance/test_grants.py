@@ -118,6 +118,30 @@ def test_what_queries_need_beyond_the_schema_is_printed_and_found_lacking_before
         cursor.execute("SELECT * FROM `myXapp`.`secrets`")
 
 
+def test_statistics_that_an_account_sees_nothing_of_are_no_zero_without_a_word(
+    mariadb: PrivateServer, schema: str, folder: Path
+) -> None:
+    run_as_root(
+        mariadb,
+        f"CREATE USER w_{schema}@localhost IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT SELECT ON {schema}.* TO w_{schema}@localhost",
+    )
+    (folder / "password").write_text(PASSWORD)
+    sql = "SELECT COUNT(*) AS v FROM information_schema.user_statistics"
+    two_files(folder, "accounts", sql=sql, toml='summary = "s"\n')
+    target = {"user": f"w_{schema}", "password_file": "password"}
+    config = str(only_ours(write_config(folder, mariadb, schema, target=target)))
+    try:
+        warning = "sees only its own statistics: the account lacks PROCESS"
+        assert f"warning: {warning}" in run_command("validate", "--connect", "--config", config).stdout
+        assert run_command("check", "--schema", "--config", config).returncode == 1
+        run_as_root(mariadb, f"GRANT PROCESS ON *.* TO w_{schema}@localhost")
+        assert warning not in run_command("validate", "--connect", "--config", config).stdout
+        assert run_command("check", "--schema", "--config", config).returncode == 0
+    finally:
+        run_as_root(mariadb, f"DROP USER w_{schema}@localhost")
+
+
 def test_two_targets_of_one_account_get_one_account_with_room_for_both(
     server: PrivateServer, server_schema: str, account: str, folder: Path
 ) -> None:

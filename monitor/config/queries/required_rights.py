@@ -31,6 +31,9 @@ _FREE_TABLES = frozenset(
         *("processlist", "sql_functions", "view_table_usage", "view_routine_usage"),
     }
 )
+_THREADS = frozenset({(_SYSTEM, "processlist"), ("performance_schema", "processlist")})
+_STATISTICS = frozenset({(_SYSTEM, "user_statistics"), (_SYSTEM, "client_statistics")})  # of MariaDB
+_OWN_ALONE_OF_SHOW = ("USER_STATISTICS", "CLIENT_STATISTICS")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,12 +92,18 @@ def system_tables(text: str) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name not in _FREE_TABLES}))
 
 
-def sees_threads(text: str) -> bool:
-    """Tell whether a statement reads the list of threads: without PROCESS an account sees its own."""
+def sees_only_its_own(text: str) -> str:
+    """Name what a statement reads of which an account without PROCESS is shown only its own, or ""."""
     code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
-    is_show = [token.word for token in code[:3]] in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"])
-    lists = [schema.lower() for schema, table in _tables(code) if table.lower() == "processlist"]
-    return is_show or not {_SYSTEM, "performance_schema"}.isdisjoint(lists)
+    if [token.word for token in code[:3]] in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"]):
+        return "threads"
+    words = [token.word for token in code[:2]]
+    if words[:1] == ["SHOW"] and words[-1] in _OWN_ALONE_OF_SHOW:
+        return "statistics"
+    tables = {(schema.lower(), table.lower()) for schema, table in _tables(code)}
+    if not tables.isdisjoint(_THREADS):
+        return "threads"
+    return "statistics" if not tables.isdisjoint(_STATISTICS) else ""
 
 
 def _of_show(code: Sequence[Token]) -> Iterator[Right]:
