@@ -14,6 +14,7 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.watchdog import Watchdog
+from tests.hostile_server import HOSTILE_VARIABLE, HostersMariaDB
 from tests.servers import MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, PrivateMySQL, free_port, why_no_mysql
 from tests.web.browser import NO_BROWSER
 
@@ -34,7 +35,8 @@ def mariadb() -> Iterator[PrivateMariaDB]:
     """Run one MariaDB for the whole session; tests that stop or freeze a server start their own."""
     # A unix socket's path has at most 107 bytes: pytest's own temporary folders are too deep.
     directory = Path(tempfile.mkdtemp(prefix="tm-"))
-    with PrivateMariaDB(directory) as server:
+    kind = HostersMariaDB if os.environ.get(HOSTILE_VARIABLE) else PrivateMariaDB
+    with kind(directory) as server:
         yield server
 
 
