@@ -16,6 +16,9 @@ from monitor.patience import expiry
 
 JobKey = tuple[str, str]
 
+_OBJECT_DENIED = (1142, 1143, 1370)
+"""A table, a column, a routine: what a GRANT can be given for, by name."""
+
 RERUN_GRACE = timedelta(minutes=1)
 """Beside its time limit: how long a query that is run again at once may wait for its turn."""
 
@@ -249,8 +252,8 @@ def _denied_by(outcome: Success | Failure, view: QueryView) -> tuple[Failure, ..
     """Return what is refused; a failure of another kind says nothing of that."""
     if isinstance(outcome, Success):
         return outcome.refusals
-    is_denial = outcome.reason is Reason.ACCESS_DENIED and not outcome.lost and not outcome.refused
-    return (outcome,) if is_denial else view.denied
+    is_of_object = outcome.reason is Reason.ACCESS_DENIED and outcome.code in _OBJECT_DENIED
+    return (outcome,) if is_of_object else view.denied
 
 
 def _is_of_target(failure: Failure) -> bool:

@@ -179,6 +179,8 @@ class Told:
             world.pipeline.take(self._result(job, event))
             has_data = event.kind in ("ok", "shared") or (event.kind == "column" and query != "balances")
             self.last[query], self.ran_at[query] = OK if has_data else event, world.at
+            if event.kind == "lost":  # what all of them told before is gone with the target
+                self.last = dict.fromkeys(QUERIES, event)
             if event.kind == "denied":
                 self.denied[query] = event.detail
             if has_data:
@@ -200,7 +202,9 @@ class Told:
                 outcome = refusal = replace(TARGETS[event.detail], refused=True)
                 server = None
             case "shared":
-                refusal, let_in_at = TARGETS["quota"], self.first_in_at
+                # Lost is a target only where no connection of ours lives that could be shared.
+                is_up = self.world.pipeline.snapshot.targets["main"].up
+                refusal, let_in_at = TARGETS["quota"], self.first_in_at if is_up else None
             case "denied":
                 outcome = denied(event.detail)
             case "lagging":
@@ -242,7 +246,7 @@ class Told:
             if silent_for > ALLOWED or roots:
                 assert len(own) + len(roots[:1]) == 1, said
             if own:
-                assert silent_for >= MINUTE or self.last[query] is not OK, f"too early: {said}"
+                assert self.world.at - self.data_at[query] >= 2 * MINUTE, f"too early: {said}"
 
     def _explains(self, alert: Alert, query: str) -> bool:
         """Say whether an alert is about what keeps a query from giving data."""

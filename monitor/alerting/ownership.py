@@ -147,12 +147,19 @@ def cause_of(view: QueryView, known: Known) -> Cause | None:
         return None
     if target.is_out(known.since.now, proof=MAX_PROOF):
         return Cause.LOST  # it comes and goes, which is one fault
-    is_refusing = target.is_refusing(known.since.now, proof=MAX_PROOF)
-    if is_hung or not isinstance(view.outcome, Failure):
-        return Cause.REFUSED if is_refusing else Cause.SILENT
-    if is_refusing and (view.outcome.refused or view.outcome.detail == "busy"):
+    if _waits_for_a_connection(view, known, is_hung=is_hung):
         return Cause.REFUSED
+    if is_hung or not isinstance(view.outcome, Failure):
+        return Cause.SILENT
     return _cause_of_failure(view.outcome, target)
+
+
+def _waits_for_a_connection(view: QueryView, known: Known, *, is_hung: bool) -> bool:
+    """Tell whether it waits for the one connection that lives while no other is had."""
+    if not known.target.is_refusing(known.since.now, proof=MAX_PROOF):
+        return False
+    failure = view.outcome
+    return is_hung or (isinstance(failure, Failure) and (failure.refused or failure.detail == "busy"))
 
 
 def _causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
@@ -160,7 +167,12 @@ def _causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
     yield cause
     if view.denied:
         yield Cause.DENIED  # whatever came after, it has not been let see it since
-    if known.target.up and isinstance(view.outcome, Failure):
+    if not known.target.up:
+        return
+    is_hung = is_silent(view, known.since.now, known.since.awake_at)
+    if _waits_for_a_connection(view, known, is_hung=is_hung):
+        yield Cause.REFUSED
+    if isinstance(view.outcome, Failure):
         yield _cause_of_failure(view.outcome, known.target)
 
 
