@@ -362,6 +362,8 @@ def _config(folder: Path, target: str, well: PrivateServer, hook: Hook, queries:
         timeout = "450ms"
         [rules.TokenMonitorTargetDown]
         for = "0s"
+        [rules.TokenMonitorAccessDenied]
+        for = "1s"
         [rules.TokenMonitorConnectionsRefused]
         for = "3s" # a connection that hangs is cut by then, and the target lost
         [rules.TokenMonitorQueryFailing]

@@ -235,10 +235,10 @@ def test_idle_connections_hold_up_no_change_of_a_table(watched: Watched) -> None
 def test_a_right_that_is_revoked_costs_the_query_that_needs_it(watched: Watched) -> None:
     watched.execute("REVOKE SELECT ON side.others FROM watcher@'127.0.0.1'")
     watched.failed("others", "access_denied", code=1142)
-    watched.waits_for("firing", "TokenMonitorQueryFailing")
+    watched.waits_for("firing", "TokenMonitorAccessDenied")
     others_go_on(watched)
     watched.execute("GRANT SELECT ON side.others TO watcher@'127.0.0.1'")
-    watched.waits_for("resolved", "TokenMonitorQueryFailing")
+    watched.waits_for("resolved", "TokenMonitorAccessDenied")
     watched.recovers()
 
 
