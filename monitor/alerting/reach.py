@@ -1,4 +1,4 @@
-"""Say which alerts there can be and whether one would reach a receiver, by the configuration alone; pure."""
+"""Compute which alerts there can be, and whether one would reach a receiver, from a Config alone; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, TypeAlias
 
-from monitor.model.settings import Config, Job, Receiver, Rule, Severity, Target
+from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity, Target
 
 WATCHDOG: Final = "TokenMonitorWatchdog"
 _RANKED: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
@@ -18,7 +18,7 @@ PossibleAlert: TypeAlias = Mapping[str, frozenset[str] | None]
 
 
 def why_nobody_is_notified(config: Config) -> str:
-    """Return why no receiver would ever be told of an alert; empty where one would.
+    """Return why no receiver would ever be notified of an alert; empty where one would.
 
     Labels that only the data can tell are taken to fit. The watchdog alone reaches nobody: it says that
     all is well.
@@ -42,21 +42,25 @@ def possible_alerts(
 
 
 def is_reached(receiver: Receiver, alerts: Iterable[PossibleAlert]) -> bool:
-    """Tell whether some alert but the watchdog would be told to a receiver."""
-    wanted = [severity.value for severity in _RANKED[_RANKED.index(receiver.min_severity) :]]
-    for possible in alerts:
-        if possible["alertname"] == frozenset({WATCHDOG}):
-            continue  # it comes to those only that ask for it
-        is_loud = any(admits(possible["severity"], severity) for severity in wanted)
-        if is_loud and all(
-            admits(possible.get(label, frozenset()), value) for label, value in receiver.match
-        ):
-            return True
-    return False
+    """Return whether a receiver would be notified of some alert but the watchdog."""
+    loud_enough = _RANKED[_RANKED.index(receiver.min_severity) :]
+    severities = frozenset(severity.value for severity in loud_enough)
+    return any(_fits(possible, receiver, severities) for possible in alerts)
+
+
+def _fits(possible: PossibleAlert, receiver: Receiver, severities: frozenset[str]) -> bool:
+    if possible["alertname"] == frozenset({WATCHDOG}):
+        return False  # it comes to those only that ask for it
+    possible_severities = possible["severity"]
+    if possible_severities is not _ANYTHING and severities.isdisjoint(possible_severities):
+        return False
+    # A label that the alert has not has no value: not even an empty one fits.
+    no_value: frozenset[str] = frozenset()
+    return all(admits(possible.get(label, no_value), value) for label, value in receiver.match)
 
 
 def admits(values: frozenset[str] | None, value: str) -> bool:
-    """Tell whether a label that has one of these values, or anything, may have this one."""
+    """Return whether a label that has one of these values, or anything, may have this one."""
     return values is _ANYTHING or value in values
 
 
@@ -64,14 +68,20 @@ def _of_jobs(jobs: Iterable[Job]) -> Iterator[PossibleAlert]:
     for job in jobs:
         metrics = {metric.name: metric for metric in job.query.metrics}
         for rule in job.query.rules:
-            metric = metrics[rule.metric]
-            labels: dict[str, frozenset[str] | None] = dict.fromkeys(metric.labels, _ANYTHING)
-            if metric.values_label is not None:
-                labels[metric.values_label] = frozenset(metric.values)
-            labels.update(_fixed({**job.target.labels, **rule.labels, **dict(rule.where)}))
-            labels.update(_fixed({"alertname": rule.name, "target": job.target.name}))
-            labels["severity"] = frozenset({rule.severity.value})
-            yield labels
+            yield _of_rule(rule, metrics[rule.metric], job.target)
+
+
+def _of_rule(rule: Rule, metric: Metric, target: Target) -> PossibleAlert:
+    labels: dict[str, frozenset[str] | None] = dict.fromkeys(metric.labels, _ANYTHING)
+    if metric.values_label is not None:
+        labels[metric.values_label] = frozenset(metric.values)
+    # In the order in which later ones win, as in the alerts themselves.
+    labels.update(_fixed(target.labels))
+    labels.update(_fixed(rule.labels))
+    labels.update(_fixed(dict(rule.where)))
+    names = {"alertname": rule.name, "target": target.name, "severity": rule.severity.value}
+    labels.update(_fixed(names))
+    return labels
 
 
 def _of_own_rules(rules: Iterable[Rule], targets: Sequence[Target]) -> Iterator[PossibleAlert]:

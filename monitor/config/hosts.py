@@ -1,4 +1,4 @@
-"""Say what is wrong with the name or address of a host, and what to write instead; pure."""
+"""Find what is wrong with the name or address of a host, and what to write instead; pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ def host_fault(value: str) -> str:
     """Return why a value is not a host, and what to write; nothing where it is one."""
     if value != value.strip():
         return f'"{value}" has blanks around it; write "{value.strip()}"'
-    # A URL is not repeated: it may have a password in it.
-    scheme = _SCHEME.fullmatch(value)
-    if scheme is not None:
-        if "@" in value:
-            return "is a URL; give host, port and user apart"
-        return f"is a URL; {_write(scheme['rest'].partition('/')[0])}"
+    url = _SCHEME.fullmatch(value)
+    if url is not None:
+        return _url_fault(url["rest"])
     if value.startswith("/"):
         return f'"{value}" is a path; a socket is given as unix_socket'
     if "@" in value:
@@ -31,12 +28,24 @@ def host_fault(value: str) -> str:
     return f'"{value}" is not the name or address of a host'
 
 
+def _url_fault(rest: str) -> str:
+    """Return what to write in place of a URL, of which nothing is repeated that may be a password."""
+    if "@" in rest:
+        return "is a URL; give host, port and user apart"
+    return f"is a URL; {_write(rest.partition('/')[0])}"
+
+
 def _write(text: str) -> str:
-    """Tell how host and port are written, as far as they can be read out of a text."""
+    """Return how host and port are written, as far as they can be read out of a text."""
     match = _WITH_PORT.fullmatch(text)
-    host = match["host"] if match else text
-    host = host.removeprefix("[").removesuffix("]")
-    return f'write host = "{host}"' + (f" and port = {int(match['port'])}" if match else "")
+    if match is None:
+        return f'write host = "{_without_brackets(text)}"'
+    host = _without_brackets(match["host"])
+    return f'write host = "{host}" and port = {int(match["port"])}'
+
+
+def _without_brackets(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")
 
 
 def _is_ipv6(value: str) -> bool:

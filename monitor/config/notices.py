@@ -14,27 +14,33 @@ def notices_of(
     config: Section, targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]
 ) -> Iterator[str]:
     """List them, those of targets first."""
-    for target in targets:
-        here = [job for job in jobs if job.target.name == target.name]
-        if not here:
-            yield f'no query runs on target "{target.name}"'
-        yield from _unwatched_needs(target.name, here)
-    if targets:
-        yield from _idle_queries(config, drafts, jobs)
+    if not targets:
+        return
+    jobs_of: dict[str, list[Job]] = {target.name: [] for target in targets}
+    for job in jobs:
+        jobs_of[job.target.name].append(job)
+    for target, its_jobs in jobs_of.items():
+        if not its_jobs:
+            yield f'no query runs on target "{target}"'
+        yield from _unwatched_needs(target, its_jobs)
+    yield from _idle_queries(config, drafts, jobs)
 
 
 def _idle_queries(config: Section, drafts: Iterable[Draft], jobs: Iterable[Job]) -> Iterator[str]:
-    """Tell of queries that run nowhere though somebody wrote them, or set something of them."""
+    """Name queries that run nowhere though somebody wrote them, or set something of them."""
     running = {job.query.name for job in jobs}
     overridden = config.at("queries").data
     for draft in drafts:
-        is_wanted = not draft.files.shipped or draft.name in overridden
-        if draft.enabled and is_wanted and draft.name not in running:
-            yield f'query "{draft.name}" runs on no target'
+        if not draft.enabled or draft.name in running:
+            continue
+        # A shipped query of which nobody said anything may well have no target.
+        if draft.files.shipped and draft.name not in overridden:
+            continue
+        yield f'query "{draft.name}" runs on no target'
 
 
 def _unwatched_needs(target: str, jobs: Sequence[Job]) -> Iterator[str]:
-    """Tell of `needs` on a target where no schema query says whether they are there."""
+    """Find `needs` on a target where no schema query says whether they are there."""
     if any(job.query.schema is not None for job in jobs):
         return
     names = sorted(job.query.name for job in jobs if _has_needs(job.query))

@@ -26,30 +26,54 @@ def warnings_of(
     """Compare the filters of every receiver with all alerts that there can be, and list each fault."""
     problems = Problems()
     alerts = possible_alerts(jobs, own_rules, targets)
-    has_watchdog = any(rule.name == WATCHDOG for rule in own_rules)
+    has_watchdog = WATCHDOG in {rule.name for rule in own_rules}
     for receiver in receivers:
         section = config.at("receivers", receiver.name)
-        if receiver.watchdog and not has_watchdog:
-            problems.add(section.origin("watchdog"), _NO_WATCHDOG)
-        if receiver.kind == "alertmanager" and not receiver.send_resolved:
-            problems.add(section.origin("send_resolved"), _ENDS_BY_ITSELF)
-        _check_filters(receiver, section, alerts, problems)
+        _check_switches(receiver, section, problems, has_watchdog=has_watchdog)
+        faults = len(problems)
+        for label, value in receiver.match:
+            _check_filter(label, value, section, alerts, problems)
+        # Each filter fits something, but no alert fits them all; a fault of one says so already.
+        if len(problems) == faults:
+            _check_all_filters(receiver, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 
 
-def _check_filters(
+def _check_switches(receiver: Receiver, section: Section, problems: Problems, *, has_watchdog: bool) -> None:
+    if receiver.watchdog and not has_watchdog:
+        problems.add(section.origin("watchdog"), _NO_WATCHDOG)
+    if receiver.kind == "alertmanager" and not receiver.send_resolved:
+        problems.add(section.origin("send_resolved"), _ENDS_BY_ITSELF)
+
+
+def _check_filter(
+    label: str, value: str, section: Section, alerts: Sequence[PossibleAlert], problems: Problems
+) -> None:
+    """Check that some alert has the label, and that it can have the value."""
+    origin = section.origin("match", label)
+    names: set[str] = set()
+    known: set[str] = set()
+    is_known = False
+    for alert in alerts:
+        names.update(alert)
+        if label not in alert:
+            continue
+        values = alert[label]
+        if admits(values, value):
+            return
+        is_known = True
+        known.update(values or ())
+    if is_known:
+        problems.add(origin, f'no alert has it with "{value}"{near_miss(value, known)}')
+    else:
+        problems.add(origin, f"no alert has this label{near_miss(label, names)}")
+
+
+def _check_all_filters(
     receiver: Receiver, section: Section, alerts: Sequence[PossibleAlert], problems: Problems
 ) -> None:
-    before = len(problems)
-    for label, value in receiver.match:
-        values = [possible[label] for possible in alerts if label in possible]
-        origin = section.origin("match", label)
-        if not values:
-            names = {name for possible in alerts for name in possible}
-            problems.add(origin, f"no alert has this label{near_miss(label, names)}")
-        elif not any(admits(one, value) for one in values):
-            known = {name for one in values for name in one or ()}
-            problems.add(origin, f'no alert has it with "{value}"{near_miss(value, known)}')
-    if len(problems) == before and not receiver.watchdog and not is_reached(receiver, alerts):
-        keys = [key for key in ("match", "min_severity") if key in section.data]
-        problems.add(section.origin(*keys[:1]), f"no alert is let through by {' and '.join(keys)}")
+    """Check that some alert gets through; a receiver of the watchdog may be for that alone."""
+    if receiver.watchdog or is_reached(receiver, alerts):
+        return
+    keys = [key for key in ("match", "min_severity") if key in section.data]
+    problems.add(section.origin(*keys[:1]), f"no alert is let through by {' and '.join(keys)}")

@@ -1,8 +1,8 @@
-"""Find what is to be told of alerts that stand, looking only where something is due; before the outbox."""
+"""Find who is to be notified again of active alerts, and look only where that is due; before the outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,7 @@ class _Look:
 
 
 class Reminders:
-    """Remember for each scope when somebody is to be told again; one thread's own.
+    """Remember for each scope when somebody is to be notified again; one thread's own.
 
     A scope is looked at anew when its alerts are another mapping than at the last look, when the receivers
     changed, or when it is time: thousands of alerts that stand cost nothing each second.
@@ -40,34 +40,46 @@ class Reminders:
         full: Collection[str] = (),
     ) -> tuple[Notification, ...]:
         """Make the notifications that are due now; receivers that are `full` get none."""
-        if receivers is not self._receivers or self._full != frozenset(full):
-            self._receivers, self._full, self._looks = receivers, frozenset(full), {}
+        self._forget_if_others(receivers, frozenset(full))
         open_to = [one for one in receivers if takes_notifications(one) and one.name not in self._full]
-        looks: dict[Scope, _Look] = {}
-        found: list[Alert] = []
-        for scope, alerts in active.items():
-            known = self._looks.get(scope)
-            if known is None or known.alerts is not alerts:
-                known = _Look(alerts, next_reminder_at(open_to, alerts.values(), now))
-            if known.next_at is not None and known.next_at <= now:
-                found.extend(alerts.values())
-            looks[scope] = known
+        # Made anew at each call, so that a scope that is gone is forgotten.
+        looks = {scope: self._look(open_to, scope, alerts, now) for scope, alerts in active.items()}
         self._looks = looks
+        found: list[Alert] = []
+        for look in looks.values():
+            if look.next_at is not None and look.next_at <= now:
+                found.extend(look.alerts.values())
         return reminders_for(open_to, found, now=now) if found else ()
+
+    def _forget_if_others(self, receivers: tuple[Receiver, ...], full: frozenset[str]) -> None:
+        if receivers is self._receivers and full == self._full:
+            return
+        self._receivers, self._full, self._looks = receivers, full, {}
+
+    def _look(
+        self, receivers: Sequence[Receiver], scope: Scope, alerts: Mapping[Labels, Alert], now: datetime
+    ) -> _Look:
+        """Return the last look at these alerts, or look at them now."""
+        known = self._looks.get(scope)
+        if known is not None and known.alerts is alerts:
+            return known
+        return _Look(alerts, next_reminder_at(receivers, alerts.values(), now))
 
 
 def next_reminder_at(
     receivers: Iterable[Receiver], alerts: Iterable[Alert], now: datetime
 ) -> datetime | None:
-    """Return when a receiver is next to be told of one of these; None if never, as they are."""
+    """Return when a receiver is next to be notified of one of these; None if never, as they are."""
     firing = [alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held]
-    instants = []
+    earliest: datetime | None = None
     for receiver in receivers:
         for alert in firing:
             if not wants(receiver, alert):
                 continue
             if is_untold(receiver, alert):
                 return now
-            if receiver.repeat_interval:
-                instants.append(dict(alert.told)[receiver.name] + receiver.repeat_interval)
-    return min(instants, default=None)
+            if not receiver.repeat_interval:
+                continue
+            at = dict(alert.told)[receiver.name] + receiver.repeat_interval
+            earliest = at if earliest is None else min(earliest, at)
+    return earliest

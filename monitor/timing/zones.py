@@ -21,25 +21,38 @@ def session_zone(text: str) -> str:
     """
     if text.strip().lower() in _OF_UTC:
         return "+00:00"
-    if (offset := _offset(text)) is not None:
-        minutes = round(offset.total_seconds() / 60)
-        return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
-    try:
-        ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(text) from None
+    offset = _offset(text)
+    if offset is not None:
+        return _written(offset)
+    if _named(text) is None:
+        raise ValueError(text)
     return text
 
 
 def utc_offsets(zone: str) -> tuple[timedelta, ...]:
     """Return how far a zone is ahead of UTC in January and in July; () where nobody here knows it."""
-    if (offset := _offset(zone)) is not None:
+    offset = _offset(zone)
+    if offset is not None:
         return (offset, offset)
-    try:
-        found = ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
+    named = _named(zone)
+    if named is None:
         return ()
-    return tuple(at.astimezone(found).utcoffset() or timedelta(0) for at in _INSTANTS)
+    return tuple(at.astimezone(named).utcoffset() or timedelta(0) for at in _INSTANTS)
+
+
+def _named(zone: str) -> ZoneInfo | None:
+    """Return the zone of a name; None where this machine does not know it."""
+    try:
+        return ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):  # not there, not a name, or a folder of zones
+        return None
+
+
+def _written(offset: timedelta) -> str:
+    minutes = round(offset.total_seconds() / 60)
+    sign = "-" if minutes < 0 else "+"
+    hours, minutes = divmod(abs(minutes), 60)
+    return f"{sign}{hours:02d}:{minutes:02d}"
 
 
 def _offset(text: str) -> timedelta | None:

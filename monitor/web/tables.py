@@ -1,4 +1,4 @@
-"""Say in words how targets, queries and receivers do: the tables of the page; pure."""
+"""Describe in words how targets, queries and receivers do: the tables of the page; pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import datetime
 from monitor.ages import has_data
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.durations import format_duration
-from monitor.model.results import Failure, Success
-from monitor.model.settings import ColumnName, Every
+from monitor.model.results import Failure, Server, Success
+from monitor.model.settings import ColumnName, Cron, Every
 from monitor.patience import patience
 from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
 from monitor.web.api import reason_of
 from monitor.web.verdict import Tone
-from monitor.web.words import When, duration, until, when, when_known
+from monitor.web.words import When, duration, until, when_known
 
 _STATUS_TONES: dict[str, Tone] = {"ok": "ok", "waiting": "wait", "skipped": "warn", "blocked": "warn"}
 _TOLD_OFFSET_SECONDS = 2.0
@@ -120,37 +120,44 @@ def _joined(columns: Iterable[ColumnName]) -> str:
 
 
 def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> bool:
-    """Tell whether it should have answered of late, by its most frequent query, and nobody knows."""
-    allowed = min((time for one in queries if (time := patience(one.job)) is not None), default=None)
-    return view.met_at is not None and allowed is not None and now - view.met_at > allowed
+    """Return whether it should have answered of late, by its most frequent query, and nobody knows."""
+    if view.met_at is None:
+        return False
+    allowed = [patience(query.job) for query in queries]
+    known = [time for time in allowed if time is not None]
+    return bool(known) and now - view.met_at > min(known)
 
 
 def _server(view: TargetView) -> str:
-    """Say who answered last, and what of it bears on its data."""
+    """Describe who answered last, and what of it bears on its data."""
     if view.server is None:
         return ""
-    name = " ".join(part for part in (view.server.flavor, view.server.version) if part)
-    name += f" on {view.server.hostname}" if view.server.hostname else ""
-    facts = ["read-only"] if view.server.read_only else []
+    name = " ".join(filter(None, (view.server.flavor, view.server.version)))
+    if view.server.hostname:
+        name += f" on {view.server.hostname}"
+    facts = "; ".join(_server_facts(view, view.server))
+    return f"{name} ({facts})" if facts else name
+
+
+def _server_facts(view: TargetView, server: Server) -> Iterator[str]:
+    if server.read_only:
+        yield "read-only"
     if view.replica_lag_seconds is not None:
-        facts.append(f"replica {view.replica_lag_seconds:g} s behind")
+        yield f"replica {view.replica_lag_seconds:g} s behind"
     offset = view.clock_offset_seconds
     if offset is not None and abs(offset) >= _TOLD_OFFSET_SECONDS:
-        facts.append(f"clock {abs(offset):.0f} s {'ahead' if offset > 0 else 'behind'}")
-    return f"{name} ({'; '.join(facts)})" if facts else name
+        side = "ahead" if offset > 0 else "behind"
+        yield f"clock {abs(offset):.0f} s {side}"
 
 
 def query_row(view: QueryView, now: datetime) -> QueryRow:
     """Describe a query on a target."""
     target, name = view.job.key
     reason, message = reason_of(view)
-    status = "stale" if view.status is QueryStatus.OK and not has_data(view, now) else view.status.value
-    schedule = view.job.query.schedule
-    cadence = (
-        f"every {format_duration(schedule.interval)}"
-        if isinstance(schedule, Every)
-        else f"cron {schedule.expression}"
-    )
+    is_current = has_data(view, now)
+    status = view.status.value
+    if view.status is QueryStatus.OK and not is_current:
+        status = "stale"
     return QueryRow(
         query=name,
         target=target,
@@ -161,10 +168,16 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         last_run=when_known(view.last_run_at, now),
         last_success=when_known(view.last_success_at, now),
         duration="" if view.duration_seconds is None else duration(view.duration_seconds),
-        cadence=cadence,
+        cadence=_cadence(view.job.query.schedule),
         next_run=until(view.next_run_at, now) if view.next_run_at else None,
-        is_current=has_data(view, now),
+        is_current=is_current,
     )
+
+
+def _cadence(schedule: Every | Cron) -> str:
+    if isinstance(schedule, Every):
+        return f"every {format_duration(schedule.interval)}"
+    return f"cron {schedule.expression}"
 
 
 def _trouble(view: QueryView, reason: str, message: str) -> str:
@@ -179,17 +192,25 @@ def _trouble(view: QueryView, reason: str, message: str) -> str:
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:
     """Describe a receiver."""
-    last = view.last_delivery
-    is_failing = view.health.failing_since is not None
-    tone: Tone = "bad" if is_failing else "ok" if last else "wait"
+    health, last = view.health, view.last_delivery
+    tone, status = _receiver_status(view)
+    is_failing = health.failing_since is not None
     return ReceiverRow(
         name=view.name,
         tone=tone,
-        status="failing" if is_failing else "ok" if last else "nothing sent yet",
-        since=when_known(view.health.failing_since, now),
+        status=status,
+        since=when_known(health.failing_since, now),
         last=when_known(last.at if last else None, now),
         taken=when_known(view.taken_at, now),
-        outbox=view.health.waiting,
-        oldest=when(view.health.oldest_at, now) if view.health.oldest_at and view.health.waiting else None,
+        outbox=health.waiting,
+        oldest=when_known(health.oldest_at if health.waiting else None, now),
         trouble=f"{last.reason}: {last.message}" if last and is_failing else "",
     )
+
+
+def _receiver_status(view: ReceiverView) -> tuple[Tone, str]:
+    if view.health.failing_since is not None:
+        return "bad", "failing"
+    if view.last_delivery is not None:
+        return "ok", "ok"
+    return "wait", "nothing sent yet"

@@ -13,6 +13,7 @@ from monitor.catalog.scan import Token, scan
 
 _SYSTEM = "information_schema"
 _JOINS = ("JOIN", "STRAIGHT_JOIN")
+_BEFORE_TABLES = ("FROM", *_JOINS)
 _ENDS_OF_FROM = frozenset(
     {
         *("WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "ON", "USING", "UNION", "EXCEPT", "INTERSECT"),
@@ -78,7 +79,7 @@ _OF_SHOW = (
 
 def required_rights(text: str, database: str) -> tuple[Right, ...]:
     """List what a statement needs beyond SELECT on `database`, sorted, each right once."""
-    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
+    code = _code_of(text)
     found = {*_of_show(code), *_of_names(code, database)}
     for schema, table in _tables(code):
         found.update(_of_table(schema, table, database))
@@ -87,18 +88,18 @@ def required_rights(text: str, database: str) -> tuple[Right, ...]:
 
 def system_tables(text: str) -> tuple[str, ...]:
     """Name the tables of information_schema that a statement reads and that not everybody may read."""
-    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
-    names = (table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM)
-    return tuple(sorted({name for name in names if name not in _FREE_TABLES}))
+    code = _code_of(text)
+    names = {table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM}
+    return tuple(sorted(names - _FREE_TABLES))
 
 
 def sees_only_its_own(text: str) -> str:
     """Name what a statement reads of which an account without PROCESS is shown only its own, or ""."""
-    code = [token for token in scan(text) if token.kind not in ("comment", "blank")]
-    if [token.word for token in code[:3]] in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"]):
+    code = _code_of(text)
+    words = [token.word for token in code[:3]]
+    if words in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"]):
         return "threads"
-    words = [token.word for token in code[:2]]
-    if words[:1] == ["SHOW"] and words[-1] in _OWN_ALONE_OF_SHOW:
+    if words[:1] == ["SHOW"] and words[1:2] and words[1] in _OWN_ALONE_OF_SHOW:
         return "statistics"
     tables = {(schema.lower(), table.lower()) for schema, table in _tables(code)}
     if not tables.isdisjoint(_THREADS):
@@ -106,13 +107,18 @@ def sees_only_its_own(text: str) -> str:
     return "statistics" if not tables.isdisjoint(_STATISTICS) else ""
 
 
+def _code_of(text: str) -> list[Token]:
+    return [token for token in scan(text) if token.kind not in ("comment", "blank")]
+
+
 def _of_show(code: Sequence[Token]) -> Iterator[Right]:
     words = [token.word for token in code[:5]]
-    if words[:1] == ["SHOW"]:
-        for behind, right in _OF_SHOW:
-            if words[1 : 1 + len(behind)] == list(behind):
-                yield right
-                return
+    if words[:1] != ["SHOW"]:
+        return
+    for behind, right in _OF_SHOW:
+        if words[1 : 1 + len(behind)] == list(behind):
+            yield right
+            return
 
 
 def _of_table(schema: str, table: str, database: str) -> Iterator[Right]:
@@ -146,23 +152,29 @@ def _tables(code: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """List `schema.table` wherever a table may stand: behind FROM and JOIN, and the commas of FROM."""
     levels = [_Level()]
     for at, token in enumerate(code):
-        level = levels[-1]
         if token.text == "(":
-            is_call = at > 0 and _is_name(code[at - 1]) and code[at - 1].word not in ("FROM", *_JOINS)
-            levels.append(_Level(is_from=level.is_from and not is_call))
+            is_from = levels[-1].is_from and not _is_call(code, at)
+            levels.append(_Level(is_from=is_from))
         elif token.text == ")" and len(levels) > 1:
             levels.pop()
-        elif token.word == "SELECT":
-            level.has_select, level.is_from = True, False
-        elif token.word == "FROM":
-            level.is_from = level.has_select
-        elif token.word in _JOINS:
-            level.is_from = True
-        elif token.word in _ENDS_OF_FROM:
-            level.is_from = False
-        is_place = token.word in ("FROM", *_JOINS) or token.text in (",", "(")
-        if is_place and levels[-1].is_from and _is_qualified(code[at + 1 : at + 4]):
+        else:
+            levels[-1].note(token.word)
+        if not levels[-1].is_from:
+            continue
+        if _comes_before_table(token) and _is_qualified(code[at + 1 : at + 4]):
             yield code[at + 1].name, code[at + 3].name
+
+
+def _is_call(code: Sequence[Token], at: int) -> bool:
+    """Return whether the parenthesis at this place is that of a function, by the token before it."""
+    if at == 0:
+        return False
+    before = code[at - 1]
+    return _is_name(before) and before.word not in _BEFORE_TABLES
+
+
+def _comes_before_table(token: Token) -> bool:
+    return token.word in _BEFORE_TABLES or token.text in (",", "(")
 
 
 @dataclass(slots=True)
@@ -172,10 +184,26 @@ class _Level:
     has_select: bool = False
     """Without it FROM is of a function: TRIM(… FROM …)."""
     is_from: bool = False
+    """Between FROM and what ends it: there a comma is followed by a table."""
+
+    def note(self, word: str) -> None:
+        """Follow the clauses of the statement by one more word."""
+        if word == "SELECT":
+            self.has_select = True
+            self.is_from = False
+        elif word == "FROM":
+            self.is_from = self.has_select
+        elif word in _JOINS:
+            self.is_from = True
+        elif word in _ENDS_OF_FROM:
+            self.is_from = False
 
 
 def _is_qualified(tokens: Sequence[Token]) -> bool:
-    return len(tokens) == 3 and _is_name(tokens[0]) and tokens[1].text == "." and _is_name(tokens[2])
+    if len(tokens) < 3:
+        return False
+    schema, dot, table = tokens
+    return dot.text == "." and _is_name(schema) and _is_name(table)
 
 
 def _is_name(token: Token) -> bool:
