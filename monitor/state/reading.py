@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from monitor.model.alerts import Alert, AlertState, Change, Delivery, Transition
+from monitor.model.settings import Labels
 from monitor.state import last_results
 from monitor.state.last_results import LastResult
 from monitor.state.outbox import in_words
@@ -79,7 +80,10 @@ class Reading(ABC):
         )
         # Not asked of the tables together: that compares every alert with every other.
         rows = [(alert,) for fingerprint, alert in rows if fingerprint not in again]
-        latest = {alert.labels: alert for alert in self._readable("transitions", text_to_alert, rows)}
+        latest: dict[Labels, Alert] = {}
+        for alert in self._readable("transitions", text_to_alert, rows):
+            latest.pop(alert.labels, None)  # in the order in which they last did: the oldest go first
+            latest[alert.labels] = alert
         return tuple(latest.values())
 
     def history(
