@@ -1,4 +1,4 @@
-"""Say in words for people what a log event says in fields: what the console writes; pure."""
+"""Write in words for people what a log event says in fields: what the console writes; pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MAX_LISTED = 4
 
 
 def plain_text(name: str, event: Mapping[str, Plain]) -> str:
-    """Say what happened to what, then the message, then the rest as fields."""
+    """Write what happened to what, then the message, then the rest as fields."""
     subject = _joined("/", map(_word, (event.get("target"), event.get("query"))))
     what = _joined(": ", (subject, escaped(_text(event.get("message")))))
     return _joined(" ", (f"{escaped(name):18}", what, _fields(event))).rstrip()
 
 
 def alert_text(change: str, event: Mapping[str, Plain]) -> str:
-    """Say which alert changed, on what, and what was found."""
+    """Write which alert changed, on what, and what was found."""
     subject = _joined(" on ", (_text(event.get("alertname")), _text(event.get("target"))))
     summary = _text(_mapping(event.get("annotations")).get("summary"))
     what = _joined(": ", (subject, summary))
@@ -38,7 +38,7 @@ def alert_text(change: str, event: Mapping[str, Plain]) -> str:
 
 
 def alert_details(change: str, event: Mapping[str, Plain]) -> str:
-    """Say of an alert which one it is, and since when and what to do now, or how long it was."""
+    """Write of an alert which one it is, and since when and what to do now, or how long it was."""
     labels = _mapping(event.get("labels"))
     which = " ".join(f"{key}={_word(labels[key])}" for key in labels if key not in _SAID_LABELS)
     tell = _of_what_is_over if change == "resolved" else _of_what_is_on

@@ -1,4 +1,4 @@
-"""Say what an alert tells of itself, while it lasts and when it is over; for all who show it; pure."""
+"""Return what an alert tells of itself, while it lasts and when it is over; for all who show it; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell a schema query's missing columns from those that are only hidden: each is touched; within a run."""
+"""Part the missing columns of a schema query from those that are only hidden: each is touched; in a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask a server whether it knows the zones of a query, and say whether a history fits them; at the edge."""
+"""Ask a server whether it knows the zones of a query, and read whether a history fits them; at the edge."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def unknown_zone(query: Query, session: Session) -> str:
 
 
 def history_warnings(rows: Rows, threshold_seconds: float) -> list[str]:
-    """Say what the rows of the query HISTORY_CLOCK say: how far off the times are, and what to set."""
+    """Return what the rows of the query HISTORY_CLOCK say: how far off the times are, and what to set."""
     told = [dict(zip(rows.columns, row, strict=True)) for row in rows.rows]
     warnings = [
         f"{row['subject']!s}. {row['advice']!s}"

@@ -1,4 +1,4 @@
-"""Tell of the files that a configuration names, in a thread of its own: a disk may hang."""
+"""Look at the files that a configuration names, in a thread of its own: a disk may hang."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell the operator what is not wrong and yet worth knowing: in the log, and beside the page's headline."""
+"""Show the operator what is not wrong and yet worth knowing: in the log, and beside the page's headline."""
 
 from __future__ import annotations
 

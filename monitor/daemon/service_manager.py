@@ -1,4 +1,4 @@
-"""Tell systemd how far the process is, where it started us with Type=notify; says nothing elsewhere."""
+"""Notify systemd of how far the process is, where it started us with Type=notify; nobody elsewhere."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import assert_never
 
 import pymysql
 
@@ -56,9 +57,10 @@ class SessionSetup:
         link.proof = {name: questions[name] for name in values}
         link.proven = values
         held = frozenset((*values, *settings, *otherwise)) - {one.name for one in wrong}
+        limits = [one.limit for name, one in variables.items() if name in held]
         link.server = replace(
             _as_proven(server, wrong, values),
-            limits=tuple(one.limit for name, one in variables.items() if one.limit and name in held),
+            limits=tuple(filter(None, limits)),
             time_zone=str(facts["server_zone"] or ""),
             utc_offsets=_offsets(facts["january"], facts["july"]),
         )
@@ -98,11 +100,19 @@ def _place(server: Server) -> tuple[str, str]:
 def _as_proven(server: Server, wrong: Sequence[Variable], values: Mapping[str, object]) -> Server:
     if not values:
         return replace(server, unstated=(UNPROVEN,))
-    return replace(
-        server,
-        altered=tuple(one.told(values[one.name]) for one in wrong if one.effect is Effect.ANSWER),
-        unstated=tuple(one.name for one in wrong if one.effect is Effect.COST),
-    )
+    altered: list[str] = []
+    unstated: list[str] = []
+    for one in wrong:
+        match one.effect:
+            case Effect.ANSWER:
+                altered.append(one.told(values[one.name]))
+            case Effect.COST:
+                unstated.append(one.name)
+            case Effect.LIMIT:
+                pass  # it is told by its name among the limits, or is not there
+            case _:
+                assert_never(one.effect)
+    return replace(server, altered=tuple(altered), unstated=tuple(unstated))
 
 
 def _offsets(january: object, july: object) -> tuple[timedelta, ...]:
@@ -122,9 +132,14 @@ def _set(link: Link, variables: Mapping[str, Variable], names: Iterable[str]) ->
 
 
 def _set_otherwise(link: Link, variables: Mapping[str, Variable], settings: Iterable[str]) -> tuple[str, ...]:
-    """Say in another statement what the server has no variable for; returns the names of what it took."""
-    left = [one for name, one in variables.items() if one.alone and name not in settings]
-    return tuple(one.name for one in left if not _refusal(link, partial(link.execute, one.alone)))
+    """Set in another statement what the server has no variable for; returns the names of what it took."""
+    taken: list[str] = []
+    for name, variable in variables.items():
+        if not variable.alone or name in settings:
+            continue
+        if not _refusal(link, partial(link.execute, variable.alone)):
+            taken.append(name)
+    return tuple(taken)
 
 
 def _read(link: Link, questions: Mapping[str, str], names: Iterable[str]) -> dict[str, object]:

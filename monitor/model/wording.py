@@ -16,12 +16,16 @@ def escaped(text: str, *, kept: str = "") -> str:
 
 def shortened(text: str, max_characters: int) -> str:
     """Cut a text that is too long, and show that it was."""
-    return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
+    if len(text) <= max_characters:
+        return text
+    return f"{text[: max_characters - 1]}…"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number of things: `1 query`, `2 queries`; without a plural an `s` is added."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {plural or noun + 's'}"
 
 
 def _shown(character: str, kept: str) -> str:

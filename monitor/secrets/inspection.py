@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,10 +54,7 @@ def _of_target(target: Target, read: Read, now: datetime) -> Iterator[FileFault]
 
 def _of_receiver(receiver: Receiver, read: Read, now: datetime) -> Iterator[FileFault]:
     place = f"receivers.{receiver.name}"
-    named = {"url_file": receiver.url_file, **_keyed("header_files", receiver.header_files)}
-    sources = {"hmac_secret_file": receiver.hmac_secret, "routing_key_file": receiver.routing_key}
-    named.update({key: source.file for key, source in sources.items() if source is not None})
-    for key, file in named.items():
+    for key, file in _secrets_of(receiver):
         if file is not None:
             yield from _of_secret(f"{place}.{key}", file, read)
     if receiver.mail is not None:
@@ -66,8 +63,15 @@ def _of_receiver(receiver: Receiver, read: Read, now: datetime) -> Iterator[File
             yield from _of_authorities(f"{place}.ca_file", receiver.mail.ca_file, now)
 
 
-def _keyed(key: str, files: Mapping[str, Path]) -> dict[str, Path | None]:
-    return {f"{key}.{name}": file for name, file in files.items()}
+def _secrets_of(receiver: Receiver) -> Iterator[tuple[str, Path | None]]:
+    """List the keys of a receiver that may name a file with a secret, each with its file."""
+    yield "url_file", receiver.url_file
+    for name, file in receiver.header_files.items():
+        yield f"header_files.{name}", file
+    if receiver.hmac_secret is not None:
+        yield "hmac_secret_file", receiver.hmac_secret.file
+    if receiver.routing_key is not None:
+        yield "routing_key_file", receiver.routing_key.file
 
 
 def _of_password(place: str, source: PasswordSource | None, read: Read) -> Iterator[FileFault]:
@@ -83,15 +87,23 @@ def _of_secret(place: str, file: Path, read: Read, *, is_exact: bool = False) ->
         yield FileFault(f"{place}: {error}")
         return
     yield from _of_mode(place, file)
-    mark = next((text for mark, text in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
-    if mark is not None:
-        yield FileFault(f"{place}: {file}: {mark}", is_certain=True)
-    elif not content.strip():
-        yield FileFault(f"{place}: {file}: is empty", is_certain=True)
-    elif b"\n" in content.strip():
+    certain = _why_no_secret(content)
+    if certain:
+        yield FileFault(f"{place}: {file}: {certain}", is_certain=True)
+        return
+    stripped = content.strip()
+    if b"\n" in stripped:
         yield FileFault(f"{place}: {file}: has several lines, and all of them count")
-    elif is_exact and content != content.strip():
+    elif is_exact and content != stripped:
         yield FileFault(f"{place}: {file}: has blanks or empty lines around it, which count")
+
+
+def _why_no_secret(content: bytes) -> str:
+    """Return why this can be nobody's secret; empty where it can."""
+    for mark, what in _BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            return what
+    return "" if content.strip() else "is empty"
 
 
 def _of_mode(place: str, file: Path) -> Iterator[FileFault]:
@@ -143,11 +155,16 @@ def _unusable(place: str, load: Callable[[ssl.SSLContext], None]) -> FileFault |
 def _of_dates(
     place: str, file: Path, dates: Iterable[tuple[datetime, datetime]], now: datetime
 ) -> Iterator[FileFault]:
-    """Tell where none of the certificates is valid now, or none will be in two weeks."""
+    """Find where none of the certificates is valid now, or none will be in two weeks."""
     begins, ends = zip(*dates, strict=True)
-    if max(ends) <= now:
-        yield FileFault(f"{place}: {file}: expired at {max(ends):%Y-%m-%d %H:%M} UTC", is_certain=True)
-    elif min(begins) > now:
-        yield FileFault(f"{place}: {file}: is valid from {min(begins):%Y-%m-%d %H:%M} UTC on only")
-    elif max(ends) <= now + SOON:
-        yield FileFault(f"{place}: {file}: expires at {max(ends):%Y-%m-%d %H:%M} UTC")
+    first, last = min(begins), max(ends)
+    if last <= now:
+        yield FileFault(f"{place}: {file}: expired at {_minute(last)}", is_certain=True)
+    elif first > now:
+        yield FileFault(f"{place}: {file}: is valid from {_minute(first)} on only")
+    elif last <= now + SOON:
+        yield FileFault(f"{place}: {file}: expires at {_minute(last)}")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

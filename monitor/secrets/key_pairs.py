@@ -12,10 +12,7 @@ from typing import NoReturn
 
 from monitor.secrets.certificates import validity
 
-_WORDS = {
-    "KEY_VALUES_MISMATCH": "is not the key of the certificate in {cert_file}",
-    "KEY_TYPE_MISMATCH": "is not the key of the certificate in {cert_file}",
-}
+_MISMATCHES = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
 
 
 class PassphraseError(ValueError):
@@ -23,7 +20,7 @@ class PassphraseError(ValueError):
 
 
 def load_key_pair(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
-    """Give a context our certificate and its key; OSError, in words with the file, where one is of no use.
+    """Load our certificate and its key into a context; OSError, in words with the file, where one is no use.
 
     PassphraseError where the key has one.
     """
@@ -35,16 +32,20 @@ def load_key_pair(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> N
         what = f"the key is protected by a passphrase, for which nobody is asked; {_WITHOUT}"
         raise PassphraseError(f"{key_file}: {what}") from None
     except ssl.SSLError as error:
-        words = _WORDS.get(error.reason or "")
-        if words is not None:
-            raise _refusal(f"{key_file}: {words.format(cert_file=cert_file)}") from None
-        culprit = key_file if _holds_certificate(cert_file) else cert_file
-        what = "private key" if culprit == key_file else "certificate"
-        raise _refusal(f"{culprit}: holds no {what} (PEM) that can be used") from None
+        raise _refusal(_fault_of_pair(error, cert_file, key_file)) from None
+
+
+def _fault_of_pair(error: ssl.SSLError, cert_file: Path, key_file: Path) -> str:
+    """Return what is wrong with which of the two; OpenSSL names neither."""
+    if error.reason in _MISMATCHES:
+        return f"{key_file}: is not the key of the certificate in {cert_file}"
+    if _holds_certificate(cert_file):
+        return f"{key_file}: holds no private key (PEM) that can be used"
+    return f"{cert_file}: holds no certificate (PEM) that can be used"
 
 
 def load_authorities(context: ssl.SSLContext, file: Path) -> None:
-    """Give a context the authorities that it trusts; OSError, in words with the file, where it has none."""
+    """Load the authorities that a context trusts; OSError, in words with the file, where it has none."""
     _check_readable(file)
     try:
         context.load_verify_locations(cafile=file)

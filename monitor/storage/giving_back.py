@@ -1,4 +1,4 @@
-"""Give the room of what was deleted back to the disk, a few pages at a time; between other work."""
+"""Return the room of what was deleted to the disk, a few pages at a time; between other work."""
 
 from __future__ import annotations
 

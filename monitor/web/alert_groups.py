@@ -91,12 +91,12 @@ class AlertGroup:
 
     @property
     def is_current(self) -> bool:
-        """Tell whether any of its alerts is what data says now."""
+        """Return whether any of its alerts is what data says now."""
         return any(row.is_current for row in self.rows)
 
     @property
     def has_asked_for(self) -> bool:
-        """Tell whether the alert that the address asks for is here."""
+        """Return whether the alert that the address asks for is here."""
         return any(row.is_asked_for for row in self.rows)
 
 
@@ -192,7 +192,7 @@ def _group_weight(group: Sequence[Alert]) -> tuple[int, int, bool, datetime, str
 
 
 def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
-    """Give an alert's texts, with the group's instant in place of its own, which is no difference."""
+    """Return an alert's texts, with the group's instant in place of its own, which is no difference."""
     texts = annotations_to_tell(alert)
     if alert.state is AlertState.RESOLVED:
         # What to do is over too: a repair that is pasted now would give again what was honestly spent.

@@ -1,4 +1,4 @@
-"""Say what is wrong with the monitor itself, beside whatever is wrong with the databases; pure."""
+"""List what is wrong with the monitor itself, beside whatever is wrong with the databases; pure."""
 
 from __future__ import annotations
 

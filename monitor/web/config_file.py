@@ -88,9 +88,11 @@ class ConfigFile:
     def _renew_certificates(self) -> None:
         """Use new certificates in the files of before, whatever else is wrong with the file."""
         tls = self.current.tls
-        if tls is None or all(_mark(file) == self._marks.get(file) for file in tls.files):
+        if tls is None:
             return
         marks = {**self._marks, **_marks_of(tls.files)}
+        if marks == self._marks:
+            return
         try:
             context = tls.context()
         except (OSError, ValueError):
@@ -99,11 +101,11 @@ class ConfigFile:
         self._put_in_force(replace(self.current, context=context, certificate_ends_at=ends_at), marks)
 
     def _put_in_force(self, config: WebConfig, marks: Marks) -> None:
-        before, self.current = self.current, config
+        before, marks_before = self.current, self._marks
+        self.current, self._marks = config, marks
         files = config.tls.files if config.tls else ()
-        is_same = all(marks.get(file) == self._marks.get(file) for file in files)
-        self._marks = marks
-        if before.tls == config.tls and is_same:
+        has_same_files = all(marks.get(file) == marks_before.get(file) for file in files)
+        if before.tls == config.tls and has_same_files:
             self.current = replace(config, context=before.context)  # who is connected may stay
         else:
             self._on_tls()
@@ -143,7 +145,7 @@ def _marks_of(files: Mapping[Path, object] | tuple[Path, ...]) -> dict[Path, tup
 
 
 def _mark(file: Path) -> tuple[int, ...]:
-    """Tell by what a file is another than before: its time alone has steps of milliseconds."""
+    """Return by what a file is known to be another than before: its time alone has steps of milliseconds."""
     try:
         found = file.stat()
     except OSError:

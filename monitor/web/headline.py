@@ -1,4 +1,4 @@
-"""Say in one line what the alerts of one rule say together; for the page's headline and groups; pure."""
+"""Write in one line what the alerts of one rule say together; for the page's headline and groups; pure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ class KnownRule:
 
 def differing_labels(alerts: Sequence[Alert]) -> dict[str, int]:
     """Count the values of each label that is not the same in all alerts; the target first, then by name."""
-    pairs = Counter(pair for alert in alerts for pair in alert.labels)
-    shared = {name for (name, _), times in pairs.items() if times == len(alerts)}
-    values = Counter(name for name, _ in pairs if name not in shared)
+    alerts_with: Counter[tuple[str, str]] = Counter()
+    for alert in alerts:
+        alerts_with.update(alert.labels)
+    values: Counter[str] = Counter()
+    for pair, number in alerts_with.items():
+        if number < len(alerts):
+            values[pair[0]] += 1
     return dict(sorted(values.items(), key=_target_first))
 
 
@@ -48,7 +52,7 @@ def since_text(alert: Alert) -> str:
 
 
 def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: str = "") -> str:
-    """Say what these alerts of one rule, the worst first, say together; not since when.
+    """Write what these alerts of one rule, the worst first, say together; not since when.
 
     With `group_summary` the rule says it itself; without, the worst speaks and the others are counted.
     `for_since` is put in the place of " since …" of a summary.
@@ -61,13 +65,15 @@ def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: s
 
 
 def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) -> str:
-    """Say what these alerts of one rule say together, and for how long it has been so."""
+    """Write what these alerts of one rule say together, and for how long it has been so."""
     oldest = min(alerts, key=lambda alert: alert.active_at)
     at_least = "at least " if oldest.since_at_least else ""
     length = f"for {at_least}{age(now - oldest.active_at)}"
     said = summary_of(alerts, known, for_since=f" {length}")
     # What counts from something else, such as the last use, gets no second length that would be read as that.
-    return said if length in said or " since " in said else f"{said}, {length}"
+    if length in said or " since " in said:
+        return said
+    return f"{said}, {length}"
 
 
 def _of_one(alert: Alert, for_since: str) -> str:
@@ -79,6 +85,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     text = known.rule.group_summary
     asked = names_in(text)
     differing = {name: _counted(number, name) for name, number in differing_labels(alerts).items()}
+    # In the order in which later ones win; a name that nobody knows is nothing.
     values = {
         **dict.fromkeys(asked, ""),
         **{name: _scalar(value) for name, value in known.parameters.items()},
@@ -91,7 +98,8 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     said = render(text, values)
     if "count" in asked:
         return said  # it counts the alerts themselves
-    untold = [counted for name, counted in differing.items() if name not in {*asked, *OWN_LABELS}]
+    told = {*asked, *OWN_LABELS}
+    untold = [text for name, text in differing.items() if name not in told]
     return ", ".join([said, *untold])
 
 

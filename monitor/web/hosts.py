@@ -32,24 +32,32 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            named = Headers(scope=scope).get("host")
-            # Without one, as HTTP/1.0 may be, no browser has asked.
-            if named is not None and not self._is_ours(named):
-                await PlainTextResponse(_advice(named), 421)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        named = _checked_host(scope)
+        if named is None or self._is_ours(named):
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse(_advice(named), 421)(scope, receive, send)
 
     def _is_ours(self, named: str) -> bool:
         config = self._config()
         hosts = {host.lower() for host in config.web.hosts}
-        if ANY in hosts or (not hosts and not is_loopback(self._listens_on)):
+        is_asked_for = bool(hosts) or is_loopback(self._listens_on)
+        if ANY in hosts or not is_asked_for:
             return True
         host = host_of(named)
         if host is None:
             return False
-        external = urlsplit(config.external_url).hostname
-        return host in hosts or host == external or is_loopback(host) or host.endswith(".localhost")
+        if is_loopback(host) or host.endswith(".localhost"):
+            return True
+        return host in hosts or host == urlsplit(config.external_url).hostname
+
+
+def _checked_host(scope: Scope) -> str | None:
+    """Return the Host header of a request for which it counts."""
+    if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        return None
+    # Without one, as HTTP/1.0 may be, no browser has asked.
+    return Headers(scope=scope).get("host")
 
 
 def host_of(named: str) -> str | None:

@@ -106,12 +106,12 @@ class Http11(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def pause_writing(self) -> None:
-        """Hear that the client does not read."""
+        """Note that the client does not read."""
         super().pause_writing()
         self._unread.add(self.transport)
 
     def resume_writing(self) -> None:
-        """Hear that the client reads again."""
+        """Note that the client reads again."""
         super().resume_writing()
         self._unread.discard(self.transport)
 
