@@ -153,7 +153,7 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
         tone="ok" if is_over else _TONES[first.severity],
         severity=first.severity.value,
         state=first.state.value,
-        summary=f"Over: {summary}" if is_over and len(alerts) > 1 else summary,
+        summary=_over(summary) if is_over and len(alerts) > 1 else summary,
         texts=texts,
         labels=tuple(pair for pair in shared_labels(first, differing) if pair[0] not in OWN_LABELS),
         columns=tuple(differing),
@@ -161,6 +161,11 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
         left_out=len(alerts) - len(shown),
         size=len(alerts),
     )
+
+
+def _over(summary: str) -> str:
+    """Say of a group that it is over, where the words of one alert do not say so themselves."""
+    return summary if summary.startswith("Over ") else f"Over: {summary}"
 
 
 def _weight(known: KnownRule | None) -> Callable[[Alert], Weight]:

@@ -10,7 +10,7 @@ from typing import Literal
 from monitor.ages import has_data
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.settings import Severity
+from monitor.model.settings import Cron, Severity
 from monitor.model.wording import counted
 from monitor.store import QueryStatus, QueryView, Snapshot
 from monitor.web.words import age
@@ -54,15 +54,18 @@ class _Standing:
         gives = "gives" if len(self.blind) == 1 else "give"
         return f"{len(self.blind)} of {self.of} {gives} no data"
 
+    @property
+    def waiting_text(self) -> str:
+        return _said_of(self.waiting, f"{counted(len(self.waiting), 'query', 'queries')} not run yet")
+
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
-        waiting = counted(len(self.waiting), "query", "queries")
         parts = {
             "down": _said_of(self.down, f"{', '.join(self.down)} cannot be reached"),
             "blind": _said_of(self.blind, self.blind_text),
             "pending": _said_of(self.pending, f"{counted(self.pending_alerts, 'alert')} pending"),
             "unheard": _said_of(self.unheard, f"alerts do not reach {', '.join(self.unheard)}"),
-            "waiting": _said_of(self.waiting, f"{waiting} not run yet"),
+            "waiting": self.waiting_text,
         }
         parts.pop(without, None)
         return "; ".join(filter(None, parts.values()))
@@ -102,11 +105,20 @@ def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdi
         return Verdict("warn", f"Cannot tell: {standing.blind_text}", standing.details(without="blind"))
     if standing.unheard:
         return Verdict("warn", "Nobody would hear of an alert", standing.details())
-    if standing.waiting:
+    if not all(_is_for_later(view, now) for view in standing.waiting):
         return Verdict("wait", "Starting: no full picture yet", standing.details())
     if not snapshot.queries:
         return Verdict("wait", "Nothing is watched", "no query runs on any target")
-    return Verdict("ok", "All is well", _all_seen(snapshot, now, standing.of))
+    if len(standing.waiting) == len(snapshot.queries):
+        return Verdict("wait", "Nothing is known yet: no query was due since the start", standing.details())
+    seen = _all_seen(snapshot, now, standing.of)
+    return Verdict("ok", "All is well", "; ".join(filter(None, (seen, standing.waiting_text))))
+
+
+def _is_for_later(view: QueryView, now: datetime) -> bool:
+    """Tell whether it waits for its hour: what runs at night is not starting all day."""
+    is_cron = isinstance(view.job.query.schedule, Cron)
+    return is_cron and view.next_run_at is not None and view.next_run_at > now
 
 
 def _also(others: Sequence[Said]) -> tuple[str, ...]:

@@ -192,6 +192,13 @@ def test_an_alert_that_is_over_is_told_as_that(asked: str, told: str) -> None:
     assert page(an_alert(), asked=asked).asked == told
 
 
+def test_that_alerts_of_a_rule_are_over_is_said_once() -> None:
+    over = [replace(alert, state=AlertState.RESOLVED, resolved_at=NOW) for alert in with_plans(PLANS, LOW)]
+    (group,) = page(*over).resolved
+    assert group.summary.lower().count("over") == 1
+    assert group.summary.startswith("Over after ")
+
+
 def test_one_alert_has_one_anchor_also_when_it_resolved_and_is_pending_again() -> None:
     over = an_alert(state=AlertState.RESOLVED, plan="pro")
     shown = page(an_alert(state=AlertState.PENDING, plan="pro"), over)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,8 +12,9 @@ from monitor.deliver.payload import generator_url
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
-from monitor.model.settings import Flavor, Severity, labels_of
+from monitor.model.settings import Cron, Flavor, Severity, labels_of
 from monitor.store import (
+    QueryStatus,
     Snapshot,
     empty_snapshot,
     with_alerts,
@@ -71,6 +72,22 @@ def one_fails(outcome: Outcome) -> Snapshot:
     return with_result(a_snapshot(CONFIG, WELL), a_result(job, outcome, NOW + seconds(1)))
 
 
+def one_is_for_later(outcomes: Mapping[str, Outcome], due_at: datetime) -> Snapshot:
+    """Show a picture in which all that have no outcome are to run by cron, and not before then."""
+    jobs = [
+        job
+        if job.query.name in outcomes
+        else replace(job, query=replace(job.query, schedule=Cron("0 3 * * *", "UTC")))
+        for job in CONFIG.jobs
+    ]
+    snapshot = a_snapshot(replace(CONFIG, jobs=tuple(jobs)), outcomes)
+    views = {
+        key: replace(view, next_run_at=due_at) if view.status is QueryStatus.WAITING else view
+        for key, view in snapshot.queries.items()
+    }
+    return replace(snapshot, queries=views)
+
+
 REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
 
 
@@ -89,6 +106,18 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     "half started": (
         lambda: a_snapshot(CONFIG, {"balances": WELL["balances"]}),
         ("wait", "Starting: no full picture yet", "1 query not run yet"),
+    ),
+    "one waits for its hour": (
+        lambda: one_is_for_later({"balances": WELL["balances"]}, NOW + seconds(60)),
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old; 1 query not run yet"),
+    ),
+    "its hour has come": (
+        lambda: one_is_for_later({"balances": WELL["balances"]}, NOW),
+        ("wait", "Starting: no full picture yet", "1 query not run yet"),
+    ),
+    "all wait for their hour": (
+        lambda: one_is_for_later({}, NOW + seconds(60)),
+        ("wait", "Nothing is known yet: no query was due since the start", "2 queries not run yet"),
     ),
     "nothing": (
         lambda: empty_snapshot(a_config(queries=())),
