@@ -78,14 +78,7 @@ class App:
         self._means = Means(self._watchdog, self._secrets)
         self._watching = self._make_watching()
         self._schedule = Schedule(self._clock, submit=self._watching.dispatch, missed=self._on_missed)
-        self._journal = Journal(
-            log,
-            self._telemetry,
-            self._clock,
-            on_changed=lambda: self._deliveries.poke(),
-            on_wanted=self._watching.run_now,
-            on_clock_moved=self._on_clock_moved,
-        )
+        self._journal = self._make_journal()
         self._pipeline = Pipeline(
             config,
             self._clock,
@@ -95,19 +88,32 @@ class App:
             next_run_at=self._schedule.next_run_at,
             self_status=lambda: SelfStatus(self._config_status.problems, self._web.certificates),
         )
-        self._deliveries = Deliveries(
-            config.receivers,
-            self._state,
-            clock=self._clock,
-            snapshot=lambda: self._snapshot().alerts,
-            external_url=config.external_url,
-            on_delivery=self._on_delivery,
-            means=self._means,
-        )
+        self._deliveries = self._make_deliveries()
         self._heartbeat = Heartbeat(
             self._clock, snapshot=self._snapshot, is_healthy=self._is_healthy, listener=self._journal
         )
         self._web = WebServer(config.web, self._views(), log, on_config_file=self._config_status.note_web)
+
+    def _make_journal(self) -> Journal:
+        return Journal(
+            self._log,
+            self._telemetry,
+            self._clock,
+            on_changed=lambda: self._deliveries.poke(),
+            on_wanted=self._watching.run_now,
+            on_clock_moved=self._on_clock_moved,
+        )
+
+    def _make_deliveries(self) -> Deliveries:
+        return Deliveries(
+            self._config.receivers,
+            self._state,
+            clock=self._clock,
+            snapshot=lambda: self._snapshot().alerts,
+            external_url=self._config.external_url,
+            on_delivery=self._on_delivery,
+            means=self._means,
+        )
 
     def _make_watching(self) -> Watching:
         return Watching(

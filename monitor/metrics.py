@@ -15,7 +15,7 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.settings import Every
 from monitor.storage.space import StateSpace
-from monitor.store import QueryStatus, QueryView, Snapshot
+from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot
 from monitor.telemetry import Telemetry
 
 # What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.
@@ -130,50 +130,61 @@ class Exposition:
 def own_families(
     snapshot: Snapshot, rules: Iterable[tuple[str, str]], certificates: Iterable[Certificate] = ()
 ) -> Iterator[Metric]:
-    """Give what the monitor knows of targets, queries, alerts and receivers, from the snapshot."""
+    """Return what the monitor knows of targets, queries, alerts and receivers, from the snapshot."""
+    targets = list(snapshot.targets.values())
     families = (
-        _family(
-            "token_monitor_up",
-            "Whether the target answered at the last contact",
-            [({"target": t.target.name}, float(t.up)) for t in snapshot.targets.values() if t.up is not None],
-        ),
-        *_server_families(list(snapshot.targets.values()), certificates),
-        _family(
-            "token_monitor_target_last_contact_timestamp_seconds",
-            "When the target last answered",
-            [
-                ({"target": t.target.name}, t.met_at.timestamp())
-                for t in snapshot.targets.values()
-                if t.met_at
-            ],
-        ),
+        _up_family(targets),
+        *_server_families(targets, certificates),
+        _contact_family(targets),
         *_query_families(list(snapshot.queries.values())),
         _family("token_monitor_alerts", "Alerts by state", _alert_counts(snapshot, rules)),
-        _family(
-            "token_monitor_outbox_notifications",
-            "Notifications that the receiver has not taken yet",
-            [({"receiver": r.name}, r.health.waiting) for r in snapshot.receivers.values()],
-        ),
-        _family(
-            "token_monitor_outbox_oldest_timestamp_seconds",
-            "When the oldest notification in the outbox was created",
-            [
-                ({"receiver": r.name}, r.health.oldest_at.timestamp())
-                for r in snapshot.receivers.values()
-                if r.health.oldest_at is not None
-            ],
-        ),
-        _family(
-            "token_monitor_delivery_last_success_timestamp_seconds",
-            "When the receiver last took what it was sent",
-            [
-                ({"receiver": r.name}, r.taken_at.timestamp())
-                for r in snapshot.receivers.values()
-                if r.taken_at is not None
-            ],
-        ),
+        *_receiver_families(list(snapshot.receivers.values())),
     )
     return (family for family in families if family.samples)
+
+
+def _up_family(views: list[TargetView]) -> Metric:
+    return _family(
+        "token_monitor_up",
+        "Whether the target answered at the last contact",
+        _known([({"target": view.target.name}, view.up) for view in views]),
+    )
+
+
+def _contact_family(views: list[TargetView]) -> Metric:
+    return _family(
+        "token_monitor_target_last_contact_timestamp_seconds",
+        "When the target last answered",
+        _instants([({"target": view.target.name}, view.met_at) for view in views]),
+    )
+
+
+def _receiver_families(views: list[ReceiverView]) -> Iterator[Metric]:
+    yield _family(
+        "token_monitor_outbox_notifications",
+        "Notifications that the receiver has not taken yet",
+        [({"receiver": view.name}, view.health.waiting) for view in views],
+    )
+    yield _family(
+        "token_monitor_outbox_oldest_timestamp_seconds",
+        "When the oldest notification in the outbox was created",
+        _instants([({"receiver": view.name}, view.health.oldest_at) for view in views]),
+    )
+    yield _family(
+        "token_monitor_delivery_last_success_timestamp_seconds",
+        "When the receiver last took what it was sent",
+        _instants([({"receiver": view.name}, view.taken_at) for view in views]),
+    )
+
+
+def _known(pairs: Iterable[tuple[dict[str, str], float | None]]) -> list[tuple[dict[str, str], float]]:
+    """Return the samples without those whose value nobody knows; yes and no as 1 and 0."""
+    return [(labels, float(value)) for labels, value in pairs if value is not None]
+
+
+def _instants(pairs: Iterable[tuple[dict[str, str], datetime | None]]) -> list[tuple[dict[str, str], float]]:
+    """Return the samples of instants, but of what has not happened."""
+    return [(labels, at.timestamp()) for labels, at in pairs if at is not None]
 
 
 def _server_families(views: list[TargetView], certificates: Iterable[Certificate]) -> Iterator[Metric]:
@@ -182,25 +193,17 @@ def _server_families(views: list[TargetView], certificates: Iterable[Certificate
     yield _family(
         "token_monitor_target_clock_offset_seconds",
         "How far the server's clock was ahead of ours at the last contact; below 0: behind",
-        [
-            (labels, view.clock_offset_seconds)
-            for labels, view, _ in servers
-            if view.clock_offset_seconds is not None
-        ],
+        _known([(labels, view.clock_offset_seconds) for labels, view, _ in servers]),
     )
     yield _family(
         "token_monitor_target_read_only",
         "Whether the server takes no writes",
-        [(labels, float(server.read_only)) for labels, _, server in servers if server.read_only is not None],
+        _known([(labels, server.read_only) for labels, _, server in servers]),
     )
     yield _family(
         "token_monitor_target_replica_lag_seconds",
         "How far the replica was behind its source at the last contact",
-        [
-            (labels, view.replica_lag_seconds)
-            for labels, view, _ in servers
-            if view.replica_lag_seconds is not None
-        ],
+        _known([(labels, view.replica_lag_seconds) for labels, view, _ in servers]),
     )
     yield _family(
         "token_monitor_certificate_expiry_timestamp_seconds",
@@ -266,12 +269,12 @@ def _query_families(views: list[QueryView]) -> Iterator[Metric]:
     yield _family(
         "token_monitor_query_last_run_timestamp_seconds",
         "When the last run finished",
-        [(_job_labels(v), v.last_run_at.timestamp()) for v in views if v.last_run_at],
+        _instants([(_job_labels(view), view.last_run_at) for view in views]),
     )
     yield _family(
         "token_monitor_query_last_success_timestamp_seconds",
         "When the last run that gave data finished",
-        [(_job_labels(v), v.last_success_at.timestamp()) for v in views if v.last_success_at],
+        _instants([(_job_labels(view), view.last_success_at) for view in views]),
     )
     yield _family(
         "token_monitor_query_interval_seconds",

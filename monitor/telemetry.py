@@ -27,10 +27,7 @@ class Telemetry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types there
         self.registry = CollectorRegistry()
         job = ("target", "query")
-        build_info = Gauge(
-            "token_monitor_build_info", "The version of the monitor", ("version",), registry=self.registry
-        )
-        build_info.labels(version).set(1)
+        self._show_version(version)
         self._runs = self._counter("query_runs_total", "Runs of the query on the target", job)
         self._failures = self._counter(
             "query_failures_total", "Runs that gave no data, by reason", (*job, "reason")
@@ -77,6 +74,10 @@ class Telemetry:
         self._receivers: frozenset[str] = frozenset()
         self._targets: frozenset[str] = frozenset()
         self._rules: frozenset[tuple[str, str]] = frozenset()
+
+    def _show_version(self, version: str) -> None:
+        name, what = "token_monitor_build_info", "The version of the monitor"
+        Gauge(name, what, ("version",), registry=self.registry).labels(version).set(1)
 
     def _duration_histogram(self, labels: tuple[str, ...]) -> Histogram:
         return Histogram(

@@ -471,6 +471,21 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_line_of_a_table_has_all_cells(page: Path) -> None:
+    """A cell too few is shown as an empty one, a cell too many not at all."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE):
+        lines = table.splitlines()
+        wanted = _cells(lines[0])
+        assert [line for line in lines if _cells(line) != wanted] == []
+
+
+def _cells(line: str) -> int:
+    """Count the cells of a line; what stands in code is no border."""
+    return re.sub(r"`[^`]*`|\\\|", "", line).count("|") - 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     for code in codes(prose(page)):
         if re.fullmatch(r"(?:docs|deploy|scripts|tests|monitor|requirements|queries|\.ci)/[\w./-]*", code):
