@@ -66,8 +66,12 @@ def _what_to_do(event: Mapping[str, Plain]) -> str:
 
 
 def _fields(event: Mapping[str, Plain]) -> str:
-    told = [key for key in event if key not in _NOT_FIELDS and (key, event[key]) not in _SAYS_NOTHING]
-    return " ".join(f"{escaped(key)}={_short(event[key])}" for key in told if event[key] is not None)
+    fields = []
+    for key, value in event.items():
+        if key in _NOT_FIELDS or value is None or (key, value) in _SAYS_NOTHING:
+            continue
+        fields.append(f"{escaped(key)}={_short(value)}")
+    return " ".join(fields)
 
 
 def _short(value: Plain) -> str:
@@ -83,9 +87,9 @@ def _short(value: Plain) -> str:
 
 def _word(value: Plain) -> str:
     """Write a value as one word; quoted where it would be several."""
-    if value is None or value == "":
+    if value is None:
         return ""
-    if isinstance(value, str) and not _TO_BE_QUOTED & set(value):
+    if isinstance(value, str) and _TO_BE_QUOTED.isdisjoint(value):
         return escaped(value)
     return escaped(orjson.dumps(value).decode())
 

@@ -13,6 +13,7 @@ from monitor.instants import moved
 from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Every
+from monitor.model.wording import utc_second
 from monitor.patience import CRON_GRACE, patience
 from monitor.store import QueryStatus, QueryView, Snapshot
 
@@ -181,5 +182,5 @@ def is_late(view: QueryView, now: datetime) -> bool:
 
 def _told(view: QueryView) -> str:
     target, query = view.job.key
-    since = f"no data since {view.data_at:%Y-%m-%d %H:%M:%S} UTC" if view.data_at else "no data yet"
+    since = f"no data since {utc_second(view.data_at)}" if view.data_at else "no data yet"
     return f"{query} on {target} ({since})"

@@ -10,6 +10,7 @@ from typing import assert_never
 from monitor.model.certificates import Certificate
 from monitor.model.results import Sample
 from monitor.model.settings import Rule, labels_of
+from monitor.model.wording import utc_minute
 
 _SHOWN_PROBLEMS = 3
 _DAY_SECONDS = 86400.0
@@ -45,9 +46,7 @@ def certificates_ending(
             rule.metric,
             labels_of({"certificate": certificate.kind}),
             (certificate.ends_at - now).total_seconds() / _DAY_SECONDS,
-            labels_of(
-                {"whose": _whose(certificate, target), "ends_at": f"{certificate.ends_at:%Y-%m-%d %H:%M} UTC"}
-            ),
+            labels_of({"whose": _whose(certificate, target), "ends_at": utc_minute(certificate.ends_at)}),
         )
         for certificate in certificates
     ]

@@ -14,7 +14,7 @@ from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
-from monitor.model.wording import counted
+from monitor.model.wording import counted, utc_second
 from monitor.state import open_reader
 from monitor.upkeep import ALIVE
 
@@ -37,7 +37,7 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
         rows = [as_json(alert) for alert in alerts]
         say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return OK
-    seen = f"{alive_at:%Y-%m-%d %H:%M:%S} UTC" if alive_at else "never"
+    seen = utc_second(alive_at) if alive_at else "never"
     say(
         table([_row(alert) for alert in alerts], ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"))
     )

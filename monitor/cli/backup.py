@@ -9,7 +9,7 @@ import click
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
-from monitor.model.wording import counted
+from monitor.model.wording import counted, utc_second
 from monitor.storage.backup import back_up
 
 
@@ -23,7 +23,7 @@ def command(file: Path, config_path: Path, log_level: str, log_format: str) -> i
     """
     config = load_or_tell(config_path, exit_code=FAILED)
     made = back_up(config.state.directory, file)
-    seen = f"{made.alive_at:%Y-%m-%d %H:%M:%S} UTC" if made.alive_at else "never"
+    seen = utc_second(made.alive_at) if made.alive_at else "never"
     parts = [
         counted(made.alerts, "alert"),
         counted(made.transitions, "past transition"),

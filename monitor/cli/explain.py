@@ -14,6 +14,7 @@ from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import plain, say
 from monitor.durations import format_duration
 from monitor.model.settings import Config, Job, Rule
+from monitor.model.wording import utc_second
 from monitor.rules import format_number
 from monitor.state import LastResult, Reader, open_reader
 from monitor.store import QueryStatus
@@ -84,7 +85,7 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
 def _last_run(result: LastResult) -> str:
     if not result.has_run:
         return f"{result.status}; it has not run yet"
-    when = f"last run {result.run_at:%Y-%m-%d %H:%M:%S} UTC"
+    when = f"last run {utc_second(result.run_at)}"
     # With these words no run was made: the last one ended otherwise.
     return f"{result.status}; {when}" if result.status in _NO_RUN else f"{when}: {result.status}"
 
@@ -101,9 +102,9 @@ def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
     for alert in mine:
         labels = ", ".join(f"{label}={value}" for label, value in alert.labels if label != "alertname")
         fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
-        yield f"  {state_of(alert)} since {alert.active_at:%Y-%m-%d %H:%M:%S} UTC{fired}: {labels}"
+        yield f"  {state_of(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
         for receiver, told_at in alert.told:
-            yield f"    {receiver} was last told at {told_at:%Y-%m-%d %H:%M:%S} UTC"
+            yield f"    {receiver} was last told at {utc_second(told_at)}"
         if alert.muted_by:
             roots = (one for one in reader.active_alerts() if one.fingerprint == alert.muted_by)
             root = next(roots, None)
@@ -111,5 +112,5 @@ def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
             yield f"    muted under {under}: no new notices until that is mended"
     if not mine:
         last = next(iter(reader.history(1, alertname=name, target=target)), None)
-        when = f"; it last {last.change} at {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else ""
+        when = f"; it last {last.change} at {utc_second(last.at)}" if last else ""
         yield f"  not pending and not firing{when}"

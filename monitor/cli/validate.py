@@ -16,7 +16,7 @@ from monitor.errors import ConfigError, QueryError, SampleError, TargetError
 from monitor.model.certificates import SOON
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Query, Statement, Target
-from monitor.model.wording import counted
+from monitor.model.wording import counted, utc_minute
 from monitor.preflight import (
     NO_PROCESS,
     is_show,
@@ -81,7 +81,7 @@ def _check_web(config: Config) -> WebConfig:
 def _tell_end(ends_at: datetime | None, now: datetime) -> None:
     if ends_at is not None and ends_at - now < SOON:
         word = "ends" if ends_at > now else "has ended"
-        say(f"warning: the certificate of the page {word}: {ends_at:%Y-%m-%d %H:%M} UTC")
+        say(f"warning: the certificate of the page {word}: {utc_minute(ends_at)}")
 
 
 def _check_files(config: Config) -> int:

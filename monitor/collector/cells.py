@@ -50,9 +50,9 @@ def type_of(cell: Cell) -> ColumnType:
 
 def number_of(field: Field) -> float:
     """Read a cell as a value; text is one where it is nothing but a number. Raises SampleError."""
-    cell = field.cell
-    if field.type in (ColumnType.TEXT, ColumnType.JSON) and isinstance(cell, str) and _NUMBER.fullmatch(cell):
-        cell = Decimal(cell)
+    cell: Cell = field.cell
+    if field.type in (ColumnType.TEXT, ColumnType.JSON):
+        cell = _written_number(cell)
     if not isinstance(cell, bool | int | float | Decimal):
         raise field.error(_not_a_number(field))
     try:
@@ -62,6 +62,13 @@ def number_of(field: Field) -> float:
     if not math.isfinite(value):
         raise field.error(f"is {cell}, which is not a finite number")
     return value
+
+
+def _written_number(cell: Cell) -> Cell:
+    """Return the number that a text is, or the cell as it is."""
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+        return Decimal(cell)
+    return cell
 
 
 def label_of(field: Field) -> str:

@@ -16,12 +16,11 @@ _BLANK = ("blank", "comment")
 
 def local_time_functions(query: Query) -> tuple[str, ...]:
     """Return the functions, sorted, that a query's statements and evidence use: NOW() and its kin."""
-    texts = [query.statement.text]
-    texts += [variant.text for variant in query.variants.values()]
-    texts += [rule.evidence.text for rule in query.rules if rule.evidence is not None]
+    statements = [query.statement, *query.variants.values()]
+    statements += [rule.evidence for rule in query.rules if rule.evidence is not None]
     found: set[str] = set()
-    for text in texts:
-        found.update(_functions_in(text))
+    for statement in statements:
+        found.update(_functions_in(statement.text))
     return tuple(sorted(found))
 
 

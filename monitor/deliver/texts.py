@@ -14,7 +14,7 @@ from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity
-from monitor.model.wording import shortened
+from monitor.model.wording import shortened, utc_second
 from monitor.rules import format_number
 
 _TOLD_ELSEWHERE: Final = frozenset(
@@ -136,7 +136,7 @@ def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
 
 def instant(at: datetime | None) -> str:
     """Write an instant for people."""
-    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if at is None else utc_second(at)
 
 
 def _course(alert: Alert, notification: Notification) -> str:

@@ -1,6 +1,8 @@
-"""Write text so that people can read it and nothing in it acts: escaped, cut, counted; pure."""
+"""Write text and instants so that people can read them: escaped, cut, counted; pure."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 def escaped(text: str, *, kept: str = "") -> str:
@@ -26,6 +28,16 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     if number == 1:
         return f"{number} {noun}"
     return f"{number} {plural or noun + 's'}"
+
+
+def utc_second(at: datetime) -> str:
+    """Write an instant, which is in UTC, to the second: `2026-01-02 03:04:05 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def utc_minute(at: datetime) -> str:
+    """Write an instant, which is in UTC, to the minute: `2026-01-02 03:04 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _shown(character: str, kept: str) -> str:

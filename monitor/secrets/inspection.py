@@ -13,6 +13,7 @@ from typing import TypeAlias
 from monitor.errors import SecretError
 from monitor.model.certificates import SOON
 from monitor.model.settings import Config, PasswordSource, Receiver, Target, Tls
+from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 
@@ -159,12 +160,8 @@ def _of_dates(
     begins, ends = zip(*dates, strict=True)
     first, last = min(begins), max(ends)
     if last <= now:
-        yield FileFault(f"{place}: {file}: expired at {_minute(last)}", is_certain=True)
+        yield FileFault(f"{place}: {file}: expired at {utc_minute(last)}", is_certain=True)
     elif first > now:
-        yield FileFault(f"{place}: {file}: is valid from {_minute(first)} on only")
+        yield FileFault(f"{place}: {file}: is valid from {utc_minute(first)} on only")
     elif last <= now + SOON:
-        yield FileFault(f"{place}: {file}: expires at {_minute(last)}")
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+        yield FileFault(f"{place}: {file}: expires at {utc_minute(last)}")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from monitor.model.wording import utc_second
+
 _MAGIC = b"SQLite format 3\0"
 _VERSION = slice(60, 64)
 """Where the header has PRAGMA user_version (https://sqlite.org/fileformat2.html)."""
@@ -45,6 +47,6 @@ def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, 
     if found.written_at is None or alive_at is None or found.written_at - alive_at < _NEWER:
         return ()
     return (
-        f"{path} was written at {found.written_at:%Y-%m-%d %H:%M:%S} UTC and has the state of"
-        f" {alive_at:%Y-%m-%d %H:%M:%S} UTC: a backup or a copy has nothing of what happened between",
+        f"{path} was written at {utc_second(found.written_at)} and has the state of"
+        f" {utc_second(alive_at)}: a backup or a copy has nothing of what happened between",
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from monitor.alerting.texts import annotations_to_tell
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
-from monitor.model.wording import counted, shortened
+from monitor.model.wording import counted, shortened, utc_second
 from monitor.rules import format_number
 from monitor.text import names_in, render
 from monitor.web.words import MAX_LINE, age
@@ -48,7 +48,7 @@ def shared_labels(alert: Alert, differing: Mapping[str, int]) -> Labels:
 def since_text(alert: Alert) -> str:
     """Write since when, as the rule's `{since}` does."""
     at_least = "at least " if alert.since_at_least else ""
-    return f"{at_least}{alert.active_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at_least}{utc_second(alert.active_at)}"
 
 
 def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: str = "") -> str:

@@ -177,15 +177,28 @@ class Http11(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_REQUEST_BYTES:
             raise _RefusedError
-        # The parser refuses a length beside it, two lengths, folded lines, and lines that end in LF alone.
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if codings and (codings != [b"chunked"] or version == "1.0"):
-            raise _RefusedError
+        self._check_coding(version)
         if not self.url.startswith(b"/"):
             self._take_host_of_url()
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
+        # HTTP/1.0 has no Host header, and may have one.
+        allowed = (1,) if version == "1.1" else (0, 1)
+        if len(self._values_of(b"host")) not in allowed:
             raise _RefusedError
+
+    def _check_coding(self, version: str) -> None:
+        """Refuse all codings but chunked, the only one that says where a request ends.
+
+        The parser refuses a length beside it, two lengths, folded lines, and lines that end in LF alone.
+        """
+        codings = self._values_of(b"transfer-encoding")
+        if not codings:
+            return
+        is_chunked = [coding.lower() for coding in codings] == [b"chunked"]
+        if not is_chunked or version == "1.0":
+            raise _RefusedError
+
+    def _values_of(self, header: bytes) -> list[bytes]:
+        return [value for name, value in self.headers if name == header]
 
     def _take_host_of_url(self) -> None:
         """Of a request as a proxy gets it (GET http://host/path) the Host header does not count."""
@@ -205,8 +218,11 @@ class Http11(HttpToolsProtocol):
         self._timer = self.loop.call_later(REQUEST_SECONDS, self._on_due)
 
     def _on_due(self) -> None:
-        is_reading = self.transport.get_write_buffer_size() > 0 and self.loop.time() < self._give_up_at
-        if is_reading:
+        is_unread = self.transport.get_write_buffer_size() > 0
+        if is_unread and self.loop.time() < self._give_up_at:
             self._wait()
-        elif not (self._is_answering() and self._is_whole):
+            return
+        # A whole request that is being answered has the time that the answer takes us.
+        is_ours = self._is_answering() and self._is_whole
+        if not is_ours:
             self.transport.abort()
