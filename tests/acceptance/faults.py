@@ -293,10 +293,12 @@ def watching(
     options: tuple[str, ...] = (),
     environ: dict[str, str] | None = None,
     more_queries: tuple[str, ...] = (),
+    down_for: str = "0s",
 ) -> Iterator[Watched]:
     """Start a server of our own, a proxy before it, and the daemon that watches it and one that is well.
 
-    `target` are the target's keys that tell where it is, `options` are the server's.
+    `target` are the target's keys that tell where it is, `options` are the server's. `down_for` is the `for`
+    of TokenMonitorTargetDown, and how long a target has to be back before it is over.
     """
     folder = short_directory()
     hook = Hook()
@@ -307,7 +309,12 @@ def watching(
                 Proxy(server.port or 0) as proxy,
                 running(
                     _config(
-                        folder, f"{target}\nport = {proxy.port}", well, hook, (*_OWN_QUERIES, *more_queries)
+                        folder,
+                        f"{target}\nport = {proxy.port}",
+                        well,
+                        hook,
+                        (*_OWN_QUERIES, *more_queries),
+                        down_for,
                     ),
                     environ=environ,
                 ) as daemon,
@@ -337,7 +344,9 @@ def _fill(server: PrivateMariaDB) -> None:
     token_system(server, "app")
 
 
-def _config(folder: Path, target: str, well: PrivateServer, hook: Hook, queries: tuple[str, ...]) -> Path:
+def _config(
+    folder: Path, target: str, well: PrivateServer, hook: Hook, queries: tuple[str, ...], down_for: str
+) -> Path:
     for name in (*queries, "beat"):
         _query(folder, name)
     (folder / "password").write_text(PASSWORD + "\n")
@@ -361,7 +370,7 @@ def _config(folder: Path, target: str, well: PrivateServer, hook: Hook, queries:
         interval = "500ms"
         timeout = "450ms"
         [rules.TokenMonitorTargetDown]
-        for = "0s"
+        for = "{down_for}"
         [rules.TokenMonitorAccessDenied]
         for = "1s"
         [rules.TokenMonitorConnectionsRefused]

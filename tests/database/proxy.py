@@ -133,6 +133,9 @@ class Proxy:
         """Changes what the server sends, as it comes."""
         self.instead: Talk | None = None
         """Talks to new clients in the server's place."""
+        self.turns_away = 0
+        """Above 0: one in so many new clients is dropped before it hears a word."""
+        self._comers = itertools.count()
         self._stranded: set[socket.socket] = set()
         self._passing: set[threading.Thread] = set()
         self.listener = Listener(self._carry)
@@ -170,11 +173,17 @@ class Proxy:
     def heal(self) -> None:
         """Be a good proxy again; connections are dropped if it was not."""
         faults = (self.trickle_seconds, self.from_client, self.from_server, self.instead, self._stranded)
-        was_good = not any(faults) and not self._frozen.is_set() and not self.listener.is_refusing
+        was_good = (
+            not any(faults)
+            and not self.turns_away
+            and not self._frozen.is_set()
+            and not self.listener.is_refusing
+        )
         if was_good:
             return
         self.thaw()
         self.trickle_seconds = 0.0
+        self.turns_away = 0
         self.from_client = self.from_server = self.instead = None
         self._stranded = set()
         self.listener.drop_all()
@@ -184,6 +193,8 @@ class Proxy:
     def _carry(self, client: socket.socket) -> None:
         if self.instead is not None:
             self.instead(client)
+            return
+        if self.turns_away and next(self._comers) % self.turns_away == 0:
             return
         with socket.create_connection(("127.0.0.1", self._server_port)) as server:
             back = threading.Thread(target=self._pump, args=(server, client, self._to_client), daemon=True)
