@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -473,11 +474,23 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_line_of_a_table_has_all_cells(page: Path) -> None:
     """A cell too few is shown as an empty one, a cell too many not at all."""
+    for head, *lines in tables_in(page):
+        assert [line for line in lines if _cells(line) != _cells(head)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_nothing_has_two_lines_in_one_table(page: Path) -> None:
+    """Two people who write of one thing leave two lines, of which a merge makes no conflict."""
+    for _, _, *lines in tables_in(page):
+        names = Counter(line.split("|")[1].strip() for line in lines)
+        assert [name for name, times in names.items() if times > 1 and name != "–"] == []
+
+
+def tables_in(page: Path) -> Iterator[list[str]]:
+    """List the lines of each table: its head, what lies below that, and the rest."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for table in re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE):
-        lines = table.splitlines()
-        wanted = _cells(lines[0])
-        assert [line for line in lines if _cells(line) != wanted] == []
+        yield table.splitlines()
 
 
 def _cells(line: str) -> int:
