@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.alerting.limits import within_limit
@@ -64,7 +64,7 @@ def evaluate(
         del missed[labels]
     kept, resolved = _miss(rule, missed, renamed, now=now)
     kept |= hold(unjudged, muted_by=None)
-    chosen = within_limit(found, active, room=rule.max_alerts - len(kept))
+    chosen = within_limit(found, {**active, **risen.successors}, room=rule.max_alerts - len(kept))
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
     after: dict[Labels, Alert] = {}
@@ -87,7 +87,8 @@ def evaluate(
             held=False,
             muted_by=None,
         )
-        after[labels], change = _advance(rule, seen, is_new=labels not in active, now=now)
+        hold_for = timedelta(0) if labels in risen.at_once else rule.hold
+        after[labels], change = _advance(seen, hold_for, is_new=labels not in active, now=now)
         if change:
             transitions.append(Transition(change, after[labels], now))
     ended = [_resolve(alert, now, SUPERSEDED) for alert in risen.superseded.values() if alert.fired_at]
@@ -192,8 +193,10 @@ def _begin(rule: Rule, scope: Scope, labels: Labels, *, now: datetime, is_first:
     return Alert(scope, labels, rule.severity, AlertState.PENDING, 0.0, now, since_at_least=is_first)
 
 
-def _advance(rule: Rule, alert: Alert, *, is_new: bool, now: datetime) -> tuple[Alert, Change | None]:
-    if alert.state is AlertState.PENDING and now - alert.active_at >= rule.hold:
+def _advance(
+    alert: Alert, hold_for: timedelta, *, is_new: bool, now: datetime
+) -> tuple[Alert, Change | None]:
+    if alert.state is AlertState.PENDING and now - alert.active_at >= hold_for:
         return replace(alert, state=AlertState.FIRING, fired_at=now), Change.FIRED
     return alert, Change.PENDING if is_new else None
 

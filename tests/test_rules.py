@@ -407,6 +407,22 @@ def test_a_rule_that_gets_louder_fires_anew_and_the_quieter_alert_is_superseded(
     assert (the(after).active_at, the(after).fired_at, the(after).told) == (START, now, ())
 
 
+def test_what_fires_and_gets_louder_does_not_wait_for_a_longer_time() -> None:
+    old = run(of_severity(Severity.WARNING), success(sample(9)))
+    louder = of_severity(Severity.CRITICAL, hold=5)
+    after = run(louder, success(sample(9)), old.active, now=START + INTERVAL)
+    assert (the(after).state, the(after).fired_at) == (AlertState.FIRING, START + INTERVAL)
+
+
+def test_what_gets_louder_keeps_its_place_among_a_rules_alerts() -> None:
+    quiet = of_severity(Severity.WARNING)
+    old = run(quiet, success(sample(9, plan="pro")))
+    louder = replace(of_severity(Severity.CRITICAL), max_alerts=1)
+    found = success(sample(9, plan="free"), sample(9, plan="pro"))
+    after = run(louder, found, old.active, now=START + INTERVAL)
+    assert [dict(labels)["plan"] for labels in after.active] == ["pro"]
+
+
 def test_a_pending_alert_that_gets_louder_keeps_its_clock() -> None:
     old = run(of_severity(Severity.WARNING, hold=2), success(sample(9)))
     after = run(of_severity(Severity.CRITICAL, hold=2), success(sample(9)), old.active, now=START + INTERVAL)

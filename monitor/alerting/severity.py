@@ -12,7 +12,7 @@ from monitor.model.settings import Labels, Severity
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 SUPERSEDED = "superseded"
-"""Why an alert ended whose place a louder one took: nobody is notified of that end."""
+"""Why an alert ended whose place a louder one took: who is told of that one is not notified of this end."""
 
 
 def rank(severity: Severity) -> int:
@@ -34,6 +34,9 @@ class Risen:
     """By their labels: what louder alerts begin with, whose labels differ in nothing but the severity."""
     superseded: Mapping[Labels, Alert] = field(default_factory=dict)
     """The quieter ones that end with them."""
+    at_once: frozenset[Labels] = frozenset()
+    """The louder ones whose quieter one fired: they fire without a `for` of their own, since who was told
+    of that one would else never hear of an end that comes before it has passed."""
 
 
 def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity) -> Risen:
@@ -43,7 +46,7 @@ def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], s
     is over, else its end would be told while it goes on. Louder it takes the quieter one's place.
     """
     others = {
-        _without_severity(labels): alert
+        without_severity(labels): alert
         for labels, alert in active.items()
         if labels not in found and alert.severity is not severity
     }
@@ -52,8 +55,9 @@ def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], s
     after: dict[Labels, Sample] = {}
     successors: dict[Labels, Alert] = {}
     superseded: dict[Labels, Alert] = {}
+    at_once: set[Labels] = set()
     for labels, sample in found.items():
-        other = others.get(_without_severity(labels)) if labels not in active else None
+        other = others.get(without_severity(labels)) if labels not in active else None
         if other is None:
             after[labels] = sample
         elif rank(other.severity) >= rank(severity):
@@ -62,7 +66,9 @@ def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], s
             after[labels] = sample
             successors[labels] = _successor(other, labels, severity)
             superseded[other.labels] = other
-    return Risen(after, successors, superseded)
+            if other.state is AlertState.FIRING:
+                at_once.add(labels)
+    return Risen(after, successors, superseded, frozenset(at_once))
 
 
 def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
@@ -79,5 +85,6 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
     )
 
 
-def _without_severity(labels: Labels) -> Labels:
+def without_severity(labels: Labels) -> Labels:
+    """Return what a louder alert has in common with the quieter one whose place it takes."""
     return tuple(pair for pair in labels if pair[0] != "severity")

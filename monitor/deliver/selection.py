@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.alerting.severity import SUPERSEDED
+from monitor.alerting.severity import SUPERSEDED, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver, Severity
 
@@ -51,10 +51,11 @@ def notifications_for(
     """
     made = []
     for receiver in filter(takes_notifications, receivers):
+        begun = _begun(receiver, transitions)
         told = [
             transition
             for transition in transitions
-            if _is_news(receiver, transition)
+            if _is_news(receiver, transition, begun)
             and not (receiver.name in full and transition.change is Change.FIRED)
         ]
         for group, alerts in _groups(transition.alert for transition in told):
@@ -113,16 +114,27 @@ def with_told(alert: Alert, told: Mapping[Labels, Mapping[str, datetime]]) -> Al
     return replace(alert, told=tuple(sorted({**dict(alert.told), **now}.items()))) if now else alert
 
 
-def _is_news(receiver: Receiver, transition: Transition) -> bool:
+def _is_news(receiver: Receiver, transition: Transition, begun: Collection[Labels]) -> bool:
     match transition.change:
         case Change.FIRED:
             return wants(receiver, transition.alert)
         case Change.RESOLVED:
-            if transition.alert.resolve_reason == SUPERSEDED and receiver.kind != "pagerduty":
-                return False  # a louder one has its place; only what keeps incidents must close its own
+            if receiver.kind != "pagerduty" and _goes_on(transition.alert, begun):
+                return False  # only what keeps incidents must close its own
             # Whatever the receiver filters now: it has an alert that it must be able to close.
             return receiver.send_resolved and receiver.name in dict(transition.alert.told)
     return False
+
+
+def _begun(receiver: Receiver, transitions: Iterable[Transition]) -> frozenset[Labels]:
+    """List what the receiver hears begin, by what a louder alert has in common with a quieter one."""
+    fired = (one.alert for one in transitions if one.change is Change.FIRED)
+    return frozenset(without_severity(alert.labels) for alert in fired if wants(receiver, alert))
+
+
+def _goes_on(ended: Alert, begun: Collection[Labels]) -> bool:
+    """Tell whether a louder alert has the place of one that ended, and the receiver hears of that one."""
+    return ended.resolve_reason == SUPERSEDED and without_severity(ended.labels) in begun
 
 
 def is_untold(receiver: Receiver, alert: Alert) -> bool:

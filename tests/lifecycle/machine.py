@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -140,6 +141,8 @@ class Twins:
         self.told_at: dict[str, datetime] = {}
         """When the receiver last heard that an alert fires, and below when that notice was made."""
         self.made_at: dict[str, datetime] = {}
+        self.ended_untold: Counter[str] = Counter()
+        """How often an alert ended of which the receiver does not hear: a louder one took its place."""
         self.scheduled: dict[str, datetime] = {}
         self.began_at = START
         self.tick()
@@ -243,7 +246,11 @@ class Twins:
     def compare(self) -> None:
         """Hold the pipeline to the model, and both to what is true of every life."""
         self.agrees = False
-        events = [_event(transition) for transition in self._take_transitions()]
+        transitions = self._take_transitions()
+        events = [_event(transition) for transition in transitions]
+        self.ended_untold.update(
+            one.alert.fingerprint for one in transitions if one.alert.resolve_reason == "superseded"
+        )
         assert self._standing() == self._standing_of_the_model()
         assert sorted(events) == sorted(self.model.events)
         self.model.events.clear()
@@ -280,8 +287,11 @@ class Twins:
             assert fires_already
             assert not alert.held
             assert notification.created_at - self.made_at[alert.fingerprint] >= REPEAT
-        else:
-            assert fires_already is (alert.state is AlertState.RESOLVED)
+        elif alert.state is AlertState.RESOLVED:
+            assert fires_already
+        elif fires_already:
+            assert self.ended_untold[alert.fingerprint] > 0
+            self.ended_untold[alert.fingerprint] -= 1
         if alert.state is AlertState.RESOLVED:
             del self.told_at[alert.fingerprint]
         else:

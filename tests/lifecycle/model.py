@@ -72,6 +72,8 @@ class Life:
     missed_at: datetime | None = None
     is_held: bool = False
     muted_under: str = ""
+    is_told_at_once: bool = False
+    """A quieter one fired in its place."""
 
 
 LOUD = ("info", "warning", "critical")
@@ -217,7 +219,8 @@ class Model:
             self.risen.discard(who)
             life = self.lives.setdefault(who, Life(at, is_first))
             life.value, life.missed_at, life.is_held, life.muted_under = value, None, False, ""
-            if life.fired_at is None and at >= life.active_at + rule.hold:
+            is_held_long_enough = life.is_told_at_once or at >= life.active_at + rule.hold
+            if life.fired_at is None and is_held_long_enough:
                 life.fired_at = at
                 self._tell("fired", who, at)
             elif is_new:
@@ -246,7 +249,7 @@ class Model:
             return other
         life = self.lives[other]
         self._end(other, at, "superseded")
-        self.lives[who] = replace(life, fired_at=None)
+        self.lives[who] = replace(life, fired_at=None, is_told_at_once=life.fired_at is not None)
         self.risen.add(who)
         return who
 

@@ -157,6 +157,41 @@ class Histories(RuleBasedStateMachine):
         self.twins.world.state.close()
 
 
+def test_a_quieter_alert_whose_place_a_louder_one_took_fires_anew_after_that_ones_end() -> None:
+    twins = Twins()
+    quiet = replace(twins.settings, severity="warning", hold_seconds=0)
+    twins.reload(quiet)
+    _balances(twins, 5.0)
+    twins.reload(replace(quiet, severity="critical"))
+    _balances(twins, 5.0, is_old_job=True)
+    twins.restart(60, is_clean=True, settings=quiet)
+    _balances(twins, 0.0)
+    _balances(twins, 5.0)
+    twins.check_history()
+
+
+def test_a_louder_alert_ends_aloud_although_it_had_not_held_for_its_own_time() -> None:
+    twins = Twins()
+    quiet = replace(twins.settings, severity="warning", hold_seconds=0)
+    twins.reload(quiet)
+    _balances(twins, 5.0)
+    twins.reload(replace(quiet, severity="critical", hold_seconds=300))
+    _balances(twins, 5.0)
+    _balances(twins, 0.0)
+    assert [(one.change, one.who.own, one.reason) for one in twins.told if one.who.about == "pro"] == [
+        ("fired", "warning", ""),
+        ("fired", "critical", ""),
+        ("resolved", "warning", "superseded"),
+        ("resolved", "critical", ""),
+    ]
+
+
+def _balances(twins: Twins, value: float, *, is_old_job: bool = False) -> None:
+    twins.wait(60)
+    twins.balances([("pro", value)], is_old_job=is_old_job)
+    twins.compare()
+
+
 @pytest.mark.timeout(900 if LONG_RUN else 120)
 def test_any_history_gives_the_alerts_and_the_notices_that_the_model_gives() -> None:
     run_state_machine_as_test(

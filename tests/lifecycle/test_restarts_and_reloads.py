@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.messages import NewConfig
-from monitor.model.settings import Condition
+from monitor.model.alerts import Alert, Delivery
+from monitor.model.settings import Condition, Severity, labels_of
 from monitor.upkeep import ALIVE
 from tests.world import (
     BALANCE,
     BALANCES,
     COLUMNS,
+    HOOK,
     LOST,
     MINUTE,
     NO_COLUMN,
@@ -104,6 +106,29 @@ def test_what_was_pending_and_no_more_tells_nobody_of_an_end() -> None:
         world.after(MINUTE).runs(columns(), balances(pro=0), usage(0))
     assert world.shown() == {}
     assert world.posted() == []
+
+
+def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
+    heard = {
+        "": ["warning firing", "critical firing"],
+        "warning": ["warning firing", "warning resolved"],
+        "critical": ["critical firing"],
+    }
+    for severity, told in heard.items():
+        receiver = replace(HOOK, match=labels_of({"severity": severity} if severity else {}))
+        quiet = replace(USAGE, rules=(replace(USAGE.rules[0], severity=Severity.WARNING),))
+        config = replace(a_config(COLUMNS, BALANCES, quiet), receivers=(receiver,))
+        world = World(config)
+        world.runs(columns(), balances(pro=0), usage(9))
+        world.config = replace(a_config(COLUMNS, BALANCES, USAGE), receivers=(receiver,))
+        world.pipeline.take(NewConfig(world.config))
+        world.after(MINUTE).run("usage", usage(9))
+        alerts: list[Alert] = []
+        while notifications := world.state.due("hook", now=world.at):
+            for notification in notifications:
+                alerts += notification.alerts
+                world.state.delivered(notification, Delivery("hook", world.at, 0.0))
+        assert sorted(f"{alert.severity} {alert.state}" for alert in alerts) == sorted(told)
 
 
 def states(world: World) -> list[str]:
