@@ -32,13 +32,20 @@ class QueryFiles:
         return self.toml.parent
 
 
-def find_queries(directory: Path, base: Path, problems: Problems, *, shipped: bool) -> list[QueryFiles]:
-    """List the queries of a folder by name; half a query is a problem, other files are left alone."""
+def find_queries(
+    directory: Path, base: Path, problems: Problems, *, shipped: bool, aside: Path | None = None
+) -> list[QueryFiles]:
+    """List the queries of a folder by name; half a query is a problem, other files are left alone.
+
+    `aside` is the configuration, which may be in the same folder: a mount may have one folder only.
+    """
     tomls: dict[str, Path] = {}
     statements: dict[str, Path] = {}
     variants: dict[str, dict[Flavor, Path]] = {}
     for path in sorted(directory.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() not in _ENDINGS:
+            continue
+        if aside is not None and _is_same(path, aside):
             continue
         if path.suffix not in _ENDINGS:
             message = f'is read by its ending "{path.suffix.lower()}" only, in small letters'
@@ -63,6 +70,13 @@ def find_queries(directory: Path, base: Path, problems: Problems, *, shipped: bo
         for name in tomls
         if name in statements
     ]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # a link that leads nowhere, for instance: that is told where it is read
+        return False
 
 
 def read_sql(path: Path, base: Path, problems: Problems) -> str | None:

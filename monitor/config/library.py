@@ -96,11 +96,12 @@ def _find_all(
     files: dict[str, QueryFiles] = {}
     folder_names: dict[str, Folder] = {}
     notices = []
+    aside = base / config.origin().file
     for folder in folders:
         is_shipped = folder.position is None
         place = Origin(folder.name) if is_shipped else config.origin("query_dirs", folder.position or 0)
         try:
-            queries = find_queries(folder.path, base, problems, shipped=is_shipped)
+            queries = find_queries(folder.path, base, problems, shipped=is_shipped, aside=aside)
         except (OSError, ValueError) as error:  # ValueError: no path can be so
             said = getattr(error, "strerror", None) or error
             problems.add(place, f'folder "{folder.name}" cannot be read: {said}')

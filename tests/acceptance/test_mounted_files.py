@@ -80,6 +80,15 @@ def test_configuration_queries_and_password_are_taken_from_a_mount_that_was_swap
             assert daemon.seen("target.lost", reason="access_denied") == []
 
 
+def test_one_flat_folder_may_hold_all(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
+    text = write_config(folder, mariadb, schema, extra=f'[state]\ndirectory = "{folder}/state"').read_text()
+    text = f'query_dirs = ["."]\nshipped_queries = false\n{text}'
+    mount = Mount(folder / "flat")
+    mount.fill(**{"config.toml": text, "n.toml": TOML, "n.sql": "SELECT 1 AS n"})
+    with running(mount.folder / "config.toml") as daemon:
+        wait_until(lambda: number(daemon) == 1)
+
+
 def number(daemon: Daemon) -> float | None:
     return next(iter(daemon.series("app_n{").values()), None)
 
