@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
+from monitor.alerting.denials import grant_for
 from monitor.alerting.ownership import Speaker, Voice, denied_table
 from monitor.alerting.severity import loudest
 from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample, Success
@@ -18,6 +19,13 @@ from monitor.rules import matching
 from monitor.store import QueryView
 
 _ACCOUNT = re.compile(r"'([^']*)'@'([^']*)'")
+
+
+class _Refusal(NamedTuple):
+    """What the server said of a query, and what it was asked."""
+
+    message: str
+    statement: str
 
 
 def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
@@ -135,27 +143,33 @@ def access_denied(rule: Rule, target: TargetView, views: Sequence[QueryView]) ->
     """Judge which tables are refused to queries: one finding for each, with all whom it concerns."""
     if not target.up:
         return None
-    found: dict[str, dict[str, Failure]] = defaultdict(dict)
+    found: dict[str, dict[str, _Refusal]] = defaultdict(dict)
     for view in views:
         for failure in view.denied if view.excused_until is None else ():
             if table := denied_table(failure):
-                found[table][view.job.query.name] = failure
+                statement = view.job.query.statement.text
+                found[table][view.job.query.name] = _Refusal(failure.message, statement)
     if not found and all(view.last_success_at is None for view in views):
         return None
-    return [_denied(rule, target, table, failures) for table, failures in sorted(found.items())]
+    return [_denied(rule, target, table, refusals) for table, refusals in sorted(found.items())]
 
 
-def _denied(rule: Rule, target: TargetView, table: str, failures: Mapping[str, Failure]) -> Sample:
-    message = next(iter(failures.values())).message
+def _denied(rule: Rule, target: TargetView, table: str, refusals: Mapping[str, _Refusal]) -> Sample:
+    message = next(iter(refusals.values())).message
     account = _ACCOUNT.search(message)
     to = "@".join(f"'{part}'" for part in account.groups()) if account else f"'{target.target.user}'"
+    database = target.target.database
+    grants = {
+        grant_for(one.message, statement=one.statement, database=database, account=to)
+        for one in refusals.values()
+    }
     details = {
         "account": to,
-        "grant": f"GRANT SELECT ON `{target.target.database}`.`{table}` TO {to};",
+        "grant": " ".join(sorted(grants)),
         "message": message,
-        "queries": ", ".join(sorted(failures)),
+        "queries": ", ".join(sorted(refusals)),
     }
-    return Sample(rule.metric, labels_of({"table": table}), float(len(failures)), labels_of(details))
+    return Sample(rule.metric, labels_of({"table": table}), float(len(refusals)), labels_of(details))
 
 
 def with_worst_severity(rule: Rule, views: Iterable[QueryView]) -> Rule:
