@@ -15,7 +15,7 @@ from monitor.alerting.self_status import SelfStatus
 from monitor.clock import AnchoredClock
 from monitor.daemon import service_manager
 from monitor.daemon.config_status import ConfigStatus, load_whole
-from monitor.daemon.notices import notes_of, tell_notices
+from monitor.daemon.notices import log_notices, notes_of
 from monitor.daemon.requests import Requests, StopRequest
 from monitor.deliver import Deliveries, Means, Ping, secrets_of
 from monitor.errors import ConfigError, ReloadError
@@ -141,7 +141,7 @@ class App:
         self._log.always("monitor.started", **self._facts(host, port))
         for warning in self._opened.warnings:
             self._log.error("state.degraded", message=warning)
-        tell_notices(self._log, self._config, self._clock.now)
+        log_notices(self._log, self._config, self._clock.now)
 
     def _open_state(self, directory: Path) -> Opened:
         # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
@@ -174,9 +174,9 @@ class App:
         """Serve until a signal says stop; then stop everything in order."""
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again
-        service_manager.tell("READY=1")
+        service_manager.notify("READY=1")
         reason = self._serve_requests()
-        service_manager.tell("STOPPING=1")
+        service_manager.notify("STOPPING=1")
         self._opened.lock.note("stopping")
         self._stop()
         self._log.info("monitor.stopped", reason=reason)
@@ -244,7 +244,7 @@ class App:
             queries=len(config.jobs),
             needs_restart=needing_restart(old, config),
         )
-        tell_notices(self._log, config, self._clock.now)
+        log_notices(self._log, config, self._clock.now)
 
     def _on_tick(self, now: datetime) -> None:
         self._schedule.mend_clock_step()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from monitor import rules
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.clock import Clock
 from monitor.database import Database, Session
 from monitor.errors import QueryError, Reason, SampleError, TargetError
@@ -228,7 +228,7 @@ def _findings(rule: Rule, result: Result, success: Success, runbook_base_url: st
 
 
 def _finding(alert: Alert) -> Finding:
-    return Finding(alert.severity, alert.name, dict(alert.labels), annotations_to_tell(alert), alert.evidence)
+    return Finding(alert.severity, alert.name, dict(alert.labels), shown_annotations(alert), alert.evidence)
 
 
 def _preflight(job: Job, database: Database, clock: Clock, told: frozenset[ColumnName]) -> Checked:

@@ -15,7 +15,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.console import Console, columns_of, is_coloured
 from monitor.log_writer import Writer
 from monitor.model.alerts import Transition
@@ -146,7 +146,7 @@ def alert_fields(transition: Transition) -> dict[str, object]:
         "severity": alert.severity.value,
         "target": alert.scope.target,
         "labels": dict(alert.labels),
-        "annotations": annotations_to_tell(alert),
+        "annotations": shown_annotations(alert),
         "value": alert.value,
         "active_at": alert.active_at,
         "fired_at": alert.fired_at,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.config import load
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Rule, labels_of
@@ -29,12 +29,12 @@ def an_alert(state: AlertState, **changed: str) -> Alert:
 
 def test_while_it_lasts_all_is_told_but_what_is_kept_for_the_end() -> None:
     for state in (AlertState.PENDING, AlertState.FIRING):
-        told = annotations_to_tell(an_alert(state))
+        told = shown_annotations(an_alert(state))
         assert told == {name: text for name, text in TEXTS.items() if name != "resolved_summary"}
 
 
 def test_what_is_over_is_told_in_the_past_with_its_length_and_without_what_to_do() -> None:
-    assert annotations_to_tell(an_alert(AlertState.RESOLVED)) == {
+    assert shown_annotations(an_alert(AlertState.RESOLVED)) == {
         "summary": "The column was missing, for 1m",
         "runbook_url": "https://wiki.example.com/column",
         "team": "billing",
@@ -42,13 +42,13 @@ def test_what_is_over_is_told_in_the_past_with_its_length_and_without_what_to_do
 
 
 def test_a_rule_without_words_for_the_end_says_that_it_is_over() -> None:
-    told = annotations_to_tell(an_alert(AlertState.RESOLVED, resolved_summary=""))
+    told = shown_annotations(an_alert(AlertState.RESOLVED, resolved_summary=""))
     assert told["summary"] == "Over after 1m: The column is missing"
 
 
 def test_of_an_alert_whose_rule_went_nobody_says_that_it_is_over() -> None:
     gone = replace(an_alert(AlertState.RESOLVED), resolve_reason="rule_removed")
-    assert annotations_to_tell(gone)["summary"] == (
+    assert shown_annotations(gone)["summary"] == (
         "No longer judged (rule removed), after 1m: The column is missing"
     )
 
@@ -56,7 +56,7 @@ def test_of_an_alert_whose_rule_went_nobody_says_that_it_is_over() -> None:
 def test_a_length_is_told_in_whole_seconds() -> None:
     fired = an_alert(AlertState.RESOLVED)
     ended = replace(fired, resolved_at=START + timedelta(seconds=30.4))
-    assert annotations_to_tell(ended)["summary"] == "The column was missing, for 30s"
+    assert shown_annotations(ended)["summary"] == "The column was missing, for 30s"
 
 
 @pytest.fixture(scope="module")

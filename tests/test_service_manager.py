@@ -30,8 +30,8 @@ def test_each_word_comes_to_the_socket_that_systemd_names(
         systemd.bind(f"\0{name}" if abstract else name)
         systemd.settimeout(10)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}" if abstract else name)
-        service_manager.tell("READY=1")
-        service_manager.tell("STATUS=two\nlines")
+        service_manager.notify("READY=1")
+        service_manager.notify("STATUS=two\nlines")
         assert [systemd.recv(1000) for _ in range(2)] == [b"READY=1", b"STATUS=two lines"]
 
 
@@ -40,4 +40,4 @@ def test_where_no_systemd_listens_nothing_is_said_and_nothing_breaks(
     address: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    service_manager.tell("READY=1")
+    service_manager.notify("READY=1")

@@ -56,10 +56,10 @@ def _fits(possible: PossibleAlert, receiver: Receiver, severities: frozenset[str
         return False
     # A label that the alert has not has no value: not even an empty one fits.
     no_value: frozenset[str] = frozenset()
-    return all(admits(possible.get(label, no_value), value) for label, value in receiver.match)
+    return all(is_possible(possible.get(label, no_value), value) for label, value in receiver.match)
 
 
-def admits(values: frozenset[str] | None, value: str) -> bool:
+def is_possible(values: frozenset[str] | None, value: str) -> bool:
     """Return whether a label that has one of these values, or anything, may have this one."""
     return values is _ANYTHING or value in values
 

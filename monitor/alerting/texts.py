@@ -15,7 +15,7 @@ RESOLVED_SUMMARY = "resolved_summary"
 _ONLY_WHILE_IT_LASTS = frozenset({"description", "repair"})
 
 
-def annotations_to_tell(alert: Alert) -> dict[str, str]:
+def shown_annotations(alert: Alert) -> dict[str, str]:
     """Return the annotations as people and receivers get them.
 
     Of an alert that is over the summary is in the past and says for how long, and what to do is left out.

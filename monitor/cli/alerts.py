@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
@@ -54,7 +54,7 @@ def as_json(alert: Alert) -> dict[str, object]:
         "target": alert.scope.target,
         "fingerprint": alert.fingerprint,
         "labels": dict(alert.labels),
-        "annotations": annotations_to_tell(alert),
+        "annotations": shown_annotations(alert),
         "value": alert.value,
         "active_at": alert.active_at,
         "fired_at": alert.fired_at,
@@ -90,5 +90,5 @@ def _row(alert: Alert) -> tuple[str, ...]:
         alert.name,
         alert.scope.target,
         f"{alert.active_at:%Y-%m-%d %H:%M:%S}",
-        annotations_to_tell(alert).get("summary", ""),
+        shown_annotations(alert).get("summary", ""),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.cli import FAILED, OK
 from monitor.cli.alerts import as_json
 from monitor.cli.options import common, load_or_tell
@@ -103,5 +103,5 @@ def _row(transition: Transition) -> tuple[str, ...]:
         str(alert.severity),
         alert.name,
         alert.scope.target,
-        annotations_to_tell(alert).get("summary", ""),
+        shown_annotations(alert).get("summary", ""),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from monitor.alerting.reach import WATCHDOG, PossibleAlert, admits, is_reached, possible_alerts
+from monitor.alerting.reach import WATCHDOG, PossibleAlert, is_possible, is_reached, possible_alerts
 from monitor.catalog.document import Section
 from monitor.catalog.problems import Problems, near_miss
 from monitor.model.settings import Job, Receiver, Rule, Target
@@ -59,7 +59,7 @@ def _check_filter(
         if label not in alert:
             continue
         values = alert[label]
-        if admits(values, value):
+        if is_possible(values, value):
             return
         is_known = True
         known.update(values or ())

@@ -13,7 +13,7 @@ from monitor.secret_files import Disk
 from monitor.secrets.inspection import inspect_files
 
 
-def tell_of_files(config: Config, log: Log, now: Callable[[], datetime]) -> None:
+def log_file_faults(config: Config, log: Log, now: Callable[[], datetime]) -> None:
     """Log what is wrong with the files, as soon as they have been read."""
 
     def look() -> None:

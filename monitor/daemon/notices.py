@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.alerting.reach import why_nobody_is_notified
-from monitor.daemon.file_inspection import tell_of_files
+from monitor.daemon.file_inspection import log_file_faults
 from monitor.log import Log
 from monitor.model.settings import Config
 from monitor.state import State
 
 
-def tell_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
+def log_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
     """Log what a configuration means that was loaded, that nobody would be notified, how its files are."""
     for notice in config.notices:
         log.info("config.noticed", message=notice)
@@ -20,7 +20,7 @@ def tell_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
         log.warning("config.noticed", message=warning)
     if why := why_nobody_is_notified(config):
         log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")
-    tell_of_files(config, log, now)
+    log_file_faults(config, log, now)
 
 
 def notes_of(state: State) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import socket
 _VARIABLE = "NOTIFY_SOCKET"
 
 
-def tell(state: str) -> None:
+def notify(state: str) -> None:
     """Send one assignment, such as `READY=1` (sd_notify(3)); never raises, never waits."""
     address = os.environ.get(_VARIABLE, "")
     if not address:

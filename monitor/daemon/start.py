@@ -126,19 +126,19 @@ def start_patiently(
         tried_seconds = time.monotonic() - began
         if tried_seconds >= obstacle.worth_seconds:
             if obstacle.worth_seconds > 0:
-                _tell_failed(log, obstacle, tried_seconds)
+                _log_failed(log, obstacle, tried_seconds)
             raise StartError(obstacle) from cause
         if obstacle.message != told:
             told = obstacle.message
             log.warning("start.delayed", message=told, tried_for_seconds=obstacle.worth_seconds)
-            service_manager.tell(f"STATUS=Tries again: {told}")
+            service_manager.notify(f"STATUS=Tries again: {told}")
         if reason := stopped_within(min(pause_seconds, obstacle.worth_seconds - tried_seconds)):
             log.info("monitor.stopped", reason=reason)
             return None
         pause_seconds = min(2 * pause_seconds, _MAX_PAUSE_SECONDS)
 
 
-def _tell_failed(log: Log, obstacle: Obstacle, tried_seconds: float) -> None:
+def _log_failed(log: Log, obstacle: Obstacle, tried_seconds: float) -> None:
     log.error(
         "start.failed",
         reason=str(obstacle.ending),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.rules import format_number
@@ -61,7 +61,7 @@ def annotations_of(alert: Alert, *, told_at: datetime | None = None) -> dict[str
 
     `told_at`: when what still fires is told again; `firing_for` then says since how long it does.
     """
-    annotations = _text(annotations_to_tell(alert).items())
+    annotations = _text(shown_annotations(alert).items())
     if alert.evidence:
         rows = [dict(row) for row in alert.evidence]
         annotations["evidence"] = json.dumps(rows, ensure_ascii=False, default=str)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.deliver.payload import annotations_of, generator_url
 from monitor.durations import format_duration
 from monitor.model.alerts import Alert, AlertState, Notification
@@ -87,7 +87,7 @@ def title(notification: Notification) -> str:
     alike = [alert for alert in ordered if alert.state is ordered[0].state]
     number = f"({len(alike)})" if len(alike) > 1 else ""
     heading = " ".join(filter(None, (f"[{_state(notification, ordered)}]", *names, number)))
-    summary = one_line(annotations_to_tell(ordered[0]).get("summary", "")) if ordered else ""
+    summary = one_line(shown_annotations(ordered[0]).get("summary", "")) if ordered else ""
     return f"{heading}: {summary}" if summary else heading
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.ages import confirmed_at, is_current
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Labels, Severity
@@ -198,10 +198,10 @@ def _group_weight(group: Sequence[Alert]) -> tuple[int, int, bool, datetime, str
 
 def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
     """Return an alert's texts, with the group's instant in place of its own, which is no difference."""
-    texts = annotations_to_tell(alert)
     if alert.state is AlertState.RESOLVED:
         # What to do is over too: a repair that is pasted now would give again what was honestly spent.
         return Texts("", "", "")
+    texts = shown_annotations(alert)
     return Texts(
         description=texts.get("description", "").replace(since_text(alert), since_text(oldest)),
         repair=texts.get("repair", "").strip(),

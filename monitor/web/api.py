@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
 from monitor.ages import confirmed_at, has_data
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Config, Every, Rule
@@ -255,7 +255,7 @@ def _active(one: Active) -> dict[str, Json]:
 def _alert(alert: Alert) -> dict[str, Json]:
     body: dict[str, Json] = {
         "labels": dict(alert.labels),
-        "annotations": annotations_to_tell(alert),
+        "annotations": shown_annotations(alert),
         "state": alert.state.value,
         "activeAt": _time(alert.active_at),
         "value": f"{alert.value:e}",

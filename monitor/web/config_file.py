@@ -12,7 +12,7 @@ from monitor.log import Log
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.web_config import WebConfig, load_web_config
 
-_MOST_LOADS = 3
+_MAX_LOADS = 3
 
 Marks = Mapping[Path, tuple[int, ...]]
 """By what each file is told from another one that comes in its place."""
@@ -114,7 +114,7 @@ class ConfigFile:
 def _load(path: Path, before: WebConfig) -> tuple[WebConfig, Marks]:
     """Read the file and what it names, with marks of them from before they were read."""
     marks = _marks_of(_files(path, before))
-    for _ in range(_MOST_LOADS):
+    for _ in range(_MAX_LOADS):
         config = load_web_config(path)
         if set(_files(path, config)) <= set(marks):
             break

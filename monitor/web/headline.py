@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.alerting.texts import annotations_to_tell
+from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
 from monitor.model.wording import counted, shortened, utc_second
@@ -77,7 +77,7 @@ def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) ->
 
 
 def _of_one(alert: Alert, for_since: str) -> str:
-    summary = annotations_to_tell(alert).get("summary", alert.name)
+    summary = shown_annotations(alert).get("summary", alert.name)
     return shortened(summary.replace(f" since {since_text(alert)}", for_since), MAX_LINE)
 
 
