@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -14,6 +15,16 @@ from monitor.model.results import KILL_REASONS, Blocked, Failure, Kill, Result, 
 from monitor.model.settings import Config, Job
 
 DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What has series: jobs by target and query, rules by name and severity."""
+
+    jobs: frozenset[tuple[str, str]] = frozenset()
+    receivers: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    rules: frozenset[tuple[str, str]] = frozenset()
 
 
 class Telemetry:
@@ -70,10 +81,7 @@ class Telemetry:
         self._heartbeat_at: datetime | None = None
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
-        self._jobs: frozenset[tuple[str, str]] = frozenset()
-        self._receivers: frozenset[str] = frozenset()
-        self._targets: frozenset[str] = frozenset()
-        self._rules: frozenset[tuple[str, str]] = frozenset()
+        self._declared = _Declared()
 
     def _show_version(self, version: str) -> None:
         name, what = "token_monitor_build_info", "The version of the monitor"
@@ -106,41 +114,37 @@ class Telemetry:
     @property
     def rules(self) -> frozenset[tuple[str, str]]:
         """Give name and severity of each known rule."""
-        return self._rules
+        return self._declared.rules
 
     def declare(self, config: Config) -> None:
         """Begin the series of every job, receiver and rule at 0; drop those that are no more."""
-        jobs = frozenset(job.key for job in config.jobs)
-        receivers = frozenset(receiver.name for receiver in config.receivers)
-        for key in self._jobs - jobs:
-            self._forget_job(key)
-        for name in self._receivers - receivers:
-            self._deliveries.remove_by_labels({"receiver": name})
-            self._refused.remove_by_labels({"receiver": name})
-            self._delivery_failures.remove_by_labels({"receiver": name})
-        targets = frozenset(target.name for target in config.targets)
-        for name in self._targets - targets:
-            self._kills.remove(name)
-            self._kill_failures.remove_by_labels({"target": name})
-        self._targets = targets
-        for name in targets:
-            self._kills.labels(name)
+        before, self._declared = self._declared, _declared_by(config)
+        self._forget(before)
+        for target in self._declared.targets:
+            self._kills.labels(target)
             for reason in KILL_REASONS:
-                self._kill_failures.labels(name, reason)
+                self._kill_failures.labels(target, reason)
         for job in config.jobs:
             self._begin_job(*job.key)
         for receiver in config.receivers:
             self._deliveries.labels(receiver.name)
             if receiver.kind != "alertmanager":
                 self._refused.labels(receiver.name)
-        rules = [rule for job in config.jobs for rule in job.query.rules]
-        self._rules = frozenset((rule.name, rule.severity.value) for rule in (*rules, *config.own_rules))
-        self._jobs, self._receivers = jobs, receivers
+
+    def _forget(self, before: _Declared) -> None:
+        for job in before.jobs - self._declared.jobs:
+            self._forget_job(job)
+        for receiver in before.receivers - self._declared.receivers:
+            for family in (self._deliveries, self._refused, self._delivery_failures):
+                family.remove_by_labels({"receiver": receiver})
+        for target in before.targets - self._declared.targets:
+            for family in (self._kills, self._kill_failures):
+                family.remove_by_labels({"target": target})
 
     def run_finished(self, result: Result) -> None:
         """Count a run and how it went; a blocked run was not made, and counts nowhere."""
         outcome = result.outcome
-        if isinstance(outcome, Blocked) or result.job.key not in self._jobs:
+        if isinstance(outcome, Blocked) or result.job.key not in self._declared.jobs:
             return
         self._runs.labels(*result.job.key).inc()
         self._durations.labels(*result.job.key).observe(result.duration_seconds)
@@ -153,7 +157,7 @@ class Telemetry:
 
     def unjudged(self, key: tuple[str, str]) -> None:
         """Count a result, of a target and query, that a rule could not judge."""
-        if key in self._jobs:
+        if key in self._declared.jobs:
             self._rule_failures.labels(*key).inc()
 
     def crashed(self) -> None:
@@ -162,7 +166,7 @@ class Telemetry:
 
     def killed(self, kill: Kill) -> None:
         """Count an attempt to stop a statement on its server and how it went."""
-        if kill.target not in self._targets:
+        if kill.target not in self._declared.targets:
             return
         self._kills.labels(kill.target).inc()
         if kill.reason:
@@ -170,12 +174,12 @@ class Telemetry:
 
     def missed(self, job: Job, count: int) -> None:
         """Count runs that were due and not made."""
-        if job.key in self._jobs:
+        if job.key in self._declared.jobs:
             self._missed.labels(*job.key).inc(count)
 
     def delivered(self, delivery: Delivery) -> None:
         """Count an attempt at a receiver and how it went."""
-        if delivery.receiver not in self._receivers:
+        if delivery.receiver not in self._declared.receivers:
             return
         self._deliveries.labels(delivery.receiver).inc()
         if delivery.reason:
@@ -183,7 +187,7 @@ class Telemetry:
 
     def refused(self, receiver: str, count: int) -> None:
         """Count alerts that were not put in a receiver's outbox, since it is full."""
-        if receiver in self._receivers:
+        if receiver in self._declared.receivers:
             self._refused.labels(receiver).inc(count)
 
     def heartbeat(self, delivery: Delivery) -> None:
@@ -223,3 +227,15 @@ class Telemetry:
 
     def _counter(self, name: str, documentation: str, labels: Iterable[str]) -> Counter:
         return Counter(f"token_monitor_{name}", documentation, tuple(labels), registry=self.registry)
+
+
+def _declared_by(config: Config) -> _Declared:
+    rules = [*config.own_rules]
+    for job in config.jobs:
+        rules.extend(job.query.rules)
+    return _Declared(
+        jobs=frozenset(job.key for job in config.jobs),
+        receivers=frozenset(receiver.name for receiver in config.receivers),
+        targets=frozenset(target.name for target in config.targets),
+        rules=frozenset((rule.name, rule.severity.value) for rule in rules),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 from contextlib import closing
@@ -34,8 +33,11 @@ def keep_copy(source: sqlite3.Connection, path: Path, version: int) -> Path:
     A version that knows only that one can go on with it.
     """
     name = f"{path.name}.version-{version}"
-    names = (f"{name}{f'-{number}' if number > 1 else ''}" for number in itertools.count(1))
-    copy = next(new for new in map(path.with_name, names) if not os.path.lexists(new))
+    copy = path.with_name(name)
+    number = 1
+    while os.path.lexists(copy):
+        number += 1
+        copy = path.with_name(f"{name}-{number}")
     write_copy(source, copy)
     return copy
 
