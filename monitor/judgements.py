@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.alerting.contact import TargetView
+from monitor.alerting.denials import unheard
 from monitor.alerting.limits import left_out_samples
 from monitor.alerting.ownership import (
     ACCESS_DENIED,
@@ -123,9 +124,7 @@ def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> I
         rule = rules[CERTIFICATE_EXPIRING]
         yield _own(rule, target, "", _certificates(rule, target, now))
     if ACCESS_DENIED in rules:
-        denied = [view for view in snapshot.views_of(name) if view.denied]
-        rule = with_worst_severity(rules[ACCESS_DENIED], denied)
-        yield _own(rule, target, "", access_denied(rule, target, snapshot.views_of(name)))
+        yield _access_denied(rules[ACCESS_DENIED], target, snapshot.views_of(name))
 
 
 def of_queries(
@@ -307,6 +306,14 @@ def _of_query(
     rule: Rule, view: QueryView, target: TargetView, samples: list[Sample] | None, root: str
 ) -> Judgement:
     return replace(_own(rule, target, view.job.query.name, samples), root=root)
+
+
+def _access_denied(rule: Rule, target: TargetView, views: Sequence[QueryView]) -> Judgement:
+    rule = with_worst_severity(rule, [view for view in views if view.denied])
+    judgement = _own(rule, target, "", access_denied(rule, target, views))
+    if judgement.success is None:
+        return judgement
+    return replace(judgement, success=replace(judgement.success, silent=unheard(views)))
 
 
 def _own(

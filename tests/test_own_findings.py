@@ -236,6 +236,26 @@ def test_of_a_right_that_comes_back_nobody_is_told_more_than_that() -> None:
     assert events(world) == ["TokenMonitorAccessDenied fired"], "what is still refused is told again"
 
 
+def test_after_a_restart_a_lost_right_is_not_over_before_who_needs_it_has_run() -> None:
+    world = Servers()
+    world.well()
+    world.told()
+    for _ in range(3):
+        world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    assert events(world) == ["TokenMonitorAccessDenied fired"]
+    again = world.restarted(MINUTE)
+    again.run("missing_columns", columns())
+    again.run("balances", balances(pro=7))
+    again.tick()
+    assert events(again) == [], "usage has not run yet: nobody knows"
+    again.run("usage", denied("'usage'"))
+    again.after(2 * MINUTE).tick()
+    assert events(again) == []
+    again.run("usage", usage(3))
+    again.tick()
+    assert events(again) == ["TokenMonitorAccessDenied resolved"]
+
+
 def test_a_right_that_is_back_within_a_minute_pages_nobody() -> None:
     world = Servers()
     world.well()

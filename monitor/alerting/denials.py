@@ -1,8 +1,12 @@
-"""Say by which GRANT a refused table or routine is had, from the server's words and the statement; pure."""
+"""Say of refused tables by which GRANT they are had, and of which of them nothing is known yet; pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from monitor.model.settings import Cron, Labels, labels_of
+from monitor.store import QueryView
 
 # `app`.`users` of MariaDB, 'users' of MySQL, which leaves the schema out; 'app.f' of a routine
 _OBJECT = re.compile(r"\b(?P<kind>table|routine) (?P<name>\S+)")
@@ -26,3 +30,16 @@ def _schema_in(statement: str, table: str) -> str:
     before = r"(?:\bFROM|\bJOIN|[,(])\s*`?(?P<schema>[^\s`.,()]+)`?\s*\.\s*`?"
     found = re.search(f"{before}{re.escape(table)}`?(?![\\w$.`])", statement, re.IGNORECASE)
     return found["schema"] if found else ""
+
+
+def unheard(views: Iterable[QueryView]) -> tuple[Labels, ...]:
+    """Return the labels of refusals of which nothing is known: who would meet them has not run yet.
+
+    What runs by an interval does so at once, and anything is waited for until then; what waits for its
+    hour could only speak of the tables that it names.
+    """
+    waiting = [view.job.query for view in views if view.outcome is None]
+    if any(query.schema is not None or not isinstance(query.schedule, Cron) for query in waiting):
+        return (labels_of({}),)
+    words = {word for query in waiting for word in re.findall(r"[\w$]+", query.statement.text)}
+    return tuple(labels_of({"table": word}) for word in sorted(words))
