@@ -12,6 +12,7 @@ from monitor.durations import format_duration
 from monitor.model.results import Sample
 from monitor.model.settings import Every, Query
 from monitor.model.settings import Metric as MetricSettings
+from monitor.model.wording import readable
 from monitor.store import QueryView, Snapshot
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -52,8 +53,9 @@ class _Domain:
                 self.skipped += 1
                 continue
             self._seen.add(identity)
-            readable = {name: _readable(value) for name, value in labels.items()}
-            family.add_sample(sample.metric, readable, sample.value)
+            # A lone surrogate would cost the whole family.
+            written = {name: readable(value) for name, value in labels.items()}
+            family.add_sample(sample.metric, written, sample.value)
 
     def families(self) -> list[Metric]:
         """Give the families that have series, their HELP completed."""
@@ -86,8 +88,3 @@ def _cadence(queries: Iterable[Query]) -> str:
         shortest, longest = format_duration(min(intervals)), format_duration(max(intervals))
         parts.insert(0, f"every {shortest}" if shortest == longest else f"every {shortest} to {longest}")
     return f"as of the last run, {', '.join(parts)}"
-
-
-def _readable(value: str) -> str:
-    """Replace what UTF-8 cannot carry, such as a lone surrogate: it would cost the family."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()

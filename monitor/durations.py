@@ -38,3 +38,8 @@ def format_duration(duration: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def format_seconds(duration: timedelta) -> str:
+    """Write a duration in the same way, to the second: for people, who need no milliseconds."""
+    return format_duration(timedelta(seconds=round(duration.total_seconds())))

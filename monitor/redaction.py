@@ -15,6 +15,8 @@ from pathlib import PurePath
 from typing import Final, TypeAlias
 from urllib.parse import SplitResult, quote, quote_plus, unquote, urlsplit
 
+from monitor.model.wording import readable
+
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 
 SECRET = "<secret>"  # noqa: S105 - what is shown in place of one
@@ -150,7 +152,7 @@ def plain_mapping(values: Mapping[str, object], secrets: Secrets) -> dict[str, P
 def _mapping(values: Mapping[str, object], secrets: Secrets, depth: int) -> dict[str, Plain]:
     result: dict[str, Plain] = {}
     for name, value in values.items():
-        key = _readable(str(name))
+        key = readable(str(name))
         is_secret = _SECRET_KEY.search(key) is not None and value not in (None, "")
         result[key] = SECRET if is_secret else _plain(value, secrets, depth + 1)
     return result
@@ -164,19 +166,14 @@ def _plain(value: object, secrets: Secrets, depth: int) -> Plain:
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else str(value)  # more is an error to orjson
     if isinstance(value, str):
-        return secrets.hide(_readable(value))
+        return secrets.hide(readable(value))
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         if depth >= _MAX_DEPTH:
             return "…"
         if isinstance(value, Mapping):
             return _mapping(value, secrets, depth)
         return [_plain(item, secrets, depth + 1) for item in value]
-    return secrets.hide(_readable(_text(value)))
-
-
-def _readable(text: str) -> str:
-    """Replace what UTF-8 cannot carry, such as a lone surrogate."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return secrets.hide(readable(_text(value)))
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.durations import format_duration
+from monitor.durations import format_seconds
 from monitor.model.alerts import Alert, AlertState
 
 RESOLVED_SUMMARY = "resolved_summary"
@@ -30,8 +30,7 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
 
 
 def _over(alert: Alert, summary: str, past: str) -> str:
-    seconds = round((alert.fired_for or timedelta(0)).total_seconds())
-    length = format_duration(timedelta(seconds=seconds))
+    length = format_seconds(alert.fired_for or timedelta(0))
     if alert.resolve_reason:
         # Nobody knows that it is over: its rule went, or is another one now.
         reason = alert.resolve_reason.replace("_", " ")

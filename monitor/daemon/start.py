@@ -66,9 +66,7 @@ class StartError(MonitorError):
 def obstacle_of(error: Exception, start_seconds: float) -> Obstacle | None:
     """Return what an error of the start means; None for a defect of ours."""
     message = str(error) or type(error).__name__
-    if isinstance(error, ConfigError):
-        return _passing(message, start_seconds) if error.may_pass else Obstacle(message, Ending.BAD_CONFIG, 0)
-    if isinstance(error, ListenError) and not error.may_pass:
+    if isinstance(error, ConfigError | ListenError) and not error.may_pass:
         return Obstacle(message, Ending.BAD_CONFIG, 0)
     if isinstance(error, StateError):
         return _of_state(error, message, start_seconds)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.alerting.texts import shown_annotations
-from monitor.durations import format_duration
+from monitor.durations import format_seconds
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.rules import format_number
 
@@ -68,16 +68,12 @@ def annotations_of(alert: Alert, *, told_at: datetime | None = None) -> dict[str
     if alert.resolve_reason:
         annotations["resolve_reason"] = alert.resolve_reason
     if alert.fired_for is not None:
-        annotations["fired_for"] = _in_seconds(alert.fired_for)
+        annotations["fired_for"] = format_seconds(alert.fired_for)
         if alert.peak is not None:
             annotations["peak"] = format_number(alert.peak)
     elif told_at is not None and alert.fired_at is not None:
-        annotations["firing_for"] = _in_seconds(told_at - alert.fired_at)
+        annotations["firing_for"] = format_seconds(told_at - alert.fired_at)
     return annotations
-
-
-def _in_seconds(duration: timedelta) -> str:
-    return format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
 def _webhook_alert(alert: Alert, external_url: str, told_at: datetime | None) -> dict[str, Any]:

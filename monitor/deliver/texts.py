@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from monitor.alerting.texts import shown_annotations
 from monitor.deliver.payload import annotations_of, generator_url
-from monitor.durations import format_duration
+from monitor.durations import format_seconds
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity
-from monitor.model.wording import shortened, utc_second
+from monitor.model.wording import readable, shortened, utc_second
 from monitor.rules import format_number
 
 _TOLD_ELSEWHERE: Final = frozenset(
@@ -111,7 +111,7 @@ def plain(text: str) -> str:
     """Replace what no text for people holds: control characters, and what UTF-8 cannot carry."""
     if text.isprintable() and text.isascii():
         return text
-    text = text.encode("utf-8", "replace").decode()
+    text = readable(text)
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text.replace("\r\n", "\n"))
 
 
@@ -142,16 +142,12 @@ def instant(at: datetime | None) -> str:
 def _course(alert: Alert, notification: Notification) -> str:
     if alert.fired_for is not None:
         reason = f" ({alert.resolve_reason.replace('_', ' ')})" if alert.resolve_reason else ""
-        return f"resolved after {_rounded(alert.fired_for)}{reason}"
+        return f"resolved after {format_seconds(alert.fired_for)}{reason}"
     at_least = "at least " if alert.since_at_least else ""
     if notification.is_repeat and alert.fired_at is not None:
-        for_how_long = _rounded(notification.created_at - alert.fired_at)
+        for_how_long = format_seconds(notification.created_at - alert.fired_at)
         return f"still firing after {at_least}{for_how_long}"
     return f"firing, since {at_least}{instant(alert.active_at)}"
-
-
-def _rounded(duration: timedelta) -> str:
-    return format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
 def _links(alert: Alert, external_url: str) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,11 @@ def escaped(text: str, *, kept: str = "") -> str:
     return "".join(_shown(character, kept) for character in text)
 
 
+def readable(text: str) -> str:
+    """Replace what UTF-8 cannot carry, such as a lone surrogate."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def shortened(text: str, max_characters: int) -> str:
     """Cut a text that is too long, and show that it was."""
     if len(text) <= max_characters:

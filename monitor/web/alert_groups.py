@@ -118,11 +118,12 @@ class Scene:
 
 def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRule]:
     """List the rules by name, each as the first of its targets has it."""
-    known = {rule.name: KnownRule(rule) for rule in (config.own_rules if config else ())}
+    known: dict[str, KnownRule] = {}
+    if config is not None:
+        known.update((rule.name, KnownRule(rule)) for rule in config.own_rules)
     for view in snapshot.queries.values():
         for rule in view.job.query.rules:
-            if rule.name not in known:
-                known[rule.name] = KnownRule(rule, view.job.query.parameters)
+            known.setdefault(rule.name, KnownRule(rule, view.job.query.parameters))
     return known
 
 

@@ -142,10 +142,11 @@ def _of_table(schema: str, table: str, database: str) -> Iterator[Right]:
 def _of_names(code: Sequence[Token], database: str) -> Iterator[Right]:
     """Find calls of functions of another schema: `other.f(…)`."""
     for at in range(len(code) - 3):
-        schema, dot, name, after = code[at : at + 4]
-        is_call = dot.text == "." and after.text == "(" and _is_name(schema) and _is_name(name)
-        if is_call and schema.name not in (database, "sys"):
-            yield Right("EXECUTE", "EXECUTE", schema.name, name.name, is_function=True)
+        if not _is_qualified(code[at : at + 3]) or code[at + 3].text != "(":
+            continue
+        schema, name = code[at].name, code[at + 2].name
+        if schema not in (database, "sys"):
+            yield Right("EXECUTE", "EXECUTE", schema, name, is_function=True)
 
 
 def _tables(code: Sequence[Token]) -> Iterator[tuple[str, str]]:
