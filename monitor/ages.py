@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.settings import Every
 from monitor.store import QueryStatus, QueryView, Snapshot
 
 
@@ -30,6 +31,17 @@ def confirmed_at(alert: Alert, snapshot: Snapshot, judged_at: datetime) -> datet
     # Its query can run while the rule lacks a column: that data does not speak of this alert.
     root = snapshot.roots.get(alert.muted_by or "")
     return view.data_at if root is None else min(view.data_at, root.active_at)
+
+
+def waits(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
+    """Tell whether an alert is held for no other reason than that its query's next run is still to come."""
+    view = snapshot.queries.get((alert.scope.target, alert.scope.subject))
+    if view is None or not alert.held or alert.muted_by is not None:
+        return False
+    is_due_later = view.next_run_at is not None and now < view.next_run_at
+    if view.status is QueryStatus.WAITING:
+        return is_due_later and not isinstance(view.job.query.schedule, Every)
+    return is_due_later and has_data(view, now) and not view.is_news_at(now)
 
 
 def is_current(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Every
 from monitor.model.wording import utc_second
-from monitor.patience import CRON_GRACE, patience
+from monitor.patience import ends_by, patience
 from monitor.store import QueryStatus, QueryView, Snapshot
 
 _LOOK_SECONDS = 1.0
@@ -177,7 +177,7 @@ def is_late(view: QueryView, now: datetime) -> bool:
         return since is not None and now > since + allowed
     if view.first_failure_at is not None or view.status in (QueryStatus.BLOCKED, QueryStatus.SKIPPED):
         return True
-    return view.next_run_at is not None and now > view.next_run_at + CRON_GRACE + view.job.query.timeout
+    return view.next_run_at is not None and now > ends_by(view.job, view.next_run_at)
 
 
 def _told(view: QueryView) -> str:

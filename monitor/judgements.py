@@ -104,6 +104,14 @@ def held_by_schema(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
                 yield _of_rule(rule, view.job, None)
 
 
+def held_until_next_run(snapshot: Snapshot, now: datetime) -> Iterator[Judgement]:
+    """Hold the rules of cron queries whose next run is not due for long: nobody looks meanwhile."""
+    for view in snapshot.queries.values():
+        if not view.is_news_at(now):
+            for rule in view.job.query.rules:
+                yield _of_rule(rule, view.job, None)
+
+
 def of_target(config: Config, snapshot: Snapshot, name: str, now: datetime) -> Iterator[Judgement]:
     """Judge the monitor's own rules about one target."""
     rules = {rule.name: rule for rule in config.own_rules}

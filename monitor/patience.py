@@ -14,7 +14,6 @@ _SLOTS = 3
 _LONGEST_WAIT = timedelta(hours=2)
 """How much longer than one interval nobody is told, at most."""
 _CRON_FALLBACK = timedelta(days=1)
-_SHORTEST_CRON = timedelta(seconds=30)
 
 
 def patience(job: Job) -> timedelta | None:
@@ -41,19 +40,36 @@ def due_by(job: Job, success_at: datetime) -> datetime:
     while len(slots) < _SLOTS and (slot := crontab.next_after(slots[-1] if slots else success_at, zone)):
         slots.append(slot)
     last = min(slots[-1], slots[0] + _LONGEST_WAIT) if slots else success_at + _CRON_FALLBACK
-    return last + CRON_GRACE + job.query.timeout
+    return ends_by(job, last)
 
 
 def expiry(job: Job, data_at: datetime, next_run_at: datetime | None) -> datetime:
-    """Tell until when data holds: for three periods and the time limit; then nobody can say that it does.
+    """Tell until when data holds: for three intervals and the time limit; then nobody can say that it does.
 
-    The period of a cron is from its data to its next run, and a day as long as that is not known.
+    That of a cron holds until its next run should have ended; for a day as long as that is not known.
     """
     schedule = job.query.schedule
     if isinstance(schedule, Every):
-        allowed = 3 * schedule.interval + job.query.timeout
-    else:
-        is_known = next_run_at is not None and next_run_at - data_at > _SHORTEST_CRON
-        period = next_run_at - data_at if next_run_at is not None and is_known else _CRON_FALLBACK
-        allowed = 3 * period + job.query.timeout
-    return data_at + allowed
+        return data_at + 3 * schedule.interval + job.query.timeout
+    is_known = next_run_at is not None and next_run_at > data_at
+    return ends_by(job, next_run_at if next_run_at and is_known else data_at + _CRON_FALLBACK)
+
+
+def ends_by(job: Job, run_at: datetime) -> datetime:
+    """Return by when a run of a cron query has ended, well or not."""
+    return run_at + CRON_GRACE + job.query.timeout
+
+
+def news_until(job: Job, data_at: datetime, next_run_at: datetime | None) -> datetime | None:
+    """Return until when what a cron said is news, where its next run is further away than the one after that.
+
+    So it is over the night and the weekend of a cron of business hours: what it said last holds until it
+    runs again, and nobody looks meanwhile.
+    """
+    schedule = job.query.schedule
+    if isinstance(schedule, Every) or next_run_at is None:
+        return None
+    following = read_crontab(schedule.expression).next_after(next_run_at, zone_named(schedule.time_zone))
+    if following is None or next_run_at - data_at <= following - next_run_at:
+        return None
+    return data_at + (following - next_run_at)

@@ -21,6 +21,7 @@ from monitor.judgements import (
     Judgement,
     blocked,
     held_by_schema,
+    held_until_next_run,
     is_blocked,
     newly_blocked,
     of_itself,
@@ -224,6 +225,8 @@ class Pipeline:
         draft = Draft(self._alerts)
         for name in self.snapshot.targets:
             self._judge_target(draft, name, now)
+        for judgement in held_until_next_run(self.snapshot, now):
+            self._judge(draft, judgement, now)
         if jobs := self._probes.due(self.snapshot, now):
             self._listener.on_wanted(jobs)
         if jobs := self._probes.due_again(self.snapshot, now):

@@ -12,7 +12,7 @@ from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import ColumnName, Config, Every, Job
-from monitor.patience import expiry
+from monitor.patience import expiry, news_until
 
 JobKey = tuple[str, str]
 
@@ -54,6 +54,8 @@ class QueryView:
     consecutive_failures: int = 0
     expires_at: datetime | None = None
     next_run_at: datetime | None = None
+    news_until: datetime | None = None
+    """Of a cron that waits longer than usual: from when on what it said is not of now."""
     missed: int = 0
     since: datetime | None = None
     """When this view began: at the start, or at the reload that added or changed the job."""
@@ -65,6 +67,10 @@ class QueryView:
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
         """Give the samples that are still fresh at `now`."""
         return self.samples if self.expires_at is None or now < self.expires_at else ()
+
+    def is_news_at(self, now: datetime) -> bool:
+        """Tell whether its data is of now, as far as its schedule has anybody look."""
+        return self.news_until is None or now < self.news_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +178,13 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     if view is None:
         return snapshot
     planned = replace(view, next_run_at=at)
-    # The first plan after a success says the period of a cron; until then it was assumed.
-    if view.data_at and view.expires_at and (view.next_run_at is None or view.next_run_at <= view.data_at):
-        planned = replace(planned, expires_at=expiry(view.job, view.data_at, at))
+    # What a cron said holds until its next run, of which the plan after a success is the first to tell.
+    if view.data_at and view.expires_at and not isinstance(view.job.query.schedule, Every):
+        planned = replace(
+            planned,
+            expires_at=expiry(view.job, view.data_at, at),
+            news_until=news_until(view.job, view.data_at, at),
+        )
     return replace(snapshot, queries={**snapshot.queries, key: planned})
 
 

@@ -107,17 +107,16 @@ def test_samples_expire_after_three_intervals_and_the_time_limit(later: float, f
     assert len(view.samples_at(NOW + seconds(later))) == fresh
 
 
-def test_a_cron_querys_samples_expire_after_three_of_its_periods() -> None:
+def test_a_cron_querys_samples_hold_until_its_next_run_should_have_ended() -> None:
     query = replace(a_query(), schedule=Cron("0 3 * * *"))
     config = a_config(queries=(query,))
     key = config.jobs[0].key
     ran = with_result(empty_snapshot(config), a_result(config.jobs[0], DATA))
-    assert ran.queries[key].expires_at == NOW + timedelta(days=3, seconds=10)
+    assert ran.queries[key].expires_at == NOW + timedelta(days=1, minutes=1, seconds=10)
     planned = with_next_run(ran, key, NOW + timedelta(hours=1))
-    assert planned.queries[key].expires_at == NOW + timedelta(hours=3, seconds=10)
-    # A plan that was moved since runs were missed says nothing of the period.
+    assert planned.queries[key].expires_at == NOW + timedelta(hours=1, minutes=1, seconds=10)
     moved = with_next_run(planned, key, NOW + timedelta(hours=2))
-    assert moved.queries[key].expires_at == NOW + timedelta(hours=3, seconds=10)
+    assert moved.queries[key].expires_at == NOW + timedelta(hours=2, minutes=1, seconds=10)
     assert moved.queries[key].next_run_at == NOW + timedelta(hours=2)
 
 

@@ -18,7 +18,7 @@ from monitor.errors import Reason
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Labels, Rule, SchemaColumns
-from monitor.patience import CRON_GRACE, due_by, patience
+from monitor.patience import due_by, ends_by, patience
 from monitor.store import RERUN_GRACE, JobKey, QueryView, Snapshot
 
 TARGET_DOWN = "TokenMonitorTargetDown"
@@ -296,7 +296,7 @@ def is_silent(view: QueryView, now: datetime, awake_since: datetime) -> bool:
         return now > max(view.last_run_at or view.since or awake_since, awake_since) + allowed
     if view.next_run_at is None:
         return False
-    return now > max(view.next_run_at, awake_since) + CRON_GRACE + view.job.query.timeout
+    return now > ends_by(view.job, max(view.next_run_at, awake_since))
 
 
 def denied_table(outcome: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.ages import confirmed_at, is_current
+from monitor.ages import confirmed_at, is_current, waits
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
@@ -22,7 +22,7 @@ from monitor.web.headline import (
     summary_of,
 )
 from monitor.web.verdict import Tone
-from monitor.web.words import When, when, when_known
+from monitor.web.words import When, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
@@ -228,7 +228,7 @@ def _row(alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert,
         at_least=alert.since_at_least and not is_over,
         confirmed=when_known(confirmed, scene.now),
         is_current=is_current(alert, scene.snapshot, scene.now),
-        note=_note(alert, scene.names),
+        note=_note(alert, scene),
         texts=texts if texts != of_group else None,
         evidence=alert.evidence if scene.shows_evidence else (),
         is_asked_for=alert.fingerprint == scene.asked,
@@ -242,9 +242,14 @@ def without_anchor(group: AlertGroup, taken: set[str]) -> AlertGroup:
     return replace(group, rows=rows)
 
 
-def _note(alert: Alert, names: Mapping[str, str]) -> str:
+def _note(alert: Alert, scene: Scene) -> str:
     if alert.muted_by is not None:
-        return f"muted under {names.get(alert.muted_by, 'its root alert')}: no data until that is mended"
+        root = scene.names.get(alert.muted_by, "its root alert")
+        return f"muted under {root}: no data until that is mended"
+    if waits(alert, scene.snapshot, scene.now):
+        next_run_at = scene.snapshot.queries[alert.scope.target, alert.scope.subject].next_run_at
+        soon = f" {until(next_run_at, scene.now).text}" if next_run_at else ""
+        return f"held: waits for its next run{soon}, and stays as it was"
     if alert.held:
         return "held: no data now, so it stays as it was"
     return alert.resolve_reason.replace("_", " ")

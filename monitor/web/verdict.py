@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from monitor.ages import has_data
+from monitor.ages import has_data, waits
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Cron, Severity
@@ -79,7 +79,7 @@ def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick:
     """
     standing = _standing(snapshot, said, now)
     if standing.firing:
-        return _of_firing(standing)
+        return _of_firing(standing, snapshot, now)
     if sick:
         return Verdict("bad", "Cannot tell: the monitor does not watch", sick, is_sick=True)
     if standing.down:
@@ -90,11 +90,13 @@ def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick:
     return _of_silence(snapshot, standing, now)
 
 
-def _of_firing(standing: _Standing) -> Verdict:
+def _of_firing(standing: _Standing, snapshot: Snapshot, now: datetime) -> Verdict:
     (worst, text), *others = standing.firing
     loud = [alert for one in standing.firing for alert in _loud_in(one, AlertState.FIRING)]
     is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
     last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
+    if all(waits(alert, snapshot, now) for alert in worst):
+        last = "; as last seen, it waits for its next run"
     told = "down" if worst[0].name == TARGET_DOWN else ""
     tone: Tone = "bad" if is_critical else "warn"
     return Verdict(tone, f"{text}{last}", standing.details(without=told), _also(others))
