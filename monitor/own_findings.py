@@ -15,6 +15,7 @@ from monitor.alerting.ownership import Speaker, Voice, denied_table
 from monitor.alerting.severity import loudest
 from monitor.model.results import ALTERED_SESSION, Blocked, Failure, Sample, Success
 from monitor.model.settings import Every, Rule, labels_of
+from monitor.model.wording import utc_second
 from monitor.rules import matching
 from monitor.store import QueryView
 
@@ -102,7 +103,7 @@ def failing(rule: Rule, view: QueryView, speaker: Speaker, others: Sequence[str]
     details = {}
     count = float(view.consecutive_failures)
     if speaker.voice is Voice.FAILING:
-        since = f"{view.first_failure_at:%Y-%m-%d %H:%M:%S} UTC" if view.first_failure_at else ""
+        since = _failing_since(view)
         details = {**_words(view), "failing_since": since}
         if others:
             details["others"] = f" The same happens to {', '.join(others)}: their data is gone too."
@@ -114,6 +115,14 @@ def failing(rule: Rule, view: QueryView, speaker: Speaker, others: Sequence[str]
     if view.last_success_at is None and not matching(rule, [sample]):
         return None  # it never gave data since we began to look: too early for "it does not fail"
     return [sample]
+
+
+def _failing_since(view: QueryView) -> str:
+    if view.first_failure_at is None:
+        return ""
+    # Before the first success since we began to look, a restart say, it may have failed for long.
+    at_least = "at least " if view.last_success_at is None else ""
+    return f"{at_least}{utc_second(view.first_failure_at)}"
 
 
 def _words(view: QueryView) -> dict[str, str]:

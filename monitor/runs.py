@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
@@ -28,6 +28,7 @@ from monitor.model.results import (
     Success,
 )
 from monitor.model.settings import Job, Query, Scalar, Statement
+from monitor.model.wording import clock_time
 from monitor.rules import matching
 from monitor.samples import samples_of
 
@@ -213,7 +214,7 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
         return int(cell) if cell == cell.to_integral_value() else float(cell)
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
-    return cell.isoformat() if isinstance(cell, date) else str(cell)
+    return clock_time(cell) if isinstance(cell, timedelta) else cell.isoformat()
 
 
 def _failure(error: QueryError, *, lost: bool) -> Failure:

@@ -299,6 +299,28 @@ def test_a_refused_column_is_of_its_table() -> None:
     assert denied_table(Failure(Reason.ACCESS_DENIED, "Access denied; you need PROCESS", 1227)) == ""
 
 
+def test_a_query_that_failed_before_the_restart_is_not_said_to_fail_only_since_it() -> None:
+    told = replace(
+        next(rule for rule in OWN_RULES if "Failing" in rule.name), summary="since {failing_since}"
+    )
+    world = World(a_config(USAGE, own_rules=(told,)))
+    world.run("usage", usage(5))
+    world.after(MINUTE)
+    began = f"{world.at:%H:%M:%S}"
+    for _ in range(4):
+        world.run("usage", TIMEOUT)
+        world.after(MINUTE)
+    (alert,) = firing(world, "QueryFailing")
+    assert f"{began} UTC" in (said := dict(alert.annotations)["summary"])
+    assert "at least" not in said
+    again = world.restarted(MINUTE)
+    for _ in range(4):
+        again.run("usage", TIMEOUT)
+        again.after(MINUTE)
+    (alert,) = firing(again, "QueryFailing")
+    assert "since at least " in dict(alert.annotations)["summary"]
+
+
 def test_a_query_that_fails_is_as_loud_as_the_loudest_rule_that_it_leaves_without_a_verdict() -> None:
     quiet = replace(next(rule for rule in OWN_RULES if "Failing" in rule.name), severity=Severity.WARNING)
     for severity in Severity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from monitor.database import Database, Session, runnable_sql
 from monitor.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
-from monitor.model.wording import counted
+from monitor.model.wording import clock_time, counted
 from monitor.runs import answer
 from monitor.secret_files import SecretReader
 from monitor.watchdog import Watchdog
@@ -160,4 +161,6 @@ def _braces(labels: Sequence[tuple[str, str]]) -> str:
 def _text(cell: Cell) -> str:
     if cell is None:
         return "NULL"
+    if isinstance(cell, timedelta):
+        return clock_time(cell)
     return f"0x{cell.hex()}" if isinstance(cell, bytes) else str(cell)

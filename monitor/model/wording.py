@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 def escaped(text: str, *, kept: str = "") -> str:
@@ -49,3 +49,11 @@ def _shown(character: str, kept: str) -> str:
     if character.isprintable() or character in kept:
         return character
     return character.encode("unicode_escape").decode()
+
+
+def clock_time(cell: timedelta) -> str:
+    """Return a TIME as the servers write it: `-12:00:00`, where Python says `-1 day, 12:00:00`."""
+    seconds, rest = divmod(abs(cell), timedelta(seconds=1))
+    sign = "-" if cell < timedelta(0) else ""
+    fraction = f".{rest.microseconds:06d}" if rest else ""
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
