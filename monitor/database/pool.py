@@ -26,7 +26,8 @@ _OLDEST_SECONDS = 3600.0
 _AGE_SPREAD_SECONDS = 300
 # less than the session's wait_timeout, so that we are the ones who close
 _IDLE_SECONDS = 540.0
-_ALIVE_SECONDS = 1.0
+# for the two answers that say it: whether the link lives, and how the server stands
+_ALIVE_SECONDS = 2.0
 # one each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS
 _TRIES = 3
 _STOP_SECONDS = 1.5
@@ -140,11 +141,31 @@ class Database:
     def _link(self, until_seconds: float) -> tuple[Link, TargetError | None]:
         """Find a connection to lend; beside it why a new one was refused, where it was not."""
         if not self._is_to_try_again() and (idle := self._idle_link(until_seconds)) is not None:
-            return idle, None
+            return self._renewed(idle, until_seconds) if self._is_to_renew(idle) else (idle, None)
         try:
             link = self._new_link(until_seconds)
         except TargetError as error:
             return self._living_link(error, until_seconds), error
+        self._try_again_at = None
+        return link, None
+
+    def _is_to_renew(self, link: Link) -> bool:
+        """Tell whether a link that is kept beyond its time is to be replaced by a new one now."""
+        at = self._try_again_at
+        return _is_expired(link) and (at is None or time.monotonic() >= at)
+
+    def _renewed(self, old: Link, until_seconds: float) -> tuple[Link, TargetError | None]:
+        """Replace the only connection that lives: it goes when there is a new one, else it is kept.
+
+        So for a moment there may be one more than our number, in place of the one for KILL: nothing runs.
+        """
+        with self._closed_when_interrupted(old):
+            try:
+                link = self._new_link(until_seconds)
+            except TargetError as error:
+                self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS
+                return old, error
+        self._close(old)
         self._try_again_at = None
         return link, None
 
@@ -184,9 +205,10 @@ class Database:
                     return None
                 # the last one in: the others grow old and go
                 link = self._idle.pop()
+                is_needed = self._is_needed(link)
                 self._looked_at.add(link)
             with self._closed_when_interrupted(link):
-                if self._is_good(link) and not (has_asked and time.monotonic() >= until_seconds):
+                if is_needed and not (has_asked and time.monotonic() >= until_seconds):
                     has_asked = True
                     with self._watchdog.after(_ALIVE_SECONDS, link.cut):
                         is_alive = link.is_alive()
@@ -232,20 +254,38 @@ class Database:
         link.idle_since = time.monotonic()
         with self._changed:
             self._leased.discard(session)
-            kept = self._is_good(link) and not self._is_stopping
+            kept = link.in_order and not self._is_stopping
             if kept:
                 self._idle.append(link)
-            old = [other for other in self._idle if not self._is_good(other)]
-            self._idle = [other for other in self._idle if other not in old]
+            gone = [] if kept else [link]
+            for other in tuple(self._idle):
+                self._idle.remove(other)
+                if self._is_needed(other):
+                    self._idle.append(other)
+                else:
+                    gone.append(other)
             self._changed.notify_all()
-        for other in (*old, *(() if kept else (link,))):
+        for other in gone:
             other.close()
 
-    def _is_good(self, link: Link) -> bool:
-        now = time.monotonic()
-        # spread, so that what was opened together is not renewed together
-        oldest = _OLDEST_SECONDS - link.identity.thread_id % _AGE_SPREAD_SECONDS
-        return link.in_order and now - link.opened_at < oldest and now - link.idle_since < _IDLE_SECONDS
+    def _is_needed(self, link: Link) -> bool:
+        """Tell whether a link that nobody has is to be kept; under the lock.
+
+        One whose time is over goes while another lives. The last one stays, and so do all while new ones are
+        refused: to close it first would make a target lost that only lets nobody in any more.
+        """
+        if not link.in_order:
+            return False
+        is_last = not self._idle and not self._in_use()
+        return not _is_expired(link) or is_last or self._try_again_at is not None
+
+
+def _is_expired(link: Link) -> bool:
+    """Tell whether the time of a connection is over, as one that lives or as one that is idle."""
+    now = time.monotonic()
+    # spread, so that what was opened together is not renewed together
+    oldest = _OLDEST_SECONDS - link.identity.thread_id % _AGE_SPREAD_SECONDS
+    return now - link.opened_at >= oldest or now - link.idle_since >= _IDLE_SECONDS
 
 
 def _refused(error: TargetError) -> RefusedError:

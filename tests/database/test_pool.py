@@ -39,6 +39,7 @@ from tests.database.targets import (
 )
 
 ONE = ((1,),)
+HOUR_SECONDS = 3600.0
 
 
 def lent_id(database: Database) -> int:
@@ -434,6 +435,47 @@ def test_while_refused_a_new_connection_is_asked_for_now_and_then_until_one_is_l
     assert leased(one_of_two) == (lives, None)
     wait_until(lambda: leased(one_of_two)[0] != lives, "a new one got in")
     assert one_of_two._try_again_at is None
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_the_last_connection_is_kept_beyond_its_time_while_no_new_one_is_had(
+    databases: Databases, server: PrivateServer, schema_with_digits: str, account: str, places: int
+) -> None:
+    quota(server, account, 1)
+    target = target_for(server, schema=schema_with_digits, user=account, max_connections=places)
+    database = databases.open(target)
+    lives = lent_and_aged(database)
+    assert [leased(database) for _ in range(3)] == [(lives, "quota"), (lives, None), (lives, None)]
+    quota(server, account, 2)
+    wait_until(lambda: leased(database)[0] != lives, "a new one got in")
+    wait_until(lambda: sessions_of(server, user=account) == (lent_id(database),), "the old one is gone")
+    quota(server, account, 0)
+
+
+def test_a_connection_whose_time_is_over_is_replaced_by_one_that_was_opened_before(
+    database: Database, server: PrivateServer
+) -> None:
+    lives = lent_and_aged(database)
+    new = lent_id(database)
+    assert new != lives
+    wait_until(lambda: sessions_of(server) == (lent_id(database),), "the old one is gone")
+
+
+def test_of_two_connections_whose_time_is_over_one_goes_at_once(
+    database: Database, server: PrivateServer
+) -> None:
+    with database.lease(deadline_seconds=20) as first:
+        lives = lent_and_aged(database)
+        first.link.opened_at -= HOUR_SECONDS
+    assert len({lives, lent_id(database)}) == 2
+    wait_until(lambda: sessions_of(server) == (lent_id(database),), "both old ones are gone")
+
+
+def lent_and_aged(database: Database) -> int:
+    """Give which connection was lent; an hour has passed for it."""
+    with database.lease(deadline_seconds=20) as session:
+        session.link.opened_at -= HOUR_SECONDS
+        return id_of(session)
 
 
 def test_many_runs_on_one_connection_never_call_the_target_lost(one_of_two: Database) -> None:
