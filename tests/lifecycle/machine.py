@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.alerting.ownership import TARGET_DOWN
+from monitor.alerting.ownership import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.errors import Reason
 from monitor.judgements import blocked, is_blocked
 from monitor.messages import NewConfig
@@ -38,6 +38,7 @@ REPEAT = timedelta(minutes=4)
 ERROR = Failure(Reason.QUERY_ERROR, "You have an error in your SQL syntax", 1064)
 DENIED = Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142)
 ENDED_BY_US = Failure(Reason.KILLED, "stopped", detail=CANCELLED)
+REFUSED = Failure(Reason.TARGET_DOWN, "has exceeded max_user_connections", 1226, "quota", refused=True)
 FAILURES = {
     "timeout": TIMEOUT,
     "no column": NO_COLUMN,
@@ -46,7 +47,8 @@ FAILURES = {
     "ended by us": ENDED_BY_US,
 }
 TARGET_RULE = Judged(TARGET_DOWN, "critical", hold=timedelta(seconds=30))
-OWN = tuple(rule for rule in OWN_RULES if rule.name == TARGET_DOWN)
+REFUSED_RULE = Judged(CONNECTIONS_REFUSED, "critical", hold=timedelta(seconds=60))
+OWN = tuple(rule for rule in OWN_RULES if rule.name in (TARGET_DOWN, CONNECTIONS_REFUSED))
 ABOUT = ("plan", "column")
 NEWS = {"fired": "firing", "resolved": "resolved"}
 
@@ -127,7 +129,7 @@ class Twins:
     def __init__(self) -> None:
         self.settings = Settings()
         self.world = World(self.settings.config())
-        self.model = Model(self.settings.judged(), TARGET_RULE)
+        self.model = Model(self.settings.judged(), TARGET_RULE, REFUSED_RULE)
         self.before_reload: Sequence[Job] = ()
         self.agrees = True
         self.told: list[Event] = []
@@ -144,6 +146,8 @@ class Twins:
         self.ended_untold: Counter[str] = Counter()
         """How often an alert ended of which the receiver does not hear: a louder one took its place."""
         self.scheduled: dict[str, datetime] = {}
+        self.entered_at: datetime | None = None
+        """When the newest connection was let in that may live."""
         self.began_at = START
         self.tick()
 
@@ -194,6 +198,16 @@ class Twins:
         """Let a run find that the target cannot be reached."""
         self._ran(query, LOST, None)
 
+    def is_refused(self, age: float | None) -> None:
+        """Let a run of `usage` be refused a new connection; it has one from before, or none in time."""
+        if self.entered_at is None:
+            return
+        if age is None:
+            self._ran("usage", REFUSED, None, entered_at=self.entered_at)
+        else:
+            outcome = Success((Sample("token_usage_age", (), age),), 1)
+            self._ran("usage", outcome, [("", age)], entered_at=self.entered_at)
+
     def restart(self, seconds: int, *, is_clean: bool, settings: Settings | None = None) -> None:
         """End the process, by a signal or a kill, and begin another."""
         old = self.world
@@ -210,6 +224,7 @@ class Twins:
         self.model.reload(self.settings.judged(), self.now)
         self.before_reload = ()
         self.scheduled = {}
+        self.entered_at = None
 
     def reload(self, settings: Settings) -> None:
         """Put another configuration in force."""
@@ -225,6 +240,7 @@ class Twins:
         self.world.set_by = by
         self.model.clock_is_set(by)
         self.began_at += by
+        self.entered_at = self.entered_at and self.entered_at + by
         self.scheduled = {query: at + by for query, at in self.scheduled.items()}
         self.told_at = {alert: at + by for alert, at in self.told_at.items()}
         self.made_at = {alert: at + by for alert, at in self.made_at.items()}
@@ -346,6 +362,7 @@ class Twins:
         *,
         late: int = 0,
         is_old_job: bool = False,
+        entered_at: datetime | None = None,
     ) -> None:
         jobs = self.before_reload if is_old_job and self.before_reload else self.world.config.jobs
         job = next((job for job in jobs if job.query.name == query), None)
@@ -360,12 +377,19 @@ class Twins:
             self.world.pipeline.take(blocked(job, at, missing, self.now))
             self.model.no_data(query, is_lost=None, at=at, now=self.now)
             return
-        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
-        self.world.pipeline.take(Result(job, at, at, self.now, 0.01, outcome, reached))
+        has_none = isinstance(outcome, Failure) and (outcome.lost or outcome.refused)
+        refusal = None if entered_at is None else REFUSED
+        reached = None if has_none else SERVER
+        result = Result(job, at, at, self.now, 0.01, outcome, reached, None, entered_at, refusal)
+        self.world.pipeline.take(result)
         if outcome is ENDED_BY_US:
             return
-        if data is not None:
-            self.model.data(query, data, at=at, now=self.now)
+        if reached is not None and refusal is None:
+            self.entered_at = at
+        if outcome is REFUSED:
+            self.model.no_connection(query, at=at, now=self.now)
+        elif data is not None:
+            self.model.data(query, data, at=at, now=self.now, entered_at=entered_at)
         else:
             self.model.no_data(query, is_lost=outcome is LOST, at=at, now=self.now)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 TARGET_DOWN = "TokenMonitorTargetDown"
+CONNECTIONS_REFUSED = "TokenMonitorConnectionsRefused"
 COLUMN_MISSING = "TokenColumnMissing"
 RESOLVED_SHOWN = timedelta(minutes=15)
 PROOF = timedelta(seconds=30)
@@ -96,6 +97,7 @@ class Model:
 
     rules: Mapping[str, tuple[Judged, ...]]
     target_rule: Judged
+    refused_rule: Judged
     lives: dict[Who, Life] = field(default_factory=dict)
     resolved: dict[Who, datetime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -107,15 +109,35 @@ class Model:
     """When the last run that found it lost began; what got in before proves nothing."""
     back_at: datetime | None = None
     """Since when it lets us in again, or at all."""
+    refused_at: datetime | None = None
+    """When the last run began that was refused a new connection beside one that lives."""
+    let_in_at: datetime | None = None
+    """Since when new ones are let in again after that."""
+    refused_queries: set[str] = field(default_factory=set)
+    """Whose last run got no connection for that."""
     is_missing: bool | None = None
     missing_until: datetime | None = None
     """Until when that holds without a new look: three intervals and the time limit."""
 
-    def data(self, query: str, data: Iterable[tuple[str, float]], *, at: datetime, now: datetime) -> None:
-        """A run succeeded: it finds what it finds, and nothing else."""
+    def data(
+        self,
+        query: str,
+        data: Iterable[tuple[str, float]],
+        *,
+        at: datetime,
+        now: datetime,
+        entered_at: datetime | None = None,
+    ) -> None:
+        """A run succeeded: it finds what it finds, and nothing else.
+
+        It may have done so on a connection from before, since it was refused a new one.
+        """
         if query not in self.rules:
             return
-        self._let_in(at)
+        if entered_at is not None:
+            self._refused(at)
+        self._let_in(at if entered_at is None else entered_at)
+        self.refused_queries.discard(query)
         data = list(data)
         if query == "missing_columns":
             self.is_missing = any(value for _, value in data)
@@ -145,11 +167,23 @@ class Model:
         """
         if query not in self.rules:
             return
+        self.refused_queries.discard(query)
         if is_lost:
             self.is_lost, self.lost_at, self.back_at = True, at, None
+            self.refused_queries.clear()
         elif is_lost is not None:
             self._let_in(at)
         self.time_passes(now)
+        for rule in self._rules() if self.is_lost else self.rules[query]:
+            self._without_data(rule)
+
+    def no_connection(self, query: str, *, at: datetime, now: datetime) -> None:
+        """A run was refused a new connection, and the one that lives was not free in time."""
+        if query not in self.rules:
+            return
+        self._refused(at)
+        self.time_passes(now)
+        self.refused_queries.add(query)
         for rule in self._rules() if self.is_lost else self.rules[query]:
             self._without_data(rule)
 
@@ -158,6 +192,19 @@ class Model:
 
         That it is back has to be seen for half a minute, and so has that it was never away.
         """
+        self._target_is_judged(now)
+        is_known = self.refused_at is not None or self.lost_at is not None
+        is_met_long = self.back_at is not None and now - self.back_at >= PROOF
+        if self.is_lost is not False:
+            self._without_data(self.refused_rule)
+        elif is_known or self.back_at is None or is_met_long:
+            is_over = self.let_in_at is not None and now - self.let_in_at >= PROOF
+            is_refusing = self.refused_at is not None and not is_over
+            self._look(self.refused_rule, {"": 1.0} if is_refusing else {}, now)
+        else:
+            self._without_data(self.refused_rule, under="")
+
+    def _target_is_judged(self, now: datetime) -> None:
         if self.is_lost is None:
             return
         is_proved = not self.is_lost and (self.back_at is None or now - self.back_at >= PROOF)
@@ -172,6 +219,12 @@ class Model:
         if self.is_lost and self.lost_at is not None and at < self.lost_at:
             return
         self.is_lost, self.back_at = False, self.back_at or at
+        if self.refused_at is not None and self.let_in_at is None and at >= self.refused_at:
+            self.let_in_at = at
+
+    def _refused(self, at: datetime) -> None:
+        if self.let_in_at is None or at >= self.let_in_at:
+            self.refused_at, self.let_in_at = at, None
 
     def is_still_shown(self, now: datetime) -> set[Who]:
         return {who for who, at in self.resolved.items() if now - at <= RESOLVED_SHOWN}
@@ -179,6 +232,8 @@ class Model:
     def restart(self, down_for: timedelta) -> None:
         """Alerts are as they were, held; what was pending waited meanwhile; all else is unknown again."""
         self.is_lost = self.is_missing = self.lost_at = self.back_at = None
+        self.refused_at = self.let_in_at = None
+        self.refused_queries.clear()
         self.had_data.clear()
         for life in self.lives.values():
             life.is_held = True
@@ -191,6 +246,8 @@ class Model:
         self.missing_until = self.missing_until and self.missing_until + by
         self.lost_at = self.lost_at and self.lost_at + by
         self.back_at = self.back_at and self.back_at + by
+        self.refused_at = self.refused_at and self.refused_at + by
+        self.let_in_at = self.let_in_at and self.let_in_at + by
         for life in self.lives.values():
             life.active_at += by
             life.fired_at = life.fired_at and life.fired_at + by
@@ -201,7 +258,8 @@ class Model:
         self.rules = rules
         if "missing_columns" not in rules:
             self.is_missing = None
-        there = {rule.name for rule in self._rules()} | {self.target_rule.name}
+        self.refused_queries &= rules.keys()
+        there = {rule.name for rule in self._rules()} | {self.target_rule.name, self.refused_rule.name}
         self.had_data &= there
         for who in [who for who in self.lives if who.rule not in there]:
             self._end(who, now, "rule_removed")
@@ -258,6 +316,8 @@ class Model:
             under = TARGET_DOWN if self.is_lost else ""
             if self.is_missing and rule.is_under_column and not self.is_lost:
                 under = COLUMN_MISSING
+            if not self.is_lost and any(rule in self.rules.get(one, ()) for one in self.refused_queries):
+                under = CONNECTIONS_REFUSED
         stands = any(who.rule == under for who in self.lives)
         for who, life in self.lives.items():
             if who.rule == rule.name:

@@ -93,6 +93,12 @@ class Histories(RuleBasedStateMachine):
         self.twins.is_lost(query)
         self.twins.compare()
 
+    @rule(passed=SHORT, age=st.sampled_from([0.0, 9.0, None]))
+    def connection_is_refused(self, passed: int, age: float | None) -> None:
+        self.twins.wait(passed)
+        self.twins.is_refused(age)
+        self.twins.compare()
+
     @rule(passed=LONG, ticks=st.booleans())
     def nothing_happens(self, passed: int, ticks: bool) -> None:
         self.twins.wait(passed, ticks=ticks)
