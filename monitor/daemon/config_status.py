@@ -13,6 +13,7 @@ from monitor.errors import ConfigError, Problem
 from monitor.model.settings import Config
 from monitor.telemetry import Telemetry
 from monitor.web import LastReload, WebServer
+from monitor.web.web_config import load_web_config
 
 Source: TypeAlias = Literal["configuration", "web-config file"]
 
@@ -55,12 +56,20 @@ class ConfigStatus:
         return tuple(dict.fromkeys(problem for found in self._problems.values() for problem in found))
 
 
+def _check_file_to_come(config: Config, web: WebServer) -> None:
+    """Refuse a web-config file that only a restart takes, where that start would end for it."""
+    to_come = config.web.config_file
+    if to_come is not None and to_come != web.config_file:
+        load_web_config(to_come)
+
+
 def load_whole(path: Path, environ: Mapping[str, str], web: WebServer) -> Config:
     """Load the configuration, and have the web-config file taken; ConfigError has the problems of both."""
     problems: tuple[Problem, ...] = ()
     config: Config | None = None
     try:
         config = load(path, environ)
+        _check_file_to_come(config, web)
     except ConfigError as error:
         problems = error.problems
     try:

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from asyncio import sslproto
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -76,6 +77,11 @@ class WebServer:
         """Name the page's certificate and when it ends; nothing without TLS."""
         ends_at = self._file.current.certificate_ends_at
         return () if ends_at is None else (Certificate("page", ends_at),)
+
+    @property
+    def config_file(self) -> Path | None:
+        """Return the web-config file that is in force."""
+        return self._file.path
 
     def reload_config_file(self) -> None:
         """Take the web-config file now; ConfigError when it is refused, and the one before stays."""

@@ -134,6 +134,26 @@ def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(things: Things, 
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
 
 
+def test_a_web_config_file_that_waits_for_a_restart_is_refused_where_that_start_would_end(
+    things: Things,
+) -> None:
+    config = things.config()
+    good = config.read_text()
+    web = config.with_name("web.yml")
+    successful = "token_monitor_config_last_reload_successful"
+    with running(config) as daemon:
+        daemon.wait_for("monitor.started")
+        web.write_text("basic_auth_users:\n  ann: $2y$10$no-hash\n")
+        config.write_text(good.replace("[web]\n", '[web]\nconfig_file = "web.yml"\n'))
+        status, text = daemon.get("/-/reload", method="POST")
+        assert (status, "web.yml" in text) == (500, True)
+        assert daemon.series(successful) == {successful: 0.0}
+        web.write_text("http_server_config:\n  headers:\n    X-Frame-Options: DENY\n")
+        assert daemon.get("/-/reload", method="POST")[0] == 200
+        assert daemon.wait_for("config.reloaded")["needs_restart"] == ["web"]
+        assert daemon.series(successful) == {successful: 1.0}
+
+
 def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(things: Things) -> None:
     config = things.config()
     with running(config) as daemon, ThreadPoolExecutor(6) as clients, ExitStack() as hang:
