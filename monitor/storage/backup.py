@@ -37,6 +37,8 @@ def back_up(directory: Path, path: Path) -> BackedUp:
         raise StateError(f"there is no state in {directory}: has a daemon run with this configuration?")
     if os.path.lexists(path):
         raise StateError(f"{path} is there already; a backup is written over nothing")
+    if not path.parent.is_dir():
+        raise StateError(f"{path.parent} is not there: make that folder first, or name another file")
     made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with closing(open_for_copying(source)) as connection:
@@ -49,7 +51,9 @@ def back_up(directory: Path, path: Path) -> BackedUp:
     except FileExistsError:
         raise StateError(f"{path} is there already; a backup is written over nothing") from None
     except (OSError, sqlite3.Error) as error:
-        raise StateError(f"{source} cannot be backed up to {path}: {error}") from None
+        # An OSError names the file that the copy has while it is written, which tells nobody anything.
+        said = getattr(error, "strerror", None) or error
+        raise StateError(f"{source} cannot be backed up to {path}: {said}") from None
     return backed_up
 
 
