@@ -154,8 +154,9 @@ def access_denied(rule: Rule, target: TargetView, views: Sequence[QueryView]) ->
         return None
     found: dict[str, dict[str, _Refusal]] = defaultdict(dict)
     for view in views:
-        for failure in view.denied if view.excused_until is None else ():
-            if table := denied_table(failure):
+        for failure in view.denied:
+            table = denied_table(failure)
+            if table and table not in view.regained:
                 statement = view.job.query.statement.text
                 found[table][view.job.query.name] = _Refusal(failure.message, statement)
     if not found and all(view.last_success_at is None for view in views):

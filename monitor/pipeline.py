@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import rules
+from monitor.alerting.denials import with_seen
 from monitor.alerting.ownership import Since, root_of
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
@@ -125,8 +126,7 @@ class Pipeline:
         """Take one message through the rest of the pipe."""
         now = self._clock.now()
         if now - self._took_at > SLEPT:
-            # There is a tick each second, so we were asleep: stopped, suspended, or starved. What fell due
-            # meanwhile has not had its chance yet.
+            # A tick each second did not come: we were asleep, and what fell due had no chance yet.
             self._awake_since = now
         self._took_at = now
         if isinstance(message, Result):
@@ -195,9 +195,9 @@ class Pipeline:
         self._upkeep.ran(result.job.key)
         self._listener.on_result(result, before, after)
         if jobs := wanted_after(result, before, after):
-            # Before anything that the disk can refuse: no later result shows this difference. A failure only
-            # makes others worth a look: nothing that they failed of is over.
+            # Before what the disk can refuse: nothing shows it later. After a failure nothing is over.
             self._want(jobs, now, is_over=not isinstance(result.outcome, Failure))
+        self.snapshot = with_seen(before, self.snapshot, result.job.key)
         draft = Draft(self._alerts)
         # The target first: what is held is held under its alert.
         result = replace(result, job=after.queries[result.job.key].job)  # its rules as they are now

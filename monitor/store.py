@@ -61,6 +61,8 @@ class QueryView:
     """When this view began: at the start, or at the reload that added or changed the job."""
     denied: tuple[Failure, ...] = ()
     """What the server refused to let it see, by the last run that could tell."""
+    regained: frozenset[str] = frozenset()
+    """Of these tables another query was let see again, and it has not run since."""
     excused_until: datetime | None = None
     """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
 
@@ -234,6 +236,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
         last_run_at=result.finished_at,
         duration_seconds=result.duration_seconds,
         denied=_denied_by(outcome, view),
+        regained=frozenset(),
         excused_until=None,
     )
     if isinstance(outcome, Failure):

@@ -256,6 +256,19 @@ def test_after_a_restart_a_lost_right_is_not_over_before_who_needs_it_has_run() 
     assert events(again) == ["TokenMonitorAccessDenied resolved"]
 
 
+def test_that_a_target_is_back_does_not_say_that_a_right_is() -> None:
+    world = Servers()
+    world.well()
+    for _ in range(3):
+        world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    world.after(30 * SECOND).run("balances", LOST)
+    world.after(MINUTE).told()
+    world.run("balances", balances(pro=7))
+    world.after(20 * SECOND).run("usage", denied("'usage'"))
+    world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    assert events(world) == ["TokenMonitorTargetDown resolved"]
+
+
 def test_a_right_that_is_back_within_a_minute_pages_nobody() -> None:
     world = Servers()
     world.well()

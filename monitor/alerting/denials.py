@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
+from monitor.alerting.ownership import denied_tables
 from monitor.model.settings import Cron, Labels, labels_of
-from monitor.store import QueryView
+from monitor.store import JobKey, QueryView, Snapshot
 
 # `app`.`users` of MariaDB, 'users' of MySQL, which leaves the schema out; 'app.f' of a routine
 _OBJECT = re.compile(r"\b(?P<kind>table|routine) (?P<name>\S+)")
@@ -43,3 +45,18 @@ def unheard(views: Iterable[QueryView]) -> tuple[Labels, ...]:
         return (labels_of({}),)
     words = {word for query in waiting for word in re.findall(r"[\w$]+", query.statement.text)}
     return tuple(labels_of({"table": word}) for word in sorted(words))
+
+
+def with_seen(before: Snapshot, after: Snapshot, key: JobKey) -> Snapshot:
+    """Note of others that the tables that they are refused are seen again by this run; they run at once.
+
+    That they are run again for another reason, such as a target that is back, gives nobody a right.
+    """
+    seen = denied_tables(before.queries[key]) - denied_tables(after.queries[key])
+    if not seen:
+        return after
+    queries = dict(after.queries)
+    for view in after.views_of(key[0]):
+        if regained := denied_tables(view) & seen:
+            queries[view.job.key] = replace(view, regained=view.regained | regained)
+    return replace(after, queries=queries)
