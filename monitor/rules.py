@@ -58,12 +58,8 @@ def evaluate(
     found = risen.found
     active = {labels: alert for labels, alert in active.items() if labels not in risen.superseded}
     renamed = _renamed(rule, active, found, success, alert_labels(rule, scope, (), target_labels))
-    missed = {labels: alert for labels, alert in active.items() if labels not in found}
-    unjudged = {labels: alert for labels, alert in missed.items() if _is_silent(success, labels)}
-    for labels in unjudged:
-        del missed[labels]
-    kept, resolved = _miss(rule, missed, renamed, now=now)
-    kept |= hold(unjudged, muted_by=None)
+    unfound = {labels: alert for labels, alert in active.items() if labels not in found}
+    kept, resolved = _miss(rule, unfound, renamed, success, now=now)
     chosen = within_limit(found, {**active, **risen.successors}, room=rule.max_alerts - len(kept))
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
@@ -76,17 +72,8 @@ def evaluate(
             or _begin(rule, scope, labels, now=now, is_first=is_first)
         )
         values = _values(rule, alert, sample, parameters, count=len(found))
-        seen = replace(
-            alert,
-            scope=scope,
-            value=sample.value,
-            annotations=_annotations(rule, values, runbook_base_url),
-            evidence=success.evidence.get((rule.name, sample.labels), ()),
-            peak=_worst(rule.condition, alert.peak, sample.value),
-            keep_since=None,
-            held=False,
-            muted_by=None,
-        )
+        annotations = _annotations(rule, values, runbook_base_url)
+        seen = _seen(rule, replace(alert, scope=scope, annotations=annotations), sample, success)
         hold_for = timedelta(0) if labels in risen.at_once else rule.hold
         after[labels], change = _advance(seen, hold_for, is_new=labels not in active, now=now)
         if change:
@@ -97,19 +84,36 @@ def evaluate(
     return Evaluation(standing, tuple(transitions), len(found) - len(chosen))
 
 
+def _seen(rule: Rule, alert: Alert, sample: Sample, success: Success) -> Alert:
+    """Return an alert as a run that finds it leaves it."""
+    return replace(
+        alert,
+        value=sample.value,
+        evidence=success.evidence.get((rule.name, sample.labels), ()),
+        peak=_worst(rule.condition, alert.peak, sample.value),
+        keep_since=None,
+        held=False,
+        muted_by=None,
+    )
+
+
 def _is_silent(success: Success, labels: Labels) -> bool:
     """Return whether the run says nothing about an alert with these labels."""
     return any(set(unknown) <= set(labels) for unknown in success.silent)
 
 
 def _miss(
-    rule: Rule, missed: Mapping[Labels, Alert], renamed: set[Labels], *, now: datetime
+    rule: Rule, unfound: Mapping[Labels, Alert], renamed: set[Labels], success: Success, *, now: datetime
 ) -> tuple[dict[Labels, Alert], list[Transition]]:
-    """Keep or resolve what fired and was not found; what was only pending is dropped silently."""
-    kept: dict[Labels, Alert] = {}
+    """Keep or resolve what fired and was not found; what was only pending is dropped silently.
+
+    What the run says nothing about is held, pending or firing.
+    """
+    unjudged = {labels: alert for labels, alert in unfound.items() if _is_silent(success, labels)}
+    kept = hold(unjudged, muted_by=None)
     resolved: list[Transition] = []
-    for labels, alert in missed.items():
-        if alert.state is not AlertState.FIRING:
+    for labels, alert in unfound.items():
+        if labels in unjudged or alert.state is not AlertState.FIRING:
             continue
         keep_since = alert.keep_since or now
         if labels in renamed:
