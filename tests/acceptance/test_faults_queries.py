@@ -20,6 +20,8 @@ from tests.acceptance.program import run_command, running, wait_until
 from tests.acceptance.things import a_schema
 from tests.servers import PrivateMySQL
 
+STOPPED_BY_THE_SERVER = "max_statement_time exceeded"
+
 
 @pytest.fixture(scope="module")
 def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Watched]:
@@ -42,7 +44,9 @@ def checks(watched: Watched, *arguments: str, gives: int) -> None:
 
 def test_a_runaway_query_is_stopped_by_the_servers_own_limit(watched: Watched) -> None:
     watched.steer(RUNAWAY)
-    watched.failed("steered", "timeout", code=1969)
+    watched.failed("steered", "timeout")
+    # where the machine stands still our own limit may come first, and a repeated reason is written once
+    wait_until(lambda: STOPPED_BY_THE_SERVER in watched.message("steered"), why="the server stopped it")
     watched.steer(CALM)
     watched.is_stopped_on_the_server()
     others_go_on(watched)
