@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from monitor import signals
+from monitor.daemon import signals
 
 _INTERRUPTED = 130
 
@@ -24,7 +24,11 @@ def main() -> None:
 
 def _have_streams() -> None:
     """Open what was closed (`2>&-`) on nothing: else the next file that is opened would take its place."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
             if stream.fileno() != number:
@@ -42,7 +46,9 @@ def _let_go_of_output() -> None:
 
 
 def _command_of(arguments: list[str]) -> str:
-    return next((argument for argument in arguments if not argument.startswith("-")), "")
+    return next(
+        (argument for argument in arguments if not argument.startswith("-")), ""
+    )
 
 
 def run(arguments: list[str]) -> int:
@@ -50,17 +56,22 @@ def run(arguments: list[str]) -> int:
     import click  # only here: signals are held back before all that takes time
 
     from monitor.cli import FAILED, UNKNOWN, USAGE, commands
-    from monitor.errors import MonitorError
+    from monitor.model.errors import MonitorError
 
     command = _command_of(arguments)
     failed_codes = {"check": UNKNOWN} | dict.fromkeys(
-        ("query", "alerts", "history", "explain", "backup", "notify", "healthcheck"), FAILED
+        ("query", "alerts", "history", "explain", "backup", "notify", "healthcheck"),
+        FAILED,
     )
     try:
-        code = commands.main(arguments, prog_name="token-monitor", standalone_mode=False)
+        code = commands.main(
+            arguments, prog_name="token-monitor", standalone_mode=False
+        )
     except click.ClickException as error:
         error.show()
-        return UNKNOWN if command == "check" else USAGE  # 2 would be "critical" to Nagios
+        return (
+            UNKNOWN if command == "check" else USAGE
+        )  # 2 would be "critical" to Nagios
     except click.Abort:
         return _INTERRUPTED
     except MonitorError as error:

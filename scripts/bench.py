@@ -85,7 +85,11 @@ class Bench:
             create_account(connection, DATABASE, self.password_file)
 
     def our_command(
-        self, port: int, *, webhook_url: str = "http://127.0.0.1:9/", toggle: bool = False
+        self,
+        port: int,
+        *,
+        webhook_url: str = "http://127.0.0.1:9/",
+        toggle: bool = False,
     ) -> list[str]:
         folder = Path(tempfile.mkdtemp(dir=self.directory))
         head = ""
@@ -105,7 +109,16 @@ class Bench:
         )
         (folder / "config.toml").write_text(head + text)
         config = str(folder / "config.toml")
-        return [sys.executable, "-m", "monitor", "run", "--config", config, "--log-level", "debug"]
+        return [
+            sys.executable,
+            "-m",
+            "monitor",
+            "run",
+            "--config",
+            config,
+            "--log-level",
+            "debug",
+        ]
 
     def their_command(self, venv: Path, port: int) -> list[str]:
         config = self.directory / "exporter.yaml"
@@ -118,7 +131,15 @@ class Bench:
             )
         )
         program = str(venv / "bin" / "query-exporter")
-        return [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+        return [
+            program,
+            "--config",
+            str(config),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
 
 
 def number(value: float) -> str:
@@ -134,7 +155,11 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(command: Sequence[str], log: list[str]) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout is not None
     reader = threading.Thread(target=log.extend, args=(process.stdout,))
@@ -156,7 +181,9 @@ def wait_for_metrics(port: int, process: subprocess.Popen[str], log: list[str]) 
     deadline = time.monotonic() + 60
     while True:
         with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/metrics", timeout=5
+            ) as response:
                 response.read()
             return
         if process.poll() is not None or time.monotonic() > deadline:
@@ -178,11 +205,17 @@ def resident_mb(command: Sequence[str], port: int, after_seconds: float) -> floa
         wait_for_metrics(port, process, log)
         time.sleep(after_seconds)
         status = Path(f"/proc/{process.pid}/status").read_text()
-    kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    kilobytes = next(
+        int(line.split()[1])
+        for line in status.splitlines()
+        if line.startswith("VmRSS:")
+    )
     return kilobytes * 1024 / 1_000_000
 
 
-def delivery_milliseconds(bench: Bench, transitions: int) -> tuple[list[float], list[float]]:
+def delivery_milliseconds(
+    bench: Bench, transitions: int
+) -> tuple[list[float], list[float]]:
     """Give for each transition: from the run's end, and from its scheduled instant, to the POST received."""
     arrived: list[float] = []
 
@@ -198,13 +231,21 @@ def delivery_milliseconds(bench: Bench, transitions: int) -> tuple[list[float], 
             deadline = time.monotonic() + 4 * transitions + 30
             while len(arrived) < transitions + 1:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"bench: {len(arrived)} of {transitions} deliveries:\n" + "".join(log[-30:]))
+                    sys.exit(
+                        f"bench: {len(arrived)} of {transitions} deliveries:\n"
+                        + "".join(log[-30:])
+                    )
                 time.sleep(0.05)
     runs = []
     for line in log:
         event = json.loads(line) if line.startswith("{") else {}
-        if event.get("event") == "run.finished" and event.get("query") == "bench_toggle":
-            runs.append((seconds_of(event["timestamp"]), seconds_of(event["scheduled_at"])))
+        if (
+            event.get("event") == "run.finished"
+            and event.get("query") == "bench_toggle"
+        ):
+            runs.append(
+                (seconds_of(event["timestamp"]), seconds_of(event["scheduled_at"]))
+            )
     ends = [end for end, _ in runs]
     from_end, from_schedule = [], []
     for at in arrived[1:]:  # the first is of the start, when everything happens at once
@@ -224,33 +265,55 @@ def measure(bench: Bench, options: argparse.Namespace) -> list[Row]:
     port = free_port()
 
     def medians(command: Sequence[str]) -> float:
-        return statistics.median(start_seconds(command, port) for _ in range(starts)) * 1000
+        return (
+            statistics.median(start_seconds(command, port) for _ in range(starts))
+            * 1000
+        )
 
     say(f"start, {starts} times")
-    rows = [Row("start to first /metrics, ms (median)", medians(bench.our_command(port)))]
+    rows = [
+        Row("start to first /metrics, ms (median)", medians(bench.our_command(port)))
+    ]
     if venv:
         rows[-1].theirs = medians(bench.their_command(venv, port))
     say(f"memory after {after:.0f} s")
     rows.append(
-        Row(f"resident memory after {after:.0f} s, MB", resident_mb(bench.our_command(port), port, after))
+        Row(
+            f"resident memory after {after:.0f} s, MB",
+            resident_mb(bench.our_command(port), port, after),
+        )
     )
     if venv:
         rows[-1].theirs = resident_mb(bench.their_command(venv, port), port, after)
     say(f"latency of {options.transitions} deliveries")
     from_end, from_schedule = delivery_milliseconds(bench, options.transitions)
-    rows.append(Row("run's end to POST received, ms (median)", statistics.median(from_end)))
+    rows.append(
+        Row("run's end to POST received, ms (median)", statistics.median(from_end))
+    )
     rows.append(Row("run's end to POST received, ms (max)", max(from_end)))
-    rows.append(Row("scheduled instant to POST received, ms (median)", statistics.median(from_schedule)))
+    rows.append(
+        Row(
+            "scheduled instant to POST received, ms (median)",
+            statistics.median(from_schedule),
+        )
+    )
     rows.append(Row("scheduled instant to POST received, ms (max)", max(from_schedule)))
     return rows
 
 
 def show(rows: Sequence[Row], *, with_theirs: bool) -> None:
     columns = 4 if with_theirs else 2
-    table = [("measure", "token-monitor", "query-exporter", "ratio"), *(row.cells() for row in rows)]
+    table = [
+        ("measure", "token-monitor", "query-exporter", "ratio"),
+        *(row.cells() for row in rows),
+    ]
     widths = [max(len(line[column]) for line in table) for column in range(columns)]
     for line in table:
-        print("  ".join(line[column].ljust(widths[column]) for column in range(columns)).rstrip())
+        print(
+            "  ".join(
+                line[column].ljust(widths[column]) for column in range(columns)
+            ).rstrip()
+        )
 
 
 def say(text: str) -> None:
@@ -260,21 +323,35 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer starts, memory after 10 s instead of 60 s"
+        "--quick",
+        action="store_true",
+        help="fewer starts, memory after 10 s instead of 60 s",
     )
     parser.add_argument(
-        "--transitions", type=int, default=50, metavar="N", help="deliveries to time (default 50)"
+        "--transitions",
+        type=int,
+        default=50,
+        metavar="N",
+        help="deliveries to time (default 50)",
     )
     parser.add_argument(
-        "--query-exporter", type=Path, metavar="VENV", help="compare with the one in this venv"
+        "--query-exporter",
+        type=Path,
+        metavar="VENV",
+        help="compare with the one in this venv",
     )
     options = parser.parse_args()
     os.environ.pop("TOKEN_MONITOR_LISTEN", None)
     os.environ.pop("TOKEN_MONITOR_STATE_DIRECTORY", None)
     with tempfile.TemporaryDirectory(prefix="tm-") as name:
         directory = Path(name)
-        with PrivateMariaDB(directory / "db", options=("--default-time-zone=+00:00",)) as server:
-            show(measure(Bench(server, directory), options), with_theirs=options.query_exporter is not None)
+        with PrivateMariaDB(
+            directory / "db", options=("--default-time-zone=+00:00",)
+        ) as server:
+            show(
+                measure(Bench(server, directory), options),
+                with_theirs=options.query_exporter is not None,
+            )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,15 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.watchdog import Watchdog
-from tests.hostile_server import HOSTILE_VARIABLE, HostersMariaDB
-from tests.servers import MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, PrivateMySQL, free_port, why_no_mysql
+from monitor.timing.deadlines import Watchdog
+from tests.support.hostile_server import HOSTILE_VARIABLE, HostersMariaDB
+from tests.support.servers import (
+    MYSQL_NOT_ASKED,
+    MYSQL_UNAVAILABLE,
+    PrivateMySQL,
+    free_port,
+    why_no_mysql,
+)
 from tests.web.browser import NO_BROWSER
 
 LONG_NOT_ASKED = "scripts/test --long runs it"
@@ -106,7 +112,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Count the skips by reason."""
     counts = _skips(config)
     if counts:
@@ -115,16 +123,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(f"{count} × {reason}")
     if os.environ.get("CI") == "true":
         for reason in _unexpected(config):
-            terminalreporter.line(f"ERROR: this skip is not expected on CI: {reason}", red=True)
+            terminalreporter.line(
+                f"ERROR: this skip is not expected on CI: {reason}", red=True
+            )
 
 
 def _skips(config: pytest.Config) -> Counter[str]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     reports = reporter.stats.get("skipped", []) if reporter is not None else []
     # longrepr of a skip is (path, line, "Skipped: reason")
-    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    return Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports
+    )
 
 
 def _unexpected(config: pytest.Config) -> list[str]:
     expected = (MYSQL_NOT_ASKED, MYSQL_UNAVAILABLE, LONG_NOT_ASKED, NO_BROWSER)
-    return sorted(reason for reason in _skips(config) if not reason.startswith(expected))
+    return sorted(
+        reason for reason in _skips(config) if not reason.startswith(expected)
+    )

@@ -51,7 +51,11 @@ class TargetView:
     @property
     def clock_offset_seconds(self) -> float | None:
         """Give how far the server's clock was ahead of ours at the last contact; None where unknown."""
-        return self.server.clock.seconds if self.up and self.server and self.server.clock else None
+        return (
+            self.server.clock.seconds
+            if self.up and self.server and self.server.clock
+            else None
+        )
 
     @property
     def replica_lag_seconds(self) -> float | None:
@@ -93,7 +97,9 @@ def after_run(view: TargetView, result: Result) -> TargetView:
     if isinstance(result.outcome, Blocked):
         return view
     if result.refusal is not None and _is_news(result, view):
-        view = replace(view, refused_at=result.started_at, refusal=result.refusal, let_in_at=None)
+        view = replace(
+            view, refused_at=result.started_at, refusal=result.refusal, let_in_at=None
+        )
     if is_loss(result, view):
         return _lost(view, result)
     if result.server is None or not _is_contact(result, view):
@@ -144,10 +150,17 @@ def _lost(view: TargetView, result: Result) -> TargetView:
 def _met(view: TargetView, result: Result, server: Server) -> TargetView:
     outcome, at, entered_at = result.outcome, result.finished_at, result.entered_at
     recovered_at = view.recovered_at
-    if view.up is False and (recovered_at is None or at - recovered_at >= RECOVERY_PAUSE):
+    if view.up is False and (
+        recovered_at is None or at - recovered_at >= RECOVERY_PAUSE
+    ):
         recovered_at = at
     let_in_at = view.let_in_at
-    if view.refused_at is not None and let_in_at is None and entered_at and entered_at >= view.refused_at:
+    if (
+        view.refused_at is not None
+        and let_in_at is None
+        and entered_at
+        and entered_at >= view.refused_at
+    ):
         let_in_at = entered_at
     met = replace(
         view,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from monitor.alerting.ownership import denied_tables
+from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
 from monitor.model.settings import Cron, Labels, labels_of
-from monitor.store import JobKey, QueryView, Snapshot
 
 # `app`.`users` of MariaDB, 'users' of MySQL, which leaves the schema out; 'app.f' of a routine
 _OBJECT = re.compile(r"\b(?P<kind>table|routine) (?P<name>\S+)")
@@ -21,7 +21,9 @@ def grant_for(message: str, *, statement: str, database: str, account: str) -> s
     if not found:
         return ""
     is_routine = found[-1]["kind"] == "routine"
-    schema, _, name = (part.strip(_QUOTES) for part in found[-1]["name"].rpartition("."))
+    schema, _, name = (
+        part.strip(_QUOTES) for part in found[-1]["name"].rpartition(".")
+    )
     schema = schema or _schema_in(statement, name) or database
     right = "EXECUTE ON FUNCTION" if is_routine else "SELECT ON"
     return f"GRANT {right} `{schema}`.`{name}` TO {account};"
@@ -30,7 +32,9 @@ def grant_for(message: str, *, statement: str, database: str, account: str) -> s
 def _schema_in(statement: str, table: str) -> str:
     """Return the schema that a statement names before a table, if it does."""
     before = r"(?:\bFROM|\bJOIN|[,(])\s*`?(?P<schema>[^\s`.,()]+)`?\s*\.\s*`?"
-    found = re.search(f"{before}{re.escape(table)}`?(?![\\w$.`])", statement, re.IGNORECASE)
+    found = re.search(
+        f"{before}{re.escape(table)}`?(?![\\w$.`])", statement, re.IGNORECASE
+    )
     return found["schema"] if found else ""
 
 
@@ -41,9 +45,16 @@ def unheard(views: Iterable[QueryView]) -> tuple[Labels, ...]:
     hour could only speak of the tables that it names.
     """
     waiting = [view.job.query for view in views if view.outcome is None]
-    if any(query.schema is not None or not isinstance(query.schedule, Cron) for query in waiting):
+    if any(
+        query.schema is not None or not isinstance(query.schedule, Cron)
+        for query in waiting
+    ):
         return (labels_of({}),)
-    words = {word for query in waiting for word in re.findall(r"[\w$]+", query.statement.text)}
+    words = {
+        word
+        for query in waiting
+        for word in re.findall(r"[\w$]+", query.statement.text)
+    }
     return tuple(labels_of({"table": word}) for word in sorted(words))
 
 

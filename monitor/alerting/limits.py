@@ -25,7 +25,9 @@ def within_limit(
     return known | {labels: found[labels] for labels in new[:places]}
 
 
-def left_out_samples(rule: Rule, job: Job, left_out: Mapping[Scope, int]) -> list[Sample] | None:
+def left_out_samples(
+    rule: Rule, job: Job, left_out: Mapping[Scope, int]
+) -> list[Sample] | None:
     """Count for each rule of a query the findings that are no alerts; None where one had no verdict."""
     scopes = {judged.name: Scope(judged.name, *job.key) for judged in job.query.rules}
     if not left_out.keys() >= set(scopes.values()):

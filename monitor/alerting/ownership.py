@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.errors import Reason
+from monitor.alerting.freshness import due_by, ends_by, patience
+from monitor.alerting.snapshot import RERUN_GRACE, JobKey, QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Labels, Rule, SchemaColumns
-from monitor.patience import due_by, ends_by, patience
-from monitor.store import RERUN_GRACE, JobKey, QueryView, Snapshot
 
 TARGET_DOWN = "TokenMonitorTargetDown"
 CONNECTIONS_REFUSED = "TokenMonitorConnectionsRefused"
@@ -103,12 +103,16 @@ def speaker_for(view: QueryView, known: Known) -> Speaker:
         return Speaker(Voice.NOBODY)
     is_due = known.since.now > due_by(view.job, _success_at(view, known))
     roots = (root_alert(one, view, known) for one in _causes(cause, view, known))
-    if root := next((root for root in roots if root is not None and is_heard(root)), None):
+    if root := next(
+        (root for root in roots if root is not None and is_heard(root)), None
+    ):
         return Speaker(Voice.ROOT, root.fingerprint)
     if cause is Cause.SILENT:
         # What says already that it gives no data goes on, frozen: that it fails and then hangs is no end.
         told = (alert.state for alert in _own_alerts(QUERY_FAILING, view, known))
-        return Speaker(Voice.FROZEN if AlertState.FIRING in told else Voice.STALE, is_due=is_due)
+        return Speaker(
+            Voice.FROZEN if AlertState.FIRING in told else Voice.STALE, is_due=is_due
+        )
     if _is_excused(view, known):
         return Speaker(Voice.ROOT)
     if cause is Cause.FAILING:
@@ -124,7 +128,14 @@ def speaker_beside(first: QueryView, view: QueryView, known: Known) -> Speaker:
     speaker = speaker_for(view, known)
     if speaker.voice is not Voice.FAILING or first is view:
         return speaker
-    told = next((alert for alert in _own_alerts(QUERY_FAILING, first, known) if is_heard(alert)), None)
+    told = next(
+        (
+            alert
+            for alert in _own_alerts(QUERY_FAILING, first, known)
+            if is_heard(alert)
+        ),
+        None,
+    )
     if told is not None:
         return Speaker(Voice.ROOT, told.fingerprint)
     return speaker if speaker.is_due else Speaker(Voice.ROOT)
@@ -159,7 +170,9 @@ def _waits_for_a_connection(view: QueryView, known: Known, *, is_hung: bool) -> 
     if not known.target.is_refusing(known.since.now, proof=MAX_PROOF):
         return False
     failure = view.outcome
-    return is_hung or (isinstance(failure, Failure) and (failure.refused or failure.detail == "busy"))
+    return is_hung or (
+        isinstance(failure, Failure) and (failure.refused or failure.detail == "busy")
+    )
 
 
 def _causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
@@ -198,15 +211,24 @@ def root_alert(cause: Cause, view: QueryView, known: Known) -> Alert | None:
         case Cause.DENIED:
             tables = denied_tables(view)
             denied = _alerts(known, Scope(ACCESS_DENIED, name, ""))
-            alerts = (alert for alert in denied if dict(alert.labels).get("table") in tables)
+            alerts = (
+                alert for alert in denied if dict(alert.labels).get("table") in tables
+            )
         case Cause.MISSING:
             alerts = _about_missing(view, known)
         case Cause.FAILING | Cause.SILENT:
             return None
-    return min(alerts, key=lambda alert: (not is_heard(alert), alert.labels), default=None)
+    return min(
+        alerts, key=lambda alert: (not is_heard(alert), alert.labels), default=None
+    )
 
 
-def root_of(scope: Scope, needs: frozenset[ColumnName], snapshot: Snapshot, alerts: Iterable[Alert]) -> str:
+def root_of(
+    scope: Scope,
+    needs: frozenset[ColumnName],
+    snapshot: Snapshot,
+    alerts: Iterable[Alert],
+) -> str:
     """Return the fingerprint of the alert under which one that has no data is muted; empty for none."""
     target = snapshot.targets.get(scope.target)
     if target is None:
@@ -220,9 +242,15 @@ def root_of(scope: Scope, needs: frozenset[ColumnName], snapshot: Snapshot, aler
     if view is not None and isinstance(view.outcome, Failure) and view.outcome.refused:
         return _named(CONNECTIONS_REFUSED, here)
     if view is not None and (table := denied_table(view.outcome)):
-        return _named(ACCESS_DENIED, [alert for alert in here if dict(alert.labels).get("table") == table])
+        return _named(
+            ACCESS_DENIED,
+            [alert for alert in here if dict(alert.labels).get("table") == table],
+        )
     wanted = (target.missing or frozenset()) & needs
-    schemas = {one.job.query.name: one.job.query.schema for one in snapshot.views_of(scope.target)}
+    schemas = {
+        one.job.query.name: one.job.query.schema
+        for one in snapshot.views_of(scope.target)
+    }
     for alert in here:
         schema = schemas.get(alert.scope.subject)
         if schema is not None and _is_about(alert.labels, schema, wanted):
@@ -234,11 +262,15 @@ def _named(name: str, alerts: Iterable[Alert]) -> str:
     return next((alert.fingerprint for alert in alerts if alert.name == name), "")
 
 
-def _is_about(labels: Labels, schema: SchemaColumns, missing: Iterable[ColumnName]) -> bool:
+def _is_about(
+    labels: Labels, schema: SchemaColumns, missing: Iterable[ColumnName]
+) -> bool:
     """Tell whether an alert of a schema query speaks of one of these columns, or of a whole table."""
     named = dict(labels)
     table, column = named.get(schema.table), named.get(schema.column)
-    return any(table == gone.table and column in (None, gone.column) for gone in missing)
+    return any(
+        table == gone.table and column in (None, gone.column) for gone in missing
+    )
 
 
 def _about_missing(view: QueryView, known: Known) -> Iterator[Alert]:
@@ -248,7 +280,9 @@ def _about_missing(view: QueryView, known: Known) -> Iterator[Alert]:
         wanted = frozenset(view.outcome.missing)
     elif isinstance(view.outcome, Failure):
         failure = view.outcome
-        wanted = frozenset(column for column in missing if names_one_of(failure, frozenset({column})))
+        wanted = frozenset(
+            column for column in missing if names_one_of(failure, frozenset({column}))
+        )
     else:
         return
     for schema in known.schemas:
@@ -257,7 +291,9 @@ def _about_missing(view: QueryView, known: Known) -> Iterator[Alert]:
             continue
         for rule in schema.job.query.rules:
             alerts = _alerts(known, Scope(rule.name, *schema.job.key))
-            yield from (alert for alert in alerts if _is_about(alert.labels, columns, wanted))
+            yield from (
+                alert for alert in alerts if _is_about(alert.labels, columns, wanted)
+            )
 
 
 def _alerts(known: Known, scope: Scope) -> Iterable[Alert]:
@@ -272,7 +308,10 @@ def _is_excused(view: QueryView, known: Known) -> bool:
     """Tell whether it is being run again, since what it failed of is over; not again and again."""
     if view.excused_until is None or known.since.now >= view.excused_until:
         return False
-    return known.since.now <= _waited_for(view, known) + view.job.query.timeout + RERUN_GRACE
+    return (
+        known.since.now
+        <= _waited_for(view, known) + view.job.query.timeout + RERUN_GRACE
+    )
 
 
 def _success_at(view: QueryView, known: Known) -> datetime:
@@ -293,7 +332,10 @@ def is_silent(view: QueryView, now: datetime, awake_since: datetime) -> bool:
     """Tell whether no run of a query has ended, well or not, for as long as it may be without news."""
     allowed = patience(view.job)
     if allowed is not None:
-        return now > max(view.last_run_at or view.since or awake_since, awake_since) + allowed
+        return (
+            now
+            > max(view.last_run_at or view.since or awake_since, awake_since) + allowed
+        )
     if view.next_run_at is None:
         return False
     return now > ends_by(view.job, max(view.next_run_at, awake_since))
@@ -319,8 +361,13 @@ def names_one_of(failure: Failure, missing: frozenset[ColumnName]) -> bool:
     """Tell whether an error of the schema speaks of a column or table that is known to be missing."""
     if failure.reason is not Reason.SCHEMA_MISSING:
         return False
-    named = {quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)}
-    return any(column.column.lower() in named or column.table.lower() in named for column in missing)
+    named = {
+        quoted.rpartition(".")[2].lower() for quoted in _QUOTED.findall(failure.message)
+    }
+    return any(
+        column.column.lower() in named or column.table.lower() in named
+        for column in missing
+    )
 
 
 def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
 from monitor.model.settings import Every
-from monitor.store import JobKey, QueryView, Snapshot
 
 
 def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:

@@ -27,7 +27,9 @@ def why_nobody_is_notified(config: Config) -> str:
         return f"no receiver is configured (add [receivers.NAME]); {_ONLY}"
     for receiver in config.receivers:
         # Lazily: with many targets the first of thousands already fits.
-        alerts = chain(_of_jobs(config.jobs), _of_own_rules(config.own_rules, config.targets))
+        alerts = chain(
+            _of_jobs(config.jobs), _of_own_rules(config.own_rules, config.targets)
+        )
         if is_reached(receiver, alerts):
             return ""
     names = ", ".join(receiver.name for receiver in config.receivers)
@@ -48,15 +50,22 @@ def is_reached(receiver: Receiver, alerts: Iterable[PossibleAlert]) -> bool:
     return any(_fits(possible, receiver, severities) for possible in alerts)
 
 
-def _fits(possible: PossibleAlert, receiver: Receiver, severities: frozenset[str]) -> bool:
+def _fits(
+    possible: PossibleAlert, receiver: Receiver, severities: frozenset[str]
+) -> bool:
     if possible["alertname"] == frozenset({WATCHDOG}):
         return False  # it comes to those only that ask for it
     possible_severities = possible["severity"]
-    if possible_severities is not _ANYTHING and severities.isdisjoint(possible_severities):
+    if possible_severities is not _ANYTHING and severities.isdisjoint(
+        possible_severities
+    ):
         return False
     # A label that the alert has not has no value: not even an empty one fits.
     no_value: frozenset[str] = frozenset()
-    return all(is_possible(possible.get(label, no_value), value) for label, value in receiver.match)
+    return all(
+        is_possible(possible.get(label, no_value), value)
+        for label, value in receiver.match
+    )
 
 
 def is_possible(values: frozenset[str] | None, value: str) -> bool:
@@ -79,19 +88,30 @@ def _of_rule(rule: Rule, metric: Metric, target: Target) -> PossibleAlert:
     labels.update(_fixed(target.labels))
     labels.update(_fixed(rule.labels))
     labels.update(_fixed(dict(rule.where)))
-    names = {"alertname": rule.name, "target": target.name, "severity": rule.severity.value}
+    names = {
+        "alertname": rule.name,
+        "target": target.name,
+        "severity": rule.severity.value,
+    }
     labels.update(_fixed(names))
     return labels
 
 
-def _of_own_rules(rules: Iterable[Rule], targets: Sequence[Target]) -> Iterator[PossibleAlert]:
+def _of_own_rules(
+    rules: Iterable[Rule], targets: Sequence[Target]
+) -> Iterator[PossibleAlert]:
     """A rule about the monitor itself is of each target or of none, and as loud as what it stands for."""
     places = [{"target": target.name, **target.labels} for target in targets]
     for rule in rules:
         for place in [*places, {}]:
-            labels: dict[str, frozenset[str] | None] = dict.fromkeys(("query", "receiver", "rule"), _ANYTHING)
+            labels: dict[str, frozenset[str] | None] = dict.fromkeys(
+                ("query", "receiver", "rule"), _ANYTHING
+            )
             labels.update(_fixed({**place, **rule.labels, "alertname": rule.name}))
-            yield {**labels, "severity": frozenset(severity.value for severity in Severity)}
+            yield {
+                **labels,
+                "severity": frozenset(severity.value for severity in Severity),
+            }
 
 
 def _fixed(labels: Mapping[str, str]) -> dict[str, frozenset[str] | None]:

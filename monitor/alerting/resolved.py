@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
-from monitor.instants import moved
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels
+from monitor.timing.shift import moved
 
 RESOLVED_KEPT = timedelta(minutes=15)
 """How long a resolved alert is still shown and re-sent, as Prometheus does."""

@@ -46,7 +46,12 @@ def certificates_ending(
             rule.metric,
             labels_of({"certificate": certificate.kind}),
             (certificate.ends_at - now).total_seconds() / _DAY_SECONDS,
-            labels_of({"whose": _whose(certificate, target), "ends_at": utc_minute(certificate.ends_at)}),
+            labels_of(
+                {
+                    "whose": _whose(certificate, target),
+                    "ends_at": utc_minute(certificate.ends_at),
+                }
+            ),
         )
         for certificate in certificates
     ]

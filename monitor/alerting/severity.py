@@ -39,7 +39,9 @@ class Risen:
     of that one would else never hear of an end that comes before it has passed."""
 
 
-def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity) -> Risen:
+def with_risen(
+    found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity
+) -> Risen:
     """Let what a rule found be the alerts that are active, where these are as loud or louder.
 
     A rule can get quieter by a reload, or because it leaves less unjudged: the alert keeps its name until it

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.durations import format_seconds
 from monitor.model.alerts import Alert, AlertState
+from monitor.timing.durations import format_seconds
 
 RESOLVED_SUMMARY = "resolved_summary"
 """The annotation that keeps a rule's text for the end; told as the summary then, and never by this name."""
@@ -25,7 +25,11 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
     if alert.state is not AlertState.RESOLVED:
         return annotations
     summary = annotations.get("summary", alert.name)
-    kept = {name: text for name, text in annotations.items() if name not in _ONLY_WHILE_IT_LASTS}
+    kept = {
+        name: text
+        for name, text in annotations.items()
+        if name not in _ONLY_WHILE_IT_LASTS
+    }
     return {**kept, "summary": _over(alert, summary, past)}
 
 

@@ -42,7 +42,9 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"monitor.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
@@ -50,18 +52,20 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from monitor.catalog.problems import near_miss  # who types it right does not wait for it
+            from monitor.config.queries.problems import (
+                near_miss,
+            )  # who types it right does not wait for it
 
-            raise click.UsageError(f'no command "{args[0]}"{near_miss(args[0], _COMMANDS)}', ctx)
+            raise click.UsageError(
+                f'no command "{args[0]}"{near_miss(args[0], _COMMANDS)}', ctx
+            )
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            message = (
-                f"no option {error.option_name} before a command; write it behind: token-monitor COMMAND"
-            )
+            message = f"no option {error.option_name} before a command; write it behind: token-monitor COMMAND"
             raise click.UsageError(f"{message} {error.option_name}", ctx) from None
 
 

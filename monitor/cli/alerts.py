@@ -12,17 +12,23 @@ from monitor.alerting.texts import shown_annotations
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
+from monitor.daemon.maintenance import ALIVE
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
 from monitor.model.wording import counted, utc_second
-from monitor.state import open_reader
-from monitor.upkeep import ALIVE
+from monitor.storage import open_reader
 
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @click.command("alerts")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
 @common
 def command(form: str, config_path: Path, log_level: str, log_format: str) -> int:
     """Show the alerts that are pending or firing now, as the daemon last wrote them.
@@ -39,9 +45,14 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
         return OK
     seen = utc_second(alive_at) if alive_at else "never"
     say(
-        table([_row(alert) for alert in alerts], ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"))
+        table(
+            [_row(alert) for alert in alerts],
+            ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"),
+        )
     )
-    say(f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}")
+    say(
+        f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}"
+    )
     return OK
 
 

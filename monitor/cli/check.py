@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from monitor.checks import Checked, check, worst
 from monitor.cli import UNKNOWN
 from monitor.cli.options import common, load_config, make_log, tell_problems
 from monitor.cli.output import say
 from monitor.cli.reports import REPORTS, Report
+from monitor.cli.run_once import Checked, check, worst
 from monitor.cli.selection import selected
-from monitor.clock import AnchoredClock
-from monitor.errors import ConfigError
-from monitor.log import Log
+from monitor.model.errors import ConfigError
+from monitor.telemetry.log import Log
+from monitor.timing.clock import AnchoredClock
 
 
 @click.command("check")
@@ -64,7 +64,11 @@ def command(
         return _cannot_tell(report, [error.format_message()])
     log = make_log(log_level, log_format)
     checked = check(
-        jobs, os.environ, AnchoredClock(), schema_only=schema, runbook_base_url=config.runbook_base_url
+        jobs,
+        os.environ,
+        AnchoredClock(),
+        schema_only=schema,
+        runbook_base_url=config.runbook_base_url,
     )
     _tell_log(log, checked)
     verdict = worst(one.verdict for one in checked)
@@ -89,7 +93,9 @@ def _tell_log(log: Log, checked: Sequence[Checked]) -> None:
             "target": target,
             "query": query,
             "duration_seconds": round(result.duration_seconds, 6),
-            "server": f"{result.server.flavor} {result.server.version}" if result.server else None,
+            "server": f"{result.server.flavor} {result.server.version}"
+            if result.server
+            else None,
         }
         failure = one.failure
         if failure is not None:

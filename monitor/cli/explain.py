@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from monitor.catalog.problems import near_miss
+from monitor.alerting.evaluate import format_number
+from monitor.alerting.snapshot import QueryStatus
 from monitor.cli import FAILED, OK
 from monitor.cli.alerts import state_of
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import plain, say
-from monitor.durations import format_duration
+from monitor.config.queries.problems import near_miss
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import utc_second
-from monitor.rules import format_number
-from monitor.state import LastResult, Reader, open_reader
-from monitor.store import QueryStatus
+from monitor.storage import LastResult, Reader, open_reader
+from monitor.timing.durations import format_duration
 
 _MOST = 20
 _NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
@@ -27,7 +27,9 @@ _NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
 @click.argument("alert")
 @click.option("--target", help="Only this target.")
 @common
-def command(alert: str, target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
+def command(
+    alert: str, target: str | None, config_path: Path, log_level: str, log_format: str
+) -> int:
     """Say why ALERT is or is not firing: its rule, its query's last run, its values, its clock.
 
     Exit codes: 0, 1 when there is no state to read.
@@ -43,7 +45,9 @@ def command(alert: str, target: str | None, config_path: Path, log_level: str, l
     return OK
 
 
-def explained(config: Config, reader: Reader, name: str, target: str | None) -> Iterator[str]:
+def explained(
+    config: Config, reader: Reader, name: str, target: str | None
+) -> Iterator[str]:
     """Give the lines of the explanation, for each target that the rule is judged on."""
     results = {(one.target, one.query): one for one in reader.last_results()}
     for rule in config.own_rules:
@@ -68,7 +72,9 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
         yield f"  no data: {result.reason}: {result.message}; alerts of this rule are held as they were"
     elif rule.condition.kind != "absent":
         mine = [
-            one for one in result.samples if one.metric == rule.metric and set(rule.where) <= set(one.labels)
+            one
+            for one in result.samples
+            if one.metric == rule.metric and set(rule.where) <= set(one.labels)
         ]
         for sample in mine[:_MOST]:
             labels = ",".join(f'{name}="{value}"' for name, value in sample.labels)
@@ -87,26 +93,44 @@ def _last_run(result: LastResult) -> str:
         return f"{result.status}; it has not run yet"
     when = f"last run {utc_second(result.run_at)}"
     # With these words no run was made: the last one ended otherwise.
-    return f"{result.status}; {when}" if result.status in _NO_RUN else f"{when}: {result.status}"
+    return (
+        f"{result.status}; {when}"
+        if result.status in _NO_RUN
+        else f"{when}: {result.status}"
+    )
 
 
 def _condition(rule: Rule) -> str:
     where = "".join(f' {name}="{value}"' for name, value in rule.where)
-    threshold = "" if rule.condition.kind == "absent" else f" {format_number(rule.condition.threshold)}"
+    threshold = (
+        ""
+        if rule.condition.kind == "absent"
+        else f" {format_number(rule.condition.threshold)}"
+    )
     kind = rule.condition.kind.replace("_", " ")
     return f"{rule.metric}{where} {kind}{threshold} for {format_duration(rule.hold)}"
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
-    mine = [one for one in reader.active_alerts() if one.name == name and target in (None, one.scope.target)]
+    mine = [
+        one
+        for one in reader.active_alerts()
+        if one.name == name and target in (None, one.scope.target)
+    ]
     for alert in mine:
-        labels = ", ".join(f"{label}={value}" for label, value in alert.labels if label != "alertname")
+        labels = ", ".join(
+            f"{label}={value}" for label, value in alert.labels if label != "alertname"
+        )
         fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
         yield f"  {state_of(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
         for receiver, told_at in alert.told:
             yield f"    {receiver} was last told at {utc_second(told_at)}"
         if alert.muted_by:
-            roots = (one for one in reader.active_alerts() if one.fingerprint == alert.muted_by)
+            roots = (
+                one
+                for one in reader.active_alerts()
+                if one.fingerprint == alert.muted_by
+            )
             root = next(roots, None)
             under = root.name if root else alert.muted_by
             yield f"    muted under {under}: no new notices until that is mended"

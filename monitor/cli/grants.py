@@ -11,7 +11,11 @@ from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
 from monitor.cli.selection import selected_targets
-from monitor.config.queries.required_rights import REPLICA_STATUS, Right, required_rights
+from monitor.config.queries.required_rights import (
+    REPLICA_STATUS,
+    Right,
+    required_rights,
+)
 from monitor.model.identifiers import quoted
 from monitor.model.settings import Config, Query, Target
 from monitor.model.wording import counted
@@ -27,11 +31,17 @@ _TCP_LOOPBACK = ("127.0.0.1", "::1")
 @click.command("grants")
 @click.option("--target", help="Only this target.")
 @common
-def command(target: str | None, config_path: Path, log_level: str, log_format: str) -> int:
+def command(
+    target: str | None, config_path: Path, log_level: str, log_format: str
+) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
     config = load_or_tell(config_path, exit_code=USAGE)
     chosen = selected_targets(config, target)
-    shared = [together for together in accounts(config.targets) if any(one in chosen for one in together)]
+    shared = [
+        together
+        for together in accounts(config.targets)
+        if any(one in chosen for one in together)
+    ]
     say("\n\n".join(grants(together, config) for together in shared))
     return OK
 
@@ -52,7 +62,11 @@ def grants(targets: Sequence[Target], config: Config) -> str:
     where a table is missing, and the very incident would look like a lack of rights.
     """
     account = f"{_text(targets[0].user)}@{_text(_host(targets[0]))}"
-    require = "" if all(target.tls.mode == "disabled" for target in targets) else " REQUIRE SSL"
+    require = (
+        ""
+        if all(target.tls.mode == "disabled" for target in targets)
+        else " REQUIRE SSL"
+    )
     limit = sum(quota(target) for target in targets)
     lines = [_headline(target, config) for target in targets]
     lines.append(
@@ -66,7 +80,9 @@ def grants(targets: Sequence[Target], config: Config) -> str:
         lines.append(f"-- for {', '.join(sorted(names))}:")
         lines.append(_grant(right, account))
     if REPLICA_STATUS not in needed:
-        lines.append("-- only if it is a replica, so that the monitor sees how far it is behind:")
+        lines.append(
+            "-- only if it is a replica, so that the monitor sees how far it is behind:"
+        )
         lines.append(f"-- {_grant(REPLICA_STATUS, account)}")
     return "\n".join(lines)
 
@@ -94,7 +110,10 @@ def _of_schema(database: str, account: str) -> list[str]:
     grant = f"GRANT SELECT ON {quoted(pattern)}.* TO {account};"
     if pattern == database:
         return [grant]
-    return ["-- \\ because _ and % stand for any; on a server with partial_revokes leave it out:", grant]
+    return [
+        "-- \\ because _ and % stand for any; on a server with partial_revokes leave it out:",
+        grant,
+    ]
 
 
 def _needed(targets: Sequence[Target], config: Config) -> dict[Right, set[str]]:
@@ -113,7 +132,10 @@ def _needed(targets: Sequence[Target], config: Config) -> dict[Right, set[str]]:
 
 def _texts(query: Query) -> list[str]:
     evidence = [rule.evidence for rule in query.rules if rule.evidence is not None]
-    return [statement.text for statement in (query.statement, *query.variants.values(), *evidence)]
+    return [
+        statement.text
+        for statement in (query.statement, *query.variants.values(), *evidence)
+    ]
 
 
 def _grant(right: Right, account: str) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from monitor.catalog.document import Section, read_document
-from monitor.catalog.problems import Origin, Problems
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common
-from monitor.config.places import read_web
-from monitor.errors import ConfigError
+from monitor.config.queries.document import Section, read_document
+from monitor.config.queries.problems import Origin, Problems
+from monitor.config.web_and_state import read_web
+from monitor.model.errors import ConfigError
 from monitor.model.process_settings import Web
 from monitor.secrets.key_pairs import load_key_pair
 from monitor.web.web_config import load_web_config
@@ -35,7 +35,10 @@ def command(config_path: Path, log_level: str, log_format: str) -> int:
     """
     web = _web(config_path)
     if web.port == 0:
-        click.echo("web.listen has port 0: the daemon's address is not known here; give it a port", err=True)
+        click.echo(
+            "web.listen has port 0: the daemon's address is not known here; give it a port",
+            err=True,
+        )
         return FAILED
     error = ""
     for is_tls in (False, True) if web.config_file is None else (True, False):
@@ -59,7 +62,11 @@ def _web(path: Path) -> Web:
     problems = Problems()
     base = path.absolute().parent
     document = read_document(path, path.name, problems)
-    section = document.at("web") if document is not None else Section({}, {(): Origin(path.name)})
+    section = (
+        document.at("web")
+        if document is not None
+        else Section({}, {(): Origin(path.name)})
+    )
     web = read_web(section, os.environ, base, problems)
     for problem in problems.in_order():
         click.echo(str(problem), err=True)
@@ -74,7 +81,9 @@ def _ask(web: Web, *, is_tls: bool) -> tuple[int, str]:
             host, web.port, timeout=_TIMEOUT_SECONDS, context=_context(web)
         )
     else:
-        connection = http.client.HTTPConnection(host, web.port, timeout=_TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(
+            host, web.port, timeout=_TIMEOUT_SECONDS
+        )
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()

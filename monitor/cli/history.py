@@ -13,15 +13,31 @@ from monitor.cli.alerts import as_json
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
 from monitor.model.alerts import Transition
-from monitor.state import PastDelivery, open_reader
+from monitor.storage import PastDelivery, open_reader
 
 
 @click.command("history")
 @click.option("--alert", "alertname", help="Only alerts of this name.")
 @click.option("--target", help="Only alerts of this target.")
-@click.option("--deliveries", is_flag=True, help="What receivers took, and what was given up, instead.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--deliveries",
+    is_flag=True,
+    help="What receivers took, and what was given up, instead.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
 @common
 def command(
     alertname: str | None,
@@ -42,12 +58,17 @@ def command(
     config = load_or_tell(config_path, exit_code=FAILED)
     if deliveries:
         if alertname or target:
-            raise click.UsageError("--deliveries is of all alerts: it goes with --limit and --format only")
+            raise click.UsageError(
+                "--deliveries is of all alerts: it goes with --limit and --format only"
+            )
         return _show_deliveries(config.state.directory, limit, form)
     with open_reader(config.state.directory) as reader:
         transitions = reader.history(limit, alertname=alertname, target=target)
     if form == "json":
-        rows = [{"at": one.at, "change": str(one.change), **as_json(one.alert)} for one in transitions]
+        rows = [
+            {"at": one.at, "change": str(one.change), **as_json(one.alert)}
+            for one in transitions
+        ]
         say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return OK
     say(
@@ -63,7 +84,11 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     with open_reader(directory) as reader:
         past = reader.deliveries(limit, is_over=True)
     if form == "json":
-        say(orjson.dumps([_delivery_as_json(one) for one in past], option=orjson.OPT_INDENT_2).decode())
+        say(
+            orjson.dumps(
+                [_delivery_as_json(one) for one in past], option=orjson.OPT_INDENT_2
+            ).decode()
+        )
         return OK
     rows = [
         (

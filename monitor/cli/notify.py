@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from monitor.catalog.problems import near_miss
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
-from monitor.clock import AnchoredClock
-from monitor.deliver import canary
+from monitor.config.queries.problems import near_miss
+from monitor.notify import canary
+from monitor.timing.clock import AnchoredClock
 
 
 @click.command("notify")
-@click.option("--test", "receiver", required=True, metavar="RECEIVER", help="The receiver to try.")
+@click.option(
+    "--test", "receiver", required=True, metavar="RECEIVER", help="The receiver to try."
+)
 @common
 def command(receiver: str, config_path: Path, log_level: str, log_format: str) -> int:
     """Send one test alert (TokenMonitorTest, info) through a receiver, whatever it filters.
@@ -29,7 +31,10 @@ def command(receiver: str, config_path: Path, log_level: str, log_format: str) -
         raise click.UsageError(f'no receiver "{receiver}"{near_miss(receiver, names)}')
     delivery = canary(chosen, AnchoredClock(), config.external_url)
     if delivery.reason:
-        click.echo(f"{receiver} did not take it: {delivery.reason}: {delivery.message}", err=True)
+        click.echo(
+            f"{receiver} did not take it: {delivery.reason}: {delivery.message}",
+            err=True,
+        )
         return FAILED
     say(f"{receiver} took it in {delivery.duration_seconds * 1000:.0f} ms")
     return OK

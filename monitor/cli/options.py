@@ -11,11 +11,11 @@ from typing import Any, TypeVar, cast, get_args
 import click
 
 from monitor.config import load
-from monitor.errors import ConfigError, Problem
-from monitor.log import Format, Level, Log, configure
+from monitor.model.errors import ConfigError, Problem
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config
 from monitor.model.wording import counted
+from monitor.telemetry.log import Format, Level, Log, configure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -56,7 +56,9 @@ def load_or_tell(path: Path, *, exit_code: int) -> Config:
 def load_config(path: Path) -> Config:
     """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
     if _is_missing(path):
-        raise ConfigError((Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),))
+        raise ConfigError(
+            (Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),)
+        )
     return load(path, os.environ)
 
 
@@ -80,7 +82,9 @@ def tell_problems(error: ConfigError) -> None:
     click.echo(counted(len(error.problems), "problem"), err=True)
 
 
-def make_log(log_level: str | None, log_format: str | None, *, to_stdout: bool = False) -> Log:
+def make_log(
+    log_level: str | None, log_format: str | None, *, to_stdout: bool = False
+) -> Log:
     """Make the log: `run` writes it to stdout, all other commands to stderr."""
     stream = sys.stdout if to_stdout else sys.stderr
     log = configure(stream.buffer, queued=to_stdout)
@@ -89,10 +93,18 @@ def make_log(log_level: str | None, log_format: str | None, *, to_stdout: bool =
 
 
 def set_log(
-    log: Log, said: LogSettings, log_level: str | None, log_format: str | None, *, is_terminal: bool
+    log: Log,
+    said: LogSettings,
+    log_level: str | None,
+    log_format: str | None,
+    *,
+    is_terminal: bool,
 ) -> None:
     """Have the log follow the options, then what the configuration says, then where it is written to."""
     log.set(
         level=cast("Level", log_level or said.level or "info"),
-        format=cast("Format", log_format or said.format or ("console" if is_terminal else "json")),
+        format=cast(
+            "Format",
+            log_format or said.format or ("console" if is_terminal else "json"),
+        ),
     )

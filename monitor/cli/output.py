@@ -26,13 +26,23 @@ def say(text: str) -> None:
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), *, right: Collection[int] = ()) -> str:
+def table(
+    rows: Iterable[Sequence[str]],
+    header: Sequence[str] = (),
+    *,
+    right: Collection[int] = (),
+) -> str:
     """Align columns, those in `right` by their ends; the last one is left as long as it is."""
-    every = [[plain(cell, one_line=True) for cell in row] for row in ([header] if header else [])]
+    every = [
+        [plain(cell, one_line=True) for cell in row]
+        for row in ([header] if header else [])
+    ]
     every.extend([plain(cell, one_line=True) for cell in row] for row in rows)
     if not every:
         return ""
-    widths = [max(_width(row[index]) for row in every) for index in range(len(every[0]))]
+    widths = [
+        max(_width(row[index]) for row in every) for index in range(len(every[0]))
+    ]
     return "\n".join(_line(row, widths, right) for row in every)
 
 
@@ -73,7 +83,9 @@ def indented(text: str, by: int = 4) -> str:
 def wrapped(text: str, by: int = 4) -> str:
     """Break a text of one paragraph into lines that can be read, moved to the right."""
     width = min(terminal_width(), _WIDTH_WITHOUT_TERMINAL)
-    lines = textwrap.wrap(plain(text, one_line=True), max(width - by, 20), break_on_hyphens=False)
+    lines = textwrap.wrap(
+        plain(text, one_line=True), max(width - by, 20), break_on_hyphens=False
+    )
     return indented("\n".join(lines), by)
 
 
@@ -85,7 +97,9 @@ def plain(text: str, *, one_line: bool = False) -> str:
 def _line(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
     last = len(row) - 1
     cells = [
-        " " * (width - _width(cell)) + cell if at in right else (cell if at == last else _padded(cell, width))
+        " " * (width - _width(cell)) + cell
+        if at in right
+        else (cell if at == last else _padded(cell, width))
         for at, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return "  ".join(cells).rstrip()
@@ -100,5 +114,10 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+        0
+        if unicodedata.combining(c)
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
     )

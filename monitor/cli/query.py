@@ -9,28 +9,37 @@ from pathlib import Path
 
 import click
 
-from monitor import rules
+from monitor.alerting.evaluate import format_number, matching
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell, make_log
 from monitor.cli.output import indented, plain, say, table, table_or_records
 from monitor.cli.selection import selected
+from monitor.collector.execute import answer
 from monitor.database import Database, Session, runnable_sql
-from monitor.errors import QueryError, SampleError
+from monitor.model.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
 from monitor.model.wording import clock_time, counted
-from monitor.runs import answer
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
 
 
 @click.command("query")
 @click.argument("name")
 @click.option("--target", metavar="NAME", help="Only on this target.")
-@click.option("--sql", is_flag=True, help="Print the SQL, ready to run in a client, and run nothing.")
+@click.option(
+    "--sql",
+    is_flag=True,
+    help="Print the SQL, ready to run in a client, and run nothing.",
+)
 @common
 def command(
-    name: str, target: str | None, sql: bool, config_path: Path, log_level: str, log_format: str
+    name: str,
+    target: str | None,
+    sql: bool,
+    config_path: Path,
+    log_level: str,
+    log_format: str,
 ) -> int:
     """Run query NAME and show its rows, its samples and what its rules would say.
 
@@ -51,27 +60,35 @@ def command(
 
 def _sql_of(job: Job) -> list[str]:
     """Give the statement as the target gets it, and those for other kinds of server, each with a title."""
-    statements = {"": job.query.statement, **{f" ({kind})": one for kind, one in job.query.variants.items()}}
+    statements = {
+        "": job.query.statement,
+        **{f" ({kind})": one for kind, one in job.query.variants.items()},
+    }
     texts = []
     for kind, statement in statements.items():
         text = runnable_sql(statement, job.query.parameters).strip()
         # behind a comment on its last line the semicolon would belong to it
         has_comment = any(mark in text.rpartition("\n")[2] for mark in ("--", "#"))
-        texts.append(f"-- {job.query.name} on {job.target.name}{kind}\n{text}{chr(10) * has_comment};")
+        texts.append(
+            f"-- {job.query.name} on {job.target.name}{kind}\n{text}{chr(10) * has_comment};"
+        )
     return texts
 
 
 def _run(job: Job, watchdog: Watchdog) -> int:
     database = Database(job.target, secrets=SecretReader(), watchdog=watchdog)
     try:
-        with database.lease(deadline_seconds=job.query.timeout.total_seconds()) as session:
+        with database.lease(
+            deadline_seconds=job.query.timeout.total_seconds()
+        ) as session:
             server = session.server
             where = f"{job.query.name} on {job.target.name} ({server.flavor} {server.version})"
             say(f"{where}: {job.query.summary}")
             return _answer(job, session)
     except QueryError as error:
         click.echo(
-            f"{job.query.name} on {job.target.name} failed: {error.reason}: {error.author_message}", err=True
+            f"{job.query.name} on {job.target.name} failed: {error.reason}: {error.author_message}",
+            err=True,
         )
         return FAILED
     except KeyboardInterrupt:
@@ -86,11 +103,16 @@ def _answer(job: Job, session: Session) -> int:
         found = answer(job.query, session)
     except SampleError as error:
         _show_rows(_rows_again(job, session))
-        click.echo(f"{job.query.name} on {job.target.name} failed: bad_result: {error}", err=True)
+        click.echo(
+            f"{job.query.name} on {job.target.name} failed: bad_result: {error}",
+            err=True,
+        )
         return FAILED
     _show_rows(found.rows)
     for refusal in found.success.refusals:
-        click.echo(f"not seen, so not told: {refusal.reason}: {refusal.message}", err=True)
+        click.echo(
+            f"not seen, so not told: {refusal.reason}: {refusal.message}", err=True
+        )
     for warning in found.success.warnings:
         click.echo(f"warning {warning.code} of the server: {warning.message}", err=True)
     _show_samples(job, found.success)
@@ -102,7 +124,9 @@ def _rows_again(job: Job, session: Session) -> Rows:
     """Run the statement once more, for its rows alone: they show what is wrong with them."""
     statement = job.query.statement_for(session.server.flavor)
     values = {name: job.query.parameters[name] for name in statement.parameters}
-    return session.fetch(statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows)
+    return session.fetch(
+        statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows
+    )
 
 
 def _show_rows(rows: Rows) -> None:
@@ -124,7 +148,11 @@ def _show_samples(job: Job, success: Success) -> None:
     samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
         say(f"\n{counted(len(samples), 'sample')}:")
-        say("\n".join(f"{_series(sample)} {rules.format_number(sample.value)}" for sample in samples))
+        say(
+            "\n".join(
+                f"{_series(sample)} {format_number(sample.value)}" for sample in samples
+            )
+        )
 
 
 def _show_rules(every: Sequence[Rule], success: Success) -> None:
@@ -133,8 +161,15 @@ def _show_rules(every: Sequence[Rule], success: Success) -> None:
     say("\nrules, now and without their `for`:")
     lines = []
     for rule in every:
-        found = rules.matching(rule, success.samples)
-        lines.append((rule.name, str(rule.severity), f"{len(found)}", "; ".join(map(_labels, found)) or "-"))
+        found = matching(rule, success.samples)
+        lines.append(
+            (
+                rule.name,
+                str(rule.severity),
+                f"{len(found)}",
+                "; ".join(map(_labels, found)) or "-",
+            )
+        )
     say(table(lines, ("RULE", "SEVERITY", "FINDS", "WHERE"), right=(2,)))
     for (name, labels), rows in success.evidence.items():
         if rows:
@@ -150,12 +185,16 @@ def _series(sample: Sample) -> str:
 
 
 def _labels(sample: Sample) -> str:
-    value = rules.format_number(sample.value)
+    value = format_number(sample.value)
     return f"{_braces(sample.labels)} {value}" if sample.labels else value
 
 
 def _braces(labels: Sequence[tuple[str, str]]) -> str:
-    return "{" + ",".join(f'{name}="{plain(value)}"' for name, value in labels) + "}" if labels else ""
+    return (
+        "{" + ",".join(f'{name}="{plain(value)}"' for name, value in labels) + "}"
+        if labels
+        else ""
+    )
 
 
 def _text(cell: Cell) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.checks import WOULD_FAIL, Checked, Finding, Verdict
 from monitor.cli.output import indented, plain, table, wrapped
+from monitor.cli.run_once import WOULD_FAIL, Checked, Finding, Verdict
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Target
 from monitor.model.wording import counted
@@ -27,10 +27,17 @@ class Report:
 
 
 def _as_table(checked: Sequence[Checked], verdict: Verdict) -> str:
-    rows = [(_state(one), *one.result.job.key, _took(one), _text(one)) for one in checked]
+    rows = [
+        (_state(one), *one.result.job.key, _took(one), _text(one)) for one in checked
+    ]
     parts = [table(rows, ("STATE", "TARGET", "QUERY", "TOOK", "RESULT"), right=(3,))]
     # That a query would fail is said in its row.
-    findings = [finding for one in checked for finding in one.findings if finding.name != WOULD_FAIL]
+    findings = [
+        finding
+        for one in checked
+        for finding in one.findings
+        if finding.name != WOULD_FAIL
+    ]
     parts.extend(_details(finding) for finding in sorted(findings, key=_weight))
     parts.append(f"{verdict.name}: {_counts_text(checked)}")
     return "\n\n".join(parts)
@@ -38,7 +45,9 @@ def _as_table(checked: Sequence[Checked], verdict: Verdict) -> str:
 
 def _details(finding: Finding) -> str:
     """Show a finding with its texts: a paragraph is wrapped, what has lines (SQL to copy) keeps them."""
-    lines = [f"{finding.severity.upper()} {finding.name}: {plain(finding.summary, one_line=True)}"]
+    lines = [
+        f"{finding.severity.upper()} {finding.name}: {plain(finding.summary, one_line=True)}"
+    ]
     described = finding.annotations.get("description")
     if described:
         lines.append(wrapped(described))
@@ -56,7 +65,9 @@ def _as_json(checked: Sequence[Checked], verdict: Verdict) -> str:
     return _json(verdict, checked=checked)
 
 
-def _json(verdict: Verdict, *, checked: Sequence[Checked] = (), problems: Sequence[str] = ()) -> str:
+def _json(
+    verdict: Verdict, *, checked: Sequence[Checked] = (), problems: Sequence[str] = ()
+) -> str:
     document = {
         "status": verdict.name.lower(),
         "exit_code": int(verdict),
@@ -76,7 +87,9 @@ def _json_of(one: Checked) -> dict[str, object]:
         "status": "blocked" if one.is_blocked else one.verdict.name.lower(),
         "message": _text(one),
         "reason": str(one.failure.reason) if one.failure else None,
-        "missing": [str(column) for column in outcome.missing] if isinstance(outcome, Blocked) else [],
+        "missing": [str(column) for column in outcome.missing]
+        if isinstance(outcome, Blocked)
+        else [],
         "duration_seconds": round(one.result.duration_seconds, 6),
         "findings": [
             {
@@ -112,7 +125,9 @@ def _failures(checked: Sequence[Checked]) -> list[str]:
     for one in checked:
         if one.failure is not None:
             target, query = one.result.job.key
-            queries.setdefault((target, _failure_text(one, one.failure)), []).append(query)
+            queries.setdefault((target, _failure_text(one, one.failure)), []).append(
+                query
+            )
     return [
         f"{names[0] if len(names) == 1 else counted(len(names), 'query', 'queries')} on {target}: {why}"
         for (target, why), names in queries.items()
@@ -140,9 +155,15 @@ def _perfdata(checked: Sequence[Checked]) -> list[str]:
         f"blocked={counts['blocked']};;;0;{counts['queries']}",
     ]
     for one in checked:
-        label = plain("/".join(one.result.job.key), one_line=True).replace("'", "''").replace("=", "_")
+        label = (
+            plain("/".join(one.result.job.key), one_line=True)
+            .replace("'", "''")
+            .replace("=", "_")
+        )
         value = f"{one.result.duration_seconds:.3f}s" if _was_run(one) else "U"
-        data.append(f"'{label}'={value};;;0;{one.result.job.query.timeout.total_seconds():g}")
+        data.append(
+            f"'{label}'={value};;;0;{one.result.job.query.timeout.total_seconds():g}"
+        )
     return data
 
 
@@ -156,12 +177,18 @@ def _took(one: Checked) -> str:
 
 def _was_run(one: Checked) -> bool:
     outcome = one.result.outcome
-    return not isinstance(outcome, Blocked) and not (isinstance(outcome, Failure) and outcome.lost)
+    return not isinstance(outcome, Blocked) and not (
+        isinstance(outcome, Failure) and outcome.lost
+    )
 
 
 def _text(one: Checked) -> str:
-    names = Counter(finding.name for finding in one.findings if finding.name != WOULD_FAIL)
-    texts = [name if count == 1 else f"{name} x {count}" for name, count in names.items()]
+    names = Counter(
+        finding.name for finding in one.findings if finding.name != WOULD_FAIL
+    )
+    texts = [
+        name if count == 1 else f"{name} x {count}" for name, count in names.items()
+    ]
     outcome = one.result.outcome
     if isinstance(outcome, Failure):
         texts.append(_failure_text(one, outcome))
@@ -180,7 +207,11 @@ def _failure_text(one: Checked, failure: Failure) -> str:
 def _address(target: Target) -> str:
     if target.unix_socket is not None:
         return str(target.unix_socket)
-    return f"[{target.host}]:{target.port}" if ":" in (target.host or "") else f"{target.host}:{target.port}"
+    return (
+        f"[{target.host}]:{target.port}"
+        if ":" in (target.host or "")
+        else f"{target.host}:{target.port}"
+    )
 
 
 def _columns_text(missing: Sequence[ColumnName]) -> str:
@@ -189,7 +220,9 @@ def _columns_text(missing: Sequence[ColumnName]) -> str:
     for name in missing:
         tables.setdefault(name.table, []).append(name.column)
     return ", ".join(
-        f"{table_name}.{columns[0]}" if len(columns) == 1 else f"{table_name} ({', '.join(columns)})"
+        f"{table_name}.{columns[0]}"
+        if len(columns) == 1
+        else f"{table_name} ({', '.join(columns)})"
         for table_name, columns in tables.items()
     )
 
@@ -220,7 +253,11 @@ def _weight(finding: Finding) -> int:
 REPORTS: Mapping[str, Report] = MappingProxyType(
     {
         "table": Report(_as_table, lambda problems: ""),
-        "json": Report(_as_json, lambda problems: _json(Verdict.UNKNOWN, problems=problems)),
-        "nagios": Report(_as_nagios, lambda problems: _nagios_line(Verdict.UNKNOWN, _cut(problems))),
+        "json": Report(
+            _as_json, lambda problems: _json(Verdict.UNKNOWN, problems=problems)
+        ),
+        "nagios": Report(
+            _as_nagios, lambda problems: _nagios_line(Verdict.UNKNOWN, _cut(problems))
+        ),
     }
 )

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor import signals
 from monitor.cli import FAILED, IN_USE, OK, USAGE
 from monitor.cli.options import common, load_config, make_log, set_log, tell_problems
-from monitor.daemon.start import DEFAULT_START_SECONDS, Ending, StartError, start_patiently
-from monitor.errors import ConfigError
-from monitor.log import Log
+from monitor.daemon import signals
+from monitor.daemon.start import (
+    DEFAULT_START_SECONDS,
+    Ending,
+    StartError,
+    start_patiently,
+)
+from monitor.model.errors import ConfigError
+from monitor.telemetry.log import Log
 
 if TYPE_CHECKING:
-    from monitor.app import App
+    from monitor.daemon.app import App
 
 _CODES: Mapping[Ending, int] = MappingProxyType(
     {
@@ -43,7 +48,12 @@ _CODES: Mapping[Ending, int] = MappingProxyType(
     help="How long to try again what keeps it from starting and may pass.",
 )
 @common
-def command(start_seconds: float, config_path: Path, log_level: str | None, log_format: str | None) -> int:
+def command(
+    start_seconds: float,
+    config_path: Path,
+    log_level: str | None,
+    log_format: str | None,
+) -> int:
     """Watch the targets until SIGTERM or ^C; SIGHUP reloads the configuration.
 
     Exit codes: 0 stopped when asked, 1 something that may pass kept it from starting for too long, or a
@@ -51,12 +61,18 @@ def command(start_seconds: float, config_path: Path, log_level: str | None, log_
     """
     signals.hold_back()
     log = make_log(log_level, log_format, to_stdout=True)
-    apply = partial(set_log, log, log_level=log_level, log_format=log_format, is_terminal=sys.stdout.isatty())
+    apply = partial(
+        set_log,
+        log,
+        log_level=log_level,
+        log_format=log_format,
+        is_terminal=sys.stdout.isatty(),
+    )
 
     def attempt() -> App:
         config = load_config(config_path)
         apply(config.log)
-        from monitor.app import App  # only the daemon needs all of it
+        from monitor.daemon.app import App  # only the daemon needs all of it
 
         app = App(config, os.environ, log, set_log=apply)
         app.start()
@@ -76,7 +92,10 @@ def command(start_seconds: float, config_path: Path, log_level: str | None, log_
 def _run(attempt: Callable[[], App], log: Log, start_seconds: float) -> Ending:
     try:
         app = start_patiently(
-            attempt, log, start_seconds=start_seconds, stopped_within=signals.stopped_within
+            attempt,
+            log,
+            start_seconds=start_seconds,
+            stopped_within=signals.stopped_within,
         )
     except StartError as error:
         if isinstance(error.__cause__, ConfigError):

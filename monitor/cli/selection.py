@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import click
 
-from monitor.catalog.problems import near_miss
+from monitor.config.queries.problems import near_miss
 from monitor.model.settings import Config, Job, Target
 
 
@@ -22,12 +22,17 @@ def selected(config: Config, queries: Sequence[str], target: str | None) -> list
         job
         for job in config.jobs
         if (target is None or job.target.name == target)
-        and (not queries or any(fnmatchcase(job.query.name, pattern) for pattern in queries))
+        and (
+            not queries
+            or any(fnmatchcase(job.query.name, pattern) for pattern in queries)
+        )
     ]
     if not jobs:
         where = f' on target "{target}"' if target is not None else ""
         which = " ".join(f'"{pattern}"' for pattern in queries)
-        raise click.UsageError(f"nothing selected: no query {which} runs{where}".replace("  ", " "))
+        raise click.UsageError(
+            f"nothing selected: no query {which} runs{where}".replace("  ", " ")
+        )
     return jobs
 
 

@@ -10,14 +10,8 @@ import click
 from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell, make_log, tell_problems
 from monitor.cli.output import indented, plain, say, table
-from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
-from monitor.database import Database, Session
-from monitor.errors import ConfigError, QueryError, SampleError, TargetError
-from monitor.model.certificates import SOON
-from monitor.model.results import Rows, Server
-from monitor.model.settings import Config, Job, Query, Statement, Target
-from monitor.model.wording import counted, utc_minute
-from monitor.preflight import (
+from monitor.collector.execute import answer
+from monitor.collector.explain import (
     NO_PROCESS,
     is_show,
     missing_needs,
@@ -26,12 +20,18 @@ from monitor.preflight import (
     plan_evidence,
     seen_in_part,
 )
-from monitor.rights import read_grant
-from monitor.runs import answer
-from monitor.secret_files import Disk, SecretReader
+from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
+from monitor.daemon.server_changes import lacking, zone_warning
+from monitor.database import Database, Session
+from monitor.database.grants import read_grant
+from monitor.model.certificates import SOON
+from monitor.model.errors import ConfigError, QueryError, SampleError, TargetError
+from monitor.model.results import Rows, Server
+from monitor.model.settings import Config, Job, Query, Statement, Target
+from monitor.model.wording import counted, utc_minute
 from monitor.secrets.inspection import inspect_files
-from monitor.servers import lacking, zone_warning
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import Disk, SecretReader
+from monitor.timing.deadlines import Watchdog
 from monitor.web.web_config import WebConfig, load_web_config
 
 _LIMIT = timedelta(seconds=5)
@@ -41,7 +41,11 @@ _PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
 
 
 @click.command("validate")
-@click.option("--connect", is_flag=True, help="Also each target: its rights, and the plan of each query.")
+@click.option(
+    "--connect",
+    is_flag=True,
+    help="Also each target: its rights, and the plan of each query.",
+)
 @common
 def command(connect: bool, config_path: Path, log_level: str, log_format: str) -> int:
     """Check the configuration and all query files, offline.
@@ -63,7 +67,9 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
     code = _check_files(config)
     if connect:
         with Watchdog() as watchdog:
-            code = max(code, *(_connect(target, config, watchdog) for target in config.targets))
+            code = max(
+                code, *(_connect(target, config, watchdog) for target in config.targets)
+            )
     log.close()
     return code
 
@@ -102,7 +108,8 @@ def _summary(config: Config) -> str:
         counted(len(config.targets), "target"),
         counted(len(queries), "query", "queries"),
         f"{counted(len(names), 'rule')} and {len(config.own_rules)} of the monitor itself",
-        counted(len(config.receivers), "receiver") + ("" if config.receivers else " (only the log)"),
+        counted(len(config.receivers), "receiver")
+        + ("" if config.receivers else " (only the log)"),
     ]
     return f"{config.path.name}: ok: {', '.join(parts)}"
 
@@ -127,16 +134,22 @@ def _connect(target: Target, config: Config, watchdog: Watchdog) -> int:
 def _show_state(server: Server) -> None:
     """Show what the server said of itself, and warn of what a session cannot have there."""
     if unset := lacking(server):
-        say(f"  warning: in sessions of this server these are not as we set them: {', '.join(unset)}")
+        say(
+            f"  warning: in sessions of this server these are not as we set them: {', '.join(unset)}"
+        )
     if server.clock is not None:
         offset, most = server.clock.seconds, server.clock.uncertainty_seconds
         say(f"  clock: {offset:+.3f} s from ours (to ± {most:.3f} s)")
     replication = server.replication
     if replication is not None:
         lag = replication.lag_seconds
-        say(f"  replica: {'stands, ' + replication.state if lag is None else f'{lag:.0f} s behind'}")
+        say(
+            f"  replica: {'stands, ' + replication.state if lag is None else f'{lag:.0f} s behind'}"
+        )
     elif not server.knows_replication:
-        say("  replica: unknown; the account may not ask (token-monitor grants prints the right)")
+        say(
+            "  replica: unknown; the account may not ask (token-monitor grants prints the right)"
+        )
     if server.read_only:
         say("  the server takes no writes (read_only)")
 
@@ -144,7 +157,9 @@ def _show_state(server: Server) -> None:
 def _show_rights(session: Session) -> None:
     """Show the account's rights, and warn of those that a monitor should not have."""
     try:
-        rows = session.fetch(Statement("SHOW GRANTS"), {}, timeout=_LIMIT, max_rows=1000).rows
+        rows = session.fetch(
+            Statement("SHOW GRANTS"), {}, timeout=_LIMIT, max_rows=1000
+        ).rows
     except TargetError:
         raise
     except QueryError as error:
@@ -155,7 +170,9 @@ def _show_rights(session: Session) -> None:
         if grant is None:
             continue
         if grant.surplus:
-            say(f"  warning: more rights than a monitor needs: {', '.join(grant.surplus)} on {grant.where}")
+            say(
+                f"  warning: more rights than a monitor needs: {', '.join(grant.surplus)} on {grant.where}"
+            )
         else:
             say(f"  rights: {grant}")
 
@@ -165,7 +182,10 @@ def _show_plan(job: Job, session: Session) -> int:
     try:
         rows = plan(query, session)
         missing = missing_needs(query.needs, query, session)
-        unjudged = [(rule.name, missing_needs(rule.needs, query, session)) for rule in query.rules]
+        unjudged = [
+            (rule.name, missing_needs(rule.needs, query, session))
+            for rule in query.rules
+        ]
         partly = seen_in_part(query, session)
     except TargetError:
         raise
@@ -212,7 +232,9 @@ def _show_history_clock(query: Query, session: Session) -> None:
     except TargetError:
         raise
     except (QueryError, SampleError) as error:
-        say(f"    warning: the times of the history cannot be compared with the clock: {error}")
+        say(
+            f"    warning: the times of the history cannot be compared with the clock: {error}"
+        )
         return
     threshold = min((rule.condition.threshold for rule in query.rules), default=0.0)
     for warning in history_warnings(rows, threshold):
@@ -221,10 +243,14 @@ def _show_history_clock(query: Query, session: Session) -> None:
 
 def _show_steps(steps: list[tuple[str, ...]]) -> None:
     if steps:
-        say(indented(table(steps, [name.upper() for name in _PLAN_COLUMNS], right=(3,))))
+        say(
+            indented(table(steps, [name.upper() for name in _PLAN_COLUMNS], right=(3,)))
+        )
     for name, kind, _, count, _ in steps:
         if kind == "ALL" and count.isdigit() and int(count) > _BIG:
-            say(f"    note: reads the whole table {name}, about {int(count):,} rows, at each run")
+            say(
+                f"    note: reads the whole table {name}, about {int(count):,} rows, at each run"
+            )
 
 
 def _steps(rows: Rows) -> list[tuple[str, ...]]:
@@ -233,5 +259,8 @@ def _steps(rows: Rows) -> list[tuple[str, ...]]:
     if not set(_PLAN_COLUMNS) <= set(names):
         return []  # a view without the right to see its plan
     at = [names.index(name) for name in _PLAN_COLUMNS]
-    cells = [tuple("-" if row[index] is None else str(row[index]) for index in at) for row in rows.rows]
+    cells = [
+        tuple("-" if row[index] is None else str(row[index]) for index in at)
+        for row in rows.rows
+    ]
     return [row for row in cells if row[0] != "-"]  # the others read no table

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from monitor.errors import SampleError
+from monitor.model.errors import SampleError
 from monitor.model.results import Cell, ColumnType
 
 MAX_LABEL_BYTES = 1024
@@ -79,7 +79,9 @@ def label_of(field: Field) -> str:
     text = text_of(field)
     size = len(text.encode(errors="surrogatepass"))
     if size > MAX_LABEL_BYTES:
-        raise field.error(f"is a label of {size:,} bytes, allowed are {MAX_LABEL_BYTES:,}; use LEFT(…, 200)")
+        raise field.error(
+            f"is a label of {size:,} bytes, allowed are {MAX_LABEL_BYTES:,}; use LEFT(…, 200)"
+        )
     return text
 
 
@@ -98,7 +100,9 @@ def text_of(field: Field) -> str:
 def _not_a_number(field: Field) -> str:
     match field.type:
         case ColumnType.NUMBER:
-            return "is NULL and not a number" if field.cell is None else "is not a number"
+            return (
+                "is NULL and not a number" if field.cell is None else "is not a number"
+            )
         case ColumnType.TEXT | ColumnType.JSON:
             what = "JSON" if field.type is ColumnType.JSON else "text"
             return f"is {what} that is not a number; write what it means as one, such as (… = 'ON')"

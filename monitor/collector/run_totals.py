@@ -69,4 +69,7 @@ class RunTotals:
 
     def move(self, by: timedelta) -> None:
         """Move what is kept: the clock was set by this much."""
-        self._totals = {name: replace(one, since=one.since + by) for name, one in self._totals.items()}
+        self._totals = {
+            name: replace(one, since=one.since + by)
+            for name, one in self._totals.items()
+        }

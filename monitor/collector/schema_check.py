@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from monitor.collector.cells import Field, text_of
-from monitor.errors import QueryError, Reason
+from monitor.collector.samples import fields_of, missing_of
+from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Failure, Rows
 from monitor.model.settings import ColumnName, Labels, Query, SchemaColumns, labels_of
-from monitor.samples import fields_of, missing_of
 
 MAX_TOUCHES = 200
 """Statements of one run that touch; what is beyond them is unknown until the next run, never missing."""
@@ -80,7 +80,9 @@ def _touch_all(suspects: Iterable[ColumnName], touch: Touch) -> _Touched:
     return touched
 
 
-def _touch_table(table: str, columns: list[ColumnName], touch: Touch, touched: _Touched) -> None:
+def _touch_table(
+    table: str, columns: list[ColumnName], touch: Touch, touched: _Touched
+) -> None:
     error = _ask(f"SELECT 1 FROM {quoted(table)} LIMIT 0", touch, touched)
     if error is None:
         for column in columns:
@@ -115,14 +117,18 @@ def _ask(sql: str, touch: Touch, touched: _Touched) -> QueryError | None:
         touch(sql)
     except QueryError as error:
         if error.reason is Reason.ACCESS_DENIED:
-            touched.refusals.append(Failure(error.reason, error.message, error.code, error.detail))
+            touched.refusals.append(
+                Failure(error.reason, error.message, error.code, error.detail)
+            )
         elif error.reason is not Reason.SCHEMA_MISSING:
             raise
         return error
     return None
 
 
-def _tables_without_columns(query: Query, rows: Rows, suspects: frozenset[ColumnName]) -> set[str]:
+def _tables_without_columns(
+    query: Query, rows: Rows, suspects: frozenset[ColumnName]
+) -> set[str]:
     """List the tables of which every expected column looks missing: they look as if they were gone."""
     schema = _schema_of(query)
     named = (_name_of(row, schema) for row in fields_of(rows))
@@ -141,8 +147,12 @@ def _without_unknown(query: Query, rows: Rows, touched: _Touched) -> SchemaAnswe
             has_column = has_column or bool(name.column)
     if touched.refusals and not has_column:
         worst = touched.refusals[0]
-        raise QueryError(worst.reason, worst.message, code=worst.code, detail=worst.detail)
-    silent = [labels_of({schema.table: table}) for table in sorted(touched.unknown_tables)]
+        raise QueryError(
+            worst.reason, worst.message, code=worst.code, detail=worst.detail
+        )
+    silent = [
+        labels_of({schema.table: table}) for table in sorted(touched.unknown_tables)
+    ]
     silent += [
         labels_of({schema.table: name.table, schema.column: name.column})
         for name in sorted(touched.unknown, key=str)

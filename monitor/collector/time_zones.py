@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from monitor.database import Session
-from monitor.errors import QueryError
+from monitor.model.errors import QueryError
 from monitor.model.results import Rows
 from monitor.model.settings import Query, Statement
 
@@ -16,7 +16,8 @@ HISTORY_CLOCK = "usage_time_zone"
 _SUFFIX = "time_zone"
 _TIMEOUT = timedelta(seconds=5)
 _IS_UNKNOWN = Statement(
-    "SELECT CONVERT_TZ('2026-01-01 00:00:00', '+00:00', %(zone)s) IS NULL AS is_unknown", ("zone",)
+    "SELECT CONVERT_TZ('2026-01-01 00:00:00', '+00:00', %(zone)s) IS NULL AS is_unknown",
+    ("zone",),
 )
 
 
@@ -29,7 +30,9 @@ def unknown_zone(query: Query, session: Session) -> str:
         if not name.endswith(_SUFFIX) or not isinstance(value, str):
             continue
         with suppress(QueryError):
-            rows = session.fetch(_IS_UNKNOWN, {"zone": value}, timeout=_TIMEOUT, max_rows=1)
+            rows = session.fetch(
+                _IS_UNKNOWN, {"zone": value}, timeout=_TIMEOUT, max_rows=1
+            )
             if rows.rows[0][0]:
                 return (
                     f'the server does not know the time zone "{value}" ({name}): load its zone tables'

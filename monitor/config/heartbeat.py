@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from monitor.catalog.document import Section
-from monitor.catalog.problems import Problems, near_miss
-from monitor.catalog.schedules import follow
-from monitor.catalog.shapes import validate
-from monitor.config.shapes import HeartbeatShape
-from monitor.durations import format_duration
+from monitor.config.queries.document import Section
+from monitor.config.queries.problems import Problems, near_miss
+from monitor.config.queries.schedules import follow
+from monitor.config.queries.validation import validate
+from monitor.config.schema import HeartbeatShape
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Job, Severity
+from monitor.timing.durations import format_duration
 
 
 def read_heartbeat(
@@ -41,27 +41,41 @@ def read_heartbeat(
         problems.add(section.origin("timeout"), message)
     if len(problems) > before:
         return None
-    return HeartbeatSettings(settings.queries, settings.url, settings.url_file, interval, timeout)
+    return HeartbeatSettings(
+        settings.queries, settings.url, settings.url_file, interval, timeout
+    )
 
 
 def _queries(
-    patterns: Sequence[str] | None, section: Section, jobs: list[Job], problems: Problems
+    patterns: Sequence[str] | None,
+    section: Section,
+    jobs: list[Job],
+    problems: Problems,
 ) -> tuple[str, ...]:
     """Choose by name, or else all that have a critical rule; none is a mistake: it would always beat."""
     if patterns is None:
         critical = sorted({job.query.name for job in jobs if _is_critical(job)})
         # Where jobs could not be made, that has been said.
         if jobs and not critical:
-            problems.add(section.origin(), 'no query has a critical rule; name some in "queries"')
+            problems.add(
+                section.origin(), 'no query has a critical rule; name some in "queries"'
+            )
         return tuple(critical)
     names = sorted({job.query.name for job in jobs})
     if not patterns:
-        problems.add(section.origin("queries"), "is empty; leave it out for all that have a critical rule")
+        problems.add(
+            section.origin("queries"),
+            "is empty; leave it out for all that have a critical rule",
+        )
     for position, pattern in enumerate(patterns):
         if names and not any(fnmatchcase(name, pattern) for name in names):
             message = f'"{pattern}" matches no query{near_miss(pattern, names)}'
             problems.add(section.origin("queries", position), message)
-    return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+    return tuple(
+        name
+        for name in names
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    )
 
 
 def _is_critical(job: Job) -> bool:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from monitor.catalog.document import Section
-from monitor.catalog.drafts import Draft
-from monitor.catalog.parameters import resolve
-from monitor.catalog.problems import Problems, near_miss
 from monitor.config.library import Library
 from monitor.config.local_time import local_time_functions
+from monitor.config.queries.document import Section
+from monitor.config.queries.parameters import resolve
+from monitor.config.queries.problems import Problems, near_miss
+from monitor.config.queries.unbound import Draft
 from monitor.config.targets import TargetDraft, check_patterns
 from monitor.model.settings import ColumnName, Job, Query, Scalar
 
@@ -19,7 +19,10 @@ _MAX_NAMES = 5
 
 
 def make_jobs(
-    config: Section, library: Library, targets: Sequence[TargetDraft], problems: Problems
+    config: Section,
+    library: Library,
+    targets: Sequence[TargetDraft],
+    problems: Problems,
 ) -> tuple[Job, ...]:
     """Bind every query to every target that wants it, schema queries first within a target."""
     _check_parameters(config, library, problems)
@@ -30,9 +33,16 @@ def make_jobs(
         wanted = [draft for name, draft in library.drafts.items() if target.wants(name)]
         _check_target_parameters(target, library, problems)
         _check_target_labels(target, wanted, problems)
-        values = {draft.name: _values(config, draft, target, problems) for draft in wanted}
-        wanted = sorted((draft for draft in wanted if draft.enabled and draft.is_sound), key=_schema_first)
-        needs = _needs_json({draft.name: draft.needed_columns(values[draft.name]) for draft in wanted})
+        values = {
+            draft.name: _values(config, draft, target, problems) for draft in wanted
+        }
+        wanted = sorted(
+            (draft for draft in wanted if draft.enabled and draft.is_sound),
+            key=_schema_first,
+        )
+        needs = _needs_json(
+            {draft.name: draft.needed_columns(values[draft.name]) for draft in wanted}
+        )
         for draft in wanted:
             query = draft.bind(values[draft.name], needs)
             if target.target is not None:
@@ -66,7 +76,11 @@ def _needs_json(needs: Mapping[str, Iterable[ColumnName]]) -> str:
             needed_by.setdefault(column, []).append(query)
     return json.dumps(
         [
-            {"table": column.table, "column": column.column, "queries": _few(needed_by[column])}
+            {
+                "table": column.table,
+                "column": column.column,
+                "queries": _few(needed_by[column]),
+            }
             for column in sorted(needed_by, key=str)
         ]
     )
@@ -78,7 +92,9 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _values(config: Section, draft: Draft, target: TargetDraft, problems: Problems) -> dict[str, Scalar]:
+def _values(
+    config: Section, draft: Draft, target: TargetDraft, problems: Problems
+) -> dict[str, Scalar]:
     layers = [
         config.at("parameters"),
         config.at("queries", draft.name, "parameters"),
@@ -92,26 +108,39 @@ def _check_parameters(config: Section, library: Library, problems: Problems) -> 
         return  # a query that could not be read may declare it
     for name in config.at("parameters").data:
         if name not in library.declared:
-            message = f"no query declares this parameter{near_miss(name, library.declared)}"
+            message = (
+                f"no query declares this parameter{near_miss(name, library.declared)}"
+            )
             problems.add(config.origin("parameters", name), message)
     for query, declared in library.declared_by.items():
         for name in config.at("queries", query, "parameters").data:
             if name not in declared:
                 message = f"the query does not declare this parameter{near_miss(name, declared)}"
-                problems.add(config.origin("queries", query, "parameters", name), message)
+                problems.add(
+                    config.origin("queries", query, "parameters", name), message
+                )
 
 
-def _check_target_parameters(target: TargetDraft, library: Library, problems: Problems) -> None:
+def _check_target_parameters(
+    target: TargetDraft, library: Library, problems: Problems
+) -> None:
     if library.is_partial:
         return
-    declared = {name for query, names in library.declared_by.items() if target.wants(query) for name in names}
+    declared = {
+        name
+        for query, names in library.declared_by.items()
+        if target.wants(query)
+        for name in names
+    }
     for name in target.section.at("parameters").data:
         if name not in declared:
             message = f"no query on this target declares this parameter{near_miss(name, declared)}"
             problems.add(target.section.origin("parameters", name), message)
 
 
-def _check_target_labels(target: TargetDraft, drafts: Iterable[Draft], problems: Problems) -> None:
+def _check_target_labels(
+    target: TargetDraft, drafts: Iterable[Draft], problems: Problems
+) -> None:
     for draft in drafts:
         if not draft.enabled:
             continue

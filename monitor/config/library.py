@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.catalog.document import Section, merge, read_document, tables
-from monitor.catalog.drafts import Draft
-from monitor.catalog.files import QueryFiles, find_queries, shown
-from monitor.catalog.metrics import claimed_names
-from monitor.catalog.own_rules import own_section, read_own_rules
-from monitor.catalog.problems import Origin, Problems, near_miss
-from monitor.catalog.queries import read_query
-from monitor.catalog.translate import found
-from monitor.durations import format_duration, parse_duration
+from monitor.config.queries.document import Section, merge, read_document, tables
+from monitor.config.queries.error_messages import found
+from monitor.config.queries.files import QueryFiles, find_queries, shown
+from monitor.config.queries.metrics import claimed_names
+from monitor.config.queries.own_rules import own_section, read_own_rules
+from monitor.config.queries.problems import Origin, Problems, near_miss
+from monitor.config.queries.queries import read_query
+from monitor.config.queries.unbound import Draft
 from monitor.model.settings import Metric, Rule
+from monitor.timing.durations import format_duration, parse_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Library:
         return frozenset().union(*self.declared_by.values())
 
 
-def read_library(config: Section, folders: list[Folder], base: Path, problems: Problems) -> Library:
+def read_library(
+    config: Section, folders: list[Folder], base: Path, problems: Problems
+) -> Library:
     """Read every query and the monitor's own rules, with what config.toml lays over them."""
     files, notices = _find_all(config, folders, base, problems)
     sections = {name: _read(query, base, problems) for name, query in files.items()}
@@ -71,8 +73,13 @@ def read_library(config: Section, folders: list[Folder], base: Path, problems: P
     return Library(
         names=tuple(files),
         drafts=drafts,
-        declared_by={name: frozenset(section.at("parameters").data) for name, section in merged.items()},
-        own_rules=read_own_rules(_with_rules(own, rule_overrides), problems) if own else (),
+        declared_by={
+            name: frozenset(section.at("parameters").data)
+            for name, section in merged.items()
+        },
+        own_rules=read_own_rules(_with_rules(own, rule_overrides), problems)
+        if own
+        else (),
         notices=(*notices, *_shortened(drafts.values())),
     )
 
@@ -82,7 +89,11 @@ def _shortened(drafts: Iterable[Draft]) -> list[str]:
     notices = []
     for draft in drafts:
         given = draft.section.data.get("timeout")
-        if draft.is_sound and given is not None and draft.timeout < parse_duration(given):
+        if (
+            draft.is_sound
+            and given is not None
+            and draft.timeout < parse_duration(given)
+        ):
             fits = format_duration(draft.timeout)
             notices.append(
                 f'query "{draft.name}": its timeout, {given}, does not fit its interval; now {fits}'
@@ -99,9 +110,15 @@ def _find_all(
     aside = base / config.origin().file
     for folder in folders:
         is_shipped = folder.position is None
-        place = Origin(folder.name) if is_shipped else config.origin("query_dirs", folder.position or 0)
+        place = (
+            Origin(folder.name)
+            if is_shipped
+            else config.origin("query_dirs", folder.position or 0)
+        )
         try:
-            queries = find_queries(folder.path, base, problems, shipped=is_shipped, aside=aside)
+            queries = find_queries(
+                folder.path, base, problems, shipped=is_shipped, aside=aside
+            )
         except (OSError, ValueError) as error:  # ValueError: no path can be so
             said = getattr(error, "strerror", None) or error
             problems.add(place, f'folder "{folder.name}" cannot be read: {said}')
@@ -111,8 +128,14 @@ def _find_all(
         for query in queries:
             earlier = folder_names.get(query.name)
             if earlier is not None:
-                other = "the shipped one" if earlier.position is None else f"that of {earlier.name}"
-                notices.append(f'query "{query.name}" of {folder.name} replaces {other}')
+                other = (
+                    "the shipped one"
+                    if earlier.position is None
+                    else f"that of {earlier.name}"
+                )
+                notices.append(
+                    f'query "{query.name}" of {folder.name} replaces {other}'
+                )
             files[query.name] = query
             folder_names[query.name] = folder
     return files, notices
@@ -122,7 +145,9 @@ def _read(files: QueryFiles, base: Path, problems: Problems) -> Section | None:
     return read_document(files.toml, shown(files.toml, base), problems)
 
 
-def _merged(section: Section, override: Section | None, rule_overrides: Mapping[str, Section]) -> Section:
+def _merged(
+    section: Section, override: Section | None, rule_overrides: Mapping[str, Section]
+) -> Section:
     if override is not None:
         # Its parameters are a layer of values; they declare nothing.
         section = merge(section, override.without("parameters"))
@@ -147,21 +172,32 @@ def _check_dangling(
         parameters = config.at("queries", name).data.get("parameters", {})
         if not isinstance(parameters, Mapping):
             problems.add(
-                config.origin("queries", name, "parameters"), f"{found(parameters)}; allowed: a table"
+                config.origin("queries", name, "parameters"),
+                f"{found(parameters)}; allowed: a table",
             )
         if name not in files:
-            problems.add(config.origin("queries", name), f"there is no such query{near_miss(name, files)}")
+            problems.add(
+                config.origin("queries", name),
+                f"there is no such query{near_miss(name, files)}",
+            )
     if len(merged) < len(files):
         return  # a rule may be in a file that could not be read
     rules = {
-        name for section in [*merged.values(), *([own] if own else [])] for name in section.at("rules").data
+        name
+        for section in [*merged.values(), *([own] if own else [])]
+        for name in section.at("rules").data
     }
     for name in config.at("rules").data:
         if name not in rules:
-            problems.add(config.origin("rules", name), f"there is no such rule{near_miss(name, rules)}")
+            problems.add(
+                config.origin("rules", name),
+                f"there is no such rule{near_miss(name, rules)}",
+            )
 
 
-def _check_unique(drafts: Mapping[str, Draft], own: Section | None, problems: Problems) -> None:
+def _check_unique(
+    drafts: Mapping[str, Draft], own: Section | None, problems: Problems
+) -> None:
     rules: dict[str, str] = {}
     if own is not None:
         rules.update(dict.fromkeys(own.at("rules").data, "the monitor itself"))
@@ -171,7 +207,9 @@ def _check_unique(drafts: Mapping[str, Draft], own: Section | None, problems: Pr
         for rule in draft.active_rules:
             owner = rules.setdefault(rule.rule.name, f'query "{draft.name}"')
             if owner != f'query "{draft.name}"':
-                problems.add(rule.section.origin(), f"the name is taken by a rule of {owner}")
+                problems.add(
+                    rule.section.origin(), f"the name is taken by a rule of {owner}"
+                )
     _check_metric_names([draft for draft in drafts.values() if draft.enabled], problems)
 
 
@@ -184,7 +222,9 @@ def _check_metric_names(drafts: Iterable[Draft], problems: Problems) -> None:
                 continue
             claimed = sorted(claimed_names(metric))
             others = [owners[name] for name in claimed if name in owners]
-            owners.update({name: (draft.name, metric) for name in claimed if name not in owners})
+            owners.update(
+                {name: (draft.name, metric) for name in claimed if name not in owners}
+            )
             if others:
                 query, other = others[0]
                 origin = draft.section.origin("metrics", metric.name)

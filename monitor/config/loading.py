@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import monitor
-from monitor.catalog.document import Section, read_document, tables
-from monitor.catalog.files import shown
-from monitor.catalog.problems import Problems
-from monitor.catalog.shapes import validate
-from monitor.catalog.translate import found
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.library import Folder, read_library
 from monitor.config.notices import notices_of
-from monitor.config.places import read_log, read_state, read_web
+from monitor.config.queries.document import Section, read_document, tables
+from monitor.config.queries.error_messages import found
+from monitor.config.queries.files import shown
+from monitor.config.queries.problems import Problems
+from monitor.config.queries.validation import validate
 from monitor.config.receivers import read_receiver
 from monitor.config.routing import warnings_of
 from monitor.config.runbooks import runbook_names
-from monitor.config.shapes import RootShape
+from monitor.config.schema import RootShape
 from monitor.config.targets import read_target
-from monitor.errors import ConfigError
+from monitor.config.web_and_state import read_log, read_state, read_web
+from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Config, Job
 
@@ -47,16 +47,24 @@ def shipped_queries_directory() -> Path:
 
 
 def _build(
-    path: Path, section: Section, environ: Mapping[str, str], base: Path, problems: Problems
+    path: Path,
+    section: Section,
+    environ: Mapping[str, str],
+    base: Path,
+    problems: Problems,
 ) -> Config:
     root = validate(RootShape, section, problems) or RootShape()
     targets = [
-        read_target(name, table, base, problems) for name, table in tables(section, "targets", problems)
+        read_target(name, table, base, problems)
+        for name, table in tables(section, "targets", problems)
     ]
     if section.data.get("targets", {}) == {}:
-        problems.add(section.origin("targets"), "at least one target is required: [targets.NAME]")
+        problems.add(
+            section.origin("targets"), "at least one target is required: [targets.NAME]"
+        )
     receivers = [
-        read_receiver(name, table, base, problems) for name, table in tables(section, "receivers", problems)
+        read_receiver(name, table, base, problems)
+        for name, table in tables(section, "receivers", problems)
     ]
     library = read_library(section, _folders(root, section, base), base, problems)
     jobs = make_jobs(section, library, targets, problems)
@@ -74,7 +82,10 @@ def _build(
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
         warnings=warnings_of(section, wanted, whole, jobs, library.own_rules),
-        notices=(*library.notices, *notices_of(section, targets, library.drafts.values(), jobs)),
+        notices=(
+            *library.notices,
+            *notices_of(section, targets, library.drafts.values(), jobs),
+        ),
         heartbeat=_heartbeat(section, base, jobs, problems),
         log=read_log(_table(section, "log", problems), problems),
     )
@@ -84,9 +95,15 @@ def _folders(root: RootShape, section: Section, base: Path) -> list[Folder]:
     # From the file itself: one bad entry must not hide what the others hold.
     given = section.data.get("query_dirs", [])
     names = list(enumerate(given)) if isinstance(given, list) else []
-    own = [Folder(base / name, name, at) for at, name in names if isinstance(name, str) and name.strip()]
+    own = [
+        Folder(base / name, name, at)
+        for at, name in names
+        if isinstance(name, str) and name.strip()
+    ]
     shipped = shipped_queries_directory()
-    return [Folder(shipped, shown(shipped, base)), *own] if root.shipped_queries else own
+    return (
+        [Folder(shipped, shown(shipped, base)), *own] if root.shipped_queries else own
+    )
 
 
 def _table(section: Section, key: str, problems: Problems) -> Section:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.catalog.scan import Token, scan
+from monitor.config.queries.sql_lexer import Token, scan
 from monitor.model.settings import Query
 
-_BARE = frozenset({"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"})
+_BARE = frozenset(
+    {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"}
+)
 _CALLED = frozenset({"NOW", "SYSDATE", "CURDATE", "CURTIME", "FROM_UNIXTIME"})
 _CALLED_WITH_TIME = "UNIX_TIMESTAMP"
 """Without an argument it is the number of seconds since 1970, which no zone changes."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from monitor.catalog.document import Section
-from monitor.catalog.problems import Problems
-from monitor.config.shapes import EmailShape
+from monitor.config.queries.document import Section
+from monitor.config.queries.problems import Problems
+from monitor.config.schema import EmailShape
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import Mail, PasswordSource
 
@@ -16,7 +16,11 @@ _PORTS: Final = MappingProxyType({"starttls": 587, "implicit": 465, "disabled": 
 
 
 def read_mail(
-    shape: EmailShape, password: PasswordSource | None, section: Section, base: Path, problems: Problems
+    shape: EmailShape,
+    password: PasswordSource | None,
+    section: Section,
+    base: Path,
+    problems: Problems,
 ) -> Mail:
     """Check how mail is sent; a password never goes over a wire in clear."""
     is_local = is_loopback(shape.host)
@@ -24,11 +28,18 @@ def read_mail(
     if not shape.to and "to" in section.data:
         problems.add(section.origin("to"), "is empty; at least one address is required")
     _check_pair(shape, section, problems)
-    if tls == "disabled" and password is not None and not is_local and "host" in section.data:
+    if (
+        tls == "disabled"
+        and password is not None
+        and not is_local
+        and "host" in section.data
+    ):
         message = 'a password is not sent without TLS beyond this machine; allowed: "starttls", "implicit"'
         problems.add(section.origin("tls"), message)
     if tls == "disabled" and shape.ca_file is not None:
-        message = 'means nothing while tls is disabled; give tls = "starttls" or "implicit"'
+        message = (
+            'means nothing while tls is disabled; give tls = "starttls" or "implicit"'
+        )
         problems.add(section.origin("ca_file"), message)
     return Mail(
         host=shape.host,
@@ -43,8 +54,14 @@ def read_mail(
 
 
 def _check_pair(shape: EmailShape, section: Section, problems: Problems) -> None:
-    keys = [key for key in ("password_file", "password_env", "password") if key in section.data]
+    keys = [
+        key
+        for key in ("password_file", "password_env", "password")
+        if key in section.data
+    ]
     if shape.user is not None and not keys:
-        problems.add(section.origin("user"), 'goes with "password_file" or "password_env"')
+        problems.add(
+            section.origin("user"), 'goes with "password_file" or "password_env"'
+        )
     if "user" not in section.data and keys:
         problems.add(section.origin(keys[0]), 'goes with "user"')

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from monitor.catalog.document import Section
-from monitor.catalog.drafts import Draft
+from monitor.config.queries.document import Section
+from monitor.config.queries.unbound import Draft
 from monitor.config.targets import TargetDraft
 from monitor.model.settings import Job, Query
 
 
 def notices_of(
-    config: Section, targets: Sequence[TargetDraft], drafts: Iterable[Draft], jobs: Sequence[Job]
+    config: Section,
+    targets: Sequence[TargetDraft],
+    drafts: Iterable[Draft],
+    jobs: Sequence[Job],
 ) -> Iterator[str]:
     """List them, those of targets first."""
     if not targets:
@@ -26,7 +29,9 @@ def notices_of(
     yield from _idle_queries(config, drafts, jobs)
 
 
-def _idle_queries(config: Section, drafts: Iterable[Draft], jobs: Iterable[Job]) -> Iterator[str]:
+def _idle_queries(
+    config: Section, drafts: Iterable[Draft], jobs: Iterable[Job]
+) -> Iterator[str]:
     """Name queries that run nowhere though somebody wrote them, or set something of them."""
     running = {job.query.name for job in jobs}
     overridden = config.at("queries").data

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from monitor.alerting.reach import WATCHDOG, PossibleAlert, is_possible, is_reached, possible_alerts
-from monitor.catalog.document import Section
-from monitor.catalog.problems import Problems, near_miss
+from monitor.alerting.reach import (
+    WATCHDOG,
+    PossibleAlert,
+    is_possible,
+    is_reached,
+    possible_alerts,
+)
+from monitor.config.queries.document import Section
+from monitor.config.queries.problems import Problems, near_miss
 from monitor.model.settings import Job, Receiver, Rule, Target
 
 _NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"
@@ -39,7 +45,9 @@ def warnings_of(
     return tuple(str(problem) for problem in problems.in_order())
 
 
-def _check_switches(receiver: Receiver, section: Section, problems: Problems, *, has_watchdog: bool) -> None:
+def _check_switches(
+    receiver: Receiver, section: Section, problems: Problems, *, has_watchdog: bool
+) -> None:
     if receiver.watchdog and not has_watchdog:
         problems.add(section.origin("watchdog"), _NO_WATCHDOG)
     if receiver.kind == "alertmanager" and not receiver.send_resolved:
@@ -47,7 +55,11 @@ def _check_switches(receiver: Receiver, section: Section, problems: Problems, *,
 
 
 def _check_filter(
-    label: str, value: str, section: Section, alerts: Sequence[PossibleAlert], problems: Problems
+    label: str,
+    value: str,
+    section: Section,
+    alerts: Sequence[PossibleAlert],
+    problems: Problems,
 ) -> None:
     """Check that some alert has the label, and that it can have the value."""
     origin = section.origin("match", label)
@@ -70,10 +82,15 @@ def _check_filter(
 
 
 def _check_all_filters(
-    receiver: Receiver, section: Section, alerts: Sequence[PossibleAlert], problems: Problems
+    receiver: Receiver,
+    section: Section,
+    alerts: Sequence[PossibleAlert],
+    problems: Problems,
 ) -> None:
     """Check that some alert gets through; a receiver of the watchdog may be for that alone."""
     if receiver.watchdog or is_reached(receiver, alerts):
         return
     keys = [key for key in ("match", "min_severity") if key in section.data]
-    problems.add(section.origin(*keys[:1]), f"no alert is let through by {' and '.join(keys)}")
+    problems.add(
+        section.origin(*keys[:1]), f"no alert is let through by {' and '.join(keys)}"
+    )

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from monitor.catalog.document import Section
-from monitor.catalog.problems import Problems, near_miss
-from monitor.catalog.shapes import EMPTY_LABEL, label_fault, validate
-from monitor.config.shapes import TargetShape, TlsShape
+from monitor.config.queries.document import Section
+from monitor.config.queries.problems import Problems, near_miss
+from monitor.config.queries.validation import EMPTY_LABEL, label_fault, validate
+from monitor.config.schema import TargetShape, TlsShape
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls
 
@@ -31,12 +31,14 @@ class TargetDraft:
 
     def wants(self, query: str) -> bool:
         """Tell whether a query runs here."""
-        return any(fnmatchcase(query, pattern) for pattern in self.patterns) and not any(
-            fnmatchcase(query, pattern) for pattern in self.exceptions
-        )
+        return any(
+            fnmatchcase(query, pattern) for pattern in self.patterns
+        ) and not any(fnmatchcase(query, pattern) for pattern in self.exceptions)
 
 
-def read_target(name: str, section: Section, base: Path, problems: Problems) -> TargetDraft:
+def read_target(
+    name: str, section: Section, base: Path, problems: Problems
+) -> TargetDraft:
     """Check one target."""
     before = len(problems)
     if not name.strip():
@@ -44,7 +46,10 @@ def read_target(name: str, section: Section, base: Path, problems: Problems) -> 
     shape = validate(TargetShape, section, problems)
     _check_address(section, problems)
     if "password_file" in section.data and "password_env" in section.data:
-        problems.add(section.origin("password_env"), 'give either "password_file" or "password_env"')
+        problems.add(
+            section.origin("password_env"),
+            'give either "password_file" or "password_env"',
+        )
     for label, value in section.at("labels").data.items():
         fault = label_fault(label)
         if fault is None and value == "":
@@ -57,7 +62,9 @@ def read_target(name: str, section: Section, base: Path, problems: Problems) -> 
     return TargetDraft(
         name=name,
         section=section,
-        target=_target(name, shape, tls, base) if shape and tls and len(problems) == before else None,
+        target=_target(name, shape, tls, base)
+        if shape and tls and len(problems) == before
+        else None,
         patterns=_list_of(section, "queries", ("*",)),
         exceptions=_list_of(section, "except", ()),
         labels=dict(shape.labels) if shape else {},
@@ -69,7 +76,9 @@ def check_patterns(draft: TargetDraft, queries: list[str], problems: Problems) -
     for key in ("queries", "except"):
         for position, pattern in enumerate(_list_of(draft.section, key, ())):
             # "*" is the default: where there are no queries at all it is no mistake of the target.
-            if pattern != "*" and not any(fnmatchcase(query, pattern) for query in queries):
+            if pattern != "*" and not any(
+                fnmatchcase(query, pattern) for query in queries
+            ):
                 message = f'"{pattern}" matches no query{near_miss(pattern, queries)}'
                 problems.add(draft.section.origin(key, position), message)
 
@@ -92,23 +101,27 @@ def _check_address(section: Section, problems: Problems) -> None:
 
 def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -> Tls:
     given: TlsShape = shape.tls
-    is_local = shape.unix_socket is not None or (shape.host is not None and is_loopback(shape.host))
-    default: Literal["disabled", "verify_identity"] = "disabled" if is_local else "verify_identity"
+    is_local = shape.unix_socket is not None or (
+        shape.host is not None and is_loopback(shape.host)
+    )
+    default: Literal["disabled", "verify_identity"] = (
+        "disabled" if is_local else "verify_identity"
+    )
     mode = given.mode or default
     if (given.cert_file is None) != (given.key_file is None):
         problems.add(section.origin("tls"), '"cert_file" and "key_file" go together')
     if mode == "disabled":
         for key in ("ca_file", "cert_file", "key_file"):
             if getattr(given, key) is not None:
-                message = (
-                    "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
-                )
+                message = "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
                 problems.add(section.origin("tls", key), message)
     elif mode == "required" and given.ca_file is not None:
         message = "is looked at by nobody with mode = required; give verify_ca or verify_identity"
         problems.add(section.origin("tls", "ca_file"), message)
     if mode != "disabled" and given.public_key_file is not None:
-        problems.add(section.origin("tls", "public_key_file"), "goes with mode = disabled only")
+        problems.add(
+            section.origin("tls", "public_key_file"), "goes with mode = disabled only"
+        )
     return Tls(
         mode,
         _path(base, given.ca_file),

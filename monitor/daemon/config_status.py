@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.config import load
-from monitor.errors import ConfigError, Problem
+from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config
-from monitor.telemetry import Telemetry
+from monitor.telemetry.counters import Telemetry
 from monitor.web import LastReload, WebServer
 from monitor.web.web_config import load_web_config
 
@@ -22,7 +22,11 @@ class ConfigStatus:
     """What stands refused, for the metric, the page and the alert; thread-safe."""
 
     def __init__(
-        self, telemetry: Telemetry, now: Callable[[], datetime], *, reload: Callable[[], None]
+        self,
+        telemetry: Telemetry,
+        now: Callable[[], datetime],
+        *,
+        reload: Callable[[], None],
     ) -> None:
         self._telemetry = telemetry
         self._now = now
@@ -53,7 +57,11 @@ class ConfigStatus:
     @property
     def problems(self) -> tuple[str, ...]:
         """Return all that stand, each once."""
-        return tuple(dict.fromkeys(problem for found in self._problems.values() for problem in found))
+        return tuple(
+            dict.fromkeys(
+                problem for found in self._problems.values() for problem in found
+            )
+        )
 
 
 def _check_file_to_come(config: Config, web: WebServer) -> None:

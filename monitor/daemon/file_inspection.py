@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.log import Log
 from monitor.model.settings import Config
-from monitor.secret_files import Disk
 from monitor.secrets.inspection import inspect_files
+from monitor.secrets.reader import Disk
+from monitor.telemetry.log import Log
 
 
 def log_file_faults(config: Config, log: Log, now: Callable[[], datetime]) -> None:

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from monitor.alerting.reach import why_nobody_is_notified
 from monitor.daemon.file_inspection import log_file_faults
-from monitor.log import Log
 from monitor.model.settings import Config
-from monitor.state import State
+from monitor.storage import State
+from monitor.telemetry.log import Log
 
 
 def log_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:

@@ -9,8 +9,8 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitor.daemon.reloader import Answer, Loaded, Loader
 from monitor.model.settings import Config
-from monitor.reload import Answer, Loaded, Loader
 
 _RELOAD_WAIT_SECONDS = 30.0
 _STOP_LOOK_SECONDS = 0.1

@@ -14,7 +14,10 @@ def notify(state: str) -> None:
     address = os.environ.get(_VARIABLE, "")
     if not address:
         return
-    with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
+    with (
+        contextlib.suppress(OSError, ValueError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire,
+    ):
         wire.settimeout(0)
         # An @ stands for the NUL that begins the name of an abstract socket.
         name = "\0" + address[1:] if address.startswith("@") else address

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from monitor.daemon import service_manager
-from monitor.errors import (
+from monitor.model.errors import (
     ConfigError,
     ListenError,
     MonitorError,
@@ -23,7 +23,7 @@ from monitor.errors import (
     StateInUseError,
     StateLockedError,
 )
-from monitor.log import Log
+from monitor.telemetry.log import Log
 
 DEFAULT_START_SECONDS = 60.0
 """How long a start is tried; less than the time that deploy/systemd gives it."""
@@ -73,7 +73,9 @@ def obstacle_of(error: Exception, start_seconds: float) -> Obstacle | None:
     if isinstance(error, MonitorError):
         return _passing(message, start_seconds)
     # No thread, no descriptor, no memory, a disk that does not answer.
-    if isinstance(error, OSError | MemoryError | sqlite3.OperationalError) or _is_about_threads(error):
+    if isinstance(
+        error, OSError | MemoryError | sqlite3.OperationalError
+    ) or _is_about_threads(error):
         return _passing(message, start_seconds)
     return None
 
@@ -128,9 +130,13 @@ def start_patiently(
             raise StartError(obstacle) from cause
         if obstacle.message != told:
             told = obstacle.message
-            log.warning("start.delayed", message=told, tried_for_seconds=obstacle.worth_seconds)
+            log.warning(
+                "start.delayed", message=told, tried_for_seconds=obstacle.worth_seconds
+            )
             service_manager.notify(f"STATUS=Tries again: {told}")
-        if reason := stopped_within(min(pause_seconds, obstacle.worth_seconds - tried_seconds)):
+        if reason := stopped_within(
+            min(pause_seconds, obstacle.worth_seconds - tried_seconds)
+        ):
             log.info("monitor.stopped", reason=reason)
             return None
         pause_seconds = min(2 * pause_seconds, _MAX_PAUSE_SECONDS)

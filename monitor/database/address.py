@@ -44,7 +44,9 @@ class Resolver:
     runs in a thread of its own; at most one lookup is under way.
     """
 
-    def __init__(self, host: str, port: int, *, lookup: Lookup = socket.getaddrinfo) -> None:
+    def __init__(
+        self, host: str, port: int, *, lookup: Lookup = socket.getaddrinfo
+    ) -> None:
         self._host = host
         self._port = port
         self._lookup = lookup
@@ -65,19 +67,25 @@ class Resolver:
             round_before = self._round
             if not self._running:
                 try:
-                    threading.Thread(target=self._look_up, name=f"resolve-{self._host}", daemon=True).start()
+                    threading.Thread(
+                        target=self._look_up, name=f"resolve-{self._host}", daemon=True
+                    ).start()
                 except RuntimeError as error:
                     if self._known:
                         return self._known
                     raise OSError(errno.ENOMEM, str(error)) from None
                 # it cannot end before: for that it needs our lock
                 self._running = True
-            answered = self._changed.wait_for(lambda: self._round > round_before, seconds)
+            answered = self._changed.wait_for(
+                lambda: self._round > round_before, seconds
+            )
             if self._known:
                 return self._known
             if answered and self._error is not None:
                 raise self._error
-        raise socket.gaierror(socket.EAI_AGAIN, f"no answer from the name server within {seconds:g} s")
+        raise socket.gaierror(
+            socket.EAI_AGAIN, f"no answer from the name server within {seconds:g} s"
+        )
 
     def _look_up(self) -> None:
         found: tuple[Address, ...] = ()
@@ -97,11 +105,17 @@ class Resolver:
                 self._changed.notify_all()
 
     def _find(self, flags: int) -> tuple[Address, ...]:
-        found = self._lookup(self._host, self._port, type=socket.SOCK_STREAM, flags=flags)
-        return tuple(dict.fromkeys(Address(family, where) for family, _, _, _, where in found))
+        found = self._lookup(
+            self._host, self._port, type=socket.SOCK_STREAM, flags=flags
+        )
+        return tuple(
+            dict.fromkeys(Address(family, where) for family, _, _, _, where in found)
+        )
 
 
-def dial(addresses: tuple[Address, ...], *, deadline: float) -> tuple[socket.socket, Address]:
+def dial(
+    addresses: tuple[Address, ...], *, deadline: float
+) -> tuple[socket.socket, Address]:
     """Open a socket to the first address that answers; OSError of the last one if none does.
 
     `deadline` is an instant of `time.monotonic`; each address has its share of what is left.

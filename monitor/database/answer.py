@@ -6,7 +6,7 @@ from pymysql.cursors import SSCursor
 
 from monitor.database.column_types import types_of, unreadable_column
 from monitor.database.link import AnswerTooLargeError, Wire
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Cell, Rows
 
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -24,13 +24,17 @@ def read_answer(wire: Wire, sql: str, *, max_rows: int) -> Rows:
         cursor.execute(sql)
         columns = _columns(cursor)
         if vector := unreadable_column(wire.answer_fields):
-            raise _bad_result(f'column "{vector}" is a VECTOR; leave it out, or use VECTOR_TO_STRING(…)')
+            raise _bad_result(
+                f'column "{vector}" is a VECTOR; leave it out, or use VECTOR_TO_STRING(…)'
+            )
         types = types_of(wire.answer_fields)
         rows = _rows(cursor, columns, max_rows)
         if wire.has_more_results():
             raise _bad_result("the statement gives more than one result")
     except AnswerTooLargeError:
-        raise _bad_result(f"the result has more than {MOST_ANSWER_BYTES // 2**20} MiB") from None
+        raise _bad_result(
+            f"the result has more than {MOST_ANSWER_BYTES // 2**20} MiB"
+        ) from None
     finally:
         wire.forget_answer()
         cursor.close()
@@ -43,15 +47,21 @@ def _columns(cursor: SSCursor) -> tuple[str, ...]:
     columns = tuple(described[0] for described in cursor.description)
     for column in columns:
         if columns.count(column) > 1:
-            raise _bad_result(f'two columns are named "{column}"; give each an alias of its own')
+            raise _bad_result(
+                f'two columns are named "{column}"; give each an alias of its own'
+            )
     return columns
 
 
-def _rows(cursor: SSCursor, columns: tuple[str, ...], max_rows: int) -> tuple[tuple[Cell, ...], ...]:
+def _rows(
+    cursor: SSCursor, columns: tuple[str, ...], max_rows: int
+) -> tuple[tuple[Cell, ...], ...]:
     rows: list[tuple[Cell, ...]] = []
     while (row := cursor.fetchone()) is not None:
         if len(rows) == max_rows:
-            raise QueryError(Reason.TOO_MANY_ROWS, f"more than {max_rows} rows (max_rows)")
+            raise QueryError(
+                Reason.TOO_MANY_ROWS, f"more than {max_rows} rows (max_rows)"
+            )
         for column, cell in zip(columns, row, strict=True):
             if isinstance(cell, str | bytes) and len(cell) > MOST_CELL_BYTES:
                 raise _bad_result(

@@ -13,8 +13,19 @@ _BINARY_CHARSET = 63
 # MySQL 9's; the driver takes its bytes for ASCII, and breaks off in the middle of the row.
 _VECTOR = 242
 _OF_BYTES_OR_TEXT = frozenset(
-    {FIELD_TYPE.VARCHAR, FIELD_TYPE.VAR_STRING, FIELD_TYPE.STRING, FIELD_TYPE.ENUM, FIELD_TYPE.SET}
-    | {FIELD_TYPE.TINY_BLOB, FIELD_TYPE.BLOB, FIELD_TYPE.MEDIUM_BLOB, FIELD_TYPE.LONG_BLOB}
+    {
+        FIELD_TYPE.VARCHAR,
+        FIELD_TYPE.VAR_STRING,
+        FIELD_TYPE.STRING,
+        FIELD_TYPE.ENUM,
+        FIELD_TYPE.SET,
+    }
+    | {
+        FIELD_TYPE.TINY_BLOB,
+        FIELD_TYPE.BLOB,
+        FIELD_TYPE.MEDIUM_BLOB,
+        FIELD_TYPE.LONG_BLOB,
+    }
 )
 _OTHERS = {
     FIELD_TYPE.BIT: ColumnType.BIT,
@@ -46,5 +57,7 @@ def unreadable_column(fields: Iterable[WireField]) -> str:
 
 def _type_of(field: WireField) -> ColumnType:
     if field.type_code in _OF_BYTES_OR_TEXT:
-        return ColumnType.BINARY if field.charsetnr == _BINARY_CHARSET else ColumnType.TEXT
+        return (
+            ColumnType.BINARY if field.charsetnr == _BINARY_CHARSET else ColumnType.TEXT
+        )
     return _OTHERS.get(field.type_code, ColumnType.NUMBER)

@@ -14,7 +14,12 @@ import pymysql
 from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
-from monitor.database.credentials import certificates_of, read_password, read_public_key, tls_context
+from monitor.database.credentials import (
+    certificates_of,
+    read_password,
+    read_public_key,
+    tls_context,
+)
 from monitor.database.dialect import IDENTIFY, IDENTIFY_BARELY, flavor_of
 from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
 from monitor.database.link import Link, Wire, shut
@@ -22,12 +27,12 @@ from monitor.database.reasons import is_answer
 from monitor.database.refusals import Pause, Refusals
 from monitor.database.session_setup import SessionSetup
 from monitor.database.status import is_on
-from monitor.errors import Reason, TargetError
+from monitor.model.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
 from monitor.model.results import Server
 from monitor.model.settings import Target
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Alarm, Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Alarm, Watchdog
 
 # These would hand the password, or as good as that, to whoever answers on the target's port.
 _UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
@@ -54,7 +59,9 @@ class Connector:
         self._refusals = Refusals()
         self._pause = Pause()
         self._setup = SessionSetup()
-        self._resolver = Resolver(target.host or "localhost", target.port, lookup=lookup)
+        self._resolver = Resolver(
+            target.host or "localhost", target.port, lookup=lookup
+        )
 
     def open(self, at_most: timedelta | None = None) -> Link:
         """Connect, log in and prepare the session; TargetError within the timeout if that fails.
@@ -85,7 +92,9 @@ class Connector:
         password = read_password(self._target.password, self._secrets)
         until_seconds = time.monotonic() + seconds
         try:
-            return self._open_with(password, address=address, seconds=seconds, prepared=prepared)
+            return self._open_with(
+                password, address=address, seconds=seconds, prepared=prepared
+            )
         except TargetError as error:
             if error.detail != "login":
                 raise
@@ -94,9 +103,18 @@ class Connector:
             if fresh == password:
                 raise
         seconds = max(_SHORTEST_SECONDS, until_seconds - time.monotonic())
-        return self._open_with(fresh, address=address, seconds=seconds, prepared=prepared)
+        return self._open_with(
+            fresh, address=address, seconds=seconds, prepared=prepared
+        )
 
-    def _open_with(self, password: bytes, *, address: Address | None, seconds: float, prepared: bool) -> Link:
+    def _open_with(
+        self,
+        password: bytes,
+        *,
+        address: Address | None,
+        seconds: float,
+        prepared: bool,
+    ) -> Link:
         deadline = time.monotonic() + seconds
         self._refusals.check(password)
         context = tls_context(self._target.tls)
@@ -112,7 +130,14 @@ class Connector:
         elif public_key is None and is_loopback(self._target.host or ""):
             wire.trust_key()
         try:
-            link = self._enter(wire, opened, reached, seconds=seconds, deadline=deadline, prepared=prepared)
+            link = self._enter(
+                wire,
+                opened,
+                reached,
+                seconds=seconds,
+                deadline=deadline,
+                prepared=prepared,
+            )
         except TargetError as error:
             self._refusals.note(password, error)
             raise
@@ -125,7 +150,11 @@ class Connector:
         return self._resolver.addresses(seconds=seconds * _DNS_SHARE)
 
     def _wire(
-        self, password: bytes, context: ssl.SSLContext | None, public_key: bytes | None, seconds: float
+        self,
+        password: bytes,
+        context: ssl.SSLContext | None,
+        public_key: bytes | None,
+        seconds: float,
     ) -> Wire:
         return Wire(
             user=self._target.user,
@@ -174,7 +203,10 @@ class Connector:
             # for a malformed packet, RuntimeError for a method that lacks a library.
             except Exception as error:  # noqa: BLE001
                 failure = connect_failure_of(
-                    error, greeted=wire.was_greeted(), was_cut=alarm.rang, seconds=seconds
+                    error,
+                    greeted=wire.was_greeted(),
+                    was_cut=alarm.rang,
+                    seconds=seconds,
                 )
             except BaseException:
                 _discard(link, opened, handle)
@@ -182,9 +214,13 @@ class Connector:
         if failure is None and link is not None and not alarm.rang:
             return link
         _discard(link, opened, handle)
-        raise failure or TargetError(Reason.TARGET_DOWN, "no answer in time", detail="unreachable")
+        raise failure or TargetError(
+            Reason.TARGET_DOWN, "no answer in time", detail="unreachable"
+        )
 
-    def _watched(self, opened: socket.socket, deadline: float) -> tuple[socket.socket, Alarm]:
+    def _watched(
+        self, opened: socket.socket, deadline: float
+    ) -> tuple[socket.socket, Alarm]:
         """Give a second handle on a socket, and the alarm that shuts the connection down at the deadline."""
         handle: socket.socket | None = None
         try:
@@ -210,13 +246,19 @@ def identify(link: Link) -> str:
     version, comment, hostname, read_only = rows[0]
     # a server may be told to give another version than its own; the greeting has its own as well
     flavor = flavor_of(f"{version} {link.wire.server_version}", str(comment))
-    link.server = Server(flavor, str(version), str(hostname), None if read_only is None else is_on(read_only))
+    link.server = Server(
+        flavor,
+        str(version),
+        str(hostname),
+        None if read_only is None else is_on(read_only),
+    )
     return str(comment)
 
 
 def _refuse_plugin(connection: object) -> NoReturn:
     raise pymysql.OperationalError(
-        2061, "the server asks for the password by an unsafe method (clear text); refused"
+        2061,
+        "the server asks for the password by an unsafe method (clear text); refused",
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 from datetime import datetime
 
-from monitor.errors import Reason, SecretError, TargetError
 from monitor.model.certificates import Certificate, CertificateKind
+from monitor.model.errors import Reason, SecretError, TargetError
 from monitor.model.settings import PasswordSource, Tls
-from monitor.secret_files import SecretReader
 from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
+from monitor.secrets.reader import SecretReader
 
 _LONGEST_KEY = 65_536
 
@@ -23,7 +23,9 @@ def read_password(source: PasswordSource | None, secrets: SecretReader) -> bytes
         return secrets.password(source)
     except SecretError as error:
         key = "password_env" if source.file is None else "password_file"
-        raise TargetError(Reason.ACCESS_DENIED, f"{key}: {error}", detail="password") from None
+        raise TargetError(
+            Reason.ACCESS_DENIED, f"{key}: {error}", detail="password"
+        ) from None
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext | None:
@@ -46,7 +48,9 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
         if tls.cert_file is not None:
             load_key_pair(context, tls.cert_file, tls.key_file or tls.cert_file)
     except (OSError, PassphraseError) as error:
-        raise TargetError(Reason.TARGET_DOWN, f"cannot use {error}", detail="tls") from None
+        raise TargetError(
+            Reason.TARGET_DOWN, f"cannot use {error}", detail="tls"
+        ) from None
     return context
 
 
@@ -54,10 +58,14 @@ def certificates_of(shown: bytes | None, tls: Tls) -> tuple[Certificate, ...]:
     """Return the certificate that the server showed and ours, where there are such, and when they end."""
     if shown is None:
         return ()
-    found: list[tuple[CertificateKind, datetime | None]] = [("server", end_of_certificate(shown))]
+    found: list[tuple[CertificateKind, datetime | None]] = [
+        ("server", end_of_certificate(shown))
+    ]
     if tls.cert_file is not None:
         found.append(("client", end_of_certificate_in(tls.cert_file)))
-    return tuple(Certificate(kind, ends_at) for kind, ends_at in found if ends_at is not None)
+    return tuple(
+        Certificate(kind, ends_at) for kind, ends_at in found if ends_at is not None
+    )
 
 
 def read_public_key(tls: Tls) -> bytes | None:

@@ -16,12 +16,16 @@ FIRST_STATEMENT_LIMIT = timedelta(seconds=10)
 
 def flavor_of(version: str, comment: str = "") -> Flavor:
     """Tell the kind of server from what it says of itself."""
-    return Flavor.MARIADB if "mariadb" in f"{version} {comment}".lower() else Flavor.MYSQL
+    return (
+        Flavor.MARIADB if "mariadb" in f"{version} {comment}".lower() else Flavor.MYSQL
+    )
 
 
 def status_questions(flavor: Flavor) -> tuple[str, ...]:
     """List statements for the time, and what is read only: server, engine, session; the next if one fails."""
-    of_session = "@@tx_read_only" if flavor is Flavor.MARIADB else "@@transaction_read_only"
+    of_session = (
+        "@@tx_read_only" if flavor is Flavor.MARIADB else "@@transaction_read_only"
+    )
     return (
         f"SELECT UTC_TIMESTAMP(6), @@read_only, @@innodb_read_only, {of_session}",
         "SELECT UTC_TIMESTAMP(6), @@read_only, NULL, NULL",

@@ -9,7 +9,7 @@ import ssl
 import pymysql
 
 from monitor.database.reasons import Verdict, place_of, shown_message, verdict_of
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.errors import QueryError, Reason, TargetError
 
 _LACKING_PACKAGE = (
     "the account's login method takes a Python package that is not installed: PyNaCl for ed25519,"
@@ -20,7 +20,11 @@ _LOCAL_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENO
 
 def code_of(error: BaseException) -> int | None:
     """Give the error's code; None where the driver raised something without one."""
-    if not isinstance(error, pymysql.MySQLError) or not error.args or not isinstance(error.args[0], int):
+    if (
+        not isinstance(error, pymysql.MySQLError)
+        or not error.args
+        or not isinstance(error.args[0], int)
+    ):
         return None
     # the driver unpacks the code as signed
     return error.args[0] & 0xFFFF
@@ -32,17 +36,30 @@ def failure_of(error: Exception) -> QueryError:
     verdict = verdict_of(code, connecting=False, words=str(error))
     kind = TargetError if verdict.reason is Reason.TARGET_DOWN else QueryError
     place = place_of(" ".join(str(part) for part in error.args[1:]), code)
-    return kind(verdict.reason, _words_of(error, code), code=code, detail=verdict.detail, place=place)
+    return kind(
+        verdict.reason,
+        _words_of(error, code),
+        code=code,
+        detail=verdict.detail,
+        place=place,
+    )
 
 
-def connect_failure_of(error: Exception, *, greeted: bool, was_cut: bool, seconds: float) -> TargetError:
+def connect_failure_of(
+    error: Exception, *, greeted: bool, was_cut: bool, seconds: float
+) -> TargetError:
     """Translate what connecting raised; `was_cut`: our own deadline ended it."""
     code = code_of(error)
     cause = _cause_of(error)
     if was_cut or isinstance(cause, TimeoutError):
-        verdict = Verdict(Reason.TARGET_DOWN, "unreachable" if greeted else "no_greeting")
+        verdict = Verdict(
+            Reason.TARGET_DOWN, "unreachable" if greeted else "no_greeting"
+        )
         return TargetError(
-            verdict.reason, f"no answer within {seconds:g} s", code=code, detail=verdict.detail
+            verdict.reason,
+            f"no answer within {seconds:g} s",
+            code=code,
+            detail=verdict.detail,
         )
     if isinstance(cause, OSError):
         return socket_failure_of(cause, code=code)
@@ -68,8 +85,15 @@ def socket_failure_of(error: OSError, *, code: int | None = None) -> TargetError
         detail = "refused"
     elif error.errno in _LOCAL_TROUBLE:
         reason, detail = Reason.INTERNAL, "local"
-    words = getattr(error, "verify_message", "") or error.strerror or str(error) or type(error).__name__
-    return TargetError(reason, shown_message(str(words), 2003), code=code, detail=detail)
+    words = (
+        getattr(error, "verify_message", "")
+        or error.strerror
+        or str(error)
+        or type(error).__name__
+    )
+    return TargetError(
+        reason, shown_message(str(words), 2003), code=code, detail=detail
+    )
 
 
 def _cause_of(error: BaseException) -> BaseException:
@@ -80,5 +104,7 @@ def _cause_of(error: BaseException) -> BaseException:
 
 def _words_of(error: Exception, code: int | None) -> str:
     if code is not None:
-        return shown_message(" ".join(str(part) for part in error.args[1:]) or type(error).__name__, code)
+        return shown_message(
+            " ".join(str(part) for part in error.args[1:]) or type(error).__name__, code
+        )
     return shown_message(f"{type(error).__name__}: {error}", code)

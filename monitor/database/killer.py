@@ -9,8 +9,8 @@ from monitor.database.connect import Connector
 from monitor.database.dialect import IDENTIFY_HOST
 from monitor.database.failures import failure_of
 from monitor.database.link import Identity
-from monitor.errors import QueryError, Reason, TargetError
-from monitor.watchdog import Watchdog
+from monitor.model.errors import QueryError, Reason, TargetError
+from monitor.timing.deadlines import Watchdog
 
 _KILL_SECONDS = 2.0
 _NO_SUCH_THREAD = 1094
@@ -24,7 +24,12 @@ class Killer:
     where there is no thread to be had, in that of the request.
     """
 
-    def __init__(self, connector: Connector, watchdog: Watchdog, on_end: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        watchdog: Watchdog,
+        on_end: Callable[[str, str], None],
+    ) -> None:
         self._connector = connector
         self._watchdog = watchdog
         self._on_end = on_end
@@ -49,7 +54,9 @@ class Killer:
     def wait(self, *, seconds: float) -> bool:
         """Wait until all that was requested is done, at most so long."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting and not self._is_busy, seconds)
+            return self._changed.wait_for(
+                lambda: not self._waiting and not self._is_busy, seconds
+            )
 
     def close(self) -> None:
         """Finish what was requested, within a bound, and stop."""
@@ -91,7 +98,11 @@ class Killer:
 
     def _outcome(self, victim: Identity) -> tuple[str, str]:
         try:
-            return ("", "") if self._kill(victim) else ("other_server", "another server answers there now")
+            return (
+                ("", "")
+                if self._kill(victim)
+                else ("other_server", "another server answers there now")
+            )
         except TargetError as error:
             return "unreachable", error.message
         # as everywhere, the driver may raise anything for a malformed answer
@@ -116,4 +127,6 @@ def _refusal_of(error: QueryError) -> tuple[str, str]:
         return "no_such_thread", error.message
     if error.code == _NOT_OURS or error.reason is Reason.ACCESS_DENIED:
         return "denied", error.message
-    return ("unreachable" if error.reason is Reason.TARGET_DOWN else "failed"), error.message
+    return (
+        "unreachable" if error.reason is Reason.TARGET_DOWN else "failed"
+    ), error.message

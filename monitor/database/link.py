@@ -94,7 +94,11 @@ class Wire(_Connection):
     def peer_certificate(self) -> bytes | None:
         """Return the certificate that the server showed (DER); None without TLS."""
         wrapped = self._sock
-        return wrapped.getpeercert(binary_form=True) if isinstance(wrapped, ssl.SSLSocket) else None
+        return (
+            wrapped.getpeercert(binary_form=True)
+            if isinstance(wrapped, ssl.SSLSocket)
+            else None
+        )
 
     def was_greeted(self) -> bool:
         """Tell whether the server said hello, whole."""
@@ -110,7 +114,9 @@ class Wire(_Connection):
     @property
     def answer_fields(self) -> tuple[WireField, ...]:
         """Return the descriptions of the answer's columns, with what the cursor's description leaves out."""
-        fields: list[WireField] = getattr(self._result, "fields", [])  # not in the stubs
+        fields: list[WireField] = getattr(
+            self._result, "fields", []
+        )  # not in the stubs
         return tuple(fields)
 
     @property
@@ -173,7 +179,9 @@ class Link:
     @property
     def identity(self) -> Identity:
         """Name the connection for KILL."""
-        return Identity(self.wire.server_thread_id[0], self.address, self.server.hostname)
+        return Identity(
+            self.wire.server_thread_id[0], self.address, self.server.hostname
+        )
 
     def is_alive(self) -> bool:
         """Return whether the server still answers on an idle connection, and in the session that was set up.

@@ -10,15 +10,15 @@ from datetime import timedelta
 
 from monitor.database.connect import Connector
 from monitor.database.killer import Killer
-from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
+from monitor.database.orphaned_statements import Leftovers
 from monitor.database.session import Session
 from monitor.database.status import Statuses
-from monitor.errors import QueryError, Reason, RefusedError, TargetError
+from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
 from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 # A name may lead elsewhere by then, and hosted servers cut old connections.
@@ -49,9 +49,13 @@ class Database:
     ) -> None:
         self._target = target
         self._watchdog = watchdog
-        self._connector = Connector(target, secrets=secrets, watchdog=watchdog, timeout=timeout)
+        self._connector = Connector(
+            target, secrets=secrets, watchdog=watchdog, timeout=timeout
+        )
         self._killer = Killer(
-            self._connector, watchdog, lambda reason, message: on_kill(Kill(target.name, reason, message))
+            self._connector,
+            watchdog,
+            lambda reason, message: on_kill(Kill(target.name, reason, message)),
         )
         self._statuses = Statuses(watchdog)
         self._leftovers = Leftovers()
@@ -126,7 +130,8 @@ class Database:
     def _take_place(self, seconds: float) -> None:
         with self._changed:
             free = self._changed.wait_for(
-                lambda: self._is_stopping or self._taken < self._target.max_connections, seconds
+                lambda: self._is_stopping or self._taken < self._target.max_connections,
+                seconds,
             )
             if self._is_stopping:
                 raise _not_started()
@@ -140,8 +145,15 @@ class Database:
 
     def _link(self, until_seconds: float) -> tuple[Link, TargetError | None]:
         """Find a connection to lend; beside it why a new one was refused, where it was not."""
-        if not self._is_to_try_again() and (idle := self._idle_link(until_seconds)) is not None:
-            return self._renewed(idle, until_seconds) if self._is_to_renew(idle) else (idle, None)
+        if (
+            not self._is_to_try_again()
+            and (idle := self._idle_link(until_seconds)) is not None
+        ):
+            return (
+                self._renewed(idle, until_seconds)
+                if self._is_to_renew(idle)
+                else (idle, None)
+            )
         try:
             link = self._new_link(until_seconds)
         except TargetError as error:
@@ -154,7 +166,9 @@ class Database:
         at = self._try_again_at
         return _is_expired(link) and (at is None or time.monotonic() >= at)
 
-    def _renewed(self, old: Link, until_seconds: float) -> tuple[Link, TargetError | None]:
+    def _renewed(
+        self, old: Link, until_seconds: float
+    ) -> tuple[Link, TargetError | None]:
         """Replace the only connection that lives: it goes when there is a new one, else it is kept.
 
         So for a moment there may be one more than our number, in place of the one for KILL: nothing runs.
@@ -181,10 +195,13 @@ class Database:
         while True:
             with self._changed:
                 is_alive = bool(self._idle) or self._in_use() > 0
-                self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS if is_alive else None
+                self._try_again_at = (
+                    time.monotonic() + _TRY_AGAIN_SECONDS if is_alive else None
+                )
                 left_seconds = until_seconds - time.monotonic()
                 self._changed.wait_for(
-                    lambda: self._is_stopping or self._idle or not self._in_use(), max(left_seconds, 0.0)
+                    lambda: self._is_stopping or self._idle or not self._in_use(),
+                    max(left_seconds, 0.0),
                 )
                 if self._is_stopping:
                     raise _not_started()
@@ -218,7 +235,9 @@ class Database:
 
     def _new_link(self, until_seconds: float) -> Link:
         for _ in range(_TRIES):
-            link = self._connector.open(timedelta(seconds=until_seconds - time.monotonic()))
+            link = self._connector.open(
+                timedelta(seconds=until_seconds - time.monotonic())
+            )
             with self._changed:
                 self._looked_at.add(link)
             with self._closed_when_interrupted(link):
@@ -228,7 +247,9 @@ class Database:
             # not even the time; or none is left
             if link.status_questions is None or time.monotonic() >= until_seconds:
                 break
-        error = TargetError(Reason.TARGET_DOWN, "let us in and answered no more", detail="lost")
+        error = TargetError(
+            Reason.TARGET_DOWN, "let us in and answered no more", detail="lost"
+        )
         self._connector.note_failure(error)
         raise error
 
@@ -289,8 +310,12 @@ def _is_expired(link: Link) -> bool:
 
 
 def _refused(error: TargetError) -> RefusedError:
-    return RefusedError(error.reason, error.message, code=error.code, detail=error.detail)
+    return RefusedError(
+        error.reason, error.message, code=error.code, detail=error.detail
+    )
 
 
 def _not_started() -> QueryError:
-    return QueryError(Reason.KILLED, "not started, because the monitor is stopping", detail=CANCELLED)
+    return QueryError(
+        Reason.KILLED, "not started, because the monitor is stopping", detail=CANCELLED
+    )

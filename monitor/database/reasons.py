@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from monitor.errors import HIDDEN_PLACE, Reason
+from monitor.model.errors import HIDDEN_PLACE, Reason
 from monitor.model.wording import shortened
 
 
@@ -40,7 +40,9 @@ _QUERY_ERROR = Verdict(Reason.QUERY_ERROR)
 # OperationalError, 1146 a ProgrammingError.
 VERDICTS: dict[int, Verdict] = {
     **dict.fromkeys((2006, 2013, 2055), _LOST),
-    **dict.fromkeys((1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031), _LOST),
+    **dict.fromkeys(
+        (1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031), _LOST
+    ),
     **dict.fromkeys((2002, 2003, 2005, 1047, 3168), _UNREACHABLE),
     # ProxySQL: no server in time, too many failed, all of them offline or lagging, no answer to a ping
     **dict.fromkeys((9001, 9002, 9004, 9005, 9006, 9007), _BACKEND),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from monitor.errors import Reason, TargetError
+from monitor.model.errors import Reason, TargetError
 
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
@@ -29,9 +29,15 @@ class Refusals:
         """Raise the server's last refusal again while it is too early to ask."""
         with self._lock:
             error = self._error
-            if error is None or password != self._password or time.monotonic() >= self._until:
+            if (
+                error is None
+                or password != self._password
+                or time.monotonic() >= self._until
+            ):
                 return
-        raise TargetError(error.reason, error.message, code=error.code, detail=error.detail)
+        raise TargetError(
+            error.reason, error.message, code=error.code, detail=error.detail
+        )
 
     def note(self, password: bytes, error: TargetError) -> None:
         """Take down how an attempt failed; only a refused login counts, and a method that is not ours."""
@@ -66,7 +72,9 @@ class Pause:
         """Raise the last failure again while it is too early to try."""
         error = self._error
         if error is not None and time.monotonic() < self._until:
-            raise TargetError(error.reason, error.message, code=error.code, detail=error.detail)
+            raise TargetError(
+                error.reason, error.message, code=error.code, detail=error.detail
+            )
 
     def note(self, error: TargetError) -> None:
         """Take down how an attempt failed."""

@@ -9,7 +9,7 @@ import pymysql
 from monitor.database.failures import code_of
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer, shown_message, verdict_of
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ServerWarning
 
 # None of these changes the result code: the statement "succeeded".
@@ -44,7 +44,9 @@ def read_warnings(link: Link, *, seconds: float) -> tuple[ServerWarning, ...]:
     if len(found) < count:
         message = f"the server counts {count} warnings on its answer and tells {len(found)}: it may be cut"
         raise QueryError(Reason.BAD_RESULT, message, detail="warnings")
-    return tuple({warning.code: warning for warning in reversed(found)}.values())[-_MAX_KEPT:]
+    return tuple({warning.code: warning for warning in reversed(found)}.values())[
+        -_MAX_KEPT:
+    ]
 
 
 def _found(link: Link) -> list[ServerWarning]:
@@ -52,7 +54,10 @@ def _found(link: Link) -> list[ServerWarning]:
         rows = link.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
         code = code_of(error)
-        is_ended = verdict_of(code, connecting=False).reason in (Reason.KILLED, Reason.TIMEOUT)
+        is_ended = verdict_of(code, connecting=False).reason in (
+            Reason.KILLED,
+            Reason.TIMEOUT,
+        )
         if is_ended or not is_answer(code, str(error)):
             raise
         link.in_order = True

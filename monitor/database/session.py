@@ -12,16 +12,16 @@ from monitor.database.binding import bound
 from monitor.database.dialect import limit_name, statement_limit
 from monitor.database.failures import code_of, failure_of
 from monitor.database.killer import Killer
-from monitor.database.leftovers import Leftovers
 from monitor.database.link import Link
+from monitor.database.orphaned_statements import Leftovers
 from monitor.database.reasons import is_answer
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
-from monitor.durations import format_duration
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
 from monitor.model.settings import UTC_ZONE, Flavor, Scalar, Statement
-from monitor.watchdog import Watchdog
+from monitor.timing.deadlines import Watchdog
+from monitor.timing.durations import format_duration
 
 # The server's own limit is the timeout itself; KILL and our cut give it time to speak first.
 _KILL_AFTER_SECONDS = 0.3
@@ -61,7 +61,12 @@ class Session:
         return bound(statement, values, self.link.wire.escape)
 
     def fetch(
-        self, statement: Statement, values: Mapping[str, Scalar], *, timeout: timedelta, max_rows: int
+        self,
+        statement: Statement,
+        values: Mapping[str, Scalar],
+        *,
+        timeout: timedelta,
+        max_rows: int,
     ) -> Rows:
         """Run a statement, once, and give all its rows; QueryError or TargetError says why there are none."""
         if self._is_stopped:
@@ -74,7 +79,9 @@ class Session:
         if self.link.server.altered:
             self.link.in_order = False  # the next one may be right
             raise _altered(self.link.server)
-        return self._fetch(self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows)
+        return self._fetch(
+            self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows
+        )
 
     def use_time_zone(self, time_zone: str) -> None:
         """Have what follows run in a time zone: an offset, a name, or `server` for the server's own."""
@@ -91,7 +98,9 @@ class Session:
         started = time.monotonic()
         outcome: Rows | Exception
         with (
-            self._watchdog.after(seconds + _KILL_AFTER_SECONDS, lambda: self._killer.request(victim)) as kill,
+            self._watchdog.after(
+                seconds + _KILL_AFTER_SECONDS, lambda: self._killer.request(victim)
+            ) as kill,
             self._watchdog.after(seconds + _CUT_AFTER_SECONDS, link.cut),
         ):
             try:
@@ -106,7 +115,9 @@ class Session:
                 raise
         if not isinstance(outcome, Rows | QueryError) and not _is_answer(outcome):
             self._leftovers.note(sql, victim)
-        self._check_time(outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started)
+        self._check_time(
+            outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started
+        )
         if isinstance(outcome, Rows):
             return outcome
         if isinstance(outcome, QueryError):
@@ -138,7 +149,12 @@ class Session:
         return replace(rows, warnings=warnings)
 
     def _check_time(
-        self, outcome: Rows | Exception, timeout: timedelta, *, was_killed: bool, seconds: float
+        self,
+        outcome: Rows | Exception,
+        timeout: timedelta,
+        *,
+        was_killed: bool,
+        seconds: float,
     ) -> None:
         link = self.link
         answered = isinstance(outcome, Rows) or _is_answer(outcome)
@@ -153,7 +169,11 @@ class Session:
             raise _timed_out(timeout, detail="killed")
         # MySQL answers a SLEEP that reached its limit with a row and no error
         is_mysql = link.server.flavor is Flavor.MYSQL
-        if isinstance(outcome, Rows) and is_mysql and seconds >= timeout.total_seconds():
+        if (
+            isinstance(outcome, Rows)
+            and is_mysql
+            and seconds >= timeout.total_seconds()
+        ):
             raise _timed_out(timeout, detail="statement_limit")
 
 
@@ -162,15 +182,17 @@ def _is_answer(error: Exception) -> bool:
 
 
 def _altered(server: Server) -> QueryError:
-    message = (
-        f"the session is not as we set it, so no result of it can be believed: {'; '.join(server.altered)}"
-    )
+    message = f"the session is not as we set it, so no result of it can be believed: {'; '.join(server.altered)}"
     return QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
 
 
 def _stopped() -> QueryError:
-    return QueryError(Reason.KILLED, "stopped, because the monitor is stopping", detail=CANCELLED)
+    return QueryError(
+        Reason.KILLED, "stopped, because the monitor is stopping", detail=CANCELLED
+    )
 
 
 def _timed_out(timeout: timedelta, *, detail: str) -> QueryError:
-    return QueryError(Reason.TIMEOUT, f"no result within {format_duration(timeout)}", detail=detail)
+    return QueryError(
+        Reason.TIMEOUT, f"no result within {format_duration(timeout)}", detail=detail
+    )

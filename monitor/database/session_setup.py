@@ -15,7 +15,7 @@ from monitor.database.failures import code_of
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
 from monitor.database.session_variables import FACTS, Effect, Variable, stated
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ALTERED_SESSION, Server
 from monitor.model.settings import SERVER_ZONE
 
@@ -45,8 +45,12 @@ class SessionSetup:
     def apply(self, link: Link, comment: str = "") -> None:
         """Set a session up; `link.server` says which variables are wrong all the same."""
         server = link.server
-        variables = {one.name: one for one in stated(server.flavor, server.version, comment)}
-        questions = {name: one.expression for name, one in variables.items()} | dict(FACTS)
+        variables = {
+            one.name: one for one in stated(server.flavor, server.version, comment)
+        }
+        questions = {name: one.expression for name, one in variables.items()} | dict(
+            FACTS
+        )
         known = self._known_of(server, variables, questions)
         settings = _set(link, variables, known.settable)
         otherwise = _set_otherwise(link, variables, settings)
@@ -66,7 +70,10 @@ class SessionSetup:
         )
 
     def _known_of(
-        self, server: Server, variables: Mapping[str, Variable], questions: Mapping[str, str]
+        self,
+        server: Server,
+        variables: Mapping[str, Variable],
+        questions: Mapping[str, str],
     ) -> _Known:
         settable = tuple(name for name, one in variables.items() if one.value)
         with self._lock:
@@ -87,7 +94,9 @@ def enter_zone(link: Link, time_zone: str) -> None:
     link.execute(f"SET SESSION time_zone = {value}")
     ((found, wanted),) = link.execute(f"SELECT @@SESSION.time_zone, {value}")
     if str(found).lower() != str(wanted).lower():
-        message = f"the session is not as we set it: time_zone is '{found}', not '{wanted}'"
+        message = (
+            f"the session is not as we set it: time_zone is '{found}', not '{wanted}'"
+        )
         raise QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
     link.time_zone = time_zone
     link.note_change("time_zone", found)
@@ -97,7 +106,9 @@ def _place(server: Server) -> tuple[str, str]:
     return (server.flavor.value, server.version)
 
 
-def _as_proven(server: Server, wrong: Sequence[Variable], values: Mapping[str, object]) -> Server:
+def _as_proven(
+    server: Server, wrong: Sequence[Variable], values: Mapping[str, object]
+) -> Server:
     if not values:
         return replace(server, unstated=(UNPROVEN,))
     altered: list[str] = []
@@ -121,7 +132,9 @@ def _offsets(january: object, july: object) -> tuple[timedelta, ...]:
     return (timedelta(minutes=january), timedelta(minutes=july))
 
 
-def _set(link: Link, variables: Mapping[str, Variable], names: Iterable[str]) -> tuple[str, ...]:
+def _set(
+    link: Link, variables: Mapping[str, Variable], names: Iterable[str]
+) -> tuple[str, ...]:
     """Set all at once, without what the server refuses; returns the names of what it took."""
 
     def set_together(some: Sequence[str]) -> str:
@@ -131,7 +144,9 @@ def _set(link: Link, variables: Mapping[str, Variable], names: Iterable[str]) ->
     return tuple(_taken(names, set_together))
 
 
-def _set_otherwise(link: Link, variables: Mapping[str, Variable], settings: Iterable[str]) -> tuple[str, ...]:
+def _set_otherwise(
+    link: Link, variables: Mapping[str, Variable], settings: Iterable[str]
+) -> tuple[str, ...]:
     """Set in another statement what the server has no variable for; returns the names of what it took."""
     taken: list[str] = []
     for name, variable in variables.items():
@@ -142,12 +157,17 @@ def _set_otherwise(link: Link, variables: Mapping[str, Variable], settings: Iter
     return tuple(taken)
 
 
-def _read(link: Link, questions: Mapping[str, str], names: Iterable[str]) -> dict[str, object]:
+def _read(
+    link: Link, questions: Mapping[str, str], names: Iterable[str]
+) -> dict[str, object]:
     """Read all at once, without what the server refuses to tell."""
     values: dict[str, object] = {}
 
     def read_together(some: Sequence[str]) -> str:
-        return _refusal(link, lambda: values.update(link.read({name: questions[name] for name in some})))
+        return _refusal(
+            link,
+            lambda: values.update(link.read({name: questions[name] for name in some})),
+        )
 
     _taken(names, read_together)
     return values

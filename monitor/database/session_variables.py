@@ -23,8 +23,12 @@ _SWITCHES = {"ON": "1", "OFF": "0"}
 _FROZEN_SECONDS = 5
 _CLOCK = f"ABS(TIMESTAMPDIFF(SECOND, NOW(), SYSDATE())) > {_FROZEN_SECONDS}"
 
-_SERVER_ZONE = "IF(@@GLOBAL.time_zone = 'SYSTEM', @@system_time_zone, @@GLOBAL.time_zone)"
-_OFFSET = "TIMESTAMPDIFF(MINUTE, '{0}', CONVERT_TZ('{0}', '+00:00', @@GLOBAL.time_zone))"
+_SERVER_ZONE = (
+    "IF(@@GLOBAL.time_zone = 'SYSTEM', @@system_time_zone, @@GLOBAL.time_zone)"
+)
+_OFFSET = (
+    "TIMESTAMPDIFF(MINUTE, '{0}', CONVERT_TZ('{0}', '+00:00', @@GLOBAL.time_zone))"
+)
 FACTS: Mapping[str, str] = MappingProxyType(
     {
         "server_zone": _SERVER_ZONE,
@@ -104,10 +108,18 @@ def normalized(value: object) -> str:
 
 
 def stated(
-    flavor: Flavor, version: str, comment: str = "", *, limit: timedelta = FIRST_STATEMENT_LIMIT
+    flavor: Flavor,
+    version: str,
+    comment: str = "",
+    *,
+    limit: timedelta = FIRST_STATEMENT_LIMIT,
 ) -> tuple[Variable, ...]:
     """Return the variables to state on this kind and version of server, in the order of one SET."""
-    own = _of_mariadb(version) if flavor is Flavor.MARIADB else _of_mysql(version, comment)
+    own = (
+        _of_mariadb(version)
+        if flavor is Flavor.MARIADB
+        else _of_mysql(version, comment)
+    )
     name, _, value = statement_limit(flavor, limit).partition(" = ")
     return (*_ON_BOTH, Variable(name, value, Effect.LIMIT, "statement"), *own)
 
@@ -122,7 +134,10 @@ _ON_BOTH = (
     Variable("sql_big_selects", "1"),
     # Neither ANSI_QUOTES nor NO_BACKSLASH_ESCAPES, which change what a statement says, nor
     # EMPTY_STRING_IS_NULL, which changes what it answers.
-    Variable("sql_mode", "'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"),
+    Variable(
+        "sql_mode",
+        "'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+    ),
     Variable("sql_auto_is_null", "0"),
     Variable("sql_quote_show_create", "1"),
     Variable("group_concat_max_len", "1048576"),
@@ -162,8 +177,14 @@ def _of_mariadb(version: str) -> tuple[Variable, ...]:
     collations = f"'utf8mb4={collation}'" if number >= (11, 6) else "''"
     return (
         Variable("collation_connection", collation),
-        *((Variable("character_set_collations", collations),) if number >= (11, 2) else ()),
-        Variable("max_error_count", "1024", Effect.COST, proof=_SHOWN_WARNINGS, proven="1"),
+        *(
+            (Variable("character_set_collations", collations),)
+            if number >= (11, 2)
+            else ()
+        ),
+        Variable(
+            "max_error_count", "1024", Effect.COST, proof=_SHOWN_WARNINGS, proven="1"
+        ),
         Variable("old_mode", old_mode),
         Variable("old", "0"),
         Variable("default_regex_flags", "''"),
@@ -207,8 +228,16 @@ def _of_mysql(version: str, comment: str) -> tuple[Variable, ...]:
 def _transaction(isolation: str, read_only: str) -> Iterable[Variable]:
     committed = "ISOLATION LEVEL READ COMMITTED"
     return (
-        Variable(isolation, "'READ-COMMITTED'", alone=f"SET SESSION TRANSACTION {committed}"),
-        Variable(read_only, "1", Effect.LIMIT, "read_only", alone="SET SESSION TRANSACTION READ ONLY"),
+        Variable(
+            isolation, "'READ-COMMITTED'", alone=f"SET SESSION TRANSACTION {committed}"
+        ),
+        Variable(
+            read_only,
+            "1",
+            Effect.LIMIT,
+            "read_only",
+            alone="SET SESSION TRANSACTION READ ONLY",
+        ),
     )
 
 

@@ -14,11 +14,11 @@ import pymysql
 
 from monitor.database.dialect import replication_questions, status_questions
 from monitor.database.failures import code_of
+from monitor.database.grants import surplus_of
 from monitor.database.link import Link
 from monitor.database.reasons import is_answer
 from monitor.model.results import ClockOffset, Replication
-from monitor.rights import surplus_of
-from monitor.watchdog import Watchdog
+from monitor.timing.deadlines import Watchdog
 
 MOST_STATUS_AGE_SECONDS = 15.0
 _MOST_RIGHTS_AGE_SECONDS = 1800.0
@@ -56,8 +56,12 @@ class Statuses:
         is_new = link.status_at < 0
         seconds = _ANSWER_SECONDS
         if is_new:
-            seconds = max(seconds, min(_FIRST_ANSWER_SECONDS, until_seconds - time.monotonic()))
-        alive = self._ask(link, _ask_state, seconds=seconds) and self._ask_replication(link)
+            seconds = max(
+                seconds, min(_FIRST_ANSWER_SECONDS, until_seconds - time.monotonic())
+            )
+        alive = self._ask(link, _ask_state, seconds=seconds) and self._ask_replication(
+            link
+        )
         if alive and is_new:
             alive = self._ask_rights(link)
         link.status_at = time.monotonic()
@@ -68,7 +72,9 @@ class Statuses:
         name = link.server.hostname
         if time.monotonic() < self._hung_until:
             silent = _SILENT if name in self._replicas else None
-            link.server = replace(link.server, replication=silent, knows_replication=False)
+            link.server = replace(
+                link.server, replication=silent, knows_replication=False
+            )
             return True
         if not self._ask(link, _ask_replication):
             self._hung_until = time.monotonic() + _NOT_ASKED_AGAIN_SECONDS
@@ -96,7 +102,13 @@ class Statuses:
         self._rights = link.server.surplus_rights
         return alive
 
-    def _ask(self, link: Link, ask: Callable[[Link], None], *, seconds: float = _ANSWER_SECONDS) -> bool:
+    def _ask(
+        self,
+        link: Link,
+        ask: Callable[[Link], None],
+        *,
+        seconds: float = _ANSWER_SECONDS,
+    ) -> bool:
         link.wire.expect_answer(seconds=seconds + 1.0, most_bytes=_ANSWER_BYTES)
         with (
             self._watchdog.after(seconds, link.cut),
@@ -116,12 +128,18 @@ def _ask_state(link: Link) -> None:
         questions = status_questions(link.server.flavor)
     link.status_questions, rows = _first_answer(link, questions, link.execute)
     half_seconds = (time.monotonic() - before_seconds) / 2
-    told = rows[0] if rows and len(rows[0]) == len(("time", "server", "engine", "session")) else (None,) * 4
+    told = (
+        rows[0]
+        if rows and len(rows[0]) == len(("time", "server", "engine", "session"))
+        else (None,) * 4
+    )
     server_at, server, engine, session = told
     clock = None
     if isinstance(server_at, datetime):
         middle_at = before_at + timedelta(seconds=half_seconds)
-        clock = ClockOffset((server_at.replace(tzinfo=UTC) - middle_at).total_seconds(), half_seconds)
+        clock = ClockOffset(
+            (server_at.replace(tzinfo=UTC) - middle_at).total_seconds(), half_seconds
+        )
     read_only = link.server.read_only
     if server is not None:
         read_only = is_on(server) or is_on(engine)
@@ -167,7 +185,11 @@ def replication_of(rows: Iterable[Mapping[str, object]]) -> Replication | None:
     """Read the answer of SHOW REPLICA STATUS: the source that is worst; None without any, so no replica."""
     found = [_of_source(row) for row in rows]
     standing = [one for one in found if one.lag_seconds is None]
-    return standing[0] if standing else max(found, key=lambda one: one.lag_seconds or 0.0, default=None)
+    return (
+        standing[0]
+        if standing
+        else max(found, key=lambda one: one.lag_seconds or 0.0, default=None)
+    )
 
 
 def _of_source(row: Mapping[str, object]) -> Replication:

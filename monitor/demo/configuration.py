@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.demo.mariadb import Connection
-from monitor.durations import parse_duration
+from monitor.timing.durations import parse_duration
 
 ACCOUNT = "token_monitor"
 INTERVAL = "2s"
@@ -31,7 +31,8 @@ def create_account(connection: Connection, database: str, password_file: Path) -
     password_file.write_text(password + "\n", encoding="utf-8")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE USER {ACCOUNT}@localhost IDENTIFIED BY %s WITH MAX_USER_CONNECTIONS 6", (password,)
+            f"CREATE USER {ACCOUNT}@localhost IDENTIFIED BY %s WITH MAX_USER_CONNECTIONS 6",
+            (password,),
         )
         cursor.execute(f"GRANT SELECT ON {database}.* TO {ACCOUNT}@localhost")
 
@@ -64,7 +65,9 @@ def configuration(
         _table("state", {"directory": str(state)}),
     ]
     for name, document in sorted(queries.items()):
-        parts.append(_table(f"queries.{name}", {"interval": INTERVAL, "timeout": _TIMEOUT}))
+        parts.append(
+            _table(f"queries.{name}", {"interval": INTERVAL, "timeout": _TIMEOUT})
+        )
         for rule, said in document.get("rules", {}).items():
             parts.append(_table(f"rules.{rule}", _quick(rule, said)))
     parts.extend(_table(f"rules.{rule}", said) for rule, said in _OWN_RULES.items())
@@ -73,8 +76,13 @@ def configuration(
 
 def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:
     """Read the .toml of each shipped query that runs on an interval."""
-    found = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in directory.glob("*.toml")}
-    return {name: document for name, document in found.items() if "cron" not in document}
+    found = {
+        path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
+        for path in directory.glob("*.toml")
+    }
+    return {
+        name: document for name, document in found.items() if "cron" not in document
+    }
 
 
 def _quick(rule: str, said: Mapping[str, Any]) -> dict[str, object]:
@@ -83,7 +91,9 @@ def _quick(rule: str, said: Mapping[str, Any]) -> dict[str, object]:
         for key in ("for", "keep_firing_for")
         if parse_duration(said.get(key, "0s")) > _LONGEST_FOR
     }
-    changed |= {key: value for key, value in _PATIENCE.get(rule, {}).items() if key in said}
+    changed |= {
+        key: value for key, value in _PATIENCE.get(rule, {}).items() if key in said
+    }
     return changed
 
 
@@ -91,5 +101,8 @@ def _table(name: str, values: Mapping[str, object]) -> str:
     if not values:
         return ""
     # a JSON string is a TOML basic string
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in values.items()
+    ]
     return "\n".join([f"[{name}]", *lines, ""])

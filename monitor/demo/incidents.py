@@ -24,7 +24,9 @@ class Incident(ABC):
     """What the user is told when it breaks, and `mended` when it is over."""
     mended: str
 
-    def __init__(self, server: PrivateServer, traffic: Traffic, database: str = DATABASE) -> None:
+    def __init__(
+        self, server: PrivateServer, traffic: Traffic, database: str = DATABASE
+    ) -> None:
         self._server = server
         self._traffic = traffic
         self._database = database
@@ -38,7 +40,10 @@ class Incident(ABC):
         """Mend; the system is as if nothing had happened."""
 
     def _do(self, *statements: str) -> None:
-        with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+        with (
+            self._server.connect(self._database) as connection,
+            connection.cursor() as cursor,
+        ):
             for statement in statements:
                 cursor.execute(statement)
 
@@ -62,7 +67,10 @@ class Incident(ABC):
         )
 
     def _some_subscribers(self, count: int) -> list[int]:
-        with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+        with (
+            self._server.connect(self._database) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(
                 "SELECT u.id FROM users u"
                 " JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
@@ -90,7 +98,9 @@ class MissingColumn(Incident):
     def mend_it(self) -> None:
         """Add the column as documented, and restore its values before anybody initialises them."""
         with self._traffic.held():
-            self._do("ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role")
+            self._do(
+                "ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role"
+            )
             self._restore_values()
 
 
@@ -99,7 +109,9 @@ class NullBalances(Incident):
 
     name = "null-balances"
     alert = "TokenBalancesUninitialized"
-    broken = "12 subscribers have a NULL balance, and the backend does not initialise it"
+    broken = (
+        "12 subscribers have a NULL balance, and the backend does not initialise it"
+    )
     mended = "their balances are back, and the backend initialises again"
 
     def break_it(self) -> None:
@@ -131,7 +143,10 @@ class ZeroBalances(Incident):
             self._traffic.initialise(does=False)
             self._keep_values()
             users = self._some_subscribers(12)
-            chosen, blocked = ", ".join(map(str, users)), ", ".join(map(str, users[::2]))
+            chosen, blocked = (
+                ", ".join(map(str, users)),
+                ", ".join(map(str, users[::2])),
+            )
             self._do(
                 f"UPDATE user_subscriptions SET tokens_limit = 0 WHERE user_id IN ({blocked})",
                 f"UPDATE users SET tokens_remaining = 0 WHERE id IN ({chosen})",
@@ -158,7 +173,9 @@ class NegativeBalances(Incident):
             self._keep_values()
             chosen = self._some_subscribers(4)
             self._traffic.leave_alone(chosen)
-            self._do(f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({', '.join(map(str, chosen))})")
+            self._do(
+                f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({', '.join(map(str, chosen))})"
+            )
 
     def mend_it(self) -> None:
         """Restore the balances."""

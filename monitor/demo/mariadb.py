@@ -18,7 +18,7 @@ from typing import Self, TypeAlias
 
 import pymysql
 
-from monitor.errors import MonitorError
+from monitor.model.errors import MonitorError
 
 Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
 
@@ -29,7 +29,9 @@ class PrivateServer(ABC):
     `directory` must be short (a unix socket's path has at most 107 bytes) and is removed by `close`.
     """
 
-    def __init__(self, directory: Path, *, port: int | None = None, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, options: tuple[str, ...] = ()
+    ) -> None:
         self.directory = directory
         self.socket = directory / "s.sock"
         self.data = directory / "data"
@@ -57,7 +59,10 @@ class PrivateServer(ABC):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -77,7 +82,9 @@ class PrivateServer(ABC):
         )
         if done.returncode != 0:
             said = (done.stderr or done.stdout)[-2000:]
-            raise MonitorError(f"{Path(command[0]).name} failed in {self.directory}: {said}")
+            raise MonitorError(
+                f"{Path(command[0]).name} failed in {self.directory}: {said}"
+            )
 
     def start(self, *, timeout_seconds: float = 30.0) -> None:
         """Start the server and wait until it answers: about 0.2 s for MariaDB, 1.5 s for MySQL."""
@@ -124,7 +131,9 @@ class PrivateServer(ABC):
         if self._process is not None:
             self._process.send_signal(number)
             if number == signal.SIGSTOP:  # its threads stop one by one
-                os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+                os.waitid(
+                    os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT
+                )
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
@@ -150,7 +159,9 @@ class PrivateServer(ABC):
             connection.connect(wire)
         except OSError as error:
             wire.close()
-            raise pymysql.err.OperationalError(2003, f"no server at {self.socket}: {error}") from error
+            raise pymysql.err.OperationalError(
+                2003, f"no server at {self.socket}: {error}"
+            ) from error
         except BaseException:
             wire.close()
             raise
@@ -196,7 +207,9 @@ class PrivateMariaDB(PrivateServer):
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    found = shutil.which(
+        name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+    )
     if found is None:
         raise MonitorError(f"{name} not found; install the package mariadb-server-core")
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, TextIO
 
-from monitor.console import is_coloured
+from monitor.telemetry.console import is_coloured
 
 _PREFIX = "demo: "
 _INDENT = " " * 10
@@ -53,8 +53,17 @@ class Story:
 
     def say(self, text: str, *details: str, mood: str = "plain") -> None:
         """Write a line, and details below it; broken to the terminal's width where there is one."""
-        head = [self._coloured(line, _COLOURS[mood]) for line in self._broken(_PREFIX, text)]
-        self.write("\n".join([*head, *(line for one in details for line in self._broken(_INDENT, one))]))
+        head = [
+            self._coloured(line, _COLOURS[mood]) for line in self._broken(_PREFIX, text)
+        ]
+        self.write(
+            "\n".join(
+                [
+                    *head,
+                    *(line for one in details for line in self._broken(_INDENT, one)),
+                ]
+            )
+        )
 
     def _coloured(self, line: str, colour: str) -> str:
         return f"\033[{colour}m{line}\033[0m" if colour and self._is_coloured else line

@@ -20,10 +20,20 @@ _OVERRIDES = ("TOKEN_MONITOR_LISTEN", "TOKEN_MONITOR_STATE_DIRECTORY")
 class Program:
     """`python -m monitor run`; `on_line` gets each line of its log, in a thread."""
 
-    def __init__(self, config: Path, *, log_format: str, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Path, *, log_format: str, on_line: Callable[[str], None]
+    ) -> None:
         self._command = [
             sys.executable,
-            *("-m", "monitor", "run", "--config", os.fspath(config), "--log-format", log_format),
+            *(
+                "-m",
+                "monitor",
+                "run",
+                "--config",
+                os.fspath(config),
+                "--log-format",
+                log_format,
+            ),
             *("--start-timeout", _START_TIMEOUT),
         ]
         self._on_line = on_line
@@ -35,7 +45,11 @@ class Program:
         """Start it; its address is known some time later."""
         self._process = subprocess.Popen(
             self._command,
-            env={name: value for name, value in os.environ.items() if name not in _OVERRIDES},
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name not in _OVERRIDES
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -84,6 +98,8 @@ def started_address(line: str) -> str | None:
         return None
     if line.startswith("{"):
         event = json.loads(line)
-        return str(event["address"]) if event.get("event") == "monitor.started" else None
+        return (
+            str(event["address"]) if event.get("event") == "monitor.started" else None
+        )
     found = _STARTED_ON_CONSOLE.search(line)
     return found[1] if found else None

@@ -18,7 +18,12 @@ from typing import TextIO
 import pymysql
 
 from monitor.config import shipped_queries_directory
-from monitor.demo.configuration import INTERVAL, configuration, create_account, shipped_documents
+from monitor.demo.configuration import (
+    INTERVAL,
+    configuration,
+    create_account,
+    shipped_documents,
+)
 from monitor.demo.incidents import INCIDENTS, Incident
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.output import MonitorLog, Stop, Story
@@ -27,13 +32,14 @@ from monitor.demo.timeline import Timeline, Verdict, plan
 from monitor.demo.tokens import DATABASE, create_tables, populate
 from monitor.demo.traffic import Outcome, Traffic
 from monitor.demo.webhook import Received, WebhookReceiver
-from monitor.errors import MonitorError
+from monitor.model.errors import MonitorError
 
 _START_SECONDS = 30.0
 _STEP_SECONDS = 0.1
 _CALM_SECONDS = 3.0
 _SUCCEEDED = re.compile(
-    r'^token_monitor_query_last_success_timestamp_seconds\{[^}]*\bquery="([^"]+)"', re.MULTILINE
+    r'^token_monitor_query_last_success_timestamp_seconds\{[^}]*\bquery="([^"]+)"',
+    re.MULTILINE,
 )
 
 
@@ -68,7 +74,12 @@ def run(
 
 class _Demo:
     def __init__(
-        self, lines: Story, stop: Stop, incident: str | None, timeline: Timeline, log_format: str | None
+        self,
+        lines: Story,
+        stop: Stop,
+        incident: str | None,
+        timeline: Timeline,
+        log_format: str | None,
     ) -> None:
         self._lines = lines
         self._log_format = log_format
@@ -114,9 +125,13 @@ class _Demo:
             ),
             encoding="utf-8",
         )
-        self._log = MonitorLog(directory / "monitor.log", self._lines, self._log_format)
+        self._log = MonitorLog(
+            directory / "monitor.telemetry.log", self._lines, self._log_format
+        )
         parts.callback(self._log.close)
-        self._program = Program(config, log_format=self._log.format, on_line=self._log.add)
+        self._program = Program(
+            config, log_format=self._log.format, on_line=self._log.add
+        )
         parts.callback(self._program.stop)
         self._program.start()
 
@@ -125,7 +140,9 @@ class _Demo:
         if not self._wait(_START_SECONDS, lambda: self._program.address is not None):
             if not self._stop.is_set:
                 self._log.show_end()
-                raise MonitorError(f"the monitor did not start within {_START_SECONDS:g} s")
+                raise MonitorError(
+                    f"the monitor did not start within {_START_SECONDS:g} s"
+                )
             return 0
         self._started_at = time.monotonic()
         self._tell()
@@ -133,16 +150,28 @@ class _Demo:
             self._break_and_mend(self._incident, self._verdict)
         end_at = self._timeline.end_at
         self._wait(None if end_at is None else end_at - self._now(), lambda: False)
-        if self._verdict is None or (self._stop.is_set and not self._verdict.is_complete):
+        if self._verdict is None or (
+            self._stop.is_set and not self._verdict.is_complete
+        ):
             return 0
-        self._lines.say(self._verdict.sentence(), mood="good" if self._verdict.is_complete else "bad")
+        self._lines.say(
+            self._verdict.sentence(),
+            mood="good" if self._verdict.is_complete else "bad",
+        )
         return 0 if self._verdict.is_complete else 1
 
     def _break_and_mend(self, incident: Incident, verdict: Verdict) -> None:
         self._wait(self._timeline.break_at - self._now(), lambda: False)
-        latest = self._timeline.mend_at - 0.1 * (self._timeline.mend_at - self._timeline.break_at)
-        if not self._wait(latest - self._now(), self._is_every_query_done) and not self._stop.is_set:
-            self._lines.say(f"no success yet of: {', '.join(sorted(self._queries - self._succeeded()))}")
+        latest = self._timeline.mend_at - 0.1 * (
+            self._timeline.mend_at - self._timeline.break_at
+        )
+        if (
+            not self._wait(latest - self._now(), self._is_every_query_done)
+            and not self._stop.is_set
+        ):
+            self._lines.say(
+                f"no success yet of: {', '.join(sorted(self._queries - self._succeeded()))}"
+            )
         if self._stop.is_set:
             return
         verdict.broken_at = self._now()
@@ -160,8 +189,12 @@ class _Demo:
         address = self._program.address
         self._lines.say(f"the page      http://{address}/")
         self._lines.say(f"the metrics   http://{address}/metrics")
-        self._lines.say(f"the log       {self._log.path} (of the monitor; gone when the demo ends)")
-        self._lines.say(f"every query runs every {INTERVAL} here; in earnest every minute or five")
+        self._lines.say(
+            f"the log       {self._log.path} (of the monitor; gone when the demo ends)"
+        )
+        self._lines.say(
+            f"every query runs every {INTERVAL} here; in earnest every minute or five"
+        )
         if self._incident is not None:
             times = self._timeline
             self._lines.say(
@@ -169,9 +202,15 @@ class _Demo:
                 f" mended {times.mend_at - times.break_at:.0f} s later"
             )
         else:
-            self._lines.say(f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}")
+            self._lines.say(
+                f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}"
+            )
         end_at = self._timeline.end_at
-        self._lines.say("^C ends it" if end_at is None else f"ends by itself after {end_at:g} s, or by ^C")
+        self._lines.say(
+            "^C ends it"
+            if end_at is None
+            else f"ends by itself after {end_at:g} s, or by ^C"
+        )
 
     def _wait(self, seconds: float | None, until: Callable[[], bool]) -> bool:
         """Wait for a condition, at most `seconds`; gives whether it came. Ends early when the demo does."""
@@ -183,8 +222,14 @@ class _Demo:
                 raise MonitorError(f"the monitor ended with exit code {code}")
             if until():
                 return True
-            self._application.look(self._traffic, self._now(), is_broken=self._is_broken)
-            rest = _STEP_SECONDS if deadline is None else min(_STEP_SECONDS, deadline - time.monotonic())
+            self._application.look(
+                self._traffic, self._now(), is_broken=self._is_broken
+            )
+            rest = (
+                _STEP_SECONDS
+                if deadline is None
+                else min(_STEP_SECONDS, deadline - time.monotonic())
+            )
             if rest <= 0:
                 return False
             self._stop.wait(rest)
@@ -193,7 +238,11 @@ class _Demo:
     @property
     def _is_broken(self) -> bool:
         verdict = self._verdict
-        return verdict is not None and verdict.broken_at is not None and verdict.mended_at is None
+        return (
+            verdict is not None
+            and verdict.broken_at is not None
+            and verdict.mended_at is None
+        )
 
     def _now(self) -> float:
         return time.monotonic() - self._started_at
@@ -217,7 +266,9 @@ class _Demo:
 
     def _succeeded(self) -> set[str]:
         try:
-            with urllib.request.urlopen(f"http://{self._program.address}/metrics", timeout=2) as response:
+            with urllib.request.urlopen(
+                f"http://{self._program.address}/metrics", timeout=2
+            ) as response:
                 return set(_SUCCEEDED.findall(response.read().decode()))
         except (OSError, urllib.error.URLError):
             return set()
@@ -247,7 +298,11 @@ class _Application:
             if self._refused_at is None:
                 self._lines.say("application: users get HTTP 402")
             self._refused, self._refused_at = counts[Outcome.PAYMENT_REQUIRED], now
-        elif self._refused_at is not None and not is_broken and now - self._refused_at > _CALM_SECONDS:
+        elif (
+            self._refused_at is not None
+            and not is_broken
+            and now - self._refused_at > _CALM_SECONDS
+        ):
             self._lines.say("application: users are served again")
             self._refused_at = None
 
@@ -256,7 +311,10 @@ class _Application:
 def _signals_set(stop: Stop) -> Iterator[None]:
     """Let ^C, SIGTERM and a closed terminal end the demo in its own order."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in numbers}
+    before = {
+        number: signal.signal(number, lambda _number, _frame: stop.set())
+        for number in numbers
+    }
     try:
         yield
     finally:

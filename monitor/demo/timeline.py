@@ -41,7 +41,11 @@ class Verdict:
             return
         if status == "firing" and self.fired_at is None:
             self.fired_at = at
-        elif status == "resolved" and self.fired_at is not None and self.mended_at is not None:
+        elif (
+            status == "resolved"
+            and self.fired_at is not None
+            and self.mended_at is not None
+        ):
             self.resolved_at = at
 
     @property
@@ -55,7 +59,9 @@ class Verdict:
             return "ended before anything was broken"
         if self.fired_at is None:
             return f"{self.alert} did not fire"
-        fired = f"{self.alert} fired {self.fired_at - self.broken_at:.1f} s after the break"
+        fired = (
+            f"{self.alert} fired {self.fired_at - self.broken_at:.1f} s after the break"
+        )
         if self.resolved_at is None or self.mended_at is None:
             return f"{fired}, but did not resolve"
         return f"{fired}, and resolved {self.resolved_at - self.mended_at:.1f} s after the mending"

@@ -70,14 +70,21 @@ class _User:
 def create_tables(connection: Connection, database: str = DATABASE) -> None:
     """Make the database and the three empty tables in it."""
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4")
+        cursor.execute(
+            f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4"
+        )
         cursor.execute(f"USE {database}")
         for table in TABLES:
             cursor.execute(table)
 
 
 def populate(
-    connection: Connection, *, now: datetime, users: int = 200, events: int = 2000, seed: int = 1
+    connection: Connection,
+    *,
+    now: datetime,
+    users: int = 200,
+    events: int = 2000,
+    seed: int = 1,
 ) -> None:
     """Fill the tables of the connection's database: nobody is unhealthy, `events` uses over the last day.
 
@@ -104,7 +111,12 @@ def populate(
             "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active)"
             " VALUES (%s, %s, %s, %s)",
             [
-                (user.number, PLAN_LIMITS[user.plan], user.plan, int(user.is_subscribed))
+                (
+                    user.number,
+                    PLAN_LIMITS[user.plan],
+                    user.plan,
+                    int(user.is_subscribed),
+                )
                 for user in people
                 if user.plan is not None
             ],
@@ -112,7 +124,9 @@ def populate(
         cursor.executemany(
             "INSERT INTO token_usage_history (user_id, article_id, tokens_used, action, created_at)"
             " VALUES (%s, %s, %s, %s, %s)",
-            _history([user.number for user in people if user.has_used], now, events, choose),
+            _history(
+                [user.number for user in people if user.has_used], now, events, choose
+            ),
         )
 
 
@@ -128,22 +142,38 @@ def _person(number: int, choose: random.Random) -> _User:
             return _User(number, balance=None)
         case 1:  # cancelled, and spent everything before
             return _User(number, balance=0, plan=plan)
-        case 2:  # upgraded a moment ago, has not used anything yet: the balance is the limit
-            return _User(number, balance=PLAN_LIMITS[plan], plan=plan, is_subscribed=True)
+        case (
+            2
+        ):  # upgraded a moment ago, has not used anything yet: the balance is the limit
+            return _User(
+                number, balance=PLAN_LIMITS[plan], plan=plan, is_subscribed=True
+            )
         case _:
             balance = int(PLAN_LIMITS[plan] * choose.uniform(0.3, 0.95))
-            return _User(number, balance=balance, plan=plan, is_subscribed=True, has_used=True)
+            return _User(
+                number, balance=balance, plan=plan, is_subscribed=True, has_used=True
+            )
 
 
 def _history(
     users: list[int], now: datetime, events: int, choose: random.Random
 ) -> list[tuple[int, int, int, str, datetime]]:
     moments = sorted(
-        (now - timedelta(seconds=choose.uniform(1, 24 * 3600))).replace(tzinfo=None, microsecond=0)
+        (now - timedelta(seconds=choose.uniform(1, 24 * 3600))).replace(
+            tzinfo=None, microsecond=0
+        )
         for _ in range(events)
     )
     rows = []
     for moment in moments:
         action = choose.choice(tuple(ACTION_COSTS))
-        rows.append((choose.choice(users), choose.randint(1, 5000), cost_of(action, choose), action, moment))
+        rows.append(
+            (
+                choose.choice(users),
+                choose.randint(1, 5000),
+                cost_of(action, choose),
+                action,
+                moment,
+            )
+        )
     return rows

@@ -27,7 +27,12 @@ class Outcome(StrEnum):
 
 
 def use_feature(
-    connection: Connection, *, user_id: int, action: str, cost: int, initialises: bool = True
+    connection: Connection,
+    *,
+    user_id: int,
+    action: str,
+    cost: int,
+    initialises: bool = True,
 ) -> Outcome:
     """Do what the backend does for one AI call, in its five steps, each a transaction of its own."""
     with connection.cursor() as cursor:
@@ -42,12 +47,15 @@ def use_feature(
             return Outcome.PAYMENT_REQUIRED
         balance, limit = row
         if initialises and not balance and (limit or 0) > 0:
-            cursor.execute("UPDATE users SET tokens_remaining = %s WHERE id = %s", (limit, user_id))
+            cursor.execute(
+                "UPDATE users SET tokens_remaining = %s WHERE id = %s", (limit, user_id)
+            )
             balance = limit
         if balance is None or balance < cost:
             return Outcome.PAYMENT_REQUIRED
         cursor.execute(
-            "UPDATE users SET tokens_remaining = tokens_remaining - %s WHERE id = %s", (cost, user_id)
+            "UPDATE users SET tokens_remaining = tokens_remaining - %s WHERE id = %s",
+            (cost, user_id),
         )
         cursor.execute(
             "INSERT INTO token_usage_history (user_id, article_id, tokens_used, action)"
@@ -60,7 +68,13 @@ def use_feature(
 class Traffic:
     """Users who use features, `per_second` on average; survives a database that is broken or away."""
 
-    def __init__(self, connect: Callable[[], Connection], *, per_second: float = 5.0, seed: int = 1) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        *,
+        per_second: float = 5.0,
+        seed: int = 1,
+    ) -> None:
         self._connect = connect
         self._pause_seconds = 1.0 / per_second
         self._choose = random.Random(seed)
@@ -71,7 +85,9 @@ class Traffic:
         self._initialises = True
         self._counts: Counter[Outcome] = Counter()
         self._connection: Connection | None = None
-        self._thread = threading.Thread(target=self._go, name="demo-traffic", daemon=True)
+        self._thread = threading.Thread(
+            target=self._go, name="demo-traffic", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to use features."""
@@ -107,9 +123,13 @@ class Traffic:
         return Counter(self._counts)
 
     def _go(self) -> None:
-        while not self._stopped.wait(self._choose.uniform(0.5, 1.5) * self._pause_seconds):
+        while not self._stopped.wait(
+            self._choose.uniform(0.5, 1.5) * self._pause_seconds
+        ):
             with self._held:
-                if not self._is_idle:  # asked here: after `idle` and `held` no call begins any more
+                if (
+                    not self._is_idle
+                ):  # asked here: after `idle` and `held` no call begins any more
                     self._counts[self._one_call()] += 1
         self._disconnect()
 
@@ -124,7 +144,11 @@ class Traffic:
             cost = cost_of(action, self._choose)
             _renew(self._connection, user_id, cost)
             return use_feature(
-                self._connection, user_id=user_id, action=action, cost=cost, initialises=self._initialises
+                self._connection,
+                user_id=user_id,
+                action=action,
+                cost=cost,
+                initialises=self._initialises,
             )
         except pymysql.MySQLError:
             # As the backend did in the incident: a balance that cannot be read counts as none.
@@ -134,7 +158,9 @@ class Traffic:
     def _someone(self, connection: Connection) -> int | None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT user_id FROM user_subscriptions WHERE is_active = 1")
-            users = sorted({int(row[0]) for row in cursor.fetchall()} - self._left_alone)
+            users = sorted(
+                {int(row[0]) for row in cursor.fetchall()} - self._left_alone
+            )
         return self._choose.choice(users) if users else None
 
     def _disconnect(self) -> None:

@@ -29,7 +29,9 @@ class WebhookReceiver:
     def __init__(self, on_alert: Callable[[Received], None]) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(on_alert))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="demo-webhook", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="demo-webhook", daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -41,7 +43,10 @@ class WebhookReceiver:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.shutdown()
         self._thread.join()

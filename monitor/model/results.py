@@ -9,12 +9,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from monitor.durations import format_duration
-from monitor.errors import Reason, message_with_place
 from monitor.model.certificates import Certificate
+from monitor.model.errors import Reason, message_with_place
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
+from monitor.timing.durations import format_duration
 
-Cell: TypeAlias = bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
+Cell: TypeAlias = (
+    bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
+)
 EvidenceRow: TypeAlias = Mapping[str, str | int | float | bool | None]
 EvidenceKey: TypeAlias = tuple[str, Labels]
 """Rule name and the sample's labels (without target, alertname, severity)."""
@@ -83,7 +85,11 @@ class Replication:
             return f"its replication stands ({self.state})"
         # without the lag itself: a message that differs at each run would be written at each run
         is_late = self.lag_seconds > most.total_seconds()
-        return f"the replica is more than {format_duration(most)} behind (max_replica_lag)" if is_late else ""
+        return (
+            f"the replica is more than {format_duration(most)} behind (max_replica_lag)"
+            if is_late
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,9 @@ class Success:
 
     samples: tuple[Sample, ...]
     row_count: int
-    evidence: Mapping[EvidenceKey, tuple[EvidenceRow, ...]] = field(default_factory=dict)
+    evidence: Mapping[EvidenceKey, tuple[EvidenceRow, ...]] = field(
+        default_factory=dict
+    )
     evidence_errors: tuple[str, ...] = ()
     missing: frozenset[ColumnName] | None = None
     """From a schema query: which expected columns are missing; None from any other query."""

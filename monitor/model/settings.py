@@ -9,7 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from monitor.model.process_settings import HeartbeatSettings, LogSettings, StateSettings, Web
+from monitor.model.process_settings import (
+    HeartbeatSettings,
+    LogSettings,
+    StateSettings,
+    Web,
+)
 
 Scalar: TypeAlias = int | float | bool | str
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -103,7 +108,11 @@ class Metric:
     @property
     def label_names(self) -> tuple[str, ...]:
         """Name all labels of the metric's samples, without the target's."""
-        return self.labels if self.values_label is None else (*self.labels, self.values_label)
+        return (
+            self.labels
+            if self.values_label is None
+            else (*self.labels, self.values_label)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +241,9 @@ class Job:
         return (self.target.name, self.query.name)
 
 
-ReceiverKind: TypeAlias = Literal["alertmanager", "email", "pagerduty", "slack", "webhook"]
+ReceiverKind: TypeAlias = Literal[
+    "alertmanager", "email", "pagerduty", "slack", "webhook"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +318,10 @@ class Config:
 
     def runbook_base_for(self, name: str) -> str:
         """Return the address below which a runbook is found; empty where there is none to name."""
-        if not self.runbook_base_url and self.external_url and name in self.served_runbooks:
+        if (
+            not self.runbook_base_url
+            and self.external_url
+            and name in self.served_runbooks
+        ):
             return f"{self.external_url.rstrip('/')}/runbooks"
         return self.runbook_base_url

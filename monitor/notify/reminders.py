@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.deliver.selection import is_untold, reminders_for, takes_notifications, wants
 from monitor.model.alerts import Alert, AlertState, Notification, Scope
 from monitor.model.settings import Labels, Receiver
+from monitor.notify.routing import is_untold, reminders_for, takes_notifications, wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,16 @@ class Reminders:
     ) -> tuple[Notification, ...]:
         """Make the notifications that are due now; receivers that are `full` get none."""
         self._forget_if_others(receivers, frozenset(full))
-        open_to = [one for one in receivers if takes_notifications(one) and one.name not in self._full]
+        open_to = [
+            one
+            for one in receivers
+            if takes_notifications(one) and one.name not in self._full
+        ]
         # Made anew at each call, so that a scope that is gone is forgotten.
-        looks = {scope: self._look(open_to, scope, alerts, now) for scope, alerts in active.items()}
+        looks = {
+            scope: self._look(open_to, scope, alerts, now)
+            for scope, alerts in active.items()
+        }
         self._looks = looks
         found: list[Alert] = []
         for look in looks.values():
@@ -51,13 +58,19 @@ class Reminders:
                 found.extend(look.alerts.values())
         return reminders_for(open_to, found, now=now) if found else ()
 
-    def _forget_if_others(self, receivers: tuple[Receiver, ...], full: frozenset[str]) -> None:
+    def _forget_if_others(
+        self, receivers: tuple[Receiver, ...], full: frozenset[str]
+    ) -> None:
         if receivers is self._receivers and full == self._full:
             return
         self._receivers, self._full, self._looks = receivers, full, {}
 
     def _look(
-        self, receivers: Sequence[Receiver], scope: Scope, alerts: Mapping[Labels, Alert], now: datetime
+        self,
+        receivers: Sequence[Receiver],
+        scope: Scope,
+        alerts: Mapping[Labels, Alert],
+        now: datetime,
     ) -> _Look:
         """Return the last look at these alerts, or look at them now."""
         known = self._looks.get(scope)
@@ -70,7 +83,9 @@ def next_reminder_at(
     receivers: Iterable[Receiver], alerts: Iterable[Alert], now: datetime
 ) -> datetime | None:
     """Return when a receiver is next to be notified of one of these; None if never, as they are."""
-    firing = [alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held]
+    firing = [
+        alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held
+    ]
     earliest: datetime | None = None
     for receiver in receivers:
         for alert in firing:

@@ -17,7 +17,9 @@ def end_of_certificate(data: bytes) -> datetime | None:
         if b"-----BEGIN" in data:
             return x509.load_pem_x509_certificate(data).not_valid_after_utc
         return x509.load_der_x509_certificate(data).not_valid_after_utc
-    except ValueError:  # OpenSSL takes what the library does not; whether it serves is not decided here
+    except (
+        ValueError
+    ):  # OpenSSL takes what the library does not; whether it serves is not decided here
         return None
 
 

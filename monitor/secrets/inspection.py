@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from monitor.errors import SecretError
 from monitor.model.certificates import SOON
+from monitor.model.errors import SecretError
 from monitor.model.settings import Config, PasswordSource, Receiver, Target, Tls
 from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
@@ -75,12 +75,16 @@ def _secrets_of(receiver: Receiver) -> Iterator[tuple[str, Path | None]]:
         yield "routing_key_file", receiver.routing_key.file
 
 
-def _of_password(place: str, source: PasswordSource | None, read: Read) -> Iterator[FileFault]:
+def _of_password(
+    place: str, source: PasswordSource | None, read: Read
+) -> Iterator[FileFault]:
     if source is not None and source.file is not None:
         yield from _of_secret(place, source.file, read, is_exact=True)
 
 
-def _of_secret(place: str, file: Path, read: Read, *, is_exact: bool = False) -> Iterator[FileFault]:
+def _of_secret(
+    place: str, file: Path, read: Read, *, is_exact: bool = False
+) -> Iterator[FileFault]:
     """`is_exact`: blanks around it count, as in a password."""
     try:
         content = read(file).removesuffix(b"\n").removesuffix(b"\r")
@@ -96,7 +100,9 @@ def _of_secret(place: str, file: Path, read: Read, *, is_exact: bool = False) ->
     if b"\n" in stripped:
         yield FileFault(f"{place}: {file}: has several lines, and all of them count")
     elif is_exact and content != stripped:
-        yield FileFault(f"{place}: {file}: has blanks or empty lines around it, which count")
+        yield FileFault(
+            f"{place}: {file}: has blanks or empty lines around it, which count"
+        )
 
 
 def _why_no_secret(content: bytes) -> str:
@@ -113,7 +119,9 @@ def _of_mode(place: str, file: Path) -> Iterator[FileFault]:
     except OSError:
         return  # it has just been read; whatever it is now is told at its use
     if mode & stat.S_IROTH and not file.is_relative_to(_OF_CONTAINERS):
-        what = f"its mode, {mode:04o}, lets everybody on this machine read it; chmod o= it"
+        what = (
+            f"its mode, {mode:04o}, lets everybody on this machine read it; chmod o= it"
+        )
         yield FileFault(f"{place}: {file}: {what}")
 
 
@@ -124,14 +132,20 @@ def _of_tls(place: str, tls: Tls, now: datetime) -> Iterator[FileFault]:
         yield from _of_key_pair(place, tls.cert_file, tls.key_file, now)
 
 
-def _of_key_pair(place: str, cert_file: Path, key_file: Path, now: datetime) -> Iterator[FileFault]:
-    fault = _unusable(place, lambda context: load_key_pair(context, cert_file, key_file))
+def _of_key_pair(
+    place: str, cert_file: Path, key_file: Path, now: datetime
+) -> Iterator[FileFault]:
+    fault = _unusable(
+        place, lambda context: load_key_pair(context, cert_file, key_file)
+    )
     if fault is not None:
         yield fault
         return
     yield from _of_mode(f"{place}.key_file", key_file)
     # The first one is ours; those behind it are of who signed it.
-    yield from _of_dates(f"{place}.cert_file", cert_file, list(validity(cert_file))[:1], now)
+    yield from _of_dates(
+        f"{place}.cert_file", cert_file, list(validity(cert_file))[:1], now
+    )
 
 
 def _of_authorities(place: str, file: Path, now: datetime) -> Iterator[FileFault]:
@@ -149,7 +163,9 @@ def _unusable(place: str, load: Callable[[ssl.SSLContext], None]) -> FileFault |
     except PassphraseError as error:
         return FileFault(f"{place}: {error}", is_certain=True)
     except OSError as error:
-        return FileFault(f"{place}: {error}", is_certain=error.errno == ssl.SSL_ERROR_SSL)
+        return FileFault(
+            f"{place}: {error}", is_certain=error.errno == ssl.SSL_ERROR_SSL
+        )
     return None
 
 
@@ -160,7 +176,9 @@ def _of_dates(
     begins, ends = zip(*dates, strict=True)
     first, last = min(begins), max(ends)
     if last <= now:
-        yield FileFault(f"{place}: {file}: expired at {utc_minute(last)}", is_certain=True)
+        yield FileFault(
+            f"{place}: {file}: expired at {utc_minute(last)}", is_certain=True
+        )
     elif first > now:
         yield FileFault(f"{place}: {file}: is valid from {utc_minute(first)} on only")
     elif last <= now + SOON:

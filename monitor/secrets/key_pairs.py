@@ -50,7 +50,9 @@ def load_authorities(context: ssl.SSLContext, file: Path) -> None:
     try:
         context.load_verify_locations(cafile=file)
     except ssl.SSLError:
-        raise _refusal(f"{file}: holds no certificates (PEM) that can be used") from None
+        raise _refusal(
+            f"{file}: holds no certificates (PEM) that can be used"
+        ) from None
 
 
 _WITHOUT = "write it without one: openssl pkey -in KEY -out NEW"

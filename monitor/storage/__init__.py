@@ -1,1 +1,18 @@
-"""Keep the state's files: private, within bounds, copied whole; beside the tables that `state` holds."""
+"""SQLite: alerts, history, outbox, last results; after the rules, before deliver, in one transaction."""
+
+from monitor.storage.directory import Opened, open_directory
+from monitor.storage.last_results import LastResult
+from monitor.storage.queries import OutboxView, PastDelivery
+from monitor.storage.reader import Reader, open_reader
+from monitor.storage.state import State
+
+__all__ = [
+    "LastResult",
+    "Opened",
+    "OutboxView",
+    "PastDelivery",
+    "Reader",
+    "State",
+    "open_directory",
+    "open_reader",
+]

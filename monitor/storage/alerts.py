@@ -8,13 +8,11 @@ from types import MappingProxyType
 
 from monitor.model.alerts import Alert, Scope
 from monitor.model.settings import Labels
-from monitor.state.records import alert_to_text
+from monitor.storage.serialization import alert_to_text
 
 _NONE: Mapping[Labels, Alert] = MappingProxyType({})
 _DELETE_ALL = "DELETE FROM alerts WHERE rule = ? AND target = ? AND subject = ?"
-_INSERT = (
-    "INSERT OR REPLACE INTO alerts (rule, target, subject, fingerprint, state, alert) VALUES (?,?,?,?,?,?)"
-)
+_INSERT = "INSERT OR REPLACE INTO alerts (rule, target, subject, fingerprint, state, alert) VALUES (?,?,?,?,?,?)"
 
 
 class WrittenAlerts:
@@ -44,11 +42,20 @@ class WrittenAlerts:
             if known is None:
                 connection.execute(_DELETE_ALL, key)
                 known = _NONE
-            gone = [(*key, known[labels].fingerprint) for labels in known.keys() - alerts.keys()]
+            gone = [
+                (*key, known[labels].fingerprint)
+                for labels in known.keys() - alerts.keys()
+            ]
             connection.executemany(f"{_DELETE_ALL} AND fingerprint = ?", gone)
-            new = (alert for labels, alert in alerts.items() if known.get(labels) != alert)
+            new = (
+                alert for labels, alert in alerts.items() if known.get(labels) != alert
+            )
             connection.executemany(
-                _INSERT, [(*key, alert.fingerprint, alert.state, alert_to_text(alert)) for alert in new]
+                _INSERT,
+                [
+                    (*key, alert.fingerprint, alert.state, alert_to_text(alert))
+                    for alert in new
+                ],
             )
 
     def accept(self, changes: Mapping[Scope, Mapping[Labels, Alert]]) -> None:

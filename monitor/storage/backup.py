@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from monitor.errors import StateError
-from monitor.state.layout import FILE, open_for_copying
-from monitor.state.records import UnreadableError, text_to_instant
+from monitor.model.errors import StateError
 from monitor.storage.copies import publish, write_copy
+from monitor.storage.schema import FILE, open_for_copying
+from monitor.storage.serialization import UnreadableError, text_to_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,15 @@ def back_up(directory: Path, path: Path) -> BackedUp:
     """
     source = directory / FILE
     if not source.is_file():
-        raise StateError(f"there is no state in {directory}: has a daemon run with this configuration?")
+        raise StateError(
+            f"there is no state in {directory}: has a daemon run with this configuration?"
+        )
     if os.path.lexists(path):
         raise StateError(f"{path} is there already; a backup is written over nothing")
     if not path.parent.is_dir():
-        raise StateError(f"{path.parent} is not there: make that folder first, or name another file")
+        raise StateError(
+            f"{path.parent} is not there: make that folder first, or name another file"
+        )
     made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with closing(open_for_copying(source)) as connection:
@@ -49,7 +53,9 @@ def back_up(directory: Path, path: Path) -> BackedUp:
         finally:
             made.unlink(missing_ok=True)
     except FileExistsError:
-        raise StateError(f"{path} is there already; a backup is written over nothing") from None
+        raise StateError(
+            f"{path} is there already; a backup is written over nothing"
+        ) from None
     except (OSError, sqlite3.Error) as error:
         # An OSError names the file that the copy has while it is written, which tells nobody anything.
         said = getattr(error, "strerror", None) or error

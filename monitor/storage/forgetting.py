@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.model.alerts import Delivery
-from monitor.state import outbox
-from monitor.state.records import instant_to_text
+from monitor.storage import outbox
+from monitor.storage.serialization import instant_to_text
 
 _STEP_ROWS = 10
 """A row may have megabytes: that of a notification of a thousand alerts."""
@@ -26,7 +26,11 @@ class Forgotten:
 
 
 def forget_step(
-    connection: sqlite3.Connection, instant: datetime, receivers: Collection[str], *, now: datetime
+    connection: sqlite3.Connection,
+    instant: datetime,
+    receivers: Collection[str],
+    *,
+    now: datetime,
 ) -> Forgotten:
     """Drop a few rows of each table that are older than the instant, within a transaction."""
     text = instant_to_text(instant)
@@ -34,8 +38,12 @@ def forget_step(
     for table in _HISTORY:
         # The oldest have the lowest numbers: no look through all of them.
         oldest = f"SELECT id FROM {table} ORDER BY id LIMIT {_STEP_ROWS}"
-        rows += connection.execute(f"DELETE FROM {table} WHERE at < ? AND id IN ({oldest})", (text,)).rowcount
-    rows += connection.execute("DELETE FROM last_results WHERE run_at < ?", (text,)).rowcount
+        rows += connection.execute(
+            f"DELETE FROM {table} WHERE at < ? AND id IN ({oldest})", (text,)
+        ).rowcount
+    rows += connection.execute(
+        "DELETE FROM last_results WHERE run_at < ?", (text,)
+    ).rowcount
     others = f"created_at < ? AND receiver NOT IN ({', '.join('?' * len(receivers))})"
     given_up = outbox.give_up(
         connection,
@@ -52,5 +60,6 @@ def prune(connection: sqlite3.Connection, table: str, limit: int) -> None:
     """Drop the oldest rows of a table beyond so many."""
     oldest = f"SELECT id FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?"
     connection.execute(
-        f"DELETE FROM {table} WHERE id IN ({oldest} ORDER BY id LIMIT {_PRUNED_ROWS})", (limit,)
+        f"DELETE FROM {table} WHERE id IN ({oldest} ORDER BY id LIMIT {_PRUNED_ROWS})",
+        (limit,),
     )

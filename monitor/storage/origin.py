@@ -44,7 +44,11 @@ def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, 
             f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"
             " (token-monitor backup makes whole ones); the state begins empty",
         )
-    if found.written_at is None or alive_at is None or found.written_at - alive_at < _NEWER:
+    if (
+        found.written_at is None
+        or alive_at is None
+        or found.written_at - alive_at < _NEWER
+    ):
         return ()
     return (
         f"{path} was written at {utc_second(found.written_at)} and has the state of"

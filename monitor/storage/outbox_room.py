@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from monitor.instants import moved
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels
-from monitor.state.records import UnreadableError, alerts_to_text, text_to_alerts
+from monitor.storage.serialization import (
+    UnreadableError,
+    alerts_to_text,
+    text_to_alerts,
+)
+from monitor.timing.shift import moved
 
 MAX_ENTRIES = 10_000
 MAX_BYTES = 16 * 1024 * 1024
@@ -25,7 +29,9 @@ _MAX_MERGED = 500
 
 # The index of the same columns answers it, however much waits.
 FILLS = "SELECT receiver, count(*), sum(size) FROM outbox GROUP BY receiver"
-_MERGED_COLUMNS = "receiver, key, labels, alerts, size, created_at, attempts, next_try_at, is_repeat"
+_MERGED_COLUMNS = (
+    "receiver, key, labels, alerts, size, created_at, attempts, next_try_at, is_repeat"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,9 @@ class Fill:
 class OutboxRoom:
     """Which receivers' outboxes are full; one thread's own, but for `full_since`, which any may read."""
 
-    def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._fills: dict[str, Fill] = {}
@@ -48,8 +56,14 @@ class OutboxRoom:
 
     def take_in(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> list[str]:
         """Read how much waits; return the receivers whose outboxes are worth merging."""
-        self._fills = {receiver: Fill(entries, size) for receiver, entries, size in rows}
-        self._merged = {name: share for name, share in self._merged.items() if self._share(name) >= _ROOMY}
+        self._fills = {
+            receiver: Fill(entries, size) for receiver, entries, size in rows
+        }
+        self._merged = {
+            name: share
+            for name, share in self._merged.items()
+            if self._share(name) >= _ROOMY
+        }
         self._find_full(now)
         return [
             name
@@ -97,7 +111,10 @@ def merge(connection: sqlite3.Connection, *, receiver: str) -> Fill:
 
 
 def _merge_group(
-    connection: sqlite3.Connection, receiver: str, group: str, rows: list[tuple[int, str]]
+    connection: sqlite3.Connection,
+    receiver: str,
+    group: str,
+    rows: list[tuple[int, str]],
 ) -> None:
     last: dict[Labels, Alert] = {}
     count = 0
@@ -112,10 +129,15 @@ def _merge_group(
         for alert in alerts:
             last.pop(alert.labels, None)  # so that it comes where its last change is
             last[alert.labels] = alert
-    parts = [list(last.values())[first : first + _MAX_MERGED] for first in range(0, len(last), _MAX_MERGED)]
+    parts = [
+        list(last.values())[first : first + _MAX_MERGED]
+        for first in range(0, len(last), _MAX_MERGED)
+    ]
     if len(last) == count and len(parts) >= len(merged_ids):
         return
-    keys = connection.execute(f"SELECT key FROM outbox WHERE id IN ({_places(merged_ids)})", merged_ids)
+    keys = connection.execute(
+        f"SELECT key FROM outbox WHERE id IN ({_places(merged_ids)})", merged_ids
+    )
     name = hashlib.sha256("\n".join(key for (key,) in keys).encode()).hexdigest()[:24]
     newest = max(merged_ids)
     for number, part in enumerate(parts):
@@ -125,7 +147,9 @@ def _merge_group(
             " SELECT receiver, ?, labels, ?, ?, created_at, 0, created_at, 0 FROM outbox WHERE id = ?",
             (f"{name}-{number}", text, len(text.encode()), newest),
         )
-    connection.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in merged_ids])
+    connection.executemany(
+        "DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in merged_ids]
+    )
 
 
 def _places(values: list[int]) -> str:

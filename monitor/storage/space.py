@@ -25,7 +25,9 @@ def measure(path: Path) -> StateSpace | None:
     except OSError:
         return None
     return StateSpace(
-        size_bytes=sum(map(_size, (path.with_name(path.name + ending) for ending in _ENDINGS))),
+        size_bytes=sum(
+            map(_size, (path.with_name(path.name + ending) for ending in _ENDINGS))
+        ),
         free_bytes=disk.f_bavail * disk.f_frsize,
         disk_bytes=disk.f_blocks * disk.f_frsize,
     )

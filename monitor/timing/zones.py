@@ -44,7 +44,11 @@ def _named(zone: str) -> ZoneInfo | None:
     """Return the zone of a name; None where this machine does not know it."""
     try:
         return ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):  # not there, not a name, or a folder of zones
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ):  # not there, not a name, or a folder of zones
         return None
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.ages import confirmed_at, is_current, waits
+from monitor.alerting.ages import confirmed_at, is_current, waits
+from monitor.alerting.evaluate import format_number
+from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Labels, Severity
-from monitor.rules import format_number
-from monitor.store import Snapshot
 from monitor.web.headline import (
     OWN_LABELS,
     KnownRule,
@@ -29,7 +29,11 @@ MAX_GROUP_ROWS = 50
 
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _STATE_RANK = {AlertState.FIRING: 0, AlertState.PENDING: 1, AlertState.RESOLVED: 2}
-_TONES: dict[Severity, Tone] = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.INFO: "info"}
+_TONES: dict[Severity, Tone] = {
+    Severity.CRITICAL: "bad",
+    Severity.WARNING: "warn",
+    Severity.INFO: "info",
+}
 _OWN_PREFIX = "TokenMonitor"
 Weight = tuple[int, int, bool, float, datetime, Labels]
 """By what alerts of one rule are sorted, the worst first."""
@@ -127,7 +131,9 @@ def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRul
     return known
 
 
-def by_rule(alerts: Iterable[Alert], rules: Mapping[str, KnownRule]) -> list[list[Alert]]:
+def by_rule(
+    alerts: Iterable[Alert], rules: Mapping[str, KnownRule]
+) -> list[list[Alert]]:
     """Put alerts of one rule together; worst group first, and in each the worst alert first.
 
     Of the same severity what is wrong with the database comes before what is wrong with the monitor.
@@ -135,7 +141,9 @@ def by_rule(alerts: Iterable[Alert], rules: Mapping[str, KnownRule]) -> list[lis
     groups: dict[str, list[Alert]] = {}
     for alert in alerts:
         groups.setdefault(alert.name, []).append(alert)
-    ordered = [sorted(group, key=_weight(rules.get(name))) for name, group in groups.items()]
+    ordered = [
+        sorted(group, key=_weight(rules.get(name))) for name, group in groups.items()
+    ]
     return sorted(ordered, key=lambda group: _group_weight(group))
 
 
@@ -144,7 +152,11 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
     first = alerts[0]
     differing = differing_labels(alerts)
     shown = list(alerts[:MAX_GROUP_ROWS])
-    shown += [alert for alert in alerts[MAX_GROUP_ROWS:] if scene.asked and alert.fingerprint == scene.asked]
+    shown += [
+        alert
+        for alert in alerts[MAX_GROUP_ROWS:]
+        if scene.asked and alert.fingerprint == scene.asked
+    ]
     oldest = min(alerts, key=lambda alert: alert.active_at)
     texts = _texts(first, oldest, scene)
     is_over = first.state is AlertState.RESOLVED
@@ -156,9 +168,15 @@ def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
         state=first.state.value,
         summary=_over(summary) if is_over and len(alerts) > 1 else summary,
         texts=texts,
-        labels=tuple(pair for pair in shared_labels(first, differing) if pair[0] not in OWN_LABELS),
+        labels=tuple(
+            pair
+            for pair in shared_labels(first, differing)
+            if pair[0] not in OWN_LABELS
+        ),
         columns=tuple(differing),
-        rows=tuple(_row(alert, tuple(differing), texts, oldest, scene) for alert in shown),
+        rows=tuple(
+            _row(alert, tuple(differing), texts, oldest, scene) for alert in shown
+        ),
         left_out=len(alerts) - len(shown),
         size=len(alerts),
     )
@@ -204,14 +222,20 @@ def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
         return Texts("", "", "")
     texts = shown_annotations(alert)
     return Texts(
-        description=texts.get("description", "").replace(since_text(alert), since_text(oldest)),
+        description=texts.get("description", "").replace(
+            since_text(alert), since_text(oldest)
+        ),
         repair=texts.get("repair", "").strip(),
         # Of our own by its name: the page may be read where its public address cannot be reached.
-        runbook=texts.get("runbook_url", texts.get("runbook", "")).removeprefix(scene.runbooks_url),
+        runbook=texts.get("runbook_url", texts.get("runbook", "")).removeprefix(
+            scene.runbooks_url
+        ),
     )
 
 
-def _row(alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert, scene: Scene) -> AlertRow:
+def _row(
+    alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert, scene: Scene
+) -> AlertRow:
     labels = dict(alert.labels)
     texts = _texts(alert, oldest, scene)
     confirmed = confirmed_at(alert, scene.snapshot, scene.judged_at)
@@ -237,7 +261,9 @@ def _row(alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert,
 
 def without_anchor(group: AlertGroup, taken: set[str]) -> AlertGroup:
     """Take away anchors that stand above already: what resolved may be pending again."""
-    rows = tuple(replace(row, anchor="") if row.anchor in taken else row for row in group.rows)
+    rows = tuple(
+        replace(row, anchor="") if row.anchor in taken else row for row in group.rows
+    )
     taken.update(row.anchor for row in rows)
     return replace(group, rows=rows)
 
@@ -247,7 +273,9 @@ def _note(alert: Alert, scene: Scene) -> str:
         root = scene.names.get(alert.muted_by, "its root alert")
         return f"muted under {root}: no data until that is mended"
     if waits(alert, scene.snapshot, scene.now):
-        next_run_at = scene.snapshot.queries[alert.scope.target, alert.scope.subject].next_run_at
+        next_run_at = scene.snapshot.queries[
+            alert.scope.target, alert.scope.subject
+        ].next_run_at
         soon = f" {until(next_run_at, scene.now).text}" if next_run_at else ""
         return f"held: waits for its next run{soon}, and stays as it was"
     if alert.held:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
-from monitor.ages import confirmed_at, has_data
+from monitor.alerting.ages import confirmed_at, has_data
+from monitor.alerting.evaluate import format_number
+from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot, missing_columns
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Config, Every, Rule
-from monitor.rules import format_number
-from monitor.store import QueryStatus, QueryView, Snapshot, missing_columns
 
-Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+Json: TypeAlias = (
+    "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+)
 
 OWN_GROUP = "token_monitor"
 """The group of the rules about the monitor itself."""
@@ -39,7 +41,11 @@ class Active:
 
 
 def active_of(
-    snapshot: Snapshot, now: datetime, judged_at: datetime, *, shows_evidence: bool = False
+    snapshot: Snapshot,
+    now: datetime,
+    judged_at: datetime,
+    *,
+    shows_evidence: bool = False,
 ) -> list[Active]:
     """Choose what is pending or firing, held alerts included, each with its ages."""
     return [
@@ -54,14 +60,25 @@ def active_of(
     ]
 
 
-def alerts(snapshot: Snapshot, now: datetime, judged_at: datetime, *, shows_evidence: bool = False) -> Json:
+def alerts(
+    snapshot: Snapshot,
+    now: datetime,
+    judged_at: datetime,
+    *,
+    shows_evidence: bool = False,
+) -> Json:
     """Give `data` of /api/v1/alerts; evidence only for who has given a password."""
     active = active_of(snapshot, now, judged_at, shows_evidence=shows_evidence)
     return {"asOf": _time(now), "alerts": [_active(one) for one in active]}
 
 
 def rules(
-    snapshot: Snapshot, config: Config, now: datetime, judged_at: datetime, *, shows_evidence: bool = False
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime,
+    judged_at: datetime,
+    *,
+    shows_evidence: bool = False,
 ) -> Json:
     """Give `data` of /api/v1/rules: a group for each query, and one for the monitor's own rules.
 
@@ -77,7 +94,12 @@ def rules(
     groups = [_query_group(members, active, missing, now) for members in views.values()]
     if config.own_rules:
         own = [
-            _rule(rule, [one for one in active if one.alert.name == rule.name], health="ok", at=judged_at)
+            _rule(
+                rule,
+                [one for one in active if one.alert.name == rule.name],
+                health="ok",
+                at=judged_at,
+            )
             for rule in config.own_rules
         ]
         groups.append(_group(OWN_GROUP, str(config.path), 0.0, own))
@@ -86,7 +108,10 @@ def rules(
 
 def queries(snapshot: Snapshot, now: datetime) -> Json:
     """Give `data` of /api/v1/queries: how each query does on each target."""
-    return {"asOf": _time(now), "queries": [_query(view, now) for view in snapshot.queries.values()]}
+    return {
+        "asOf": _time(now),
+        "queries": [_query(view, now) for view in snapshot.queries.values()],
+    }
 
 
 def history(transitions: Iterable[Transition]) -> Json:
@@ -148,25 +173,36 @@ def _query_group(
             else:
                 same.append(view)
     query = views[0].job.query
-    seconds = query.schedule.interval.total_seconds() if isinstance(query.schedule, Every) else 0.0
+    seconds = (
+        query.schedule.interval.total_seconds()
+        if isinstance(query.schedule, Every)
+        else 0.0
+    )
     rules = [_query_rule(rule, found, active, missing, now) for rule, found in members]
     return _group(query.name, str(query.source), seconds, rules)
 
 
 def _query_rule(
-    rule: Rule, views: list[QueryView], active: list[Active], missing: Missing, now: datetime
+    rule: Rule,
+    views: list[QueryView],
+    active: list[Active],
+    missing: Missing,
+    now: datetime,
 ) -> dict[str, Json]:
     keys = {view.job.key for view in views}
     own = [
         one
         for one in active
-        if one.alert.name == rule.name and (one.alert.scope.target, one.alert.scope.subject) in keys
+        if one.alert.name == rule.name
+        and (one.alert.scope.target, one.alert.scope.subject) in keys
     ]
     faults = [(view, _fault_of(rule, view, missing, now)) for view in views]
     errors = [f"{view.job.target.name}: {fault}" for view, fault in faults if fault]
     is_unknown = any(view.status is QueryStatus.WAITING for view in views)
     health = "err" if errors else "unknown" if is_unknown else "ok"
-    durations = [view.duration_seconds for view in views if view.duration_seconds is not None]
+    durations = [
+        view.duration_seconds for view in views if view.duration_seconds is not None
+    ]
     last = [view.last_run_at for view in views]
     return _rule(
         rule,
@@ -181,7 +217,9 @@ def _query_rule(
 def _fault_of(rule: Rule, view: QueryView, missing: Missing, now: datetime) -> str:
     """Say why the rule has no verdict on a target that is of now; empty where it has."""
     reason, message = reason_of(view)
-    lacking = sorted(str(column) for column in missing[view.job.target.name].intersection(rule.needs))
+    lacking = sorted(
+        str(column) for column in missing[view.job.target.name].intersection(rule.needs)
+    )
     if reason:
         return f"{reason}: {message}"
     if lacking:
@@ -191,15 +229,21 @@ def _fault_of(rule: Rule, view: QueryView, missing: Missing, now: datetime) -> s
     return ""
 
 
-def _group(name: str, file: str, seconds: float, members: list[dict[str, Json]]) -> dict[str, Json]:
+def _group(
+    name: str, file: str, seconds: float, members: list[dict[str, Json]]
+) -> dict[str, Json]:
     return {
         "name": name,
         "file": file,
         "interval": seconds,
         "limit": 0,
         "rules": members,
-        "evaluationTime": max((_number(member["evaluationTime"]) for member in members), default=0.0),
-        "lastEvaluation": max((str(member["lastEvaluation"]) for member in members), default=NEVER),
+        "evaluationTime": max(
+            (_number(member["evaluationTime"]) for member in members), default=0.0
+        ),
+        "lastEvaluation": max(
+            (str(member["lastEvaluation"]) for member in members), default=NEVER
+        ),
     }
 
 
@@ -217,9 +261,15 @@ def _rule(
     # A defect in one rule must not take all others from who asks; it is told where that rule stands.
     except Exception as defect:  # noqa: BLE001
         query, health = "", "err"
-        error = "; ".join(filter(None, (error, f"cannot be shown: {type(defect).__name__}: {defect}")))
+        error = "; ".join(
+            filter(None, (error, f"cannot be shown: {type(defect).__name__}: {defect}"))
+        )
     states = {one.alert.state for one in active}
-    texts = {"summary": rule.summary, "description": rule.description, "runbook": rule.runbook}
+    texts = {
+        "summary": rule.summary,
+        "description": rule.description,
+        "runbook": rule.runbook,
+    }
     return {
         "type": "alerting",
         "name": rule.name,
@@ -227,9 +277,14 @@ def _rule(
         "duration": rule.hold.total_seconds(),
         "keepFiringFor": rule.keep_firing_for.total_seconds(),
         "labels": {**rule.labels, "severity": rule.severity.value},
-        "annotations": {name: text for name, text in {**texts, **rule.annotations}.items() if text},
+        "annotations": {
+            name: text for name, text in {**texts, **rule.annotations}.items() if text
+        },
         "alerts": [_active(one) for one in active],
-        "state": next((s.value for s in (AlertState.FIRING, AlertState.PENDING) if s in states), "inactive"),
+        "state": next(
+            (s.value for s in (AlertState.FIRING, AlertState.PENDING) if s in states),
+            "inactive",
+        ),
         "health": health,
         "lastError": error,
         "evaluationTime": seconds,
@@ -247,9 +302,15 @@ def _active(one: Active) -> dict[str, Json]:
     evidence: dict[str, Json] = {}
     if one.shows_evidence and one.alert.evidence:
         evidence["evidence"] = [
-            {name: _cell(cell) for name, cell in row.items()} for row in one.alert.evidence
+            {name: _cell(cell) for name, cell in row.items()}
+            for row in one.alert.evidence
         ]
-    return {**_alert(one.alert), "fingerprint": one.alert.fingerprint, **ages, **evidence}
+    return {
+        **_alert(one.alert),
+        "fingerprint": one.alert.fingerprint,
+        **ages,
+        **evidence,
+    }
 
 
 def _alert(alert: Alert) -> dict[str, Json]:
@@ -284,12 +345,16 @@ def _query(view: QueryView, now: datetime) -> dict[str, Json]:
         "status": view.status.value,
         "reason": reason,
         "message": message,
-        "interval": schedule.interval.total_seconds() if isinstance(schedule, Every) else None,
+        "interval": schedule.interval.total_seconds()
+        if isinstance(schedule, Every)
+        else None,
         "cron": None if isinstance(schedule, Every) else schedule.expression,
         "lastRun": _time(view.last_run_at),
         "lastSuccess": _time(view.last_success_at),
         "dataAt": _time(view.data_at),
-        "dataAgeSeconds": None if view.data_at is None else round((now - view.data_at).total_seconds(), 3),
+        "dataAgeSeconds": None
+        if view.data_at is None
+        else round((now - view.data_at).total_seconds(), 3),
         "isCurrent": has_data(view, now),
         "firstFailure": _time(view.first_failure_at),
         "nextRun": _time(view.next_run_at),
@@ -302,7 +367,11 @@ def _query(view: QueryView, now: datetime) -> dict[str, Json]:
 
 def _time(at: datetime | None) -> str | None:
     return (
-        None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        None
+        if at is None
+        else at.astimezone(UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
     )
 
 

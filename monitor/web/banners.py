@@ -36,7 +36,9 @@ class Banner:
     since: When | None = None
 
 
-def banners_of(troubles: Troubles, verdict: Verdict, now: datetime) -> tuple[Banner, ...]:
+def banners_of(
+    troubles: Troubles, verdict: Verdict, now: datetime
+) -> tuple[Banner, ...]:
     """Write a strip for each trouble that the headline does not speak of."""
     found = []
     if troubles.sick and not verdict.is_sick:
@@ -46,8 +48,16 @@ def banners_of(troubles: Troubles, verdict: Verdict, now: datetime) -> tuple[Ban
         found.append(Banner("bad", "Nobody is notified", (troubles.unnotified,)))
     if troubles.reload is not None and troubles.reload.problems:
         text = "The changed configuration was refused, the old one is in force"
-        found.append(Banner("warn", text, troubles.reload.problems, when(troubles.reload.at, now)))
+        found.append(
+            Banner(
+                "warn", text, troubles.reload.problems, when(troubles.reload.at, now)
+            )
+        )
     if troubles.warnings:
-        found.append(Banner("warn", "The configuration may not do what was meant", troubles.warnings))
+        found.append(
+            Banner(
+                "warn", "The configuration may not do what was meant", troubles.warnings
+            )
+        )
     found += [Banner("warn", note) for note in troubles.notes]
     return tuple(found)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.errors import ConfigError, Problem
-from monitor.log import Log
+from monitor.model.errors import ConfigError, Problem
 from monitor.secrets.certificates import end_of_certificate_in
+from monitor.telemetry.log import Log
 from monitor.web.web_config import WebConfig, load_web_config
 
 _MAX_LOADS = 3
@@ -98,15 +98,21 @@ class ConfigFile:
         except (OSError, ValueError):
             return  # it was refused for that, or will be
         ends_at = end_of_certificate_in(tls.cert_file)
-        self._put_in_force(replace(self.current, context=context, certificate_ends_at=ends_at), marks)
+        self._put_in_force(
+            replace(self.current, context=context, certificate_ends_at=ends_at), marks
+        )
 
     def _put_in_force(self, config: WebConfig, marks: Marks) -> None:
         before, marks_before = self.current, self._marks
         self.current, self._marks = config, marks
         files = config.tls.files if config.tls else ()
-        has_same_files = all(marks.get(file) == marks_before.get(file) for file in files)
+        has_same_files = all(
+            marks.get(file) == marks_before.get(file) for file in files
+        )
         if before.tls == config.tls and has_same_files:
-            self.current = replace(config, context=before.context)  # who is connected may stay
+            self.current = replace(
+                config, context=before.context
+            )  # who is connected may stay
         else:
             self._on_tls()
 
@@ -140,7 +146,9 @@ def _files(path: Path, config: WebConfig) -> tuple[Path, ...]:
     return (path, *(config.tls.files if config.tls else ()))
 
 
-def _marks_of(files: Mapping[Path, object] | tuple[Path, ...]) -> dict[Path, tuple[int, ...]]:
+def _marks_of(
+    files: Mapping[Path, object] | tuple[Path, ...],
+) -> dict[Path, tuple[int, ...]]:
     return {file: _mark(file) for file in files}
 
 

@@ -19,7 +19,9 @@ HANDSHAKE_SECONDS = 5.0
 _BREATH_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
 _MANY_CUT = 100
-_NO_MORE_TO_BE_HAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_MORE_TO_BE_HAD = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+)
 
 
 class Connections:
@@ -47,7 +49,9 @@ class Connections:
                 connection, _ = await loop.sock_accept(self._listener)
             except OSError as error:
                 # Of a client that went away meanwhile there is nothing to wait for.
-                await asyncio.sleep(_BREATH_SECONDS if error.errno in _NO_MORE_TO_BE_HAD else 0)
+                await asyncio.sleep(
+                    _BREATH_SECONDS if error.errno in _NO_MORE_TO_BE_HAD else 0
+                )
                 continue
             task = loop.create_task(self._enter(connection, self._tls))
             self._entering.add(task)
@@ -78,7 +82,9 @@ class Connections:
             request.cancel()
         await asyncio.sleep(0)
 
-    async def _enter(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _enter(
+        self, connection: socket.socket, tls: ssl.SSLContext | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         # A client that breaks off, speaks no TLS, or cannot prove itself is no event.
         with contextlib.suppress(OSError):

@@ -79,7 +79,10 @@ class ExtraHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 _set_missing(headers, SECURITY_HEADERS)
-                _set_missing(headers, {"cache-control": "no-store", "date": formatdate(usegmt=True)})
+                _set_missing(
+                    headers,
+                    {"cache-control": "no-store", "date": formatdate(usegmt=True)},
+                )
                 for name, value in self._config().headers.items():
                     headers[name] = value
             await send(message)
@@ -90,7 +93,9 @@ class ExtraHeaders:
 class BasicAuth:
     """Asks for a user and password where the web-config file has users."""
 
-    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], threads: Threads) -> None:
+    def __init__(
+        self, app: ASGIApp, config: Callable[[], WebConfig], threads: Threads
+    ) -> None:
         self._app = app
         self._config = config
         self._passwords = Passwords(threads)
@@ -107,7 +112,9 @@ class BasicAuth:
             await self._app(scope, receive, send)
             return
         challenge = {"www-authenticate": 'Basic realm="token-monitor", charset="UTF-8"'}
-        await PlainTextResponse("Unauthorized\n", 401, headers=challenge)(scope, receive, send)
+        await PlainTextResponse("Unauthorized\n", 401, headers=challenge)(
+            scope, receive, send
+        )
 
 
 def _set_missing(headers: MutableHeaders, values: Mapping[str, str]) -> None:

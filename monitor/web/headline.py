@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.alerting.evaluate import format_number
 from monitor.alerting.texts import shown_annotations
+from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
 from monitor.model.wording import counted, shortened, utc_second
-from monitor.rules import format_number
-from monitor.text import names_in, render
 from monitor.web.words import MAX_LINE, age
 
 OWN_LABELS = frozenset({"alertname", "severity"})
@@ -51,7 +51,9 @@ def since_text(alert: Alert) -> str:
     return f"{at_least}{utc_second(alert.active_at)}"
 
 
-def summary_of(alerts: Sequence[Alert], known: KnownRule | None, *, for_since: str = "") -> str:
+def summary_of(
+    alerts: Sequence[Alert], known: KnownRule | None, *, for_since: str = ""
+) -> str:
     """Write what these alerts of one rule, the worst first, say together; not since when.
 
     With `group_summary` the rule says it itself; without, the worst speaks and the others are counted.
@@ -78,13 +80,18 @@ def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) ->
 
 def _of_one(alert: Alert, for_since: str) -> str:
     summary = shown_annotations(alert).get("summary", alert.name)
-    return shortened(summary.replace(f" since {since_text(alert)}", for_since), MAX_LINE)
+    return shortened(
+        summary.replace(f" since {since_text(alert)}", for_since), MAX_LINE
+    )
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     text = known.rule.group_summary
     asked = names_in(text)
-    differing = {name: _counted(number, name) for name, number in differing_labels(alerts).items()}
+    differing = {
+        name: _counted(number, name)
+        for name, number in differing_labels(alerts).items()
+    }
     # In the order in which later ones win; a name that nobody knows is nothing.
     values = {
         **dict.fromkeys(asked, ""),

@@ -25,7 +25,9 @@ class HostCheck:
     own, but a browser whose page has rebound its name. Health checks are asked by any name.
     """
 
-    def __init__(self, app: ASGIApp, listens_on: str, config: Callable[[], Config]) -> None:
+    def __init__(
+        self, app: ASGIApp, listens_on: str, config: Callable[[], Config]
+    ) -> None:
         self._app = app
         self._listens_on = listens_on
         self._config = config

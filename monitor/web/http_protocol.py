@@ -57,7 +57,9 @@ class Http11(HttpToolsProtocol):
     What can be read in two ways is refused, so that no proxy before us reads it in the other one.
     """
 
-    def __init__(self, config: Config, state: ServerState, unread: UnreadAnswers) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, unread: UnreadAnswers
+    ) -> None:
         super().__init__(config, state, {})
         self._unread = unread
         self._timer: asyncio.TimerHandle | None = None
@@ -174,7 +176,9 @@ class Http11(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise _RefusedError
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(
+            len(name) + len(value) for name, value in self.headers
+        )
         if size > MAX_REQUEST_BYTES:
             raise _RefusedError
         self._check_coding(version)

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from typing import Any
 
-from monitor.errors import ListenError
+from monitor.model.errors import ListenError
 
 MAX_CONNECTIONS = 256
 """More cost the file descriptors that the databases need; a scrape needs one."""
@@ -33,7 +33,9 @@ class Listener(socket.socket):
         connection, address = super().accept()
         # A client that takes nothing of its answer for so long is cut off by the kernel (Linux).
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS)
+            connection.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS
+            )
         if len(self._accepted) >= self._max_connections:
             self._accepted = deque(c for c in self._accepted if c.fileno() != -1)
         if len(self._accepted) >= self._max_connections:
@@ -78,6 +80,8 @@ def _refused(host: str, port: int, error: OSError) -> ListenError:
 
 def _cut(connection: socket.socket) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)  # its owner reads an end of file, and closes it
+        connection.shutdown(
+            socket.SHUT_RDWR
+        )  # its owner reads an end of file, and closes it
     except OSError:
         return

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from monitor.judgements import WATCHDOG
+from monitor.alerting.inputs import WATCHDOG
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config
-from monitor.store import Snapshot
-from monitor.web.alert_groups import AlertGroup, Scene, by_rule, group_of, known_rules, without_anchor
+from monitor.web.alert_groups import (
+    AlertGroup,
+    Scene,
+    by_rule,
+    group_of,
+    known_rules,
+    without_anchor,
+)
 from monitor.web.banners import Banner, Troubles, banners_of
 from monitor.web.headline import KnownRule, headline
 from monitor.web.tables import (
@@ -76,15 +83,27 @@ def page_of(
     rules = known_rules(snapshot, config)
     asked = asked if _FINGERPRINT.fullmatch(asked) else ""
     scene = Scene(
-        snapshot, now, judged_at or now, rules, _roots(alerts), asked, shows_evidence, _runbooks_url(config)
+        snapshot,
+        now,
+        judged_at or now,
+        rules,
+        _roots(alerts),
+        asked,
+        shows_evidence,
+        _runbooks_url(config),
     )
     parts = free, _, _ = _in_parts(alerts, rules)
     said = [(group, headline(group, rules.get(group[0].name), now)) for group in free]
     troubles = troubles or Troubles()
     taken: set[str] = set()
-    shown = [tuple(without_anchor(group_of(group, scene), taken) for group in part) for part in parts]
+    shown = [
+        tuple(without_anchor(group_of(group, scene), taken) for group in part)
+        for part in parts
+    ]
     queries = _trouble_first(query_row(view, now) for view in snapshot.queries.values())
-    targets = _trouble_first(target_row(view, snapshot, now) for view in snapshot.targets.values())
+    targets = _trouble_first(
+        target_row(view, snapshot, now) for view in snapshot.targets.values()
+    )
     verdict = verdict_of(snapshot, said, now, sick=troubles.sick)
     return Page(
         now=now,
@@ -97,14 +116,22 @@ def page_of(
         targets_left_out=max(0, len(targets) - MAX_ROWS),
         queries=tuple(queries[:MAX_ROWS]),
         left_out=max(0, len(queries) - MAX_ROWS),
-        receivers=tuple(receiver_row(view, now) for view in snapshot.receivers.values()),
+        receivers=tuple(
+            receiver_row(view, now) for view in snapshot.receivers.values()
+        ),
         asked_for=asked,
-        asked="" if any(group.has_asked_for for part in shown for group in part) else asked,
+        asked=""
+        if any(group.has_asked_for for part in shown for group in part)
+        else asked,
     )
 
 
 def _runbooks_url(config: Config | None) -> str:
-    return f"{config.external_url}/runbooks/" if config is not None and config.external_url else ""
+    return (
+        f"{config.external_url}/runbooks/"
+        if config is not None and config.external_url
+        else ""
+    )
 
 
 def _trouble_first(rows: Iterable[Row]) -> list[Row]:
@@ -116,9 +143,15 @@ def _in_parts(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> Parts:
     active = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
     free = by_rule((alert for alert in active if alert.muted_by is None), rules)
     muted = by_rule((alert for alert in active if alert.muted_by is not None), rules)
-    over = by_rule((alert for alert in alerts if alert.state is AlertState.RESOLVED), rules)
+    over = by_rule(
+        (alert for alert in alerts if alert.state is AlertState.RESOLVED), rules
+    )
     newest_first = [sorted(group, key=_ended_at, reverse=True) for group in over]
-    return free, muted, sorted(newest_first, key=lambda group: _ended_at(group[0]), reverse=True)
+    return (
+        free,
+        muted,
+        sorted(newest_first, key=lambda group: _ended_at(group[0]), reverse=True),
+    )
 
 
 def _ended_at(alert: Alert) -> datetime:

@@ -39,7 +39,9 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     """Make the application: routes, without the guards around them; its threads live while it serves."""
     answers = Answers(views)
     threads = threads or Threads(THREADS)
-    reloads = Threads(1, name="reload")  # one at a time, and one that hangs takes no scrape's thread
+    reloads = Threads(
+        1, name="reload"
+    )  # one at a time, and one that hangs takes no scrape's thread
     within = threads.within
     get = ["GET"]  # HEAD comes with it
     app = Starlette(
@@ -60,7 +62,9 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
         lifespan=_while_serving(threads, reloads),
         max_body_size=64 * 1024,
     )
-    app.router.redirect_slashes = False  # it would repeat whatever Host the request names
+    app.router.redirect_slashes = (
+        False  # it would repeat whatever Host the request names
+    )
     return app
 
 
@@ -96,7 +100,9 @@ class Answers:
             asked=request.query_params.get("alert", ""),
             shows_evidence=_has_given_password(request),
         )
-        body = self._template.render(page=page, version=self._version, runbooks=self._runbooks)
+        body = self._template.render(
+            page=page, version=self._version, runbooks=self._runbooks
+        )
         return Response(body, media_type="text/html")
 
     def _troubles(self, config: Config) -> Troubles:
@@ -126,7 +132,9 @@ class Answers:
 
     def metrics(self, request: Request) -> Response:
         """Give the exposition, in the format and encoding that the client asks for."""
-        body, content_type = self._views.render_metrics(request.headers.get("accept", ""))
+        body, content_type = self._views.render_metrics(
+            request.headers.get("accept", "")
+        )
         headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
         if _takes_gzip(request.headers.get("accept-encoding", "")):
             # Level 1: a sixth of the time of level 9 for a seventh more bytes.
@@ -155,27 +163,42 @@ class Answers:
         """Give what is pending or firing, as Prometheus does."""
         views = self._views
         is_known = _has_given_password(request)
-        return _success(api.alerts(views.snapshot(), views.now(), views.judged_at(), shows_evidence=is_known))
+        return _success(
+            api.alerts(
+                views.snapshot(),
+                views.now(),
+                views.judged_at(),
+                shows_evidence=is_known,
+            )
+        )
 
     def rules(self, request: Request) -> Response:
         """Give all rules and how they stand, as Prometheus does."""
         kind = request.query_params.get("type", "alert")
         if kind not in _RULE_TYPES:
-            return _bad_data(f'not supported value "{kind}" of type; allowed: {", ".join(_RULE_TYPES)}')
+            return _bad_data(
+                f'not supported value "{kind}" of type; allowed: {", ".join(_RULE_TYPES)}'
+            )
         if kind == "record":
             return _success({"groups": []})
         views = self._views
         is_known = _has_given_password(request)
         return _success(
             api.rules(
-                views.snapshot(), views.config(), views.now(), views.judged_at(), shows_evidence=is_known
+                views.snapshot(),
+                views.config(),
+                views.now(),
+                views.judged_at(),
+                shows_evidence=is_known,
             )
         )
 
     def history(self, request: Request) -> Response:
         """Give past transitions, the newest first."""
         text = request.query_params.get("limit", "100")
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MAX_HISTORY):
+        if not (
+            text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MAX_HISTORY
+        ):
             return _bad_data(f"limit must be a number from 1 to {_MAX_HISTORY}")
         return _success(api.history(self._views.history(int(text[:6]))))
 
@@ -184,7 +207,9 @@ class Answers:
         return _success(api.queries(self._views.snapshot(), self._views.now()))
 
 
-def _while_serving(*pools: Threads) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _while_serving(
+    *pools: Threads,
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         for threads in pools:
@@ -210,7 +235,9 @@ def _bad_data(error: str) -> Response:
 
 
 def _json(body: api.Json, status: int) -> Response:
-    return Response(orjson.dumps(body, default=dict), status, media_type="application/json")
+    return Response(
+        orjson.dumps(body, default=dict), status, media_type="application/json"
+    )
 
 
 def _has_given_password(request: Request) -> bool:
@@ -227,7 +254,10 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 def _is_foreign(request: Request) -> bool:
     """Tell whether a browser sends this on behalf of a page that is not ours."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if request.headers.get("sec-fetch-site", "same-origin") not in (
+        "same-origin",
+        "none",
+    ):
         return True
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != request.headers.get("host")

@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from monitor.errors import MonitorError
-from monitor.log import Log
 from monitor.model.certificates import Certificate
+from monitor.model.errors import MonitorError
 from monitor.model.process_settings import Web
+from monitor.telemetry.log import Log
 from monitor.web.config_file import ConfigFile
 from monitor.web.connections import Connections
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
@@ -53,7 +53,9 @@ class WebServer:
         self._views = views
         self._log = log
         self._recheck_seconds = recheck_seconds
-        self._file = ConfigFile(settings.config_file, log, on_look=on_config_file, on_tls=self._on_tls)
+        self._file = ConfigFile(
+            settings.config_file, log, on_look=on_config_file, on_tls=self._on_tls
+        )
         self._listener: Listener | None = None
         self._connections: Connections | None = None
         self._thread: threading.Thread | None = None
@@ -69,7 +71,9 @@ class WebServer:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         if not self._is_up.wait(_START_SECONDS):
-            raise MonitorError(f"the web server did not start within {_START_SECONDS:g} s")
+            raise MonitorError(
+                f"the web server did not start within {_START_SECONDS:g} s"
+            )
         return host, port
 
     @property
@@ -114,12 +118,21 @@ class WebServer:
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         threads = Threads(THREADS)
         routes = application(self._views, threads)
-        inner = HostCheck(BasicAuth(routes, self._current, threads), self._settings.host, self._views.config)
+        inner = HostCheck(
+            BasicAuth(routes, self._current, threads),
+            self._settings.host,
+            self._views.config,
+        )
         app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
-        files = Threads(1, name="web-config")  # of its own: a disk that hangs holds up no request
+        files = Threads(
+            1, name="web-config"
+        )  # of its own: a disk that hangs holds up no request
         config, state, unread = _uvicorn(app), ServerState(), UnreadAnswers()
         connections = Connections(
-            listener, state, lambda: Http11(config, state, unread), self._current().context
+            listener,
+            state,
+            lambda: Http11(config, state, unread),
+            self._current().context,
         )
         self._connections = connections
         tasks = []
@@ -150,9 +163,13 @@ class WebServer:
         loop, connections = self._loop, self._connections
         if loop is not None and connections is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(lambda: connections.use(self._current().context))
+                loop.call_soon_threadsafe(
+                    lambda: connections.use(self._current().context)
+                )
 
-    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _on_loop_error(
+        self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
         # A client that breaks off, speaks no TLS or no HTTP is no event.
         if not isinstance(context.get("exception"), OSError | UnicodeDecodeError):
             loop.default_exception_handler(context)

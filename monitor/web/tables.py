@@ -6,18 +6,29 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.ages import has_data
+from monitor.alerting.ages import has_data
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.durations import format_duration
+from monitor.alerting.freshness import patience
+from monitor.alerting.snapshot import (
+    QueryStatus,
+    QueryView,
+    ReceiverView,
+    Snapshot,
+    missing_columns,
+)
 from monitor.model.results import Failure, Server, Success
 from monitor.model.settings import ColumnName, Cron, Every
-from monitor.patience import patience
-from monitor.store import QueryStatus, QueryView, ReceiverView, Snapshot, missing_columns
+from monitor.timing.durations import format_duration
 from monitor.web.api import reason_of
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, until, when_known
 
-_STATUS_TONES: dict[str, Tone] = {"ok": "ok", "waiting": "wait", "skipped": "warn", "blocked": "warn"}
+_STATUS_TONES: dict[str, Tone] = {
+    "ok": "ok",
+    "waiting": "wait",
+    "skipped": "warn",
+    "blocked": "warn",
+}
 _TOLD_OFFSET_SECONDS = 2.0
 """Less of a clock's offset changes nothing that is shown."""
 
@@ -82,7 +93,9 @@ def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow
     )
 
 
-def _target_status(view: TargetView, snapshot: Snapshot, now: datetime) -> tuple[Tone, str]:
+def _target_status(
+    view: TargetView, snapshot: Snapshot, now: datetime
+) -> tuple[Tone, str]:
     if view.up is None:
         return "wait", "not met yet"
     if not view.up:
@@ -96,7 +109,9 @@ def _target_status(view: TargetView, snapshot: Snapshot, now: datetime) -> tuple
     return "ok", "up"
 
 
-def _target_troubles(view: TargetView, snapshot: Snapshot, now: datetime) -> Iterator[str]:
+def _target_troubles(
+    view: TargetView, snapshot: Snapshot, now: datetime
+) -> Iterator[str]:
     if view.up is False:
         if view.last_failure is not None:
             yield _failure_text(view.last_failure)
@@ -167,7 +182,9 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         trouble=_trouble(view, reason, message),
         last_run=when_known(view.last_run_at, now),
         last_success=when_known(view.last_success_at, now),
-        duration="" if view.duration_seconds is None else duration(view.duration_seconds),
+        duration=""
+        if view.duration_seconds is None
+        else duration(view.duration_seconds),
         cadence=_cadence(view.job.query.schedule),
         next_run=until(view.next_run_at, now) if view.next_run_at else None,
         is_current=is_current,
@@ -187,7 +204,10 @@ def _trouble(view: QueryView, reason: str, message: str) -> str:
     if reason:
         return f"{reason}: {message}"
     warnings = view.outcome.warnings if isinstance(view.outcome, Success) else ()
-    return "; ".join(f"warning {warning.code} of the server: {warning.message}" for warning in warnings)
+    return "; ".join(
+        f"warning {warning.code} of the server: {warning.message}"
+        for warning in warnings
+    )
 
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:

@@ -39,12 +39,16 @@ class Threads:
         """Let them end, each after the request that it works on; wait for none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def do(self, work: Callable[Given, Gives], *args: Given.args, **named: Given.kwargs) -> Gives:
+    async def do(
+        self, work: Callable[Given, Gives], *args: Given.args, **named: Given.kwargs
+    ) -> Gives:
         """Have a thread do it, and wait for what it gives."""
         call = partial(work, *args, **named)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
-    def within(self, answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    def within(
+        self, answer: Callable[[Request], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
         """Make of a plain function one that has a thread do it."""
 
         async def endpoint(request: Request) -> Response:

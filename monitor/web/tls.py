@@ -40,7 +40,9 @@ class Tls:
     @property
     def files(self) -> tuple[Path, ...]:
         """Name the files whose change means new certificates."""
-        return tuple(f for f in (self.cert_file, self.key_file, self.client_ca_file) if f)
+        return tuple(
+            f for f in (self.cert_file, self.key_file, self.client_ca_file) if f
+        )
 
     def context(self) -> ssl.SSLContext:
         """Build the context; OSError (ssl.SSLError is one) or ValueError when a file cannot be used."""

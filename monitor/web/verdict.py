@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from monitor.ages import has_data, waits
+from monitor.alerting.ages import has_data, waits
 from monitor.alerting.ownership import TARGET_DOWN
+from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Cron, Severity
 from monitor.model.wording import counted
-from monitor.store import QueryStatus, QueryView, Snapshot
 from monitor.web.words import age
 
 Tone = Literal["ok", "warn", "bad", "wait", "info"]
@@ -56,22 +56,31 @@ class _Standing:
 
     @property
     def waiting_text(self) -> str:
-        return _said_of(self.waiting, f"{counted(len(self.waiting), 'query', 'queries')} not run yet")
+        return _said_of(
+            self.waiting,
+            f"{counted(len(self.waiting), 'query', 'queries')} not run yet",
+        )
 
     def details(self, *, without: str = "") -> str:
         """Join all that is to be said, save what the headline says already."""
         parts = {
             "down": _said_of(self.down, f"{', '.join(self.down)} cannot be reached"),
             "blind": _said_of(self.blind, self.blind_text),
-            "pending": _said_of(self.pending, f"{counted(self.pending_alerts, 'alert')} pending"),
-            "unheard": _said_of(self.unheard, f"alerts do not reach {', '.join(self.unheard)}"),
+            "pending": _said_of(
+                self.pending, f"{counted(self.pending_alerts, 'alert')} pending"
+            ),
+            "unheard": _said_of(
+                self.unheard, f"alerts do not reach {', '.join(self.unheard)}"
+            ),
             "waiting": self.waiting_text,
         }
         parts.pop(without, None)
         return "; ".join(filter(None, parts.values()))
 
 
-def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick: str = "") -> Verdict:
+def verdict_of(
+    snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick: str = ""
+) -> Verdict:
     """Judge by the alerts that are not muted, the worst first, and by what we cannot see.
 
     `sick`: why the monitor does not do its work. What fires is said all the same: it was seen, and it
@@ -81,20 +90,31 @@ def verdict_of(snapshot: Snapshot, said: Iterable[Said], now: datetime, *, sick:
     if standing.firing:
         return _of_firing(standing, snapshot, now)
     if sick:
-        return Verdict("bad", "Cannot tell: the monitor does not watch", sick, is_sick=True)
+        return Verdict(
+            "bad", "Cannot tell: the monitor does not watch", sick, is_sick=True
+        )
     if standing.down:
         return Verdict("bad", "Cannot tell: no contact", standing.details())
     if standing.pending:
         (_, text), *others = standing.pending
-        return Verdict("warn", f"Pending: {text}", standing.details(without="pending"), _also(others))
+        return Verdict(
+            "warn",
+            f"Pending: {text}",
+            standing.details(without="pending"),
+            _also(others),
+        )
     return _of_silence(snapshot, standing, now)
 
 
 def _of_firing(standing: _Standing, snapshot: Snapshot, now: datetime) -> Verdict:
     (worst, text), *others = standing.firing
-    loud = [alert for one in standing.firing for alert in _loud_in(one, AlertState.FIRING)]
+    loud = [
+        alert for one in standing.firing for alert in _loud_in(one, AlertState.FIRING)
+    ]
     is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
-    last = "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
+    last = (
+        "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
+    )
     if all(waits(alert, snapshot, now) for alert in worst):
         last = "; as last seen, it waits for its next run"
     told = "down" if worst[0].name == TARGET_DOWN else ""
@@ -104,7 +124,11 @@ def _of_firing(standing: _Standing, snapshot: Snapshot, now: datetime) -> Verdic
 
 def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdict:
     if standing.blind:
-        return Verdict("warn", f"Cannot tell: {standing.blind_text}", standing.details(without="blind"))
+        return Verdict(
+            "warn",
+            f"Cannot tell: {standing.blind_text}",
+            standing.details(without="blind"),
+        )
     if standing.unheard:
         return Verdict("warn", "Nobody would hear of an alert", standing.details())
     if not all(_is_for_later(view, now) for view in standing.waiting):
@@ -112,9 +136,15 @@ def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdi
     if not snapshot.queries:
         return Verdict("wait", "Nothing is watched", "no query runs on any target")
     if len(standing.waiting) == len(snapshot.queries):
-        return Verdict("wait", "Nothing is known yet: no query was due since the start", standing.details())
+        return Verdict(
+            "wait",
+            "Nothing is known yet: no query was due since the start",
+            standing.details(),
+        )
     seen = _all_seen(snapshot, now, standing.of)
-    return Verdict("ok", "All is well", "; ".join(filter(None, (seen, standing.waiting_text))))
+    return Verdict(
+        "ok", "All is well", "; ".join(filter(None, (seen, standing.waiting_text)))
+    )
 
 
 def _is_for_later(view: QueryView, now: datetime) -> bool:
@@ -139,17 +169,27 @@ def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Stand
         firing=[one for one in said if _loud_in(one, AlertState.FIRING)],
         pending=pending,
         pending_alerts=sum(len(_loud_in(one, AlertState.PENDING)) for one in pending),
-        down=[view.target.name for view in snapshot.targets.values() if view.up is False],
+        down=[
+            view.target.name for view in snapshot.targets.values() if view.up is False
+        ],
         blind=[view for view in begun if not has_data(view, now)],
         waiting=[view for view in views if view.status is QueryStatus.WAITING],
-        unheard=[view.name for view in snapshot.receivers.values() if view.health.failing_since is not None],
+        unheard=[
+            view.name
+            for view in snapshot.receivers.values()
+            if view.health.failing_since is not None
+        ],
         of=counted(len(views), "query", "queries"),
     )
 
 
 def _loud_in(said: Said, state: AlertState) -> list[Alert]:
     """List the alerts in a state that are more than information."""
-    return [alert for alert in said[0] if alert.state is state and alert.severity is not Severity.INFO]
+    return [
+        alert
+        for alert in said[0]
+        if alert.state is state and alert.severity is not Severity.INFO
+    ]
 
 
 def _said_of(found: Sequence[object], text: str) -> str:
@@ -157,6 +197,10 @@ def _said_of(found: Sequence[object], text: str) -> str:
 
 
 def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:
-    ages = [now - view.data_at for view in snapshot.queries.values() if view.data_at is not None]
+    ages = [
+        now - view.data_at
+        for view in snapshot.queries.values()
+        if view.data_at is not None
+    ]
     oldest = f"; oldest data {age(max(ages))} old" if ages else ""
     return f"{queries} on {counted(len(snapshot.targets), 'target')}{oldest}"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
 from monitor.model.settings import Config
-from monitor.store import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

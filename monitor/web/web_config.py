@@ -16,7 +16,7 @@ from typing import Any
 
 import bcrypt
 
-from monitor.errors import ConfigError, Problem
+from monitor.model.errors import ConfigError, Problem
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.threads import Threads
 from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, Tls
@@ -59,7 +59,9 @@ def load_web_config(path: Path) -> WebConfig:
         users=_users(path, users, problems),
         headers=_headers(path, http.get("headers"), problems),
         context=_context(path, settings, problems),
-        certificate_ends_at=end_of_certificate_in(settings.cert_file) if settings else None,
+        certificate_ends_at=end_of_certificate_in(settings.cert_file)
+        if settings
+        else None,
     )
     if problems:
         raise ConfigError(tuple(problems))
@@ -80,7 +82,9 @@ class Passwords:
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
 
-    async def are_right(self, users: Mapping[str, str], user: str, password: str) -> bool:
+    async def are_right(
+        self, users: Mapping[str, str], user: str, password: str
+    ) -> bool:
         """Tell whether this is one of the users, with the right password."""
         hashed = users.get(user, _DUMMY_HASH)
         text = "\0".join((user, hashed, password)).encode("utf-8", "surrogateescape")
@@ -89,9 +93,14 @@ class Passwords:
         if known is not None:
             return known
         async with self._lock:
-            known = self._outcome(identity)  # the same may have been asked while we waited
+            known = self._outcome(
+                identity
+            )  # the same may have been asked while we waited
             if known is None:
-                known = await self._threads.do(_is_right, password, hashed) and user in users
+                known = (
+                    await self._threads.do(_is_right, password, hashed)
+                    and user in users
+                )
                 self._remember(identity, self._right if known else self._wrong)
             return known
 
@@ -111,7 +120,9 @@ class Passwords:
 def _is_right(password: str, hashed: str) -> bool:
     try:
         return bcrypt.checkpw(password.encode(), hashed.encode())
-    except ValueError:  # longer than 72 bytes, or with a NUL: no hash is of such a password
+    except (
+        ValueError
+    ):  # longer than 72 bytes, or with a NUL: no hash is of such a password
         return False
 
 
@@ -119,7 +130,9 @@ def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
     import yaml  # only who has such a file pays for it
 
     try:
-        if path.exists() and not path.is_file():  # a pipe would hold us up for as long as nobody writes
+        if (
+            path.exists() and not path.is_file()
+        ):  # a pipe would hold us up for as long as nobody writes
             problems.append(_problem(path, "", "is no regular file"))
             return {}
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -129,10 +142,23 @@ def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         text = getattr(error, "problem", None) or str(error)
-        problems.append(Problem(str(path), f"no valid YAML: {text}", line=mark.line + 1 if mark else None))
+        problems.append(
+            Problem(
+                str(path),
+                f"no valid YAML: {text}",
+                line=mark.line + 1 if mark else None,
+            )
+        )
         return {}
     # Of a date that is none, a number, a tag or a depth it raises whatever Python does.
-    except (ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         problems.append(_problem(path, "", f"no valid YAML: {error}"))
         return {}
     if document is None:
@@ -142,7 +168,9 @@ def _read(path: Path, problems: list[Problem]) -> dict[str, Any]:
         return {}
     for name in [name for name in document if name not in _SECTIONS]:
         del document[name]
-        problems.append(_problem(path, str(name), f"unknown; allowed: {', '.join(_SECTIONS)}"))
+        problems.append(
+            _problem(path, str(name), f"unknown; allowed: {', '.join(_SECTIONS)}")
+        )
     return document
 
 
@@ -165,28 +193,44 @@ def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls
         return None
     before = len(problems)
     files = {
-        key: _file(path, key, section.get(key), problems, required=key != "client_ca_file")
+        key: _file(
+            path, key, section.get(key), problems, required=key != "client_ca_file"
+        )
         for key in ("cert_file", "key_file", "client_ca_file")
     }
-    auth = _choice(path, section, "client_auth_type", "NoClientCert", CLIENT_AUTH, problems)
+    auth = _choice(
+        path, section, "client_auth_type", "NoClientCert", CLIENT_AUTH, problems
+    )
     lowest = _choice(path, section, "min_version", "TLS12", VERSIONS, problems)
     highest = _choice(path, section, "max_version", "TLS13", VERSIONS, problems)
     ciphers = _ciphers(path, section.get("cipher_suites"), problems)
     if VERSIONS[lowest] > VERSIONS[highest]:
-        problems.append(_problem(path, "tls_server_config.max_version", 'is below "min_version"'))
+        problems.append(
+            _problem(path, "tls_server_config.max_version", 'is below "min_version"')
+        )
     if files["client_ca_file"] and auth == "NoClientCert":
         problems.append(
-            _problem(path, "tls_server_config.client_ca_file", 'needs a "client_auth_type" that verifies')
+            _problem(
+                path,
+                "tls_server_config.client_ca_file",
+                'needs a "client_auth_type" that verifies',
+            )
         )
     if auth != "NoClientCert" and not files["client_ca_file"]:
-        problems.append(_problem(path, "tls_server_config.client_auth_type", 'needs "client_ca_file"'))
+        problems.append(
+            _problem(
+                path, "tls_server_config.client_auth_type", 'needs "client_ca_file"'
+            )
+        )
     cert, key = files["cert_file"], files["key_file"]
     if len(problems) > before or cert is None or key is None:
         return None
     return Tls(cert, key, files["client_ca_file"], auth, lowest, highest, ciphers)
 
 
-def _context(path: Path, tls: Tls | None, problems: list[Problem]) -> ssl.SSLContext | None:
+def _context(
+    path: Path, tls: Tls | None, problems: list[Problem]
+) -> ssl.SSLContext | None:
     try:
         return tls.context() if tls else None
     except OSError as error:
@@ -210,7 +254,9 @@ def _ciphers(path: Path, value: object, problems: list[Problem]) -> tuple[str, .
     return tuple(str(one) for one in value)
 
 
-def _file(path: Path, key: str, value: object, problems: list[Problem], *, required: bool) -> Path | None:
+def _file(
+    path: Path, key: str, value: object, problems: list[Problem], *, required: bool
+) -> Path | None:
     name = f"tls_server_config.{key}"
     if value is None and not required:
         return None
@@ -242,13 +288,17 @@ def _choice(
     return default
 
 
-def _users(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
+def _users(
+    path: Path, section: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, str]:
     users: dict[str, str] = {}
     for user, hashed in section.items():
         match = _HASH.fullmatch(hashed) if isinstance(hashed, str) else None
         # The text of the value is not shown: it may be a password that somebody wrote by mistake.
         if match is None or not 4 <= int(match[1]) <= 31:
-            problems.append(_problem(path, f"basic_auth_users.{user}", "must be a bcrypt hash"))
+            problems.append(
+                _problem(path, f"basic_auth_users.{user}", "must be a bcrypt hash")
+            )
         else:
             users[str(user)] = hashed
     return users
@@ -258,12 +308,20 @@ def _headers(path: Path, section: object, problems: list[Problem]) -> dict[str, 
     if section is None:
         return {}
     if not isinstance(section, dict):
-        problems.append(_problem(path, "http_server_config.headers", "must be a mapping"))
+        problems.append(
+            _problem(path, "http_server_config.headers", "must be a mapping")
+        )
         return {}
     for name, value in section.items():
         is_text = isinstance(value, str) and value.isascii() and value.isprintable()
         if not is_text or not _HEADER_NAME.fullmatch(str(name)):
-            problems.append(_problem(path, f"http_server_config.headers.{name}", "must be a header, as text"))
+            problems.append(
+                _problem(
+                    path,
+                    f"http_server_config.headers.{name}",
+                    "must be a header, as text",
+                )
+            )
     return {str(name): str(value) for name, value in section.items()}
 
 

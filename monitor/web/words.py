@@ -15,7 +15,9 @@ MAX_LINE = 300
 """Characters of a headline; the API has the whole summary."""
 
 # Control characters but for tab and line feed, lone surrogates, and what changes the direction of text.
-_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,11 @@ def fit(value: object) -> object:
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value  # markup is the template's own
     text = shortened(value, MAX_CHARACTERS)
-    return text if text.isascii() and text.isprintable() else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+    return (
+        text
+        if text.isascii() and text.isprintable()
+        else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+    )
 
 
 def age(since: timedelta) -> str:

@@ -23,18 +23,29 @@ def write_config(
     web: str = "127.0.0.1:0",
 ) -> Path:
     """Write config.toml for one target `main`, as root by socket; `extra` is appended."""
-    settings: dict[str, object] = {"unix_socket": str(server.socket), "user": "root", "database": schema}
+    settings: dict[str, object] = {
+        "unix_socket": str(server.socket),
+        "user": "root",
+        "database": schema,
+    }
     settings.update(target or {})
-    lines = ["[targets.main]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    lines = [
+        "[targets.main]",
+        *(f"{key} = {json.dumps(value)}" for key, value in settings.items()),
+    ]
     path = folder / "config.toml"
-    path.write_text("\n".join([*lines, f'[web]\nlisten = "{web}"', extra, ""]), encoding="utf-8")
+    path.write_text(
+        "\n".join([*lines, f'[web]\nlisten = "{web}"', extra, ""]), encoding="utf-8"
+    )
     return path
 
 
 def only_ours(config: Path) -> Path:
     """Have it run the queries of its own folder queries/, and none of the shipped ones."""
     text = config.read_text(encoding="utf-8")
-    config.write_text(f'query_dirs = ["queries"]\nshipped_queries = false\n{text}', encoding="utf-8")
+    config.write_text(
+        f'query_dirs = ["queries"]\nshipped_queries = false\n{text}', encoding="utf-8"
+    )
     return config
 
 
@@ -45,7 +56,9 @@ def in_seconds(interval: str = "500ms", timeout: str = "400ms") -> str:
     """
     parts = []
     for path in sorted(shipped_queries_directory().glob("*.toml")):
-        parts.append(f'[queries.{path.stem}]\ninterval = "{interval}"\ntimeout = "{timeout}"')
+        parts.append(
+            f'[queries.{path.stem}]\ninterval = "{interval}"\ntimeout = "{timeout}"'
+        )
         rules = tomllib.loads(path.read_text(encoding="utf-8")).get("rules", {})
         parts.extend(f'[rules.{name}]\nfor = "0s"' for name in rules)
     parts.append('[rules.TokenMonitorTargetDown]\nfor = "0s"')

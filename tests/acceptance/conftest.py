@@ -12,7 +12,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.faults import Watched, watching
 from tests.acceptance.ledger import Taker, moody
 from tests.acceptance.program import Hook, short_directory
-from tests.acceptance.things import Things
+from tests.acceptance.single_value import Things
 
 
 @pytest.fixture

@@ -14,9 +14,16 @@ import pymysql
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.acceptance.configs import token_system, two_files, webhook
-from tests.acceptance.program import Daemon, Event, Hook, running, short_directory, wait_until
+from tests.acceptance.program import (
+    Daemon,
+    Event,
+    Hook,
+    running,
+    short_directory,
+    wait_until,
+)
 from tests.database.proxy import Proxy
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 PASSWORD = "s3cret-of-the-watcher"
 MAX_CONNECTIONS = 2
@@ -29,11 +36,14 @@ RUNAWAY = (
     f" FROM {', '.join(f'digits d{number}' for number in range(14))}"
 )
 """Takes hours."""
-TEN_MILLION_ROWS = (
-    f"SELECT 'row' AS name, d0.digit AS n FROM {', '.join(f'digits d{number}' for number in range(7))}"
-)
+TEN_MILLION_ROWS = f"SELECT 'row' AS name, d0.digit AS n FROM {', '.join(f'digits d{number}' for number in range(7))}"
 
-_STOOD_STILL = ("no answer within", "no answer in time", "let us in and answered no more", "timed out")
+_STOOD_STILL = (
+    "no answer within",
+    "no answer in time",
+    "let us in and answered no more",
+    "timed out",
+)
 
 _OWN_QUERIES = ("things", "steered", "others", "needed")
 _INTERVALS = {"steered": ("800ms", "700ms"), "patient": ("5s", "4600ms")}
@@ -48,7 +58,12 @@ class Watched:
     """
 
     def __init__(
-        self, server: PrivateMariaDB, proxy: Proxy, hook: Hook, daemon: Daemon, folder: Path
+        self,
+        server: PrivateMariaDB,
+        proxy: Proxy,
+        hook: Hook,
+        daemon: Daemon,
+        folder: Path,
     ) -> None:
         self.server = server
         self.proxy = proxy
@@ -94,7 +109,9 @@ class Watched:
         """Tell whether all that was posted in the end is that Things fires."""
         alerts = [alert for body in list(self.hook.bodies) for alert in body["alerts"]]
         last = {alert["fingerprint"]: alert for alert in alerts}.values()
-        return {one["labels"]["alertname"] for one in last if one["status"] == "firing"} == {"Things"}
+        return {
+            one["labels"]["alertname"] for one in last if one["status"] == "firing"
+        } == {"Things"}
 
     def execute(self, *statements: str) -> None:
         """Do what the owner of the broken server does, in its schema."""
@@ -119,11 +136,18 @@ class Watched:
 
     def is_stopped_on_the_server(self) -> None:
         """No statement of ours goes on running on the server."""
-        wait_until(lambda: not self.sessions("AND time_ms > 2000 AND command = 'Query'"), seconds=30)
+        wait_until(
+            lambda: not self.sessions("AND time_ms > 2000 AND command = 'Query'"),
+            seconds=30,
+        )
 
     def pauses(self) -> None:
         """Stop the daemon at a moment when it asks nothing, so that every connection of it is idle."""
-        wait_until(self._is_paused, seconds=60, why="a moment in which every connection is idle")
+        wait_until(
+            self._is_paused,
+            seconds=60,
+            why="a moment in which every connection is idle",
+        )
 
     def _is_paused(self) -> bool:
         self.daemon.signal(signal.SIGSTOP)
@@ -158,13 +182,17 @@ class Watched:
     def firing(self) -> set[str]:
         """Name the alerts that fire, without the one that always does."""
         alerts = json.loads(self.daemon.get("/api/v1/alerts")[1])["data"]["alerts"]
-        names = {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
+        names = {
+            one["labels"]["alertname"] for one in alerts if one["state"] == "firing"
+        }
         return names - {"TokenMonitorWatchdog"}
 
     def message(self, query: str = "things") -> str:
         """Say in the program's words why a query of the broken server has no data."""
         queries = json.loads(self.daemon.get("/api/v1/queries")[1])["data"]["queries"]
-        (found,) = [one for one in queries if (one["target"], one["query"]) == ("main", query)]
+        (found,) = [
+            one for one in queries if (one["target"], one["query"]) == ("main", query)
+        ]
         return str(found["message"])
 
     def statuses(self, target: str = "") -> set[str]:
@@ -187,7 +215,9 @@ class Watched:
         """Tell whether a query of the broken server has its series."""
         return bool(self.daemon.series(f"app_{query}{{"))
 
-    def failed(self, query: str, reason: str, *, seconds: float = 40, **fields: object) -> Event:
+    def failed(
+        self, query: str, reason: str, *, seconds: float = 40, **fields: object
+    ) -> Event:
         """Wait for a failed run since the beginning; it is counted, and the query's series are gone."""
         failed = self.daemon.wait_for(
             "run.failed",
@@ -204,14 +234,18 @@ class Watched:
 
     def lost(self, *, reason: str = "target_down", detail: str | None = None) -> Event:
         """Wait until the target is told as lost, by log, metric and one alert; nothing of it is shown."""
-        lost = self.daemon.wait_for("target.lost", after=self.mark, target="main", seconds=40)
+        lost = self.daemon.wait_for(
+            "target.lost", after=self.mark, target="main", seconds=40
+        )
         if not stood_still(lost):
             assert lost["reason"] == reason, lost
             assert detail in (None, lost["detail"]), lost
         said = f"{reason} ({detail})" if detail else reason
         wait_until(lambda: said in self.daemon.get("/")[1], why=f"the page says {said}")
         self.waits_for("firing", "TokenMonitorTargetDown")
-        assert self.daemon.series('token_monitor_up{target="main"}') == {'token_monitor_up{target="main"}': 0}
+        assert self.daemon.series('token_monitor_up{target="main"}') == {
+            'token_monitor_up{target="main"}': 0
+        }
         assert not any(self.has_data(query) for query in _OWN_QUERIES)
         self.keeps_its_word()
         return lost
@@ -221,25 +255,35 @@ class Watched:
         was_lost = bool(self.since("target.lost", target="main"))
         if was_lost:
             # a login that was refused again and again is tried again ever more rarely
-            self.daemon.wait_for("target.recovered", after=self.mark, target="main", seconds=60)
+            self.daemon.wait_for(
+                "target.recovered", after=self.mark, target="main", seconds=60
+            )
             self.waits_for("resolved", "TokenMonitorTargetDown")
         wait_until(self.is_well, seconds=60, why="all is well again")
         self.keeps_its_word()
         # one that was cut is counted by the server until it notices
         wait_until(
-            lambda: len(self.sessions()) <= MAX_CONNECTIONS, seconds=40, why="no more sessions than allowed"
+            lambda: len(self.sessions()) <= MAX_CONNECTIONS,
+            seconds=40,
+            why="no more sessions than allowed",
         )
 
     def is_not_lost(self, target: str = "main") -> None:
         """The target was not told as lost, but where it was the machine that stood still."""
-        assert [one for one in self.since("target.lost", target=target) if not stood_still(one)] == []
+        assert [
+            one
+            for one in self.since("target.lost", target=target)
+            if not stood_still(one)
+        ] == []
 
     def keeps_its_word(self) -> None:
         """Things goes on firing and is not announced anew; the other target does not notice anything."""
         assert "Things" in self.firing()
         assert not {name for _, name in self.news()} & {"Things"}
         self.is_not_lost("second")
-        wait_until(lambda: self.daemon.series("app_beat{"), why="the other target has data")
+        wait_until(
+            lambda: self.daemon.series("app_beat{"), why="the other target has data"
+        )
         ran = len(self.daemon.events)
         self.daemon.wait_for("run.finished", after=ran, target="second", query="beat")
 
@@ -248,7 +292,8 @@ class Watched:
         return [
             one
             for one in self.daemon.events[self.mark :]
-            if one["event"] == event and all(one.get(key) == value for key, value in fields.items())
+            if one["event"] == event
+            and all(one.get(key) == value for key, value in fields.items())
         ]
 
     def news(self) -> list[tuple[str, str]]:
@@ -257,15 +302,27 @@ class Watched:
 
     def waits_for(self, status: str, alertname: str) -> None:
         """Wait for a post since the beginning of the test."""
-        wait_until(lambda: (status, alertname) in self.news(), seconds=40, why=f"{status} {alertname}")
+        wait_until(
+            lambda: (status, alertname) in self.news(),
+            seconds=40,
+            why=f"{status} {alertname}",
+        )
 
     def runs_again(self, query: str, *, target: str = "main") -> Event:
         """Wait for a run that begins from now on and gives data."""
         asked_at, seen = datetime.now(UTC), len(self.daemon.events)
 
         def ran() -> list[Event]:
-            finished = [one for one in self.daemon.events[seen:] if one["event"] == "run.finished"]
-            wanted = [one for one in finished if (one["target"], one["query"]) == (target, query)]
+            finished = [
+                one
+                for one in self.daemon.events[seen:]
+                if one["event"] == "run.finished"
+            ]
+            wanted = [
+                one
+                for one in finished
+                if (one["target"], one["query"]) == (target, query)
+            ]
             return [one for one in wanted if _began_at(one) > asked_at]
 
         wait_until(ran, seconds=60, why=f"{query} gives data again")
@@ -303,7 +360,9 @@ def watching(
     folder = short_directory()
     hook = Hook()
     try:
-        with PrivateMariaDB(short_directory(), port=free_port(), options=options) as server:
+        with PrivateMariaDB(
+            short_directory(), port=free_port(), options=options
+        ) as server:
             _fill(server)
             with (
                 Proxy(server.port or 0) as proxy,
@@ -337,7 +396,10 @@ def _fill(server: PrivateMariaDB) -> None:
         "CREATE TABLE side.others AS SELECT 1 AS n",
         "GRANT SELECT ON side.others TO watcher@'127.0.0.1'",
     ]
-    statements += [f"CREATE TABLE app.{name} AS SELECT 1 AS n" for name in ("things", "needed", "patient")]
+    statements += [
+        f"CREATE TABLE app.{name} AS SELECT 1 AS n"
+        for name in ("things", "needed", "patient")
+    ]
     with server.connect() as connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -345,7 +407,12 @@ def _fill(server: PrivateMariaDB) -> None:
 
 
 def _config(
-    folder: Path, target: str, well: PrivateServer, hook: Hook, queries: tuple[str, ...], down_for: str
+    folder: Path,
+    target: str,
+    well: PrivateServer,
+    hook: Hook,
+    queries: tuple[str, ...],
+    down_for: str,
 ) -> Path:
     for name in (*queries, "beat"):
         _query(folder, name)

@@ -59,7 +59,12 @@ class Taker:
                     return
                 status, seconds = taker.answer()
                 taker.keep(
-                    Arrival(time.time(), self.headers.get("Idempotency-Key", ""), json.loads(body), status)
+                    Arrival(
+                        time.time(),
+                        self.headers.get("Idempotency-Key", ""),
+                        json.loads(body),
+                        status,
+                    )
                 )
                 taker.wait(seconds)
                 if status == HANG_UP:
@@ -82,7 +87,9 @@ class Taker:
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
 
     @contextmanager
@@ -127,7 +134,9 @@ def moody(
         with lock:
             luck, seconds = choose.random(), choose.uniform(0.05, 0.4)
             late = choose.random() < slow
-        status = 500 if luck < refuses else HANG_UP if luck < refuses + hangs_up else 200
+        status = (
+            500 if luck < refuses else HANG_UP if luck < refuses + hangs_up else 200
+        )
         return status, seconds if late else 0.0
 
     return answer
@@ -158,13 +167,19 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        with closing(sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True)) as file:
-            self.integrity = [str(row[0]) for row in file.execute("PRAGMA integrity_check")]
+        with closing(
+            sqlite3.connect(f"file:{directory / 'state.sqlite'}?mode=ro", uri=True)
+        ) as file:
+            self.integrity = [
+                str(row[0]) for row in file.execute("PRAGMA integrity_check")
+            ]
             rows = file.execute(
                 "SELECT change, at, fingerprint, alert FROM transitions ORDER BY id"
             ).fetchall()
             self.outbox: dict[str, int] = dict(
-                file.execute("SELECT receiver, count(*) FROM outbox GROUP BY receiver").fetchall()
+                file.execute(
+                    "SELECT receiver, count(*) FROM outbox GROUP BY receiver"
+                ).fetchall()
             )
             self.taken = Counter(
                 (str(receiver), str(key))
@@ -186,7 +201,9 @@ class Ledger:
     def announced(self) -> list[Recorded]:
         """Give the transitions that receivers hear of."""
         return [
-            one for one in self.transitions if one.change != "pending" and one.name != "TokenMonitorWatchdog"
+            one
+            for one in self.transitions
+            if one.change != "pending" and one.name != "TokenMonitorWatchdog"
         ]
 
     def firing(self) -> set[tuple[str, str]]:
@@ -194,7 +211,8 @@ class Ledger:
         return {
             (fingerprint, starts_at)
             for fingerprint, starts_at, _ in self._begun()
-            if (fingerprint, starts_at, "resolved") not in {one.told for one in self.announced}
+            if (fingerprint, starts_at, "resolved")
+            not in {one.told for one in self.announced}
         }
 
     def _begun(self) -> list[Told]:
@@ -204,7 +222,11 @@ class Ledger:
         """Find what is wrong in the history by itself."""
         faults = [f"integrity: {line}" for line in self.integrity if line != "ok"]
         faults += [f"given up: {row}" for row in self.given_up]
-        faults += [f"taken {n} times from the outbox: {key}" for key, n in self.taken.items() if n > 1]
+        faults += [
+            f"taken {n} times from the outbox: {key}"
+            for key, n in self.taken.items()
+            if n > 1
+        ]
         of_alert = defaultdict(list)
         for one in self.announced:
             of_alert[one.fingerprint].append(one)
@@ -219,7 +241,8 @@ class Ledger:
             faults += [
                 f"a resolve of another firing: {other}"
                 for one, other in pairwise(ones)
-                if other.change == "resolved" and other.alert["fired_at"] != one.alert["fired_at"]
+                if other.change == "resolved"
+                and other.alert["fired_at"] != one.alert["fired_at"]
             ]
         return faults
 
@@ -240,10 +263,20 @@ class Ledger:
                 heard[told].add(arrival.key)
                 order[told[0]].append(told)
         wanted = [one.told for one in self.announced]
-        faults += [f"recorded and never arrived: {told}" for told in wanted if told not in heard]
-        faults += [f"arrived and never recorded: {told}" for told in heard if told not in set(wanted)]
         faults += [
-            f"announced as new {len(keys)} times: {told}" for told, keys in heard.items() if len(keys) > 1
+            f"recorded and never arrived: {told}"
+            for told in wanted
+            if told not in heard
+        ]
+        faults += [
+            f"arrived and never recorded: {told}"
+            for told in heard
+            if told not in set(wanted)
+        ]
+        faults += [
+            f"announced as new {len(keys)} times: {told}"
+            for told, keys in heard.items()
+            if len(keys) > 1
         ]
         expected = defaultdict(list)
         for told in wanted:
@@ -270,10 +303,14 @@ class Ledger:
                 if arrival.status == 200:
                     last[told[0]] = told
         firing = {
-            (fingerprint, starts_at) for fingerprint, starts_at, status in last.values() if status == "firing"
+            (fingerprint, starts_at)
+            for fingerprint, starts_at, status in last.values()
+            if status == "firing"
         }
         if firing != self.firing():
-            faults.append(f"Alertmanager thinks that {firing} fire, in truth {self.firing()}")
+            faults.append(
+                f"Alertmanager thinks that {firing} fire, in truth {self.firing()}"
+            )
         return faults
 
     def is_locked(self) -> bool:
@@ -288,7 +325,9 @@ class Ledger:
 
 def duplicates(arrivals: Iterable[Arrival]) -> int:
     """Count POSTs that came again under a key that had come already."""
-    return sum(count - 1 for count in Counter(arrival.key for arrival in arrivals).values())
+    return sum(
+        count - 1 for count in Counter(arrival.key for arrival in arrivals).values()
+    )
 
 
 def _told(alert: dict[str, Any]) -> Told:
@@ -297,7 +336,11 @@ def _told(alert: dict[str, Any]) -> Told:
 
 def _posted(alert: dict[str, Any], at: float) -> Told:
     is_over = datetime.fromisoformat(alert["endsAt"]).timestamp() <= at
-    return fingerprint_of(alert["labels"]), alert["startsAt"], "resolved" if is_over else "firing"
+    return (
+        fingerprint_of(alert["labels"]),
+        alert["startsAt"],
+        "resolved" if is_over else "firing",
+    )
 
 
 def fingerprint_of(labels: dict[str, str]) -> str:
@@ -310,4 +353,8 @@ def fingerprint_of(labels: dict[str, str]) -> str:
 
 
 def _milliseconds(instant: str) -> str:
-    return datetime.fromisoformat(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromisoformat(instant)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )

@@ -57,9 +57,13 @@ class Names:
         site = _SITE_WITHOUT_RIGHTS.format(name=name, answer=self._answer)
         if self._socket is not None:
             resolv = folder / "resolv.conf"
-            resolv.write_text(f"nameserver {self._socket.getsockname()[0]}\noptions timeout:2 attempts:1\n")
+            resolv.write_text(
+                f"nameserver {self._socket.getsockname()[0]}\noptions timeout:2 attempts:1\n"
+            )
             site = _SITE.format(resolv=resolv)
-            threading.Thread(target=self._serve, args=(self._socket,), daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(self._socket,), daemon=True
+            ).start()
         (folder / "site" / "sitecustomize.py").write_text(site)
         self.environ = {"PYTHONPATH": os.fspath(folder / "site")}
 
@@ -112,7 +116,14 @@ def _reply(question: bytes, address: str) -> bytes:
     asked, wants_address = question[12:end], question[end - 4 : end - 2] == _TYPE_A
     count = b"\0\1" if address and wants_address else b"\0\0"
     flags = b"\x81\x80" if address else b"\x81\x83"
-    record = b"\xc0\x0c" + _TYPE_A + b"\0\1" + bytes(4) + b"\0\4" + socket.inet_aton(address or "0.0.0.0")
+    record = (
+        b"\xc0\x0c"
+        + _TYPE_A
+        + b"\0\1"
+        + bytes(4)
+        + b"\0\4"
+        + socket.inet_aton(address or "0.0.0.0")
+    )
     head = question[:2] + flags + b"\0\1" + count + bytes(4)
     return head + asked + (record if count == b"\0\1" else b"")
 
@@ -123,7 +134,9 @@ def _server_socket() -> socket.socket | None:
         return None
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        opened.bind((f"127.88.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250 + 1}", 53))
+        opened.bind(
+            (f"127.88.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250 + 1}", 53)
+        )
     except OSError:
         opened.close()
         return None

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from tests.acceptance.program import send_signal, wait_until
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
@@ -43,7 +43,9 @@ class Observer(ABC):
             self._process = subprocess.Popen(
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_until(self._is_ready, seconds=60, why=f"{self.url} is not ready; see {self._log}")
+        wait_until(
+            self._is_ready, seconds=60, why=f"{self.url} is not ready; see {self._log}"
+        )
 
     def stop(self, *, with_signal: int = signal.SIGKILL) -> None:
         """Stop it at once, or by SIGTERM so that it keeps what it knows."""
@@ -67,8 +69,14 @@ class Observer(ABC):
     def complaints(self) -> list[str]:
         """Give the warnings and errors of its log."""
         lines = self.log().splitlines()
-        assert any("level=info" in line.lower() for line in lines), "its log has another format now"
-        return [line for line in lines if re.search("level=(warn|error)", line, re.IGNORECASE)]
+        assert any("level=info" in line.lower() for line in lines), (
+            "its log has another format now"
+        )
+        return [
+            line
+            for line in lines
+            if re.search("level=(warn|error)", line, re.IGNORECASE)
+        ]
 
     def ask(self, path: str, **arguments: str) -> Any:
         url = f"{self.url}{path}?{urllib.parse.urlencode(arguments)}"
@@ -88,11 +96,15 @@ class Alertmanager(Observer):
 
     def __init__(self, folder: Path, hook_url: str) -> None:
         super().__init__(folder)
-        config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
+        config = yaml.safe_load(
+            (DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
+        )
         config["route"] |= {"group_wait": "0s", "group_interval": "200ms"}
         for receiver in config["receivers"]:
             # As shipped it tells nobody yet.
-            receiver["webhook_configs"] = [{"url": hook_url, "send_resolved": receiver["name"] == "oncall"}]
+            receiver["webhook_configs"] = [
+                {"url": hook_url, "send_resolved": receiver["name"] == "oncall"}
+            ]
         self._config = self.folder / "alertmanager.yml"
         self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
 
@@ -130,11 +142,19 @@ class Alertmanager(Observer):
 class Prometheus(Observer):
     """With the scrape job and the rules of deploy/, scraping every second."""
 
-    def __init__(self, folder: Path, *, target: tuple[str, int], alertmanager: Alertmanager) -> None:
+    def __init__(
+        self, folder: Path, *, target: tuple[str, int], alertmanager: Alertmanager
+    ) -> None:
         super().__init__(folder)
         shipped = DEPLOY / "prometheus"
-        config = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
-        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config = yaml.safe_load(
+            (shipped / "prometheus.yml").read_text(encoding="utf-8")
+        )
+        config["global"] = {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
+        }
         config["rule_files"] = [str(shipped / name) for name in config["rule_files"]]
         (manager,) = config["alerting"]["alertmanagers"]
         manager["static_configs"] = [{"targets": [f"127.0.0.1:{alertmanager.port}"]}]
@@ -157,10 +177,14 @@ class Prometheus(Observer):
         answer = self.ask("/api/v1/query", query=expression)
         found = {}
         for one in answer["data"]["result"]:
-            labels = {key: value for key, value in one["metric"].items() if key not in ("job", "instance")}
-            found[" ".join(f"{key}={value}" for key, value in sorted(labels.items()))] = float(
-                one["value"][1]
-            )
+            labels = {
+                key: value
+                for key, value in one["metric"].items()
+                if key not in ("job", "instance")
+            }
+            found[
+                " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+            ] = float(one["value"][1])
         return found
 
     def value(self, expression: str) -> float | None:

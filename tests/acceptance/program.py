@@ -36,7 +36,15 @@ class Daemon:
         self._changed = threading.Condition()
         self._has_ended = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "run", "--config", os.fspath(config), *arguments],
+            [
+                sys.executable,
+                "-m",
+                "monitor",
+                "run",
+                "--config",
+                os.fspath(config),
+                *arguments,
+            ],
             env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -56,7 +64,9 @@ class Daemon:
         host, _, port = str(self.wait_for("monitor.started")["address"]).rpartition(":")
         return host, int(port)
 
-    def wait_for(self, event: str, *, seconds: float = 40, after: int = 0, **fields: object) -> Event:
+    def wait_for(
+        self, event: str, *, seconds: float = 40, after: int = 0, **fields: object
+    ) -> Event:
         """Wait for an event with these fields, from the `after`-th event on."""
 
         def found() -> Event | None:
@@ -64,18 +74,23 @@ class Daemon:
                 (
                     one
                     for one in self.events[after:]
-                    if one["event"] == event and all(one.get(key) == value for key, value in fields.items())
+                    if one["event"] == event
+                    and all(one.get(key) == value for key, value in fields.items())
                 ),
                 None,
             )
 
         with self._changed:
             if (
-                not self._changed.wait_for(lambda: found() is not None or self._has_ended, seconds)
+                not self._changed.wait_for(
+                    lambda: found() is not None or self._has_ended, seconds
+                )
                 or not found()
             ):
                 tail = "\n".join(self.raw[-30:])
-                raise AssertionError(f"no {event} {fields} within {seconds} s; the log ends:\n{tail}")
+                raise AssertionError(
+                    f"no {event} {fields} within {seconds} s; the log ends:\n{tail}"
+                )
             one = found()
             assert one is not None
             return one
@@ -85,7 +100,8 @@ class Daemon:
         return [
             one
             for one in list(self.events)
-            if one["event"] == event and all(one.get(key) == value for key, value in fields.items())
+            if one["event"] == event
+            and all(one.get(key) == value for key, value in fields.items())
         ]
 
     def get(
@@ -136,9 +152,13 @@ class Daemon:
         try:
             return self.wait()
         except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGABRT)  # faulthandler writes where every thread is
+            self._process.send_signal(
+                signal.SIGABRT
+            )  # faulthandler writes where every thread is
             self.wait()
-            raise AssertionError("it did not stop:\n" + "\n".join(self.raw[-120:])) from None
+            raise AssertionError(
+                "it did not stop:\n" + "\n".join(self.raw[-120:])
+            ) from None
 
     def kill(self) -> None:
         """End it at once, and wait until it is gone."""
@@ -151,7 +171,9 @@ class Daemon:
             for line in lines:
                 with self._changed:
                     self.raw.append(line.rstrip("\n"))
-                    if line.startswith("{") and line.endswith("\n"):  # the last one may be torn by a kill
+                    if line.startswith("{") and line.endswith(
+                        "\n"
+                    ):  # the last one may be torn by a kill
                         self.events.append(json.loads(line))
                     self._changed.notify_all()
         with self._changed:
@@ -187,7 +209,9 @@ class Hook:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -225,8 +249,12 @@ class Hook:
 
     def wait_for(self, status: str, alertname: str, *, seconds: float = 40) -> None:
         with self._changed:
-            done = self._changed.wait_for(lambda: (status, alertname) in self.alerts(), seconds)
-        assert done, f"no {status} {alertname} within {seconds} s; posted: {self.alerts()}"
+            done = self._changed.wait_for(
+                lambda: (status, alertname) in self.alerts(), seconds
+            )
+        assert done, (
+            f"no {status} {alertname} within {seconds} s; posted: {self.alerts()}"
+        )
 
     def close(self) -> None:
         self._server.shutdown()
@@ -256,15 +284,21 @@ def send_signal(process: subprocess.Popen[Any], number: int) -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 40, why: str = "") -> None:
+def wait_until(
+    condition: Callable[[], object], *, seconds: float = 40, why: str = ""
+) -> None:
     """Wait until a condition holds, looking 50 times a second."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {why or condition}"
+        assert time.monotonic() < deadline, (
+            f"not within {seconds} s: {why or condition}"
+        )
         time.sleep(0.02)
 
 
-def run_command(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *arguments: str, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `token-monitor` with these arguments to its end."""
     return subprocess.run(
         [sys.executable, "-m", "monitor", *arguments],

@@ -33,7 +33,11 @@ summary = "x"
 
 def documented_age() -> str:
     """Give the expression for the age of a series, as the documentation has it."""
-    found = re.search(r"```promql\n(.*?)```", (DOCS / "metrics.md").read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(
+        r"```promql\n(.*?)```",
+        (DOCS / "metrics.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
     assert found is not None
     return found[1]
 
@@ -51,8 +55,12 @@ def test_a_user_of_prometheus_can_tell_how_old_each_series_is(
     config: Path, mariadb: PrivateMariaDB, schema: str, tmp_path: Path
 ) -> None:
     with running(config) as daemon:
-        alertmanager = Alertmanager(tmp_path / "alertmanager", "http://127.0.0.1:9/")  # not started
-        prometheus = Prometheus(tmp_path / "prometheus", target=daemon.address, alertmanager=alertmanager)
+        alertmanager = Alertmanager(
+            tmp_path / "alertmanager", "http://127.0.0.1:9/"
+        )  # not started
+        prometheus = Prometheus(
+            tmp_path / "prometheus", target=daemon.address, alertmanager=alertmanager
+        )
         prometheus.start()
         try:
             found: list[dict[str, float]] = []
@@ -71,7 +79,9 @@ def test_a_user_of_prometheus_can_tell_how_old_each_series_is(
             wait_until(lambda: prometheus.value(held) == 0, seconds=60)
             break_it(mariadb, schema)
             wait_until(lambda: prometheus.value(held) == 2, seconds=60)
-            wait_until(lambda: prometheus.query(documented_age()) == {}, seconds=60)  # no series, no age
+            wait_until(
+                lambda: prometheus.query(documented_age()) == {}, seconds=60
+            )  # no series, no age
             wait_until(lambda: (prometheus.value(confirmed) or 0) > 3, seconds=60)
         finally:
             prometheus.stop()
@@ -89,7 +99,11 @@ def mend_it(mariadb: PrivateMariaDB, schema: str) -> None:
 
 def alerts(daemon: Daemon) -> list[dict[str, Any]]:
     data = json.loads(daemon.get("/api/v1/alerts")[1])["data"]
-    return [{**one, "asOf": data["asOf"]} for one in data["alerts"] if one["labels"]["alertname"] == "Things"]
+    return [
+        {**one, "asOf": data["asOf"]}
+        for one in data["alerts"]
+        if one["labels"]["alertname"] == "Things"
+    ]
 
 
 def test_an_alert_says_when_data_last_confirmed_it_and_since_when_there_is_none(
@@ -100,18 +114,26 @@ def test_an_alert_says_when_data_last_confirmed_it_and_since_when_there_is_none(
         # on a slow machine a run may be over its time now and then, and nothing is known until the next
         wait_until(lambda: "noDataSince" not in alerts(daemon)[0], why="confirmed")
         first = alerts(daemon)[0]
-        wait_until(lambda: alerts(daemon)[0]["confirmedAt"] > first["confirmedAt"], why="confirmed again")
+        wait_until(
+            lambda: alerts(daemon)[0]["confirmedAt"] > first["confirmedAt"],
+            why="confirmed again",
+        )
         assert alerts(daemon)[0]["activeAt"] == first["activeAt"]
         break_it(mariadb, schema)
         daemon.wait_for("run.failed", query="balances", reason="schema_missing")
         wait_until(lambda: all(one.get("held") for one in alerts(daemon)), why="held")
         held = alerts(daemon)[0]
         assert held["noDataSince"] == held["confirmedAt"] < held["asOf"]
-        wait_until(lambda: alerts(daemon)[0]["ageSeconds"] > held["ageSeconds"] + 1, why="it grows older")
+        wait_until(
+            lambda: alerts(daemon)[0]["ageSeconds"] > held["ageSeconds"] + 1,
+            why="it grows older",
+        )
         assert alerts(daemon)[0]["noDataSince"] == held["noDataSince"]
         assert 'class="alert bad old"' in daemon.get("/")[1]
         assert "no data for" in daemon.get("/")[1]
         mend_it(mariadb, schema)
         wait_until(lambda: not alerts(daemon)[0].get("held"), why="confirmed again")
         assert alerts(daemon)[0]["confirmedAt"] > held["confirmedAt"]
-        wait_until(lambda: 'class="alert bad"' in daemon.get("/")[1], why="the page says so")
+        wait_until(
+            lambda: 'class="alert bad"' in daemon.get("/")[1], why="the page says so"
+        )

@@ -42,7 +42,9 @@ class Target:
         if self.tls is None:
             connection = http.client.HTTPConnection(*self.daemon.address, timeout=20)
         else:
-            connection = http.client.HTTPSConnection(*self.daemon.address, timeout=20, context=self.tls)
+            connection = http.client.HTTPSConnection(
+                *self.daemon.address, timeout=20, context=self.tls
+            )
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -54,9 +56,19 @@ class Target:
 
 @contextlib.contextmanager
 def watching(
-    mariadb: PrivateMariaDB, schema: str, folder: Path, *, with_tls: bool = False, web: str = ""
+    mariadb: PrivateMariaDB,
+    schema: str,
+    folder: Path,
+    *,
+    with_tls: bool = False,
+    web: str = "",
 ) -> Iterator[Target]:
-    two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "1s"\ntimeout = "900ms"')
+    two_files(
+        folder,
+        "one",
+        sql="SELECT 1 AS n",
+        toml='summary = "x"\ninterval = "1s"\ntimeout = "900ms"',
+    )
     tls = None
     if with_tls:
         authority = Authority(folder)
@@ -64,7 +76,9 @@ def watching(
         web += "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
         tls = authority.client_context()
     (folder / "web.yml").write_text(web)
-    config = write_config(folder, mariadb, schema, extra='config_file = "web.yml"' if web else "")
+    config = write_config(
+        folder, mariadb, schema, extra='config_file = "web.yml"' if web else ""
+    )
     with running(only_ours(config)) as daemon:
         daemon.wait_for("run.finished", query="one")
         yield Target(daemon, tls)
@@ -127,16 +141,24 @@ def test_five_hundred_half_open_connections_delay_no_scrape_and_leave_nothing(
             with Attack(target):
                 times = [target.ask(path) for path in ("/metrics", "/-/healthy") * 15]
                 # No more are held than the limit, some seconds later, though the attack goes on.
-                wait_until(lambda: target.daemon.descriptors() < before + 290, seconds=30)
+                wait_until(
+                    lambda: target.daemon.descriptors() < before + 290, seconds=30
+                )
             assert {status for status, _ in times} == {200}
             assert late(times) <= 3, sorted(seconds for _, seconds in times)
             wait_until(
-                lambda: target.daemon.descriptors() <= before + 5, seconds=60, why="descriptors are back"
+                lambda: target.daemon.descriptors() <= before + 5,
+                seconds=60,
+                why="descriptors are back",
             )
             memory.append(target.daemon.resident_bytes())
         assert memory[1] - memory[0] < 2 * MUCH_MEMORY
         assert memory[2] - memory[1] < MUCH_MEMORY
-        assert not [event for event in target.daemon.events if event["level"] in ("error", "critical")]
+        assert not [
+            event
+            for event in target.daemon.events
+            if event["level"] in ("error", "critical")
+        ]
         assert "Traceback" not in "\n".join(target.daemon.raw)
 
 
@@ -144,18 +166,30 @@ def test_a_flood_of_wrong_passwords_delays_neither_the_health_check_nor_the_runs
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode()
-    with watching(mariadb, schema, folder, web=f"basic_auth_users: {{ops: '{hashed}'}}\n") as target:
+    with watching(
+        mariadb, schema, folder, web=f"basic_auth_users: {{ops: '{hashed}'}}\n"
+    ) as target:
         runs = len(target.daemon.seen("run.finished"))
         with contextlib.ExitStack() as stack:
             for number in range(200):
                 guess = base64.b64encode(f"ops:guess{number}".encode()).decode()
-                connection = stack.enter_context(socket.create_connection(target.daemon.address, timeout=20))
+                connection = stack.enter_context(
+                    socket.create_connection(target.daemon.address, timeout=20)
+                )
                 head = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {guess}\r\n\r\n"
                 connection.sendall(head.encode())
             times = [target.ask("/-/healthy") for _ in range(20)]
             finished = target.daemon.seen
-            wait_until(lambda: len(finished("run.finished")) >= runs + 2, seconds=60, why="runs go on")
+            wait_until(
+                lambda: len(finished("run.finished")) >= runs + 2,
+                seconds=60,
+                why="runs go on",
+            )
         assert {status for status, _ in times} == {200}
         assert late(times) <= 3, sorted(seconds for _, seconds in times)
         # Two hundred of them are ten seconds of work.
-        wait_until(lambda: asked(target, "/metrics") == 401, seconds=90, why="the queue of guesses has ended")
+        wait_until(
+            lambda: asked(target, "/metrics") == 401,
+            seconds=90,
+            why="the queue of guesses has ended",
+        )

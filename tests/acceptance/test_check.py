@@ -39,7 +39,9 @@ def own_config(config: Path) -> str:
     return str(only_ours(config))
 
 
-def query(folder: Path, name: str, sql: str, *, timeout: str = "5s", more: str = "") -> None:
+def query(
+    folder: Path, name: str, sql: str, *, timeout: str = "5s", more: str = ""
+) -> None:
     toml = f'summary = "{name}"\ninterval = "1m"\ntimeout = "{timeout}"\n{more}'
     two_files(folder, name, sql=sql, toml=toml)
 
@@ -58,7 +60,9 @@ def rule(name: str, metric: str, severity: str) -> str:
         """
 
 
-def checked_json(*arguments: str, environ: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+def checked_json(
+    *arguments: str, environ: dict[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
     done = run_command("check", "--format", "json", *arguments, environ=environ)
     document: dict[str, Any] = json.loads(done.stdout)
     assert document["exit_code"] == done.returncode
@@ -76,7 +80,10 @@ def split_nagios(line: str) -> tuple[str, dict[str, str]]:
     text, _, data = line.rstrip("\n").partition(" | ")
     pieces = re.findall(r"(?:'(?:[^']|'')+'|[^\s'])+", data)
     assert [piece for piece in pieces if not PERFDATA.fullmatch(piece)] == []
-    return text, {piece.rpartition("=")[0].strip("'"): piece.rpartition("=")[2] for piece in pieces}
+    return text, {
+        piece.rpartition("=")[0].strip("'"): piece.rpartition("=")[2]
+        for piece in pieces
+    }
 
 
 def test_a_healthy_token_system_is_ok_in_every_format(
@@ -102,8 +109,15 @@ def test_a_healthy_token_system_is_ok_in_every_format(
     assert re.fullmatch(r"[0-9.]+s;;;0;30", data["main/balances"])
 
 
-def test_only_warnings_are_a_warning(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
-    query(folder, "backlog", "SELECT 3 AS n", more=rule("Backlog", "backlog_rows", "warning"))
+def test_only_warnings_are_a_warning(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    query(
+        folder,
+        "backlog",
+        "SELECT 3 AS n",
+        more=rule("Backlog", "backlog_rows", "warning"),
+    )
     query(folder, "news", "SELECT 1 AS n", more=rule("News", "news_rows", "info"))
     config = own_config(write_config(folder, mariadb, schema))
     code, document = checked_json("--config", config)
@@ -117,7 +131,10 @@ def test_only_warnings_are_a_warning(mariadb: PrivateMariaDB, schema: str, folde
         "annotations": {"summary": "3 of backlog_rows on main"},
         "evidence": [],
     }
-    assert "WARNING Backlog: 3 of backlog_rows on main" in run_command("check", "--config", config).stdout
+    assert (
+        "WARNING Backlog: 3 of backlog_rows on main"
+        in run_command("check", "--config", config).stdout
+    )
     nagios = run_command("check", "--format", "nagios", "--config", config).stdout
     assert nagios.startswith("TOKEN-MONITOR WARNING - 3 of backlog_rows on main; ")
 
@@ -126,7 +143,9 @@ def test_what_is_only_for_information_is_shown_and_ok(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     query(folder, "news", "SELECT 1 AS n", more=rule("News", "news_rows", "info"))
-    done = run_command("check", "--config", own_config(write_config(folder, mariadb, schema)))
+    done = run_command(
+        "check", "--config", own_config(write_config(folder, mariadb, schema))
+    )
     assert done.returncode == OK
     assert "INFO News: 1 of news_rows on main" in done.stdout
 
@@ -140,22 +159,38 @@ def test_a_missing_column_is_critical_with_its_repair_and_what_needs_it_is_block
     done = run_command("check", "--config", config)
     assert (done.returncode, done.stderr) == (CRITICAL, "")
     assert (
-        "        ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;\n" in done.stdout
+        "        ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;\n"
+        in done.stdout
     )
     assert re.search(
-        r"^BLOCKED +main +balances +- +cannot run without users.tokens_remaining$", done.stdout, re.M
+        r"^BLOCKED +main +balances +- +cannot run without users.tokens_remaining$",
+        done.stdout,
+        re.M,
     )
-    assert re.search(r"^CRITICAL: .* 1 critical, 0 warning, 0 failed, [1-9]\d* blocked$", done.stdout, re.M)
+    assert re.search(
+        r"^CRITICAL: .* 1 critical, 0 warning, 0 failed, [1-9]\d* blocked$",
+        done.stdout,
+        re.M,
+    )
     _, document = checked_json("--config", config)
     statuses = status_of(document)
-    assert (statuses["missing_columns"], statuses["balances"], statuses["last_usage"]) == (
+    assert (
+        statuses["missing_columns"],
+        statuses["balances"],
+        statuses["last_usage"],
+    ) == (
         "critical",
         "blocked",
         "ok",
     )
     balances = next(one for one in document["checks"] if one["query"] == "balances")
-    assert (balances["missing"], balances["reason"]) == (["users.tokens_remaining"], None)
-    text, data = split_nagios(run_command("check", "--format", "nagios", "--config", config).stdout)
+    assert (balances["missing"], balances["reason"]) == (
+        ["users.tokens_remaining"],
+        None,
+    )
+    text, data = split_nagios(
+        run_command("check", "--format", "nagios", "--config", config).stdout
+    )
     assert text.startswith(
         "TOKEN-MONITOR CRITICAL - The column users.tokens_remaining is missing on main since"
     )
@@ -167,11 +202,15 @@ def test_a_table_that_is_gone_is_one_finding_about_the_table(
 ) -> None:
     token_system(mariadb, schema)
     execute(mariadb, schema, "DROP TABLE token_usage_history")
-    code, document = checked_json("--config", str(write_config(folder, mariadb, schema)))
+    code, document = checked_json(
+        "--config", str(write_config(folder, mariadb, schema))
+    )
     findings = [finding for one in document["checks"] for finding in one["findings"]]
     assert code == CRITICAL
     assert [finding["labels"].get("column") for finding in findings] == [None]
-    assert findings[0]["annotations"]["summary"].startswith("The table token_usage_history (with ")
+    assert findings[0]["annotations"]["summary"].startswith(
+        "The table token_usage_history (with "
+    )
 
 
 def test_evidence_is_in_the_json_of_its_finding_and_nobody_is_named_elsewhere(
@@ -194,7 +233,9 @@ def test_evidence_is_in_the_json_of_its_finding_and_nobody_is_named_elsewhere(
 def test_a_database_that_is_down_is_unknown_and_said_once(
     form: str, mariadb: PrivateMariaDB, folder: Path
 ) -> None:
-    config = write_config(folder, mariadb, "app", target={"unix_socket": str(folder / "nobody.sock")})
+    config = write_config(
+        folder, mariadb, "app", target={"unix_socket": str(folder / "nobody.sock")}
+    )
     done = run_command("check", "--format", form, "--config", str(config))
     assert (done.returncode, done.stderr) == (UNKNOWN, "")
     if form == "json":
@@ -210,7 +251,9 @@ def test_a_database_that_is_down_is_unknown_and_said_once(
         assert data["main/balances"] == "U;;;0;30"
     else:
         assert re.search(
-            r"^UNKNOWN: .* 0 critical, 0 warning, [1-9]\d* failed, 0 blocked$", done.stdout, re.M
+            r"^UNKNOWN: .* 0 critical, 0 warning, [1-9]\d* failed, 0 blocked$",
+            done.stdout,
+            re.M,
         )
 
 
@@ -220,7 +263,9 @@ def test_a_server_that_says_nothing_costs_one_connect_timeout_and_not_one_for_ea
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         config = folder / "config.toml"
-        config.write_text(f'[targets.main]\nhost = "{host}"\nport = {port}\nuser = "m"\ndatabase = "app"\n')
+        config.write_text(
+            f'[targets.main]\nhost = "{host}"\nport = {port}\nuser = "m"\ndatabase = "app"\n'
+        )
         started = time.monotonic()
         code, document = checked_json("--config", str(config))
         assert time.monotonic() - started < 20
@@ -232,10 +277,19 @@ def test_a_wrong_password_is_unknown_and_the_password_is_not_told(
     server: PrivateServer, server_schema: str, folder: Path
 ) -> None:
     user = f"{server_schema}_locked"
-    execute(server, server_schema, f"CREATE USER {user}@localhost IDENTIFIED BY 'right'")
+    execute(
+        server, server_schema, f"CREATE USER {user}@localhost IDENTIFIED BY 'right'"
+    )
     target = {"user": user, "password_env": "PASSWORD"}
     config = str(write_config(folder, server, server_schema, target=target))
-    done = run_command("check", "--format", "json", "--config", config, environ={"PASSWORD": "wr0ng-one"})
+    done = run_command(
+        "check",
+        "--format",
+        "json",
+        "--config",
+        config,
+        environ={"PASSWORD": "wr0ng-one"},
+    )
     execute(server, server_schema, f"DROP USER {user}@localhost")
     document = json.loads(done.stdout)
     assert done.returncode == UNKNOWN
@@ -255,12 +309,16 @@ def test_rights_taken_away_are_access_denied_and_not_missing_columns(
         f"GRANT SELECT ON {server_schema}.user_subscriptions TO {user}@localhost",
     )
     code, document = checked_json(
-        "--config", str(write_config(folder, server, server_schema, target={"user": user}))
+        "--config",
+        str(write_config(folder, server, server_schema, target={"user": user})),
     )
     execute(server, server_schema, f"DROP USER {user}@localhost")
     reasons = {one["query"]: one["reason"] for one in document["checks"]}
     assert code == UNKNOWN
-    assert (reasons["missing_columns"], reasons["balances"]) == ("access_denied", "access_denied")
+    assert (reasons["missing_columns"], reasons["balances"]) == (
+        "access_denied",
+        "access_denied",
+    )
     assert document["counts"]["critical"] == 0
 
 
@@ -269,13 +327,20 @@ def test_one_query_over_its_time_is_unknown_and_the_others_are_told(
 ) -> None:
     query(folder, "slow", "SELECT SLEEP(30) AS n", timeout="200ms")
     query(folder, "quick", "SELECT 1 AS n")
-    code, document = checked_json("--config", own_config(write_config(folder, mariadb, schema)))
+    code, document = checked_json(
+        "--config", own_config(write_config(folder, mariadb, schema))
+    )
     assert code == UNKNOWN
     assert status_of(document) == {"quick": "ok", "slow": "unknown"}
-    assert {one["query"]: one["reason"] for one in document["checks"]} == {"quick": None, "slow": "timeout"}
+    assert {one["query"]: one["reason"] for one in document["checks"]} == {
+        "quick": None,
+        "slow": "timeout",
+    }
 
 
-@pytest.mark.parametrize(("severity", "expected"), [("critical", CRITICAL), ("warning", UNKNOWN)])
+@pytest.mark.parametrize(
+    ("severity", "expected"), [("critical", CRITICAL), ("warning", UNKNOWN)]
+)
 def test_critical_outweighs_could_not_tell_and_that_outweighs_a_warning(
     severity: str, expected: int, mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
@@ -295,7 +360,9 @@ def test_two_findings_that_would_be_one_alert_are_a_bad_result(
 ) -> None:
     twice = rule("Bad", "bad_rows", "critical")
     query(folder, "bad", "SELECT 1 AS n UNION ALL SELECT 2", more=twice)
-    code, document = checked_json("--config", own_config(write_config(folder, mariadb, schema)))
+    code, document = checked_json(
+        "--config", own_config(write_config(folder, mariadb, schema))
+    )
     assert (code, document["checks"][0]["reason"]) == (UNKNOWN, "bad_result")
 
 
@@ -307,19 +374,30 @@ def test_of_two_targets_one_may_be_down_and_the_other_is_told(
     dead = f'[targets.dead]\nunix_socket = "{folder}/nobody.sock"\nuser = "root"\ndatabase = "app"'
     config = str(write_config(folder, mariadb, schema, extra=dead))
     code, document = checked_json("--config", config)
-    statuses = {(one["target"], one["query"]): one["status"] for one in document["checks"]}
+    statuses = {
+        (one["target"], one["query"]): one["status"] for one in document["checks"]
+    }
     assert code == CRITICAL
     assert statuses["main", "uninitialized"] == "critical"
-    assert {status for (target, _), status in statuses.items() if target == "dead"} == {"unknown"}
-    assert run_command("check", "--target", "dead", "--config", config).returncode == UNKNOWN
+    assert {status for (target, _), status in statuses.items() if target == "dead"} == {
+        "unknown"
+    }
+    assert (
+        run_command("check", "--target", "dead", "--config", config).returncode
+        == UNKNOWN
+    )
     done = run_command("check", "--target", "main", "balances", "--config", config)
     assert done.returncode == OK
     assert "dead" not in done.stdout
 
 
-def test_queries_are_chosen_by_name_or_pattern(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
+def test_queries_are_chosen_by_name_or_pattern(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
     token_system(mariadb, schema)
-    _, document = checked_json("*_usage", "balances", "--config", str(write_config(folder, mariadb, schema)))
+    _, document = checked_json(
+        "*_usage", "balances", "--config", str(write_config(folder, mariadb, schema))
+    )
     assert sorted(status_of(document)) == ["balances", "last_usage", "recent_usage"]
 
 
@@ -349,7 +427,13 @@ def test_what_cannot_be_begun_is_unknown_and_says_why_in_every_format(
 ) -> None:
     path = folder / "config.toml"
     if config is not None and words != "targets":
-        write_config(folder, mariadb, "nowhere", extra=config, target={"unix_socket": "/nowhere.sock"})
+        write_config(
+            folder,
+            mariadb,
+            "nowhere",
+            extra=config,
+            target={"unix_socket": "/nowhere.sock"},
+        )
     elif config is not None:
         path.write_text(config)
     if not words:
@@ -361,7 +445,11 @@ def test_what_cannot_be_begun_is_unknown_and_says_why_in_every_format(
     assert words in done.stderr
     if form == "json":
         document = json.loads(done.stdout)
-        assert (document["status"], document["exit_code"], document["checks"]) == ("unknown", UNKNOWN, [])
+        assert (document["status"], document["exit_code"], document["checks"]) == (
+            "unknown",
+            UNKNOWN,
+            [],
+        )
         assert words in document["problems"][0]
     elif form == "nagios":
         assert done.stdout.startswith("TOKEN-MONITOR UNKNOWN - ")
@@ -397,7 +485,9 @@ def test_a_text_with_a_bar_or_a_line_break_cannot_break_the_line_for_nagios(
             """,
     )
     config = write_config(folder, mariadb, schema)
-    config.write_text(config.read_text().replace("[targets.main]", '[targets."it\'s a = b"]'))
+    config.write_text(
+        config.read_text().replace("[targets.main]", '[targets."it\'s a = b"]')
+    )
     done = run_command("check", "--format", "nagios", "--config", own_config(config))
     text, data = split_nagios(done.stdout)
     assert done.returncode == CRITICAL
@@ -411,7 +501,9 @@ def test_logs_are_on_stderr_only_and_tell_of_each_run_when_asked(
     query(folder, "fine", "SELECT 1 AS n")
     query(folder, "broken", "SELECT n FROM no_such_table")
     config = own_config(write_config(folder, mariadb, schema))
-    done = run_command("check", "--log-level", "debug", "--format", "json", "--config", config)
+    done = run_command(
+        "check", "--log-level", "debug", "--format", "json", "--config", config
+    )
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert json.loads(done.stdout)["exit_code"] == UNKNOWN
     assert [(one["event"], one["query"]) for one in events] == [
@@ -419,7 +511,9 @@ def test_logs_are_on_stderr_only_and_tell_of_each_run_when_asked(
         ("run.finished", "fine"),
     ]
     assert (events[0]["reason"], events[0]["code"]) == ("schema_missing", 1146)
-    console = run_command("check", "--log-level", "debug", "--log-format", "console", "--config", config)
+    console = run_command(
+        "check", "--log-level", "debug", "--log-format", "console", "--config", config
+    )
     assert "run.failed" in console.stderr
     assert not console.stderr.startswith("{")
 
@@ -430,7 +524,9 @@ def test_an_output_that_cannot_hold_every_character_still_gets_the_report(
     more = rule("Odd", "odd_rows", "critical").replace("of odd_rows", "× 漢字")
     query(folder, "odd", "SELECT 1 AS n", more=more)
     config = own_config(write_config(folder, mariadb, schema))
-    done = run_command("check", "--config", config, environ={"PYTHONIOENCODING": "ascii"})
+    done = run_command(
+        "check", "--config", config, environ={"PYTHONIOENCODING": "ascii"}
+    )
     assert done.returncode == CRITICAL
     assert "1 \\xd7 \\u6f22\\u5b57 on main" in done.stdout
 
@@ -493,7 +589,9 @@ def test_the_schema_preflight_of_a_healthy_system_is_ok_and_reads_no_more_than_t
     before = rows_read(server, server_schema)
     done = run_command("check", "--schema", "--config", config)
     assert (done.returncode, done.stderr) == (OK, "")
-    assert re.search(r"^OK +main +balances +\d+ ms +finds its tables and columns$", done.stdout, re.M)
+    assert re.search(
+        r"^OK +main +balances +\d+ ms +finds its tables and columns$", done.stdout, re.M
+    )
     # The optimizer itself looks up MAX(created_at) in the index.
     assert rows_read(server, server_schema) <= before + 5
     assert run_command("check", "--config", config).returncode == OK
@@ -521,18 +619,29 @@ def test_the_schema_preflight_names_each_query_that_would_fail_and_what_is_missi
     assert document["counts"]["failed"] == document["counts"]["blocked"] == 0
     assert {"last_rows", "recent_usage", "own", "own_table"} <= set(told)
     assert "balances" not in told
-    assert told["last_rows"] == "query last_rows cannot run on main: token_usage_history.action is missing"
-    assert told["own"].lower().startswith("query own cannot run on main: unknown column 'nickname' in")
+    assert (
+        told["last_rows"]
+        == "query last_rows cannot run on main: token_usage_history.action is missing"
+    )
+    assert (
+        told["own"]
+        .lower()
+        .startswith("query own cannot run on main: unknown column 'nickname' in")
+    )
     assert told["own_table"] == (
         f"query own_table cannot run on main: Table '{server_schema}.sessions' doesn't exist"
     )
     done = run_command("check", "--schema", "--config", str(config))
     assert done.returncode == CRITICAL
     assert re.search(
-        r"^CRITICAL +main +own +\d+ ms +schema_missing: Unknown column 'nickname'", done.stdout, re.M
+        r"^CRITICAL +main +own +\d+ ms +schema_missing: Unknown column 'nickname'",
+        done.stdout,
+        re.M,
     )
     assert re.search(
-        r"^CRITICAL +main +last_rows +- +cannot run without token_usage_history.action$", done.stdout, re.M
+        r"^CRITICAL +main +last_rows +- +cannot run without token_usage_history.action$",
+        done.stdout,
+        re.M,
     )
 
 
@@ -542,7 +651,9 @@ def test_the_schema_preflight_asks_each_server_about_its_own_variant(
     execute(server, server_schema, "CREATE TABLE here (n INT)")
     query(folder, "varied", "SELECT COUNT(*) AS n FROM neither")
     (folder / "queries/varied.mariadb.sql").write_text("SELECT COUNT(*) AS n FROM here")
-    (folder / "queries/varied.mysql.sql").write_text("SELECT COUNT(absent) AS n FROM here")
+    (folder / "queries/varied.mysql.sql").write_text(
+        "SELECT COUNT(absent) AS n FROM here"
+    )
     config = own_config(write_config(folder, server, server_schema))
     code, document = checked_json("--schema", "--config", config)
     if isinstance(server, PrivateMariaDB):
@@ -571,13 +682,22 @@ def test_the_schema_preflight_takes_show_ctes_views_percents_and_comments_as_the
         "a_view",
         "WITH v AS (SELECT n FROM shown) SELECT COUNT(*) AS n FROM v WHERE n LIKE '5%' -- end",
     )
-    config = own_config(write_config(folder, server, server_schema, target={"user": user}))
+    config = own_config(
+        write_config(folder, server, server_schema, target={"user": user})
+    )
     code, document = checked_json("--schema", "--config", config)
-    execute(server, server_schema, "CREATE OR REPLACE VIEW shown AS SELECT n AS m FROM hidden")
+    execute(
+        server,
+        server_schema,
+        "CREATE OR REPLACE VIEW shown AS SELECT n AS m FROM hidden",
+    )
     changed, after = checked_json("--schema", "--config", config)
     execute(server, server_schema, f"DROP USER {user}@localhost")
     assert (code, status_of(document)) == (OK, {"a_show": "ok", "a_view": "ok"})
-    assert (changed, status_of(after)) == (CRITICAL, {"a_show": "ok", "a_view": "critical"})
+    assert (changed, status_of(after)) == (
+        CRITICAL,
+        {"a_show": "ok", "a_view": "critical"},
+    )
 
 
 def test_the_schema_preflight_warns_of_evidence_that_would_fail(
@@ -601,7 +721,12 @@ def test_the_schema_preflight_warns_of_evidence_that_would_fail(
             evidence = "SELECT id AS id, author AS author FROM articles WHERE lang = :lang LIMIT 10"
             """,
     )
-    done = run_command("check", "--schema", "--config", own_config(write_config(folder, mariadb, schema)))
+    done = run_command(
+        "check",
+        "--schema",
+        "--config",
+        own_config(write_config(folder, mariadb, schema)),
+    )
     assert done.returncode == WARNING
     assert (
         "EvidenceWouldFail: Stuck would come without evidence: schema_missing: Unknown column 'author'"
@@ -612,7 +737,9 @@ def test_the_schema_preflight_warns_of_evidence_that_would_fail(
 def test_the_schema_preflight_of_a_database_that_is_down_is_unknown(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
-    config = write_config(folder, mariadb, "app", target={"unix_socket": str(folder / "nobody.sock")})
+    config = write_config(
+        folder, mariadb, "app", target={"unix_socket": str(folder / "nobody.sock")}
+    )
     code, document = checked_json("--schema", "--config", str(config))
     assert code == UNKNOWN
     assert {one["reason"] for one in document["checks"]} == {"target_down"}

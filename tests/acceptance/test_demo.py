@@ -33,7 +33,15 @@ class Demo:
     def __init__(self, *arguments: str, temporary: Path) -> None:
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "demo", "--listen", "127.0.0.1:0", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "monitor",
+                "demo",
+                "--listen",
+                "127.0.0.1:0",
+                *arguments,
+            ],
             env={**os.environ, "TMPDIR": str(temporary)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -103,7 +111,12 @@ def processes_with(text: str) -> list[str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                command = (
+                    (entry / "cmdline")
+                    .read_bytes()
+                    .replace(b"\0", b" ")
+                    .decode(errors="replace")
+                )
             except OSError:
                 continue
             if text in command:
@@ -112,18 +125,29 @@ def processes_with(text: str) -> list[str]:
 
 
 ALWAYS = ("missing-column", "usage-stop", "database-down")
-SOMETIMES = (("null-balances", "zero-balances", "negative-balances"), ("refill-loop", "two-subscriptions"))
+SOMETIMES = (
+    ("null-balances", "zero-balances", "negative-balances"),
+    ("refill-loop", "two-subscriptions"),
+)
 
 
 @pytest.mark.parametrize(
-    "incidents", [ALWAYS, *(pytest.param(names, marks=pytest.mark.long) for names in SOMETIMES)]
+    "incidents",
+    [ALWAYS, *(pytest.param(names, marks=pytest.mark.long) for names in SOMETIMES)],
 )
 def test_the_alert_of_an_incident_comes_and_goes(incidents: tuple[str, ...]) -> None:
     # at the same time, each with a server of its own: most of a demo is waiting
     with ExitStack() as demos:
         running = {
             name: demos.enter_context(
-                demo("--incident", name, "--for", str(FOR_SECONDS), "--log-format", "json")
+                demo(
+                    "--incident",
+                    name,
+                    "--for",
+                    str(FOR_SECONDS),
+                    "--log-format",
+                    "json",
+                )
             )[0]
             for name in incidents
         }
@@ -138,25 +162,37 @@ def test_the_alert_of_an_incident_comes_and_goes(incidents: tuple[str, ...]) -> 
                 f"webhook received: resolved {alert}",
             ]
             assert re.search(".*".join(map(re.escape, order)), said, re.DOTALL), said
-            seen = {event["event"] for event in started.events() if event.get("alertname") == alert}
+            seen = {
+                event["event"]
+                for event in started.events()
+                if event.get("alertname") == alert
+            }
             assert seen >= {"alert.fired", "alert.resolved"}
 
 
 def test_every_incident_has_its_turn() -> None:
-    assert sorted([*ALWAYS, *(name for names in SOMETIMES for name in names)]) == sorted(INCIDENTS)
+    assert sorted(
+        [*ALWAYS, *(name for names in SOMETIMES for name in names)]
+    ) == sorted(INCIDENTS)
 
 
 def test_without_an_incident_no_alert_fires_and_it_ends_by_itself() -> None:
     with demo("--for", "15", "--log-format", "json") as (started, _):
         metrics = started.wait_for_line(r"the metrics +http").split()[-1]
         page = ""
-        while not re.search(r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE):
+        while not re.search(
+            r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE
+        ):
             # until it has ended by itself: then nobody answers any more
             with urllib.request.urlopen(metrics, timeout=15) as response:
                 page = response.read().decode()
             time.sleep(0.05)
         assert started.wait() == 0, "\n".join(started.told())
-        fired = {event["alertname"] for event in started.events() if event["event"] == "alert.fired"}
+        fired = {
+            event["alertname"]
+            for event in started.events()
+            if event["event"] == "alert.fired"
+        }
         assert fired <= {"TokenMonitorWatchdog"}
         assert not any("webhook received" in line for line in started.said())
 
@@ -177,12 +213,16 @@ def test_a_signal_while_it_starts_leaves_nothing() -> None:
         assert started.wait(60) == 0, "\n".join(started.told())
 
 
-def test_an_address_that_is_taken_ends_it_with_a_clear_line_and_leaves_nothing() -> None:
+def test_an_address_that_is_taken_ends_it_with_a_clear_line_and_leaves_nothing() -> (
+    None
+):
     with demo() as (first, _):
         address = first.wait_for_line(r"the page +http").split("//")[1].rstrip("/")
         with demo("--listen", address) as (second, _):
             assert second.wait(60) == 1
-            assert any("the monitor ended with exit code" in line for line in second.said()), second.lines
+            assert any(
+                "the monitor ended with exit code" in line for line in second.said()
+            ), second.lines
 
 
 def test_an_unknown_incident_is_refused_with_the_names_that_there_are() -> None:

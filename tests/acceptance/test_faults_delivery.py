@@ -19,8 +19,8 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import webhook
 from tests.acceptance.observers import Alertmanager
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.things import ALERT, FIRING, Things, a_schema
-from tests.deliver.far_end import (
+from tests.acceptance.single_value import ALERT, FIRING, Things, a_schema
+from tests.notify.far_end import (
     Answer,
     FarEnd,
     Request,
@@ -106,15 +106,29 @@ def course(mariadb: PrivateMariaDB) -> Iterator[Course]:
         stack.callback(shutil.rmtree, folder)
         elsewhere = stack.enter_context(far_end())
         redirect = status(302, headers=f"Location: {elsewhere.url}/\r\n")
-        answers: dict[str, Sequence[Answer]] = {"healthy": (), "redirects": twice(redirect)}
+        answers: dict[str, Sequence[Answer]] = {
+            "healthy": (),
+            "redirects": twice(redirect),
+        }
         answers |= {name: trouble for name, (_, trouble) in RECOVERABLE.items()}
-        answers |= {name: (status(code, body=HTML),) for name, code in PERMANENT.items()}
+        answers |= {
+            name: (status(code, body=HTML),) for name, code in PERMANENT.items()
+        }
         answers |= {name: (answer,) for name, answer in TAKEN.items()}
-        answers |= {f"am-{name}": trouble for name, trouble in list(answers.items()) if name not in PERMANENT}
+        answers |= {
+            f"am-{name}": trouble
+            for name, trouble in list(answers.items())
+            if name not in PERMANENT
+        }
         answers |= {name: (status(code),) for name, code in POISON.items()}
-        ends = {name: stack.enter_context(far_end(*trouble)) for name, trouble in answers.items()}
+        ends = {
+            name: stack.enter_context(far_end(*trouble))
+            for name, trouble in answers.items()
+        }
         things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
-        daemon = stack.enter_context(running(things.config("\n".join(map(receiver_of, ends.items())))))
+        daemon = stack.enter_context(
+            running(things.config("\n".join(map(receiver_of, ends.items()))))
+        )
         yield run_the_course(daemon, things, ends, elsewhere)
 
 
@@ -128,7 +142,9 @@ def receiver_of(named: tuple[str, FarEnd]) -> str:
     return f'[receivers.{name}]\n{kind}\ntimeout = "{timeout}"'
 
 
-def run_the_course(daemon: Daemon, things: Things, ends: Mapping[str, FarEnd], elsewhere: FarEnd) -> Course:
+def run_the_course(
+    daemon: Daemon, things: Things, ends: Mapping[str, FarEnd], elsewhere: FarEnd
+) -> Course:
     daemon.wait_for("run.finished")
     before = daemon.resident_bytes()
     things.set(1)
@@ -139,7 +155,11 @@ def run_the_course(daemon: Daemon, things: Things, ends: Mapping[str, FarEnd], e
     things.set(0)
     for name, end in ends.items():
         is_told = is_over_at if name.startswith("am-") else is_resolved_at
-        wait_until(lambda end=end, told=is_told: told(end), seconds=60, why=f"{name} resolves")  # type: ignore[misc]
+        wait_until(
+            lambda end=end, told=is_told: told(end),  # type: ignore[misc]
+            seconds=60,
+            why=f"{name} resolves",
+        )
     failures = daemon.series("token_monitor_delivery_failures_total")
     return Course(daemon, ends, elsewhere, failures, (before, daemon.resident_bytes()))
 
@@ -155,7 +175,9 @@ def is_over_at(end: FarEnd) -> bool:
 def is_over(request: Request) -> bool:
     """Tell whether an Alertmanager was told that something had ended when it was told."""
     came_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - request.at)
-    return any(datetime.fromisoformat(alert["endsAt"]) <= came_at for alert in request.json)
+    return any(
+        datetime.fromisoformat(alert["endsAt"]) <= came_at for alert in request.json
+    )
 
 
 @pytest.mark.parametrize("name", [*RECOVERABLE, "redirects"])
@@ -168,7 +190,12 @@ def test_a_webhook_with_trouble_that_passes_gets_everything_in_order_with_the_sa
     assert {(one["reason"], one["recoverable"]) for one in told} == {(reason, True)}
     assert len(told) == 1, "the same again is counted, not written"
     posted = course.posted(name)
-    assert [status for status, _ in posted] == ["firing", "firing", "firing", "resolved"]
+    assert [status for status, _ in posted] == [
+        "firing",
+        "firing",
+        "firing",
+        "resolved",
+    ]
     assert len({key for _, key in posted[:3]}) == 1
     assert posted[3][1] != posted[0][1]
 
@@ -185,7 +212,9 @@ def test_what_a_webhook_refuses_for_good_is_counted_and_does_not_hold_up_what_fo
 
 
 @pytest.mark.parametrize("name", [*RECOVERABLE, "redirects"])
-def test_an_alertmanager_with_trouble_that_passes_is_told_until_it_knows(course: Course, name: str) -> None:
+def test_an_alertmanager_with_trouble_that_passes_is_told_until_it_knows(
+    course: Course, name: str
+) -> None:
     reason = RECOVERABLE[name][0] if name in RECOVERABLE else "redirect"
     assert course.counted(f"am-{name}") == {reason: 2.0}
     told_to_end = [is_over(request) for request in course.ends[f"am-{name}"].requests]
@@ -209,14 +238,20 @@ def test_a_redirect_is_never_followed(course: Course, name: str) -> None:
     assert course.elsewhere.requests == []
 
 
-@pytest.mark.parametrize("name", [prefix + name for name in TAKEN for prefix in ("", "am-")])
-def test_an_answer_without_end_is_not_read_and_not_kept(course: Course, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [prefix + name for name in TAKEN for prefix in ("", "am-")]
+)
+def test_an_answer_without_end_is_not_read_and_not_kept(
+    course: Course, name: str
+) -> None:
     assert course.counted(name) == {}
     before, after = course.resident_bytes
     assert after - before < 100e6
 
 
-def test_an_answer_that_is_lost_makes_the_receiver_get_it_twice_with_one_key(course: Course) -> None:
+def test_an_answer_that_is_lost_makes_the_receiver_get_it_twice_with_one_key(
+    course: Course,
+) -> None:
     # it took the notification in and then never answered, or hung up instead
     for name in ("stalls", "hangs-up"):
         first, again, *_ = course.posted(name)
@@ -224,11 +259,15 @@ def test_an_answer_that_is_lost_makes_the_receiver_get_it_twice_with_one_key(cou
 
 
 @pytest.mark.parametrize("name", ["healthy", "am-healthy"])
-def test_a_receiver_that_works_waits_for_none_that_does_not(course: Course, name: str) -> None:
+def test_a_receiver_that_works_waits_for_none_that_does_not(
+    course: Course, name: str
+) -> None:
     assert course.counted(name) == {}
     fired = course.ends[name].requests[0]
     for other in ("stalls", "trickles", "am-stalls", "am-trickles"):
-        assert fired.at < course.ends[other].requests[1].at, f"{other} had three seconds to answer first"
+        assert fired.at < course.ends[other].requests[1].at, (
+            f"{other} had three seconds to answer first"
+        )
     if name == "healthy":
         assert [status for status, _ in course.posted(name)] == ["firing", "resolved"]
 
@@ -239,14 +278,20 @@ def test_trouble_at_receivers_changes_no_alert_and_stops_no_run(course: Course) 
     assert course.daemon.get("/-/healthy")[0] == 200
     assert course.daemon.seen("pipeline.failed") == []
     outbox = "token_monitor_outbox_notifications"
-    wait_until(lambda: set(course.daemon.series(outbox).values()) == {0.0}, why="everything was taken")
+    wait_until(
+        lambda: set(course.daemon.series(outbox).values()) == {0.0},
+        why="everything was taken",
+    )
 
 
 def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everything(
     things: Things, folder: Path, hook: Hook
 ) -> None:
     other_hook = Hook()
-    one, other = Alertmanager(folder / "one", hook.url), Alertmanager(folder / "other", other_hook.url)
+    one, other = (
+        Alertmanager(folder / "one", hook.url),
+        Alertmanager(folder / "other", other_hook.url),
+    )
     urls = json.dumps([one.url, other.url])
     config = things.config(
         f'[receivers.am]\nkind = "alertmanager"\nurls = {urls}\nresend_delay = "1s"\ntimeout = "1s"'
@@ -266,14 +311,20 @@ def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everythin
             other.thaw()
             other_hook.wait_for("resolved", ALERT)
             wait_until(lambda: one.alerts() == other.alerts() == [])
-            assert hook.alerts() == other_hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
+            assert (
+                hook.alerts()
+                == other_hook.alerts()
+                == [("firing", ALERT), ("resolved", ALERT)]
+            )
     finally:
         one.stop()
         other.stop()
         other_hook.close()
 
 
-def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(things: Things) -> None:
+def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(
+    things: Things,
+) -> None:
     with far_end() as works:
         urls = json.dumps([works.url, f"http://127.0.0.1:{free_port()}"])
         receiver = f'[receivers.am]\nkind = "alertmanager"\nurls = {urls}\nresend_delay = "200ms"'
@@ -283,10 +334,12 @@ def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(t
             daemon.wait_for("delivery.failed", receiver="am")
             (failed,) = daemon.seen("delivery.failed", receiver="am")
             assert failed["reason"] == "refused"
-            assert [one for one in daemon.seen("delivery.succeeded") if "repeated" in one] == [], (
-                "nothing ended: what works did not fail"
+            assert [
+                one for one in daemon.seen("delivery.succeeded") if "repeated" in one
+            ] == [], "nothing ended: what works did not fail"
+            counted = (
+                'token_monitor_delivery_failures_total{reason="refused",receiver="am"}'
             )
-            counted = 'token_monitor_delivery_failures_total{reason="refused",receiver="am"}'
             wait_until(lambda: daemon.series(counted)[counted] > 5)
 
 
@@ -308,7 +361,9 @@ def test_what_is_over_while_an_alertmanager_is_down_is_over_there_too_when_it_is
             alertmanager.start()
             hook.wait_for("resolved", ALERT)
             daemon.wait_for("delivery.succeeded", receiver="am")
-            wait_until(lambda: not waiting(daemon), why="nothing is counted as not taken")
+            wait_until(
+                lambda: not waiting(daemon), why="nothing is counted as not taken"
+            )
         assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
     finally:
         alertmanager.stop()
@@ -323,11 +378,16 @@ def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
     )
     with running(config) as daemon:
         changes = ("fired", "resolved", "fired", "resolved")
-        for told, (number, change) in enumerate(zip((1, 0, 2, 0), changes, strict=True)):
+        for told, (number, change) in enumerate(
+            zip((1, 0, 2, 0), changes, strict=True)
+        ):
             seen = len(daemon.events)
             things.set(number)
             daemon.wait_for(f"alert.{change}", alertname=ALERT, after=seen)
-            wait_until(lambda told=told: len(hook.alerts()) > told, why=f"the hook knows: {change}")  # type: ignore[misc]
+            wait_until(
+                lambda told=told: len(hook.alerts()) > told,  # type: ignore[misc]
+                why=f"the hook knows: {change}",
+            )
         refused = daemon.wait_for("delivery.failed", receiver="down")
         assert refused["reason"] == "refused"
         with far_end(port=port) as back:
@@ -356,7 +416,9 @@ def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_b
             things.execute("RENAME TABLE things TO gone")
             daemon.wait_for("run.failed", query="things", reason="schema_missing")
             hook.wait_for("firing", "TokenMonitorQueryFailing")
-            assert daemon.series("app_things") == {}, "no number that is not known to hold"
+            assert daemon.series("app_things") == {}, (
+                "no number that is not known to hold"
+            )
             assert daemon.series(FIRING) == {FIRING: 1.0}
             sent = len(end.requests)
             # four delays is how long an Alertmanager would keep what is not told again
@@ -368,5 +430,7 @@ def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_b
             hook.wait_for("resolved", ALERT)
             wait_until(lambda: is_over_at(end))
     assert sorted(hook.alerts()) == sorted(
-        (status, name) for name in (ALERT, "TokenMonitorQueryFailing") for status in ("firing", "resolved")
+        (status, name)
+        for name in (ALERT, "TokenMonitorQueryFailing")
+        for status in ("firing", "resolved")
     )

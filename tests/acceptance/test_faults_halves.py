@@ -36,7 +36,9 @@ def connect_anew(watched: Watched) -> None:
     watched.pauses()
     watched.proxy.listener.drop_all()
     watched.goes_on()
-    wait_until(lambda: watched.proxy.listener.accepted > accepted, why="it connects anew")
+    wait_until(
+        lambda: watched.proxy.listener.accepted > accepted, why="it connects anew"
+    )
 
 
 def times(watched: Watched, status: str, name: str = DOWN) -> int:
@@ -59,10 +61,14 @@ def test_what_comes_and_goes_is_one_fault_that_begins_once_and_is_over_once(
     assert times(watched, "firing") <= 1
     watched.proxy.heal()
     watched.recovers()
-    wait_until(lambda: times(watched, "resolved") == times(watched, "firing"), why="it is over")
+    wait_until(
+        lambda: times(watched, "resolved") == times(watched, "firing"), why="it is over"
+    )
 
 
-def test_a_port_that_is_closed_beside_a_connection_that_lives_is_no_lost_target(watched: Watched) -> None:
+def test_a_port_that_is_closed_beside_a_connection_that_lives_is_no_lost_target(
+    watched: Watched,
+) -> None:
     # One query holds its connection for a while, or all of them would get along with the one that there is.
     watched.steer("SELECT 'held' AS name, SLEEP(0.3) AS n")
     wait_until(lambda: len(watched.sessions()) > 1, why="two connections")

@@ -16,13 +16,19 @@ def test_a_name_server_that_is_silent_forgets_the_name_or_moves_it(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     target = f'host = "{NAME}"\ntls = {{ mode = "disabled" }}'
-    with naming(folder, NAME) as names, watching(mariadb, target=target, environ=names.environ) as watched:
+    with (
+        naming(folder, NAME) as names,
+        watching(mariadb, target=target, environ=names.environ) as watched,
+    ):
         # silent from the start: no address is known
         watched.daemon.wait_for("run.finished", target="second")
         lost = watched.daemon.wait_for("target.lost", target="main")
         assert (lost["reason"], lost["detail"]) == ("target_down", "dns")
         watched.daemon.wait_for("run.failed", target="main")
-        assert all(one["duration_seconds"] < 8 for one in watched.daemon.seen("run.failed", target="main"))
+        assert all(
+            one["duration_seconds"] < 8
+            for one in watched.daemon.seen("run.failed", target="main")
+        )
         names.lead_to("127.0.0.1")
         watched.daemon.wait_for("target.recovered", target="main", seconds=40)
 
@@ -54,10 +60,17 @@ def connects_anew(watched: Watched) -> None:
     """Drop the connections and wait until a run had data by a new one, or could have none."""
     accepted = watched.proxy.listener.accepted
     watched.breaks()
-    wait_until(lambda: watched.since("target.lost") or watched.proxy.listener.accepted > accepted)
+    wait_until(
+        lambda: (
+            watched.since("target.lost") or watched.proxy.listener.accepted > accepted
+        )
+    )
     ended = len(watched.since("run.finished", query="things"))
     # one that connected where the name led before may be followed by one that cannot
     wait_until(
-        lambda: watched.since("target.lost") or len(watched.since("run.finished", query="things")) > ended,
+        lambda: (
+            watched.since("target.lost")
+            or len(watched.since("run.finished", query="things")) > ended
+        ),
         seconds=30,
     )

@@ -16,7 +16,9 @@ IN_A_BLACK_HOLE = ("no_greeting", "unreachable", "lost")
 
 def is_bounded(watched: Watched) -> None:
     """No run took longer than to find its connection dead, to try for another, and its limit."""
-    durations = [one["duration_seconds"] for one in watched.since("run.failed", target="main")]
+    durations = [
+        one["duration_seconds"] for one in watched.since("run.failed", target="main")
+    ]
     assert durations
     assert max(durations) < 8
 
@@ -45,7 +47,9 @@ def test_a_greeting_that_is_trickled_is_cut_at_the_deadline(watched: Watched) ->
 def test_rows_that_are_trickled_are_cut_at_the_deadline(watched: Watched) -> None:
     # these rows take many seconds, what a new connection has to be told takes some tenths of one
     watched.proxy.trickle_seconds = 0.0001
-    watched.steer("SELECT CONCAT('row', LPAD(seq, 60, '0')) AS name, seq AS n FROM seq_1_to_900")
+    watched.steer(
+        "SELECT CONCAT('row', LPAD(seq, 60, '0')) AS name, seq AS n FROM seq_1_to_900"
+    )
     failed = watched.failed("steered", "timeout", message="no result within 700ms")
     assert 1.5 < failed["duration_seconds"] < 6
     watched.keeps_its_word()
@@ -53,7 +57,9 @@ def test_rows_that_are_trickled_are_cut_at_the_deadline(watched: Watched) -> Non
     watched.is_not_lost()
     watched.proxy.heal()
     watched.recovers()
-    wait_until(lambda: len(watched.daemon.series("app_steered{")) == 900, why="the rows came")
+    wait_until(
+        lambda: len(watched.daemon.series("app_steered{")) == 900, why="the rows came"
+    )
 
 
 def test_a_black_hole_under_idle_connections(watched: Watched) -> None:
@@ -90,7 +96,8 @@ def test_half_open_connections_are_found_out_and_replaced(watched: Watched) -> N
     wait_until(lambda: not watched.sessions(), why="the server has closed them")
     watched.goes_on()
     wait_until(
-        lambda: found_out(watched), why="a run that found its connection dead, and had its data by another"
+        lambda: found_out(watched),
+        why="a run that found its connection dead, and had its data by another",
     )
     watched.recovers()
     watched.is_not_lost()
@@ -100,22 +107,36 @@ def test_half_open_connections_are_found_out_and_replaced(watched: Watched) -> N
 def found_out(watched: Watched) -> bool:
     """Tell whether a run waited in vain for an answer, and then asked by another connection."""
     # on a busy machine the statement's own limit may end it there
-    asked = watched.since("run.finished", target="main") + watched.since("run.failed", reason="timeout")
+    asked = watched.since("run.finished", target="main") + watched.since(
+        "run.failed", reason="timeout"
+    )
     return any(one["duration_seconds"] >= 1 for one in asked if one["target"] == "main")
 
 
-def test_idle_connections_that_the_server_timed_out_are_replaced_silently(watched: Watched) -> None:
-    watched.breaks(from_client=lambda sent: sent.replace(b" wait_timeout = 600", b" wait_timeout = 1"))
+def test_idle_connections_that_the_server_timed_out_are_replaced_silently(
+    watched: Watched,
+) -> None:
+    watched.breaks(
+        from_client=lambda sent: sent.replace(
+            b" wait_timeout = 600", b" wait_timeout = 1"
+        )
+    )
     wait_until(watched.is_well, seconds=60, why="the new sessions are in use")
     watched.begin()
     watched.pauses()
-    wait_until(lambda: all_timed_out(watched), seconds=60, why="the server has closed them")
+    wait_until(
+        lambda: all_timed_out(watched), seconds=60, why="the server has closed them"
+    )
     watched.goes_on()
     watched.runs_again("things")
     watched.recovers()
     watched.is_not_lost()
     # many runs at once after a pause may wait too long for a connection: that is the test's doing
-    failed = [one for one in watched.since("run.failed", target="main") if not stood_still(one)]
+    failed = [
+        one
+        for one in watched.since("run.failed", target="main")
+        if not stood_still(one)
+    ]
     assert {one["reason"] for one in failed} <= {"timeout"}
 
 
@@ -133,7 +154,9 @@ def test_a_reset_in_the_middle_of_a_query_costs_that_run_only(watched: Watched) 
     wait_until(
         lambda: (
             is_reset(watched)
-            and watched.since("run.failed", query="steered", reason="target_down", code=2013)
+            and watched.since(
+                "run.failed", query="steered", reason="target_down", code=2013
+            )
         ),
         seconds=60,
         why="a run was hit before its limit",
@@ -149,7 +172,11 @@ def is_reset(watched: Watched) -> bool:
     """Reset the connections while the query runs on one of them, and none is just being made."""
     listener = watched.proxy.listener
     of_run = "info LIKE '%FROM steered'"
-    if listener.open_count == MAX_CONNECTIONS and watched.running() and watched.is_idle(but_for=of_run):
+    if (
+        listener.open_count == MAX_CONNECTIONS
+        and watched.running()
+        and watched.is_idle(but_for=of_run)
+    ):
         listener.drop_all(with_reset=True)
     return True
 
@@ -161,7 +188,9 @@ def test_a_port_that_is_closed(watched: Watched) -> None:
     watched.goes_on()
     watched.lost(detail="refused")
     attempts = watched.failures("target_down")
-    wait_until(lambda: watched.failures("target_down") > attempts + 2, why="it goes on trying")
+    wait_until(
+        lambda: watched.failures("target_down") > attempts + 2, why="it goes on trying"
+    )
     # told once, counted each time
     assert len(watched.since("target.lost")) == 1
     assert watched.news() == [("firing", "TokenMonitorTargetDown")]
@@ -176,7 +205,10 @@ BROKEN_ANSWERS = {
     "ends a column early": (packet(1, b"\x01") + packet(2, b"\x03de"), "internal"),
     "sends an empty packet": (packet(1, b""), "internal"),
     "says OK in place of rows": (ok_packet(1), "bad_result"),
-    "sends a text in place of the number": (result_packets(("n",), (("many",),)), "bad_result"),
+    "sends a text in place of the number": (
+        result_packets(("n",), (("many",),)),
+        "bad_result",
+    ),
 }
 
 

@@ -22,9 +22,9 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.program import Daemon, Hook, running, wait_until
-from tests.acceptance.things import ALERT, FIRING, Things
-from tests.deliver.far_end import FarEnd, far_end, stall
-from tests.servers import free_port
+from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.notify.far_end import FarEnd, far_end, stall
+from tests.support.servers import free_port
 
 DROPPED = "token_monitor_log_events_dropped_total"
 BIG_BYTES = 12_000_000
@@ -79,10 +79,19 @@ class Mute:
             return 0.0
         finally:
             connection.close()
-        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
+        return next(
+            (
+                float(line.rpartition(" ")[2])
+                for line in lines
+                if line.startswith(f"{name} ")
+            ),
+            0.0,
+        )
 
     def runs(self) -> float:
-        return self.value('token_monitor_query_runs_total{query="things",target="main"}')
+        return self.value(
+            'token_monitor_query_runs_total{query="things",target="main"}'
+        )
 
 
 def comes_and_goes(things: Things, hook: Hook) -> None:
@@ -97,7 +106,9 @@ def comes_and_goes(things: Things, hook: Hook) -> None:
 def test_an_output_that_takes_nothing_costs_events_that_are_counted_and_nothing_else(
     things: Things, hook: Hook, output: str
 ) -> None:
-    reader, descriptor = os.pipe() if output == "closed" else (None, os.open("/dev/full", os.O_WRONLY))
+    reader, descriptor = (
+        os.pipe() if output == "closed" else (None, os.open("/dev/full", os.O_WRONLY))
+    )
     if reader is not None:
         os.close(reader)
     mute = Mute(things, hook)
@@ -115,7 +126,10 @@ def test_an_output_that_nobody_reads_delays_nothing_and_loses_nothing_once_it_is
     mute = Mute(things, hook)
     with os.fdopen(reader, "rb") as lines:
         with mute.running(writer):
-            wait_until(lambda: not select.select([], [writer], [], 0)[1], why="the pipe is full")
+            wait_until(
+                lambda: not select.select([], [writer], [], 0)[1],
+                why="the pipe is full",
+            )
             os.close(writer)
             before = mute.runs()
             comes_and_goes(things, hook)
@@ -156,15 +170,22 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
             things.kill_sessions()
             # a connection that asks nothing for 2 s is closed, and there would be no other
             down = 'token_monitor_up{target="main"} 0.0\n'
-            wait_until(lambda: down in ask(page, "/metrics")[1], why="it is shown as lost")
+            wait_until(
+                lambda: down in ask(page, "/metrics")[1], why="it is shown as lost"
+            )
             lost = daemon.wait_for("target.lost", after=seen)
-            assert (lost["reason"], lost["message"]) == ("internal", "Too many open files"), "our fault"
+            assert (lost["reason"], lost["message"]) == (
+                "internal",
+                "Too many open files",
+            ), "our fault"
             assert f"{FIRING} 1.0\n" in ask(page, "/metrics")[1]
             assert ask(page, "/-/healthy")[0] == 200
             page.close()
         daemon.wait_for("run.finished", after=len(daemon.events))
         daemon.wait_for("target.recovered")
-        wait_until(lambda: daemon.descriptors() <= open_before + 1, why="none is left open")
+        wait_until(
+            lambda: daemon.descriptors() <= open_before + 1, why="none is left open"
+        )
         things.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
@@ -213,14 +234,19 @@ def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed
             daemon.wait_for("alert.fired", alertname=ALERT)
             daemon.wait_for("run.finished", query="things", after=len(daemon.events))
         things.execute("UPDATE sizes SET size = 2")
-        wait_until(lambda: daemon.series("app_size") == {'app_size{target="main"}': 2.0})
+        wait_until(
+            lambda: daemon.series("app_size") == {'app_size{target="main"}': 2.0}
+        )
         wait_until(lambda: told_of(end), seconds=60, why="the firing alert is posted")
         things.set(0)
         wait_until(lambda: told_of(end)[-1][0] == "resolved", seconds=60)
         counted = 'token_monitor_query_failures_total{query="big",reason="internal",target="main"}'
         assert daemon.series(counted)[counted] >= 1
         assert daemon.get("/-/healthy")[0] == 200
-        assert [status for status, _ in dict.fromkeys(told_of(end))] == ["firing", "resolved"]
+        assert [status for status, _ in dict.fromkeys(told_of(end))] == [
+            "firing",
+            "resolved",
+        ]
         assert len(daemon.seen("alert.fired", alertname=ALERT)) == 1
 
 
@@ -243,14 +269,23 @@ def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_a
     with running(config) as daemon:
         things.set(1)
         hook.wait_for("firing", ALERT)
-        config.write_text(text + "".join(main.replace("main", other) for other in others))
-        with limited(daemon, resource.RLIMIT_DATA, data_bytes(daemon) + STACK_BYTES - 2_000_000):
+        config.write_text(
+            text + "".join(main.replace("main", other) for other in others)
+        )
+        with limited(
+            daemon, resource.RLIMIT_DATA, data_bytes(daemon) + STACK_BYTES - 2_000_000
+        ):
             status, said = daemon.get("/-/reload", method="POST")
             assert status == 200, said
-            wait_until(lambda: without_a_thread(daemon, others), why="runs that are missed and never made")
+            wait_until(
+                lambda: without_a_thread(daemon, others),
+                why="runs that are missed and never made",
+            )
             target = without_a_thread(daemon, others)[0]
             daemon.wait_for("run.finished", target="main", after=len(daemon.events))
-            missed = f'token_monitor_query_missed_total{{query="things",target="{target}"}}'
+            missed = (
+                f'token_monitor_query_missed_total{{query="things",target="{target}"}}'
+            )
             wait_until(lambda: daemon.series(missed)[missed] > 0)
         for other in others:
             daemon.wait_for("alert.fired", target=other, alertname=ALERT)
@@ -261,7 +296,11 @@ def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_a
 def without_a_thread(daemon: Daemon, targets: Sequence[str]) -> list[str]:
     """Name targets that missed several runs and had none."""
     missed = Counter(one["target"] for one in daemon.seen("run.missed"))
-    ended = {one["target"] for event in ("run.finished", "run.failed") for one in daemon.seen(event)}
+    ended = {
+        one["target"]
+        for event in ("run.finished", "run.failed")
+        for one in daemon.seen(event)
+    }
     return [target for target in targets if missed[target] > 1 and target not in ended]
 
 

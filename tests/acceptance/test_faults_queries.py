@@ -17,8 +17,8 @@ from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.acceptance.configs import only_ours, two_files, write_config
 from tests.acceptance.faults import CALM, RUNAWAY, TEN_MILLION_ROWS, Watched, watching
 from tests.acceptance.program import run_command, running, wait_until
-from tests.acceptance.things import a_schema
-from tests.servers import PrivateMySQL
+from tests.acceptance.single_value import a_schema
+from tests.support.servers import PrivateMySQL
 
 STOPPED_BY_THE_SERVER = "max_statement_time exceeded"
 
@@ -39,14 +39,19 @@ def others_go_on(watched: Watched) -> None:
 def checks(watched: Watched, *arguments: str, gives: int) -> None:
     """Wait until `check` ends so; where the machine is busy it may find that a query takes too long."""
     command = ("check", *arguments, "--config", str(watched.folder / "config.toml"))
-    wait_until(lambda: run_command(*command).returncode == gives, why=f"check gives {gives}")
+    wait_until(
+        lambda: run_command(*command).returncode == gives, why=f"check gives {gives}"
+    )
 
 
 def test_a_runaway_query_is_stopped_by_the_servers_own_limit(watched: Watched) -> None:
     watched.steer(RUNAWAY)
     watched.failed("steered", "timeout")
     # where the machine stands still our own limit may come first, and a repeated reason is written once
-    wait_until(lambda: STOPPED_BY_THE_SERVER in watched.message("steered"), why="the server stopped it")
+    wait_until(
+        lambda: STOPPED_BY_THE_SERVER in watched.message("steered"),
+        why="the server stopped it",
+    )
     watched.steer(CALM)
     watched.is_stopped_on_the_server()
     others_go_on(watched)
@@ -54,7 +59,9 @@ def test_a_runaway_query_is_stopped_by_the_servers_own_limit(watched: Watched) -
 
 
 @pytest.mark.mysql
-def test_a_runaway_query_on_mysql_is_stopped_by_its_own_limit(mysql: PrivateMySQL, folder: Path) -> None:
+def test_a_runaway_query_on_mysql_is_stopped_by_its_own_limit(
+    mysql: PrivateMySQL, folder: Path
+) -> None:
     for name, sql in (("runaway", RUNAWAY), ("calm", CALM)):
         two_files(
             folder,
@@ -72,11 +79,19 @@ def test_a_runaway_query_on_mysql_is_stopped_by_its_own_limit(mysql: PrivateMySQ
     with a_schema(mysql) as schema:
         with mysql.connect(schema) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE digits (digit INT PRIMARY KEY)")
-            cursor.execute("INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)")
+            cursor.execute(
+                "INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)"
+            )
         with running(only_ours(write_config(folder, mysql, schema))) as daemon:
             daemon.wait_for("run.failed", query="runaway", reason="timeout", code=3024)
-            wait_until(lambda: daemon.series("app_calm{"), why="the other query has data")
-        wait_until(lambda: statements_on(mysql, schema) == 0, seconds=30, why="nothing of ours runs on")
+            wait_until(
+                lambda: daemon.series("app_calm{"), why="the other query has data"
+            )
+        wait_until(
+            lambda: statements_on(mysql, schema) == 0,
+            seconds=30,
+            why="nothing of ours runs on",
+        )
 
 
 def statements_on(server: PrivateServer, schema: str) -> int:
@@ -108,7 +123,9 @@ def test_a_server_that_knows_no_limit_is_told_to_kill(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("code", [1094, 1095])
-def test_a_kill_that_the_server_refuses_leaves_our_own_cut(watched: Watched, code: int) -> None:
+def test_a_kill_that_the_server_refuses_leaves_our_own_cut(
+    watched: Watched, code: int
+) -> None:
     with watched.server.connect() as foreign:
         with foreign.cursor() as cursor:
             cursor.execute("SELECT CONNECTION_ID()")
@@ -130,7 +147,9 @@ def test_a_kill_that_the_server_refuses_leaves_our_own_cut(watched: Watched, cod
         wait_until(
             lambda: [
                 one
-                for one in watched.since("run.failed", query="steered", reason="timeout")
+                for one in watched.since(
+                    "run.failed", query="steered", reason="timeout"
+                )
                 if "still runs" in one["message"]
             ],
             why="the query runs on",
@@ -139,7 +158,10 @@ def test_a_kill_that_the_server_refuses_leaves_our_own_cut(watched: Watched, cod
         assert 0.9 < cut["duration_seconds"] < 6
         # what the server stops by no means runs on there, and is not joined by another
         before = watched.failures("timeout", "steered")
-        wait_until(lambda: watched.failures("timeout", "steered") >= before + 3, why="the next slots come")
+        wait_until(
+            lambda: watched.failures("timeout", "steered") >= before + 3,
+            why="the next slots come",
+        )
         (runs_on,) = watched.running()
         asked = [sent for sent in kills if sent.endswith(b" %d" % runs_on)]
         assert len(asked) == 1
@@ -150,7 +172,8 @@ def test_a_kill_that_the_server_refuses_leaves_our_own_cut(watched: Watched, cod
 
 
 @pytest.mark.parametrize(
-    ("kill", "code", "reason"), [("KILL QUERY", 1317, "killed"), ("KILL CONNECTION", 2013, "target_down")]
+    ("kill", "code", "reason"),
+    [("KILL QUERY", 1317, "killed"), ("KILL CONNECTION", 2013, "target_down")],
 )
 def test_a_query_that_a_person_kills_is_not_sent_again(
     watched: Watched, kill: str, code: int, reason: str
@@ -180,7 +203,9 @@ def is_killed(watched: Watched, kill: str) -> bool:
     return True
 
 
-def test_a_table_that_somebody_locks_is_waited_for_twice_two_seconds(watched: Watched) -> None:
+def test_a_table_that_somebody_locks_is_waited_for_twice_two_seconds(
+    watched: Watched,
+) -> None:
     with watched.server.connect("app") as owner, owner.cursor() as cursor:
         cursor.execute("LOCK TABLES patient WRITE")
         failed = watched.failed("patient", "lock_wait", code=1205)
@@ -209,7 +234,9 @@ def a_function(signals_when: str) -> tuple[str, str]:
 def test_the_victim_of_a_deadlock_asks_once_more(watched: Watched) -> None:
     watched.execute(*a_function("@tried % 2 = 1"))
     watched.steer("SELECT 'once' AS name, deadlock() AS n")
-    wait_until(lambda: watched.daemon.series(STEERED % "once"), why="the second try gave data")
+    wait_until(
+        lambda: watched.daemon.series(STEERED % "once"), why="the second try gave data"
+    )
     # one that had no time left for a second try is the machine's doing
     failed = watched.since("run.failed", query="steered", reason="lock_wait")
     assert [one for one in failed if one["duration_seconds"] < 0.5] == []
@@ -227,7 +254,9 @@ def test_idle_connections_hold_up_no_change_of_a_table(watched: Watched) -> None
         for number in range(5):
             watched.runs_again("things")
             started = time.monotonic()
-            cursor.execute(f"ALTER TABLE patient ADD COLUMN extra{number} INT, ALGORITHM=COPY, LOCK=SHARED")
+            cursor.execute(
+                f"ALTER TABLE patient ADD COLUMN extra{number} INT, ALGORITHM=COPY, LOCK=SHARED"
+            )
             cursor.execute(f"ALTER TABLE patient DROP COLUMN extra{number}")
             took.append(time.monotonic() - started)
     # a lock that an idle session held would have been waited for to the end
@@ -236,7 +265,9 @@ def test_idle_connections_hold_up_no_change_of_a_table(watched: Watched) -> None
     assert watched.since("run.failed", reason="lock_wait") == []
 
 
-def test_a_right_that_is_revoked_costs_the_query_that_needs_it(watched: Watched) -> None:
+def test_a_right_that_is_revoked_costs_the_query_that_needs_it(
+    watched: Watched,
+) -> None:
     watched.execute("REVOKE SELECT ON side.others FROM watcher@'127.0.0.1'")
     watched.failed("others", "access_denied", code=1142)
     watched.waits_for("firing", "TokenMonitorAccessDenied")
@@ -246,13 +277,18 @@ def test_a_right_that_is_revoked_costs_the_query_that_needs_it(watched: Watched)
     watched.recovers()
 
 
-def test_a_column_that_is_dropped_is_one_alert_and_blocks_what_needs_it(watched: Watched) -> None:
+def test_a_column_that_is_dropped_is_one_alert_and_blocks_what_needs_it(
+    watched: Watched,
+) -> None:
     watched.execute("ALTER TABLE needed ADD COLUMN other INT, DROP COLUMN n")
     watched.waits_for("firing", "TokenColumnMissing")
     watched.daemon.wait_for("run.blocked", after=watched.mark, query="needed")
     wait_until(lambda: not watched.has_data("needed"), why="no series of needed")
     missing = watched.daemon.series("token_schema_column_missing{")
-    assert missing['token_schema_column_missing{column="n",table="needed",target="main"}'] == 1
+    assert (
+        missing['token_schema_column_missing{column="n",table="needed",target="main"}']
+        == 1
+    )
     others_go_on(watched)
     checks(watched, "--schema", "--target", "main", gives=2)
     watched.execute("ALTER TABLE needed ADD COLUMN n INT DEFAULT 1")
@@ -261,7 +297,9 @@ def test_a_column_that_is_dropped_is_one_alert_and_blocks_what_needs_it(watched:
     assert {name for _, name in watched.news()} == {"TokenColumnMissing"}
 
 
-def test_a_table_that_is_gone_without_being_declared_is_a_failing_query(watched: Watched) -> None:
+def test_a_table_that_is_gone_without_being_declared_is_a_failing_query(
+    watched: Watched,
+) -> None:
     watched.execute("RENAME TABLE app.patient TO side.elsewhere")
     watched.failed("patient", "schema_missing", code=1146)
     others_go_on(watched)
@@ -276,7 +314,10 @@ def test_ten_million_rows_cost_neither_memory_nor_the_server(watched: Watched) -
     failed = watched.failed("steered", "too_many_rows")
     assert "more than 1000 rows" in failed["message"]
     failures = watched.failures("too_many_rows", "steered")
-    wait_until(lambda: watched.failures("too_many_rows", "steered") > failures + 1, why="it comes again")
+    wait_until(
+        lambda: watched.failures("too_many_rows", "steered") > failures + 1,
+        why="it comes again",
+    )
     watched.steer(CALM)
     watched.is_stopped_on_the_server()
     others_go_on(watched)
@@ -294,16 +335,22 @@ CELLS = {
 }
 
 
-def test_a_cell_that_is_no_number_fails_its_run_with_the_row_and_the_column(watched: Watched) -> None:
+def test_a_cell_that_is_no_number_fails_its_run_with_the_row_and_the_column(
+    watched: Watched,
+) -> None:
     for cell, words in CELLS.items():
         seen = len(watched.daemon.events)
         watched.steer(f"SELECT 'a' AS name, {cell} AS n")
-        wait_until(functools.partial(is_told, watched, seen, words), why=f"row 1: {words}")
+        wait_until(
+            functools.partial(is_told, watched, seen, words), why=f"row 1: {words}"
+        )
     assert not watched.has_data("steered")
     others_go_on(watched)
     watched.steer("SELECT 'a' AS name, CAST(18446744073709551615 AS UNSIGNED) AS n")
     watched.runs_again("steered")
-    wait_until(lambda: watched.daemon.series("app_steered{") == {STEERED % "a": 2.0**64})
+    wait_until(
+        lambda: watched.daemon.series("app_steered{") == {STEERED % "a": 2.0**64}
+    )
     watched.recovers()
 
 
@@ -312,7 +359,8 @@ def is_told(watched: Watched, seen: int, words: str) -> bool:
     failed = [
         one
         for one in watched.daemon.events[seen:]
-        if one["event"] == "run.failed" and (one["query"], one["reason"]) == ("steered", "bad_result")
+        if one["event"] == "run.failed"
+        and (one["query"], one["reason"]) == ("steered", "bad_result")
     ]
     return any(words in one["message"] and "row 1" in one["message"] for one in failed)
 
@@ -324,18 +372,25 @@ def test_text_in_another_character_set_than_agreed_costs_that_run_and_its_connec
     watched: Watched,
 ) -> None:
     watched.steer("SELECT 'grün' AS name, 1 AS n")
-    agreed, other = b"character_set_results = utf8mb4", b"character_set_results = latin1"
+    agreed, other = (
+        b"character_set_results = utf8mb4",
+        b"character_set_results = latin1",
+    )
     watched.breaks(from_client=lambda sent: sent.replace(agreed, other))
     failed = watched.failed("steered", "bad_result")
     assert "character_set_results is 'latin1', not 'utf8mb4'" in failed["message"]
     watched.proxy.from_client = None
     watched.runs_again("steered")
-    wait_until(lambda: watched.daemon.series(STEERED % "grün"), why="the text is whole again")
+    wait_until(
+        lambda: watched.daemon.series(STEERED % "grün"), why="the text is whole again"
+    )
     others_go_on(watched)
     watched.recovers()
 
 
-def test_two_rows_with_the_same_labels_fail_the_run_and_metrics_stay_readable(watched: Watched) -> None:
+def test_two_rows_with_the_same_labels_fail_the_run_and_metrics_stay_readable(
+    watched: Watched,
+) -> None:
     watched.steer("SELECT 'twin' AS name, 1 AS n UNION ALL SELECT 'twin', 2")
     failed = watched.failed("steered", "bad_result")
     assert "two rows with the same labels" in failed["message"]
@@ -360,7 +415,9 @@ def is_readable(watched: Watched) -> None:
     assert len(names) == len(set(names))
 
 
-def test_a_hundred_thousand_label_sets_are_refused_and_metrics_stay_small(watched: Watched) -> None:
+def test_a_hundred_thousand_label_sets_are_refused_and_metrics_stay_small(
+    watched: Watched,
+) -> None:
     size = len(watched.daemon.get("/metrics")[1])
     watched.steer("SELECT CONCAT('user', seq) AS name, seq AS n FROM seq_1_to_100000")
     watched.failed("steered", "too_many_rows")

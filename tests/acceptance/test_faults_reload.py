@@ -14,9 +14,9 @@ from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.faults import stood_still
 from tests.acceptance.observers import Alertmanager
 from tests.acceptance.program import Hook, running, wait_until
-from tests.acceptance.things import ALERT, FIRING, Things
-from tests.deliver.far_end import far_end
-from tests.hanging import hanging
+from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.notify.far_end import far_end
+from tests.support.hanging import hanging
 
 RELOADS = 20
 SLOWER_THAN_RELOADS = """summary = "Runs more rarely than we reload"
@@ -54,7 +54,9 @@ def test_reload_after_reload_starves_no_query_leaks_nothing_and_keeps_every_cloc
             daemon.signal(signal.SIGHUP)
             daemon.wait_for("config.reloaded", after=seen)
             daemon.wait_for("run.finished", query="things", after=seen)
-            with_misses += any(one["event"] == "run.missed" for one in daemon.events[seen:])
+            with_misses += any(
+                one["event"] == "run.missed" for one in daemon.events[seen:]
+            )
         config.write_text(text)
         assert daemon.get("/-/reload", method="POST")[0] == 200
         fired = daemon.wait_for("alert.fired", alertname="Rare")
@@ -62,13 +64,20 @@ def test_reload_after_reload_starves_no_query_leaks_nothing_and_keeps_every_cloc
         # a machine that does something else for a moment misses some runs, whether there are reloads or not
         assert with_misses <= RELOADS // 4
         # one more of each that is begun when it is needed: a second for the target, one for KILL
-        wait_until(lambda: daemon.threads() <= threads + 4, why="no thread is left over")
-        wait_until(lambda: daemon.descriptors() <= descriptors + 4, why="no descriptor is left open")
+        wait_until(
+            lambda: daemon.threads() <= threads + 4, why="no thread is left over"
+        )
+        wait_until(
+            lambda: daemon.descriptors() <= descriptors + 4,
+            why="no descriptor is left open",
+        )
         for alertname in (ALERT, "Rare"):
             assert len(daemon.seen("alert.fired", alertname=alertname)) == 1
             assert daemon.seen("alert.resolved", alertname=alertname) == []
         runs = daemon.seen("run.finished", query="rare")
-        assert all(one["scheduled_at"] < other["scheduled_at"] for one, other in pairwise(runs))
+        assert all(
+            one["scheduled_at"] < other["scheduled_at"] for one, other in pairwise(runs)
+        )
     assert hook.alerts().count(("firing", ALERT)) == 1
 
 
@@ -104,7 +113,9 @@ def test_a_rule_that_a_reload_removes_is_over_in_alertmanager_and_says_why(
         alertmanager.stop()
 
 
-def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(things: Things, hook: Hook) -> None:
+def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(
+    things: Things, hook: Hook
+) -> None:
     config = things.config(webhook(hook.url))
     good = config.read_text()
     successful = "token_monitor_config_last_reload_successful"
@@ -121,7 +132,9 @@ def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(things: Things, 
             daemon.signal(signal.SIGHUP)
             rejected = daemon.wait_for("config.rejected", after=seen)
             assert rejected["problems"]
-            assert all(problem.startswith("config.toml:") for problem in rejected["problems"])
+            assert all(
+                problem.startswith("config.toml:") for problem in rejected["problems"]
+            )
             assert daemon.series(successful) == {successful: 0.0}
             assert daemon.series(FIRING) == {FIRING: 1.0}
         config.unlink()
@@ -154,37 +167,55 @@ def test_a_web_config_file_that_waits_for_a_restart_is_refused_where_that_start_
         assert daemon.series(successful) == {successful: 1.0}
 
 
-def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(things: Things) -> None:
+def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(
+    things: Things,
+) -> None:
     config = things.config()
-    with running(config) as daemon, ThreadPoolExecutor(6) as clients, ExitStack() as hang:
+    with (
+        running(config) as daemon,
+        ThreadPoolExecutor(6) as clients,
+        ExitStack() as hang,
+    ):
         daemon.wait_for("run.finished", query="things")
         is_waited_for = hang.enter_context(hanging(config))
-        reloads = [clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(6)]
+        reloads = [
+            clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(6)
+        ]
         wait_until(is_waited_for)
         for path in ("/-/healthy", "/metrics", "/", "/api/v1/alerts") * 2:
             assert daemon.get(path)[0] == 200
         assert not any(reload.done() for reload in reloads)
         hang.close()
         assert [reload.result(30) for reload in reloads] == [(200, "reloaded\n")] * 6
-        wait_until(lambda: len(daemon.seen("config.reloaded")) == 6, why="each was done")
+        wait_until(
+            lambda: len(daemon.seen("config.reloaded")) == 6, why="each was done"
+        )
 
 
-def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(things: Things) -> None:
+def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(
+    things: Things,
+) -> None:
     config = things.config()
     with running(config) as daemon, ThreadPoolExecutor(3) as clients:
         daemon.wait_for("run.finished", query="things")
         with hanging(config) as is_waited_for:
-            reloads = [clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(3)]
+            reloads = [
+                clients.submit(daemon.get, "/-/reload", method="POST") for _ in range(3)
+            ]
             wait_until(is_waited_for)
             assert daemon.stop() == 0
             # some may come too late to be heard
-            answers = [reload.result() for reload in reloads if not reload.exception(30)]
+            answers = [
+                reload.result() for reload in reloads if not reload.exception(30)
+            ]
             assert (500, "not reloaded: the monitor is stopping\n") in answers
             assert daemon.seen("monitor.stopped")[-1]["reason"] == "SIGTERM"
             assert daemon.seen("config.reloaded") == []
 
 
-def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_end(things: Things) -> None:
+def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_end(
+    things: Things,
+) -> None:
     config = things.config()
     with running(config) as daemon:
         daemon.wait_for("run.finished", query="things")
@@ -204,12 +235,16 @@ def test_a_password_that_is_changed_on_the_server_and_then_in_its_file_needs_no_
     things.execute(f"CREATE USER {user}@localhost IDENTIFIED BY 'before'")
     things.execute(f"GRANT SELECT ON {things.schema}.* TO {user}@localhost")
     (folder / "password").write_text("before\n")
-    config = things.config(webhook(hook.url), target={"user": user, "password_file": "password"})
+    config = things.config(
+        webhook(hook.url), target={"user": user, "password_file": "password"}
+    )
     try:
         with running(config) as daemon:
             things.set(1)
             hook.wait_for("firing", ALERT)
-            things.execute(f"ALTER USER {user}@localhost IDENTIFIED BY 'after-the-rotation'")
+            things.execute(
+                f"ALTER USER {user}@localhost IDENTIFIED BY 'after-the-rotation'"
+            )
             things.kill_sessions()
             lost = daemon.wait_for("target.lost")
             assert lost["reason"] == "access_denied" or stood_still(lost)
@@ -231,7 +266,9 @@ def test_the_address_of_a_receiver_that_is_changed_in_its_file_counts_for_what_s
     file = folder / "address"
     with far_end() as end:
         file.write_text("http://127.0.0.1:1/old-secret-path\n")
-        config = things.config(f'[receivers.hook]\nkind = "webhook"\nurl_file = {json.dumps(str(file))}')
+        config = things.config(
+            f'[receivers.hook]\nkind = "webhook"\nurl_file = {json.dumps(str(file))}'
+        )
         with running(config) as daemon:
             things.set(1)
             daemon.wait_for("delivery.failed", receiver="hook", reason="refused")
@@ -239,5 +276,8 @@ def test_the_address_of_a_receiver_that_is_changed_in_its_file_counts_for_what_s
             daemon.wait_for("delivery.succeeded", receiver="hook", seconds=60)
             things.set(0)
             wait_until(lambda: len(end.requests) == 2)
-        assert [request.json["status"] for request in end.requests] == ["firing", "resolved"]
+        assert [request.json["status"] for request in end.requests] == [
+            "firing",
+            "resolved",
+        ]
         assert "secret-path" not in "\n".join(daemon.raw)

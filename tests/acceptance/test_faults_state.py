@@ -15,8 +15,8 @@ import pytest
 
 from tests.acceptance.configs import webhook
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.things import ALERT, FIRING, Things
-from tests.disks import SPOILT, full_disk, garble, let_files_grow
+from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.support.disks import SPOILT, full_disk, garble, let_files_grow
 
 DURABLE = "token_monitor_state_durable"
 
@@ -32,7 +32,9 @@ def disk() -> Iterator[Path]:
 
 @contextmanager
 def _mounted(path: Path) -> Iterator[None]:
-    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)):
+    if os.geteuid() != 0 or not mount(
+        "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)
+    ):
         yield
         return
     try:
@@ -42,7 +44,12 @@ def _mounted(path: Path) -> Iterator[None]:
 
 
 def mount(*arguments: str) -> bool:
-    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(
+            ["mount", *arguments], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 @contextmanager
@@ -63,7 +70,9 @@ def full(disk: Path, daemon: Daemon) -> Iterator[None]:
 
 
 @contextmanager
-def on_read_only(disk: Path, config: Path) -> Iterator[tuple[Daemon, Callable[[], None]]]:
+def on_read_only(
+    disk: Path, config: Path
+) -> Iterator[tuple[Daemon, Callable[[], None]]]:
     """Run the daemon on a disk that takes no write; gives what makes it take them again."""
     if disk.is_mount():
         remount(disk, "ro")
@@ -149,7 +158,12 @@ def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
         daemon.wait_for("state.degraded", seconds=30)
         daemon.wait_for("state.recovered", seconds=60)
         kept = f"it is kept as {disk / 'state.sqlite.replaced'}"
-        wait_until(lambda: any(kept in one["message"] for one in daemon.seen("state.degraded")), why=kept)
+        wait_until(
+            lambda: any(
+                kept in one["message"] for one in daemon.seen("state.degraded")
+            ),
+            why=kept,
+        )
         assert daemon.series(FIRING) == {FIRING: 1.0}
         assert SPOILT in (disk / "state.sqlite.replaced").read_bytes()
         daemon.kill()
@@ -170,7 +184,10 @@ def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
         else:
             # at once: it must not come back while the files go one by one
             shutil.rmtree(directory.rename(folder / "gone"))
-        assert "the file was removed" in daemon.wait_for("state.degraded", seconds=60)["message"]
+        assert (
+            "the file was removed"
+            in daemon.wait_for("state.degraded", seconds=60)["message"]
+        )
         daemon.wait_for("state.recovered")
         assert (directory / "state.sqlite").exists()
         wait_until(lambda: is_durable(daemon))
@@ -186,7 +203,10 @@ def test_another_disk_that_covers_the_first_is_noticed_though_its_file_has_the_s
         with running(config) as daemon:
             daemon.wait_for("run.finished")
             stack.enter_context(covered(disk))
-            assert "another file is in its place" in daemon.wait_for("state.degraded", seconds=60)["message"]
+            assert (
+                "another file is in its place"
+                in daemon.wait_for("state.degraded", seconds=60)["message"]
+            )
             daemon.wait_for("state.recovered")
             wait_until(lambda: is_durable(daemon))
             things.set(1)
@@ -218,7 +238,9 @@ def covered(disk: Path) -> Iterator[None]:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the write lock of the state as a database shell does."""
-    with closing(sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)) as shell:
+    with closing(
+        sqlite3.connect(directory / "state.sqlite", isolation_level=None, timeout=20)
+    ) as shell:
         shell.execute("BEGIN IMMEDIATE")
         yield
         shell.execute("ROLLBACK")
@@ -236,7 +258,9 @@ def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_
             # it tries for twelve seconds
             daemon.wait_for("pipeline.failed", seconds=40)
             assert daemon.get("/-/healthy")[0] == 200
-            assert daemon.seen("alert.fired", alertname=ALERT) == [], "what is not recorded is not told"
+            assert daemon.seen("alert.fired", alertname=ALERT) == [], (
+                "what is not recorded is not told"
+            )
         hook.wait_for("firing", ALERT)
         with locked(directory):
             things.set(0)

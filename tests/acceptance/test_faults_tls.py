@@ -29,7 +29,9 @@ class Guarded:
     def show(self, name: str) -> None:
         """Have the server show this certificate from now on."""
         for ending in ("pem", "key"):
-            shutil.copy(self.folder / f"{name}.{ending}", self.folder / f"server.{ending}")
+            shutil.copy(
+                self.folder / f"{name}.{ending}", self.folder / f"server.{ending}"
+            )
         self.watched.execute("FLUSH SSL")
         self.watched.breaks()
 
@@ -44,8 +46,13 @@ def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
     authority.issue("expired", until=datetime.now(UTC) - timedelta(days=1))
     Authority(folder, "other").issue("of another authority")
     tls = f'{{ mode = "verify_identity", ca_file = "{authority.file}" }}'
-    options = (f"--ssl-cert={folder / 'server.pem'}", f"--ssl-key={folder / 'server.key'}")
-    with watching(mariadb, target=f'host = "localhost"\ntls = {tls}', options=options) as watched:
+    options = (
+        f"--ssl-cert={folder / 'server.pem'}",
+        f"--ssl-key={folder / 'server.key'}",
+    )
+    with watching(
+        mariadb, target=f'host = "localhost"\ntls = {tls}', options=options
+    ) as watched:
         yield Guarded(watched, folder)
     shutil.rmtree(folder)
 
@@ -65,15 +72,21 @@ def guarded(daemon_and_server: Guarded) -> Iterator[Guarded]:
         ("expired", "expired"),
     ],
 )
-def test_a_certificate_that_proves_nothing_is_refused(guarded: Guarded, certificate: str, words: str) -> None:
+def test_a_certificate_that_proves_nothing_is_refused(
+    guarded: Guarded, certificate: str, words: str
+) -> None:
     guarded.show(certificate)
     guarded.watched.lost(detail="tls")
-    wait_until(lambda: words in guarded.watched.message(), why=f"the message says {words}")
+    wait_until(
+        lambda: words in guarded.watched.message(), why=f"the message says {words}"
+    )
     guarded.show("good")
     guarded.watched.recovers()
 
 
-def test_tls_that_is_taken_off_the_greeting_on_the_way_is_missed(guarded: Guarded) -> None:
+def test_tls_that_is_taken_off_the_greeting_on_the_way_is_missed(
+    guarded: Guarded,
+) -> None:
     said: list[bytes] = []
 
     def record(sent: bytes) -> bytes:
@@ -99,7 +112,9 @@ def without_tls(sent: bytes) -> bytes:
     return bytes(changed)
 
 
-def test_a_server_that_falls_silent_in_the_handshake_is_bounded(guarded: Guarded) -> None:
+def test_a_server_that_falls_silent_in_the_handshake_is_bounded(
+    guarded: Guarded,
+) -> None:
     def greet_and_fall_silent(client: socket.socket) -> None:
         client.sendall(greeting(with_tls=True))
         while client.recv(4096):
@@ -108,13 +123,18 @@ def test_a_server_that_falls_silent_in_the_handshake_is_bounded(guarded: Guarded
     guarded.watched.breaks(instead=greet_and_fall_silent)
     # before the greeting where the machine does something else meanwhile
     assert guarded.watched.lost()["detail"] in ("unreachable", "no_greeting")
-    durations = [one["duration_seconds"] for one in guarded.watched.since("run.failed", target="main")]
+    durations = [
+        one["duration_seconds"]
+        for one in guarded.watched.since("run.failed", target="main")
+    ]
     assert max(durations) < 8
     guarded.watched.proxy.heal()
     guarded.watched.recovers()
 
 
-def test_a_server_that_asks_for_the_password_in_clear_does_not_get_it(guarded: Guarded) -> None:
+def test_a_server_that_asks_for_the_password_in_clear_does_not_get_it(
+    guarded: Guarded,
+) -> None:
     received = bytearray()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(guarded.folder / "good.pem", guarded.folder / "good.key")

@@ -22,7 +22,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.things import ALERT, Things, a_schema
+from tests.acceptance.single_value import ALERT, Things, a_schema
 from tests.web.certificates import Authority
 
 PASSWORD = "wonder"
@@ -45,16 +45,22 @@ class Guarded:
     def connect(self) -> socket.socket:
         return socket.create_connection(self.daemon.address, timeout=30)
 
-    def ask(self, path: str, password: str = PASSWORD, *, method: str = "GET") -> tuple[int, str, float]:
+    def ask(
+        self, path: str, password: str = PASSWORD, *, method: str = "GET"
+    ) -> tuple[int, str, float]:
         """Give status, text, and the seconds that it took."""
-        connection = http.client.HTTPSConnection(*self.daemon.address, timeout=30, context=self.tls)
+        connection = http.client.HTTPSConnection(
+            *self.daemon.address, timeout=30, context=self.tls
+        )
         pair = base64.b64encode(f"ops:{password}".encode()).decode()
         began = time.monotonic()
         try:
             connection.request(method, path, headers={"Authorization": f"Basic {pair}"})
             answer = connection.getresponse()
             text = answer.read().decode()
-            headers = "\n".join(f"{name}: {value}" for name, value in answer.getheaders())
+            headers = "\n".join(
+                f"{name}: {value}" for name, value in answer.getheaders()
+            )
             return answer.status, f"{headers}\n\n{text}", time.monotonic() - began
         finally:
             connection.close()
@@ -64,7 +70,10 @@ class Guarded:
         told = len(self.alerts())
         for number, status in ((1, "firing"), (0, "resolved")):
             self.things.set(number)
-            wait_until(lambda status=status: (status, ALERT) in self.alerts()[told:], why=status)  # type: ignore[misc]
+            wait_until(
+                lambda status=status: (status, ALERT) in self.alerts()[told:],  # type: ignore[misc]
+                why=status,
+            )
         assert self.alerts()[told:] == [("firing", ALERT), ("resolved", ALERT)]
 
     def alerts(self) -> list[tuple[str, str]]:
@@ -99,7 +108,10 @@ def guarded(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
 
 def hostile_plan(things: Things, folder: Path) -> None:
     """Add a row whose text is an attack, and an alert that shows it."""
-    with things.server.connect(things.schema) as connection, connection.cursor() as cursor:
+    with (
+        things.server.connect(things.schema) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("CREATE TABLE plans (plan VARCHAR(200), n INT)")
         cursor.execute("INSERT INTO plans VALUES (%s, 1)", (HOSTILE,))
     two_files(
@@ -126,8 +138,12 @@ HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 HALF_HANDSHAKE = b"\x16\x03\x01\x02\x00\x01"
 
 
-@pytest.mark.parametrize("said", [b"", HALF_HANDSHAKE, HALF_REQUEST], ids=["silent", "handshake", "plain"])
-def test_hundreds_of_slow_clients_stop_no_scrape_and_no_run(guarded: Guarded, said: bytes) -> None:
+@pytest.mark.parametrize(
+    "said", [b"", HALF_HANDSHAKE, HALF_REQUEST], ids=["silent", "handshake", "plain"]
+)
+def test_hundreds_of_slow_clients_stop_no_scrape_and_no_run(
+    guarded: Guarded, said: bytes
+) -> None:
     before = guarded.daemon.descriptors()
     with ExitStack() as stack:
         for _ in range(SLOW_CLIENTS):
@@ -136,8 +152,14 @@ def test_hundreds_of_slow_clients_stop_no_scrape_and_no_run(guarded: Guarded, sa
                 client.sendall(said)
         are_in_time(scrapes(guarded))
         guarded.goes_on()
-        wait_until(lambda: guarded.daemon.descriptors() < before + 300, why="it holds no more than it has to")
-    wait_until(lambda: guarded.daemon.descriptors() < before + 10, why="all of them are dropped")
+        wait_until(
+            lambda: guarded.daemon.descriptors() < before + 300,
+            why="it holds no more than it has to",
+        )
+    wait_until(
+        lambda: guarded.daemon.descriptors() < before + 10,
+        why="all of them are dropped",
+    )
 
 
 def are_in_time(seconds: list[float]) -> None:
@@ -185,18 +207,24 @@ def test_a_flood_of_wrong_passwords_lets_nobody_in_and_stops_no_health_check_and
     assert guarded.ask("/metrics")[0] == 200
 
 
-def test_what_stands_in_the_database_is_text_on_the_page_and_whole_in_the_series(guarded: Guarded) -> None:
+def test_what_stands_in_the_database_is_text_on_the_page_and_whole_in_the_series(
+    guarded: Guarded,
+) -> None:
     guarded.daemon.wait_for("alert.fired", alertname="HostilePlan")
     wait_until(lambda: "HostilePlan" in guarded.ask("/")[1])
     page = guarded.ask("/")[1]
     assert HOSTILE in html.unescape(page)
     scripts = re.findall("<script[^>]*>", page)
-    assert [script.partition("?")[0] for script in scripts] == ['<script src="static/page.js']
+    assert [script.partition("?")[0] for script in scripts] == [
+        '<script src="static/page.js'
+    ]
     assert "<img" not in page
     headers = page.partition("\n\n")[0].lower()
     assert "content-security-policy: default-src 'none'" in headers
     escaped = HOSTILE.replace('"', '\\"')
-    assert f'app_plans{{plan="{escaped}",target="main"}} 1.0' in guarded.ask("/metrics")[1]
+    assert (
+        f'app_plans{{plan="{escaped}",target="main"}} 1.0' in guarded.ask("/metrics")[1]
+    )
 
 
 def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serves_on(
@@ -204,11 +232,15 @@ def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serv
 ) -> None:
     authority = Authority(folder)
     authority.issue("server")
-    (folder / "web.yml").write_text("tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n")
+    (folder / "web.yml").write_text(
+        "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
+    )
     soon = '[rules.TokenMonitorConfigRejected]\nfor = "1s"\n'
     things = Things(mariadb, schema, folder)
     config = things.config(soon)
-    config.write_text(config.read_text().replace("[web]", '[web]\nconfig_file = "web.yml"'))
+    config.write_text(
+        config.read_text().replace("[web]", '[web]\nconfig_file = "web.yml"')
+    )
     with ExitStack() as stack:
         daemon = stack.enter_context(running(config))
         daemon.wait_for("monitor.started")

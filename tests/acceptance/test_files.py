@@ -30,11 +30,17 @@ def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_told_
     (folder / "url").write_bytes(b"\xef\xbb\xbfhttp://127.0.0.1:9/hunter2")
     (folder / "url").chmod(0o600)
     with running(folder / "config.toml") as daemon:
-        everybody = "its mode, 0644, lets everybody on this machine read it; chmod o= it"
+        everybody = (
+            "its mode, 0644, lets everybody on this machine read it; chmod o= it"
+        )
         told = f"targets.main.password_file: {folder}/pw: {everybody}"
         daemon.wait_for("config.noticed", message=told, level="warning")
-        mark = "begins with a byte order mark, which counts; save it as UTF-8 without BOM"
+        mark = (
+            "begins with a byte order mark, which counts; save it as UTF-8 without BOM"
+        )
         daemon.wait_for(
-            "config.noticed", message=f"receivers.r.url_file: {folder}/url: {mark}", level="warning"
+            "config.noticed",
+            message=f"receivers.r.url_file: {folder}/url: {mark}",
+            level="warning",
         )
     assert "hunter2" not in "\n".join(daemon.raw)

@@ -11,7 +11,13 @@ import pymysql
 import pytest
 
 from monitor.demo.mariadb import PrivateServer
-from tests.acceptance.configs import in_seconds, only_ours, token_system, two_files, write_config
+from tests.acceptance.configs import (
+    in_seconds,
+    only_ours,
+    token_system,
+    two_files,
+    write_config,
+)
 from tests.acceptance.program import run_command, running
 from tests.database.targets import run_as_root
 
@@ -41,7 +47,10 @@ def grant(server: PrivateServer, config: Path, *, commented: bool = False) -> No
     assert printed.returncode == 0, printed.stderr
     lines = printed.stdout.splitlines()
     if commented:
-        lines = [line.removeprefix("-- ") if line.startswith("-- GRANT") else line for line in lines]
+        lines = [
+            line.removeprefix("-- ") if line.startswith("-- GRANT") else line
+            for line in lines
+        ]
     sql = "\n".join(line for line in lines if not line.startswith("--"))
     run_as_root(server, *filter(None, map(str.strip, sql.split(";"))))
 
@@ -52,7 +61,10 @@ def test_the_printed_account_runs_every_shipped_query_and_can_write_nothing(
     token_system(server, server_schema)
     (folder / "password").write_text(f"{PASSWORD}\n")
     config = write_config(
-        folder, server, server_schema, target={"user": account, "password_file": "password"}
+        folder,
+        server,
+        server_schema,
+        target={"user": account, "password_file": "password"},
     )
     grant(server, config, commented=True)
     checked = run_command("check", "--format", "json", "--config", str(config))
@@ -60,7 +72,10 @@ def test_the_printed_account_runs_every_shipped_query_and_can_write_nothing(
     assert {one["status"] for one in json.loads(checked.stdout)["checks"]} == {"ok"}
     with (
         pymysql.connect(
-            unix_socket=str(server.socket), user=account, password=PASSWORD, database=server_schema
+            unix_socket=str(server.socket),
+            user=account,
+            password=PASSWORD,
+            database=server_schema,
         ) as connection,
         connection.cursor() as cursor,
         pytest.raises(pymysql.err.OperationalError, match="command denied"),
@@ -96,20 +111,34 @@ def test_what_queries_need_beyond_the_schema_is_printed_and_found_lacking_before
         f"CREATE USER '{account}'@localhost IDENTIFIED BY '{PASSWORD}'",
         rf"GRANT SELECT ON `my\_app`.* TO '{account}'@localhost",
     )
-    before = json.loads(run_command("check", "--schema", "--format", "json", "--config", config).stdout)
+    before = json.loads(
+        run_command("check", "--schema", "--format", "json", "--config", config).stdout
+    )
     assert {one["query"] for one in before["checks"] if one["status"] == "ok"} == set()
     connected = run_command("validate", "--connect", "--config", config)
     assert connected.returncode == 2
     assert re.findall(r"^  (\w+): ok$", connected.stdout, re.MULTILINE) == ["threads"]
-    assert "warning: sees only its own threads: the account lacks PROCESS" in connected.stdout
+    assert (
+        "warning: sees only its own threads: the account lacks PROCESS"
+        in connected.stdout
+    )
     run_as_root(server, f"DROP USER '{account}'@localhost")
     grant(server, Path(config))
-    after = json.loads(run_command("check", "--format", "json", "--config", config).stdout)
-    assert {one["query"]: one["status"] for one in after["checks"]} == dict.fromkeys(BEYOND, "ok"), after
+    after = json.loads(
+        run_command("check", "--format", "json", "--config", config).stdout
+    )
+    assert {one["query"]: one["status"] for one in after["checks"]} == dict.fromkeys(
+        BEYOND, "ok"
+    ), after
     schema = run_command("check", "--schema", "--config", config)
     assert schema.returncode == 0, schema.stdout
-    assert "warning: more rights" not in run_command("validate", "--connect", "--config", config).stdout
-    connection = pymysql.connect(unix_socket=str(server.socket), user=account, password=PASSWORD)
+    assert (
+        "warning: more rights"
+        not in run_command("validate", "--connect", "--config", config).stdout
+    )
+    connection = pymysql.connect(
+        unix_socket=str(server.socket), user=account, password=PASSWORD
+    )
     with (
         connection,
         connection.cursor() as cursor,
@@ -133,10 +162,16 @@ def test_statistics_that_an_account_sees_nothing_of_are_no_zero_without_a_word(
     config = str(only_ours(write_config(folder, mariadb, schema, target=target)))
     try:
         warning = "sees only its own statistics: the account lacks PROCESS"
-        assert f"warning: {warning}" in run_command("validate", "--connect", "--config", config).stdout
+        assert (
+            f"warning: {warning}"
+            in run_command("validate", "--connect", "--config", config).stdout
+        )
         assert run_command("check", "--schema", "--config", config).returncode == 1
         run_as_root(mariadb, f"GRANT PROCESS ON *.* TO w_{schema}@localhost")
-        assert warning not in run_command("validate", "--connect", "--config", config).stdout
+        assert (
+            warning
+            not in run_command("validate", "--connect", "--config", config).stdout
+        )
         assert run_command("check", "--schema", "--config", config).returncode == 0
     finally:
         run_as_root(mariadb, f"DROP USER w_{schema}@localhost")
@@ -149,13 +184,21 @@ def test_two_targets_of_one_account_get_one_account_with_room_for_both(
     (folder / "password").write_text(PASSWORD)
     twin = f'[targets.twin]\nunix_socket = "{server.socket}"\nuser = "{account}"\ndatabase = "mysql"\n'
     twin += 'queries = ["own"]\npassword_file = "password"\n'
-    two_files(folder, "own", sql=f"SELECT COUNT(*) AS v FROM {server_schema}.users", toml='summary = "s"')
+    two_files(
+        folder,
+        "own",
+        sql=f"SELECT COUNT(*) AS v FROM {server_schema}.users",
+        toml='summary = "s"',
+    )
     target = {"user": account, "password_file": "password", "except": ["own"]}
     config = write_config(folder, server, server_schema, extra=twin, target=target)
     config.write_text('query_dirs = ["queries"]\n' + config.read_text())
     printed = run_command("grants", "--target", "twin", "--config", str(config)).stdout
     assert printed == run_command("grants", "--config", str(config)).stdout
-    assert (printed.count("CREATE USER"), printed.count("MAX_USER_CONNECTIONS 16;")) == (1, 1)
+    assert (
+        printed.count("CREATE USER"),
+        printed.count("MAX_USER_CONNECTIONS 16;"),
+    ) == (1, 1)
     assert printed.count("GRANT SELECT") == 2
     grant(server, config)
     assert run_command("check", "--config", str(config)).returncode == 0
@@ -177,10 +220,11 @@ def test_needs_are_looked_for_where_no_schema_query_does(
     connected = run_command("validate", "--connect", "--config", config)
     assert connected.returncode == 2
     assert f"  own: {missing}\n" in connected.stdout
-    assert "    warning: Own would come without evidence: schema_missing: " in connected.stdout
-    note = (
-        'note: no schema query, such as missing_columns, runs on target "main": what own needs is looked for'
+    assert (
+        "    warning: Own would come without evidence: schema_missing: "
+        in connected.stdout
     )
+    note = 'note: no schema query, such as missing_columns, runs on target "main": what own needs is looked for'
     assert note in run_command("validate", "--config", config).stdout
 
 
@@ -192,26 +236,46 @@ def test_two_monitors_and_a_check_fit_beside_each_other(
     target = {"user": account, "password_file": "password"}
     slow = 'summary = "s"\ninterval = "1s"\ntimeout = "800ms"\n'
     for number in range(3):
-        two_files(folder, f"slow{number}", sql=f"SELECT SLEEP(5) + {number} AS v", toml=slow)
-    config = write_config(folder, server, server_schema, target=target, extra=in_seconds("1s", "800ms"))
+        two_files(
+            folder, f"slow{number}", sql=f"SELECT SLEEP(5) + {number} AS v", toml=slow
+        )
+    config = write_config(
+        folder, server, server_schema, target=target, extra=in_seconds("1s", "800ms")
+    )
     config.write_text('query_dirs = ["queries"]\n' + config.read_text())
     grant(server, config)
-    states = [{"TOKEN_MONITOR_STATE_DIRECTORY": str(folder / name)} for name in ("one", "two")]
-    with running(config, environ=states[0]) as one, running(config, environ=states[1]) as two:
+    states = [
+        {"TOKEN_MONITOR_STATE_DIRECTORY": str(folder / name)} for name in ("one", "two")
+    ]
+    with (
+        running(config, environ=states[0]) as one,
+        running(config, environ=states[1]) as two,
+    ):
         for daemon in (one, two):
             # each sends its KILL for what is over its time
             daemon.wait_for("run.failed", reason="timeout")
         for _ in range(3):
-            checked = run_command("check", "missing_columns", "last_usage", "slow0", "--config", str(config))
+            checked = run_command(
+                "check",
+                "missing_columns",
+                "last_usage",
+                "slow0",
+                "--config",
+                str(config),
+            )
             assert "target_down" not in checked.stdout
             assert "timeout" in checked.stdout
         for daemon in (one, two):
             assert [
-                event for event in daemon.events if event["event"] in ("target.lost", "kill.failed")
+                event
+                for event in daemon.events
+                if event["event"] in ("target.lost", "kill.failed")
             ] == []
 
 
-def test_a_target_that_is_not_there_is_bad_usage(server: PrivateServer, folder: Path) -> None:
+def test_a_target_that_is_not_there_is_bad_usage(
+    server: PrivateServer, folder: Path
+) -> None:
     config = write_config(folder, server, "app")
     done = run_command("grants", "--target", "mian", "--config", str(config))
     assert done.returncode == 2

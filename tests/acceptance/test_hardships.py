@@ -7,7 +7,14 @@ import time
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import in_seconds, only_ours, token_system, two_files, webhook, write_config
+from tests.acceptance.configs import (
+    in_seconds,
+    only_ours,
+    token_system,
+    two_files,
+    webhook,
+    write_config,
+)
 from tests.acceptance.program import Daemon, Hook, running, wait_until
 
 SLOW = """SELECT COUNT(*) AS counted FROM information_schema.columns a, information_schema.columns b,
@@ -29,16 +36,25 @@ def test_reloads_of_a_target_whose_queries_hang_open_no_more_connections_and_lea
 ) -> None:
     config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     for number in range(4):
-        two_files(folder, f"slow{number}", sql=SLOW, toml='summary = "slow"\ninterval = "5m"\ntimeout = "2m"')
+        two_files(
+            folder,
+            f"slow{number}",
+            sql=SLOW,
+            toml='summary = "slow"\ninterval = "5m"\ntimeout = "2m"',
+        )
     text = config.read_text()
     with running(config) as daemon:
         wait_until(lambda: connections(mariadb, schema, command="Query") == 2)
         for number in range(5):
             labels = f'labels = {{ round = "{number}" }}'
-            config.write_text(text.replace("[targets.main]", f"[targets.main]\n{labels}"))
+            config.write_text(
+                text.replace("[targets.main]", f"[targets.main]\n{labels}")
+            )
             assert daemon.get("/-/reload", method="POST")[0] == 200
             assert connections(mariadb, schema) <= 3
-        config.write_text(text.replace("[targets.main]", "[targets.main]\nmax_connections = 3"))
+        config.write_text(
+            text.replace("[targets.main]", "[targets.main]\nmax_connections = 3")
+        )
         assert daemon.get("/-/reload", method="POST")[0] == 200
         wait_until(lambda: connections(mariadb, schema, command="Query") == 3)
         assert daemon.stop() == 0
@@ -65,7 +81,12 @@ def test_a_process_that_was_stopped_for_a_while_pages_nothing_when_it_goes_on(
     mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
     token_system(mariadb, schema)
-    config = write_config(folder, mariadb, schema, extra=f"{in_seconds('1s', '950ms')}\n{webhook(hook.url)}")
+    config = write_config(
+        folder,
+        mariadb,
+        schema,
+        extra=f"{in_seconds('1s', '950ms')}\n{webhook(hook.url)}",
+    )
     with config.open("a") as file:
         file.write('[rules.TokenMonitorQueryStale]\nfor = "0s"\n')
     with running(config) as daemon:
@@ -87,13 +108,22 @@ def test_a_server_that_comes_after_the_daemon_is_found_within_seconds_whatever_t
     server = PrivateMariaDB(folder / "db")
     server.create()
     try:
-        config = only_ours(write_config(folder, server, "mysql", extra=webhook(hook.url)))
-        two_files(folder, "rare", sql="SELECT 1 AS n", toml='summary = "rare"\ninterval = "10m"')
+        config = only_ours(
+            write_config(folder, server, "mysql", extra=webhook(hook.url))
+        )
+        two_files(
+            folder,
+            "rare",
+            sql="SELECT 1 AS n",
+            toml='summary = "rare"\ninterval = "10m"',
+        )
         with running(config) as daemon:
             daemon.wait_for("target.lost")
             server.start()
             daemon.wait_for("target.recovered")
-            assert daemon.series("token_monitor_up") == {'token_monitor_up{target="main"}': 1.0}
+            assert daemon.series("token_monitor_up") == {
+                'token_monitor_up{target="main"}': 1.0
+            }
         assert hook.alerts() == []
     finally:
         server.close()
@@ -102,7 +132,11 @@ def test_a_server_that_comes_after_the_daemon_is_found_within_seconds_whatever_t
 def test_a_reload_that_adds_a_receiver_leaves_the_delivery_under_way_alone(
     mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook
 ) -> None:
-    config = only_ours(write_config(folder, mariadb, schema, extra=f'{webhook(hook.url)}\ntimeout = "60s"'))
+    config = only_ours(
+        write_config(
+            folder, mariadb, schema, extra=f'{webhook(hook.url)}\ntimeout = "60s"'
+        )
+    )
     two_files(
         folder,
         "n",
@@ -120,7 +154,9 @@ def test_a_reload_that_adds_a_receiver_leaves_the_delivery_under_way_alone(
     with running(config) as daemon, hook.slow():
         hook.wait_for("firing", "One")
         with config.open("a") as file:
-            file.write(f'\n[receivers.other]\nkind = "webhook"\nurl = "{hook.url}/other"\n')
+            file.write(
+                f'\n[receivers.other]\nkind = "webhook"\nurl = "{hook.url}/other"\n'
+            )
         assert daemon.get("/-/reload", method="POST")[0] == 200
         hook.go_on()
         daemon.wait_for("delivery.succeeded", receiver="hook")

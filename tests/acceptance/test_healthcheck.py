@@ -14,12 +14,19 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import only_ours, two_files, write_config
 from tests.acceptance.program import run_command, running
-from tests.servers import free_port
+from tests.support.servers import free_port
 from tests.web.certificates import Authority
 
 
-def config_at(folder: Path, mariadb: PrivateMariaDB, schema: str, listen: str, *, extra: str = "") -> Path:
-    two_files(folder, "one", sql="SELECT 1 AS n", toml='summary = "x"\ninterval = "2s"\ntimeout = "1s"')
+def config_at(
+    folder: Path, mariadb: PrivateMariaDB, schema: str, listen: str, *, extra: str = ""
+) -> Path:
+    two_files(
+        folder,
+        "one",
+        sql="SELECT 1 AS n",
+        toml='summary = "x"\ninterval = "2s"\ntimeout = "1s"',
+    )
     return only_ours(write_config(folder, mariadb, schema, web=listen, extra=extra))
 
 
@@ -67,7 +74,9 @@ def test_a_healthy_daemon_is_0_and_a_stopped_or_frozen_one_1(
     assert stopped.stderr.startswith(f"no answer from {host}:")
 
 
-def test_an_unhealthy_daemon_is_1_with_its_own_words(mariadb: PrivateMariaDB, folder: Path) -> None:
+def test_an_unhealthy_daemon_is_1_with_its_own_words(
+    mariadb: PrivateMariaDB, folder: Path
+) -> None:
     with sick_daemon() as address:
         config = config_at(folder, mariadb, "app", address)
         done = run_command("healthcheck", "--config", str(config))
@@ -82,7 +91,12 @@ def test_the_environment_decides_where_to_ask_as_it_does_for_the_daemon(
     environ = {"TOKEN_MONITOR_LISTEN": f"127.0.0.1:{free_port()}"}
     with running(config, environ=environ) as daemon:
         daemon.wait_for("monitor.started")
-        assert run_command("healthcheck", "--config", str(config), environ=environ).returncode == 0
+        assert (
+            run_command(
+                "healthcheck", "--config", str(config), environ=environ
+            ).returncode
+            == 0
+        )
         elsewhere = run_command("healthcheck", "--config", str(config))
     assert elsewhere.returncode == 1
     assert "port 0" in elsewhere.stderr
@@ -98,7 +112,13 @@ def test_tls_and_passwords_do_not_hinder_it(
         lines += ["  client_ca_file: ca.pem", f"  client_auth_type: {client_auth}"]
     user = "basic_auth_users: {ops: '$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi'}"
     (folder / "web.yml").write_text("\n".join([*lines, user]))
-    config = config_at(folder, mariadb, schema, f"127.0.0.1:{free_port()}", extra='config_file = "web.yml"')
+    config = config_at(
+        folder,
+        mariadb,
+        schema,
+        f"127.0.0.1:{free_port()}",
+        extra='config_file = "web.yml"',
+    )
     with running(config) as daemon:
         daemon.wait_for("monitor.started")
         done = run_command("healthcheck", "--config", str(config))
@@ -117,9 +137,13 @@ def test_a_mistake_in_the_files_does_not_make_a_running_daemon_unhealthy(
         assert run_command("healthcheck", "--config", str(config)).returncode == 0
 
 
-def test_without_any_file_it_asks_where_the_daemon_listens_by_itself(folder: Path) -> None:
+def test_without_any_file_it_asks_where_the_daemon_listens_by_itself(
+    folder: Path,
+) -> None:
     with sick_daemon() as address:
         environ = {"TOKEN_MONITOR_LISTEN": address}
-        done = run_command("healthcheck", "--config", str(folder / "none.toml"), environ=environ)
+        done = run_command(
+            "healthcheck", "--config", str(folder / "none.toml"), environ=environ
+        )
     assert done.returncode == 1
     assert done.stderr.endswith("the pipeline has hung for 20 s\n")

@@ -18,7 +18,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.traffic import Traffic
 from tests.acceptance.configs import token_system
 from tests.acceptance.program import Daemon, running, wait_until
-from tests.deliver.far_end import FarEnd
+from tests.notify.far_end import FarEnd
 
 LENGTH = float(os.environ.get("TOKEN_MONITOR_TEST_HEALTHY_SECONDS", "180"))
 PASSWORD = "a long password"
@@ -37,7 +37,9 @@ def account(mariadb: PrivateMariaDB, schema: str) -> Iterator[str]:
     """Make the account that README has the operator make; gives its name."""
     name = f"monitor_{schema}"
     with mariadb.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE USER {name}@localhost IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 8")
+        cursor.execute(
+            f"CREATE USER {name}@localhost IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 8"
+        )
         cursor.execute(f"GRANT SELECT ON {schema}.* TO {name}@localhost")
     yield name
     with mariadb.connect() as connection, connection.cursor() as cursor:
@@ -63,7 +65,9 @@ def shipped_config(
         assert text.count(f"\n{said}") == 1, said
         text = text.replace(f"\n{said}", f"\n{ours} #", 1)
     path = folder / "config.toml"
-    path.write_text(f'{text}\n[heartbeat]\nurl = "{heartbeat_url}/ping"\n', encoding="utf-8")
+    path.write_text(
+        f'{text}\n[heartbeat]\nurl = "{heartbeat_url}/ping"\n', encoding="utf-8"
+    )
     return path
 
 
@@ -82,7 +86,9 @@ class Seen:
         if at_page:
             page = daemon.get("/")[1]
             if '"verdict ok"' not in page:
-                self.wrong.append(f"look {self.looks}: the page says {page.partition('<h1>')[2][:80]}")
+                self.wrong.append(
+                    f"look {self.looks}: the page says {page.partition('<h1>')[2][:80]}"
+                )
 
 
 @pytest.mark.timeout(LENGTH + 180)
@@ -94,9 +100,15 @@ def test_a_healthy_database_at_the_shipped_settings_is_healthy_at_every_look(
     traffic.start()
     seen = Seen()
     try:
-        with running(shipped_config(folder, mariadb, schema, account, far.url)) as daemon:
+        with running(
+            shipped_config(folder, mariadb, schema, account, far.url)
+        ) as daemon:
             wait_until(lambda: daemon.get("/-/ready")[0] == 200, why="ready")
-            wait_until(lambda: '"verdict ok"' in daemon.get("/")[1], seconds=60, why="a full picture")
+            wait_until(
+                lambda: '"verdict ok"' in daemon.get("/")[1],
+                seconds=60,
+                why="a full picture",
+            )
             began, passed = time.monotonic(), 0.0
             while (passed := time.monotonic() - began) < LENGTH:
                 seen.look(daemon, at_page=seen.looks % 10 == 0)
@@ -104,9 +116,13 @@ def test_a_healthy_database_at_the_shipped_settings_is_healthy_at_every_look(
             told = Counter(
                 f"{one['event']} {one.get('alertname', '')}".strip()
                 for one in daemon.events
-                if one["event"].startswith(("alert.", "heartbeat.", "run.failed", "target.lost"))
+                if one["event"].startswith(
+                    ("alert.", "heartbeat.", "run.failed", "target.lost")
+                )
             )
-            total = daemon.series("token_monitor_heartbeats_total")["token_monitor_heartbeats_total"]
+            total = daemon.series("token_monitor_heartbeats_total")[
+                "token_monitor_heartbeats_total"
+            ]
     finally:
         traffic.stop()
     print(  # noqa: T201

@@ -17,7 +17,12 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
 from tests.acceptance.configs import in_seconds, webhook, write_config
 from tests.acceptance.program import Daemon, Hook, run_command, running
-from tests.hostile_server import PASSWORD, HostersMariaDB, is_hostile_to, reader_of
+from tests.support.hostile_server import (
+    PASSWORD,
+    HostersMariaDB,
+    is_hostile_to,
+    reader_of,
+)
 
 NOW = datetime.now(UTC)
 SCHEMA = "hosted"
@@ -45,7 +50,9 @@ class Hosted:
 
 def hosted_on(server: PrivateMariaDB) -> Iterator[Hosted]:
     with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {SCHEMA}")  # with the server's own character set and collation
+        cursor.execute(
+            f"CREATE DATABASE {SCHEMA}"
+        )  # with the server's own character set and collation
         create_tables(connection, SCHEMA)
         populate(connection, now=NOW)
     with reader_of(server, SCHEMA) as account:
@@ -77,23 +84,32 @@ def test_a_column_goes_and_comes_back_and_a_restart_between_announces_nothing(
         runs_of_all(daemon)
         assert set(daemon.series("token_schema_column_missing").values()) == {0.0}
         assert fired(daemon) <= {"TokenMonitorWatchdog"}
-        hosted.execute("ALTER TABLE users CHANGE tokens_remaining aside INT DEFAULT NULL")
+        hosted.execute(
+            "ALTER TABLE users CHANGE tokens_remaining aside INT DEFAULT NULL"
+        )
         hook.wait_for("firing", "TokenColumnMissing")
     with running(config) as again:
         again.wait_for("run.finished", query="missing_columns")
         assert again.seen("alert.fired", alertname="TokenColumnMissing") == []
-        hosted.execute("ALTER TABLE users CHANGE aside tokens_remaining INT DEFAULT NULL")
+        hosted.execute(
+            "ALTER TABLE users CHANGE aside tokens_remaining INT DEFAULT NULL"
+        )
         hook.wait_for("resolved", "TokenColumnMissing")
         hosted.execute(
-            "ALTER TABLE users ADD aside INT DEFAULT NULL", "UPDATE users SET aside = tokens_remaining"
+            "ALTER TABLE users ADD aside INT DEFAULT NULL",
+            "UPDATE users SET aside = tokens_remaining",
         )
         hosted.execute("UPDATE users SET tokens_remaining = NULL WHERE id = 5")
         hook.wait_for("firing", "TokenBalancesUninitialized")
         evidence = evidence_of(hook, "TokenBalancesUninitialized")
-        hosted.execute("UPDATE users SET tokens_remaining = aside", "ALTER TABLE users DROP aside")
+        hosted.execute(
+            "UPDATE users SET tokens_remaining = aside", "ALTER TABLE users DROP aside"
+        )
         hook.wait_for("resolved", "TokenBalancesUninitialized")
     assert [row["user_id"] for row in evidence] == [5]
-    assert [status for status, name in hook.alerts() if name == "TokenColumnMissing"] == [
+    assert [
+        status for status, name in hook.alerts() if name == "TokenColumnMissing"
+    ] == [
         "firing",
         "resolved",
     ]
@@ -102,17 +118,26 @@ def test_a_column_goes_and_comes_back_and_a_restart_between_announces_nothing(
 def evidence_of(hook: Hook, alertname: str) -> list[dict[str, object]]:
     """Read the rows that were posted with the last alert of this name."""
     alerts = [alert for body in hook.bodies for alert in body["alerts"]]
-    texts = [one["annotations"]["evidence"] for one in alerts if one["labels"]["alertname"] == alertname]
+    texts = [
+        one["annotations"]["evidence"]
+        for one in alerts
+        if one["labels"]["alertname"] == alertname
+    ]
     rows: list[dict[str, object]] = json.loads(texts[-1])
     return rows
 
 
 def runs_of_all(daemon: Daemon) -> None:
     """Wait until every query has had data, and none failed."""
-    queries = {one["query"] for one in json.loads(daemon.get("/api/v1/queries")[1])["data"]["queries"]}
+    queries = {
+        one["query"]
+        for one in json.loads(daemon.get("/api/v1/queries")[1])["data"]["queries"]
+    }
     for query in sorted(queries):
         daemon.wait_for("run.finished", query=query, seconds=60)
-    assert [one for one in daemon.seen("run.failed") if one["reason"] != "timeout"] == []
+    assert [
+        one for one in daemon.seen("run.failed") if one["reason"] != "timeout"
+    ] == []
 
 
 def fired(daemon: Daemon) -> set[str]:
@@ -121,7 +146,9 @@ def fired(daemon: Daemon) -> set[str]:
 
 def checked(place: Hosted, folder: Path) -> tuple[int, Any]:
     """Run every query once; gives the exit code and what was found, without times and the server's name."""
-    done = run_command("check", "--format", "json", "--config", str(place.config(folder)))
+    done = run_command(
+        "check", "--format", "json", "--config", str(place.config(folder))
+    )
     document = json.loads(done.stdout)
     return done.returncode, without_times(document)
 
@@ -135,7 +162,11 @@ def without_times(document: Any) -> Any:
         }
     if isinstance(document, list):
         return [without_times(one) for one in document]
-    return re.sub(r"[0-9-]+ [0-9:]+ UTC", "then", document) if isinstance(document, str) else document
+    return (
+        re.sub(r"[0-9-]+ [0-9:]+ UTC", "then", document)
+        if isinstance(document, str)
+        else document
+    )
 
 
 OVERDRAW = "UPDATE users SET tokens_remaining = tokens_remaining"
@@ -155,7 +186,9 @@ def test_check_finds_what_it_finds_on_a_pristine_server(
             place.execute(f"{OVERDRAW} + 100000000 WHERE id IN (6, 7, 8)")
 
 
-@pytest.mark.parametrize("query", ["balances", "subscriptions", "last_rows", "auto_initialized"])
+@pytest.mark.parametrize(
+    "query", ["balances", "subscriptions", "last_rows", "auto_initialized"]
+)
 def test_a_person_sees_the_rows_of_a_pristine_server(
     query: str, hosted: Hosted, pristine: Hosted, folder: Path
 ) -> None:
@@ -173,6 +206,10 @@ def test_a_person_sees_the_rows_of_a_pristine_server(
 def test_validate_finds_nothing_that_it_does_not_find_on_a_pristine_server(
     hosted: Hosted, pristine: Hosted, folder: Path
 ) -> None:
-    done = run_command("validate", "--connect", "--config", str(hosted.config(folder)), environ=WIDE)
-    expected = run_command("validate", "--connect", "--config", str(pristine.config(folder)), environ=WIDE)
+    done = run_command(
+        "validate", "--connect", "--config", str(hosted.config(folder)), environ=WIDE
+    )
+    expected = run_command(
+        "validate", "--connect", "--config", str(pristine.config(folder)), environ=WIDE
+    )
     assert (done.returncode, done.stderr) == (expected.returncode, expected.stderr)

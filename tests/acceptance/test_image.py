@@ -22,7 +22,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
 from tests.acceptance.program import Event, short_directory, wait_until
 from tests.conftest import LONG_NOT_ASKED
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "image"
 IMAGE_UNAVAILABLE = "the image cannot be built here"
@@ -31,7 +31,9 @@ USER = 65532
 PROGRAM = "/opt/token-monitor/bin/token-monitor"
 
 pytestmark = [
-    pytest.mark.skipif(not any(os.environ.get(name) for name in ASKED_BY), reason=LONG_NOT_ASKED),
+    pytest.mark.skipif(
+        not any(os.environ.get(name) for name in ASKED_BY), reason=LONG_NOT_ASKED
+    ),
     pytest.mark.timeout(900),  # the first build makes a Debian
 ]
 
@@ -67,7 +69,10 @@ class Image:
         """Run it as it is run by default, until it is asked to stop."""
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [SCRIPT, "run", *self.options], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [SCRIPT, "run", *self.options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
         try:
             yield process
@@ -79,7 +84,9 @@ class Image:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=5
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -89,9 +96,13 @@ class Image:
 
 
 def events(log: Path, name: str) -> list[Event]:
-    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()  # the last may be half there
+    lines = (
+        log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    )  # the last may be half there
     return [
-        event for event in (json.loads(one) for one in lines if one.startswith("{")) if event["event"] == name
+        event
+        for event in (json.loads(one) for one in lines if one.startswith("{"))
+        if event["event"] == name
     ]
 
 
@@ -102,7 +113,9 @@ def database() -> Iterator[PrivateMariaDB]:
         with server.connect() as connection, connection.cursor() as cursor:
             create_tables(connection)
             populate(connection, now=datetime.now(UTC))
-            cursor.execute("CREATE USER token_monitor@'127.0.0.1' IDENTIFIED BY 'from a file'")
+            cursor.execute(
+                "CREATE USER token_monitor@'127.0.0.1' IDENTIFIED BY 'from a file'"
+            )
             cursor.execute("GRANT SELECT ON app.* TO token_monitor@'127.0.0.1'")
         yield server
 
@@ -110,10 +123,14 @@ def database() -> Iterator[PrivateMariaDB]:
 @pytest.fixture(scope="module")
 def says() -> dict[str, Any]:
     """Build the image; gives what it says of itself."""
-    done = subprocess.run([SCRIPT, "inspect"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [SCRIPT, "inspect"], capture_output=True, text=True, check=False
+    )
     if done.returncode == 3:
         last = done.stderr.strip().splitlines()[-1]
-        pytest.skip(f"{IMAGE_UNAVAILABLE}: {last.partition(f'{IMAGE_UNAVAILABLE}: ')[2]}")
+        pytest.skip(
+            f"{IMAGE_UNAVAILABLE}: {last.partition(f'{IMAGE_UNAVAILABLE}: ')[2]}"
+        )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)["Docker"]["config"]
     return said
@@ -137,18 +154,25 @@ def image(says: dict[str, Any], database: PrivateMariaDB, folder: Path) -> Image
 
 def test_the_image_says_how_it_is_run(image: Image) -> None:
     says = image.says
-    assert (says["User"], says["WorkingDir"]) == (f"{USER}:{USER}", "/etc/token-monitor")
+    assert (says["User"], says["WorkingDir"]) == (
+        f"{USER}:{USER}",
+        "/etc/token-monitor",
+    )
     assert (says["Entrypoint"], says["Cmd"]) == ([PROGRAM], ["run"])
     assert says["Healthcheck"]["Test"] == ["CMD", PROGRAM, "healthcheck"]
     assert list(says["Volumes"]) == ["/var/lib/token-monitor"]
     assert list(says["ExposedPorts"]) == ["8917/tcp"]
 
 
-def test_the_programs_of_the_image_tell_their_version_and_validate_what_is_mounted(image: Image) -> None:
+def test_the_programs_of_the_image_tell_their_version_and_validate_what_is_mounted(
+    image: Image,
+) -> None:
     assert image.run("--version")[:2] == (0, f"token-monitor, version {__version__}\n")
     code, said, problems = image.run("validate", "--connect")
     assert code == 0, said + problems
-    (image.config / "config.toml").write_text("[targets.main]\nhots = 1\n", encoding="utf-8")
+    (image.config / "config.toml").write_text(
+        "[targets.main]\nhots = 1\n", encoding="utf-8"
+    )
     code, _, problems = image.run("validate")
     assert (code, "hots" in problems) == (2, True)
 
@@ -158,26 +182,40 @@ def test_the_daemon_in_the_image_watches_has_no_rights_is_healthy_and_stops_when
 ) -> None:
     log = tmp_path / "log"
     with image.running(log) as process:
-        wait_until(lambda: image.get("/-/ready")[0] == 200, seconds=90, why=f"it is ready: {log}")
+        wait_until(
+            lambda: image.get("/-/ready")[0] == 200,
+            seconds=90,
+            why=f"it is ready: {log}",
+        )
         counted = "\ntoken_subscribers{"
-        wait_until(lambda: counted in image.get("/metrics")[1], seconds=90, why="subscribers are counted")
+        wait_until(
+            lambda: counted in image.get("/metrics")[1],
+            seconds=90,
+            why="subscribers are counted",
+        )
         (started,) = events(log, "monitor.started")
         pid = started["pid"]
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
         facts = {
-            key: value.split() for key, _, value in (line.partition(":") for line in status.splitlines())
+            key: value.split()
+            for key, _, value in (line.partition(":") for line in status.splitlines())
         }
         assert facts["Uid"] == facts["Gid"] == [str(USER)] * 4
         assert facts["Groups"] == []
         assert {*facts["CapEff"], *facts["CapPrm"], *facts["CapBnd"]} == {"0" * 16}
         assert facts["NoNewPrivs"] == ["1"]
         mounts = [
-            line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines()
+            line.split()
+            for line in Path(f"/proc/{pid}/mountinfo")
+            .read_text(encoding="utf-8")
+            .splitlines()
         ]
         writable = {mount[4] for mount in mounts if "rw" in mount[5].split(",")}
         assert writable == {"/var/lib/token-monitor", "/tmp", "/proc", "/dev"}
         assert image.run("healthcheck")[:2] == (0, "healthy\n")
         os.kill(pid, signal.SIGTERM)
         assert process.wait(30) == 0
-        assert [event["reason"] for event in events(log, "monitor.stopped")] == ["SIGTERM"]
+        assert [event["reason"] for event in events(log, "monitor.stopped")] == [
+            "SIGTERM"
+        ]
     assert image.run("healthcheck")[0] == 1

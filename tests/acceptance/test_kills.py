@@ -12,10 +12,16 @@ from pathlib import Path
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
+from tests.acceptance.changing_table import (
+    Life,
+    Tide,
+    faults_of_log,
+    faults_of_truth,
+    query_of_things,
+)
 from tests.acceptance.configs import only_ours, two_files, write_config
 from tests.acceptance.ledger import Ledger, Taker, duplicates
 from tests.acceptance.program import Daemon, wait_until
-from tests.acceptance.tide import Life, Tide, faults_of_log, faults_of_truth, query_of_things
 
 QUERY = "SELECT name, n FROM things"
 
@@ -67,7 +73,9 @@ class Lives:
         _for(self.choose.uniform(0.0, 0.8))
         after = len(daemon.events)
         announced = ("alert.fired", "alert.resolved")
-        wait_until(lambda: any(one["event"] in announced for one in daemon.events[after:]))
+        wait_until(
+            lambda: any(one["event"] in announced for one in daemon.events[after:])
+        )
         daemon.kill()
 
     def _asked(self, daemon: Daemon) -> None:
@@ -82,7 +90,9 @@ def _for(seconds: float) -> None:
 
 
 @pytest.fixture
-def config(mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str, Taker]) -> Path:
+def config(
+    mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str, Taker]
+) -> Path:
     two_files(folder, "things", sql=QUERY, toml=query_of_things("100ms"))
     receivers = [
         f'[receivers.{name}]\nkind = "alertmanager"\nurls = ["{taker.url}"]'
@@ -101,13 +111,19 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, takers: dict[str,
     ],
 )
 def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
-    kills: int, config: Path, takers: dict[str, Taker], mariadb: PrivateMariaDB, schema: str
+    kills: int,
+    config: Path,
+    takers: dict[str, Taker],
+    mariadb: PrivateMariaDB,
+    schema: str,
 ) -> None:
     seed = int(os.environ.get("TOKEN_MONITOR_TEST_SEED", kills))
     choose = random.Random(seed)
     lives = Lives(config, takers["steady"], choose)
     kinds = ("starting", "running", "delivering", "recording")
-    plan = [kinds[number % len(kinds)] for number in range(kills)] + ["asked"] * (kills // 10)
+    plan = [kinds[number % len(kinds)] for number in range(kills)] + ["asked"] * (
+        kills // 10
+    )
     choose.shuffle(plan)
     with mariadb.connect(schema) as connection:
         tide = Tide(connection, seed)
@@ -119,17 +135,26 @@ def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
         taker.answer = lambda: (200, 0.0)
     firing = {("ThingWrong", "b"), ("ThingWrong", "c"), ("ThingVeryWrong", "c")}
     # no run may take too long on a busy machine: what is told of that last would still be on its way
-    two_files(config.parent, "things", sql=QUERY, toml=query_of_things("1s", timeout="950ms"))
+    two_files(
+        config.parent, "things", sql=QUERY, toml=query_of_things("1s", timeout="950ms")
+    )
     begun_at = time.time()
     last = Daemon(config)
     try:
         directory = config.parent / "state"
-        wait_until(lambda: _firing(Ledger(directory)) == firing, seconds=60, why="the truth at the end")
-        wait_until(lambda: not Ledger(directory).outbox, seconds=120, why="the outbox is empty")
+        wait_until(
+            lambda: _firing(Ledger(directory)) == firing,
+            seconds=60,
+            why="the truth at the end",
+        )
+        wait_until(
+            lambda: not Ledger(directory).outbox, seconds=120, why="the outbox is empty"
+        )
         arrivals = takers["alertmanager"].arrivals
         wait_until(
             lambda: (
-                not Ledger(directory).outbox and not Ledger(directory).faults_of_alertmanager(arrivals[-1:])
+                not Ledger(directory).outbox
+                and not Ledger(directory).faults_of_alertmanager(arrivals[-1:])
             ),
             seconds=60,
             why="Alertmanager knows the truth",
@@ -146,10 +171,16 @@ def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
     assert faults_of_truth(ledger, lives.lives, tide, interval_seconds=0.1) == []
     assert faults_of_log(ledger, lives.lives) == []
     assert not ledger.is_locked()
-    again = {name: duplicates(taker.arrivals) for name, taker in takers.items() if name != "alertmanager"}
+    again = {
+        name: duplicates(taker.arrivals)
+        for name, taker in takers.items()
+        if name != "alertmanager"
+    }
     changes = Counter(one.change for one in ledger.announced)
     ended = Counter(life.kind for life in lives.lives)
-    print(f"\nseed {seed}; lives {dict(ended)}; {dict(changes)}; delivered again {again}")  # noqa: T201 # pytest -s shows it
+    print(  # noqa: T201
+        f"\nseed {seed}; lives {dict(ended)}; {dict(changes)}; delivered again {again}"
+    )  # pytest -s shows it
     assert sum(ended[kind] for kind in kinds) == kills
     assert changes["fired"] > 2 * kills
     assert changes["resolved"] > 2 * kills

@@ -8,7 +8,14 @@ import time
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
-from tests.acceptance.configs import in_seconds, only_ours, token_system, two_files, webhook, write_config
+from tests.acceptance.configs import (
+    in_seconds,
+    only_ours,
+    token_system,
+    two_files,
+    webhook,
+    write_config,
+)
 from tests.acceptance.program import Hook, run_command, running, wait_until
 
 SLOW = """-- a join that takes hours
@@ -16,7 +23,9 @@ SELECT COUNT(*) AS rows_counted FROM information_schema.columns a, information_s
 information_schema.columns c WHERE a.column_name <> b.column_name AND b.table_name <> c.table_name"""
 
 
-def one_query(folder: Path, name: str = "answers", *, sql: str = "SELECT 42 AS answer") -> None:
+def one_query(
+    folder: Path, name: str = "answers", *, sql: str = "SELECT 42 AS answer"
+) -> None:
     two_files(
         folder,
         name,
@@ -40,13 +49,23 @@ def test_the_shipped_queries_run_on_the_token_system_and_find_nothing_wrong(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     token_system(mariadb, schema)
-    with running(write_config(folder, mariadb, schema, extra=in_seconds("10s", "9s"))) as daemon:
+    with running(
+        write_config(folder, mariadb, schema, extra=in_seconds("10s", "9s"))
+    ) as daemon:
         daemon.wait_for("run.finished", query="balances")
-        queries = {one["query"] for one in json.loads(daemon.get("/api/v1/queries")[1])["data"]["queries"]}
-        wait_until(lambda: {one["query"] for one in daemon.seen("run.finished")} == queries)
+        queries = {
+            one["query"]
+            for one in json.loads(daemon.get("/api/v1/queries")[1])["data"]["queries"]
+        }
+        wait_until(
+            lambda: {one["query"] for one in daemon.seen("run.finished")} == queries
+        )
         missing = daemon.series("token_schema_column_missing")
         assert set(missing.values()) == {0.0}
-        assert 'token_schema_column_missing{column="tokens_remaining",table="users",target="main"}' in missing
+        assert (
+            'token_schema_column_missing{column="tokens_remaining",table="users",target="main"}'
+            in missing
+        )
         assert daemon.seen("run.failed") == []
         fired = {one["alertname"] for one in daemon.seen("alert.fired")}
         assert fired <= {"TokenMonitorWatchdog"}
@@ -56,7 +75,12 @@ def test_sigterm_stops_it_within_ten_seconds_and_leaves_no_query_on_the_server(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     config = only_ours(write_config(folder, mariadb, schema))
-    two_files(folder, "slow", sql=SLOW, toml='summary = "slow"\ninterval = "10m"\ntimeout = "5m"')
+    two_files(
+        folder,
+        "slow",
+        sql=SLOW,
+        toml='summary = "slow"\ninterval = "10m"\ntimeout = "5m"',
+    )
     with running(config) as daemon:
         daemon.wait_for("monitor.started")
         wait_until(lambda: _running_queries(mariadb, schema))
@@ -87,7 +111,10 @@ def test_a_reload_takes_a_new_query_and_leaves_the_clock_of_the_others(
         (folder / "queries" / "more.toml").unlink()
         assert daemon.get("/-/reload", method="POST")[0] == 200
         hook.wait_for("resolved", "More")
-        assert daemon.wait_for("alert.resolved", alertname="More")["resolve_reason"] == "rule_removed"
+        assert (
+            daemon.wait_for("alert.resolved", alertname="More")["resolve_reason"]
+            == "rule_removed"
+        )
     # the alert of the query that did not change was announced once
     assert hook.alerts().count(("firing", "Answers")) == 1
     assert ("resolved", "Answers") not in hook.alerts()
@@ -110,16 +137,22 @@ def test_a_bad_configuration_is_rejected_with_its_place_and_the_old_one_stays(
         assert "config.toml" in body
         assert daemon.get("/-/reload")[0] == 405
         runs = sum(daemon.series("token_monitor_query_runs_total").values())
-        wait_until(lambda: sum(daemon.series("token_monitor_query_runs_total").values()) > runs)
+        wait_until(
+            lambda: sum(daemon.series("token_monitor_query_runs_total").values()) > runs
+        )
         assert daemon.series("token_monitor_config_last_reload_successful") == {
             "token_monitor_config_last_reload_successful": 0.0
         }
         config.write_text(good)
         assert daemon.get("/-/reload", method="POST")[0] == 200
-        assert set(daemon.series("token_monitor_config_last_reload_successful").values()) == {1.0}
+        assert set(
+            daemon.series("token_monitor_config_last_reload_successful").values()
+        ) == {1.0}
 
 
-def test_a_bad_configuration_at_the_start_is_exit_2_with_every_problem(folder: Path) -> None:
+def test_a_bad_configuration_at_the_start_is_exit_2_with_every_problem(
+    folder: Path,
+) -> None:
     config = folder / "config.toml"
     config.write_text('[targets.main]\nhost = "127.0.0.1"\nuser = 5\nport = 99999\n')
     done = run_command("run", "--config", str(config))
@@ -129,14 +162,20 @@ def test_a_bad_configuration_at_the_start_is_exit_2_with_every_problem(folder: P
     assert "config.toml:4: targets.main.port" in done.stderr
 
 
-def test_it_starts_without_its_database_and_finds_it_when_it_comes(folder: Path, hook: Hook) -> None:
+def test_it_starts_without_its_database_and_finds_it_when_it_comes(
+    folder: Path, hook: Hook
+) -> None:
     server = PrivateMariaDB(folder / "db")
     server.create()
     try:
-        config = write_config(folder, server, "app", extra=f"{in_seconds()}\n{webhook(hook.url)}")
+        config = write_config(
+            folder, server, "app", extra=f"{in_seconds()}\n{webhook(hook.url)}"
+        )
         with running(config) as daemon:
             hook.wait_for("firing", "TokenMonitorTargetDown")
-            assert daemon.series("token_monitor_up") == {'token_monitor_up{target="main"}': 0.0}
+            assert daemon.series("token_monitor_up") == {
+                'token_monitor_up{target="main"}': 0.0
+            }
             assert daemon.get("/-/healthy")[0] == 200
             server.start()
             with server.connect() as connection, connection.cursor() as cursor:
@@ -149,18 +188,27 @@ def test_it_starts_without_its_database_and_finds_it_when_it_comes(folder: Path,
         server.close()
 
 
-def test_no_secret_is_written_anywhere(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
+def test_no_secret_is_written_anywhere(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
     secret = "s3cr3t-p4ssw0rd"
     with mariadb.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE OR REPLACE USER watcher@localhost IDENTIFIED BY 'other'")
     (folder / "password").write_text(secret + "\n")
     config = write_config(
-        folder, mariadb, schema, target={"user": "watcher", "password_file": "password"}, extra=in_seconds()
+        folder,
+        mariadb,
+        schema,
+        target={"user": "watcher", "password_file": "password"},
+        extra=in_seconds(),
     )
     with running(config) as daemon:
         lost = daemon.wait_for("target.lost")
         assert lost["reason"] == "access_denied"
-        pages = [daemon.get(path)[1] for path in ("/", "/metrics", "/api/v1/alerts", "/api/v1/queries")]
+        pages = [
+            daemon.get(path)[1]
+            for path in ("/", "/metrics", "/api/v1/alerts", "/api/v1/queries")
+        ]
     assert secret not in "\n".join([*daemon.raw, *pages])
 
 

@@ -42,7 +42,9 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook) -> Pa
 
 
 def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -50,17 +52,27 @@ def firing(daemon: Daemon, name: str) -> float:
     return sum(daemon.series(f'{MANY}{{alertname="{name}",severity="').values())
 
 
-def test_a_limit_holds_at_every_run_and_one_alert_says_how_many_are_left_out(config: Path) -> None:
+def test_a_limit_holds_at_every_run_and_one_alert_says_how_many_are_left_out(
+    config: Path,
+) -> None:
     with config.open("a", encoding="utf-8") as file:
         file.write("[rules.Many]\nmax_alerts = 100\n")
     with running(config) as daemon:
         limited = daemon.wait_for("alert.fired", alertname="TokenMonitorAlertsLimited")
         assert (limited["value"], limited["labels"]["rule"]) == (900, "Many")
         for round_ in (1, 2):
-            wait_until(lambda wanted=round_: len(daemon.seen("alert.fired", alertname="Many")) > 100 * wanted)  # type: ignore[misc]
+            wait_until(
+                lambda wanted=round_: (  # type: ignore[misc]
+                    len(daemon.seen("alert.fired", alertname="Many")) > 100 * wanted
+                )
+            )
             assert firing(daemon, "Many") == 100
         assert firing(daemon, "TokenMonitorAlertsLimited") == 1
-        assert [event["event"] for event in daemon.events if event["event"].endswith(".failed")] == []
+        assert [
+            event["event"]
+            for event in daemon.events
+            if event["event"].endswith(".failed")
+        ] == []
 
 
 SECONDS = 600
@@ -86,6 +98,8 @@ def test_ten_minutes_of_a_thousand_new_labels_cost_no_more_memory_and_less_than_
         share = (cpu_seconds(daemon.pid) - cpu_before) / (time.monotonic() - began)
         settled = max(size for at, size in sizes if 120 < at < 240)
         last = max(size for at, size in sizes if at > SECONDS - 120)
-        print(f"\n{share:.2f} of a core, {settled / 1e6:.0f} MB, then {last / 1e6:.0f} MB")  # noqa: T201
+        print(  # noqa: T201
+            f"\n{share:.2f} of a core, {settled / 1e6:.0f} MB, then {last / 1e6:.0f} MB"
+        )
         assert share < 0.5
         assert last < settled + 10_000_000

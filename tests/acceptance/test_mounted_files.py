@@ -63,7 +63,9 @@ def test_configuration_queries_and_password_are_taken_from_a_mount_that_was_swap
     with an_account(mariadb, schema) as account:
         target = {"user": account, "password_file": "password"}
         extra = f'[state]\ndirectory = "{folder}/state"\n'
-        text = write_config(folder, mariadb, schema, target=target, extra=extra).read_text()
+        text = write_config(
+            folder, mariadb, schema, target=target, extra=extra
+        ).read_text()
         text = f'query_dirs = ["../queries"]\nshipped_queries = false\n{text}'
         settings.fill(**{"config.toml": text, "password": "first"})
         queries.fill(**{"n.toml": TOML, "n.sql": "SELECT 1 AS n"})
@@ -80,8 +82,12 @@ def test_configuration_queries_and_password_are_taken_from_a_mount_that_was_swap
             assert daemon.seen("target.lost", reason="access_denied") == []
 
 
-def test_one_flat_folder_may_hold_all(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
-    text = write_config(folder, mariadb, schema, extra=f'[state]\ndirectory = "{folder}/state"').read_text()
+def test_one_flat_folder_may_hold_all(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    text = write_config(
+        folder, mariadb, schema, extra=f'[state]\ndirectory = "{folder}/state"'
+    ).read_text()
     text = f'query_dirs = ["."]\nshipped_queries = false\n{text}'
     mount = Mount(folder / "flat")
     mount.fill(**{"config.toml": text, "n.toml": TOML, "n.sql": "SELECT 1 AS n"})
@@ -98,7 +104,9 @@ def as_root(server: PrivateMariaDB, statement: str) -> None:
         cursor.execute(statement)
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", b"a b'\"", b"two\nlines", "größe-大".encode()])
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"a b'\"", b"two\nlines", "größe-大".encode()]
+)
 def test_a_folder_of_any_name_does_and_what_is_told_of_it_stays_one_line(
     mariadb: PrivateMariaDB, schema: str, folder: Path, name: bytes
 ) -> None:

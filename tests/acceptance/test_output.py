@@ -58,4 +58,6 @@ def test_a_critical_finding_is_exit_2_whoever_reads_it(
 ) -> None:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("ALTER TABLE users DROP COLUMN tokens_remaining")
-    assert shell(f"$tm check missing_columns --config $c {output}", config).returncode == 2
+    assert (
+        shell(f"$tm check missing_columns --config $c {output}", config).returncode == 2
+    )

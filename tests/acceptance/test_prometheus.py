@@ -37,7 +37,10 @@ class TokenSystem:
             populate(connection, now=datetime.now(UTC))
 
     def execute(self, *statements: str) -> None:
-        with self._server.connect(self.schema) as connection, connection.cursor() as cursor:
+        with (
+            self._server.connect(self.schema) as connection,
+            connection.cursor() as cursor,
+        ):
             for statement in statements:
                 cursor.execute(statement)
 
@@ -51,7 +54,10 @@ class TokenSystem:
 
     def repair(self) -> None:
         """Put the column back with its values, in one step that no query can see half done."""
-        self.execute("RENAME TABLE users TO users_broken, users_aside TO users", "DROP TABLE users_broken")
+        self.execute(
+            "RENAME TABLE users TO users_broken, users_aside TO users",
+            "DROP TABLE users_broken",
+        )
 
     def empty_balances(self) -> None:
         """Take the balances of some subscribers of one plan."""
@@ -95,7 +101,9 @@ def tokens(mariadb: PrivateMariaDB, schema: str) -> TokenSystem:
 
 
 @pytest.fixture
-def scene(mariadb: PrivateMariaDB, tokens: TokenSystem, folder: Path, hook: Hook) -> Iterator[Scene]:
+def scene(
+    mariadb: PrivateMariaDB, tokens: TokenSystem, folder: Path, hook: Hook
+) -> Iterator[Scene]:
     """Start the program and an Alertmanager; give them when everybody is known to be healthy."""
     alertmanager = Alertmanager(folder / "am", hook.url)
     receiver = (
@@ -103,12 +111,19 @@ def scene(mariadb: PrivateMariaDB, tokens: TokenSystem, folder: Path, hook: Hook
         f'resend_delay = "{RESEND_SECONDS:g}s"\n'
     )
     config = write_config(
-        folder, mariadb, tokens.schema, extra=receiver + in_seconds(), target={"max_connections": 3}
+        folder,
+        mariadb,
+        tokens.schema,
+        extra=receiver + in_seconds(),
+        target={"max_connections": 3},
     )
     try:
         alertmanager.start()
         with running(config) as daemon:
-            wait_until(lambda: daemon.series("token_subscribers{"), why="subscribers are counted")
+            wait_until(
+                lambda: daemon.series("token_subscribers{"),
+                why="subscribers are counted",
+            )
             assert alertmanager.alerts() == []
             yield Scene(tokens, daemon, alertmanager, hook)
     finally:
@@ -121,14 +136,28 @@ def prometheus(scene: Scene, folder: Path) -> Iterator[Prometheus]:
 
     Only a scrape may have been over its second, as on a machine that does other things.
     """
-    server = Prometheus(folder / "prom", target=scene.daemon.address, alertmanager=scene.alertmanager)
+    server = Prometheus(
+        folder / "prom", target=scene.daemon.address, alertmanager=scene.alertmanager
+    )
     try:
         server.start()
         # its first look at the scrape configuration is 5 s after its start
-        wait_until(lambda: server.value(MISSING) == 0, seconds=60, why="it scrapes, the column is there")
-        wait_until(lambda: server.query("token_subscribers"), seconds=60, why="subscribers are counted")
+        wait_until(
+            lambda: server.value(MISSING) == 0,
+            seconds=60,
+            why="it scrapes, the column is there",
+        )
+        wait_until(
+            lambda: server.query("token_subscribers"),
+            seconds=60,
+            why="subscribers are counted",
+        )
         yield server
-        wait_until(lambda: (server.target()["health"], server.target()["lastError"]) == ("up", ""))
+        wait_until(
+            lambda: (
+                (server.target()["health"], server.target()["lastError"]) == ("up", "")
+            )
+        )
         assert (server.value("avg_over_time(up[10m])") or 0) > 0.75
         assert server.complaints() == []
     finally:
@@ -145,9 +174,13 @@ def sent_again_for_longer_than_it_lives(
         watched()
         (now,) = alertmanager.alerts(alertname=name)
         assert now["startsAt"] == first["startsAt"]
-        return datetime.fromisoformat(now["updatedAt"]) > datetime.fromisoformat(first["endsAt"])
+        return datetime.fromisoformat(now["updatedAt"]) > datetime.fromisoformat(
+            first["endsAt"]
+        )
 
-    wait_until(is_sent_again, seconds=60, why=f"{name} is sent beyond {first['endsAt']}")
+    wait_until(
+        is_sent_again, seconds=60, why=f"{name} is sent beyond {first['endsAt']}"
+    )
 
 
 def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_not_zero(
@@ -155,26 +188,50 @@ def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_n
 ) -> None:
     alertmanager = scene.alertmanager
     scene.tokens.drop_column()
-    wait_until(lambda: alertmanager.names() == ["TokenColumnMissing"], why="the alert is there")
+    wait_until(
+        lambda: alertmanager.names() == ["TokenColumnMissing"], why="the alert is there"
+    )
     (alert,) = alertmanager.alerts()
-    labels = {"alertname": "TokenColumnMissing", "severity": "critical", "target": "main", **COLUMN}
+    labels = {
+        "alertname": "TokenColumnMissing",
+        "severity": "critical",
+        "target": "main",
+        **COLUMN,
+    }
     assert alert["labels"] == labels
     assert alert["status"]["state"] == "active"
     told = scene.daemon.wait_for("alert.fired", alertname="TokenColumnMissing")
     assert alert["fingerprint"] == fingerprint(labels_of(labels)) == told["fingerprint"]
-    assert "ALTER TABLE users ADD COLUMN tokens_remaining" in alert["annotations"]["repair"]
+    assert (
+        "ALTER TABLE users ADD COLUMN tokens_remaining"
+        in alert["annotations"]["repair"]
+    )
 
     wait_until(lambda: prometheus.value(MISSING) == 1)
-    for name in ("token_subscribers", "token_balance_tokens", "token_subscribers_uninitialized"):
-        wait_until(lambda name=name: prometheus.query(name) == {}, why=f"{name} is gone")  # type: ignore[misc]
+    for name in (
+        "token_subscribers",
+        "token_balance_tokens",
+        "token_subscribers_uninitialized",
+    ):
+        wait_until(
+            lambda name=name: prometheus.query(name) == {},
+            why=f"{name} is gone",  # type: ignore[misc]
+        )
     status = 'token_monitor_query_status{query="balances",status="blocked"}'
-    wait_until(lambda: prometheus.value(status) == 1, why="what counted them is blocked")
-    wait_until(lambda: prometheus.query("token_usage_recent_events"), why="what needs no balance goes on")
+    wait_until(
+        lambda: prometheus.value(status) == 1, why="what counted them is blocked"
+    )
+    wait_until(
+        lambda: prometheus.query("token_usage_recent_events"),
+        why="what needs no balance goes on",
+    )
 
     def nothing_else() -> None:
         assert alertmanager.names() == ["TokenColumnMissing"]
 
-    sent_again_for_longer_than_it_lives(alertmanager, "TokenColumnMissing", nothing_else)
+    sent_again_for_longer_than_it_lives(
+        alertmanager, "TokenColumnMissing", nothing_else
+    )
     scene.hook.wait_for("firing", "TokenColumnMissing")
     assert set(scene.hook.alerts()) == {("firing", "TokenColumnMissing")}
 
@@ -182,11 +239,16 @@ def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_n
     wait_until(lambda: alertmanager.alerts() == [], why="the alert is over")
     scene.hook.wait_for("resolved", "TokenColumnMissing")
     wait_until(lambda: prometheus.value(MISSING) == 0)
-    wait_until(lambda: prometheus.query("token_subscribers"), why="subscribers are counted again")
+    wait_until(
+        lambda: prometheus.query("token_subscribers"),
+        why="subscribers are counted again",
+    )
     assert {name for _, name in scene.hook.alerts()} == {"TokenColumnMissing"}
 
 
-def test_an_alert_that_fired_before_is_held_and_quiet_until_the_column_is_back(scene: Scene) -> None:
+def test_an_alert_that_fired_before_is_held_and_quiet_until_the_column_is_back(
+    scene: Scene,
+) -> None:
     alertmanager = scene.alertmanager
     held = "TokenBalancesUninitialized"
     scene.tokens.empty_balances()
@@ -201,13 +263,22 @@ def test_an_alert_that_fired_before_is_held_and_quiet_until_the_column_is_back(s
 
     sent_again_for_longer_than_it_lives(alertmanager, held, it_is_held)
     (root,) = alertmanager.alerts(alertname="TokenColumnMissing")
-    quiet = {"state": "suppressed", "inhibitedBy": [root["fingerprint"]], "silencedBy": []}
-    wait_until(lambda: alertmanager.alerts(alertname=held)[0]["status"] == quiet, why="it is quiet")
+    quiet = {
+        "state": "suppressed",
+        "inhibitedBy": [root["fingerprint"]],
+        "silencedBy": [],
+    }
+    wait_until(
+        lambda: alertmanager.alerts(alertname=held)[0]["status"] == quiet,
+        why="it is quiet",
+    )
     assert ("resolved", held) not in scene.hook.alerts()
 
     scene.tokens.repair()
     scene.hook.wait_for("resolved", "TokenColumnMissing")
-    wait_until(lambda: alertmanager.alerts(alertname=held)[0]["status"]["state"] == "active")
+    wait_until(
+        lambda: alertmanager.alerts(alertname=held)[0]["status"]["state"] == "active"
+    )
     assert alertmanager.alerts(alertname=held)[0]["startsAt"] == before["startsAt"]
     assert ("resolved", held) not in scene.hook.alerts()
 
@@ -216,7 +287,9 @@ def test_an_alert_that_fired_before_is_held_and_quiet_until_the_column_is_back(s
     wait_until(lambda: alertmanager.alerts() == [], why="nothing else is left")
 
 
-def test_an_alertmanager_that_restarts_knows_again_within_the_resend_delay(scene: Scene) -> None:
+def test_an_alertmanager_that_restarts_knows_again_within_the_resend_delay(
+    scene: Scene,
+) -> None:
     alertmanager = scene.alertmanager
     scene.tokens.drop_column()
     wait_until(lambda: alertmanager.names() == ["TokenColumnMissing"])
@@ -225,9 +298,15 @@ def test_an_alertmanager_that_restarts_knows_again_within_the_resend_delay(scene
     scene.daemon.wait_for("delivery.failed", receiver="am")
     alertmanager.start()
     # some seconds more, for a machine that does other things as well
-    wait_until(lambda: alertmanager.names() == ["TokenColumnMissing"], seconds=RESEND_SECONDS + 6)
+    wait_until(
+        lambda: alertmanager.names() == ["TokenColumnMissing"],
+        seconds=RESEND_SECONDS + 6,
+    )
     (after,) = alertmanager.alerts()
-    assert (after["startsAt"], after["fingerprint"]) == (before["startsAt"], before["fingerprint"])
+    assert (after["startsAt"], after["fingerprint"]) == (
+        before["startsAt"],
+        before["fingerprint"],
+    )
 
 
 def test_promtool_finds_nothing_to_say_of_the_metrics_healthy_or_broken(
@@ -235,16 +314,24 @@ def test_promtool_finds_nothing_to_say_of_the_metrics_healthy_or_broken(
 ) -> None:
     config = write_config(folder, mariadb, tokens.schema, extra=in_seconds())
     with running(config) as daemon:
-        wait_until(lambda: daemon.series("token_subscribers{"), why="the first runs have ended")
+        wait_until(
+            lambda: daemon.series("token_subscribers{"), why="the first runs have ended"
+        )
         lint(daemon.get("/metrics")[1])
         tokens.drop_column()
         daemon.wait_for("alert.fired", alertname="TokenColumnMissing")
-        wait_until(lambda: not daemon.series("token_subscribers{"), why="the series are gone")
+        wait_until(
+            lambda: not daemon.series("token_subscribers{"), why="the series are gone"
+        )
         lint(daemon.get("/metrics")[1])
 
 
 def lint(exposition: str) -> None:
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, check=False
+        ["promtool", "check", "metrics"],
+        input=exposition,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

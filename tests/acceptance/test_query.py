@@ -20,9 +20,20 @@ def execute(server: PrivateServer, schema: str, *statements: str) -> None:
 
 
 def config_with(
-    folder: Path, server: PrivateServer, schema: str, sql: str, *, more: str = "", name: str = "own"
+    folder: Path,
+    server: PrivateServer,
+    schema: str,
+    sql: str,
+    *,
+    more: str = "",
+    name: str = "own",
 ) -> str:
-    two_files(folder, name, sql=sql, toml=f'summary = "Ours"\ninterval = "1m"\ntimeout = "5s"\n{more}')
+    two_files(
+        folder,
+        name,
+        sql=sql,
+        toml=f'summary = "Ours"\ninterval = "1m"\ntimeout = "5s"\n{more}',
+    )
     return str(only_ours(write_config(folder, server, schema)))
 
 
@@ -30,7 +41,9 @@ def test_rows_samples_and_what_the_rules_say_are_shown(
     server: PrivateServer, server_schema: str, folder: Path
 ) -> None:
     token_system(server, server_schema)
-    execute(server, server_schema, "UPDATE users SET tokens_remaining = NULL WHERE id = 5")
+    execute(
+        server, server_schema, "UPDATE users SET tokens_remaining = NULL WHERE id = 5"
+    )
     config = str(write_config(folder, server, server_schema))
     done = run_command("query", "uninitialized", "--config", config, environ=WIDE)
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,10 +72,18 @@ def test_the_last_rows_of_the_history_are_shown_without_personal_data(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     token_system(mariadb, schema)
-    done = run_command("query", "last_rows", "--config", str(write_config(folder, mariadb, schema)))
+    done = run_command(
+        "query", "last_rows", "--config", str(write_config(folder, mariadb, schema))
+    )
     lines = done.stdout.split("\n\n")[1].splitlines()
     assert (done.returncode, lines[0], len(lines)) == (0, "20 rows:", 22)
-    assert lines[1].split() == ["user_id", "user_exists", "action", "tokens_used", "created_at"]
+    assert lines[1].split() == [
+        "user_id",
+        "user_exists",
+        "action",
+        "tokens_used",
+        "created_at",
+    ]
     assert "@" not in done.stdout
 
 
@@ -85,19 +106,32 @@ def test_null_unicode_and_what_a_terminal_would_obey_keep_the_table_in_line(
 def test_rows_that_are_too_wide_for_the_terminal_or_have_lines_stand_one_below_the_other(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
-    config = config_with(folder, mariadb, schema, "SELECT 1 AS id, REPEAT('wide ', 5) AS text, NULL AS gone")
+    config = config_with(
+        folder,
+        mariadb,
+        schema,
+        "SELECT 1 AS id, REPEAT('wide ', 5) AS text, NULL AS gone",
+    )
     narrow = run_command("query", "own", "--config", config, environ={"COLUMNS": "30"})
     assert narrow.stdout.split("\n\n")[1] == (
         "1 row:\n-- row 1\nid    1\ntext  wide wide wide wide wide\ngone  NULL\n"
     )
     wide = run_command("query", "own", "--config", config, environ=WIDE)
-    assert wide.stdout.split("\n\n")[1].splitlines()[1] == "id  text                       gone"
+    assert (
+        wide.stdout.split("\n\n")[1].splitlines()[1]
+        == "id  text                       gone"
+    )
     config = config_with(folder, mariadb, schema, "SELECT 1 AS id, 'one\ntwo' AS text")
     lines = run_command("query", "own", "--config", config, environ=WIDE)
-    assert lines.stdout.split("\n\n")[1] == "1 row:\n-- row 1\nid    1\ntext  one\n      two\n"
+    assert (
+        lines.stdout.split("\n\n")[1]
+        == "1 row:\n-- row 1\nid    1\ntext  one\n      two\n"
+    )
 
 
-def test_no_rows_are_a_result(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
+def test_no_rows_are_a_result(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
     config = config_with(folder, mariadb, schema, "SELECT 1 AS n FROM DUAL WHERE 1 = 0")
     done = run_command("query", "own", "--config", config)
     assert (done.returncode, done.stdout.split("\n\n")[1]) == (0, "0 rows:\nn\n")
@@ -108,7 +142,10 @@ def test_no_rows_are_a_result(mariadb: PrivateMariaDB, schema: str, folder: Path
     [
         ("SELECT n FROM no_such_table", "schema_missing: Table "),
         ("SELECT SLEEP(30) AS n", "timeout: "),
-        ("SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4", "too_many_rows: "),
+        (
+            "SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4",
+            "too_many_rows: ",
+        ),
     ],
 )
 def test_a_query_that_fails_says_why(
@@ -123,10 +160,14 @@ def test_a_query_that_fails_says_why(
     assert done.stderr.startswith(f"own on main failed: {reason}")
 
 
-def test_a_bad_result_shows_the_rows_that_are_bad(mariadb: PrivateMariaDB, schema: str, folder: Path) -> None:
+def test_a_bad_result_shows_the_rows_that_are_bad(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
     more = '[metrics.own_rows]\nhelp = "x"\nlabels = ["plan"]\nvalue = "n"'
     sql = "SELECT 'pro' AS plan, 1 AS n UNION ALL SELECT 'pro', 2"
-    done = run_command("query", "own", "--config", config_with(folder, mariadb, schema, sql, more=more))
+    done = run_command(
+        "query", "own", "--config", config_with(folder, mariadb, schema, sql, more=more)
+    )
     assert done.returncode == 1
     assert "2 rows:\nplan  n\npro   1\npro   2\n" in done.stdout
     assert done.stderr.startswith("own on main failed: bad_result: row 2: ")
@@ -148,12 +189,17 @@ def test_a_target_that_is_down_fails_and_the_others_are_shown(
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("balancs",), 'did you mean "balances"?'), (("balances", "--target", "mian"), 'did you mean "main"?')],
+    [
+        (("balancs",), 'did you mean "balances"?'),
+        (("balances", "--target", "mian"), 'did you mean "main"?'),
+    ],
 )
 def test_an_unknown_name_is_bad_usage(
     arguments: tuple[str, ...], words: str, mariadb: PrivateMariaDB, folder: Path
 ) -> None:
-    done = run_command("query", *arguments, "--config", str(write_config(folder, mariadb, "app")))
+    done = run_command(
+        "query", *arguments, "--config", str(write_config(folder, mariadb, "app"))
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
 
@@ -165,7 +211,14 @@ def test_bad_configuration_fails(folder: Path) -> None:
     assert "targets" in done.stderr
 
 
-SHIPPED = ("balances", "last_rows", "missing_columns", "recent_usage", "refill_loop", "unable_actions")
+SHIPPED = (
+    "balances",
+    "last_rows",
+    "missing_columns",
+    "recent_usage",
+    "refill_loop",
+    "unable_actions",
+)
 
 
 def test_the_printed_sql_of_shipped_queries_runs_as_it_is(
@@ -205,7 +258,10 @@ def test_the_sql_of_each_kind_of_server_is_printed(
     config = config_with(folder, mariadb, schema, "SELECT 1 AS n")
     (folder / "queries/own.mysql.sql").write_text("SELECT 2 AS n")
     done = run_command("query", "own", "--sql", "--config", config)
-    assert done.stdout == "-- own on main\nSELECT 1 AS n;\n-- own on main (mysql)\nSELECT 2 AS n;\n"
+    assert (
+        done.stdout
+        == "-- own on main\nSELECT 1 AS n;\n-- own on main (mysql)\nSELECT 2 AS n;\n"
+    )
 
 
 def test_a_syntax_error_shows_its_author_the_place(
@@ -221,6 +277,8 @@ def test_a_syntax_error_shows_its_author_the_place(
         assert place in done.stdout + done.stderr, command
         assert "example.com" not in done.stdout + done.stderr
     # what is logged, even by hand, goes to other eyes
-    done = run_command("check", "own", "--config", config, "--log-level", "debug", environ=WIDE)
+    done = run_command(
+        "check", "own", "--config", config, "--log-level", "debug", environ=WIDE
+    )
     assert "near '…' at line 3" in done.stderr
     assert "WHERE" not in done.stderr

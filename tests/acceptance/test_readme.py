@@ -32,12 +32,15 @@ PLACES = (
     "/var/lib/token-monitor",
 )
 OF_THE_SYSTEM = re.compile(
-    r"^useradd .*|-o token-monitor -g token-monitor |^runuser -u token-monitor -- ", re.M
+    r"^useradd .*|-o token-monitor -g token-monitor |^runuser -u token-monitor -- ",
+    re.M,
 )
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", INSTALL, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", INSTALL, flags=re.MULTILINE | re.DOTALL
+    )
 
 
 class Machine:
@@ -55,9 +58,15 @@ class Machine:
             self._checkout.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self._checkout)
         for name in ("monitor", "queries", "requirements", "deploy", "docs"):
-            shutil.copytree(ROOT / name, self._checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name,
+                self._checkout / name,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
         # The administrator's client finds the server, as on a machine that has one.
-        (folder / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
+        (folder / ".my.cnf").write_text(
+            f"[client]\nsocket={server.socket}\nuser=root\n"
+        )
         self.environ: Mapping[str, str] = {
             "PATH": f"{folder}/usr/local/bin:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(folder),
@@ -74,13 +83,21 @@ class Machine:
     def here(self, text: str) -> str:
         """Put the folder before each place of the machine."""
         for place in PLACES:
-            text = re.sub(rf"(?<![\w/.]){re.escape(place)}", str(self.path(place)), text)
+            text = re.sub(
+                rf"(?<![\w/.]){re.escape(place)}", str(self.path(place)), text
+            )
         return OF_THE_SYSTEM.sub("", text)
 
     def type(self, line: str) -> str:
         """Run a line as typed; it must succeed. A `cd` holds for the next one."""
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"{self.here(line)}\npwd >{self._folder}/cwd"],
+            [
+                "bash",
+                "-euo",
+                "pipefail",
+                "-c",
+                f"{self.here(line)}\npwd >{self._folder}/cwd",
+            ],
             cwd=self._cwd,
             env=self.environ,
             capture_output=True,
@@ -109,12 +126,18 @@ def test_the_installation_works_as_typed_and_what_it_runs_is_seen_by_the_command
 ) -> None:
     token_system(mariadb, schema)
     machine = Machine(folder, mariadb)
-    program, configuration, account, check = (text.splitlines() for text in blocks("sh")[:4])
+    program, configuration, account, check = (
+        text.splitlines() for text in blocks("sh")[:4]
+    )
     for line in program:
         machine.type(line)
         if "-m venv" in line:
-            (packages,) = machine.path("/opt/token-monitor").glob("lib/python*/site-packages")
-            (packages / "locked.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
+            (packages,) = machine.path("/opt/token-monitor").glob(
+                "lib/python*/site-packages"
+            )
+            (packages / "locked.pth").write_text(
+                "\n".join(site.getsitepackages()), encoding="utf-8"
+            )
     assert (machine.path("/etc/systemd/system") / "token-monitor.service").is_file()
     for line in configuration:
         machine.type(line)
@@ -122,10 +145,16 @@ def test_the_installation_works_as_typed_and_what_it_runs_is_seen_by_the_command
     assert (secret.stat().st_mode & 0o777, len(secret.read_text())) == (0o600, 32)
     user = f"tm_{schema}"
     config = next(text for text in blocks("toml") if text.startswith("# config.toml"))
-    config = config.replace('host = "db.example.com"', f'unix_socket = "{mariadb.socket}"')
-    config = config.replace('"token_monitor"', f'"{user}"').replace('"app"', f'"{schema}"')
+    config = config.replace(
+        'host = "db.example.com"', f'unix_socket = "{mariadb.socket}"'
+    )
+    config = config.replace('"token_monitor"', f'"{user}"').replace(
+        '"app"', f'"{schema}"'
+    )
     config = re.sub(r"\[receivers.oncall\].*?\n\n", "", config, flags=re.DOTALL)
-    (machine.path("/etc/token-monitor") / "config.toml").write_text(machine.here(config), encoding="utf-8")
+    (machine.path("/etc/token-monitor") / "config.toml").write_text(
+        machine.here(config), encoding="utf-8"
+    )
     try:
         machine.type("\n".join(account))
         for line in check[:2]:
@@ -150,11 +179,17 @@ def runs_and_is_seen(machine: Machine, line: str) -> None:
     assert process.returncode == 0
     assert (machine.path("/var/lib/token-monitor") / "state.sqlite").is_file()
     assert "TokenMonitorWatchdog" in machine.type("token-monitor history")
-    assert "TokenMonitorWatchdog" in machine.type("token-monitor explain TokenMonitorWatchdog")
+    assert "TokenMonitorWatchdog" in machine.type(
+        "token-monitor explain TokenMonitorWatchdog"
+    )
 
 
-def test_the_unit_and_the_readme_keep_the_state_and_the_program_in_the_same_places() -> None:
-    unit = (ROOT / "deploy" / "systemd" / "token-monitor.service").read_text(encoding="utf-8")
+def test_the_unit_and_the_readme_keep_the_state_and_the_program_in_the_same_places() -> (
+    None
+):
+    unit = (ROOT / "deploy" / "systemd" / "token-monitor.service").read_text(
+        encoding="utf-8"
+    )
     config = next(text for text in blocks("toml") if text.startswith("# config.toml"))
     assert '[state]\ndirectory = "/var/lib/token-monitor"\n' in config
     assert "Environment=TOKEN_MONITOR_STATE_DIRECTORY=/var/lib/token-monitor\n" in unit

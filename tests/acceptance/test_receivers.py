@@ -9,9 +9,9 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.program import run_command, running, wait_until
-from tests.acceptance.things import ALERT, Things, a_schema
-from tests.deliver.far_end import Answer, FarEnd, far_end, status
-from tests.deliver.mail_end import MailEnd, mail_end
+from tests.acceptance.single_value import ALERT, Things, a_schema
+from tests.notify.far_end import Answer, FarEnd, far_end, status
+from tests.notify.mail_end import MailEnd, mail_end
 
 ROUTING_KEY = "R0123456789ABCDEF0123456789S3CRET"[:32]
 SECRETS = {
@@ -21,7 +21,9 @@ SECRETS = {
     "token": "Bearer tokenS3cret",
     "hmac": "hmacS3cretSigning",
 }
-TEMPLATE = """'{"id": {{ alerts[0].fingerprint | tojson }}, "state": {{ status | tojson }}}'"""
+TEMPLATE = (
+    """'{"id": {{ alerts[0].fingerprint | tojson }}, "state": {{ status | tojson }}}'"""
+)
 
 
 def echo(*names: str) -> Answer:
@@ -34,7 +36,9 @@ class Ends:
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self.slack: FarEnd = stack.enter_context(far_end(echo("slack")))
-        self.pager: FarEnd = stack.enter_context(far_end(echo("pager"), *[status(202)] * 9))
+        self.pager: FarEnd = stack.enter_context(
+            far_end(echo("pager"), *[status(202)] * 9)
+        )
         self.hook: FarEnd = stack.enter_context(far_end(echo("token", "hmac")))
         self.mail: MailEnd = stack.enter_context(mail_end(password=SECRETS["mail"]))
         self._folder = folder
@@ -85,16 +89,27 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
         daemon = stack.enter_context(running(things.config(ends.config)))
         daemon.wait_for("run.finished")
         things.set(1)
-        assert daemon.wait_for("delivery.failed", receiver="mail")["reason"] == "smtp_535"
+        assert (
+            daemon.wait_for("delivery.failed", receiver="mail")["reason"] == "smtp_535"
+        )
         for name in ("chat", "pager", "hook"):
-            assert daemon.wait_for("delivery.failed", receiver=name)["reason"] == "http_403"
+            assert (
+                daemon.wait_for("delivery.failed", receiver=name)["reason"]
+                == "http_403"
+            )
         ends.mend()  # no reload, no restart
         for name in ("chat", "pager", "hook", "mail"):
             daemon.wait_for("delivery.succeeded", receiver=name, seconds=60)
         things.set(0)
-        wait_until(lambda: len(ends.mail.mails) == 2, seconds=60, why="the mail of the end")
+        wait_until(
+            lambda: len(ends.mail.mails) == 2, seconds=60, why="the mail of the end"
+        )
         for end in (ends.slack, ends.pager, ends.hook):
-            wait_until(lambda end=end: len(end.requests) == 3, seconds=60, why="the end")  # type: ignore[misc]
+            wait_until(
+                lambda end=end: len(end.requests) == 3,  # type: ignore[misc]
+                seconds=60,
+                why="the end",
+            )
         log = "\n".join(daemon.raw)
     titles = [f"[critical] {ALERT} main: ", f"[resolved] {ALERT} main: Over after "]
     told = [request.json["text"] for request in ends.slack.requests[1:]]
@@ -102,21 +117,37 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
     for said in (told, subjects):
         for text, title in zip(said, titles, strict=True):
             assert text.startswith(title)
-    assert [request.json["event_action"] for request in ends.pager.requests[1:]] == ["trigger", "resolve"]
-    assert [request.json["state"] for request in ends.hook.requests[1:]] == ["firing", "resolved"]
+    assert [request.json["event_action"] for request in ends.pager.requests[1:]] == [
+        "trigger",
+        "resolve",
+    ]
+    assert [request.json["state"] for request in ends.hook.requests[1:]] == [
+        "firing",
+        "resolved",
+    ]
     keys = {request.json["dedup_key"] for request in ends.pager.requests}
     assert keys == {request.json["id"] for request in ends.hook.requests}
-    assert {request.headers["authorization"] for request in ends.hook.requests} == {SECRETS["token"]}
+    assert {request.headers["authorization"] for request in ends.hook.requests} == {
+        SECRETS["token"]
+    }
     for secret in (*SECRETS.values(), "tokenS3cret", "wrongS3cretPassword"):
         assert secret not in log
 
 
 @pytest.mark.parametrize("name", ["chat", "pager", "mail", "hook"])
-def test_every_kind_can_be_tried(mariadb: PrivateMariaDB, folder: Path, name: str) -> None:
+def test_every_kind_can_be_tried(
+    mariadb: PrivateMariaDB, folder: Path, name: str
+) -> None:
     with ExitStack() as stack:
         things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
         ends = Ends(stack, folder)
-        arguments = ("notify", "--test", name, "--config", str(things.config(ends.config)))
+        arguments = (
+            "notify",
+            "--test",
+            name,
+            "--config",
+            str(things.config(ends.config)),
+        )
         refused = run_command(*arguments)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"{name} did not take it: ")

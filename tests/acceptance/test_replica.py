@@ -28,30 +28,61 @@ def test_a_replica_that_stands_holds_everything_until_it_goes_on(folder: Path) -
         run_as_root(pair.primary, BALANCES.format(-5))
         pair.write()
         wait_until(pair.is_caught_up, seconds=60, why="the replica follows")
-        config = write_config(folder, pair.replica, "tokens", extra=in_seconds("2s", "1900ms") + RULES)
+        config = write_config(
+            folder, pair.replica, "tokens", extra=in_seconds("2s", "1900ms") + RULES
+        )
         with running(config) as daemon:
-            daemon.wait_for("alert.fired", alertname="TokenBalancesNegative", seconds=60)
+            daemon.wait_for(
+                "alert.fired", alertname="TokenBalancesNegative", seconds=60
+            )
             (met,) = daemon.seen("target.connected")
             assert (met["read_only"], met["replica"]) == (False, True)
-            wait_until(lambda: daemon.series("token_monitor_target_replica_lag_seconds"), why="its lag")
+            wait_until(
+                lambda: daemon.series("token_monitor_target_replica_lag_seconds"),
+                why="its lag",
+            )
             pair.do("STOP SQL_THREAD")
-            daemon.wait_for("alert.fired", alertname="TokenMonitorReplicaLagging", seconds=60)
+            daemon.wait_for(
+                "alert.fired", alertname="TokenMonitorReplicaLagging", seconds=60
+            )
             # mended where it is written: what the replica shows is past, and resolves nothing
             run_as_root(pair.primary, BALANCES.format(5000))
             asked = {event["query"] for event in daemon.seen("run.finished")}
             wait_until(
-                lambda: {e["query"] for e in daemon.seen("run.failed", reason="replica_lagging")} >= asked,
+                lambda: (
+                    {
+                        e["query"]
+                        for e in daemon.seen("run.failed", reason="replica_lagging")
+                    }
+                    >= asked
+                ),
                 seconds=60,
                 why="every query is refused",
             )
             assert daemon.series("token_subscribers{") == {}
-            assert daemon.series("token_monitor_up") == {'token_monitor_up{target="main"}': 1}
+            assert daemon.series("token_monitor_up") == {
+                'token_monitor_up{target="main"}': 1
+            }
             assert not daemon.seen("alert.resolved", alertname="TokenBalancesNegative")
             seen = len(daemon.events)
             pair.do("START SQL_THREAD")
-            daemon.wait_for("alert.resolved", alertname="TokenMonitorReplicaLagging", seconds=60, after=seen)
-            daemon.wait_for("alert.resolved", alertname="TokenBalancesNegative", seconds=60, after=seen)
+            daemon.wait_for(
+                "alert.resolved",
+                alertname="TokenMonitorReplicaLagging",
+                seconds=60,
+                after=seen,
+            )
+            daemon.wait_for(
+                "alert.resolved",
+                alertname="TokenBalancesNegative",
+                seconds=60,
+                after=seen,
+            )
             shown = "token_subscribers{"
-            wait_until(lambda: daemon.series(shown), seconds=60, why="what it counts is shown again")
+            wait_until(
+                lambda: daemon.series(shown),
+                seconds=60,
+                why="what it counts is shown again",
+            )
             fired = {event["alertname"] for event in daemon.seen("alert.fired")}
             assert not fired & {"TokenMonitorQueryFailing", "TokenMonitorTargetDown"}

@@ -71,7 +71,9 @@ def test_what_cleared_while_it_was_down_is_resolved_and_posted(
     assert hook.alerts() == [("firing", "Things"), ("resolved", "Things")]
 
 
-def test_what_is_owed_to_a_receiver_is_posted_after_a_kill(config: Path, hook: Hook) -> None:
+def test_what_is_owed_to_a_receiver_is_posted_after_a_kill(
+    config: Path, hook: Hook
+) -> None:
     hook.status = 500
     first = Daemon(config)
     first.wait_for("delivery.failed", receiver="hook")
@@ -95,7 +97,9 @@ def test_a_second_daemon_on_the_same_state_is_refused_with_exit_3(config: Path) 
         assert first.get("/-/healthy")[0] == 200
 
 
-def test_state_of_a_newer_version_is_refused_with_exit_3(config: Path, folder: Path) -> None:
+def test_state_of_a_newer_version_is_refused_with_exit_3(
+    config: Path, folder: Path
+) -> None:
     (folder / "state").mkdir()
     with sqlite3.connect(folder / "state" / "state.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -105,7 +109,9 @@ def test_state_of_a_newer_version_is_refused_with_exit_3(config: Path, folder: P
     assert "version 99" in done.stderr
 
 
-def test_a_damaged_state_is_kept_aside_and_watching_goes_on(config: Path, folder: Path, hook: Hook) -> None:
+def test_a_damaged_state_is_kept_aside_and_watching_goes_on(
+    config: Path, folder: Path, hook: Hook
+) -> None:
     (folder / "state").mkdir()
     (folder / "state" / "state.sqlite").write_bytes(b"this is no database" * 1000)
     with running(config) as daemon:

@@ -20,7 +20,9 @@ def log_table(config: Path, level: str) -> None:
     config.write_text(f'{text}[log]\nlevel = "{level}"\n', encoding="utf-8")
 
 
-def test_the_level_of_the_configuration_holds_and_a_reload_changes_it_at_once(folder: Path) -> None:
+def test_the_level_of_the_configuration_holds_and_a_reload_changes_it_at_once(
+    folder: Path,
+) -> None:
     config = write(folder)
     log_table(config, "critical")
     with running(config, arguments=()) as daemon:
@@ -38,13 +40,19 @@ def test_the_level_of_the_configuration_holds_and_a_reload_changes_it_at_once(fo
 def test_the_options_win_over_the_configuration(folder: Path) -> None:
     config = write(folder)
     log_table(config, "debug")
-    with running(config, arguments=("--log-level", "error", "--log-format", "json")) as daemon:
+    with running(
+        config, arguments=("--log-level", "error", "--log-format", "json")
+    ) as daemon:
         daemon.wait_for("target.lost")
     assert {one["level"] for one in daemon.events} <= {"info", "error"}
-    assert [one["event"] for one in daemon.events if one["level"] == "info"] == ["monitor.started"]
+    assert [one["event"] for one in daemon.events if one["level"] == "info"] == [
+        "monitor.started"
+    ]
 
 
-def test_on_a_terminal_it_is_for_people_and_in_a_pipe_for_programs(folder: Path) -> None:
+def test_on_a_terminal_it_is_for_people_and_in_a_pipe_for_programs(
+    folder: Path,
+) -> None:
     config = write(folder)
     outer, inner = pty.openpty()
     process = subprocess.Popen(
@@ -71,7 +79,9 @@ def test_on_a_terminal_it_is_for_people_and_in_a_pipe_for_programs(folder: Path)
     assert [json.loads(line) for line in daemon.raw] == daemon.events
 
 
-def test_systemd_hears_when_it_has_started_what_is_in_the_way_and_when_it_stops(folder: Path) -> None:
+def test_systemd_hears_when_it_has_started_what_is_in_the_way_and_when_it_stops(
+    folder: Path,
+) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"{folder}/notify")
         systemd.settimeout(40)

@@ -16,15 +16,21 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.scheduler import grid_offset, slot_at, slot_index
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.traffic import Traffic
-from monitor.schedule import grid_offset, slot_at, slot_index
+from tests.acceptance.changing_table import (
+    Life,
+    Tide,
+    faults_of_log,
+    faults_of_truth,
+    query_of_things,
+)
 from tests.acceptance.configs import in_seconds, token_system, two_files, write_config
 from tests.acceptance.ledger import Ledger, Taker, duplicates
 from tests.acceptance.program import Daemon, short_directory, wait_until
-from tests.acceptance.tide import Life, Tide, faults_of_log, faults_of_truth, query_of_things
 from tests.database.proxy import Proxy
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 LENGTH = float(os.environ.get("TOKEN_MONITOR_TEST_SOAK_SECONDS", "600"))
 SEED = int(os.environ.get("TOKEN_MONITOR_TEST_SEED", "1"))
@@ -61,7 +67,14 @@ class Misfortune:
         return all(not begin - 1.0 <= at <= end + SETTLES for begin, end in self.broken)
 
     def _go(self) -> None:
-        kinds = [self._freeze, self._reset, self._hang_up, self._trickle, self._refuse, self._reload]
+        kinds = [
+            self._freeze,
+            self._reset,
+            self._hang_up,
+            self._trickle,
+            self._refuse,
+            self._reload,
+        ]
         while not self._stopped.wait(self._choose.uniform(4, 14)):
             kind = self._choose.choice(kinds)
             self.done[kind.__name__.strip("_")] += 1
@@ -101,7 +114,10 @@ class Misfortune:
             self._text
             + '[receivers.extra]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\nmatch = { x = "y" }\n',
             self._text + "[rules.NoSuchRule]\nabove = 1\n",
-            self._text.replace("[rules.ThingVeryWrong]\n", "[rules.ThingVeryWrong]\ndescription = 'more'\n"),
+            self._text.replace(
+                "[rules.ThingVeryWrong]\n",
+                "[rules.ThingVeryWrong]\ndescription = 'more'\n",
+            ),
         )
         self._config.write_text(self._choose.choice(texts))
         self._daemon.signal(signal.SIGHUP)
@@ -127,7 +143,9 @@ class Watch:
     def median(self, name: str, begin: float, end: float) -> float:
         """Give the median of a size between two shares of the time."""
         count = len(self.sizes)
-        return statistics.median(one[name] for one in self.sizes[int(begin * count) : int(end * count)])
+        return statistics.median(
+            one[name] for one in self.sizes[int(begin * count) : int(end * count)]
+        )
 
     def _go(self) -> None:
         while not self._stopped.wait(1.0):
@@ -155,7 +173,9 @@ def database() -> Iterator[PrivateMariaDB]:
     with PrivateMariaDB(short_directory(), port=free_port()) as server:
         with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE app CHARACTER SET utf8mb4")
-            cursor.execute("CREATE USER watcher@'%' IDENTIFIED BY 's3cret' WITH MAX_USER_CONNECTIONS 5")
+            cursor.execute(
+                "CREATE USER watcher@'%' IDENTIFIED BY 's3cret' WITH MAX_USER_CONNECTIONS 5"
+            )
             cursor.execute("GRANT SELECT ON app.* TO watcher@'%'")
         token_system(server, "app")
         yield server
@@ -169,11 +189,16 @@ def proxy(database: PrivateMariaDB) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def config(folder: Path, database: PrivateMariaDB, proxy: Proxy, takers: dict[str, Taker]) -> Path:
-    two_files(folder, "things", sql="SELECT name, n FROM things", toml=query_of_things("1s"))
+def config(
+    folder: Path, database: PrivateMariaDB, proxy: Proxy, takers: dict[str, Taker]
+) -> Path:
+    two_files(
+        folder, "things", sql="SELECT name, n FROM things", toml=query_of_things("1s")
+    )
     (folder / "password").write_text("s3cret")
     receivers = [
-        f'[receivers.{name}]\nkind = "webhook"\nurl = "{takers[name].url}/alerts"' for name in WEBHOOKS
+        f'[receivers.{name}]\nkind = "webhook"\nurl = "{takers[name].url}/alerts"'
+        for name in WEBHOOKS
     ]
     address = takers["alertmanager"].url
     receivers.append(
@@ -225,9 +250,17 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
             for taker in takers.values():
                 taker.answer = lambda: (200, 0.0)
             directory = config.parent / "state"
-            wait_until(lambda: not outbox_of(directory), seconds=120, why="the outboxes are empty")
             wait_until(
-                lambda: not Ledger(directory).faults_of_alertmanager(takers["alertmanager"].arrivals[-1:]),
+                lambda: not outbox_of(directory),
+                seconds=120,
+                why="the outboxes are empty",
+            )
+            wait_until(
+                lambda: (
+                    not Ledger(directory).faults_of_alertmanager(
+                        takers["alertmanager"].arrivals[-1:]
+                    )
+                ),
                 seconds=60,
             )
             our = connections(database)
@@ -246,13 +279,21 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
         "slots": sum(total for _, total in ran.values()),
         "ran": f"{min(done / total for done, total in ran.values()):.1%} at least",
         **{
-            name: [round(watch.median(name, 0.2, 0.3), 2), round(watch.median(name, 0.9, 1), 2)]
+            name: [
+                round(watch.median(name, 0.2, 0.3), 2),
+                round(watch.median(name, 0.9, 1), 2),
+            ]
             for name in watch.sizes[0]
         },
-        "largest": {name: round(max(one[name] for one in watch.sizes), 2) for name in watch.sizes[0]},
+        "largest": {
+            name: round(max(one[name] for one in watch.sizes), 2)
+            for name in watch.sizes[0]
+        },
         "connections": our,
         "calls": dict(traffic.counts),
-        "events": dict(Counter(str(event["event"]) for event in daemon.events).most_common(12)),
+        "events": dict(
+            Counter(str(event["event"]) for event in daemon.events).most_common(12)
+        ),
     }
     print("\n" + json.dumps(report, indent=2))  # noqa: T201
     lives = [Life("soak", begun_at, ended_at, list(daemon.events))]
@@ -263,7 +304,9 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
     assert faults_of_truth(ledger, lives, tide, interval_seconds=1) == []
     assert faults_of_log(ledger, lives) == []
     assert watch.troubles == []
-    assert {query: share for query, share in ran.items() if share[0] < 0.95 * share[1]} == {}
+    assert {
+        query: share for query, share in ran.items() if share[0] < 0.95 * share[1]
+    } == {}
     assert changes["fired"] > LENGTH / 10
     assert changes["resolved"] > LENGTH / 10
     assert our <= 3
@@ -276,13 +319,17 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
 
 def outbox_of(directory: Path) -> int:
     """Count what waits for the receivers that are always there."""
-    return sum(count for name, count in Ledger(directory).outbox.items() if name in WEBHOOKS)
+    return sum(
+        count for name, count in Ledger(directory).outbox.items() if name in WEBHOOKS
+    )
 
 
 def connections(database: PrivateMariaDB) -> int:
     """Count the daemon's connections on the server."""
     with database.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'watcher'")
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'watcher'"
+        )
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 
@@ -295,11 +342,18 @@ def slots_that_ran(
     for event in daemon.seen("run.finished"):
         query = str(event["query"])
         at = datetime.fromisoformat(str(event["scheduled_at"]))
-        finished[query].add(slot_index(at + INTERVAL / 2, INTERVAL, grid_offset(("main", query), INTERVAL)))
+        finished[query].add(
+            slot_index(
+                at + INTERVAL / 2, INTERVAL, grid_offset(("main", query), INTERVAL)
+            )
+        )
     counted = {}
     for query, indexes in finished.items():
         offset = grid_offset(("main", query), INTERVAL)
-        first, last = (slot_index(datetime.fromtimestamp(at, UTC), INTERVAL, offset) for at in (begin, end))
+        first, last = (
+            slot_index(datetime.fromtimestamp(at, UTC), INTERVAL, offset)
+            for at in (begin, end)
+        )
         whole = [
             index
             for index in range(first + 1, last)

@@ -47,7 +47,9 @@ def half_renewed(folder: Path) -> Iterator[Path]:
     authority = Authority(folder)
     cert, key = authority.issue("old")
     new_cert, new_key = authority.issue("new")
-    (folder / "web.yml").write_text(f"tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n")
+    (folder / "web.yml").write_text(
+        f"tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n"
+    )
     shutil.copy(new_cert, cert)
     yield write(folder, web='config_file = "web.yml"')
     shutil.copy(new_key, key)
@@ -58,7 +60,9 @@ def locked_by_a_backup(folder: Path) -> Iterator[Path]:
     config = write(folder)
     with running(config) as daemon:
         daemon.wait_for("monitor.started")
-    with closing(sqlite3.connect(folder / "state" / "state.sqlite", isolation_level=None)) as backup:
+    with closing(
+        sqlite3.connect(folder / "state" / "state.sqlite", isolation_level=None)
+    ) as backup:
         backup.execute("BEGIN EXCLUSIVE")
         yield config
 
@@ -83,7 +87,10 @@ PASSING: dict[str, tuple[Callable[[Path], AbstractContextManager[Path]], str]] =
     "a port that is still busy": (busy_port, "Address already in use"),
     "a certificate that is half renewed": (half_renewed, "cannot be used"),
     "a state that a backup has locked": (locked_by_a_backup, "such as a backup"),
-    "a monitor that is still stopping": (held_by_one_that_stops, "(process 4711, stopping)"),
+    "a monitor that is still stopping": (
+        held_by_one_that_stops,
+        "(process 4711, stopping)",
+    ),
 }
 
 
@@ -157,7 +164,10 @@ def misspelt(folder: Path) -> Iterator[Path]:
     ],
 )
 def test_where_starting_again_cannot_help_the_exit_code_says_so_within_seconds(
-    obstacle: Callable[[Path], AbstractContextManager[Path]], code: int, told: str, folder: Path
+    obstacle: Callable[[Path], AbstractContextManager[Path]],
+    code: int,
+    told: str,
+    folder: Path,
 ) -> None:
     with obstacle(folder) as config:
         daemon = Daemon(config)
@@ -165,7 +175,9 @@ def test_where_starting_again_cannot_help_the_exit_code_says_so_within_seconds(
     assert told in "\n".join(daemon.raw)
 
 
-def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(folder: Path) -> None:
+def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(
+    folder: Path,
+) -> None:
     # Each thread wants as much as a stack may grow to: more than there is.
     def starve() -> None:
         resource.setrlimit(resource.RLIMIT_STACK, (8 << 30, resource.RLIM_INFINITY))
@@ -174,14 +186,20 @@ def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(folde
     daemon = Daemon(write(folder), prepare=starve)
     try:
         assert "thread" in daemon.wait_for("start.delayed")["message"]
-        resource.prlimit(daemon.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.prlimit(
+            daemon.pid,
+            resource.RLIMIT_AS,
+            (resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+        )
         daemon.wait_for("monitor.started")
         assert daemon.get("/-/healthy")[0] == 200
     finally:
         assert daemon.stop() == 0
 
 
-def test_without_a_file_descriptor_it_is_tried_again_and_starts_when_there_are_some(folder: Path) -> None:
+def test_without_a_file_descriptor_it_is_tried_again_and_starts_when_there_are_some(
+    folder: Path,
+) -> None:
     def starve() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (5, 4096))
 
@@ -195,17 +213,23 @@ def test_without_a_file_descriptor_it_is_tried_again_and_starts_when_there_are_s
         assert daemon.stop() == 0
 
 
-def test_a_state_whose_disk_is_not_there_yet_keeps_nobody_from_starting(folder: Path) -> None:
+def test_a_state_whose_disk_is_not_there_yet_keeps_nobody_from_starting(
+    folder: Path,
+) -> None:
     (folder / "mounted-later").write_text("")
     directory = folder / "mounted-later" / "state"
-    with running(write(folder), environ={"TOKEN_MONITOR_STATE_DIRECTORY": str(directory)}) as daemon:
+    with running(
+        write(folder), environ={"TOKEN_MONITOR_STATE_DIRECTORY": str(directory)}
+    ) as daemon:
         assert str(directory) in daemon.wait_for("state.degraded")["message"]
         assert daemon.seen("start.delayed") == []
         (folder / "mounted-later").unlink()
         daemon.wait_for("state.recovered")
 
 
-def test_one_who_waits_for_something_to_pass_stops_at_once_when_asked(folder: Path) -> None:
+def test_one_who_waits_for_something_to_pass_stops_at_once_when_asked(
+    folder: Path,
+) -> None:
     with busy_port(folder) as config:
         daemon = Daemon(config)
         daemon.wait_for("start.delayed")
@@ -215,7 +239,9 @@ def test_one_who_waits_for_something_to_pass_stops_at_once_when_asked(folder: Pa
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda one: one.name
+)
 def test_a_signal_at_any_instant_of_the_start_is_heard_and_breaks_nothing(
     number: signal.Signals, folder: Path
 ) -> None:

@@ -16,7 +16,9 @@ def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
         cursor.execute(
             "CREATE TABLE articles (id INT PRIMARY KEY AUTO_INCREMENT, lang VARCHAR(8), stuck INT)"
         )
-        cursor.execute("INSERT INTO articles (lang, stuck) VALUES ('de', 1), ('de', 1), ('en', 0)")
+        cursor.execute(
+            "INSERT INTO articles (lang, stuck) VALUES ('de', 1), ('de', 1), ('en', 0)"
+        )
     config = only_ours(write_config(folder, mariadb, schema, extra=webhook(hook.url)))
     two_files(
         folder,
@@ -42,7 +44,10 @@ def test_a_query_with_its_own_metric_and_alert_needs_exactly_two_files(
             runbook = "articles-stuck"
             """,
     )
-    assert sorted(path.name for path in (folder / "queries").iterdir()) == ["articles.sql", "articles.toml"]
+    assert sorted(path.name for path in (folder / "queries").iterdir()) == [
+        "articles.sql",
+        "articles.toml",
+    ]
     with running(config) as daemon:
         hook.wait_for("firing", "ArticlesStuck")
         stuck = {

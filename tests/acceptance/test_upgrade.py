@@ -25,7 +25,11 @@ ROUNDS = 3
 
 def has_judged_all(daemon: Daemon) -> bool:
     """Return whether each query ran some times; the one without its column is blocked, and that told once."""
-    finished = [len(daemon.seen("run.finished", query=table)) for table in TABLES if table != "held"]
+    finished = [
+        len(daemon.seen("run.finished", query=table))
+        for table in TABLES
+        if table != "held"
+    ]
     return min(finished) >= ROUNDS and daemon.seen("run.blocked", query="held") != []
 
 
@@ -42,7 +46,9 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
     with running(config) as daemon:
         hook.wait_for("firing", alert_of("owed"))
         wait_until(lambda: has_judged_all(daemon))
-        assert [one for one in hook.alerts() if is_of_the_incident(one[1])] == [("firing", alert_of("owed"))]
+        assert [one for one in hook.alerts() if is_of_the_incident(one[1])] == [
+            ("firing", alert_of("owed"))
+        ]
         changed = [*daemon.seen("alert.fired"), *daemon.seen("alert.resolved")]
         assert [one for one in changed if is_of_the_incident(one["alertname"])] == []
         assert standing(config) == {
@@ -60,7 +66,9 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
 
 def is_of_the_incident(alertname: str) -> bool:
     """Leave out what a busy machine may do to the runs of the monitor itself; not its watchdog."""
-    return alertname == "TokenMonitorWatchdog" or not alertname.startswith("TokenMonitor")
+    return alertname == "TokenMonitorWatchdog" or not alertname.startswith(
+        "TokenMonitor"
+    )
 
 
 def standing(config: Path) -> dict[str, tuple[str, bool]]:

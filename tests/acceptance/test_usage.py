@@ -76,4 +76,7 @@ def test_what_is_no_command_says_what_may_have_been_meant(
 
 
 def test_the_process_ends_with_the_exit_code() -> None:
-    assert [run_command(*arguments).returncode for arguments in (("chekc",), ("check", "--x"))] == [2, 3]
+    assert [
+        run_command(*arguments).returncode
+        for arguments in (("chekc",), ("check", "--x"))
+    ] == [2, 3]

@@ -24,7 +24,9 @@ def test_a_good_configuration_is_summed_up_without_asking_any_server(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     hook = '[receivers.hook]\nkind = "webhook"\nurl = "http://127.0.0.1:9/x"'
-    config = write_config(folder, mariadb, "app", extra=hook, target={"unix_socket": "/nowhere.sock"})
+    config = write_config(
+        folder, mariadb, "app", extra=hook, target={"unix_socket": "/nowhere.sock"}
+    )
     done = run_command("validate", "--config", str(config))
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(
@@ -33,10 +35,19 @@ def test_a_good_configuration_is_summed_up_without_asking_any_server(
     )
 
 
-def test_all_problems_of_all_files_are_told_at_once(mariadb: PrivateMariaDB, folder: Path) -> None:
-    config = write_config(folder, mariadb, "app", extra="[rules.TokenColumnMising]\nabove = 1")
+def test_all_problems_of_all_files_are_told_at_once(
+    mariadb: PrivateMariaDB, folder: Path
+) -> None:
+    config = write_config(
+        folder, mariadb, "app", extra="[rules.TokenColumnMising]\nabove = 1"
+    )
     config.write_text('query_dirs = ["queries"]\ncolour = 1\n' + config.read_text())
-    two_files(folder, "own", sql="DELETE FROM users", toml='summary = "x"\ninterval = "1x"\ntimeout = "1s"')
+    two_files(
+        folder,
+        "own",
+        sql="DELETE FROM users",
+        toml='summary = "x"\ninterval = "1x"\ntimeout = "1s"',
+    )
     done = run_command("validate", "--config", str(config))
     assert (done.returncode, done.stdout) == (2, "")
     *problems, count = done.stderr.splitlines()
@@ -50,44 +61,64 @@ def test_a_file_that_is_not_there_says_what_to_do(folder: Path) -> None:
     path = str(folder / "config.toml")
     done = run_command("validate", "--config", path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"{path}: there is no such file in {folder}; name another with --config")
+    assert done.stderr.startswith(
+        f"{path}: there is no such file in {folder}; name another with --config"
+    )
 
 
-def test_a_web_config_file_with_problems_is_a_problem(mariadb: PrivateMariaDB, folder: Path) -> None:
+def test_a_web_config_file_with_problems_is_a_problem(
+    mariadb: PrivateMariaDB, folder: Path
+) -> None:
     config = write_config(folder, mariadb, "app", extra='config_file = "web.yml"')
-    (folder / "web.yml").write_text("tls_server_config: {cert_file: no.pem, key_file: no.key}")
+    (folder / "web.yml").write_text(
+        "tls_server_config: {cert_file: no.pem, key_file: no.key}"
+    )
     done = run_command("validate", "--config", str(config))
     assert done.returncode == 2
     assert f"tls_server_config.cert_file: no such file: {folder}/no.pem" in done.stderr
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize(("days", "words"), [(60, ""), (3, "ends: 20"), (-1, "has ended: 20")])
+@pytest.mark.parametrize(
+    ("days", "words"), [(60, ""), (3, "ends: 20"), (-1, "has ended: 20")]
+)
 def test_a_certificate_of_the_page_that_ends_soon_is_told(
     days: int, words: str, mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     config = write_config(folder, mariadb, "app", extra='config_file = "web.yml"')
     Authority(folder).issue("server", until=datetime.now(UTC) + timedelta(days=days))
-    (folder / "web.yml").write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}")
+    (folder / "web.yml").write_text(
+        "tls_server_config: {cert_file: server.pem, key_file: server.key}"
+    )
     done = run_command("validate", "--config", str(config))
     assert done.returncode == 0
-    told = [line for line in done.stdout.splitlines() if "certificate of the page" in line]
+    told = [
+        line for line in done.stdout.splitlines() if "certificate of the page" in line
+    ]
     assert [words in line for line in told] == ([True] if words else [])
 
 
-def test_a_query_that_replaces_a_shipped_one_is_noted(mariadb: PrivateMariaDB, folder: Path) -> None:
+def test_a_query_that_replaces_a_shipped_one_is_noted(
+    mariadb: PrivateMariaDB, folder: Path
+) -> None:
     config = write_config(folder, mariadb, "app")
     config.write_text('query_dirs = ["queries"]\n' + config.read_text())
     toml = 'summary = "x"\ninterval = "1m"\ntimeout = "1s"'
     two_files(folder, "last_rows", sql="SELECT 1 AS n", toml=toml)
     done = run_command("validate", "--config", str(config))
     assert done.returncode == 0
-    assert 'note: query "last_rows" of queries replaces the shipped one\n' in done.stdout
+    assert (
+        'note: query "last_rows" of queries replaces the shipped one\n' in done.stdout
+    )
 
 
 @pytest.mark.parametrize("command", ["validate", "query", "healthcheck", "check"])
-def test_every_command_takes_the_options_of_the_log_and_has_a_help(command: str) -> None:
-    done = run_command(command, "--log-level", "error", "--log-format", "console", "--help")
+def test_every_command_takes_the_options_of_the_log_and_has_a_help(
+    command: str,
+) -> None:
+    done = run_command(
+        command, "--log-level", "error", "--log-format", "console", "--help"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     for words in ("--config", "--log-level", "--log-format", "Exit codes:"):
         assert words in done.stdout, words
@@ -109,20 +140,32 @@ def test_connected_it_shows_rights_and_plans_and_never_the_hash_of_the_password(
     )
     target = {"user": user, "password_env": "PASSWORD"}
     config = str(write_config(folder, server, server_schema, target=target))
-    done = run_command("validate", "--connect", "--config", config, environ={"PASSWORD": "right"})
+    done = run_command(
+        "validate", "--connect", "--config", config, environ={"PASSWORD": "right"}
+    )
     execute(server, server_schema, f"DROP USER {user}@localhost")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"  warning: more rights than a monitor needs: UPDATE on `{server_schema}`.*\n" in done.stdout
-    assert f"more rights than a monitor needs: DELETE on `{server_schema}`.`users`\n" in done.stdout
+    assert (
+        f"  warning: more rights than a monitor needs: UPDATE on `{server_schema}`.*\n"
+        in done.stdout
+    )
+    assert (
+        f"more rights than a monitor needs: DELETE on `{server_schema}`.`users`\n"
+        in done.stdout
+    )
     assert "  rights: USAGE on *.*\n" in done.stdout
     assert "IDENTIFIED" not in done.stdout
     assert "*D8" not in done.stdout
-    assert re.search(r"^  balances: ok\n +TABLE +TYPE +KEY +ROWS +EXTRA\n", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^  balances: ok\n +TABLE +TYPE +KEY +ROWS +EXTRA\n", done.stdout, re.MULTILINE
+    )
     assert re.search(r"^ +s +ref +user_id +\d+ ", done.stdout, re.MULTILINE)
     assert "reads the whole table" not in done.stdout
 
 
-def test_a_full_scan_of_a_big_table_is_noted(server: PrivateServer, server_schema: str, folder: Path) -> None:
+def test_a_full_scan_of_a_big_table_is_noted(
+    server: PrivateServer, server_schema: str, folder: Path
+) -> None:
     execute(
         server,
         server_schema,
@@ -132,11 +175,15 @@ def test_a_full_scan_of_a_big_table_is_noted(server: PrivateServer, server_schem
         "ANALYZE TABLE big",
     )
     toml = 'summary = "x"\ninterval = "1m"\ntimeout = "5s"'
-    two_files(folder, "scan", sql="SELECT COUNT(*) AS c FROM big WHERE n = 3", toml=toml)
+    two_files(
+        folder, "scan", sql="SELECT COUNT(*) AS c FROM big WHERE n = 3", toml=toml
+    )
     config = only_ours(write_config(folder, server, server_schema))
     done = run_command("validate", "--connect", "--config", str(config))
     assert done.returncode == 0
-    note = r"^    note: reads the whole table big, about \d\d\d,\d\d\d rows, at each run$"
+    note = (
+        r"^    note: reads the whole table big, about \d\d\d,\d\d\d rows, at each run$"
+    )
     assert re.search(note, done.stdout, re.MULTILINE)
 
 
@@ -145,9 +192,13 @@ def test_a_query_that_cannot_be_planned_is_told_with_its_reason(
 ) -> None:
     token_system(mariadb, schema)
     execute(mariadb, schema, "ALTER TABLE users DROP COLUMN tokens_remaining")
-    done = run_command("validate", "--connect", "--config", str(write_config(folder, mariadb, schema)))
+    done = run_command(
+        "validate", "--connect", "--config", str(write_config(folder, mariadb, schema))
+    )
     assert done.returncode == 2
-    assert "  balances: schema_missing: Unknown column 'u.tokens_remaining'" in done.stdout
+    assert (
+        "  balances: schema_missing: Unknown column 'u.tokens_remaining'" in done.stdout
+    )
     assert "  last_usage: ok\n" in done.stdout
 
 
@@ -158,12 +209,21 @@ def test_each_target_has_its_own_queries_and_one_that_is_down_says_why(
     twin = f'[targets.twin]\nunix_socket = "{mariadb.socket}"\nuser = "root"\ndatabase = "{schema}"\n'
     twin += 'queries = ["balances"]\n'
     dead = f'[targets.dead]\nunix_socket = "{folder}/nobody.sock"\nuser = "root"\ndatabase = "app"'
-    config = write_config(folder, mariadb, schema, extra=twin + dead, target={"queries": ["last_*"]})
+    config = write_config(
+        folder, mariadb, schema, extra=twin + dead, target={"queries": ["last_*"]}
+    )
     done = run_command("validate", "--connect", "--config", str(config))
     assert done.returncode == 2
     parts = {part.partition(":")[0]: part for part in done.stdout.split("\n\n")[1:]}
-    planned = {name: re.findall(r"^  (\w+): ok$", part, re.MULTILINE) for name, part in parts.items()}
-    assert planned == {"main": ["last_rows", "last_usage"], "twin": ["balances"], "dead": []}
+    planned = {
+        name: re.findall(r"^  (\w+): ok$", part, re.MULTILINE)
+        for name, part in parts.items()
+    }
+    assert planned == {
+        "main": ["last_rows", "last_usage"],
+        "twin": ["balances"],
+        "dead": [],
+    }
     assert parts["dead"].strip() == "dead: target_down: No such file or directory"
 
 
@@ -178,12 +238,19 @@ def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told
         try:
             told = run_command("validate", "--connect", "--config", str(config)).stdout
             text = config.read_text()
-            config.write_text(text.replace("[targets.main]\n", '[targets.main]\ntime_zone = "server"\n'))
+            config.write_text(
+                text.replace(
+                    "[targets.main]\n", '[targets.main]\ntime_zone = "server"\n'
+                )
+            )
             quiet = run_command("validate", "--connect", "--config", str(config)).stdout
         finally:
             cursor.execute("SET GLOBAL time_zone = 'SYSTEM'")
     assert "own: ok" in told
-    assert "warning: uses NOW() in a session at +00:00, and the server's own zone is -05:00" in told
+    assert (
+        "warning: uses NOW() in a session at +00:00, and the server's own zone is -05:00"
+        in told
+    )
     assert "own: ok" in quiet
     assert "uses NOW()" not in quiet
 
@@ -213,4 +280,7 @@ def test_connected_it_says_that_the_server_does_not_know_a_zone(
     config = write_config(folder, mariadb, schema, extra=zone)
     done = run_command("validate", "--connect", "--config", str(config))
     assert done.returncode == 2
-    assert 'the server does not know the time zone "Asia/Saigonn" (history_time_zone)' in done.stdout
+    assert (
+        'the server does not know the time zone "Asia/Saigonn" (history_time_zone)'
+        in done.stdout
+    )

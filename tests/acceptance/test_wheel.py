@@ -20,7 +20,9 @@ from monitor.demo.tokens import create_tables
 from monitor.model.settings import Rule
 
 ROOT = Path(__file__).parent.parent.parent
-CONFIG = '[targets.main]\nunix_socket = "{socket}"\nuser = "root"\ndatabase = "{schema}"\n'
+CONFIG = (
+    '[targets.main]\nunix_socket = "{socket}"\nuser = "root"\ndatabase = "{schema}"\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +34,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, checkout)
     for name in ("monitor", "queries", "docs/runbooks"):
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     _pip(
         Path(sys.executable),
         "wheel",
-        *("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(checkout)),
+        *(
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "--wheel-dir",
+            str(folder),
+            str(checkout),
+        ),
     )
     (built,) = folder.glob("*.whl")
     return built
@@ -48,20 +59,39 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
-    _pip(Path(sys.executable), "--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
+    _pip(
+        Path(sys.executable),
+        "--python",
+        str(python),
+        "install",
+        "--no-deps",
+        "--no-index",
+        str(wheel),
+    )
     (packages,) = folder.glob("lib/python*/site-packages")
     # The folder alone: what its .pth files add, this checkout above all, stays out.
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
+    (packages / "dependencies.pth").write_text(
+        "\n".join(site.getsitepackages()), encoding="utf-8"
+    )
     found = _run(python, "-c", "import monitor; print(monitor.__file__)", folder=folder)
     assert Path(found.strip()).is_relative_to(folder)
     return folder / "bin" / "token-monitor"
 
 
-def test_the_wheel_has_the_program_and_the_queries_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_the_program_and_the_queries_and_nothing_else(
+    wheel: Path,
+) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    expected = {f"monitor/queries/{path.name}" for path in (ROOT / "queries").iterdir() if path.is_file()}
-    expected |= {f"monitor/runbooks/{path.name}" for path in (ROOT / "docs" / "runbooks").iterdir()}
+    expected = {
+        f"monitor/queries/{path.name}"
+        for path in (ROOT / "queries").iterdir()
+        if path.is_file()
+    }
+    expected |= {
+        f"monitor/runbooks/{path.name}"
+        for path in (ROOT / "docs" / "runbooks").iterdir()
+    }
     expected |= {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "monitor").rglob("*")
@@ -74,7 +104,9 @@ def test_the_installed_program_validates_a_minimal_configuration_in_an_empty_fol
     program: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8")
+    config.write_text(
+        CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8"
+    )
     shipped = {path.stem for path in (ROOT / "queries").glob("*.toml")}
     said = _run(program, "validate", folder=tmp_path)
     assert f" {len(shipped)} queries" in said
@@ -87,7 +119,9 @@ def test_the_installed_program_runs_its_shipped_queries(
     with mariadb.connect() as connection:
         create_tables(connection, schema)
     config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(socket=mariadb.socket, schema=schema), encoding="utf-8")
+    config.write_text(
+        CONFIG.format(socket=mariadb.socket, schema=schema), encoding="utf-8"
+    )
     said = _run(program, "query", "missing_columns", folder=tmp_path)
     assert "tokens_remaining" in said
 
@@ -110,15 +144,30 @@ def _shipped_rules(folder: Path) -> list[Rule]:
     path = folder / "config.toml"
     path.write_text(CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8")
     config = load(path, {})
-    return [*config.own_rules, *(rule for job in config.jobs for rule in job.query.rules)]
+    return [
+        *config.own_rules,
+        *(rule for job in config.jobs for rule in job.query.rules),
+    ]
 
 
 def _pip(python: Path, *arguments: str) -> None:
-    _run(python, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, folder=ROOT)
+    _run(
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        *arguments,
+        folder=ROOT,
+    )
 
 
 def _run(program: Path, *arguments: str, folder: Path) -> str:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "PIP_"))
+    }
     done = subprocess.run(
         [program, *arguments],
         cwd=folder,

@@ -43,7 +43,10 @@ def frozen(tids: Sequence[int]) -> Iterator[None]:
 
 @contextmanager
 def frozen_when(
-    choose: Callable[[], Sequence[int]], is_right: Callable[[Sequence[int]], bool], *, seconds: float = 60
+    choose: Callable[[], Sequence[int]],
+    is_right: Callable[[Sequence[int]], bool],
+    *,
+    seconds: float = 60,
 ) -> Iterator[None]:
     """Stop the threads that are chosen; where that came at a wrong moment they go on, and are chosen anew.
 
@@ -68,7 +71,9 @@ def all_others_wait_in(pid: int, tids: Sequence[int], *places: str) -> bool:
         others = [tid for tid in others if tid not in tids]
         if set(others) <= set(waiting_in(pid, *places)):
             return True
-        if set(others) & set(waiting_in(pid, "futex")):  # it ended its work, and waits for more
+        if set(others) & set(
+            waiting_in(pid, "futex")
+        ):  # it ended its work, and waits for more
             return False
         time.sleep(0.01)
     return False
@@ -100,7 +105,9 @@ class _Tracer:
     """The one thread that the kernel lets speak for those it froze."""
 
     def __init__(self) -> None:
-        self._wishes: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[Callable[[], object] | None] = (
+            queue.SimpleQueue()
+        )
         self._answers: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()

@@ -73,7 +73,9 @@ def configuration(folder: Path, server: PrivateServer, schema: str, hook: str) -
         for = "1h"
         """
     queries = ["missing_columns", *TABLES]
-    path = write_config(folder, server, schema, extra=extra, target={"queries": queries})
+    path = write_config(
+        folder, server, schema, extra=extra, target={"queries": queries}
+    )
     path.write_text(f'query_dirs = ["queries"]\n{path.read_text()}')
     return path
 
@@ -84,7 +86,10 @@ def restore(dump: Path, directory: Path) -> None:
     latest = max(map(datetime.fromisoformat, _INSTANT.findall(text)))
     by = datetime.now(UTC).replace(tzinfo=None) - latest
     shifted = _INSTANT.sub(
-        lambda found: (datetime.fromisoformat(found[0]) + by).isoformat(timespec="microseconds"), text
+        lambda found: (datetime.fromisoformat(found[0]) + by).isoformat(
+            timespec="microseconds"
+        ),
+        text,
     )
     directory.mkdir()
     with closing(sqlite3.connect(directory / "state.sqlite")) as connection:

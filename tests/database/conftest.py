@@ -15,10 +15,10 @@ from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.results import Kill
 from monitor.model.settings import Target
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
 from tests.database.targets import make_digits, run_as_root, target_for
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 _accounts = itertools.count()
 
@@ -67,7 +67,9 @@ def schema_with_digits(server: PrivateServer, server_schema: str) -> str:
 
 
 @pytest.fixture
-def database(databases: Databases, server: PrivateServer, schema_with_digits: str) -> Database:
+def database(
+    databases: Databases, server: PrivateServer, schema_with_digits: str
+) -> Database:
     """A database of each shared server, as root."""
     return databases.open(target_for(server, schema=schema_with_digits))
 
@@ -88,7 +90,9 @@ def account(server: PrivateServer, server_schema: str) -> Iterator[str]:
 @pytest.fixture
 def own_mariadb() -> Iterator[PrivateMariaDB]:
     """A server of the test's own, by TCP too, to be stopped, frozen, restarted."""
-    with PrivateMariaDB(Path(tempfile.mkdtemp(prefix="tm-")), port=free_port()) as server:
+    with PrivateMariaDB(
+        Path(tempfile.mkdtemp(prefix="tm-")), port=free_port()
+    ) as server:
         run_as_root(
             server,
             "CREATE USER over_tcp@'127.0.0.1' IDENTIFIED BY 's3cret'",

@@ -35,7 +35,10 @@ class Listener:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -64,7 +67,9 @@ class Listener:
         with self._lock:
             for client in self._open:
                 if with_reset:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
                     client.close()
                 else:
                     _shut(client)
@@ -145,7 +150,10 @@ class Proxy:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.thaw()
         self.listener.close()
@@ -172,7 +180,13 @@ class Proxy:
 
     def heal(self) -> None:
         """Be a good proxy again; connections are dropped if it was not."""
-        faults = (self.trickle_seconds, self.from_client, self.from_server, self.instead, self._stranded)
+        faults = (
+            self.trickle_seconds,
+            self.from_client,
+            self.from_server,
+            self.instead,
+            self._stranded,
+        )
         was_good = (
             not any(faults)
             and not self.turns_away
@@ -197,7 +211,9 @@ class Proxy:
         if self.turns_away and next(self._comers) % self.turns_away == 0:
             return
         with socket.create_connection(("127.0.0.1", self._server_port)) as server:
-            back = threading.Thread(target=self._pump, args=(server, client, self._to_client), daemon=True)
+            back = threading.Thread(
+                target=self._pump, args=(server, client, self._to_client), daemon=True
+            )
             back.start()
             self._pump(client, server, self._to_server)
             while client in self._stranded and _receive(client):
@@ -205,7 +221,10 @@ class Proxy:
             back.join(5)
 
     def _pump(
-        self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], None]
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        pass_on: Callable[[bytes, socket.socket], None],
     ) -> None:
         with contextlib.suppress(OSError):
             while self._pass(source, sink, pass_on):
@@ -217,7 +236,10 @@ class Proxy:
         _shut(sink)
 
     def _pass(
-        self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], None]
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        pass_on: Callable[[bytes, socket.socket], None],
     ) -> bool:
         _wait_for(source)
         # before it is read: what is under way is in the socket, or is known to be
@@ -234,7 +256,10 @@ class Proxy:
 
     def _to_server(self, data: bytes, server: socket.socket) -> None:
         # a command fits into one packet, and comes whole; what is encrypted does not look like one
-        if self.from_client is not None and int.from_bytes(data[:3], "little") == len(data) - 4:
+        if (
+            self.from_client is not None
+            and int.from_bytes(data[:3], "little") == len(data) - 4
+        ):
             data = packet(data[3], self.from_client(data[4:]))
         server.sendall(data)
 
@@ -280,10 +305,14 @@ def packet(number: int, payload: bytes) -> bytes:
     return len(payload).to_bytes(3, "little") + bytes([number]) + payload
 
 
-def greeting(*, plugin: bytes = b"mysql_native_password", with_tls: bool = False) -> bytes:
+def greeting(
+    *, plugin: bytes = b"mysql_native_password", with_tls: bool = False
+) -> bytes:
     """Make a server's greeting, protocol 10."""
     # LONG_PASSWORD, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
-    capabilities = 0x1 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000 | (0x800 if with_tls else 0)
+    capabilities = (
+        0x1 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000 | (0x800 if with_tls else 0)
+    )
     return packet(
         0,
         b"\x0a8.0.99-rogue\0"
@@ -307,21 +336,29 @@ def ok_packet(number: int) -> bytes:
 
 def error_packet(number: int, code: int, words: str) -> bytes:
     """Make an error answer."""
-    return packet(number, b"\xff" + code.to_bytes(2, "little") + b"#HY000" + words.encode())
+    return packet(
+        number, b"\xff" + code.to_bytes(2, "little") + b"#HY000" + words.encode()
+    )
 
 
 def text_row(number: int, *cells: str) -> bytes:
     """Make a row of short texts."""
-    return packet(number, b"".join(bytes([len(cell)]) + cell.encode() for cell in cells))
+    return packet(
+        number, b"".join(bytes([len(cell)]) + cell.encode() for cell in cells)
+    )
 
 
-def result_packets(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> bytes:
+def result_packets(
+    columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]
+) -> bytes:
     """Make a whole text result."""
     numbers = itertools.count(1)
     sent = packet(next(numbers), bytes([len(columns)]))
     for name in columns:
         names = b"\x03def\0\0\0" + bytes([len(name)]) + name.encode() + b"\0"
-        sent += packet(next(numbers), names + b"\x0c" + struct.pack("<HIBHBxx", 45, 100, 253, 0, 0))
+        sent += packet(
+            next(numbers), names + b"\x0c" + struct.pack("<HIBHBxx", 45, 100, 253, 0, 0)
+        )
     sent += packet(next(numbers), b"\xfe\0\0\x02\0")
     for row in rows:
         sent += text_row(next(numbers), *row)

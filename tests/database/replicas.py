@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.database.targets import run_as_root, wait_until
-from tests.servers import PrivateMySQL, free_port
+from tests.support.servers import PrivateMySQL, free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,11 @@ class Pair:
 
     def delay(self, seconds: int) -> None:
         """Have the replica apply what comes so much later."""
-        option = f"MASTER_DELAY = {seconds}" if self.is_mariadb else f"SOURCE_DELAY = {seconds}"
+        option = (
+            f"MASTER_DELAY = {seconds}"
+            if self.is_mariadb
+            else f"SOURCE_DELAY = {seconds}"
+        )
         verb = "CHANGE MASTER TO" if self.is_mariadb else "CHANGE REPLICATION SOURCE TO"
         self.do("STOP")
         run_as_root(self.replica, f"{verb} {option}")
@@ -77,13 +81,19 @@ def replicating(kind: Callable[..., PrivateServer]) -> Iterator[Pair]:
     with ExitStack() as stack:
 
         def start(number: int) -> PrivateServer:
-            options = (f"--server-id={number}", "--log-bin=binlog", "--skip-name-resolve")
+            options = (
+                f"--server-id={number}",
+                "--log-bin=binlog",
+                "--skip-name-resolve",
+            )
             folder = Path(tempfile.mkdtemp(prefix="tm-"))
             return stack.enter_context(kind(folder, port=free_port(), options=options))
 
         pair = Pair(start(1), start(2))
         _follow(pair)
-        run_as_root(pair.primary, "CREATE DATABASE app", "CREATE TABLE app.written (id SERIAL)")
+        run_as_root(
+            pair.primary, "CREATE DATABASE app", "CREATE TABLE app.written (id SERIAL)"
+        )
         wait_until(lambda: _has_table(pair.replica), "the replica follows", seconds=30)
         yield pair
 
@@ -111,9 +121,14 @@ def _follow(pair: Pair) -> None:
 
 def _has_table(server: PrivateServer) -> bool:
     with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'app'")
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'app'"
+        )
         ((count,),) = cursor.fetchall()
         return int(count) > 0
 
 
-BOTH: Mapping[str, Callable[..., PrivateServer]] = {"mariadb": PrivateMariaDB, "mysql": PrivateMySQL}
+BOTH: Mapping[str, Callable[..., PrivateServer]] = {
+    "mariadb": PrivateMariaDB,
+    "mysql": PrivateMySQL,
+}

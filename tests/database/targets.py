@@ -11,7 +11,7 @@ import pytest
 
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import Rows
 from monitor.model.settings import (
     Condition,
@@ -36,7 +36,9 @@ RUNAWAY = (
     f" FROM {', '.join(f'digits d{number}' for number in range(14))}"
 )
 """Takes hours; `make_digits` makes its table."""
-TEN_MILLION_ROWS = f"SELECT d0.digit FROM {', '.join(f'digits d{number}' for number in range(7))}"
+TEN_MILLION_ROWS = (
+    f"SELECT d0.digit FROM {', '.join(f'digits d{number}' for number in range(7))}"
+)
 
 
 def target_for(
@@ -83,10 +85,14 @@ def target_at(
     )
 
 
-def a_query(name: str, sql: str, *, evidence: str = "", seconds: float, max_rows: int) -> Query:
+def a_query(
+    name: str, sql: str, *, evidence: str = "", seconds: float, max_rows: int
+) -> Query:
     """Describe a query whose number is `n`; with evidence, it has a rule that asks for it above 0."""
     above = Condition("above", 0.0)
-    rule = Rule("Found", name, above, Severity.INFO, "found", evidence=Statement(evidence))
+    rule = Rule(
+        "Found", name, above, Severity.INFO, "found", evidence=Statement(evidence)
+    )
     return Query(
         name,
         "",
@@ -111,7 +117,9 @@ def fetch_in(
     """Run a statement whose parameters are all of `values`."""
     values = values or {}
     statement = Statement(sql, tuple(values))
-    return session.fetch(statement, values, timeout=timedelta(seconds=seconds), max_rows=max_rows)
+    return session.fetch(
+        statement, values, timeout=timedelta(seconds=seconds), max_rows=max_rows
+    )
 
 
 def fetch(
@@ -165,7 +173,9 @@ def running(server: PrivateServer, beginning: str) -> tuple[int, ...]:
         return tuple(int(row[0]) for row in cursor.fetchall())
 
 
-def sessions_of(server: PrivateServer, *, user: str = "root", running: bool = False) -> tuple[int, ...]:
+def sessions_of(
+    server: PrivateServer, *, user: str = "root", running: bool = False
+) -> tuple[int, ...]:
     """List the threads of an account, without the asker's own; running: only those that run a statement."""
     sql = "SELECT id FROM information_schema.processlist WHERE user = %s AND id <> CONNECTION_ID()"
     with server.connect() as connection, connection.cursor() as cursor:
@@ -179,7 +189,9 @@ def id_of(session: Session) -> int:
     return int(number)  # type: ignore[arg-type]  # a cell may be anything
 
 
-def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 30) -> None:
+def wait_until(
+    condition: Callable[[], object], what: str, *, seconds: float = 30
+) -> None:
     """Wait for a condition; fails with what was waited for."""
     deadline = time.monotonic() + seconds
     while not condition():

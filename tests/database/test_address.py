@@ -11,7 +11,7 @@ import pytest
 
 from monitor.database.address import Address, Resolver, dial
 from tests.database.proxy import Listener
-from tests.starved import no_thread_to_be_had
+from tests.support.resource_limits import no_thread_to_be_had
 
 
 class NameServer:
@@ -23,7 +23,14 @@ class NameServer:
         self.asked = 0
         self.speak = threading.Event()
 
-    def look_up(self, host: str, port: int, *, type: int, flags: int) -> list[tuple[Any, ...]]:  # noqa: A002
+    def look_up(
+        self,
+        host: str,
+        port: int,
+        *,
+        type: int,  # noqa: A002
+        flags: int,
+    ) -> list[tuple[Any, ...]]:
         if flags & socket.AI_NUMERICHOST:
             raise socket.gaierror(socket.EAI_NONAME, "not a number")
         self.asked += 1
@@ -60,7 +67,9 @@ def test_localhost_is_found() -> None:
     assert at("127.0.0.1")[0] in Resolver("localhost", 3306).addresses(seconds=30.0)
 
 
-def test_a_new_address_replaces_the_old_one(resolver: Resolver, names: NameServer) -> None:
+def test_a_new_address_replaces_the_old_one(
+    resolver: Resolver, names: NameServer
+) -> None:
     for host in ("192.0.2.1", "192.0.2.2"):
         names.answer = host
         assert resolver.addresses(seconds=30.0) == at(host)
@@ -71,7 +80,9 @@ def test_an_unknown_name_is_an_error(resolver: Resolver) -> None:
         resolver.addresses(seconds=30.0)
 
 
-def test_the_last_good_address_outlives_the_name_server(resolver: Resolver, names: NameServer) -> None:
+def test_the_last_good_address_outlives_the_name_server(
+    resolver: Resolver, names: NameServer
+) -> None:
     names.answer = "192.0.2.1"
     resolver.addresses(seconds=30.0)
     names.answer = None
@@ -81,7 +92,9 @@ def test_the_last_good_address_outlives_the_name_server(resolver: Resolver, name
     names.speak.set()
 
 
-def test_a_silent_name_server_is_bounded_and_asked_once(resolver: Resolver, names: NameServer) -> None:
+def test_a_silent_name_server_is_bounded_and_asked_once(
+    resolver: Resolver, names: NameServer
+) -> None:
     names.silent = True
     started = time.monotonic()
     for _ in range(3):
@@ -141,13 +154,23 @@ def test_a_lookup_that_gets_no_thread_is_told_and_the_next_one_is_made(
     assert resolver.addresses(seconds=30.0) == at("192.0.2.2")
 
 
-def test_a_lookup_that_fails_as_nobody_foresaw_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_that_fails_as_nobody_foresaw_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: list[object] = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(args.exc_type))
+    monkeypatch.setattr(
+        threading, "excepthook", lambda args: told.append(args.exc_type)
+    )
     names = NameServer()
     names.answer = "192.0.2.1"
 
-    def look_up(host: str, port: int, *, type: int, flags: int) -> list[tuple[Any, ...]]:  # noqa: A002
+    def look_up(
+        host: str,
+        port: int,
+        *,
+        type: int,  # noqa: A002
+        flags: int,
+    ) -> list[tuple[Any, ...]]:
         found = names.look_up(host, port, type=type, flags=flags)
         if names.asked == 1:
             raise MemoryError

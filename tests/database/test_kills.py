@@ -11,16 +11,23 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.clock import AnchoredClock
+from monitor.collector.execute import execute
 from monitor.database import Database
-from monitor.database.leftovers import Leftovers
+from monitor.database.orphaned_statements import Leftovers
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Failure, Kill, Success
 from monitor.model.settings import Job, PasswordSource, Target
-from monitor.runs import execute
+from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
-from tests.database.proxy import Listener, Proxy, error_packet, packet, result_packets, serve_session
+from tests.database.proxy import (
+    Listener,
+    Proxy,
+    error_packet,
+    packet,
+    result_packets,
+    serve_session,
+)
 from tests.database.targets import (
     PASSWORD,
     RUNAWAY,
@@ -35,11 +42,16 @@ from tests.database.targets import (
     target_for,
     wait_until,
 )
-from tests.starved import no_thread_to_be_had
+from tests.support.resource_limits import no_thread_to_be_had
 
 
-def job_of(target: Target, sql: str, *, seconds: float, max_rows: int = 100, evidence: str = "") -> Job:
-    return Job(target, a_query("found", sql, evidence=evidence, seconds=seconds, max_rows=max_rows))
+def job_of(
+    target: Target, sql: str, *, seconds: float, max_rows: int = 100, evidence: str = ""
+) -> Job:
+    return Job(
+        target,
+        a_query("found", sql, evidence=evidence, seconds=seconds, max_rows=max_rows),
+    )
 
 
 def ends_of(database: Database, job: Job) -> Failure | Success:
@@ -59,7 +71,11 @@ def without_limit(database: Database) -> None:
     with database.lease(deadline_seconds=20) as session:
         limits = session.server.limits
         session.link.server = replace(session.server, limits=("lock", "read_only"))
-        of_flavor = "max_statement_time" if session.server.flavor == "mariadb" else "max_execution_time"
+        of_flavor = (
+            "max_statement_time"
+            if session.server.flavor == "mariadb"
+            else "max_execution_time"
+        )
         session.link.execute(f"SET SESSION {of_flavor} = 0")
         session.link.note_change(of_flavor, None)
     assert "statement" in limits
@@ -71,7 +87,9 @@ def test_a_run_that_takes_too_long_is_gone_from_the_server(
 ) -> None:
     kills: list[Kill] = []
     database = databases.open(target, on_kill=kills.append)
-    fetch(database, "SELECT 1 AS one")  # half a second is for the statement, not for being let in
+    fetch(
+        database, "SELECT 1 AS one"
+    )  # half a second is for the statement, not for being let in
     if not limited:
         without_limit(database)
     outcome = ends_of(database, job_of(target, RUNAWAY, seconds=0.5))
@@ -87,9 +105,13 @@ def test_evidence_that_takes_too_long_is_gone_and_the_run_still_gives_data(
 ) -> None:
     database = databases.open(target)
     without_limit(database)
-    outcome = ends_of(database, job_of(target, "SELECT 1 AS n", seconds=1, evidence=RUNAWAY))
+    outcome = ends_of(
+        database, job_of(target, "SELECT 1 AS n", seconds=1, evidence=RUNAWAY)
+    )
     assert isinstance(outcome, Success)
-    assert [error.partition(": no result")[0] for error in outcome.evidence_errors] == ["Found: timeout"]
+    assert [error.partition(": no result")[0] for error in outcome.evidence_errors] == [
+        "Found: timeout"
+    ]
     wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
 
 
@@ -111,18 +133,24 @@ def test_a_run_that_is_stopped_is_gone_from_the_server(
     database = databases.open(target, on_kill=kills.append)
     outcomes: list[Failure | Success] = []
     run = threading.Thread(
-        target=lambda: outcomes.append(ends_of(database, job_of(target, RUNAWAY, seconds=60)))
+        target=lambda: outcomes.append(
+            ends_of(database, job_of(target, RUNAWAY, seconds=60))
+        )
     )
     run.start()
     wait_until(lambda: running_away(server), "it runs")
     database.cancel_all()
     run.join(30)
-    assert [one.reason for one in outcomes if isinstance(one, Failure)] == [Reason.KILLED]
+    assert [one.reason for one in outcomes if isinstance(one, Failure)] == [
+        Reason.KILLED
+    ]
     wait_until(lambda: not sessions_of(server, running=True), "nothing runs")
     wait_until(lambda: kills == [Kill("main")], f"it was killed: {kills}")
 
 
-def test_what_is_stopped_while_it_connects_anew_is_not_begun(databases: Databases) -> None:
+def test_what_is_stopped_while_it_connects_anew_is_not_begun(
+    databases: Databases,
+) -> None:
     asked: list[str] = []
     go_on = threading.Event()
 
@@ -132,7 +160,9 @@ def test_what_is_stopped_while_it_connects_anew_is_not_begun(databases: Database
         serve_session(client, asked.append)
 
     with Listener(talk) as listener, ThreadPoolExecutor(1) as pool:
-        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=timedelta(minutes=1))
+        database = databases.open(
+            target_at(listener.port), environ=PASSWORD, timeout=timedelta(minutes=1)
+        )
         with database.lease(deadline_seconds=20) as session:
             session.link.in_order = False
             run = pool.submit(fetch_in, session, "SELECT 1 AS one")
@@ -145,8 +175,12 @@ def test_what_is_stopped_while_it_connects_anew_is_not_begun(databases: Database
     assert "SELECT 1 AS one" not in asked
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1094, "no_such_thread"), (1095, "denied"), (1105, "failed")])
-def test_a_kill_that_the_server_refuses_is_told(databases: Databases, code: int, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1094, "no_such_thread"), (1095, "denied"), (1105, "failed")]
+)
+def test_a_kill_that_the_server_refuses_is_told(
+    databases: Databases, code: int, reason: str
+) -> None:
     kills: list[Kill] = []
 
     def answer(sql: str) -> bytes | None:
@@ -157,13 +191,17 @@ def test_a_kill_that_the_server_refuses_is_told(databases: Databases, code: int,
         return packet(1, b"\x01") if sql.startswith("SELECT 1") else None
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
-        database = databases.open(target_at(listener.port), environ=PASSWORD, on_kill=kills.append)
+        database = databases.open(
+            target_at(listener.port), environ=PASSWORD, on_kill=kills.append
+        )
         with pytest.raises(QueryError):
             fetch(database, "SELECT 1 AS one", seconds=0.2)
         wait_until(lambda: kills == [Kill("main", reason, "no")], f"told: {kills}")
 
 
-def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(databases: Databases) -> None:
+def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(
+    databases: Databases,
+) -> None:
     kills: list[Kill] = []
 
     def answer(sql: str) -> bytes | None:
@@ -172,7 +210,9 @@ def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(databases: Da
         return packet(1, b"\x01") if sql.startswith("SELECT 1") else None
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
-        database = databases.open(target_at(listener.port), environ=PASSWORD, on_kill=kills.append)
+        database = databases.open(
+            target_at(listener.port), environ=PASSWORD, on_kill=kills.append
+        )
         with pytest.raises(QueryError):
             fetch(database, "SELECT 1 AS one", seconds=0.2)
         wait_until(lambda: [kill.reason for kill in kills] == ["other_server"], "told")
@@ -187,7 +227,9 @@ def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the
     database = databases.open(mine, environ=PASSWORD, on_kill=kills.append)
     with database.lease(deadline_seconds=20) as session:
         session.stop()
-    wait_until(lambda: [kill.reason for kill in kills] == ["unreachable"], f"told: {kills}")
+    wait_until(
+        lambda: [kill.reason for kill in kills] == ["unreachable"], f"told: {kills}"
+    )
     assert "max_user_connections" in kills[0].message
 
 
@@ -214,7 +256,9 @@ def test_a_kill_that_gets_no_thread_is_told_our_cut_comes_in_time_and_the_next_k
     wait_until(lambda: not running_away(server), "nothing runs")
 
 
-def test_a_database_whose_kill_never_got_a_thread_can_be_closed(databases: Databases, target: Target) -> None:
+def test_a_database_whose_kill_never_got_a_thread_can_be_closed(
+    databases: Databases, target: Target
+) -> None:
     kills: list[Kill] = []
     database = databases.open(target, on_kill=kills.append)
     with database.lease(deadline_seconds=20) as session, no_thread_to_be_had():
@@ -245,7 +289,9 @@ def test_a_statement_that_nothing_stops_is_not_joined_by_another_and_runs_again_
             assert (again.reason, again.detail) == (Reason.TIMEOUT, "still_running")
             assert f"KILL {left} " in again.message
             assert running_away(own_mariadb) == (left,)
-            assert fetch(database, "SELECT 1 AS one").rows == ((1,),), "all others go on"
+            assert fetch(database, "SELECT 1 AS one").rows == ((1,),), (
+                "all others go on"
+            )
         run_as_root(own_mariadb, f"KILL {left}")
         wait_until(lambda: not running_away(own_mariadb), "it is gone")
         limited = ends_of(database, job)
@@ -261,7 +307,9 @@ def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_wha
     sql = f"{RUNAWAY} /* é 😀 ? */"
     database, leftovers = databases.open(target), Leftovers()
     with ThreadPoolExecutor(1) as pool, database.lease(deadline_seconds=20) as session:
-        run = pool.submit(ends_of, databases.open(target), job_of(target, sql, seconds=30))
+        run = pool.submit(
+            ends_of, databases.open(target), job_of(target, sql, seconds=30)
+        )
         wait_until(lambda: running_away(own_mariadb), "it runs")
         (left,) = running_away(own_mariadb)
         here = replace(session.link.identity, thread_id=left)
@@ -293,5 +341,9 @@ def test_a_connection_that_broke_under_a_statement_starts_no_second_one_while_th
         again = ends_of(database, job)
         assert isinstance(again, Failure)
         assert (again.reason, again.detail) == (Reason.TIMEOUT, "still_running")
-        wait_until(lambda: not running_away(own_mariadb), "the server's own limit has ended it")
-        assert isinstance(ends_of(database, job_of(target, "SELECT 1 AS n", seconds=5)), Success)
+        wait_until(
+            lambda: not running_away(own_mariadb), "the server's own limit has ended it"
+        )
+        assert isinstance(
+            ends_of(database, job_of(target, "SELECT 1 AS n", seconds=5)), Success
+        )

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import AnchoredClock
+from monitor.collector.execute import execute
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import Reason
+from monitor.model.errors import Reason
 from monitor.model.results import Failure, Outcome, Success
 from monitor.model.settings import Every, Job, Query, Statement, Target
-from monitor.runs import execute
+from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, error_packet, result_packets, serve_session
 from tests.database.targets import PASSWORD, target_at, target_for, wait_until
@@ -36,7 +36,9 @@ COUNT = Query(
 class Run(threading.Thread):
     """One run, in a thread."""
 
-    def __init__(self, target: Target, databases: Databases, *, seconds: float = 20) -> None:
+    def __init__(
+        self, target: Target, databases: Databases, *, seconds: float = 20
+    ) -> None:
         super().__init__()
         self._job = Job(target, replace(COUNT, timeout=timedelta(seconds=seconds)))
         self._database = databases.open(target, environ=PASSWORD)
@@ -72,7 +74,8 @@ def waiting_seconds(server: PrivateServer) -> int | None:
     """Tell for how long a session has waited for the table; None when none does."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT time FROM information_schema.processlist WHERE state LIKE '%%metadata lock%%'", ()
+            "SELECT time FROM information_schema.processlist WHERE state LIKE '%%metadata lock%%'",
+            (),
         )
         row = cursor.fetchone()
         return None if row is None else int(row[0])
@@ -124,16 +127,23 @@ def test_a_lock_that_stays_ends_with_the_runs_own_time(
 
 
 @pytest.mark.parametrize(
-    ("code", "tries"), [(1213, 2), (1205, 2), (1317, 1), (1064, 1), (1054, 1), (1040, 1)]
+    ("code", "tries"),
+    [(1213, 2), (1205, 2), (1317, 1), (1064, 1), (1054, 1), (1040, 1)],
 )
-def test_only_what_the_server_has_undone_is_sent_again(databases: Databases, code: int, tries: int) -> None:
+def test_only_what_the_server_has_undone_is_sent_again(
+    databases: Databases, code: int, tries: int
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
         if sql != COUNT.statement.text:
             return None
         asked.append(sql)
-        return error_packet(1, code, "no") if len(asked) == 1 else result_packets(("n",), (("10",),))
+        return (
+            error_packet(1, code, "no")
+            if len(asked) == 1
+            else result_packets(("n",), (("10",),))
+        )
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         run = Run(target_at(listener.port), databases)

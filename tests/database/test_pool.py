@@ -18,7 +18,7 @@ import pytest
 
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason, RefusedError, TargetError
+from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, Proxy, error_packet, serve_session
 from tests.database.targets import (
@@ -61,7 +61,9 @@ def test_a_connection_is_used_again(database: Database, server: PrivateServer) -
 def test_never_more_connections_than_allowed(
     databases: Databases, server: PrivateServer, schema_with_digits: str
 ) -> None:
-    database = databases.open(target_for(server, schema=schema_with_digits, max_connections=3))
+    database = databases.open(
+        target_for(server, schema=schema_with_digits, max_connections=3)
+    )
     counts: list[int] = []
     done = threading.Event()
 
@@ -90,7 +92,9 @@ def test_never_more_connections_than_allowed(
 def test_all_places_taken_is_busy_and_not_the_targets_fault(
     databases: Databases, server: PrivateServer, server_schema: str
 ) -> None:
-    database = databases.open(target_for(server, schema=server_schema, max_connections=1))
+    database = databases.open(
+        target_for(server, schema=server_schema, max_connections=1)
+    )
     with database.lease(deadline_seconds=20):
         started = time.monotonic()
         with pytest.raises(QueryError) as caught, database.lease(deadline_seconds=0.2):
@@ -118,7 +122,9 @@ def test_an_idle_connection_that_the_server_closed_is_replaced(
     wait_until(lambda: idle not in sessions_of(server), "the server has ended it")
 
 
-def test_an_idle_connection_that_timed_out_is_replaced(database: Database, server: PrivateServer) -> None:
+def test_an_idle_connection_that_timed_out_is_replaced(
+    database: Database, server: PrivateServer
+) -> None:
     with database.lease(deadline_seconds=20) as session:
         session.link.execute("SET SESSION wait_timeout = 1")
     wait_until(lambda: not sessions_of(server), "the server closed it")
@@ -139,14 +145,18 @@ def test_rights_are_those_of_now(
     )
     for _ in range(2):
         assert fetch(database, sql).rows == ((10,),)
-        run_as_root(server, f"REVOKE SELECT ON {schema_with_digits}.* FROM {account}@'%'")
+        run_as_root(
+            server, f"REVOKE SELECT ON {schema_with_digits}.* FROM {account}@'%'"
+        )
         with pytest.raises(QueryError) as caught:
             fetch(database, sql)
         assert caught.value.reason is Reason.ACCESS_DENIED
         run_as_root(server, f"GRANT SELECT ON {schema_with_digits}.* TO {account}@'%'")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["shutdown", "crash"])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, signal.SIGKILL], ids=["shutdown", "crash"]
+)
 def test_a_server_that_went_and_came_back_is_used_again(
     databases: Databases, own_mariadb: PrivateMariaDB, how: signal.Signals
 ) -> None:
@@ -172,7 +182,9 @@ def test_a_server_that_went_and_came_back_is_used_again(
     wait_until(lambda: is_healed(database), "it is used again")
 
 
-def test_a_frozen_server_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+def test_a_frozen_server_is_bounded_and_heals(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
     short = timedelta(seconds=2)
     database = databases.open(target_for(own_mariadb, schema="app"), timeout=short)
     wait_until(lambda: is_healed(database), "we are let in")
@@ -187,17 +199,24 @@ def test_a_frozen_server_is_bounded_and_heals(databases: Databases, own_mariadb:
             started = time.monotonic()
             with pytest.raises(TargetError) as refused:
                 fetch_in(session, "SELECT 1 AS one", seconds=0.5)
-            assert (refused.value.reason, refused.value.detail) == (Reason.TARGET_DOWN, "no_greeting")
+            assert (refused.value.reason, refused.value.detail) == (
+                Reason.TARGET_DOWN,
+                "no_greeting",
+            )
             assert time.monotonic() - started < 20
         finally:
             own_mariadb.signal(signal.SIGCONT)
     wait_until(lambda: is_healed(database), "it is used again")
 
 
-def test_a_black_hole_is_bounded_and_heals(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+def test_a_black_hole_is_bounded_and_heals(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
     with Proxy(own_mariadb.port or 0) as proxy:
         short = timedelta(seconds=2)
-        database = databases.open(target_at(proxy.port), environ=PASSWORD, timeout=short)
+        database = databases.open(
+            target_at(proxy.port), environ=PASSWORD, timeout=short
+        )
         wait_until(lambda: is_healed(database), "we are let in")
         proxy.freeze()
         started = time.monotonic()
@@ -225,7 +244,9 @@ def test_a_cut_in_the_middle_is_a_lost_target_and_heals(
         assert fetch(database, "SELECT 1 AS one").rows == ONE
 
 
-def test_cancel_all_stops_what_runs_on_the_server_too(database: Database, server: PrivateServer) -> None:
+def test_cancel_all_stops_what_runs_on_the_server_too(
+    database: Database, server: PrivateServer
+) -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(fetch, database, RUNAWAY, seconds=60) for _ in range(2)]
         wait_until(lambda: len(running_away(server)) == 2, "both run")
@@ -233,9 +254,11 @@ def test_cancel_all_stops_what_runs_on_the_server_too(database: Database, server
         database.cancel_all()
         errors = [run.exception(30) for run in runs]
         assert time.monotonic() - started < 30
-    assert [(error.reason, error.detail) for error in errors if isinstance(error, QueryError)] == [
-        (Reason.KILLED, "cancelled")
-    ] * 2
+    assert [
+        (error.reason, error.detail)
+        for error in errors
+        if isinstance(error, QueryError)
+    ] == [(Reason.KILLED, "cancelled")] * 2
     wait_until(lambda: not running_away(server), "both are stopped on the server")
     with pytest.raises(QueryError) as caught:
         fetch(database, "SELECT 1 AS one")
@@ -270,15 +293,21 @@ def test_closing_leaves_no_connection_and_no_thread(
     fetch(database, "SELECT 1 AS one")
     database.close()
     wait_until(lambda: not sessions_of(server), "no connection")
-    wait_until(lambda: threading.active_count() <= before + 1, "no thread but the watchdog's")
+    wait_until(
+        lambda: threading.active_count() <= before + 1, "no thread but the watchdog's"
+    )
 
 
-def test_a_server_that_cannot_be_had_is_tried_once_a_second_however_many_ask(databases: Databases) -> None:
+def test_a_server_that_cannot_be_had_is_tried_once_a_second_however_many_ask(
+    databases: Databases,
+) -> None:
     def hang_up(client: socket.socket) -> None:
         client.sendall(error_packet(0, 1040, "Too many connections"))
 
     with Listener(hang_up) as listener:
-        database = databases.open(target_at(listener.port, max_connections=4), environ=PASSWORD)
+        database = databases.open(
+            target_at(listener.port, max_connections=4), environ=PASSWORD
+        )
         started, asked = time.monotonic(), 0
         while time.monotonic() - started < 1.5 or asked <= 20:
             with ThreadPoolExecutor(4) as pool:
@@ -292,13 +321,17 @@ def test_a_server_that_cannot_be_had_is_tried_once_a_second_however_many_ask(dat
     assert accepted <= 4 * (seconds + 1)
 
 
-def test_a_silent_server_holds_up_one_run_a_second_and_not_all(databases: Databases) -> None:
+def test_a_silent_server_holds_up_one_run_a_second_and_not_all(
+    databases: Databases,
+) -> None:
     def be_silent(client: socket.socket) -> None:
         client.recv(1)
 
     with Listener(be_silent) as listener:
         target = target_at(listener.port, max_connections=1)
-        database = databases.open(target, environ=PASSWORD, timeout=timedelta(seconds=0.5))
+        database = databases.open(
+            target, environ=PASSWORD, timeout=timedelta(seconds=0.5)
+        )
         started = time.monotonic()
         for _ in range(20):
             # half a second may be over before we are connected
@@ -320,16 +353,23 @@ def test_tries_and_questions_are_all_within_one_deadline(databases: Databases) -
 
     with Listener(talk) as listener:
         patient = timedelta(minutes=1)
-        database = databases.open(target_at(listener.port), environ=PASSWORD, timeout=patient)
+        database = databases.open(
+            target_at(listener.port), environ=PASSWORD, timeout=patient
+        )
         started = time.monotonic()
         with pytest.raises(TargetError) as caught, database.lease(deadline_seconds=4):
             pass
         assert time.monotonic() - started < 30
-        assert (caught.value.reason, caught.value.detail) == (Reason.TARGET_DOWN, "no_greeting")
+        assert (caught.value.reason, caught.value.detail) == (
+            Reason.TARGET_DOWN,
+            "no_greeting",
+        )
         assert listener.accepted == 2
 
 
-def test_idle_connections_that_fell_silent_do_not_each_cost_their_time(databases: Databases) -> None:
+def test_idle_connections_that_fell_silent_do_not_each_cost_their_time(
+    databases: Databases,
+) -> None:
     silent, speak = threading.Event(), threading.Event()
 
     def answer(_sql: str) -> bytes | None:
@@ -338,7 +378,9 @@ def test_idle_connections_that_fell_silent_do_not_each_cost_their_time(databases
         return None
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
-        database = databases.open(target_at(listener.port, max_connections=20), environ=PASSWORD)
+        database = databases.open(
+            target_at(listener.port, max_connections=20), environ=PASSWORD
+        )
         with ExitStack() as leases:
             for _ in range(20):
                 leases.enter_context(database.lease(deadline_seconds=20))
@@ -377,7 +419,10 @@ def lent_within(database: Database, seconds: float) -> bool:
 
 
 def quota(server: PrivateServer, account: str, number: int) -> None:
-    run_as_root(server, f"ALTER USER {account}@'%' IDENTIFIED BY '' WITH MAX_USER_CONNECTIONS {number}")
+    run_as_root(
+        server,
+        f"ALTER USER {account}@'%' IDENTIFIED BY '' WITH MAX_USER_CONNECTIONS {number}",
+    )
 
 
 @pytest.fixture
@@ -386,18 +431,26 @@ def one_of_two(
 ) -> Iterator[Database]:
     """Open a target with two connections of which the server gives one."""
     quota(server, account, 1)
-    yield databases.open(target_for(server, schema=schema_with_digits, user=account, max_connections=2))
+    yield databases.open(
+        target_for(server, schema=schema_with_digits, user=account, max_connections=2)
+    )
     quota(server, account, 0)
 
 
-def test_a_run_that_is_refused_a_new_connection_waits_for_the_one_that_lives(one_of_two: Database) -> None:
+def test_a_run_that_is_refused_a_new_connection_waits_for_the_one_that_lives(
+    one_of_two: Database,
+) -> None:
     with ThreadPoolExecutor(1) as pool:
         with one_of_two.lease(deadline_seconds=20) as first:
             second = pool.submit(leased, one_of_two)
-            wait_until(lambda: bool(one_of_two._try_again_at), "it was refused, and waits")
+            wait_until(
+                lambda: bool(one_of_two._try_again_at), "it was refused, and waits"
+            )
             lives = id_of(first)
         assert second.result(20) == (lives, "quota")
-    assert leased(one_of_two) == (lives, None), "an idle one is lent without asking for another"
+    assert leased(one_of_two) == (lives, None), (
+        "an idle one is lent without asking for another"
+    )
 
 
 def leased(database: Database) -> tuple[int, str | None]:
@@ -406,10 +459,15 @@ def leased(database: Database) -> tuple[int, str | None]:
         return id_of(session), session.refusal.detail if session.refusal else None
 
 
-def test_where_the_one_that_lives_is_not_free_in_time_the_target_is_not_lost(one_of_two: Database) -> None:
+def test_where_the_one_that_lives_is_not_free_in_time_the_target_is_not_lost(
+    one_of_two: Database,
+) -> None:
     with one_of_two.lease(deadline_seconds=20):
         started = time.monotonic()
-        with pytest.raises(RefusedError) as caught, one_of_two.lease(deadline_seconds=0.3):
+        with (
+            pytest.raises(RefusedError) as caught,
+            one_of_two.lease(deadline_seconds=0.3),
+        ):
             pass
         assert 0.3 <= time.monotonic() - started < 20
     assert (caught.value.reason, caught.value.detail) == (Reason.TARGET_DOWN, "quota")
@@ -418,7 +476,9 @@ def test_where_the_one_that_lives_is_not_free_in_time_the_target_is_not_lost(one
 def test_where_none_lives_a_refusal_is_a_loss(
     one_of_two: Database, server: PrivateServer, account: str
 ) -> None:
-    with contextlib.closing(pymysql.connect(unix_socket=str(server.socket), user=account)):
+    with contextlib.closing(
+        pymysql.connect(unix_socket=str(server.socket), user=account)
+    ):
         with pytest.raises(TargetError) as caught, one_of_two.lease(deadline_seconds=5):
             pass
         assert not isinstance(caught.value, RefusedError)
@@ -439,16 +499,29 @@ def test_while_refused_a_new_connection_is_asked_for_now_and_then_until_one_is_l
 
 @pytest.mark.parametrize("places", [1, 2])
 def test_the_last_connection_is_kept_beyond_its_time_while_no_new_one_is_had(
-    databases: Databases, server: PrivateServer, schema_with_digits: str, account: str, places: int
+    databases: Databases,
+    server: PrivateServer,
+    schema_with_digits: str,
+    account: str,
+    places: int,
 ) -> None:
     quota(server, account, 1)
-    target = target_for(server, schema=schema_with_digits, user=account, max_connections=places)
+    target = target_for(
+        server, schema=schema_with_digits, user=account, max_connections=places
+    )
     database = databases.open(target)
     lives = lent_and_aged(database)
-    assert [leased(database) for _ in range(3)] == [(lives, "quota"), (lives, None), (lives, None)]
+    assert [leased(database) for _ in range(3)] == [
+        (lives, "quota"),
+        (lives, None),
+        (lives, None),
+    ]
     quota(server, account, 2)
     wait_until(lambda: leased(database)[0] != lives, "a new one got in")
-    wait_until(lambda: sessions_of(server, user=account) == (lent_id(database),), "the old one is gone")
+    wait_until(
+        lambda: sessions_of(server, user=account) == (lent_id(database),),
+        "the old one is gone",
+    )
     quota(server, account, 0)
 
 
@@ -458,7 +531,9 @@ def test_a_connection_whose_time_is_over_is_replaced_by_one_that_was_opened_befo
     lives = lent_and_aged(database)
     new = lent_id(database)
     assert new != lives
-    wait_until(lambda: sessions_of(server) == (lent_id(database),), "the old one is gone")
+    wait_until(
+        lambda: sessions_of(server) == (lent_id(database),), "the old one is gone"
+    )
 
 
 def test_of_two_connections_whose_time_is_over_one_goes_at_once(
@@ -468,7 +543,9 @@ def test_of_two_connections_whose_time_is_over_one_goes_at_once(
         lives = lent_and_aged(database)
         first.link.opened_at -= HOUR_SECONDS
     assert len({lives, lent_id(database)}) == 2
-    wait_until(lambda: sessions_of(server) == (lent_id(database),), "both old ones are gone")
+    wait_until(
+        lambda: sessions_of(server) == (lent_id(database),), "both old ones are gone"
+    )
 
 
 def lent_and_aged(database: Database) -> int:
@@ -478,7 +555,9 @@ def lent_and_aged(database: Database) -> int:
         return id_of(session)
 
 
-def test_many_runs_on_one_connection_never_call_the_target_lost(one_of_two: Database) -> None:
+def test_many_runs_on_one_connection_never_call_the_target_lost(
+    one_of_two: Database,
+) -> None:
     def runs(number: int) -> list[str]:
         sql = "SELECT SLEEP(0.02) AS slept" if number == 0 else "SELECT 1 AS one"
         found = []
@@ -491,4 +570,6 @@ def test_many_runs_on_one_connection_never_call_the_target_lost(one_of_two: Data
 
     assert fetch(one_of_two, "SELECT 1 AS one").rows == ONE
     with ThreadPoolExecutor(3) as pool:
-        assert {name for found in pool.map(runs, range(3)) for name in found} <= {"RefusedError"}
+        assert {name for found in pool.map(runs, range(3)) for name in found} <= {
+            "RefusedError"
+        }

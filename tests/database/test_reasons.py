@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.database.reasons import Verdict, is_answer, place_of, shown_message, verdict_of
-from monitor.errors import Reason, message_with_place
+from monitor.database.reasons import (
+    Verdict,
+    is_answer,
+    place_of,
+    shown_message,
+    verdict_of,
+)
+from monitor.model.errors import Reason, message_with_place
 
 DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_MISSING
 
@@ -74,11 +80,19 @@ def test_a_code_in_a_run_has_its_reason(
 
 _PROXIES = [
     # ProxySQL
-    (9001, "Max connect timeout reached while reaching hostgroup 0 after 10000ms", "backend"),
+    (
+        9001,
+        "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
+        "backend",
+    ),
     (9002, "Max connect failure while reaching hostgroup 20", "backend"),
     # MaxScale
     (2003, "Lost connection to backend server: network error (server1)", "unreachable"),
-    (1927, "Connection killed by MaxScale: Router could not recover from connection errors", "lost"),
+    (
+        1927,
+        "Connection killed by MaxScale: Router could not recover from connection errors",
+        "lost",
+    ),
     # RDS Proxy
     (9501, "Timed-out waiting to acquire database connection", "full"),
     (1105, "Timed-out waiting to acquire database connection", "backend"),
@@ -88,8 +102,16 @@ _PROXIES = [
         "target: ks.0.primary: primary is not serving, there is a reparent operation in progress",
         "backend",
     ),
-    (1105, "target: ks.-80.replica: no healthy tablet available for 'keyspace:\"ks\"'", "backend"),
-    (1105, 'vttablet: rpc error: code = Unavailable desc = connection error: desc = "transport"', "backend"),
+    (
+        1105,
+        "target: ks.-80.replica: no healthy tablet available for 'keyspace:\"ks\"'",
+        "backend",
+    ),
+    (
+        1105,
+        'vttablet: rpc error: code = Unavailable desc = connection error: desc = "transport"',
+        "backend",
+    ),
     (1105, "target: main.-.primary: vttablet: Connection Closed", "backend"),
     (1105, "operation not allowed in state NOT_SERVING", "backend"),
     # Galera, and a server that ends sessions
@@ -114,40 +136,67 @@ def test_what_a_proxy_says_without_its_server_is_a_lost_target(
         (1105, "VT03018: NEXT used on a non-sequence table"),
         (1105, "syntax error at position 5 near 'FORM'"),
         (9003, "Command not supported"),
-        (9006, "ProxySQL Error: connection is locked to hostgroup 10 but trying to reach hostgroup 20"),
+        (
+            9006,
+            "ProxySQL Error: connection is locked to hostgroup 10 but trying to reach hostgroup 20",
+        ),
     ],
 )
-def test_what_a_proxy_says_of_the_statement_is_an_error_of_the_query(code: int, words: str) -> None:
+def test_what_a_proxy_says_of_the_statement_is_an_error_of_the_query(
+    code: int, words: str
+) -> None:
     assert verdict_of(code, connecting=False, words=words).reason is Reason.QUERY_ERROR
     assert is_answer(code, words)
 
 
 @pytest.mark.parametrize("code", [1044, 1049])
-def test_a_database_that_we_may_not_enter_is_access_denied_at_connect(code: int) -> None:
+def test_a_database_that_we_may_not_enter_is_access_denied_at_connect(
+    code: int,
+) -> None:
     assert verdict_of(code, connecting=True) == Verdict(DENIED, "database")
 
 
 def test_a_lost_connection_is_always_a_lost_target_and_no_answer() -> None:
     for code in range(70_000):
         verdict = verdict_of(code, connecting=False)
-        assert not verdict.lost or (verdict.reason is DOWN and not is_answer(code)), code
+        assert not verdict.lost or (verdict.reason is DOWN and not is_answer(code)), (
+            code
+        )
 
 
 @pytest.mark.parametrize(
     ("code", "message", "shown"),
     [
         (1146, "Table 'app.users' doesn't exist", "Table 'app.users' doesn't exist"),
-        (1054, "Unknown column 'u.gone' in 'SELECT'", "Unknown column 'u.gone' in 'SELECT'"),
-        (1045, "Access denied for user 'x'@'localhost'", "Access denied for user 'x'@'localhost'"),
-        (1064, "syntax to use near 'WHERE name = 'Jo'\nLIMIT' at line 3", "syntax to use near '…' at line 3"),
-        (1292, "Truncated incorrect DOUBLE value: 'se''cr\\'et'", "Truncated incorrect DOUBLE value: '…'"),
+        (
+            1054,
+            "Unknown column 'u.gone' in 'SELECT'",
+            "Unknown column 'u.gone' in 'SELECT'",
+        ),
+        (
+            1045,
+            "Access denied for user 'x'@'localhost'",
+            "Access denied for user 'x'@'localhost'",
+        ),
+        (
+            1064,
+            "syntax to use near 'WHERE name = 'Jo'\nLIMIT' at line 3",
+            "syntax to use near '…' at line 3",
+        ),
+        (
+            1292,
+            "Truncated incorrect DOUBLE value: 'se''cr\\'et'",
+            "Truncated incorrect DOUBLE value: '…'",
+        ),
         (1105, 'no route for "Jo O\'Hara"', "no route for '…'"),
         (1146, "Table 'jo@example.com' doesn't exist", "Table '…@…' doesn't exist"),
         (1105, "two\n  lines", "two lines"),
         (1105, "x" * 400, "x" * 299 + "…"),
     ],
 )
-def test_values_in_a_message_are_masked_and_names_are_not(code: int, message: str, shown: str) -> None:
+def test_values_in_a_message_are_masked_and_names_are_not(
+    code: int, message: str, shown: str
+) -> None:
     assert shown_message(message, code) == shown
 
 
@@ -164,7 +213,9 @@ def test_values_in_a_message_are_masked_and_names_are_not(code: int, message: st
         (1054, "Unknown column near 'secret' at line 1", ""),
     ],
 )
-def test_the_place_of_a_syntax_error_is_kept_apart(code: int, message: str, place: str) -> None:
+def test_the_place_of_a_syntax_error_is_kept_apart(
+    code: int, message: str, place: str
+) -> None:
     assert place_of(message, code) == place
     assert not place or place not in shown_message(message, code)
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.settings import Tls
 from tests.database.conftest import Databases
 from tests.database.proxy import (
@@ -22,10 +22,20 @@ from tests.database.proxy import (
     result_packets,
     serve_session,
 )
-from tests.database.targets import PASSWORD, fetch, fetch_in, refusal_of, target_at, verdict_on, wait_until
+from tests.database.targets import (
+    PASSWORD,
+    fetch,
+    fetch_in,
+    refusal_of,
+    target_at,
+    verdict_on,
+    wait_until,
+)
 
 
-@pytest.mark.parametrize("plugin", ["mysql_clear_password", "dialog", "mysql_old_password"])
+@pytest.mark.parametrize(
+    "plugin", ["mysql_clear_password", "dialog", "mysql_old_password"]
+)
 @pytest.mark.parametrize("when", ["greeting", "switch"])
 def test_a_rogue_server_that_asks_for_the_password_gets_nothing(
     databases: Databases, plugin: str, when: str
@@ -33,10 +43,18 @@ def test_a_rogue_server_that_asks_for_the_password_gets_nothing(
     received = bytearray()
 
     def ask(client: socket.socket) -> None:
-        client.sendall(greeting(plugin=plugin.encode() if when == "greeting" else b"mysql_native_password"))
+        client.sendall(
+            greeting(
+                plugin=plugin.encode()
+                if when == "greeting"
+                else b"mysql_native_password"
+            )
+        )
         received.extend(read_packet(client))
         question = (
-            b"\x01\x04Password: " if when == "greeting" else b"\xfe" + plugin.encode() + b"\0\x04Password: "
+            b"\x01\x04Password: "
+            if when == "greeting"
+            else b"\xfe" + plugin.encode() + b"\0\x04Password: "
         )
         client.sendall(packet(2, question))
         while data := client.recv(4096):
@@ -45,7 +63,11 @@ def test_a_rogue_server_that_asks_for_the_password_gets_nothing(
     with Listener(ask) as listener:
         database = databases.open(target_at(listener.port), environ=PASSWORD)
         error = refusal_of(database)
-        assert (error.reason, error.detail, error.code) == (Reason.ACCESS_DENIED, "auth_plugin", 2061)
+        assert (error.reason, error.detail, error.code) == (
+            Reason.ACCESS_DENIED,
+            "auth_plugin",
+            2061,
+        )
         wait_until(lambda: listener.open_count == 0, "nothing stays open")
     assert received
     assert b"s3cret" not in received
@@ -78,7 +100,11 @@ def answer_out_of_order(sql: str) -> bytes | None:
 
 
 def answer_half_a_column(sql: str) -> bytes | None:
-    return packet(1, b"\x01") + packet(2, b"\x03de") if sql.startswith("SELECT 1") else None
+    return (
+        packet(1, b"\x01") + packet(2, b"\x03de")
+        if sql.startswith("SELECT 1")
+        else None
+    )
 
 
 def answer_no_number(sql: str) -> bytes | None:
@@ -116,7 +142,9 @@ def test_a_malformed_answer_is_an_internal_error_and_the_connection_is_closed(
         wait_until(lambda: listener.open_count == 0, "the connection is closed")
 
 
-def test_settings_that_a_server_does_not_have_are_left_out(databases: Databases) -> None:
+def test_settings_that_a_server_does_not_have_are_left_out(
+    databases: Databases,
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
@@ -154,7 +182,9 @@ def test_one_connection_needs_few_round_trips(databases: Databases) -> None:
 
 
 @pytest.mark.parametrize("code", [1094, 1095])
-def test_a_kill_that_the_server_refuses_does_not_hold_us_up(databases: Databases, code: int) -> None:
+def test_a_kill_that_the_server_refuses_does_not_hold_us_up(
+    databases: Databases, code: int
+) -> None:
     asked_to_kill = threading.Event()
 
     def answer(sql: str) -> bytes | None:
@@ -177,7 +207,9 @@ def test_a_kill_that_the_server_refuses_does_not_hold_us_up(databases: Databases
         assert listener.accepted == 2
 
 
-def test_another_server_behind_the_same_address_is_not_told_to_kill(databases: Databases) -> None:
+def test_another_server_behind_the_same_address_is_not_told_to_kill(
+    databases: Databases,
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
@@ -191,11 +223,15 @@ def test_another_server_behind_the_same_address_is_not_told_to_kill(databases: D
         with pytest.raises(QueryError):
             fetch(database, "SELECT 1 AS one", seconds=0.2)
         who = "SELECT @@hostname LIMIT 1"
-        wait_until(lambda: who in asked and listener.open_count == 0, "asked and closed")
+        wait_until(
+            lambda: who in asked and listener.open_count == 0, "asked and closed"
+        )
     assert not [sql for sql in asked if sql.startswith("KILL")]
 
 
-def test_trickled_rows_are_cut(databases: Databases, own_mariadb: PrivateMariaDB) -> None:
+def test_trickled_rows_are_cut(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
     with Proxy(own_mariadb.port or 0) as proxy:
         database = databases.open(target_at(proxy.port), environ=PASSWORD)
         with database.lease(deadline_seconds=20) as session:

@@ -6,16 +6,24 @@ import re
 
 import pytest
 
-from monitor.clock import AnchoredClock
+from monitor.collector.execute import execute
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Success
 from monitor.model.settings import Job
-from monitor.runs import execute
+from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
 from tests.database.proxy import Proxy
-from tests.database.targets import PASSWORD, a_query, fetch, fetch_in, id_of, target_at, target_for
+from tests.database.targets import (
+    PASSWORD,
+    a_query,
+    fetch,
+    fetch_in,
+    id_of,
+    target_at,
+    target_for,
+)
 
 _ON_BOTH = [
     ("SELECT LENGTH(GROUP_CONCAT(REPEAT('x', 600000))) AS n FROM digits", 1260),
@@ -52,7 +60,11 @@ def test_a_result_that_the_server_calls_incomplete_or_altered_is_bad(
 
 @pytest.mark.parametrize(("sql", "code"), _ON_MARIADB, ids=range(len(_ON_MARIADB)))
 def test_what_only_mariadb_takes_for_a_success_is_bad_too(
-    databases: Databases, mariadb: PrivateMariaDB, mariadb_digits: str, sql: str, code: int
+    databases: Databases,
+    mariadb: PrivateMariaDB,
+    mariadb_digits: str,
+    sql: str,
+    code: int,
 ) -> None:
     database = databases.open(target_for(mariadb, schema=mariadb_digits))
     with pytest.raises(QueryError) as caught:
@@ -64,7 +76,9 @@ def test_what_only_mariadb_takes_for_a_success_is_bad_too(
 def mariadb_digits(mariadb: PrivateMariaDB, schema: str) -> str:
     with mariadb.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE digits (digit INT PRIMARY KEY)")
-        cursor.execute("INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)")
+        cursor.execute(
+            "INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)"
+        )
     return schema
 
 
@@ -73,17 +87,29 @@ def test_a_warning_that_spoils_nothing_is_told_with_the_data(
     databases: Databases, mysql: PrivateServer
 ) -> None:
     target = target_for(mysql)
-    query = a_query("found", "SELECT 1 && 1 AS n", evidence="SELECT 1 / 0 AS n", seconds=5, max_rows=5)
+    query = a_query(
+        "found",
+        "SELECT 1 && 1 AS n",
+        evidence="SELECT 1 / 0 AS n",
+        seconds=5,
+        max_rows=5,
+    )
     clock = AnchoredClock()
-    outcome = execute(Job(target, query), clock.now(), databases.open(target), clock).outcome
+    outcome = execute(
+        Job(target, query), clock.now(), databases.open(target), clock
+    ).outcome
     assert isinstance(outcome, Success)
     (warning,) = outcome.warnings
     assert (warning.code, "deprecated" in warning.message) == (1287, True)
     # evidence that is spoilt fails the evidence only
-    assert [error.partition(": the server")[0] for error in outcome.evidence_errors] == ["Found: bad_result"]
+    assert [
+        error.partition(": the server")[0] for error in outcome.evidence_errors
+    ] == ["Found: bad_result"]
 
 
-def test_more_warnings_than_the_server_tells_of_are_bad(database: Database, server: PrivateServer) -> None:
+def test_more_warnings_than_the_server_tells_of_are_bad(
+    database: Database, server: PrivateServer
+) -> None:
     with database.lease(deadline_seconds=20) as session:
         session.link.execute("SET SESSION max_error_count = 0")
         with pytest.raises(QueryError) as caught:
@@ -96,7 +122,9 @@ def test_a_proxy_that_answers_show_warnings_itself_makes_the_result_doubtful(
     databases: Databases, own_mariadb: PrivateMariaDB
 ) -> None:
     with Proxy(own_mariadb.port or 0) as proxy:
-        proxy.from_client = lambda sent: b"\x03DO 0" if sent == b"\x03SHOW WARNINGS" else sent
+        proxy.from_client = lambda sent: (
+            b"\x03DO 0" if sent == b"\x03SHOW WARNINGS" else sent
+        )
         database = databases.open(target_at(proxy.port), environ=PASSWORD)
         assert fetch(database, "SELECT 1 AS one").warnings == ()
         with pytest.raises(QueryError) as caught:

@@ -14,7 +14,7 @@ import pytest
 
 from monitor.database import Database, runnable_sql
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ColumnType, Rows
 from monitor.model.settings import Flavor, PasswordSource, Scalar, Statement
 from tests.database.conftest import Databases
@@ -46,7 +46,18 @@ def test_a_result_comes_as_columns_and_cells(database: Database) -> None:
         " CAST('-01:02:03' AS TIME) AS span, CAST('a' AS BINARY) AS raw, 18446744073709551615 AS big",
     )
     assert rows == Rows(
-        ("whole", "exact", "rough", "nothing", "words", "day", "moment", "span", "raw", "big"),
+        (
+            "whole",
+            "exact",
+            "rough",
+            "nothing",
+            "words",
+            "day",
+            "moment",
+            "span",
+            "raw",
+            "big",
+        ),
         (
             (
                 7,
@@ -93,7 +104,9 @@ VALUES: tuple[Scalar, ...] = (
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_value_arrives_as_it_was_given(database: Database, value: Scalar) -> None:
-    (row,) = fetch(database, "SELECT %(value)s AS value, '5 %%' AS percent", {"value": value}).rows
+    (row,) = fetch(
+        database, "SELECT %(value)s AS value, '5 %%' AS percent", {"value": value}
+    ).rows
     assert row == (value, "5 %")
 
 
@@ -116,7 +129,9 @@ def test_quotes_are_safe_where_the_backslash_escapes_nothing(
     try:
         database = databases.open(target_for(server, schema=server_schema))
         for value in ("\\' OR 1=1 -- ", "it's", "\\"):
-            assert fetch(database, "SELECT %(value)s AS value", {"value": value}).rows == ((value,),)
+            assert fetch(
+                database, "SELECT %(value)s AS value", {"value": value}
+            ).rows == ((value,),)
     finally:
         run_as_root(server, f"SET GLOBAL sql_mode = '{before}'")
 
@@ -139,7 +154,11 @@ def test_a_value_that_cannot_be_bound_is_a_query_error(
 ) -> None:
     statement = Statement("SELECT %(value)s AS value", ("value",))
     with database.lease(deadline_seconds=20) as session:
-        error = failure_of(lambda: session.fetch(statement, values, timeout=timedelta(seconds=1), max_rows=1))
+        error = failure_of(
+            lambda: session.fetch(
+                statement, values, timeout=timedelta(seconds=1), max_rows=1
+            )
+        )
         assert (error.reason, error.message) == (Reason.QUERY_ERROR, words)
         assert fetch_in(session, "SELECT 1 AS one").rows == ((1,),)
 
@@ -148,15 +167,30 @@ def test_a_value_that_cannot_be_bound_is_a_query_error(
     ("sql", "reason", "code", "words"),
     [
         ("SELECT gone FROM digits", Reason.SCHEMA_MISSING, 1054, "'gone'"),
-        ("SELECT 1 AS one FROM gone", Reason.SCHEMA_MISSING, 1146, "gone' doesn't exist"),
+        (
+            "SELECT 1 AS one FROM gone",
+            Reason.SCHEMA_MISSING,
+            1146,
+            "gone' doesn't exist",
+        ),
         ("SELEC 'jo@example.com'", Reason.QUERY_ERROR, 1064, "near '…' at line 1"),
-        ("SELECT a.digit FROM digits a, digits b WHERE digit = 1", Reason.QUERY_ERROR, 1052, "ambiguous"),
+        (
+            "SELECT a.digit FROM digits a, digits b WHERE digit = 1",
+            Reason.QUERY_ERROR,
+            1052,
+            "ambiguous",
+        ),
         ("DELETE FROM digits", Reason.QUERY_ERROR, 1792, "READ ONLY transaction"),
     ],
     ids=["column", "table", "syntax", "ambiguous", "write"],
 )
 def test_an_error_of_the_server_is_named_and_leaves_the_connection(
-    database: Database, server: PrivateServer, sql: str, reason: Reason, code: int, words: str
+    database: Database,
+    server: PrivateServer,
+    sql: str,
+    reason: Reason,
+    code: int,
+    words: str,
 ) -> None:
     with database.lease(deadline_seconds=20) as session:
         before = id_of(session)
@@ -173,7 +207,12 @@ def test_a_right_that_was_taken_away_is_access_denied(
     databases: Databases, server: PrivateServer, schema_with_digits: str, account: str
 ) -> None:
     database = databases.open(
-        target_for(server, schema=schema_with_digits, user=account, password=PasswordSource(env="PASSWORD")),
+        target_for(
+            server,
+            schema=schema_with_digits,
+            user=account,
+            password=PasswordSource(env="PASSWORD"),
+        ),
         environ={"PASSWORD": "s3cret"},
     )
     assert fetch(database, "SELECT COUNT(*) AS n FROM digits").rows == ((10,),)
@@ -204,14 +243,20 @@ def test_a_runaway_query_ends_at_its_timeout_on_the_server_too(
     assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
 
 
-def test_a_sleep_that_was_cut_short_is_no_result(database: Database, server: PrivateServer) -> None:
-    error = failure_of(lambda: fetch(database, "SELECT SLEEP(30) AS slept", seconds=0.3))
+def test_a_sleep_that_was_cut_short_is_no_result(
+    database: Database, server: PrivateServer
+) -> None:
+    error = failure_of(
+        lambda: fetch(database, "SELECT SLEEP(30) AS slept", seconds=0.3)
+    )
     assert error.reason is Reason.TIMEOUT
     wait_until(lambda: not sessions_of(server, running=True), "the query is gone")
 
 
 # MySQL answers a killed SLEEP with a row, and no error
-@pytest.mark.parametrize("sql", [RUNAWAY, "SELECT SLEEP(20) AS slept"], ids=["runaway", "sleep"])
+@pytest.mark.parametrize(
+    "sql", [RUNAWAY, "SELECT SLEEP(20) AS slept"], ids=["runaway", "sleep"]
+)
 def test_a_query_that_ignores_its_limit_is_killed(
     database: Database, server: PrivateServer, sql: str
 ) -> None:
@@ -225,7 +270,9 @@ def test_a_query_that_ignores_its_limit_is_killed(
             error = failure_of(lambda: fetch_in(session, sql, seconds=0.4))
             assert error.reason is Reason.TIMEOUT
             assert time.monotonic() - started < 15
-            wait_until(lambda: not sessions_of(server, running=True), "the query is gone")
+            wait_until(
+                lambda: not sessions_of(server, running=True), "the query is gone"
+            )
             # a late KILL must not hit what comes next
             killed = session.link.identity
             assert fetch_in(session, "SELECT 1 AS one").rows == ((1,),)
@@ -234,7 +281,9 @@ def test_a_query_that_ignores_its_limit_is_killed(
 
     # A server that is busy may not have ended it before we cut the connection.
     wait_until(is_killed, "it ends in time")
-    wait_until(lambda: len(sessions_of(server)) == 1, "the connection for KILL is closed")
+    wait_until(
+        lambda: len(sessions_of(server)) == 1, "the connection for KILL is closed"
+    )
 
 
 def test_a_query_behind_a_lock_ends_with_lock_wait(
@@ -242,7 +291,9 @@ def test_a_query_behind_a_lock_ends_with_lock_wait(
 ) -> None:
     with server.connect(server_schema) as owner, owner.cursor() as cursor:
         cursor.execute("LOCK TABLES digits WRITE")
-        error = failure_of(lambda: fetch(database, "SELECT COUNT(*) AS n FROM digits", seconds=10))
+        error = failure_of(
+            lambda: fetch(database, "SELECT COUNT(*) AS n FROM digits", seconds=10)
+        )
         assert (error.reason, error.code) == (Reason.LOCK_WAIT, 1205)
 
 
@@ -266,7 +317,9 @@ def test_a_query_that_somebody_killed_is_not_run_again(
     fetch(database, "SELECT 1 AS one")
     errors: list[QueryError] = []
     run = threading.Thread(
-        target=lambda: errors.append(failure_of(lambda: fetch(database, RUNAWAY, seconds=60)))
+        target=lambda: errors.append(
+            failure_of(lambda: fetch(database, RUNAWAY, seconds=60))
+        )
     )
     run.start()
     wait_until(lambda: running_away(server), "the query runs")
@@ -279,8 +332,13 @@ def test_a_query_that_somebody_killed_is_not_run_again(
 
 def test_too_many_rows_end_the_query(database: Database, server: PrivateServer) -> None:
     started = time.monotonic()
-    error = failure_of(lambda: fetch(database, TEN_MILLION_ROWS, seconds=60, max_rows=50))
-    assert (error.reason, error.message) == (Reason.TOO_MANY_ROWS, "more than 50 rows (max_rows)")
+    error = failure_of(
+        lambda: fetch(database, TEN_MILLION_ROWS, seconds=60, max_rows=50)
+    )
+    assert (error.reason, error.message) == (
+        Reason.TOO_MANY_ROWS,
+        "more than 50 rows (max_rows)",
+    )
     assert time.monotonic() - started < 40
     wait_until(lambda: not sessions_of(server, running=True), "the query is gone")
     assert fetch(database, "SELECT digit FROM digits", max_rows=10).rows[9] == (9,)
@@ -289,8 +347,14 @@ def test_too_many_rows_end_the_query(database: Database, server: PrivateServer) 
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("SELECT 1 AS id, 2 AS n, 3 AS id", 'two columns are named "id"; give each an alias of its own'),
-        ("SELECT 1 AS id, REPEAT('x', 70000) AS words", 'row 1, column "words": more than 64 KiB'),
+        (
+            "SELECT 1 AS id, 2 AS n, 3 AS id",
+            'two columns are named "id"; give each an alias of its own',
+        ),
+        (
+            "SELECT 1 AS id, REPEAT('x', 70000) AS words",
+            'row 1, column "words": more than 64 KiB',
+        ),
         (
             "SELECT REPEAT('x', 60000) AS a FROM digits d0, digits d1, digits d2",
             "the result has more than 16 MiB",
@@ -299,7 +363,9 @@ def test_too_many_rows_end_the_query(database: Database, server: PrivateServer) 
     ],
     ids=["columns", "cell", "answer", "no table"],
 )
-def test_a_result_that_we_cannot_use_is_bad(database: Database, sql: str, words: str) -> None:
+def test_a_result_that_we_cannot_use_is_bad(
+    database: Database, sql: str, words: str
+) -> None:
     error = failure_of(lambda: fetch(database, sql, max_rows=1000))
     assert (error.reason, error.message) == (Reason.BAD_RESULT, words)
     assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
@@ -327,18 +393,30 @@ def test_the_server_tells_who_it_is_and_which_limits_took_effect(
             session,
             "SELECT @@time_zone, @@lock_wait_timeout, @@wait_timeout, @@autocommit, @@character_set_client",
         ).rows
-    assert answered.flavor is (Flavor.MARIADB if isinstance(server, PrivateMariaDB) else Flavor.MYSQL)
-    assert (answered.version, answered.hostname, answered.read_only) == (version, hostname, False)
+    assert answered.flavor is (
+        Flavor.MARIADB if isinstance(server, PrivateMariaDB) else Flavor.MYSQL
+    )
+    assert (answered.version, answered.hostname, answered.read_only) == (
+        version,
+        hostname,
+        False,
+    )
     assert answered.limits == ("lock", "statement", "read_only")
     assert settings == (("+00:00", 2, 600, 1, "utf8mb4"),)
 
 
-def test_a_percent_sign_that_is_not_doubled_is_a_query_error(database: Database) -> None:
-    error = failure_of(lambda: fetch(database, "SELECT 5 % %(value)s AS rest", {"value": 2}))
+def test_a_percent_sign_that_is_not_doubled_is_a_query_error(
+    database: Database,
+) -> None:
+    error = failure_of(
+        lambda: fetch(database, "SELECT 5 % %(value)s AS rest", {"value": 2})
+    )
     assert (error.reason, error.detail) == (Reason.QUERY_ERROR, "parameters")
 
 
-def test_an_interrupt_stops_the_query_on_the_server_too(database: Database, server: PrivateServer) -> None:
+def test_an_interrupt_stops_the_query_on_the_server_too(
+    database: Database, server: PrivateServer
+) -> None:
     def interrupt() -> None:
         wait_until(lambda: running_away(server), "the query runs")
         os.kill(os.getpid(), signal.SIGINT)

@@ -13,10 +13,16 @@ import pytest
 from monitor.database import Database
 from monitor.database.session_variables import Effect, Variable, normalized, stated
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, Reason, TargetError
+from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.settings import Flavor
 from tests.database.conftest import Databases
-from tests.database.proxy import Listener, Proxy, error_packet, result_packets, serve_session
+from tests.database.proxy import (
+    Listener,
+    Proxy,
+    error_packet,
+    result_packets,
+    serve_session,
+)
 from tests.database.targets import (
     PASSWORD,
     fetch,
@@ -28,17 +34,22 @@ from tests.database.targets import (
     verdict_on,
 )
 from tests.database.unstated_variables import UNSTATED
-from tests.hostile_variables import hostile_values
+from tests.support.hostile_variables import hostile_values
 
 _NOT_CLASSIFIED = (
     "decide what a SELECT would do if a server had another value: state it"
-    " in monitor/database/session_variables.py, with a hostile value in tests/hostile_variables.py, or put it"
-    " into tests/database/unstated_variables.py with the reason why it may have any"
+    " in monitor/database/session_variables.py, with a hostile value in tests/support/hostile_variables.py,"
+    " or put it into tests/database/unstated_variables.py with the reason why it may have any"
 )
 
 # What the driver sets itself after the login, which is not swallowed.
 _BY_DRIVER = {
-    *("character_set_client", "character_set_results", "character_set_connection", "collation_connection"),
+    *(
+        "character_set_client",
+        "character_set_results",
+        "character_set_connection",
+        "collation_connection",
+    ),
     "autocommit",
 }
 
@@ -77,7 +88,9 @@ def _is_of_session(cursor: pymysql.cursors.Cursor, name: str) -> bool:
     return True
 
 
-def test_every_session_variable_of_the_server_is_stated_or_known_to_do_no_harm(server: PrivateServer) -> None:
+def test_every_session_variable_of_the_server_is_stated_or_known_to_do_no_harm(
+    server: PrivateServer,
+) -> None:
     known = {variable.name for variable in stated_on(server)} | set(UNSTATED)
     assert session_variables_of(server) - known == set(), _NOT_CLASSIFIED
 
@@ -86,11 +99,17 @@ def test_no_variable_is_both_stated_and_left_alone(server: PrivateServer) -> Non
     assert {variable.name for variable in stated_on(server)} & set(UNSTATED) == set()
 
 
-def test_every_stated_variable_has_a_hostile_value_to_be_tried_with(server: PrivateServer) -> None:
-    assert {variable.name for variable in stated_on(server)} - set(hostile_values(flavor_of(server))) == set()
+def test_every_stated_variable_has_a_hostile_value_to_be_tried_with(
+    server: PrivateServer,
+) -> None:
+    assert {variable.name for variable in stated_on(server)} - set(
+        hostile_values(flavor_of(server))
+    ) == set()
 
 
-def test_a_session_has_every_variable_as_it_is_stated(database: Database, server: PrivateServer) -> None:
+def test_a_session_has_every_variable_as_it_is_stated(
+    database: Database, server: PrivateServer
+) -> None:
     with database.lease(deadline_seconds=20) as session:
         assert session.server.altered == ()
         assert session.server.unstated == ()
@@ -101,13 +120,23 @@ def test_a_session_has_every_variable_as_it_is_stated(database: Database, server
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(1, "ON"), (0, "off"), ("2.000", 2), ("B,a", "A,B"), (None, ""), ("utf8mb4", "UTF8MB4"), ("1E3", 1000)],
+    [
+        (1, "ON"),
+        (0, "off"),
+        ("2.000", 2),
+        ("B,a", "A,B"),
+        (None, ""),
+        ("utf8mb4", "UTF8MB4"),
+        ("1E3", 1000),
+    ],
 )
 def test_one_value_has_one_spelling(one: object, other: object) -> None:
     assert normalized(one) == normalized(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [(0, 1), ("", 0), ("utf8mb4", "utf8mb3"), ("a", "a,b")])
+@pytest.mark.parametrize(
+    ("one", "other"), [(0, 1), ("", 0), ("utf8mb4", "utf8mb3"), ("a", "a,b")]
+)
 def test_two_values_are_not_one(one: object, other: object) -> None:
     assert normalized(one) != normalized(other)
 
@@ -118,7 +147,12 @@ def test_two_values_are_not_one(one: object, other: object) -> None:
         ("10.5.9-MariaDB", Flavor.MARIADB, "old_mode", "''"),
         ("5.5.5-10.11.6-MariaDB", Flavor.MARIADB, "old_mode", "'UTF8_IS_UTF8MB3'"),
         ("11.4.2-MariaDB", Flavor.MARIADB, "character_set_collations", "''"),
-        ("11.8.1-MariaDB", Flavor.MARIADB, "collation_connection", "utf8mb4_uca1400_ai_ci"),
+        (
+            "11.8.1-MariaDB",
+            Flavor.MARIADB,
+            "collation_connection",
+            "utf8mb4_uca1400_ai_ci",
+        ),
         ("5.7.44", Flavor.MYSQL, "collation_connection", "utf8mb4_general_ci"),
         ("8.4.0", Flavor.MYSQL, "collation_connection", "utf8mb4_0900_ai_ci"),
     ],
@@ -133,7 +167,9 @@ def test_a_value_is_what_this_version_has_by_default(
 def swallowing(own_mariadb: PrivateMariaDB) -> Iterator[Proxy]:
     """A proxy that answers OK to SET SESSION and does nothing."""
     with Proxy(own_mariadb.port or 0) as proxy:
-        proxy.from_client = lambda sent: b"\x03DO 0" if sent.startswith(b"\x03SET SESSION") else sent
+        proxy.from_client = lambda sent: (
+            b"\x03DO 0" if sent.startswith(b"\x03SET SESSION") else sent
+        )
         yield proxy
 
 
@@ -151,8 +187,13 @@ def test_a_proxy_that_swallows_what_we_set_is_found_by_each_variable(
         if not variable.value:
             continue
         doubled = hostile[variable.name].replace("'", "''")
-        run_as_root(own_mariadb, f"SET GLOBAL init_connect = 'SET SESSION {variable.name} = {doubled}'")
-        database = databases.open(target_at(swallowing.port, user="reader"), environ=PASSWORD)
+        run_as_root(
+            own_mariadb,
+            f"SET GLOBAL init_connect = 'SET SESSION {variable.name} = {doubled}'",
+        )
+        database = databases.open(
+            target_at(swallowing.port, user="reader"), environ=PASSWORD
+        )
         with database.lease(deadline_seconds=20) as session:
             server = session.server
             with pytest.raises(QueryError) as caught:
@@ -163,10 +204,14 @@ def test_a_proxy_that_swallows_what_we_set_is_found_by_each_variable(
         if variable.effect is Effect.ANSWER:
             assert variable.name in caught.value.message, variable
         else:
-            assert variable.name in server.unstated or variable.limit not in server.limits, variable
+            assert (
+                variable.name in server.unstated or variable.limit not in server.limits
+            ), variable
 
 
-def test_a_session_that_cannot_be_believed_is_not_kept(databases: Databases, swallowing: Proxy) -> None:
+def test_a_session_that_cannot_be_believed_is_not_kept(
+    databases: Databases, swallowing: Proxy
+) -> None:
     database = databases.open(target_at(swallowing.port), environ=PASSWORD)
     with pytest.raises(QueryError, match="not as we set it"):
         fetch(database, "SELECT 1 AS one")
@@ -209,7 +254,9 @@ def test_our_own_changes_keep_the_session(database: Database) -> None:
         before = id_of(session)
         fetch_in(session, "SELECT 1 AS one", seconds=3)
         session.use_time_zone("-05:00")
-        assert fetch_in(session, "SELECT @@time_zone AS zone", seconds=4).rows == (("-05:00",),)
+        assert fetch_in(session, "SELECT @@time_zone AS zone", seconds=4).rows == (
+            ("-05:00",),
+        )
     with database.lease(deadline_seconds=20) as session:
         assert id_of(session) == before
         assert fetch_in(session, "SELECT @@time_zone AS zone").rows == (("+00:00",),)
@@ -219,7 +266,10 @@ def test_our_own_changes_keep_the_session(database: Database) -> None:
     ("code", "words"),
     [
         (9001, "Max connect timeout reached while reaching hostgroup 0 after 10000ms"),
-        (1105, "target: ks.0.primary: primary is not serving, there is a reparent operation in progress"),
+        (
+            1105,
+            "target: ks.0.primary: primary is not serving, there is a reparent operation in progress",
+        ),
         (1184, "Aborted connection 7 to db: 'app' (init_connect command failed)"),
     ],
 )
@@ -231,7 +281,9 @@ def test_a_proxy_that_has_lost_its_server_is_a_lost_target(
     def answer(sql: str) -> bytes | None:
         if is_away.is_set() and sql.startswith("SELECT"):
             return error_packet(1, code, words)
-        return result_packets(("one",), (("1",),)) if sql.startswith("SELECT 1") else None
+        return (
+            result_packets(("one",), (("1",),)) if sql.startswith("SELECT 1") else None
+        )
 
     def talk(client: socket.socket) -> None:
         serve_session(client, answer, is_away=is_away)
@@ -243,32 +295,50 @@ def test_a_proxy_that_has_lost_its_server_is_a_lost_target(
             is_away.set()
             with pytest.raises(TargetError) as caught:
                 fetch_in(session, "SELECT 1 AS one")
-            assert (caught.value.reason, caught.value.code) == (Reason.TARGET_DOWN, code)
+            assert (caught.value.reason, caught.value.code) == (
+                Reason.TARGET_DOWN,
+                code,
+            )
         # its login and its ping are the proxy's own, and work
         reason, _, found = verdict_on(database)
         assert (reason, found) == (Reason.TARGET_DOWN, code)
 
 
-def test_what_a_server_does_not_know_costs_a_round_trip_once(databases: Databases) -> None:
+def test_what_a_server_does_not_know_costs_a_round_trip_once(
+    databases: Databases,
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
         asked.append(sql)
         unknown = re.search(r"use_secondary_engine|windowing_use_high_precision", sql)
-        return error_packet(1, 1193, f"Unknown system variable '{unknown[0]}'") if unknown else None
+        return (
+            error_packet(1, 1193, f"Unknown system variable '{unknown[0]}'")
+            if unknown
+            else None
+        )
 
     def talk(client: socket.socket) -> None:
         serve_session(client, answer)
 
     with Listener(talk) as listener:
-        database = databases.open(target_at(listener.port, max_connections=2), environ=PASSWORD)
+        database = databases.open(
+            target_at(listener.port, max_connections=2), environ=PASSWORD
+        )
         with database.lease(deadline_seconds=20) as session:
             assert session.server.unstated == ("unproven",)
             first = [sql for sql in asked if "sql_select_limit" in sql]
             asked.clear()
             with database.lease(deadline_seconds=20):
                 second = [sql for sql in asked if "sql_select_limit" in sql]
-    assert [sql.split()[0] for sql in first] == ["SET", "SET", "SET", "SELECT", "SELECT", "SELECT"]
+    assert [sql.split()[0] for sql in first] == [
+        "SET",
+        "SET",
+        "SET",
+        "SELECT",
+        "SELECT",
+        "SELECT",
+    ]
     # it answered no SELECT
     assert [sql.split()[0] for sql in second] == ["SET"]
 

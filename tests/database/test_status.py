@@ -10,7 +10,7 @@ import pytest
 from monitor.database import Database
 from monitor.database.status import MOST_STATUS_AGE_SECONDS
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import Reason
+from monitor.model.errors import Reason
 from monitor.model.results import Server
 from monitor.model.settings import PasswordSource
 from tests.database.conftest import Databases
@@ -64,7 +64,9 @@ def test_a_clock_that_is_off_is_seen_at_connect_and_on_a_live_session(
     def answer(sql: str) -> bytes | None:
         if not sql.startswith(STATE):
             return None
-        return state(f"{datetime.now(UTC) + off[0]:%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1")
+        return state(
+            f"{datetime.now(UTC) + off[0]:%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1"
+        )
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         database = databases.open(target_at(listener.port), environ=PASSWORD)
@@ -81,7 +83,9 @@ def test_a_clock_that_is_off_is_seen_at_connect_and_on_a_live_session(
     assert accepted == 1
 
 
-def test_what_a_slow_network_explains_is_not_held_against_a_clock(databases: Databases) -> None:
+def test_what_a_slow_network_explains_is_not_held_against_a_clock(
+    databases: Databases,
+) -> None:
     def answer(sql: str) -> bytes | None:
         if not sql.startswith(STATE):
             return None
@@ -90,22 +94,32 @@ def test_what_a_slow_network_explains_is_not_held_against_a_clock(databases: Dat
         return told
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
-        clock = server_of(databases.open(target_at(listener.port), environ=PASSWORD)).clock
+        clock = server_of(
+            databases.open(target_at(listener.port), environ=PASSWORD)
+        ).clock
     assert clock is not None
     assert clock.uncertainty_seconds >= 0.2
     assert clock.proven_seconds < 0.1
 
 
-def test_a_session_that_is_not_read_only_after_all_is_said(databases: Databases) -> None:
+def test_a_session_that_is_not_read_only_after_all_is_said(
+    databases: Databases,
+) -> None:
     def answer(sql: str) -> bytes | None:
-        return state("2026-01-01 00:00:00", "0", "0", "0") if sql.startswith(STATE) else None
+        return (
+            state("2026-01-01 00:00:00", "0", "0", "0")
+            if sql.startswith(STATE)
+            else None
+        )
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         server = server_of(databases.open(target_at(listener.port), environ=PASSWORD))
     assert server.limits == ("lock", "statement")
 
 
-def test_a_session_that_may_write_meanwhile_is_not_lent_again(database: Database) -> None:
+def test_a_session_that_may_write_meanwhile_is_not_lent_again(
+    database: Database,
+) -> None:
     with database.lease(deadline_seconds=20) as session:
         assert "read_only" in session.server.limits
         session.link.execute("SET SESSION TRANSACTION READ WRITE")
@@ -136,19 +150,34 @@ def test_a_server_without_a_source_is_no_replica(database: Database) -> None:
 def test_without_the_right_it_is_unknown_whether_it_is_a_replica(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
-    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    target = target_for(
+        server,
+        schema=server_schema,
+        user=account,
+        password=PasswordSource(env="PASSWORD"),
+    )
     database = databases.open(target, environ=PASSWORD)
     found = server_of(database)
-    assert (found.knows_replication, found.replication, found.surplus_rights) == (False, None, ())
+    assert (found.knows_replication, found.replication, found.surplus_rights) == (
+        False,
+        None,
+        (),
+    )
     assert asked_again(database).knows_replication is False
 
 
-def test_what_a_server_refuses_is_not_asked_again_on_this_connection(databases: Databases) -> None:
+def test_what_a_server_refuses_is_not_asked_again_on_this_connection(
+    databases: Databases,
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
         asked.append(sql)
-        return error_packet(1, 1227, "Access denied") if sql.startswith(("SHOW", STATE)) else None
+        return (
+            error_packet(1, 1227, "Access denied")
+            if sql.startswith(("SHOW", STATE))
+            else None
+        )
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         database = databases.open(target_at(listener.port), environ=PASSWORD)
@@ -157,20 +186,30 @@ def test_what_a_server_refuses_is_not_asked_again_on_this_connection(databases: 
         again = asked_again(database)
         accepted = listener.accepted
     assert server == again
-    assert (server.clock, server.knows_replication, server.surplus_rights) == (None, False, None)
+    assert (server.clock, server.knows_replication, server.surplus_rights) == (
+        None,
+        False,
+        None,
+    )
     assert [sql for sql in asked[count:] if sql.startswith(("SHOW", "SELECT"))] == []
     assert accepted == 1
 
 
 @pytest.mark.parametrize("question", ["SHOW REPLICA", "SHOW GRANTS"])
 @pytest.mark.parametrize("how", ["silent", "cut"])
-def test_a_question_that_is_not_answered_costs_no_run(databases: Databases, question: str, how: str) -> None:
+def test_a_question_that_is_not_answered_costs_no_run(
+    databases: Databases, question: str, how: str
+) -> None:
     asked: list[str] = []
 
     def answer(sql: str) -> bytes | None:
         asked.append(sql)
         if not sql.startswith(question):
-            return result_packets(("one",), (("1",),)) if sql.startswith("SELECT 1") else None
+            return (
+                result_packets(("one",), (("1",),))
+                if sql.startswith("SELECT 1")
+                else None
+            )
         if how == "cut":
             raise ConnectionResetError
         return b"\x01"  # the beginning of an answer that never comes
@@ -187,18 +226,33 @@ def test_rights_beyond_reading_are_named(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
     run_as_root(server, f"GRANT INSERT, DELETE ON {server_schema}.* TO {account}@'%'")
-    target = target_for(server, schema=server_schema, user=account, password=PasswordSource(env="PASSWORD"))
+    target = target_for(
+        server,
+        schema=server_schema,
+        user=account,
+        password=PasswordSource(env="PASSWORD"),
+    )
     found = server_of(databases.open(target, environ=PASSWORD)).surplus_rights
     assert found is not None
-    assert sorted(found) == [f"DELETE on `{server_schema}`.*", f"INSERT on `{server_schema}`.*"]
+    assert sorted(found) == [
+        f"DELETE on `{server_schema}`.*",
+        f"INSERT on `{server_schema}`.*",
+    ]
 
 
 def test_rights_are_asked_once_for_all_connections_of_a_target(
     databases: Databases, mariadb: PrivateMariaDB, schema: str
 ) -> None:
-    run_as_root(mariadb, f"CREATE USER {schema}@localhost", f"GRANT ALL ON {schema}.* TO {schema}@localhost")
+    run_as_root(
+        mariadb,
+        f"CREATE USER {schema}@localhost",
+        f"GRANT ALL ON {schema}.* TO {schema}@localhost",
+    )
     database = databases.open(target_for(mariadb, schema=schema, user=schema))
-    with database.lease(deadline_seconds=20) as first, database.lease(deadline_seconds=20) as second:
+    with (
+        database.lease(deadline_seconds=20) as first,
+        database.lease(deadline_seconds=20) as second,
+    ):
         assert first.server.surplus_rights == (f"ALL PRIVILEGES on `{schema}`.*",)
         counts = [
             fetch_in(session, "SHOW SESSION STATUS LIKE 'Com_show_grants'").rows[0][1]

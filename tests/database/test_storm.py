@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor.clock import AnchoredClock
+from monitor.alerting.snapshot import Snapshot
+from monitor.collector.targets import Watching
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import Reason
+from monitor.model.errors import Reason
 from monitor.model.results import Failure, Kill, Result
 from monitor.model.settings import Job, PasswordSource, Query, Target
-from monitor.secret_files import SecretReader
-from monitor.store import Snapshot
-from monitor.watchdog import Watchdog
-from monitor.watching import Watching
+from monitor.secrets.reader import SecretReader
+from monitor.timing.clock import AnchoredClock
+from monitor.timing.deadlines import Watchdog
 from tests.database.targets import (
     PASSWORD,
     RUNAWAY,
@@ -69,11 +69,17 @@ class Storm:
         self.watching.run_now([Job(target, query) for query in QUERIES])
 
     def reasons(self) -> Counter[tuple[Reason, str]]:
-        failures = [result.outcome for result in self.results if isinstance(result.outcome, Failure)]
+        failures = [
+            result.outcome
+            for result in self.results
+            if isinstance(result.outcome, Failure)
+        ]
         return Counter((failure.reason, failure.detail) for failure in failures)
 
 
-def watch(count: Callable[[], int], done: threading.Event, counts: Counter[int]) -> None:
+def watch(
+    count: Callable[[], int], done: threading.Event, counts: Counter[int]
+) -> None:
     while not done.is_set():
         counts[count()] += 1
 
@@ -83,13 +89,19 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
 ) -> None:
     # One for KILL, and those that the server has not quite closed when their successors come: what `grants`
     # asks for.
-    run_as_root(server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MOST + 3}")
+    run_as_root(
+        server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MOST + 3}"
+    )
     source = PasswordSource(env="PASSWORD")
-    storm = Storm(target_for(server, schema=schema_with_digits, user=account, password=source), watchdog)
+    storm = Storm(
+        target_for(server, schema=schema_with_digits, user=account, password=source),
+        watchdog,
+    )
     counts: Counter[int] = Counter()
     done = threading.Event()
     counter = threading.Thread(
-        target=watch, args=(lambda: len(sessions_of(server, user=account)), done, counts)
+        target=watch,
+        args=(lambda: len(sessions_of(server, user=account)), done, counts),
     )
     counter.start()
     try:
@@ -103,19 +115,30 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
         counter.join()
     wait_until(lambda: not sessions_of(server, user=account), "all are gone")
     assert max(counts) <= MOST + 3
-    assert sum(count for most, count in counts.items() if most > MOST + 1) <= 0.1 * counts.total()
+    assert (
+        sum(count for most, count in counts.items() if most > MOST + 1)
+        <= 0.1 * counts.total()
+    )
     # One that is not let in within its 300 ms on a busy machine is another matter.
     assert (Reason.TARGET_DOWN, "full") not in storm.reasons()
     assert not [kill for kill in storm.kills if "max_user_connections" in kill.message]
-    assert {kill.reason for kill in storm.kills} <= {"", "no_such_thread", "unreachable"}
-    assert {Reason.TIMEOUT, Reason.KILLED, Reason.TOO_MANY_ROWS} <= {reason for reason, _ in storm.reasons()}
+    assert {kill.reason for kill in storm.kills} <= {
+        "",
+        "no_such_thread",
+        "unreachable",
+    }
+    assert {Reason.TIMEOUT, Reason.KILLED, Reason.TOO_MANY_ROWS} <= {
+        reason for reason, _ in storm.reasons()
+    }
 
 
 def test_a_change_of_what_is_no_connection_keeps_the_connections(
     server: PrivateServer, schema_with_digits: str, account: str, watchdog: Watchdog
 ) -> None:
     source = PasswordSource(env="PASSWORD")
-    target = target_for(server, schema=schema_with_digits, user=account, password=source)
+    target = target_for(
+        server, schema=schema_with_digits, user=account, password=source
+    )
     storm = Storm(target, watchdog)
     quick = QUERIES[-1]
     try:

@@ -9,17 +9,17 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.clock import AnchoredClock
+from monitor.collector.execute import execute
+from monitor.daemon.server_changes import Servers, zone_warning
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import Reason
+from monitor.model.errors import Reason
 from monitor.model.results import Failure, Success
 from monitor.model.settings import SERVER_ZONE, Job, Query, Target, Tls
-from monitor.runs import execute
-from monitor.servers import Servers, zone_warning
+from monitor.timing.clock import AnchoredClock
 from monitor.timing.zones import session_zone, utc_offsets
 from tests.database.conftest import Databases
 from tests.database.targets import a_query, run_as_root, target_for
-from tests.world import SERVER
+from tests.support.harness import SERVER
 
 _RECENT = "SELECT COUNT(*) AS n FROM events WHERE at > NOW() - INTERVAL 10 MINUTE AND at <= NOW()"
 HOUR = timedelta(hours=1)
@@ -45,13 +45,16 @@ def western(server: PrivateServer, server_schema: str) -> Iterator[Target]:
 def found(databases: Databases, target: Target, time_zone: str) -> float | Failure:
     query = replace(a_query("own", _RECENT, seconds=5, max_rows=5), time_zone=time_zone)
     clock = AnchoredClock()
-    outcome = execute(Job(target, query), clock.now(), databases.open(target), clock).outcome
+    outcome = execute(
+        Job(target, query), clock.now(), databases.open(target), clock
+    ).outcome
     assert isinstance(outcome, Success | Failure)
     return outcome.samples[0].value if isinstance(outcome, Success) else outcome
 
 
 @pytest.mark.parametrize(
-    ("time_zone", "rows"), [("+00:00", 0), (SERVER_ZONE, 25), ("-05:00", 25), ("+05:30", 0)]
+    ("time_zone", "rows"),
+    [("+00:00", 0), (SERVER_ZONE, 25), ("-05:00", 25), ("+05:30", 0)],
 )
 def test_a_query_that_compares_with_now_is_right_in_the_servers_own_zone(
     databases: Databases, western: Target, time_zone: str, rows: int
@@ -68,7 +71,9 @@ def test_a_zone_that_the_server_does_not_know_is_told_by_its_name(
     assert "Europe/Nowhere" in failure.message
 
 
-def test_the_servers_own_zone_is_known_at_connect(databases: Databases, western: Target) -> None:
+def test_the_servers_own_zone_is_known_at_connect(
+    databases: Databases, western: Target
+) -> None:
     with databases.open(western).lease(deadline_seconds=20) as session:
         assert session.server.time_zone == "-05:00"
         assert session.server.utc_offsets == (-5 * HOUR, -5 * HOUR)
@@ -90,7 +95,9 @@ def test_a_zone_is_written_as_servers_take_it(text: str, zone: str) -> None:
     assert session_zone(text) == zone
 
 
-@pytest.mark.parametrize("text", ["", "+14:01", "-14:00", "5:00", "+05:60", "Mars/Olympus", "'; DROP", "+5"])
+@pytest.mark.parametrize(
+    "text", ["", "+14:01", "-14:00", "5:00", "+05:60", "Mars/Olympus", "'; DROP", "+5"]
+)
 def test_what_is_no_zone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         session_zone(text)
@@ -112,11 +119,15 @@ LONDON = replace(SERVER, time_zone="Europe/London", utc_offsets=(timedelta(0), H
 
 def test_a_query_that_asks_for_the_time_in_another_zone_is_told_once() -> None:
     servers = Servers()
-    job = Job(target=Target("main", "m", "app", Tls("disabled")), query=_query("+00:00", "NOW()"))
+    job = Job(
+        target=Target("main", "m", "app", Tls("disabled")),
+        query=_query("+00:00", "NOW()"),
+    )
     (told,) = servers.zone_news(job, LONDON)
     assert told[:2] == ("zone.mismatched", "warning")
-    assert "uses NOW() in a session at +00:00, and the server's own zone is Europe/London" in str(
-        told[2]["message"]
+    assert (
+        "uses NOW() in a session at +00:00, and the server's own zone is Europe/London"
+        in str(told[2]["message"])
     )
     assert list(servers.zone_news(job, LONDON)) == []
 
@@ -127,11 +138,16 @@ def test_a_query_that_asks_for_the_time_in_another_zone_is_told_once() -> None:
         (_query("+00:00"), LONDON),
         (_query(SERVER_ZONE, "NOW()"), LONDON),
         (_query("Europe/London", "NOW()"), LONDON),
-        (_query("+00:00", "NOW()"), replace(LONDON, utc_offsets=(timedelta(0), timedelta(0)))),
+        (
+            _query("+00:00", "NOW()"),
+            replace(LONDON, utc_offsets=(timedelta(0), timedelta(0))),
+        ),
         (_query("+00:00", "NOW()"), SERVER),
         (_query("+00:00", "NOW()"), None),
     ],
     ids=["no function", "server", "same", "same offsets", "unknown", "no server"],
 )
-def test_nothing_is_told_where_the_zones_do_not_differ(query: Query, server: object) -> None:
+def test_nothing_is_told_where_the_zones_do_not_differ(
+    query: Query, server: object
+) -> None:
     assert zone_warning(query, server) == ""  # type: ignore[arg-type]  # parametrized

@@ -14,13 +14,21 @@ from typing import Literal
 import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.settings import Tls
 from monitor.secrets.certificates import end_of_certificate_in
-from monitor.watchdog import Watchdog
+from monitor.timing.deadlines import Watchdog
 from tests.database.conftest import Databases
-from tests.database.targets import PASSWORD, fetch, fetch_in, refusal_of, run_as_root, target_at, wait_until
-from tests.servers import free_port
+from tests.database.targets import (
+    PASSWORD,
+    fetch,
+    fetch_in,
+    refusal_of,
+    run_as_root,
+    target_at,
+    wait_until,
+)
+from tests.support.servers import free_port
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,17 @@ def openssl(*arguments: object) -> None:
 
 def make_authority(folder: Path, name: str) -> None:
     openssl(
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
+        *(
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+        ),
         *("-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"),
     )
 
@@ -53,8 +71,23 @@ def sign(folder: Path, name: str, *, alternative: str = "DNS:localhost") -> None
         *("-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr"),
     )
     openssl(
-        *("x509", "-req", "-days", "2", "-in", folder / f"{name}.csr", "-out", folder / f"{name}.pem"),
-        *("-CA", folder / "authority.pem", "-CAkey", folder / "authority.key", "-CAcreateserial"),
+        *(
+            "x509",
+            "-req",
+            "-days",
+            "2",
+            "-in",
+            folder / f"{name}.csr",
+            "-out",
+            folder / f"{name}.pem",
+        ),
+        *(
+            "-CA",
+            folder / "authority.pem",
+            "-CAkey",
+            folder / "authority.key",
+            "-CAcreateserial",
+        ),
         *("-extfile", extensions),
     )
 
@@ -112,7 +145,9 @@ def test_a_server_that_satisfies_the_mode_is_spoken_to_in_tls(
     host: str,
 ) -> None:
     tls = Tls(mode, ca_file=certificates.folder / f"{ca}.pem" if ca else None)
-    database = databases.open(target_at(with_tls.port or 0, tls=tls, host=host), environ=PASSWORD)
+    database = databases.open(
+        target_at(with_tls.port or 0, tls=tls, host=host), environ=PASSWORD
+    )
     for _ in range(2):
         ((_, version),) = fetch(database, CIPHER).rows
         assert version in ("TLSv1.2", "TLSv1.3")
@@ -145,7 +180,11 @@ def test_a_server_that_cannot_prove_itself_is_refused(
     words: str,
 ) -> None:
     tls = Tls(mode, ca_file=certificates.folder / f"{ca}.pem" if ca else None)
-    error = refusal_of(databases.open(target_at(with_tls.port or 0, tls=tls, host=host), environ=PASSWORD))
+    error = refusal_of(
+        databases.open(
+            target_at(with_tls.port or 0, tls=tls, host=host), environ=PASSWORD
+        )
+    )
     assert (error.reason, error.detail) == (Reason.TARGET_DOWN, "tls")
     assert words in error.message
 
@@ -155,32 +194,59 @@ def test_a_client_certificate_is_shown(
 ) -> None:
     port = with_tls.port or 0
     ca = certificates.authority_pem
-    known = Tls("verify_ca", ca_file=ca, cert_file=certificates.client_pem, key_file=certificates.client_key)
+    known = Tls(
+        "verify_ca",
+        ca_file=ca,
+        cert_file=certificates.client_pem,
+        key_file=certificates.client_key,
+    )
     target = target_at(port, schema="", user="known", tls=known)
-    assert fetch(databases.open(target, environ=PASSWORD), "SELECT 1 AS one").rows == ((1,),)
-    stranger = target_at(port, schema="", user="known", tls=Tls("verify_ca", ca_file=ca))
+    assert fetch(databases.open(target, environ=PASSWORD), "SELECT 1 AS one").rows == (
+        (1,),
+    )
+    stranger = target_at(
+        port, schema="", user="known", tls=Tls("verify_ca", ca_file=ca)
+    )
     assert refusal_of(databases.open(stranger, environ=PASSWORD)).code == 1045
 
 
 @pytest.mark.parametrize("mode", ["required", "verify_ca"])
 def test_a_session_knows_when_the_servers_certificate_and_ours_end(
-    databases: Databases, with_tls: PrivateMariaDB, certificates: Certificates, mode: Mode
+    databases: Databases,
+    with_tls: PrivateMariaDB,
+    certificates: Certificates,
+    mode: Mode,
 ) -> None:
-    tls = Tls(mode, certificates.authority_pem, certificates.client_pem, certificates.client_key)
+    tls = Tls(
+        mode,
+        certificates.authority_pem,
+        certificates.client_pem,
+        certificates.client_key,
+    )
     database = databases.open(
-        target_at(with_tls.port or 0, tls=tls, user="known", schema=""), environ=PASSWORD
+        target_at(with_tls.port or 0, tls=tls, user="known", schema=""),
+        environ=PASSWORD,
     )
     with database.lease(deadline_seconds=20) as session:
         shown = session.server.certificates
-    ends = [end_of_certificate_in(file) for file in (certificates.server_pem, certificates.client_pem)]
-    assert [(one.kind, one.ends_at) for one in shown] == list(zip(("server", "client"), ends, strict=True))
+    ends = [
+        end_of_certificate_in(file)
+        for file in (certificates.server_pem, certificates.client_pem)
+    ]
+    assert [(one.kind, one.ends_at) for one in shown] == list(
+        zip(("server", "client"), ends, strict=True)
+    )
     days = [(one.ends_at - datetime.now(UTC)).total_seconds() / 86400 for one in shown]
     assert all(1.9 < left < 2.1 for left in days)
 
 
 @pytest.mark.parametrize("by", ["killed", "cut"])
 def test_a_query_that_ignores_its_limit_is_stopped_over_tls_too(
-    databases: Databases, with_tls: PrivateMariaDB, certificates: Certificates, watchdog: Watchdog, by: str
+    databases: Databases,
+    with_tls: PrivateMariaDB,
+    certificates: Certificates,
+    watchdog: Watchdog,
+    by: str,
 ) -> None:
     tls = Tls("verify_ca", ca_file=certificates.authority_pem)
     database = databases.open(target_at(with_tls.port or 0, tls=tls), environ=PASSWORD)
@@ -210,18 +276,34 @@ def test_a_certificate_file_that_cannot_be_used_is_named(
     (tmp_path / "bad.pem").write_text("no certificate")
     for name, words in (("none.pem", "No such file"), ("bad.pem", "")):
         tls = Tls("required", **{file: tmp_path / name})
-        error = refusal_of(databases.open(target_at(with_tls.port or 0, tls=tls), environ=PASSWORD))
+        error = refusal_of(
+            databases.open(target_at(with_tls.port or 0, tls=tls), environ=PASSWORD)
+        )
         assert (error.reason, error.detail) == (Reason.TARGET_DOWN, "tls")
         assert error.message.startswith(f"cannot use {tmp_path / name}: ")
         assert words in error.message
 
 
 def test_a_key_with_a_passphrase_is_refused_and_not_asked_for(
-    databases: Databases, with_tls: PrivateMariaDB, certificates: Certificates, tmp_path: Path
+    databases: Databases,
+    with_tls: PrivateMariaDB,
+    certificates: Certificates,
+    tmp_path: Path,
 ) -> None:
     openssl(
-        "rsa", "-aes128", "-passout", "pass:x1y2", "-in", certificates.client_key, "-out", tmp_path / "k.pem"
+        "rsa",
+        "-aes128",
+        "-passout",
+        "pass:x1y2",
+        "-in",
+        certificates.client_key,
+        "-out",
+        tmp_path / "k.pem",
     )
-    tls = Tls("required", cert_file=certificates.client_pem, key_file=tmp_path / "k.pem")
-    error = refusal_of(databases.open(target_at(with_tls.port or 0, tls=tls), environ=PASSWORD))
+    tls = Tls(
+        "required", cert_file=certificates.client_pem, key_file=tmp_path / "k.pem"
+    )
+    error = refusal_of(
+        databases.open(target_at(with_tls.port or 0, tls=tls), environ=PASSWORD)
+    )
     assert "protected by a passphrase" in error.message

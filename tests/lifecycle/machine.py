@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.alerting.inputs import blocked, is_blocked
 from monitor.alerting.ownership import CONNECTIONS_REFUSED, TARGET_DOWN
-from monitor.errors import Reason
-from monitor.judgements import blocked, is_blocked
-from monitor.messages import NewConfig
+from monitor.daemon.maintenance import ALIVE
+from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
+from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import Condition, Config, Every, Job, Severity, labels_of
-from monitor.upkeep import ALIVE
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
-from tests.world import (
+from tests.support.harness import (
     BALANCE,
     BALANCES,
     COLUMNS,
@@ -38,7 +38,9 @@ REPEAT = timedelta(minutes=4)
 ERROR = Failure(Reason.QUERY_ERROR, "You have an error in your SQL syntax", 1064)
 DENIED = Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1142)
 ENDED_BY_US = Failure(Reason.KILLED, "stopped", detail=CANCELLED)
-REFUSED = Failure(Reason.TARGET_DOWN, "has exceeded max_user_connections", 1226, "quota", refused=True)
+REFUSED = Failure(
+    Reason.TARGET_DOWN, "has exceeded max_user_connections", 1226, "quota", refused=True
+)
 FAILURES = {
     "timeout": TIMEOUT,
     "no column": NO_COLUMN,
@@ -48,7 +50,9 @@ FAILURES = {
 }
 TARGET_RULE = Judged(TARGET_DOWN, "critical", hold=timedelta(seconds=30))
 REFUSED_RULE = Judged(CONNECTIONS_REFUSED, "critical", hold=timedelta(seconds=60))
-OWN = tuple(rule for rule in OWN_RULES if rule.name in (TARGET_DOWN, CONNECTIONS_REFUSED))
+OWN = tuple(
+    rule for rule in OWN_RULES if rule.name in (TARGET_DOWN, CONNECTIONS_REFUSED)
+)
 ABOUT = ("plan", "column")
 NEWS = {"fired": "firing", "resolved": "resolved"}
 
@@ -74,9 +78,16 @@ class Settings:
 
     def judged(self) -> dict[str, tuple[Judged, ...]]:
         """Give the rules of each query as the model has them."""
-        hold, keep = timedelta(seconds=self.hold_seconds), timedelta(seconds=self.keep_seconds)
-        balances = Judged("TokenBalances", self.labels, self.above, hold, keep, is_under_column=True)
-        no_plan = Judged("TokenNoPlan", "critical", None, keep=keep, is_under_column=True)
+        hold, keep = (
+            timedelta(seconds=self.hold_seconds),
+            timedelta(seconds=self.keep_seconds),
+        )
+        balances = Judged(
+            "TokenBalances", self.labels, self.above, hold, keep, is_under_column=True
+        )
+        no_plan = Judged(
+            "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
+        )
         usage = Judged(
             "TokenUsageStopped",
             "critical",
@@ -111,12 +122,18 @@ class Settings:
         )
         (usage,) = USAGE.rules
         usage = replace(usage, hold=timedelta(seconds=self.usage_hold_seconds))
-        queries = [*([COLUMNS] if self.has_schema_query else []), replace(USAGE, rules=(usage,))]
+        queries = [
+            *([COLUMNS] if self.has_schema_query else []),
+            replace(USAGE, rules=(usage,)),
+        ]
         if self.has_query:
             schedule = Every(timedelta(seconds=self.interval_seconds))
             rules = (balances, no_plan) if self.has_rule else (no_plan,)
             queries.append(replace(BALANCES, schedule=schedule, rules=rules))
-        return replace(a_config(*queries, own_rules=OWN), receivers=(replace(HOOK, repeat_interval=REPEAT),))
+        return replace(
+            a_config(*queries, own_rules=OWN),
+            receivers=(replace(HOOK, repeat_interval=REPEAT),),
+        )
 
 
 def _is_news(event: Event) -> bool:
@@ -172,11 +189,23 @@ class Twins:
         self._check_repeats()
 
     def balances(
-        self, plans: Sequence[tuple[str, float]], *, late: int = 0, is_old_job: bool = False
+        self,
+        plans: Sequence[tuple[str, float]],
+        *,
+        late: int = 0,
+        is_old_job: bool = False,
     ) -> None:
         """Let a run of `balances` end well."""
-        samples = tuple(Sample("token_subscribers", labels_of({"plan": p}), v) for p, v in plans)
-        self._ran("balances", Success(samples, len(samples)), plans, late=late, is_old_job=is_old_job)
+        samples = tuple(
+            Sample("token_subscribers", labels_of({"plan": p}), v) for p, v in plans
+        )
+        self._ran(
+            "balances",
+            Success(samples, len(samples)),
+            plans,
+            late=late,
+            is_old_job=is_old_job,
+        )
 
     def usage(self, age: float, *, late: int = 0) -> None:
         """Let a run of `usage` end well."""
@@ -187,10 +216,16 @@ class Twins:
         """Let a run of the schema query end well."""
         labels = labels_of({"table": BALANCE.table, "column": BALANCE.column})
         sample = Sample("token_schema_column_missing", labels, float(is_missing))
-        outcome = Success((sample,), 1, missing=frozenset({BALANCE} if is_missing else ()))
-        self._ran("missing_columns", outcome, [(BALANCE.column, float(is_missing))], late=late)
+        outcome = Success(
+            (sample,), 1, missing=frozenset({BALANCE} if is_missing else ())
+        )
+        self._ran(
+            "missing_columns", outcome, [(BALANCE.column, float(is_missing))], late=late
+        )
 
-    def fails(self, query: str, how: str, *, late: int = 0, is_old_job: bool = False) -> None:
+    def fails(
+        self, query: str, how: str, *, late: int = 0, is_old_job: bool = False
+    ) -> None:
         """Let a run end with an error of the query."""
         self._ran(query, FAILURES[how], None, late=late, is_old_job=is_old_job)
 
@@ -208,7 +243,9 @@ class Twins:
             outcome = Success((Sample("token_usage_age", (), age),), 1)
             self._ran("usage", outcome, [("", age)], entered_at=self.entered_at)
 
-    def restart(self, seconds: int, *, is_clean: bool, settings: Settings | None = None) -> None:
+    def restart(
+        self, seconds: int, *, is_clean: bool, settings: Settings | None = None
+    ) -> None:
         """End the process, by a signal or a kill, and begin another."""
         old = self.world
         if is_clean:
@@ -265,12 +302,16 @@ class Twins:
         transitions = self._take_transitions()
         events = [_event(transition) for transition in transitions]
         self.ended_untold.update(
-            one.alert.fingerprint for one in transitions if one.alert.resolve_reason == "superseded"
+            one.alert.fingerprint
+            for one in transitions
+            if one.alert.resolve_reason == "superseded"
         )
         assert self._standing() == self._standing_of_the_model()
         assert sorted(events) == sorted(self.model.events)
         self.model.events.clear()
-        self.news += [(NEWS[event.change], event.who) for event in events if _is_news(event)]
+        self.news += [
+            (NEWS[event.change], event.who) for event in events if _is_news(event)
+        ]
         self._check_notifications()
         for event in events:
             self._check_course(event)
@@ -292,7 +333,9 @@ class Twins:
                     if not _is_repeat(notification):
                         heard.append((str(alert.state), _who(alert)))
                     self._check_notice(notification, alert)
-                self.world.state.delivered(notification, Delivery("hook", self.now, 0.0))
+                self.world.state.delivered(
+                    notification, Delivery("hook", self.now, 0.0)
+                )
         assert sorted(heard) == sorted(self.news)
         self.news.clear()
 
@@ -336,15 +379,23 @@ class Twins:
         if not self.are_resolved_known:
             return
         resolved = self._alerts(AlertState.RESOLVED)
-        assert {_who(alert) for alert in resolved} == self.model.is_still_shown(self.now)
+        assert {_who(alert) for alert in resolved} == self.model.is_still_shown(
+            self.now
+        )
         assert not any(alert.held or alert.muted_by for alert in resolved)
-        assert all(alert.resolved_at == self.model.resolved[_who(alert)] for alert in resolved)
+        assert all(
+            alert.resolved_at == self.model.resolved[_who(alert)] for alert in resolved
+        )
 
     def _check_memory(self) -> None:
         """Nothing stands that a process killed now would not find again."""
-        kept = {_who(alert): (alert.state, alert.fired_at) for alert in self.world.state.active_alerts()}
+        kept = {
+            _who(alert): (alert.state, alert.fired_at)
+            for alert in self.world.state.active_alerts()
+        }
         assert kept == {
-            _who(alert): (alert.state, alert.fired_at) for alert in self.world.pipeline.active_alerts()
+            _who(alert): (alert.state, alert.fired_at)
+            for alert in self.world.pipeline.active_alerts()
         }
 
     def check_history(self) -> None:
@@ -364,12 +415,19 @@ class Twins:
         is_old_job: bool = False,
         entered_at: datetime | None = None,
     ) -> None:
-        jobs = self.before_reload if is_old_job and self.before_reload else self.world.config.jobs
+        jobs = (
+            self.before_reload
+            if is_old_job and self.before_reload
+            else self.world.config.jobs
+        )
         job = next((job for job in jobs if job.query.name == query), None)
         if job is None:
             return
         # The runs of one query follow each other, each in a slot of its own.
-        earliest = self.scheduled.get(query, self.now - timedelta(seconds=late) - SECOND) + SECOND
+        earliest = (
+            self.scheduled.get(query, self.now - timedelta(seconds=late) - SECOND)
+            + SECOND
+        )
         at = max(self.now - timedelta(seconds=late), earliest)
         self.scheduled[query] = at
         missing = is_blocked(job, self.world.pipeline.snapshot, self.now)
@@ -380,7 +438,9 @@ class Twins:
         has_none = isinstance(outcome, Failure) and (outcome.lost or outcome.refused)
         refusal = None if entered_at is None else REFUSED
         reached = None if has_none else SERVER
-        result = Result(job, at, at, self.now, 0.01, outcome, reached, None, entered_at, refusal)
+        result = Result(
+            job, at, at, self.now, 0.01, outcome, reached, None, entered_at, refusal
+        )
         self.world.pipeline.take(result)
         if outcome is ENDED_BY_US:
             return
@@ -398,11 +458,17 @@ class Twins:
 
     def _take_transitions(self) -> list[Transition]:
         taken, self.world.transitions = self.world.transitions, []
-        self.names.update((change.alert.fingerprint, change.alert.name) for change in taken)
+        self.names.update(
+            (change.alert.fingerprint, change.alert.name) for change in taken
+        )
         return taken
 
     def _alerts(self, *states: AlertState) -> list[Alert]:
-        return [alert for alert in self.world.pipeline.snapshot.alerts if alert.state in states]
+        return [
+            alert
+            for alert in self.world.pipeline.snapshot.alerts
+            if alert.state in states
+        ]
 
     def _standing(self) -> dict[Who, dict[str, object]]:
         alerts = self._alerts(AlertState.PENDING, AlertState.FIRING)
@@ -437,7 +503,9 @@ class Twins:
 def _who(alert: Alert) -> Who:
     labels = dict(alert.labels)
     about = next((labels[name] for name in ABOUT if name in labels), "")
-    return Who(alert.name, f"{labels['severity']} {labels.get('team', '')}".strip(), about)
+    return Who(
+        alert.name, f"{labels['severity']} {labels.get('team', '')}".strip(), about
+    )
 
 
 def _event(transition: Transition) -> Event:

@@ -160,7 +160,9 @@ class Model:
             for rule in self._rules():
                 self._without_data(rule)
 
-    def no_data(self, query: str, *, is_lost: bool | None, at: datetime, now: datetime) -> None:
+    def no_data(
+        self, query: str, *, is_lost: bool | None, at: datetime, now: datetime
+    ) -> None:
         """A run failed or was not made; `is_lost` is None when it says nothing of the target.
 
         Nor does one that had got in before the target was lost, and failed with it.
@@ -207,7 +209,9 @@ class Model:
     def _target_is_judged(self, now: datetime) -> None:
         if self.is_lost is None:
             return
-        is_proved = not self.is_lost and (self.back_at is None or now - self.back_at >= PROOF)
+        is_proved = not self.is_lost and (
+            self.back_at is None or now - self.back_at >= PROOF
+        )
         if self.is_lost or (not is_proved and self.lost_at is not None):
             self._look(self.target_rule, {"": 1.0}, now)
         elif is_proved:
@@ -219,7 +223,11 @@ class Model:
         if self.is_lost and self.lost_at is not None and at < self.lost_at:
             return
         self.is_lost, self.back_at = False, self.back_at or at
-        if self.refused_at is not None and self.let_in_at is None and at >= self.refused_at:
+        if (
+            self.refused_at is not None
+            and self.let_in_at is None
+            and at >= self.refused_at
+        ):
             self.let_in_at = at
 
     def _refused(self, at: datetime) -> None:
@@ -259,7 +267,10 @@ class Model:
         if "missing_columns" not in rules:
             self.is_missing = None
         self.refused_queries &= rules.keys()
-        there = {rule.name for rule in self._rules()} | {self.target_rule.name, self.refused_rule.name}
+        there = {rule.name for rule in self._rules()} | {
+            self.target_rule.name,
+            self.refused_rule.name,
+        }
         self.had_data &= there
         for who in [who for who in self.lives if who.rule not in there]:
             self._end(who, now, "rule_removed")
@@ -270,20 +281,32 @@ class Model:
     def _look(self, rule: Judged, findings: Mapping[str, float], at: datetime) -> None:
         is_first = rule.name not in self.had_data
         self.had_data.add(rule.name)
-        found = {Who(rule.name, rule.labels, about): value for about, value in findings.items()}
+        found = {
+            Who(rule.name, rule.labels, about): value
+            for about, value in findings.items()
+        }
         found = {self._known_by(who, found, at): value for who, value in found.items()}
         for who, value in found.items():
             is_new = who not in self.lives or who in self.risen
             self.risen.discard(who)
             life = self.lives.setdefault(who, Life(at, is_first))
-            life.value, life.missed_at, life.is_held, life.muted_under = value, None, False, ""
-            is_held_long_enough = life.is_told_at_once or at >= life.active_at + rule.hold
+            life.value, life.missed_at, life.is_held, life.muted_under = (
+                value,
+                None,
+                False,
+                "",
+            )
+            is_held_long_enough = (
+                life.is_told_at_once or at >= life.active_at + rule.hold
+            )
             if life.fired_at is None and is_held_long_enough:
                 life.fired_at = at
                 self._tell("fired", who, at)
             elif is_new:
                 self._tell("pending", who, at)
-        for who in [who for who in self.lives if who.rule == rule.name and who not in found]:
+        for who in [
+            who for who in self.lives if who.rule == rule.name and who not in found
+        ]:
             life = self.lives[who]
             life.missed_at = life.missed_at or at
             if rule.gives_other_labels_than(who, found):
@@ -298,7 +321,8 @@ class Model:
         others = [
             other
             for other in self.lives
-            if other._replace(own=_labels(other)) == who._replace(own=_labels(who)) and other not in found
+            if other._replace(own=_labels(other)) == who._replace(own=_labels(who))
+            and other not in found
         ]
         if who in self.lives or not others:
             return who
@@ -307,7 +331,9 @@ class Model:
             return other
         life = self.lives[other]
         self._end(other, at, "superseded")
-        self.lives[who] = replace(life, fired_at=None, is_told_at_once=life.fired_at is not None)
+        self.lives[who] = replace(
+            life, fired_at=None, is_told_at_once=life.fired_at is not None
+        )
         self.risen.add(who)
         return who
 
@@ -316,7 +342,9 @@ class Model:
             under = TARGET_DOWN if self.is_lost else ""
             if self.is_missing and rule.is_under_column and not self.is_lost:
                 under = COLUMN_MISSING
-            if not self.is_lost and any(rule in self.rules.get(one, ()) for one in self.refused_queries):
+            if not self.is_lost and any(
+                rule in self.rules.get(one, ()) for one in self.refused_queries
+            ):
                 under = CONNECTIONS_REFUSED
         stands = any(who.rule == under for who in self.lives)
         for who, life in self.lives.items():
@@ -330,7 +358,9 @@ class Model:
 
     def _tell(self, change: str, who: Who, at: datetime, reason: str = "") -> None:
         life = self.lives[who]
-        self.events.append(Event(change, who, at, life.active_at, life.fired_at, reason))
+        self.events.append(
+            Event(change, who, at, life.active_at, life.fired_at, reason)
+        )
         if change == "resolved":
             self.resolved[who] = at
         elif change == "fired":

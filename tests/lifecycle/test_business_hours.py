@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.ages import confirmed_at, has_data, is_current, waits
-from monitor.crontab import read_crontab
-from monitor.messages import NewConfig
+from monitor.alerting.ages import confirmed_at, has_data, is_current, waits
+from monitor.alerting.freshness import news_until
+from monitor.alerting.snapshot import QueryView
+from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert
 from monitor.model.results import Outcome
 from monitor.model.settings import Cron
-from monitor.patience import news_until
-from monitor.store import QueryView
+from monitor.timing.crontab import read_crontab
 from monitor.web.alert_groups import Scene, group_of
 from monitor.web.verdict import verdict_of
-from tests.world import LOST, MINUTE, SECOND, USAGE, World, a_config, usage
+from tests.support.harness import LOST, MINUTE, SECOND, USAGE, World, a_config, usage
 
 HOURS = "0 8-19 * * mon-fri"
 FRIDAY, MONDAY = datetime(2026, 11, 27, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)
@@ -28,7 +28,11 @@ class Office:
     """A world whose one query runs by the cron."""
 
     def __init__(self, at: datetime, outcome: Outcome) -> None:
-        query = replace(USAGE, schedule=Cron(HOURS, "UTC"), rules=(replace(USAGE.rules[0], needs=()),))
+        query = replace(
+            USAGE,
+            schedule=Cron(HOURS, "UTC"),
+            rules=(replace(USAGE.rules[0], needs=()),),
+        )
         self.world = World(a_config(query), at=at)
         self.runs(at, outcome)
 
@@ -52,7 +56,11 @@ class Office:
 
     @property
     def alert(self) -> Alert:
-        return next(a for a in self.world.pipeline.snapshot.alerts if a.name == "TokenUsageStopped")
+        return next(
+            a
+            for a in self.world.pipeline.snapshot.alerts
+            if a.name == "TokenUsageStopped"
+        )
 
     def seen(self) -> tuple[str, bool, bool, bool]:
         """Say how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
@@ -101,7 +109,9 @@ def test_the_first_run_of_the_week_says_what_is_now(age: float, state: str) -> N
     assert office.seen() == (state, True, False, True)
 
 
-def test_a_run_that_does_not_come_on_monday_is_told_as_soon_as_its_data_is_too_old() -> None:
+def test_a_run_that_does_not_come_on_monday_is_told_as_soon_as_its_data_is_too_old() -> (
+    None
+):
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     office.passes(MONDAY + 8 * HOUR)
     office.world.after(69 * SECOND)
@@ -145,7 +155,9 @@ def test_a_target_that_is_lost_at_the_weekend_is_why_there_is_no_data() -> None:
     ("expression", "hours"),
     [(HOURS, 1), ("0 3 * * *", None), ("*/5 * * * *", None), ("0 3 * * mon-fri", 24)],
 )
-def test_only_what_waits_longer_than_usual_is_not_of_now(expression: str, hours: int | None) -> None:
+def test_only_what_waits_longer_than_usual_is_not_of_now(
+    expression: str, hours: int | None
+) -> None:
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     job = office.world.config.jobs[0]
     job = replace(job, query=replace(job.query, schedule=Cron(expression, "UTC")))
@@ -153,4 +165,6 @@ def test_only_what_waits_longer_than_usual_is_not_of_now(expression: str, hours:
     while slots[-1] < MONDAY:
         slots.append(read_crontab(expression).next_after(slots[-1], UTC) or MONDAY)
     *_, last, following = slots
-    assert news_until(job, last, following) == (None if hours is None else last + hours * HOUR)
+    assert news_until(job, last, following) == (
+        None if hours is None else last + hours * HOUR
+    )

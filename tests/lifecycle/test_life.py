@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.lifecycle.machine import FAILURES, Settings, Twins
 
@@ -33,7 +38,9 @@ CHANGES = st.fixed_dictionaries(
     },
 )
 PARTS = ("has_rule", "has_query", "has_schema_query")
-GONE = st.sampled_from(PARTS).map(lambda part: {part: False}) | st.just(dict.fromkeys(PARTS, False))
+GONE = st.sampled_from(PARTS).map(lambda part: {part: False}) | st.just(
+    dict.fromkeys(PARTS, False)
+)
 LONG_RUN = bool(os.environ.get("TOKEN_MONITOR_TEST_LONG"))
 
 
@@ -44,11 +51,15 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         passed=SHORT,
-        plans=st.lists(st.tuples(PLANS, VALUES), max_size=3, unique_by=lambda pair: pair[0]),
+        plans=st.lists(
+            st.tuples(PLANS, VALUES), max_size=3, unique_by=lambda pair: pair[0]
+        ),
         late=LATE,
         is_old_job=st.booleans(),
     )
-    def balances(self, passed: int, plans: list[tuple[str, float]], late: int, is_old_job: bool) -> None:
+    def balances(
+        self, passed: int, plans: list[tuple[str, float]], late: int, is_old_job: bool
+    ) -> None:
         self.twins.wait(passed)
         self.twins.balances(plans, late=late, is_old_job=is_old_job)
         self.twins.compare()
@@ -82,7 +93,9 @@ class Histories(RuleBasedStateMachine):
         late=LATE,
         is_old_job=st.booleans(),
     )
-    def fails(self, passed: int, query: str, how: str, late: int, is_old_job: bool) -> None:
+    def fails(
+        self, passed: int, query: str, how: str, late: int, is_old_job: bool
+    ) -> None:
         self.twins.wait(passed)
         self.twins.fails(query, how, late=late, is_old_job=is_old_job)
         self.twins.compare()
@@ -116,17 +129,25 @@ class Histories(RuleBasedStateMachine):
 
     @rule(before=SERIES, changes=CHANGES, is_restart=st.booleans(), after=SERIES)
     def settings_change(
-        self, before: list[float], changes: dict[str, Any], is_restart: bool, after: list[float]
+        self,
+        before: list[float],
+        changes: dict[str, Any],
+        is_restart: bool,
+        after: list[float],
     ) -> None:
         self._series(before)
         self._apply(1, replace(self.twins.settings, **changes), is_restart=is_restart)
         self._series(after)
 
     @rule(passed=SHORT, gone=GONE, is_restart=st.booleans())
-    def rules_go_and_come(self, passed: int, gone: dict[str, Any], is_restart: bool) -> None:
+    def rules_go_and_come(
+        self, passed: int, gone: dict[str, Any], is_restart: bool
+    ) -> None:
         self._apply(passed, replace(self.twins.settings, **gone), is_restart=is_restart)
         there: dict[str, Any] = dict.fromkeys(gone, True)
-        self._apply(passed, replace(self.twins.settings, **there), is_restart=is_restart)
+        self._apply(
+            passed, replace(self.twins.settings, **there), is_restart=is_restart
+        )
 
     @rule(passed=SHORT, gone=GONE)
     def rules_go(self, passed: int, gone: dict[str, Any]) -> None:
@@ -163,7 +184,9 @@ class Histories(RuleBasedStateMachine):
         self.twins.world.state.close()
 
 
-def test_a_quieter_alert_whose_place_a_louder_one_took_fires_anew_after_that_ones_end() -> None:
+def test_a_quieter_alert_whose_place_a_louder_one_took_fires_anew_after_that_ones_end() -> (
+    None
+):
     twins = Twins()
     quiet = replace(twins.settings, severity="warning", hold_seconds=0)
     twins.reload(quiet)
@@ -184,7 +207,11 @@ def test_a_louder_alert_ends_aloud_although_it_had_not_held_for_its_own_time() -
     twins.reload(replace(quiet, severity="critical", hold_seconds=300))
     _balances(twins, 5.0)
     _balances(twins, 0.0)
-    assert [(one.change, one.who.own, one.reason) for one in twins.told if one.who.about == "pro"] == [
+    assert [
+        (one.change, one.who.own, one.reason)
+        for one in twins.told
+        if one.who.about == "pro"
+    ] == [
         ("fired", "warning", ""),
         ("fired", "critical", ""),
         ("resolved", "warning", "superseded"),

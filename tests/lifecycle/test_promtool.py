@@ -20,14 +20,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.durations import format_duration
+from monitor.alerting.evaluate import evaluate, hold
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Condition, Labels, Rule, Severity, labels_of
-from monitor.rules import evaluate, hold
+from monitor.timing.durations import format_duration
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (package prometheus)"
+    shutil.which("promtool") is None,
+    reason="promtool is not installed (package prometheus)",
 )
 
 LONG_RUN = bool(os.environ.get("TOKEN_MONITOR_TEST_LONG"))
@@ -75,12 +76,16 @@ def metric(name: str) -> str:
 KINDS: st.SearchStrategy[Kind] = st.sampled_from(
     ("above", "above", "below", "equals", "not_equals", "absent")
 )
-SPANS = st.sampled_from([timedelta(seconds=seconds) for seconds in (0, 60, 90, 120, 180)])
+SPANS = st.sampled_from(
+    [timedelta(seconds=seconds) for seconds in (0, 60, 90, 120, 180)]
+)
 RUNS: st.SearchStrategy[Run] = st.fixed_dictionaries(dict.fromkeys(PLANS, VALUES))
 # For five minutes Prometheus takes a value for the present one.
 GAPS: st.SearchStrategy[list[Run]] = st.lists(st.none(), max_size=3)
 
-WITHOUT_GAPS = st.builds(Timeline, KINDS, SPANS, SPANS, st.lists(RUNS, min_size=LENGTH, max_size=LENGTH))
+WITHOUT_GAPS = st.builds(
+    Timeline, KINDS, SPANS, SPANS, st.lists(RUNS, min_size=LENGTH, max_size=LENGTH)
+)
 WITH_GAPS = st.builds(
     Timeline,
     KINDS,
@@ -154,12 +159,15 @@ def input_series(name: str, timeline: Timeline) -> list[dict[str, str]]:
     ]
 
 
-def expected(number: int, alerts: Mapping[str, list[Alert]]) -> dict[str, list[dict[str, Any]]]:
+def expected(
+    number: int, alerts: Mapping[str, list[Alert]]
+) -> dict[str, list[dict[str, Any]]]:
     """Write what stands after one run, for promtool to compare: states, instants, what fires and its text."""
     at = format_duration(number * INTERVAL)
     standing = [alert for ours in alerts.values() for alert in ours]
     firing = {
-        name: [alert for alert in ours if alert.state is AlertState.FIRING] for name, ours in alerts.items()
+        name: [alert for alert in ours if alert.state is AlertState.FIRING]
+        for name, ours in alerts.items()
     }
     return {
         "promql_expr_test": [
@@ -167,7 +175,10 @@ def expected(number: int, alerts: Mapping[str, list[Alert]]) -> dict[str, list[d
                 "eval_time": at,
                 "expr": "ALERTS",
                 "exp_samples": [
-                    {"labels": series("ALERTS", alert, alertstate=str(alert.state)), "value": 1}
+                    {
+                        "labels": series("ALERTS", alert, alertstate=str(alert.state)),
+                        "value": 1,
+                    }
                     for alert in standing
                 ],
             },
@@ -189,7 +200,11 @@ def expected(number: int, alerts: Mapping[str, list[Alert]]) -> dict[str, list[d
                 "alertname": name,
                 "exp_alerts": [
                     {
-                        "exp_labels": {key: value for key, value in alert.labels if key != "alertname"},
+                        "exp_labels": {
+                            key: value
+                            for key, value in alert.labels
+                            if key != "alertname"
+                        },
                         "exp_annotations": dict(alert.annotations),
                     }
                     for alert in ours
@@ -202,10 +217,17 @@ def expected(number: int, alerts: Mapping[str, list[Alert]]) -> dict[str, list[d
 
 def series(name: str, alert: Alert, **more: str) -> str:
     labels = {**dict(alert.labels), **more}
-    return name + "{" + ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"
+    return (
+        name
+        + "{"
+        + ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+        + "}"
+    )
 
 
-def promtool_says(folder: Path, drawn: Mapping[str, Timeline], wanted: Sequence[dict[str, Any]]) -> str:
+def promtool_says(
+    folder: Path, drawn: Mapping[str, Timeline], wanted: Sequence[dict[str, Any]]
+) -> str:
     """Let promtool run all timelines at once; gives what it found otherwise than wanted."""
     rules, test = folder / "rules.yml", folder / "test.yml"
     group = {
@@ -216,14 +238,26 @@ def promtool_says(folder: Path, drawn: Mapping[str, Timeline], wanted: Sequence[
     rules.write_text(json.dumps({"groups": [group]}), encoding="utf-8")
     one = {
         "interval": format_duration(INTERVAL),
-        "input_series": [row for name, timeline in drawn.items() for row in input_series(name, timeline)],
+        "input_series": [
+            row
+            for name, timeline in drawn.items()
+            for row in input_series(name, timeline)
+        ],
     }
     for kind in ("promql_expr_test", "alert_rule_test"):
         one[kind] = [entry for entries in wanted for entry in entries.get(kind, [])]
-    whole = {"rule_files": [str(rules)], "evaluation_interval": format_duration(INTERVAL), "tests": [one]}
+    whole = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": format_duration(INTERVAL),
+        "tests": [one],
+    }
     test.write_text(json.dumps(whole), encoding="utf-8")
     done = subprocess.run(
-        ["promtool", "test", "rules", str(test)], capture_output=True, text=True, timeout=60, check=False
+        ["promtool", "test", "rules", str(test)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -234,9 +268,15 @@ def difference(drawn: Sequence[Timeline], *, only_with_data: bool = False) -> st
     ours = {name: standing(name, timeline) for name, timeline in named.items()}
     wanted = []
     for number in range(len(drawn[0].runs)):
-        compared = {name: ours[name][number] for name in named if named[name].runs[number] is not None}
+        compared = {
+            name: ours[name][number]
+            for name in named
+            if named[name].runs[number] is not None
+        }
         if only_with_data:
-            wanted.append({"alert_rule_test": expected(number, compared)["alert_rule_test"]})
+            wanted.append(
+                {"alert_rule_test": expected(number, compared)["alert_rule_test"]}
+            )
         else:
             wanted.append(expected(number, compared))
     with tempfile.TemporaryDirectory(prefix="tm-") as folder:
@@ -244,35 +284,58 @@ def difference(drawn: Sequence[Timeline], *, only_with_data: bool = False) -> st
 
 
 @pytest.mark.timeout(900 if LONG_RUN else 120)
-@settings(max_examples=400 if LONG_RUN else 20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=400 if LONG_RUN else 20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(WITHOUT_GAPS, min_size=10, max_size=12))
-def test_what_is_pending_and_fires_is_what_prometheus_says(drawn: list[Timeline]) -> None:
+def test_what_is_pending_and_fires_is_what_prometheus_says(
+    drawn: list[Timeline],
+) -> None:
     assert difference(drawn) == ""
 
 
 @pytest.mark.timeout(900 if LONG_RUN else 120)
-@settings(max_examples=200 if LONG_RUN else 10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200 if LONG_RUN else 10,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(WITH_GAPS, min_size=10, max_size=12))
-def test_after_a_short_gap_the_next_data_give_what_prometheus_says(drawn: list[Timeline]) -> None:
+def test_after_a_short_gap_the_next_data_give_what_prometheus_says(
+    drawn: list[Timeline],
+) -> None:
     assert difference(drawn, only_with_data=True) == ""
     for timeline in drawn:
         seen = standing("Low", timeline)
         for before, after, run in zip(seen, seen[1:], timeline.runs[1:], strict=False):
             if run is None:
-                assert [(a.labels, a.state) for a in before] == [(a.labels, a.state) for a in after]
+                assert [(a.labels, a.state) for a in before] == [
+                    (a.labels, a.state) for a in after
+                ]
 
 
 def a_timeline(row: str, *, hold: int = 0, keep: int = 0) -> Timeline:
     """Draw a timeline: X no data, 0r no rows, else the value about one plan."""
 
     def run(word: str) -> Run:
-        return None if word == "X" else {"pro": None if word == "0r" else float(word), "free": None}
+        return (
+            None
+            if word == "X"
+            else {"pro": None if word == "0r" else float(word), "free": None}
+        )
 
-    return Timeline("above", hold * INTERVAL, keep * INTERVAL, [run(word) for word in row.split()])
+    return Timeline(
+        "above", hold * INTERVAL, keep * INTERVAL, [run(word) for word in row.split()]
+    )
 
 
 def states(timeline: Timeline) -> list[str]:
-    return [",".join(str(alert.state) for alert in alerts) for alerts in standing("Low0", timeline)]
+    return [
+        ",".join(str(alert.state) for alert in alerts)
+        for alerts in standing("Low0", timeline)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +379,9 @@ def test_without_data_we_differ_from_prometheus_on_purpose(
                 {
                     "eval_time": format_duration(number * INTERVAL),
                     "expr": "ALERTS",
-                    "exp_samples": [{"labels": samples.format(state), "value": 1}] if state else [],
+                    "exp_samples": [{"labels": samples.format(state), "value": 1}]
+                    if state
+                    else [],
                 }
             ]
         }

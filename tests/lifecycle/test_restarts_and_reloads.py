@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.alerting.ownership import TARGET_DOWN
-from monitor.messages import NewConfig
+from monitor.daemon.maintenance import ALIVE
+from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.settings import Condition, Severity, labels_of
-from monitor.upkeep import ALIVE
-from tests.world import (
+from tests.support.harness import (
     BALANCE,
     BALANCES,
     COLUMNS,
@@ -37,11 +37,17 @@ def test_what_is_pending_waits_through_each_of_several_restarts() -> None:
         world.after(12 * SECOND)  # it says that it lives, but no run of it gives data
     world.run("balances", balances(pro=7))
     assert world.shown() == {"TokenBalances": "pending"}
-    (alert,) = (alert for alert in world.pipeline.active_alerts() if alert.name == "TokenBalances")
+    (alert,) = (
+        alert
+        for alert in world.pipeline.active_alerts()
+        if alert.name == "TokenBalances"
+    )
     assert world.at - alert.active_at == (10 + 3 * 12) * SECOND
 
 
-def test_what_resolved_is_still_told_while_it_is_pending_again_also_after_a_restart() -> None:
+def test_what_resolved_is_still_told_while_it_is_pending_again_also_after_a_restart() -> (
+    None
+):
     world = World()
     world.runs(columns(), balances(pro=0), usage(0))
     world.run("usage", LOST)
@@ -70,13 +76,21 @@ def test_without_a_schema_query_no_rule_waits_for_a_column_to_come_back() -> Non
     ]
 
 
-def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_fires_anew() -> None:
+def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_fires_anew() -> (
+    None
+):
     world = World()
     world.runs(columns(), balances(pro=0), usage(9))
     assert world.told() == ["TokenUsageStopped fired"]
     higher = replace(USAGE.rules[0], condition=Condition("above", 100.0))
-    for threshold, told in ((higher, "resolved"), (USAGE.rules[0], "fired"), (higher, "resolved")):
-        world.pipeline.take(NewConfig(a_config(COLUMNS, BALANCES, replace(USAGE, rules=(threshold,)))))
+    for threshold, told in (
+        (higher, "resolved"),
+        (USAGE.rules[0], "fired"),
+        (higher, "resolved"),
+    ):
+        world.pipeline.take(
+            NewConfig(a_config(COLUMNS, BALANCES, replace(USAGE, rules=(threshold,))))
+        )
         world.after(MINUTE).run("usage", usage(9))
         assert world.told() == [f"TokenUsageStopped {told}"]
     assert world.posted() == [
@@ -115,12 +129,18 @@ def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
         "critical": ["critical firing"],
     }
     for severity, told in heard.items():
-        receiver = replace(HOOK, match=labels_of({"severity": severity} if severity else {}))
-        quiet = replace(USAGE, rules=(replace(USAGE.rules[0], severity=Severity.WARNING),))
+        receiver = replace(
+            HOOK, match=labels_of({"severity": severity} if severity else {})
+        )
+        quiet = replace(
+            USAGE, rules=(replace(USAGE.rules[0], severity=Severity.WARNING),)
+        )
         config = replace(a_config(COLUMNS, BALANCES, quiet), receivers=(receiver,))
         world = World(config)
         world.runs(columns(), balances(pro=0), usage(9))
-        world.config = replace(a_config(COLUMNS, BALANCES, USAGE), receivers=(receiver,))
+        world.config = replace(
+            a_config(COLUMNS, BALANCES, USAGE), receivers=(receiver,)
+        )
         world.pipeline.take(NewConfig(world.config))
         world.after(MINUTE).run("usage", usage(9))
         alerts: list[Alert] = []
@@ -128,8 +148,14 @@ def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
             for notification in notifications:
                 alerts += notification.alerts
                 world.state.delivered(notification, Delivery("hook", world.at, 0.0))
-        assert sorted(f"{alert.severity} {alert.state}" for alert in alerts) == sorted(told)
+        assert sorted(f"{alert.severity} {alert.state}" for alert in alerts) == sorted(
+            told
+        )
 
 
 def states(world: World) -> list[str]:
-    return [str(alert.state) for alert in world.pipeline.snapshot.alerts if alert.name == TARGET_DOWN]
+    return [
+        str(alert.state)
+        for alert in world.pipeline.snapshot.alerts
+        if alert.name == TARGET_DOWN
+    ]

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.execute import Answer, answer
 from monitor.config import load
 from monitor.database import Database, Session
 from monitor.demo.mariadb import Connection, PrivateServer
 from monitor.model.results import Sample
 from monitor.model.settings import Query, Scalar
-from monitor.runs import Answer, answer
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
 from tests.queries.oracle import Series
 from tests.queries.tokens import NOW, create_tables
 
@@ -43,7 +43,9 @@ class Bench:
         with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {self.schema} CHARACTER SET utf8mb4")
         self._stack = ExitStack()
-        self.connection: Connection = self._stack.enter_context(server.connect(self.schema))
+        self.connection: Connection = self._stack.enter_context(
+            server.connect(self.schema)
+        )
         self.queries = self.load(folder, {})
         self.target = load(folder / "config.toml", os.environ).targets[0]
         self.session = self._stack.enter_context(self.as_user("root"))
@@ -57,13 +59,17 @@ class Bench:
     def answer(self, name: str, **parameters: Scalar) -> Answer:
         """Run a shipped query as the daemon does, evidence included."""
         query = self.queries[name]
-        found = answer(replace(query, parameters={**query.parameters, **parameters}), self.session)
+        found = answer(
+            replace(query, parameters={**query.parameters, **parameters}), self.session
+        )
         assert found.success.evidence_errors == ()
         return found
 
     def series(self, name: str, **parameters: Scalar) -> dict[str, Series]:
         """Run a shipped query; give its series by metric, labels in the metric's order."""
-        order = {metric.name: metric.label_names for metric in self.queries[name].metrics}
+        order = {
+            metric.name: metric.label_names for metric in self.queries[name].metrics
+        }
         found: dict[str, Series] = {}
         for sample in self.answer(name, **parameters).success.samples:
             labels = dict(sample.labels)
@@ -73,7 +79,11 @@ class Bench:
         return found
 
     def samples(self, name: str, metric: str) -> list[Sample]:
-        return [sample for sample in self.answer(name).success.samples if sample.metric == metric]
+        return [
+            sample
+            for sample in self.answer(name).success.samples
+            if sample.metric == metric
+        ]
 
     def load(self, folder: Path, parameters: Mapping[str, str]) -> Mapping[str, Query]:
         """Load the shipped queries anew, with parameters of the target."""
@@ -102,14 +112,20 @@ def shipped_queries(
     return {job.query.name: job.query for job in config.jobs}
 
 
-def _config(folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]) -> Path:
+def _config(
+    folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]
+) -> Path:
     path = folder / "config.toml"
     lines = "\n".join(f'{name} = "{value}"' for name, value in parameters.items())
-    path.write_text(_CONFIG.format(socket=server.socket, schema=schema, parameters=lines))
+    path.write_text(
+        _CONFIG.format(socket=server.socket, schema=schema, parameters=lines)
+    )
     return path
 
 
-@pytest.fixture(scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)])
+@pytest.fixture(
+    scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)]
+)
 def each_server(request: pytest.FixtureRequest) -> PrivateServer:
     """Give each shared server, once per module: a test of properties runs many examples on it."""
     found: PrivateServer = request.getfixturevalue(request.param)
@@ -118,7 +134,9 @@ def each_server(request: pytest.FixtureRequest) -> PrivateServer:
 
 @pytest.fixture(scope="module", params=["bare", "indexed"])
 def tokens(
-    request: pytest.FixtureRequest, each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    each_server: PrivateServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Bench]:
     """The documented tables, with and without the indexes that an installation may have."""
     bench = Bench(each_server, tmp_path_factory.mktemp("tokens"))

@@ -35,7 +35,13 @@ WHERE u.tokens_remaining = us.tokens_limit AND us.is_active = 1
 """
 
 WINDOWS = {"5m": 300, "1h": 3600, "24h": 86400}
-COSTS = {"ai_rewrite": 2000, "seo_title": 300, "meta_description": 400, "write_more": 1500, "find_image": 100}
+COSTS = {
+    "ai_rewrite": 2000,
+    "seo_title": 300,
+    "meta_description": 400,
+    "write_more": 1500,
+    "find_image": 100,
+}
 _STATUSES = {"Needs Init": "needs_init", "Empty": "empty", "Low": "low", "OK": "ok"}
 
 
@@ -83,7 +89,9 @@ def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
             metrics["token_subscribers"][row.plan, status] += row.status == status
         metrics["token_subscribers_blocked"][(row.plan,)] += row.is_blocked
         metrics["token_subscribers_below_share"][(row.plan,)] += (
-            row.balance is not None and row.limit is not None and 0 <= row.balance < 0.1 * row.limit
+            row.balance is not None
+            and row.limit is not None
+            and 0 <= row.balance < 0.1 * row.limit
         )
         metrics["token_balance_tokens"][(row.plan,)] += row.balance or 0
         metrics["token_limit_tokens"][(row.plan,)] += row.limit or 0
@@ -95,7 +103,10 @@ def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
     series: Series = {}
     for row in found:
         if not row.balance and row.gives_tokens:
-            for balance, is_it in (("null", row.balance is None), ("zero", row.balance == 0)):
+            for balance, is_it in (
+                ("null", row.balance is None),
+                ("zero", row.balance == 0),
+            ):
                 series[row.plan, balance] = series.get((row.plan, balance), 0) + is_it
     return {"token_subscribers_uninitialized": series} if series else {}
 
@@ -109,7 +120,9 @@ def low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
 def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
     """Tell the series of `unable_actions`, which are always there."""
     series: Series = {
-        (action,): float(sum(row.balance is not None and row.balance < cost for row in found))
+        (action,): float(
+            sum(row.balance is not None and row.balance < cost for row in found)
+        )
         for action, cost in COSTS.items()
     }
     return {"token_subscribers_unable": series}
@@ -118,8 +131,12 @@ def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
 def at_limit(connection: Connection, found: Iterable[Subscriber]) -> dict[str, Series]:
     """Ask the documented query for balances at the limit; right are those at the limit that decides."""
     deciding = {row.id: row for row in found}
-    users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
-    return _by_plan("token_subscribers_at_limit", [deciding[user].plan for user in users])
+    users = {
+        row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit
+    }
+    return _by_plan(
+        "token_subscribers_at_limit", [deciding[user].plan for user in users]
+    )
 
 
 def refilled(
@@ -128,7 +145,9 @@ def refilled(
     """Of those at their limit, tell who used something within the hour."""
     deciding = {row.id: row for row in found}
     active = {usage.user_id for usage in usages if usage.age_seconds < WINDOWS["1h"]}
-    users = {row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit}
+    users = {
+        row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit
+    }
     full = [deciding[user] for user in users & active if deciding[user].gives_tokens]
     return _by_plan("token_subscribers_refilled", [row.plan for row in full])
 
@@ -136,7 +155,11 @@ def refilled(
 def conflicting(connection: Connection) -> dict[str, Series]:
     """Tell who has several rows in the documented balance query."""
     rows = Counter(row[0] for row in _ask(connection, BALANCES))
-    return {"token_subscribers_conflicting": {(): float(sum(count > 1 for count in rows.values()))}}
+    return {
+        "token_subscribers_conflicting": {
+            (): float(sum(count > 1 for count in rows.values()))
+        }
+    }
 
 
 def without_limit(connection: Connection) -> dict[str, Series]:
@@ -156,9 +179,13 @@ def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:
             within = [usage for usage in rows if usage.age_seconds < seconds]
             users = {usage.user_id for usage in within if usage.user_id is not None}
             metrics["token_usage_recent_events"][action, window] = len(within)
-            metrics["token_usage_recent_tokens"][action, window] = sum(usage.tokens or 0 for usage in within)
+            metrics["token_usage_recent_tokens"][action, window] = sum(
+                usage.tokens or 0 for usage in within
+            )
             metrics["token_usage_recent_users"][action, window] = len(users)
-        metrics["token_usage_future_events"][(action,)] = sum(usage.age_seconds < 0 for usage in rows)
+        metrics["token_usage_future_events"][(action,)] = sum(
+            usage.age_seconds < 0 for usage in rows
+        )
     return dict(metrics)
 
 
@@ -166,7 +193,9 @@ def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]
     """Tell the series of `last_usage`, and the age that its rule judges."""
     if not usages:
         return {"token_usage_history_empty": {(): 1.0}}
-    age = min((usage.age_seconds for usage in usages if usage.age_seconds >= 0), default=0)
+    age = min(
+        (usage.age_seconds for usage in usages if usage.age_seconds >= 0), default=0
+    )
     return {
         "token_usage_history_empty": {(): 0.0},
         "token_usage_last_event_timestamp_seconds": {(): now_seconds - age},
@@ -178,7 +207,9 @@ def unsubscribed_users(data: Data) -> dict[str, Series]:
     """Tell the series of `usage_without_subscription`."""
     subscribed = {row.user_id for row in data.subscriptions if row.is_active == 1}
     users = {row.user_id for row in data.usages if row.age_seconds < WINDOWS["24h"]}
-    return {"token_usage_unsubscribed_users": {(): float(len(users - subscribed - {None}))}}
+    return {
+        "token_usage_unsubscribed_users": {(): float(len(users - subscribed - {None}))}
+    }
 
 
 def _rank(row: Subscriber) -> tuple[bool, int, str]:

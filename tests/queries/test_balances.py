@@ -16,7 +16,9 @@ from tests.queries.tokens import Data, Subscription, Usage, User, replace_rows
 
 @EXAMPLES
 @given(data=contents())
-def test_the_balance_queries_agree_with_the_documented_ones(tokens: Bench, data: Data) -> None:
+def test_the_balance_queries_agree_with_the_documented_ones(
+    tokens: Bench, data: Data
+) -> None:
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
 
@@ -24,17 +26,25 @@ def test_the_balance_queries_agree_with_the_documented_ones(tokens: Bench, data:
     assert tokens.series("uninitialized") == oracle.uninitialized(found)
     assert tokens.series("low_balances") == oracle.low_balances(found)
     assert tokens.series("unable_actions") == oracle.unable_actions(found)
-    assert tokens.series("auto_initialized") == oracle.at_limit(tokens.connection, found)
-    assert tokens.series("refill_loop") == oracle.refilled(tokens.connection, found, data.usages)
+    assert tokens.series("auto_initialized") == oracle.at_limit(
+        tokens.connection, found
+    )
+    assert tokens.series("refill_loop") == oracle.refilled(
+        tokens.connection, found, data.usages
+    )
 
 
 @EXAMPLES
 @given(data=contents())
-def test_the_subscription_queries_agree_with_the_documented_balance_query(tokens: Bench, data: Data) -> None:
+def test_the_subscription_queries_agree_with_the_documented_balance_query(
+    tokens: Bench, data: Data
+) -> None:
     replace_rows(tokens.connection, data)
 
     assert tokens.series("subscriptions") == oracle.conflicting(tokens.connection)
-    assert tokens.series("subscriptions_without_limit") == oracle.without_limit(tokens.connection)
+    assert tokens.series("subscriptions_without_limit") == oracle.without_limit(
+        tokens.connection
+    )
 
 
 @EXAMPLES
@@ -47,7 +57,10 @@ def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
     states: dict[str, tuple[str, Callable[[oracle.Subscriber], bool]]] = {
         "TokenSubscribersBlocked": ("balances", lambda row: row.is_blocked),
         "TokenBalancesNegative": ("balances", lambda row: row.status == "negative"),
-        "TokenBalancesUninitialized": ("uninitialized", lambda row: row.balance is None and row.gives_tokens),
+        "TokenBalancesUninitialized": (
+            "uninitialized",
+            lambda row: row.balance is None and row.gives_tokens,
+        ),
     }
     for rule, (query, is_meant) in states.items():
         evidence = tokens.answer(query).success.evidence
@@ -68,10 +81,14 @@ def test_empty_tables_give_no_plans_and_every_feature_at_zero(tokens: Bench) -> 
     assert tokens.series("unable_actions") == {
         "token_subscribers_unable": {(action,): 0.0 for action in oracle.COSTS}
     }
-    assert tokens.series("subscriptions") == {"token_subscribers_conflicting": {(): 0.0}}
+    assert tokens.series("subscriptions") == {
+        "token_subscribers_conflicting": {(): 0.0}
+    }
 
 
-def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_last(tokens: Bench) -> None:
+def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_last(
+    tokens: Bench,
+) -> None:
     subscriptions = [
         Subscription(1, 100, "basic"), Subscription(1, 900, "pro"),      # the higher limit
         Subscription(2, 500, "Team"), Subscription(2, 500, "basic"),     # the lower name
@@ -92,7 +109,10 @@ def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_
 
 def test_parameters_move_the_bounds(tokens: Bench) -> None:
     users = [User(1, 1), User(2, 1999), User(3, 2000), User(4, 4999)]
-    replace_rows(tokens.connection, Data(users, [Subscription(user.id, 10000, "pro") for user in users]))
+    replace_rows(
+        tokens.connection,
+        Data(users, [Subscription(user.id, 10000, "pro") for user in users]),
+    )
 
     found = tokens.series("balances", low_balance=2000, low_share=0.5)
     assert found["token_subscribers"]["pro", "low"] == 2
@@ -100,14 +120,20 @@ def test_parameters_move_the_bounds(tokens: Bench) -> None:
     assert found["token_subscribers_below_share"] == {("pro",): 4.0}
     low = tokens.series("low_balances", low_balance=2)
     assert low == {"token_subscribers_below_low_balance": {("pro",): 1.0}}
-    unable = tokens.series("unable_actions", cost_find_image=5000)["token_subscribers_unable"]
+    unable = tokens.series("unable_actions", cost_find_image=5000)[
+        "token_subscribers_unable"
+    ]
     assert unable[("find_image",)] == 4
 
 
 @pytest.mark.parametrize("plan", ["pro", "none"])
-def test_evidence_is_at_most_ten_ids_and_balances_and_nothing_personal(tokens: Bench, plan: str) -> None:
+def test_evidence_is_at_most_ten_ids_and_balances_and_nothing_personal(
+    tokens: Bench, plan: str
+) -> None:
     users = [User(user, None) for user in range(1, 16)]
-    subscriptions = [Subscription(user.id, 700, plan.replace("none", " ")) for user in users]
+    subscriptions = [
+        Subscription(user.id, 700, plan.replace("none", " ")) for user in users
+    ]
     replace_rows(tokens.connection, Data(users, subscriptions))
 
     evidence = tokens.answer("uninitialized").success.evidence
@@ -119,9 +145,15 @@ def test_evidence_is_at_most_ten_ids_and_balances_and_nothing_personal(tokens: B
 
 def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
     users = [User(1, -4), User(2, 700), User(3, 50)]
-    subscriptions = [Subscription(1, 700, "pro"), Subscription(2, 700, "pro"), Subscription(3, 700, "pro")]
+    subscriptions = [
+        Subscription(1, 700, "pro"),
+        Subscription(2, 700, "pro"),
+        Subscription(3, 700, "pro"),
+    ]
     subscriptions.append(Subscription(3, 900, "pro"))
-    replace_rows(tokens.connection, Data(users, subscriptions, [Usage(2, 300, "rewrite", 60)]))
+    replace_rows(
+        tokens.connection, Data(users, subscriptions, [Usage(2, 300, "rewrite", 60)])
+    )
     # Examples are looked up where a rule finds something; TokenBalancesLow begins at many users.
     found: dict[str, tuple[EvidenceRow, ...]] = {}
     for query in ("balances", "refill_loop", "subscriptions"):
@@ -129,11 +161,18 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
             found[rule] = rows
 
     assert found == {
-        "TokenSubscribersBlocked": ({"user_id": 1, "balance": -4, "tokens_limit": 700},),
+        "TokenSubscribersBlocked": (
+            {"user_id": 1, "balance": -4, "tokens_limit": 700},
+        ),
         "TokenBalancesNegative": ({"user_id": 1, "balance": -4, "tokens_limit": 700},),
         "TokenRefillLoop": ({"user_id": 2, "balance": 700, "uses_within_the_hour": 1},),
         "TokenSubscriptionsConflicting": (
-            {"user_id": 3, "active_subscriptions": 2, "lowest_limit": 700, "highest_limit": 900},
+            {
+                "user_id": 3,
+                "active_subscriptions": 2,
+                "lowest_limit": 700,
+                "highest_limit": 900,
+            },
         ),
     }
 
@@ -141,25 +180,38 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
 def test_many_low_balances_are_shown_by_plan(tokens: Bench) -> None:
     users = [User(user, 10) for user in range(1, 104)]
     plans = ["Pro" if user.id <= 101 else "basic" for user in users]
-    subscriptions = [Subscription(user.id, 700, plan) for user, plan in zip(users, plans, strict=True)]
+    subscriptions = [
+        Subscription(user.id, 700, plan)
+        for user, plan in zip(users, plans, strict=True)
+    ]
     replace_rows(tokens.connection, Data(users, subscriptions))
 
     evidence = tokens.answer("low_balances").success.evidence
 
     assert list(evidence) == [("TokenBalancesLow", (("plan", "pro"),))]
-    assert {row["balance"] for row in evidence["TokenBalancesLow", (("plan", "pro"),)]} == {10}
+    assert {
+        row["balance"] for row in evidence["TokenBalancesLow", (("plan", "pro"),)]
+    } == {10}
 
 
-def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(tokens: Bench) -> None:
+def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(
+    tokens: Bench,
+) -> None:
     users = [User(1, None), User(2, 0), User(3, 7), User(4, None)]
-    limits = [Subscription(1, 700, "pro"), Subscription(1, 900, "pro"), Subscription(2, 50, "pro")]
+    limits = [
+        Subscription(1, 700, "pro"),
+        Subscription(1, 900, "pro"),
+        Subscription(2, 50, "pro"),
+    ]
     replace_rows(
-        tokens.connection, Data(users, [*limits, Subscription(3, 90, "pro"), Subscription(4, 0, "x")])
+        tokens.connection,
+        Data(users, [*limits, Subscription(3, 90, "pro"), Subscription(4, 0, "x")]),
     )
     (rule,) = tokens.queries["uninitialized"].rules
     repair = rule.annotations["repair"]
     places = [
-        repair.index(word) for word in ("Before you run", "spent everything", "SELECT COUNT", "\nUPDATE")
+        repair.index(word)
+        for word in ("Before you run", "spent everything", "SELECT COUNT", "\nUPDATE")
     ]
     assert places == sorted(places)
     for name in (

@@ -9,20 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.execute import answer
 from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import QueryError, Reason, SampleError
+from monitor.model.errors import QueryError, Reason, SampleError
 from monitor.model.results import Sample
 from monitor.model.settings import Every, Metric, Query, Statement
-from monitor.runs import answer
 from tests.queries.conftest import Bench
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 _POINT = "ST_GeomFromText('POINT(1 2)')"
 _LINE = "LINESTRING(0 0, 1 1)"
 _AREA = "POLYGON((0 0, 0 1, 1 1, 0 0))"
-NUMBERS = {"TINYINT", "BOOLEAN", "SMALLINT", "MEDIUMINT", "INT", "INT UNSIGNED", "BIGINT", "FLOAT", "DOUBLE"}
-TEXTS = {"CHAR(20)", "VARCHAR(20)", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM('ON','7')"}
+NUMBERS = {
+    "TINYINT",
+    "BOOLEAN",
+    "SMALLINT",
+    "MEDIUMINT",
+    "INT",
+    "INT UNSIGNED",
+    "BIGINT",
+    "FLOAT",
+    "DOUBLE",
+}
+TEXTS = {
+    "CHAR(20)",
+    "VARCHAR(20)",
+    "TINYTEXT",
+    "TEXT",
+    "MEDIUMTEXT",
+    "LONGTEXT",
+    "ENUM('ON','7')",
+}
 BYTES = {"BINARY(2)", "VARBINARY(20)", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"}
 # What is put into a column of each type; the first that can be a number, if there is one.
 CONTENTS: dict[str, list[str]] = {
@@ -55,8 +73,28 @@ CONTENTS: dict[str, list[str]] = {
 }
 # Other spellings of a type, and types of servers that are not under test here.
 SAME = {
-    *("DEC", "NUMERIC", "FIXED", "INTEGER", "DOUBLE PRECISION", "REAL", "BOOL", "INT1", "INT2", "INT3"),
-    *("AUTO_INCREMENT", "INT4", "INT8", "CHAR BYTE", "NATIONAL VARCHAR", "SET", "ENUM", "SERIAL"),
+    *(
+        "DEC",
+        "NUMERIC",
+        "FIXED",
+        "INTEGER",
+        "DOUBLE PRECISION",
+        "REAL",
+        "BOOL",
+        "INT1",
+        "INT2",
+        "INT3",
+    ),
+    *(
+        "AUTO_INCREMENT",
+        "INT4",
+        "INT8",
+        "CHAR BYTE",
+        "NATIONAL VARCHAR",
+        "SET",
+        "ENUM",
+        "SERIAL",
+    ),
     *("BIT", "CHAR", "VARCHAR", "DECIMAL", "BINARY", "VARBINARY", "XMLTYPE"),
 }
 
@@ -64,12 +102,18 @@ SAME = {
 def table() -> dict[str, tuple[str, str, str]]:
     """Return the page's rows by type: server, as a value, as a label."""
     section = PAGE.read_text(encoding="utf-8").partition("### What a column may be")[2]
-    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
     return {row[0].strip("`"): (row[1], row[2], row[3]) for row in rows}
 
 
 @pytest.fixture(scope="module")
-def bench(each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(
+    each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
     """A schema of this module, for one small table after another."""
     bench = Bench(each_server, tmp_path_factory.mktemp("types"))
     try:
@@ -139,7 +183,9 @@ def _is_as_said(session: Session, said: str, content: str, *, as_label: bool) ->
         _can_be_followed(session, advice, content, said, as_label=as_label)
 
 
-def _can_be_followed(session: Session, advice: str, content: str, said: str, *, as_label: bool) -> None:
+def _can_be_followed(
+    session: Session, advice: str, content: str, said: str, *, as_label: bool
+) -> None:
     if "of a point" in said or "leave it out" in said:
         expression = advice.replace("…", _POINT if "of a point" in said else "v")
         as_label = as_label or "leave it out" in said
@@ -149,7 +195,9 @@ def _can_be_followed(session: Session, advice: str, content: str, said: str, *, 
     assert samples or content.startswith("'0000"), expression
 
 
-def _read(session: Session, expression: str, *, as_label: bool, null: str = "error") -> tuple[Sample, ...]:
+def _read(
+    session: Session, expression: str, *, as_label: bool, null: str = "error"
+) -> tuple[Sample, ...]:
     select = f"SELECT {expression} AS n, 1 AS one FROM one"
     metric = (
         Metric("m", "h", labels=("n",), value="one")

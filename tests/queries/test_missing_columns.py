@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.execute import answer
 from monitor.database import Session
-from monitor.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason
 from monitor.model.settings import ColumnName
-from monitor.runs import answer
 from tests.queries.conftest import Bench
 from tests.queries.tokens import DOCUMENTED_NAMES, OTHER_NAMES, create_tables
 
@@ -51,7 +51,9 @@ def findings(bench: Bench) -> dict[tuple[str, str], str]:
     samples = bench.samples("missing_columns", "finding")
     found = [sample for sample in samples if sample.value > 0]
     return {
-        (dict(sample.labels)["table"], dict(sample.labels).get("column", "")): dict(sample.details)["subject"]
+        (dict(sample.labels)["table"], dict(sample.labels).get("column", "")): dict(
+            sample.details
+        )["subject"]
         for sample in found
     }
 
@@ -61,7 +63,9 @@ def mismatches(bench: Bench) -> dict[tuple[str, ...], float]:
     return {labels: value for labels, value in series.items() if value != 0}
 
 
-def test_in_the_documented_schema_nothing_is_missing_and_nothing_is_odd(fresh: Bench) -> None:
+def test_in_the_documented_schema_nothing_is_missing_and_nothing_is_odd(
+    fresh: Bench,
+) -> None:
     assert missing(fresh) == set()
     assert findings(fresh) == {}
     assert mismatches(fresh) == {}
@@ -69,19 +73,27 @@ def test_in_the_documented_schema_nothing_is_missing_and_nothing_is_odd(fresh: B
 
 
 @pytest.mark.parametrize(("table", "column"), sorted(EXPECTED - {("users", "id")}))
-def test_one_column_that_is_gone_is_one_finding(fresh: Bench, table: str, column: str) -> None:
+def test_one_column_that_is_gone_is_one_finding(
+    fresh: Bench, table: str, column: str
+) -> None:
     fresh.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO gone")
 
     assert missing(fresh) == {(table, column)}
     assert findings(fresh) == {(table, column): f"column {table}.{column}"}
-    assert fresh.answer("missing_columns").success.missing == frozenset({ColumnName(table, column)})
+    assert fresh.answer("missing_columns").success.missing == frozenset(
+        {ColumnName(table, column)}
+    )
     assert mismatches(fresh) == {}
 
 
-def test_a_whole_table_that_is_gone_is_one_finding_and_each_of_its_columns_is_missing(fresh: Bench) -> None:
+def test_a_whole_table_that_is_gone_is_one_finding_and_each_of_its_columns_is_missing(
+    fresh: Bench,
+) -> None:
     fresh.execute("DROP TABLE user_subscriptions")
 
-    assert missing(fresh) == {pair for pair in EXPECTED if pair[0] == "user_subscriptions"}
+    assert missing(fresh) == {
+        pair for pair in EXPECTED if pair[0] == "user_subscriptions"
+    }
     assert findings(fresh) == {
         ("user_subscriptions", ""): (
             "table user_subscriptions (with is_active, plan_type, tokens_limit, user_id)"
@@ -91,17 +103,23 @@ def test_a_whole_table_that_is_gone_is_one_finding_and_each_of_its_columns_is_mi
 
 def test_an_empty_schema_lacks_all_three_tables(empty_schema: Bench) -> None:
     assert missing(empty_schema) == EXPECTED
-    assert {table for table, _ in findings(empty_schema)} == {table for table, _ in EXPECTED}
+    assert {table for table, _ in findings(empty_schema)} == {
+        table for table, _ in EXPECTED
+    }
     assert len(findings(empty_schema)) == 3
 
 
 def test_columns_are_found_whatever_the_case_of_their_names(fresh: Bench) -> None:
-    fresh.execute("ALTER TABLE users RENAME COLUMN tokens_remaining TO Tokens_Remaining")
+    fresh.execute(
+        "ALTER TABLE users RENAME COLUMN tokens_remaining TO Tokens_Remaining"
+    )
 
     assert missing(fresh) == set()
 
 
-def test_a_column_of_the_same_name_in_another_schema_does_not_count(fresh: Bench) -> None:
+def test_a_column_of_the_same_name_in_another_schema_does_not_count(
+    fresh: Bench,
+) -> None:
     fresh.execute(
         f"CREATE DATABASE {fresh.schema}_copy",
         f"CREATE TABLE {fresh.schema}_copy.users AS SELECT * FROM users",
@@ -116,14 +134,38 @@ def test_a_column_of_the_same_name_in_another_schema_does_not_count(fresh: Bench
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ("users MODIFY tokens_remaining VARCHAR(20) NULL", ("users", "tokens_remaining", "type")),
-        ("users MODIFY tokens_remaining SMALLINT NULL", ("users", "tokens_remaining", "type")),
-        ("users MODIFY tokens_remaining INT NOT NULL", ("users", "tokens_remaining", "nullable")),
-        ("user_subscriptions MODIFY tokens_limit FLOAT", ("user_subscriptions", "tokens_limit", "type")),
-        ("user_subscriptions MODIFY plan_type INT", ("user_subscriptions", "plan_type", "type")),
-        ("user_subscriptions MODIFY is_active CHAR(1)", ("user_subscriptions", "is_active", "type")),
-        ("token_usage_history MODIFY created_at VARCHAR(30)", ("token_usage_history", "created_at", "type")),
-        ("token_usage_history MODIFY tokens_used TEXT", ("token_usage_history", "tokens_used", "type")),
+        (
+            "users MODIFY tokens_remaining VARCHAR(20) NULL",
+            ("users", "tokens_remaining", "type"),
+        ),
+        (
+            "users MODIFY tokens_remaining SMALLINT NULL",
+            ("users", "tokens_remaining", "type"),
+        ),
+        (
+            "users MODIFY tokens_remaining INT NOT NULL",
+            ("users", "tokens_remaining", "nullable"),
+        ),
+        (
+            "user_subscriptions MODIFY tokens_limit FLOAT",
+            ("user_subscriptions", "tokens_limit", "type"),
+        ),
+        (
+            "user_subscriptions MODIFY plan_type INT",
+            ("user_subscriptions", "plan_type", "type"),
+        ),
+        (
+            "user_subscriptions MODIFY is_active CHAR(1)",
+            ("user_subscriptions", "is_active", "type"),
+        ),
+        (
+            "token_usage_history MODIFY created_at VARCHAR(30)",
+            ("token_usage_history", "created_at", "type"),
+        ),
+        (
+            "token_usage_history MODIFY tokens_used TEXT",
+            ("token_usage_history", "tokens_used", "type"),
+        ),
     ],
 )
 def test_another_type_is_a_mismatch_and_blocks_nothing(
@@ -159,7 +201,11 @@ def test_a_type_that_does_the_same_is_no_mismatch(fresh: Bench, change: str) -> 
 def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining INT NOT NULL")
 
-    (sample,) = [s for s in fresh.samples("missing_columns", "token_schema_column_mismatch") if s.value == 1]
+    (sample,) = [
+        s
+        for s in fresh.samples("missing_columns", "token_schema_column_mismatch")
+        if s.value == 1
+    ]
 
     assert dict(sample.details) == {
         "found": "int NOT NULL",
@@ -167,18 +213,29 @@ def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:
     }
 
 
-def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(fresh: Bench) -> None:
+def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(
+    fresh: Bench,
+) -> None:
     fresh.execute(
         "ALTER TABLE users DROP COLUMN tokens_remaining",
         "INSERT INTO users (id, email) VALUES (1, 'a'), (2, 'b'), (3, 'c')",
         "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES"
         " (1, 100, 'basic', 1), (1, 900, 'pro', 1), (2, NULL, 'basic', 1), (3, 50, 'basic', 0)",
     )
-    (sample,) = [sample for sample in fresh.samples("missing_columns", "finding") if sample.value == 1]
+    (sample,) = [
+        sample
+        for sample in fresh.samples("missing_columns", "finding")
+        if sample.value == 1
+    ]
     repair = dict(sample.details)["repair"]
 
-    assert "ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;" in repair
-    *changes, verification = [statement for statement in repair.split(";") if statement.strip()]
+    assert (
+        "ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;"
+        in repair
+    )
+    *changes, verification = [
+        statement for statement in repair.split(";") if statement.strip()
+    ]
     fresh.execute(*changes)
     with fresh.connection.cursor() as cursor:
         cursor.execute("SELECT id, tokens_remaining FROM users ORDER BY id")
@@ -190,7 +247,11 @@ def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(fresh:
 
 def detail(bench: Bench, name: str) -> str:
     """What the one finding says under this name."""
-    (sample,) = [sample for sample in bench.samples("missing_columns", "finding") if sample.value == 1]
+    (sample,) = [
+        sample
+        for sample in bench.samples("missing_columns", "finding")
+        if sample.value == 1
+    ]
     return dict(sample.details).get(name, "")
 
 
@@ -199,15 +260,26 @@ def test_the_repair_names_its_risks_first_and_counts_whom_it_would_fill_before_i
 ) -> None:
     fresh.execute("ALTER TABLE users DROP COLUMN tokens_remaining")
     lines = detail(fresh, "repair").splitlines()
-    starts = [next(i for i, line in enumerate(lines) if word in line) for word in _REPAIR_STEPS]
+    starts = [
+        next(i for i, line in enumerate(lines) if word in line)
+        for word in _REPAIR_STEPS
+    ]
     assert starts == sorted(starts)
 
 
-_REPAIR_STEPS = ("renamed and not dropped", "backup", "ALTER TABLE users ADD", "SELECT COUNT", "UPDATE users")
+_REPAIR_STEPS = (
+    "renamed and not dropped",
+    "backup",
+    "ALTER TABLE users ADD",
+    "SELECT COUNT",
+    "UPDATE users",
+)
 
 
 @pytest.mark.parametrize("table", ["users", "user_subscriptions"])
-def test_a_column_that_was_renamed_is_named_as_what_the_missing_one_may_be(fresh: Bench, table: str) -> None:
+def test_a_column_that_was_renamed_is_named_as_what_the_missing_one_may_be(
+    fresh: Bench, table: str
+) -> None:
     old, new = {
         "users": ("tokens_remaining", "Tokens_Left"),
         "user_subscriptions": ("tokens_limit", "monthly_limit"),
@@ -221,7 +293,9 @@ def test_a_column_that_was_renamed_is_named_as_what_the_missing_one_may_be(fresh
     assert f"Look at {new}" in detail(fresh, "repair")
 
 
-def test_where_no_column_could_be_the_missing_one_nothing_is_said_of_a_new_name(fresh: Bench) -> None:
+def test_where_no_column_could_be_the_missing_one_nothing_is_said_of_a_new_name(
+    fresh: Bench,
+) -> None:
     fresh.execute("ALTER TABLE users DROP COLUMN tokens_remaining")
     assert detail(fresh, "renamed") == ""
 
@@ -237,12 +311,16 @@ def test_the_text_says_whom_a_missing_column_hurts(fresh: Bench) -> None:
     assert "402" not in detail(fresh, "impact")
 
 
-def test_a_column_that_only_ones_own_query_needs_is_not_said_to_hurt_users(fresh: Bench) -> None:
+def test_a_column_that_only_ones_own_query_needs_is_not_said_to_hurt_users(
+    fresh: Bench,
+) -> None:
     query = fresh.queries["missing_columns"]
     needs = [{"table": "users", "column": "nickname", "queries": "greetings, letters"}]
     query = replace(query, parameters={**query.parameters, "needs": json.dumps(needs)})
     (found,) = [
-        one for one in answer(query, fresh.session).success.samples if one.metric == "finding" and one.value
+        one
+        for one in answer(query, fresh.session).success.samples
+        if one.metric == "finding" and one.value
     ]
     assert dict(found.details)["impact"] == (
         "Only queries of this monitor ask for it (greetings, letters);"
@@ -253,7 +331,11 @@ def test_a_column_that_only_ones_own_query_needs_is_not_said_to_hurt_users(fresh
 def test_only_the_balance_column_comes_with_sql_to_copy(fresh: Bench) -> None:
     fresh.execute("ALTER TABLE token_usage_history DROP COLUMN action")
 
-    (sample,) = [sample for sample in fresh.samples("missing_columns", "finding") if sample.value == 1]
+    (sample,) = [
+        sample
+        for sample in fresh.samples("missing_columns", "finding")
+        if sample.value == 1
+    ]
 
     assert "ALTER" not in dict(sample.details)["repair"]
     assert "token_usage_history.action" in dict(sample.details)["repair"]
@@ -272,13 +354,26 @@ def test_columns_that_other_queries_need_are_looked_for_too(fresh: Bench) -> Non
 
     success = answer(query, fresh.session).success
 
-    assert success.missing == frozenset({ColumnName("users", "nickname"), ColumnName("invoices", "amount")})
-    found = {sample.labels for sample in success.samples if sample.metric == "finding" and sample.value == 1}
-    assert found == {(("column", "nickname"), ("table", "users")), (("table", "invoices"),)}
+    assert success.missing == frozenset(
+        {ColumnName("users", "nickname"), ColumnName("invoices", "amount")}
+    )
+    found = {
+        sample.labels
+        for sample in success.samples
+        if sample.metric == "finding" and sample.value == 1
+    }
+    assert found == {
+        (("column", "nickname"), ("table", "users")),
+        (("table", "invoices"),),
+    }
 
 
 def test_the_loader_hands_over_every_need_of_the_target(fresh: Bench) -> None:
-    needed = {(str(need.table), str(need.column)) for query in fresh.queries.values() for need in query.needs}
+    needed = {
+        (str(need.table), str(need.column))
+        for query in fresh.queries.values()
+        for need in query.needs
+    }
     given = json.loads(str(fresh.queries["missing_columns"].parameters["needs"]))
 
     assert needed <= {(need["table"], need["column"]) for need in given}
@@ -297,7 +392,9 @@ def blind(bench: Bench, *grants: str) -> Iterator[Session]:
     try:
         for grant in grants:
             right, _, table = grant.partition(" on ")
-            bench.execute(f"GRANT {right} ON {bench.schema}.{table} TO {account}@localhost")
+            bench.execute(
+                f"GRANT {right} ON {bench.schema}.{table} TO {account}@localhost"
+            )
         with bench.as_user(account) as session:
             yield session
     finally:
@@ -319,7 +416,9 @@ _DENIED = {
 
 
 @pytest.mark.parametrize("case", list(_DENIED))
-def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_told(fresh: Bench, case: str) -> None:
+def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_told(
+    fresh: Bench, case: str
+) -> None:
     grants, hidden, silent = _DENIED[case]
     fresh.execute("ALTER TABLE user_subscriptions DROP COLUMN tokens_limit")
     with blind(fresh, SUBSCRIPTIONS, HISTORY, *grants) as session:
@@ -328,21 +427,30 @@ def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_told(fresh: 
     told = {
         (labels["table"], labels["column"]): sample.value
         for sample in success.samples
-        if sample.metric == "token_schema_column_missing" and (labels := dict(sample.labels))
+        if sample.metric == "token_schema_column_missing"
+        and (labels := dict(sample.labels))
     }
     unknown = {("users", column) for column in hidden}
     assert set(told) == EXPECTED - unknown
-    assert {name for name, value in told.items() if value == 1} == {("user_subscriptions", "tokens_limit")}
-    found = [s.labels for s in success.samples if s.metric == "finding" and s.value == 1]
+    assert {name for name, value in told.items() if value == 1} == {
+        ("user_subscriptions", "tokens_limit")
+    }
+    found = [
+        s.labels for s in success.samples if s.metric == "finding" and s.value == 1
+    ]
     assert found == [(("column", "tokens_limit"), ("table", "user_subscriptions"))]
-    assert success.missing == frozenset({ColumnName("user_subscriptions", "tokens_limit")})
+    assert success.missing == frozenset(
+        {ColumnName("user_subscriptions", "tokens_limit")}
+    )
     assert {(str(name.table), name.column) for name in success.unknown} == unknown
     assert silent is None or success.silent == (silent,)
     assert {failure.reason for failure in success.refusals} == {Reason.ACCESS_DENIED}
     assert "users" in success.refusals[0].message
 
 
-def test_an_account_that_may_see_no_table_is_denied_and_no_table_called_missing(fresh: Bench) -> None:
+def test_an_account_that_may_see_no_table_is_denied_and_no_table_called_missing(
+    fresh: Bench,
+) -> None:
     with (
         blind(fresh, "SHOW VIEW on *") as session,
         pytest.raises(QueryError) as caught,
@@ -372,7 +480,10 @@ def test_no_column_is_called_missing_while_its_table_is_changed_over_and_over(
     ended = threading.Event()
 
     def change_on() -> None:
-        with fresh.server.connect(fresh.schema) as connection, connection.cursor() as cursor:
+        with (
+            fresh.server.connect(fresh.schema) as connection,
+            connection.cursor() as cursor,
+        ):
             while not ended.is_set():
                 for statement in _CHANGES[change]:
                     cursor.execute(statement)
@@ -384,21 +495,31 @@ def test_no_column_is_called_missing_while_its_table_is_changed_over_and_over(
             for _ in range(_LOOKS):
                 success = fresh.answer("missing_columns").success
                 found += success.missing or ()
-                found += [one for one in success.samples if one.metric == "finding" and one.value > 0]
+                found += [
+                    one
+                    for one in success.samples
+                    if one.metric == "finding" and one.value > 0
+                ]
         finally:
             ended.set()
         changing.result(timeout=20)
     assert found == []
 
 
-def test_other_names_of_tables_and_columns_are_found_and_named(empty_schema: Bench, tmp_path: Path) -> None:
+def test_other_names_of_tables_and_columns_are_found_and_named(
+    empty_schema: Bench, tmp_path: Path
+) -> None:
     create_tables(empty_schema.connection, OTHER_NAMES)
     query = empty_schema.load(tmp_path, OTHER_NAMES)["missing_columns"]
 
     success = answer(query, empty_schema.session).success
 
     assert success.missing == frozenset()
-    labels = {sample.labels for sample in success.samples if sample.metric == "token_schema_column_missing"}
+    labels = {
+        sample.labels
+        for sample in success.samples
+        if sample.metric == "token_schema_column_missing"
+    }
     assert (("column", "my_tokens_remaining"), ("table", "Members")) in labels
     assert len(labels) == len(EXPECTED)
     assert set(DOCUMENTED_NAMES) == set(OTHER_NAMES)

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.execute import answer
 from monitor.demo.mariadb import PrivateServer
-from monitor.errors import QueryError, SampleError
+from monitor.model.errors import QueryError, SampleError
 from monitor.model.results import Sample
 from monitor.model.settings import Every, Metric, Query, Statement
-from monitor.runs import answer
 from tests.queries.conftest import Bench
 
 
 @pytest.fixture(scope="module")
-def bench(each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(
+    each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
     bench = Bench(each_server, tmp_path_factory.mktemp("reported"))
     try:
         yield bench
@@ -56,7 +58,9 @@ LABEL = Metric("m", "h", labels=("plan",), value="n")
         ("1e300 * 10", 1e301),
     ],
 )
-def test_a_number_of_any_size_and_kind_is_that_number(bench: Bench, expression: str, value: float) -> None:
+def test_a_number_of_any_size_and_kind_is_that_number(
+    bench: Bench, expression: str, value: float
+) -> None:
     (sample,) = read(bench, f"SELECT {expression} AS n", VALUE)
     assert sample.value == pytest.approx(value, rel=1e-4)
 
@@ -71,7 +75,9 @@ def test_an_aggregate_over_nothing_is_never_zero(bench: Bench, aggregate: str) -
 
 
 @pytest.mark.parametrize("charset", ["latin1", "utf8mb3", "utf8mb4", "utf16"])
-def test_a_label_of_any_character_set_comes_as_what_it_says(bench: Bench, charset: str) -> None:
+def test_a_label_of_any_character_set_comes_as_what_it_says(
+    bench: Bench, charset: str
+) -> None:
     bench.execute(
         "DROP TABLE IF EXISTS jobs",
         f"CREATE TABLE jobs (plan VARCHAR(40) CHARACTER SET {charset})",
@@ -81,11 +87,15 @@ def test_a_label_of_any_character_set_comes_as_what_it_says(bench: Bench, charse
     assert dict(sample.labels) == {"plan": 'Ausführen von C:\\ 14" €'}
 
 
-def test_a_label_cut_in_the_middle_of_a_character_is_refused_and_not_shown_as_half(bench: Bench) -> None:
+def test_a_label_cut_in_the_middle_of_a_character_is_refused_and_not_shown_as_half(
+    bench: Bench,
+) -> None:
     with pytest.raises((SampleError, QueryError)):
         read(bench, "SELECT LEFT(CAST('ODS_T_行' AS BINARY), 7) AS plan, 1 AS n", LABEL)
 
 
 def test_the_columns_may_come_in_any_order(bench: Bench) -> None:
     (sample,) = read(bench, "SELECT 'supplier_invoice' AS plan, 3 AS n", LABEL)
-    assert [sample] == list(read(bench, "SELECT 3 AS n, 'supplier_invoice' AS plan", LABEL))
+    assert [sample] == list(
+        read(bench, "SELECT 3 AS n, 'supplier_invoice' AS plan", LABEL)
+    )

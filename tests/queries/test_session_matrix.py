@@ -15,32 +15,46 @@ from dataclasses import dataclass, replace
 import pymysql
 import pytest
 
+from monitor.collector.execute import answer
 from monitor.database import Database, Session
 from monitor.database.session_variables import Effect, stated
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.errors import QueryError, SampleError
+from monitor.model.errors import QueryError, SampleError
 from monitor.model.settings import Flavor, Query, Target
-from monitor.runs import answer
-from monitor.secret_files import SecretReader
-from monitor.watchdog import Watchdog
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
 from tests.database.targets import fetch_in, run_as_root
-from tests.hostile_variables import hostile_values
 from tests.queries.conftest import Bench
-from tests.queries.tokens import Data, Subscription, Usage, User, create_tables, replace_rows
+from tests.queries.tokens import (
+    Data,
+    Subscription,
+    Usage,
+    User,
+    create_tables,
+    replace_rows,
+)
+from tests.support.hostile_variables import hostile_values
 
 _PLANS = ("professional-yearly-a", "professional-yearly-b", "starter", "free", "größer")
 _SEEN = Data(
     [User(number, (None, -3, 0, 500, 700, 99)[number % 6]) for number in range(1, 61)],
     [
         *(
-            Subscription(number, (700, 700, None, 0, 900)[number % 5], _PLANS[number % 5])
+            Subscription(
+                number, (700, 700, None, 0, 900)[number % 5], _PLANS[number % 5]
+            )
             for number in range(1, 61)
         ),
         *(Subscription(number, 800, "starter") for number in range(1, 61, 7)),
         Subscription(4, None, None),
     ],
     [
-        Usage(1 + number % 60, 300, ("ai_rewrite", "seo_title", None)[number % 3], 200 + number * 600)
+        Usage(
+            1 + number % 60,
+            300,
+            ("ai_rewrite", "seo_title", None)[number % 3],
+            200 + number * 600,
+        )
         for number in range(200)
     ],
 )
@@ -82,7 +96,9 @@ class Matrix:
 
     def __init__(self, bench: Bench, server: PrivateServer) -> None:
         self.server = server
-        self.flavor = Flavor.MARIADB if isinstance(server, PrivateMariaDB) else Flavor.MYSQL
+        self.flavor = (
+            Flavor.MARIADB if isinstance(server, PrivateMariaDB) else Flavor.MYSQL
+        )
         self.queries: Mapping[str, Query] = bench.queries
         self.target: Target = replace(bench.target, user="reader")
         self.pristine = self.answers()
@@ -96,7 +112,10 @@ class Matrix:
                     with database.lease(deadline_seconds=20) as session:
                         if set_behind_our_back:
                             session.link.execute(f"SET SESSION {set_behind_our_back}")
-                        return {name: self._answer(name, session) for name in (*self.queries, "probe")}
+                        return {
+                            name: self._answer(name, session)
+                            for name in (*self.queries, "probe")
+                        }
                 except QueryError as error:
                     return dict.fromkeys((*self.queries, "probe"), error)
 
@@ -110,9 +129,13 @@ class Matrix:
             return error
         # what is not exported has the age of the newest row in it, which grows
         exported = {metric.name for metric in query.metrics if metric.exported}
-        samples = frozenset(sample for sample in success.samples if sample.metric in exported)
+        samples = frozenset(
+            sample for sample in success.samples if sample.metric in exported
+        )
         # examples have no order of their own
-        evidence = {key: Counter(map(str, rows)) for key, rows in success.evidence.items()}
+        evidence = {
+            key: Counter(map(str, rows)) for key, rows in success.evidence.items()
+        }
         return (samples, success.missing, evidence, success.evidence_errors)
 
     @contextmanager
@@ -131,7 +154,9 @@ class Matrix:
 
 
 @pytest.fixture(scope="module")
-def matrix(each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+def matrix(
+    each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Matrix]:
     bench = Bench(each_server, tmp_path_factory.mktemp("matrix"))
     try:
         create_tables(bench.connection)
@@ -186,7 +211,9 @@ def test_every_cell_is_equal_or_failed(matrix: Matrix) -> None:
                 failed[cell.variable, cell.way] = str(found[name])
             else:
                 different.append((cell, name, found[name], expected))
-    print(f"\n{matrix.flavor}: {dict(counted)}; failed: {failed}; not to be had: {refused}")  # noqa: T201 - for -s
+    print(  # noqa: T201
+        f"\n{matrix.flavor}: {dict(counted)}; failed: {failed}; not to be had: {refused}"
+    )
     assert different == []
     assert {variable for variable, _ in failed} <= _MAY_FAIL
 
@@ -194,21 +221,46 @@ def test_every_cell_is_equal_or_failed(matrix: Matrix) -> None:
 # What no query here can feel: it takes writes of others, an insert of one's own, a cluster, tables with
 # versions or a hidden key, a day that passes, words of errors, SHOW CREATE; or it matters with another only.
 _UNFELT = {
-    *("autocommit", "tx_isolation", "transaction_isolation", "sql_auto_is_null", "wsrep_dirty_reads"),
-    *("system_versioning_asof", "show_gipk_in_create_table_and_information_schema", "use_secondary_engine"),
-    *("information_schema_stats_expiry", "lc_messages", "sql_quote_show_create", "sql_big_selects"),
-    *("windowing_use_high_precision", "default_collation_for_utf8mb4", "standard_compliant_cte"),
+    *(
+        "autocommit",
+        "tx_isolation",
+        "transaction_isolation",
+        "sql_auto_is_null",
+        "wsrep_dirty_reads",
+    ),
+    *(
+        "system_versioning_asof",
+        "show_gipk_in_create_table_and_information_schema",
+        "use_secondary_engine",
+    ),
+    *(
+        "information_schema_stats_expiry",
+        "lc_messages",
+        "sql_quote_show_create",
+        "sql_big_selects",
+    ),
+    *(
+        "windowing_use_high_precision",
+        "default_collation_for_utf8mb4",
+        "standard_compliant_cte",
+    ),
     *("old", "old_mode"),
 }
 
 
-def test_what_the_matrix_runs_feels_a_variable_that_is_not_stated(matrix: Matrix) -> None:
+def test_what_the_matrix_runs_feels_a_variable_that_is_not_stated(
+    matrix: Matrix,
+) -> None:
     hostile = hostile_values(matrix.flavor)
     unfelt = {
         variable.name
-        for variable in stated(matrix.flavor, "10.11" if matrix.flavor is Flavor.MARIADB else "9.0")
+        for variable in stated(
+            matrix.flavor, "10.11" if matrix.flavor is Flavor.MARIADB else "9.0"
+        )
         if variable.effect is Effect.ANSWER
-        and matrix.answers(set_behind_our_back=f"{variable.name} = {hostile[variable.name]}")
+        and matrix.answers(
+            set_behind_our_back=f"{variable.name} = {hostile[variable.name]}"
+        )
         == matrix.pristine
     }
     assert unfelt <= _UNFELT

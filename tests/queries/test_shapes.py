@@ -12,8 +12,15 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.queries.conftest import Bench
-from tests.queries.tokens import Data, Subscription, Usage, User, create_tables, replace_rows
-from tests.servers import PrivateMySQL
+from tests.queries.tokens import (
+    Data,
+    Subscription,
+    Usage,
+    User,
+    create_tables,
+    replace_rows,
+)
+from tests.support.servers import PrivateMySQL
 
 Found: TypeAlias = Mapping[str, tuple[object, object]]
 
@@ -23,11 +30,25 @@ _LIMITS = [None, 0, 1000, 5000, 50000, 100]
 # Whole numbers not below 0: every type can hold them. A user in four has two active subscriptions.
 DATA = Data(
     [User(number, _BALANCES[number % 11]) for number in range(1, 60)],
-    [Subscription(number, _LIMITS[number % 6], _PLANS[number % 5]) for number in range(1, 62)]
-    + [Subscription(number, _LIMITS[number % 5], _PLANS[number % 3]) for number in range(1, 60, 4)]
-    + [Subscription(number, 70000, "old", [0, None][number % 2]) for number in range(1, 60, 7)],
     [
-        Usage(number, 100 * number, ["rewrite", "Rewrite ", "prö", None][number % 4], number * 97)
+        Subscription(number, _LIMITS[number % 6], _PLANS[number % 5])
+        for number in range(1, 62)
+    ]
+    + [
+        Subscription(number, _LIMITS[number % 5], _PLANS[number % 3])
+        for number in range(1, 60, 4)
+    ]
+    + [
+        Subscription(number, 70000, "old", [0, None][number % 2])
+        for number in range(1, 60, 7)
+    ],
+    [
+        Usage(
+            number,
+            100 * number,
+            ["rewrite", "Rewrite ", "prö", None][number % 4],
+            number * 97,
+        )
         for number in range(1, 60)
     ],
 )
@@ -83,9 +104,15 @@ _EXPRESSIONS = {
     ),
 }
 SHAPES: dict[str, Shape] = {
-    "view": Shape(tuple(step for table, columns in _ALL.items() for step in _view(table, columns))),
+    "view": Shape(
+        tuple(step for table, columns in _ALL.items() for step in _view(table, columns))
+    ),
     "view with expressions": Shape(
-        tuple(step for table, columns in _EXPRESSIONS.items() for step in _view(table, columns))
+        tuple(
+            step
+            for table, columns in _EXPRESSIONS.items()
+            for step in _view(table, columns)
+        )
     ),
     "view over a join": Shape(
         (
@@ -134,20 +161,40 @@ SHAPES: dict[str, Shape] = {
         )
     ),
     **{
-        f"collation {collation}": Shape(_converted(collation.partition("_")[0], collation))
-        for collation in ("latin1_swedish_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "utf8mb4_general_ci")
+        f"collation {collation}": Shape(
+            _converted(collation.partition("_")[0], collation)
+        )
+        for collation in (
+            "latin1_swedish_ci",
+            "utf8mb4_bin",
+            "utf8mb4_unicode_ci",
+            "utf8mb4_general_ci",
+        )
     },
-    "collation utf8mb4_0900_ai_ci": Shape(_converted("utf8mb4", "utf8mb4_0900_ai_ci"), servers=("mysql",)),
-    "collation uca1400_ai_ci": Shape(_converted("utf8mb4", "uca1400_ai_ci"), servers=("mariadb",)),
-    "collation utf8mb4_nopad_bin": Shape(_converted("utf8mb4", "utf8mb4_nopad_bin"), servers=("mariadb",)),
+    "collation utf8mb4_0900_ai_ci": Shape(
+        _converted("utf8mb4", "utf8mb4_0900_ai_ci"), servers=("mysql",)
+    ),
+    "collation uca1400_ai_ci": Shape(
+        _converted("utf8mb4", "uca1400_ai_ci"), servers=("mariadb",)
+    ),
+    "collation utf8mb4_nopad_bin": Shape(
+        _converted("utf8mb4", "utf8mb4_nopad_bin"), servers=("mariadb",)
+    ),
     **{
         f"numbers as {number}": _balances(number)
-        for number in ("INT UNSIGNED", "BIGINT UNSIGNED", "MEDIUMINT UNSIGNED", "DECIMAL(20,4)", "DOUBLE")
+        for number in (
+            "INT UNSIGNED",
+            "BIGINT UNSIGNED",
+            "MEDIUMINT UNSIGNED",
+            "DECIMAL(20,4)",
+            "DOUBLE",
+        )
     },
     "numbers as VARCHAR(20)": _balances("VARCHAR(20)"),
     **{
         f"is_active as {kind}": Shape(
-            (f"ALTER TABLE user_subscriptions MODIFY is_active {kind} NULL",), is_expected=kind != "CHAR(1)"
+            (f"ALTER TABLE user_subscriptions MODIFY is_active {kind} NULL",),
+            is_expected=kind != "CHAR(1)",
         )
         for kind in ("BIT(1)", "SMALLINT UNSIGNED", "CHAR(1)")
     },
@@ -159,8 +206,12 @@ SHAPES: dict[str, Shape] = {
             " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
         )
     ),
-    "times as DATETIME(6)": Shape(("ALTER TABLE token_usage_history MODIFY created_at DATETIME(6)",)),
-    "times as TIMESTAMP": Shape(("ALTER TABLE token_usage_history MODIFY created_at TIMESTAMP NULL",)),
+    "times as DATETIME(6)": Shape(
+        ("ALTER TABLE token_usage_history MODIFY created_at DATETIME(6)",)
+    ),
+    "times as TIMESTAMP": Shape(
+        ("ALTER TABLE token_usage_history MODIFY created_at TIMESTAMP NULL",)
+    ),
     "ids as BIGINT UNSIGNED": Shape(
         (
             "ALTER TABLE users MODIFY id BIGINT UNSIGNED NOT NULL",
@@ -179,10 +230,12 @@ def answers(bench: Bench) -> dict[str, tuple[object, object]]:
         samples = {
             (sample.metric, sample.labels, sample.value)
             for sample in success.samples
-            if sample.metric != "token_schema_column_mismatch" and sample.metric != "finding"
+            if sample.metric != "token_schema_column_mismatch"
+            and sample.metric != "finding"
         }
         examples = {
-            key: sorted(str(row.get("user_id")) for row in rows) for key, rows in success.evidence.items()
+            key: sorted(str(row.get("user_id")) for row in rows)
+            for key, rows in success.evidence.items()
         }
         found[name] = (samples, {key: len(rows) for key, rows in examples.items()})
     return found
@@ -192,12 +245,15 @@ def oddities(bench: Bench) -> list[object]:
     return [
         sample.labels
         for sample in bench.answer("missing_columns").success.samples
-        if sample.metric in ("token_schema_column_mismatch", "finding") and sample.value != 0
+        if sample.metric in ("token_schema_column_mismatch", "finding")
+        and sample.value != 0
     ]
 
 
 @pytest.fixture(scope="module")
-def usual(each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
+def usual(
+    each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Found]:
     """What the queries give on the documented tables."""
     bench = Bench(each_server, tmp_path_factory.mktemp("usual"))
     try:
@@ -222,13 +278,23 @@ def test_every_query_says_the_same_on_tables_of_every_shape(
     assert (oddities(empty_schema) == []) is shape.is_expected
 
 
-def test_the_largest_unsigned_limit_is_the_highest_and_fails_no_query(empty_schema: Bench) -> None:
+def test_the_largest_unsigned_limit_is_the_highest_and_fails_no_query(
+    empty_schema: Bench,
+) -> None:
     most = 2**64 - 1
     create_tables(empty_schema.connection)
-    empty_schema.execute("ALTER TABLE user_subscriptions MODIFY tokens_limit BIGINT UNSIGNED NULL")
+    empty_schema.execute(
+        "ALTER TABLE user_subscriptions MODIFY tokens_limit BIGINT UNSIGNED NULL"
+    )
     users = [User(1, 50), User(2, 5)]
-    rows = [Subscription(1, most, "unlimited"), Subscription(1, 10, "basic"), Subscription(2, 10, "basic")]
-    replace_rows(empty_schema.connection, Data(users, rows, [Usage(1, 5, "rewrite", 60)]))
+    rows = [
+        Subscription(1, most, "unlimited"),
+        Subscription(1, 10, "basic"),
+        Subscription(2, 10, "basic"),
+    ]
+    replace_rows(
+        empty_schema.connection, Data(users, rows, [Usage(1, 5, "rewrite", 60)])
+    )
     for query in empty_schema.queries:
         empty_schema.answer(query)
     limits = empty_schema.series("balances")["token_limit_tokens"]
@@ -246,7 +312,9 @@ class _FoldingMySQL(PrivateMySQL):
 def folding(each_server: PrivateServer) -> Iterator[PrivateServer]:
     """A server that writes the names of tables in lower case, whatever was asked for."""
     make = _FoldingMySQL if isinstance(each_server, PrivateMySQL) else PrivateMariaDB
-    with make(Path(tempfile.mkdtemp(prefix="tm-")), options=("--lower-case-table-names=1",)) as server:
+    with make(
+        Path(tempfile.mkdtemp(prefix="tm-")), options=("--lower-case-table-names=1",)
+    ) as server:
         yield server
 
 

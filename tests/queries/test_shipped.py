@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.collector.execute import answer
 from monitor.config import shipped_queries_directory
 from monitor.model.settings import Query
-from monitor.runs import answer
 from tests.queries.conftest import Bench
 from tests.queries.tokens import (
     NOW,
@@ -76,7 +76,9 @@ def test_every_shipped_query_is_loaded(tokens: Bench) -> None:
     }
 
 
-def test_the_exported_metrics_have_the_names_and_labels_that_are_promised(tokens: Bench) -> None:
+def test_the_exported_metrics_have_the_names_and_labels_that_are_promised(
+    tokens: Bench,
+) -> None:
     found = {
         metric.name: metric.label_names
         for query in queries(tokens)
@@ -86,20 +88,29 @@ def test_the_exported_metrics_have_the_names_and_labels_that_are_promised(tokens
     assert found == _METRICS
 
 
-def test_the_rules_have_the_names_and_severities_that_are_promised(tokens: Bench) -> None:
-    assert {rule.name: rule.severity for query in queries(tokens) for rule in query.rules} == _RULES
+def test_the_rules_have_the_names_and_severities_that_are_promised(
+    tokens: Bench,
+) -> None:
+    assert {
+        rule.name: rule.severity for query in queries(tokens) for rule in query.rules
+    } == _RULES
 
 
-def test_every_rule_has_a_runbook_that_exists_and_texts_that_say_since_when(tokens: Bench) -> None:
+def test_every_rule_has_a_runbook_that_exists_and_texts_that_say_since_when(
+    tokens: Bench,
+) -> None:
     for rule in (rule for query in queries(tokens) for rule in query.rules):
         assert (_RUNBOOKS / f"{rule.runbook}.md").is_file(), rule.name
         said = rule.summary + rule.description
         assert re.search(r"\{target\}", rule.summary), rule.name
-        assert re.search(r"since \{since\}|Since \{since\}|\{last_event_text\}", said), rule.name
+        assert re.search(
+            r"since \{since\}|Since \{since\}|\{last_event_text\}", said
+        ), rule.name
 
 
 @pytest.mark.parametrize(
-    "mode", ["", "ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES", "ANSI,TRADITIONAL,PIPES_AS_CONCAT"]
+    "mode",
+    ["", "ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES", "ANSI,TRADITIONAL,PIPES_AS_CONCAT"],
 )
 def test_every_query_gives_the_same_in_every_sql_mode(tokens: Bench, mode: str) -> None:
     replace_rows(tokens.connection, _SAMPLE)
@@ -110,7 +121,9 @@ def test_every_query_gives_the_same_in_every_sql_mode(tokens: Bench, mode: str) 
         for query in queries(tokens):
             found = answer(query, tokens.session)
             assert found.success.evidence_errors == ()
-            assert set(found.success.samples) == set(usual[query.name].success.samples), query.name
+            assert set(found.success.samples) == set(
+                usual[query.name].success.samples
+            ), query.name
     finally:
         tokens.session.link.execute("SET SESSION sql_mode = @before")
 
@@ -118,18 +131,30 @@ def test_every_query_gives_the_same_in_every_sql_mode(tokens: Bench, mode: str) 
 def test_every_column_has_a_name_of_its_own(tokens: Bench) -> None:
     for query in queries(tokens):
         columns = answer(query, tokens.session).rows.columns
-        assert all(re.fullmatch(r"[a-z0-9_]+", column) for column in columns), (query.name, columns)
+        assert all(re.fullmatch(r"[a-z0-9_]+", column) for column in columns), (
+            query.name,
+            columns,
+        )
 
 
 def test_no_query_reads_or_shows_anything_personal(tokens: Bench) -> None:
-    personal = re.compile(r"\b(email|username|password|full_name|avatar_url|bio)\b", re.IGNORECASE)
+    personal = re.compile(
+        r"\b(email|username|password|full_name|avatar_url|bio)\b", re.IGNORECASE
+    )
     for query in queries(tokens):
-        statements = [query.statement, *(rule.evidence for rule in query.rules if rule.evidence)]
-        code = " ".join(re.sub(r"--[^\n]*", "", statement.text) for statement in statements)
+        statements = [
+            query.statement,
+            *(rule.evidence for rule in query.rules if rule.evidence),
+        ]
+        code = " ".join(
+            re.sub(r"--[^\n]*", "", statement.text) for statement in statements
+        )
         assert not personal.search(code), query.name
 
 
-def test_every_table_and_column_may_have_another_name(empty_schema: Bench, tmp_path: Path) -> None:
+def test_every_table_and_column_may_have_another_name(
+    empty_schema: Bench, tmp_path: Path
+) -> None:
     create_tables(empty_schema.connection, OTHER_NAMES)
     replace_rows(empty_schema.connection, _SAMPLE, OTHER_NAMES)
     for query in empty_schema.load(tmp_path, OTHER_NAMES).values():
@@ -140,15 +165,22 @@ def test_every_table_and_column_may_have_another_name(empty_schema: Bench, tmp_p
 
 
 @pytest.mark.parametrize(
-    "collation", ["latin1_swedish_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "ascii_general_ci"]
+    "collation",
+    ["latin1_swedish_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "ascii_general_ci"],
 )
-def test_the_collation_of_the_tables_changes_nothing(tokens: Bench, collation: str) -> None:
+def test_the_collation_of_the_tables_changes_nothing(
+    tokens: Bench, collation: str
+) -> None:
     replace_rows(tokens.connection, _SAMPLE)
-    usual = {query.name: answer(query, tokens.session).success for query in queries(tokens)}
+    usual = {
+        query.name: answer(query, tokens.session).success for query in queries(tokens)
+    }
     charset = collation.partition("_")[0]
     tables = ("user_subscriptions", "token_usage_history")
     for table in tables:
-        tokens.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset} COLLATE {collation}")
+        tokens.execute(
+            f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset} COLLATE {collation}"
+        )
     try:
         for query in queries(tokens):
             found = answer(query, tokens.session).success
@@ -168,4 +200,6 @@ def test_the_shown_sql_of_a_query_can_be_pasted_into_a_client(tokens: Bench) -> 
         with tokens.connection.cursor() as cursor:
             cursor.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")
             cursor.execute(sql)
-            assert len(cursor.fetchall()) == len(answer(query, tokens.session).rows.rows), query.name
+            assert len(cursor.fetchall()) == len(
+                answer(query, tokens.session).rows.rows
+            ), query.name

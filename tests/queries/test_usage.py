@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.errors import SampleError
+from monitor.model.errors import SampleError
 from tests.queries import oracle
 from tests.queries.conftest import Bench
 from tests.queries.strategies import EXAMPLES, contents
@@ -17,22 +17,28 @@ from tests.queries.tokens import NOW, Data, Subscription, Usage, User, replace_r
 
 @EXAMPLES
 @given(data=contents(), hours=st.sampled_from([-8, 0, 2]))
-def test_the_usage_queries_agree_with_the_history(tokens: Bench, data: Data, hours: int) -> None:
+def test_the_usage_queries_agree_with_the_history(
+    tokens: Bench, data: Data, hours: int
+) -> None:
     replace_rows(tokens.connection, data, zone=timedelta(hours=hours))
     zone = f"{hours:+03d}:00"
 
-    assert tokens.series("recent_usage", history_time_zone=zone) == oracle.recent_usage(data.usages)
+    assert tokens.series("recent_usage", history_time_zone=zone) == oracle.recent_usage(
+        data.usages
+    )
     assert tokens.series("last_usage", history_time_zone=zone) == oracle.last_usage(
         data.usages, NOW.timestamp()
     )
-    assert tokens.series("usage_without_subscription", history_time_zone=zone) == oracle.unsubscribed_users(
-        data
-    )
+    assert tokens.series(
+        "usage_without_subscription", history_time_zone=zone
+    ) == oracle.unsubscribed_users(data)
 
 
 @EXAMPLES
 @given(data=contents())
-def test_the_last_rows_are_those_of_the_documented_query(tokens: Bench, data: Data) -> None:
+def test_the_last_rows_are_those_of_the_documented_query(
+    tokens: Bench, data: Data
+) -> None:
     twice = Data(data.users, data.subscriptions, [*data.usages, *data.usages])
     replace_rows(tokens.connection, twice)
     with tokens.connection.cursor() as cursor:
@@ -41,14 +47,25 @@ def test_the_last_rows_are_those_of_the_documented_query(tokens: Bench, data: Da
 
     rows = tokens.answer("last_rows").rows
 
-    assert rows.columns == ("user_id", "user_exists", "action", "tokens_used", "created_at")
+    assert rows.columns == (
+        "user_id",
+        "user_exists",
+        "action",
+        "tokens_used",
+        "created_at",
+    )
     assert len(rows.rows) == min(20, len(twice.usages))
     known = [row[4] for row in rows.rows if row[1]]
     assert known == documented[: len(known)]
 
 
-def test_stopped_usage_shows_how_long_since_when_and_the_last_rows(tokens: Bench) -> None:
-    replace_rows(tokens.connection, Data([User(1, 5)], [], [Usage(1, 300, "seo_title", 2 * 3600 + 59)]))
+def test_stopped_usage_shows_how_long_since_when_and_the_last_rows(
+    tokens: Bench,
+) -> None:
+    replace_rows(
+        tokens.connection,
+        Data([User(1, 5)], [], [Usage(1, 300, "seo_title", 2 * 3600 + 59)]),
+    )
 
     (sample,) = tokens.samples("last_usage", "age_seconds")
     evidence = tokens.answer("last_usage").success.evidence
@@ -56,25 +73,44 @@ def test_stopped_usage_shows_how_long_since_when_and_the_last_rows(tokens: Bench
     assert (sample.labels, sample.value) == ((), 7259)
     assert dict(sample.details) == {"last_event_text": "2026-03-10 10:29:01 UTC"}
     assert evidence["TokenUsageStopped", ()] == (
-        {"user_id": 1, "usage_action": "seo_title", "tokens_used": 300, "created_at": "2026-03-10T10:29:01"},
+        {
+            "user_id": 1,
+            "usage_action": "seo_title",
+            "tokens_used": 300,
+            "created_at": "2026-03-10T10:29:01",
+        },
     )
 
 
 def test_one_row_of_a_far_future_does_not_hide_a_silence(tokens: Bench) -> None:
-    usages = [Usage(1, 300, "seo_title", -60 * 365 * 86400), Usage(1, 300, "seo_title", 7200)]
+    usages = [
+        Usage(1, 300, "seo_title", -60 * 365 * 86400),
+        Usage(1, 300, "seo_title", 7200),
+    ]
     replace_rows(tokens.connection, Data([], [], usages))
 
     assert tokens.series("last_usage")["age_seconds"] == {(): 7200.0}
-    assert tokens.series("recent_usage")["token_usage_future_events"] == {("seo_title",): 1.0}
+    assert tokens.series("recent_usage")["token_usage_future_events"] == {
+        ("seo_title",): 1.0
+    }
 
 
 @pytest.mark.parametrize(
-    "query", ["recent_usage", "last_usage", "refill_loop", "usage_without_subscription", "usage_time_zone"]
+    "query",
+    [
+        "recent_usage",
+        "last_usage",
+        "refill_loop",
+        "usage_without_subscription",
+        "usage_time_zone",
+    ],
 )
 def test_a_zone_that_the_server_does_not_know_is_a_bad_result_and_never_a_silence(
     tokens: Bench, query: str
 ) -> None:
-    data = Data([User(1, 700)], [Subscription(1, 700, "pro")], [Usage(1, 300, "seo_title", 10)])
+    data = Data(
+        [User(1, 700)], [Subscription(1, 700, "pro")], [Usage(1, 300, "seo_title", 10)]
+    )
     replace_rows(tokens.connection, data)
 
     with pytest.raises(SampleError, match='does not know the time zone "Nowhere/Land"'):
@@ -84,8 +120,14 @@ def test_a_zone_that_the_server_does_not_know_is_a_bad_result_and_never_a_silenc
 HOUR = 3600
 
 
-def replace_times(bench: Bench, ages: list[int], zone: timedelta = timedelta(0)) -> None:
-    replace_rows(bench.connection, Data([], [], [Usage(1, 300, "seo_title", age) for age in ages]), zone=zone)
+def replace_times(
+    bench: Bench, ages: list[int], zone: timedelta = timedelta(0)
+) -> None:
+    replace_rows(
+        bench.connection,
+        Data([], [], [Usage(1, 300, "seo_title", age) for age in ages]),
+        zone=zone,
+    )
 
 
 def misdated(bench: Bench, **parameters: str) -> dict[tuple[str, ...], float]:
@@ -100,13 +142,20 @@ def advice(bench: Bench, kind: str, **parameters: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("hours", [-11, -5, 0, 1, 5.5, 7, 13])
-def test_a_history_in_the_zone_that_is_set_is_not_misdated(tokens: Bench, hours: float) -> None:
+def test_a_history_in_the_zone_that_is_set_is_not_misdated(
+    tokens: Bench, hours: float
+) -> None:
     replace_times(tokens, [10, 400, 86400], timedelta(hours=hours))
     zone = f"{int(hours):+03d}:{int(hours % 1 * 60):02d}"
-    assert misdated(tokens, history_time_zone=zone) == {("ahead",): 0.0, ("behind",): 0.0}
+    assert misdated(tokens, history_time_zone=zone) == {
+        ("ahead",): 0.0,
+        ("behind",): 0.0,
+    }
 
 
-@pytest.mark.parametrize(("hours", "set_to", "wanted"), [(7, "+00:00", "+07:00"), (5.5, "+02:00", "+05:30")])
+@pytest.mark.parametrize(
+    ("hours", "set_to", "wanted"), [(7, "+00:00", "+07:00"), (5.5, "+02:00", "+05:30")]
+)
 def test_local_time_east_of_the_zone_that_is_set_names_the_zone_to_set(
     tokens: Bench, hours: float, set_to: str, wanted: str
 ) -> None:
@@ -118,15 +167,22 @@ def test_local_time_east_of_the_zone_that_is_set_names_the_zone_to_set(
     assert misdated(tokens, history_time_zone=set_to)[("behind",)] == 0
 
 
-def test_a_row_of_a_far_future_is_no_zone_and_a_few_minutes_are_a_clock(tokens: Bench) -> None:
+def test_a_row_of_a_far_future_is_no_zone_and_a_few_minutes_are_a_clock(
+    tokens: Bench,
+) -> None:
     replace_times(tokens, [-60 * 365 * 86400, 10])
     assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 0.0}
     replace_times(tokens, [-400, 10])
     assert misdated(tokens)[("ahead",)] == 400
-    assert advice(tokens, "ahead")[1] == "It is too little for a zone: a clock of the application is ahead."
+    assert (
+        advice(tokens, "ahead")[1]
+        == "It is too little for a zone: a clock of the application is ahead."
+    )
 
 
-def test_local_time_west_of_the_zone_that_is_set_is_seen_while_the_table_is_written_to(tokens: Bench) -> None:
+def test_local_time_west_of_the_zone_that_is_set_is_seen_while_the_table_is_written_to(
+    tokens: Bench,
+) -> None:
     replace_times(tokens, [10, 400], timedelta(hours=-5))
     assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 5.0 * HOUR + 10}
     subject, words = advice(tokens, "behind")
@@ -153,20 +209,32 @@ def test_the_zone_of_a_timestamp_is_the_servers_whatever_is_set(tokens: Bench) -
     tokens.execute("ALTER TABLE token_usage_history MODIFY created_at TIMESTAMP NULL")
     try:
         for zone in ("+00:00", "+07:00", "-05:00"):
-            found = {name: tokens.series(name, history_time_zone=zone) for name in _OF_USAGE}
+            found = {
+                name: tokens.series(name, history_time_zone=zone) for name in _OF_USAGE
+            }
             assert found == usual
         note = tokens.answer("usage_time_zone", history_time_zone="+07:00").rows
         assert {row[note.columns.index("note")] for row in note.rows} == {
             "history_time_zone is not used: the column is TIMESTAMP, leave it out"
         }
         tokens.session.link.execute("SET SESSION time_zone = '-03:00'")
-        assert {name: tokens.series(name, history_time_zone="+07:00") for name in _OF_USAGE} == usual
+        assert {
+            name: tokens.series(name, history_time_zone="+07:00") for name in _OF_USAGE
+        } == usual
     finally:
         tokens.session.link.execute("SET SESSION time_zone = '+00:00'")
-        tokens.execute("ALTER TABLE token_usage_history MODIFY created_at DATETIME NULL")
+        tokens.execute(
+            "ALTER TABLE token_usage_history MODIFY created_at DATETIME NULL"
+        )
 
 
-_OF_USAGE = ("last_usage", "recent_usage", "refill_loop", "usage_without_subscription", "usage_time_zone")
+_OF_USAGE = (
+    "last_usage",
+    "recent_usage",
+    "refill_loop",
+    "usage_without_subscription",
+    "usage_time_zone",
+)
 
 
 @pytest.mark.parametrize("name", _OF_USAGE)

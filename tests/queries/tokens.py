@@ -27,7 +27,9 @@ DOCUMENTED_NAMES: Mapping[str, str] = {
 }
 """The identifier parameters of the shipped queries, and what they stand for by default."""
 
-OTHER_NAMES: Mapping[str, str] = {name: f"my_{name}" for name in DOCUMENTED_NAMES} | {"users": "Members"}
+OTHER_NAMES: Mapping[str, str] = {name: f"my_{name}" for name in DOCUMENTED_NAMES} | {
+    "users": "Members"
+}
 
 _TABLES = (
     """CREATE TABLE `{users}` (
@@ -107,7 +109,10 @@ class Data:
 
 
 def create_tables(
-    connection: Connection, names: Mapping[str, str] = DOCUMENTED_NAMES, *, indexed: bool = False
+    connection: Connection,
+    names: Mapping[str, str] = DOCUMENTED_NAMES,
+    *,
+    indexed: bool = False,
 ) -> None:
     """Make the three tables in the connection's database."""
     with connection.cursor() as cursor:
@@ -130,12 +135,18 @@ def replace_rows(
             "INSERT INTO `{users}` (`{id}`, email, `{tokens_remaining}`) VALUES (%s, %s, %s)".format_map(
                 names
             ),
-            [(user.id, f"user{user.id}@example.com", user.balance) for user in data.users],
+            [
+                (user.id, f"user{user.id}@example.com", user.balance)
+                for user in data.users
+            ],
         )
         cursor.executemany(
             "INSERT INTO `{user_subscriptions}` (`{user_id}`, `{tokens_limit}`, `{plan_type}`, `{is_active}`)"
             " VALUES (%s, %s, %s, %s)".format_map(names),
-            [(row.user_id, row.limit, row.plan, row.is_active) for row in data.subscriptions],
+            [
+                (row.user_id, row.limit, row.plan, row.is_active)
+                for row in data.subscriptions
+            ],
         )
         cursor.executemany(
             "INSERT INTO `{token_usage_history}`"
@@ -146,7 +157,9 @@ def replace_rows(
                     row.user_id,
                     row.tokens,
                     row.action,
-                    (NOW - timedelta(seconds=row.age_seconds) + zone).replace(tzinfo=None),
+                    (NOW - timedelta(seconds=row.age_seconds) + zone).replace(
+                        tzinfo=None
+                    ),
                 )
                 for row in data.usages
             ],

@@ -30,8 +30,18 @@ class Browser:
         self._answers, answers_in = os.pipe()
         # The protocol's descriptors are 3 and 4, whatever numbers ours have.
         script = f'exec 3<&{commands_out} 4>&{answers_in}; exec "$@"'
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        profiled = [f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"]
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ]
+        profiled = [
+            f"--user-data-dir={profile}",
+            "--remote-debugging-pipe",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(
             ["/bin/bash", "-c", script, "sh", program, *options, *profiled],
             pass_fds=(commands_out, answers_in),
@@ -57,11 +67,21 @@ class Browser:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def open(self, address: str, *, scripts: bool = True, headers: dict[str, str] | None = None) -> Page:
+    def open(
+        self,
+        address: str,
+        *,
+        scripts: bool = True,
+        headers: dict[str, str] | None = None,
+    ) -> Page:
         """Open an address in a page of its own."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
-        target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        target = self.call(
+            "Target.createTarget", url="about:blank", browserContextId=context
+        )["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable", session)
         if headers:
@@ -82,7 +102,9 @@ class Browser:
     def _read(self) -> dict[str, Any]:
         deadline = time.monotonic() + _LIMIT
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self._answers], [], [], max(0.0, deadline - time.monotonic())
+            )
             if not ready:
                 raise AssertionError("Chromium does not answer")
             found = os.read(self._answers, 1 << 20)
@@ -109,7 +131,10 @@ class Page:
     def wait_for_load(self) -> None:
         """Wait until the page has loaded that is on its way."""
         deadline = time.monotonic() + _LIMIT
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._browser.events):
+        while not any(
+            event.get("method") == "Page.loadEventFired"
+            for event in self._browser.events
+        ):
             assert time.monotonic() < deadline, "the page does not load"
             self.call("Page.getFrameTree")
 
@@ -119,7 +144,9 @@ class Page:
 
     def ask(self, script: str) -> Any:
         """Evaluate an expression in the page; a promise is waited for."""
-        found = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        found = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -132,9 +159,21 @@ class Page:
     def complaints(self) -> list[str]:
         """List what the browser had to say: what its policy refused, what raised."""
         self.call("Page.getFrameTree")
-        told = [event for event in self._browser.events if event.get("sessionId") == self._session]
-        entries = [event["params"]["entry"] for event in told if event["method"] == "Log.entryAdded"]
-        raised = [event["params"] for event in told if event["method"] == "Runtime.exceptionThrown"]
+        told = [
+            event
+            for event in self._browser.events
+            if event.get("sessionId") == self._session
+        ]
+        entries = [
+            event["params"]["entry"]
+            for event in told
+            if event["method"] == "Log.entryAdded"
+        ]
+        raised = [
+            event["params"]
+            for event in told
+            if event["method"] == "Runtime.exceptionThrown"
+        ]
         return [entry["text"] for entry in entries] + [str(one) for one in raised]
 
 
@@ -147,7 +186,9 @@ def a_browser() -> Iterator[Browser]:
             "scripts/test installs it"
         )
         pytest.skip(NO_BROWSER)
-    with tempfile.TemporaryDirectory(prefix="tm-", ignore_cleanup_errors=True) as profile:
+    with tempfile.TemporaryDirectory(
+        prefix="tm-", ignore_cleanup_errors=True
+    ) as profile:
         browser = Browser(program, Path(profile))
         try:
             yield browser

@@ -10,7 +10,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 
 
@@ -21,24 +25,44 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(f"test authority {file}")
-        certificate = _signed(self._name, self._name, self._key, self._key, is_authority=True)
+        certificate = _signed(
+            self._name, self._name, self._key, self._key, is_authority=True
+        )
         self.file = folder / f"{file}.pem"
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def issue(
-        self, name: str, *, file: str = "", host: str = "localhost", until: datetime | None = None
+        self,
+        name: str,
+        *,
+        file: str = "",
+        host: str = "localhost",
+        until: datetime | None = None,
     ) -> tuple[Path, Path]:
         """Write `file.pem` and `file.key` for a common name, valid for a host and 127.0.0.1."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _signed(
-            _name(name), self._name, key, self._key, is_authority=False, host=host, until=until
+            _name(name),
+            self._name,
+            key,
+            self._key,
+            is_authority=False,
+            host=host,
+            until=until,
         )
-        cert_file, key_file = self._folder / f"{file or name}.pem", self._folder / f"{file or name}.key"
+        cert_file, key_file = (
+            self._folder / f"{file or name}.pem",
+            self._folder / f"{file or name}.key",
+        )
         cert_file.write_bytes(certificate.public_bytes(Encoding.PEM))
-        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key_file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
         return cert_file, key_file
 
-    def client_context(self, certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    def client_context(
+        self, certificate: tuple[Path, Path] | None = None
+    ) -> ssl.SSLContext:
         """Make a context that trusts this authority alone."""
         context = ssl.create_default_context(cafile=str(self.file))
         if certificate is not None:
@@ -70,7 +94,9 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=2))
         .not_valid_after(until or now + timedelta(days=90))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(
+            x509.BasicConstraints(ca=is_authority, path_length=None), critical=True
+        )
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
     return builder.sign(signer, hashes.SHA256())

@@ -7,10 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.errors import Reason
+from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_alerts, with_result
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.errors import Reason
 from monitor.model.process_settings import StateSettings, Web
-from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Server, Success
+from monitor.model.results import (
+    Blocked,
+    Failure,
+    Outcome,
+    Result,
+    Sample,
+    Server,
+    Success,
+)
 from monitor.model.settings import (
     ColumnName,
     Condition,
@@ -29,7 +38,6 @@ from monitor.model.settings import (
     Tls,
     labels_of,
 )
-from monitor.store import Snapshot, empty_snapshot, with_alerts, with_result
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MISSING = ColumnName("users", "tokens_remaining")
@@ -41,7 +49,9 @@ def seconds(count: float) -> timedelta:
 
 
 def a_target(name: str = "main", **labels: str) -> Target:
-    return Target(name, user="token_monitor", database="app", tls=Tls("disabled"), labels=labels)
+    return Target(
+        name, user="token_monitor", database="app", tls=Tls("disabled"), labels=labels
+    )
 
 
 def a_query(
@@ -129,7 +139,9 @@ def a_config(
     )
 
 
-def a_result(job: Job, outcome: Outcome, at: datetime = NOW, *, took: float = 0.025) -> Result:
+def a_result(
+    job: Job, outcome: Outcome, at: datetime = NOW, *, took: float = 0.025
+) -> Result:
     server = Server(Flavor.MARIADB, "10.11.6", "db1")
     return Result(job, at, at, at + seconds(took), took, outcome, server)
 
@@ -139,7 +151,9 @@ def success(*samples: Sample, missing: frozenset[ColumnName] | None = None) -> S
 
 
 def subscribers(plan: str, status: str, value: float) -> Sample:
-    return Sample("token_subscribers", labels_of({"plan": plan, "status": status}), value)
+    return Sample(
+        "token_subscribers", labels_of({"plan": plan, "status": status}), value
+    )
 
 
 def column(value: float) -> Sample:
@@ -148,10 +162,14 @@ def column(value: float) -> Sample:
 
 
 FAILURE = Failure(Reason.QUERY_ERROR, "Table is marked as crashed", code=145)
-LOST = Failure(Reason.TARGET_DOWN, "Connection refused", detail="unreachable", lost=True)
+LOST = Failure(
+    Reason.TARGET_DOWN, "Connection refused", detail="unreachable", lost=True
+)
 WELL: dict[str, Outcome] = {
     "missing_columns": success(column(0), missing=frozenset()),
-    "balances": success(subscribers("pro", "needs_init", 0), subscribers("pro", "ok", 7)),
+    "balances": success(
+        subscribers("pro", "needs_init", 0), subscribers("pro", "ok", 7)
+    ),
 }
 COLUMN_GONE: dict[str, Outcome] = {
     "missing_columns": success(column(1), missing=frozenset({MISSING})),
@@ -159,7 +177,9 @@ COLUMN_GONE: dict[str, Outcome] = {
 }
 
 
-def a_snapshot(config: Config, outcomes: Mapping[str, Outcome] | None = None, at: datetime = NOW) -> Snapshot:
+def a_snapshot(
+    config: Config, outcomes: Mapping[str, Outcome] | None = None, at: datetime = NOW
+) -> Snapshot:
     """Run every query once, at the same instant."""
     chosen = WELL if outcomes is None else outcomes
     snapshot = empty_snapshot(config)
@@ -179,7 +199,12 @@ def an_alert(
     value: float = 3,
     **labels: str,
 ) -> Alert:
-    every = {"alertname": rule.name, "severity": rule.severity.value, "target": target, **labels}
+    every = {
+        "alertname": rule.name,
+        "severity": rule.severity.value,
+        "target": target,
+        **labels,
+    }
     return Alert(
         scope=Scope(rule.name, target, subject),
         labels=labels_of(every),
@@ -189,14 +214,22 @@ def an_alert(
         active_at=since,
         fired_at=since + seconds(120) if state is not AlertState.PENDING else None,
         resolved_at=NOW - seconds(30) if state is AlertState.RESOLVED else None,
-        annotations=labels_of({"summary": f"summary of {rule.name}", "description": rule.description}),
+        annotations=labels_of(
+            {"summary": f"summary of {rule.name}", "description": rule.description}
+        ),
         evidence=({"user_id": 4711},),
     )
 
 
 def the_incident(config: Config) -> Snapshot:
     """The column is gone: one root alert, and one held and muted under it."""
-    root = an_alert(GONE, subject="missing_columns", table="users", column="tokens_remaining", value=1)
+    root = an_alert(
+        GONE,
+        subject="missing_columns",
+        table="users",
+        column="tokens_remaining",
+        value=1,
+    )
     muted = replace(an_alert(plan="pro"), held=True, muted_by=root.fingerprint)
     return with_alerts(a_snapshot(config, COLUMN_GONE), (root, muted))
 

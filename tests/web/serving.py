@@ -15,13 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from monitor.log import Log, configure
-from monitor.metrics import Exposition
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
 from monitor.model.process_settings import Web
 from monitor.model.settings import Config
-from monitor.store import Snapshot
-from monitor.telemetry import Telemetry
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.families import Exposition
+from monitor.telemetry.log import Log, configure
 from monitor.web import Views, WebServer
 from monitor.web.views import LastReload
 from tests.web.picture import NOW, a_config, a_snapshot, a_transition
@@ -72,7 +72,9 @@ class World:
             snapshot=lambda: self.snapshot,
             now=lambda: self.now,
             config=lambda: self.config,
-            render_metrics=Exposition(telemetry, lambda: self.snapshot, lambda: self.now).render,
+            render_metrics=Exposition(
+                telemetry, lambda: self.snapshot, lambda: self.now
+            ).render,
             history=self.history,
             is_healthy=lambda: self.healthy,
             is_ready=lambda: self.ready,
@@ -97,12 +99,20 @@ class Client:
     def connect(self) -> socket.socket:
         return socket.create_connection((self.host, self.port), timeout=60)
 
-    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
         connection: http.client.HTTPConnection
         if self.tls is None:
             connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         else:
-            connection = http.client.HTTPSConnection(self.host, self.port, timeout=60, context=self.tls)
+            connection = http.client.HTTPSConnection(
+                self.host, self.port, timeout=60, context=self.tls
+            )
         try:
             connection.request(method, path, body or None, headers or {})
             response = connection.getresponse()
@@ -112,7 +122,11 @@ class Client:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})
+        return self.ask(
+            "GET",
+            path,
+            {name.replace("_", "-"): value for name, value in headers.items()},
+        )
 
     def logged(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
@@ -142,7 +156,10 @@ def serving(
     stream = io.BytesIO()
     log = configure(stream)
     server = WebServer(
-        Web(port=0, config_file=config_file), world.views(), log, recheck_seconds=recheck_seconds
+        Web(port=0, config_file=config_file),
+        world.views(),
+        log,
+        recheck_seconds=recheck_seconds,
     )
     host, port = server.start()
     try:

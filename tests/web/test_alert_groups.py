@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Condition, Rule, Severity, labels_of
-from monitor.store import Snapshot, with_alerts
 from monitor.web.alert_groups import MAX_GROUP_ROWS, AlertGroup
 from monitor.web.page import Page, page_of
 from tests.web.picture import (
@@ -29,7 +29,9 @@ from tests.web.picture import (
 from tests.web.serving import World, serving
 
 CONFIG = a_config(queries=(BALANCES,))
-LOW = replace(UNINITIALIZED, name="Low", condition=Condition("below", 5), group_summary="")
+LOW = replace(
+    UNINITIALIZED, name="Low", condition=Condition("below", 5), group_summary=""
+)
 PLANS: dict[str, float] = {"pro": 42, "basic": 12, "team": 6}
 
 
@@ -38,7 +40,12 @@ def with_plans(values: Mapping[str, float], rule: Rule = UNINITIALIZED) -> list[
 
 
 def page(*alerts: Alert, asked: str = "", snapshot: Snapshot | None = None) -> Page:
-    return page_of(with_alerts(snapshot or a_snapshot(CONFIG), alerts), NOW, config=CONFIG, asked=asked)
+    return page_of(
+        with_alerts(snapshot or a_snapshot(CONFIG), alerts),
+        NOW,
+        config=CONFIG,
+        asked=asked,
+    )
 
 
 def the_group(*alerts: Alert, asked: str = "") -> AlertGroup:
@@ -46,7 +53,9 @@ def the_group(*alerts: Alert, asked: str = "") -> AlertGroup:
     return group
 
 
-def test_several_alerts_of_a_rule_are_one_group_with_one_text_and_a_row_for_each() -> None:
+def test_several_alerts_of_a_rule_are_one_group_with_one_text_and_a_row_for_each() -> (
+    None
+):
     group = the_group(*with_plans(PLANS))
     assert (group.summary, group.size, group.columns) == (
         "60 subscribers have no balance, 3 plans",
@@ -69,15 +78,22 @@ HEADLINES: dict[str, tuple[dict[str, float], str]] = {
 
 
 @pytest.mark.parametrize("name", HEADLINES)
-def test_the_headline_says_what_is_wrong_how_much_where_and_for_how_long(name: str) -> None:
+def test_the_headline_says_what_is_wrong_how_much_where_and_for_how_long(
+    name: str,
+) -> None:
     values, text = HEADLINES[name]
     assert page(*with_plans(values)).verdict.text == text
 
 
-def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts_the_others() -> None:
+def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts_the_others() -> (
+    None
+):
     config = a_config(queries=(replace(BALANCES, rules=(LOW,)),))
     alerts = [
-        replace(alert, annotations=(("summary", f"plan {dict(alert.labels)['plan']} is low"),))
+        replace(
+            alert,
+            annotations=(("summary", f"plan {dict(alert.labels)['plan']} is low"),),
+        )
         for alert in with_plans({"pro": 4, "basic": 1, "team": 2}, LOW)
     ]
     said = page_of(with_alerts(a_snapshot(config), alerts), NOW).verdict.text
@@ -86,27 +102,37 @@ def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts
 
 def test_since_when_is_said_once() -> None:
     alert = replace(
-        an_alert(plan="pro"), annotations=(("summary", "pro is gone since 2026-11-22 11:55:00 UTC: look"),)
+        an_alert(plan="pro"),
+        annotations=(("summary", "pro is gone since 2026-11-22 11:55:00 UTC: look"),),
     )
     assert page(alert).verdict.text == "pro is gone for 5 min: look"
     at_least = replace(
         alert,
         since_at_least=True,
-        annotations=(("summary", "pro is gone since at least 2026-11-22 11:55:00 UTC"),),
+        annotations=(
+            ("summary", "pro is gone since at least 2026-11-22 11:55:00 UTC"),
+        ),
     )
     assert page(at_least).verdict.text == "pro is gone for at least 5 min"
 
 
 def test_a_summary_that_counts_from_something_else_gets_no_second_length() -> None:
     text = "No AI feature was used on main since 2026-11-22 10:00:00 UTC"
-    assert page(replace(an_alert(), annotations=(("summary", text),))).verdict.text == text
+    assert (
+        page(replace(an_alert(), annotations=(("summary", text),))).verdict.text == text
+    )
 
 
 def test_a_text_that_differs_only_in_since_when_is_one_text() -> None:
     early, late = (
         replace(
             an_alert(plan=plan, since=NOW - seconds(ago)),
-            annotations=(("description", f"Since {NOW - seconds(ago):%Y-%m-%d %H:%M:%S} UTC it is so"),),
+            annotations=(
+                (
+                    "description",
+                    f"Since {NOW - seconds(ago):%Y-%m-%d %H:%M:%S} UTC it is so",
+                ),
+            ),
         )
         for plan, ago in (("pro", 300), ("team", 200))
     )
@@ -117,35 +143,53 @@ def test_a_text_that_differs_only_in_since_when_is_one_text() -> None:
 
 def test_a_repair_that_differs_stands_in_its_own_row() -> None:
     alerts = [
-        replace(alert, annotations=(("repair", f"UPDATE {dict(alert.labels)['plan']}"),))
+        replace(
+            alert, annotations=(("repair", f"UPDATE {dict(alert.labels)['plan']}"),)
+        )
         for alert in with_plans({"pro": 2, "team": 1})
     ]
     group = the_group(*alerts)
     assert group.texts.repair == "UPDATE pro"
-    assert [row.texts.repair if row.texts else None for row in group.rows] == [None, "UPDATE team"]
+    assert [row.texts.repair if row.texts else None for row in group.rows] == [
+        None,
+        "UPDATE team",
+    ]
 
 
 @pytest.mark.parametrize(("rule", "first"), [(UNINITIALIZED, "9"), (LOW, "1")])
-def test_in_a_group_the_worst_value_comes_first_whichever_way_the_rule_looks(rule: Rule, first: str) -> None:
+def test_in_a_group_the_worst_value_comes_first_whichever_way_the_rule_looks(
+    rule: Rule, first: str
+) -> None:
     config = a_config(queries=(replace(BALANCES, rules=(rule,)),))
     alerts = with_plans({"a": 4, "b": 9, "c": 1}, rule)
     (group,) = page_of(with_alerts(a_snapshot(config), alerts), NOW).active
     assert group.rows[0].value == first
 
 
-def test_what_fires_comes_before_what_is_pending_and_what_has_data_before_what_is_held() -> None:
+def test_what_fires_comes_before_what_is_pending_and_what_has_data_before_what_is_held() -> (
+    None
+):
     pending = an_alert(state=AlertState.PENDING, plan="pending", value=99)
     held = replace(an_alert(plan="held", value=50), held=True)
     group = the_group(pending, held, an_alert(plan="firing", value=1))
-    assert [dict(row.cells)["plan"] for row in group.rows] == ["firing", "held", "pending"]
+    assert [dict(row.cells)["plan"] for row in group.rows] == [
+        "firing",
+        "held",
+        "pending",
+    ]
     assert [row.fired is None for row in group.rows] == [False, False, True]
 
 
 def test_of_one_severity_the_database_comes_before_the_monitor() -> None:
     own = an_alert(OWN, subject="", since=NOW - seconds(900))
     shown = page(own, an_alert(plan="pro"))
-    assert [group.name for group in shown.active] == ["TokenBalancesUninitialized", "TokenMonitorTargetDown"]
-    warning = an_alert(replace(UNINITIALIZED, name="W", severity=Severity.WARNING), plan="pro")
+    assert [group.name for group in shown.active] == [
+        "TokenBalancesUninitialized",
+        "TokenMonitorTargetDown",
+    ]
+    warning = an_alert(
+        replace(UNINITIALIZED, name="W", severity=Severity.WARNING), plan="pro"
+    )
     assert page(own, warning).active[0].name == "TokenMonitorTargetDown"
 
 
@@ -162,7 +206,11 @@ def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
     asked = alerts[0].fingerprint
     group = the_group(*alerts, asked=asked)
     assert [row.anchor for row in group.rows if row.is_asked_for] == [f"alert-{asked}"]
-    assert (len(group.rows), group.left_out, group.has_asked_for) == (MAX_GROUP_ROWS + 1, 49, True)
+    assert (len(group.rows), group.left_out, group.has_asked_for) == (
+        MAX_GROUP_ROWS + 1,
+        49,
+        True,
+    )
     assert page(*alerts, asked=asked).asked == ""
 
 
@@ -177,7 +225,11 @@ def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
         replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
         for alert in with_plans(many, replace(UNINITIALIZED, name="Over"))
     ]
-    world = World(CONFIG, with_alerts(a_snapshot(CONFIG), [root, *with_plans(many), *muted, *over]), NOW)
+    world = World(
+        CONFIG,
+        with_alerts(a_snapshot(CONFIG), [root, *with_plans(many), *muted, *over]),
+        NOW,
+    )
     with serving(world) as client:
         client.get("/")
         began = time.process_time()
@@ -187,13 +239,18 @@ def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
     assert took < 0.5
 
 
-@pytest.mark.parametrize(("asked", "told"), [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")])
+@pytest.mark.parametrize(
+    ("asked", "told"), [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")]
+)
 def test_an_alert_that_is_over_is_told_as_that(asked: str, told: str) -> None:
     assert page(an_alert(), asked=asked).asked == told
 
 
 def test_that_alerts_of_a_rule_are_over_is_said_once() -> None:
-    over = [replace(alert, state=AlertState.RESOLVED, resolved_at=NOW) for alert in with_plans(PLANS, LOW)]
+    over = [
+        replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
+        for alert in with_plans(PLANS, LOW)
+    ]
     (group,) = page(*over).resolved
     assert group.summary.lower().count("over") == 1
     assert group.summary.startswith("Over after ")
@@ -202,13 +259,22 @@ def test_that_alerts_of_a_rule_are_over_is_said_once() -> None:
 def test_one_alert_has_one_anchor_also_when_it_resolved_and_is_pending_again() -> None:
     over = an_alert(state=AlertState.RESOLVED, plan="pro")
     shown = page(an_alert(state=AlertState.PENDING, plan="pro"), over)
-    anchors = [row.anchor for part in (shown.active, shown.resolved) for group in part for row in group.rows]
+    anchors = [
+        row.anchor
+        for part in (shown.active, shown.resolved)
+        for group in part
+        for row in group.rows
+    ]
     assert anchors == [f"alert-{over.fingerprint}", ""]
 
 
 def test_the_same_label_set_on_several_targets_counts_targets() -> None:
     config = a_config(queries=(BALANCES,))
-    alerts = [an_alert(target=name, plan=plan) for name in ("eu", "us") for plan in ("pro", "team")]
+    alerts = [
+        an_alert(target=name, plan=plan)
+        for name in ("eu", "us")
+        for plan in ("pro", "team")
+    ]
     group = page_of(with_alerts(a_snapshot(config), alerts), NOW).active[0]
     assert group.summary == "12 subscribers have no balance, 2 targets, 2 plans"
     assert group.columns == ("target", "plan")
@@ -216,7 +282,9 @@ def test_the_same_label_set_on_several_targets_counts_targets() -> None:
 
 def test_a_rule_that_is_known_no_more_still_says_what_it_said() -> None:
     alert = replace(an_alert(replace(UNINITIALIZED, name="Gone")), annotations=())
-    shown = page_of(with_alerts(a_snapshot(a_config(queries=(a_query(),)), {}), [alert]), NOW)
+    shown = page_of(
+        with_alerts(a_snapshot(a_config(queries=(a_query(),)), {}), [alert]), NOW
+    )
     assert shown.active[0].summary == "Gone"
     assert labels_of(shown.active[0].labels) == (("target", "main"),)
 
@@ -229,13 +297,25 @@ def any_alert(draw: st.DrawFn) -> Alert:
     name, plan = draw(st.sampled_from(NAMES)), draw(st.sampled_from("abcd"))
     state, severity = draw(st.sampled_from(AlertState)), draw(st.sampled_from(Severity))
     rule = replace(UNINITIALIZED, name=name, severity=severity)
-    alert = an_alert(rule, state, plan=plan, value=draw(st.floats(0, 9)), target=draw(st.sampled_from("xy")))
+    alert = an_alert(
+        rule,
+        state,
+        plan=plan,
+        value=draw(st.floats(0, 9)),
+        target=draw(st.sampled_from("xy")),
+    )
     is_muted = draw(st.booleans()) and state is not AlertState.RESOLVED
-    return replace(alert, held=is_muted or draw(st.booleans()), muted_by="f" * 16 if is_muted else None)
+    return replace(
+        alert,
+        held=is_muted or draw(st.booleans()),
+        muted_by="f" * 16 if is_muted else None,
+    )
 
 
 @given(st.lists(any_alert(), unique_by=lambda alert: alert.labels, max_size=20))
-def test_every_alert_is_shown_once_in_its_place_and_what_fires_is_the_headline(alerts: list[Alert]) -> None:
+def test_every_alert_is_shown_once_in_its_place_and_what_fires_is_the_headline(
+    alerts: list[Alert],
+) -> None:
     shown = page(*alerts)
     rows = [
         row.anchor
@@ -250,11 +330,17 @@ def test_every_alert_is_shown_once_in_its_place_and_what_fires_is_the_headline(a
     loud = [
         alert
         for alert in alerts
-        if alert.state is AlertState.FIRING and not alert.muted_by and alert.severity is not Severity.INFO
+        if alert.state is AlertState.FIRING
+        and not alert.muted_by
+        and alert.severity is not Severity.INFO
     ]
     if not loud:
         assert shown.verdict.tone != "bad"
         return
-    worst = "bad" if any(alert.severity is Severity.CRITICAL for alert in loud) else "warn"
+    worst = (
+        "bad" if any(alert.severity is Severity.CRITICAL for alert in loud) else "warn"
+    )
     assert shown.verdict.tone == worst
-    assert shown.verdict.text.startswith(tuple({group.summary for group in shown.active}))
+    assert shown.verdict.text.startswith(
+        tuple({group.summary for group in shown.active})
+    )

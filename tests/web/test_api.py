@@ -5,10 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.alerting.snapshot import (
+    Snapshot,
+    empty_snapshot,
+    with_alerts,
+    with_next_run,
+    with_result,
+)
 from monitor.model.alerts import AlertState, Change
 from monitor.model.results import Blocked
 from monitor.model.settings import Condition, Cron, Labels
-from monitor.store import Snapshot, empty_snapshot, with_alerts, with_next_run, with_result
 from monitor.web import api
 from tests.web.picture import (
     BALANCES,
@@ -91,7 +97,9 @@ def test_held_and_muted_alerts_say_so() -> None:
 def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
     config = a_config(queries=(BALANCES,))
     config = replace(config, own_rules=())
-    assert api.rules(with_alerts(a_snapshot(config), [an_alert(plan="pro")]), config, NOW, NOW) == {
+    assert api.rules(
+        with_alerts(a_snapshot(config), [an_alert(plan="pro")]), config, NOW, NOW
+    ) == {
         "asOf": "2026-11-22T12:00:00.000Z",
         "groups": [
             {
@@ -142,7 +150,9 @@ def rules_of(data: api.Json) -> list[dict[str, object]]:
 def test_a_rule_that_reads_the_same_on_several_targets_is_there_once() -> None:
     config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,))
     alerts = [an_alert(target="eu", state=AlertState.PENDING), an_alert(target="us")]
-    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW))
+    rules = rules_of(
+        api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW)
+    )
     assert [(rule["name"], rule["state"], len(rule["alerts"])) for rule in rules] == [  # type: ignore[arg-type]
         ("TokenBalancesUninitialized", "firing", 2),
         ("TokenMonitorTargetDown", "inactive", 0),
@@ -151,12 +161,18 @@ def test_a_rule_that_reads_the_same_on_several_targets_is_there_once() -> None:
 
 def test_a_rule_that_a_target_changed_is_there_twice() -> None:
     eu, us = a_target("eu"), a_target("us")
-    stricter = replace(BALANCES, rules=(replace(UNINITIALIZED, condition=Condition("above", 50)),))
+    stricter = replace(
+        BALANCES, rules=(replace(UNINITIALIZED, condition=Condition("above", 50)),)
+    )
     config = a_config(eu, queries=(BALANCES,))
     other = a_config(us, queries=(stricter,))
-    config = replace(config, targets=(eu, us), jobs=(*config.jobs, *other.jobs), own_rules=())
+    config = replace(
+        config, targets=(eu, us), jobs=(*config.jobs, *other.jobs), own_rules=()
+    )
     alerts = [an_alert(target="us")]
-    rules = rules_of(api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW))
+    rules = rules_of(
+        api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW)
+    )
     assert [(rule["query"], rule["state"]) for rule in rules] == [
         ('token_subscribers{status="needs_init"} > 0', "inactive"),
         ('token_subscribers{status="needs_init"} > 50', "firing"),
@@ -172,7 +188,9 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
         (Blocked((MISSING,)), "err", "main: blocked: missing: users.tokens_remaining"),
     ],
 )
-def test_a_rules_health_is_that_of_its_query(balances: object, health: str, error: str) -> None:
+def test_a_rules_health_is_that_of_its_query(
+    balances: object, health: str, error: str
+) -> None:
     config = replace(a_config(queries=(BALANCES,)), own_rules=())
     outcomes = {} if balances is None else {"balances": balances}
     snapshot = a_snapshot(config, outcomes)  # type: ignore[arg-type]  # outcomes
@@ -186,21 +204,32 @@ def test_a_rules_health_is_that_of_its_query(balances: object, health: str, erro
     ("condition", "where", "text"),
     [
         (Condition("above", 0), (), "m > 0"),
-        (Condition("below", 0.5), (("a", "b"), ("c", 'd"\\')), 'm{a="b",c="d\\"\\\\"} < 0.5'),
+        (
+            Condition("below", 0.5),
+            (("a", "b"), ("c", 'd"\\')),
+            'm{a="b",c="d\\"\\\\"} < 0.5',
+        ),
         (Condition("equals", 1e12), (), "m == 1000000000000"),
         (Condition("above", 12345678901), (), "m > 12345678901"),
         (Condition("not_equals", -1), (), "m != -1"),
         (Condition("absent"), (("a", "b"),), 'absent(m{a="b"})'),
     ],
 )
-def test_conditions_read_as_promql(condition: Condition, where: Labels, text: str) -> None:
-    assert api.expression(replace(GONE, metric="m", condition=condition, where=where)) == text
+def test_conditions_read_as_promql(
+    condition: Condition, where: Labels, text: str
+) -> None:
+    assert (
+        api.expression(replace(GONE, metric="m", condition=condition, where=where))
+        == text
+    )
 
 
 def test_queries_say_how_they_do() -> None:
     daily = replace(a_query("daily"), schedule=Cron("0 3 * * *"))
     config = a_config(queries=(COLUMNS, BALANCES, daily))
-    snapshot = a_snapshot(config, {"missing_columns": FAILURE, "balances": WELL["balances"]})
+    snapshot = a_snapshot(
+        config, {"missing_columns": FAILURE, "balances": WELL["balances"]}
+    )
     snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
     nothing = {
         "target": "main",
@@ -307,21 +336,36 @@ def ages(snapshot: Snapshot, name: str, *, after: float = 30) -> tuple[object, o
 
 def test_an_alert_was_last_confirmed_by_its_querys_last_data() -> None:
     snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
-    assert ages(snapshot, "TokenBalancesUninitialized") == ("2026-11-22T12:00:00.000Z", "-")
-    later = with_result(snapshot, a_result(a_config().jobs[1], WELL["balances"], NOW + seconds(20)))
+    assert ages(snapshot, "TokenBalancesUninitialized") == (
+        "2026-11-22T12:00:00.000Z",
+        "-",
+    )
+    later = with_result(
+        snapshot, a_result(a_config().jobs[1], WELL["balances"], NOW + seconds(20))
+    )
     assert ages(later, "TokenBalancesUninitialized")[0] == "2026-11-22T12:00:20.000Z"
 
 
 def test_a_held_alert_says_since_when_it_has_no_data() -> None:
     held = replace(an_alert(plan="pro"), held=True)
-    failed = with_result(a_snapshot(a_config()), a_result(a_config().jobs[1], FAILURE, NOW + seconds(20)))
+    failed = with_result(
+        a_snapshot(a_config()), a_result(a_config().jobs[1], FAILURE, NOW + seconds(20))
+    )
     noon = "2026-11-22T12:00:00.000Z"
-    assert ages(with_alerts(failed, [held]), "TokenBalancesUninitialized") == (noon, noon)
+    assert ages(with_alerts(failed, [held]), "TokenBalancesUninitialized") == (
+        noon,
+        noon,
+    )
     # since a restart nothing has confirmed it
-    assert ages(with_alerts(empty_snapshot(a_config()), [held]), held.name) == (None, None)
+    assert ages(with_alerts(empty_snapshot(a_config()), [held]), held.name) == (
+        None,
+        None,
+    )
 
 
-def test_an_alert_that_is_held_for_its_rules_column_is_not_confirmed_by_its_querys_data() -> None:
+def test_an_alert_that_is_held_for_its_rules_column_is_not_confirmed_by_its_querys_data() -> (
+    None
+):
     config = a_config()
     root = an_alert(GONE, subject="missing_columns", since=NOW - seconds(45))
     held = replace(an_alert(plan="pro"), held=True, muted_by=root.fingerprint)
@@ -332,14 +376,22 @@ def test_an_alert_that_is_held_for_its_rules_column_is_not_confirmed_by_its_quer
 
 def test_an_alert_about_the_monitor_itself_is_as_old_as_the_last_look() -> None:
     own = an_alert(OWN, subject="")
-    assert ages(with_alerts(a_snapshot(a_config()), [own]), own.name) == ("2026-11-22T12:00:29.000Z", "-")
+    assert ages(with_alerts(a_snapshot(a_config()), [own]), own.name) == (
+        "2026-11-22T12:00:29.000Z",
+        "-",
+    )
 
 
 @pytest.mark.parametrize(
     ("after", "health", "error"),
-    [(189, "ok", ""), (190, "err", "main: stale: no data since 2026-11-22T12:00:00.000Z")],
+    [
+        (189, "ok", ""),
+        (190, "err", "main: stale: no data since 2026-11-22T12:00:00.000Z"),
+    ],
 )
-def test_a_rule_whose_data_is_too_old_is_not_well(after: float, health: str, error: str) -> None:
+def test_a_rule_whose_data_is_too_old_is_not_well(
+    after: float, health: str, error: str
+) -> None:
     config = replace(a_config(queries=(BALANCES,)), own_rules=())
     [rule] = rules_of(api.rules(a_snapshot(config), config, NOW + seconds(after), NOW))
     assert (rule["health"], rule["lastError"]) == (health, error)
@@ -357,8 +409,13 @@ def test_a_rule_that_lacks_a_column_of_its_own_is_not_well() -> None:
 
 
 def test_a_rule_is_as_old_as_on_the_target_where_it_was_judged_least_recently() -> None:
-    config = replace(a_config(a_target("eu"), a_target("us"), queries=(BALANCES,)), own_rules=())
-    snapshot = with_result(a_snapshot(config), a_result(config.jobs[0], WELL["balances"], NOW + seconds(60)))
+    config = replace(
+        a_config(a_target("eu"), a_target("us"), queries=(BALANCES,)), own_rules=()
+    )
+    snapshot = with_result(
+        a_snapshot(config),
+        a_result(config.jobs[0], WELL["balances"], NOW + seconds(60)),
+    )
     [rule] = rules_of(api.rules(snapshot, config, NOW + seconds(60), NOW))
     assert rule["lastEvaluation"] == "2026-11-22T12:00:00.025Z"
 
@@ -366,7 +423,10 @@ def test_a_rule_is_as_old_as_on_the_target_where_it_was_judged_least_recently() 
 def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> None:
     config = a_config(queries=())
     [rule] = rules_of(api.rules(a_snapshot(config), config, NOW, NOW - seconds(1)))
-    assert (rule["health"], rule["lastEvaluation"]) == ("ok", "2026-11-22T11:59:59.000Z")
+    assert (rule["health"], rule["lastEvaluation"]) == (
+        "ok",
+        "2026-11-22T11:59:59.000Z",
+    )
 
 
 def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
@@ -384,7 +444,9 @@ def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
 def test_evidence_is_told_only_where_it_is_asked_for() -> None:
     snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
     plain, told = (
-        json.loads(json.dumps(api.alerts(snapshot, NOW, NOW, shows_evidence=is_shown)))["alerts"][0]
+        json.loads(json.dumps(api.alerts(snapshot, NOW, NOW, shows_evidence=is_shown)))[
+            "alerts"
+        ][0]
         for is_shown in (False, True)
     )
     assert "evidence" not in plain

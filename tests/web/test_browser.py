@@ -11,10 +11,10 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from monitor.deliver.payload import generator_url
+from monitor.alerting.snapshot import with_alerts
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import labels_of
-from monitor.store import with_alerts
+from monitor.notify.payload import generator_url
 from tests.web.browser import Browser, a_browser
 from tests.web.picture import (
     BALANCES,
@@ -40,8 +40,15 @@ def browser() -> Iterator[Browser]:
 
 
 def plans(*names: str, value: float = 3) -> list[Alert]:
-    texts = labels_of({"summary": "users have no balance", "repair": "UPDATE users SET tokens_remaining = 1"})
-    return [replace(an_alert(plan=name, value=value), annotations=texts) for name in names]
+    texts = labels_of(
+        {
+            "summary": "users have no balance",
+            "repair": "UPDATE users SET tokens_remaining = 1",
+        }
+    )
+    return [
+        replace(an_alert(plan=name, value=value), annotations=texts) for name in names
+    ]
 
 
 def a_world(*alerts: Alert) -> World:
@@ -60,26 +67,44 @@ def later(world: World, *alerts: Alert, by: float = 20) -> None:
 def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_is_new(
     browser: Browser,
 ) -> None:
-    resolved = the_incident(CONFIG).alerts[1]  # muted: it stands in a part that is closed at first
+    resolved = the_incident(CONFIG).alerts[
+        1
+    ]  # muted: it stands in a part that is closed at first
     world = a_world(*plans("basic", "pro", "team"), resolved)
     with serving(world) as client:
         page = browser.open(address(client))
         page.call(
-            "Emulation.setDeviceMetricsOverride", width=500, height=300, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=500,
+            height=300,
+            deviceScaleFactor=1,
+            mobile=False,
         )
-        page.ask("document.getElementById('muted').open = true; document.getElementById('muted').marked = 1")
+        page.ask(
+            "document.getElementById('muted').open = true; document.getElementById('muted').marked = 1"
+        )
         page.ask("getSelection().selectAllChildren(document.querySelector('.repair'))")
         # High enough to scroll also where the machine has no fonts.
         page.ask("document.body.style.minHeight = '2000px'; scrollTo(0, 400)")
         # One is gone, one is new, one has another value.
-        later(world, *plans("basic"), *plans("pro", value=9), *plans("annual"), resolved)
+        later(
+            world, *plans("basic"), *plans("pro", value=9), *plans("annual"), resolved
+        )
         page.ask(REFRESH)
-        page.wait_until(f"{HEADLINE} == '15 subscribers have no balance, 3 plans, for 5 min'")
+        page.wait_until(
+            f"{HEADLINE} == '15 subscribers have no balance, 3 plans, for 5 min'"
+        )
         assert page.ask("document.querySelectorAll('.rows tbody tr').length") == 3
         assert (
-            page.ask("document.getElementById('muted').open && document.getElementById('muted').marked") == 1
+            page.ask(
+                "document.getElementById('muted').open && document.getElementById('muted').marked"
+            )
+            == 1
         )
-        assert page.ask("getSelection().getRangeAt(0).toString()") == "UPDATE users SET tokens_remaining = 1"
+        assert (
+            page.ask("getSelection().getRangeAt(0).toString()")
+            == "UPDATE users SET tokens_remaining = 1"
+        )
         assert page.ask("scrollY") == 400
         assert page.ask("document.title").startswith("15 subscribers")
         assert page.complaints() == []
@@ -88,16 +113,35 @@ def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_i
 def pictures(count: int, seed: int) -> Iterator[list[Alert]]:
     """Give pictures that have much in common with the one before, in another order and with other values."""
     chance = random.Random(seed)
-    rules = [UNINITIALIZED, replace(UNINITIALIZED, name="Other"), replace(UNINITIALIZED, name="Third")]
-    states = [AlertState.FIRING, AlertState.FIRING, AlertState.PENDING, AlertState.RESOLVED]
+    rules = [
+        UNINITIALIZED,
+        replace(UNINITIALIZED, name="Other"),
+        replace(UNINITIALIZED, name="Third"),
+    ]
+    states = [
+        AlertState.FIRING,
+        AlertState.FIRING,
+        AlertState.PENDING,
+        AlertState.RESOLVED,
+    ]
     shown: dict[tuple[int, str], Alert] = {}
     for _ in range(count):
         for _ in range(chance.randint(0, 4)):
             number, plan = chance.randrange(3), chance.choice("abcdef")
-            alert = an_alert(rules[number], chance.choice(states), plan=plan, value=chance.randrange(9))
-            texts = {"summary": f"s{chance.randrange(3)}", "repair": f"UPDATE {chance.randrange(2)}"}
+            alert = an_alert(
+                rules[number],
+                chance.choice(states),
+                plan=plan,
+                value=chance.randrange(9),
+            )
+            texts = {
+                "summary": f"s{chance.randrange(3)}",
+                "repair": f"UPDATE {chance.randrange(2)}",
+            }
             shown[number, plan] = replace(
-                alert, annotations=labels_of(texts), muted_by=chance.choice((None, None, "f" * 16))
+                alert,
+                annotations=labels_of(texts),
+                muted_by=chance.choice((None, None, "f" * 16)),
             )
         for key in chance.sample(sorted(shown), len(shown) // 4):
             del shown[key]
@@ -111,7 +155,9 @@ def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser, seed: int) 
     with serving(world) as client:
         page, visitor = browser.open(address(client)), browser.open(address(client))
         many = plans(*(f"p{number}" for number in range(60)))
-        for number, alerts in enumerate([*pictures(12, seed), many, [], *pictures(3, seed)]):
+        for number, alerts in enumerate(
+            [*pictures(12, seed), many, [], *pictures(3, seed)]
+        ):
             later(world, *alerts, by=20 * number)
             page.ask(REFRESH)
             page.wait_until(
@@ -126,15 +172,24 @@ def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
     with serving(world) as client:
         page = browser.open(address(client))
         later(world, *plans("pro"))
-        page.call("Emulation.setVirtualTimePolicy", policy="pauseIfNetworkFetchesPending", budget=16_000)
+        page.call(
+            "Emulation.setVirtualTimePolicy",
+            policy="pauseIfNetworkFetchesPending",
+            budget=16_000,
+        )
         page.wait_until(f"{HEADLINE} == 'users have no balance, for 5 min'")
 
 
-def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can(browser: Browser) -> None:
+def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can(
+    browser: Browser,
+) -> None:
     world = a_world()
     with serving(world) as client:
         page = browser.open(address(client))
-        assert page.ask("document.getElementById('renewal').textContent") == "renews itself every 15 s"
+        assert (
+            page.ask("document.getElementById('renewal').textContent")
+            == "renews itself every 15 s"
+        )
         page.call(
             "Network.emulateNetworkConditions",
             offline=True,
@@ -143,7 +198,9 @@ def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can
             uploadThroughput=-1,
         )
         page.ask(REFRESH)
-        page.wait_until("document.getElementById('renewal').textContent.startsWith('Not renewed since ')")
+        page.wait_until(
+            "document.getElementById('renewal').textContent.startsWith('Not renewed since ')"
+        )
         assert page.ask("document.body.className") == "unrenewed"
         page.call(
             "Network.emulateNetworkConditions",
@@ -153,7 +210,9 @@ def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can
             uploadThroughput=-1,
         )
         page.ask(REFRESH)
-        page.wait_until("document.getElementById('renewal').textContent == 'renews itself every 15 s'")
+        page.wait_until(
+            "document.getElementById('renewal').textContent == 'renews itself every 15 s'"
+        )
         assert page.ask("document.body.className") == ""
 
 
@@ -178,7 +237,9 @@ def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
         assert not browser.open(address(client)).ask(seen)
 
 
-def test_behind_a_password_it_renews_itself_and_shows_evidence(browser: Browser, tmp_path: Path) -> None:
+def test_behind_a_password_it_renews_itself_and_shows_evidence(
+    browser: Browser, tmp_path: Path
+) -> None:
     users = tmp_path / "web.yml"
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     users.write_text(f"basic_auth_users:\n  ops: {hashed}\n", encoding="utf-8")
@@ -186,8 +247,12 @@ def test_behind_a_password_it_renews_itself_and_shows_evidence(browser: Browser,
     with serving(world, config_file=users) as client:
         given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
         page = browser.open(address(client), headers=given)
-        assert "user_id: 4711" in page.ask("document.querySelector('.evidence').textContent")
+        assert "user_id: 4711" in page.ask(
+            "document.querySelector('.evidence').textContent"
+        )
         later(world, *plans("pro", "team"))
         page.ask(REFRESH)
-        page.wait_until(f"{HEADLINE} == '6 subscribers have no balance, 2 plans, for 5 min'")
+        page.wait_until(
+            f"{HEADLINE} == '6 subscribers have no balance, 2 plans, for 5 min'"
+        )
         assert client.get("/").status == 401

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from monitor.errors import ConfigError
+from monitor.model.errors import ConfigError
 from monitor.model.process_settings import Web
 from monitor.web import WebServer
 from monitor.web.web_config import load_web_config
@@ -47,7 +47,12 @@ class Authorities:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Authorities:
     folder = tmp_path_factory.mktemp("authorities")
-    made = Authorities(folder, Authority(folder, "ca"), Authority(folder, "old"), Authority(folder, "new"))
+    made = Authorities(
+        folder,
+        Authority(folder, "ca"),
+        Authority(folder, "old"),
+        Authority(folder, "new"),
+    )
     for name in ("server", "other"):
         made.page.issue(name)
     made.clients["old"] = made.old.issue("scraper", file="by-old")
@@ -74,7 +79,9 @@ def by_none(a: Authorities) -> ssl.SSLContext:
     return a.context()
 
 
-def only(version: ssl.TLSVersion, ciphers: str = "") -> Callable[[Authorities], ssl.SSLContext]:
+def only(
+    version: ssl.TLSVersion, ciphers: str = ""
+) -> Callable[[Authorities], ssl.SSLContext]:
     def context(a: Authorities) -> ssl.SSLContext:
         made = a.context()
         made.minimum_version = made.maximum_version = version
@@ -91,7 +98,10 @@ def seen(client: Client, context: ssl.SSLContext | None) -> str:
         status = replace(client, tls=context).get("/-/healthy").status
         if context is None:
             return str(status)
-        with client.connect() as raw, context.wrap_socket(raw, server_hostname=client.host) as secured:
+        with (
+            client.connect() as raw,
+            context.wrap_socket(raw, server_hostname=client.host) as secured,
+        ):
             certificate = str(secured.getpeercert())
     except (OSError, http.client.HTTPException):
         return "refused"
@@ -111,7 +121,11 @@ def seen(client: Client, context: ssl.SSLContext | None) -> str:
             {**VERIFY, "client_ca_file": "new.pem"},
             {by_old: ("200 server", "refused"), by_new: ("refused", "200 server")},
         ),
-        ({}, VERIFY, {by_none: ("200 server", "refused"), by_old: ("200 server", "200 server")}),
+        (
+            {},
+            VERIFY,
+            {by_none: ("200 server", "refused"), by_old: ("200 server", "200 server")},
+        ),
         (VERIFY, {}, {by_none: ("refused", "200 server")}),
         (
             VERIFY,
@@ -121,19 +135,31 @@ def seen(client: Client, context: ssl.SSLContext | None) -> str:
         (
             {},
             {"min_version": "TLS13"},
-            {only(ssl.TLSVersion.TLSv1_2): ("200 server", "refused"), by_none: ("200 server", "200 server")},
+            {
+                only(ssl.TLSVersion.TLSv1_2): ("200 server", "refused"),
+                by_none: ("200 server", "200 server"),
+            },
         ),
         (
             {},
             {"max_version": "TLS12"},
-            {only(ssl.TLSVersion.TLSv1_3): ("200 server", "refused"), by_none: ("200 server", "200 server")},
+            {
+                only(ssl.TLSVersion.TLSv1_3): ("200 server", "refused"),
+                by_none: ("200 server", "200 server"),
+            },
         ),
         (
             {"cipher_suites": f"[{AES}]"},
             {"cipher_suites": f"[{CHACHA}]"},
             {
-                only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256"): ("200 server", "refused"),
-                only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-CHACHA20-POLY1305"): ("refused", "200 server"),
+                only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256"): (
+                    "200 server",
+                    "refused",
+                ),
+                only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-CHACHA20-POLY1305"): (
+                    "refused",
+                    "200 server",
+                ),
             },
         ),
     ],
@@ -157,18 +183,28 @@ def test_tls_that_is_changed_is_in_force_for_whoever_comes_next(
     path = file_with(authorities.folder, tls_text(**before))
     contexts = {make(authorities): expected for make, expected in sees.items()}
     with serving(config_file=path) as client:
-        assert [seen(client, context) for context in contexts] == [was for was, _ in contexts.values()]
+        assert [seen(client, context) for context in contexts] == [
+            was for was, _ in contexts.values()
+        ]
         file_with(authorities.folder, tls_text(**after))
-        wait_until(lambda: any(line["event"] == "config.reloaded" for line in client.logged()))
+        wait_until(
+            lambda: any(line["event"] == "config.reloaded" for line in client.logged())
+        )
         for context, (_, now) in contexts.items():
             wait_until(lambda context=context, now=now: seen(client, context) == now)  # type: ignore[misc]
 
 
-def kept_connection(client: Client, context: ssl.SSLContext) -> http.client.HTTPSConnection:
-    return http.client.HTTPSConnection(client.host, client.port, timeout=60, context=context)
+def kept_connection(
+    client: Client, context: ssl.SSLContext
+) -> http.client.HTTPSConnection:
+    return http.client.HTTPSConnection(
+        client.host, client.port, timeout=60, context=context
+    )
 
 
-def test_a_client_authority_whose_file_has_others_now_is_revoked(authorities: Authorities) -> None:
+def test_a_client_authority_whose_file_has_others_now_is_revoked(
+    authorities: Authorities,
+) -> None:
     path = file_with(authorities.folder, tls_text(**VERIFY))
     with serving(config_file=path) as client:
         assert seen(client, by_old(authorities)) == "200 server"
@@ -203,7 +239,9 @@ def test_connections_that_were_let_in_by_what_is_no_more_in_force_are_ended(
         kept.close()
 
 
-def test_connections_stay_where_only_users_and_headers_change(authorities: Authorities) -> None:
+def test_connections_stay_where_only_users_and_headers_change(
+    authorities: Authorities,
+) -> None:
     path = file_with(authorities.folder, tls_text())
     with serving(config_file=path) as client:
         kept = http.client.HTTPSConnection(
@@ -211,7 +249,10 @@ def test_connections_stay_where_only_users_and_headers_change(authorities: Autho
         )
         kept.connect()
         socket_of_before = kept.sock
-        file_with(authorities.folder, tls_text() + "http_server_config: {headers: {X-Seen: now}}\n")
+        file_with(
+            authorities.folder,
+            tls_text() + "http_server_config: {headers: {X-Seen: now}}\n",
+        )
 
         def header() -> str | None:
             kept.request("GET", "/-/healthy")
@@ -224,11 +265,16 @@ def test_connections_stay_where_only_users_and_headers_change(authorities: Autho
         kept.close()
 
 
-def test_tls_and_users_that_are_added_are_in_force_at_once(authorities: Authorities) -> None:
+def test_tls_and_users_that_are_added_are_in_force_at_once(
+    authorities: Authorities,
+) -> None:
     path = file_with(authorities.folder, "")
     with serving(config_file=path) as client:
         assert seen(client, None) == "200"
-        file_with(authorities.folder, tls_text() + f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n")
+        file_with(
+            authorities.folder,
+            tls_text() + f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n",
+        )
         wait_until(lambda: seen(client, authorities.context()) == "200 server")
         assert seen(client, None) == "refused"
         secured = replace(client, tls=authorities.context())
@@ -237,7 +283,9 @@ def test_tls_and_users_that_are_added_are_in_force_at_once(authorities: Authorit
 
 
 @pytest.mark.parametrize(
-    "broken", ["no: [", "other key", "protected key", "no certificate"], ids=lambda text: text
+    "broken",
+    ["no: [", "other key", "protected key", "no certificate"],
+    ids=lambda text: text,
 )
 def test_what_cannot_be_used_is_told_until_it_can_and_the_old_one_serves_on(
     authorities: Authorities, broken: str
@@ -292,4 +340,6 @@ def protect(key_file: Path) -> None:
     """Put a passphrase on a key."""
     key = load_pem_private_key(key_file.read_bytes(), None)
     encryption = BestAvailableEncryption(b"passphrase")
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    key_file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.daemon.reloader import needing_restart
 from monitor.model.process_settings import Web
-from monitor.reload import needing_restart
 from monitor.web import WebServer
 from monitor.web.hosts import host_of
 from tests.web.picture import a_config
@@ -19,7 +19,9 @@ from tests.web.serving import Client, World, serving
 
 
 @contextmanager
-def listening(on: str = "127.0.0.1", hosts: tuple[str, ...] = (), external: str = "") -> Iterator[Client]:
+def listening(
+    on: str = "127.0.0.1", hosts: tuple[str, ...] = (), external: str = ""
+) -> Iterator[Client]:
     config = replace(a_config(), web=Web(hosts=hosts), external_url=external)
     with serving(World(config)) as client:
         server = WebServer(Web(host=on, port=0), client.world.views(), client.log)
@@ -30,27 +32,72 @@ def listening(on: str = "127.0.0.1", hosts: tuple[str, ...] = (), external: str 
             server.close(30)
 
 
-def asked(client: Client, host: str, path: str = "/metrics", method: str = "GET") -> int:
+def asked(
+    client: Client, host: str, path: str = "/metrics", method: str = "GET"
+) -> int:
     return client.ask(method, path, {"Host": host}).status
 
 
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        *((host, 200) for host in ("localhost", "LOCALHOST:8917", "127.0.0.1", "127.8.8.8:1", "[::1]:8917")),
-        *((host, 200) for host in ("localhost.", "app.localhost", "monitor.example.com", "Mon.Lan:80")),
-        *((host, 421) for host in ("evil.example.com", "evil.example.com:8917", "192.0.2.1", "example.com")),
-        *((host, 421) for host in ("localhost.evil.com", "127.0.0.1.evil.com", "evil.com#localhost", "")),
-        *((host, 421) for host in ("localhost:80:80", "[::1", "user@localhost", "127.1")),
+        *(
+            (host, 200)
+            for host in (
+                "localhost",
+                "LOCALHOST:8917",
+                "127.0.0.1",
+                "127.8.8.8:1",
+                "[::1]:8917",
+            )
+        ),
+        *(
+            (host, 200)
+            for host in (
+                "localhost.",
+                "app.localhost",
+                "monitor.example.com",
+                "Mon.Lan:80",
+            )
+        ),
+        *(
+            (host, 421)
+            for host in (
+                "evil.example.com",
+                "evil.example.com:8917",
+                "192.0.2.1",
+                "example.com",
+            )
+        ),
+        *(
+            (host, 421)
+            for host in (
+                "localhost.evil.com",
+                "127.0.0.1.evil.com",
+                "evil.com#localhost",
+                "",
+            )
+        ),
+        *(
+            (host, 421)
+            for host in ("localhost:80:80", "[::1", "user@localhost", "127.1")
+        ),
     ],
 )
-def test_on_the_loopback_only_our_own_names_are_answered(host: str, status: int) -> None:
-    with listening(hosts=("mon.lan",), external="https://monitor.example.com/here") as client:
+def test_on_the_loopback_only_our_own_names_are_answered(
+    host: str, status: int
+) -> None:
+    with listening(
+        hosts=("mon.lan",), external="https://monitor.example.com/here"
+    ) as client:
         assert asked(client, host) == status
         assert asked(client, host, "/api/v1/alerts") == status
         assert asked(client, host, "/-/reload", "POST") == status
         assert client.world.reloads == (status == 200)
-        assert (asked(client, host, "/-/healthy"), asked(client, host, "/-/ready")) == (200, 200)
+        assert (asked(client, host, "/-/healthy"), asked(client, host, "/-/ready")) == (
+            200,
+            200,
+        )
 
 
 @pytest.mark.parametrize(
@@ -77,16 +124,23 @@ def test_the_refusal_says_what_to_write_and_a_reload_takes_it() -> None:
         assert refused.status == 421
         assert refused.headers["content-type"].startswith("text/plain")
         assert '[web] hosts = ["scrape.lan"]' in refused.text
-        assert client.get("/", Host="<script>").text == "misdirected: the Host header names no host\n"
+        assert (
+            client.get("/", Host="<script>").text
+            == "misdirected: the Host header names no host\n"
+        )
         before = client.world.config
-        client.world.config = replace(before, web=replace(before.web, hosts=("scrape.lan",)))
+        client.world.config = replace(
+            before, web=replace(before.web, hosts=("scrape.lan",))
+        )
         assert client.get("/", Host="scrape.lan:8917").status == 200
         assert needing_restart(before, client.world.config) == []
 
 
 def test_a_password_is_not_even_asked_for_by_a_foreign_name() -> None:
     with listening() as client:
-        assert "www-authenticate" not in client.get("/", Host="evil.example.com").headers
+        assert (
+            "www-authenticate" not in client.get("/", Host="evil.example.com").headers
+        )
 
 
 @given(st.text(max_size=40))

@@ -44,7 +44,8 @@ def said(client: Client, *parts: bytes) -> bytes:
         POST + b"Content-Length: 3, 3\r\n\r\nabc",
         POST + b"Content-Length: +3\r\n\r\nabc",
         POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST
+        + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         POST + b"Transfer-Encoding: identity\r\n\r\n",
         POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
         POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
@@ -67,7 +68,9 @@ def said(client: Client, *parts: bytes) -> bytes:
     ],
     ids=lambda request_: repr(request_[:90])[2:-1],
 )
-def test_what_can_be_read_in_two_ways_or_is_too_much_is_refused(request_: bytes) -> None:
+def test_what_can_be_read_in_two_ways_or_is_too_much_is_refused(
+    request_: bytes,
+) -> None:
     with serving() as client:
         answer = said(client, request_)
         assert answer.startswith(b"HTTP/1.1 400 ") or answer == b"", answer[:80]
@@ -80,13 +83,27 @@ def test_what_can_be_read_in_two_ways_or_is_too_much_is_refused(request_: bytes)
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n", 200),
+        (
+            POST
+            + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n",
+            200,
+        ),
         (POST + b"Content-Length: 3\r\nConnection: close\r\n\r\nabc", 200),
-        (POST + b"Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nabc", 200),
+        (
+            POST
+            + b"Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nabc",
+            200,
+        ),
         (b"GET /-/healthy HTTP/1.0\r\n\r\n", 200),
-        (b"GET http://localhost/-/healthy HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n", 200),
+        (
+            b"GET http://localhost/-/healthy HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n",
+            200,
+        ),
         (b"\r\n" + GET + b"Connection: close\r\n\r\n", 200),
-        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200),
+        (
+            b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            200,
+        ),
     ],
 )
 def test_what_is_plain_is_answered(request_: bytes, status: int) -> None:
@@ -95,9 +112,7 @@ def test_what_is_plain_is_answered(request_: bytes, status: int) -> None:
 
 
 def test_a_change_to_http_2_is_not_taken_up_and_what_follows_is_not_read() -> None:
-    upgrade = (
-        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
-    )
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
     with serving() as client:
         answer = said(client, GET + upgrade, H2_PREFACE)
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -108,9 +123,9 @@ def test_requests_that_are_sent_ahead_are_answered_in_order() -> None:
     ask = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving() as client:
         few = said(client, ask * 5 + POST + b"\r\n" + b"GET /nothing HTTP/1.0\r\n\r\n")
-        assert [line[9:12] for line in few.split(b"\n") if line.startswith(b"HTTP/")] == [b"200"] * 6 + [
-            b"404"
-        ]
+        assert [
+            line[9:12] for line in few.split(b"\n") if line.startswith(b"HTTP/")
+        ] == [b"200"] * 6 + [b"404"]
         last = b"GET /-/healthy HTTP/1.0\r\n\r\n"
         assert said(client, ask * 2_000 + last).count(b"HTTP/1.1 200 ") == 2_001
         assert client.get("/-/healthy").status == 200
@@ -133,7 +148,9 @@ def test_requests_that_are_sent_ahead_without_end_are_not_kept() -> None:
 
 def test_what_was_asked_before_something_wrong_is_answered_alone() -> None:
     with serving() as client:
-        answer = said(client, GET + b"\r\n" + POST + b"Content-Length: x\r\n\r\n" + GET + b"\r\n")
+        answer = said(
+            client, GET + b"\r\n" + POST + b"Content-Length: x\r\n\r\n" + GET + b"\r\n"
+        )
         assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 ") == 1
         assert answer.endswith(b"healthy\n")
 
@@ -157,17 +174,26 @@ def served() -> Iterator[Client]:
 
 REQUESTS = {
     b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n": 200,
-    b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * 3_000 + b"\r\n\r\n": 404,
+    b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nX-Long: "
+    + b"y" * 3_000
+    + b"\r\n\r\n": 404,
     b"GET /-/healthy HTTP/1.1\r\nHost: evil.example.com\r\n\r\n": 200,
     b"GET /metrics HTTP/1.1\r\nHost: evil.example.com\r\n\r\n": 421,
-    b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 700\r\n\r\n" + b"GET " * 175: 405,
-    POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1f4\r\n" + b"z" * 500 + b"\r\n0\r\n\r\n": 200,
+    b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 700\r\n\r\n"
+    + b"GET " * 175: 405,
+    POST
+    + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1f4\r\n"
+    + b"z" * 500
+    + b"\r\n0\r\n\r\n": 200,
 }
 LAST = b"GET /-/ready HTTP/1.0\r\n\r\n"
 
 
 @settings(max_examples=40, deadline=None)
-@given(requests=st.lists(st.sampled_from(sorted(REQUESTS)), max_size=8), cuts=st.lists(st.integers(1, 4_000)))
+@given(
+    requests=st.lists(st.sampled_from(sorted(REQUESTS)), max_size=8),
+    cuts=st.lists(st.integers(1, 4_000)),
+)
 def test_however_requests_are_cut_into_packets_each_has_its_answer_in_order(
     served: Client, requests: list[bytes], cuts: list[int]
 ) -> None:
@@ -200,7 +226,9 @@ def test_answers_that_nobody_reads_hold_no_more_than_a_bound() -> None:
             near, far = socket.socketpair()
             near.setblocking(False)
             far_ends.append(far)
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol, sock=near
+            )
             transport.write(b"x" * 2_000_000)
             unread.add(transport)
             transports.append(transport)
@@ -212,12 +240,21 @@ def test_answers_that_nobody_reads_hold_no_more_than_a_bound() -> None:
         return closing
 
     # Each holds some 1.8 MB here, the rest is with the kernel: two are within the bound.
-    assert asyncio.run(fill(UnreadAnswers(max_bytes=4_000_000))) == [True, True, False, False]
+    assert asyncio.run(fill(UnreadAnswers(max_bytes=4_000_000))) == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert asyncio.run(fill(UnreadAnswers(max_bytes=1))) == [True, True, True, False]
 
 
 def test_the_protocol_that_is_built_upon_has_what_is_overridden() -> None:
     base = Http11.__mro__[1]
-    own = [name for name, value in vars(Http11).items() if callable(value) and name != "__init__"]
+    own = [
+        name
+        for name, value in vars(Http11).items()
+        if callable(value) and name != "__init__"
+    ]
     kept = {name for name in own if not name.startswith("_")}
     assert [name for name in kept if not hasattr(base, name)] == []

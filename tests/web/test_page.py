@@ -8,12 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor.deliver.payload import generator_url
-from monitor.errors import Reason
-from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
-from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
-from monitor.model.settings import Cron, Flavor, Severity, labels_of
-from monitor.store import (
+from monitor.alerting.snapshot import (
     QueryStatus,
     Snapshot,
     empty_snapshot,
@@ -24,6 +19,11 @@ from monitor.store import (
     with_receiver,
     with_result,
 )
+from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
+from monitor.model.errors import Reason
+from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
+from monitor.model.settings import Cron, Flavor, Severity, labels_of
+from monitor.notify.payload import generator_url
 from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, page_of
 from monitor.web.words import age, until
@@ -59,7 +59,9 @@ def verdict(snapshot: Snapshot, later: float = 5) -> tuple[str, str, str]:
     return said.tone, said.text, said.detail
 
 
-def with_firing(snapshot: Snapshot, *severities: Severity, state: AlertState = AlertState.FIRING) -> Snapshot:
+def with_firing(
+    snapshot: Snapshot, *severities: Severity, state: AlertState = AlertState.FIRING
+) -> Snapshot:
     alerts = (
         an_alert(replace(UNINITIALIZED, severity=severity), state, plan=str(number))
         for number, severity in enumerate(severities)
@@ -69,7 +71,9 @@ def with_firing(snapshot: Snapshot, *severities: Severity, state: AlertState = A
 
 def one_fails(outcome: Outcome) -> Snapshot:
     job = next(job for job in CONFIG.jobs if job.query.name == "balances")
-    return with_result(a_snapshot(CONFIG, WELL), a_result(job, outcome, NOW + seconds(1)))
+    return with_result(
+        a_snapshot(CONFIG, WELL), a_result(job, outcome, NOW + seconds(1))
+    )
 
 
 def one_is_for_later(outcomes: Mapping[str, Outcome], due_at: datetime) -> Snapshot:
@@ -82,7 +86,9 @@ def one_is_for_later(outcomes: Mapping[str, Outcome], due_at: datetime) -> Snaps
     ]
     snapshot = a_snapshot(replace(CONFIG, jobs=tuple(jobs)), outcomes)
     views = {
-        key: replace(view, next_run_at=due_at) if view.status is QueryStatus.WAITING else view
+        key: replace(view, next_run_at=due_at)
+        if view.status is QueryStatus.WAITING
+        else view
         for key, view in snapshot.queries.items()
     }
     return replace(snapshot, queries=views)
@@ -98,7 +104,10 @@ def refusing(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
 
 SAID = "summary of TokenBalancesUninitialized, for 5 min"
 CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
-    "well": (lambda: WELL_NOW, ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old")),
+    "well": (
+        lambda: WELL_NOW,
+        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
+    ),
     "starting": (
         lambda: empty_snapshot(CONFIG),
         ("wait", "Starting: no full picture yet", "2 queries not run yet"),
@@ -109,7 +118,11 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "one waits for its hour": (
         lambda: one_is_for_later({"balances": WELL["balances"]}, NOW + seconds(60)),
-        ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old; 1 query not run yet"),
+        (
+            "ok",
+            "All is well",
+            "2 queries on 1 target; oldest data 5 s old; 1 query not run yet",
+        ),
     ),
     "its hour has come": (
         lambda: one_is_for_later({"balances": WELL["balances"]}, NOW),
@@ -117,7 +130,11 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "all wait for their hour": (
         lambda: one_is_for_later({}, NOW + seconds(60)),
-        ("wait", "Nothing is known yet: no query was due since the start", "2 queries not run yet"),
+        (
+            "wait",
+            "Nothing is known yet: no query was due since the start",
+            "2 queries not run yet",
+        ),
     ),
     "nothing": (
         lambda: empty_snapshot(a_config(queries=())),
@@ -146,11 +163,19 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
     ),
     "no contact": (
         lambda: one_fails(LOST),
-        ("bad", "Cannot tell: no contact", "main cannot be reached; 2 of 2 queries give no data"),
+        (
+            "bad",
+            "Cannot tell: no contact",
+            "main cannot be reached; 2 of 2 queries give no data",
+        ),
     ),
     "column gone": (
         lambda: the_incident(CONFIG),
-        ("bad", "summary of TokenColumnMissing, for 5 min", "1 of 2 queries gives no data"),
+        (
+            "bad",
+            "summary of TokenColumnMissing, for 5 min",
+            "1 of 2 queries gives no data",
+        ),
     ),
     "unheard": (
         lambda: refusing(WELL_NOW, REFUSED),
@@ -161,7 +186,9 @@ CASES: dict[str, tuple[Callable[[], Snapshot], tuple[str, str, str]]] = {
         ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
     ),
     "watchdog": (
-        lambda: with_alerts(WELL_NOW, [an_alert(replace(OWN, name="TokenMonitorWatchdog"))]),
+        lambda: with_alerts(
+            WELL_NOW, [an_alert(replace(OWN, name="TokenMonitorWatchdog"))]
+        ),
         ("ok", "All is well", "2 queries on 1 target; oldest data 5 s old"),
     ),
 }
@@ -175,27 +202,41 @@ def test_the_verdict_is_well_only_when_everything_is_seen_and_fine(name: str) ->
 
 def test_old_data_is_no_data() -> None:
     assert verdict(WELL_NOW, 189)[1] == "All is well"
-    assert verdict(WELL_NOW, 190) == ("warn", "Cannot tell: 2 of 2 queries give no data", "")
-    assert {row.status for row in page_of(WELL_NOW, NOW + seconds(190)).queries} == {"stale"}
+    assert verdict(WELL_NOW, 190) == (
+        "warn",
+        "Cannot tell: 2 of 2 queries give no data",
+        "",
+    )
+    assert {row.status for row in page_of(WELL_NOW, NOW + seconds(190)).queries} == {
+        "stale"
+    }
 
 
 def test_muted_alerts_stand_under_their_root() -> None:
     page = page_of(the_incident(CONFIG), NOW)
     assert [group.name for group in page.active] == ["TokenColumnMissing"]
     assert [(group.name, group.rows[0].note) for group in page.muted] == [
-        ("TokenBalancesUninitialized", "muted under TokenColumnMissing: no data until that is mended")
+        (
+            "TokenBalancesUninitialized",
+            "muted under TokenColumnMissing: no data until that is mended",
+        )
     ]
 
 
 def test_held_alerts_say_that_they_are_held() -> None:
     page = page_of(with_alerts(WELL_NOW, [replace(an_alert(), held=True)]), NOW)
-    assert [group.rows[0].note for group in page.active] == ["held: no data now, so it stays as it was"]
+    assert [group.rows[0].note for group in page.active] == [
+        "held: no data now, so it stays as it was"
+    ]
     assert page.verdict.text == f"{SAID}; no data now, as last seen"
 
 
 def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
     def resolved(plan: str, ago: float) -> object:
-        return replace(an_alert(state=AlertState.RESOLVED, plan=plan), resolved_at=NOW - seconds(ago))
+        return replace(
+            an_alert(state=AlertState.RESOLVED, plan=plan),
+            resolved_at=NOW - seconds(ago),
+        )
 
     alerts = (
         an_alert(replace(UNINITIALIZED, name="W", severity=Severity.WARNING)),
@@ -208,7 +249,10 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
     assert [group.name for group in page.active] == ["Old", "New", "W"]
     assert page.verdict.also == ("summary of New, for 10 s", "summary of W, for 5 min")
     (over,) = page.resolved
-    assert [row.cells for row in over.rows] == [(("plan", "late"),), (("plan", "early"),)]
+    assert [row.cells for row in over.rows] == [
+        (("plan", "late"),),
+        (("plan", "early"),),
+    ]
 
 
 def test_what_has_resolved_shows_no_repair_to_copy() -> None:
@@ -221,16 +265,23 @@ def test_what_has_resolved_shows_no_repair_to_copy() -> None:
 
 def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
     config = a_config(
-        *(a_target(f"t{number}") for number in range(MAX_ROWS + 5)), queries=(BALANCES, COLUMNS)
+        *(a_target(f"t{number}") for number in range(MAX_ROWS + 5)),
+        queries=(BALANCES, COLUMNS),
     )
-    snapshot = a_snapshot(config, {"balances": WELL["balances"], "missing_columns": FAILURE})
+    snapshot = a_snapshot(
+        config, {"balances": WELL["balances"], "missing_columns": FAILURE}
+    )
     page = page_of(snapshot, NOW)
     assert (len(page.queries), page.left_out) == (MAX_ROWS, MAX_ROWS + 10)
     assert {row.status for row in page.queries} == {"failed"}
     last = config.targets[-1].name
     down = replace(snapshot.targets[last], up=False)
     page = page_of(replace(snapshot, targets={**snapshot.targets, last: down}), NOW)
-    assert (page.targets[0].name, len(page.targets), page.targets_left_out) == (last, MAX_ROWS, 5)
+    assert (page.targets[0].name, len(page.targets), page.targets_left_out) == (
+        last,
+        MAX_ROWS,
+        5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -270,12 +321,16 @@ def read(page: str) -> list[str]:
     """Read a page as a person does: its text, a line for each block."""
     body = re.sub(r"\s+", " ", page[page.index("<body>") :])
     blocks = re.sub(r"<p\b|</(p|h\d|tr|summary|pre|header)>", r"\n\g<0>", body)
-    text = html.unescape(re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | ")))
+    text = html.unescape(
+        re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | "))
+    )
     lines = (re.sub(r"\s+", " ", line).strip(" |") for line in text.split("\n"))
     return [line for line in lines if line]
 
 
-def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do() -> None:
+def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do() -> (
+    None
+):
     config_snapshot = the_incident(CONFIG)
     root, muted = config_snapshot.alerts
     texts = labels_of(
@@ -286,14 +341,18 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
             "runbook_url": "https://wiki.example.com/missing-column",
         }
     )
-    snapshot = with_alerts(config_snapshot, (replace(root, annotations=texts, since_at_least=True), muted))
+    snapshot = with_alerts(
+        config_snapshot, (replace(root, annotations=texts, since_at_least=True), muted)
+    )
     snapshot = with_next_run(snapshot, ("main", "balances"), NOW + seconds(60))
     page = shown(refusing(snapshot, replace(REFUSED, at=NOW - seconds(60))))
     assert (
-        "<title>users.tokens_remaining is missing on main, for at least 5 min – token-monitor</title>" in page
+        "<title>users.tokens_remaining is missing on main, for at least 5 min – token-monitor</title>"
+        in page
     )
     assert (
-        '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>' in page
+        '<a href="https://wiki.example.com/missing-column" rel="noreferrer">What to do: runbook</a>'
+        in page
     )
     assert read(page) == [
         "token-monitor",
@@ -343,16 +402,26 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
 
 def test_a_quiet_page_says_so_and_shows_no_alerts() -> None:
     lines = read(shown(WELL_NOW))
-    assert lines[:3] == ["token-monitor", "All is well", "2 queries on 1 target; oldest data 5 s old"]
+    assert lines[:3] == [
+        "token-monitor",
+        "All is well",
+        "2 queries on 1 target; oldest data 5 s old",
+    ]
     assert "Alerts" not in lines
 
 
 def test_what_is_not_current_says_since_when_and_is_marked() -> None:
     config = a_config(queries=(BALANCES,))
-    late = World(config, with_alerts(a_snapshot(config), [an_alert(plan="pro")]), NOW + seconds(200))
+    late = World(
+        config,
+        with_alerts(a_snapshot(config), [an_alert(plan="pro")]),
+        NOW + seconds(200),
+    )
     with serving(late) as client:
         page = client.get("/").text
-    assert '<article class="alert bad old" data-key="TokenBalancesUninitialized">' in page
+    assert (
+        '<article class="alert bad old" data-key="TokenBalancesUninitialized">' in page
+    )
     lines = read(page)
     assert "firing for 6 min , began 8 min ago no data for 3 min" in lines
     assert "main | not heard of | 3 min ago | mariadb 10.11.6 on db1" in lines
@@ -361,7 +430,9 @@ def test_what_is_not_current_says_since_when_and_is_marked() -> None:
 
 
 def test_a_monitor_that_does_not_work_never_says_that_all_is_well() -> None:
-    world = World(CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run"))
+    world = World(
+        CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run")
+    )
     with serving(world) as client:
         lines = read(client.get("/").text)
     assert lines[:3] == [
@@ -384,22 +455,34 @@ def test_a_target_says_what_of_its_server_bears_on_its_data() -> None:
     )
     target = replace(snapshot.targets["main"], server=server)
     row = page_of(replace(snapshot, targets={"main": target}), NOW).targets[0]
-    assert row.server == "mysql 8.4 on db2 (read-only; replica 12 s behind; clock 7 s behind)"
+    assert (
+        row.server
+        == "mysql 8.4 on db2 (read-only; replica 12 s behind; clock 7 s behind)"
+    )
 
 
-def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_not_simply_up() -> None:
+def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_not_simply_up() -> (
+    None
+):
     config = a_config(queries=(BALANCES,))
     snapshot = a_snapshot(config)
     met = snapshot.targets["main"]
-    quota = Failure(Reason.TARGET_DOWN, "exceeded the resource", detail="quota", lost=True)
+    quota = Failure(
+        Reason.TARGET_DOWN, "exceeded the resource", detail="quota", lost=True
+    )
     refusing = replace(met, refused_at=NOW, refusal=quota)
     back = replace(met, lost_at=NOW - seconds(9), back_at=NOW - seconds(5))
     blind = replace(met, unknown=frozenset({MISSING}))
     rows = [
-        page_of(replace(snapshot, targets={"main": one}), NOW).targets[0] for one in (refusing, back, blind)
+        page_of(replace(snapshot, targets={"main": one}), NOW).targets[0]
+        for one in (refusing, back, blind)
     ]
     assert [(row.tone, row.status, row.trouble) for row in rows] == [
-        ("warn", "up, refuses new connections", "target_down (quota): exceeded the resource"),
+        (
+            "warn",
+            "up, refuses new connections",
+            "target_down (quota): exceeded the resource",
+        ),
         ("warn", "coming back", ""),
         ("ok", "up", "may not be seen: users.tokens_remaining"),
     ]
@@ -413,14 +496,20 @@ def test_likely_mistakes_of_the_configuration_are_on_the_page() -> None:
     assert lines[place + 1] == "receivers.oncall: no alert has this label"
 
 
-def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_waits() -> None:
+def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_waits() -> (
+    None
+):
     snapshot = with_delivery(WELL_NOW, Delivery("oncall", NOW - seconds(300), 0.1))
     snapshot = with_delivery(snapshot, replace(REFUSED, at=NOW - seconds(12)))
     snapshot = with_receiver(
-        snapshot, "oncall", ReceiverHealth(NOW - seconds(60), waiting=2, oldest_at=NOW - seconds(90))
+        snapshot,
+        "oncall",
+        ReceiverHealth(NOW - seconds(60), waiting=2, oldest_at=NOW - seconds(90)),
     )
     lines = read(shown(snapshot))
-    assert lines[lines.index("Receiver | Status | Last attempt | Last taken | Waiting") + 1 :][:3] == [
+    assert lines[
+        lines.index("Receiver | Status | Last attempt | Last taken | Waiting") + 1 :
+    ][:3] == [
         "oncall | failing for 1 min",
         "timeout: no answer",
         "17 s ago | 5 min ago | 2, the oldest for 1 min",
@@ -439,12 +528,20 @@ HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 def test_what_a_database_says_is_text_and_never_markup() -> None:
     snapshot = a_snapshot(
         CONFIG,
-        {"missing_columns": replace(FAILURE, message=HOSTILE), "balances": replace(LOST, detail=HOSTILE)},
+        {
+            "missing_columns": replace(FAILURE, message=HOSTILE),
+            "balances": replace(LOST, detail=HOSTILE),
+        },
     )
     alert = replace(
         an_alert(plan=HOSTILE),
         annotations=labels_of(
-            {"summary": HOSTILE, "description": HOSTILE, "repair": HOSTILE, "runbook": HOSTILE}
+            {
+                "summary": HOSTILE,
+                "description": HOSTILE,
+                "repair": HOSTILE,
+                "runbook": HOSTILE,
+            }
         ),
     )
     page = shown(with_alerts(snapshot, [alert]))
@@ -457,7 +554,9 @@ def test_what_a_database_says_is_text_and_never_markup() -> None:
 
 def test_a_runbook_is_a_link_only_where_it_is_an_address_of_the_web() -> None:
     def runbook(text: str) -> Snapshot:
-        return with_alerts(WELL_NOW, [replace(an_alert(), annotations=(("runbook_url", text),))])
+        return with_alerts(
+            WELL_NOW, [replace(an_alert(), annotations=(("runbook_url", text),))]
+        )
 
     assert 'href="https://wiki' in shown(runbook("https://wiki.example.com/x"))
     assert 'href="javascript' not in shown(runbook("javascript:alert(1)"))
@@ -473,8 +572,12 @@ def test_a_runbook_of_ours_is_linked_beside_the_page_however_it_is_reached() -> 
         assert client.get(f"/{address}").text.startswith("# TokenUsageStopped")
 
 
-def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script() -> None:
-    page = shown(with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()]))
+def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script() -> (
+    None
+):
+    page = shown(
+        with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()])
+    )
     assert "4711" not in page
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert [link.split("?")[0] for link in loaded] == [
@@ -493,17 +596,27 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
 def test_a_failure_without_details_still_reads_well() -> None:
     lost = Failure(LOST.reason, "no route to host", lost=True)
     page = page_of(a_snapshot(a_config(queries=(a_query(),)), {"balances": lost}), NOW)
-    assert [(row.status, row.trouble) for row in page.targets] == [("down", "target_down: no route to host")]
+    assert [(row.status, row.trouble) for row in page.targets] == [
+        ("down", "target_down: no route to host")
+    ]
 
 
-SICK = World(CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run"))
+SICK = World(
+    CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run")
+)
 
 
-def test_what_is_sick_about_the_monitor_stands_beside_an_incident_and_not_in_its_place() -> None:
-    with serving(replace(SICK, snapshot=with_firing(WELL_NOW, Severity.CRITICAL))) as client:
+def test_what_is_sick_about_the_monitor_stands_beside_an_incident_and_not_in_its_place() -> (
+    None
+):
+    with serving(
+        replace(SICK, snapshot=with_firing(WELL_NOW, Severity.CRITICAL))
+    ) as client:
         lines = read(client.get("/").text)
     assert lines[1] == SAID
-    place = lines.index("The monitor does not watch: what is shown is as it was last seen")
+    place = lines.index(
+        "The monitor does not watch: what is shown is as it was last seen"
+    )
     assert lines[place + 1] == "the pipeline does not run"
 
 
@@ -512,18 +625,25 @@ def test_that_nobody_is_notified_is_said_also_when_all_is_well() -> None:
     with serving(World(config, a_snapshot(config), NOW)) as client:
         lines = read(client.get("/").text)
     assert lines[1] == "All is well"
-    assert lines[lines.index("Nobody is notified") + 1].startswith("no receiver is configured")
+    assert lines[lines.index("Nobody is notified") + 1].startswith(
+        "no receiver is configured"
+    )
 
 
 def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() -> None:
     world = World(
-        CONFIG, WELL_NOW, NOW, last_reload=LastReload(NOW - seconds(90), ("config.toml:3: <b>", "x"))
+        CONFIG,
+        WELL_NOW,
+        NOW,
+        last_reload=LastReload(NOW - seconds(90), ("config.toml:3: <b>", "x")),
     )
     with serving(world) as client:
         lines = read(client.get("/").text)
         world.last_reload = LastReload(NOW)
         after = read(client.get("/").text)
-    place = lines.index("The changed configuration was refused, the old one is in force, for 1 min")
+    place = lines.index(
+        "The changed configuration was refused, the old one is in force, for 1 min"
+    )
     assert lines[place + 1 : place + 3] == ["config.toml:3: <b>", "x"]
     assert not any("refused" in line for line in after)
 
@@ -532,7 +652,9 @@ def test_a_link_to_an_alert_leads_to_an_anchor_that_is_there_and_open() -> None:
     muted = the_incident(CONFIG).alerts[1]
     with serving(World(CONFIG, the_incident(CONFIG), NOW)) as client:
         address = generator_url(muted, f"http://{client.host}:{client.port}")
-        path, _, anchor = address.removeprefix(f"http://{client.host}:{client.port}").partition("#")
+        path, _, anchor = address.removeprefix(
+            f"http://{client.host}:{client.port}"
+        ).partition("#")
         page = client.get(path).text
         plain = client.get("/").text
     assert f'id="{anchor}"' in page

@@ -18,10 +18,10 @@ from prometheus_client import parser as prometheus
 from prometheus_client.openmetrics import parser as openmetrics
 from starlette.routing import Route
 
-from monitor.errors import MonitorError
-from monitor.log import configure
+from monitor.alerting.snapshot import empty_snapshot
+from monitor.model.errors import MonitorError
 from monitor.model.process_settings import Web
-from monitor.store import empty_snapshot
+from monitor.telemetry.log import configure
 from monitor.web import WebServer
 from monitor.web.routes import application
 from tests.web.picture import NOW, a_snapshot, seconds, the_incident
@@ -39,12 +39,25 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def test_metrics_come_as_text_or_openmetrics_as_the_client_prefers(client: Client) -> None:
+def test_metrics_come_as_text_or_openmetrics_as_the_client_prefers(
+    client: Client,
+) -> None:
     text = client.get("/metrics")
-    assert (text.status, text.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    assert 'token_subscribers{plan="pro",status="ok",target="main"} 7.0' in text.text.splitlines()
-    openmetrics = client.get("/metrics", accept="application/openmetrics-text; version=1.0.0")
-    assert openmetrics.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert (text.status, text.headers["content-type"]) == (
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+    assert (
+        'token_subscribers{plan="pro",status="ok",target="main"} 7.0'
+        in text.text.splitlines()
+    )
+    openmetrics = client.get(
+        "/metrics", accept="application/openmetrics-text; version=1.0.0"
+    )
+    assert (
+        openmetrics.headers["content-type"]
+        == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    )
     assert openmetrics.text.endswith("# EOF\n")
 
 
@@ -58,7 +71,9 @@ def test_metrics_come_as_text_or_openmetrics_as_the_client_prefers(client: Clien
         ("xgzip", False),
     ],
 )
-def test_metrics_are_zipped_for_who_takes_it(client: Client, accepted: str, is_zipped: bool) -> None:
+def test_metrics_are_zipped_for_who_takes_it(
+    client: Client, accepted: str, is_zipped: bool
+) -> None:
     answer = client.get("/metrics", accept_encoding=accepted)
     assert ("content-encoding" in answer.headers) is is_zipped
     body = gzip.decompress(answer.body) if is_zipped else answer.body
@@ -67,7 +82,13 @@ def test_metrics_are_zipped_for_who_takes_it(client: Client, accepted: str, is_z
 
 @pytest.mark.parametrize(
     "accept",
-    ["application/openmetrics-text;version=x", ";;,=", "*/*;q=abc", "text/plain;version=1.0.0", "\xff"],
+    [
+        "application/openmetrics-text;version=x",
+        ";;,=",
+        "*/*;q=abc",
+        "text/plain;version=1.0.0",
+        "\xff",
+    ],
 )
 def test_an_odd_accept_header_still_gets_metrics(client: Client, accept: str) -> None:
     answer = client.get("/metrics", accept=accept)
@@ -102,7 +123,9 @@ def test_head_gives_the_headers_alone(client: Client) -> None:
         ("GET", "/favicon.ico", 404),
     ],
 )
-def test_what_is_not_there_is_refused_plainly(client: Client, method: str, path: str, status: int) -> None:
+def test_what_is_not_there_is_refused_plainly(
+    client: Client, method: str, path: str, status: int
+) -> None:
     answer = client.ask(method, path)
     assert answer.status == status
     assert answer.body in (b"Not Found", b"Method Not Allowed", b"")
@@ -111,7 +134,15 @@ def test_what_is_not_there_is_refused_plainly(client: Client, method: str, path:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/metrics", "/nothing", "/-/healthy", "/api/v1/alerts", "/static/page.css", "/static/page.js"],
+    [
+        "/",
+        "/metrics",
+        "/nothing",
+        "/-/healthy",
+        "/api/v1/alerts",
+        "/static/page.css",
+        "/static/page.js",
+    ],
 )
 def test_every_answer_is_guarded(client: Client, path: str) -> None:
     headers = client.get(path).headers
@@ -133,23 +164,31 @@ def test_every_answer_is_guarded(client: Client, path: str) -> None:
 
 def test_health_and_readiness_say_yes_or_why_not() -> None:
     with serving() as client:
-        assert [(a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))] == [
+        assert [
+            (a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))
+        ] == [
             (200, "healthy\n"),
             (200, "ready\n"),
         ]
         client.world.healthy = (False, "the scheduler does not run")
         client.world.ready = (False, "no run has ended yet")
-        assert [(a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))] == [
+        assert [
+            (a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))
+        ] == [
             (503, "the scheduler does not run\n"),
             (503, "no run has ended yet\n"),
         ]
 
 
-def test_reload_answers_when_it_is_done_or_says_why_the_old_configuration_stays() -> None:
+def test_reload_answers_when_it_is_done_or_says_why_the_old_configuration_stays() -> (
+    None
+):
     with serving() as client:
         done = client.ask("POST", "/-/reload")
         assert (done.status, done.text, client.world.reloads) == (200, "reloaded\n", 1)
-        client.world.reload_error = 'config.toml:3: web.lisen: unknown; did you mean "listen"?'
+        client.world.reload_error = (
+            'config.toml:3: web.lisen: unknown; did you mean "listen"?'
+        )
         refused = client.ask("POST", "/-/reload")
         assert (refused.status, refused.text) == (500, f"{client.world.reload_error}\n")
 
@@ -157,10 +196,21 @@ def test_reload_answers_when_it_is_done_or_says_why_the_old_configuration_stays(
 def test_a_page_of_another_origin_cannot_reload() -> None:
     with serving() as client:
         own = f"http://{client.host}:{client.port}"
-        origins = {"http://evil.example.com": 403, "null": 403, own: 200, f"{own}0": 403}
-        got = {origin: client.ask("POST", "/-/reload", {"origin": origin}).status for origin in origins}
+        origins = {
+            "http://evil.example.com": 403,
+            "null": 403,
+            own: 200,
+            f"{own}0": 403,
+        }
+        got = {
+            origin: client.ask("POST", "/-/reload", {"origin": origin}).status
+            for origin in origins
+        }
         assert got == origins
-        assert client.ask("POST", "/-/reload", {"sec-fetch-site": "cross-site"}).status == 403
+        assert (
+            client.ask("POST", "/-/reload", {"sec-fetch-site": "cross-site"}).status
+            == 403
+        )
         assert client.world.reloads == 1
 
 
@@ -186,7 +236,17 @@ def test_a_body_is_not_waited_for_nor_kept(client: Client) -> None:
 def test_the_history_is_limited(client: Client) -> None:
     statuses = {
         limit: client.get(f"/api/v1/history?limit={limit}").status
-        for limit in ("1", "10000", "0", "-1", "x", "10001", "1e3", "%C2%B2", "99999999999999")
+        for limit in (
+            "1",
+            "10000",
+            "0",
+            "-1",
+            "x",
+            "10001",
+            "1e3",
+            "%C2%B2",
+            "99999999999999",
+        )
     }
     assert statuses == {
         "1": 200,
@@ -218,7 +278,8 @@ def test_an_upgrade_is_not_taken_up(client: Client) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64,  # TLS to a server without it
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+        + b"\0" * 64,  # TLS to a server without it
         b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n",
         b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -257,8 +318,12 @@ def test_a_port_that_is_taken_is_said_clearly() -> None:
 
 def test_an_address_that_is_not_ours_is_said_clearly() -> None:
     with serving() as client:
-        server = WebServer(Web(host="192.0.2.1", port=0), client.world.views(), client.log)
-        with pytest.raises(MonitorError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign"):
+        server = WebServer(
+            Web(host="192.0.2.1", port=0), client.world.views(), client.log
+        )
+        with pytest.raises(
+            MonitorError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign"
+        ):
             server.start()
 
 
@@ -319,7 +384,12 @@ def test_rules_can_be_asked_for_by_type(client: Client) -> None:
 
 def test_a_runbook_is_given_as_text_and_as_nothing_else(client: Client) -> None:
     answer = client.get("/runbooks/uninitialized-balances")
-    file = Path(__file__).parent.parent.parent / "docs" / "runbooks" / "uninitialized-balances.md"
+    file = (
+        Path(__file__).parent.parent.parent
+        / "docs"
+        / "runbooks"
+        / "uninitialized-balances.md"
+    )
     assert (answer.status, answer.text) == (200, file.read_text(encoding="utf-8"))
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -335,10 +405,21 @@ EVERY_ROUTE = [
 def test_no_method_on_any_route_is_an_error_of_ours() -> None:
     with serving() as client:
         app = application(client.world.views())
-        assert {route.path for route in app.routes if isinstance(route, Route)} == {*EVERY_ROUTE}
+        assert {route.path for route in app.routes if isinstance(route, Route)} == {
+            *EVERY_ROUTE
+        }
         for route in EVERY_ROUTE:
             path = route.replace("{name}", "watchdog")
-            for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
+            for method in (
+                "HEAD",
+                "OPTIONS",
+                "POST",
+                "PUT",
+                "PATCH",
+                "DELETE",
+                "TRACE",
+                "PROPFIND",
+            ):
                 answer = client.ask(method, path, {"content-type": "text/xml"}, b"<x/>")
                 is_reload = path == "/-/reload"
                 is_meant = method == ("POST" if is_reload else "HEAD")
@@ -351,7 +432,12 @@ def test_no_method_on_any_route_is_an_error_of_ours() -> None:
     [
         "/../../etc/passwd",
         "/static/..%2f..%2fserver.py",
-        *("/runbooks/", "/runbooks/watchdog.md", "/runbooks/../watchdog", "/runbooks/..%2fhttp"),
+        *(
+            "/runbooks/",
+            "/runbooks/watchdog.md",
+            "/runbooks/../watchdog",
+            "/runbooks/..%2fhttp",
+        ),
         *(
             "/runbooks/%2e%2e%2f%2e%2e%2fREADME",
             "/runbooks/watchdog%00",
@@ -376,13 +462,17 @@ def test_no_method_on_any_route_is_an_error_of_ours() -> None:
 )
 def test_tricks_with_paths_find_nothing(client: Client, path: str) -> None:
     answer = client.ask("GET", path)
-    assert answer.status in ((200,) if path.startswith("/?") else (400, 404, 414, 421, 431)), answer.status
+    assert answer.status in (
+        (200,) if path.startswith("/?") else (400, 404, 414, 421, 431)
+    ), answer.status
     assert b"root:" not in answer.body
     assert b"Traceback" not in answer.body
     assert "x-injected" not in answer.headers
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "1e3", "10001", "9" * 5000, "", "1;2", "%00", "٣", "1&limit=x"])
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "1e3", "10001", "9" * 5000, "", "1;2", "%00", "٣", "1&limit=x"]
+)
 def test_a_bad_number_is_a_bad_request(client: Client, limit: str) -> None:
     answer = client.get(f"/api/v1/history?limit={quote(limit, safe='&=')}")
     assert (answer.status, b"Traceback" in answer.body) == (400, False)
@@ -428,7 +518,12 @@ def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() ->
 
 def domain_part(text: str) -> str:
     """Give the series of a scrape that come from the snapshot alone, without help texts."""
-    kept = ("token_subscribers", "token_schema", "token_monitor_query_status", "token_monitor_up")
+    kept = (
+        "token_subscribers",
+        "token_schema",
+        "token_monitor_query_status",
+        "token_monitor_up",
+    )
     return "\n".join(line for line in text.splitlines() if line.startswith(kept))
 
 

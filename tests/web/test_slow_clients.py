@@ -43,14 +43,23 @@ def scrape_seconds(client: Client) -> float:
         (1, b""),
         (200, b""),
         (200, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"),
-        (200, b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf"),
+        (
+            200,
+            b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf",
+        ),
     ],
     ids=["one silent", "many silent", "half requests", "half bodies"],
 )
 def test_slow_clients_do_not_stop_a_scrape(count: int, said: bytes) -> None:
-    bound = BOUND_SECONDS if count > 1 else REQUEST_SECONDS  # after which the one is dropped
+    bound = (
+        BOUND_SECONDS if count > 1 else REQUEST_SECONDS
+    )  # after which the one is dropped
     with serving() as client, many(client, count, said):
-        assert [seconds for seconds in (scrape_seconds(client) for _ in range(5)) if seconds > bound] == []
+        assert [
+            seconds
+            for seconds in (scrape_seconds(client) for _ in range(5))
+            if seconds > bound
+        ] == []
 
 
 def test_a_connection_that_says_nothing_is_dropped() -> None:
@@ -79,11 +88,15 @@ def test_a_request_that_trickles_is_dropped() -> None:
 
 def test_clients_that_do_not_read_their_answers_do_not_stop_a_scrape() -> None:
     config = a_config(queries=(BALANCES,))
-    outcome = success(*(subscribers(f"plan{number}" + "x" * 200, "ok", 1) for number in range(2_000)))
+    outcome = success(
+        *(subscribers(f"plan{number}" + "x" * 200, "ok", 1) for number in range(2_000))
+    )
     world = World(config, a_snapshot(config, {"balances": outcome}))
     ask = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(world) as client, many(client, 20, ask * 3):
-        assert scrape_seconds(client) < 3 * BOUND_SECONDS  # the twenty big answers are made first
+        assert (
+            scrape_seconds(client) < 3 * BOUND_SECONDS
+        )  # the twenty big answers are made first
 
 
 def test_beyond_the_limit_the_oldest_connection_is_cut_and_the_newest_served() -> None:
@@ -93,7 +106,11 @@ def test_beyond_the_limit_the_oldest_connection_is_cut_and_the_newest_served() -
         listener.listen()
         clients, servers = [], []
         for _ in range(5):
-            clients.append(stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10)))
+            clients.append(
+                stack.enter_context(
+                    socket.create_connection(listener.getsockname(), timeout=10)
+                )
+            )
             servers.append(stack.enter_context(listener.accept()[0]))
         assert [client.recv(1) for client in clients[:2]] == [b"", b""]
         for server, client in zip(servers[2:], clients[2:], strict=True):
@@ -106,7 +123,9 @@ def test_connections_that_ended_do_not_count() -> None:
     with listener, contextlib.ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        kept = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))
+        kept = stack.enter_context(
+            socket.create_connection(listener.getsockname(), timeout=10)
+        )
         server = stack.enter_context(listener.accept()[0])
         for _ in range(5):
             with socket.create_connection(listener.getsockname(), timeout=10):
@@ -135,16 +154,25 @@ def test_the_world_can_change_while_it_is_served() -> None:
         before = client.get("/metrics").text
         client.world.snapshot = replace(client.world.snapshot, queries={})
         after = client.get("/metrics").text
-    assert ("token_subscribers{" in before, "token_subscribers{" in after) == (True, False)
+    assert ("token_subscribers{" in before, "token_subscribers{" in after) == (
+        True,
+        False,
+    )
 
 
 def test_nothing_is_kept_of_connections_that_ended_by_a_reset() -> None:
-    asked = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n"
+    asked = (
+        b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX-Long: "
+        + b"x" * 20_000
+        + b"\r\n\r\n"
+    )
     with serving() as client:
         for _ in range(200):
             with client.connect() as connection:
                 connection.sendall(asked)
                 assert connection.recv(65536)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
         kept = sum(isinstance(one, Http11) for one in gc.get_objects())
         assert kept < 20, "less than what uvicorn keeps for five seconds"

@@ -22,8 +22,14 @@ except RuntimeError as error:
 """
 
 
-def test_too_few_are_said_and_those_that_came_do_not_keep_the_process_from_ending() -> None:
+def test_too_few_are_said_and_those_that_came_do_not_keep_the_process_from_ending() -> (
+    None
+):
     ended = subprocess.run(
-        [sys.executable, "-c", ROOM_FOR_TWO], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", ROOM_FOR_TWO],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert ended.stdout == "2 can't start new thread\n"

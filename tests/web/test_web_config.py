@@ -13,13 +13,13 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from monitor.errors import ConfigError
+from monitor.model.errors import ConfigError
 from monitor.model.process_settings import Web
 from monitor.web import WebServer
 from monitor.web.connections import HANDSHAKE_SECONDS
 from monitor.web.web_config import WebConfig, load_web_config
-from tests.hanging import hanging
-from tests.starved import no_thread_to_be_had
+from tests.support.hanging import hanging
+from tests.support.resource_limits import no_thread_to_be_had
 from tests.web.certificates import Authority
 from tests.web.serving import Client, serving, wait_until
 
@@ -29,7 +29,10 @@ def hashed(password: str, rounds: int = 4) -> str:
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+    return {
+        "authorization": "Basic "
+        + base64.b64encode(f"{user}:{password}".encode()).decode()
+    }
 
 
 def file_with(folder: Path, text: str) -> Path:
@@ -46,7 +49,9 @@ def authority(tmp_path: Path) -> Authority:
 
 def tls_text(**more: str) -> str:
     keys = {"cert_file": "server.pem", "key_file": "server.key", **more}
-    return "tls_server_config:\n" + "".join(f"  {key}: {value}\n" for key, value in keys.items())
+    return "tls_server_config:\n" + "".join(
+        f"  {key}: {value}\n" for key, value in keys.items()
+    )
 
 
 def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
@@ -56,7 +61,12 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("a: [", ["web.yml:1: no valid YAML: expected the node content, but found '<stream end>'"]),
+        (
+            "a: [",
+            [
+                "web.yml:1: no valid YAML: expected the node content, but found '<stream end>'"
+            ],
+        ),
         ("just text", ["web.yml: must be a mapping"]),
         (
             "rate_limit: {}\nbasic_auth_users: [a]",
@@ -67,7 +77,9 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
             ],
         ),
         (
-            "basic_auth_users: {alice: hunter2, bob: 5, carol: '$2y$99$" + "a" * 53 + "'}",
+            "basic_auth_users: {alice: hunter2, bob: 5, carol: '$2y$99$"
+            + "a" * 53
+            + "'}",
             [
                 "web.yml: basic_auth_users.alice: must be a bcrypt hash",
                 "web.yml: basic_auth_users.bob: must be a bcrypt hash",
@@ -94,7 +106,10 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
                 "web.yml: http_server_config.headers.X-C: must be a header, as text",
             ],
         ),
-        ("http_server_config: {headers: [x]}", ["web.yml: http_server_config.headers: must be a mapping"]),
+        (
+            "http_server_config: {headers: [x]}",
+            ["web.yml: http_server_config.headers: must be a mapping"],
+        ),
         (
             "!!python/object/apply:os.system ['true']",
             [
@@ -103,9 +118,20 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
             ],
         ),
     ],
-    ids=["yaml", "text", "unknown", "passwords", "tls", "headers", "header list", "python"],
+    ids=[
+        "yaml",
+        "text",
+        "unknown",
+        "passwords",
+        "tls",
+        "headers",
+        "header list",
+        "python",
+    ],
 )
-def test_a_bad_file_is_refused_with_all_its_problems(tmp_path: Path, text: str, problems: list[str]) -> None:
+def test_a_bad_file_is_refused_with_all_its_problems(
+    tmp_path: Path, text: str, problems: list[str]
+) -> None:
     path = file_with(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load_web_config(path)
@@ -115,16 +141,28 @@ def test_a_bad_file_is_refused_with_all_its_problems(tmp_path: Path, text: str, 
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ({"client_auth_type": "RequireAndVerifyClientCert"}, 'client_auth_type: needs "client_ca_file"'),
-        ({"client_ca_file": "ca.pem"}, 'client_ca_file: needs a "client_auth_type" that verifies'),
+        (
+            {"client_auth_type": "RequireAndVerifyClientCert"},
+            'client_auth_type: needs "client_ca_file"',
+        ),
+        (
+            {"client_ca_file": "ca.pem"},
+            'client_ca_file: needs a "client_auth_type" that verifies',
+        ),
         (
             {"client_auth_type": "RequireAnyClientCert", "client_ca_file": "ca.pem"},
             "client_auth_type: 'RequireAnyClientCert' is not supported; allowed: NoClientCert, "
             "VerifyClientCertIfGiven, RequireAndVerifyClientCert",
         ),
         ({"key_file": "ca.pem"}, "cannot be used: "),
-        ({"cipher_suites": "[TLS_RSA_WITH_RC4_128_SHA]"}, "'TLS_RSA_WITH_RC4_128_SHA' is not supported; "),
-        ({"min_version": "TLS13", "max_version": "TLS12"}, 'max_version: is below "min_version"'),
+        (
+            {"cipher_suites": "[TLS_RSA_WITH_RC4_128_SHA]"},
+            "'TLS_RSA_WITH_RC4_128_SHA' is not supported; ",
+        ),
+        (
+            {"min_version": "TLS13", "max_version": "TLS12"},
+            'max_version: is below "min_version"',
+        ),
     ],
 )
 def test_tls_that_would_not_protect_is_refused(
@@ -144,9 +182,12 @@ def test_a_server_with_a_bad_file_does_not_start(tmp_path: Path) -> None:
             WebServer(web, client.world.views(), client.log).start()
 
 
-def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(tmp_path: Path) -> None:
+def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(
+    tmp_path: Path,
+) -> None:
     path = file_with(
-        tmp_path, f"basic_auth_users:\n  alice: {hashed('wonder')}\n  bob: {hashed('builder')}\n"
+        tmp_path,
+        f"basic_auth_users:\n  alice: {hashed('wonder')}\n  bob: {hashed('builder')}\n",
     )
     with serving(config_file=path) as client:
         asked = {
@@ -173,7 +214,10 @@ def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(tmp_path: P
         assert client.ask("POST", "/-/reload").status == 401
         assert client.world.reloads == 0
         refused = client.get("/metrics")
-        assert refused.headers["www-authenticate"] == 'Basic realm="token-monitor", charset="UTF-8"'
+        assert (
+            refused.headers["www-authenticate"]
+            == 'Basic realm="token-monitor", charset="UTF-8"'
+        )
         assert refused.text == "Unauthorized\n"
 
 
@@ -196,9 +240,19 @@ def test_only_a_user_with_the_right_password_gets_in(tmp_path: Path) -> None:
     }
     with serving(config_file=path) as client:
         for _ in range(2):  # the second time from memory
-            got = {who: client.ask("GET", "/metrics", basic(*who)).status for who in attempts}
+            got = {
+                who: client.ask("GET", "/metrics", basic(*who)).status
+                for who in attempts
+            }
             assert got == attempts
-        for header in ("Basic", "Basic !!!", "Basic YWxpY2U=", "Bearer x", "Basic //8=", ""):
+        for header in (
+            "Basic",
+            "Basic !!!",
+            "Basic YWxpY2U=",
+            "Bearer x",
+            "Basic //8=",
+            "",
+        ):
             assert client.get("/metrics", authorization=header).status == 401
 
 
@@ -215,7 +269,9 @@ def flood(client: Client, user: str, *, guesses: int) -> Iterator[Callable[[], i
         client.ask("GET", "/metrics", basic(user, f"guess{number}"))
         asked.set()
 
-    threads = [threading.Thread(target=guess, args=(number,)) for number in range(guesses)]
+    threads = [
+        threading.Thread(target=guess, args=(number,)) for number in range(guesses)
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -226,20 +282,36 @@ def flood(client: Client, user: str, *, guesses: int) -> Iterator[Callable[[], i
             thread.join()
 
 
-def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(tmp_path: Path) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=12)}'}}")
-    with serving(config_file=path) as client, flood(client, "alice", guesses=20) as waiting:
+def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(
+    tmp_path: Path,
+) -> None:
+    path = file_with(
+        tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=12)}'}}"
+    )
+    with (
+        serving(config_file=path) as client,
+        flood(client, "alice", guesses=20) as waiting,
+    ):
         assert client.get("/-/healthy").status == 200
         assert waiting() >= 1, "five seconds of work wait yet"
 
 
-def test_no_number_of_wrong_passwords_makes_a_scrape_pay_for_the_right_one_again(tmp_path: Path) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=6)}'}}")
+def test_no_number_of_wrong_passwords_makes_a_scrape_pay_for_the_right_one_again(
+    tmp_path: Path,
+) -> None:
+    path = file_with(
+        tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=6)}'}}"
+    )
     with serving(config_file=path) as client:
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
         for number in range(150):
-            assert client.ask("GET", "/metrics", basic("alice", f"guess{number}")).status == 401
-        slow = hashed("wonder", rounds=13)  # half a second and more for each guess at bob's
+            assert (
+                client.ask("GET", "/metrics", basic("alice", f"guess{number}")).status
+                == 401
+            )
+        slow = hashed(
+            "wonder", rounds=13
+        )  # half a second and more for each guess at bob's
         file_with(tmp_path, path.read_text().replace("}", f", bob: '{slow}'}}"))
         wait_until(lambda: is_logged(client, "config.reloaded"))
         with flood(client, "bob", guesses=10) as waiting:
@@ -260,9 +332,16 @@ def test_a_file_on_a_disk_that_hangs_holds_up_no_request_and_counts_when_it_can_
             wait_until(is_waited_for)
             for _ in range(8):
                 assert client.get("/-/healthy").status == 200
-                assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+                assert (
+                    client.ask("GET", "/metrics", basic("alice", "wonder")).status
+                    == 200
+                )
             assert client.logged() == []
-        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+        wait_until(
+            lambda: (
+                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
+            )
+        )
 
 
 def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -271,7 +350,9 @@ def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")  # to open it would last until somebody writes
         (tmp_path / "pipe").replace(path)
         wait_until(lambda: is_logged(client, "config.rejected"))
-        (rejected,) = (line for line in client.logged() if line["event"] == "config.rejected")
+        (rejected,) = (
+            line for line in client.logged() if line["event"] == "config.rejected"
+        )
         assert rejected["problems"] == [f"{path}: is no regular file"]
         assert client.get("/-/healthy").status == 200
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
@@ -297,7 +378,9 @@ def test_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None
     assert headers["x-frame-options"] == "SAMEORIGIN"
 
 
-def test_tls_serves_and_plain_requests_get_nothing(tmp_path: Path, authority: Authority) -> None:
+def test_tls_serves_and_plain_requests_get_nothing(
+    tmp_path: Path, authority: Authority
+) -> None:
     authority.issue("server")
     path = file_with(tmp_path, tls_text(min_version="TLS13"))
     with serving(config_file=path, tls=authority.client_context()) as client:
@@ -322,13 +405,18 @@ def received(connection: socket.socket) -> bytes:
     return parts
 
 
-def test_clients_must_prove_themselves_where_that_is_wanted(tmp_path: Path, authority: Authority) -> None:
+def test_clients_must_prove_themselves_where_that_is_wanted(
+    tmp_path: Path, authority: Authority
+) -> None:
     authority.issue("server")
     own = authority.issue("scraper")
     (tmp_path / "other").mkdir()
     foreign = Authority(tmp_path / "other").issue("scraper")
     path = file_with(
-        tmp_path, tls_text(client_ca_file="ca.pem", client_auth_type="RequireAndVerifyClientCert")
+        tmp_path,
+        tls_text(
+            client_ca_file="ca.pem", client_auth_type="RequireAndVerifyClientCert"
+        ),
     )
     with serving(config_file=path, tls=authority.client_context(own)) as client:
         assert client.get("/metrics").status == 200
@@ -346,7 +434,9 @@ def test_clients_must_prove_themselves_where_that_is_wanted(tmp_path: Path, auth
         assert client.get("/metrics").status == 200
 
 
-def test_one_silent_handshake_stops_nobody(tmp_path: Path, authority: Authority) -> None:
+def test_one_silent_handshake_stops_nobody(
+    tmp_path: Path, authority: Authority
+) -> None:
     authority.issue("server")
     path = file_with(tmp_path, tls_text())
     with (
@@ -357,7 +447,9 @@ def test_one_silent_handshake_stops_nobody(tmp_path: Path, authority: Authority)
         half.sendall(b"\x16\x03\x01\x02\x00\x01")
         begun = time.monotonic()
         assert client.get("/metrics").status == 200
-        assert time.monotonic() - begun < HANDSHAKE_SECONDS, "after which the silent ones are dropped"
+        assert time.monotonic() - begun < HANDSHAKE_SECONDS, (
+            "after which the silent ones are dropped"
+        )
 
 
 def rejections(client: Client) -> int:
@@ -366,7 +458,10 @@ def rejections(client: Client) -> int:
 
 def subject(client: Client) -> str:
     assert client.tls is not None
-    with client.connect() as raw, client.tls.wrap_socket(raw, server_hostname=client.host) as secured:
+    with (
+        client.connect() as raw,
+        client.tls.wrap_socket(raw, server_hostname=client.host) as secured,
+    ):
         certificate = secured.getpeercert()
     assert certificate is not None
     return str(certificate["subject"])
@@ -381,18 +476,26 @@ def test_a_renewed_certificate_is_used_without_a_restart_and_a_broken_one_is_not
         assert "before" in subject(client)
         authority.issue("after", file="server")
         wait_until(lambda: "after" in subject(client))
-        before = rejections(client)  # of the new certificate while its key was the old one
+        before = rejections(
+            client
+        )  # of the new certificate while its key was the old one
         cert_file.write_text("broken")
         wait_until(lambda: rejections(client) > before)
         assert "after" in subject(client)
 
 
-def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(tmp_path: Path) -> None:
+def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(
+    tmp_path: Path,
+) -> None:
     path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
     with serving(config_file=path) as client:
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
         file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
-        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+        wait_until(
+            lambda: (
+                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
+            )
+        )
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 401
         file_with(tmp_path, "basic_auth_users: {alice: changed}")
         wait_until(lambda: is_logged(client, "config.rejected"))
@@ -401,32 +504,48 @@ def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "text", ["", "http_server_config: {http2: false}\n"], ids=["emptied", "half written"]
+    "text",
+    ["", "http_server_config: {http2: false}\n"],
+    ids=["emptied", "half written"],
 )
 def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -> None:
     path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
     with serving(config_file=path) as client:
         file_with(tmp_path, text)
         wait_until(lambda: is_logged(client, "config.rejected"))
-        (rejected,) = (line for line in client.logged() if line["event"] == "config.rejected")
-        assert str(rejected["problems"][0]).startswith(f"{path}: basic_auth_users: has no users any more")
+        (rejected,) = (
+            line for line in client.logged() if line["event"] == "config.rejected"
+        )
+        assert str(rejected["problems"][0]).startswith(
+            f"{path}: basic_auth_users: has no users any more"
+        )
         assert client.get("/metrics").status == 401
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
 
 
 @pytest.mark.parametrize(
     "text",
-    ["basic_auth_users: {alice: 2020-99-99}", "http_server_config: {headers: {X: !!int x}}", "[" * 3000],
+    [
+        "basic_auth_users: {alice: 2020-99-99}",
+        "http_server_config: {headers: {X: !!int x}}",
+        "[" * 3000,
+    ],
     ids=["no date", "no number", "deep"],
 )
-def test_a_file_that_is_no_yaml_at_all_is_refused_and_the_next_one_counts(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_yaml_at_all_is_refused_and_the_next_one_counts(
+    tmp_path: Path, text: str
+) -> None:
     path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
     with serving(config_file=path) as client:
         file_with(tmp_path, text)
         wait_until(lambda: is_logged(client, "config.rejected"))
         assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
         file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
-        wait_until(lambda: client.ask("GET", "/metrics", basic("alice", "changed")).status == 200)
+        wait_until(
+            lambda: (
+                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
+            )
+        )
 
 
 def test_a_file_is_taken_as_soon_as_what_it_needs_is_there_and_refused_in_one_line(
@@ -436,7 +555,9 @@ def test_a_file_is_taken_as_soon_as_what_it_needs_is_there_and_refused_in_one_li
     path = file_with(tmp_path, tls_text())
     with serving(config_file=path, tls=authority.client_context()) as client:
         for number, name in enumerate(("other", "next", "other", "next"), 1):
-            file_with(tmp_path, tls_text(cert_file=f"{name}.pem", key_file=f"{name}.key"))
+            file_with(
+                tmp_path, tls_text(cert_file=f"{name}.pem", key_file=f"{name}.key")
+            )
             wait_until(lambda: rejections(client) >= number)  # noqa: B023
             assert "before" in subject(client)
         assert rejections(client) == 4

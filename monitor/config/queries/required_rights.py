@@ -9,31 +9,82 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.catalog.scan import Token, scan
+from monitor.config.queries.sql_lexer import Token, scan
 
 _SYSTEM = "information_schema"
 _JOINS = ("JOIN", "STRAIGHT_JOIN")
 _BEFORE_TABLES = ("FROM", *_JOINS)
 _ENDS_OF_FROM = frozenset(
     {
-        *("WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "ON", "USING", "UNION", "EXCEPT", "INTERSECT"),
+        *(
+            "WHERE",
+            "GROUP",
+            "ORDER",
+            "HAVING",
+            "LIMIT",
+            "ON",
+            "USING",
+            "UNION",
+            "EXCEPT",
+            "INTERSECT",
+        ),
         *("WINDOW", "FOR", "PROCEDURE"),
     }
 )
 # Tables of information_schema that everybody may read, each row as far as the account may see it.
 _FREE_TABLES = frozenset(
     {
-        *("tables", "columns", "statistics", "schemata", "views", "routines", "triggers", "partitions"),
-        *("key_column_usage", "table_constraints", "referential_constraints", "check_constraints"),
-        *("parameters", "events", "engines", "plugins", "character_sets", "collations", "keywords"),
-        *("global_status", "session_status", "global_variables", "session_variables", "system_variables"),
-        *("user_privileges", "schema_privileges", "table_privileges", "column_privileges"),
-        *("applicable_roles", "enabled_roles", "columns_extensions", "tables_extensions"),
+        *(
+            "tables",
+            "columns",
+            "statistics",
+            "schemata",
+            "views",
+            "routines",
+            "triggers",
+            "partitions",
+        ),
+        *(
+            "key_column_usage",
+            "table_constraints",
+            "referential_constraints",
+            "check_constraints",
+        ),
+        *(
+            "parameters",
+            "events",
+            "engines",
+            "plugins",
+            "character_sets",
+            "collations",
+            "keywords",
+        ),
+        *(
+            "global_status",
+            "session_status",
+            "global_variables",
+            "session_variables",
+            "system_variables",
+        ),
+        *(
+            "user_privileges",
+            "schema_privileges",
+            "table_privileges",
+            "column_privileges",
+        ),
+        *(
+            "applicable_roles",
+            "enabled_roles",
+            "columns_extensions",
+            "tables_extensions",
+        ),
         *("processlist", "sql_functions", "view_table_usage", "view_routine_usage"),
     }
 )
 _THREADS = frozenset({(_SYSTEM, "processlist"), ("performance_schema", "processlist")})
-_STATISTICS = frozenset({(_SYSTEM, "user_statistics"), (_SYSTEM, "client_statistics")})  # of MariaDB
+_STATISTICS = frozenset(
+    {(_SYSTEM, "user_statistics"), (_SYSTEM, "client_statistics")}
+)  # of MariaDB
 _OWN_ALONE_OF_SHOW = ("USER_STATISTICS", "CLIENT_STATISTICS")
 
 
@@ -89,7 +140,9 @@ def required_rights(text: str, database: str) -> tuple[Right, ...]:
 def system_tables(text: str) -> tuple[str, ...]:
     """Name the tables of information_schema that a statement reads and that not everybody may read."""
     code = _code_of(text)
-    names = {table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM}
+    names = {
+        table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM
+    }
     return tuple(sorted(names - _FREE_TABLES))
 
 

@@ -1,0 +1,359 @@
+"""Fold each result into a frozen snapshot, all that the page and /metrics ever read; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.alerting.contact import TargetView, after_run, is_loss
+from monitor.alerting.freshness import expiry, news_until
+from monitor.model.alerts import Alert, Delivery, ReceiverHealth
+from monitor.model.errors import Reason
+from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
+from monitor.model.settings import ColumnName, Config, Every, Job
+
+JobKey = tuple[str, str]
+
+_OBJECT_DENIED = (1142, 1143, 1370)
+"""A table, a column, a routine: what a GRANT can be given for, by name."""
+
+RERUN_GRACE = timedelta(minutes=1)
+"""Beside its time limit: how long a query that is run again at once may wait for its turn."""
+
+
+class QueryStatus(StrEnum):
+    """How the last due run of a query went; waiting before its first."""
+
+    OK = "ok"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """What is known of one job.
+
+    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at`, the
+    instant of that success, and `first_failure_at`, of the first failure that no success has ended,
+    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds.
+    """
+
+    job: Job
+    status: QueryStatus = QueryStatus.WAITING
+    outcome: Outcome | None = None
+    samples: tuple[Sample, ...] = ()
+    last_run_at: datetime | None = None
+    last_success_at: datetime | None = None
+    data_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    duration_seconds: float | None = None
+    consecutive_failures: int = 0
+    expires_at: datetime | None = None
+    next_run_at: datetime | None = None
+    news_until: datetime | None = None
+    """Of a cron that waits longer than usual: from when on what it said is not of now."""
+    missed: int = 0
+    since: datetime | None = None
+    """When this view began: at the start, or at the reload that added or changed the job."""
+    denied: tuple[Failure, ...] = ()
+    """What the server refused to let it see, by the last run that could tell."""
+    regained: frozenset[str] = frozenset()
+    """Of these tables another query was let see again, and it has not run since."""
+    excused_until: datetime | None = None
+    """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
+
+    def samples_at(self, now: datetime) -> tuple[Sample, ...]:
+        """Give the samples that are still fresh at `now`."""
+        return self.samples if self.expires_at is None or now < self.expires_at else ()
+
+    def is_news_at(self, now: datetime) -> bool:
+        """Tell whether its data is of now, as far as its schedule has anybody look."""
+        return self.news_until is None or now < self.news_until
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverView:
+    """What is known of one receiver: how it does, and the outcome of the last delivery."""
+
+    name: str
+    health: ReceiverHealth = field(default_factory=ReceiverHealth)
+    last_delivery: Delivery | None = None
+    taken_at: datetime | None = None
+    """When it last took what it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that readers see, at one instant: a new value for each change, shared by all threads."""
+
+    queries: Mapping[JobKey, QueryView] = field(default_factory=dict)
+    targets: Mapping[str, TargetView] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    receivers: Mapping[str, ReceiverView] = field(default_factory=dict)
+    roots: Mapping[str, Alert] = field(default_factory=dict)
+    """The alerts under which others are muted, by fingerprint."""
+    keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
+    """The jobs of each target: with a thousand targets nobody may look through all for one."""
+
+    def views_of(self, target: str) -> list[QueryView]:
+        """List what is known of a target's jobs."""
+        return [self.queries[key] for key in self.keys_of.get(target, ())]
+
+
+def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
+    """Begin: every job waits, no target was met."""
+    return for_config(Snapshot(), config, at)
+
+
+def for_config(
+    snapshot: Snapshot, config: Config, at: datetime | None = None
+) -> Snapshot:
+    """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
+    queries = {
+        job.key: _kept(snapshot.queries.get(job.key), job, at) for job in config.jobs
+    }
+    keys_of: dict[str, tuple[JobKey, ...]] = {
+        target.name: () for target in config.targets
+    }
+    for job in config.jobs:
+        keys_of[job.target.name] += (job.key,)
+    with_schema = {
+        job.target.name for job in config.jobs if job.query.schema is not None
+    }
+    targets: dict[str, TargetView] = {}
+    for target in config.targets:
+        known = snapshot.targets.get(target.name)
+        view = known if known and known.target == target else TargetView(target)
+        # Without a schema query nobody would ever say that a column is back.
+        targets[target.name] = (
+            view
+            if target.name in with_schema
+            else replace(view, missing=None, unknown=frozenset())
+        )
+    receivers = {
+        receiver.name: snapshot.receivers.get(
+            receiver.name, ReceiverView(receiver.name)
+        )
+        for receiver in config.receivers
+    }
+    return replace(
+        snapshot, queries=queries, targets=targets, receivers=receivers, keys_of=keys_of
+    )
+
+
+def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
+    """Record one result; one of a job that a reload removed or changed meanwhile is left out."""
+    view = snapshot.queries.get(result.job.key)
+    if view is None or not _is_same_run(view.job, result.job):
+        return snapshot
+    name = result.job.target.name
+    target = snapshot.targets[name]
+    queries = {**snapshot.queries, result.job.key: _after(view, result)}
+    if is_loss(result, target):
+        for other in snapshot.views_of(name):
+            if other is not view:
+                queries[other.job.key] = _lost_with_target(other, result)
+    return replace(
+        snapshot,
+        queries=queries,
+        targets={**snapshot.targets, name: after_run(target, result)},
+    )
+
+
+def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snapshot:
+    """Record that these are run again at once, since what they failed of is over."""
+    queries = {
+        job.key: replace(
+            snapshot.queries[job.key],
+            excused_until=now + job.query.timeout + RERUN_GRACE,
+        )
+        for job in jobs
+        if job.key in snapshot.queries
+    }
+    return replace(snapshot, queries={**snapshot.queries, **queries})
+
+
+def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
+    """Show these alerts: pending, firing, and recently resolved."""
+    shown = tuple(alerts)
+    named = {alert.muted_by for alert in shown} - {None}
+    free = (alert for alert in shown if named and alert.muted_by is None)
+    roots = {alert.fingerprint: alert for alert in free if alert.fingerprint in named}
+    return replace(snapshot, alerts=shown, roots=roots)
+
+
+def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:
+    """Record runs that were due and not made, since the job's last one was not over."""
+    view = snapshot.queries.get(key)
+    if view is None or count < 1:
+        return snapshot
+    skipped = replace(view, status=QueryStatus.SKIPPED, missed=view.missed + count)
+    return replace(snapshot, queries={**snapshot.queries, key: skipped})
+
+
+def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snapshot:
+    """Record when the job runs next."""
+    view = snapshot.queries.get(key)
+    if view is None:
+        return snapshot
+    planned = replace(view, next_run_at=at)
+    # What a cron said holds until its next run, of which the plan after a success is the first to tell.
+    if (
+        view.data_at
+        and view.expires_at
+        and not isinstance(view.job.query.schedule, Every)
+    ):
+        planned = replace(
+            planned,
+            expires_at=expiry(view.job, view.data_at, at),
+            news_until=news_until(view.job, view.data_at, at),
+        )
+    return replace(snapshot, queries={**snapshot.queries, key: planned})
+
+
+def with_receiver(
+    snapshot: Snapshot, receiver: str, health: ReceiverHealth
+) -> Snapshot:
+    """Record how a receiver does."""
+    view = snapshot.receivers.get(receiver, ReceiverView(receiver))
+    if view.health == health:
+        return snapshot
+    return replace(
+        snapshot,
+        receivers={**snapshot.receivers, receiver: replace(view, health=health)},
+    )
+
+
+def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
+    """Record the last attempt at a receiver; one of several addresses that failed is no failing receiver."""
+    view = snapshot.receivers.get(delivery.receiver)
+    if view is None:  # removed by a reload meanwhile
+        return snapshot
+    taken_at = view.taken_at if delivery.reason else delivery.at
+    changed = replace(view, last_delivery=delivery, taken_at=taken_at)
+    return replace(
+        snapshot, receivers={**snapshot.receivers, delivery.receiver: changed}
+    )
+
+
+def _is_same_run(one: Job, other: Job) -> bool:
+    """Tell whether a run of one job is as good as one of the other: only their rules or texts differ."""
+    return one is other or _what_runs(one) == _what_runs(other)
+
+
+def _what_runs(job: Job) -> Job:
+    return Job(
+        replace(job.target, labels={}, max_connections=1, max_replica_lag=timedelta(0)),
+        replace(
+            job.query,
+            rules=(),
+            summary="",
+            schedule=Every(timedelta(1)),
+            timeout=timedelta(1),
+        ),
+    )
+
+
+def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
+    if view is None or not _is_same_run(view.job, job):
+        return QueryView(job, since=at)
+    return view if view.job == job else replace(view, job=job)
+
+
+def _after(view: QueryView, result: Result) -> QueryView:
+    outcome = result.outcome
+    if isinstance(outcome, Blocked):
+        return replace(
+            view,
+            status=QueryStatus.BLOCKED,
+            outcome=outcome,
+            samples=(),
+            expires_at=None,
+        )
+    seen = replace(
+        view,
+        outcome=outcome,
+        last_run_at=result.finished_at,
+        duration_seconds=result.duration_seconds,
+        denied=_denied_by(outcome, view),
+        regained=frozenset(),
+        excused_until=None,
+    )
+    if isinstance(outcome, Failure):
+        return replace(
+            seen,
+            status=QueryStatus.FAILED,
+            samples=(),
+            expires_at=None,
+            first_failure_at=view.first_failure_at or result.scheduled_at,
+            # What the target explains (lost, full, behind its source) is no failure of the query.
+            consecutive_failures=view.consecutive_failures
+            + (0 if _is_of_target(outcome) else 1),
+        )
+    return replace(
+        seen,
+        status=QueryStatus.OK,
+        samples=outcome.samples,
+        last_success_at=result.finished_at,
+        data_at=result.scheduled_at,
+        expires_at=expiry(view.job, result.scheduled_at, view.next_run_at),
+        first_failure_at=None,
+        consecutive_failures=0,
+    )
+
+
+def _denied_by(outcome: Success | Failure, view: QueryView) -> tuple[Failure, ...]:
+    """Return what is refused; a failure of another kind says nothing of that."""
+    if isinstance(outcome, Success):
+        return outcome.refusals
+    is_of_object = (
+        outcome.reason is Reason.ACCESS_DENIED and outcome.code in _OBJECT_DENIED
+    )
+    return (outcome,) if is_of_object else view.denied
+
+
+def _is_of_target(failure: Failure) -> bool:
+    return failure.lost or failure.refused or failure.reason is Reason.REPLICA_LAGGING
+
+
+def _lost_with_target(view: QueryView, result: Result) -> QueryView:
+    """Take down what a query told before its target was lost: it cannot be known any more."""
+    if view.status is QueryStatus.WAITING:
+        return view
+    return replace(
+        view,
+        status=QueryStatus.FAILED,
+        outcome=result.outcome,
+        samples=(),
+        expires_at=None,
+        first_failure_at=view.first_failure_at or result.scheduled_at,
+    )
+
+
+def missing_columns(
+    snapshot: Snapshot, target: str, now: datetime, *, or_unknown: bool = False
+) -> frozenset[ColumnName]:
+    """Give the columns that are missing as far as is known, and still holds: for three intervals.
+
+    What a schema query said last holds on while it fails. `or_unknown`: also those that it may not see.
+    """
+    view = snapshot.targets.get(target)
+    if view is None:
+        return frozenset()
+    found = (view.missing or frozenset()) | (
+        view.unknown if or_unknown else frozenset()
+    )
+    schemas = [
+        one
+        for one in snapshot.views_of(target)
+        if found and one.job.query.schema is not None
+    ]
+    is_fresh = any(
+        one.data_at is not None and now < expiry(one.job, one.data_at, one.next_run_at)
+        for one in schemas
+    )
+    return found if is_fresh else frozenset()

@@ -1,0 +1,216 @@
+"""Hold what watches the targets: a database and workers for each, and the way of a due job to them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from monitor.alerting.inputs import blocked, is_blocked
+from monitor.alerting.snapshot import Snapshot
+from monitor.collector.execute import execute
+from monitor.collector.worker_pool import Task, Workers
+from monitor.database import Database
+from monitor.model.health import Pool, UnderWay
+from monitor.model.results import Kill, Result
+from monitor.model.settings import UTC_ZONE, Job, Target
+from monitor.secrets.reader import SecretReader
+from monitor.timing.clock import SettableClock
+from monitor.timing.deadlines import Watchdog
+
+_OLD_ENDS_SECONDS = 10.0
+"""How long a changed target waits at most for the end of what it was before."""
+_CUT_SECONDS = 1.0
+"""How long a run may take to end once it is cancelled on the server and its connection cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one target's jobs run."""
+
+    target: Target
+    database: Database
+    workers: Workers
+    running: dict[int, UnderWay] = field(default_factory=dict)
+    """What each thread is at, by its identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Retiring:
+    """A place on its way out: its connections are closed when it is over."""
+
+    target: Target
+    thread: threading.Thread
+    over: threading.Event
+
+    def is_before(self, target: Target) -> bool:
+        """Tell whether this target must wait: else its server would see the connections of both."""
+        return self.target.name == target.name or _account(self.target) == _account(
+            target
+        )
+
+
+class Watching:
+    """Every target's database and workers; `on_result` and `on_missed` take what comes of them."""
+
+    def __init__(
+        self,
+        clock: SettableClock,
+        secrets: SecretReader,
+        *,
+        on_result: Callable[[Result], None],
+        on_missed: Callable[[Job, int], None],
+        snapshot: Callable[[], Snapshot],
+        watchdog: Watchdog,
+        on_kill: Callable[[Kill], None] = lambda _kill: None,
+    ) -> None:
+        self._clock = clock
+        self._secrets = secrets
+        self._on_result = on_result
+        self._on_missed = on_missed
+        self._snapshot = snapshot
+        self._on_kill = on_kill
+        self._watchdog = watchdog
+        self._places: Mapping[str, _Place] = {}
+        self._retiring: list[_Retiring] = []
+
+    def apply(self, targets: Iterable[Target]) -> None:
+        """Watch these targets; one that is reached as before keeps its connections, whatever else changed."""
+        old, targets = self._places, tuple(targets)
+        kept = {
+            target.name: replace(known, target=target)
+            for target in targets
+            if (known := old.get(target.name)) is not None
+            and _is_reached_alike(known.target, target)
+        }
+        # Nobody waits for what the others still run: its results would be left out.
+        going = [
+            self._retire(place, 0.0) for name, place in old.items() if name not in kept
+        ]
+        try:
+            self._places = {
+                target.name: kept.get(target.name) or self._open(target)
+                for target in targets
+            }
+        except BaseException:
+            self._retiring = [one for one in self._retiring if one not in going]
+            raise
+        for one in going:
+            _start(one)
+
+    def dispatch(self, job: Job, scheduled_at: datetime, ahead: timedelta) -> None:
+        """Give a due job to its target's workers; a blocked one has its result at once.
+
+        `ahead`: by how much the clock had been moved when the instant was read.
+        """
+        now = self._clock.now()
+        missing = is_blocked(job, self._snapshot(), now)
+        if missing:
+            self._on_result(blocked(job, scheduled_at, missing, now))
+        elif not self._submit(Task(job, scheduled_at, ahead)):
+            self._on_missed(job, 1)
+
+    def run_now(self, jobs: Iterable[Job]) -> None:
+        """Run jobs without waiting for their time; one that waits or runs already is left at that."""
+        now, ahead = self._clock.reading()
+        for job in jobs:
+            self._submit(Task(job, now, ahead))
+
+    def pools(self) -> tuple[Pool, ...]:
+        """Tell of each target what runs there and since when; waits for no lock."""
+        return tuple(
+            Pool(name, place.target.max_connections, tuple(place.running.values()))
+            for name, place in self._places.items()
+        )
+
+    def stop(self, grace_seconds: float) -> None:
+        """Let what runs end, cancel on the servers what does not, and close everything; all targets at once.
+
+        Takes at most about twice the grace; what then still hangs ends with the process.
+        """
+        for place in self._places.values():
+            _start(self._retire(place, grace_seconds))
+        deadline = time.monotonic() + 2 * grace_seconds
+        for one in self._retiring:
+            one.over.wait(max(0.0, deadline - time.monotonic()))
+
+    def _retire(self, place: _Place, grace_seconds: float) -> _Retiring:
+        over = threading.Event()
+        thread = threading.Thread(
+            target=_stop, args=(place, grace_seconds, over), name="retire", daemon=True
+        )
+        retiring = _Retiring(place.target, thread, over)
+        self._retiring = [one for one in self._retiring if not one.over.is_set()] + [
+            retiring
+        ]
+        return retiring
+
+    def _open(self, target: Target) -> _Place:
+        database = Database(
+            target,
+            secrets=self._secrets,
+            watchdog=self._watchdog,
+            on_kill=self._on_kill,
+        )
+        before = [one.over for one in self._retiring if one.is_before(target)]
+        until_seconds = time.monotonic() + _OLD_ENDS_SECONDS
+
+        running: dict[int, UnderWay] = {}
+
+        def run(task: Task) -> None:
+            for over in before:
+                over.wait(max(0.0, until_seconds - time.monotonic()))
+            query, thread = task.job.query, threading.get_ident()
+            running[thread] = UnderWay(query.name, self._clock.now(), query.timeout)
+            try:
+                result = execute(task.job, task.scheduled_at, database, self._clock)
+                self._on_result(replace(result, ahead=task.ahead))
+            finally:
+                del running[thread]
+
+        return _Place(
+            target, database, Workers(target.name, target.max_connections, run), running
+        )
+
+    def _submit(self, task: Task) -> bool:
+        place = self._places.get(task.job.target.name)
+        if place is None:
+            return True  # a reload has just removed the target: nothing is missed
+        return place.workers.submit(task, first=task.job.query.schema is not None)
+
+
+def _is_reached_alike(one: Target, other: Target) -> bool:
+    return _reached(one) == _reached(other)
+
+
+def _reached(target: Target) -> Target:
+    return replace(target, labels={}, max_replica_lag=timedelta(0), time_zone=UTC_ZONE)
+
+
+def _account(target: Target) -> tuple[object, ...]:
+    return (
+        target.host and target.host.lower(),
+        target.port,
+        target.unix_socket,
+        target.user,
+    )
+
+
+def _start(retiring: _Retiring) -> None:
+    try:
+        retiring.thread.start()
+    except RuntimeError:  # the system gives no more threads: here, then
+        retiring.thread.run()
+
+
+def _stop(place: _Place, grace_seconds: float, over: threading.Event) -> None:
+    try:
+        place.workers.stop()
+        if not place.workers.join(grace_seconds):
+            place.database.cancel_all()
+            place.workers.join(max(grace_seconds, _CUT_SECONDS))
+        place.database.close()
+    finally:
+        over.set()

@@ -1,0 +1,105 @@
+"""The shapes of what a query's .toml may hold."""
+
+# ruff: noqa: RUF012 -- the validator copies defaults for each instance
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from monitor.config.queries.validation import (
+    Duration,
+    Interval,
+    Limit,
+    ScalarText,
+    ScalarValue,
+    Shape,
+    Text,
+    between,
+)
+
+
+class EvidenceShape(Shape):
+    """`[evidence]`."""
+
+    sql: Text
+
+
+class SchemaShape(Shape):
+    """`[schema]`: result columns of a query that says which columns are missing."""
+
+    table: Text
+    column: Text
+    missing: Text
+
+
+class QueryShape(Shape):
+    """The top of NAME.toml; metrics and rules are checked one by one."""
+
+    stand_ins = {"summary": "-"}
+
+    summary: Text
+    interval: Interval | None = None
+    cron: Text | None = None
+    time_zone: Text | None = None
+    timeout: Limit | None = None
+    max_rows: Annotated[int, between(1, 1_000_000)] = 1000
+    needs: list[Text] = []
+    enabled: bool = True
+    parameters: dict[str, ScalarValue] = {}
+    metrics: dict[str, Any] = {}
+    evidence: EvidenceShape | None = None
+    schema_: SchemaShape | None = Field(default=None, alias="schema")
+    rules: dict[str, Any] = {}
+
+
+class MetricShape(Shape):
+    """`[metrics.NAME]`."""
+
+    stand_ins = {"help": "-"}
+
+    help: Text
+    labels: list[Text] = []
+    value: Text | None = None
+    values: dict[str, list[Text]] | None = None
+    type: Literal["gauge", "counter"] = "gauge"
+    null: Literal["error", "skip", "zero", "nan"] = "error"
+
+
+class OwnMetricShape(Shape):
+    """`[metrics.NAME]` of the monitor's own rules: a series that is never exported under this name."""
+
+    help: Text
+    labels: list[Text] = []
+
+
+class RuleShape(Shape):
+    """`[rules.NAME]`."""
+
+    stand_ins = {"severity": "info", "summary": "-"}
+
+    metric: Text | None = None
+    column: Text | None = None
+    by: list[Text] | None = None
+    where: dict[str, ScalarText] = {}
+    above: float | None = None
+    below: float | None = None
+    equals: float | None = None
+    not_equals: float | None = None
+    absent: bool | None = None
+    for_: Duration | None = Field(default=None, alias="for")
+    keep_firing_for: Duration | None = None
+    max_alerts: Annotated[int, between(1, 100_000)] = 1000
+    severity: Literal["critical", "warning", "info"]
+    summary: Text
+    group_summary: str = ""
+    resolved_summary: str = ""
+    description: str = ""
+    runbook: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    needs: list[Text] = []
+    details: list[Text] = []
+    evidence: Text | None = None
+    enabled: bool = True

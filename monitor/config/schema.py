@@ -1,0 +1,297 @@
+"""The shapes of what config.toml may hold."""
+
+# ruff: noqa: RUF012 -- the validator copies defaults for each instance
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from monitor.config.hosts import host_fault
+from monitor.config.queries.validation import (
+    Duration,
+    Interval,
+    ScalarText,
+    ScalarValue,
+    Shape,
+    Text,
+    between,
+    from_to,
+)
+from monitor.model.settings import SERVER_ZONE, UTC_ZONE, ReceiverKind
+from monitor.timing.zones import session_zone
+
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
+_MAILBOX = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
+
+
+def _url(value: str) -> str:
+    # The URL itself is never repeated in a message: it may carry a secret.
+    try:
+        parts = urlsplit(value)
+        is_whole = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
+    except ValueError:
+        is_whole = False
+    if not is_whole or any(character.isspace() for character in value):
+        raise ValueError("is not a URL; allowed: http://HOST/… or https://HOST/…")
+    return value
+
+
+def _base_url(value: str) -> str:
+    return _url(value).rstrip("/")
+
+
+def _refuse_literal(what: str, key: str, _: object) -> object:
+    raise ValueError(
+        f"a literal {what} is refused; write it to a file that only the monitor may read and give"
+        f" {key}_file, or give the name of an environment variable as {key}_env"
+    )
+
+
+def _session_zone(value: str) -> str:
+    if value.lower() in (SERVER_ZONE, "system"):
+        return SERVER_ZONE
+    try:
+        return session_zone(value)
+    except ValueError:
+        raise ValueError(
+            f'"{value}" is not a time zone; allowed: "server", an offset such as "+05:30",'
+            ' an IANA name such as "Europe/Berlin"'
+        ) from None
+
+
+_literal_password = partial(_refuse_literal, "password", "password")
+
+
+def _variable_name(value: str) -> str:
+    if not value.strip() or "=" in value or "\0" in value:
+        raise ValueError("is not the name of an environment variable")
+    return value
+
+
+def _host(value: str) -> str:
+    fault = host_fault(value)
+    if fault:
+        raise ValueError(fault)
+    return value
+
+
+def _web_host(value: str) -> str:
+    if value != "*" and host_fault(value):
+        allowed = 'a name or address without scheme and port, or "*"'
+        raise ValueError(f'"{value}" is not a host; allowed: {allowed}')
+    return value
+
+
+def _trimmed(value: str) -> str:
+    if value != value.strip():
+        raise ValueError(f'"{value}" has blanks around it; write "{value.strip()}"')
+    return value
+
+
+def _mailbox(value: str) -> str:
+    if _MAILBOX.fullmatch(value) is None:
+        raise ValueError(
+            "is not a mail address; allowed: NAME@HOST or Display Name <NAME@HOST>, in ASCII"
+        )
+    return value
+
+
+def _content_type(value: str) -> str:
+    if _CONTENT_TYPE.fullmatch(value) is None:
+        raise ValueError(
+            "is not a media type; allowed: such as application/json or text/plain"
+        )
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+_MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
+AttemptLimit = Annotated[
+    Duration, from_to(_MILLISECOND, timedelta(minutes=5), "1ms to 5m")
+]
+ResendDelay = Annotated[
+    Duration, from_to(_MILLISECOND, timedelta(hours=1), "1ms to 1h")
+]
+RepeatInterval = Annotated[
+    Duration,
+    from_to(
+        timedelta(seconds=1), 365 * _DAY, "1s to 365d, or 0s for never", or_zero=True
+    ),
+]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+Host = Annotated[Text, AfterValidator(_host)]
+WebHost = Annotated[Text, AfterValidator(_web_host)]
+Trimmed = Annotated[Text, AfterValidator(_trimmed)]
+"""Text that a blank before or behind it would make another name."""
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+ContentType = Annotated[str, AfterValidator(_content_type)]
+
+
+class RootShape(Shape):
+    """The top of config.toml; the tables are checked one by one."""
+
+    query_dirs: list[Text] = []
+    shipped_queries: bool = True
+    external_url: BaseUrl = ""
+    runbook_base_url: BaseUrl = ""
+    parameters: dict[str, ScalarValue] = {}
+    targets: Any = {}
+    queries: Any = {}
+    rules: Any = {}
+    receivers: Any = {}
+    web: Any = {}
+    state: Any = {}
+    heartbeat: Any = {}
+    log: Any = {}
+
+
+class TlsShape(Shape):
+    """`tls` of a target."""
+
+    mode: Literal["disabled", "required", "verify_ca", "verify_identity"] | None = None
+    ca_file: Text | None = None
+    cert_file: Text | None = None
+    key_file: Text | None = None
+    public_key_file: Text | None = None
+
+
+class TargetShape(Shape):
+    """`[targets.NAME]`."""
+
+    stand_ins = {"user": "-", "database": "-"}
+
+    host: Host | None = None
+    port: Annotated[int, between(1, 65535)] = 3306
+    unix_socket: Text | None = None
+    user: Trimmed
+    password: Annotated[Any, BeforeValidator(_literal_password)] = None
+    password_file: Text | None = None
+    password_env: VariableName | None = None
+    database: Trimmed
+    max_connections: Annotated[int, between(1, 100)] = 2
+    max_replica_lag: Duration = timedelta(minutes=1)
+    time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
+    labels: dict[str, str] = {}
+    tls: TlsShape = TlsShape()
+    queries: list[Text] = ["*"]
+    except_: list[Text] = Field(default=[], alias="except")
+    parameters: dict[str, ScalarValue] = {}
+
+
+class ReceiverShape(Shape):
+    """`[receivers.NAME]`: what all kinds have."""
+
+    kind: ReceiverKind
+    min_severity: Literal["critical", "warning", "info"] = "info"
+    match: dict[str, ScalarText] = {}
+    send_resolved: bool = True
+    watchdog: bool = False
+    timeout: AttemptLimit | None = None
+    repeat_interval: RepeatInterval | None = None
+
+
+class AlertmanagerShape(ReceiverShape):
+    """`kind = "alertmanager"`."""
+
+    urls: list[Url] | None = None
+    resend_delay: ResendDelay | None = None
+
+
+class WebhookShape(ReceiverShape):
+    """`kind = "webhook"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    headers: dict[str, str] = {}
+    header_files: dict[str, Text] = {}
+    hmac_secret: Annotated[
+        Any, BeforeValidator(partial(_refuse_literal, "secret", "hmac_secret"))
+    ] = None
+    hmac_secret_file: Text | None = None
+    hmac_secret_env: VariableName | None = None
+    template: Text | None = None
+    template_file: Text | None = None
+    content_type: ContentType | None = None
+
+
+class SlackShape(ReceiverShape):
+    """`kind = "slack"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+
+
+class PagerdutyShape(ReceiverShape):
+    """`kind = "pagerduty"`."""
+
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+    routing_key: Annotated[
+        Any, BeforeValidator(partial(_refuse_literal, "key", "routing_key"))
+    ] = None
+    routing_key_file: Text | None = None
+    routing_key_env: VariableName | None = None
+
+
+class EmailShape(ReceiverShape):
+    """`kind = "email"`."""
+
+    stand_ins = {
+        "host": "-",
+        "from": "nobody@example.com",
+        "to": ["nobody@example.com"],
+    }
+
+    host: Host
+    port: Annotated[int, between(1, 65535)] | None = None
+    from_: Mailbox = Field(alias="from")
+    to: list[Mailbox]
+    tls: Literal["starttls", "implicit", "disabled"] | None = None
+    ca_file: Text | None = None
+    user: Text | None = None
+    password: Annotated[Any, BeforeValidator(_literal_password)] = None
+    password_file: Text | None = None
+    password_env: VariableName | None = None
+
+
+class WebShape(Shape):
+    """`[web]`."""
+
+    listen: Text | None = None
+    config_file: Text | None = None
+    hosts: list[WebHost] = []
+
+
+class HeartbeatShape(Shape):
+    """`[heartbeat]`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    interval: Interval | None = None
+    timeout: AttemptLimit | None = None
+    queries: list[Text] | None = None
+
+
+class LogShape(Shape):
+    """`[log]`."""
+
+    level: Literal["debug", "info", "warning", "error", "critical"] | None = None
+    format: Literal["json", "console"] | None = None
+
+
+class StateShape(Shape):
+    """`[state]`."""
+
+    directory: Text | None = None
+    retention: Duration | None = None

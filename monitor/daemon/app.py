@@ -1,0 +1,371 @@
+"""Build every part from the configuration, start, wait, reload, stop; alone knows all others."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor import __version__
+from monitor.alerting.self_status import SelfStatus
+from monitor.alerting.snapshot import Snapshot
+from monitor.collector.scheduler import Schedule
+from monitor.collector.targets import Watching
+from monitor.daemon import service_manager, signals
+from monitor.daemon.config_status import ConfigStatus, load_whole
+from monitor.daemon.events import Journal
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.maintenance import ALIVE
+from monitor.daemon.messages import Missed, NewConfig, Tick
+from monitor.daemon.notices import log_notices, notes_of
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.reloader import Part as ReloadPart
+from monitor.daemon.reloader import changed_jobs, needing_restart, replace_config
+from monitor.daemon.requests import Requests, StopRequest
+from monitor.daemon.ticker import Ticker
+from monitor.model.alerts import Delivery
+from monitor.model.errors import ConfigError, ReloadError
+from monitor.model.health import Part, Vitals, faults
+from monitor.model.process_settings import LogSettings
+from monitor.model.settings import Config, Job
+from monitor.notify import Deliveries, Means, Ping, secrets_of
+from monitor.secrets.reader import SecretReader
+from monitor.secrets.redaction import in_address
+from monitor.storage import Opened, open_directory
+from monitor.storage.state import BUSY_SECONDS
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.families import Exposition
+from monitor.telemetry.log import Log
+from monitor.timing.clock import AnchoredClock
+from monitor.timing.deadlines import Watchdog
+from monitor.web import Views, WebServer
+
+_OPEN_SECONDS = 1.0
+_RUNS_GRACE_SECONDS = 2.0
+_PIPELINE_GRACE_SECONDS = 1.0
+_DELIVERY_GRACE_SECONDS = 2.5
+_STATE_GRACE_SECONDS = 1.0
+_WEB_GRACE_SECONDS = 1.0
+_HEARTBEAT_GRACE_SECONDS = 0.5
+
+
+class App:
+    """The daemon. Built from a valid Config; `start` it, and `serve` returns when it has stopped."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        log: Log,
+        *,
+        set_log: Callable[[LogSettings], None] = lambda _settings: None,
+    ) -> None:
+        self._config, self._log, self._set_log = config, log, set_log
+        self._requests = Requests(lambda: load_whole(config.path, environ, self._web))
+        self._has_been_ready = False
+        self._clock = AnchoredClock()
+        self._secrets = SecretReader(environ, on_read=log.hide)
+        self._ticker = Ticker(self._clock, self._on_tick)
+        self._opened = self._open_state(config.state.directory)
+        self._state = self._opened.state
+        self._telemetry = Telemetry(__version__)
+        self._config_status = ConfigStatus(
+            self._telemetry, self._clock.now, reload=self._requests.reload
+        )
+        self._watchdog = Watchdog()
+        self._means = Means(self._watchdog, self._secrets)
+        self._watching = self._make_watching()
+        self._schedule = Schedule(
+            self._clock, submit=self._watching.dispatch, missed=self._on_missed
+        )
+        self._journal = self._make_journal()
+        self._pipeline = Pipeline(
+            config,
+            self._clock,
+            self._state,
+            self._journal,
+            receivers=lambda: self._deliveries.status(),
+            next_run_at=self._schedule.next_run_at,
+            self_status=lambda: SelfStatus(
+                self._config_status.problems, self._web.certificates
+            ),
+        )
+        self._deliveries = self._make_deliveries()
+        self._heartbeat = Heartbeat(
+            self._clock,
+            snapshot=self._snapshot,
+            is_healthy=self._is_healthy,
+            listener=self._journal,
+        )
+        self._web = WebServer(
+            config.web, self._views(), log, on_config_file=self._config_status.note_web
+        )
+
+    def _make_journal(self) -> Journal:
+        return Journal(
+            self._log,
+            self._telemetry,
+            self._clock,
+            on_changed=lambda: self._deliveries.poke(),
+            on_wanted=self._watching.run_now,
+            on_clock_moved=self._on_clock_moved,
+        )
+
+    def _make_deliveries(self) -> Deliveries:
+        return Deliveries(
+            self._config.receivers,
+            self._state,
+            clock=self._clock,
+            snapshot=lambda: self._snapshot().alerts,
+            external_url=self._config.external_url,
+            on_delivery=self._on_delivery,
+            means=self._means,
+        )
+
+    def _make_watching(self) -> Watching:
+        return Watching(
+            self._clock,
+            self._secrets,
+            on_result=lambda result: self._pipeline.put(result),
+            on_missed=self._on_missed,
+            snapshot=self._snapshot,
+            watchdog=self._watchdog,
+            on_kill=lambda kill: self._journal.on_kill(kill),
+        )
+
+    def start(self) -> None:
+        """Start everything, or nothing: what had started is stopped again when it raises."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._let_go)
+            self._hide_secrets(self._config)
+            self._telemetry.declare(self._config)
+            self._config_status.start()
+            undo.callback(self._web.close, _WEB_GRACE_SECONDS)
+            host, port = self._web.start()
+            self._start_threads(undo)
+            undo.pop_all()
+        self._opened.lock.note("running")
+        self._log.always("monitor.started", **self._facts(host, port))
+        for warning in self._opened.warnings:
+            self._log.error("state.degraded", message=warning)
+        log_notices(self._log, self._config, self._clock.now)
+
+    def _open_state(self, directory: Path) -> Opened:
+        # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
+        opened = open_directory(
+            directory,
+            now=self._clock.now(),
+            on_lost_disk=self._on_lost_disk,
+            busy_seconds=_OPEN_SECONDS,
+        )
+        opened.state.hurry(BUSY_SECONDS)
+        return opened
+
+    def _start_threads(self, undo: contextlib.ExitStack) -> None:
+        undo.callback(self._watchdog.close)
+        self._pipeline.start()
+        undo.callback(self._pipeline.stop, _PIPELINE_GRACE_SECONDS)
+        undo.callback(self._deliveries.close)
+        self._deliveries.start()
+        undo.callback(self._watching.stop, 0.0)
+        self._watching.apply(self._config.targets)
+        undo.callback(self._schedule.stop)
+        self._schedule.start(self._config.jobs)
+        undo.callback(self._ticker.stop)
+        self._ticker.start()
+        undo.callback(self._heartbeat.stop, _HEARTBEAT_GRACE_SECONDS)
+        self._set_heartbeat(self._config)
+        self._heartbeat.start()
+        undo.callback(self._requests.stop)
+        self._requests.start()
+        signals.take(
+            self._requests.on_signal
+        )  # the last: what was sent meanwhile waits for it
+
+    def serve(self) -> None:
+        """Serve until a signal says stop; then stop everything in order."""
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at again
+        service_manager.notify("READY=1")
+        reason = self._serve_requests()
+        service_manager.notify("STOPPING=1")
+        self._opened.lock.note("stopping")
+        self._stop()
+        self._log.info("monitor.stopped", reason=reason)
+
+    def _serve_requests(self) -> str:
+        while not isinstance(request := self._requests.next(), StopRequest):
+            request.answer.put(self._reload(request.outcome))
+        return request.signal
+
+    def _stop(self) -> None:
+        self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
+        self._ticker.stop()
+        self._state.hurry(_STATE_GRACE_SECONDS)
+        self._schedule.stop()
+        self._watching.stop(_RUNS_GRACE_SECONDS)
+        self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
+        self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
+        self._deliveries.close()
+        self._watchdog.close()
+        self._web.close(_WEB_GRACE_SECONDS)
+        with contextlib.suppress(
+            sqlite3.Error
+        ):  # a pending alert's clock then runs from the last mark
+            self._state.mark(ALIVE, self._clock.now())
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._state.close()
+        self._opened.lock.release()
+
+    def _reload(self, loaded: Config | ConfigError | ReloadError) -> str | None:
+        """Apply what was loaded, whole or not at all; gives the error's text."""
+        old = self._config
+        try:
+            if isinstance(loaded, ConfigError | ReloadError):
+                raise loaded
+            replace_config(self._parts(), old, loaded)
+        except (ConfigError, ReloadError) as error:
+            problems = error.problems if isinstance(error, ConfigError) else (error,)
+            said = [str(problem) for problem in problems]
+            self._config_status.note("configuration", said)
+            self._log.error("config.rejected", problems=said)
+            return str(error)
+        self._config = loaded
+        self._config_status.note("configuration")
+        self._tell_reloaded(old, loaded)
+        return None
+
+    def _parts(self) -> tuple[ReloadPart, ...]:
+        """List what takes a configuration: first what may fail, and then what makes it seen."""
+        return (
+            self._hide_secrets,
+            lambda config: self._set_log(config.log),
+            lambda config: self._watching.apply(config.targets),
+            lambda config: self._deliveries.apply(
+                config.receivers, external_url=config.external_url
+            ),
+            self._set_heartbeat,
+            self._telemetry.declare,
+            lambda config: self._pipeline.put(NewConfig(config)),
+            lambda config: self._schedule.apply(config.jobs),
+        )
+
+    def _tell_reloaded(self, old: Config, config: Config) -> None:
+        self._watching.run_now(changed_jobs(old, config))
+        self._log.info(
+            "config.reloaded",
+            targets=len(config.targets),
+            queries=len(config.jobs),
+            needs_restart=needing_restart(old, config),
+        )
+        log_notices(self._log, config, self._clock.now)
+
+    def _on_tick(self, now: datetime) -> None:
+        self._schedule.mend_clock_step()
+        self._pipeline.put(Tick())
+
+    def _on_missed(self, job: Job, count: int) -> None:
+        self._pipeline.put(Missed(job, count))
+
+    def _hide_secrets(self, config: Config) -> None:
+        """Have the log hide what the configuration itself says; of files, who reads them does."""
+        said = [
+            secret for receiver in config.receivers for secret in secrets_of(receiver)
+        ]
+        if config.heartbeat is not None:
+            said += in_address(config.heartbeat.url)
+        self._log.hide("the configuration", said)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        self._journal.on_delivery(delivery)
+        self._pipeline.put(delivery)
+
+    def _on_clock_moved(self, by: timedelta) -> None:
+        self._deliveries.move(by)
+        self._heartbeat.move(by)
+
+    def _on_lost_disk(self, message: str) -> None:
+        self._log.error(
+            "state.degraded",
+            message=f"the state cannot be written ({message}): it is in memory until the disk takes it again",
+        )
+
+    def _snapshot(self) -> Snapshot:
+        return self._pipeline.snapshot
+
+    def _set_heartbeat(self, config: Config) -> None:
+        settings = config.heartbeat
+        self._heartbeat.apply(
+            settings,
+            Ping(settings, self._clock, self._means) if settings else None,
+        )
+
+    def _views(self) -> Views:
+        exposition = Exposition(
+            self._telemetry,
+            self._snapshot,
+            self._clock.now,
+            log_dropped=lambda: self._log.dropped,
+            is_durable=lambda: self._state.is_durable,
+            space=lambda: self._state.space,
+            judged_at=lambda: self._pipeline.judged_at,
+            certificates=lambda: self._web.certificates,
+        )
+        return Views(
+            snapshot=self._snapshot,
+            now=self._clock.now,
+            config=lambda: self._config,
+            render_metrics=exposition.render,
+            history=self._state.history,
+            is_healthy=self._is_healthy,
+            is_ready=self._is_ready,
+            reload=self._requests.reload_and_wait,
+            judged_at=lambda: self._pipeline.judged_at,
+            last_reload=lambda: self._config_status.last,
+            notes=lambda: notes_of(self._state),
+        )
+
+    def _is_healthy(self) -> tuple[bool, str]:
+        """Tell whether runs are scheduled, made, taken and told of; asks no database, waits for no lock."""
+        now = self._clock.now()
+        ticker, awake_since = self._ticker.sign(now)
+        vitals = Vitals(
+            awake_since=awake_since,
+            is_scheduling=self._schedule.is_running(),
+            overdue=self._schedule.overdue(now),
+            parts=(
+                Part("pipeline", self._pipeline.is_alive(), self._pipeline.judged_at),
+                ticker,
+                Part("heartbeat", self._heartbeat.is_alive(), now),
+            ),
+            pools=self._watching.pools(),
+            couriers=self._deliveries.couriers(),
+        )
+        wrong = faults(vitals, now)
+        return (False, "; ".join(wrong)) if wrong else (True, "healthy")
+
+    def _is_ready(self) -> tuple[bool, str]:
+        """Tell whether the first runs have begun to give results."""
+        if self._has_been_ready or any(
+            view.outcome for view in self._snapshot().queries.values()
+        ):
+            self._has_been_ready = True
+            return True, "ready"
+        return False, "no run has ended yet"
+
+    def _facts(self, host: str, port: int) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "config": str(self._config.path),
+            "targets": [target.name for target in self._config.targets],
+            "queries": sorted({job.query.name for job in self._config.jobs}),
+            "receivers": [receiver.name for receiver in self._config.receivers],
+            "pid": os.getpid(),
+        }

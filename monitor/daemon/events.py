@@ -1,0 +1,268 @@
+"""Tell of what happens as it happens: log events and counters; hears the pipeline and the deliveries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from monitor.alerting.snapshot import Snapshot
+from monitor.collector.run_totals import RunTotals
+from monitor.daemon.server_changes import Servers
+from monitor.model.alerts import Change, Delivery, Scope, Transition
+from monitor.model.errors import SampleError
+from monitor.model.results import Blocked, Failure, Kill, Result, Success
+from monitor.model.settings import Job, Severity
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.dedup import Fields, Repeats
+from monitor.telemetry.log import Level, Log, alert_fields
+from monitor.timing.clock import Clock
+
+_LEVELS: Mapping[Severity, Level] = MappingProxyType(
+    {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
+)
+_HEARTBEAT = ("heartbeat", "")  # two words: no receiver's
+
+
+class Journal:
+    """The pipeline's listener: writes each event once and counts it; what it is given is told on."""
+
+    def __init__(
+        self,
+        log: Log,
+        telemetry: Telemetry,
+        clock: Clock,
+        *,
+        on_changed: Callable[[], None],
+        on_wanted: Callable[[list[Job]], None],
+        on_clock_moved: Callable[[timedelta], None] = lambda _by: None,
+    ) -> None:
+        self._log = log
+        self._telemetry = telemetry
+        self._clock = clock
+        self._on_changed = on_changed
+        self._pass_on_wanted = on_wanted
+        self._pass_on_clock_moved = on_clock_moved
+        self._runs = Repeats()
+        self._deliveries = Repeats()
+        self._unjudged = Repeats()
+        self._kills = Repeats()
+        self._servers = Servers()
+        self._totals = RunTotals()
+        self._lock = threading.Lock()  # deliveries come from the receivers' own threads
+
+    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        """Count and log a run; tell when its target was lost or came back."""
+        if not isinstance(result.outcome, Blocked):
+            self._telemetry.run_finished(result)
+        self._log_contact(result, before, after)
+        for event, level, fields in self._servers.news(
+            after.targets[result.job.target.name]
+        ):
+            self._log.event(event, level, target=result.job.target.name, **fields)
+        for event, level, fields in self._servers.zone_news(result.job, result.server):
+            target, query = result.job.key
+            self._log.event(event, level, target=target, query=query, **fields)
+        self._log_run(result)
+        if (totals := self._totals.add(result)) is not None:
+            self._log.info("runs.summarized", **totals.fields())
+
+    def on_missed(self, job: Job, count: int) -> None:
+        """Count and log runs that were due and not made."""
+        self._telemetry.missed(job, count)
+        target, query = job.key
+        self._log.warning("run.missed", target=target, query=query, count=count)
+
+    def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        """Log alerts that changed, and let the receivers look at once."""
+        for transition in transitions:
+            level = (
+                _LEVELS[transition.alert.severity]
+                if transition.change is Change.FIRED
+                else "info"
+            )
+            self._log.event(
+                f"alert.{transition.change}", level, **alert_fields(transition)
+            )
+        self._on_changed()
+
+    def on_refused(self, counts: Mapping[str, int]) -> None:
+        """Count alerts that wait outside of a full outbox; the receiver's own alert tells of them."""
+        for receiver, count in counts.items():
+            self._telemetry.refused(receiver, count)
+
+    def on_wanted(self, jobs: list[Job]) -> None:
+        """Pass on which jobs are worth running now."""
+        self._pass_on_wanted(jobs)
+
+    def on_disk_back(self) -> None:
+        """Log that the state is on the disk again."""
+        self._log.warning("state.recovered", message="the state is on the disk again")
+
+    def on_unreadable(self, warning: str) -> None:
+        """Log a part of the state that could not be read."""
+        self._log.error("state.degraded", message=warning)
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        """Log and count what nobody will get any more."""
+        self.on_delivery(delivery)
+
+    def on_clock_moved(self, by: timedelta) -> None:
+        """Log that the machine's clock was set, and let the receivers hear the right times."""
+        message = (
+            "the machine's clock was set; all times that are kept were moved with it"
+        )
+        self._log.warning(
+            "clock.stepped", message=message, by_seconds=round(by.total_seconds(), 3)
+        )
+        self._telemetry.move(by)
+        self._totals.move(by)
+        with self._lock:
+            for repeats in (self._runs, self._deliveries, self._unjudged, self._kills):
+                repeats.move(by)
+        self._pass_on_clock_moved(by)
+
+    def on_crash(self, message: object, error: Exception) -> None:
+        """Count and log a bug with its trace, and what was lost by it."""
+        self._telemetry.crashed()
+        lost = (
+            message.job.key if isinstance(message, Result) else type(message).__name__
+        )
+        self._log.error("pipeline.failed", lost=lost, exc_info=error)
+
+    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+        """Count and log a rule whose findings could not become alerts; its alerts are held."""
+        self._telemetry.unjudged((scope.target, scope.subject))
+        subject = (scope.rule, scope.target, scope.subject)
+        told = self._unjudged.failed(
+            subject, "bad_result", str(error), self._clock.now()
+        )
+        if told:
+            self._log.error(
+                "rule.failed",
+                rule=scope.rule,
+                target=scope.target,
+                query=scope.subject,
+                **told,
+            )
+
+    def on_kill(self, kill: Kill) -> None:
+        """Count and log an attempt to stop a statement on its server; a success only after failures."""
+        self._telemetry.killed(kill)
+        subject = (kill.target,)
+        with self._lock:
+            if kill.reason:
+                told = self._kills.failed(
+                    subject, kill.reason, kill.message, self._clock.now()
+                )
+            else:
+                told = self._kills.succeeded(subject)
+        if told and kill.reason:
+            self._log.warning("kill.failed", target=kill.target, **told)
+        elif told:
+            self._log.info("kill.succeeded", target=kill.target, **told)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Count and log one attempt at a receiver."""
+        self._telemetry.delivered(delivery)
+        fields: Fields = {
+            "receiver": delivery.receiver,
+            **({"address": delivery.address} if delivery.address else {}),
+            "duration_seconds": round(delivery.duration_seconds, 6),
+            "notifications": delivery.notifications,
+        }
+        # Each address of its own: one that works says nothing of another that does not.
+        told = self._attempted((delivery.receiver, delivery.address), delivery)
+        if not delivery.reason:
+            # An Alertmanager gets the same again every minute: worth a line only after a failure.
+            level: Level = "debug" if delivery.is_resend and not told else "info"
+            self._log.event("delivery.succeeded", level, **fields, **(told or {}))
+        elif told:
+            self._log.error(
+                "delivery.failed", **fields, recoverable=delivery.recoverable, **told
+            )
+
+    def on_heartbeat(self, delivery: Delivery) -> None:
+        """Count and log an attempt at the heartbeat's address."""
+        self._telemetry.heartbeat(delivery)
+        fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
+        told = self._attempted(_HEARTBEAT, delivery)
+        if not delivery.reason:
+            # Once a minute: worth a line only after a failure.
+            self._log.event(
+                "heartbeat.succeeded",
+                "info" if told else "debug",
+                **fields,
+                **(told or {}),
+            )
+        elif told:
+            self._log.error("heartbeat.failed", **fields, **told)
+
+    def _attempted(self, subject: tuple[str, ...], delivery: Delivery) -> Fields | None:
+        with self._lock:
+            if delivery.reason:
+                return self._deliveries.failed(
+                    subject, delivery.reason, delivery.message, delivery.at
+                )
+            return self._deliveries.succeeded(subject)
+
+    def on_withheld(self, reason: str, message: str) -> None:
+        """Log that no heartbeat is sent from now on, and why."""
+        self._log.error("heartbeat.withheld", reason=reason, message=message)
+
+    def on_resumed(self, seconds: float) -> None:
+        """Log that heartbeats are sent again."""
+        self._log.info("heartbeat.resumed", withheld_seconds=round(seconds, 1))
+
+    def _log_run(self, result: Result) -> None:
+        target, query = result.job.key
+        fields: dict[str, object] = {
+            "target": target,
+            "query": query,
+            "scheduled_at": result.scheduled_at,
+            "duration_seconds": round(result.duration_seconds, 6),
+        }
+        outcome = result.outcome
+        if isinstance(outcome, Success):
+            ended = self._runs.succeeded(result.job.key)
+            fields |= {
+                "rows": outcome.row_count,
+                "samples": len(outcome.samples),
+                **ended,
+            }
+            # Thousands a day: worth a line only after a failure; an hour's totals are told.
+            self._log.event("run.finished", "info" if ended else "debug", **fields)
+            for message in outcome.evidence_errors:
+                self._log.warning(
+                    "evidence.failed", target=target, query=query, message=message
+                )
+            return
+        if isinstance(outcome, Failure):
+            event, reason, message = "run.failed", str(outcome.reason), outcome.message
+            fields["code"] = outcome.code
+        else:
+            event, reason, message = "run.blocked", "blocked", outcome.message
+        told = self._runs.failed(result.job.key, reason, message, result.finished_at)
+        if told:
+            self._log.warning(event, **fields, **told)
+
+    def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        name = result.job.target.name
+        was, now = before.targets[name], after.targets[name]
+        if was.up is not False and now.up is False and now.last_failure is not None:
+            failure = now.last_failure
+            self._log.error(
+                "target.lost",
+                target=name,
+                reason=str(failure.reason),
+                detail=failure.detail,
+                message=failure.message,
+            )
+        elif was.up is False and now.up:
+            since = was.lost_since
+            seconds = (result.finished_at - since).total_seconds() if since else None
+            server = f"{now.server.flavor} {now.server.version}" if now.server else None
+            self._log.info(
+                "target.recovered", target=name, server=server, lost_seconds=seconds
+            )

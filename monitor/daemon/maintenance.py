@@ -1,0 +1,139 @@
+"""Keep the state between results: that we live, what ran last, a lost disk tried again, history dropped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
+from monitor.model.alerts import Alert, AlertState, Delivery, Scope
+from monitor.model.results import Blocked, Failure
+from monitor.model.settings import Config, Labels
+from monitor.storage import LastResult, State
+
+ALIVE = "alive"
+"""The mark in the state that says when we were last known to run."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_ALIVE_EVERY = timedelta(seconds=10)
+_DISK_LOOKED_AT_EVERY = timedelta(seconds=10)
+_DISK_TRIED_AFTER = timedelta(seconds=1)
+_DISK_TRIED_EVERY = timedelta(minutes=1)
+_TIDY_EVERY = timedelta(hours=1)
+
+
+class UpkeepListener(Protocol):
+    """What is told of the state; must be quick and never raise."""
+
+    def on_disk_back(self) -> None:
+        """Hear that the state is on the disk again."""
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        """Hear of a notification that nobody will get any more."""
+
+    def on_unreadable(self, warning: str) -> None:
+        """Hear of a part of the state that could not be read."""
+
+
+class Upkeep:
+    """What the state needs beside results; one thread's own."""
+
+    def __init__(self, state: State, listener: UpkeepListener) -> None:
+        self._state = state
+        self._listener = listener
+        self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
+        self._disk_pause = _DISK_TRIED_AFTER
+        self._is_tidy = True
+        self._ran: set[JobKey] = set()
+        self._warned = 0
+
+    def begin_anew(self) -> None:
+        """Do everything at the next tick: the clock was set, and what was done when says nothing now."""
+        self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
+
+    def ran(self, key: JobKey) -> None:
+        """Remember that a job has a new result."""
+        self._ran.add(key)
+
+    def tick(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
+        """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
+        self._tell_warnings()
+        if now - self._alive_at >= _ALIVE_EVERY:
+            self._state.mark(ALIVE, now)
+            self._alive_at = now
+            views = [
+                snapshot.queries[key] for key in self._ran & snapshot.queries.keys()
+            ]
+            self._state.keep_results([_last_result(view, now) for view in views])
+            self._ran.clear()
+            self._state.measure()
+        if now >= self._disk_due_at:
+            self._try_disk(snapshot, now)
+        if now - self._tidied_at >= _TIDY_EVERY:
+            self._tidied_at = now
+            self._is_tidy = False
+        if not self._is_tidy:
+            self._is_tidy = self._tidy(config, now)
+
+    def _tidy(self, config: Config, now: datetime) -> bool:
+        """Forget a little, or give a little room back; gives whether nothing is left to do."""
+        names = [receiver.name for receiver in config.receivers]
+        forgotten = self._state.forget_before(
+            now - config.state.retention, receivers=names, now=now
+        )
+        for given_up in forgotten.given_up:
+            self._listener.on_given_up(given_up)
+        return forgotten.is_all and not self._state.give_back()
+
+    def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
+        """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""
+        returned = self._state.try_disk(now)
+        self._tell_warnings()  # a file that was put aside; before it is said that all is well
+        if self._state.is_durable:
+            self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
+            self._disk_pause = _DISK_TRIED_AFTER
+        else:
+            self._disk_due_at = now + self._disk_pause
+            self._disk_pause = min(2 * self._disk_pause, _DISK_TRIED_EVERY)
+        if returned is not None:
+            for given_up in returned.given_up:
+                self._listener.on_given_up(given_up)
+            try:
+                self._keep_alerts(snapshot)
+            finally:
+                self._listener.on_disk_back()
+
+    def _tell_warnings(self) -> None:
+        for warning in self._state.warnings[self._warned :]:
+            self._warned += 1
+            self._listener.on_unreadable(warning)
+
+    def _keep_alerts(self, snapshot: Snapshot) -> None:
+        """Write again what stands: of a file that was damaged not every row could be taken along."""
+        scopes: dict[Scope, dict[Labels, Alert]] = {}
+        for alert in snapshot.alerts:
+            if alert.state is not AlertState.RESOLVED:
+                scopes.setdefault(alert.scope, {})[alert.labels] = alert
+        self._state.record(scopes, (), ())
+
+
+def _last_result(view: QueryView, now: datetime) -> LastResult:
+    outcome = view.outcome
+    reason, message = "", ""
+    if isinstance(outcome, Failure):
+        reason, message = str(outcome.reason), outcome.message
+    elif isinstance(outcome, Blocked):
+        reason, message = "blocked", outcome.message
+    return LastResult(
+        target=view.job.target.name,
+        query=view.job.query.name,
+        run_at=view.last_run_at or now,
+        success_at=view.last_success_at,
+        status=str(view.status),
+        reason=reason,
+        message=message,
+        consecutive_failures=view.consecutive_failures,
+        first_failure_at=view.first_failure_at,
+        samples=view.samples,
+        sample_count=len(view.samples),
+    )

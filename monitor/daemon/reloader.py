@@ -1,0 +1,105 @@
+"""Load the configuration when asked, and put it in force part by part, or the old one back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from monitor.model.errors import ConfigError, ReloadError
+from monitor.model.settings import Config, Job
+
+Part: TypeAlias = Callable[[Config], None]
+"""Makes one part of the program work by a configuration; it may be told the same one again."""
+
+Answer: TypeAlias = queue.SimpleQueue[str | None]
+"""Takes what came of a reload: the error's text, or None."""
+
+# No thread can be started, no file opened, no memory had. What a defect raises is not foreseen.
+_FORESEEN = (RuntimeError, OSError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one load gave, and who waits to hear what comes of it."""
+
+    outcome: Config | ConfigError | ReloadError
+    answer: Answer
+
+
+class Loader:
+    """Loads one after another in a thread of its own: where a disk hangs, the main thread still hears."""
+
+    def __init__(
+        self, load: Callable[[], Config], on_loaded: Callable[[Loaded], None]
+    ) -> None:
+        self._load = load
+        self._on_loaded = on_loaded
+        self._asked: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._run, name="loader", daemon=True).start()
+
+    def stop(self) -> None:
+        """Have the thread end; returns at once."""
+        self._asked.put(None)
+
+    def ask(self, answer: Answer) -> None:
+        """Have the configuration loaded once more; returns at once."""
+        self._asked.put(answer)
+
+    def _run(self) -> None:
+        while (answer := self._asked.get()) is not None:
+            outcome: Config | ConfigError | ReloadError
+            try:
+                outcome = self._load()
+            except ConfigError as error:
+                outcome = error
+            # A defect: no reason to end what watches by the configuration that is in force.
+            except Exception as error:  # noqa: BLE001
+                outcome = ReloadError(
+                    f"the configuration could not be read: {type(error).__name__}: {error}"
+                )
+            self._on_loaded(Loaded(outcome, answer))
+
+
+def replace_config(parts: Sequence[Part], old: Config, new: Config) -> None:
+    """Have every part take the new configuration, in order; ReloadError when all have the old one again.
+
+    What a part did meanwhile is not undone: put last what others hear of.
+    """
+    for number, part in enumerate(parts):
+        try:
+            part(new)
+        except _FORESEEN as error:
+            for done in reversed(parts[: number + 1]):
+                with suppress(*_FORESEEN):
+                    done(old)
+            said = str(error) or type(error).__name__
+            raise ReloadError(
+                f"the configuration is valid but could not be put in force: {said}"
+            ) from error
+
+
+def changed_jobs(old: Config, new: Config) -> list[Job]:
+    """List the jobs that are others now at the same times: those with a new schedule begin by themselves."""
+    before = {job.key: job for job in old.jobs}
+    return [
+        job
+        for job in new.jobs
+        if (known := before.get(job.key, job)) != job
+        and known.query.schedule == job.query.schedule
+    ]
+
+
+def needing_restart(old: Config, new: Config) -> list[str]:
+    """Name the tables whose changes a running process cannot take."""
+    listens = replace(
+        new.web, hosts=old.web.hosts
+    )  # these are looked at by each request
+    changed = {"web": listens != old.web, "state": new.state != old.state}
+    return [name for name, is_other in changed.items() if is_other]

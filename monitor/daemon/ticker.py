@@ -1,0 +1,51 @@
+"""Tick each second, and tell by the gaps since when the process is awake; drives what nothing else wakes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from monitor.model.health import SILENT_FOR, Part
+from monitor.timing.clock import SLEPT, Clock
+
+_TICK_SECONDS = 1.0
+
+
+class Ticker:
+    """A thread that calls `on_tick` with the instant; that must be quick and must not raise."""
+
+    def __init__(self, clock: Clock, on_tick: Callable[[datetime], None]) -> None:
+        self._clock = clock
+        self._on_tick = on_tick
+        self._ticked_at = self._awake_since = clock.now()
+        self._ticked_seconds = time.monotonic()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tick no more; returns at once."""
+        self._stopping.set()
+
+    def sign(self, now: datetime) -> tuple[Part, datetime]:
+        """Give its sign of life, and since when the process is awake; waits for no lock."""
+        since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
+        # The clock was set, or the machine slept: then little can be told by how long ago things were.
+        has_jumped = (
+            abs(now - self._ticked_at - since_tick) > SLEPT and since_tick < SILENT_FOR
+        )
+        part = Part("ticker", self._thread.is_alive(), now - since_tick)
+        return part, now if has_jumped else self._awake_since
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            now = self._clock.now()
+            if abs(now - self._ticked_at) > SLEPT:
+                self._awake_since = now
+            self._ticked_at, self._ticked_seconds = now, time.monotonic()
+            self._on_tick(now)

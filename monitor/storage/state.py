@@ -1,0 +1,358 @@
+"""What is remembered: alerts, transitions and the outbox, written together or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
+from monitor.model.settings import Labels
+from monitor.storage import last_results, outbox
+from monitor.storage.alerts import WrittenAlerts
+from monitor.storage.disk import Disk, Returned
+from monitor.storage.forgetting import Forgotten, forget_step, prune
+from monitor.storage.giving_back import give_back
+from monitor.storage.last_results import LastResult
+from monitor.storage.outbox_room import FILLS, MAX_BYTES, MAX_ENTRIES, OutboxRoom, merge
+from monitor.storage.queries import OutboxView, Reading
+from monitor.storage.schema import MEMORY
+from monitor.storage.serialization import (
+    alert_to_text,
+    instant_to_text,
+    text_to_instant,
+)
+from monitor.storage.space import StateSpace, measure
+
+_MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
+
+_STEP_SECONDS = 0.1
+
+BUSY_SECONDS = 12.0
+"""How long a file that another program has locked is tried, less than until we count as frozen."""
+
+
+class State(Reading):
+    """Remember alerts, their history and what is due to receivers. Thread-safe.
+
+    `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`,
+    `outbox_bytes` and `outbox_age` what waits for one receiver. When the disk fails it goes on in memory with
+    all that it knows, and says so to `on_lost_disk`, each time. When another program has the file locked for
+    longer than `busy_seconds`, sqlite3.OperationalError: nothing was changed, the same may be tried again.
+    `on_disk=False` begins in memory, with what can be read of the file.
+    """
+
+    def __init__(
+        self,
+        path: str = MEMORY,
+        *,
+        history_limit: int = 10_000,
+        outbox_limit: int = MAX_ENTRIES,
+        outbox_bytes: int = MAX_BYTES,
+        outbox_age: timedelta = timedelta(hours=24),
+        on_lost_disk: Callable[[str], None] = lambda _message: None,
+        busy_seconds: float = BUSY_SECONDS,
+        take_directory: Callable[[], None] = lambda: None,
+        on_disk: bool = True,
+    ) -> None:
+        super().__init__()
+        self._history_limit = history_limit
+        self._room = OutboxRoom(max_entries=outbox_limit, max_bytes=outbox_bytes)
+        self._outbox_age = outbox_age
+        self._path = path
+        self._written = WrittenAlerts()
+        self._recording = threading.Lock()
+        self.space: StateSpace | None = None
+        """As of the last `measure`; None where the state has no file."""
+        self._disk = Disk(
+            path,
+            busy_seconds=busy_seconds,
+            on_lost=on_lost_disk,
+            on_aside=lambda warning: self._warnings.update(
+                {warning: None}
+            ),  # whatever was warned of before
+            take_directory=take_directory,
+            is_usable=on_disk,
+        )
+
+    @property
+    def is_durable(self) -> bool:
+        """Tell whether what is written outlives the process."""
+        return self._disk.is_durable
+
+    def try_disk(self, now: datetime) -> Returned | None:
+        """Go back to the disk if it was left and works again, with all that is known; None if it did not.
+
+        Also notices that the file was removed or replaced. Cheap where there is nothing to do: call it
+        every few seconds. A file that was put aside for it is in `warnings`.
+        """
+        return self._disk.try_disk(now)
+
+    def measure(self) -> None:
+        """Measure the room that the files take and have; a disk that hangs holds up the caller."""
+        self.space = None if self._path == MEMORY else measure(Path(self._path))
+
+    def hurry(self, busy_seconds: float) -> None:
+        """Wait no longer than this for a locked file from now on: the process is about to end."""
+        self._disk.hurry(busy_seconds)
+
+    def close(self) -> None:
+        """Close the file; nothing may be asked afterwards."""
+        self._disk.close()
+
+    def record(
+        self,
+        scope_changes: Mapping[Scope, Mapping[Labels, Alert]],
+        transitions: Sequence[Transition],
+        notifications: Sequence[Notification],
+        *,
+        marks: Mapping[str, datetime] = MappingProxyType({}),
+    ) -> None:
+        """Write what one result changed; each scope's alerts replace those that it had."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            self._written.write(
+                connection, scope_changes, generation=self._disk.generation
+            )
+            connection.executemany(
+                "INSERT INTO transitions (at, change, rule, target, fingerprint, alert) VALUES (?,?,?,?,?,?)",
+                [_transition_row(transition) for transition in transitions],
+            )
+            if transitions:
+                self._prune(connection, "transitions")
+            outbox.insert_notifications(connection, notifications)
+            connection.executemany(
+                _MARK, [(name, instant_to_text(at)) for name, at in marks.items()]
+            )
+
+        with self._recording:
+            self._disk.write(write)
+            self._written.accept(scope_changes)
+
+    def make_room(self, now: datetime) -> frozenset[str]:
+        """Merge what waits where it is too much; return the receivers whose outboxes take nothing new."""
+        for receiver in self._room.take_in(self._disk.rows(FILLS), now):
+            self._room.merged(
+                receiver, self._disk.write(partial(merge, receiver=receiver)), now
+            )
+        return frozenset(self._room.full_since)
+
+    def outbox(self) -> Mapping[str, OutboxView]:
+        """Count what waits, for each receiver that has something waiting, and tell which are full."""
+        full = self._room.full_since
+        return {
+            name: replace(view, full_since=full.get(name))
+            for name, view in super().outbox().items()
+        }
+
+    def keep_results(self, results: Sequence[LastResult]) -> None:
+        """Remember what queries last gave, all of them at once."""
+        rows = [last_results.result_to_row(result) for result in results]
+        places = ", ".join("?" * len(last_results.COLUMNS.split(",")))
+        insert = f"INSERT OR REPLACE INTO last_results ({last_results.COLUMNS}) VALUES ({places})"
+        self._disk.write(lambda connection: connection.executemany(insert, rows))
+
+    def mark(self, name: str, at: datetime) -> None:
+        """Remember an instant under a name: `alive`, when the daemon was last known to run."""
+        self._disk.write(
+            lambda connection: connection.execute(_MARK, (name, instant_to_text(at)))
+        )
+
+    def move(
+        self, by: timedelta, alerts: Mapping[Scope, Mapping[Labels, Alert]]
+    ) -> None:
+        """Move the instants of what waits, and write these alerts anew: the clock was set by this much.
+
+        What has happened keeps the time at which we thought it did.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            self._written.write(connection, alerts, generation=self._disk.generation)
+            outbox.move(connection, by)
+
+        with self._recording:
+            self._disk.write(write)
+            self._written.accept(alerts)
+        self._room.move(by)
+
+    def forget_before(
+        self,
+        instant: datetime,
+        *,
+        receivers: Collection[str] = (),
+        now: datetime | None = None,
+    ) -> Forgotten:
+        """Drop some of the history that is older, and give up some of what has waited since before.
+
+        Of receivers that are no longer configured: others would have taken or lost it by now. It is given
+        up as of `now`, or else of the instant. A step takes a fraction of a second: call it until nothing
+        is left, between other work.
+        """
+
+        def write(connection: sqlite3.Connection) -> Forgotten:
+            return forget_step(connection, instant, receivers, now=now or instant)
+
+        forgotten = Forgotten()
+        ends_at_seconds = time.monotonic() + _STEP_SECONDS
+        while not forgotten.is_all and time.monotonic() < ends_at_seconds:
+            step = self._disk.write(write)
+            forgotten = Forgotten(
+                forgotten.given_up + step.given_up, is_all=step.is_all
+            )
+        return forgotten
+
+    def give_back(self) -> bool:
+        """Release a little of the room that is free in the file to the disk; return whether there is more."""
+        if self.is_durable and self._disk.write(give_back):
+            return True
+        self._rows(
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        )  # until then the file is as long as it was
+        return False
+
+    def due(
+        self,
+        receiver: str,
+        *,
+        now: datetime,
+        limit: int = 1,
+        least_tried_first: bool = False,
+        whenever: bool = False,
+    ) -> tuple[Notification, ...]:
+        """List what to send now, oldest first; of one rule and target only the oldest that waits.
+
+        `least_tried_first`: rather what had the fewest attempts, so that one which can never be
+        delivered does not use up all the attempts that are made. `whenever`: also what is due later.
+        """
+        order = "attempts, id" if least_tried_first else "id"
+        is_due = f"(? OR {outbox.IS_DUE})"
+        select = (
+            f"SELECT {outbox.COLUMNS} FROM outbox o WHERE {outbox.IS_HEAD} AND {is_due}"
+        )
+        due: list[Notification] = []
+        values = (receiver, whenever, instant_to_text(now), limit)
+        rows = self._rows(f"{select} ORDER BY {order} LIMIT ?", values)
+        for row in rows:
+            try:
+                due.append(outbox.row_to_notification(row))
+            except (ValueError, TypeError) as error:
+                self._give_up_unreadable(row[0], now, str(error))
+        if rows and not due:
+            return self.due(
+                receiver,
+                now=now,
+                limit=limit,
+                least_tried_first=least_tried_first,
+                whenever=whenever,
+            )
+        return tuple(due)
+
+    def next_try_at(self, receiver: str) -> datetime | None:
+        """Tell when the next of a receiver's notifications may be tried; None if nothing waits."""
+        rows = self._rows(
+            f"SELECT min(next_try_at) FROM outbox o WHERE {outbox.IS_HEAD}", (receiver,)
+        )
+        return text_to_instant(rows[0][0]) if rows[0][0] is not None else None
+
+    def retry_now(self, receiver: str, *, now: datetime) -> None:
+        """Let all that waits for a receiver be tried at once: it takes notifications again."""
+        text = instant_to_text(now)
+        self._disk.write(
+            lambda connection: connection.execute(
+                "UPDATE outbox SET next_try_at = ? WHERE receiver = ? AND next_try_at > ?",
+                (text, receiver, text),
+            )
+        )
+
+    def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
+        """Give up what has waited for too long; gives what has to be told."""
+        too_old = instant_to_text(now - self._outbox_age)
+        oldest = self._rows(
+            "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1",
+            (receiver,),
+        )
+        if not oldest or oldest[0][0] >= too_old:
+            return ()
+
+        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
+            hours = self._outbox_age / timedelta(hours=1)
+            expired = outbox.give_up(
+                connection,
+                "receiver = ? AND created_at < ?",
+                (receiver, too_old),
+                at=now,
+                reason="expired",
+                message=f"not taken within {hours:g} h",
+            )
+            self._prune(connection, "deliveries")
+            return expired
+
+        return self._disk.write(write)
+
+    def delivered(self, notification: Notification, delivery: Delivery) -> None:
+        """Take a notification from the outbox: its receiver has it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
+            outbox.insert_delivery(connection, notification, delivery, "taken")
+            self._prune(connection, "deliveries")
+
+        self._disk.write(write)
+
+    def failed(
+        self,
+        notification: Notification,
+        delivery: Delivery,
+        *,
+        next_try_at: datetime | None,
+    ) -> None:
+        """Count an attempt that failed; without a next try it is given up, and kept in the history."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            if next_try_at is None:
+                connection.execute(
+                    "DELETE FROM outbox WHERE id = ?", (notification.id,)
+                )
+            else:
+                connection.execute(
+                    "UPDATE outbox SET attempts = attempts + 1, next_try_at = ? WHERE id = ?",
+                    (instant_to_text(next_try_at), notification.id),
+                )
+            outcome = "given_up" if next_try_at is None else "failed"
+            outbox.insert_delivery(connection, notification, delivery, outcome)
+            self._prune(connection, "deliveries")
+
+        self._disk.write(write)
+
+    def _give_up_unreadable(self, id_: int, now: datetime, why: str) -> None:
+        self._warn(f"a row of outbox cannot be read and is given up: {why}")
+        self._disk.write(
+            lambda connection: outbox.give_up(
+                connection, "id = ?", (id_,), at=now, reason="unreadable", message=why
+            )
+        )
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._disk.rows(sql, values)
+
+    def _prune(self, connection: sqlite3.Connection, table: str) -> None:
+        prune(connection, table, self._history_limit)
+
+
+def _transition_row(transition: Transition) -> tuple[str, ...]:
+    alert = transition.alert
+    return (
+        instant_to_text(transition.at),
+        transition.change,
+        alert.scope.rule,
+        alert.scope.target,
+        alert.fingerprint,
+        alert_to_text(alert),
+    )

@@ -1,0 +1,123 @@
+"""Write in words for people what a log event says in fields: what the console writes; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from monitor.model.wording import escaped
+from monitor.secrets.redaction import Plain
+
+# Said by the line already, or of use only to a program.
+_NOT_FIELDS = frozenset(
+    {
+        *("timestamp", "level", "event", "exception", "target", "query", "message"),
+        *(
+            "scheduled_at",
+            "code",
+            "fingerprint",
+            "recoverable",
+            "last_message",
+            "first_at",
+            "last_at",
+        ),
+    }
+)
+_SAYS_NOTHING = (("repeated", 1), ("duration_seconds", 0))
+_SAID_LABELS = frozenset({"alertname", "severity", "target"})
+_TO_BE_QUOTED = frozenset(' "=\n\t')
+_MAX_LISTED = 4
+
+
+def plain_text(name: str, event: Mapping[str, Plain]) -> str:
+    """Write what happened to what, then the message, then the rest as fields."""
+    subject = _joined("/", map(_word, (event.get("target"), event.get("query"))))
+    what = _joined(": ", (subject, escaped(_text(event.get("message")))))
+    return _joined(" ", (f"{escaped(name):18}", what, _fields(event))).rstrip()
+
+
+def alert_text(change: str, event: Mapping[str, Plain]) -> str:
+    """Write which alert changed, on what, and what was found."""
+    subject = _joined(
+        " on ", (_text(event.get("alertname")), _text(event.get("target")))
+    )
+    summary = _text(_mapping(event.get("annotations")).get("summary"))
+    what = _joined(": ", (subject, summary))
+    return escaped(f"{_text(event.get('severity'))} {what}")
+
+
+def alert_details(change: str, event: Mapping[str, Plain]) -> str:
+    """Write of an alert which one it is, and since when and what to do now, or how long it was."""
+    labels = _mapping(event.get("labels"))
+    which = " ".join(
+        f"{key}={_word(labels[key])}" for key in labels if key not in _SAID_LABELS
+    )
+    tell = _of_what_is_over if change == "resolved" else _of_what_is_on
+    return escaped(_joined(" · ", (which, *tell(event))))
+
+
+def _of_what_is_on(event: Mapping[str, Plain]) -> tuple[str, str]:
+    at_least = "at least " * bool(event.get("since_at_least"))
+    return f"since {at_least}{_text(event.get('active_at'))[11:19]}", _what_to_do(event)
+
+
+def _of_what_is_over(event: Mapping[str, Plain]) -> tuple[str, str]:
+    fired_seconds = event.get("fired_seconds")
+    lasted = (
+        f"fired for {fired_seconds:g} s"
+        if isinstance(fired_seconds, int | float)
+        else ""
+    )
+    return lasted, _text(event.get("resolve_reason"))
+
+
+def _what_to_do(event: Mapping[str, Plain]) -> str:
+    annotations = _mapping(event.get("annotations"))
+    if url := annotations.get("runbook_url"):
+        return f"do: {url}"
+    if runbook := annotations.get("runbook"):
+        return f"do: runbook {runbook}"
+    return f"why: token-monitor explain {event.get('alertname')}"
+
+
+def _fields(event: Mapping[str, Plain]) -> str:
+    fields = []
+    for key, value in event.items():
+        if key in _NOT_FIELDS or value is None or (key, value) in _SAYS_NOTHING:
+            continue
+        fields.append(f"{escaped(key)}={_short(value)}")
+    return " ".join(fields)
+
+
+def _short(value: Plain) -> str:
+    """Write a value; of a long list only how long it is."""
+    if isinstance(value, float):
+        return f"{round(value, 3):g}"
+    if not isinstance(value, list):
+        return _word(value)
+    if 0 < len(value) <= _MAX_LISTED:
+        return ",".join(map(_word, value))
+    return str(len(value))
+
+
+def _word(value: Plain) -> str:
+    """Write a value as one word; quoted where it would be several."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and _TO_BE_QUOTED.isdisjoint(value):
+        return escaped(value)
+    return escaped(orjson.dumps(value).decode())
+
+
+def _text(value: Plain) -> str:
+    return "" if value is None else str(value)
+
+
+def _mapping(value: Plain) -> Mapping[str, Plain]:
+    return value if isinstance(value, dict) else {}
+
+
+def _joined(between: str, parts: Iterable[str]) -> str:
+    """Join what there is."""
+    return between.join(filter(None, parts))

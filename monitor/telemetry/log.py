@@ -1,0 +1,252 @@
+"""Write each event as one JSON line; an edge that never raises, delays nobody and tells no secret."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import BinaryIO, TypeAlias
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from monitor.alerting.texts import shown_annotations
+from monitor.model.alerts import Transition
+from monitor.model.process_settings import LogFormat, LogLevel
+from monitor.secrets.redaction import Secrets, plain_mapping
+from monitor.telemetry.console import Console, columns_of, is_coloured
+from monitor.telemetry.log_writer import Writer
+
+Level: TypeAlias = LogLevel
+Format: TypeAlias = LogFormat
+
+_FIRST_KEYS = ("timestamp", "level", "event")
+_NUMBERS = logging.getLevelNamesMapping()
+# A line must be one for every reader: JSON lets these stand, and some take them for the end of a line
+# or obey them. Below U+0020 orjson writes escapes itself.
+_NOT_PLAIN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+class Log:
+    """Where events go. `event` is `noun.past_participle`; fields are values that the reader can search."""
+
+    def __init__(
+        self, writer: Writer, logger: FilteringBoundLogger, hidden: _Hidden, form: _Form
+    ) -> None:
+        self._writer = writer
+        self._logger = logger
+        self._hidden = hidden
+        self._form = form
+        self._least = logging.INFO
+        self._bridge: _StdlibBridge | None = None
+
+    def set(self, *, level: Level, format: Format) -> None:  # noqa: A002 - the option's name
+        """Have events from this one on written at this level and above, in this format."""
+        self._least = _NUMBERS[level.upper()]
+        self._form.format = format
+
+    @property
+    def dropped(self) -> int:
+        """Count the events that could not be written."""
+        return self._writer.dropped
+
+    def hide(self, place: str, secrets: Iterable[str]) -> None:
+        """Never write what a place holds now, wherever it stands; what it held just before stays hidden."""
+        self._hidden.put(place, secrets)
+
+    def event(self, event: str, level: Level = "info", **fields: object) -> None:
+        """Write one event at a level that the caller computed."""
+        number = _NUMBERS[level.upper()]
+        if number >= self._least:
+            self._logger.log(number, event, **fields)
+
+    def always(self, event: str, **fields: object) -> None:
+        """Write what a log has to begin with, whatever its level leaves out; it is told as info."""
+        self._logger.log(logging.INFO, event, **fields)
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Write what only a developer asks for."""
+        self.event(event, "debug", **fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write what happened as it should."""
+        self.event(event, "info", **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write what somebody should look at."""
+        self.event(event, "warning", **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write what went wrong; `exc_info=True` adds the trace, without local variables."""
+        self.event(event, "error", **fields)
+
+    def hear_libraries(self) -> None:
+        """Take in what other libraries log through `logging` at WARNING and above."""
+        self._bridge = _StdlibBridge(self._heard)
+        logging.getLogger().addHandler(self._bridge)
+        # It logs each run at INFO, and at WARNING what we count ourselves as missed.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+    def _heard(self, number: int, fields: Mapping[str, object]) -> None:
+        if number >= self._least:
+            self._logger.log(number, "library.reported", **fields)
+
+    def close(self, deadline_seconds: float = 2.0) -> None:
+        """Write out what waits, and let go of the other libraries' logging."""
+        if self._bridge is not None:
+            logging.getLogger().removeHandler(self._bridge)
+        self._writer.close(deadline_seconds)
+
+
+def configure(
+    stream: BinaryIO,
+    *,
+    level: Level = "info",
+    format: Format = "json",  # noqa: A002 - the option's name
+    queued: bool = False,
+    libraries: bool = True,
+) -> Log:
+    """Make the program's log. `queued`: a thread writes, so that a slow reader delays nobody.
+
+    `libraries`: what other libraries log through `logging` at WARNING and above comes here too.
+    """
+    hidden = _Hidden()
+    colours = is_coloured(os.environ, is_terminal=_is_terminal(stream))
+    form = _Form(
+        format, Console(is_coloured=colours, columns=partial(columns_of, stream))
+    )
+    writer = Writer(stream, queued=queued)
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        writer,
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _render_exception,
+            _redact_with(hidden),
+            form.render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            "debug"
+        ),  # Log leaves out: a reload changes it
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+    log = Log(writer, logger, hidden, form)
+    log.set(level=level, format=format)
+    if libraries:
+        log.hear_libraries()
+    return log
+
+
+def alert_fields(transition: Transition) -> dict[str, object]:
+    """Give the fields of the event `alert.<change>`: the only place in the log for evidence."""
+    alert = transition.alert
+    fields: dict[str, object] = {
+        "alertname": alert.name,
+        "fingerprint": alert.fingerprint,
+        "severity": alert.severity.value,
+        "target": alert.scope.target,
+        "labels": dict(alert.labels),
+        "annotations": shown_annotations(alert),
+        "value": alert.value,
+        "active_at": alert.active_at,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "evidence": [dict(row) for row in alert.evidence],
+    }
+    if alert.fired_for is not None:
+        fields |= {
+            "fired_seconds": round(alert.fired_for.total_seconds(), 3),
+            "peak": alert.peak,
+        }
+    if alert.since_at_least:
+        fields["since_at_least"] = True
+    if alert.resolve_reason:
+        fields["resolve_reason"] = alert.resolve_reason
+    return fields
+
+
+class _Hidden:
+    """What must not be written; told by every thread that reads a secret."""
+
+    def __init__(self) -> None:
+        self._putting = threading.Lock()
+        self.secrets = Secrets()
+
+    def put(self, place: str, secrets: Iterable[str]) -> None:
+        with self._putting:
+            self.secrets = self.secrets.put(place, secrets)
+
+
+class _Form:
+    """How events are written; may change while others write."""
+
+    def __init__(self, format: Format, console: Console) -> None:  # noqa: A002 - the option's name
+        self.format: Format = format
+        self._console = console
+
+    def render(self, _logger: WrappedLogger, _name: str, event: EventDict) -> bytes:
+        return (
+            self._console.line(event) if self.format == "console" else _json_line(event)
+        )
+
+
+class _StdlibBridge(logging.Handler):
+    """Brings the warnings of other libraries into our log, in our form."""
+
+    def __init__(self, on_heard: Callable[[int, Mapping[str, object]], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._on_heard = on_heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit the text
+            message = str(record.msg)
+        fields: dict[str, object] = {"logger": record.name, "message": message}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        self._on_heard(min(record.levelno // 10 * 10, logging.CRITICAL), fields)
+
+
+def _render_exception(
+    _logger: WrappedLogger, _name: str, event: EventDict
+) -> EventDict:
+    """Replace `exc_info` by the trace as text: structlog's own rendering can show local variables."""
+    exc_info = event.pop("exc_info", None)
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if exc_info is True:
+        event["exception"] = traceback.format_exc()
+    elif isinstance(error, BaseException):
+        event["exception"] = "".join(traceback.format_exception(error))
+    return event
+
+
+def _redact_with(hidden: _Hidden) -> Processor:
+    def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        # These are our own words: a secret that is one of them would spoil them, and be told by that.
+        first: EventDict = {key: event.pop(key) for key in _FIRST_KEYS if key in event}
+        return {**first, **plain_mapping(event, hidden.secrets)}
+
+    return redact
+
+
+def _json_line(event: EventDict) -> bytes:
+    line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _NOT_PLAIN.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", line.decode()
+    ).encode()
+
+
+def _is_terminal(stream: BinaryIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # a closed one
+        return False

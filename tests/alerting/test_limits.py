@@ -1,0 +1,203 @@
+"""A rule has so many alerts on a target: which those are, what is told of the rest, and what clears."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.alerting.evaluate import evaluate
+from monitor.model.alerts import Alert, AlertState, Change, Scope
+from monitor.model.results import Sample, Success
+from monitor.model.settings import Condition, Labels, Metric, Rule, Severity
+from tests.support.harness import (
+    MINUTE,
+    OWN_RULES,
+    SECOND,
+    TIMEOUT,
+    World,
+    a_config,
+    a_query,
+    a_rule,
+    samples,
+)
+
+START = datetime(2026, 11, 22, tzinfo=UTC)
+SCOPE = Scope("Many", "main", "many")
+NAMES = "abcdefgh"
+LIMITED = a_rule(
+    "TokenMonitorAlertsLimited", "alerts_left_out", keep_firing_for=timedelta(minutes=5)
+)
+
+
+def judged(
+    rule: Rule, active: dict[Labels, Alert], found: Sequence[str], seconds: int
+) -> tuple[dict[Labels, Alert], set[str], int]:
+    """Run the rule once; gives its alerts, which of them resolved, and how many were left out."""
+    evaluation = evaluate(
+        rule,
+        SCOPE,
+        active,
+        Success(tuple(Sample("m", (("k", name),), 1.0) for name in found), len(found)),
+        now=START + timedelta(seconds=seconds),
+        is_first=False,
+        target_labels={},
+        parameters={},
+        runbook_base_url="",
+    )
+    resolved = {
+        name_of(one.alert.labels)
+        for one in evaluation.transitions
+        if one.change is Change.RESOLVED
+    }
+    return evaluation.active, resolved, evaluation.left_out
+
+
+def name_of(labels: Labels) -> str:
+    return dict(labels)["k"]
+
+
+def rule_with(limit: int, *, keep_seconds: int = 0) -> Rule:
+    return Rule(
+        "Many",
+        "m",
+        Condition("above", 0.0),
+        Severity.CRITICAL,
+        "{k}",
+        keep_firing_for=timedelta(seconds=keep_seconds),
+        max_alerts=limit,
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.frozensets(st.sampled_from(NAMES))), max_size=12
+    ),
+    st.sampled_from([0, 3]),
+)
+def test_leaving_out_resolves_nothing_and_what_is_active_stays(
+    runs: list[tuple[int, frozenset[str]]], keep_seconds: int
+) -> None:
+    """The limit is another one at each run, as after reloads."""
+    active: dict[Labels, Alert] = {}
+    for second, (limit, found) in enumerate(runs):
+        before = {name_of(labels) for labels in active}
+        active, resolved, left_out = judged(
+            rule_with(limit, keep_seconds=keep_seconds), active, sorted(found), second
+        )
+        after = {name_of(labels) for labels in active}
+        assert before & found <= after, "what is found goes on"
+        assert not resolved & found, "nothing that is found resolves"
+        assert resolved == before - after, "what goes is told as over"
+        new = after - before
+        assert len(after) <= max(limit, len(before)), "nothing comes beyond the limit"
+        assert new == set(sorted(found - before)[: len(new)]), (
+            "the first by their labels"
+        )
+        assert len(after) >= min(limit, len(found)), "no place stays empty"
+        assert left_out == len(found - after)
+
+
+def test_what_gets_the_place_of_one_that_cleared_says_that_it_may_be_older() -> None:
+    active, _, _ = judged(rule_with(2), {}, "abc", 0)
+    active, resolved, left_out = judged(rule_with(2), active, "bc", 60)
+    assert (resolved, left_out) == ({"a"}, 0)
+    assert {
+        name_of(labels): alert.since_at_least for labels, alert in active.items()
+    } == {
+        "b": False,
+        "c": True,
+    }
+
+
+def a_world(limit: int) -> World:
+    many = a_query(
+        "many",
+        metrics=(Metric("m", "", ("k",), value="n"),),
+        rules=(
+            a_rule("Many", "m", max_alerts=limit),
+            a_rule("Few", "m", condition=Condition("above", 9.0)),
+        ),
+    )
+    return World(a_config(many, own_rules=(*OWN_RULES, LIMITED)))
+
+
+def run(world: World, names: str) -> None:
+    found = samples("m", dict.fromkeys(names, 1.0), "k")
+    world.after(MINUTE).run("many", Success(found, len(found)))
+
+
+def test_the_rest_is_told_by_one_alert_until_there_is_none_for_five_minutes() -> None:
+    world = a_world(2)
+    run(world, "abcde")
+    assert sorted(world.told()) == [
+        "Many fired",
+        "Many fired",
+        "TokenMonitorAlertsLimited fired",
+    ]
+    limited = next(a for a in world.state.active_alerts() if a.name == LIMITED.name)
+    assert (limited.value, dict(limited.labels)["rule"], limited.scope.target) == (
+        3.0,
+        "Many",
+        "main",
+    )
+    run(world, "cde")
+    assert sorted(world.told()) == [
+        "Many fired",
+        "Many fired",
+        "Many resolved",
+        "Many resolved",
+    ]
+    for _ in range(6):
+        run(world, "de")
+    assert world.told() == [
+        "Many resolved",
+        "Many fired",
+        "TokenMonitorAlertsLimited resolved",
+    ]
+
+
+def test_without_data_nobody_says_that_nothing_is_left_out() -> None:
+    world = a_world(1)
+    run(world, "ab")
+    world.after(10 * MINUTE).run("many", TIMEOUT)
+    world.after(SECOND).tick()
+    assert world.shown()["TokenMonitorAlertsLimited"] == "firing held"
+
+
+def test_a_lower_limit_after_a_reload_resolves_nothing() -> None:
+    world = a_world(3)
+    run(world, "abc")
+    lower = a_world(1).config
+    again = world.restarted(MINUTE, lower)
+    again.told()
+    run(again, "abc")
+    assert again.told() == []
+    run(again, "c")
+    assert again.told() == ["Many resolved", "Many resolved"]
+
+
+def test_of_what_resolved_the_newest_are_kept() -> None:
+    world = a_world(5000)
+    names = [f"k{number:04}" for number in range(1200)]
+    found = samples("m", dict.fromkeys(names, 1.0), "k")
+    world.after(MINUTE).run("many", Success(found, len(found)))
+    world.after(MINUTE).run("many", Success(found[:600], 600))
+    world.after(MINUTE).run("many", Success((), 0))
+    kept = [a for a in world.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED]
+    assert len(kept) == 1000
+    assert {dict(a.labels)["k"] for a in kept} >= set(names[:600])
+    world.after(timedelta(minutes=16)).tick()
+    assert not [
+        a for a in world.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED
+    ]
+
+
+def test_a_copy_of_an_alert_has_its_fingerprint_and_other_labels_have_another() -> None:
+    one = Alert(SCOPE, (("k", "a"),), Severity.INFO, AlertState.PENDING, 1.0, START)
+    other = Alert(SCOPE, (("k", "b"),), Severity.INFO, AlertState.PENDING, 1.0, START)
+    assert replace(one, value=2.0).fingerprint == one.fingerprint != other.fingerprint

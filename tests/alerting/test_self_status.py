@@ -1,0 +1,167 @@
+"""What the monitor knows of itself: a refused configuration, certificates that end."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.alerting.self_status import (
+    SelfStatus,
+    certificates_ending,
+    config_rejected,
+)
+from monitor.daemon.config_status import ConfigStatus
+from monitor.model.certificates import Certificate
+from monitor.model.results import Failure, Outcome, Result
+from monitor.model.settings import Condition, Severity, labels_of
+from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
+from monitor.telemetry.counters import Telemetry
+from monitor.web import LastReload
+from tests.support.harness import (
+    COLUMNS,
+    LOST,
+    MINUTE,
+    OWN_RULES,
+    SERVER,
+    World,
+    a_config,
+    a_rule,
+    columns,
+)
+from tests.web.certificates import Authority
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+REJECTED = a_rule("TokenMonitorConfigRejected", "config_problems")
+EXPIRING = a_rule(
+    "TokenMonitorCertificateExpiring",
+    "certificate_days",
+    hold=timedelta(0),
+    condition=Condition("below", 14.0),
+    severity=Severity.WARNING,
+)
+
+
+@pytest.mark.parametrize(
+    ("problems", "text"),
+    [
+        ((), ""),
+        (("a: wrong",), "a: wrong"),
+        (("a", "b", "c"), "a; b; c"),
+        (("a", "b", "c", "d", "e"), "a; b; c; and 2 more"),
+    ],
+)
+def test_the_problems_are_counted_and_the_first_of_them_are_told(
+    problems: tuple[str, ...], text: str
+) -> None:
+    sample = config_rejected(REJECTED, SelfStatus(problems))
+    assert (sample.value, dict(sample.details).get("problems", "")) == (
+        len(problems),
+        text,
+    )
+
+
+def test_days_until_a_certificate_ends_are_told_of_whose_it_is() -> None:
+    certificates = (
+        Certificate("server", NOW + timedelta(days=20, hours=12)),
+        Certificate("client", NOW - timedelta(days=1)),
+    )
+    samples = certificates_ending(EXPIRING, certificates, NOW, target="main")
+    assert [(sample.value, sample.labels) for sample in samples] == [
+        (20.5, labels_of({"certificate": "server"})),
+        (-1.0, labels_of({"certificate": "client"})),
+    ]
+    assert [dict(sample.details) for sample in samples] == [
+        {"whose": "the server of main", "ends_at": "2026-12-11 00:00 UTC"},
+        {
+            "whose": "the monitor, which it shows to main,",
+            "ends_at": "2026-11-19 12:00 UTC",
+        },
+    ]
+
+
+class Connected(World):
+    """A world whose target is reached over TLS."""
+
+    def __init__(self) -> None:
+        super().__init__(a_config(COLUMNS, own_rules=(*OWN_RULES, EXPIRING)))
+        self.ends_at = self.at + timedelta(days=15)
+
+    def run(self, name: str, outcome: Outcome) -> None:
+        job = next(job for job in self.config.jobs if job.query.name == name)
+        reached = None
+        if not isinstance(outcome, Failure):
+            reached = replace(
+                SERVER, certificates=(Certificate("server", self.ends_at),)
+            )
+        self.pipeline.take(
+            Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
+        )
+
+    def day(self, outcome: Outcome) -> list[str]:
+        """Let a day pass with a run at its end; gives what was told of certificates."""
+        self.asleep(timedelta(days=1)).run("missing_columns", outcome)
+        self.after(MINUTE)
+        return [line for line in self.told() if "Certificate" in line]
+
+
+def test_a_certificate_fires_two_weeks_before_it_ends_is_held_while_the_target_is_lost_and_resolves() -> (
+    None
+):
+    world = Connected()
+    world.run("missing_columns", columns())
+    assert world.day(columns()) == ["TokenMonitorCertificateExpiring fired"]
+    assert world.day(columns()) == []
+    assert world.day(LOST) == []
+    assert world.shown()["TokenMonitorCertificateExpiring"].startswith("firing held")
+    world.ends_at += timedelta(days=90)
+    assert world.day(columns()) == ["TokenMonitorCertificateExpiring resolved"]
+
+
+def test_the_end_of_a_certificate_is_read_of_either_form_and_of_the_first_in_a_file(
+    tmp_path: Path,
+) -> None:
+    ends_at = datetime(2027, 3, 4, 5, 6, 7, tzinfo=UTC)
+    authority = Authority(tmp_path)
+    file, _ = authority.issue("server", until=ends_at)
+    chain = file.read_bytes() + authority.file.read_bytes()
+    file.write_bytes(chain)
+    assert end_of_certificate_in(file) == ends_at
+    assert (
+        end_of_certificate(
+            ssl.PEM_cert_to_DER_cert(chain.decode().partition("-----END")[0] + END)
+        )
+        == ends_at
+    )
+    assert end_of_certificate(b"rubbish") is None
+    assert end_of_certificate_in(tmp_path / "no such file") is None
+
+
+END = "-----END CERTIFICATE-----\n"
+
+
+def test_what_is_refused_stands_until_it_is_taken_from_where_it_came() -> None:
+    telemetry = Telemetry("1")
+    reloads: list[bool] = []
+    status = ConfigStatus(telemetry, lambda: NOW, reload=lambda: reloads.append(True))
+    status.start()
+    assert telemetry.reload_ok is True
+    status.note("configuration", ["config.toml: bad", "web.yml: bad"])
+    status.note_web(("web.yml: bad",))
+    assert status.problems == ("config.toml: bad", "web.yml: bad")
+    assert (telemetry.reload_ok, reloads) == (False, [])
+    status.note_web(())
+    assert (telemetry.reload_ok, reloads) == (False, [True])
+    status.note("configuration")
+    assert telemetry.reload_ok is True
+    assert status.last == LastReload(NOW)
+    status.note_web(("web.yml: bad",))
+    assert (telemetry.reload_ok, status.last) == (
+        False,
+        LastReload(NOW, ("web.yml: bad",)),
+    )
+    status.note_web(())
+    assert (telemetry.reload_ok, reloads) == (True, [True])

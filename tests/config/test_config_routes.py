@@ -1,0 +1,51 @@
+"""What is said without effect: told, and not refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.config import load
+
+FILE = Path(__file__).parent.parent / "testdata" / "receiver_routes.toml"
+
+
+def test_a_receiver_that_no_alert_reaches_is_warned_of_with_what_there_is() -> None:
+    warnings = load(FILE, {}).warnings
+    assert [warning.removeprefix("receiver_routes.toml:") for warning in warnings] == [
+        '13: receivers.unknown_label.match.tagret: no alert has this label; did you mean "target"?',
+        '18: receivers.unknown_values.match.alertname: no alert has it with "TokenColumnMising";'
+        ' did you mean "TokenColumnMissing"?',
+        '18: receivers.unknown_values.match.region: no alert has it with "us"; allowed: eu',
+        '18: receivers.unknown_values.match.severity: no alert has it with "fatal";'
+        " allowed: critical, info, warning",
+        '18: receivers.unknown_values.match.target: no alert has it with "mian"; did you mean "main"?',
+        '23: receivers.never_both.match.status: no alert has it with "ok"; allowed: negative',
+        "29: receivers.too_quiet.match: no alert is let through by match and min_severity",
+        "34: receivers.dead_mans_switch.watchdog: never comes: [rules.TokenMonitorWatchdog] is switched off",
+    ]
+
+
+def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
+    for folder in ("q", "empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "q" / "own.sql").write_text("SELECT 1 AS v")
+    (tmp_path / "q" / "own.toml").write_text('summary = "s"')
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'query_dirs = ["q", "empty"]\n'
+        '[targets.main]\nhost = "127.0.0.1"\nuser = "u"\ndatabase = "app"\nqueries = ["balances"]\n'
+        '[queries.low_balances]\ninterval = "2m"\n'
+        '[receivers.am]\nkind = "alertmanager"\nurls = ["http://127.0.0.1:9"]\nsend_resolved = false\n'
+    )
+    config = load(path, {})
+    assert config.notices == (
+        'folder "empty" holds no query',
+        'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for'
+        " by check --schema only, and no alert tells of a missing column",
+        'query "low_balances" runs on no target',
+        'query "own" runs on no target',
+    )
+    assert config.warnings == (
+        "config.toml:12: receivers.am.send_resolved: an Alertmanager ends by itself what is sent no more;"
+        " its own receivers have send_resolved",
+    )

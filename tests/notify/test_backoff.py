@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.notify.backoff import backoff_seconds, retry_after_seconds
+from tests.notify.far_end import START
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
+def test_a_wait_is_never_longer_than_the_most_nor_than_the_doubled_first(
+    failures: int, draw: float
+) -> None:
+    seconds = backoff_seconds(failures, first=1, most=300, jitter=lambda: draw)
+    assert 0 <= seconds <= min(300, 2.0 ** min(failures - 1, 60))
+
+
+def test_waits_double_up_to_the_most() -> None:
+    waits = [
+        backoff_seconds(n, first=0.5, most=5, jitter=lambda: 1.0) for n in range(1, 7)
+    ]
+    assert waits == [0.5, 1, 2, 4, 5, 5]
+    assert backoff_seconds(3, first=0.5, most=5, jitter=lambda: 0.25) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("99999999", 3600.0),
+        ("Sun, 22 Nov 2026 14:00:30 GMT", 30.0),
+        ("Sun, 22 Nov 2026 13:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2026 13:00:00", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("²", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_otherwise_ignored(
+    header: str | None, seconds: float | None
+) -> None:
+    assert retry_after_seconds(header, START) == seconds

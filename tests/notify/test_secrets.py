@@ -1,0 +1,170 @@
+"""Every secret of a receiver and of the heartbeat is told of before it leaves, so that the log hides it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.model.alerts import Notification
+from monitor.model.errors import DeliveryError
+from monitor.model.process_settings import HeartbeatSettings
+from monitor.model.settings import Mail, PasswordSource, Receiver
+from monitor.notify import Ping, secrets_of
+from monitor.notify.notifiers import sender_for
+from monitor.notify.secrets import read_password
+from monitor.notify.transport import Means
+from monitor.secrets.reader import SecretReader
+from monitor.timing.clock import AnchoredClock
+from monitor.timing.deadlines import Watchdog
+from tests.notify.far_end import START, FarEnd, alert, far_end
+from tests.notify.mail_end import mail_end
+
+TOLD = Notification("r", "key", {"alertname": "Low"}, (alert(),), START)
+
+
+class Heard:
+    """Takes what readers tell of, as long as the far end has had nothing."""
+
+    def __init__(self, had: list[object]) -> None:
+        self.secrets: set[str] = set()
+        self._had = had
+
+    def __call__(self, _place: str, secrets: Iterable[str]) -> None:
+        assert not self._had
+        self.secrets |= set(secrets)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("s3cret-of-ours\n")
+    return path
+
+
+def receivers(server: FarEnd, file: Path, address: Path) -> dict[str, Receiver]:
+    url, secret = f"{server.url}/hook", PasswordSource(file=file)
+    return {
+        "header": Receiver("r", "webhook", urls=(url,), header_files={"X-Team": file}),
+        "hmac": Receiver("r", "webhook", urls=(url,), hmac_secret=secret),
+        "webhook": Receiver("r", "webhook", url_file=address),
+        "slack": Receiver("r", "slack", url_file=address),
+        "pagerduty": Receiver("r", "pagerduty", urls=(url,), routing_key=secret),
+    }
+
+
+@pytest.mark.parametrize("kind", ["header", "hmac", "webhook", "slack", "pagerduty"])
+def test_what_a_receiver_reads_is_told_before_it_is_sent(
+    watchdog: Watchdog, tmp_path: Path, file: Path, kind: str
+) -> None:
+    with far_end() as server:
+        address = tmp_path / "address"
+        address.write_text(f"{server.url}/services/s3cret-of-ours")
+        heard = Heard(server.requests)  # type: ignore[arg-type]
+        sender = sender_for(
+            receivers(server, file, address)[kind],
+            Means(watchdog, SecretReader(on_read=heard)),
+            external_url="",
+        )
+        with suppress(DeliveryError):  # PagerDuty would say 202
+            sender.send(TOLD, START)
+        sender.close()
+        assert len(server.requests) == 1
+    assert "s3cret-of-ours" in heard.secrets
+    assert "services" not in heard.secrets
+
+
+def test_the_password_of_a_mail_server_is_told_before_it_is_sent(
+    watchdog: Watchdog, file: Path
+) -> None:
+    with mail_end(password="s3cret-of-ours") as server:
+        heard = Heard(server.commands)  # type: ignore[arg-type]
+        mail = Mail(
+            "127.0.0.1",
+            server.port,
+            "a@example.com",
+            ("b@example.com",),
+            tls="disabled",
+            user="me",
+        )
+        mail = replace(mail, password=PasswordSource(file=file))
+        sender = sender_for(
+            Receiver("r", "email", mail=mail),
+            Means(watchdog, SecretReader(on_read=heard)),
+            external_url="",
+        )
+        sender.send(TOLD, START)
+        sender.close()
+        assert len(server.mails) == 1
+    assert heard.secrets == {"s3cret-of-ours"}
+
+
+def test_the_address_of_the_heartbeat_is_told_before_it_is_called(
+    watchdog: Watchdog, tmp_path: Path
+) -> None:
+    with far_end() as server:
+        (tmp_path / "address").write_text(f"{server.url}/ping/s3cret-of-ours")
+        heard = Heard(server.requests)  # type: ignore[arg-type]
+        settings = HeartbeatSettings((), url_file=tmp_path / "address")
+        reader = SecretReader(on_read=heard)
+        assert Ping(settings, AnchoredClock(), Means(watchdog, reader))().reason == ""
+        assert len(server.requests) == 1
+    assert {f"{server.url}/ping/s3cret-of-ours", "s3cret-of-ours"} == heard.secrets - {
+        ""
+    }
+
+
+def test_of_the_configuration_only_what_is_secret_is_hidden_and_no_file_is_opened(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # to open it would hang
+    pipe = PasswordSource(file=tmp_path / "pipe")
+    headers = {"X-Team": "tokens", "Authorization": "Bearer s3cret-one"}
+    hook = Receiver(
+        "r",
+        "webhook",
+        urls=("http://h/alerts",),
+        headers=headers,
+        header_files={"A": tmp_path},
+    )
+    assert secrets_of(replace(hook, hmac_secret=pipe)) == [
+        "Bearer s3cret-one",
+        "s3cret-one",
+    ]
+    assert secrets_of(Receiver("r", "slack", url_file=tmp_path / "pipe")) == []
+    chat = Receiver("r", "slack", urls=("https://h/services/T0SECRET1/word",))
+    assert set(secrets_of(chat)) - {""} == {
+        "https://h/services/T0SECRET1/word",
+        "T0SECRET1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "password"), [(" p w \n", " p w "), ("pw\n\n", "pw\n")]
+)
+def test_white_space_may_be_a_part_of_a_password(
+    tmp_path: Path, content: str, password: str
+) -> None:
+    (tmp_path / "pw").write_text(content)
+    assert (
+        read_password(PasswordSource(file=tmp_path / "pw"), SecretReader()) == password
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"\n", "is empty"), (b"\xff", "is no text")]
+)
+def test_a_mail_password_that_cannot_be_used_is_said_by_its_file(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "pw").write_bytes(content)
+    with pytest.raises(DeliveryError) as caught:
+        read_password(PasswordSource(file=tmp_path / "pw"), SecretReader())
+    assert (caught.value.reason, caught.value.message) == (
+        "secret",
+        f"{tmp_path}/pw: {message}",
+    )

@@ -1,0 +1,127 @@
+"""What the daemon does for its state at each tick: of a disk that was left it tells that, and the return."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.model.alerts import Change, Transition
+from monitor.storage import open_directory
+from tests.storage.test_state import alert
+from tests.support.disks import garble
+from tests.support.harness import MINUTE, SECOND, START, World, balances, columns, usage
+
+
+class Told:
+    """What was said of the disk, in its order; `lost` stands for the daemon's event `state.degraded`."""
+
+    def __init__(self, world: World, lost: list[str]) -> None:
+        self.world = world
+        self.lost = lost
+
+    def after(self, passed: timedelta) -> list[str]:
+        before = len(self.lost)
+        self.world.after(passed)
+        self.world.tick()
+        return [
+            *self.lost[before:],
+            *(line for line in self.world.told() if "Token" not in line),
+        ]
+
+
+@contextmanager
+def living(directory: Path) -> Iterator[Told]:
+    """Run the pipeline on a state in this folder, until one of its alerts fires."""
+    lost: list[str] = []
+    opened = open_directory(directory, now=START, on_lost_disk=lost.append)
+    world = World(state=opened.state)
+    try:
+        world.runs(columns(), balances(), usage(3))
+        world.tick()
+        assert "TokenUsageStopped fired" in world.told()
+        yield Told(world, lost)
+    finally:
+        opened.state.close()
+        opened.lock.release()
+
+
+@pytest.mark.parametrize("gone", ["file", "directory"])
+def test_a_file_that_was_removed_is_told_as_lost_and_then_as_back(
+    tmp_path: Path, gone: str
+) -> None:
+    directory = tmp_path / "state"
+    with living(directory) as told:
+        if gone == "file":
+            (directory / "state.sqlite").unlink()
+        else:
+            shutil.rmtree(directory)
+        assert told.after(11 * SECOND) == ["the file was removed", "disk back"]
+        assert told.after(MINUTE) == []
+        assert told.world.state.is_durable
+
+
+def test_a_file_that_is_put_aside_is_named_before_the_disk_is_back(
+    tmp_path: Path,
+) -> None:
+    with living(tmp_path) as told:
+        garble(tmp_path / "state.sqlite")
+        said = told.after(MINUTE)
+        assert (said[0], said[-1]) == ("database disk image is malformed", "disk back")
+        aside = tmp_path / "state.sqlite.replaced"
+        assert said[1:-1] == [
+            f"{tmp_path / 'state.sqlite'} gives way to a new file (it could not be read whole);"
+            f" it is kept as {aside}"
+        ]
+        assert aside.exists()
+        firing = [alert.name for alert in told.world.state.active_alerts()]
+        assert "TokenUsageStopped" in firing, "what stands is written again"
+
+
+def test_what_waited_in_a_file_that_could_not_be_read_is_told_as_given_up(
+    tmp_path: Path,
+) -> None:
+    path, elsewhere = tmp_path / "state.sqlite", tmp_path / "elsewhere"
+    with living(tmp_path):
+        pass
+    path.rename(elsewhere)
+    path.mkdir()
+    with living(tmp_path) as told:
+        assert told.after(MINUTE) == []
+        assert path.is_dir()
+        path.rmdir()
+        elsewhere.rename(path)
+        assert told.after(MINUTE) == ["given up unreadable", "disk back"]
+        assert told.world.posted() == ["TokenUsageStopped firing"], (
+            "found and told anew"
+        )
+        assert told.world.state.is_durable
+
+
+def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    opened = open_directory(tmp_path, now=START, on_lost_disk=print)
+    try:
+        world = World(state=opened.state, at=START)
+        wide = replace(alert(), annotations=(("summary", "x" * 10_000),))
+        changes = [Transition(Change.FIRED, wide, START - timedelta(days=60))] * 800
+        opened.state.record({}, changes, ())
+        full = path.stat().st_size
+        for _ in range(60):
+            world.after(SECOND).tick()
+            if path.stat().st_size < full / 5:
+                break
+        assert path.stat().st_size < full / 5
+        assert {change.alert.name for change in opened.state.history(999)} <= {
+            "TokenMonitorWatchdog"
+        }
+    finally:
+        opened.state.close()
+        opened.lock.release()

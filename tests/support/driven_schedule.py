@@ -1,0 +1,106 @@
+"""The real Schedule on clocks that a test drives: reading them takes time, and they drift and are set."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from unittest import mock
+
+from apscheduler.schedulers import base
+from apscheduler.schedulers.base import BaseScheduler
+
+from monitor.collector.scheduler import Missed, Schedule, Submit
+from monitor.timing.clock import STEP
+
+SECOND = timedelta(seconds=1)
+
+
+class Machine:
+    """A machine's two clocks: ours, which is anchored, and the wall's, which a time server slews.
+
+    Each reading takes some microseconds, and once in a while the process is not let run for longer.
+    """
+
+    def __init__(self, start: datetime, seed: int) -> None:
+        self.choose = random.Random(seed)
+        self.ahead = timedelta(0)
+        self.wall_by = timedelta(0)
+        """How far the wall clock is from ours."""
+        self.slew = 0.0
+        """How many seconds the wall clock gains on ours in one."""
+        self._at = start
+
+    def let_pass(self, passed: timedelta) -> None:
+        self._at += passed
+        self.wall_by += passed * self.slew
+
+    def now(self) -> datetime:
+        self._read()
+        return self._at + self.ahead
+
+    def reading(self) -> tuple[datetime, timedelta]:
+        return self.now(), self.ahead
+
+    def wall(self) -> datetime:
+        self._read()
+        return self._at + self.ahead + self.wall_by
+
+    def catch_up(self) -> timedelta:
+        by = self.wall_by if abs(self.wall_by) >= STEP else timedelta(0)
+        self.ahead += by
+        self.wall_by -= by
+        return by
+
+    def _read(self) -> None:
+        microseconds = self.choose.randint(1, 40)
+        if self.choose.random() < 0.001:
+            microseconds = self.choose.randint(1_000, 90_000)
+        self.let_pass(timedelta(microseconds=microseconds))
+
+
+class DrivenScheduler(BaseScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """APScheduler without its thread: the test lets it look for what is due, and it says for how long not."""
+
+    def wakeup(self) -> None:
+        """Do nothing: the test looks again anyway."""
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        """Do nothing: there is no thread."""
+
+    def look(self) -> timedelta | None:
+        """Run what is due; gives how long it would sleep then."""
+        seconds = self._process_jobs()
+        return None if seconds is None else timedelta(seconds=seconds)
+
+
+class DrivenSchedule(Schedule):
+    """The product's schedule, whose scheduler the test drives."""
+
+    def __init__(self, machine: Machine, *, submit: Submit, missed: Missed) -> None:
+        super().__init__(
+            machine,
+            submit=submit,
+            missed=missed,
+            wall=machine.wall,
+            scheduler=DrivenScheduler,
+        )
+
+    def look(self) -> timedelta | None:
+        found: timedelta | None = self._scheduler.look()
+        return found
+
+
+@contextmanager
+def time_of(machine: Machine) -> Iterator[None]:
+    """Have APScheduler, which takes no clock as an argument, read the wall clock of this machine."""
+
+    class Driven(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return machine.wall().astimezone(tz or UTC)
+
+    with mock.patch.object(base, "datetime", Driven):
+        yield

@@ -1,0 +1,312 @@
+"""A small world for tests of the order of things: one target, three queries, a clock that we drive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor.alerting.snapshot import Snapshot
+from monitor.daemon.messages import NewConfig, Tick
+from monitor.daemon.pipeline import Pipeline
+from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
+from monitor.model.errors import Reason, SampleError
+from monitor.model.process_settings import StateSettings, Web
+from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
+from monitor.model.settings import (
+    ColumnName,
+    Condition,
+    Config,
+    Every,
+    Flavor,
+    Job,
+    Metric,
+    Query,
+    Receiver,
+    Rule,
+    SchemaColumns,
+    Severity,
+    Statement,
+    Target,
+    Tls,
+    labels_of,
+)
+from monitor.storage import State
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+BALANCE = ColumnName("users", "tokens_remaining")
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+_TICK = 2 * SECOND
+SERVER = Server(Flavor.MARIADB, "10.11.6", limits=("lock", "statement", "read_only"))
+
+TARGET = Target(
+    name="main",
+    user="m",
+    database="app",
+    tls=Tls("disabled"),
+    unix_socket=Path("/s"),
+    labels={"region": "eu"},
+)
+HOOK = Receiver(name="hook", kind="webhook", urls=("http://127.0.0.1:9/",))
+
+
+def a_rule(name: str, metric: str, **changes: object) -> Rule:
+    settings: dict[str, object] = {
+        "condition": Condition("above", 0.0),
+        "severity": Severity.CRITICAL,
+        "summary": f"{name} on {{target}}",
+    }
+    return Rule(name=name, metric=metric, **{**settings, **changes})  # type: ignore[arg-type]
+
+
+def a_query(name: str, **changes: object) -> Query:
+    settings: dict[str, object] = {
+        "summary": "",
+        "statement": Statement("SELECT 1"),
+        "schedule": Every(MINUTE),
+        "timeout": timedelta(seconds=10),
+        "max_rows": 100,
+        "source": Path(f"{name}.sql"),
+    }
+    return Query(name=name, **{**settings, **changes})  # type: ignore[arg-type]
+
+
+COLUMNS = a_query(
+    "missing_columns",
+    schema=SchemaColumns("table", "column", "missing"),
+    metrics=(
+        Metric("token_schema_column_missing", "", ("table", "column"), value="missing"),
+    ),
+    rules=(a_rule("TokenColumnMissing", "token_schema_column_missing"),),
+)
+BALANCES = a_query(
+    "balances",
+    needs=(BALANCE,),
+    metrics=(Metric("token_subscribers", "", ("plan",), value="subscribers"),),
+    rules=(a_rule("TokenBalances", "token_subscribers", hold=2 * MINUTE),),
+)
+USAGE = a_query(
+    "usage",
+    metrics=(Metric("token_usage_age", "", value="age"),),
+    rules=(a_rule("TokenUsageStopped", "token_usage_age", needs=(BALANCE,)),),
+)
+OWN_RULES = (
+    a_rule("TokenMonitorTargetDown", "target_lost", hold=timedelta(seconds=30)),
+    a_rule("TokenMonitorConnectionsRefused", "connections_refused", hold=MINUTE),
+    a_rule(
+        "TokenMonitorAccessDenied",
+        "access_denied",
+        hold=MINUTE,
+        summary="{grant} {queries}",
+    ),
+    a_rule(
+        "TokenMonitorQueryFailing",
+        "query_consecutive_failures",
+        condition=Condition("above", 2.0),
+    ),
+    a_rule("TokenMonitorQueryStale", "query_stale"),
+    a_rule(
+        "TokenMonitorDeliveryFailing",
+        "delivery_failing_seconds",
+        condition=Condition("above", 300.0),
+    ),
+    a_rule("TokenMonitorWatchdog", "watchdog", severity=Severity.INFO),
+)
+
+
+def a_config(*queries: Query, own_rules: tuple[Rule, ...] = OWN_RULES) -> Config:
+    return Config(
+        path=Path("config.toml"),
+        targets=(TARGET,),
+        jobs=tuple(
+            Job(TARGET, query) for query in (queries or (COLUMNS, BALANCES, USAGE))
+        ),
+        receivers=(HOOK,),
+        own_rules=own_rules,
+        web=Web(),
+        state=StateSettings(Path("state")),
+    )
+
+
+def samples(
+    metric: str, values: Mapping[str, float], label: str = "plan"
+) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(metric, labels_of({label: name}), value)
+        for name, value in values.items()
+    )
+
+
+def columns(*missing: ColumnName) -> Success:
+    """What the schema query says: one column is expected."""
+    labels = labels_of({"table": BALANCE.table, "column": BALANCE.column})
+    value = float(BALANCE in missing)
+    return Success(
+        (Sample("token_schema_column_missing", labels, value),),
+        1,
+        missing=frozenset(missing),
+    )
+
+
+def balances(**plans: float) -> Success:
+    return Success(samples("token_subscribers", plans), len(plans))
+
+
+def usage(age: float) -> Success:
+    return Success((Sample("token_usage_age", (), age),), 1)
+
+
+LOST = Failure(Reason.TARGET_DOWN, "Can't connect", 2003, "refused", lost=True)
+NO_COLUMN = Failure(
+    Reason.SCHEMA_MISSING, "Unknown column 'tokens_remaining' in 'field list'", 1054
+)
+TIMEOUT = Failure(Reason.TIMEOUT, "took too long", 1969)
+
+
+class World:
+    """The pipeline without its threads: results go in, and what was heard is kept in order."""
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        state: State | None = None,
+        at: datetime = START,
+    ) -> None:
+        self.config = config or a_config()
+        self.at = at
+        self.state = state or State()
+        self.heard: list[str] = []
+        self.transitions: list[Transition] = []
+        self.wanted: list[str] = []
+        self.unjudged: list[str] = []
+        self.health: dict[str, ReceiverHealth] = {}
+        self.next_run_at: datetime | None = None
+        self.ahead = timedelta(0)
+        self.set_by = timedelta(0)
+        """By how much the machine's clock was set since we last looked."""
+        self.pipeline = Pipeline(
+            self.config,
+            self,
+            self.state,
+            self,
+            receivers=lambda: self.health,
+            next_run_at=lambda _key: self.next_run_at,
+        )
+
+    def now(self) -> datetime:
+        return self.at
+
+    def reading(self) -> tuple[datetime, timedelta]:
+        return self.at, self.ahead
+
+    def catch_up(self) -> timedelta:
+        by, self.set_by = self.set_by, timedelta(0)
+        self.at += by
+        self.ahead += by
+        return by
+
+    def restarted(self, after: timedelta, config: Config | None = None) -> World:
+        """End this process and begin another on the same state, so much later."""
+        again = World(config or self.config, state=self.state, at=self.at + after)
+        again.pipeline.take(NewConfig(again.config))
+        return again
+
+    def run(self, name: str, outcome: Outcome) -> None:
+        """Let one run of a query end with this outcome, at this moment."""
+        job = next(job for job in self.config.jobs if job.query.name == name)
+        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
+        self.pipeline.take(
+            Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
+        )
+
+    def runs(self, columns: Outcome, balances: Outcome, usage: Outcome) -> None:
+        self.run("missing_columns", columns)
+        self.run("balances", balances)
+        self.run("usage", usage)
+
+    def tick(self) -> None:
+        self.pipeline.take(Tick())
+
+    def after(self, passed: timedelta) -> World:
+        """Let time pass, with a tick every few seconds as the process has them."""
+        end = self.at + passed
+        while end - self.at > _TICK:
+            self.at += _TICK
+            self.tick()
+        self.at = end
+        return self
+
+    def asleep(self, passed: timedelta) -> World:
+        """Let time pass while the process is stopped or suspended."""
+        self.at += passed
+        return self
+
+    def told(self) -> list[str]:
+        """Give what alerts did since the last call, watchdog aside."""
+        heard, self.heard = self.heard, []
+        return [line for line in heard if "Watchdog" not in line]
+
+    def shown(self) -> dict[str, str]:
+        """Give each alert's state as readers of the snapshot see it."""
+        marks = {
+            alert.name: str(alert.state)
+            + (" held" if alert.held else "")
+            + (" muted" if alert.muted_by else "")
+            for alert in self.pipeline.snapshot.alerts
+        }
+        marks.pop("TokenMonitorWatchdog", None)
+        return marks
+
+    def posted(self) -> list[str]:
+        """Take what waits in the outbox of the webhook."""
+        found: list[str] = []
+        while notifications := self.state.due("hook", now=self.at):
+            for notification in notifications:
+                found.extend(
+                    f"{alert.name} {alert.state}" for alert in notification.alerts
+                )
+                self.state.delivered(notification, Delivery("hook", self.at, 0.0))
+        return found
+
+    # what the pipeline tells
+
+    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        pass
+
+    def on_missed(self, job: Job, count: int) -> None:
+        self.heard.append(f"{job.query.name} missed {count}")
+
+    def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        self.transitions.extend(transitions)
+        self.heard.extend(
+            f"{transition.alert.name} {transition.change}" for transition in transitions
+        )
+
+    def on_refused(self, counts: Mapping[str, int]) -> None:
+        self.heard.extend(
+            f"{receiver} is full: {count} not told"
+            for receiver, count in counts.items()
+        )
+
+    def on_wanted(self, jobs: list[Job]) -> None:
+        self.wanted.extend(job.query.name for job in jobs)
+
+    def on_disk_back(self) -> None:
+        self.heard.append("disk back")
+
+    def on_unreadable(self, warning: str) -> None:
+        self.heard.append(warning)
+
+    def on_given_up(self, delivery: Delivery) -> None:
+        self.heard.append(f"given up {delivery.reason}")
+
+    def on_crash(self, message: object, error: Exception) -> None:
+        raise error
+
+    def on_clock_moved(self, by: timedelta) -> None:
+        self.heard.append(f"clock moved {by.total_seconds():g} s")
+
+    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+        self.unjudged.append(f"{scope.rule}: {error}")
