@@ -214,8 +214,8 @@ def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_n
         "token_subscribers_uninitialized",
     ):
         wait_until(
-            lambda name=name: prometheus.query(name) == {},
-            why=f"{name} is gone",  # type: ignore[misc]
+            lambda name=name: prometheus.query(name) == {},  # type: ignore[misc]
+            why=f"{name} is gone",
         )
     status = 'token_monitor_query_status{query="balances",status="blocked"}'
     wait_until(

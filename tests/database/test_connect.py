@@ -521,19 +521,20 @@ def test_failures_leave_no_descriptor_open(databases: Databases) -> None:
             )
             verdict_on(database)
             wait_until(
-                lambda listener=listener: listener.open_count == 0,
+                lambda listener=listener: listener.open_count == 0,  # type: ignore[misc]
                 "the far end is done",
-            )  # type: ignore[misc]
+            )
             before = count()
             for _ in range(5):
                 verdict_on(database)
             wait_until(
-                lambda listener=listener: listener.open_count == 0,
+                lambda listener=listener: listener.open_count == 0,  # type: ignore[misc]
                 "the far end is done",
-            )  # type: ignore[misc]
+            )
             wait_until(
-                lambda before=before: count() == before, f"no more are open: {talk}"
-            )  # type: ignore[misc]
+                lambda before=before: count() == before,
+                f"no more are open: {talk}",  # type: ignore[misc]
+            )
 
 
 def test_without_a_thread_for_a_deadline_or_a_lookup_it_is_our_fault_and_heals(

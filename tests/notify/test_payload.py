@@ -4,18 +4,16 @@ import json
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from monitor.model.alerts import AlertState, Notification
+from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.notify.payload import alertmanager_alert, webhook_body
 from tests.notify.far_end import START, alert
 
 EVIDENCE = ({"user_id": 7, "plan": "pró", "balance": None},)
 
 
-def notification(*alerts: object) -> Notification:
-    given = tuple(alerts)
-    return Notification(
-        "hook", "k", {"alertname": "Low", "target": "main"}, given, START
-    )  # type: ignore[arg-type] # the tests give alerts
+def notification(*alerts: Alert) -> Notification:
+    labels = {"alertname": "Low", "target": "main"}
+    return Notification("hook", "k", labels, alerts, START)
 
 
 def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
