@@ -532,8 +532,8 @@ def test_failures_leave_no_descriptor_open(databases: Databases) -> None:
                 "the far end is done",
             )
             wait_until(
-                lambda before=before: count() == before,
-                f"no more are open: {talk}",  # type: ignore[misc]
+                lambda before=before: count() == before,  # type: ignore[misc]
+                f"no more are open: {talk}",
             )
 
 
