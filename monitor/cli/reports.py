@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.cli.output import indented, plain, table, wrapped
-from monitor.cli.run_once import WOULD_FAIL, Checked, Finding, Verdict
+from monitor.cli.run_once import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Target
 from monitor.model.wording import counted
@@ -22,11 +22,11 @@ _UNSAFE_IN_NAGIOS = str.maketrans({"|": "/", "\n": " ", "\r": " "})
 class Report:
     """One format: `of` what was checked; `of_nothing`, where nothing could be, by the problems."""
 
-    of: Callable[[Sequence[Checked], Verdict], str]
+    of: Callable[[Sequence[Checked], CheckStatus], str]
     of_nothing: Callable[[Sequence[str]], str]
 
 
-def _as_table(checked: Sequence[Checked], verdict: Verdict) -> str:
+def _as_table(checked: Sequence[Checked], verdict: CheckStatus) -> str:
     rows = [
         (_state(one), *one.result.job.key, _took(one), _text(one)) for one in checked
     ]
@@ -61,12 +61,15 @@ def _details(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _as_json(checked: Sequence[Checked], verdict: Verdict) -> str:
+def _as_json(checked: Sequence[Checked], verdict: CheckStatus) -> str:
     return _json(verdict, checked=checked)
 
 
 def _json(
-    verdict: Verdict, *, checked: Sequence[Checked] = (), problems: Sequence[str] = ()
+    verdict: CheckStatus,
+    *,
+    checked: Sequence[Checked] = (),
+    problems: Sequence[str] = (),
 ) -> str:
     document = {
         "status": verdict.name.lower(),
@@ -104,17 +107,21 @@ def _json_of(one: Checked) -> dict[str, object]:
     }
 
 
-def _as_nagios(checked: Sequence[Checked], verdict: Verdict) -> str:
+def _as_nagios(checked: Sequence[Checked], verdict: CheckStatus) -> str:
     """One line with what matters most first, and performance data: monitoring-plugins.org's guidelines."""
     told = sorted((finding for one in checked for finding in one.findings), key=_weight)
-    texts = [finding.summary for finding in told if finding.verdict is Verdict.CRITICAL]
+    texts = [
+        finding.summary for finding in told if finding.verdict is CheckStatus.CRITICAL
+    ]
     texts += _failures(checked)
-    texts += [finding.summary for finding in told if finding.verdict is Verdict.WARNING]
+    texts += [
+        finding.summary for finding in told if finding.verdict is CheckStatus.WARNING
+    ]
     text = _cut([*texts, _counts_text(checked)])
     return f"{_nagios_line(verdict, text)} | {' '.join(_perfdata(checked))}"
 
 
-def _nagios_line(verdict: Verdict, text: str) -> str:
+def _nagios_line(verdict: CheckStatus, text: str) -> str:
     # "|" begins performance data, and nothing may break the line.
     return f"TOKEN-MONITOR {verdict.name} - {plain(text.translate(_UNSAFE_IN_NAGIOS), one_line=True)}"
 
@@ -231,8 +238,8 @@ def _counts(checked: Sequence[Checked]) -> dict[str, int]:
     verdicts = [finding.verdict for one in checked for finding in one.findings]
     return {
         "queries": len(checked),
-        "critical": verdicts.count(Verdict.CRITICAL),
-        "warning": verdicts.count(Verdict.WARNING),
+        "critical": verdicts.count(CheckStatus.CRITICAL),
+        "warning": verdicts.count(CheckStatus.WARNING),
         "failed": sum(one.failure is not None for one in checked),
         "blocked": sum(one.is_blocked for one in checked),
     }
@@ -254,10 +261,11 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
     {
         "table": Report(_as_table, lambda problems: ""),
         "json": Report(
-            _as_json, lambda problems: _json(Verdict.UNKNOWN, problems=problems)
+            _as_json, lambda problems: _json(CheckStatus.UNKNOWN, problems=problems)
         ),
         "nagios": Report(
-            _as_nagios, lambda problems: _nagios_line(Verdict.UNKNOWN, _cut(problems))
+            _as_nagios,
+            lambda problems: _nagios_line(CheckStatus.UNKNOWN, _cut(problems)),
         ),
     }
 )

@@ -45,7 +45,7 @@ RULE_WOULD_FAIL = "RuleWouldFail"
 SEES_TOO_LITTLE = "QuerySeesTooLittle"
 
 
-class Verdict(IntEnum):
+class CheckStatus(IntEnum):
     """What a check says; the number is the exit code, as Nagios has it."""
 
     OK = 0
@@ -70,13 +70,13 @@ class Finding:
         return self.annotations.get("summary", self.name)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CheckStatus:
         """Judge this finding alone; what is only for information is fine."""
         verdicts = {
-            Severity.CRITICAL: Verdict.CRITICAL,
-            Severity.WARNING: Verdict.WARNING,
+            Severity.CRITICAL: CheckStatus.CRITICAL,
+            Severity.WARNING: CheckStatus.WARNING,
         }
-        return verdicts.get(self.severity, Verdict.OK)
+        return verdicts.get(self.severity, CheckStatus.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +109,17 @@ class Checked:
         return isinstance(self.result.outcome, Blocked) and not self.findings
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CheckStatus:
         """Judge this query alone."""
-        own = Verdict.OK if self.failure is None else Verdict.UNKNOWN
+        own = CheckStatus.OK if self.failure is None else CheckStatus.UNKNOWN
         return worst([own, *(finding.verdict for finding in self.findings)])
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst(verdicts: Iterable[CheckStatus]) -> CheckStatus:
     """Choose the one that counts: critical, then unknown, then warning."""
-    order = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING)
+    order = (CheckStatus.CRITICAL, CheckStatus.UNKNOWN, CheckStatus.WARNING)
     found = set(verdicts)
-    return next((verdict for verdict in order if verdict in found), Verdict.OK)
+    return next((verdict for verdict in order if verdict in found), CheckStatus.OK)
 
 
 def check(

@@ -1,4 +1,4 @@
-"""What the demo's user reads: its story on the terminal, and the monitor's own log in a file beside it."""
+"""What the demo's user reads: what happens on the terminal, and the monitor's own log in a file beside it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ _TAIL_LINES = 20
 _COLOURS: Mapping[str, str] = MappingProxyType({"bad": "31", "good": "32", "plain": ""})
 
 
-class Stop:
-    """The wish to end. Not an Event: a handler that sets one while its own thread waits can lock up."""
+class StopRequest:
+    """The request to end. Not an Event: a handler that sets one while its own thread waits can lock up."""
 
     def __init__(self) -> None:
         self.is_set = False
-        self._wishes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def set(self) -> None:
-        """Wish it; from a thread or a signal handler."""
+        """Ask for it; from a thread or a signal handler."""
         self.is_set = True
-        self._wishes.put(None)
+        self._requests.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Wait for the wish, at most so long."""
+        """Wait for it, at most so long."""
         with contextlib.suppress(queue.Empty):
-            self._wishes.get(timeout=seconds)
+            self._requests.get(timeout=seconds)
 
 
-class Story:
+class Console:
     """The demo's own lines; several threads write. A reader that went away ends the demo."""
 
-    def __init__(self, out: TextIO, stop: Stop, *, columns: int | None = None) -> None:
+    def __init__(
+        self, out: TextIO, stop: StopRequest, *, columns: int | None = None
+    ) -> None:
         self._out = out
         self._columns = columns
         self._stop = stop
@@ -95,27 +97,27 @@ class Story:
 class MonitorLog:
     """The monitor's log: in a file, and on the terminal too where its format was chosen."""
 
-    def __init__(self, path: Path, story: Story, log_format: str | None) -> None:
+    def __init__(self, path: Path, console: Console, log_format: str | None) -> None:
         self.path = path
         self.format = log_format or "json"
-        self._story = story
+        self._console = console
         self._is_shown = log_format is not None
         self._last: deque[str] = deque(maxlen=_TAIL_LINES)
         self._file: BinaryIO = path.open("ab", buffering=0)
 
     def add(self, line: str) -> None:
-        """Take a line; what the disk does not take is lost, the story goes on."""
+        """Take a line; what the disk does not take is lost, the demo goes on."""
         self._last.append(line)
         with contextlib.suppress(OSError, ValueError):
             self._file.write(line.encode("utf-8", "replace") + b"\n")
         if self._is_shown:
-            self._story.write(line)
+            self._console.write(line)
 
     def show_end(self) -> None:
         """Write its last lines to the terminal: something went wrong."""
         if not self._is_shown:
             for line in self._last:
-                self._story.write(f"    {line}")
+                self._console.write(f"    {line}")
 
     def close(self) -> None:
         """Let the file go."""

@@ -26,11 +26,11 @@ from monitor.demo.configuration import (
 )
 from monitor.demo.incidents import INCIDENTS, Incident
 from monitor.demo.mariadb import PrivateMariaDB
-from monitor.demo.output import MonitorLog, Stop, Story
+from monitor.demo.output import Console, MonitorLog, StopRequest
 from monitor.demo.program import Program
-from monitor.demo.timeline import Timeline, Verdict, plan
+from monitor.demo.timeline import ExpectedAlert, Timeline, plan
 from monitor.demo.tokens import DATABASE, create_tables, populate
-from monitor.demo.traffic import Outcome, Traffic
+from monitor.demo.traffic import CallOutcome, Traffic
 from monitor.demo.webhook import Received, WebhookReceiver
 from monitor.model.errors import MonitorError
 
@@ -55,8 +55,8 @@ def run(
 
     The monitor's log goes to a file; to `out` too where `log_format` says how.
     """
-    stop = Stop()
-    lines = Story(out, stop)
+    stop = StopRequest()
+    lines = Console(out, stop)
     if incident is not None and incident not in INCIDENTS:
         lines.say(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
         return 2
@@ -75,8 +75,8 @@ def run(
 class _Demo:
     def __init__(
         self,
-        lines: Story,
-        stop: Stop,
+        lines: Console,
+        stop: StopRequest,
         incident: str | None,
         timeline: Timeline,
         log_format: str | None,
@@ -87,7 +87,7 @@ class _Demo:
         self._timeline = timeline
         self._kind: type[Incident] | None = INCIDENTS[incident] if incident else None
         self._incident: Incident | None = None
-        self._verdict = Verdict(self._kind.alert) if self._kind else None
+        self._verdict = ExpectedAlert(self._kind.alert) if self._kind else None
         self._started_at = time.monotonic()
         self._queries: frozenset[str] = frozenset()
         self._application = _Application(lines)
@@ -160,7 +160,7 @@ class _Demo:
         )
         return 0 if self._verdict.is_complete else 1
 
-    def _break_and_mend(self, incident: Incident, verdict: Verdict) -> None:
+    def _break_and_mend(self, incident: Incident, verdict: ExpectedAlert) -> None:
         self._wait(self._timeline.break_at - self._now(), lambda: False)
         latest = self._timeline.mend_at - 0.1 * (
             self._timeline.mend_at - self._timeline.break_at
@@ -274,7 +274,7 @@ class _Demo:
             return set()
 
 
-def _since(verdict: Verdict | None, now: float) -> str:
+def _since(verdict: ExpectedAlert | None, now: float) -> str:
     """Say how long after the break or the mending it is."""
     if verdict is None or verdict.broken_at is None:
         return ""
@@ -286,7 +286,7 @@ def _since(verdict: Verdict | None, now: float) -> str:
 class _Application:
     """Tells when the application's users begin and cease to be refused."""
 
-    def __init__(self, lines: Story) -> None:
+    def __init__(self, lines: Console) -> None:
         self._lines = lines
         self._refused = 0
         self._refused_at: float | None = None
@@ -294,10 +294,10 @@ class _Application:
     def look(self, traffic: Traffic, now: float, *, is_broken: bool) -> None:
         """Compare with the last look; while something is broken, a lull is no recovery."""
         counts = traffic.counts
-        if counts[Outcome.PAYMENT_REQUIRED] > self._refused:
+        if counts[CallOutcome.PAYMENT_REQUIRED] > self._refused:
             if self._refused_at is None:
                 self._lines.say("application: users get HTTP 402")
-            self._refused, self._refused_at = counts[Outcome.PAYMENT_REQUIRED], now
+            self._refused, self._refused_at = counts[CallOutcome.PAYMENT_REQUIRED], now
         elif (
             self._refused_at is not None
             and not is_broken
@@ -308,7 +308,7 @@ class _Application:
 
 
 @contextmanager
-def _signals_set(stop: Stop) -> Iterator[None]:
+def _signals_set(stop: StopRequest) -> Iterator[None]:
     """Let ^C, SIGTERM and a closed terminal end the demo in its own order."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {

@@ -26,7 +26,7 @@ def plan(for_seconds: float | None) -> Timeline:
 
 
 @dataclass(slots=True)
-class Verdict:
+class ExpectedAlert:
     """What was seen of the expected alert, in seconds since the monitor started."""
 
     alert: str

@@ -18,7 +18,7 @@ _RENEW_BELOW = 4000
 """A plan is renewed before its balance is near what a feature costs, so that hours go by without alerts."""
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What the user saw."""
 
     SERVED = "served"
@@ -33,7 +33,7 @@ def use_feature(
     action: str,
     cost: int,
     initialises: bool = True,
-) -> Outcome:
+) -> CallOutcome:
     """Do what the backend does for one AI call, in its five steps, each a transaction of its own."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -44,7 +44,7 @@ def use_feature(
         )
         row = cursor.fetchone()
         if row is None:
-            return Outcome.PAYMENT_REQUIRED
+            return CallOutcome.PAYMENT_REQUIRED
         balance, limit = row
         if initialises and not balance and (limit or 0) > 0:
             cursor.execute(
@@ -52,7 +52,7 @@ def use_feature(
             )
             balance = limit
         if balance is None or balance < cost:
-            return Outcome.PAYMENT_REQUIRED
+            return CallOutcome.PAYMENT_REQUIRED
         cursor.execute(
             "UPDATE users SET tokens_remaining = tokens_remaining - %s WHERE id = %s",
             (cost, user_id),
@@ -62,7 +62,7 @@ def use_feature(
             " VALUES (%s, NULL, %s, %s)",
             (user_id, cost, action),
         )
-    return Outcome.SERVED
+    return CallOutcome.SERVED
 
 
 class Traffic:
@@ -83,7 +83,7 @@ class Traffic:
         self._left_alone: frozenset[int] = frozenset()
         self._is_idle = False
         self._initialises = True
-        self._counts: Counter[Outcome] = Counter()
+        self._counts: Counter[CallOutcome] = Counter()
         self._connection: Connection | None = None
         self._thread = threading.Thread(
             target=self._go, name="demo-traffic", daemon=True
@@ -118,7 +118,7 @@ class Traffic:
         self._left_alone = frozenset(user_ids)
 
     @property
-    def counts(self) -> Counter[Outcome]:
+    def counts(self) -> Counter[CallOutcome]:
         """How many calls ended in which way, so far."""
         return Counter(self._counts)
 
@@ -133,13 +133,13 @@ class Traffic:
                     self._counts[self._one_call()] += 1
         self._disconnect()
 
-    def _one_call(self) -> Outcome:
+    def _one_call(self) -> CallOutcome:
         try:
             if self._connection is None:
                 self._connection = self._connect()
             user_id = self._someone(self._connection)
             if user_id is None:
-                return Outcome.PAYMENT_REQUIRED
+                return CallOutcome.PAYMENT_REQUIRED
             action = self._choose.choice(tuple(ACTION_COSTS))
             cost = cost_of(action, self._choose)
             _renew(self._connection, user_id, cost)
@@ -153,7 +153,7 @@ class Traffic:
         except pymysql.MySQLError:
             # As the backend did in the incident: a balance that cannot be read counts as none.
             self._disconnect()
-            return Outcome.PAYMENT_REQUIRED
+            return CallOutcome.PAYMENT_REQUIRED
 
     def _someone(self, connection: Connection) -> int | None:
         with connection.cursor() as cursor:

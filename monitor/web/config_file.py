@@ -18,7 +18,7 @@ Marks = Mapping[Path, tuple[int, ...]]
 """By what each file is told from another one that comes in its place."""
 
 
-class ConfigFile:
+class WebConfigFile:
     """The web-config file. `current` is what is in force; None as path: nothing, for ever.
 
     Called from any thread. `on_look` hears what is wrong with it whenever that changes, nothing when it has

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from uvicorn.server import ServerState
 
 from monitor.web.http_protocol import ANSWER_SECONDS, Http11
-from monitor.web.listener import Listener
+from monitor.web.listener import ListeningSocket
 
 HANDSHAKE_SECONDS = 5.0
 _BREATH_SECONDS = 1.0
@@ -29,7 +29,7 @@ class Connections:
 
     def __init__(
         self,
-        listener: Listener,
+        listener: ListeningSocket,
         state: ServerState,
         protocol: Callable[[], Http11],
         tls: ssl.SSLContext | None,

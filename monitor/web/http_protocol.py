@@ -24,7 +24,7 @@ MAX_UNREAD_BYTES = 64_000_000
 _TOO_LARGE = "The request is too large."
 
 
-class _RefusedError(Exception):
+class _UnacceptableRequestError(Exception):
     """Stops the parser: the request can be read in two ways, or asks for too much."""
 
 
@@ -127,7 +127,7 @@ class Http11(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer."""
         if len(self.headers) >= MAX_HEADERS:
-            raise _RefusedError
+            raise _UnacceptableRequestError
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -175,19 +175,19 @@ class Http11(HttpToolsProtocol):
     def _check_head(self) -> None:
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            raise _RefusedError
+            raise _UnacceptableRequestError
         size = len(self.url) + sum(
             len(name) + len(value) for name, value in self.headers
         )
         if size > MAX_REQUEST_BYTES:
-            raise _RefusedError
+            raise _UnacceptableRequestError
         self._check_coding(version)
         if not self.url.startswith(b"/"):
             self._take_host_of_url()
         # HTTP/1.0 has no Host header, and may have one.
         allowed = (1,) if version == "1.1" else (0, 1)
         if len(self._values_of(b"host")) not in allowed:
-            raise _RefusedError
+            raise _UnacceptableRequestError
 
     def _check_coding(self, version: str) -> None:
         """Refuse all codings but chunked, the only one that says where a request ends.
@@ -199,7 +199,7 @@ class Http11(HttpToolsProtocol):
             return
         is_chunked = [coding.lower() for coding in codings] == [b"chunked"]
         if not is_chunked or version == "1.0":
-            raise _RefusedError
+            raise _UnacceptableRequestError
 
     def _values_of(self, header: bytes) -> list[bytes]:
         return [value for name, value in self.headers if name == header]
@@ -208,7 +208,7 @@ class Http11(HttpToolsProtocol):
         """Of a request as a proxy gets it (GET http://host/path) the Host header does not count."""
         url = httptools.parse_url(self.url)
         if url.host is None:
-            raise _RefusedError
+            raise _UnacceptableRequestError
         port = b"" if url.port is None else b":%d" % url.port
         self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
         self.headers.append((b"host", url.host + port))

@@ -15,7 +15,7 @@ _BACKLOG = 128
 _UNREAD_MILLISECONDS = 20_000
 
 
-class Listener(socket.socket):
+class ListeningSocket(socket.socket):
     """A listening socket that cuts the oldest connection where one more would be too many.
 
     The oldest and not the newest: under an attack by silent connections a new scrape still gets through.
@@ -51,13 +51,13 @@ class Listener(socket.socket):
         self._accepted.clear()
 
 
-def listen(host: str, port: int) -> Listener:
+def listen(host: str, port: int) -> ListeningSocket:
     """Bind and listen; ListenError says why that cannot be. Port 0 takes any that is free."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = Listener(family)
+        listener = ListeningSocket(family)
     except OSError as error:
         raise _refused(host, port, error) from error
     try:

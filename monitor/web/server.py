@@ -17,12 +17,12 @@ from monitor.model.certificates import Certificate
 from monitor.model.errors import MonitorError
 from monitor.model.process_settings import Web
 from monitor.telemetry.log import Log
-from monitor.web.config_file import ConfigFile
+from monitor.web.config_file import WebConfigFile
 from monitor.web.connections import Connections
 from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
 from monitor.web.hosts import HostCheck
 from monitor.web.http_protocol import Http11, UnreadAnswers
-from monitor.web.listener import Listener, listen
+from monitor.web.listener import ListeningSocket, listen
 from monitor.web.routes import THREADS, application
 from monitor.web.threads import Threads
 from monitor.web.views import Views
@@ -53,10 +53,10 @@ class WebServer:
         self._views = views
         self._log = log
         self._recheck_seconds = recheck_seconds
-        self._file = ConfigFile(
+        self._file = WebConfigFile(
             settings.config_file, log, on_look=on_config_file, on_tls=self._on_tls
         )
-        self._listener: Listener | None = None
+        self._listener: ListeningSocket | None = None
         self._connections: Connections | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,7 +109,7 @@ class WebServer:
             if self._listener is not None:
                 self._listener.close()
 
-    async def _serve(self, listener: Listener) -> None:
+    async def _serve(self, listener: ListeningSocket) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         loop.set_exception_handler(self._on_loop_error)

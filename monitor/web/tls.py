@@ -26,7 +26,7 @@ CIPHERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class ServerTls:
     """How the server proves itself, and whether clients must."""
 
     cert_file: Path

@@ -37,7 +37,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Situation:
     """What speaks against a yes."""
 
     firing: list[Said]
@@ -86,30 +86,30 @@ def verdict_of(
     `sick`: why the monitor does not do its work. What fires is said all the same: it was seen, and it
     is what somebody is woken for.
     """
-    standing = _standing(snapshot, said, now)
-    if standing.firing:
-        return _of_firing(standing, snapshot, now)
+    situation = _situation(snapshot, said, now)
+    if situation.firing:
+        return _of_firing(situation, snapshot, now)
     if sick:
         return Verdict(
             "bad", "Cannot tell: the monitor does not watch", sick, is_sick=True
         )
-    if standing.down:
-        return Verdict("bad", "Cannot tell: no contact", standing.details())
-    if standing.pending:
-        (_, text), *others = standing.pending
+    if situation.down:
+        return Verdict("bad", "Cannot tell: no contact", situation.details())
+    if situation.pending:
+        (_, text), *others = situation.pending
         return Verdict(
             "warn",
             f"Pending: {text}",
-            standing.details(without="pending"),
+            situation.details(without="pending"),
             _also(others),
         )
-    return _of_silence(snapshot, standing, now)
+    return _of_silence(snapshot, situation, now)
 
 
-def _of_firing(standing: _Standing, snapshot: Snapshot, now: datetime) -> Verdict:
-    (worst, text), *others = standing.firing
+def _of_firing(situation: _Situation, snapshot: Snapshot, now: datetime) -> Verdict:
+    (worst, text), *others = situation.firing
     loud = [
-        alert for one in standing.firing for alert in _loud_in(one, AlertState.FIRING)
+        alert for one in situation.firing for alert in _loud_in(one, AlertState.FIRING)
     ]
     is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
     last = (
@@ -119,31 +119,33 @@ def _of_firing(standing: _Standing, snapshot: Snapshot, now: datetime) -> Verdic
         last = "; as last seen, it waits for its next run"
     told = "down" if worst[0].name == TARGET_DOWN else ""
     tone: Tone = "bad" if is_critical else "warn"
-    return Verdict(tone, f"{text}{last}", standing.details(without=told), _also(others))
+    return Verdict(
+        tone, f"{text}{last}", situation.details(without=told), _also(others)
+    )
 
 
-def _of_silence(snapshot: Snapshot, standing: _Standing, now: datetime) -> Verdict:
-    if standing.blind:
+def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Verdict:
+    if situation.blind:
         return Verdict(
             "warn",
-            f"Cannot tell: {standing.blind_text}",
-            standing.details(without="blind"),
+            f"Cannot tell: {situation.blind_text}",
+            situation.details(without="blind"),
         )
-    if standing.unheard:
-        return Verdict("warn", "Nobody would hear of an alert", standing.details())
-    if not all(_is_for_later(view, now) for view in standing.waiting):
-        return Verdict("wait", "Starting: no full picture yet", standing.details())
+    if situation.unheard:
+        return Verdict("warn", "Nobody would hear of an alert", situation.details())
+    if not all(_is_for_later(view, now) for view in situation.waiting):
+        return Verdict("wait", "Starting: no full picture yet", situation.details())
     if not snapshot.queries:
         return Verdict("wait", "Nothing is watched", "no query runs on any target")
-    if len(standing.waiting) == len(snapshot.queries):
+    if len(situation.waiting) == len(snapshot.queries):
         return Verdict(
             "wait",
             "Nothing is known yet: no query was due since the start",
-            standing.details(),
+            situation.details(),
         )
-    seen = _all_seen(snapshot, now, standing.of)
+    seen = _all_seen(snapshot, now, situation.of)
     return Verdict(
-        "ok", "All is well", "; ".join(filter(None, (seen, standing.waiting_text)))
+        "ok", "All is well", "; ".join(filter(None, (seen, situation.waiting_text)))
     )
 
 
@@ -160,12 +162,12 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _standing(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Standing:
+def _situation(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Situation:
     said = list(said)
     pending = [one for one in said if _loud_in(one, AlertState.PENDING)]
     views = list(snapshot.queries.values())
     begun = [view for view in views if view.status is not QueryStatus.WAITING]
-    return _Standing(
+    return _Situation(
         firing=[one for one in said if _loud_in(one, AlertState.FIRING)],
         pending=pending,
         pending_alerts=sum(len(_loud_in(one, AlertState.PENDING)) for one in pending),

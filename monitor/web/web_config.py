@@ -19,7 +19,7 @@ import bcrypt
 from monitor.model.errors import ConfigError, Problem
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.threads import Threads
-from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, Tls
+from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, ServerTls
 
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "tls_server_config": (
@@ -40,7 +40,7 @@ _DUMMY_HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 class WebConfig:
     """What the web-config file said; empty without one: no TLS, no password."""
 
-    tls: Tls | None = None
+    tls: ServerTls | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     context: ssl.SSLContext | None = field(default=None, compare=False)
@@ -188,7 +188,9 @@ def _section(
     return section
 
 
-def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls | None:
+def _tls(
+    path: Path, section: Mapping[str, Any], problems: list[Problem]
+) -> ServerTls | None:
     if not section:
         return None
     before = len(problems)
@@ -225,11 +227,11 @@ def _tls(path: Path, section: Mapping[str, Any], problems: list[Problem]) -> Tls
     cert, key = files["cert_file"], files["key_file"]
     if len(problems) > before or cert is None or key is None:
         return None
-    return Tls(cert, key, files["client_ca_file"], auth, lowest, highest, ciphers)
+    return ServerTls(cert, key, files["client_ca_file"], auth, lowest, highest, ciphers)
 
 
 def _context(
-    path: Path, tls: Tls | None, problems: list[Problem]
+    path: Path, tls: ServerTls | None, problems: list[Problem]
 ) -> ssl.SSLContext | None:
     try:
         return tls.context() if tls else None

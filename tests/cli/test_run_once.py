@@ -9,7 +9,7 @@ import pytest
 
 from monitor.cli.output import records, table, table_or_records
 from monitor.cli.reports import REPORTS
-from monitor.cli.run_once import WOULD_FAIL, Checked, Finding, Verdict, worst
+from monitor.cli.run_once import WOULD_FAIL, Checked, CheckStatus, Finding, worst
 from monitor.collector.explain import is_show
 from monitor.database.grants import read_grant, surplus_of
 from monitor.model.errors import Reason
@@ -47,10 +47,10 @@ PARTIAL = Success(
     refusals=(Failure(Reason.ACCESS_DENIED, "SELECT command denied", 1143),),
 )
 OK, WARNING, CRITICAL, UNKNOWN = (
-    Verdict.OK,
-    Verdict.WARNING,
-    Verdict.CRITICAL,
-    Verdict.UNKNOWN,
+    CheckStatus.OK,
+    CheckStatus.WARNING,
+    CheckStatus.CRITICAL,
+    CheckStatus.UNKNOWN,
 )
 
 
@@ -72,7 +72,9 @@ def finding(severity: Severity, name: str = "Bad") -> Finding:
         ([UNKNOWN, CRITICAL, WARNING], CRITICAL),
     ],
 )
-def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) -> None:
+def test_the_worst_verdict_counts(
+    verdicts: list[CheckStatus], expected: CheckStatus
+) -> None:
     assert worst(verdicts) is expected
     assert worst(reversed(verdicts)) is expected
 
@@ -107,7 +109,7 @@ def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) ->
         ),
     ],
 )
-def test_the_verdict_of_one_query(one: Checked, expected: Verdict) -> None:
+def test_the_verdict_of_one_query(one: Checked, expected: CheckStatus) -> None:
     assert one.verdict is expected
 
 

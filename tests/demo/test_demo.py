@@ -13,7 +13,7 @@ import pytest
 from monitor.demo.configuration import configuration, create_account
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.program import started_address
-from monitor.demo.timeline import Timeline, Verdict, plan
+from monitor.demo.timeline import ExpectedAlert, Timeline, plan
 from monitor.demo.webhook import Received, WebhookReceiver
 
 
@@ -34,7 +34,7 @@ def test_the_incident_begins_when_all_is_well_and_ends_about_half_way(
 def test_the_verdict_needs_the_alert_to_fire_after_the_break_and_to_resolve_after_the_mending() -> (
     None
 ):
-    verdict = Verdict("TokenColumnMissing")
+    verdict = ExpectedAlert("TokenColumnMissing")
     verdict.saw("firing", "TokenColumnMissing", 1.0)
     assert (verdict.is_complete, verdict.sentence()) == (
         False,

@@ -24,7 +24,7 @@ from monitor.demo.incidents import (
 )
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.demo.tokens import create_tables, populate
-from monitor.demo.traffic import Outcome, Traffic, use_feature
+from monitor.demo.traffic import CallOutcome, Traffic, use_feature
 
 Rows = tuple[tuple[object, ...], ...]
 
@@ -182,9 +182,9 @@ def test_traffic_does_not_heal_what_an_incident_broke(
         ):
             it = kind(mariadb, traffic, tokens)
             it.break_it()
-            served = traffic.counts[Outcome.SERVED]
+            served = traffic.counts[CallOutcome.SERVED]
             wait_for(
-                lambda: traffic.counts[Outcome.SERVED] > served + 50,  # noqa: B023
+                lambda: traffic.counts[CallOutcome.SERVED] > served + 50,  # noqa: B023
                 "50 more calls",
             )
             assert number(mariadb, tokens, finding) == count, kind.name
@@ -197,21 +197,23 @@ def test_traffic_is_refused_while_the_column_is_missing_and_then_served_again(
 ) -> None:
     with running(Traffic(lambda: mariadb.connect(tokens), per_second=100)) as traffic:
         it = MissingColumn(mariadb, traffic, tokens)
-        wait_for(lambda: traffic.counts[Outcome.SERVED] > 10, "served")
-        assert traffic.counts[Outcome.PAYMENT_REQUIRED] == 0
+        wait_for(lambda: traffic.counts[CallOutcome.SERVED] > 10, "served")
+        assert traffic.counts[CallOutcome.PAYMENT_REQUIRED] == 0
         it.break_it()
-        served = traffic.counts[Outcome.SERVED]
-        wait_for(lambda: traffic.counts[Outcome.PAYMENT_REQUIRED] > 10, "refused")
-        assert traffic.counts[Outcome.SERVED] == served
+        served = traffic.counts[CallOutcome.SERVED]
+        wait_for(lambda: traffic.counts[CallOutcome.PAYMENT_REQUIRED] > 10, "refused")
+        assert traffic.counts[CallOutcome.SERVED] == served
         it.mend_it()
-        wait_for(lambda: traffic.counts[Outcome.SERVED] > served + 10, "served again")
+        wait_for(
+            lambda: traffic.counts[CallOutcome.SERVED] > served + 10, "served again"
+        )
         assert number(mariadb, tokens, NULL_SUBSCRIBERS) == 0
 
 
 def test_usage_stops_and_goes_on(mariadb: PrivateMariaDB, tokens: str) -> None:
     with running(Traffic(lambda: mariadb.connect(tokens), per_second=100)) as traffic:
         it = UsageStop(mariadb, traffic, tokens)
-        wait_for(lambda: traffic.counts[Outcome.SERVED] > 5, "served")
+        wait_for(lambda: traffic.counts[CallOutcome.SERVED] > 5, "served")
         it.break_it()
         with traffic.held():  # the call that was under way is over
             pass
@@ -234,29 +236,33 @@ def test_the_database_goes_down_and_comes_back_with_its_data() -> None:
             populate(connection, now=datetime.now(UTC), users=40, events=10)
         with running(Traffic(lambda: server.connect("app"), per_second=100)) as traffic:
             it = DatabaseDown(server, traffic)
-            wait_for(lambda: traffic.counts[Outcome.SERVED] > 5, "served")
+            wait_for(lambda: traffic.counts[CallOutcome.SERVED] > 5, "served")
             it.break_it()
             with pytest.raises(pymysql.err.OperationalError):
                 server.connect()
-            wait_for(lambda: traffic.counts[Outcome.PAYMENT_REQUIRED] > 5, "refused")
+            wait_for(
+                lambda: traffic.counts[CallOutcome.PAYMENT_REQUIRED] > 5, "refused"
+            )
             it.mend_it()
-            served = traffic.counts[Outcome.SERVED]
-            wait_for(lambda: traffic.counts[Outcome.SERVED] > served, "served again")
+            served = traffic.counts[CallOutcome.SERVED]
+            wait_for(
+                lambda: traffic.counts[CallOutcome.SERVED] > served, "served again"
+            )
     assert not directory.exists()
 
 
 @pytest.mark.parametrize(
     ("balance", "limit", "initialises", "outcome", "left"),
     [
-        (1000, 5000, True, Outcome.SERVED, 700),
-        (300, 5000, True, Outcome.SERVED, 0),
-        (299, 5000, True, Outcome.PAYMENT_REQUIRED, 299),
-        (None, 5000, True, Outcome.SERVED, 4700),
-        (0, 5000, True, Outcome.SERVED, 4700),
-        (None, 5000, False, Outcome.PAYMENT_REQUIRED, None),
-        (0, 0, True, Outcome.PAYMENT_REQUIRED, 0),
-        (None, None, True, Outcome.PAYMENT_REQUIRED, None),
-        (-1, 5000, True, Outcome.PAYMENT_REQUIRED, -1),
+        (1000, 5000, True, CallOutcome.SERVED, 700),
+        (300, 5000, True, CallOutcome.SERVED, 0),
+        (299, 5000, True, CallOutcome.PAYMENT_REQUIRED, 299),
+        (None, 5000, True, CallOutcome.SERVED, 4700),
+        (0, 5000, True, CallOutcome.SERVED, 4700),
+        (None, 5000, False, CallOutcome.PAYMENT_REQUIRED, None),
+        (0, 0, True, CallOutcome.PAYMENT_REQUIRED, 0),
+        (None, None, True, CallOutcome.PAYMENT_REQUIRED, None),
+        (-1, 5000, True, CallOutcome.PAYMENT_REQUIRED, -1),
     ],
 )
 def test_a_call_spends_as_the_backend_does(
@@ -265,7 +271,7 @@ def test_a_call_spends_as_the_backend_does(
     balance: int | None,
     limit: int | None,
     initialises: bool,
-    outcome: Outcome,
+    outcome: CallOutcome,
     left: int | None,
 ) -> None:
     with mariadb.connect() as connection:
@@ -294,7 +300,7 @@ def test_a_call_spends_as_the_backend_does(
     logged = rows(
         mariadb, schema, "SELECT user_id, tokens_used, action FROM token_usage_history"
     )
-    assert logged == (((7, 300, "seo_title"),) if outcome is Outcome.SERVED else ())
+    assert logged == (((7, 300, "seo_title"),) if outcome is CallOutcome.SERVED else ())
 
 
 def test_traffic_renews_before_a_balance_is_low(
@@ -306,10 +312,10 @@ def test_traffic_renews_before_a_balance_is_low(
             " SET u.tokens_remaining = 4500"
         )
     with running(Traffic(lambda: mariadb.connect(tokens), per_second=1000)) as traffic:
-        wait_for(lambda: traffic.counts[Outcome.SERVED] > 300, "300 calls")
+        wait_for(lambda: traffic.counts[CallOutcome.SERVED] > 300, "300 calls")
         low = NULL_SUBSCRIBERS.replace("IS NULL", "< 2000")
         assert number(mariadb, tokens, low) == 0
-        assert traffic.counts[Outcome.PAYMENT_REQUIRED] == 0
+        assert traffic.counts[CallOutcome.PAYMENT_REQUIRED] == 0
     assert number(mariadb, tokens, REFILLED) == 0
 
 

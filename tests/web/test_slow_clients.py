@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.web.http_protocol import REQUEST_SECONDS, Http11
-from monitor.web.listener import MAX_CONNECTIONS, Listener, listen
+from monitor.web.listener import MAX_CONNECTIONS, ListeningSocket, listen
 from tests.web.picture import BALANCES, a_config, a_snapshot, subscribers, success
 from tests.web.serving import Client, World, serving, wait_until
 
@@ -100,7 +100,7 @@ def test_clients_that_do_not_read_their_answers_do_not_stop_a_scrape() -> None:
 
 
 def test_beyond_the_limit_the_oldest_connection_is_cut_and_the_newest_served() -> None:
-    listener = Listener(socket.AF_INET, max_connections=3)
+    listener = ListeningSocket(socket.AF_INET, max_connections=3)
     with listener, contextlib.ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -119,7 +119,7 @@ def test_beyond_the_limit_the_oldest_connection_is_cut_and_the_newest_served() -
 
 
 def test_connections_that_ended_do_not_count() -> None:
-    listener = Listener(socket.AF_INET, max_connections=2)
+    listener = ListeningSocket(socket.AF_INET, max_connections=2)
     with listener, contextlib.ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
