@@ -74,6 +74,7 @@ class Tide:
         )
 
     def start(self) -> None:
+        """Begin to change the table, in a thread of its own."""
         self._thread.start()
 
     def end(self, things: dict[str, int]) -> None:

@@ -102,10 +102,12 @@ class Taker:
             self._open.set()
 
     def wait(self, seconds: float) -> None:
+        """Hold an answer back for so long, and while the hook is shut; the end lets it go."""
         self._ended.wait(seconds)
         self._open.wait(20)
 
     def keep(self, arrival: Arrival) -> None:
+        """Record what arrived, in the order of arrival."""
         with self._changed:
             self.arrivals.append(arrival)
             self._changed.notify_all()
@@ -116,6 +118,7 @@ class Taker:
             return self._changed.wait_for(lambda: len(self.arrivals) > than, seconds)
 
     def close(self) -> None:
+        """Answer nothing more, and release the port."""
         self._ended.set()
         self._open.set()
         self._server.shutdown()
@@ -153,6 +156,7 @@ class Recorded:
 
     @property
     def name(self) -> str:
+        """Return the alert's name."""
         return str(self.alert["labels"]["alertname"])
 
     @property

@@ -39,6 +39,7 @@ class Observer(ABC):
         """Give the command that serves at the port."""
 
     def start(self) -> None:
+        """Start the program and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -60,10 +61,12 @@ class Observer(ABC):
         send_signal(self._process, signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Let it run on after a freeze."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
+        """Return all that it has logged."""
         return self._log.read_text(encoding="utf-8")
 
     def complaints(self) -> list[str]:
@@ -79,6 +82,7 @@ class Observer(ABC):
         ]
 
     def ask(self, path: str, **arguments: str) -> Any:
+        """Return an answer of its HTTP API, as JSON."""
         url = f"{self.url}{path}?{urllib.parse.urlencode(arguments)}"
         with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)

@@ -57,10 +57,12 @@ class Daemon:
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self._process.pid
 
     @property
     def address(self) -> tuple[str, int]:
+        """Return host and port of the page; waits until it listens."""
         host, _, port = str(self.wait_for("monitor.started")["address"]).rpartition(":")
         return host, int(port)
 
@@ -107,6 +109,7 @@ class Daemon:
     def get(
         self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
+        """Return status and body of a request to the page."""
         connection = http.client.HTTPConnection(*self.address, timeout=30)
         try:
             connection.request(method, path, headers=headers or {})
@@ -125,6 +128,7 @@ class Daemon:
         }
 
     def signal(self, number: int) -> None:
+        """Send a signal to the process."""
         send_signal(self._process, number)
 
     def threads(self) -> int:
@@ -141,6 +145,7 @@ class Daemon:
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
     def wait(self, seconds: float = 40) -> int:
+        """Wait for its end; returns the exit code."""
         code = self._process.wait(seconds)
         self._reader.join(seconds)
         return code
@@ -216,6 +221,7 @@ class Hook:
 
     @property
     def url(self) -> str:
+        """Return where alerts are to be posted."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
 
     @contextmanager
@@ -228,12 +234,15 @@ class Hook:
             self._open.set()
 
     def go_on(self) -> None:
+        """Answer what waits, and all that comes."""
         self._open.set()
 
     def wait_until_open(self) -> None:
+        """Hold an answer back while the hook is slow."""
         self._open.wait(60)
 
     def keep(self, body: Event) -> None:
+        """Record a body and when it came."""
         with self._changed:
             self.bodies.append(body)
             self.times.append(time.time())
@@ -248,6 +257,7 @@ class Hook:
         ]
 
     def wait_for(self, status: str, alertname: str, *, seconds: float = 40) -> None:
+        """Wait until an alert of this name was posted with this status."""
         with self._changed:
             done = self._changed.wait_for(
                 lambda: (status, alertname) in self.alerts(), seconds
@@ -257,6 +267,7 @@ class Hook:
         )
 
     def close(self) -> None:
+        """Release the port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -30,6 +30,7 @@ class Things:
         self.execute("INSERT INTO things VALUES (0)")
 
     def execute(self, sql: str) -> None:
+        """Execute one statement as the owner of the schema."""
         with (
             self.server.connect(self.schema) as connection,
             connection.cursor() as cursor,
@@ -37,6 +38,7 @@ class Things:
             cursor.execute(sql)
 
     def set(self, number: int) -> None:
+        """Set the number that the query reads."""
         self.execute(f"UPDATE things SET n = {number}")
 
     def kill_sessions(self) -> None:
@@ -57,6 +59,7 @@ class Things:
         target: dict[str, object] | None = None,
         hold: str = "0s",
     ) -> Path:
+        """Write config.toml and the two files of the query; returns the path."""
         two_files(
             self.folder,
             "things",

@@ -18,10 +18,12 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?=Z|\+00:00)")
 
 
 def alert_of(table: str) -> str:
+    """Return the name of the alert about a table."""
     return f"Upgrade{table.capitalize()}"
 
 
 def make_tables(server: PrivateServer, schema: str) -> None:
+    """Create a table for each state that an alert may be in."""
     with server.connect(schema) as connection, connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(f"CREATE TABLE {table} (n INT, also INT)")
@@ -29,16 +31,19 @@ def make_tables(server: PrivateServer, schema: str) -> None:
 
 
 def set_number(server: PrivateServer, schema: str, table: str, number: int) -> None:
+    """Set the number that a table's query reads."""
     with server.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET n = {number}")
 
 
 def drop_column(server: PrivateServer, schema: str) -> None:
+    """Take the column away that one of the queries reads."""
     with server.connect(schema) as connection, connection.cursor() as cursor:
         cursor.execute("ALTER TABLE held DROP COLUMN n")
 
 
 def configuration(folder: Path, server: PrivateServer, schema: str, hook: str) -> Path:
+    """Write config.toml and the files of each table's query; returns the path."""
     for table in TABLES:
         two_files(
             folder,

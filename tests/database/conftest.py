@@ -38,6 +38,7 @@ class Databases:
         environ: Mapping[str, str] = os.environ,
         on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> Database:
+        """Open a database that is closed when the test ends."""
         database = Database(
             target,
             secrets=SecretReader(environ),
@@ -49,12 +50,14 @@ class Databases:
         return database
 
     def close(self) -> None:
+        """Close all that was opened."""
         for database in self._open:
             database.close()
 
 
 @pytest.fixture
 def databases(watchdog: Watchdog) -> Iterator[Databases]:
+    """Provide databases that are closed at the end of the test."""
     databases = Databases(watchdog)
     yield databases
     databases.close()
@@ -62,6 +65,7 @@ def databases(watchdog: Watchdog) -> Iterator[Databases]:
 
 @pytest.fixture
 def schema_with_digits(server: PrivateServer, server_schema: str) -> str:
+    """Provide a schema with a table of ten digits, to make any number of rows of."""
     make_digits(server, server_schema)
     return server_schema
 

@@ -22,6 +22,7 @@ class Pair:
 
     @property
     def is_mariadb(self) -> bool:
+        """Return whether the pair are MariaDBs; MySQLs otherwise."""
         return isinstance(self.primary, PrivateMariaDB)
 
     def write(self) -> None:

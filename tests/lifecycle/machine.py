@@ -74,6 +74,7 @@ class Settings:
 
     @property
     def labels(self) -> str:
+        """Return what of the settings is in the labels of an alert."""
         return f"{self.severity} {self.team}".strip()
 
     def judged(self) -> dict[str, tuple[Judged, ...]]:
@@ -170,6 +171,7 @@ class Twins:
 
     @property
     def now(self) -> datetime:
+        """Return the instant at which the world stands."""
         return self.world.at
 
     # what can happen

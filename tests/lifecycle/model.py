@@ -48,6 +48,7 @@ class Judged:
     is_mute_without_column: bool = False
 
     def findings(self, data: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+        """Return what the rule finds in a result: what about, and its value."""
         data = list(data)
         if self.above is None:
             return [] if "pro" in dict(data) else [("pro", 0.0)]
@@ -235,6 +236,7 @@ class Model:
             self.refused_at, self.let_in_at = at, None
 
     def is_still_shown(self, now: datetime) -> set[Who]:
+        """Return whose alerts ended so lately that they are still listed."""
         return {who for who, at in self.resolved.items() if now - at <= RESOLVED_SHOWN}
 
     def restart(self, down_for: timedelta) -> None:

@@ -23,6 +23,8 @@ Answer = Callable[[socket.socket, threading.Event], bool]
 
 @dataclass(frozen=True)
 class Request:
+    """One request as it came over the wire."""
+
     at: float
     """Of the monotonic clock."""
     connection: int
@@ -33,10 +35,13 @@ class Request:
 
     @property
     def json(self) -> Any:
+        """Return the body as JSON."""
         return json.loads(self.body)
 
 
 def status(code: int, *, body: bytes = b"", headers: str = "") -> Answer:
+    """Make an answer with this status code."""
+
     def answer(connection: socket.socket, ended: threading.Event) -> bool:
         head = f"HTTP/1.1 {code} Word\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         connection.sendall(head.encode() + body)
@@ -46,15 +51,19 @@ def status(code: int, *, body: bytes = b"", headers: str = "") -> Answer:
 
 
 def stall(connection: socket.socket, ended: threading.Event) -> bool:
+    """Answer nothing, and keep the connection."""
     ended.wait()
     return False
 
 
 def hang_up(connection: socket.socket, ended: threading.Event) -> bool:
+    """Answer nothing, and close the connection."""
     return False
 
 
 def trickle(head: bytes, drop: bytes) -> Answer:
+    """Make an answer that comes drop by drop, without an end."""
+
     def answer(connection: socket.socket, ended: threading.Event) -> bool:
         connection.sendall(head)
         while not ended.wait(0.02):
@@ -102,6 +111,7 @@ class FarEnd:
         self._spawn(self._listen)
 
     def close(self) -> None:
+        """Close the listener and every connection."""
         self._ended.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -110,6 +120,7 @@ class FarEnd:
             thread.join(5)
 
     def hang_up_all(self) -> None:
+        """Close every connection, and go on listening."""
         for connection in self._open:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -180,6 +191,7 @@ def far_end(
     port: int = 0,
     otherwise: Callable[[Request], Answer] | None = None,
 ) -> Iterator[FarEnd]:
+    """Run a receiver that gives these answers in turn, the last one again and again."""
     server = FarEnd(
         *answers,
         tls=tls,
@@ -200,6 +212,7 @@ def has_ended(name: str) -> bool:
 
 
 def free_port() -> int:
+    """Return a port at which nobody listens now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -211,6 +224,7 @@ def until(
     seconds: float = 30,
     meanwhile: Callable[[], None] | None = None,
 ) -> None:
+    """Wait for a condition; fails when it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
         if meanwhile is not None:
@@ -226,9 +240,11 @@ class Told:
         self.deliveries: list[Delivery] = []
 
     def __call__(self, delivery: Delivery) -> None:
+        """Record a delivery."""
         self.deliveries.append(delivery)
 
     def reasons(self, receiver: str = "hook") -> list[str]:
+        """Return the reasons of the deliveries to a receiver, in their order."""
         return [
             delivery.reason
             for delivery in self.deliveries
@@ -237,6 +253,7 @@ class Told:
 
 
 def receiver(*urls: str, **options: Any) -> Receiver:
+    """Make a receiver for these addresses."""
     defaults: dict[str, Any] = {
         "name": "hook",
         "kind": "webhook",
@@ -255,6 +272,7 @@ def alert(
     at: datetime = START,
     **more: Any,
 ) -> Alert:
+    """Make an alert; each argument changes one thing about it."""
     labels = {
         "alertname": name,
         "plan": plan,

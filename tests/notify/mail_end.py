@@ -30,6 +30,7 @@ class Envelope:
 
     @property
     def message(self) -> EmailMessage:
+        """Return the mail as it was sent."""
         return BytesParser(policy=default).parsebytes(
             self.content.replace(b"\r\n", b"\n")
         )
@@ -65,6 +66,7 @@ class MailEnd:
         self._spawn(self._listen)
 
     def close(self) -> None:
+        """Close the listener and every connection."""
         self._ended.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -214,6 +216,7 @@ def mail_end(
     offers: tuple[str, ...] = ("AUTH PLAIN LOGIN",),
     password: str | None = None,
 ) -> Iterator[MailEnd]:
+    """Run a mail server that gives these replies."""
     server = MailEnd(
         replies, tls=tls, is_implicit=is_implicit, offers=offers, password=password
     )

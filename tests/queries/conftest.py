@@ -52,6 +52,7 @@ class Bench:
         self.session.link.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")
 
     def execute(self, *statements: str) -> None:
+        """Execute statements as the owner of the schema."""
         with self.connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -79,6 +80,7 @@ class Bench:
         return found
 
     def samples(self, name: str, metric: str) -> list[Sample]:
+        """Return the samples of one metric in a query's answer."""
         return [
             sample
             for sample in self.answer(name).success.samples
@@ -99,6 +101,7 @@ class Bench:
                 yield session
 
     def close(self) -> None:
+        """Close the connections and drop the schema."""
         self._stack.close()
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {self.schema}")

@@ -34,21 +34,26 @@ class Machine:
         self._at = start
 
     def let_pass(self, passed: timedelta) -> None:
+        """Let time pass, on a clock that may run too fast or too slow."""
         self._at += passed
         self.wall_by += passed * self.slew
 
     def now(self) -> datetime:
+        """Return the instant by the anchored clock."""
         self._read()
         return self._at + self.ahead
 
     def reading(self) -> tuple[datetime, timedelta]:
+        """Return the instant, and by how much the clock had been moved."""
         return self.now(), self.ahead
 
     def wall(self) -> datetime:
+        """Return the instant by the machine's clock."""
         self._read()
         return self._at + self.ahead + self.wall_by
 
     def catch_up(self) -> timedelta:
+        """Take over a step of the machine's clock; returns by how much."""
         by = self.wall_by if abs(self.wall_by) >= STEP else timedelta(0)
         self.ahead += by
         self.wall_by -= by
@@ -89,6 +94,7 @@ class DrivenSchedule(Schedule):
         )
 
     def look(self) -> timedelta | None:
+        """Have the scheduler look at the clock; returns by how much it was set."""
         found: timedelta | None = self._scheduler.look()
         return found
 
@@ -100,6 +106,7 @@ def time_of(machine: Machine) -> Iterator[None]:
     class Driven(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Any:
+            """Return the instant by the anchored clock."""
             return machine.wall().astimezone(tz or UTC)
 
     with mock.patch.object(base, "datetime", Driven):

@@ -52,6 +52,7 @@ HOOK = Receiver(name="hook", kind="webhook", urls=("http://127.0.0.1:9/",))
 
 
 def a_rule(name: str, metric: str, **changes: object) -> Rule:
+    """Make a rule on a metric."""
     settings: dict[str, object] = {
         "condition": Condition("above", 0.0),
         "severity": Severity.CRITICAL,
@@ -61,6 +62,7 @@ def a_rule(name: str, metric: str, **changes: object) -> Rule:
 
 
 def a_query(name: str, **changes: object) -> Query:
+    """Make a query without metrics or rules."""
     settings: dict[str, object] = {
         "summary": "",
         "statement": Statement("SELECT 1"),
@@ -116,6 +118,7 @@ OWN_RULES = (
 
 
 def a_config(*queries: Query, own_rules: tuple[Rule, ...] = OWN_RULES) -> Config:
+    """Make the configuration of one target with these queries."""
     return Config(
         path=Path("config.toml"),
         targets=(TARGET,),
@@ -132,6 +135,7 @@ def a_config(*queries: Query, own_rules: tuple[Rule, ...] = OWN_RULES) -> Config
 def samples(
     metric: str, values: Mapping[str, float], label: str = "plan"
 ) -> tuple[Sample, ...]:
+    """Make the samples of a metric, one for each value of a label."""
     return tuple(
         Sample(metric, labels_of({label: name}), value)
         for name, value in values.items()
@@ -150,10 +154,12 @@ def columns(*missing: ColumnName) -> Success:
 
 
 def balances(**plans: float) -> Success:
+    """Make a result of the query `balances`: subscribers by plan."""
     return Success(samples("token_subscribers", plans), len(plans))
 
 
 def usage(age: float) -> Success:
+    """Make a result of the query `usage`: seconds since the last use."""
     return Success((Sample("token_usage_age", (), age),), 1)
 
 
@@ -196,12 +202,15 @@ class World:
         )
 
     def now(self) -> datetime:
+        """Return the instant at which the world stands."""
         return self.at
 
     def reading(self) -> tuple[datetime, timedelta]:
+        """Return the instant, and by how much the clock had been moved."""
         return self.at, self.ahead
 
     def catch_up(self) -> timedelta:
+        """Take over the step of the clock; returns by how much."""
         by, self.set_by = self.set_by, timedelta(0)
         self.at += by
         self.ahead += by
@@ -222,11 +231,13 @@ class World:
         )
 
     def runs(self, columns: Outcome, balances: Outcome, usage: Outcome) -> None:
+        """Let each of the three queries end a run."""
         self.run("missing_columns", columns)
         self.run("balances", balances)
         self.run("usage", usage)
 
     def tick(self) -> None:
+        """Let the pipeline look at the clock."""
         self.pipeline.take(Tick())
 
     def after(self, passed: timedelta) -> World:
@@ -273,40 +284,51 @@ class World:
     # what the pipeline tells
 
     def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+        """Hear of a result."""
         pass
 
     def on_missed(self, job: Job, count: int) -> None:
+        """Hear of runs that were due and not made."""
         self.heard.append(f"{job.query.name} missed {count}")
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        """Hear of what alerts became."""
         self.transitions.extend(transitions)
         self.heard.extend(
             f"{transition.alert.name} {transition.change}" for transition in transitions
         )
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
+        """Hear of alerts that a full outbox did not take."""
         self.heard.extend(
             f"{receiver} is full: {count} not told"
             for receiver, count in counts.items()
         )
 
     def on_wanted(self, jobs: list[Job]) -> None:
+        """Hear of runs that are wanted at once."""
         self.wanted.extend(job.query.name for job in jobs)
 
     def on_disk_back(self) -> None:
+        """Hear that the state is on the disk again."""
         self.heard.append("disk back")
 
     def on_unreadable(self, warning: str) -> None:
+        """Hear that a part of the state could not be read."""
         self.heard.append(warning)
 
     def on_given_up(self, delivery: Delivery) -> None:
+        """Hear of a delivery that was given up."""
         self.heard.append(f"given up {delivery.reason}")
 
     def on_crash(self, message: object, error: Exception) -> None:
+        """Fail: no test of this world expects a defect."""
         raise error
 
     def on_clock_moved(self, by: timedelta) -> None:
+        """Hear that the clock was set."""
         self.heard.append(f"clock moved {by.total_seconds():g} s")
 
     def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+        """Hear that a rule could not judge its result."""
         self.unjudged.append(f"{scope.rule}: {error}")

@@ -80,6 +80,7 @@ RECEIVERS = (harness.HOOK, replace(harness.HOOK, name="other"))
 def config_with(
     balance_query: Query = BALANCE_QUERY, usage_query: Query | None = USAGE_QUERY
 ) -> Config:
+    """Make the configuration of three targets with these queries."""
     queries = [SCHEMA, balance_query, *([usage_query] if usage_query else [])]
     jobs = tuple(Job(target, query) for target in TARGETS for query in queries)
     return replace(harness.a_config(), targets=TARGETS, jobs=jobs, receivers=RECEIVERS)
@@ -125,9 +126,11 @@ class Truth:
 
     @property
     def is_well(self) -> bool:
+        """Return whether nothing is wrong with the target."""
         return not self.is_lost and not self.is_missing and not self.failing
 
     def outcome(self, query: str) -> Outcome:
+        """Return what a run of the query ends with now."""
         if self.is_lost:
             return harness.LOST
         if self.failing == query:
@@ -161,6 +164,7 @@ class Wire:
         """What was told again, and never told before."""
 
     def send(self, notification: Notification, now: datetime) -> None:
+        """Take a notification, or refuse it where the receiver is down."""
         if self.is_down:
             raise DeliveryError("refused", "connection refused", recoverable=True)
         self.keys.append(int(notification.key, 16))
@@ -171,9 +175,11 @@ class Wire:
             self.came.extend(came)
 
     def abort(self) -> None:
+        """Cut nothing: nothing waits."""
         pass
 
     def close(self) -> None:
+        """Close nothing: nothing is open."""
         pass
 
 
@@ -192,9 +198,11 @@ class DrivenWorker(OutboxWorker):
         self._woken_at: datetime | None = process.at
 
     def wake(self) -> None:
+        """Take a turn at the next opportunity."""
         self._woken_at = START
 
     def turn(self, now: datetime) -> None:
+        """Take every turn that is due."""
         while self._woken_at is not None and self._woken_at <= now:
             seconds = self._turn(self._work)
             self._woken_at = (
@@ -216,15 +224,18 @@ class Process(harness.World):
         self.pipeline.take(NewConfig(config))
 
     def look_at_receivers(self) -> None:
+        """Note how each receiver does."""
         waiting = self.state.outbox()
         for worker in self.workers:
             name = worker.receiver.name
             self.health[name] = worker.status(waiting.get(name))
 
     def on_wanted(self, jobs: list[Job]) -> None:
+        """Hear of runs that are wanted at once."""
         self.soon.extend(jobs)
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
+        """Hear of what alerts became."""
         for transition in transitions:
             self.day.hear(transition)
         for worker in self.workers:
@@ -267,6 +278,7 @@ class Day:
         return self.process
 
     def restart(self, *, is_kill: bool, after: timedelta) -> None:
+        """End the process, by a signal or by a kill, and begin another one later."""
         process = self.process
         if self.is_disk_full:
             return  # what is only in memory goes with the process: known, and said aloud
@@ -279,6 +291,7 @@ class Day:
         self._unsettle()
 
     def reload(self, name: str) -> None:
+        """Put another configuration in force."""
         self.config = self.process.config = CONFIGS[name]
         self.process.pipeline.take(NewConfig(self.config))
         self._schedule()
@@ -342,6 +355,7 @@ class Day:
                 self.run(job, self.process.at)
 
     def run(self, job: Job, scheduled_at: datetime) -> None:
+        """Let one run end as the world has it."""
         process = self.process
         missing = is_blocked(job, process.pipeline.snapshot, process.at)
         if missing:
@@ -386,6 +400,7 @@ class Day:
         return begin
 
     def kinds(self) -> dict[str, Callable[[], None]]:
+        """Return what can happen, by name."""
         return {
             "target lost": lambda: self._for_a_while(is_lost=True),
             "query fails": self._fail,

@@ -45,10 +45,12 @@ FIVE_MINUTES_AGO = NOW - timedelta(minutes=5)
 
 
 def seconds(count: float) -> timedelta:
+    """Return a duration."""
     return timedelta(seconds=count)
 
 
 def a_target(name: str = "main", **labels: str) -> Target:
+    """Make a target."""
     return Target(
         name, user="token_monitor", database="app", tls=Tls("disabled"), labels=labels
     )
@@ -61,6 +63,7 @@ def a_query(
     rules: tuple[Rule, ...] = (),
     schema: SchemaColumns | None = None,
 ) -> Query:
+    """Make a query."""
     return Query(
         name=name,
         summary=f"What {name} finds",
@@ -127,6 +130,7 @@ def a_config(
     queries: tuple[Query, ...] = (COLUMNS, BALANCES),
     receivers: tuple[str, ...] = ("oncall",),
 ) -> Config:
+    """Make a configuration with these targets and queries."""
     chosen = targets or (a_target(),)
     return Config(
         path=Path("config.toml"),
@@ -142,21 +146,25 @@ def a_config(
 def a_result(
     job: Job, outcome: Outcome, at: datetime = NOW, *, took: float = 0.025
 ) -> Result:
+    """Make the result of a run that took so many seconds."""
     server = Server(Flavor.MARIADB, "10.11.6", "db1")
     return Result(job, at, at, at + seconds(took), took, outcome, server)
 
 
 def success(*samples: Sample, missing: frozenset[ColumnName] | None = None) -> Success:
+    """Make the outcome of a run that gave these samples."""
     return Success(samples, len(samples), missing=missing)
 
 
 def subscribers(plan: str, status: str, value: float) -> Sample:
+    """Make a sample of subscribers by plan and status."""
     return Sample(
         "token_subscribers", labels_of({"plan": plan, "status": status}), value
     )
 
 
 def column(value: float) -> Sample:
+    """Make the sample that says whether the column is missing."""
     labels = labels_of({"table": MISSING.table, "column": MISSING.column})
     return Sample("token_schema_column_missing", labels, value)
 
@@ -199,6 +207,7 @@ def an_alert(
     value: float = 3,
     **labels: str,
 ) -> Alert:
+    """Make an alert of a rule."""
     every = {
         "alertname": rule.name,
         "severity": rule.severity.value,
@@ -235,6 +244,7 @@ def the_incident(config: Config) -> Snapshot:
 
 
 def a_transition(change: Change = Change.FIRED) -> Transition:
+    """Make a transition of the alert."""
     states = {
         Change.PENDING: AlertState.PENDING,
         Change.FIRED: AlertState.FIRING,

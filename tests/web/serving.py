@@ -29,16 +29,20 @@ from tests.web.picture import NOW, a_config, a_snapshot, a_transition
 
 @dataclass(frozen=True)
 class Answer:
+    """An answer of the server."""
+
     status: int
     headers: dict[str, str]
     body: bytes
 
     @property
     def text(self) -> str:
+        """Return the body as text."""
         return self.body.decode()
 
     @property
     def json(self) -> Any:
+        """Return the body as JSON."""
         return json.loads(self.body)
 
 
@@ -58,14 +62,17 @@ class World:
     history_limits: list[int] = field(default_factory=list)
 
     def reload(self) -> str | None:
+        """Count a reload; returns its error if it has one."""
         self.reloads += 1
         return self.reload_error
 
     def history(self, limit: int) -> Sequence[Transition]:
+        """Record what was asked for; returns one transition."""
         self.history_limits.append(limit)
         return (a_transition(),)
 
     def views(self) -> Views:
+        """Return what the web room reads of this world."""
         telemetry = Telemetry("1.2.3")
         telemetry.declare(self.config)
         return Views(
@@ -97,6 +104,7 @@ class Client:
     tls: ssl.SSLContext | None = None
 
     def connect(self) -> socket.socket:
+        """Open a connection to the server."""
         return socket.create_connection((self.host, self.port), timeout=60)
 
     def ask(
@@ -106,6 +114,7 @@ class Client:
         headers: dict[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
+        """Return the answer to a request."""
         connection: http.client.HTTPConnection
         if self.tls is None:
             connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
@@ -122,6 +131,7 @@ class Client:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
+        """Return the answer to a GET."""
         return self.ask(
             "GET",
             path,
@@ -129,6 +139,7 @@ class Client:
         )
 
     def logged(self) -> list[dict[str, Any]]:
+        """Return the events of the log."""
         return [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
 
 
