@@ -52,7 +52,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from monitor.config.queries.problems import (
+            from monitor.config.toml.problems import (
                 near_miss,
             )  # who types it right does not wait for it
 

@@ -13,7 +13,7 @@ from monitor.cli import FAILED, OK
 from monitor.cli.alerts import state_of
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import plain, say
-from monitor.config.queries.problems import near_miss
+from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import utc_second
 from monitor.storage import LastResult, Reader, open_reader

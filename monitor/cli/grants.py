@@ -11,10 +11,10 @@ from monitor.cli import OK, USAGE
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
 from monitor.cli.selection import selected_targets
-from monitor.config.queries.required_rights import (
+from monitor.config.sql.required_privileges import (
     REPLICA_STATUS,
-    Right,
-    required_rights,
+    Privilege,
+    required_privileges,
 )
 from monitor.model.identifiers import quoted
 from monitor.model.settings import Config, Query, Target
@@ -116,15 +116,15 @@ def _of_schema(database: str, account: str) -> list[str]:
     ]
 
 
-def _needed(targets: Sequence[Target], config: Config) -> dict[Right, set[str]]:
+def _needed(targets: Sequence[Target], config: Config) -> dict[Privilege, set[str]]:
     """List the rights that queries need beyond the schemas, each with the queries that need it."""
     names = {target.name for target in targets}
     schemas = {target.database for target in targets}
-    needed: dict[Right, set[str]] = {}
+    needed: dict[Privilege, set[str]] = {}
     for job in config.jobs:
         if job.target.name in names:
             for text in _texts(job.query):
-                for right in required_rights(text, job.target.database):
+                for right in required_privileges(text, job.target.database):
                     if right.is_function or right.schema not in schemas:
                         needed.setdefault(right, set()).add(job.query.name)
     return dict(sorted(needed.items()))
@@ -138,14 +138,14 @@ def _texts(query: Query) -> list[str]:
     ]
 
 
-def _grant(right: Right, account: str) -> str:
+def _grant(right: Privilege, account: str) -> str:
     """Write a GRANT that both servers take: MySQL reads /*M! … */ as a comment, MariaDB /*!80000 … */."""
     both = f"/*M! {right.mariadb} */ /*!80000 {right.mysql} */"
     named = right.mariadb if right.mariadb == right.mysql else both
     return f"GRANT {named} ON {_place(right)} TO {account};"
 
 
-def _place(right: Right) -> str:
+def _place(right: Privilege) -> str:
     if not right.schema:
         return "*.*"
     if not right.name:

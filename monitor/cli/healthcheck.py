@@ -11,8 +11,8 @@ import click
 
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common
-from monitor.config.queries.document import Section, read_document
-from monitor.config.queries.problems import Origin, Problems
+from monitor.config.toml.document import Section, read_document
+from monitor.config.toml.problems import Origin, Problems
 from monitor.config.web_and_state import read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import Web

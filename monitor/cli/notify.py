@@ -9,7 +9,7 @@ import click
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
-from monitor.config.queries.problems import near_miss
+from monitor.config.toml.problems import near_miss
 from monitor.notify import canary
 from monitor.timing.clock import AnchoredClock
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import click
 
-from monitor.config.queries.problems import near_miss
+from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Config, Job, Target
 
 

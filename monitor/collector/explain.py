@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from monitor.config.queries.required_rights import sees_only_its_own, system_tables
+from monitor.config.sql.required_privileges import sees_only_its_own, system_tables
 from monitor.database import Session
 from monitor.database.grants import read_grant
 from monitor.model.errors import QueryError, Reason

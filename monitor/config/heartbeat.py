@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems, near_miss
 from monitor.config.queries.schedules import follow
-from monitor.config.queries.validation import validate
 from monitor.config.schema import HeartbeatShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import validate
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Job, Severity
 from monitor.timing.durations import format_duration

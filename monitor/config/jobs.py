@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from monitor.config.library import Library
-from monitor.config.local_time import local_time_functions
-from monitor.config.queries.document import Section
+from monitor.config.queries.library import Library
 from monitor.config.queries.parameters import resolve
-from monitor.config.queries.problems import Problems, near_miss
-from monitor.config.queries.unbound import Draft
-from monitor.config.targets import TargetDraft, check_patterns
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.sql.local_time import local_time_functions
+from monitor.config.targets import TargetEntry, check_patterns
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
 from monitor.model.settings import ColumnName, Job, Query, Scalar
 
 _MAX_NAMES = 5
@@ -21,7 +21,7 @@ _MAX_NAMES = 5
 def make_jobs(
     config: Section,
     library: Library,
-    targets: Sequence[TargetDraft],
+    targets: Sequence[TargetEntry],
     problems: Problems,
 ) -> tuple[Job, ...]:
     """Bind every query to every target that wants it, schema queries first within a target."""
@@ -52,7 +52,7 @@ def make_jobs(
     return tuple(jobs)
 
 
-def _schema_first(draft: Draft) -> tuple[bool, str]:
+def _schema_first(draft: UnboundQuery) -> tuple[bool, str]:
     return (draft.schema is None, draft.name)
 
 
@@ -93,7 +93,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _values(
-    config: Section, draft: Draft, target: TargetDraft, problems: Problems
+    config: Section, draft: UnboundQuery, target: TargetEntry, problems: Problems
 ) -> dict[str, Scalar]:
     layers = [
         config.at("parameters"),
@@ -122,7 +122,7 @@ def _check_parameters(config: Section, library: Library, problems: Problems) -> 
 
 
 def _check_target_parameters(
-    target: TargetDraft, library: Library, problems: Problems
+    target: TargetEntry, library: Library, problems: Problems
 ) -> None:
     if library.is_partial:
         return
@@ -139,7 +139,7 @@ def _check_target_parameters(
 
 
 def _check_target_labels(
-    target: TargetDraft, drafts: Iterable[Draft], problems: Problems
+    target: TargetEntry, drafts: Iterable[UnboundQuery], problems: Problems
 ) -> None:
     for draft in drafts:
         if not draft.enabled:

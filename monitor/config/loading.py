@@ -8,18 +8,18 @@ from pathlib import Path
 import monitor
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
-from monitor.config.library import Folder, read_library
 from monitor.config.notices import notices_of
-from monitor.config.queries.document import Section, read_document, tables
-from monitor.config.queries.error_messages import found
-from monitor.config.queries.files import shown
-from monitor.config.queries.problems import Problems
-from monitor.config.queries.validation import validate
+from monitor.config.queries.library import Folder, read_library
 from monitor.config.receivers import read_receiver
 from monitor.config.routing import warnings_of
 from monitor.config.runbooks import runbook_names
 from monitor.config.schema import RootShape
 from monitor.config.targets import read_target
+from monitor.config.toml.document import Section, read_document, tables
+from monitor.config.toml.error_messages import found
+from monitor.config.toml.paths import shown
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import validate
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems
 from monitor.config.schema import EmailShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import Mail, PasswordSource
 

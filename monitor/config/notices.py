@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.unbound import Draft
-from monitor.config.targets import TargetDraft
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.targets import TargetEntry
+from monitor.config.toml.document import Section
 from monitor.model.settings import Job, Query
 
 
 def notices_of(
     config: Section,
-    targets: Sequence[TargetDraft],
-    drafts: Iterable[Draft],
+    targets: Sequence[TargetEntry],
+    drafts: Iterable[UnboundQuery],
     jobs: Sequence[Job],
 ) -> Iterator[str]:
     """List them, those of targets first."""
@@ -30,7 +30,7 @@ def notices_of(
 
 
 def _idle_queries(
-    config: Section, drafts: Iterable[Draft], jobs: Iterable[Job]
+    config: Section, drafts: Iterable[UnboundQuery], jobs: Iterable[Job]
 ) -> Iterator[str]:
     """Name queries that run nowhere though somebody wrote them, or set something of them."""
     running = {job.query.name for job in jobs}

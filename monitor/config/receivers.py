@@ -10,10 +10,6 @@ from typing import Final, assert_never, get_args
 from urllib.parse import urlsplit
 
 from monitor.config.mail import read_mail
-from monitor.config.queries.document import Section
-from monitor.config.queries.files import refuse_no_file
-from monitor.config.queries.problems import Problems
-from monitor.config.queries.validation import EMPTY_LABEL, label_fault, validate
 from monitor.config.schema import (
     AlertmanagerShape,
     EmailShape,
@@ -22,6 +18,10 @@ from monitor.config.schema import (
     SlackShape,
     WebhookShape,
 )
+from monitor.config.toml.document import Section
+from monitor.config.toml.paths import refuse_irregular
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import (
@@ -260,7 +260,7 @@ def _template(
         return shape.template
     origin = section.origin("template_file")
     try:
-        refuse_no_file(base / shape.template_file)
+        refuse_irregular(base / shape.template_file)
         with (base / shape.template_file).open(encoding="utf-8") as file:
             text = file.read(_MOST_CHARACTERS_OF_A_TEMPLATE + 1)
     except OSError as error:

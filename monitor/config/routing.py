@@ -14,8 +14,8 @@ from monitor.alerting.reach import (
     is_reached,
     possible_alerts,
 )
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems, near_miss
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
 from monitor.model.settings import Job, Receiver, Rule, Target
 
 _NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"

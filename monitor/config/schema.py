@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from monitor.config.hosts import host_fault
-from monitor.config.queries.validation import (
+from monitor.config.toml.validation import (
     Duration,
     Interval,
     ScalarText,

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems, near_miss
-from monitor.config.queries.validation import EMPTY_LABEL, label_fault, validate
 from monitor.config.schema import TargetShape, TlsShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls
 
@@ -19,7 +19,7 @@ _OWN_LABELS = frozenset({"query", "receiver"})
 
 
 @dataclass(frozen=True, slots=True)
-class TargetDraft:
+class TargetEntry:
     """A target and what its table says of queries; `target` is None where that has problems."""
 
     name: str
@@ -38,7 +38,7 @@ class TargetDraft:
 
 def read_target(
     name: str, section: Section, base: Path, problems: Problems
-) -> TargetDraft:
+) -> TargetEntry:
     """Check one target."""
     before = len(problems)
     if not name.strip():
@@ -59,7 +59,7 @@ def read_target(
         if fault is not None:
             problems.add(section.origin("labels", label), fault)
     tls = _tls(shape, section, base, problems) if shape else None
-    return TargetDraft(
+    return TargetEntry(
         name=name,
         section=section,
         target=_target(name, shape, tls, base)
@@ -71,7 +71,7 @@ def read_target(
     )
 
 
-def check_patterns(draft: TargetDraft, queries: list[str], problems: Problems) -> None:
+def check_patterns(draft: TargetEntry, queries: list[str], problems: Problems) -> None:
     """Say so where a pattern of a target matches no query."""
     for key in ("queries", "except"):
         for position, pattern in enumerate(_list_of(draft.section, key, ())):

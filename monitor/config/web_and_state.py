@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Origin, Problems
-from monitor.config.queries.validation import validate
 from monitor.config.schema import LogShape, StateShape, WebShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.validation import validate
 from monitor.model.process_settings import LogSettings, StateSettings, Web
 
 LISTEN_VARIABLE = "TOKEN_MONITOR_LISTEN"

@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from monitor.config import load
-from monitor.config.queries.document import read_document
-from monitor.config.queries.problems import Problems
 from monitor.config.receivers import KINDS, read_receiver
+from monitor.config.toml.document import read_document
+from monitor.config.toml.problems import Problems
 from monitor.model.errors import ConfigError
 from monitor.model.settings import (
     Mail,

@@ -13,10 +13,10 @@ import pytest
 
 import monitor
 from monitor.config import load, shipped_queries_directory
-from monitor.config.library import Folder as QueryFolder
-from monitor.config.library import read_library
-from monitor.config.queries.document import read_document
-from monitor.config.queries.problems import Problems
+from monitor.config.queries.library import Folder as QueryFolder
+from monitor.config.queries.library import read_library
+from monitor.config.toml.document import read_document
+from monitor.config.toml.problems import Problems
 from monitor.config.web_and_state import parse_listen
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings, StateSettings, Web

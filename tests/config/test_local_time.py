@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.config.local_time import local_time_functions
+from monitor.config.sql.local_time import local_time_functions
 from monitor.model.settings import Condition, Flavor, Query, Rule, Severity, Statement
 from tests.database.targets import a_query
 

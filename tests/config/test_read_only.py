@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.config.queries.statement import read_template
+from monitor.config.sql.statement import read_template
 
 
 def _refused(text: str) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config.queries import StatementError, read_statement
-from monitor.config.queries.statement import read_template
+from monitor.config.sql.statement import read_template
 from monitor.model.settings import Scalar, Statement
 
 _DECLARED: dict[str, Scalar] = {
@@ -18,6 +18,12 @@ _DECLARED: dict[str, Scalar] = {
     "users": "users",
     "tokens": "tokens$1",
 }
+
+
+def _statement(text: str, values: Mapping[str, Scalar]) -> Statement:
+    template = read_template(text)
+    assert template.faults(values) == ()
+    return template.statement(values)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +83,15 @@ _DECLARED: dict[str, Scalar] = {
 def test_a_text_becomes_a_statement(
     text: str, expected: str, parameters: tuple[str, ...]
 ) -> None:
-    assert read_statement(text, parameters=_DECLARED) == Statement(expected, parameters)
+    assert _statement(text, _DECLARED) == Statement(expected, parameters)
 
 
 def test_extra_names_may_be_bound_too() -> None:
-    statement = read_statement(
-        "SELECT :plan, :needs", parameters={}, extra={"plan", "needs"}
+    template = read_template("SELECT :plan, :needs")
+    assert template.faults({}, {"plan", "needs"}) == ()
+    assert template.statement({}) == Statement(
+        "SELECT %(plan)s, %(needs)s", ("plan", "needs")
     )
-    assert statement == Statement("SELECT %(plan)s, %(needs)s", ("plan", "needs"))
 
 
 @pytest.mark.parametrize(
@@ -112,17 +119,17 @@ def test_extra_names_may_be_bound_too() -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:
-    with pytest.raises(StatementError) as caught:
-        read_statement(text, parameters=_DECLARED)
-    assert str(caught.value) == message
+    faults = read_template(text).faults(_DECLARED)
+    assert (
+        "; ".join(f"line {fault.line}: {fault.message}" for fault in faults) == message
+    )
 
 
 @pytest.mark.parametrize(
     "name", ["", "a b", "a`b", "1a", "a.b", "a" * 65, "é", "a;", "a\n"]
 )
 def test_only_identifiers_are_put_into_a_text(name: str) -> None:
-    with pytest.raises(StatementError):
-        read_statement("SELECT * FROM {users}", parameters={"users": name})
+    assert read_template("SELECT * FROM {users}").faults({"users": name}) != ()
 
 
 _PIECES = st.sampled_from(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config.queries.toml_lines import KeyPath, line_map
+from monitor.config.toml.lines import KeyPath, line_map
 
 _DOCUMENT = '''\
 # a comment with "quotes" and [brackets]

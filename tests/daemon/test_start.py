@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from monitor.config.queries.problems import Origin, Problems
+from monitor.config.toml.problems import Origin, Problems
 from monitor.daemon.start import (
     Ending,
     Obstacle,

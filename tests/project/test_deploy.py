@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from monitor.config import load
-from monitor.config.queries.validation import Shape
 from monitor.config.schema import (
     HeartbeatShape,
     LogShape,
@@ -27,6 +26,7 @@ from monitor.config.schema import (
     TlsShape,
     WebShape,
 )
+from monitor.config.toml.validation import Shape
 from monitor.config.web_and_state import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.daemon.start import DEFAULT_START_SECONDS
 from monitor.model.settings import Config

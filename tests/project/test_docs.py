@@ -23,7 +23,7 @@ from monitor.cli import commands
 from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema
 from monitor.config.queries.rules import _TEXT_NAMES
-from monitor.config.queries.validation import Shape
+from monitor.config.toml.validation import Shape
 from monitor.demo.incidents import INCIDENTS
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate

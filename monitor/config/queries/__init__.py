@@ -1,8 +1,1 @@
-"""Query files to queries: SQL templates, their guard, and what their columns mean."""
-
-from __future__ import annotations
-
-from monitor.config.queries.read_only import Fault
-from monitor.config.queries.statement import StatementError, read_statement
-
-__all__ = ["Fault", "StatementError", "read_statement"]
+"""Query files to unbound queries: found, overridden, checked, and not yet for any target."""

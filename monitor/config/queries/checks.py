@@ -6,16 +6,20 @@ import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from monitor.config.queries.problems import Origin, Problems, near_miss
-from monitor.config.queries.statement import IDENTIFIER_GRAMMAR, Template, is_identifier
-from monitor.config.queries.unbound import NAME_PARAMETER, Draft
+from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
+from monitor.config.sql.statement import IDENTIFIER_GRAMMAR, Template, is_identifier
+from monitor.config.toml.problems import Origin, Problems, near_miss
 
 _PART = r"(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_$]*)"
 _NEED = re.compile(rf"{_PART}\.{_PART}")
 
 
 def check_draft(
-    draft: Draft, extra: AbstractSet[str], problems: Problems, *, is_complete: bool
+    draft: UnboundQuery,
+    extra: AbstractSet[str],
+    problems: Problems,
+    *,
+    is_complete: bool,
 ) -> None:
     """Check a query as a whole; what could be wrong only for want of a broken rule needs all of them."""
     _check_needs(draft, draft.needs, draft.section.origin("needs"), problems)
@@ -32,7 +36,7 @@ def check_draft(
 
 
 def _check_needs(
-    draft: Draft, needs: Iterable[str], origin: Origin, problems: Problems
+    draft: UnboundQuery, needs: Iterable[str], origin: Origin, problems: Problems
 ) -> None:
     for position, need in enumerate(needs):
         place = Origin(origin.file, origin.line, (*origin.key, position))
@@ -54,7 +58,7 @@ def _check_needs(
 
 
 def _check_statement(
-    draft: Draft,
+    draft: UnboundQuery,
     template: Template,
     origin: Origin,
     extra: AbstractSet[str],
@@ -68,7 +72,7 @@ def _check_statement(
 
 
 def _check_query_evidence(
-    draft: Draft, extra: AbstractSet[str], problems: Problems
+    draft: UnboundQuery, extra: AbstractSet[str], problems: Problems
 ) -> None:
     if draft.evidence is None:
         return
@@ -93,7 +97,7 @@ def _check_query_evidence(
         problems.add(origin, message)
 
 
-def _check_idle_parameters(draft: Draft, problems: Problems) -> None:
+def _check_idle_parameters(draft: UnboundQuery, problems: Problems) -> None:
     used = set(draft.identifiers)
     used.update(*(template.parameters for template in draft.templates))
     used.update(*(rule.text_names for rule in draft.rules))

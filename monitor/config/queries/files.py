@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config.queries.problems import Origin, Problems, near_miss
+from monitor.config.toml.paths import refuse_irregular, shown
+from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.model.settings import Flavor
 
 _ENDINGS = (".toml", ".sql")
@@ -91,28 +90,13 @@ def _is_same(one: Path, other: Path) -> bool:
 def read_sql(path: Path, base: Path, problems: Problems) -> str | None:
     """Read a statement's text; where it cannot be read, note why and give None."""
     try:
-        refuse_no_file(path)
+        refuse_irregular(path)
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         problems.add_unreadable(Origin(shown(path, base)), error)
     except UnicodeDecodeError:
         problems.add(Origin(shown(path, base)), "is not UTF-8 text")
     return None
-
-
-def refuse_no_file(path: Path) -> None:
-    """OSError for what is there and no regular file: a pipe would hold us up for as long as nobody writes."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "no regular file")
-
-
-def shown(path: Path, base: Path) -> str:
-    """Write a path as messages show it: relative to the folder of config.toml where it is in it."""
-    # Lexical on purpose: a link into the folder is shown where the operator put it.
-    absolute, root = Path(os.path.abspath(path)), Path(os.path.abspath(base))  # noqa: PTH100 -- as said
-    return str(
-        absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
-    )
 
 
 def _check_pairs(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems
 from monitor.config.queries.schema import MetricShape
-from monitor.config.queries.validation import label_fault, validate
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import label_fault, validate
 from monitor.model.settings import Metric
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.config.queries.document import Section, read_document, tables
-from monitor.config.queries.problems import Problems
 from monitor.config.queries.rules import Subjects, read_rule, with_hidden_names
 from monitor.config.queries.schema import OwnMetricShape
-from monitor.config.queries.validation import validate
+from monitor.config.toml.document import Section, read_document, tables
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import validate
 from monitor.model.settings import Metric, Rule
 
 

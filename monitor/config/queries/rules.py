@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Literal
 
 from monitor.alerting.texts import RESOLVED_SUMMARY
-from monitor.config.queries.document import Section
 from monitor.config.queries.metrics import check_labels
-from monitor.config.queries.problems import Problems, near_miss
 from monitor.config.queries.schema import RuleShape
-from monitor.config.queries.statement import Template, read_template
-from monitor.config.queries.validation import EMPTY_LABEL, label_fault, validate
+from monitor.config.sql.statement import Template, read_template
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
 from monitor.model.alert_text import names_in
 from monitor.model.settings import Condition, Metric, Rule, Severity, labels_of
 
@@ -32,7 +32,7 @@ _KINDS: tuple[Literal["above", "below", "equals", "not_equals", "absent"], ...] 
 
 
 @dataclass(frozen=True, slots=True)
-class RuleDraft:
+class UnboundRule:
     """A checked rule before a target is known: `rule` lacks its needs and its evidence."""
 
     rule: Rule
@@ -58,7 +58,7 @@ class Subjects:
 
 def read_rule(
     name: str, section: Section, subjects: Subjects, problems: Problems
-) -> tuple[RuleDraft, Metric] | None:
+) -> tuple[UnboundRule, Metric] | None:
     """Check one rule; gives it with its metric, hidden if on a column, or None where it has a problem."""
     before = len(problems)
     if _RULE_NAME.fullmatch(name) is None:
@@ -77,7 +77,7 @@ def read_rule(
     names = _check_texts(shape, metric, subjects, section, problems)
     if condition is None or len(problems) > before:
         return None
-    draft = RuleDraft(
+    draft = UnboundRule(
         rule=_rule(name, shape, metric, condition),
         section=section,
         enabled=shape.enabled,
@@ -90,8 +90,8 @@ def read_rule(
 
 
 def with_hidden_names(
-    found: Sequence[tuple[RuleDraft, Metric]], exported: Sequence[Metric]
-) -> tuple[tuple[RuleDraft, ...], tuple[Metric, ...]]:
+    found: Sequence[tuple[UnboundRule, Metric]], exported: Sequence[Metric]
+) -> tuple[tuple[UnboundRule, ...], tuple[Metric, ...]]:
     """Name the hidden metrics, one per column and labels, and give each metric its rules' details."""
     metrics = {metric.name: metric for metric in exported}
     hidden: dict[tuple[str, tuple[str, ...]], str] = {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.problems import Problems
 from monitor.config.queries.schema import QueryShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems
 from monitor.model.settings import Cron, Every
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import format_duration

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from monitor.config.queries.validation import (
+from monitor.config.toml.validation import (
     Duration,
     Interval,
     Limit,

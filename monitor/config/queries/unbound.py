@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from monitor.config.queries.document import Section
 from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.parameters import NEEDS
-from monitor.config.queries.rules import RuleDraft
-from monitor.config.queries.statement import Template
+from monitor.config.queries.rules import UnboundRule
+from monitor.config.sql.statement import Template
+from monitor.config.toml.document import Section
 from monitor.model.settings import (
     ColumnName,
     Cron,
@@ -29,7 +29,7 @@ NAME_PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class UnboundQuery:
     """One query as its files say, with overrides, before a target's parameters are put in."""
 
     files: QueryFiles
@@ -44,7 +44,7 @@ class Draft:
     statement: Template
     variants: Mapping[Flavor, Template]
     metrics: tuple[Metric, ...]
-    rules: tuple[RuleDraft, ...]
+    rules: tuple[UnboundRule, ...]
     evidence: Template | None
     schema: SchemaColumns | None
     is_sound: bool = True
@@ -56,7 +56,7 @@ class Draft:
         return self.files.name
 
     @property
-    def active_rules(self) -> tuple[RuleDraft, ...]:
+    def active_rules(self) -> tuple[UnboundRule, ...]:
         """List the rules that are not switched off."""
         return tuple(rule for rule in self.rules if rule.enabled)
 
@@ -129,7 +129,7 @@ class Draft:
         }
 
     def _evidence_of(
-        self, draft: RuleDraft, values: Mapping[str, Scalar]
+        self, draft: UnboundRule, values: Mapping[str, Scalar]
     ) -> Statement | None:
         if draft.evidence is not None:
             return draft.evidence.statement(values)

@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.config.queries.sql_lexer import Token
+from monitor.config.sql.lexer import Token
+from monitor.config.toml.characters import code_point
 
 # Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
 _FUNCTIONS = frozenset(
@@ -18,7 +19,6 @@ _FUNCTIONS = frozenset(
 
 _WITH_ANY_TEXT = ("comment", "string", "quoted_name")
 _LETTERS = "LMN"
-_LOOK_PLAIN = ("Pi", "Pf", "Zs", "Zl", "Zp", "Cf", "Cc")
 _PLAIN = {
     "Pi": "' or `",
     "Pf": "' or `",
@@ -86,7 +86,7 @@ def _odd_characters(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
 
 
 def _odd_text(character: str) -> str:
-    name = f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+    name = code_point(character)
     category = unicodedata.category(character)
     if category[0] in "ZC":
         return f"{name} is no blank to the server; write a plain one, or none"
@@ -96,14 +96,6 @@ def _odd_text(character: str) -> str:
         if plain
         else f"{name} is no SQL outside of quotes"
     )
-
-
-def odd_quote_or_blank(text: str) -> str:
-    """Name the first character that looks like a plain quote or blank and is none; empty where none does."""
-    odd = (
-        c for c in text if not c.isascii() and unicodedata.category(c) in _LOOK_PLAIN
-    )
-    return next((f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in odd), "")
 
 
 def _verb(code: Sequence[Token]) -> list[tuple[Token, str]]:

@@ -17,9 +17,9 @@ from pydantic import (
     ValidationError,
 )
 
-from monitor.config.queries.document import Section
-from monitor.config.queries.error_messages import found, message_of
-from monitor.config.queries.problems import Problems
+from monitor.config.toml.document import Section
+from monitor.config.toml.error_messages import found, message_of
+from monitor.config.toml.problems import Problems
 from monitor.model.settings import Scalar
 from monitor.timing.durations import parse_duration
 

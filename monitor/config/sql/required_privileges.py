@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.config.queries.sql_lexer import Token, scan
+from monitor.config.sql.lexer import Token, scan
 
 _SYSTEM = "information_schema"
 _JOINS = ("JOIN", "STRAIGHT_JOIN")
@@ -89,7 +89,7 @@ _OWN_ALONE_OF_SHOW = ("USER_STATISTICS", "CLIENT_STATISTICS")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Right:
+class Privilege:
     """A right, as each server calls it, and what it is on: everything, a schema, a table or a function."""
 
     mariadb: str
@@ -99,12 +99,12 @@ class Right:
     is_function: bool = False
 
 
-PROCESS = Right("PROCESS", "PROCESS")
-REPLICA_STATUS = Right("SLAVE MONITOR", "REPLICATION CLIENT")
-_BINARY_LOG = Right("BINLOG MONITOR", "REPLICATION CLIENT")
-_RELAY_LOG = Right("SLAVE MONITOR", "REPLICATION SLAVE")
-_BINARY_LOG_EVENTS = Right("BINLOG MONITOR", "REPLICATION SLAVE")
-_REPLICAS = Right("REPLICATION MASTER ADMIN", "REPLICATION SLAVE")
+PROCESS = Privilege("PROCESS", "PROCESS")
+REPLICA_STATUS = Privilege("SLAVE MONITOR", "REPLICATION CLIENT")
+_BINARY_LOG = Privilege("BINLOG MONITOR", "REPLICATION CLIENT")
+_RELAY_LOG = Privilege("SLAVE MONITOR", "REPLICATION SLAVE")
+_BINARY_LOG_EVENTS = Privilege("BINLOG MONITOR", "REPLICATION SLAVE")
+_REPLICAS = Privilege("REPLICATION MASTER ADMIN", "REPLICATION SLAVE")
 # By the words behind SHOW; the longest that fits counts.
 _OF_SHOW = (
     (("REPLICA", "STATUS"), REPLICA_STATUS),
@@ -128,7 +128,7 @@ _OF_SHOW = (
 )
 
 
-def required_rights(text: str, database: str) -> tuple[Right, ...]:
+def required_privileges(text: str, database: str) -> tuple[Privilege, ...]:
     """List what a statement needs beyond SELECT on `database`, sorted, each right once."""
     code = _code_of(text)
     found = {*_of_show(code), *_of_names(code, database)}
@@ -164,7 +164,7 @@ def _code_of(text: str) -> list[Token]:
     return [token for token in scan(text) if token.kind not in ("comment", "blank")]
 
 
-def _of_show(code: Sequence[Token]) -> Iterator[Right]:
+def _of_show(code: Sequence[Token]) -> Iterator[Privilege]:
     words = [token.word for token in code[:5]]
     if words[:1] != ["SHOW"]:
         return
@@ -174,32 +174,32 @@ def _of_show(code: Sequence[Token]) -> Iterator[Right]:
             return
 
 
-def _of_table(schema: str, table: str, database: str) -> Iterator[Right]:
+def _of_table(schema: str, table: str, database: str) -> Iterator[Privilege]:
     place, name = schema.lower(), table.lower()
     if place == _SYSTEM:
         if name not in _FREE_TABLES or name == "processlist":
             yield PROCESS
     elif place == "performance_schema":
-        yield Right("SELECT", "SELECT", "performance_schema")
+        yield Privilege("SELECT", "SELECT", "performance_schema")
         if name == "processlist":
             yield PROCESS
     elif place == "sys":
         # Its views call functions of its own, and read performance_schema with the rights of who asks.
-        yield Right("SELECT, EXECUTE", "SELECT, EXECUTE", "sys")
-        yield Right("SELECT", "SELECT", "performance_schema")
+        yield Privilege("SELECT, EXECUTE", "SELECT, EXECUTE", "sys")
+        yield Privilege("SELECT", "SELECT", "performance_schema")
         yield PROCESS
     elif schema != database:
-        yield Right("SELECT", "SELECT", schema, table)
+        yield Privilege("SELECT", "SELECT", schema, table)
 
 
-def _of_names(code: Sequence[Token], database: str) -> Iterator[Right]:
+def _of_names(code: Sequence[Token], database: str) -> Iterator[Privilege]:
     """Find calls of functions of another schema: `other.f(…)`."""
     for at in range(len(code) - 3):
         if not _is_qualified(code[at : at + 3]) or code[at + 3].text != "(":
             continue
         schema, name = code[at].name, code[at + 2].name
         if schema not in (database, "sys"):
-            yield Right("EXECUTE", "EXECUTE", schema, name, is_function=True)
+            yield Privilege("EXECUTE", "EXECUTE", schema, name, is_function=True)
 
 
 def _tables(code: Sequence[Token]) -> Iterator[tuple[str, str]]:

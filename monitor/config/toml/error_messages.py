@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.queries.problems import near_miss
+from monitor.config.toml.problems import near_miss
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.config.queries.error_messages import found
-from monitor.config.queries.files import refuse_no_file
-from monitor.config.queries.problems import Origin, Problems
-from monitor.config.queries.read_only import odd_quote_or_blank
-from monitor.config.queries.toml_lines import KeyPath, line_map
+from monitor.config.toml.characters import odd_quote_or_blank
+from monitor.config.toml.error_messages import found
+from monitor.config.toml.lines import KeyPath, line_map
+from monitor.config.toml.paths import refuse_irregular
+from monitor.config.toml.problems import Origin, Problems
 
 # Keys of which one replaces the other: an override that gives one removes those that the file has.
 _CONDITIONS = ("above", "below", "equals", "not_equals", "absent")
@@ -73,7 +73,7 @@ class Section:
 def read_document(path: Path, file: str, problems: Problems) -> Section | None:
     """Read a TOML file; where it cannot be read, note why and give None."""
     try:
-        refuse_no_file(path)
+        refuse_irregular(path)
         text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:

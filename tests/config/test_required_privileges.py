@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.config.queries.required_rights import (
-    required_rights,
+from monitor.config.sql.required_privileges import (
+    required_privileges,
     sees_only_its_own,
     system_tables,
 )
@@ -59,7 +59,7 @@ def test_what_a_statement_needs_beyond_its_schema(
 ) -> None:
     found = [
         f"{'|'.join(dict.fromkeys((right.mariadb, right.mysql)))} {right.schema}.{right.name}"
-        for right in required_rights(text, "app")
+        for right in required_privileges(text, "app")
     ]
     assert sorted(found) == expected
 

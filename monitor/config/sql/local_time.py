@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.config.queries.sql_lexer import Token, scan
+from monitor.config.sql.lexer import Token, scan
 from monitor.model.settings import Query
 
 _BARE = frozenset(

@@ -8,28 +8,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.config.queries.checks import check_draft
-from monitor.config.queries.document import Section, tables
-from monitor.config.queries.files import QueryFiles, read_sql, shown
+from monitor.config.queries.files import QueryFiles, read_sql
 from monitor.config.queries.metrics import read_metric
 from monitor.config.queries.parameters import NEEDS, check_declared
-from monitor.config.queries.problems import Origin, Problems
 from monitor.config.queries.rules import (
-    RuleDraft,
     Subjects,
+    UnboundRule,
     read_rule,
     with_hidden_names,
 )
 from monitor.config.queries.schedules import read_schedule
 from monitor.config.queries.schema import QueryShape
-from monitor.config.queries.statement import Template, read_template
-from monitor.config.queries.unbound import Draft
-from monitor.config.queries.validation import validate
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.sql.statement import Template, read_template
+from monitor.config.toml.document import Section, tables
+from monitor.config.toml.paths import shown
+from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.validation import validate
 from monitor.model.settings import Flavor, Metric, Scalar, SchemaColumns
 
 
 def read_query(
     files: QueryFiles, section: Section, base: Path, problems: Problems
-) -> Draft | None:
+) -> UnboundQuery | None:
     """Check one query's merged .toml and its statements; None where too little of it is right."""
     before = len(problems)
     declared = _declared(section)
@@ -46,7 +47,7 @@ def read_query(
         return None
     schedule, timeout = read_schedule(shape, section, problems)
     schema = shape.schema_
-    draft = Draft(
+    draft = UnboundQuery(
         files=files,
         section=section,
         summary=shape.summary,
@@ -110,7 +111,7 @@ def _templates(
 
 def _metrics_and_rules(
     section: Section, declared: Mapping[str, Scalar], problems: Problems
-) -> tuple[tuple[Metric, ...], tuple[RuleDraft, ...]]:
+) -> tuple[tuple[Metric, ...], tuple[UnboundRule, ...]]:
     metrics: dict[str, Metric] = {}
     broken = set()
     for name, table in tables(section, "metrics", problems):

@@ -7,23 +7,12 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from monitor.config.queries.problems import near_miss
-from monitor.config.queries.read_only import Fault, guard
-from monitor.config.queries.sql_lexer import Token, scan
-from monitor.model.errors import MonitorError
+from monitor.config.sql.lexer import Token, scan
+from monitor.config.sql.read_only import Fault, guard
+from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Scalar, Statement
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")
-
-
-class StatementError(MonitorError):
-    """A statement that is not accepted; carries every fault."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__(
-            "; ".join(f"line {fault.line}: {fault.message}" for fault in faults)
-        )
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +108,6 @@ class Template:
 def read_template(text: str) -> Template:
     """Scan a statement."""
     return Template(scan(text))
-
-
-def read_statement(
-    text: str,
-    *,
-    parameters: Mapping[str, Scalar],
-    extra: AbstractSet[str] = frozenset(),
-) -> Statement:
-    """Make a statement of a SQL text, or raise StatementError with every fault.
-
-    `extra` are names that may be bound besides the declared parameters.
-    """
-    template = read_template(text)
-    faults = template.faults(parameters, extra)
-    if faults:
-        raise StatementError(faults)
-    return template.statement(parameters)
 
 
 def is_identifier(value: Scalar) -> bool:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.config.queries.document import Section, merge, read_document, tables
-from monitor.config.queries.error_messages import found
-from monitor.config.queries.files import QueryFiles, find_queries, shown
+from monitor.config.queries.files import QueryFiles, find_queries
 from monitor.config.queries.metrics import claimed_names
 from monitor.config.queries.own_rules import own_section, read_own_rules
-from monitor.config.queries.problems import Origin, Problems, near_miss
-from monitor.config.queries.queries import read_query
-from monitor.config.queries.unbound import Draft
+from monitor.config.queries.reading import read_query
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.toml.document import Section, merge, read_document, tables
+from monitor.config.toml.error_messages import found
+from monitor.config.toml.paths import shown
+from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.model.settings import Metric, Rule
 from monitor.timing.durations import format_duration, parse_duration
 
@@ -32,7 +33,7 @@ class Library:
     """What the folders hold. `names` has every query that is there, `drafts` those that could be read."""
 
     names: tuple[str, ...]
-    drafts: Mapping[str, Draft]
+    drafts: Mapping[str, UnboundQuery]
     declared_by: Mapping[str, frozenset[str]]
     """Which parameters each query declares, also one with problems."""
     own_rules: tuple[Rule, ...]
@@ -84,7 +85,7 @@ def read_library(
     )
 
 
-def _shortened(drafts: Iterable[Draft]) -> list[str]:
+def _shortened(drafts: Iterable[UnboundQuery]) -> list[str]:
     """Say which timeouts were shortened, as config.toml gives an interval that they do not fit."""
     notices = []
     for draft in drafts:
@@ -196,7 +197,7 @@ def _check_dangling(
 
 
 def _check_unique(
-    drafts: Mapping[str, Draft], own: Section | None, problems: Problems
+    drafts: Mapping[str, UnboundQuery], own: Section | None, problems: Problems
 ) -> None:
     rules: dict[str, str] = {}
     if own is not None:
@@ -213,7 +214,7 @@ def _check_unique(
     _check_metric_names([draft for draft in drafts.values() if draft.enabled], problems)
 
 
-def _check_metric_names(drafts: Iterable[Draft], problems: Problems) -> None:
+def _check_metric_names(drafts: Iterable[UnboundQuery], problems: Problems) -> None:
     """Refuse metrics of which /metrics could show one only, in either of its formats."""
     owners: dict[str, tuple[str, Metric]] = {}
     for draft in drafts:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from monitor.config.queries.toml_lines import KeyPath
+from monitor.config.toml.lines import KeyPath
 from monitor.model.errors import Problem
 from monitor.model.wording import escaped
 
