@@ -38,7 +38,7 @@ def command(form: str, config_path: Path, log_level: str, log_format: str) -> in
     config = load_or_tell(config_path, exit_code=FAILED)
     with open_reader(config.state.directory) as reader:
         alerts = sorted(reader.active_alerts(), key=_weight)
-        alive_at = reader.marked(ALIVE)
+        alive_at = reader.read_mark(ALIVE)
     if form == "json":
         rows = [as_json(alert) for alert in alerts]
         say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())

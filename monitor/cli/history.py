@@ -13,7 +13,7 @@ from monitor.cli.alerts import as_json
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say, table
 from monitor.model.alerts import Transition
-from monitor.storage import PastDelivery, open_reader
+from monitor.storage import DeliveryAttempt, open_reader
 
 
 @click.command("history")
@@ -97,7 +97,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
             "given up" if one.is_given_up else "taken",
             one.delivery.reason,
             str(one.attempts),
-            one.told,
+            one.summary,
         )
         for one in past
     ]
@@ -106,7 +106,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     return OK
 
 
-def _delivery_as_json(past: PastDelivery) -> dict[str, object]:
+def _delivery_as_json(past: DeliveryAttempt) -> dict[str, object]:
     return {
         "at": past.delivery.at,
         "receiver": past.delivery.receiver,
@@ -114,7 +114,7 @@ def _delivery_as_json(past: PastDelivery) -> dict[str, object]:
         "reason": past.delivery.reason,
         "message": past.delivery.message,
         "attempts": past.attempts,
-        "told": past.told,
+        "told": past.summary,
         "alerts": [as_json(alert) for alert in past.alerts],
     }
 

@@ -35,7 +35,7 @@ from monitor.model.settings import Config, Job
 from monitor.notify import Deliveries, Means, Ping, secrets_of
 from monitor.secrets.reader import SecretReader
 from monitor.secrets.redaction import in_address
-from monitor.storage import Opened, open_directory
+from monitor.storage import OpenedState, open_directory
 from monitor.storage.state import BUSY_SECONDS
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.families import Exposition
@@ -154,7 +154,7 @@ class App:
             self._log.error("state.degraded", message=warning)
         log_notices(self._log, self._config, self._clock.now)
 
-    def _open_state(self, directory: Path) -> Opened:
+    def _open_state(self, directory: Path) -> OpenedState:
         # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
         opened = open_directory(
             directory,
@@ -162,7 +162,7 @@ class App:
             on_lost_disk=self._on_lost_disk,
             busy_seconds=_OPEN_SECONDS,
         )
-        opened.state.hurry(BUSY_SECONDS)
+        opened.state.set_busy_timeout(BUSY_SECONDS)
         return opened
 
     def _start_threads(self, undo: contextlib.ExitStack) -> None:
@@ -205,7 +205,7 @@ class App:
     def _stop(self) -> None:
         self._heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
         self._ticker.stop()
-        self._state.hurry(_STATE_GRACE_SECONDS)
+        self._state.set_busy_timeout(_STATE_GRACE_SECONDS)
         self._schedule.stop()
         self._watching.stop(_RUNS_GRACE_SECONDS)
         self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
@@ -216,7 +216,7 @@ class App:
         with contextlib.suppress(
             sqlite3.Error
         ):  # a pending alert's clock then runs from the last mark
-            self._state.mark(ALIVE, self._clock.now())
+            self._state.write_mark(ALIVE, self._clock.now())
         self._let_go()
 
     def _let_go(self) -> None:
@@ -313,7 +313,7 @@ class App:
             self._clock.now,
             log_dropped=lambda: self._log.dropped,
             is_durable=lambda: self._state.is_durable,
-            space=lambda: self._state.space,
+            space=lambda: self._state.disk_usage,
             judged_at=lambda: self._pipeline.judged_at,
             certificates=lambda: self._web.certificates,
         )

@@ -59,12 +59,12 @@ class Upkeep:
         """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
         self._tell_warnings()
         if now - self._alive_at >= _ALIVE_EVERY:
-            self._state.mark(ALIVE, now)
+            self._state.write_mark(ALIVE, now)
             self._alive_at = now
             views = [
                 snapshot.queries[key] for key in self._ran & snapshot.queries.keys()
             ]
-            self._state.keep_results([_last_result(view, now) for view in views])
+            self._state.save_results([_last_result(view, now) for view in views])
             self._ran.clear()
             self._state.measure()
         if now >= self._disk_due_at:
@@ -78,12 +78,12 @@ class Upkeep:
     def _tidy(self, config: Config, now: datetime) -> bool:
         """Forget a little, or give a little room back; gives whether nothing is left to do."""
         names = [receiver.name for receiver in config.receivers]
-        forgotten = self._state.forget_before(
+        forgotten = self._state.prune_before(
             now - config.state.retention, receivers=names, now=now
         )
         for given_up in forgotten.given_up:
             self._listener.on_given_up(given_up)
-        return forgotten.is_all and not self._state.give_back()
+        return forgotten.is_all and not self._state.vacuum_step()
 
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
         """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""

@@ -153,7 +153,7 @@ class Pipeline:
 
     def _restore(self, now: datetime) -> None:
         """Take up the alerts where the state has them; nothing is announced again."""
-        alive_at = self._state.marked(ALIVE)
+        alive_at = self._state.read_mark(ALIVE)
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._alerts.restore(self._state.active_alerts(), resolved, gap)
@@ -248,7 +248,7 @@ class Pipeline:
             self._want(jobs, now)
         for judgement in (
             *of_monitor(
-                self._config, self._look_at_receivers(), now, self._state.space
+                self._config, self._look_at_receivers(), now, self._state.disk_usage
             ),
             *of_itself(self._config, self._self_status(), now),
         ):
@@ -358,7 +358,7 @@ class Pipeline:
         """
         transitions = tuple(draft.transitions)
         receivers = self._config.receivers
-        full = self._state.make_room(now) if transitions or reminds else frozenset()
+        full = self._state.bound_outbox(now) if transitions or reminds else frozenset()
         notifications = notifications_for(
             receivers, transitions, run_key=run_key, now=now, full=full
         )

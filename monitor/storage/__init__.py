@@ -1,16 +1,16 @@
 """SQLite: alerts, history, outbox, last results; after the rules, before deliver, in one transaction."""
 
-from monitor.storage.directory import Opened, open_directory
+from monitor.storage.directory import OpenedState, open_directory
 from monitor.storage.last_results import LastResult
-from monitor.storage.queries import OutboxView, PastDelivery
+from monitor.storage.queries import DeliveryAttempt, OutboxView
 from monitor.storage.reader import Reader, open_reader
 from monitor.storage.state import State
 
 __all__ = [
+    "DeliveryAttempt",
     "LastResult",
-    "Opened",
+    "OpenedState",
     "OutboxView",
-    "PastDelivery",
     "Reader",
     "State",
     "open_directory",

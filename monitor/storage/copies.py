@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from monitor.storage.private import PRIVATE
+from monitor.storage.permissions import OWNER_ONLY
 
 
 def write_copy(source: sqlite3.Connection, path: Path) -> None:
@@ -15,7 +15,7 @@ def write_copy(source: sqlite3.Connection, path: Path) -> None:
 
     FileExistsError, OSError, sqlite3.Error; then nothing is left behind.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as target:
             source.backup(target)
@@ -49,7 +49,7 @@ def publish(made: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without links
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
         made.replace(path)
     else:
         made.unlink()

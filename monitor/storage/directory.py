@@ -14,10 +14,10 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from monitor.model.errors import StateError, StateInUseError, StateLockedError
 from monitor.storage.disk import is_busy
+from monitor.storage.file_facts import doubts, look_at
 from monitor.storage.file_system import require_local
-from monitor.storage.origin import doubts, look_at
-from monitor.storage.private import PRIVATE, make_private, narrow_all
-from monitor.storage.schema import FILE, put_aside
+from monitor.storage.permissions import OWNER_ONLY, create_private, narrow_all
+from monitor.storage.schema import FILE, quarantine
 from monitor.storage.state import BUSY_SECONDS, State
 
 _LOCK = "lock"
@@ -28,7 +28,7 @@ Phase: TypeAlias = Literal["starting", "running", "stopping"]
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedState:
     """The state, and what has to be said of it aloud; `lock` is held for as long as the process lives."""
 
     state: State
@@ -103,7 +103,7 @@ def open_directory(
     now: datetime,
     on_lost_disk: Callable[[str], None],
     busy_seconds: float = BUSY_SECONDS,
-) -> Opened:
+) -> OpenedState:
     """Open or make the state in a directory.
 
     StateError when another daemon has it, another program has it locked, or a newer version wrote it.
@@ -127,7 +127,7 @@ def open_directory(
         narrow_all(directory, FILE)
         return _opened_in(directory, opened, lock, now)
     except OSError as error:
-        return Opened(opened(on_disk=False), (_without(directory, error),), lock)
+        return OpenedState(opened(on_disk=False), (_without(directory, error),), lock)
     except StateError:
         lock.release()
         raise
@@ -135,25 +135,25 @@ def open_directory(
 
 def _opened_in(
     directory: Path, opened: Callable[..., State], lock: DirectoryLock, now: datetime
-) -> Opened:
+) -> OpenedState:
     path = directory / FILE
     found = look_at(path)
     try:
         state = opened()
-        return Opened(state, doubts(found, path, state.marked("alive")), lock)
+        return OpenedState(state, doubts(found, path, state.read_mark("alive")), lock)
     except sqlite3.OperationalError as error:  # read-only, full, no file but a folder
         if is_busy(error):
             raise StateLockedError(
                 f"{path} is locked by another program, such as a backup or a database shell: {error}"
             ) from None
-        return Opened(opened(on_disk=False), (_without(directory, error),), lock)
+        return OpenedState(opened(on_disk=False), (_without(directory, error),), lock)
     except sqlite3.DatabaseError as error:
-        aside = put_aside(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
+        aside = quarantine(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
         warning = f"{path} is damaged ({error}); it is kept as {aside}, and the state begins anew"
     try:
-        return Opened(opened(), (warning,), lock)
+        return OpenedState(opened(), (warning,), lock)
     except sqlite3.OperationalError as error:
-        return Opened(
+        return OpenedState(
             opened(on_disk=False), (warning, _without(directory, error)), lock
         )
 
@@ -177,7 +177,7 @@ def _in_use(directory: Path, path: Path) -> StateInUseError:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        make_private(path)
+        create_private(path)
         return open(path, "ab", opener=_itself)
     except OSError:
         # A full or read-only disk can still say whose it is.
@@ -186,7 +186,7 @@ def _opened(path: Path) -> BinaryIO:
 
 def _itself(path: str, flags: int) -> int:
     """Open what is there and not what a link leads to: it is written to."""
-    return os.open(path, flags | os.O_NOFOLLOW, PRIVATE)
+    return os.open(path, flags | os.O_NOFOLLOW, OWNER_ONLY)
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:

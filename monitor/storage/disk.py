@@ -21,7 +21,7 @@ from monitor.storage.schema import (
     open_as_it_is,
     open_database,
     primary_code,
-    put_aside,
+    quarantine,
 )
 
 _Value = TypeVar("_Value")
@@ -46,7 +46,7 @@ _PAUSE_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class BackOnDisk:
     """The state is in its file again; `given_up` had waited in a file that could not be read before."""
 
     given_up: tuple[Delivery, ...] = ()
@@ -57,7 +57,7 @@ class Disk:
 
     A file that somebody else has locked is tried for `busy_seconds`, then sqlite3.OperationalError
     is raised and nothing is lost. A file that is full, read-only, damaged or gone is left: `on_lost`
-    is told, each time; so is `on_aside` when a file gives way to a new one, under which name it is kept.
+    is told, each time; so is `on_quarantined` when a file gives way to a new one, under which name it is kept.
     `take_directory` makes the file's directory ours or raises StateError, OSError.
     """
 
@@ -67,14 +67,14 @@ class Disk:
         *,
         busy_seconds: float,
         on_lost: Callable[[str], None],
-        on_aside: Callable[[str], None],
+        on_quarantined: Callable[[str], None],
         take_directory: Callable[[], None],
         is_usable: bool = True,
     ) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
         self._on_lost = on_lost
-        self._on_aside = on_aside
+        self._on_quarantined = on_quarantined
         self._take_directory = take_directory
         self._lock = threading.Lock()
         self._known = Extent.ALL
@@ -90,7 +90,7 @@ class Disk:
         else:
             self._connection = self._begun_in_memory()
 
-    def hurry(self, busy_seconds: float) -> None:
+    def set_busy_timeout(self, busy_seconds: float) -> None:
         """Try a file that somebody has locked for no longer than this from now on."""
         self._busy_seconds = busy_seconds
 
@@ -109,7 +109,7 @@ class Disk:
             lambda connection: connection.execute(sql, values).fetchall()
         )
 
-    def try_disk(self, now: datetime) -> Returned | None:
+    def try_disk(self, now: datetime) -> BackOnDisk | None:
         """Leave a file that was removed or replaced; go back to one that was left, or None."""
         if self._path == MEMORY:
             return None
@@ -126,7 +126,7 @@ class Disk:
                 )
                 self._leave()
             with contextlib.suppress(OSError, StateError, sqlite3.Error):
-                returned = Returned(self._return(now))
+                returned = BackOnDisk(self._return(now))
         if lost:
             self._on_lost(lost)
         return returned
@@ -175,7 +175,7 @@ class Disk:
     def _return(self, now: datetime) -> tuple[Delivery, ...]:
         self._take_directory()
         if self._known is Extent.PART:
-            self._put_aside("it could not be read whole")
+            self._quarantine("it could not be read whole")
         connection = self._reopened()
         try:
             # Not by Connection.backup: that waits without end for a file that somebody has locked.
@@ -194,12 +194,12 @@ class Disk:
     def _reopened(self) -> sqlite3.Connection:
         try:
             if self._known is Extent.ALL and self._is_of_another():
-                self._put_aside("it is not the one that was left")
+                self._quarantine("it is not the one that was left")
             return self._opened(_TRY_SECONDS)
         except sqlite3.OperationalError:
             raise  # it cannot be opened yet, which says nothing of what is in it
         except sqlite3.DatabaseError as error:
-            self._put_aside(f"it is damaged: {error}")
+            self._quarantine(f"it is damaged: {error}")
             return self._opened(_TRY_SECONDS)
 
     def _is_of_another(self) -> bool:
@@ -249,11 +249,11 @@ class Disk:
             self._known = copy(file, memory)
         return memory
 
-    def _put_aside(self, why: str) -> None:
-        aside = put_aside(Path(self._path), "replaced")
+    def _quarantine(self, why: str) -> None:
+        aside = quarantine(Path(self._path), "replaced")
         self._known = Extent.ALL  # of a file that is not there any more
         if aside is not None:
-            self._on_aside(
+            self._on_quarantined(
                 f"{self._path} gives way to a new file ({why}); it is kept as {aside}"
             )
 

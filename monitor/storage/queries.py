@@ -39,10 +39,10 @@ class OutboxView:
 
 
 @dataclass(frozen=True, slots=True)
-class PastDelivery:
+class DeliveryAttempt:
     """What came of a notification, or of one attempt at it.
 
-    `told` says in words what it told of, as far as that was kept; `attempts` counts those up to this one.
+    `summary` says in words what it told of, as far as that was kept; `attempts` counts those up to this one.
     Of what was given up `alerts` are what the receiver never took.
     """
 
@@ -50,11 +50,11 @@ class PastDelivery:
     key: str
     is_given_up: bool
     alerts: tuple[Alert, ...]
-    told: str = ""
+    summary: str = ""
     attempts: int = 1
 
 
-class Reading(ABC):
+class StateQueries(ABC):
     """Answer from the tables. A row that cannot be read is left out, and is in `warnings`."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Reading(ABC):
 
     def deliveries(
         self, limit: int, *, is_over: bool = False
-    ) -> tuple[PastDelivery, ...]:
+    ) -> tuple[DeliveryAttempt, ...]:
         """List past attempts at what was in the outbox, newest first; `is_over`: only the last of each."""
         rows = self._rows(
             f"SELECT receiver, at, duration_seconds, reason, message, outcome, key, alerts, attempts FROM"
@@ -138,7 +138,7 @@ class Reading(ABC):
             )
         )
 
-    def marked(self, name: str) -> datetime | None:
+    def read_mark(self, name: str) -> datetime | None:
         """Tell the instant that was remembered under a name."""
         rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
         return next(self._readable("marks", text_to_instant, rows), None)
@@ -179,7 +179,7 @@ def _past_delivery(
     key: str,
     alerts: str,
     attempts: int,
-) -> PastDelivery:
+) -> DeliveryAttempt:
     is_given_up = outcome == "given_up"
     recoverable = not is_given_up
     delivery = Delivery(
@@ -195,5 +195,5 @@ def _past_delivery(
         given_up = () if isinstance(words, str) else text_to_alerts(alerts)
     except UnreadableError:
         words, given_up = "", ()  # that it was given up is worth more than what it was
-    told = words if isinstance(words, str) else in_words(given_up)
-    return PastDelivery(delivery, key, is_given_up, given_up, told, attempts)
+    summary = words if isinstance(words, str) else in_words(given_up)
+    return DeliveryAttempt(delivery, key, is_given_up, given_up, summary, attempts)

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any
 
 from monitor.model.errors import StateError
-from monitor.storage.queries import Reading
+from monitor.storage.queries import StateQueries
 from monitor.storage.schema import FILE, open_for_reading
 
 
-class Reader(Reading):
+class Reader(StateQueries):
     """Answer what the daemon last wrote, for one thread; StateError when that cannot be read."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.model.errors import StateError
-from monitor.storage import giving_back
+from monitor.storage import vacuum
 from monitor.storage.copies import keep_copy
-from monitor.storage.private import make_private
+from monitor.storage.permissions import create_private
 
 SCHEMA_VERSION = 4
 MEMORY = ":memory:"
@@ -103,7 +103,7 @@ def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection
     sqlite3.OperationalError. A damaged file is any other sqlite3.DatabaseError.
     """
     if path != MEMORY:
-        make_private(Path(path))
+        create_private(Path(path))
     # The one who calls serialises all use, so that any thread may.
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=busy_seconds
@@ -173,7 +173,7 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def put_aside(path: Path, word: str) -> Path | None:
+def quarantine(path: Path, word: str) -> Path | None:
     """Rename the file and what belongs to it, over nothing; gives the new name, None if there is no file.
 
     A WAL left behind would be taken for the next one's.
@@ -209,16 +209,16 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
             raise sqlite3.DatabaseError(verdict)
     version = _version(connection, path)
     if version == 0:
-        giving_back.before_tables(connection)
+        vacuum.before_tables(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    giving_back.bound_wal(connection)
+    vacuum.bound_wal(connection)
     if 0 < version < SCHEMA_VERSION and path != MEMORY:
         _renew_with_copy(connection, Path(path), version)
     else:
         _renew(connection, version)
     if path != MEMORY:
-        giving_back.convert(connection)
+        vacuum.convert(connection)
 
 
 def _renew_with_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -16,20 +16,26 @@ from typing import Any
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.settings import Labels
 from monitor.storage import last_results, outbox
-from monitor.storage.alerts import WrittenAlerts
-from monitor.storage.disk import Disk, Returned
-from monitor.storage.forgetting import Forgotten, forget_step, prune
-from monitor.storage.giving_back import give_back
+from monitor.storage.alert_writer import AlertWriter
+from monitor.storage.disk import BackOnDisk, Disk
+from monitor.storage.disk_usage import DiskUsage, measure
 from monitor.storage.last_results import LastResult
-from monitor.storage.outbox_room import FILLS, MAX_BYTES, MAX_ENTRIES, OutboxRoom, merge
-from monitor.storage.queries import OutboxView, Reading
+from monitor.storage.outbox_limits import (
+    FILLS,
+    MAX_BYTES,
+    MAX_ENTRIES,
+    OutboxLimits,
+    merge,
+)
+from monitor.storage.queries import OutboxView, StateQueries
+from monitor.storage.retention import Pruned, prune, prune_step
 from monitor.storage.schema import MEMORY
 from monitor.storage.serialization import (
     alert_to_text,
     instant_to_text,
     text_to_instant,
 )
-from monitor.storage.space import StateSpace, measure
+from monitor.storage.vacuum import vacuum_step
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
@@ -39,7 +45,7 @@ BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
 
 
-class State(Reading):
+class State(StateQueries):
     """Remember alerts, their history and what is due to receivers. Thread-safe.
 
     `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`,
@@ -64,18 +70,18 @@ class State(Reading):
     ) -> None:
         super().__init__()
         self._history_limit = history_limit
-        self._room = OutboxRoom(max_entries=outbox_limit, max_bytes=outbox_bytes)
+        self._room = OutboxLimits(max_entries=outbox_limit, max_bytes=outbox_bytes)
         self._outbox_age = outbox_age
         self._path = path
-        self._written = WrittenAlerts()
+        self._written = AlertWriter()
         self._recording = threading.Lock()
-        self.space: StateSpace | None = None
+        self.disk_usage: DiskUsage | None = None
         """As of the last `measure`; None where the state has no file."""
         self._disk = Disk(
             path,
             busy_seconds=busy_seconds,
             on_lost=on_lost_disk,
-            on_aside=lambda warning: self._warnings.update(
+            on_quarantined=lambda warning: self._warnings.update(
                 {warning: None}
             ),  # whatever was warned of before
             take_directory=take_directory,
@@ -87,7 +93,7 @@ class State(Reading):
         """Tell whether what is written outlives the process."""
         return self._disk.is_durable
 
-    def try_disk(self, now: datetime) -> Returned | None:
+    def try_disk(self, now: datetime) -> BackOnDisk | None:
         """Go back to the disk if it was left and works again, with all that is known; None if it did not.
 
         Also notices that the file was removed or replaced. Cheap where there is nothing to do: call it
@@ -97,11 +103,11 @@ class State(Reading):
 
     def measure(self) -> None:
         """Measure the room that the files take and have; a disk that hangs holds up the caller."""
-        self.space = None if self._path == MEMORY else measure(Path(self._path))
+        self.disk_usage = None if self._path == MEMORY else measure(Path(self._path))
 
-    def hurry(self, busy_seconds: float) -> None:
+    def set_busy_timeout(self, busy_seconds: float) -> None:
         """Wait no longer than this for a locked file from now on: the process is about to end."""
-        self._disk.hurry(busy_seconds)
+        self._disk.set_busy_timeout(busy_seconds)
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
@@ -136,7 +142,7 @@ class State(Reading):
             self._disk.write(write)
             self._written.accept(scope_changes)
 
-    def make_room(self, now: datetime) -> frozenset[str]:
+    def bound_outbox(self, now: datetime) -> frozenset[str]:
         """Merge what waits where it is too much; return the receivers whose outboxes take nothing new."""
         for receiver in self._room.take_in(self._disk.rows(FILLS), now):
             self._room.merged(
@@ -152,14 +158,14 @@ class State(Reading):
             for name, view in super().outbox().items()
         }
 
-    def keep_results(self, results: Sequence[LastResult]) -> None:
+    def save_results(self, results: Sequence[LastResult]) -> None:
         """Remember what queries last gave, all of them at once."""
         rows = [last_results.result_to_row(result) for result in results]
         places = ", ".join("?" * len(last_results.COLUMNS.split(",")))
         insert = f"INSERT OR REPLACE INTO last_results ({last_results.COLUMNS}) VALUES ({places})"
         self._disk.write(lambda connection: connection.executemany(insert, rows))
 
-    def mark(self, name: str, at: datetime) -> None:
+    def write_mark(self, name: str, at: datetime) -> None:
         """Remember an instant under a name: `alive`, when the daemon was last known to run."""
         self._disk.write(
             lambda connection: connection.execute(_MARK, (name, instant_to_text(at)))
@@ -182,13 +188,13 @@ class State(Reading):
             self._written.accept(alerts)
         self._room.move(by)
 
-    def forget_before(
+    def prune_before(
         self,
         instant: datetime,
         *,
         receivers: Collection[str] = (),
         now: datetime | None = None,
-    ) -> Forgotten:
+    ) -> Pruned:
         """Drop some of the history that is older, and give up some of what has waited since before.
 
         Of receivers that are no longer configured: others would have taken or lost it by now. It is given
@@ -196,21 +202,19 @@ class State(Reading):
         is left, between other work.
         """
 
-        def write(connection: sqlite3.Connection) -> Forgotten:
-            return forget_step(connection, instant, receivers, now=now or instant)
+        def write(connection: sqlite3.Connection) -> Pruned:
+            return prune_step(connection, instant, receivers, now=now or instant)
 
-        forgotten = Forgotten()
+        forgotten = Pruned()
         ends_at_seconds = time.monotonic() + _STEP_SECONDS
         while not forgotten.is_all and time.monotonic() < ends_at_seconds:
             step = self._disk.write(write)
-            forgotten = Forgotten(
-                forgotten.given_up + step.given_up, is_all=step.is_all
-            )
+            forgotten = Pruned(forgotten.given_up + step.given_up, is_all=step.is_all)
         return forgotten
 
-    def give_back(self) -> bool:
+    def vacuum_step(self) -> bool:
         """Release a little of the room that is free in the file to the disk; return whether there is more."""
-        if self.is_durable and self._disk.write(give_back):
+        if self.is_durable and self._disk.write(vacuum_step):
             return True
         self._rows(
             "PRAGMA wal_checkpoint(PASSIVE)"

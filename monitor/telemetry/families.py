@@ -18,7 +18,7 @@ from monitor.alerting.snapshot import QueryStatus, QueryView, ReceiverView, Snap
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.settings import Every
-from monitor.storage.space import StateSpace
+from monitor.storage.disk_usage import DiskUsage
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import (
     EOF,
@@ -44,7 +44,7 @@ class Exposition:
         *,
         log_dropped: Callable[[], int] = lambda: 0,
         is_durable: Callable[[], bool] = lambda: True,
-        space: Callable[[], StateSpace | None] = lambda: None,
+        space: Callable[[], DiskUsage | None] = lambda: None,
         judged_at: Callable[[], datetime] | None = None,
         certificates: Callable[[], Iterable[Certificate]] = tuple,
     ) -> None:

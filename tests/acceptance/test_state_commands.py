@@ -167,7 +167,7 @@ def test_explain_says_so_where_not_all_samples_are_kept(config: Path) -> None:
     )
     result = LastResult("main", "missing_columns", TEN, TEN, "ok", samples=others)
     with written(config) as state:
-        state.keep_results([result])
+        state.save_results([result])
     explained = run("explain", config, "TokenColumnMissing")
     assert (
         "only the first 200 of 300 samples are kept; others may be of this rule"
@@ -175,7 +175,7 @@ def test_explain_says_so_where_not_all_samples_are_kept(config: Path) -> None:
     )
     assert "gave no sample" not in explained
     with written(config) as state:
-        state.keep_results([replace(result, samples=others[:200])])
+        state.save_results([replace(result, samples=others[:200])])
     assert "the run gave no sample for it" in run(
         "explain", config, "TokenColumnMissing"
     )
@@ -192,7 +192,7 @@ def test_explain_does_not_pass_an_earlier_run_off_as_the_one_that_was_blocked(
     config: Path, success_at: datetime | None, line: str
 ) -> None:
     with written(config) as state:
-        state.keep_results(
+        state.save_results(
             [
                 LastResult(
                     "main", "uninitialized", TEN, success_at, "blocked", "blocked", "x"

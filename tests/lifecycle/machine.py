@@ -251,8 +251,8 @@ class Twins:
         """End the process, by a signal or a kill, and begin another."""
         old = self.world
         if is_clean:
-            old.state.mark(ALIVE, old.now())
-        alive_at = old.state.marked(ALIVE)
+            old.state.write_mark(ALIVE, old.now())
+        alive_at = old.state.read_mark(ALIVE)
         self.settings = settings or self.settings
         self.world = old.restarted(timedelta(seconds=seconds), self.settings.config())
         assert alive_at is not None

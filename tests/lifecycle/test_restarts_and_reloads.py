@@ -32,7 +32,7 @@ def test_what_is_pending_waits_through_each_of_several_restarts() -> None:
     world.runs(columns(), balances(pro=7), usage(0))
     world.after(10 * SECOND)
     for _ in range(3):
-        world.state.mark(ALIVE, world.at)
+        world.state.write_mark(ALIVE, world.at)
         world = world.restarted(MINUTE * 30)
         world.after(12 * SECOND)  # it says that it lives, but no run of it gives data
     world.run("balances", balances(pro=7))

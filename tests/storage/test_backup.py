@@ -22,7 +22,7 @@ def test_a_backup_has_everything_and_can_be_begun_with(tmp_path: Path) -> None:
     path = tmp_path / "saved.sqlite"
     with opened(tmp_path / "state") as made:
         fill(made.state)
-        made.state.mark("alive", at(90))
+        made.state.write_mark("alive", at(90))
         done = back_up(tmp_path / "state", path)
     assert (done.alerts, done.transitions, done.waiting, done.alive_at) == (
         1,

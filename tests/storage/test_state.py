@@ -345,7 +345,7 @@ def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_to
     (expired,) = state.trim("hook", now=at(1) + timedelta(hours=24))
     assert expired.reason == "expired"
     assert [
-        (past.key, past.is_given_up, past.attempts, past.told)
+        (past.key, past.is_given_up, past.attempts, past.summary)
         for past in state.deliveries(9, is_over=True)
     ] == [
         ("3", True, 0, "Low on main: 1 firing"),
@@ -432,8 +432,8 @@ def test_the_state_of_an_earlier_version_is_read_and_renewed(
     assert state.history(9) == (resolved("basic", 1),)
     assert replace(the_due(state, 9), id=None) == notification("2", seconds=1)
     assert [past.alerts for past in state.deliveries(9)] == [(alert(),)]
-    assert state.marked("alive") == at(90)
-    state.keep_results([LastResult("main", "balances", at(1))])
+    assert state.read_mark("alive") == at(90)
+    state.save_results([LastResult("main", "balances", at(1))])
     assert state.warnings == ()
     state.close()
 
@@ -543,12 +543,12 @@ def test_last_results_come_back_and_replace_each_other(state: State) -> None:
         at(0),
         sample_count=0,
     )
-    state.keep_results([failed, first])
+    state.save_results([failed, first])
     assert state.last_results() == (first, failed)
     again = replace(first, run_at=at(61), success_at=at(61), samples=())
-    state.keep_results([replace(again, sample_count=0)])
+    state.save_results([replace(again, sample_count=0)])
     assert state.last_results() == (replace(again, sample_count=0), failed)
-    state.keep_results([])
+    state.save_results([])
     assert len(state.last_results()) == 2
 
 
@@ -556,7 +556,7 @@ def test_at_most_200_samples_are_kept_and_how_many_there_were(state: State) -> N
     samples = tuple(
         Sample("m", (("n", str(number)),), math.inf) for number in range(201)
     )
-    state.keep_results([LastResult("main", "balances", at(1), samples=samples)])
+    state.save_results([LastResult("main", "balances", at(1), samples=samples)])
     (kept,) = state.last_results()
     assert (kept.samples, kept.sample_count) == (samples[:200], 201)
 
@@ -604,10 +604,10 @@ def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history
     )
     send_to_outbox(state, notification("3"))
     state.record({}, (resolved("a", 1), resolved("b", 10)), ())
-    state.keep_results(
+    state.save_results(
         [LastResult("main", "old", at(1)), LastResult("main", "new", at(9))]
     )
-    (told,) = state.forget_before(
+    (told,) = state.prune_before(
         at(5), receivers=["hook", "other"], now=at(99)
     ).given_up
     assert (told.receiver, told.reason, told.recoverable, told.at) == (
@@ -621,7 +621,7 @@ def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history
     assert [change.at for change in state.history(9)] == [at(10)]
     assert [result.query for result in state.last_results()] == ["new"]
     assert the_due(state, 9).key == "3"
-    assert [one.receiver for one in state.forget_before(at(5)).given_up] == ["hook"]
+    assert [one.receiver for one in state.prune_before(at(5)).given_up] == ["hook"]
 
 
 def test_a_repeat_is_left_out_while_anything_of_its_rule_and_target_waits(

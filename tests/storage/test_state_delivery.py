@@ -80,7 +80,7 @@ def test_what_cannot_be_read_at_the_end_is_given_up_as_of_now(tmp_path: Path) ->
             "good": False,
         }
         assert CLOCK.now() - HOUR < past["spoilt"].delivery.at <= CLOCK.now()
-        state.forget_before(CLOCK.now() + HOUR)
+        state.prune_before(CLOCK.now() + HOUR)
         assert state.deliveries(9) == ()
 
 

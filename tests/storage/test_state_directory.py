@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from monitor.model.errors import StateError, StateInUseError
-from monitor.storage import LastResult, Opened, State, open_directory, open_reader
+from monitor.storage import LastResult, OpenedState, State, open_directory, open_reader
 from monitor.storage.directory import DirectoryLock, Phase
 from monitor.storage.file_system import file_system_of, require_local
 from tests.storage.test_state import (
@@ -58,7 +58,7 @@ class Lost:
 @contextmanager
 def opened(
     directory: Path, lost: Lost | None = None, *, busy_seconds: float = 0.2
-) -> Iterator[Opened]:
+) -> Iterator[OpenedState]:
     made = open_directory(
         directory, now=START, on_lost_disk=lost or Lost(), busy_seconds=busy_seconds
     )
@@ -248,7 +248,7 @@ def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> Non
             assert (made.state.is_durable, len(lost.messages)) == (False, 1)
             assert is_back(made.state) is False
             is_taken(tmp_path)
-        made.state.mark("alive", at(5))
+        made.state.write_mark("alive", at(5))
         assert made.state.history(9) == (resolved("b", 2), resolved("a", 1))
         assert is_back(made.state) is True
         assert is_back(made.state) is True
@@ -256,7 +256,7 @@ def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> Non
         assert len(lost.messages) == 1
     with opened(tmp_path) as again:
         assert again.state.history(9) == (resolved("b", 2), resolved("a", 1))
-        assert (the_due(again.state, 9).key, again.state.marked("alive")) == (
+        assert (the_due(again.state, 9).key, again.state.read_mark("alive")) == (
             "2",
             at(5),
         )
@@ -438,14 +438,14 @@ def test_a_folder_in_place_of_the_file_stays_and_the_file_is_joined_when_it_is_b
     path.rename(tmp_path / "elsewhere")
     path.mkdir()
     with opened(tmp_path) as poor:
-        poor.state.mark("alive", at(5))
+        poor.state.write_mark("alive", at(5))
         assert is_back(poor.state) is False
         assert path.is_dir()
         path.rmdir()
         (tmp_path / "elsewhere").rename(path)
         assert is_back(poor.state) is True
         assert poor.state.history(9) == (resolved("a", 1),)
-        assert poor.state.marked("alive") == at(5)
+        assert poor.state.read_mark("alive") == at(5)
 
 
 def test_what_can_still_be_read_of_a_damaged_file_is_taken_along(
@@ -552,8 +552,8 @@ def test_a_reader_beside_the_daemon_sees_everything_and_changes_nothing(
     result = LastResult("main", "balances", at(1), at(1), "ok")
     with opened(tmp_path) as made:
         fill(made.state)
-        made.state.keep_results([result])
-        made.state.mark("alive", at(3))
+        made.state.save_results([result])
+        made.state.write_mark("alive", at(3))
         with open_reader(tmp_path) as reader:
             assert reader.active_alerts() == (alert(),)
             assert reader.history(9, alertname="Low", target="main") == (
@@ -562,14 +562,14 @@ def test_a_reader_beside_the_daemon_sees_everything_and_changes_nothing(
             assert reader.recently_resolved(START) == (resolved("a", 1).alert,)
             assert reader.outbox()["hook"].waiting == 1
             assert reader.last_results() == (result,)
-            assert (reader.marked("alive"), reader.deliveries(9)) == (at(3), ())
+            assert (reader.read_mark("alive"), reader.deliveries(9)) == (at(3), ())
             made.state.delivered(the_due(made.state, 9), attempt(9))
             assert [past.key for past in reader.deliveries(9)] == ["1"]
             assert reader.outbox() == {}
             made.state.record({SCOPE: {}}, (), ())
             assert reader.active_alerts() == ()
         with locked(tmp_path), open_reader(tmp_path) as reader:
-            assert reader.marked("alive") == at(3)
+            assert reader.read_mark("alive") == at(3)
 
 
 def test_a_reader_reads_after_the_daemon_and_leaves_the_directory_to_it(

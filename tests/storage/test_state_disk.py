@@ -11,7 +11,7 @@ from monitor.alerting.state_disk import disk_low
 from monitor.model.alerts import AlertState
 from monitor.model.settings import Condition
 from monitor.storage import State
-from monitor.storage.space import StateSpace
+from monitor.storage.disk_usage import DiskUsage
 from tests.support.harness import SECOND, World, a_config
 from tests.web.picture import OWN
 
@@ -46,13 +46,13 @@ def test_little_room_is_told_by_bytes_and_by_share(
     free: int, disk: int, *, is_low: bool
 ) -> None:
     sample = disk_low(
-        RULE, StateSpace(size_bytes=3 * MB, free_bytes=free, disk_bytes=disk)
+        RULE, DiskUsage(size_bytes=3 * MB, free_bytes=free, disk_bytes=disk)
     )
     assert bool(sample.value) is is_low
 
 
 def test_it_says_how_much_is_free_of_how_much_and_what_is_ours() -> None:
-    space = StateSpace(size_bytes=3 * MB, free_bytes=150 * MB, disk_bytes=20_000 * MB)
+    space = DiskUsage(size_bytes=3 * MB, free_bytes=150 * MB, disk_bytes=20_000 * MB)
     assert dict(disk_low(RULE, space).details) == {
         "free": "150 MB",
         "disk": "20 000 MB",
@@ -68,14 +68,14 @@ def test_a_disk_that_fills_fires_and_resolves_and_one_that_cannot_be_measured_ho
         replace(config, own_rules=(*config.own_rules, RULE)),
         state=State(str(tmp_path / "state.db")),
     )
-    small = StateSpace(size_bytes=MB, free_bytes=MB, disk_bytes=10_000 * MB)
-    world.state.space = small
+    small = DiskUsage(size_bytes=MB, free_bytes=MB, disk_bytes=10_000 * MB)
+    world.state.disk_usage = small
     world.after(SECOND).tick()
     assert world.told() == ["TokenMonitorStateDiskLow fired"]
-    world.state.space = None
+    world.state.disk_usage = None
     world.after(SECOND).tick()
     (alert,) = [one for one in world.pipeline.active_alerts() if one.name == RULE.name]
     assert (alert.state, alert.held) == (AlertState.FIRING, True)
-    world.state.space = replace(small, free_bytes=9_000 * MB)
+    world.state.disk_usage = replace(small, free_bytes=9_000 * MB)
     world.after(SECOND).tick()
     assert world.told() == ["TokenMonitorStateDiskLow resolved"]

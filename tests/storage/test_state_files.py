@@ -87,17 +87,17 @@ def test_a_link_in_place_of_the_lock_writes_into_no_other_file(tmp_path: Path) -
 def test_the_room_that_the_files_take_is_measured(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     with closing(State(str(path))) as state:
-        assert state.space is None
+        assert state.disk_usage is None
         fill(state)
         state.measure()
-        assert state.space is not None
-        assert state.space.size_bytes == sum(
+        assert state.disk_usage is not None
+        assert state.disk_usage.size_bytes == sum(
             one.stat().st_size for one in tmp_path.iterdir()
         )
-        assert 0 < state.space.free_bytes < state.space.disk_bytes
+        assert 0 < state.disk_usage.free_bytes < state.disk_usage.disk_bytes
     with closing(State()) as state:
         state.measure()
-        assert state.space is None
+        assert state.disk_usage is None
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
@@ -149,7 +149,7 @@ def test_a_state_that_cannot_be_renewed_leaves_no_copies(tmp_path: Path) -> None
         with opened(tmp_path) as made:
             assert not made.state.is_durable
             (waiting,) = made.state.due("hook", now=at(9))
-            assert made.state.make_room(at(9)) == frozenset()
+            assert made.state.bound_outbox(at(9)) == frozenset()
             assert waiting.key == "2"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["lock", "state.sqlite"]
 
@@ -168,9 +168,9 @@ def fill_with_history(state: State, rows: int) -> None:
 def forget_all(state: State, before: float) -> int:
     """Forget what is older, as the daemon does, and give back the room; gives the number of steps."""
     steps = 1
-    while not state.forget_before(at(before)).is_all:
+    while not state.prune_before(at(before)).is_all:
         steps += 1
-    while state.give_back():
+    while state.vacuum_step():
         steps += 1
     return steps
 
@@ -184,13 +184,13 @@ def test_room_is_given_back_in_small_steps_and_the_wal_stays_small(
         full = path.stat().st_size
         assert full > 15_000_000
         largest = 0
-        while not state.forget_before(at(1900)).is_all:
+        while not state.prune_before(at(1900)).is_all:
             largest = max(largest, wal.stat().st_size)
         steps = 1
-        while state.give_back():
+        while state.vacuum_step():
             largest = max(largest, wal.stat().st_size)
             steps += 1
-        state.mark("alive", at(1))
+        state.write_mark("alive", at(1))
         assert path.stat().st_size < full / 5
         assert steps < 10, "megabytes at a time"
         assert largest < 17_000_000
@@ -205,15 +205,15 @@ def test_a_file_of_an_older_version_gives_back_room_as_well(tmp_path: Path) -> N
         fill_with_history(state, 1000)
         full = path.stat().st_size
         assert forget_all(state, 990) > 1
-        state.mark("alive", at(1))
+        state.write_mark("alive", at(1))
         assert path.stat().st_size < full / 5
 
 
 def test_a_little_free_room_is_kept_for_what_comes(tmp_path: Path) -> None:
     with closing(State(str(tmp_path / "state.sqlite"))) as state:
         fill_with_history(state, 100)
-        state.forget_before(at(50))
-        assert state.give_back() is False
+        state.prune_before(at(50))
+        assert state.vacuum_step() is False
 
 
 def test_a_copy_of_the_file_alone_is_told_as_empty(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_file_that_is_younger_than_what_is_in_it_is_told_as_old(
     now = datetime.now(UTC)
     with opened(tmp_path) as made:
         fill(made.state)
-        made.state.mark("alive", now - timedelta(hours=3))
+        made.state.write_mark("alive", now - timedelta(hours=3))
     with opened(tmp_path) as restored:
         (warning,) = restored.warnings
         assert (
@@ -245,6 +245,6 @@ def test_a_file_that_is_younger_than_what_is_in_it_is_told_as_old(
             in warning
         )
         holds(restored.state)
-        restored.state.mark("alive", datetime.now(UTC))
+        restored.state.write_mark("alive", datetime.now(UTC))
     with opened(tmp_path) as again:
         assert again.warnings == ()

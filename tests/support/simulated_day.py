@@ -284,7 +284,7 @@ class Day:
             return  # what is only in memory goes with the process: known, and said aloud
         self.done["killed" if is_kill else "restarted"] += 1
         if not is_kill:
-            process.state.mark(ALIVE, process.at)
+            process.state.write_mark(ALIVE, process.at)
         process.state.close()
         self.downs.append((process.at, process.at + after))
         self._born(process.at + after)

@@ -42,7 +42,7 @@ class Fill:
     size_bytes: int = 0
 
 
-class OutboxRoom:
+class OutboxLimits:
     """Which receivers' outboxes are full; one thread's own, but for `full_since`, which any may read."""
 
     def __init__(

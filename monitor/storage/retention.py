@@ -18,20 +18,20 @@ _HISTORY = ("transitions", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Pruned:
     """What was given up without an attempt, and whether nothing is left to forget."""
 
     given_up: tuple[Delivery, ...] = ()
     is_all: bool = False
 
 
-def forget_step(
+def prune_step(
     connection: sqlite3.Connection,
     instant: datetime,
     receivers: Collection[str],
     *,
     now: datetime,
-) -> Forgotten:
+) -> Pruned:
     """Drop a few rows of each table that are older than the instant, within a transaction."""
     text = instant_to_text(instant)
     rows = 0
@@ -53,7 +53,7 @@ def forget_step(
         reason="unclaimed",
         message="nobody has taken it for as long as history is kept",
     )
-    return Forgotten(given_up, is_all=not rows and not given_up)
+    return Pruned(given_up, is_all=not rows and not given_up)
 
 
 def prune(connection: sqlite3.Connection, table: str, limit: int) -> None:

@@ -49,7 +49,7 @@ def is_worth_giving_back(connection: sqlite3.Connection) -> bool:
     return is_much and _asked(connection, "auto_vacuum") == _INCREMENTAL
 
 
-def give_back(connection: sqlite3.Connection) -> bool:
+def vacuum_step(connection: sqlite3.Connection) -> bool:
     """Release a few pages to the disk, within a transaction; return whether there is more."""
     if not is_worth_giving_back(connection):
         return False

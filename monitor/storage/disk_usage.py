@@ -10,7 +10,7 @@ _ENDINGS = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
-class StateSpace:
+class DiskUsage:
     """Bytes: of the state's files together, free for us on their disk, and of the disk as a whole."""
 
     size_bytes: int
@@ -18,13 +18,13 @@ class StateSpace:
     disk_bytes: int
 
 
-def measure(path: Path) -> StateSpace | None:
+def measure(path: Path) -> DiskUsage | None:
     """Measure the files of a state; None where their directory cannot be looked at."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
         return None
-    return StateSpace(
+    return DiskUsage(
         size_bytes=sum(
             map(_size, (path.with_name(path.name + ending) for ending in _ENDINGS))
         ),

@@ -7,18 +7,18 @@ import os
 import stat
 from pathlib import Path
 
-PRIVATE = 0o600
+OWNER_ONLY = 0o600
 _OTHERS = 0o077
 
 
-def make_private(path: Path) -> None:
+def create_private(path: Path) -> None:
     """Create the file for its owner alone, or remove the rights of others on it.
 
     SQLite gives the rights of its file to all that it makes beside it, and its own files those of the
     umask. Nothing is raised: whoever opens the file next hears what is wrong with it.
     """
     with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     narrow(path)
 
 

@@ -15,7 +15,7 @@ _DELETE_ALL = "DELETE FROM alerts WHERE rule = ? AND target = ? AND subject = ?"
 _INSERT = "INSERT OR REPLACE INTO alerts (rule, target, subject, fingerprint, state, alert) VALUES (?,?,?,?,?,?)"
 
 
-class WrittenAlerts:
+class AlertWriter:
     """Remember what the table has, so that one alert that changes among thousands costs one row.
 
     What a transaction wrote counts from `accept` on. Of another generation nothing is known: when a disk

@@ -15,29 +15,29 @@ _NEWER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class AsFound:
+class FileFacts:
     """A file without anything beside it: has it tables, and when was it written."""
 
     is_hollow: bool = False
     written_at: datetime | None = None
 
 
-def look_at(path: Path) -> AsFound:
+def look_at(path: Path) -> FileFacts:
     """Read what a file is that nobody in this process has open; one with a WAL has everything there."""
     try:
         if path.with_name(f"{path.name}-wal").exists():
-            return AsFound()
+            return FileFacts()
         with path.open("rb") as file:
             head = file.read(100)
         written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
-        return AsFound()
+        return FileFacts()
     if not head.startswith(_MAGIC):
-        return AsFound()
-    return AsFound(not any(head[_VERSION]), written_at)
+        return FileFacts()
+    return FileFacts(not any(head[_VERSION]), written_at)
 
 
-def doubts(found: AsFound, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
+def doubts(found: FileFacts, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
     """Return what a file lacks, in words; `alive_at`: when its daemon was last known to run."""
     if found.is_hollow:
         return (

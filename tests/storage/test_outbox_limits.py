@@ -21,7 +21,7 @@ from monitor.model.alerts import (
 from monitor.model.results import Success
 from monitor.model.settings import Metric
 from monitor.storage import State
-from monitor.storage.outbox_room import FILLS
+from monitor.storage.outbox_limits import FILLS
 from tests.storage.test_state import alert, at
 from tests.support.harness import (
     MINUTE,
@@ -89,7 +89,7 @@ def test_what_is_told_at_last_is_the_same_with_a_limit_and_without(
     sent = [told(number, rule, of) for number, (rule, of) in enumerate(changes)]
     with closing(State(outbox_limit=limit or 1)) as state:
         for one in sent:
-            state.make_room(one.created_at)
+            state.bound_outbox(one.created_at)
             state.record({}, (), [one])
         got = list(taken(state))
     assert last_states(got) == last_states(sent)
@@ -111,7 +111,7 @@ def test_what_is_told_at_last_is_the_same_with_a_limit_and_without(
 def test_an_alert_that_flaps_for_a_day_fits_in_a_small_outbox() -> None:
     with closing(State(outbox_limit=20)) as state:
         for number in range(500):
-            assert state.make_room(at(number)) == frozenset()
+            assert state.bound_outbox(at(number)) == frozenset()
             state.record({}, (), [told(number, "Low", {"a": number % 2 == 0})])
         assert state.outbox()["hook"].waiting <= 20
         assert [one.alerts[0].value for one in taken(state)][-1] == 499.0
@@ -124,7 +124,7 @@ def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
         state._disk.write(
             lambda c: c.execute("UPDATE outbox SET alerts = 'none' WHERE key = '2'")
         )
-        state.make_room(at(9))
+        state.bound_outbox(at(9))
         assert [one.alerts[0].value for one in taken(state)] == [0.0, 3.0]
 
 
@@ -132,9 +132,9 @@ def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
     with closing(State(outbox_limit=2)) as state:
         for number in range(3):
             state.record({}, (), [told(number, str(number), {"a": True})])
-        assert state.make_room(at(9)) == {"hook"}
+        assert state.bound_outbox(at(9)) == {"hook"}
         state.move(timedelta(hours=1), {})
-        assert state.make_room(at(3700)) == {"hook"}
+        assert state.bound_outbox(at(3700)) == {"hook"}
         assert state.outbox()["hook"].full_since == at(3609)
 
 
@@ -144,7 +144,7 @@ def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> 
         state.record({}, (), [many, told(1, "High", {"a": True})])
         state.trim("hook", now=at(1) + timedelta(hours=25))
         few, past = state.deliveries(9)
-        assert (past.told, past.alerts) == ("Low on main: 100 firing", ())
+        assert (past.summary, past.alerts) == ("Low on main: 100 firing", ())
         assert [name_of(one) for one in few.alerts] == ["a"]
 
 
@@ -210,7 +210,7 @@ def test_what_was_not_told_is_told_when_there_is_room_and_what_was_told_is_ended
         run(world, ["known"])
         assert world.posted() == ["Many firing"]
         churn(world, 40)
-        assert world.state.make_room(world.at) == {"hook"}
+        assert world.state.bound_outbox(world.at) == {"hook"}
         run(world, ["late"])
         run(
             world, ["late", "known"]
