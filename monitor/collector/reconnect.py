@@ -16,7 +16,7 @@ _NO_INTERVAL = timedelta.max
 
 
 @dataclass(slots=True)
-class Probes:
+class Reconnects:
     """One run of one query for each lost target, after 1, 2, 4 … 15 s: its success is the recovery."""
 
     _next: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)

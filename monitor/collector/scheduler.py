@@ -92,7 +92,7 @@ class _Entry:
         self.last_index: int | None = None
         self.ran_at: datetime | None = None
         """When that was, on a clock that nobody sets."""
-        self.ahead = timedelta(0)
+        self.clock_shift = timedelta(0)
         """By how much the clock had been moved when it ran in that slot."""
         self.due_at: datetime | None = None
         """When it should tick next: the one account of it, which scheduler, page and health check go by."""
@@ -141,7 +141,7 @@ class Schedule:
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._lock = threading.Lock()
         self._wall_ahead = wall_minus(clock, wall) or timedelta(0)
-        self._followed = clock.ahead
+        self._followed = clock.clock_shift
         self._looked_at = clock.now()
         # Jobs only enqueue, so they may run in the scheduler's own thread: no pool that could be full.
         self._scheduler = scheduler(
@@ -188,7 +188,7 @@ class Schedule:
         entry = self._entries.get(key)
         return None if entry is None else entry.due_at
 
-    def mend_clock_step(self) -> bool:
+    def follow_clock_step(self) -> bool:
         """Re-anchor all jobs when the wall clock was set; call about once a second. Tells whether it was.
 
         Without this APScheduler sleeps until the wall clock has caught up again (its issue 1066).
@@ -197,13 +197,16 @@ class Schedule:
         self._looked_at = instant
         if instant - last > SLEPT and self._scheduler.running:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
-        ahead, followed = wall_minus(self._clock, self._wall), self._clock.ahead
-        if ahead is None:
-            ahead = self._wall_ahead  # the next call can say
+        clock_shift, followed = (
+            wall_minus(self._clock, self._wall),
+            self._clock.clock_shift,
+        )
+        if clock_shift is None:
+            clock_shift = self._wall_ahead  # the next call can say
         # Either tells: the wall clock went away from ours, or ours has followed it already.
-        if abs(ahead - self._wall_ahead) < STEP and followed == self._followed:
+        if abs(clock_shift - self._wall_ahead) < STEP and followed == self._followed:
             return False
-        self._wall_ahead, self._followed = ahead, followed
+        self._wall_ahead, self._followed = clock_shift, followed
         with self._lock:
             for entry in self._entries.values():
                 self._expect_again(entry)
@@ -260,20 +263,20 @@ class Schedule:
 
     def _wall_at(self, instant: datetime) -> datetime:
         """Translate an instant of ours into wall time."""
-        ahead = wall_minus(self._clock, self._wall)
-        return instant + (self._wall_ahead if ahead is None else ahead)
+        clock_shift = wall_minus(self._clock, self._wall)
+        return instant + (self._wall_ahead if clock_shift is None else clock_shift)
 
     def _tick(self, key: tuple[str, str]) -> None:
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
                 return
-            now, ahead = self._clock.reading()
-            scheduled_at, missed = self._place(entry, now, ahead)
+            now, clock_shift = self._clock.reading()
+            scheduled_at, missed = self._place(entry, now, clock_shift)
         if missed:
             self._missed(entry.job, missed)
         if scheduled_at is not None:
-            self._submit(entry.job, scheduled_at, ahead)
+            self._submit(entry.job, scheduled_at, clock_shift)
 
     def _expect_first(self, entry: _Entry, jobs_in_all: int) -> None:
         """Note when a new job is due: a cron at its time, any other by itself within some seconds."""
@@ -286,7 +289,7 @@ class Schedule:
     def _expect_again(self, entry: _Entry) -> None:
         """Note when a job is due now that the clock was set; a slot that it went past is not lost."""
         schedule = entry.job.query.schedule
-        now, ahead = self._clock.reading()
+        now, clock_shift = self._clock.reading()
         if not isinstance(schedule, Every):
             if entry.due_wall is not None and entry.due_wall <= self._wall():
                 entry.due_at = now
@@ -298,7 +301,9 @@ class Schedule:
             slot = next_slot(
                 now, schedule.interval, grid_offset(entry.job.key, schedule.interval)
             )
-            entry.due_at = max(now, min(slot, entry.ran_at + schedule.interval + ahead))
+            entry.due_at = max(
+                now, min(slot, entry.ran_at + schedule.interval + clock_shift)
+            )
 
     def _expect_cron(self, entry: _Entry, cron: Cron, instant: datetime) -> None:
         """Note the first time of a cron after an instant of ours; it is the wall clock that it goes by."""
@@ -309,7 +314,7 @@ class Schedule:
         )
 
     def _place(
-        self, entry: _Entry, now: datetime, ahead: timedelta
+        self, entry: _Entry, now: datetime, clock_shift: timedelta
     ) -> tuple[datetime | None, int]:
         """Find the slot of a tick, and how many before it had none; no slot when it ran in this one.
 
@@ -321,11 +326,15 @@ class Schedule:
             return (now + _EARLY).replace(second=0, microsecond=0), 0
         offset = grid_offset(entry.job.key, schedule.interval)
         index = slot_of_tick(now, schedule.interval, offset)
-        last, entry.last_index, entry.ran_at = entry.last_index, index, now - ahead
+        last, entry.last_index, entry.ran_at = (
+            entry.last_index,
+            index,
+            now - clock_shift,
+        )
         entry.due_at = slot_at(index + 1, schedule.interval, offset)
-        if last is None or entry.ahead != ahead:
+        if last is None or entry.clock_shift != clock_shift:
             # The first, or the first since the clock was set: there is no slot to count from.
-            entry.ahead = ahead
+            entry.clock_shift = clock_shift
             return now, 0
         if index <= last:
             return None, 0

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.inputs import blocked, is_blocked
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.execute import execute
-from monitor.collector.worker_pool import Task, Workers
+from monitor.collector.worker_pool import Task, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Kill, Result
@@ -32,7 +32,7 @@ class _Place:
 
     target: Target
     database: Database
-    workers: Workers
+    workers: WorkerPool
     running: dict[int, UnderWay] = field(default_factory=dict)
     """What each thread is at, by its identity."""
 
@@ -52,7 +52,7 @@ class _Retiring:
         )
 
 
-class Watching:
+class TargetRunners:
     """Every target's database and workers; `on_result` and `on_missed` take what comes of them."""
 
     def __init__(
@@ -100,26 +100,28 @@ class Watching:
         for one in going:
             _start(one)
 
-    def dispatch(self, job: Job, scheduled_at: datetime, ahead: timedelta) -> None:
+    def dispatch(
+        self, job: Job, scheduled_at: datetime, clock_shift: timedelta
+    ) -> None:
         """Give a due job to its target's workers; a blocked one has its result at once.
 
-        `ahead`: by how much the clock had been moved when the instant was read.
+        `clock_shift`: by how much the clock had been moved when the instant was read.
         """
         now = self._clock.now()
         missing = is_blocked(job, self._snapshot(), now)
         if missing:
             self._on_result(blocked(job, scheduled_at, missing, now))
-        elif not self._submit(Task(job, scheduled_at, ahead)):
+        elif not self._submit(Task(job, scheduled_at, clock_shift)):
             self._on_missed(job, 1)
 
     def run_now(self, jobs: Iterable[Job]) -> None:
         """Run jobs without waiting for their time; one that waits or runs already is left at that."""
-        now, ahead = self._clock.reading()
+        now, clock_shift = self._clock.reading()
         for job in jobs:
-            self._submit(Task(job, now, ahead))
+            self._submit(Task(job, now, clock_shift))
 
     def pools(self) -> tuple[Pool, ...]:
-        """Tell of each target what runs there and since when; waits for no lock."""
+        """Return of each target what runs there and since when; waits for no lock."""
         return tuple(
             Pool(name, place.target.max_connections, tuple(place.running.values()))
             for name, place in self._places.items()
@@ -166,12 +168,15 @@ class Watching:
             running[thread] = UnderWay(query.name, self._clock.now(), query.timeout)
             try:
                 result = execute(task.job, task.scheduled_at, database, self._clock)
-                self._on_result(replace(result, ahead=task.ahead))
+                self._on_result(replace(result, clock_shift=task.clock_shift))
             finally:
                 del running[thread]
 
         return _Place(
-            target, database, Workers(target.name, target.max_connections, run), running
+            target,
+            database,
+            WorkerPool(target.name, target.max_connections, run),
+            running,
         )
 
     def _submit(self, task: Task) -> bool:

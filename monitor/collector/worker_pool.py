@@ -15,15 +15,15 @@ from monitor.model.settings import Job
 class Task:
     """A job that is due, and the instant that it was scheduled for.
 
-    `ahead`: by how much the clock had been moved in all when that instant was read.
+    `clock_shift`: by how much the clock had been moved in all when that instant was read.
     """
 
     job: Job
     scheduled_at: datetime
-    ahead: timedelta = timedelta(0)
+    clock_shift: timedelta = timedelta(0)
 
 
-class Workers:
+class WorkerPool:
     """At most `size` daemon threads, started when there is work for one more of them.
 
     A job that is queued or running is refused; so the queue never holds more than one task a job.

@@ -14,7 +14,7 @@ from monitor import __version__
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.scheduler import Schedule
-from monitor.collector.targets import Watching
+from monitor.collector.targets import TargetRunners
 from monitor.daemon import service_manager, signals
 from monitor.daemon.config_status import ConfigStatus, load_whole
 from monitor.daemon.events import Journal
@@ -78,9 +78,9 @@ class App:
         )
         self._watchdog = Watchdog()
         self._means = Means(self._watchdog, self._secrets)
-        self._watching = self._make_watching()
+        self._runners = self._make_runners()
         self._schedule = Schedule(
-            self._clock, submit=self._watching.dispatch, missed=self._on_missed
+            self._clock, submit=self._runners.dispatch, missed=self._on_missed
         )
         self._journal = self._make_journal()
         self._pipeline = Pipeline(
@@ -111,7 +111,7 @@ class App:
             self._telemetry,
             self._clock,
             on_changed=lambda: self._deliveries.poke(),
-            on_wanted=self._watching.run_now,
+            on_wanted=self._runners.run_now,
             on_clock_moved=self._on_clock_moved,
         )
 
@@ -126,8 +126,8 @@ class App:
             means=self._means,
         )
 
-    def _make_watching(self) -> Watching:
-        return Watching(
+    def _make_runners(self) -> TargetRunners:
+        return TargetRunners(
             self._clock,
             self._secrets,
             on_result=lambda result: self._pipeline.put(result),
@@ -171,8 +171,8 @@ class App:
         undo.callback(self._pipeline.stop, _PIPELINE_GRACE_SECONDS)
         undo.callback(self._deliveries.close)
         self._deliveries.start()
-        undo.callback(self._watching.stop, 0.0)
-        self._watching.apply(self._config.targets)
+        undo.callback(self._runners.stop, 0.0)
+        self._runners.apply(self._config.targets)
         undo.callback(self._schedule.stop)
         self._schedule.start(self._config.jobs)
         undo.callback(self._ticker.stop)
@@ -207,7 +207,7 @@ class App:
         self._ticker.stop()
         self._state.set_busy_timeout(_STATE_GRACE_SECONDS)
         self._schedule.stop()
-        self._watching.stop(_RUNS_GRACE_SECONDS)
+        self._runners.stop(_RUNS_GRACE_SECONDS)
         self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
         self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
         self._deliveries.close()
@@ -246,7 +246,7 @@ class App:
         return (
             self._hide_secrets,
             lambda config: self._set_log(config.log),
-            lambda config: self._watching.apply(config.targets),
+            lambda config: self._runners.apply(config.targets),
             lambda config: self._deliveries.apply(
                 config.receivers, external_url=config.external_url
             ),
@@ -257,7 +257,7 @@ class App:
         )
 
     def _tell_reloaded(self, old: Config, config: Config) -> None:
-        self._watching.run_now(changed_jobs(old, config))
+        self._runners.run_now(changed_jobs(old, config))
         self._log.info(
             "config.reloaded",
             targets=len(config.targets),
@@ -267,7 +267,7 @@ class App:
         log_notices(self._log, config, self._clock.now)
 
     def _on_tick(self, now: datetime) -> None:
-        self._schedule.mend_clock_step()
+        self._schedule.follow_clock_step()
         self._pipeline.put(Tick())
 
     def _on_missed(self, job: Job, count: int) -> None:
@@ -344,7 +344,7 @@ class App:
                 ticker,
                 Part("heartbeat", self._heartbeat.is_alive(), now),
             ),
-            pools=self._watching.pools(),
+            pools=self._runners.pools(),
             couriers=self._deliveries.couriers(),
         )
         wrong = faults(vitals, now)

@@ -15,7 +15,7 @@ from monitor.model.errors import SampleError
 from monitor.model.results import Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Job, Severity
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.dedup import Fields, Repeats
+from monitor.telemetry.dedup import Deduplicator, Fields
 from monitor.telemetry.log import Level, Log, alert_fields
 from monitor.timing.clock import Clock
 
@@ -44,10 +44,10 @@ class Journal:
         self._on_changed = on_changed
         self._pass_on_wanted = on_wanted
         self._pass_on_clock_moved = on_clock_moved
-        self._runs = Repeats()
-        self._deliveries = Repeats()
-        self._unjudged = Repeats()
-        self._kills = Repeats()
+        self._runs = Deduplicator()
+        self._deliveries = Deduplicator()
+        self._unjudged = Deduplicator()
+        self._kills = Deduplicator()
         self._servers = Servers()
         self._totals = RunTotals()
         self._lock = threading.Lock()  # deliveries come from the receivers' own threads

@@ -43,7 +43,7 @@ from monitor.alerting.snapshot import (
     with_receiver,
     with_result,
 )
-from monitor.collector.reconnect import Probes
+from monitor.collector.reconnect import Reconnects
 from monitor.daemon.maintenance import ALIVE, Upkeep
 from monitor.daemon.messages import Listener, Message, Missed, NewConfig, Stop, Tick
 from monitor.model.alerts import (
@@ -88,7 +88,7 @@ class Pipeline:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._alerts = Standing()
         self._started_at = self._awake_since = self._took_at = clock.now()
-        self._probes = Probes()
+        self._reconnects = Reconnects()
         self._explained: dict[tuple[str, str], datetime] = {}
         self._reminders = Reminders()
         self._unmoved = timedelta(0)
@@ -170,7 +170,7 @@ class Pipeline:
         self.snapshot = moved(self.snapshot, by)
         self._alerts.move(by)
         self._explained = moved(self._explained, by)
-        self._probes = Probes()
+        self._reconnects = Reconnects()
         self._upkeep.begin_anew()
         self._awake_since = self._took_at = self.judged_at = self._clock.now()
         for job in self._config.jobs:
@@ -191,7 +191,10 @@ class Pipeline:
     def _take_result(self, result: Result, now: datetime) -> None:
         if isinstance(result.outcome, Failure) and result.outcome.detail == CANCELLED:
             return  # we are stopping, or the target was removed: that says nothing of the database
-        if result.ahead is not None and result.ahead != self._clock.ahead:
+        if (
+            result.clock_shift is not None
+            and result.clock_shift != self._clock.clock_shift
+        ):
             # The clock was set while it ran: its instants do not compare with ours, so it is made again.
             self._listener.on_wanted([result.job])
             return
@@ -242,9 +245,9 @@ class Pipeline:
             self._judge_target(draft, name, now)
         for judgement in held_until_next_run(self.snapshot, now):
             self._judge(draft, judgement, now)
-        if jobs := self._probes.due(self.snapshot, now):
+        if jobs := self._reconnects.due(self.snapshot, now):
             self._listener.on_wanted(jobs)
-        if jobs := self._probes.due_again(self.snapshot, now):
+        if jobs := self._reconnects.due_again(self.snapshot, now):
             self._want(jobs, now)
         for judgement in (
             *of_monitor(

@@ -223,7 +223,7 @@ class Result:
     duration_seconds: float
     outcome: Outcome
     server: Server | None = None
-    ahead: timedelta | None = None
+    clock_shift: timedelta | None = None
     """By how much the clock had been moved when the run was scheduled; None where nothing took time."""
     let_in_at: datetime | None = None
     """When the connection that it ran on was let in; None where it had none, or had it from its start."""

@@ -96,7 +96,7 @@ class OutboxWorker(Worker):
         self._failures = 0
         self._not_before: datetime | None = None
         self._is_moved = False
-        self._ahead = clock.ahead
+        self._clock_shift = clock.clock_shift
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -118,7 +118,7 @@ class OutboxWorker(Worker):
         """Move what is kept; what waits is tried at once."""
         super().move(by)
         self._not_before = None
-        self._ahead = self._clock.ahead
+        self._clock_shift = self._clock.clock_shift
         self._is_moved = True  # an attempt under way may yet write when to try again by the old clock
 
     def _work(self) -> float | None:
@@ -163,8 +163,8 @@ class OutboxWorker(Worker):
 
     def _trim(self) -> None:
         # The receiver's health is left alone: that these were not taken, their attempts have told.
-        now, ahead = self._clock.reading()
-        if ahead != self._ahead:
+        now, clock_shift = self._clock.reading()
+        if clock_shift != self._clock_shift:
             return  # the clock was set, and what waits was not moved with it yet: its age is not known
         for given_up in self._outbox.trim(self.receiver.name, now=now):
             self._on_delivery(given_up)

@@ -24,7 +24,7 @@ class _Streak:
 
 
 @dataclass(slots=True)
-class Repeats:
+class Deduplicator:
     """Tell a new error from one that only came again, for each subject (target and query, or receiver)."""
 
     remind_after: timedelta = timedelta(hours=1)

@@ -29,12 +29,12 @@ class SettableClock(Clock, Protocol):
     """A clock that follows the machine's when that is set, at a moment of its owner's choice."""
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_shift(self) -> timedelta:
         """Tell by how much it was moved in all: instants read before and after a move do not compare."""
         ...
 
     def reading(self) -> tuple[datetime, timedelta]:
-        """Tell the instant, and `ahead` as it was when that was read."""
+        """Tell the instant, and `clock_shift` as it was when that was read."""
         ...
 
     def catch_up(self) -> timedelta:
@@ -51,32 +51,32 @@ class AnchoredClock:
 
     def __init__(self) -> None:
         # One value, so that no thread ever sees the one moved and the other not.
-        self._anchor_and_ahead = datetime.now(UTC), timedelta(0)
+        self._anchor_and_shift = datetime.now(UTC), timedelta(0)
         self._anchored_seconds = _monotonic_seconds()
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_shift(self) -> timedelta:
         """Tell by how much it was moved in all."""
-        return self._anchor_and_ahead[1]
+        return self._anchor_and_shift[1]
 
     def now(self) -> datetime:
         """Tell the instant, aware, in UTC; it neither goes back nor jumps, but by `catch_up`."""
         return self.reading()[0]
 
     def reading(self) -> tuple[datetime, timedelta]:
-        """Tell the instant, and `ahead` as it was when that was read."""
-        anchor, ahead = self._anchor_and_ahead
+        """Tell the instant, and `clock_shift` as it was when that was read."""
+        anchor, clock_shift = self._anchor_and_shift
         return anchor + timedelta(
             seconds=_monotonic_seconds() - self._anchored_seconds
-        ), ahead
+        ), clock_shift
 
     def catch_up(self) -> timedelta:
         """Follow the wall clock if it was set by two seconds or more; gives by how much."""
         by = wall_minus(self)
         if by is None or abs(by) < STEP:
             return timedelta(0)
-        anchor, ahead = self._anchor_and_ahead
-        self._anchor_and_ahead = anchor + by, ahead + by
+        anchor, clock_shift = self._anchor_and_shift
+        self._anchor_and_shift = anchor + by, clock_shift + by
         return by
 
 

@@ -102,10 +102,10 @@ class Life:
             machine.wall_by += (
                 machine.choose.uniform(-1.5, 1.5) * SECOND
             )  # too little to be followed
-        self.schedule.mend_clock_step()
+        self.schedule.follow_clock_step()
         if by := machine.catch_up():
             self.moves += 1
-            self.schedule.mend_clock_step()
+            self.schedule.follow_clock_step()
         return by
 
     def check_schedule(self) -> None:
@@ -122,7 +122,7 @@ class Life:
     def check(self) -> None:
         """Look at what else there is."""
 
-    def run(self, job: Job, scheduled_at: datetime, ahead: timedelta) -> None:
+    def run(self, job: Job, scheduled_at: datetime, clock_shift: timedelta) -> None:
         self.ran[job.key].append(scheduled_at)
 
     def miss(self, job: Job, count: int) -> None:
@@ -157,8 +157,8 @@ class WholeLife(Life):
         self.world.tick()
         return by
 
-    def run(self, job: Job, scheduled_at: datetime, ahead: timedelta) -> None:
-        super().run(job, scheduled_at, ahead)
+    def run(self, job: Job, scheduled_at: datetime, clock_shift: timedelta) -> None:
+        super().run(job, scheduled_at, clock_shift)
         now = self.machine.now()
         self.world.at = now + timedelta(
             milliseconds=self.machine.choose.randint(2, 900)

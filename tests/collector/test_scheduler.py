@@ -82,7 +82,9 @@ class Recorder:
         self.clock = SteppedClock()
         self.schedule = Schedule(
             self.clock,
-            submit=lambda job, at, ahead: self.submitted.put((job.query.name, at)),
+            submit=lambda job, at, clock_shift: self.submitted.put(
+                (job.query.name, at)
+            ),
             missed=lambda job, count: self.missed.put((job.query.name, count)),
         )
 
@@ -101,7 +103,7 @@ class Slots:
         self._heard: queue.SimpleQueue[datetime | int] = queue.SimpleQueue()
         self.schedule = Schedule(
             self.clock,
-            submit=lambda job, at, ahead: self._heard.put(at),
+            submit=lambda job, at, clock_shift: self._heard.put(at),
             missed=lambda job, count: self._heard.put(count),
         )
         self.schedule.start([a_job("balances", interval)])
@@ -126,7 +128,7 @@ class SteppedClock:
     def __init__(self) -> None:
         self._clock = AnchoredClock()
         self.shift = timedelta(0)
-        self.ahead = timedelta(0)
+        self.clock_shift = timedelta(0)
         self.is_slow = False
 
     def now(self) -> datetime:
@@ -137,12 +139,12 @@ class SteppedClock:
         return self._clock.now() + self.shift
 
     def reading(self) -> tuple[datetime, timedelta]:
-        return self.now(), self.ahead
+        return self.now(), self.clock_shift
 
     def catch_up(self) -> timedelta:
         """Follow the wall clock, against which we were moved."""
         by, self.shift = -self.shift, timedelta(0)
-        self.ahead += by
+        self.clock_shift += by
         return by
 
 
@@ -235,10 +237,10 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     job = a_job("balances", timedelta(hours=1))
     recorder.schedule.start([job])
     recorder.next()
-    assert not recorder.schedule.mend_clock_step()
+    assert not recorder.schedule.follow_clock_step()
     # our clock goes on while the wall clock is set: the same as the wall clock being set ahead
     recorder.clock.shift = -timedelta(hours=5, minutes=7)
-    assert recorder.schedule.mend_clock_step()
+    assert recorder.schedule.follow_clock_step()
     planned = recorder.schedule.next_run_at(job.key)
     expected = next_slot(
         recorder.clock.now(),
@@ -247,7 +249,7 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     )
     assert planned is not None
     assert abs(planned - expected) < timedelta(seconds=5)
-    assert not recorder.schedule.mend_clock_step()
+    assert not recorder.schedule.follow_clock_step()
 
 
 def test_a_process_that_is_not_let_run_while_it_reads_its_clocks_sees_no_step(
@@ -255,9 +257,9 @@ def test_a_process_that_is_not_let_run_while_it_reads_its_clocks_sees_no_step(
 ) -> None:
     recorder.schedule.start([a_job("balances", timedelta(hours=1))])
     recorder.clock.shift, recorder.clock.is_slow = timedelta(seconds=3), True
-    assert not recorder.schedule.mend_clock_step()
+    assert not recorder.schedule.follow_clock_step()
     recorder.clock.is_slow = False
-    assert recorder.schedule.mend_clock_step(), (
+    assert recorder.schedule.follow_clock_step(), (
         "what is still so when the clocks can be compared is one"
     )
 
@@ -313,8 +315,8 @@ def test_a_step_that_our_clock_has_followed_already_re_anchors_the_schedule_too(
     recorder.next()
     recorder.clock.shift = timedelta(hours=1)  # the wall clock was set back by an hour
     recorder.clock.catch_up()
-    assert recorder.schedule.mend_clock_step()
-    assert not recorder.schedule.mend_clock_step()
+    assert recorder.schedule.follow_clock_step()
+    assert not recorder.schedule.follow_clock_step()
     next_run_at = recorder.schedule.next_run_at(("main", "balances"))
     assert next_run_at is not None
     assert next_run_at - recorder.clock.now() <= timedelta(seconds=61)

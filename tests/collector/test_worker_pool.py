@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.collector.worker_pool import Task, Workers
+from monitor.collector.worker_pool import Task, WorkerPool
 from tests.collector.test_scheduler import START, a_job
 
 
@@ -36,8 +36,8 @@ def runs() -> Runs:
 
 
 @pytest.fixture
-def workers(runs: Runs) -> Iterator[Workers]:
-    two = Workers("main", 2, runs)
+def workers(runs: Runs) -> Iterator[WorkerPool]:
+    two = WorkerPool("main", 2, runs)
     yield two
     two.stop()
     runs.let_end("a", "b", "c", "d")
@@ -49,7 +49,7 @@ def task(name: str) -> Task:
 
 
 def test_a_job_that_runs_or_waits_is_refused_until_it_has_ended(
-    workers: Workers, runs: Runs
+    workers: WorkerPool, runs: Runs
 ) -> None:
     assert workers.submit(task("a"))
     assert runs.begun.get(timeout=30) == "a"
@@ -59,7 +59,7 @@ def test_a_job_that_runs_or_waits_is_refused_until_it_has_ended(
     assert workers.submit(task("a"))
 
 
-def test_no_more_runs_at_once_than_threads(workers: Workers, runs: Runs) -> None:
+def test_no_more_runs_at_once_than_threads(workers: WorkerPool, runs: Runs) -> None:
     for name in ("a", "b", "c"):
         assert workers.submit(task(name))
     assert {runs.begun.get(timeout=30), runs.begun.get(timeout=30)} == {"a", "b"}
@@ -70,7 +70,7 @@ def test_no_more_runs_at_once_than_threads(workers: Workers, runs: Runs) -> None
 
 
 def test_what_is_submitted_first_overtakes_what_waits(
-    workers: Workers, runs: Runs
+    workers: WorkerPool, runs: Runs
 ) -> None:
     for name in ("a", "b"):
         workers.submit(task(name))
@@ -82,7 +82,7 @@ def test_what_is_submitted_first_overtakes_what_waits(
 
 
 def test_a_thread_is_started_only_when_one_more_is_needed(runs: Runs) -> None:
-    workers = Workers("lazy", 8, runs)
+    workers = WorkerPool("lazy", 8, runs)
     runs.let_end("a")
     for _ in range(20):
         assert workers.submit(task("a"))
@@ -104,7 +104,7 @@ def test_a_run_that_lets_an_exception_through_costs_one_thread_and_no_more() -> 
             raise SystemExit
         ended.set()
 
-    workers = Workers("main", 1, run)
+    workers = WorkerPool("main", 1, run)
     workers.submit(task("bad"))
     threads.get(timeout=30).join(30)
     assert workers.submit(task("good"))
@@ -112,7 +112,9 @@ def test_a_run_that_lets_an_exception_through_costs_one_thread_and_no_more() -> 
     workers.stop()
 
 
-def test_after_stop_nothing_that_waited_is_begun(workers: Workers, runs: Runs) -> None:
+def test_after_stop_nothing_that_waited_is_begun(
+    workers: WorkerPool, runs: Runs
+) -> None:
     for name in ("a", "b", "c"):
         workers.submit(task(name))
     runs.begun.get(timeout=30), runs.begun.get(timeout=30)
@@ -124,7 +126,7 @@ def test_after_stop_nothing_that_waited_is_begun(workers: Workers, runs: Runs) -
 
 
 def test_another_version_of_a_busy_job_waits_and_what_runs_is_waited_for_after_stop(
-    workers: Workers, runs: Runs
+    workers: WorkerPool, runs: Runs
 ) -> None:
     old, new = a_job("a"), a_job("a", timedelta(minutes=7))
     assert workers.submit(Task(old, START))

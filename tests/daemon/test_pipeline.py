@@ -802,7 +802,7 @@ def test_a_run_that_was_under_way_when_the_clock_was_set_is_made_again() -> None
         0.01,
         usage(5),
         SERVER,
-        world.ahead,
+        world.clock_shift,
     )
     world.set_by = timedelta(hours=1)
     world.tick()

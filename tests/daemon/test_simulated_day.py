@@ -16,7 +16,7 @@ import pytest
 
 from monitor.alerting.snapshot import empty_snapshot
 from monitor.collector.scheduler import Schedule
-from monitor.collector.targets import Watching
+from monitor.collector.targets import TargetRunners
 from monitor.config import load
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.alerts import Notification, ReceiverHealth
@@ -195,7 +195,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
         State(),
         Watchdog(),
     )
-    watching = Watching(
+    runners = TargetRunners(
         clock,
         SecretReader({}),
         on_result=results.put,
@@ -204,7 +204,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
         watchdog=watchdog,
     )
     schedule = Schedule(
-        clock, submit=watching.dispatch, missed=lambda _job, _count: None
+        clock, submit=runners.dispatch, missed=lambda _job, _count: None
     )
     deliveries = Deliveries(
         one.receivers,
@@ -219,17 +219,17 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     web = WebServer(replace(one.web, port=0), Served().views(), log)
     web.start()
     deliveries.start()
-    watching.apply(one.targets)
+    runners.apply(one.targets)
     schedule.start(one.jobs)
     give_data(results, one)
     deliver(state, deliveries, taker, clock)
-    watching.apply(other.targets)
+    runners.apply(other.targets)
     schedule.apply(other.jobs)
     deliveries.apply(other.receivers, external_url="")
     give_data(results, other)
     deliver(state, deliveries, taker, clock)
     schedule.stop()
-    watching.stop(5)
+    runners.stop(5)
     deliveries.drain(5)
     deliveries.close()
     watchdog.close()

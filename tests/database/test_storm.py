@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.alerting.snapshot import Snapshot
-from monitor.collector.targets import Watching
+from monitor.collector.targets import TargetRunners
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Kill, Result
@@ -53,7 +53,7 @@ class Storm:
         self.results: list[Result] = []
         self.kills: list[Kill] = []
         self._target = target
-        self.watching = Watching(
+        self.runners = TargetRunners(
             AnchoredClock(),
             SecretReader(PASSWORD),
             on_result=self.results.append,
@@ -65,8 +65,8 @@ class Storm:
 
     def reload(self, max_connections: int) -> None:
         target = replace(self._target, max_connections=max_connections)
-        self.watching.apply([target])
-        self.watching.run_now([Job(target, query) for query in QUERIES])
+        self.runners.apply([target])
+        self.runners.run_now([Job(target, query) for query in QUERIES])
 
     def reasons(self) -> Counter[tuple[Reason, str]]:
         failures = [
@@ -110,7 +110,7 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
             storm.reload(number)
             wait_until(lambda: len(storm.results) > before + 3, "runs end", seconds=60)  # noqa: B023
     finally:
-        storm.watching.stop(1.0)
+        storm.runners.stop(1.0)
         done.set()
         counter.join()
     wait_until(lambda: not sessions_of(server, user=account), "all are gone")
@@ -142,15 +142,15 @@ def test_a_change_of_what_is_no_connection_keeps_the_connections(
     storm = Storm(target, watchdog)
     quick = QUERIES[-1]
     try:
-        storm.watching.apply([target])
-        storm.watching.run_now([Job(target, quick)])
+        storm.runners.apply([target])
+        storm.runners.run_now([Job(target, quick)])
         wait_until(lambda: storm.results, "it ran")
         before = sessions_of(server, user=account)
         changed = replace(target, labels={"region": "eu"}, max_replica_lag=timedelta(0))
-        storm.watching.apply([changed])
-        storm.watching.run_now([Job(changed, quick)])
+        storm.runners.apply([changed])
+        storm.runners.run_now([Job(changed, quick)])
         wait_until(lambda: len(storm.results) == 2, "it ran again")
         assert sessions_of(server, user=account) == before
         assert len(before) == 1
     finally:
-        storm.watching.stop(1.0)
+        storm.runners.stop(1.0)

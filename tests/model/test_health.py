@@ -149,7 +149,7 @@ def test_a_schedule_that_ticks_is_never_overdue(recorder: Recorder) -> None:
 def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> None:
     is_hanging, go_on = threading.Event(), threading.Event()
 
-    def hang(job: Job, at: datetime, ahead: timedelta) -> None:
+    def hang(job: Job, at: datetime, clock_shift: timedelta) -> None:
         is_hanging.set()
         go_on.wait(60)
 
@@ -184,7 +184,7 @@ def test_a_step_of_the_clock_makes_nothing_overdue(recorder: Recorder) -> None:
     recorder.schedule.start([a_job("hourly")])
     recorder.next()
     recorder.clock.shift = timedelta(hours=5)  # the wall clock was set back by as much
-    assert recorder.schedule.mend_clock_step()
+    assert recorder.schedule.follow_clock_step()
     now = recorder.clock.now()
     late = recorder.schedule.overdue(now)
     assert late is None or now - late[0] < timedelta(seconds=20)
@@ -203,7 +203,7 @@ def test_a_cron_job_is_overdue_only_after_its_time() -> None:
     )
     clock = SteppedClock()
     schedule = Schedule(
-        clock, submit=lambda job, at, ahead: None, missed=lambda job, count: None
+        clock, submit=lambda job, at, clock_shift: None, missed=lambda job, count: None
     )
     schedule.start([Job(TARGET, query)])
     try:

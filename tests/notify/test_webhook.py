@@ -534,8 +534,8 @@ class Later(AnchoredClock):
     by = timedelta(0)
 
     def reading(self) -> tuple[datetime, timedelta]:
-        at, ahead = super().reading()
-        return at + self.by, ahead
+        at, clock_shift = super().reading()
+        return at + self.by, clock_shift
 
 
 def test_what_has_waited_too_long_is_given_up_while_its_receiver_is_down(

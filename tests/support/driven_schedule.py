@@ -26,7 +26,7 @@ class Machine:
 
     def __init__(self, start: datetime, seed: int) -> None:
         self.choose = random.Random(seed)
-        self.ahead = timedelta(0)
+        self.clock_shift = timedelta(0)
         self.wall_by = timedelta(0)
         """How far the wall clock is from ours."""
         self.slew = 0.0
@@ -41,21 +41,21 @@ class Machine:
     def now(self) -> datetime:
         """Return the instant by the anchored clock."""
         self._read()
-        return self._at + self.ahead
+        return self._at + self.clock_shift
 
     def reading(self) -> tuple[datetime, timedelta]:
         """Return the instant, and by how much the clock had been moved."""
-        return self.now(), self.ahead
+        return self.now(), self.clock_shift
 
     def wall(self) -> datetime:
         """Return the instant by the machine's clock."""
         self._read()
-        return self._at + self.ahead + self.wall_by
+        return self._at + self.clock_shift + self.wall_by
 
     def catch_up(self) -> timedelta:
         """Take over a step of the machine's clock; returns by how much."""
         by = self.wall_by if abs(self.wall_by) >= STEP else timedelta(0)
-        self.ahead += by
+        self.clock_shift += by
         self.wall_by -= by
         return by
 

@@ -189,7 +189,7 @@ class World:
         self.unjudged: list[str] = []
         self.health: dict[str, ReceiverHealth] = {}
         self.next_run_at: datetime | None = None
-        self.ahead = timedelta(0)
+        self.clock_shift = timedelta(0)
         self.set_by = timedelta(0)
         """By how much the machine's clock was set since we last looked."""
         self.pipeline = Pipeline(
@@ -207,13 +207,13 @@ class World:
 
     def reading(self) -> tuple[datetime, timedelta]:
         """Return the instant, and by how much the clock had been moved."""
-        return self.at, self.ahead
+        return self.at, self.clock_shift
 
     def catch_up(self) -> timedelta:
         """Take over the step of the clock; returns by how much."""
         by, self.set_by = self.set_by, timedelta(0)
         self.at += by
-        self.ahead += by
+        self.clock_shift += by
         return by
 
     def restarted(self, after: timedelta, config: Config | None = None) -> World:
@@ -285,7 +285,6 @@ class World:
 
     def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
         """Hear of a result."""
-        pass
 
     def on_missed(self, job: Job, count: int) -> None:
         """Hear of runs that were due and not made."""

@@ -176,11 +176,9 @@ class Wire:
 
     def abort(self) -> None:
         """Cut nothing: nothing waits."""
-        pass
 
     def close(self) -> None:
         """Close nothing: nothing is open."""
-        pass
 
 
 class DrivenWorker(OutboxWorker):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.telemetry.dedup import Repeats
+from monitor.telemetry.dedup import Deduplicator
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 JOB = ("main", "balances")
@@ -13,29 +13,29 @@ def at(minute: float) -> datetime:
 
 
 def test_an_error_is_written_the_first_time_and_counted_after() -> None:
-    repeats = Repeats()
-    assert repeats.failed(JOB, "timeout", "too slow", at(0)) == {
+    dedup = Deduplicator()
+    assert dedup.failed(JOB, "timeout", "too slow", at(0)) == {
         "reason": "timeout",
         "message": "too slow",
         "repeated": 1,
     }
-    assert repeats.failed(JOB, "timeout", "too slow", at(1)) is None
-    assert repeats.failed(JOB, "timeout", "too slow", at(2)) is None
-    assert repeats.succeeded(JOB) == {
+    assert dedup.failed(JOB, "timeout", "too slow", at(1)) is None
+    assert dedup.failed(JOB, "timeout", "too slow", at(2)) is None
+    assert dedup.succeeded(JOB) == {
         "last_reason": "timeout",
         "last_message": "too slow",
         "repeated": 3,
         "first_at": at(0),
         "last_at": at(2),
     }
-    assert repeats.succeeded(JOB) == {}
+    assert dedup.succeeded(JOB) == {}
 
 
 def test_another_error_is_written_and_ends_the_one_before() -> None:
-    repeats = Repeats()
-    repeats.failed(JOB, "timeout", "too slow", at(0))
-    repeats.failed(JOB, "timeout", "too slow", at(1))
-    assert repeats.failed(JOB, "killed", "killed by an operator", at(2)) == {
+    dedup = Deduplicator()
+    dedup.failed(JOB, "timeout", "too slow", at(0))
+    dedup.failed(JOB, "timeout", "too slow", at(1))
+    assert dedup.failed(JOB, "killed", "killed by an operator", at(2)) == {
         "reason": "killed",
         "message": "killed by an operator",
         "repeated": 1,
@@ -44,34 +44,32 @@ def test_another_error_is_written_and_ends_the_one_before() -> None:
         "last_repeated": 2,
     }
     # One that came only once was written whole: there is nothing to add.
-    assert "last_reason" not in (
-        repeats.failed(JOB, "timeout", "too slow", at(3)) or {}
-    )
+    assert "last_reason" not in (dedup.failed(JOB, "timeout", "too slow", at(3)) or {})
 
 
 def test_a_long_streak_is_written_again_every_hour() -> None:
-    repeats = Repeats()
+    dedup = Deduplicator()
     written = [
         minute
         for minute in range(0, 150, 10)
-        if repeats.failed(JOB, "timeout", "too slow", at(minute))
+        if dedup.failed(JOB, "timeout", "too slow", at(minute))
     ]
     assert written == [0, 60, 120]
 
 
 def test_a_clock_that_was_set_back_makes_no_streak_silent() -> None:
-    repeats = Repeats()
-    repeats.failed(JOB, "timeout", "too slow", at(24 * 60))
-    repeats.move(timedelta(days=-1))
-    assert repeats.failed(JOB, "timeout", "too slow", at(59)) is None
-    told = repeats.failed(JOB, "timeout", "too slow", at(60))
+    dedup = Deduplicator()
+    dedup.failed(JOB, "timeout", "too slow", at(24 * 60))
+    dedup.move(timedelta(days=-1))
+    assert dedup.failed(JOB, "timeout", "too slow", at(59)) is None
+    told = dedup.failed(JOB, "timeout", "too slow", at(60))
     assert told is not None
     assert told["repeated"] == 3
-    assert repeats.succeeded(JOB)["first_at"] == at(0)
+    assert dedup.succeeded(JOB)["first_at"] == at(0)
 
 
 def test_subjects_do_not_mix() -> None:
-    repeats = Repeats()
-    repeats.failed(JOB, "timeout", "too slow", at(0))
-    assert repeats.failed(("eu", "balances"), "timeout", "too slow", at(0)) is not None
-    assert repeats.succeeded(("us", "balances")) == {}
+    dedup = Deduplicator()
+    dedup.failed(JOB, "timeout", "too slow", at(0))
+    assert dedup.failed(("eu", "balances"), "timeout", "too slow", at(0)) is not None
+    assert dedup.succeeded(("us", "balances")) == {}
