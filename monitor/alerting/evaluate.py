@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from monitor.alerting.limits import within_limit
 from monitor.alerting.severity import SUPERSEDED, with_risen
@@ -15,7 +13,8 @@ from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Condition, Labels, Rule, Scalar, labels_of
+from monitor.model.settings import Labels, Rule, Scalar, labels_of
+from monitor.model.wording import format_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
         for sample in samples
         if sample.metric == rule.metric and where <= set(sample.labels)
     ]
-    if rule.condition.kind == "absent":
+    if rule.condition.finds_absence:
         return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
-    return tuple(sample for sample in mine if _holds(rule.condition, sample.value))
+    return tuple(sample for sample in mine if rule.condition.holds(sample.value))
 
 
 def evaluate(
@@ -115,7 +114,7 @@ def _seen(rule: Rule, alert: Alert, sample: Sample, success: Success) -> Alert:
         alert,
         value=sample.value,
         evidence=success.evidence.get((rule.name, sample.labels), ()),
-        peak=_worst(rule.condition, alert.peak, sample.value),
+        peak=rule.condition.worst(alert.peak, sample.value),
         keep_since=None,
         held=False,
         muted_by=None,
@@ -190,39 +189,6 @@ def alert_labels(
     target = {"target": scope.target} if scope.target else {}
     fixed = {"alertname": rule.name, "severity": str(rule.severity)} | target
     return labels_of({**rule.labels, **target_labels, **dict(sample_labels), **fixed})
-
-
-def format_number(value: float) -> str:
-    """Return a number as people and PromQL write it: 12345678901, 0.25, 0.0000001, NaN.
-
-    Whole numbers are exact. Others have the 15 digits that a float holds for certain: what comes after them
-    is noise of the binary form, 0.30000000000000004.
-    """
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-    if value == int(value):
-        return format(Decimal(int(value)), "f")
-    return format(Decimal(f"{value:.15g}"), "f")
-
-
-def _holds(condition: Condition, value: float) -> bool:
-    # NaN as in PromQL: it is neither above, below nor equal, and it is not equal to anything.
-    match condition.kind:
-        case "above":
-            return value > condition.threshold
-        case "below":
-            return value < condition.threshold
-        case "equals":
-            return value == condition.threshold
-        case _:
-            return value != condition.threshold
-
-
-def _worst(condition: Condition, before: float | None, value: float) -> float | None:
-    """Choose the worst of an alert's values; None where a condition knows no worse and better."""
-    if condition.kind not in ("above", "below") or before is None:
-        return value if condition.kind in ("above", "below") else None
-    return max(before, value) if condition.kind == "above" else min(before, value)
 
 
 def _found(
@@ -347,7 +313,7 @@ def _values(
         "value": format_number(sample.value),
         "since": f"at least {since}" if alert.since_at_least else since,
         "count": str(count),
-        "threshold": format_number(rule.condition.threshold),
+        "threshold": rule.condition.threshold_text,
         "query": alert.scope.subject,
     }
 

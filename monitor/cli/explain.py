@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.snapshot import QueryStatus
 from monitor.cli import FAILED, OK
 from monitor.cli.alerts import state_of
@@ -15,7 +14,7 @@ from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import plain, say
 from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Config, Job, Rule
-from monitor.model.wording import utc_second
+from monitor.model.wording import format_number, utc_second
 from monitor.storage import LastResult, Reader, open_reader
 from monitor.timing.durations import format_duration
 
@@ -70,7 +69,7 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
     yield f"  {_last_run(result)}"
     if result.reason:
         yield f"  no data: {result.reason}: {result.message}; alerts of this rule are held as they were"
-    elif rule.condition.kind != "absent":
+    elif not rule.condition.finds_absence:
         mine = [
             one
             for one in result.samples
@@ -102,13 +101,9 @@ def _last_run(result: LastResult) -> str:
 
 def _condition(rule: Rule) -> str:
     where = "".join(f' {name}="{value}"' for name, value in rule.where)
-    threshold = (
-        ""
-        if rule.condition.kind == "absent"
-        else f" {format_number(rule.condition.threshold)}"
+    return (
+        f"{rule.metric}{where} {rule.condition.words} for {format_duration(rule.hold)}"
     )
-    kind = rule.condition.kind.replace("_", " ")
-    return f"{rule.metric}{where} {kind}{threshold} for {format_duration(rule.hold)}"
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:

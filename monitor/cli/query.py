@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from monitor.alerting.evaluate import format_number, matching
+from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell, make_log
 from monitor.cli.output import indented, plain, say, table, table_or_records
@@ -19,7 +19,7 @@ from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
-from monitor.model.wording import clock_time, counted
+from monitor.model.wording import clock_time, counted, format_number
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from monitor.model.conditions import Condition
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -113,14 +114,6 @@ class Metric:
             if self.values_label is None
             else (*self.labels, self.values_label)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """When a sample is a finding. `absent`: when no sample matches."""
-
-    kind: Literal["above", "below", "equals", "not_equals", "absent"]
-    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 
 def escaped(text: str, *, kept: str = "") -> str:
@@ -33,6 +35,19 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     if number == 1:
         return f"{number} {noun}"
     return f"{number} {plural or noun + 's'}"
+
+
+def format_number(value: float) -> str:
+    """Return a number as people and PromQL write it: 12345678901, 0.25, 0.0000001, NaN.
+
+    Whole numbers are exact. Others have the 15 digits that a float holds for certain: what comes after them
+    is noise of the binary form, 0.30000000000000004.
+    """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+    if value == int(value):
+        return format(Decimal(int(value)), "f")
+    return format(Decimal(f"{value:.15g}"), "f")
 
 
 def utc_second(at: datetime) -> str:

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity
-from monitor.model.wording import readable, shortened, utc_second
+from monitor.model.wording import format_number, readable, shortened, utc_second
 from monitor.notify.payload import annotations_of, generator_url
 from monitor.timing.durations import format_seconds
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from monitor.alerting.evaluate import format_number
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import PasswordSource, Receiver, Scalar
-from monitor.model.wording import shortened
+from monitor.model.wording import format_number, shortened
 from monitor.notify.http_client import Post
 from monitor.notify.message_text import Story, one_line, story
 from monitor.notify.progress import Progress

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.model.wording import format_number
 from monitor.timing.durations import format_seconds
 
 _NEVER = "0001-01-01T00:00:00Z"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.alerting.ages import confirmed_at, is_current, waits
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Labels, Severity
+from monitor.model.wording import format_number
 from monitor.web.headline import (
     OWN_LABELS,
     KnownRule,
@@ -188,7 +188,7 @@ def _over(summary: str) -> str:
 
 
 def _weight(known: KnownRule | None) -> Callable[[Alert], Weight]:
-    ascends = known is not None and known.rule.condition.kind == "below"
+    ascends = known is not None and known.rule.condition.is_lower_worse
 
     def weigh(alert: Alert) -> Weight:
         value = alert.value if ascends else -alert.value

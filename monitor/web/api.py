@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from monitor.alerting.ages import confirmed_at, has_data
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot, missing_columns
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Transition
@@ -135,20 +134,7 @@ def expression(rule: Rule) -> str:
     """Write a rule's condition as PromQL would."""
     matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
-    threshold = format_number(rule.condition.threshold)
-    match rule.condition.kind:
-        case "absent":
-            return f"absent({selector})"
-        case "above":
-            return f"{selector} > {threshold}"
-        case "below":
-            return f"{selector} < {threshold}"
-        case "equals":
-            return f"{selector} == {threshold}"
-        case "not_equals":
-            return f"{selector} != {threshold}"
-        case unknown:
-            assert_never(unknown)
+    return rule.condition.promql(selector)
 
 
 def reason_of(view: QueryView) -> tuple[str, str]:

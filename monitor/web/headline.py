@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.alerting.evaluate import format_number
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
-from monitor.model.wording import counted, shortened, utc_second
+from monitor.model.wording import counted, format_number, shortened, utc_second
 from monitor.web.words import MAX_LINE, age
 
 OWN_LABELS = frozenset({"alertname", "severity"})
@@ -100,7 +99,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
         **differing,
         "total": format_number(sum(alert.value for alert in alerts)),
         "count": str(len(alerts)),
-        "threshold": format_number(known.rule.condition.threshold),
+        "threshold": known.rule.condition.threshold_text,
     }
     said = render(text, values)
     if "count" in asked:

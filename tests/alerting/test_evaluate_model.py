@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate, hold
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Condition, Labels, Rule, Severity
+from monitor.model.settings import Labels, Rule, Severity
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 PLANS = ("free", "pro", "team")

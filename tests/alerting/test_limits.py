@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate
 from monitor.model.alerts import Alert, AlertState, Change, Scope
+from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Condition, Labels, Metric, Rule, Severity
+from monitor.model.settings import Labels, Metric, Rule, Severity
 from tests.support.harness import (
     MINUTE,
     OWN_RULES,

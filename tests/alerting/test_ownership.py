@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from monitor.alerting.inputs import blocked, is_blocked
 from monitor.daemon.messages import Missed
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Outcome, Replication, Result, Server
-from monitor.model.settings import Condition, Job, Severity
+from monitor.model.settings import Job, Severity
 from tests.support.harness import (
     BALANCE,
     BALANCES,

@@ -11,6 +11,7 @@ from monitor.alerting.ownership import denied_table
 from monitor.alerting.severity import loudest
 from monitor.alerting.snapshot import QueryStatus
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import (
     ALTERED_SESSION,
@@ -21,7 +22,7 @@ from monitor.model.results import (
     Result,
     Server,
 )
-from monitor.model.settings import Condition, Severity
+from monitor.model.settings import Severity
 from monitor.telemetry.families import own_families
 from tests.support.harness import (
     BALANCES,

@@ -16,8 +16,9 @@ from monitor.alerting.self_status import (
 )
 from monitor.daemon.config_status import ConfigStatus
 from monitor.model.certificates import Certificate
+from monitor.model.conditions import Condition
 from monitor.model.results import Failure, Outcome, Result
-from monitor.model.settings import Condition, Severity, labels_of
+from monitor.model.settings import Severity, labels_of
 from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.telemetry.counters import Telemetry
 from monitor.web import LastReload

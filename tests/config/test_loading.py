@@ -18,11 +18,11 @@ from monitor.config.queries.library import read_library
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.config.web_and_state import parse_listen
+from monitor.model.conditions import Condition
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings, StateSettings, Web
 from monitor.model.settings import (
     ColumnName,
-    Condition,
     Config,
     Cron,
     Every,

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.config.sql.local_time import local_time_functions
-from monitor.model.settings import Condition, Flavor, Query, Rule, Severity, Statement
+from monitor.model.conditions import Condition
+from monitor.model.settings import Flavor, Query, Rule, Severity, Statement
 from tests.database.targets import a_query
 
 

@@ -19,8 +19,9 @@ import pytest
 
 from monitor.alerting.evaluate import evaluate
 from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Condition, Labels, Metric, Rule, Severity
+from monitor.model.settings import Labels, Metric, Rule, Severity
 from monitor.storage import State
 from tests.storage.test_state import alert, by_labels
 from tests.support.harness import (

@@ -14,9 +14,10 @@ from monitor.alerting.inputs import is_blocked
 from monitor.alerting.snapshot import QueryStatus
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Result, Success
-from monitor.model.settings import Condition, Cron, Job
+from monitor.model.settings import Cron, Job
 from monitor.storage import State
 from tests.support.harness import (
     BALANCE,

@@ -11,10 +11,10 @@ import pytest
 
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateServer
+from monitor.model.conditions import Condition
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import Rows
 from monitor.model.settings import (
-    Condition,
     Every,
     Metric,
     PasswordSource,

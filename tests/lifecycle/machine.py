@@ -12,9 +12,10 @@ from monitor.alerting.ownership import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import Condition, Config, Every, Job, Severity, labels_of
+from monitor.model.settings import Config, Every, Job, Severity, labels_of
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
 from tests.support.harness import (
     BALANCE,

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate, hold
 from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Condition, Labels, Rule, Severity, labels_of
+from monitor.model.settings import Labels, Rule, Severity, labels_of
 from monitor.timing.durations import format_duration
 
 pytestmark = pytest.mark.skipif(
@@ -43,7 +44,6 @@ Run = Mapping[str, float | None] | None
 """What a run gives about each plan, or None where it gives no data at all."""
 
 
-Kind = Literal["above", "below", "equals", "not_equals", "absent"]
 LENGTH = 12
 
 
@@ -51,7 +51,7 @@ LENGTH = 12
 class Timeline:
     """A rule, and what its query gives at each interval."""
 
-    kind: Kind
+    kind: ConditionKind
     hold: timedelta
     keep_firing_for: timedelta
     runs: Sequence[Run]
@@ -73,9 +73,7 @@ def metric(name: str) -> str:
     return f"tokens_{name.lower()}"
 
 
-KINDS: st.SearchStrategy[Kind] = st.sampled_from(
-    ("above", "above", "below", "equals", "not_equals", "absent")
-)
+KINDS: st.SearchStrategy[ConditionKind] = st.sampled_from(("above", *CONDITIONS))
 SPANS = st.sampled_from(
     [timedelta(seconds=seconds) for seconds in (0, 60, 90, 120, 180)]
 )

@@ -8,7 +8,8 @@ from monitor.alerting.ownership import TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, Delivery
-from monitor.model.settings import Condition, Severity, labels_of
+from monitor.model.conditions import Condition
+from monitor.model.settings import Severity, labels_of
 from tests.support.harness import (
     BALANCE,
     BALANCES,

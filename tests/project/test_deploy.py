@@ -29,6 +29,7 @@ from monitor.config.schema import (
 from monitor.config.toml.validation import Shape
 from monitor.config.web_and_state import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.daemon.start import DEFAULT_START_SECONDS
+from monitor.model.conditions import CONDITIONS
 from monitor.model.settings import Config
 
 ROOT = Path(__file__).parent.parent.parent
@@ -434,11 +435,7 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
             "parameters",
         ),
         *(
-            "above",
-            "below",
-            "equals",
-            "not_equals",
-            "absent",
+            *CONDITIONS,
             "for",
             "keep_firing_for",
             "severity",

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.alerting.state_disk import disk_low
 from monitor.model.alerts import AlertState
-from monitor.model.settings import Condition
+from monitor.model.conditions import Condition
 from monitor.storage import State
 from monitor.storage.disk_usage import DiskUsage
 from tests.support.harness import SECOND, World, a_config

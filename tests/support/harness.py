@@ -10,12 +10,12 @@ from monitor.alerting.snapshot import Snapshot
 from monitor.daemon.messages import NewConfig, Tick
 from monitor.daemon.pipeline import Pipeline
 from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason, SampleError
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
 from monitor.model.settings import (
     ColumnName,
-    Condition,
     Config,
     Every,
     Flavor,

@@ -26,18 +26,10 @@ from monitor.collector.scheduler import (
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
+from monitor.model.conditions import Condition
 from monitor.model.errors import DeliveryError
 from monitor.model.results import Failure, Outcome, Result, Success
-from monitor.model.settings import (
-    Condition,
-    Config,
-    Every,
-    Job,
-    Query,
-    Receiver,
-    Rule,
-    Severity,
-)
+from monitor.model.settings import Config, Every, Job, Query, Receiver, Rule, Severity
 from monitor.notify.outbox import OutboxWorker
 from monitor.storage import State
 from tests.support import harness

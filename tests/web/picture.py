@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_alerts, with_result
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import (
@@ -22,7 +23,6 @@ from monitor.model.results import (
 )
 from monitor.model.settings import (
     ColumnName,
-    Condition,
     Config,
     Every,
     Flavor,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.settings import Condition, Rule, Severity, labels_of
+from monitor.model.conditions import Condition
+from monitor.model.settings import Rule, Severity, labels_of
 from monitor.web.alert_groups import MAX_GROUP_ROWS, AlertGroup
 from monitor.web.page import Page, page_of
 from tests.web.picture import (

@@ -13,8 +13,9 @@ from monitor.alerting.snapshot import (
     with_result,
 )
 from monitor.model.alerts import AlertState, Change
+from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
-from monitor.model.settings import Condition, Cron, Labels
+from monitor.model.settings import Cron, Labels
 from monitor.web import api
 from tests.web.picture import (
     BALANCES,

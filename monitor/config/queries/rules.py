@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import assert_never
 
 from monitor.alerting.texts import RESOLVED_SUMMARY
 from monitor.config.queries.metrics import check_labels
@@ -17,18 +17,12 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
 from monitor.model.alert_text import names_in
-from monitor.model.settings import Condition, Metric, Rule, Severity, labels_of
+from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
+from monitor.model.settings import Metric, Rule, Severity, labels_of
 
 _RULE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _TEXT_NAMES = ("value", "target", "since", "count", "threshold", "query")
 _GROUP_NAMES = ("total", "count", "threshold", "target")
-_KINDS: tuple[Literal["above", "below", "equals", "not_equals", "absent"], ...] = (
-    "above",
-    "below",
-    "equals",
-    "not_equals",
-    "absent",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +131,33 @@ def _rule(name: str, shape: RuleShape, metric: Metric, condition: Condition) -> 
 def _condition(
     shape: RuleShape, section: Section, problems: Problems
 ) -> Condition | None:
-    given = [kind for kind in _KINDS if kind in section.data]
+    given = [kind for kind in CONDITIONS if kind in section.data]
     if len(given) != 1:
         problems.add(
-            section.origin(*given[1:2]), f"give exactly one of {', '.join(_KINDS)}"
+            section.origin(*given[1:2]), f"give exactly one of {', '.join(CONDITIONS)}"
         )
         return None
-    kind = given[0]
-    value = getattr(shape, kind)
-    if value is None:
-        return None
-    if kind != "absent":
-        return Condition(kind, value)
-    if not value:
+    if shape.absent is False:
         problems.add(section.origin("absent"), "false says nothing; allowed: true")
-    return Condition("absent")
+    return _condition_of(given[0], shape)
+
+
+def _condition_of(kind: ConditionKind, shape: RuleShape) -> Condition | None:
+    """Build the condition of the one key that is given; None where its value is not valid."""
+    match kind:
+        case "above":
+            threshold = shape.above
+        case "below":
+            threshold = shape.below
+        case "equals":
+            threshold = shape.equals
+        case "not_equals":
+            threshold = shape.not_equals
+        case "absent":
+            return None if shape.absent is None else Condition(kind)
+        case _:
+            assert_never(kind)
+    return None if threshold is None else Condition(kind, threshold)
 
 
 def _metric(

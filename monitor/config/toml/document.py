@@ -14,9 +14,9 @@ from monitor.config.toml.error_messages import found
 from monitor.config.toml.lines import KeyPath, line_map
 from monitor.config.toml.paths import refuse_irregular
 from monitor.config.toml.problems import Origin, Problems
+from monitor.model.conditions import CONDITIONS
 
 # Keys of which one replaces the other: an override that gives one removes those that the file has.
-_CONDITIONS = ("above", "below", "equals", "not_equals", "absent")
 _SCHEDULES = ("interval", "cron", "time_zone")
 _RULE_SUBJECTS = ("metric", "column", "by")
 _METRIC_VALUES = ("value", "values")
@@ -163,7 +163,7 @@ def _exclusive(path: KeyPath) -> tuple[tuple[str, ...], ...]:
     if len(path) == 2 and path[0] == "metrics":
         return (_METRIC_VALUES,)
     if len(path) == 2 and path[0] == "rules":
-        return (_CONDITIONS, _RULE_SUBJECTS)
+        return (tuple(CONDITIONS), _RULE_SUBJECTS)
     return ()
 
 
