@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def watchdog() -> Iterator[Watchdog]:
-    """Give the alarm clock of what waits on a far end."""
+    """Yield the alarm clock of what waits on a far end."""
     with Watchdog() as watchdog:
         yield watchdog
 
@@ -59,7 +59,7 @@ def mysql() -> Iterator[PrivateMySQL]:
 
 @pytest.fixture(params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)])
 def server(request: pytest.FixtureRequest) -> PrivateServer:
-    """Give each shared server in turn: a test that takes it runs on MariaDB, and on MySQL if asked."""
+    """Return each shared server in turn: a test that takes it runs on MariaDB, and on MySQL if asked."""
     found: PrivateServer = request.getfixturevalue(request.param)
     return found
 

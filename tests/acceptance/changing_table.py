@@ -48,7 +48,7 @@ class Stand:
 
 
 def query_of_things(interval: str, *, timeout: str = "95ms") -> str:
-    """Give the .toml of the query that watches the table."""
+    """Return the .toml of the query that watches the table."""
     return _QUERY.replace("{interval}", interval).replace("{timeout}", timeout)
 
 
@@ -89,7 +89,7 @@ class Tide:
     def at_some_time(
         self, begin: float, end: float, holds: Callable[[dict[str, int] | None], bool]
     ) -> bool:
-        """Tell whether the table may have been seen so by one who looked between these times."""
+        """Return whether the table may have been seen so by one who looked between these times."""
         followed = [
             *pairwise([*self.stands, Stand(time.time() + 1e6, time.time() + 1e6, None)])
         ]
@@ -156,7 +156,7 @@ class _Looks:
         }
 
     def __call__(self, one: Recorded) -> tuple[float, float]:
-        """Give the times between which it did; its end is not known where the log was cut by a kill."""
+        """Return the times between which it did; its end is not known where the log was cut by a kill."""
         at = one.at.timestamp()
         if one.at in self._ended:
             return at - self._slack, self._ended[one.at]

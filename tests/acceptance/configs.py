@@ -50,7 +50,7 @@ def only_ours(config: Path) -> Path:
 
 
 def in_seconds(interval: str = "500ms", timeout: str = "400ms") -> str:
-    """Give overrides that run every shipped query often, and let its rules wait for nothing.
+    """Return overrides that run every shipped query often, and let its rules wait for nothing.
 
     A run that takes longer than the timeout, as any may on a machine that does other things, fails.
     """
@@ -66,7 +66,7 @@ def in_seconds(interval: str = "500ms", timeout: str = "400ms") -> str:
 
 
 def webhook(url: str) -> str:
-    """Give a webhook receiver."""
+    """Return a webhook receiver."""
     return f'[receivers.hook]\nkind = "webhook"\nurl = "{url}"'
 
 

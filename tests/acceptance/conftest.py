@@ -60,7 +60,7 @@ def daemon_and_server(mariadb: PrivateMariaDB) -> Iterator[Watched]:
 
 @pytest.fixture
 def watched(daemon_and_server: Watched) -> Iterator[Watched]:
-    """Give the module's daemon and server with all well; what a test broke is mended afterwards."""
+    """Yield the module's daemon and server with all well; what a test broke is mended afterwards."""
     daemon_and_server.begin()
     yield daemon_and_server
     daemon_and_server.end()

@@ -98,7 +98,7 @@ class Watched:
         self.steer(CALM)
 
     def is_well(self) -> bool:
-        """Tell whether every query has data, every target is up, and Things alone fires."""
+        """Return whether every query has data, every target is up, and Things alone fires."""
         return (
             self.statuses() == {"ok"}
             and set(self.daemon.series("token_monitor_up{").values()) == {1.0}
@@ -106,7 +106,7 @@ class Watched:
         )
 
     def is_told(self) -> bool:
-        """Tell whether all that was posted in the end is that Things fires."""
+        """Return whether all that was posted in the end is that Things fires."""
         alerts = [alert for body in list(self.hook.bodies) for alert in body["alerts"]]
         last = {alert["fingerprint"]: alert for alert in alerts}.values()
         return {
@@ -157,7 +157,7 @@ class Watched:
         return False
 
     def is_idle(self, *, but_for: str = "FALSE") -> bool:
-        """Tell whether each connection through the proxy is set up, and asks nothing that is not excepted."""
+        """Return whether each connection through the proxy is set up, and asks nothing that is not excepted."""
         # one that slept for a moment already is not in the middle of being set up
         busy = f"AND (command <> 'Sleep' OR time_ms < 50) AND NOT COALESCE({but_for}, FALSE)"
         return (
@@ -188,7 +188,7 @@ class Watched:
         return names - {"TokenMonitorWatchdog"}
 
     def message(self, query: str = "things") -> str:
-        """Say in the program's words why a query of the broken server has no data."""
+        """Return in the program's words why a query of the broken server has no data."""
         queries = json.loads(self.daemon.get("/api/v1/queries")[1])["data"]["queries"]
         (found,) = [
             one for one in queries if (one["target"], one["query"]) == ("main", query)
@@ -196,7 +196,7 @@ class Watched:
         return str(found["message"])
 
     def statuses(self, target: str = "") -> set[str]:
-        """Say how the last runs went, of all queries or of one target's."""
+        """Return how the last runs went, of all queries or of one target's."""
         series = self.daemon.series("token_monitor_query_status{")
         return {
             label.partition('status="')[2].partition('"')[0]
@@ -212,7 +212,7 @@ class Watched:
         )
 
     def has_data(self, query: str) -> bool:
-        """Tell whether a query of the broken server has its series."""
+        """Return whether a query of the broken server has its series."""
         return bool(self.daemon.series(f"app_{query}{{"))
 
     def failed(
@@ -288,7 +288,7 @@ class Watched:
         self.daemon.wait_for("run.finished", after=ran, target="second", query="beat")
 
     def since(self, event: str, **fields: object) -> list[Event]:
-        """Give the events since the beginning of the test."""
+        """Return the events since the beginning of the test."""
         return [
             one
             for one in self.daemon.events[self.mark :]
@@ -297,7 +297,7 @@ class Watched:
         ]
 
     def news(self) -> list[tuple[str, str]]:
-        """Give what was posted since the beginning of the test."""
+        """Return what was posted since the beginning of the test."""
         return self.hook.alerts()[self.posted :]
 
     def waits_for(self, status: str, alertname: str) -> None:
@@ -330,7 +330,7 @@ class Watched:
 
 
 def stood_still(lost: Event) -> bool:
-    """Tell whether a target was lost only since nobody came to answer within our own limits.
+    """Return whether a target was lost only since nobody came to answer within our own limits.
 
     A machine that does something else for a second may do that to any connection that is just being made.
     """

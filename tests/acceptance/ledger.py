@@ -161,7 +161,7 @@ class Recorded:
 
     @property
     def told(self) -> Told:
-        """Give what a receiver has to hear of it."""
+        """Return what a receiver has to hear of it."""
         status = "firing" if self.change == "fired" else "resolved"
         return self.fingerprint, _milliseconds(self.alert["fired_at"]), status
 
@@ -203,7 +203,7 @@ class Ledger:
 
     @property
     def announced(self) -> list[Recorded]:
-        """Give the transitions that receivers hear of."""
+        """Return the transitions that receivers hear of."""
         return [
             one
             for one in self.transitions
@@ -211,7 +211,7 @@ class Ledger:
         ]
 
     def firing(self) -> set[tuple[str, str]]:
-        """Give fingerprint and `startsAt` of what fires, without the watchdog."""
+        """Return fingerprint and `startsAt` of what fires, without the watchdog."""
         return {
             (fingerprint, starts_at)
             for fingerprint, starts_at, _ in self._begun()
@@ -318,7 +318,7 @@ class Ledger:
         return faults
 
     def is_locked(self) -> bool:
-        """Tell whether a process still has the directory."""
+        """Return whether a process still has the directory."""
         with (self.directory / "lock").open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

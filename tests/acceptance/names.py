@@ -72,7 +72,7 @@ class Names:
         self._put("silent")
 
     def forget(self) -> None:
-        """Say that there is no such name."""
+        """Answer that there is no such name."""
         self._put("")
 
     def lead_to(self, address: str) -> None:

@@ -36,7 +36,7 @@ class Observer(ABC):
 
     @abstractmethod
     def _command(self) -> Sequence[str]:
-        """Give the command that serves at the port."""
+        """Return the command that serves at the port."""
 
     def start(self) -> None:
         """Start the program and wait until it is ready."""
@@ -70,7 +70,7 @@ class Observer(ABC):
         return self._log.read_text(encoding="utf-8")
 
     def complaints(self) -> list[str]:
-        """Give the warnings and errors of its log."""
+        """Return the warnings and errors of its log."""
         lines = self.log().splitlines()
         assert any("level=info" in line.lower() for line in lines), (
             "its log has another format now"
@@ -122,16 +122,16 @@ class Alertmanager(Observer):
         )
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
-        """Give the alerts that are not over, also inhibited ones, with these labels."""
+        """Return the alerts that are not over, also inhibited ones, with these labels."""
         found: list[dict[str, Any]] = self.ask("/api/v2/alerts")
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
     def names(self) -> list[str]:
-        """Give the names of the alerts that are not over, sorted."""
+        """Return the names of the alerts that are not over, sorted."""
         return sorted(alert["labels"]["alertname"] for alert in self.alerts())
 
     def has_notified(self) -> bool:
-        """Tell whether an answer of its webhook has come back."""
+        """Return whether an answer of its webhook has come back."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             text: str = answer.read().decode()
         count = re.search(
@@ -192,13 +192,13 @@ class Prometheus(Observer):
         return found
 
     def value(self, expression: str) -> float | None:
-        """Give the value of the only series; None where there is none."""
+        """Return the value of the only series; None where there is none."""
         values = list(self.query(expression).values())
         assert len(values) <= 1, expression
         return values[0] if values else None
 
     def target(self) -> dict[str, Any]:
-        """Give what it knows of its only scrape target."""
+        """Return what it knows of its only scrape target."""
         (one,) = self.ask("/api/v1/targets")["data"]["activeTargets"]
         found: dict[str, Any] = one
         return found

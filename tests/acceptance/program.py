@@ -98,7 +98,7 @@ class Daemon:
             return one
 
     def seen(self, event: str, **fields: object) -> list[Event]:
-        """Give all events so far with these fields."""
+        """Return all events so far with these fields."""
         return [
             one
             for one in list(self.events)
@@ -249,7 +249,7 @@ class Hook:
             self._changed.notify_all()
 
     def alerts(self) -> list[tuple[str, str]]:
-        """Give what was posted, in order: status and alertname."""
+        """Return what was posted, in order: status and alertname."""
         return [
             (alert["status"], alert["labels"]["alertname"])
             for body in list(self.bodies)

@@ -32,7 +32,7 @@ summary = "x"
 
 
 def documented_age() -> str:
-    """Give the expression for the age of a series, as the documentation has it."""
+    """Return the expression for the age of a series, as the documentation has it."""
     found = re.search(
         r"```promql\n(.*?)```",
         (DOCS / "metrics.md").read_text(encoding="utf-8"),

@@ -81,7 +81,7 @@ class Demo:
         self.wait()
 
     def told(self) -> list[str]:
-        """Give what a person would read: without the runs that went well."""
+        """Return what a person would read: without the runs that went well."""
         return [line for line in self.lines if "run.finished" not in line]
 
     def said(self) -> list[str]:

@@ -82,7 +82,7 @@ class Course:
     resident_bytes: tuple[float, float]
 
     def counted(self, receiver: str) -> dict[str, float]:
-        """Give how often deliveries failed, by reason."""
+        """Return how often deliveries failed, by reason."""
         start = 'token_monitor_delivery_failures_total{reason="'
         return {
             series.removeprefix(start).partition('"')[0]: count
@@ -91,7 +91,7 @@ class Course:
         }
 
     def posted(self, receiver: str) -> list[tuple[str, str]]:
-        """Give what a webhook was sent, in order: status and idempotency key."""
+        """Return what a webhook was sent, in order: status and idempotency key."""
         return [
             (request.json["status"], request.headers["idempotency-key"])
             for request in self.ends[receiver].requests
@@ -173,7 +173,7 @@ def is_over_at(end: FarEnd) -> bool:
 
 
 def is_over(request: Request) -> bool:
-    """Tell whether an Alertmanager was told that something had ended when it was told."""
+    """Return whether an Alertmanager was told that something had ended when it was told."""
     came_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - request.at)
     return any(
         datetime.fromisoformat(alert["endsAt"]) <= came_at for alert in request.json

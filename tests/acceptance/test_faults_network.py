@@ -105,7 +105,7 @@ def test_half_open_connections_are_found_out_and_replaced(watched: Watched) -> N
 
 
 def found_out(watched: Watched) -> bool:
-    """Tell whether a run waited in vain for an answer, and then asked by another connection."""
+    """Return whether a run waited in vain for an answer, and then asked by another connection."""
     # on a busy machine the statement's own limit may end it there
     asked = watched.since("run.finished", target="main") + watched.since(
         "run.failed", reason="timeout"

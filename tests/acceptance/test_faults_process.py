@@ -147,7 +147,7 @@ def test_an_output_that_nobody_reads_delays_nothing_and_loses_nothing_once_it_is
 
 @contextmanager
 def limited(daemon: Daemon, which: int, limit: int) -> Iterator[None]:
-    """Give the running process less of something, for a while."""
+    """Allow the running process less of something, for a while."""
     _, hard = resource.prlimit(daemon.pid, which)
     resource.prlimit(daemon.pid, which, (limit, hard))
     try:
@@ -198,7 +198,7 @@ def ask(page: http.client.HTTPConnection, path: str) -> tuple[int, str]:
 
 
 def data_bytes(daemon: Daemon) -> int:
-    """Tell what counts against RLIMIT_DATA: memory that was asked for, without what is only reserved."""
+    """Return what counts against RLIMIT_DATA: memory that was asked for, without what is only reserved."""
     for line in Path(f"/proc/{daemon.pid}/status").read_text().splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
@@ -251,7 +251,7 @@ def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed
 
 
 def told_of(end: FarEnd) -> list[tuple[str, str]]:
-    """Give what was posted of the number's alert, in order: status and idempotency key."""
+    """Return what was posted of the number's alert, in order: status and idempotency key."""
     return [
         (request.json["status"], request.headers["idempotency-key"])
         for request in list(end.requests)

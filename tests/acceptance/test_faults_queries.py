@@ -355,7 +355,7 @@ def test_a_cell_that_is_no_number_fails_its_run_with_the_row_and_the_column(
 
 
 def is_told(watched: Watched, seen: int, words: str) -> bool:
-    """Tell whether a failed run since then names the cell, and says this of it."""
+    """Return whether a failed run since then names the cell, and says this of it."""
     failed = [
         one
         for one in watched.daemon.events[seen:]

@@ -253,7 +253,7 @@ def is_run(event: dict[str, object], name: str | None = None) -> bool:
 
 
 def lateness(event: dict[str, object]) -> float:
-    """Tell how long after its time a run began."""
+    """Return how long after its time a run began."""
     ended, due = (
         datetime.fromisoformat(str(event[key])) for key in ("timestamp", "scheduled_at")
     )
@@ -314,7 +314,7 @@ def test_all_targets_lost_is_one_alert_for_each_and_no_herd_when_they_return(
 
 
 def posted(hook: Hook, target: str) -> list[tuple[str, str]]:
-    """Give what was posted of one target, in order: status and alertname."""
+    """Return what was posted of one target, in order: status and alertname."""
     alerts = [alert for body in list(hook.bodies) for alert in body["alerts"]]
     return [
         (alert["status"], alert["labels"]["alertname"])

@@ -48,7 +48,7 @@ class Guarded:
     def ask(
         self, path: str, password: str = PASSWORD, *, method: str = "GET"
     ) -> tuple[int, str, float]:
-        """Give status, text, and the seconds that it took."""
+        """Return status, text, and the seconds that it took."""
         connection = http.client.HTTPSConnection(
             *self.daemon.address, timeout=30, context=self.tls
         )
@@ -77,7 +77,7 @@ class Guarded:
         assert self.alerts()[told:] == [("firing", ALERT), ("resolved", ALERT)]
 
     def alerts(self) -> list[tuple[str, str]]:
-        """Give what was posted of the number."""
+        """Return what was posted of the number."""
         return [one for one in self.hook.alerts() if one[1] == ALERT]
 
 

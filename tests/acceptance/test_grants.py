@@ -36,7 +36,7 @@ BEYOND = {
 
 @pytest.fixture
 def account(server: PrivateServer, server_schema: str) -> Iterator[str]:
-    """Give a name that no account has; what was made of it is gone afterwards."""
+    """Yield a name that no account has; what was made of it is gone afterwards."""
     yield f"w_{server_schema}"
     run_as_root(server, f"DROP USER IF EXISTS 'w_{server_schema}'@localhost")
 

@@ -138,7 +138,7 @@ def says() -> dict[str, Any]:
 
 @pytest.fixture
 def image(says: dict[str, Any], database: PrivateMariaDB, folder: Path) -> Image:
-    """Give the image with a configuration that its user can read, and nobody else the password."""
+    """Return the image with a configuration that its user can read, and nobody else the password."""
     folder.chmod(0o755)
     password = folder / "password"
     password.touch(0o400)

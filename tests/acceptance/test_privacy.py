@@ -76,7 +76,7 @@ def queries_that_fail(hook: Hook) -> set[str]:
 
 
 def shown_by(daemon: Daemon) -> dict[str, str]:
-    """Give everything that is shown to whoever asks, and what was logged."""
+    """Return everything that is shown to whoever asks, and what was logged."""
     paths = (
         "/",
         "/metrics",

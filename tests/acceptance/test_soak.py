@@ -63,7 +63,7 @@ class Misfortune:
         self._config.write_text(self._text)
 
     def is_whole(self, at: float) -> bool:
-        """Tell whether nothing stood between daemon and database around this time."""
+        """Return whether nothing stood between daemon and database around this time."""
         return all(not begin - 1.0 <= at <= end + SETTLES for begin, end in self.broken)
 
     def _go(self) -> None:
@@ -141,7 +141,7 @@ class Watch:
         self._thread.join()
 
     def median(self, name: str, begin: float, end: float) -> float:
-        """Give the median of a size between two shares of the time."""
+        """Return the median of a size between two shares of the time."""
         count = len(self.sizes)
         return statistics.median(
             one[name] for one in self.sizes[int(begin * count) : int(end * count)]

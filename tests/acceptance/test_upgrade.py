@@ -72,7 +72,7 @@ def is_of_the_incident(alertname: str) -> bool:
 
 
 def standing(config: Path) -> dict[str, tuple[str, bool]]:
-    """Give the state of each alert, and whether it is muted."""
+    """Return the state of each alert, and whether it is muted."""
     done = run_command("alerts", "--format", "json", "--config", str(config))
     assert done.returncode == 0, done.stderr
     return {

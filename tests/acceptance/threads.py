@@ -64,7 +64,7 @@ def frozen_when(
 
 
 def all_others_wait_in(pid: int, tids: Sequence[int], *places: str) -> bool:
-    """Tell whether each thread but these waits in one of these places; what is under way may end first."""
+    """Return whether each thread but these waits in one of these places; what is under way may end first."""
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         others = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]

@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Run]:
 def is_firing(
     seen: Sequence[tuple[int, bool]], for_seconds: int, keep_seconds: int
 ) -> bool:
-    """Say from the runs with data alone whether an alert fires after the last of them."""
+    """Return from the runs with data alone whether an alert fires after the last of them."""
     if not seen:
         return False
     now, is_low = seen[-1]

@@ -288,7 +288,7 @@ class Told:
                 )
 
     def _explains(self, alert: Alert, query: str) -> bool:
-        """Say whether an alert is about what keeps a query from giving data."""
+        """Return whether an alert is about what keeps a query from giving data."""
         event = self.last[query]
         if event is OK and self.world.at - self.explained_at[query] < 3 * MINUTE:
             return False

@@ -169,7 +169,7 @@ class WholeLife(Life):
         )
 
     def outcome(self, job: Job, now: datetime) -> Outcome:
-        """Say what a run gives."""
+        """Return what a run gives."""
         return healthy(job)
 
     def check(self) -> None:

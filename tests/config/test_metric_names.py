@@ -88,7 +88,7 @@ def openmetrics(text: str) -> Iterable[Metric]:
 
 
 def series(families: Iterable[Metric]) -> set[tuple[str, str]]:
-    """Give what was read of target main: the names of series and the types of their families."""
+    """Return what was read of target main: the names of series and the types of their families."""
     return {
         (sample.name, family.type)
         for family in families

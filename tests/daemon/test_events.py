@@ -108,7 +108,7 @@ class Book:
         return [json.loads(line) for line in text.splitlines()]
 
     def counters(self, name: str) -> dict[tuple[str, str], float]:
-        """Give the counters with this in their name, by name and reason: the sums of all their series."""
+        """Return the counters with this in their name, by name and reason: the sums of all their series."""
         found: dict[tuple[str, str], float] = defaultdict(float)
         for family in self.telemetry.registry.collect():
             for sample in family.samples:

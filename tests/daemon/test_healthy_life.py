@@ -121,7 +121,7 @@ class Application:
             self._waiting.update(dict.fromkeys(users, uses_at))
 
     def _upgrade(self, count: int) -> None:
-        """Give subscribers the largest plan and its full balance, as after a payment, while they use it."""
+        """Move subscribers to the largest plan with its full balance, as after a payment, while they use it."""
         limit = PLAN_LIMITS["business"]
         self._bench.execute(
             "CREATE TEMPORARY TABLE chosen AS SELECT user_id FROM user_subscriptions"

@@ -59,7 +59,7 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def found(count: int, *, changed: int = 0, generation: int = 0) -> Success:
-    """Give so many findings; the first of them with another value."""
+    """Make so many findings; the first of them with another value."""
     values = {
         f"k{number}-{generation}": 1.0 + (number < changed) for number in range(count)
     }

@@ -161,7 +161,7 @@ def test_parts_that_begin_reload_and_end_again_and_again_leave_nothing_behind(
 def two_configs(
     folder: Path, server: PrivateMariaDB, schema: str, taker: Taker
 ) -> tuple[Config, Config]:
-    """Give a configuration, and what it is after a reload: another interval, target and receiver."""
+    """Return a configuration, and what it is after a reload: another interval, target and receiver."""
     sql = "SELECT 1 AS n"
     for name in ("n", "m"):
         two_files(

@@ -44,22 +44,22 @@ class Listener:
 
     @property
     def open_count(self) -> int:
-        """Tell how many clients are connected now."""
+        """Return how many clients are connected now."""
         with self._lock:
             return len(self._open)
 
     @property
     def is_refusing(self) -> bool:
-        """Tell whether the port is closed."""
+        """Return whether the port is closed."""
         return self._closing.is_set()
 
     def clients(self) -> tuple[socket.socket, ...]:
-        """Give the connections that are open now."""
+        """Return the connections that are open now."""
         with self._lock:
             return tuple(self._open)
 
     def has_comers(self) -> bool:
-        """Tell whether somebody has connected and was not taken on yet."""
+        """Return whether somebody has connected and was not taken on yet."""
         return _can_be_read(self._listening)
 
     def drop_all(self, *, with_reset: bool = False) -> None:
@@ -167,7 +167,7 @@ class Proxy:
         self._frozen.clear()
 
     def is_quiet(self) -> bool:
-        """Tell whether the server has all that its clients sent; they must be sending nothing now."""
+        """Return whether the server has all that its clients sent; they must be sending nothing now."""
         return (
             not self.listener.has_comers()
             and not any(map(_can_be_read, self.listener.clients()))

@@ -30,7 +30,7 @@ class Pair:
         run_as_root(self.primary, "INSERT INTO app.written VALUES (NULL)")
 
     def do(self, words: str) -> None:
-        """Tell the replica something of its replication, such as `STOP`, `START`; `… SQL_THREAD`."""
+        """Send the replica a statement about its replication, such as `STOP`, `START`; `… SQL_THREAD`."""
         verb, _, rest = words.partition(" ")
         run_as_root(self.replica, f"{verb} REPLICA {rest}")
 
@@ -48,7 +48,7 @@ class Pair:
 
     @contextmanager
     def with_a_second_source(self) -> Iterator[None]:
-        """Give the replica another, named source, which it does not follow yet."""
+        """Add another, named source to the replica, which it does not follow yet."""
         if self.is_mariadb:
             set_up = "CHANGE MASTER 'second' TO MASTER_HOST = '127.0.0.1', MASTER_USER = 'follower'"
             end = "RESET REPLICA 'second' ALL"
@@ -65,7 +65,7 @@ class Pair:
             run_as_root(self.replica, end)
 
     def is_caught_up(self) -> bool:
-        """Tell whether all that was written to the primary is on the replica."""
+        """Return whether all that was written to the primary is on the replica."""
         return _count(self.primary) == _count(self.replica)
 
 

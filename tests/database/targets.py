@@ -136,7 +136,7 @@ def fetch(
 
 
 def is_healed(database: Database) -> bool:
-    """Tell whether a database that could not be had is used again: it is tried once a second."""
+    """Return whether a database that could not be had is used again: it is tried once a second."""
     try:
         return fetch(database, "SELECT 1 AS one").rows == ((1,),)
     except QueryError:
@@ -184,7 +184,7 @@ def sessions_of(
 
 
 def id_of(session: Session) -> int:
-    """Tell which connection of the server a session has."""
+    """Return which connection of the server a session has."""
     ((number,),) = fetch_in(session, "SELECT CONNECTION_ID() AS id").rows
     return int(number)  # type: ignore[arg-type]  # a cell may be anything
 
@@ -206,7 +206,7 @@ def write_password(path: Path, password: str) -> PasswordSource:
 
 
 def refusal_of(database: Database) -> TargetError:
-    """Tell how a database refused to lend a connection."""
+    """Return how a database refused to lend a connection."""
     with pytest.raises(TargetError) as caught, database.lease(deadline_seconds=20):
         pass
     return caught.value

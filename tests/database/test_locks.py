@@ -71,7 +71,7 @@ def locked(server: PrivateServer, schema: str) -> Iterator[threading.Event]:
 
 
 def waiting_seconds(server: PrivateServer) -> int | None:
-    """Tell for how long a session has waited for the table; None when none does."""
+    """Return for how long a session has waited for the table; None when none does."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT time FROM information_schema.processlist WHERE state LIKE '%%metadata lock%%'",

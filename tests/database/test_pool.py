@@ -43,7 +43,7 @@ HOUR_SECONDS = 3600.0
 
 
 def lent_id(database: Database) -> int:
-    """Tell which connection is lent now."""
+    """Return which connection is lent now."""
     with database.lease(deadline_seconds=20) as session:
         return id_of(session)
 
@@ -454,7 +454,7 @@ def test_a_run_that_is_refused_a_new_connection_waits_for_the_one_that_lives(
 
 
 def leased(database: Database) -> tuple[int, str | None]:
-    """Give which connection is lent, and why none other was."""
+    """Return which connection is lent, and why none other was."""
     with database.lease(deadline_seconds=20) as session:
         return id_of(session), session.refusal.detail if session.refusal else None
 
@@ -549,7 +549,7 @@ def test_of_two_connections_whose_time_is_over_one_goes_at_once(
 
 
 def lent_and_aged(database: Database) -> int:
-    """Give which connection was lent; an hour has passed for it."""
+    """Return which connection was lent; an hour has passed for it."""
     with database.lease(deadline_seconds=20) as session:
         session.link.opened_at -= HOUR_SECONDS
         return id_of(session)

@@ -73,7 +73,7 @@ def number(server: PrivateServer, schema: str, statement: str) -> object:
 
 
 def quiet(server: PrivateServer, schema: str) -> Traffic:
-    """Give an application that is not started: nothing changes but by the incident."""
+    """Return an application that is not started: nothing changes but by the incident."""
     return Traffic(lambda: server.connect(schema))
 
 

@@ -21,7 +21,7 @@ LOOK = "where to look: http://127.0.0.1:46863/, docs/runbooks/column-missing.md"
 
 
 def on_a_terminal(columns: int, text: str, *details: str) -> list[str]:
-    """Say it on a terminal of this width; gives its lines as they come out."""
+    """Print it on a terminal of this width; returns its lines as they come out."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(inner, "w", encoding="utf-8") as out:

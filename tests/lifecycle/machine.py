@@ -79,7 +79,7 @@ class Settings:
         return f"{self.severity} {self.team}".strip()
 
     def judged(self) -> dict[str, tuple[Judged, ...]]:
-        """Give the rules of each query as the model has them."""
+        """Return the rules of each query as the model has them."""
         hold, keep = (
             timedelta(seconds=self.hold_seconds),
             timedelta(seconds=self.keep_seconds),
@@ -105,7 +105,7 @@ class Settings:
         return {**rules, "usage": (usage,)}
 
     def config(self) -> Config:
-        """Give the same as the program has it."""
+        """Return the same as the program has it."""
         balances = a_rule(
             "TokenBalances",
             "token_subscribers",

@@ -55,7 +55,7 @@ class Judged:
         return [(about, value) for about, value in data if value > self.above]
 
     def gives_other_labels_than(self, who: Who, found: Iterable[Who]) -> bool:
-        """Tell whether an alert is of the rule as it was before a reload.
+        """Return whether an alert is of the rule as it was before a reload.
 
         A label that a rule does not give any more looks like a sample's, until the same is found without it.
         """

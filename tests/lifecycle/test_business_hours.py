@@ -45,7 +45,7 @@ class Office:
         self.world.asleep(at - self.world.at).tick()
 
     def words(self) -> tuple[str, str]:
-        """Give the note beside the alert on the page, and the headline."""
+        """Return the note beside the alert on the page, and the headline."""
         snapshot, now = self.world.pipeline.snapshot, self.world.at
         headline = verdict_of(snapshot, [((self.alert,), "No usage")], now).text
         return group_of([self.alert], Scene(snapshot, now, now, {}, {})).note, headline
@@ -63,7 +63,7 @@ class Office:
         )
 
     def seen(self) -> tuple[str, bool, bool, bool]:
-        """Say how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
+        """Return how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
         snapshot, now = self.world.pipeline.snapshot, self.world.at
         return (
             self.world.shown()["TokenUsageStopped"],

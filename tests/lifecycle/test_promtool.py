@@ -96,7 +96,7 @@ WITH_GAPS = st.builds(
 
 
 def standing(name: str, timeline: Timeline) -> list[list[Alert]]:
-    """Give our alerts after each of the runs."""
+    """Return our alerts after each of the runs."""
     active: Mapping[Labels, Alert] = {}
     seen = []
     for number, run in enumerate(timeline.runs):
@@ -261,7 +261,7 @@ def promtool_says(
 
 
 def difference(drawn: Sequence[Timeline], *, only_with_data: bool = False) -> str:
-    """Give where Prometheus differs from us; of runs that gave data, or of all."""
+    """Return where Prometheus differs from us; of runs that gave data, or of all."""
     named = {f"Low{number}": timeline for number, timeline in enumerate(drawn)}
     ours = {name: standing(name, timeline) for name, timeline in named.items()}
     wanted = []

@@ -207,7 +207,7 @@ def far_end(
 
 
 def has_ended(name: str) -> bool:
-    """Tell whether no thread of this name is left."""
+    """Return whether no thread of this name is left."""
     return all(thread.name != name for thread in threading.enumerate())
 
 

@@ -311,7 +311,7 @@ def test_every_rule_of_prometheus_has_been_seen_firing() -> None:
 
 
 def dependants(config: Config) -> dict[tuple[str, str], tuple[set[str], set[str]]]:
-    """Give the rules and the queries that have no data without a column, or without a whole table: `""`."""
+    """Return the rules and the queries that have no data without a column, or without a whole table: `""`."""
     found: dict[tuple[str, str], tuple[set[str], set[str]]] = defaultdict(
         lambda: (set(), set())
     )
@@ -327,7 +327,7 @@ def dependants(config: Config) -> dict[tuple[str, str], tuple[set[str], set[str]
 
 
 def inhibit_rules(config: Config) -> Iterator[dict[str, Any]]:
-    """Give what Alertmanager needs to do as the monitor does; columns with equal dependants together."""
+    """Yield what Alertmanager needs to do as the monitor does; columns with equal dependants together."""
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (table, column), (alerts, blocked) in sorted(dependants(config).items()):
         groups[table, "|".join(sorted(alerts)), "|".join(sorted(blocked))].append(

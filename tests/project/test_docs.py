@@ -55,13 +55,13 @@ def prose(page: Path) -> str:
 
 
 def sections(page: Path) -> dict[str, str]:
-    """Give each section's text by its heading; one that has deeper headings ends at the first of them."""
+    """Return each section's text by its heading; one that has deeper headings ends at the first of them."""
     parts = re.split(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def rows(text: str, *, header: str | None = None) -> list[list[str]]:
-    """Give the cells of the tables in a text, those whose first head is `header` if that is given."""
+    """Return the cells of the tables in a text, those whose first head is `header` if that is given."""
     found: list[list[str]] = []
     head = ""
     for before, line in zip(["", *text.splitlines()], text.splitlines(), strict=False):
@@ -80,7 +80,7 @@ def codes(text: str) -> list[str]:
 
 
 def first_codes(text: str, *, header: str | None = None) -> list[str]:
-    """Give what stands in backquotes in the first column of the tables."""
+    """Return what stands in backquotes in the first column of the tables."""
     return [code for cells in rows(text, header=header) for code in codes(cells[0])]
 
 
@@ -94,7 +94,7 @@ def slugs(page: Path) -> set[str]:
 
 
 def strings(folder: Path) -> Iterator[str]:
-    """Give every string of the code below a folder."""
+    """Yield every string of the code below a folder."""
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -157,7 +157,7 @@ def test_every_table_of_the_files_has_a_section() -> None:
 
 
 def own_fields(heading: str) -> dict[str, FieldInfo]:
-    """Give the fields of a table by their keys; those that all receivers have are documented once."""
+    """Return the fields of a table by their keys; those that all receivers have are documented once."""
     shape = HEADINGS[heading]
     common = (
         schema.ReceiverShape.model_fields
@@ -303,7 +303,7 @@ def test_every_section_of_a_query_says_its_times_metrics_rules_and_parameters(
 
 
 def is_name(source: Path, key: str) -> bool:
-    """Tell whether a parameter stands for the name of a table or column: such are told once, for all."""
+    """Return whether a parameter stands for the name of a table or column: such are told once, for all."""
     return (
         key == "needs"
         or f"`{key}`"
@@ -351,7 +351,7 @@ def test_every_domain_metric_is_documented_with_its_labels_and_no_other(
 
 
 def own_names() -> set[str]:
-    """Give the names of our own families, without _total: of counters, and of what a scrape makes."""
+    """Return the names of our own families, without _total: of counters, and of what a scrape makes."""
     families = {family.name for family in Telemetry("0").registry.collect()}
     text = (ROOT / "monitor" / "telemetry" / "families.py").read_text(encoding="utf-8")
     made = set(re.findall(r'"(token_monitor_[a-z_]+)"', text))
@@ -683,7 +683,7 @@ def block(language: str, start: str) -> str:
 
 
 def files_of_the_example() -> dict[str, str]:
-    """Give the example's files by their paths, which their first lines say."""
+    """Return the example's files by their paths, which their first lines say."""
     found = {}
     for language, mark in (("sql", "-- "), ("toml", "# ")):
         for text in blocks(language):

@@ -77,7 +77,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def neighbours(path: Path) -> Iterator[tuple[str, str]]:
-    """Give what a module imports of other rooms: the name, and the room."""
+    """Yield what a module imports of other rooms: the name, and the room."""
     for name in imports(path):
         other = name.split(".")[1] if name.startswith("monitor.") else ""
         if other not in ("", room_of(path), "__version__"):

@@ -85,7 +85,7 @@ def reasons() -> Iterator[str]:
 
 
 def members(value: object, place: str) -> Iterator[str]:
-    """Give the names of all members of a JSON document, as a path to each."""
+    """Yield the names of all members of a JSON document, as a path to each."""
     if isinstance(value, list):
         for item in value:
             yield from members(item, f"{place}[]")

@@ -16,7 +16,7 @@ _TEST = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
 
 
 def lines() -> Iterator[list[str]]:
-    """Give the cells of every line of the tables, without the heads."""
+    """Yield the cells of every line of the tables, without the heads."""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("|") and not set(line) <= set("|-: ") and cells[0] != "#":

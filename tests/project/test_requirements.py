@@ -9,7 +9,7 @@ REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
 
 
 def pinned(name: str) -> dict[str, str]:
-    """Give each package's lines, version and hashes, by its name."""
+    """Return each package's lines, version and hashes, by its name."""
     blocks = re.split(r"\n(?=\S)", (REQUIREMENTS / name).read_text().strip())
     return {block.split("==")[0]: block for block in blocks}
 

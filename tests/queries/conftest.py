@@ -130,7 +130,7 @@ def _config(
     scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.mysql)]
 )
 def each_server(request: pytest.FixtureRequest) -> PrivateServer:
-    """Give each shared server, once per module: a test of properties runs many examples on it."""
+    """Return each shared server, once per module: a test of properties runs many examples on it."""
     found: PrivateServer = request.getfixturevalue(request.param)
     return found
 

@@ -57,12 +57,12 @@ class Subscriber:
 
     @property
     def gives_tokens(self) -> bool:
-        """Tell whether the plan would fill up an empty balance."""
+        """Return whether the plan would fill up an empty balance."""
         return self.limit is not None and self.limit > 0
 
     @property
     def is_blocked(self) -> bool:
-        """Tell whether nothing but a person can help this user."""
+        """Return whether nothing but a person can help this user."""
         return self.status == "negative" or (not self.balance and not self.gives_tokens)
 
 
@@ -82,7 +82,7 @@ def subscribers(connection: Connection) -> tuple[Subscriber, ...]:
 
 
 def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
-    """Tell every series of the query `balances`."""
+    """Return every series of the query `balances`."""
     metrics: dict[str, Series] = defaultdict(lambda: defaultdict(float))
     for row in found:
         for status in ("needs_init", "negative", "empty", "low", "ok"):
@@ -99,7 +99,7 @@ def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
 
 
 def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
-    """Tell the series of `uninitialized`: both balances for each plan that has one of them."""
+    """Return the series of `uninitialized`: both balances for each plan that has one of them."""
     series: Series = {}
     for row in found:
         if not row.balance and row.gives_tokens:
@@ -112,13 +112,13 @@ def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
 
 
 def low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
-    """Tell the series of `low_balances`."""
+    """Return the series of `low_balances`."""
     low = [row.plan for row in found if row.status in ("empty", "low")]
     return _by_plan("token_subscribers_below_low_balance", low)
 
 
 def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
-    """Tell the series of `unable_actions`, which are always there."""
+    """Return the series of `unable_actions`, which are always there."""
     series: Series = {
         (action,): float(
             sum(row.balance is not None and row.balance < cost for row in found)
@@ -153,7 +153,7 @@ def refilled(
 
 
 def conflicting(connection: Connection) -> dict[str, Series]:
-    """Tell who has several rows in the documented balance query."""
+    """Return who has several rows in the documented balance query."""
     rows = Counter(row[0] for row in _ask(connection, BALANCES))
     return {
         "token_subscribers_conflicting": {
@@ -170,7 +170,7 @@ def without_limit(connection: Connection) -> dict[str, Series]:
 
 
 def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:
-    """Tell the series of `recent_usage`: three windows for each action of the last day."""
+    """Return the series of `recent_usage`: three windows for each action of the last day."""
     day = [usage for usage in usages if usage.age_seconds < WINDOWS["24h"]]
     metrics: dict[str, Series] = defaultdict(dict)
     for action in {spelled(usage.action) for usage in day}:
@@ -190,7 +190,7 @@ def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:
 
 
 def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]:
-    """Tell the series of `last_usage`, and the age that its rule judges."""
+    """Return the series of `last_usage`, and the age that its rule judges."""
     if not usages:
         return {"token_usage_history_empty": {(): 1.0}}
     age = min(
@@ -204,7 +204,7 @@ def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]
 
 
 def unsubscribed_users(data: Data) -> dict[str, Series]:
-    """Tell the series of `usage_without_subscription`."""
+    """Return the series of `usage_without_subscription`."""
     subscribed = {row.user_id for row in data.subscriptions if row.is_active == 1}
     users = {row.user_id for row in data.usages if row.age_seconds < WINDOWS["24h"]}
     return {

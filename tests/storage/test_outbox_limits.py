@@ -37,7 +37,7 @@ NAMES = "abcd"
 
 
 def told(number: int, rule: str, changes: dict[str, bool]) -> Notification:
-    """Tell which of these fire, and that the others resolved."""
+    """Return which of these fire, and that the others resolved."""
     alerts = tuple(
         replace(
             alert(name, state=AlertState.FIRING if fires else AlertState.RESOLVED),

@@ -255,12 +255,12 @@ class World:
         return self
 
     def told(self) -> list[str]:
-        """Give what alerts did since the last call, watchdog aside."""
+        """Return what alerts did since the last call, watchdog aside."""
         heard, self.heard = self.heard, []
         return [line for line in heard if "Watchdog" not in line]
 
     def shown(self) -> dict[str, str]:
-        """Give each alert's state as readers of the snapshot see it."""
+        """Return each alert's state as readers of the snapshot see it."""
         marks = {
             alert.name: str(alert.state)
             + (" held" if alert.held else "")

@@ -99,7 +99,7 @@ def reader_of(server: PrivateMariaDB, schema: str) -> Iterator[str]:
 
 
 def is_hostile_to(server: PrivateMariaDB, account: str) -> bool:
-    """Tell whether a session of this account, left as it is, answers wrongly."""
+    """Return whether a session of this account, left as it is, answers wrongly."""
     session = pymysql.connect(
         unix_socket=str(server.socket), user=account, password=PASSWORD
     )

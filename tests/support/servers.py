@@ -24,7 +24,7 @@ _numbers = itertools.count()
 
 
 def why_no_mysql() -> str | None:
-    """Say why tests with MySQL are skipped; None when they run (and fail if it is not there)."""
+    """Return why tests with MySQL are skipped; None when they run (and fail if it is not there)."""
     asked = os.environ.get(MYSQL_VARIABLE, "")
     if not asked:
         return MYSQL_NOT_ASKED
@@ -34,7 +34,7 @@ def why_no_mysql() -> str | None:
 
 
 def free_port() -> int:
-    """Give a TCP port of the loopback that nobody listens on now, another one each time.
+    """Return a TCP port of the loopback that nobody listens on now, another one each time.
 
     It is none of those that the kernel gives to connections that go out: one of them could have it
     before its server comes, or come again after that server has gone.

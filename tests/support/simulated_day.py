@@ -136,7 +136,7 @@ class Truth:
         return harness.usage(self.age)
 
     def findings(self, query: str, rule: Rule) -> set[str]:
-        """Say in the simplest words which plans (or "" for the whole) a rule has to find."""
+        """Return in the simplest words which plans (or "" for the whole) a rule has to find."""
         above = rule.condition.threshold
         if query == "missing_columns":
             return {""} if self.is_missing else set()
@@ -560,7 +560,7 @@ class Day:
                 )
 
     def _watched(self, alert: Alert) -> timedelta:
-        """Tell for how long it was so while there was somebody to look."""
+        """Return for how long it was so while there was somebody to look."""
         since = self.truths[alert.scope.target].wrong_since[dict(alert.labels)["plan"]]
         down = sum(
             (to - max(begin, since) for begin, to in self.downs if to > since),

@@ -89,7 +89,7 @@ class Scrape:
         return self.exposition.render(accept)[0].decode()
 
     def series(self, *starts: str) -> dict[str, float]:
-        """Give the series whose names begin so, as they stand in the exposition."""
+        """Return the series whose names begin so, as they stand in the exposition."""
         lines = (line for line in self.text().splitlines() if line.startswith(starts))
         return {
             series: float(value)

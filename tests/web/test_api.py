@@ -328,7 +328,7 @@ def test_an_empty_installation_has_empty_lists() -> None:
 
 
 def ages(snapshot: Snapshot, name: str, *, after: float = 30) -> tuple[object, object]:
-    """Give when data last confirmed an alert, and since when it has none if it is held."""
+    """Return when data last confirmed an alert, and since when it has none if it is held."""
     data = api.alerts(snapshot, NOW + seconds(after), NOW + seconds(after - 1))
     assert isinstance(data, dict)
     [alert] = [one for one in data["alerts"] if one["labels"]["alertname"] == name]

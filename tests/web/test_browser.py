@@ -111,7 +111,7 @@ def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_i
 
 
 def pictures(count: int, seed: int) -> Iterator[list[Alert]]:
-    """Give pictures that have much in common with the one before, in another order and with other values."""
+    """Yield pictures that have much in common with the one before, in another order and with other values."""
     chance = random.Random(seed)
     rules = [
         UNINITIALIZED,

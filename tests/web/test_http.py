@@ -22,7 +22,7 @@ H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\
 
 
 def said(client: Client, *parts: bytes) -> bytes:
-    """Say this, and give all that is answered until the server ends the connection."""
+    """Send this, and return all that is answered until the server ends the connection."""
     answer = b""
     with client.connect() as connection:
         try:

@@ -310,7 +310,7 @@ def test_what_is_due_says_since_when() -> None:
 
 
 def shown(snapshot: Snapshot) -> str:
-    """Give the page as served."""
+    """Return the page as served."""
     with serving(World(CONFIG, snapshot, NOW + seconds(5))) as client:
         answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"

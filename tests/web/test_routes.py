@@ -517,7 +517,7 @@ def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() ->
 
 
 def domain_part(text: str) -> str:
-    """Give the series of a scrape that come from the snapshot alone, without help texts."""
+    """Return the series of a scrape that come from the snapshot alone, without help texts."""
     kept = (
         "token_subscribers",
         "token_schema",
