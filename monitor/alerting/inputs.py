@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monitor.alerting.blocking import missing_columns
 from monitor.alerting.contact import TargetView
 from monitor.alerting.denials import unheard
 from monitor.alerting.evaluate import matching
@@ -39,7 +40,7 @@ from monitor.alerting.self_status import (
     certificates_ending,
     config_rejected,
 )
-from monitor.alerting.snapshot import QueryView, Snapshot, missing_columns
+from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.alerting.state_disk import Room, disk_low
 from monitor.model.alerts import ReceiverHealth, Scope
 from monitor.model.errors import Reason
@@ -81,14 +82,6 @@ class Judgement:
     needs: frozenset[ColumnName] = frozenset()
     root: str | None = None
     """Where there is no data: under which alert this is muted, empty for none; None: to be found."""
-
-
-def blocked(
-    job: Job, scheduled_at: datetime, missing: Iterable[ColumnName], now: datetime
-) -> Result:
-    """Give the result of a run that is not made, because columns that it needs are missing."""
-    outcome = Blocked(tuple(sorted(missing, key=str)))
-    return Result(job, scheduled_at, now, now, 0.0, outcome)
 
 
 def of_result(result: Result, snapshot: Snapshot) -> Iterator[Judgement]:
@@ -254,25 +247,6 @@ def scopes_of(config: Config) -> set[Scope]:
             Scope(rule.name, "", receiver.name) for receiver in config.receivers
         )
     return scopes
-
-
-def is_blocked(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
-    """Tell which columns that a job needs are known to be missing; none when that knowledge is old."""
-    target = snapshot.targets.get(job.target.name)
-    if target is None or target.up is False or job.query.schema is not None:
-        return frozenset()
-    return missing_columns(snapshot, job.target.name, now) & frozenset(job.query.needs)
-
-
-def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job]:
-    """Choose the jobs that a schema query has just shown to be blocked: their data must go at once."""
-    if result.job.query.schema is None or not isinstance(result.outcome, Success):
-        return []
-    return [
-        view.job
-        for view in snapshot.views_of(result.job.target.name)
-        if not isinstance(view.outcome, Blocked) and is_blocked(view.job, snapshot, now)
-    ]
 
 
 def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:

@@ -12,7 +12,7 @@ from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import ColumnName, Config, Every, Job
+from monitor.model.settings import Config, Every, Job
 
 JobKey = tuple[str, str]
 
@@ -332,28 +332,3 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
         expires_at=None,
         first_failure_at=view.first_failure_at or result.scheduled_at,
     )
-
-
-def missing_columns(
-    snapshot: Snapshot, target: str, now: datetime, *, or_unknown: bool = False
-) -> frozenset[ColumnName]:
-    """Give the columns that are missing as far as is known, and still holds: for three intervals.
-
-    What a schema query said last holds on while it fails. `or_unknown`: also those that it may not see.
-    """
-    view = snapshot.targets.get(target)
-    if view is None:
-        return frozenset()
-    found = (view.missing or frozenset()) | (
-        view.unknown if or_unknown else frozenset()
-    )
-    schemas = [
-        one
-        for one in snapshot.views_of(target)
-        if found and one.job.query.schema is not None
-    ]
-    is_fresh = any(
-        one.data_at is not None and now < expiry(one.job, one.data_at, one.next_run_at)
-        for one in schemas
-    )
-    return found if is_fresh else frozenset()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from monitor.alerting.blocking import blocked
 from monitor.alerting.evaluate import evaluate
-from monitor.alerting.inputs import blocked
 from monitor.alerting.texts import shown_annotations
 from monitor.collector.execute import execute
 from monitor.collector.explain import (

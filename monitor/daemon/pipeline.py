@@ -9,15 +9,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.active import Draft, Standing
+from monitor.alerting.blocking import blocked, missing_for, newly_blocked
 from monitor.alerting.denials import with_seen
 from monitor.alerting.evaluate import evaluate, hold, retire
 from monitor.alerting.inputs import (
     Judgement,
-    blocked,
     held_by_schema,
     held_until_next_run,
-    is_blocked,
-    newly_blocked,
     of_itself,
     of_limits,
     of_monitor,
@@ -228,7 +226,7 @@ class Pipeline:
             run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}",
         )
         for job in newly_blocked(result, after, now):
-            self._take_result(blocked(job, now, is_blocked(job, after, now), now), now)
+            self._take_result(blocked(job, now, missing_for(job, after, now), now), now)
 
     def _want(self, jobs: list[Job], now: datetime, *, is_over: bool = True) -> None:
         """Have jobs run at once; where what they failed of is over, none counts as failing before it did."""

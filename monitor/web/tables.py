@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.ages import has_data
+from monitor.alerting.blocking import missing_columns
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.freshness import patience
 from monitor.alerting.snapshot import (
@@ -14,7 +15,6 @@ from monitor.alerting.snapshot import (
     QueryView,
     ReceiverView,
     Snapshot,
-    missing_columns,
 )
 from monitor.model.results import Failure, Server, Success
 from monitor.model.settings import ColumnName, Cron, Every

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from monitor.alerting.inputs import blocked, is_blocked
+from monitor.alerting.blocking import blocked, missing_for
 from monitor.daemon.messages import Missed
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
@@ -196,7 +196,7 @@ class Told:
         if event.kind in ("waits", "skipped"):
             if event.kind == "skipped":
                 world.pipeline.take(Missed(job, 1))
-        elif missing := is_blocked(job, world.pipeline.snapshot, world.at):
+        elif missing := missing_for(job, world.pipeline.snapshot, world.at):
             world.pipeline.take(blocked(job, world.at, missing, world.at))
             self.last[query], self.ran_at[query] = Event("blocked"), world.at
         else:

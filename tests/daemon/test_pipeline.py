@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.inputs import is_blocked
+from monitor.alerting.blocking import missing_for
 from monitor.alerting.snapshot import QueryStatus
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
@@ -354,9 +354,9 @@ def test_what_is_known_of_the_schema_blocks_only_while_it_is_fresh() -> None:
     world = World()
     world.runs(columns(BALANCE), NO_COLUMN, usage(0))
     job = world.config.jobs[1]
-    assert is_blocked(job, world.pipeline.snapshot, world.at) == {BALANCE}
+    assert missing_for(job, world.pipeline.snapshot, world.at) == {BALANCE}
     later = world.at + 3 * MINUTE + 11 * SECOND
-    assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
+    assert missing_for(job, world.pipeline.snapshot, later) == frozenset()
 
 
 def test_a_schema_query_that_fails_lifts_no_block_before_what_it_said_is_old() -> None:
@@ -364,9 +364,9 @@ def test_a_schema_query_that_fails_lifts_no_block_before_what_it_said_is_old() -
     world.runs(columns(BALANCE), NO_COLUMN, usage(0))
     job = world.config.jobs[1]
     world.after(MINUTE).run("missing_columns", TIMEOUT)
-    assert is_blocked(job, world.pipeline.snapshot, world.at) == {BALANCE}
+    assert missing_for(job, world.pipeline.snapshot, world.at) == {BALANCE}
     later = world.at + 2 * MINUTE + 11 * SECOND
-    assert is_blocked(job, world.pipeline.snapshot, later) == frozenset()
+    assert missing_for(job, world.pipeline.snapshot, later) == frozenset()
 
 
 def test_a_column_that_is_back_after_the_schema_could_not_be_looked_at_makes_no_query_failing() -> (
@@ -376,7 +376,7 @@ def test_a_column_that_is_back_after_the_schema_could_not_be_looked_at_makes_no_
     world.runs(columns(BALANCE), NO_COLUMN, usage(0))
     for _ in range(8):
         world.after(MINUTE).run("missing_columns", TIMEOUT)
-        if not is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at):
+        if not missing_for(world.config.jobs[1], world.pipeline.snapshot, world.at):
             world.run("balances", NO_COLUMN)
     assert world.pipeline.snapshot.queries["main", "balances"].consecutive_failures >= 3
     world.told()
@@ -408,7 +408,7 @@ def test_a_schema_query_that_may_not_look_does_not_say_that_columns_are_missing(
     world.after(MINUTE).run("missing_columns", denied)
     assert world.told() == []
     assert (
-        is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at)
+        missing_for(world.config.jobs[1], world.pipeline.snapshot, world.at)
         == frozenset()
     )
 
@@ -450,7 +450,7 @@ def test_a_missing_column_whose_table_may_not_be_seen_any_more_goes_on_missing()
     world.after(MINUTE).run("missing_columns", PARTIAL)
     assert world.told() == []
     assert world.shown()["TokenColumnMissing"] == "firing held"
-    assert is_blocked(world.config.jobs[1], world.pipeline.snapshot, world.at) == {
+    assert missing_for(world.config.jobs[1], world.pipeline.snapshot, world.at) == {
         BALANCE
     }
     world.after(MINUTE).run("missing_columns", columns())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.alerting.inputs import blocked, is_blocked
+from monitor.alerting.blocking import blocked, missing_for
 from monitor.alerting.ownership import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
@@ -433,7 +433,7 @@ class Twins:
         )
         at = max(self.now - timedelta(seconds=late), earliest)
         self.scheduled[query] = at
-        missing = is_blocked(job, self.world.pipeline.snapshot, self.now)
+        missing = missing_for(job, self.world.pipeline.snapshot, self.now)
         if missing and not is_old_job:
             self.world.pipeline.take(blocked(job, at, missing, self.now))
             self.model.no_data(query, is_lost=None, at=at, now=self.now)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from monitor.alerting.inputs import blocked, is_blocked
+from monitor.alerting.blocking import blocked, missing_for
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.severity import rank
 from monitor.collector.scheduler import (
@@ -347,7 +347,7 @@ class Day:
     def run(self, job: Job, scheduled_at: datetime) -> None:
         """Let one run end as the world has it."""
         process = self.process
-        missing = is_blocked(job, process.pipeline.snapshot, process.at)
+        missing = missing_for(job, process.pipeline.snapshot, process.at)
         if missing:
             process.pipeline.take(blocked(job, scheduled_at, missing, process.at))
             return
