@@ -69,7 +69,7 @@ def execute(
         ) as session:
             server = session.server
             let_in_at = clock.now() - timedelta(
-                seconds=time.monotonic() - session.link.opened_at
+                seconds=time.monotonic() - session.connection.opened_at
             )
             refusal = _failure(session.refusal, lost=False) if session.refusal else None
             _check_replica(job, server)

@@ -5,38 +5,38 @@ from __future__ import annotations
 from pymysql.cursors import SSCursor
 
 from monitor.database.column_types import types_of, unreadable_column
-from monitor.database.link import AnswerTooLargeError, Wire
+from monitor.database.driver import AnswerTooLargeError, DriverConnection
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Cell, Rows
 
-MOST_ANSWER_BYTES = 16 * 1024 * 1024
-MOST_CELL_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_CELL_BYTES = 64 * 1024
 
 
-def read_answer(wire: Wire, sql: str, *, max_rows: int) -> Rows:
+def read_answer(driver: DriverConnection, sql: str, *, max_rows: int) -> Rows:
     """Send a statement and read its rows; QueryError for too many, too large, or no table at all.
 
     Whatever it raises, nothing more is read: a rest of rows is not drained, which could take minutes.
     """
-    cursor = wire.cursor(SSCursor)
+    cursor = driver.cursor(SSCursor)
     try:
         # without arguments: with an empty tuple the driver would stumble over each `%`
         cursor.execute(sql)
         columns = _columns(cursor)
-        if vector := unreadable_column(wire.answer_fields):
+        if vector := unreadable_column(driver.answer_fields):
             raise _bad_result(
                 f'column "{vector}" is a VECTOR; leave it out, or use VECTOR_TO_STRING(…)'
             )
-        types = types_of(wire.answer_fields)
+        types = types_of(driver.answer_fields)
         rows = _rows(cursor, columns, max_rows)
-        if wire.has_more_results():
+        if driver.has_more_results():
             raise _bad_result("the statement gives more than one result")
     except AnswerTooLargeError:
         raise _bad_result(
-            f"the result has more than {MOST_ANSWER_BYTES // 2**20} MiB"
+            f"the result has more than {MAX_ANSWER_BYTES // 2**20} MiB"
         ) from None
     finally:
-        wire.forget_answer()
+        driver.forget_answer()
         cursor.close()
     return Rows(columns, rows, types)
 
@@ -63,9 +63,9 @@ def _rows(
                 Reason.TOO_MANY_ROWS, f"more than {max_rows} rows (max_rows)"
             )
         for column, cell in zip(columns, row, strict=True):
-            if isinstance(cell, str | bytes) and len(cell) > MOST_CELL_BYTES:
+            if isinstance(cell, str | bytes) and len(cell) > MAX_CELL_BYTES:
                 raise _bad_result(
-                    f'row {len(rows) + 1}, column "{column}": more than {MOST_CELL_BYTES // 1024} KiB'
+                    f'row {len(rows) + 1}, column "{column}": more than {MAX_CELL_BYTES // 1024} KiB'
                 )
         rows.append(row)
     return tuple(rows)

@@ -37,7 +37,7 @@ _OTHERS = {
 }
 
 
-class WireField(Protocol):
+class DriverField(Protocol):
     """What the driver keeps of a column's description."""
 
     name: str
@@ -45,17 +45,17 @@ class WireField(Protocol):
     charsetnr: int
 
 
-def types_of(fields: Iterable[WireField]) -> tuple[ColumnType, ...]:
+def types_of(fields: Iterable[DriverField]) -> tuple[ColumnType, ...]:
     """Return each column's type. Binary is a character set there: the same code is VARCHAR and VARBINARY."""
     return tuple(_type_of(field) for field in fields)
 
 
-def unreadable_column(fields: Iterable[WireField]) -> str:
+def unreadable_column(fields: Iterable[DriverField]) -> str:
     """Return the first column that the driver cannot decode; empty where there is none."""
     return next((field.name for field in fields if field.type_code == _VECTOR), "")
 
 
-def _type_of(field: WireField) -> ColumnType:
+def _type_of(field: DriverField) -> ColumnType:
     if field.type_code in _OF_BYTES_OR_TEXT:
         return (
             ColumnType.BINARY if field.charsetnr == _BINARY_CHARSET else ColumnType.TEXT

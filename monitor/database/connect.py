@@ -14,6 +14,8 @@ import pymysql
 from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
+from monitor.database.backoff import CircuitBreaker, LoginBackoff
+from monitor.database.connection import Connection, Refusal, shut
 from monitor.database.credentials import (
     certificates_of,
     read_password,
@@ -21,10 +23,11 @@ from monitor.database.credentials import (
     tls_context,
 )
 from monitor.database.dialect import IDENTIFY, IDENTIFY_BARELY, flavor_of
-from monitor.database.failures import code_of, connect_failure_of, socket_failure_of
-from monitor.database.link import Link, Wire, shut
-from monitor.database.reasons import is_answer
-from monitor.database.refusals import Pause, Refusals
+from monitor.database.driver import DriverConnection
+from monitor.database.driver_errors import (
+    connect_failure_of,
+    socket_failure_of,
+)
 from monitor.database.session_setup import SessionSetup
 from monitor.database.status import is_on
 from monitor.model.errors import Reason, TargetError
@@ -56,14 +59,14 @@ class Connector:
         self._secrets = secrets
         self._watchdog = watchdog
         self._seconds = timeout.total_seconds()
-        self._refusals = Refusals()
-        self._pause = Pause()
+        self._login_backoff = LoginBackoff()
+        self._breaker = CircuitBreaker()
         self._setup = SessionSetup()
         self._resolver = Resolver(
             target.host or "localhost", target.port, lookup=lookup
         )
 
-    def open(self, at_most: timedelta | None = None) -> Link:
+    def open(self, at_most: timedelta | None = None) -> Connection:
         """Connect, log in and prepare the session; TargetError within the timeout if that fails.
 
         `at_most` shortens the timeout, though not below what a handshake needs on a slow network.
@@ -71,24 +74,26 @@ class Connector:
         seconds = self._seconds
         if at_most is not None:
             seconds = min(seconds, max(_SHORTEST_SECONDS, at_most.total_seconds()))
-        self._pause.check()
+        self._breaker.check()
         try:
-            link = self._open(address=None, seconds=seconds, prepared=True)
+            connection = self._open(address=None, seconds=seconds, prepared=True)
         except TargetError as error:
-            self._pause.note(error)
+            self._breaker.note(error)
             raise
-        self._pause.forget()
-        return link
+        self._breaker.forget()
+        return connection
 
     def note_failure(self, error: TargetError) -> None:
         """Take down that a connection was of no use after all: for a second this is everybody's answer."""
-        self._pause.note(error)
+        self._breaker.note(error)
 
-    def open_bare(self, address: Address, *, seconds: float) -> Link:
+    def open_bare(self, address: Address, *, seconds: float) -> Connection:
         """Connect to exactly this address and log in, no more: for KILL."""
         return self._open(address=address, seconds=seconds, prepared=False)
 
-    def _open(self, *, address: Address | None, seconds: float, prepared: bool) -> Link:
+    def _open(
+        self, *, address: Address | None, seconds: float, prepared: bool
+    ) -> Connection:
         password = read_password(self._target.password, self._secrets)
         until_seconds = time.monotonic() + seconds
         try:
@@ -114,9 +119,9 @@ class Connector:
         address: Address | None,
         seconds: float,
         prepared: bool,
-    ) -> Link:
+    ) -> Connection:
         deadline = time.monotonic() + seconds
-        self._refusals.check(password)
+        self._login_backoff.check(password)
         context = tls_context(self._target.tls)
         public_key = read_public_key(self._target.tls)
         try:
@@ -124,14 +129,14 @@ class Connector:
             opened, reached = dial(addresses, deadline=deadline)
         except OSError as error:
             raise socket_failure_of(error) from None
-        wire = self._wire(password, context, public_key, seconds)
+        driver = self._driver(password, context, public_key, seconds)
         if reached.family == socket.AF_UNIX:
-            wire.trust_transport()
+            driver.trust_transport()
         elif public_key is None and is_loopback(self._target.host or ""):
-            wire.trust_key()
+            driver.trust_any_key()
         try:
-            link = self._enter(
-                wire,
+            connection = self._enter(
+                driver,
                 opened,
                 reached,
                 seconds=seconds,
@@ -139,24 +144,24 @@ class Connector:
                 prepared=prepared,
             )
         except TargetError as error:
-            self._refusals.note(password, error)
+            self._login_backoff.note(password, error)
             raise
-        self._refusals.forget()
-        return link
+        self._login_backoff.forget()
+        return connection
 
     def _addresses(self, seconds: float) -> tuple[Address, ...]:
         if self._target.unix_socket is not None:
             return unix_address(self._target.unix_socket)
         return self._resolver.addresses(seconds=seconds * _DNS_SHARE)
 
-    def _wire(
+    def _driver(
         self,
         password: bytes,
         context: ssl.SSLContext | None,
         public_key: bytes | None,
         seconds: float,
-    ) -> Wire:
-        return Wire(
+    ) -> DriverConnection:
+        return DriverConnection(
             user=self._target.user,
             password=password,
             host=self._target.host or "localhost",
@@ -180,40 +185,40 @@ class Connector:
 
     def _enter(
         self,
-        wire: Wire,
+        driver: DriverConnection,
         opened: socket.socket,
         address: Address,
         *,
         seconds: float,
         deadline: float,
         prepared: bool,
-    ) -> Link:
-        link: Link | None = None
+    ) -> Connection:
+        connection: Connection | None = None
         failure: TargetError | None = None
         handle, alarm = self._watched(opened, deadline)
         with alarm:
             try:
-                wire.connect(opened)
-                link = Link(wire, handle, address)
+                driver.connect(opened)
+                connection = Connection(driver, handle, address)
                 if prepared:
-                    self._setup.apply(link, identify(link))
-                    shown = certificates_of(wire.peer_certificate(), self._target.tls)
-                    link.server = replace(link.server, certificates=shown)
+                    self._setup.apply(connection, identify(connection))
+                    shown = certificates_of(driver.peer_certificate(), self._target.tls)
+                    connection.server = replace(connection.server, certificates=shown)
             # The driver raises much that is none of its own errors: struct.error, IndexError, AssertionError
             # for a malformed packet, RuntimeError for a method that lacks a library.
             except Exception as error:  # noqa: BLE001
                 failure = connect_failure_of(
                     error,
-                    greeted=wire.was_greeted(),
+                    greeted=driver.was_greeted(),
                     was_cut=alarm.rang,
                     seconds=seconds,
                 )
             except BaseException:
-                _discard(link, opened, handle)
+                _discard(connection, opened, handle)
                 raise
-        if failure is None and link is not None and not alarm.rang:
-            return link
-        _discard(link, opened, handle)
+        if failure is None and connection is not None and not alarm.rang:
+            return connection
+        _discard(connection, opened, handle)
         raise failure or TargetError(
             Reason.TARGET_DOWN, "no answer in time", detail="unreachable"
         )
@@ -235,18 +240,15 @@ class Connector:
             raise TargetError(Reason.INTERNAL, words, detail="local") from None
 
 
-def identify(link: Link) -> str:
-    """Ask the server what it is, for `link.server`; returns its comment on its version."""
-    try:
-        rows = link.execute(IDENTIFY)
-    except pymysql.MySQLError as error:
-        if not is_answer(code_of(error), str(error)):
-            raise
-        rows = link.execute(IDENTIFY_BARELY)
+def identify(connection: Connection) -> str:
+    """Read what the server is into `connection.server`; return its comment on its version."""
+    rows = connection.attempt(lambda: connection.execute(IDENTIFY))
+    if isinstance(rows, Refusal):
+        rows = connection.execute(IDENTIFY_BARELY)
     version, comment, hostname, read_only = rows[0]
     # a server may be told to give another version than its own; the greeting has its own as well
-    flavor = flavor_of(f"{version} {link.wire.server_version}", str(comment))
-    link.server = Server(
+    flavor = flavor_of(f"{version} {connection.driver.server_version}", str(comment))
+    connection.server = Server(
         flavor,
         str(version),
         str(hostname),
@@ -262,9 +264,11 @@ def _refuse_plugin(connection: object) -> NoReturn:
     )
 
 
-def _discard(link: Link | None, opened: socket.socket, handle: socket.socket) -> None:
-    if link is not None:
-        link.in_order = False
-        link.close()
+def _discard(
+    connection: Connection | None, opened: socket.socket, handle: socket.socket
+) -> None:
+    if connection is not None:
+        connection.in_order = False
+        connection.close()
     handle.close()
     opened.close()

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from monitor.database.connect import Connector
+from monitor.database.connection import ConnectionId
 from monitor.database.dialect import IDENTIFY_HOST
-from monitor.database.failures import failure_of
-from monitor.database.link import Identity
+from monitor.database.driver_errors import failure_of
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.timing.deadlines import Watchdog
 
@@ -34,12 +34,12 @@ class Killer:
         self._watchdog = watchdog
         self._on_end = on_end
         self._changed = threading.Condition()
-        self._waiting: dict[Identity, None] = {}
+        self._waiting: dict[ConnectionId, None] = {}
         self._is_busy = False
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def request(self, victim: Identity) -> None:
+    def request(self, victim: ConnectionId) -> None:
         """Have a statement stopped soon; returns at once, never raises."""
         with self._changed:
             if self._closed:
@@ -84,7 +84,7 @@ class Killer:
             # Nothing more can be done about a KILL that failed: our own deadline cuts the connection.
             self._on_end(*self._outcome(victim))
 
-    def _next(self) -> Identity | None:
+    def _next(self) -> ConnectionId | None:
         with self._changed:
             self._is_busy = False
             self._changed.notify_all()
@@ -96,7 +96,7 @@ class Killer:
             self._is_busy = True
             return victim
 
-    def _outcome(self, victim: Identity) -> tuple[str, str]:
+    def _outcome(self, victim: ConnectionId) -> tuple[str, str]:
         try:
             return (
                 ("", "")
@@ -109,17 +109,17 @@ class Killer:
         except Exception as error:  # noqa: BLE001
             return _refusal_of(failure_of(error))
 
-    def _kill(self, victim: Identity) -> bool:
-        link = self._connector.open_bare(victim.address, seconds=_KILL_SECONDS)
+    def _kill(self, victim: ConnectionId) -> bool:
+        connection = self._connector.open_bare(victim.address, seconds=_KILL_SECONDS)
         try:
-            with self._watchdog.after(_KILL_SECONDS, link.cut):
+            with self._watchdog.after(_KILL_SECONDS, connection.cut):
                 # behind one address there may be several servers, and each counts its threads itself
-                if link.execute(IDENTIFY_HOST)[0][0] != victim.hostname:
+                if connection.execute(IDENTIFY_HOST)[0][0] != victim.hostname:
                     return False
-                link.execute(f"KILL QUERY {victim.thread_id:d}")
+                connection.execute(f"KILL QUERY {victim.thread_id:d}")
                 return True
         finally:
-            link.close()
+            connection.close()
 
 
 def _refusal_of(error: QueryError) -> tuple[str, str]:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
-import pymysql
-
-from monitor.database.failures import code_of
-from monitor.database.link import Identity, Link
-from monitor.database.reasons import is_answer
+from monitor.database.connection import Connection, ConnectionId, Refusal
 from monitor.model.errors import QueryError, Reason
 
 _MOST = 100
@@ -18,14 +14,14 @@ _UNSURE = re.compile(r"[^\x00-\x7f]|\?")
 _TRIMMED = " \t\r\n;"  # a server drops these at both ends of a statement
 
 
-class Leftovers:
+class OrphanedStatements:
     """What one target's server was sent and never answered, by the very statement; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, Identity] = {}
+        self._known: dict[str, ConnectionId] = {}
 
-    def note(self, sql: str, where: Identity) -> None:
+    def note(self, sql: str, where: ConnectionId) -> None:
         """Take down that a statement had no answer, and where it may still run."""
         with self._lock:
             known = self._known.get(sql)
@@ -35,31 +31,27 @@ class Leftovers:
             while len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
 
-    def check(self, link: Link, sql: str) -> None:
+    def check(self, connection: Connection, sql: str) -> None:
         """Ask about an earlier sending of the same statement; QueryError `timeout` while it still runs.
 
         Of another server behind the same address, or one that does not tell, nothing is known: it may run.
         """
         where = self._known.get(sql)
-        if where is None or where.hostname != link.server.hostname:
+        if where is None or where.hostname != connection.server.hostname:
             return
-        if _runs(link, where.thread_id, sql):
+        if _runs(connection, where.thread_id, sql):
             words = f"still runs on the server since an earlier run; it takes a KILL {where.thread_id} there"
             raise QueryError(Reason.TIMEOUT, words, detail="still_running")
         with self._lock:
             self._known.pop(sql, None)
 
 
-def _runs(link: Link, thread_id: int, sql: str) -> bool:
-    try:
-        rows = link.execute(
-            f"SELECT info FROM information_schema.processlist WHERE id = {thread_id:d}"
-        )
-    except pymysql.MySQLError as error:
-        if not is_answer(code_of(error), str(error)):
-            raise
+def _runs(connection: Connection, thread_id: int, sql: str) -> bool:
+    query = f"SELECT info FROM information_schema.processlist WHERE id = {thread_id:d}"
+    rows = connection.attempt(lambda: connection.execute(query))
+    if isinstance(rows, Refusal):
         return False
-    # after a restart of the server the same number is somebody else
+    # After a restart of the server the same number is somebody else.
     return any(_begin(str(info)) == _begin(sql) for (info,) in rows)
 
 

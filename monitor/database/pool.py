@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from monitor.database.connect import Connector
+from monitor.database.connection import Connection
 from monitor.database.killer import Killer
-from monitor.database.link import Link
-from monitor.database.orphaned_statements import Leftovers
+from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.session import Session
-from monitor.database.status import Statuses
+from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
 from monitor.model.results import CANCELLED, Kill
 from monitor.model.settings import Target
@@ -26,7 +26,7 @@ _OLDEST_SECONDS = 3600.0
 _AGE_SPREAD_SECONDS = 300
 # less than the session's wait_timeout, so that we are the ones who close
 _IDLE_SECONDS = 540.0
-# for the two answers that say it: whether the link lives, and how the server stands
+# for the two answers that say it: whether the connection lives, and how the server stands
 _ALIVE_SECONDS = 2.0
 # one each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS
 _TRIES = 3
@@ -57,13 +57,13 @@ class Database:
             watchdog,
             lambda reason, message: on_kill(Kill(target.name, reason, message)),
         )
-        self._statuses = Statuses(watchdog)
-        self._leftovers = Leftovers()
+        self._status_reader = StatusReader(watchdog)
+        self._orphans = OrphanedStatements()
         self._changed = threading.Condition()
-        self._idle: list[Link] = []
+        self._idle: list[Connection] = []
         self._taken = 0
         self._leased: set[Session] = set()
-        self._looked_at: set[Link] = set()
+        self._looked_at: set[Connection] = set()
         """Let in, and not lent yet: whether they are good is being asked."""
         self._try_again_at: float | None = None
         """While new connections are refused beside one that lives: when to ask for one again."""
@@ -81,18 +81,18 @@ class Database:
         until_seconds = time.monotonic() + deadline_seconds
         self._take_place(deadline_seconds)
         try:
-            link, refusal = self._link(until_seconds)
+            connection, refusal = self._connection(until_seconds)
             session = Session(
-                link,
+                connection,
                 reopen=self._connector.open,
                 killer=self._killer,
                 watchdog=self._watchdog,
-                leftovers=self._leftovers,
+                orphans=self._orphans,
                 refusal=refusal,
             )
             with self._changed:
                 self._leased.add(session)
-                self._looked_at.discard(link)
+                self._looked_at.discard(connection)
                 is_stopping = self._is_stopping
             try:
                 if is_stopping:
@@ -115,7 +115,7 @@ class Database:
             session.stop()
         self._killer.wait(seconds=_STOP_SECONDS)
         for session in leased:
-            session.link.cut()
+            session.connection.cut()
 
     def close(self) -> None:
         """Close what lies idle; what is lent is closed as it comes back."""
@@ -123,8 +123,8 @@ class Database:
             self._is_stopping = True
             self._changed.notify_all()
             idle, self._idle = self._idle, []
-        for link in idle:
-            link.close()
+        for connection in idle:
+            connection.close()
         self._killer.close()
 
     def _take_place(self, seconds: float) -> None:
@@ -143,11 +143,13 @@ class Database:
                 )
             self._taken += 1
 
-    def _link(self, until_seconds: float) -> tuple[Link, TargetError | None]:
+    def _connection(
+        self, until_seconds: float
+    ) -> tuple[Connection, TargetError | None]:
         """Find a connection to lend; beside it why a new one was refused, where it was not."""
         if (
             not self._is_to_try_again()
-            and (idle := self._idle_link(until_seconds)) is not None
+            and (idle := self._idle_connection(until_seconds)) is not None
         ):
             return (
                 self._renewed(idle, until_seconds)
@@ -155,33 +157,33 @@ class Database:
                 else (idle, None)
             )
         try:
-            link = self._new_link(until_seconds)
+            connection = self._new_connection(until_seconds)
         except TargetError as error:
-            return self._living_link(error, until_seconds), error
+            return self._living_connection(error, until_seconds), error
         self._try_again_at = None
-        return link, None
+        return connection, None
 
-    def _is_to_renew(self, link: Link) -> bool:
-        """Tell whether a link that is kept beyond its time is to be replaced by a new one now."""
+    def _is_to_renew(self, connection: Connection) -> bool:
+        """Tell whether a connection that is kept beyond its time is to be replaced by a new one now."""
         at = self._try_again_at
-        return _is_expired(link) and (at is None or time.monotonic() >= at)
+        return _is_expired(connection) and (at is None or time.monotonic() >= at)
 
     def _renewed(
-        self, old: Link, until_seconds: float
-    ) -> tuple[Link, TargetError | None]:
+        self, old: Connection, until_seconds: float
+    ) -> tuple[Connection, TargetError | None]:
         """Replace the only connection that lives: it goes when there is a new one, else it is kept.
 
         So for a moment there may be one more than our number, in place of the one for KILL: nothing runs.
         """
         with self._closed_when_interrupted(old):
             try:
-                link = self._new_link(until_seconds)
+                connection = self._new_connection(until_seconds)
             except TargetError as error:
                 self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS
                 return old, error
         self._close(old)
         self._try_again_at = None
-        return link, None
+        return connection, None
 
     def _is_to_try_again(self) -> bool:
         """Tell whether to ask for a new connection although an old one is idle; never beyond our number."""
@@ -190,7 +192,9 @@ class Database:
             is_room = len(self._idle) + self._in_use() < self._target.max_connections
             return at is not None and is_room and time.monotonic() >= at
 
-    def _living_link(self, refusal: TargetError, until_seconds: float) -> Link:
+    def _living_connection(
+        self, refusal: TargetError, until_seconds: float
+    ) -> Connection:
         """Wait for a connection of ours that lives; the refusal where there is none, or not in time."""
         while True:
             with self._changed:
@@ -207,45 +211,47 @@ class Database:
                     raise _not_started()
                 if not self._idle:
                     raise _refused(refusal) if self._in_use() else refusal
-            if (link := self._idle_link(until_seconds)) is not None:
-                return link
+            if (connection := self._idle_connection(until_seconds)) is not None:
+                return connection
 
     def _in_use(self) -> int:
         """Count the connections that live and are not idle; under the lock."""
         return len(self._leased) + len(self._looked_at)
 
-    def _idle_link(self, until_seconds: float) -> Link | None:
+    def _idle_connection(self, until_seconds: float) -> Connection | None:
         has_asked = False
         while True:
             with self._changed:
                 if not self._idle:
                     return None
                 # the last one in: the others grow old and go
-                link = self._idle.pop()
-                is_needed = self._is_needed(link)
-                self._looked_at.add(link)
-            with self._closed_when_interrupted(link):
+                connection = self._idle.pop()
+                is_needed = self._is_needed(connection)
+                self._looked_at.add(connection)
+            with self._closed_when_interrupted(connection):
                 if is_needed and not (has_asked and time.monotonic() >= until_seconds):
                     has_asked = True
-                    with self._watchdog.after(_ALIVE_SECONDS, link.cut):
-                        is_alive = link.is_alive()
-                    if is_alive and self._statuses.refresh(link, until_seconds):
-                        return link
-            self._close(link)
+                    with self._watchdog.after(_ALIVE_SECONDS, connection.cut):
+                        is_alive = connection.is_alive()
+                    if is_alive and self._status_reader.refresh(
+                        connection, until_seconds
+                    ):
+                        return connection
+            self._close(connection)
 
-    def _new_link(self, until_seconds: float) -> Link:
+    def _new_connection(self, until_seconds: float) -> Connection:
         for _ in range(_TRIES):
-            link = self._connector.open(
+            connection = self._connector.open(
                 timedelta(seconds=until_seconds - time.monotonic())
             )
             with self._changed:
-                self._looked_at.add(link)
-            with self._closed_when_interrupted(link):
-                if self._statuses.refresh(link, until_seconds):
-                    return link
-            self._close(link)
+                self._looked_at.add(connection)
+            with self._closed_when_interrupted(connection):
+                if self._status_reader.refresh(connection, until_seconds):
+                    return connection
+            self._close(connection)
             # not even the time; or none is left
-            if link.status_questions is None or time.monotonic() >= until_seconds:
+            if connection.status_questions is None or time.monotonic() >= until_seconds:
                 break
         error = TargetError(
             Reason.TARGET_DOWN, "let us in and answered no more", detail="lost"
@@ -254,31 +260,31 @@ class Database:
         raise error
 
     @contextmanager
-    def _closed_when_interrupted(self, link: Link) -> Iterator[None]:
-        """Close a link that nobody has yet when ^C comes while it is looked at."""
+    def _closed_when_interrupted(self, connection: Connection) -> Iterator[None]:
+        """Close a connection that nobody has yet when ^C comes while it is looked at."""
         try:
             yield
         except BaseException:
-            link.in_order = False
-            self._close(link)
+            connection.in_order = False
+            self._close(connection)
             raise
 
-    def _close(self, link: Link) -> None:
-        """Close a link that turned out to be of no use; who waits for one that lives need not any more."""
-        link.close()
+    def _close(self, connection: Connection) -> None:
+        """Close a connection that turned out to be of no use; who waits for one that lives need not any more."""
+        connection.close()
         with self._changed:
-            self._looked_at.discard(link)
+            self._looked_at.discard(connection)
             self._changed.notify_all()
 
     def _take_back(self, session: Session) -> None:
-        link = session.link
-        link.idle_since = time.monotonic()
+        connection = session.connection
+        connection.idle_since = time.monotonic()
         with self._changed:
             self._leased.discard(session)
-            kept = link.in_order and not self._is_stopping
+            kept = connection.in_order and not self._is_stopping
             if kept:
-                self._idle.append(link)
-            gone = [] if kept else [link]
+                self._idle.append(connection)
+            gone = [] if kept else [connection]
             for other in tuple(self._idle):
                 self._idle.remove(other)
                 if self._is_needed(other):
@@ -289,24 +295,27 @@ class Database:
         for other in gone:
             other.close()
 
-    def _is_needed(self, link: Link) -> bool:
-        """Tell whether a link that nobody has is to be kept; under the lock.
+    def _is_needed(self, connection: Connection) -> bool:
+        """Tell whether a connection that nobody has is to be kept; under the lock.
 
         One whose time is over goes while another lives. The last one stays, and so do all while new ones are
         refused: to close it first would make a target lost that only lets nobody in any more.
         """
-        if not link.in_order:
+        if not connection.in_order:
             return False
         is_last = not self._idle and not self._in_use()
-        return not _is_expired(link) or is_last or self._try_again_at is not None
+        return not _is_expired(connection) or is_last or self._try_again_at is not None
 
 
-def _is_expired(link: Link) -> bool:
+def _is_expired(connection: Connection) -> bool:
     """Tell whether the time of a connection is over, as one that lives or as one that is idle."""
     now = time.monotonic()
     # spread, so that what was opened together is not renewed together
-    oldest = _OLDEST_SECONDS - link.identity.thread_id % _AGE_SPREAD_SECONDS
-    return now - link.opened_at >= oldest or now - link.idle_since >= _IDLE_SECONDS
+    oldest = _OLDEST_SECONDS - connection.identity.thread_id % _AGE_SPREAD_SECONDS
+    return (
+        now - connection.opened_at >= oldest
+        or now - connection.idle_since >= _IDLE_SECONDS
+    )
 
 
 def _refused(error: TargetError) -> RefusedError:

@@ -10,35 +10,35 @@ from monitor.model.wording import shortened
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ErrorKind:
     """What a code means: the reason, which kind of it, and whether the connection is gone."""
 
     reason: Reason
     detail: str = ""
-    lost: bool = False
+    is_lost: bool = False
 
 
-_LOST = Verdict(Reason.TARGET_DOWN, "lost", lost=True)
-_UNREACHABLE = Verdict(Reason.TARGET_DOWN, "unreachable", lost=True)
+_LOST = ErrorKind(Reason.TARGET_DOWN, "lost", is_lost=True)
+_UNREACHABLE = ErrorKind(Reason.TARGET_DOWN, "unreachable", is_lost=True)
 # A proxy answers, and has no server behind it; what waits for one on this connection waits in vain.
-_BACKEND = Verdict(Reason.TARGET_DOWN, "backend", lost=True)
-_FULL = Verdict(Reason.TARGET_DOWN, "full")
-_QUOTA = Verdict(Reason.TARGET_DOWN, "quota")
-_HOST_BLOCKED = Verdict(Reason.TARGET_DOWN, "host_blocked")
-_TLS = Verdict(Reason.TARGET_DOWN, "tls")
-_DENIED = Verdict(Reason.ACCESS_DENIED, "privilege")
-_LOGIN = Verdict(Reason.ACCESS_DENIED, "login")
-_PLUGIN = Verdict(Reason.ACCESS_DENIED, "auth_plugin")
-_MISSING = Verdict(Reason.SCHEMA_MISSING)
-_TIMEOUT = Verdict(Reason.TIMEOUT, "statement_limit")
-_LOCK = Verdict(Reason.LOCK_WAIT)
-_PROTOCOL = Verdict(Reason.INTERNAL, "protocol")
-_QUERY_ERROR = Verdict(Reason.QUERY_ERROR)
+_BACKEND = ErrorKind(Reason.TARGET_DOWN, "backend", is_lost=True)
+_FULL = ErrorKind(Reason.TARGET_DOWN, "full")
+_QUOTA = ErrorKind(Reason.TARGET_DOWN, "quota")
+_HOST_BLOCKED = ErrorKind(Reason.TARGET_DOWN, "host_blocked")
+_TLS = ErrorKind(Reason.TARGET_DOWN, "tls")
+_DENIED = ErrorKind(Reason.ACCESS_DENIED, "privilege")
+_LOGIN = ErrorKind(Reason.ACCESS_DENIED, "login")
+_PLUGIN = ErrorKind(Reason.ACCESS_DENIED, "auth_plugin")
+_MISSING = ErrorKind(Reason.SCHEMA_MISSING)
+_TIMEOUT = ErrorKind(Reason.TIMEOUT, "statement_limit")
+_LOCK = ErrorKind(Reason.LOCK_WAIT)
+_PROTOCOL = ErrorKind(Reason.INTERNAL, "protocol")
+_QUERY_ERROR = ErrorKind(Reason.QUERY_ERROR)
 
 # Codes below 2000 are common to both servers, 19xx and 4151 are MariaDB's, 3xxx and 4031 are MySQL's,
 # 20xx come from the driver, 9xxx are those of proxies. Python's exception classes say nothing: 1054 is an
 # OperationalError, 1146 a ProgrammingError.
-VERDICTS: dict[int, Verdict] = {
+KIND_BY_CODE: dict[int, ErrorKind] = {
     **dict.fromkeys((2006, 2013, 2055), _LOST),
     **dict.fromkeys(
         (1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031), _LOST
@@ -55,13 +55,14 @@ VERDICTS: dict[int, Verdict] = {
     **dict.fromkeys((1251, 1524, 2059, 2061), _PLUGIN),
     **dict.fromkeys((1049, 1054, 1146, 1305, 1356), _MISSING),
     **dict.fromkeys((1969, 3024), _TIMEOUT),
-    1317: Verdict(Reason.KILLED),
+    # 1317 is a KILL QUERY, ours or another's; 1053 above is a server that shuts down, 2013 one that went.
+    1317: ErrorKind(Reason.KILLED),
     **dict.fromkeys((1205, 1213, 3572), _LOCK),
     **dict.fromkeys((2012, 2014, 2027), _PROTOCOL),
 }
-AT_CONNECT: dict[int, Verdict] = {
-    1044: Verdict(Reason.ACCESS_DENIED, "database"),
-    1049: Verdict(Reason.ACCESS_DENIED, "database"),
+KIND_AT_CONNECT: dict[int, ErrorKind] = {
+    1044: ErrorKind(Reason.ACCESS_DENIED, "database"),
+    1049: ErrorKind(Reason.ACCESS_DENIED, "database"),
 }
 # Codes that mean several things; the words tell them apart. Vitess says nearly everything with 1105.
 _BACKEND_WORDS = re.compile(
@@ -73,8 +74,14 @@ _BACKEND_WORDS = re.compile(
 # ProxySQL, of a client that SET bound to one host group: a rule sends the statement to another.
 _LOCKED_WORDS = re.compile("is locked to hostgroup", re.IGNORECASE)
 _UNKNOWN_ERROR = 1105
+# "Malformed communication packet": the server's word for what the driver calls 2027.
+_MALFORMED_PACKET = 1835
+_FIRST_SERVER_CODE = 1000
+# 2000 to 2999 are the client library's own, raised by the driver about the connection itself.
+_CLIENT_CODES = range(2000, 3000)
+_FIRST_PROXY_CODE = 9000
 
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE = 300
 # In these messages the quoted words are names that the operator needs, not values.
 _NAMES_ARE_QUOTED = frozenset(
     {
@@ -102,35 +109,36 @@ _NAMES_ARE_QUOTED = frozenset(
 )
 _NEAR = re.compile(r"near '(.*)' at line", re.DOTALL)
 _SYNTAX_ERRORS = frozenset({1064, 1149})
-_LONGEST_PLACE = 100
+_MAX_PLACE = 100
 # A value is quoted as it is, its own quotes not escaped: from the first quote that opens to the last one.
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?:.*['\"]|.*$)", re.DOTALL)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 
-def verdict_of(code: int | None, *, connecting: bool, words: str = "") -> Verdict:
+def classify(code: int | None, *, connecting: bool, words: str = "") -> ErrorKind:
     """Return what a code means; None is an error without one, trouble with the protocol.
 
-    `words` are the server's, for the codes that say nothing alone.
+    `words` are the server's, for the codes that say nothing alone. `connecting`: it came before the session
+    was ours, when 1044 and 1049 speak of the target's own database.
     """
-    if code is None or code < 1000 or code == 1835:
+    if code is None or code < _FIRST_SERVER_CODE or code == _MALFORMED_PACKET:
         return _PROTOCOL
-    if connecting and code in AT_CONNECT:
-        return AT_CONNECT[code]
+    if connecting and code in KIND_AT_CONNECT:
+        return KIND_AT_CONNECT[code]
     if code == _UNKNOWN_ERROR and _BACKEND_WORDS.search(words):
         return _BACKEND
-    if not connecting and code >= 9000 and _LOCKED_WORDS.search(words):
+    if not connecting and code >= _FIRST_PROXY_CODE and _LOCKED_WORDS.search(words):
         return _QUERY_ERROR
-    return VERDICTS.get(code, _PROTOCOL if 2000 <= code < 3000 else _QUERY_ERROR)
+    unlisted = _PROTOCOL if code in _CLIENT_CODES else _QUERY_ERROR
+    return KIND_BY_CODE.get(code, unlisted)
 
 
 def is_answer(code: int | None, words: str = "") -> bool:
     """Return whether an error was the server's plain answer, after which the connection is in order."""
-    # 2000 to 2999 are the client library's own, raised by the driver about the connection itself
-    if code is None or code < 1000 or 2000 <= code < 3000:
+    if code is None or code < _FIRST_SERVER_CODE or code in _CLIENT_CODES:
         return False
-    verdict = verdict_of(code, connecting=False, words=words)
-    return not verdict.lost and verdict is not _PROTOCOL
+    kind = classify(code, connecting=False, words=words)
+    return not kind.is_lost and kind is not _PROTOCOL
 
 
 def shown_message(message: str, code: int | None) -> str:
@@ -139,13 +147,15 @@ def shown_message(message: str, code: int | None) -> str:
     if code not in _NAMES_ARE_QUOTED:
         text = _QUOTED.sub("'…'", text)
     text = _ADDRESS.sub("…@…", " ".join(text.split()))
-    return shortened(text, _LONGEST_MESSAGE)
+    return shortened(text, _MAX_MESSAGE)
 
 
-def place_of(message: str, code: int | None) -> str:
+def syntax_error_place(message: str, code: int | None) -> str:
     """Return the part of the statement that the server quotes in a syntax error, without mail addresses."""
-    found = _NEAR.search(message) if code in _SYNTAX_ERRORS else None
+    if code not in _SYNTAX_ERRORS:
+        return ""
+    found = _NEAR.search(message)
     if found is None:
         return ""
     text = _ADDRESS.sub("…@…", " ".join(found[1].split()))
-    return shortened(text, _LONGEST_PLACE)
+    return shortened(text, _MAX_PLACE)

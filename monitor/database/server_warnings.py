@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pymysql
 
-from monitor.database.failures import code_of
-from monitor.database.link import Link
-from monitor.database.reasons import is_answer, shown_message, verdict_of
+from monitor.database.connection import Connection
+from monitor.database.driver_errors import code_of
+from monitor.database.reasons import classify, is_answer, shown_message
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ServerWarning
 
@@ -28,16 +28,18 @@ _HINTS = MappingProxyType(
 )
 
 
-def read_warnings(link: Link, *, seconds: float) -> tuple[ServerWarning, ...]:
+def read_warnings(
+    connection: Connection, *, seconds: float
+) -> tuple[ServerWarning, ...]:
     """Return what the server remarked on the answer just read, each kind once; QueryError where it is spoilt.
 
     Costs a round trip only where the answer says that there are warnings. `seconds` bounds each read.
     """
-    count = link.wire.warning_count
+    count = connection.driver.warning_count
     if not count:
         return ()
-    link.wire.expect_answer(seconds=seconds, most_bytes=_MAX_BYTES)
-    found = _found(link)
+    connection.driver.expect_answer(seconds=seconds, max_bytes=_MAX_BYTES)
+    found = _found(connection)
     for warning in found:
         if warning.code in SPOILING:
             raise _spoilt(warning, count)
@@ -49,18 +51,18 @@ def read_warnings(link: Link, *, seconds: float) -> tuple[ServerWarning, ...]:
     ]
 
 
-def _found(link: Link) -> list[ServerWarning]:
+def _found(connection: Connection) -> list[ServerWarning]:
     try:
-        rows = link.execute("SHOW WARNINGS")
+        rows = connection.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
         code = code_of(error)
-        is_ended = verdict_of(code, connecting=False).reason in (
+        is_ended = classify(code, connecting=False).reason in (
             Reason.KILLED,
             Reason.TIMEOUT,
         )
         if is_ended or not is_answer(code, str(error)):
             raise
-        link.in_order = True
+        connection.in_order = True
         return []
     return [_warning(row) for row in rows]
 

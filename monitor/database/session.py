@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor.database.answer import MOST_ANSWER_BYTES, read_answer
+from monitor.database.answer import MAX_ANSWER_BYTES, read_answer
 from monitor.database.binding import bound
+from monitor.database.connection import Connection
 from monitor.database.dialect import limit_name, statement_limit
-from monitor.database.failures import code_of, failure_of
+from monitor.database.driver_errors import code_of, failure_of
 from monitor.database.killer import Killer
-from monitor.database.link import Link
-from monitor.database.orphaned_statements import Leftovers
+from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.reasons import is_answer
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
@@ -33,18 +33,18 @@ class Session:
 
     def __init__(
         self,
-        link: Link,
+        connection: Connection,
         *,
-        reopen: Callable[[], Link],
+        reopen: Callable[[], Connection],
         killer: Killer,
         watchdog: Watchdog,
-        leftovers: Leftovers,
+        orphans: OrphanedStatements,
         refusal: TargetError | None = None,
     ) -> None:
-        self.link = link
+        self.connection = connection
         self.refusal = refusal
         """Why a new connection was refused before this one, which lived already, was lent in its place."""
-        self._leftovers = leftovers
+        self._orphans = orphans
         self._reopen = reopen
         self._killer = killer
         self._watchdog = watchdog
@@ -54,11 +54,11 @@ class Session:
     @property
     def server(self) -> Server:
         """Tell which server answers."""
-        return self.link.server
+        return self.connection.server
 
     def statement_sql(self, statement: Statement, values: Mapping[str, Scalar]) -> str:
         """Give the SQL as `fetch` would send it."""
-        return bound(statement, values, self.link.wire.escape)
+        return bound(statement, values, self.connection.driver.escape)
 
     def fetch(
         self,
@@ -71,14 +71,14 @@ class Session:
         """Run a statement, once, and give all its rows; QueryError or TargetError says why there are none."""
         if self._is_stopped:
             raise _stopped()
-        if not self.link.in_order:
-            self.link.close()
-            self.link = self._reopen()
+        if not self.connection.in_order:
+            self.connection.close()
+            self.connection = self._reopen()
             if self._is_stopped:  # meanwhile: what was to be stopped is no more, and nothing else would be
                 raise _stopped()
-        if self.link.server.altered:
-            self.link.in_order = False  # the next one may be right
-            raise _altered(self.link.server)
+        if self.connection.server.altered:
+            self.connection.in_order = False  # the next one may be right
+            raise _altered(self.connection.server)
         return self._fetch(
             self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows
         )
@@ -90,18 +90,18 @@ class Session:
     def stop(self) -> None:
         """End what runs, from another thread; its fetch raises `killed`. Returns at once."""
         self._is_stopped = True
-        self._killer.request(self.link.identity)
+        self._killer.request(self.connection.identity)
 
     def _fetch(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
-        link, seconds = self.link, timeout.total_seconds()
-        victim = link.identity
+        connection, seconds = self.connection, timeout.total_seconds()
+        victim = connection.identity
         started = time.monotonic()
         outcome: Rows | Exception
         with (
             self._watchdog.after(
                 seconds + _KILL_AFTER_SECONDS, lambda: self._killer.request(victim)
             ) as kill,
-            self._watchdog.after(seconds + _CUT_AFTER_SECONDS, link.cut),
+            self._watchdog.after(seconds + _CUT_AFTER_SECONDS, connection.cut),
         ):
             try:
                 outcome = self._ask(sql, timeout=timeout, max_rows=max_rows)
@@ -114,7 +114,7 @@ class Session:
                 self._killer.request(victim)
                 raise
         if not isinstance(outcome, Rows | QueryError) and not _is_answer(outcome):
-            self._leftovers.note(sql, victim)
+            self._orphans.note(sql, victim)
         self._check_time(
             outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started
         )
@@ -122,30 +122,35 @@ class Session:
             return outcome
         if isinstance(outcome, QueryError):
             raise outcome
-        link.in_order = _is_answer(outcome)
+        connection.in_order = _is_answer(outcome)
         raise failure_of(outcome) from None
 
     def _ask(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
-        link = self.link
-        link.in_order = False
+        connection = self.connection
+        connection.in_order = False
         seconds = timeout.total_seconds() + _CUT_AFTER_SECONDS + 1.0
-        link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
-        self._leftovers.check(link, sql)
-        link.in_order = False
-        if "statement" in link.server.limits and link.statement_limit != timeout:
-            link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
-            link.execute(f"SET SESSION {statement_limit(link.server.flavor, timeout)}")
-            link.statement_limit = timeout
-            link.note_change(limit_name(link.server.flavor), None)
-            link.in_order = False
-        if link.time_zone != self._time_zone:
-            link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
-            enter_zone(link, self._time_zone)
-            link.in_order = False
-        link.wire.expect_answer(seconds=seconds, most_bytes=MOST_ANSWER_BYTES)
-        rows = read_answer(link.wire, sql, max_rows=max_rows)
-        warnings = read_warnings(link, seconds=seconds)
-        link.in_order = True
+        connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+        self._orphans.check(connection, sql)
+        connection.in_order = False
+        if (
+            "statement" in connection.server.limits
+            and connection.statement_limit != timeout
+        ):
+            connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+            connection.execute(
+                f"SET SESSION {statement_limit(connection.server.flavor, timeout)}"
+            )
+            connection.statement_limit = timeout
+            connection.note_change(limit_name(connection.server.flavor), None)
+            connection.in_order = False
+        if connection.time_zone != self._time_zone:
+            connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+            enter_zone(connection, self._time_zone)
+            connection.in_order = False
+        connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+        rows = read_answer(connection.driver, sql, max_rows=max_rows)
+        warnings = read_warnings(connection, seconds=seconds)
+        connection.in_order = True
         return replace(rows, warnings=warnings)
 
     def _check_time(
@@ -156,19 +161,19 @@ class Session:
         was_killed: bool,
         seconds: float,
     ) -> None:
-        link = self.link
+        connection = self.connection
         answered = isinstance(outcome, Rows) or _is_answer(outcome)
         if was_killed or self._is_stopped:
             # a KILL that comes late would hit whatever runs next
-            link.in_order = False
+            connection.in_order = False
         if self._is_stopped:
             raise _stopped()
-        if link.was_cut:
+        if connection.was_cut:
             raise _timed_out(timeout, detail="cut")
         if was_killed and answered:
             raise _timed_out(timeout, detail="killed")
         # MySQL answers a SLEEP that reached its limit with a row and no error
-        is_mysql = link.server.flavor is Flavor.MYSQL
+        is_mysql = connection.server.flavor is Flavor.MYSQL
         if (
             isinstance(outcome, Rows)
             and is_mysql

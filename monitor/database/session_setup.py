@@ -11,8 +11,8 @@ from typing import assert_never
 
 import pymysql
 
-from monitor.database.failures import code_of
-from monitor.database.link import Link
+from monitor.database.connection import Connection
+from monitor.database.driver_errors import code_of
 from monitor.database.reasons import is_answer
 from monitor.database.session_variables import FACTS, Effect, Variable, stated
 from monitor.model.errors import QueryError, Reason
@@ -33,7 +33,7 @@ class _Known:
 
 @dataclass(slots=True)
 class SessionSetup:
-    """States and proves the variables of one target's sessions; thread-safe, each link in one thread.
+    """States and proves the variables of one target's sessions; thread-safe, each connection in one thread.
 
     What a server does not know or grant is remembered by its version, so that only the first session
     there costs a round trip for each such variable.
@@ -42,9 +42,9 @@ class SessionSetup:
     _known: dict[tuple[str, str], _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def apply(self, link: Link, comment: str = "") -> None:
-        """Set a session up; `link.server` says which variables are wrong all the same."""
-        server = link.server
+    def apply(self, connection: Connection, comment: str = "") -> None:
+        """Set a session up; `connection.server` says which variables are wrong all the same."""
+        server = connection.server
         variables = {
             one.name: one for one in stated(server.flavor, server.version, comment)
         }
@@ -52,17 +52,17 @@ class SessionSetup:
             FACTS
         )
         known = self._known_of(server, variables, questions)
-        settings = _set(link, variables, known.settable)
-        otherwise = _set_otherwise(link, variables, settings)
-        values = _read(link, questions, known.readable)
+        settings = _set(connection, variables, known.settable)
+        otherwise = _set_otherwise(connection, variables, settings)
+        values = _read(connection, questions, known.readable)
         wrong = [one for one in variables.values() if one.is_wrong_in(values)]
         self._remember(server, _Known(settings, tuple(values)), forget=bool(wrong))
         facts = {name: values.pop(name, None) for name in FACTS}
-        link.proof = {name: questions[name] for name in values}
-        link.proven = values
+        connection.proof = {name: questions[name] for name in values}
+        connection.proven = values
         held = frozenset((*values, *settings, *otherwise)) - {one.name for one in wrong}
         limits = [one.limit for name, one in variables.items() if name in held]
-        link.server = replace(
+        connection.server = replace(
             _as_proven(server, wrong, values),
             limits=tuple(filter(None, limits)),
             time_zone=str(facts["server_zone"] or ""),
@@ -88,18 +88,18 @@ class SessionSetup:
                 self._known[_place(server)] = known
 
 
-def enter_zone(link: Link, time_zone: str) -> None:
+def enter_zone(connection: Connection, time_zone: str) -> None:
     """Put a session into another time zone and prove that it took; QueryError where it did not."""
     value = "@@GLOBAL.time_zone" if time_zone == SERVER_ZONE else f"'{time_zone}'"
-    link.execute(f"SET SESSION time_zone = {value}")
-    ((found, wanted),) = link.execute(f"SELECT @@SESSION.time_zone, {value}")
+    connection.execute(f"SET SESSION time_zone = {value}")
+    ((found, wanted),) = connection.execute(f"SELECT @@SESSION.time_zone, {value}")
     if str(found).lower() != str(wanted).lower():
         message = (
             f"the session is not as we set it: time_zone is '{found}', not '{wanted}'"
         )
         raise QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
-    link.time_zone = time_zone
-    link.note_change("time_zone", found)
+    connection.time_zone = time_zone
+    connection.note_change("time_zone", found)
 
 
 def _place(server: Server) -> tuple[str, str]:
@@ -133,40 +133,44 @@ def _offsets(january: object, july: object) -> tuple[timedelta, ...]:
 
 
 def _set(
-    link: Link, variables: Mapping[str, Variable], names: Iterable[str]
+    connection: Connection, variables: Mapping[str, Variable], names: Iterable[str]
 ) -> tuple[str, ...]:
     """Set all at once, without what the server refuses; returns the names of what it took."""
 
     def set_together(some: Sequence[str]) -> str:
         assignments = ", ".join(variables[name].assignment for name in some)
-        return _refusal(link, lambda: link.execute(f"SET SESSION {assignments}"))
+        return _refusal(
+            connection, lambda: connection.execute(f"SET SESSION {assignments}")
+        )
 
     return tuple(_taken(names, set_together))
 
 
 def _set_otherwise(
-    link: Link, variables: Mapping[str, Variable], settings: Iterable[str]
+    connection: Connection, variables: Mapping[str, Variable], settings: Iterable[str]
 ) -> tuple[str, ...]:
     """Set in another statement what the server has no variable for; returns the names of what it took."""
     taken: list[str] = []
     for name, variable in variables.items():
         if not variable.alone or name in settings:
             continue
-        if not _refusal(link, partial(link.execute, variable.alone)):
+        if not _refusal(connection, partial(connection.execute, variable.alone)):
             taken.append(name)
     return tuple(taken)
 
 
 def _read(
-    link: Link, questions: Mapping[str, str], names: Iterable[str]
+    connection: Connection, questions: Mapping[str, str], names: Iterable[str]
 ) -> dict[str, object]:
     """Read all at once, without what the server refuses to tell."""
     values: dict[str, object] = {}
 
     def read_together(some: Sequence[str]) -> str:
         return _refusal(
-            link,
-            lambda: values.update(link.read({name: questions[name] for name in some})),
+            connection,
+            lambda: values.update(
+                connection.read({name: questions[name] for name in some})
+            ),
         )
 
     _taken(names, read_together)
@@ -190,13 +194,13 @@ def _taken(names: Iterable[str], send: Callable[[Sequence[str]], str]) -> list[s
     return left
 
 
-def _refusal(link: Link, act: Callable[[], object]) -> str:
+def _refusal(connection: Connection, act: Callable[[], object]) -> str:
     """Return the server's words where it refuses; raises what is no answer of its, but a lost connection."""
     try:
         act()
     except pymysql.MySQLError as error:
         if not is_answer(code_of(error), str(error)):
             raise
-        link.in_order = True
+        connection.in_order = True
         return f"refused: {error}"
     return ""

@@ -158,7 +158,7 @@ class Day(WholeLife):
 
     def outcome(self, job: Job, now: datetime) -> Outcome:
         """Run the query at this instant of the simulated day."""
-        self.bench.session.link.execute(
+        self.bench.session.connection.execute(
             f"SET SESSION timestamp = {now.timestamp():.6f}"
         )
         try:

@@ -1,4 +1,4 @@
-"""Far ends of the wire that misbehave: a TCP proxy before a real server, and servers of our own."""
+"""Far ends of the driver that misbehave: a TCP proxy before a real server, and servers of our own."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.collector.execute import execute
 from monitor.database import Database
-from monitor.database.orphaned_statements import Leftovers
+from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Failure, Kill, Success
@@ -70,14 +70,16 @@ def without_limit(database: Database) -> None:
     """Make the server's own limit useless: only our KILL ends a statement."""
     with database.lease(deadline_seconds=20) as session:
         limits = session.server.limits
-        session.link.server = replace(session.server, limits=("lock", "read_only"))
+        session.connection.server = replace(
+            session.server, limits=("lock", "read_only")
+        )
         of_flavor = (
             "max_statement_time"
             if session.server.flavor == "mariadb"
             else "max_execution_time"
         )
-        session.link.execute(f"SET SESSION {of_flavor} = 0")
-        session.link.note_change(of_flavor, None)
+        session.connection.execute(f"SET SESSION {of_flavor} = 0")
+        session.connection.note_change(of_flavor, None)
     assert "statement" in limits
 
 
@@ -164,7 +166,7 @@ def test_what_is_stopped_while_it_connects_anew_is_not_begun(
             target_at(listener.port), environ=PASSWORD, timeout=timedelta(minutes=1)
         )
         with database.lease(deadline_seconds=20) as session:
-            session.link.in_order = False
+            session.connection.in_order = False
             run = pool.submit(fetch_in, session, "SELECT 1 AS one")
             wait_until(lambda: listener.accepted == 2, "it connects")
             session.stop()
@@ -305,23 +307,23 @@ def test_after_a_failover_the_statement_that_runs_on_the_new_server_is_known_wha
 ) -> None:
     target = target_for(own_mariadb, schema="app")
     sql = f"{RUNAWAY} /* é 😀 ? */"
-    database, leftovers = databases.open(target), Leftovers()
+    database, orphans = databases.open(target), OrphanedStatements()
     with ThreadPoolExecutor(1) as pool, database.lease(deadline_seconds=20) as session:
         run = pool.submit(
             ends_of, databases.open(target), job_of(target, sql, seconds=30)
         )
         wait_until(lambda: running_away(own_mariadb), "it runs")
         (left,) = running_away(own_mariadb)
-        here = replace(session.link.identity, thread_id=left)
-        leftovers.note(sql, replace(here, hostname="the-primary-that-was"))
-        leftovers.check(session.link, sql)
-        leftovers.note(sql, here)
+        here = replace(session.connection.identity, thread_id=left)
+        orphans.note(sql, replace(here, hostname="the-primary-that-was"))
+        orphans.check(session.connection, sql)
+        orphans.note(sql, here)
         with pytest.raises(QueryError, match=f"KILL {left} "):
-            leftovers.check(session.link, sql)
+            orphans.check(session.connection, sql)
         run_as_root(own_mariadb, f"KILL {left}")
         assert isinstance(run.result(30), Failure)
         wait_until(lambda: not running_away(own_mariadb), "it is gone")
-        leftovers.check(session.link, sql)
+        orphans.check(session.connection, sql)
 
 
 def test_a_connection_that_broke_under_a_statement_starts_no_second_one_while_the_first_runs(

@@ -126,7 +126,7 @@ def test_an_idle_connection_that_timed_out_is_replaced(
     database: Database, server: PrivateServer
 ) -> None:
     with database.lease(deadline_seconds=20) as session:
-        session.link.execute("SET SESSION wait_timeout = 1")
+        session.connection.execute("SET SESSION wait_timeout = 1")
     wait_until(lambda: not sessions_of(server), "the server closed it")
     assert fetch(database, "SELECT 1 AS one").rows == ONE
 
@@ -401,7 +401,9 @@ def test_a_place_that_is_free_at_the_last_moment_is_of_use(
     def is_of_use() -> bool:
         with ThreadPoolExecutor(1) as pool:
             with database.lease(deadline_seconds=20) as session:
-                session.link.in_order = False  # the next one needs a new connection
+                session.connection.in_order = (
+                    False  # the next one needs a new connection
+                )
                 run = pool.submit(lent_within, database, 0.5)
                 time.sleep(0.4)
             return run.result(30)
@@ -541,7 +543,7 @@ def test_of_two_connections_whose_time_is_over_one_goes_at_once(
 ) -> None:
     with database.lease(deadline_seconds=20) as first:
         lives = lent_and_aged(database)
-        first.link.opened_at -= HOUR_SECONDS
+        first.connection.opened_at -= HOUR_SECONDS
     assert len({lives, lent_id(database)}) == 2
     wait_until(
         lambda: sessions_of(server) == (lent_id(database),), "both old ones are gone"
@@ -551,7 +553,7 @@ def test_of_two_connections_whose_time_is_over_one_goes_at_once(
 def lent_and_aged(database: Database) -> int:
     """Return which connection was lent; an hour has passed for it."""
     with database.lease(deadline_seconds=20) as session:
-        session.link.opened_at -= HOUR_SECONDS
+        session.connection.opened_at -= HOUR_SECONDS
         return id_of(session)
 
 

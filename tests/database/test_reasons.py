@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from monitor.database.reasons import (
-    Verdict,
+    ErrorKind,
+    classify,
     is_answer,
-    place_of,
     shown_message,
-    verdict_of,
+    syntax_error_place,
 )
 from monitor.model.errors import Reason, message_with_place
 
@@ -73,8 +73,8 @@ DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_
 def test_a_code_in_a_run_has_its_reason(
     code: int | None, reason: Reason, detail: str, answered: bool
 ) -> None:
-    verdict = verdict_of(code, connecting=False)
-    assert (verdict.reason, verdict.detail) == (reason, detail)
+    kind = classify(code, connecting=False)
+    assert (kind.reason, kind.detail) == (reason, detail)
     assert is_answer(code) is answered
 
 
@@ -126,8 +126,8 @@ _PROXIES = [
 def test_what_a_proxy_says_without_its_server_is_a_lost_target(
     code: int, words: str, detail: str, *, connecting: bool
 ) -> None:
-    verdict = verdict_of(code, connecting=connecting, words=words)
-    assert (verdict.reason, verdict.detail) == (DOWN, detail)
+    kind = classify(code, connecting=connecting, words=words)
+    assert (kind.reason, kind.detail) == (DOWN, detail)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_a_proxy_says_without_its_server_is_a_lost_target(
 def test_what_a_proxy_says_of_the_statement_is_an_error_of_the_query(
     code: int, words: str
 ) -> None:
-    assert verdict_of(code, connecting=False, words=words).reason is Reason.QUERY_ERROR
+    assert classify(code, connecting=False, words=words).reason is Reason.QUERY_ERROR
     assert is_answer(code, words)
 
 
@@ -153,15 +153,13 @@ def test_what_a_proxy_says_of_the_statement_is_an_error_of_the_query(
 def test_a_database_that_we_may_not_enter_is_access_denied_at_connect(
     code: int,
 ) -> None:
-    assert verdict_of(code, connecting=True) == Verdict(DENIED, "database")
+    assert classify(code, connecting=True) == ErrorKind(DENIED, "database")
 
 
 def test_a_lost_connection_is_always_a_lost_target_and_no_answer() -> None:
     for code in range(70_000):
-        verdict = verdict_of(code, connecting=False)
-        assert not verdict.lost or (verdict.reason is DOWN and not is_answer(code)), (
-            code
-        )
+        kind = classify(code, connecting=False)
+        assert not kind.is_lost or (kind.reason is DOWN and not is_answer(code)), code
 
 
 @pytest.mark.parametrize(
@@ -216,7 +214,7 @@ def test_values_in_a_message_are_masked_and_names_are_not(
 def test_the_place_of_a_syntax_error_is_kept_apart(
     code: int, message: str, place: str
 ) -> None:
-    assert place_of(message, code) == place
+    assert syntax_error_place(message, code) == place
     assert not place or place not in shown_message(message, code)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.collector.execute import execute
-from monitor.database.status import MOST_STATUS_AGE_SECONDS, replication_of
+from monitor.database.status import MAX_STATUS_AGE_SECONDS, replication_of
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Replication, Result, Success
 from monitor.model.settings import Every, Job, Query, Statement
@@ -51,7 +51,7 @@ class Runs:
 
     def run(self) -> Result:
         with self._database.lease(deadline_seconds=20) as session:
-            session.link.status_at -= MOST_STATUS_AGE_SECONDS
+            session.connection.status_at -= MAX_STATUS_AGE_SECONDS
         return execute(self._job, self._clock.now(), self._database, self._clock)
 
     def reason(self) -> Reason:

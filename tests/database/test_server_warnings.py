@@ -111,7 +111,7 @@ def test_more_warnings_than_the_server_tells_of_are_bad(
     database: Database, server: PrivateServer
 ) -> None:
     with database.lease(deadline_seconds=20) as session:
-        session.link.execute("SET SESSION max_error_count = 0")
+        session.connection.execute("SET SESSION max_error_count = 0")
         with pytest.raises(QueryError) as caught:
             fetch_in(session, "SELECT 1 / 0 AS n")
         assert caught.value.reason is Reason.BAD_RESULT

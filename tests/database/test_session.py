@@ -265,7 +265,7 @@ def test_a_query_that_ignores_its_limit_is_killed(
             is_mariadb = session.server.flavor is Flavor.MARIADB
             fetch_in(session, "SELECT 1 AS one", seconds=0.4)
             variable = "max_statement_time" if is_mariadb else "max_execution_time"
-            session.link.execute(f"SET SESSION {variable} = 0")
+            session.connection.execute(f"SET SESSION {variable} = 0")
             started = time.monotonic()
             error = failure_of(lambda: fetch_in(session, sql, seconds=0.4))
             assert error.reason is Reason.TIMEOUT
@@ -274,9 +274,9 @@ def test_a_query_that_ignores_its_limit_is_killed(
                 lambda: not sessions_of(server, running=True), "the query is gone"
             )
             # a late KILL must not hit what comes next
-            killed = session.link.identity
+            killed = session.connection.identity
             assert fetch_in(session, "SELECT 1 AS one").rows == ((1,),)
-            assert session.link.identity != killed
+            assert session.connection.identity != killed
         return error.detail == "killed"
 
     # A server that is busy may not have ended it before we cut the connection.
@@ -375,7 +375,7 @@ def test_text_in_a_wrong_charset_is_an_internal_error_and_no_more(
     database: Database, mariadb: PrivateMariaDB
 ) -> None:
     with database.lease(deadline_seconds=20) as session:
-        session.link.execute("SET character_set_results = latin1")
+        session.connection.execute("SET character_set_results = latin1")
         error = failure_of(lambda: fetch_in(session, "SELECT 'grün' AS words"))
         assert error.reason is Reason.INTERNAL
         assert fetch_in(session, "SELECT 'grün' AS words").rows == (("grün",),)

@@ -114,7 +114,7 @@ def test_a_session_has_every_variable_as_it_is_stated(
         assert session.server.altered == ()
         assert session.server.unstated == ()
         for variable in stated_on(server):
-            ((found,),) = session.link.execute(f"SELECT {variable.expression}")
+            ((found,),) = session.connection.execute(f"SELECT {variable.expression}")
             assert variable.is_right(found), variable
 
 
@@ -241,7 +241,7 @@ def test_a_session_that_became_another_clients_is_not_lent_again(
             continue
         with database.lease(deadline_seconds=20) as session:
             before = id_of(session)
-            session.link.execute(
+            session.connection.execute(
                 f"SET SESSION {variable.name} = {hostile_values(flavor_of(server))[variable.name]}"
             )
         with database.lease(deadline_seconds=20) as session:

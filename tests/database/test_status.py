@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.database import Database
-from monitor.database.status import MOST_STATUS_AGE_SECONDS
+from monitor.database.status import MAX_STATUS_AGE_SECONDS
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Server
@@ -37,7 +37,7 @@ def server_of(database: Database) -> Server:
 def asked_again(database: Database) -> Server:
     """Lease once more, as if the last look had been a while ago."""
     with database.lease(deadline_seconds=20) as session:
-        session.link.status_at -= MOST_STATUS_AGE_SECONDS
+        session.connection.status_at -= MAX_STATUS_AGE_SECONDS
     return server_of(database)
 
 
@@ -122,7 +122,7 @@ def test_a_session_that_may_write_meanwhile_is_not_lent_again(
 ) -> None:
     with database.lease(deadline_seconds=20) as session:
         assert "read_only" in session.server.limits
-        session.link.execute("SET SESSION TRANSACTION READ WRITE")
+        session.connection.execute("SET SESSION TRANSACTION READ WRITE")
         before = id_of(session)
     with database.lease(deadline_seconds=20) as session:
         assert id_of(session) != before

@@ -254,9 +254,9 @@ def test_a_query_that_ignores_its_limit_is_stopped_over_tls_too(
     def is_stopped_so() -> bool:
         with database.lease(deadline_seconds=20) as session:
             fetch_in(session, "SELECT 1 AS one", seconds=0.4)
-            session.link.execute("SET SESSION max_statement_time = 0")
+            session.connection.execute("SET SESSION max_statement_time = 0")
             if by == "cut":
-                watchdog.after(0.2, session.link.cut)
+                watchdog.after(0.2, session.connection.cut)
             started = time.monotonic()
             with pytest.raises(QueryError) as caught:
                 fetch_in(session, "SELECT SLEEP(20) AS slept", seconds=0.4)

@@ -49,7 +49,9 @@ class Bench:
         self.queries = self.load(folder, {})
         self.target = load(folder / "config.toml", os.environ).targets[0]
         self.session = self._stack.enter_context(self.as_user("root"))
-        self.session.link.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")
+        self.session.connection.execute(
+            f"SET SESSION timestamp = {NOW.timestamp():.0f}"
+        )
 
     def execute(self, *statements: str) -> None:
         """Execute statements as the owner of the schema."""

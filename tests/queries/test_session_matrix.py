@@ -111,7 +111,9 @@ class Matrix:
                 try:
                     with database.lease(deadline_seconds=20) as session:
                         if set_behind_our_back:
-                            session.link.execute(f"SET SESSION {set_behind_our_back}")
+                            session.connection.execute(
+                                f"SET SESSION {set_behind_our_back}"
+                            )
                         return {
                             name: self._answer(name, session)
                             for name in (*self.queries, "probe")

@@ -115,8 +115,8 @@ def test_every_rule_has_a_runbook_that_exists_and_texts_that_say_since_when(
 def test_every_query_gives_the_same_in_every_sql_mode(tokens: Bench, mode: str) -> None:
     replace_rows(tokens.connection, _SAMPLE)
     usual = {query.name: answer(query, tokens.session) for query in queries(tokens)}
-    tokens.session.link.execute("SET @before = @@sql_mode")
-    tokens.session.link.execute(f"SET SESSION sql_mode = '{mode}'")
+    tokens.session.connection.execute("SET @before = @@sql_mode")
+    tokens.session.connection.execute(f"SET SESSION sql_mode = '{mode}'")
     try:
         for query in queries(tokens):
             found = answer(query, tokens.session)
@@ -125,7 +125,7 @@ def test_every_query_gives_the_same_in_every_sql_mode(tokens: Bench, mode: str) 
                 usual[query.name].success.samples
             ), query.name
     finally:
-        tokens.session.link.execute("SET SESSION sql_mode = @before")
+        tokens.session.connection.execute("SET SESSION sql_mode = @before")
 
 
 def test_every_column_has_a_name_of_its_own(tokens: Bench) -> None:

@@ -217,12 +217,12 @@ def test_the_zone_of_a_timestamp_is_the_servers_whatever_is_set(tokens: Bench) -
         assert {row[note.columns.index("note")] for row in note.rows} == {
             "history_time_zone is not used: the column is TIMESTAMP, leave it out"
         }
-        tokens.session.link.execute("SET SESSION time_zone = '-03:00'")
+        tokens.session.connection.execute("SET SESSION time_zone = '-03:00'")
         assert {
             name: tokens.series(name, history_time_zone="+07:00") for name in _OF_USAGE
         } == usual
     finally:
-        tokens.session.link.execute("SET SESSION time_zone = '+00:00'")
+        tokens.session.connection.execute("SET SESSION time_zone = '+00:00'")
         tokens.execute(
             "ALTER TABLE token_usage_history MODIFY created_at DATETIME NULL"
         )
@@ -245,8 +245,10 @@ def test_the_zone_does_not_cost_the_index_on_the_time(tokens: Bench, name: str) 
         is_indexed = bool(cursor.fetchall())
         cursor.execute("ANALYZE TABLE token_usage_history")
         cursor.fetchall()
-    tokens.session.link.execute("FLUSH STATUS")
+    tokens.session.connection.execute("FLUSH STATUS")
     tokens.answer(name, history_time_zone="+07:00")
-    counts = tokens.session.link.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+    counts = tokens.session.connection.execute(
+        "SHOW SESSION STATUS LIKE 'Handler_read%'"
+    )
     read = sum(int(str(count)) for _, count in counts)
     assert (read < 1000) is is_indexed

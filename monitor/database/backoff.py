@@ -12,7 +12,7 @@ _LONGEST_WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
 
-class Refusals:
+class LoginBackoff:
     """The last refused password and until when it is not tried again: 1 s, 2 s, 4 s … 60 s.
 
     Another password is tried at once.
@@ -57,7 +57,7 @@ class Refusals:
             self._error = None
 
 
-class Pause:
+class CircuitBreaker:
     """The last failure to reach the server; for a second it is everybody's answer.
 
     However many queries are due, a server that is sick or unreachable is tried once a second, and none of
