@@ -16,10 +16,10 @@ from monitor.config.runbooks import runbook_names
 from monitor.config.schema import RootShape
 from monitor.config.targets import read_target
 from monitor.config.toml.document import Section, read_document, tables
-from monitor.config.toml.error_messages import found
-from monitor.config.toml.paths import shown
 from monitor.config.toml.problems import Problems
+from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
+from monitor.config.toml.wording import found
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, assert_never, get_args
 from urllib.parse import urlsplit
 
+from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.mail import read_mail
 from monitor.config.schema import (
     AlertmanagerShape,
@@ -19,9 +20,9 @@ from monitor.config.schema import (
     WebhookShape,
 )
 from monitor.config.toml.document import Section
-from monitor.config.toml.paths import refuse_irregular
 from monitor.config.toml.problems import Problems
-from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
+from monitor.config.toml.text_files import refuse_irregular
+from monitor.config.toml.validation import validate
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import (

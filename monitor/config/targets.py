@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.schema import TargetShape, TlsShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
+from monitor.config.toml.validation import validate
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls
 

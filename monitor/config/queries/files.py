@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config.toml.paths import refuse_irregular, shown
 from monitor.config.toml.problems import Origin, Problems, near_miss
+from monitor.config.toml.text_files import shown
 from monitor.model.settings import Flavor
 
 _ENDINGS = (".toml", ".sql")
@@ -85,18 +85,6 @@ def _is_same(one: Path, other: Path) -> bool:
         OSError
     ):  # a link that leads nowhere, for instance: that is told where it is read
         return False
-
-
-def read_sql(path: Path, base: Path, problems: Problems) -> str | None:
-    """Read a statement's text; where it cannot be read, note why and give None."""
-    try:
-        refuse_irregular(path)
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        problems.add_unreadable(Origin(shown(path, base)), error)
-    except UnicodeDecodeError:
-        problems.add(Origin(shown(path, base)), "is not UTF-8 text")
-    return None
 
 
 def _check_pairs(

@@ -11,10 +11,11 @@ from monitor.config.queries.metrics import claimed_names
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
 from monitor.config.queries.unbound import UnboundQuery
-from monitor.config.toml.document import Section, merge, read_document, tables
-from monitor.config.toml.error_messages import found
-from monitor.config.toml.paths import shown
+from monitor.config.toml.document import Section, read_document, tables
+from monitor.config.toml.overrides import merge
 from monitor.config.toml.problems import Origin, Problems, near_miss
+from monitor.config.toml.text_files import shown
+from monitor.config.toml.wording import found
 from monitor.model.settings import Metric, Rule
 from monitor.timing.durations import format_duration, parse_duration
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from monitor.config.labels import label_fault
 from monitor.config.queries.schema import MetricShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
-from monitor.config.toml.validation import label_fault, validate
+from monitor.config.toml.validation import validate
 from monitor.model.settings import Metric
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from monitor.config.labels import LABEL_NAME
 from monitor.config.sql.statement import IDENTIFIER_GRAMMAR, is_identifier
 from monitor.config.toml.document import Section
-from monitor.config.toml.error_messages import found
 from monitor.config.toml.problems import Problems
-from monitor.config.toml.validation import LABEL_NAME, read_scalar
+from monitor.config.toml.validation import read_scalar
+from monitor.config.toml.wording import found
 from monitor.model.settings import Scalar
 
 NEEDS = "needs"

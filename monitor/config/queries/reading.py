@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.config.queries.checks import check_draft
-from monitor.config.queries.files import QueryFiles, read_sql
+from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.metrics import read_metric
 from monitor.config.queries.parameters import NEEDS, check_declared
 from monitor.config.queries.rules import (
@@ -22,8 +22,8 @@ from monitor.config.queries.schema import QueryShape
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section, tables
-from monitor.config.toml.paths import shown
 from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.text_files import read_text, shown
 from monitor.config.toml.validation import validate
 from monitor.model.settings import Flavor, Metric, Scalar, SchemaColumns
 
@@ -101,7 +101,7 @@ def _templates(
     ]
     templates = {}
     for flavor, path in paths:
-        text = read_sql(path, base, problems)
+        text = read_text(path, shown(path, base), problems)
         if text is not None:
             templates[flavor] = template = read_template(text)
             for fault in template.faults(declared, extra):

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import assert_never
 
 from monitor.alerting.texts import RESOLVED_SUMMARY
+from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.queries.metrics import check_labels
 from monitor.config.queries.schema import RuleShape
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.config.toml.validation import EMPTY_LABEL, label_fault, validate
+from monitor.config.toml.validation import validate
 from monitor.model.alert_text import names_in
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.settings import Metric, Rule, Severity, labels_of

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.config.sql.lexer import Token
-from monitor.config.toml.characters import code_point
+from monitor.config.toml.wording import code_point
 
 # Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
 _FUNCTIONS = frozenset(

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from monitor.config.toml.problems import near_miss
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic_core import ErrorDetails
+from monitor.config.toml.wording import found
 
 # What stands under these keys may be a secret, or hold one: messages say its type only.
-SECRET_KEYS = frozenset(
+SECRET_KEYS: Final = frozenset(
     {
-        *(
-            "password",
-            "password_env",
-            "password_file",
-            "url",
-            "urls",
-            "url_file",
-            "headers",
-            "header_files",
-        ),
-        *("routing_key", "routing_key_env", "routing_key_file"),
-        *("hmac_secret", "hmac_secret_env", "hmac_secret_file"),
+        "password",
+        "password_env",
+        "password_file",
+        "url",
+        "urls",
+        "url_file",
+        "headers",
+        "header_files",
+        "routing_key",
+        "routing_key_env",
+        "routing_key_file",
+        "hmac_secret",
+        "hmac_secret_env",
+        "hmac_secret_file",
     }
 )
 
-_ALLOWED = {
+_ALLOWED: Final[Mapping[str, str]] = {
     "string_type": "a string",
     "int_type": "an integer",
     "int_from_float": "an integer",
@@ -42,76 +43,82 @@ _ALLOWED = {
 }
 
 
-def found(value: object, *, is_secret: bool = False) -> str:
-    """Describe a value by what it is in TOML."""
-    if isinstance(value, Mapping):
-        return "found a table"
-    if isinstance(value, list):
-        return "found a list"
-    if isinstance(value, (date, time)):
-        return "found a date or time"
-    kind, text = _kind_and_text(value)
-    return f"found {kind}" if is_secret else f"{text} is {kind}"
-
-
-def _kind_and_text(value: object) -> tuple[str, str]:
-    if isinstance(value, bool):
-        return "a boolean", str(value).lower()
-    if isinstance(value, int):
-        return "an integer", str(value)
-    if isinstance(value, float):
-        return "a float", str(value)
-    text = str(value)
-    return "a string", f'"{text}"' if len(text) <= 60 else f'"{text[:57]}..."'
-
-
 def message_of(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Say what one finding of the validator means: what was found, and what is allowed."""
-    kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    path = tuple(str(key) for key in error["loc"])
-    is_secret = any(key in SECRET_KEYS for key in path)
-    if kind == "extra_forbidden":
-        return f"unknown key{near_miss(path[-1], keys_of(model, path[:-1]))}"
-    if kind == "missing":
-        return "is required"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "literal_error":
-        choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        if not isinstance(value, str):
-            return f"{found(value, is_secret=is_secret)}; allowed: {', '.join(choices)}"
-        return f'"{value}" is unknown{near_miss(value, choices)}'
-    if kind == "finite_number":
-        return f"{value} is not a finite number"
-    allowed = _ALLOWED.get(kind, "another value")
-    return f"{found(value, is_secret=is_secret)}; allowed: {allowed}"
+    """Return what one finding of the validator means: what was found, and what is allowed."""
+    message = _MESSAGES.get(error["type"], _wrong_type)
+    return message(error, model)
 
 
-def keys_of(model: type[BaseModel], path: tuple[str, ...]) -> tuple[str, ...]:
-    """List the keys that a table of a shape may have."""
+def _unknown_key(error: ErrorDetails, model: type[BaseModel]) -> str:
+    *above, key = _path(error)
+    return f"unknown key{near_miss(key, _keys_of(model, above))}"
+
+
+def _missing(_error: ErrorDetails, _model: type[BaseModel]) -> str:
+    return "is required"
+
+
+def _own_check(error: ErrorDetails, _model: type[BaseModel]) -> str:
+    """Return the words of a check of our own, which raised ValueError."""
+    return str(error["ctx"]["error"])
+
+
+def _unknown_choice(error: ErrorDetails, _model: type[BaseModel]) -> str:
+    # The validator lists them as 'a', 'b' or 'c'.
+    listed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+    value = error["input"]
+    if isinstance(value, str):
+        return f'"{value}" is unknown{near_miss(value, listed.split(", "))}'
+    return f"{_found(error)}; allowed: {listed}"
+
+
+def _not_finite(error: ErrorDetails, _model: type[BaseModel]) -> str:
+    return f"{error['input']} is not a finite number"
+
+
+def _wrong_type(error: ErrorDetails, _model: type[BaseModel]) -> str:
+    allowed = _ALLOWED.get(error["type"], "another value")
+    return f"{_found(error)}; allowed: {allowed}"
+
+
+_MESSAGES: Final[Mapping[str, Callable[[ErrorDetails, type[BaseModel]], str]]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "value_error": _own_check,
+    "literal_error": _unknown_choice,
+    "finite_number": _not_finite,
+}
+"""By the validator's own name of the kind of error; any other is a wrong type."""
+
+
+def _path(error: ErrorDetails) -> list[str]:
+    return [str(key) for key in error["loc"]]
+
+
+def _found(error: ErrorDetails) -> str:
+    is_secret = not SECRET_KEYS.isdisjoint(_path(error))
+    return found(error["input"], is_secret=is_secret)
+
+
+def _keys_of(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Return the keys that a table of a shape may have; none where the path leads to no shape."""
     for name in path:
-        inner = _field(model, name)
+        inner = _shape_in(_annotations(model).get(name))
         if inner is None:
-            return ()
+            return []
         model = inner
-    return tuple(info.alias or name for name, info in model.model_fields.items())
+    return list(_annotations(model))
 
 
-def _field(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    from pydantic import BaseModel
+def _annotations(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what each key of a table may hold, by its name in the file."""
+    fields = model.model_fields.items()
+    return {info.alias or name: info.annotation for name, info in fields}
 
-    for field_name, info in model.model_fields.items():
-        if name == (info.alias or field_name):
-            options: tuple[Any, ...] = (
-                info.annotation,
-                *getattr(info.annotation, "__args__", ()),
-            )
-            return next(
-                (
-                    o
-                    for o in options
-                    if isinstance(o, type) and issubclass(o, BaseModel)
-                ),
-                None,
-            )
+
+def _shape_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the shape of an annotation, alone or as in `TlsShape | None`."""
+    for option in (annotation, *get_args(annotation)):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
     return None

@@ -1,9 +1,8 @@
-"""The shape of tables: types of values with their own messages, and the check of one section against one."""
+"""The check of one section against its shape, and the types of values that have messages of their own."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -18,23 +17,23 @@ from pydantic import (
 )
 
 from monitor.config.toml.document import Section
-from monitor.config.toml.error_messages import found, message_of
+from monitor.config.toml.error_messages import message_of
 from monitor.config.toml.problems import Problems
+from monitor.config.toml.wording import found
 from monitor.model.settings import Scalar
 from monitor.timing.durations import parse_duration
-
-LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-EMPTY_LABEL = "is empty, and an empty label is no label"
-RESERVED_LABELS = frozenset(
-    {"alertname", "severity", "target", "job", "instance", "le", "quantile"}
-)
 
 
 class Shape(BaseModel):
     """A table whose keys are all known; nothing is converted from one type to another."""
 
+    # Built at its first use: a start needs a few shapes only, and each takes milliseconds.
     model_config = ConfigDict(
-        defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+        defer_build=True,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     stand_ins: ClassVar[Mapping[str, Any]] = {}
@@ -56,7 +55,8 @@ def validate(
         return shape.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            keys = tuple(key for key in detail["loc"] if key != "[key]")
+            # "[key]" is how the validator says that the key itself is wrong, not its value.
+            keys = [key for key in detail["loc"] if key != "[key]"]
             problems.add(section.origin(*keys), message_of(detail, shape))
             data.pop(str(keys[0]), None)
     try:
@@ -65,24 +65,38 @@ def validate(
         return None
 
 
+def require_one_of(
+    section: Section, first: str, second: str, problems: Problems
+) -> None:
+    """Note where neither key is given, or where both are."""
+    if (first in section.data) == (second in section.data):
+        problems.add(section.origin(), f'give exactly one of "{first}" and "{second}"')
+
+
+def refuse_both(section: Section, first: str, second: str, problems: Problems) -> None:
+    """Note at the second key where both are given."""
+    if section.data.keys() >= {first, second}:
+        problems.add(section.origin(second), f'give either "{first}" or "{second}"')
+
+
 def _duration(value: object) -> timedelta:
     if not isinstance(value, str):
-        raise ValueError(  # noqa: TRY004
-            f"{found(value)}; allowed: a duration such as 500ms, 30s, 5m, 1h30m, 1d"
-        )
+        allowed = "a duration such as 500ms, 30s, 5m, 1h30m, 1d"
+        # The validator takes ValueError for a finding, and TypeError for a fault of the program.
+        raise ValueError(f"{found(value)}; allowed: {allowed}")  # noqa: TRY004 -- as said
     try:
         return parse_duration(value)
     except OverflowError:
         raise ValueError(f'"{value}" is too long') from None
 
 
-def _at_least(lowest: timedelta, text: str) -> Callable[[timedelta], timedelta]:
+def _at_least(lowest: timedelta, text: str) -> AfterValidator:
     def check(value: timedelta) -> timedelta:
         if value < lowest:
             raise ValueError(f"is too short; allowed: {text} or more")
         return value
 
-    return check
+    return AfterValidator(check)
 
 
 def from_to(
@@ -91,7 +105,8 @@ def from_to(
     """Allow durations from lowest to highest, and none at all where that means never."""
 
     def check(value: timedelta) -> timedelta:
-        if not (lowest <= value <= highest or (or_zero and not value)):
+        is_never = or_zero and not value
+        if not is_never and not lowest <= value <= highest:
             raise ValueError(f"is out of range; allowed: {text}")
         return value
 
@@ -109,16 +124,28 @@ def between(lowest: int, highest: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def refusing(fault: Callable[[str], str | None]) -> AfterValidator:
+    """Refuse a text of which a function says what is wrong with it; None or "" where nothing is."""
+
+    def check(value: str) -> str:
+        message = fault(value)
+        if message:
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
 def read_scalar(value: object) -> Scalar:
-    """Accept what a parameter can be; ValueError says what is allowed."""
+    """Return what a parameter can be; ValueError says what is allowed."""
+    if not isinstance(value, (int, float, bool, str)):
+        allowed = "a string, an integer, a float or a boolean"
+        raise ValueError(f"{found(value)}; allowed: {allowed}")  # noqa: TRY004 -- as for durations
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
+    # A BIGINT: no server has a longer one.
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{value} is out of range; allowed: integers of 64 bits")
-    if not isinstance(value, (int, float, bool, str)):
-        raise ValueError(  # noqa: TRY004
-            f"{found(value)}; allowed: a string, an integer, a float or a boolean"
-        )
     return value
 
 
@@ -136,19 +163,9 @@ def _filled(value: str) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """Zero or more, as Prometheus writes it."""
-Interval = Annotated[
-    Duration, AfterValidator(_at_least(timedelta(milliseconds=100), "100ms"))
-]
-Limit = Annotated[Duration, AfterValidator(_at_least(timedelta(milliseconds=1), "1ms"))]
+# Both bounds are there to refuse a unit that was mistaken, not a wish: ten runs a second are no health check.
+Interval = Annotated[Duration, _at_least(timedelta(milliseconds=100), "100ms")]
+Limit = Annotated[Duration, _at_least(timedelta(milliseconds=1), "1ms")]
 ScalarValue = Annotated[Any, PlainValidator(read_scalar)]
 ScalarText = Annotated[Any, PlainValidator(_scalar_text)]
 Text = Annotated[str, AfterValidator(_filled)]
-
-
-def label_fault(name: str) -> str | None:
-    """Say why a name cannot be a label, or None where it can."""
-    if LABEL_NAME.fullmatch(name) is None:
-        return f'"{name}" is not a label name; allowed: letters, digits and _, no digit first'
-    if name.startswith("__") or name in RESERVED_LABELS:
-        return f'label "{name}" is reserved'
-    return None

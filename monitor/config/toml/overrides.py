@@ -1,0 +1,84 @@
+"""Merge one section over another: how config.toml overrides what a query's own file says; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.config.toml.document import Section
+from monitor.config.toml.lines import KeyPath
+from monitor.config.toml.problems import Origin
+from monitor.model.conditions import CONDITIONS
+
+# Keys of which one replaces the other: an override that gives one removes those that the file has.
+_SCHEDULES = ("interval", "cron", "time_zone")
+_METRIC_VALUES = ("value", "values")
+_RULE_SUBJECTS = ("metric", "column", "by")
+
+
+def merge(base: Section, override: Section) -> Section:
+    """Put one section deep over another; lists replace; each key keeps the origin of who gave it."""
+    merged = _Merged(
+        data=dict(base.data),
+        origins=dict(base.own_origins()),
+        given=dict(override.own_origins()),
+    )
+    merged.put_table(merged.data, override.data, ())
+    return Section(merged.data, merged.origins)
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """What becomes of the base while an override is put over it."""
+
+    data: dict[str, Any]
+    origins: dict[KeyPath, Origin]
+    given: Mapping[KeyPath, Origin]
+    """Those of the override."""
+
+    def put_table(
+        self, data: dict[str, Any], override: Mapping[str, Any], path: KeyPath
+    ) -> None:
+        """Put a table of the override over the one that stands at the same path."""
+        for group in _exclusive_keys(path):
+            if not override.keys().isdisjoint(group):
+                for key in group:
+                    self._remove(data, path, key)
+        for key, value in override.items():
+            old = data.get(key)
+            if isinstance(value, Mapping) and isinstance(old, Mapping):
+                data[key] = below = dict(old)
+                self.put_table(below, value, (*path, key))
+            else:
+                self._remove(data, path, key)
+                data[key] = value
+                self._take_origins((*path, key))
+
+    def _remove(self, data: dict[str, Any], path: KeyPath, key: str) -> None:
+        """Take a key out of the table at a path, and the origins of all that is below it."""
+        data.pop(key, None)
+        for known in [*self.origins]:
+            if _is_below(known, (*path, key)):
+                del self.origins[known]
+
+    def _take_origins(self, path: KeyPath) -> None:
+        for known, origin in self.given.items():
+            if _is_below(known, path):
+                self.origins[known] = origin
+
+
+def _is_below(path: KeyPath, top: KeyPath) -> bool:
+    return path[: len(top)] == top
+
+
+def _exclusive_keys(path: KeyPath) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of the table at a path of a query's file."""
+    match path:
+        case ():
+            return (_SCHEDULES,)
+        case ("metrics", _):
+            return (_METRIC_VALUES,)
+        case ("rules", _):
+            return (tuple(CONDITIONS), _RULE_SUBJECTS)
+    return ()

@@ -1,0 +1,40 @@
+"""Read the text files of a configuration, and name them as messages do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from monitor.config.toml.problems import Origin, Problems
+
+
+def read_text(path: Path, file: str, problems: Problems) -> str | None:
+    """Read a whole file; where it cannot be read, note why and return None.
+
+    `file` is the path as messages show it. A byte order mark, as Windows editors write it, is left out.
+    """
+    try:
+        refuse_irregular(path)
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        problems.add_unreadable(Origin(file), error)
+    except UnicodeDecodeError:
+        problems.add(Origin(file), "is not UTF-8 text")
+    return None
+
+
+def refuse_irregular(path: Path) -> None:
+    """OSError for what is there and no regular file: a pipe would hold us up for as long as nobody writes."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no regular file")
+
+
+def shown(path: Path, base: Path) -> str:
+    """Return a path as messages show it: relative to the folder of config.toml where it is in it."""
+    # Lexical on purpose: a link into the folder is shown where the operator put it.
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 -- as said
+    root = Path(os.path.abspath(base))  # noqa: PTH100 -- as said
+    if absolute.is_relative_to(root):
+        return str(absolute.relative_to(root))
+    return str(absolute)
