@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import assert_never
+from types import MappingProxyType
 
 from monitor.model.errors import SampleError
 from monitor.model.results import Cell, ColumnType
@@ -17,8 +18,61 @@ MAX_LABEL_BYTES = 1024
 
 # What SHOW STATUS, JSON and CONCAT() write: ASCII digits, no blanks around them, no hexadecimal, no word.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_BIT = "is of the type BIT, of which the servers send bits or digits without saying which; write … + 0"
-_BINARY = "is binary (BINARY, VARBINARY, BLOB)"
+
+# Of a column without a type. Here a datetime stands before a date, which it is too.
+_TYPES: tuple[tuple[type, ColumnType], ...] = (
+    (str, ColumnType.TEXT),
+    (bytes, ColumnType.BINARY),
+    (datetime, ColumnType.DATETIME),
+    (date, ColumnType.DATE),
+    (timedelta, ColumnType.TIME),
+)
+
+_BIT = "of the type BIT, of which the servers send bits or digits without saying which; write … + 0"
+_BINARY = "binary (BINARY, VARBINARY, BLOB)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a column of one type cannot be read as something else; empty where it can be."""
+
+    as_number: str
+    as_label: str = ""
+    as_text: str = ""
+
+
+REFUSALS: Mapping[ColumnType, _Refusal] = MappingProxyType(
+    {
+        ColumnType.NUMBER: _Refusal(as_number="not a number"),
+        ColumnType.TEXT: _Refusal(
+            as_number="text that is not a number; write what it means as one, such as (… = 'ON')",
+        ),
+        ColumnType.JSON: _Refusal(
+            as_number="JSON that is not a number; write what it means as one, such as (… = 'ON')",
+        ),
+        ColumnType.BINARY: _Refusal(
+            as_number=f"{_BINARY} and not a number; use CAST(… AS DECIMAL(65, 10)) if it holds digits",
+            as_text=f"{_BINARY}; use HEX(…), or CONVERT(… USING utf8mb4) if it holds text",
+        ),
+        ColumnType.BIT: _Refusal(as_number=_BIT, as_text=_BIT),
+        ColumnType.DATE: _Refusal(
+            as_number="a date and not a number; use UNIX_TIMESTAMP(…)",
+        ),
+        ColumnType.DATETIME: _Refusal(
+            as_number="a date and time and not a number; use UNIX_TIMESTAMP(…)",
+            as_label="a date and time; use DATE_FORMAT(…, '%Y-%m-%d')",
+        ),
+        ColumnType.TIME: _Refusal(
+            as_number="a time and not a number; use TIME_TO_SEC(…)",
+            as_label="a time; use CAST(… AS CHAR)",
+        ),
+        ColumnType.SPATIAL: _Refusal(
+            as_number="spatial and not a number; take one from it, such as ST_X(…) of a point",
+            as_text="spatial; use ST_AsText(…)",
+        ),
+    }
+)
+"""What is said of each type of column where its cells are none of what is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +84,11 @@ class Field:
     type: ColumnType
     row: int
 
+    @property
+    def refusal(self) -> _Refusal:
+        """Return what this column's type cannot be read as."""
+        return REFUSALS[self.type]
+
     def error(self, what: str) -> SampleError:
         """Return the error that names column and row."""
         return SampleError(f'column "{self.column}" {what}', row=self.row)
@@ -37,19 +96,14 @@ class Field:
 
 def type_of(cell: Cell) -> ColumnType:
     """Return the type of a cell whose column has none, because no server sent it."""
-    if isinstance(cell, str):
-        return ColumnType.TEXT
-    if isinstance(cell, bytes):
-        return ColumnType.BINARY
-    if isinstance(cell, datetime):
-        return ColumnType.DATETIME
-    if isinstance(cell, date):
-        return ColumnType.DATE
-    return ColumnType.TIME if isinstance(cell, timedelta) else ColumnType.NUMBER
+    for python_type, column_type in _TYPES:
+        if isinstance(cell, python_type):
+            return column_type
+    return ColumnType.NUMBER
 
 
 def number_of(field: Field) -> float:
-    """Read a cell as a value; text is one where it is nothing but a number. Raises SampleError."""
+    """Read a cell as a finite value; text is one where it is nothing but a number. Raises SampleError."""
     cell: Cell = field.cell
     if field.type in (ColumnType.TEXT, ColumnType.JSON):
         cell = _written_number(cell)
@@ -58,17 +112,11 @@ def number_of(field: Field) -> float:
     try:
         value = float(cell)
     except (OverflowError, ValueError):
+        # An integer above 1e308, or a signalling NaN.
         value = math.inf
     if not math.isfinite(value):
         raise field.error(f"is {cell}, which is not a finite number")
     return value
-
-
-def _written_number(cell: Cell) -> Cell:
-    """Return the number that a text is, or the cell as it is."""
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
-        return Decimal(cell)
-    return cell
 
 
 def label_of(field: Field) -> str:
@@ -91,65 +139,39 @@ def text_of(field: Field) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bytes):
-        raise field.error(_bytes_as_text(field.type))
+        # A BINARY column, or one whose bytes the driver could not read as the text that they should be.
+        problem = field.refusal.as_text or REFUSALS[ColumnType.BINARY].as_text
+        raise field.error(f"is {problem}")
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return format(cell, "f") if isinstance(cell, Decimal) else str(cell)
+    if isinstance(cell, Decimal):
+        # str() would write 1E+3 of it.
+        return format(cell, "f")
+    return str(cell)
+
+
+def _written_number(cell: Cell) -> Cell:
+    """Return the number that a text is, or the cell as it is."""
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+        return Decimal(cell)
+    return cell
 
 
 def _not_a_number(field: Field) -> str:
-    match field.type:
-        case ColumnType.NUMBER:
-            return (
-                "is NULL and not a number" if field.cell is None else "is not a number"
-            )
-        case ColumnType.TEXT | ColumnType.JSON:
-            what = "JSON" if field.type is ColumnType.JSON else "text"
-            return f"is {what} that is not a number; write what it means as one, such as (… = 'ON')"
-        case ColumnType.BINARY:
-            return f"{_BINARY} and not a number; use CAST(… AS DECIMAL(65, 10)) if it holds digits"
-        case ColumnType.BIT:
-            return _BIT
-        case ColumnType.DATE | ColumnType.DATETIME:
-            return _moment_as_number(field)
-        case ColumnType.TIME:
-            return "is a time and not a number; use TIME_TO_SEC(…)"
-        case ColumnType.SPATIAL:
-            return "is spatial and not a number; take one from it, such as ST_X(…) of a point"
-        case _:
-            assert_never(field.type)
-
-
-def _moment_as_number(field: Field) -> str:
+    if field.type is ColumnType.NUMBER and field.cell is None:
+        return "is NULL and not a number"
+    is_date = field.type in (ColumnType.DATE, ColumnType.DATETIME)
     # The driver gives a date that no calendar has as text; UNIX_TIMESTAMP() would make 1970 of it.
-    if isinstance(field.cell, str):
+    if is_date and isinstance(field.cell, str):
         return 'is a date of zeros and not a number; use NULLIF(UNIX_TIMESTAMP(…), 0), and say null = "skip"'
-    what = "a date and time" if field.type is ColumnType.DATETIME else "a date"
-    return f"is {what} and not a number; use UNIX_TIMESTAMP(…)"
+    return f"is {field.refusal.as_number}"
 
 
 def _not_a_label(field: Field) -> str:
+    """Return what a cell is that cannot be a label; empty where it can."""
     if field.cell is None:
         return "NULL; use COALESCE(…, 'none')"
-    match field.type:
-        case ColumnType.NUMBER:
-            is_float = isinstance(field.cell, float)
-            return "a float; use CAST(… AS DECIMAL(30, 6))" if is_float else ""
-        case ColumnType.TEXT | ColumnType.JSON | ColumnType.DATE:
-            return ""
-        case ColumnType.BINARY | ColumnType.BIT | ColumnType.SPATIAL:
-            return _bytes_as_text(field.type).removeprefix("is ")
-        case ColumnType.DATETIME:
-            return "a date and time; use DATE_FORMAT(…, '%Y-%m-%d')"
-        case ColumnType.TIME:
-            return "a time; use CAST(… AS CHAR)"
-        case _:
-            assert_never(field.type)
-
-
-def _bytes_as_text(column_type: ColumnType) -> str:
-    if column_type is ColumnType.BIT:
-        return _BIT
-    if column_type is ColumnType.SPATIAL:
-        return "is spatial; use ST_AsText(…)"
-    return f"{_BINARY}; use HEX(…), or CONVERT(… USING utf8mb4) if it holds text"
+    if isinstance(field.cell, float) and field.type is ColumnType.NUMBER:
+        # Its spelling is not its identity: 0.1 + 0.2 is another series than 0.3.
+        return "a float; use CAST(… AS DECIMAL(30, 6))"
+    return field.refusal.as_label or field.refusal.as_text

@@ -20,26 +20,42 @@ from monitor.model.settings import ColumnName, Query, Rule, Scalar, Statement
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
 
-_MOST_PLAN_ROWS = 1000
-# The plan of a view may be seen only with the right SHOW VIEW, which a monitor does not need otherwise.
+MAX_PLAN_ROWS = 1000
+"""A plan has a row for each table of a statement; SHOW GRANTS has one for each grant."""
+# ER_VIEW_NO_EXPLAIN: the plan of a view may be seen only with the right SHOW VIEW, which a monitor
+# does not need otherwise.
 _PLAN_OF_VIEW_DENIED = 1345
 _COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 
 
 def plan(query: Query, session: Session) -> Rows:
-    """Give the plan of a query as the server's EXPLAIN has it; a SHOW has none, and is run.
+    """Return the plan of a query as the server's EXPLAIN has it; a SHOW has none, and is run.
 
-    QueryError says why it cannot be planned: `schema_missing` names the table or column.
+    Raises QueryError, which says why it cannot be planned: `schema_missing` names the table or column.
     """
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
     if is_show(statement.text):
-        return _fetch(
-            session, statement, query.parameters, query.timeout, query.max_rows
+        bound = _bound(statement, query.parameters)
+        return session.fetch(
+            statement, bound, timeout=query.timeout, max_rows=query.max_rows
         )
     rows = _explain(statement, query.parameters, query.timeout, session)
     _touch_system_tables(statement, query.timeout, session)
     return rows
+
+
+def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
+    """Plan the evidence of a rule, if it has one; a label of the finding may have any value.
+
+    Raises QueryError as `plan` does.
+    """
+    if rule.evidence is None:
+        return
+    any_labels: dict[str, Scalar] = dict.fromkeys(rule.evidence.parameters, "")
+    values = {**any_labels, **query.parameters}
+    _explain(rule.evidence, values, query.timeout, session)
+    _touch_system_tables(rule.evidence, query.timeout, session)
 
 
 def missing_needs(
@@ -47,40 +63,50 @@ def missing_needs(
 ) -> tuple[ColumnName, ...]:
     """Touch the columns that a query or a rule needs, and return those that are missing.
 
-    QueryError where it cannot be told: a right that is lacking.
+    Raises QueryError where it cannot be told: a right that is lacking.
     """
     return tuple(need for need in needs if not _is_there(need, query.timeout, session))
 
 
 def missing_text(columns: Iterable[ColumnName]) -> str:
-    """Say which columns are missing."""
+    """Return which columns are missing, as a sentence."""
     names = sorted(map(str, columns))
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+    verb = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names)} {verb} missing"
 
 
 def seen_in_part(query: Query, session: Session) -> str:
-    """Name what a query reads of which this account is shown only its own, such as threads; "" if nothing."""
+    """Return what a query reads of which this account is shown only its own, such as threads; "" if nothing."""
     what = sees_only_its_own(query.statement_for(session.server.flavor).text)
-    if not what:
-        return ""
-    rows = _fetch(
-        session, Statement("SHOW GRANTS"), {}, query.timeout, _MOST_PLAN_ROWS
-    ).rows
-    grants = [
-        grant
-        for grant in (read_grant(str(line)) for (line,) in rows)
-        if grant is not None
-    ]
-    # What a role gives is not always shown.
-    return "" if any(grant.is_role or grant.has_process for grant in grants) else what
+    if what and not _may_see_all(query.timeout, session):
+        return what
+    return ""
+
+
+def is_show(text: str) -> bool:
+    """Return whether a statement is a SHOW, behind its comments."""
+    match = _COMMENTS.match(text)
+    start = match.end() if match else 0
+    return text[start : start + 4].upper() == "SHOW"
+
+
+def _may_see_all(timeout: timedelta, session: Session) -> bool:
+    """Return whether the account has PROCESS, or a role: what that gives is not always shown."""
+    answer = session.fetch(
+        Statement("SHOW GRANTS"), {}, timeout=timeout, max_rows=MAX_PLAN_ROWS
+    )
+    for (line,) in answer.rows:
+        grant = read_grant(str(line))
+        if grant is not None and (grant.is_role or grant.has_process):
+            return True
+    return False
 
 
 def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:
     column, table = quoted(need.column), quoted(need.table)
+    touch = Statement(f"SELECT {column} FROM {table} LIMIT 0")
     try:
-        _fetch(
-            session, Statement(f"SELECT {column} FROM {table} LIMIT 0"), {}, timeout, 1
-        )
+        session.fetch(touch, {}, timeout=timeout, max_rows=1)
     except QueryError as error:
         if error.reason is not Reason.SCHEMA_MISSING:
             raise
@@ -91,25 +117,10 @@ def _is_there(need: ColumnName, timeout: timedelta, session: Session) -> bool:
 def _touch_system_tables(
     statement: Statement, timeout: timedelta, session: Session
 ) -> None:
+    """Read a row of each table of information_schema: only then the server asks for its right."""
     for table in system_tables(statement.text):
         touch = Statement(f"SELECT 1 FROM information_schema.{quoted(table)} LIMIT 1")
-        _fetch(session, touch, {}, timeout, 1)
-
-
-def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
-    """Plan the evidence of a rule, if it has one; a label of the finding may have any value."""
-    if rule.evidence is not None:
-        values = {**dict.fromkeys(rule.evidence.parameters, ""), **query.parameters}
-        _explain(rule.evidence, values, query.timeout, session)
-        _touch_system_tables(rule.evidence, query.timeout, session)
-        _touch_system_tables(rule.evidence, query.timeout, session)
-
-
-def is_show(text: str) -> bool:
-    """Tell whether a statement is a SHOW, behind its comments."""
-    match = _COMMENTS.match(text)
-    start = match.end() if match else 0
-    return text[start : start + 4].upper() == "SHOW"
+        session.fetch(touch, {}, timeout=timeout, max_rows=1)
 
 
 def _explain(
@@ -118,27 +129,23 @@ def _explain(
     timeout: timedelta,
     session: Session,
 ) -> Rows:
-    # FORMAT: a server may be told to answer with a tree instead of rows
+    bound = _bound(statement, values)
+    # FORMAT: a server may be told to answer with a tree instead of rows (MySQL's explain_format)
     explain = Statement(
         f"EXPLAIN FORMAT=TRADITIONAL {statement.text}", statement.parameters
     )
     try:
-        return _fetch(session, explain, values, timeout, _MOST_PLAN_ROWS)
+        return session.fetch(explain, bound, timeout=timeout, max_rows=MAX_PLAN_ROWS)
     except QueryError as error:
         if error.code != _PLAN_OF_VIEW_DENIED:
             raise
+    # LIMIT 0 around the whole: the server resolves every name, and reads no row.
     empty = Statement(
         f"SELECT 1 FROM (\n{statement.text}\n) planned LIMIT 0", statement.parameters
     )
-    return _fetch(session, empty, values, timeout, _MOST_PLAN_ROWS)
+    return session.fetch(empty, bound, timeout=timeout, max_rows=MAX_PLAN_ROWS)
 
 
-def _fetch(
-    session: Session,
-    statement: Statement,
-    values: Mapping[str, Scalar],
-    timeout: timedelta,
-    max_rows: int,
-) -> Rows:
-    bound = {name: values[name] for name in statement.parameters}
-    return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
+def _bound(statement: Statement, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return the values that a statement asks for, by their names."""
+    return {name: values[name] for name in statement.parameters}

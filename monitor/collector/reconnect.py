@@ -5,70 +5,99 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from monitor.alerting.contact import MAX_PROOF, RECOVERY_PAUSE
+from monitor.alerting.contact import MAX_PROOF, RECOVERY_PAUSE, TargetView
 from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.results import Failure
 from monitor.model.settings import Every, Job
 
-_FIRST = timedelta(seconds=1)
-_LONGEST = timedelta(seconds=15)
-_NO_INTERVAL = timedelta.max
+_FIRST_PAUSE = timedelta(seconds=1)
+MAX_PAUSE = timedelta(seconds=15)
+"""A recovery is seen within it; more often would cost a server that comes up more than it tells us."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """When a lost target is tried next, and how long the pause before that is."""
+
+    at: datetime
+    pause: timedelta
+
+    def following(self, now: datetime) -> _Attempt:
+        """Return the attempt after one that is made now: each pause is twice the one before."""
+        pause = min(2 * self.pause, MAX_PAUSE)
+        return _Attempt(now + pause, pause)
 
 
 @dataclass(slots=True)
 class Reconnects:
-    """One run of one query for each lost target, after 1, 2, 4 … 15 s: its success is the recovery."""
+    """Runs of one query for each lost target, after 1, 2, 4 … 15 s: its success is the recovery.
 
-    _next: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
-    _again: dict[str, datetime] = field(default_factory=dict)
+    For one thread. It keeps instants of the clock, and is made anew when that is set.
+    """
+
+    _attempts: dict[str, _Attempt] = field(default_factory=dict)
+    _rerun_after: dict[str, datetime] = field(default_factory=dict)
 
     def due(self, snapshot: Snapshot, now: datetime) -> list[Job]:
-        """List the jobs to run now, one for each target whose time has come."""
-        lost = {name for name, view in snapshot.targets.items() if view.up is False}
-        self._next = {name: plan for name, plan in self._next.items() if name in lost}
-        jobs = []
-        for name in lost:
-            at, pause = self._next.get(name, (now + _FIRST, _FIRST))
-            if at <= now:
-                pause = min(2 * pause, _LONGEST)
-                at = now + pause
+        """Return the jobs to run now, one for each lost target whose time has come."""
+        jobs: list[Job] = []
+        attempts: dict[str, _Attempt] = {}
+        for name, target in snapshot.targets.items():
+            if target.up is not False:
+                continue
+            first = _Attempt(now + _FIRST_PAUSE, _FIRST_PAUSE)
+            attempt = self._attempts.get(name, first)
+            if attempt.at <= now:
+                attempt = attempt.following(now)
                 jobs.extend(_cheapest(snapshot.views_of(name)))
-            self._next[name] = (at, pause)
+            attempts[name] = attempt
+        self._attempts = attempts
         return jobs
 
     def due_again(self, snapshot: Snapshot, now: datetime) -> list[Job]:
-        """List the jobs that failed of what is over, to run now; of one target at most each half minute.
+        """Return the jobs whose last run failed of what is over; of one target at most each half minute.
 
         A target that comes and goes has them run when it has stayed, not each time.
         """
         jobs: list[Job] = []
         for name, target in snapshot.targets.items():
-            if not target.up or self._again.get(name, now) > now:
-                continue
-            if target.is_out(now, proof=MAX_PROOF) or target.is_refusing(
-                now, proof=MAX_PROOF
-            ):
+            is_too_soon = self._rerun_after.get(name, now) > now
+            if is_too_soon or not _is_back(target, now):
                 continue
             failed = [view.job for view in snapshot.views_of(name) if _is_over(view)]
             if failed:
-                self._again[name] = now + RECOVERY_PAUSE
+                self._rerun_after[name] = now + RECOVERY_PAUSE
             jobs.extend(failed)
         return jobs
 
 
+def _is_back(target: TargetView, now: datetime) -> bool:
+    """Return whether a target is up and has let us in for long enough to be believed."""
+    if not target.up:
+        return False
+    is_out = target.is_out(now, proof=MAX_PROOF)
+    is_refusing = target.is_refusing(now, proof=MAX_PROOF)
+    return not (is_out or is_refusing)
+
+
 def _is_over(view: QueryView) -> bool:
-    """Tell whether a query's last run failed with a target that is up and lets us in."""
+    """Return whether a query's last run failed with a target that is up and lets us in."""
     outcome = view.outcome
     return isinstance(outcome, Failure) and (outcome.lost or outcome.refused)
 
 
 def _cheapest(views: list[QueryView]) -> list[Job]:
-    """Choose what costs least when it gets in: the schema query, else the most frequent one."""
+    """Return what costs least when it gets in: the schema query, else the most frequent one."""
+    jobs = [view.job for view in views]
+    return sorted(jobs, key=_cost)[:1]
 
-    def cost(view: QueryView) -> tuple[bool, timedelta]:
-        schedule = view.job.query.schedule
-        return view.job.query.schema is None, schedule.interval if isinstance(
-            schedule, Every
-        ) else _NO_INTERVAL
 
-    return [view.job for view in sorted(views, key=cost)[:1]]
+def _cost(job: Job) -> tuple[bool, timedelta]:
+    """Return what to sort by; of two alike, the one that was configured first is taken."""
+    schedule = job.query.schedule
+    # A cron has no interval, and may read a whole table once a night.
+    interval = timedelta.max
+    if isinstance(schedule, Every):
+        interval = schedule.interval
+    is_not_schema = job.query.schema is None
+    return is_not_schema, interval

@@ -4,78 +4,115 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from monitor.collector.cells import Field, label_of, number_of, text_of, type_of
 from monitor.model.errors import SampleError
-from monitor.model.results import Rows, Sample
-from monitor.model.settings import ColumnName, Labels, Metric, Query, labels_of
+from monitor.model.results import Cell, ColumnType, Rows, Sample
+from monitor.model.settings import (
+    ColumnName,
+    Labels,
+    Metric,
+    Query,
+    SchemaColumns,
+    labels_of,
+)
+
+Row = Mapping[str, Field]
+"""One row's cells by the names of their columns."""
+
+_VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
+    {"skip": None, "zero": 0.0, "nan": math.nan}
+)
 
 
 def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
-    """Make all samples of a result, metric by metric; SampleError names the row (from 1) and the column."""
+    """Return all samples of a result, metric by metric, in the order of the rows.
+
+    Raises SampleError, which names the row (from 1) and the column: a cell that cannot be read, a column that
+    is not there, two rows with one label set.
+    """
     fields = fields_of(rows)
     samples: list[Sample] = []
     for metric in query.metrics:
-        first_row: dict[Labels, int] = {}
-        _require(metric, rows)
-        for number, row in enumerate(fields, start=1):
-            for sample in _samples_of_row(metric, row):
-                earlier = first_row.setdefault(sample.labels, number)
-                if earlier != number:
-                    raise SampleError(
-                        _same_labels(metric, sample.labels, earlier), row=number
-                    )
-                samples.append(sample)
+        _require_columns(_columns_of(metric), rows, f"metric {metric.name}")
+        samples.extend(_samples_of_metric(metric, fields))
     return tuple(samples)
 
 
 def missing_of(query: Query, rows: Rows) -> frozenset[ColumnName]:
-    """Name the columns that a schema query found missing; SampleError as for samples."""
-    schema = query.schema
-    if schema is None:
-        raise ValueError(f"{query.name} is not a schema query")
+    """Return the columns that a schema query found missing; SampleError as for samples."""
+    schema = schema_of(query)
     fields = fields_of(rows)
-    _require_columns(
-        (schema.table, schema.column, schema.missing), rows, f"query {query.name}"
-    )
+    named = (schema.table, schema.column, schema.missing)
+    _require_columns(named, rows, f"query {query.name}")
     missing = set()
     for row in fields:
-        verdict = number_of(row[schema.missing])
-        if verdict not in (0, 1):
-            raise row[schema.missing].error(f"is {verdict:g}, allowed: 0, 1")
-        if verdict == 1:
-            missing.add(
-                ColumnName(label_of(row[schema.table]), label_of(row[schema.column]))
-            )
+        verdict = row[schema.missing]
+        number = number_of(verdict)
+        if number not in (0, 1):
+            raise verdict.error(f"is {number:g}, allowed: 0, 1")
+        if number == 1:
+            table = label_of(row[schema.table])
+            column = label_of(row[schema.column])
+            missing.add(ColumnName(table, column))
     return frozenset(missing)
 
 
-def fields_of(rows: Rows) -> list[dict[str, Field]]:
+def schema_of(query: Query) -> SchemaColumns:
+    """Return in which columns a schema query says what; ValueError for any other query."""
+    if query.schema is None:
+        raise ValueError(f"{query.name} is not a schema query")
+    return query.schema
+
+
+def fields_of(rows: Rows) -> list[Row]:
     """Return each row's cells by their columns; SampleError where two columns have one name."""
     doubled = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     if doubled:
         raise SampleError(
             f"two columns are called {', '.join(doubled)}; alias one of them"
         )
-    fields = []
+    fields: list[Row] = []
     for number, cells in enumerate(rows.rows, start=1):
-        types = rows.types or tuple(type_of(cell) for cell in cells)
-        row = {
-            name: Field(cell, name, column_type, number)
-            for name, cell, column_type in zip(rows.columns, cells, types, strict=True)
-        }
+        types = rows.types or _types_of(cells)
+        row = {}
+        for name, cell, column_type in zip(rows.columns, cells, types, strict=True):
+            row[name] = Field(
+                cell=cell,
+                column=name,
+                type=column_type,
+                row=number,
+            )
         fields.append(row)
     return fields
 
 
-def _require(metric: Metric, rows: Rows) -> None:
-    value = () if metric.value is None else (metric.value,)
-    named = (*metric.labels, *value, *metric.values, *metric.details)
-    _require_columns(named, rows, f"metric {metric.name}")
+def _types_of(cells: tuple[Cell, ...]) -> tuple[ColumnType, ...]:
+    """Return what each cell says by itself that it is, where no server said it of the columns."""
+    return tuple(map(type_of, cells))
+
+
+def _columns_of(metric: Metric) -> tuple[str, ...]:
+    """Return every column that a metric names, in the order in which an error lists them."""
+    return (
+        *metric.labels,
+        *_value_columns(metric),
+        *metric.details,
+    )
+
+
+def _value_columns(metric: Metric) -> tuple[str, ...]:
+    """Return the columns whose cells become values: one, or one for each value of `values_label`."""
+    if metric.value is None:
+        return metric.values
+    return (metric.value,)
 
 
 def _require_columns(named: tuple[str, ...], rows: Rows, by: str) -> None:
-    if not rows.columns and not rows.rows:
+    is_without_table = not rows.columns and not rows.rows
+    if is_without_table:
+        # The server sent none at all; a row without columns would be a defect, and is an error.
         return
     lacking = [name for name in dict.fromkeys(named) if name not in rows.columns]
     if lacking:
@@ -84,25 +121,43 @@ def _require_columns(named: tuple[str, ...], rows: Rows, by: str) -> None:
         )
 
 
-def _samples_of_row(metric: Metric, row: Mapping[str, Field]) -> Iterator[Sample]:
-    pairs = [(name, label_of(row[name])) for name in metric.labels]
-    details = labels_of((name, text_of(row[name])) for name in metric.details)
-    for column in (metric.value,) if metric.value is not None else metric.values:
+def _samples_of_metric(metric: Metric, fields: list[Row]) -> Iterator[Sample]:
+    first_row: dict[Labels, int] = {}
+    for number, row in enumerate(fields, start=1):
+        for sample in _samples_of_row(metric, row):
+            earlier = first_row.setdefault(sample.labels, number)
+            if earlier != number:
+                problem = _same_labels(metric, sample.labels, earlier)
+                raise SampleError(problem, row=number)
+            yield sample
+
+
+def _samples_of_row(metric: Metric, row: Row) -> Iterator[Sample]:
+    labels = {name: label_of(row[name]) for name in metric.labels}
+    details = labels_of({name: text_of(row[name]) for name in metric.details})
+    for column in _value_columns(metric):
         value = _value(metric, row[column])
         if value is None:
             continue
-        extra = [] if metric.values_label is None else [(metric.values_label, column)]
-        yield Sample(metric.name, labels_of([*pairs, *extra]), value, details)
+        if metric.values_label is not None:
+            labels[metric.values_label] = column
+        yield Sample(
+            metric=metric.name,
+            labels=labels_of(labels),
+            value=value,
+            details=details,
+        )
 
 
 def _value(metric: Metric, field: Field) -> float | None:
+    """Return the value of a cell; None where its file says that NULL is to be skipped."""
     if field.cell is not None:
         return number_of(field)
     if metric.null == "error":
         raise field.error(
             f'is NULL; say what that means in [metrics.{metric.name}]: null = "skip", "zero" or "nan"'
         )
-    return {"skip": None, "zero": 0.0, "nan": math.nan}[metric.null]
+    return _VALUE_OF_NULL[metric.null]
 
 
 def _same_labels(metric: Metric, labels: Labels, earlier: int) -> str:

@@ -1,13 +1,13 @@
-"""Part the missing columns of a schema query from those that are only hidden: each is touched; in a run."""
+"""Tell the missing columns of a schema query from those that are only hidden: each is touched; in a run."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from monitor.collector.cells import Field, text_of
-from monitor.collector.samples import fields_of, missing_of
+from monitor.collector.cells import text_of
+from monitor.collector.samples import Row, fields_of, missing_of, schema_of
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Failure, Rows
@@ -16,8 +16,10 @@ from monitor.model.settings import ColumnName, Labels, Query, SchemaColumns, lab
 MAX_TOUCHES = 200
 """Statements of one run that touch; what is beyond them is unknown until the next run, never missing."""
 MAX_LOOKS = 3
+"""A look and what it touches are two statements: a table that is altered between them makes them differ."""
 
 Look = Callable[[], Rows]
+"""Run the schema query; raises QueryError as the server answers."""
 Touch = Callable[[str], None]
 """Send a statement; raises QueryError as the server answers."""
 
@@ -26,7 +28,8 @@ Touch = Callable[[str], None]
 class SchemaAnswer:
     """What a schema query found and what is true of it.
 
-    `rows` are without those of what is unknown; `silent` are the labels about which nothing is said.
+    `rows` are without those of what is unknown; `silent` are the labels about which nothing is said, of a
+    whole table or of one column.
     """
 
     rows: Rows
@@ -37,17 +40,72 @@ class SchemaAnswer:
 
 
 @dataclass(slots=True)
-class _Touched:
-    """What became of touching each column that looks missing."""
+class _Touches:
+    """Touches what looks missing, and keeps what became of each table and column."""
 
+    touch: Touch
     missing: set[ColumnName] = field(default_factory=set)
     unknown: set[ColumnName] = field(default_factory=set)
     gone_tables: set[str] = field(default_factory=set)
     unknown_tables: set[str] = field(default_factory=set)
     """Denied, or told differently by information_schema and by touching."""
     is_contradicted: bool = False
+    """A column that looks missing is there: the look is out of date."""
     refusals: list[Failure] = field(default_factory=list)
     count: int = 0
+
+    def touch_all(self, suspects: Iterable[ColumnName]) -> None:
+        """Touch each table once, and where it is there each of its columns."""
+        of_table: dict[str, list[ColumnName]] = defaultdict(list)
+        for column in sorted(suspects, key=str):
+            of_table[column.table].append(column)
+        for table, columns in of_table.items():
+            self._touch_table(table, columns)
+
+    def is_unknown(self, name: ColumnName) -> bool:
+        """Return whether nothing can be said of a column."""
+        return name.table in self.unknown_tables or name in self.unknown
+
+    def _touch_table(self, table: str, columns: list[ColumnName]) -> None:
+        error = self._ask(f"SELECT 1 FROM {quoted(table)} LIMIT 0")
+        if error is None:
+            for column in columns:
+                self._touch_column(column)
+        elif error.reason is Reason.SCHEMA_MISSING:
+            self.gone_tables.add(table)
+            self.missing.update(columns)
+        else:
+            self.unknown_tables.add(table)
+            self.unknown.update(columns)
+
+    def _touch_column(self, column: ColumnName) -> None:
+        if self.count >= MAX_TOUCHES:
+            self.unknown.add(column)
+            return
+        name, table = quoted(column.column), quoted(column.table)
+        error = self._ask(f"SELECT {name} FROM {table} LIMIT 0")
+        if error is None:
+            self.is_contradicted = True
+            self.unknown_tables.add(column.table)
+        elif error.reason is Reason.SCHEMA_MISSING:
+            self.missing.add(column)
+        else:
+            self.unknown.add(column)
+
+    def _ask(self, sql: str) -> QueryError | None:
+        """Touch once; return what the server says of the schema or of our rights, raise all else."""
+        self.count += 1
+        try:
+            self.touch(sql)
+        except QueryError as error:
+            if error.reason is Reason.ACCESS_DENIED:
+                self.refusals.append(
+                    Failure(error.reason, error.message, error.code, error.detail)
+                )
+            elif error.reason is not Reason.SCHEMA_MISSING:
+                raise
+            return error
+        return None
 
 
 def check_schema(query: Query, look: Look, touch: Touch) -> SchemaAnswer:
@@ -60,119 +118,80 @@ def check_schema(query: Query, look: Look, touch: Touch) -> SchemaAnswer:
     for number in range(1, MAX_LOOKS + 1):
         rows = look()
         suspects = missing_of(query, rows)
-        touched = _touch_all(suspects, touch)
-        whole = _tables_without_columns(query, rows, suspects)
-        is_settled = not touched.is_contradicted and touched.gone_tables <= whole
+        touches = _Touches(touch)
+        touches.touch_all(suspects)
+        looks_gone = _tables_without_columns(query, rows, suspects)
+        is_agreed = touches.gone_tables <= looks_gone
         # A table is gone for the moment of a RENAME: it is only believed to be when it is seen twice.
-        if is_settled and (number > 1 or whole <= touched.unknown_tables):
+        has_been_seen_twice = number > 1
+        is_believed = has_been_seen_twice or looks_gone <= touches.unknown_tables
+        if is_agreed and is_believed and not touches.is_contradicted:
             break
-    touched.unknown_tables |= touched.gone_tables - whole
-    return _without_unknown(query, rows, touched)
-
-
-def _touch_all(suspects: Iterable[ColumnName], touch: Touch) -> _Touched:
-    of_table: dict[str, list[ColumnName]] = defaultdict(list)
-    for column in sorted(suspects, key=str):
-        of_table[column.table].append(column)
-    touched = _Touched()
-    for table, columns in of_table.items():
-        _touch_table(table, columns, touch, touched)
-    return touched
-
-
-def _touch_table(
-    table: str, columns: list[ColumnName], touch: Touch, touched: _Touched
-) -> None:
-    error = _ask(f"SELECT 1 FROM {quoted(table)} LIMIT 0", touch, touched)
-    if error is None:
-        for column in columns:
-            _touch_column(column, touch, touched)
-    elif error.reason is Reason.SCHEMA_MISSING:
-        touched.gone_tables.add(table)
-        touched.missing.update(columns)
-    else:
-        touched.unknown_tables.add(table)
-        touched.unknown.update(columns)
-
-
-def _touch_column(column: ColumnName, touch: Touch, touched: _Touched) -> None:
-    if touched.count >= MAX_TOUCHES:
-        touched.unknown.add(column)
-        return
-    sql = f"SELECT {quoted(column.column)} FROM {quoted(column.table)} LIMIT 0"
-    error = _ask(sql, touch, touched)
-    if error is None:
-        touched.is_contradicted = True
-        touched.unknown_tables.add(column.table)
-    elif error.reason is Reason.SCHEMA_MISSING:
-        touched.missing.add(column)
-    else:
-        touched.unknown.add(column)
-
-
-def _ask(sql: str, touch: Touch, touched: _Touched) -> QueryError | None:
-    """Touch once; give what the server says of the schema or of our rights, raise everything else."""
-    touched.count += 1
-    try:
-        touch(sql)
-    except QueryError as error:
-        if error.reason is Reason.ACCESS_DENIED:
-            touched.refusals.append(
-                Failure(error.reason, error.message, error.code, error.detail)
-            )
-        elif error.reason is not Reason.SCHEMA_MISSING:
-            raise
-        return error
-    return None
+    touches.unknown_tables |= touches.gone_tables - looks_gone
+    return _without_unknown(query, rows, touches)
 
 
 def _tables_without_columns(
     query: Query, rows: Rows, suspects: frozenset[ColumnName]
 ) -> set[str]:
-    """List the tables of which every expected column looks missing: they look as if they were gone."""
-    schema = _schema_of(query)
-    named = (_name_of(row, schema) for row in fields_of(rows))
-    present = {name.table for name in named if name.column and name not in suspects}
-    return {name.table for name in suspects} - present
+    """Return the tables of which every expected column looks missing: they look as if they were gone."""
+    schema = schema_of(query)
+    tables = {name.table for name in suspects}
+    for row in fields_of(rows):
+        name = _name_of(row, schema)
+        is_present = name.column and name not in suspects
+        if is_present:
+            tables.discard(name.table)
+    return tables
 
 
-def _without_unknown(query: Query, rows: Rows, touched: _Touched) -> SchemaAnswer:
-    schema = _schema_of(query)
+def _without_unknown(query: Query, rows: Rows, touches: _Touches) -> SchemaAnswer:
+    """Return the answer without what cannot be known; QueryError where that is every column."""
+    schema = schema_of(query)
     kept = []
     has_column = False
     for cells, row in zip(rows.rows, fields_of(rows), strict=True):
         name = _name_of(row, schema)
-        if name.table not in touched.unknown_tables and name not in touched.unknown:
-            kept.append(cells)
-            has_column = has_column or bool(name.column)
-    if touched.refusals and not has_column:
-        worst = touched.refusals[0]
-        raise QueryError(
-            worst.reason, worst.message, code=worst.code, detail=worst.detail
-        )
-    silent = [
-        labels_of({schema.table: table}) for table in sorted(touched.unknown_tables)
-    ]
-    silent += [
-        labels_of({schema.table: name.table, schema.column: name.column})
-        for name in sorted(touched.unknown, key=str)
-        if name.table not in touched.unknown_tables
-    ]
+        if touches.is_unknown(name):
+            continue
+        kept.append(cells)
+        has_column |= bool(name.column)
+    if touches.refusals and not has_column:
+        raise _as_error(touches.refusals[0])
     return SchemaAnswer(
-        Rows(rows.columns, tuple(kept), rows.types),
-        frozenset(touched.missing),
-        frozenset(touched.unknown),
-        tuple(silent),
-        tuple(touched.refusals),
+        rows=Rows(rows.columns, tuple(kept), rows.types),
+        missing=frozenset(touches.missing),
+        unknown=frozenset(touches.unknown),
+        silent=_silent_labels(schema, touches),
+        refusals=tuple(touches.refusals),
     )
 
 
-def _schema_of(query: Query) -> SchemaColumns:
-    if query.schema is None:
-        raise ValueError(f"{query.name} is not a schema query")
-    return query.schema
+def _as_error(refusal: Failure) -> QueryError:
+    return QueryError(
+        refusal.reason,
+        refusal.message,
+        code=refusal.code,
+        detail=refusal.detail,
+    )
 
 
-def _name_of(row: Mapping[str, Field], schema: SchemaColumns) -> ColumnName:
+def _silent_labels(schema: SchemaColumns, touches: _Touches) -> tuple[Labels, ...]:
+    """Return the labels of the unknown tables, then those of single columns in other tables."""
+    tables = sorted(touches.unknown_tables)
+    columns = [
+        name
+        for name in sorted(touches.unknown, key=str)
+        if name.table not in touches.unknown_tables
+    ]
+    whole = [labels_of({schema.table: table}) for table in tables]
+    single = [
+        labels_of({schema.table: name.table, schema.column: name.column})
+        for name in columns
+    ]
+    return (*whole, *single)
+
+
+def _name_of(row: Row, schema: SchemaColumns) -> ColumnName:
     """Return what a row is about; a row about a whole table has no column."""
     return ColumnName(text_of(row[schema.table]), text_of(row[schema.column]))
