@@ -39,10 +39,13 @@ from monitor.timing.clock import Clock
 from monitor.timing.durations import format_duration
 
 EVIDENCE_ROWS = 10
-_EVIDENCE_FINDINGS = 10
+"""Examples, not a list: they go into each message about the alert."""
+# Beyond these a rule's alerts have no examples: each is a statement, within the time of one run.
+_MAX_EVIDENCE_FINDINGS = 10
 # waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007)
 _LOCK_CODES = frozenset({1205, 1213})
-_SHORTEST_TRY_SECONDS = 0.1
+# A statement that is given less would only be begun to be cut.
+_MIN_TRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,11 @@ class Answer:
 def execute(
     job: Job, scheduled_at: datetime, database: Database, clock: Clock
 ) -> Result:
-    """Make one run of a job; never raises: what goes wrong is the result's Failure."""
+    """Make one run of a job and return its Result, within about the query's timeout.
+
+    Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
+    owns `database`; one of its connections is leased for the run and given back in any case.
+    """
     started_at = clock.now()
     started_seconds = time.monotonic()
     server: Server | None = None
@@ -85,22 +92,26 @@ def execute(
         outcome = Failure(Reason.BAD_RESULT, str(error))
     # The boundary around a run: a bug must cost this run, not the thread and all runs after it.
     except Exception as error:  # noqa: BLE001
-        outcome = Failure(Reason.INTERNAL, f"{type(error).__name__} in {_place(error)}")
+        what = f"{type(error).__name__} in {_innermost_line(error)}"
+        outcome = Failure(Reason.INTERNAL, what)
     return Result(
-        job,
-        scheduled_at,
-        started_at,
-        clock.now(),
-        time.monotonic() - started_seconds,
-        outcome,
-        server,
+        job=job,
+        scheduled_at=scheduled_at,
+        started_at=started_at,
+        finished_at=clock.now(),
+        duration_seconds=time.monotonic() - started_seconds,
+        outcome=outcome,
+        server=server,
         let_in_at=let_in_at,
         refusal=refusal,
     )
 
 
 def answer(query: Query, session: Session) -> Answer:
-    """Run the query in a session; raises QueryError or SampleError."""
+    """Run the query in a session that the caller leased; its rows, and what they mean.
+
+    Raises QueryError as the server answers, SampleError where the rows cannot be read.
+    """
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
@@ -153,12 +164,10 @@ def _check_time(query: Query, ends_at_seconds: float) -> None:
 
 
 def _check_replica(job: Job, server: Server) -> None:
-    """Refuse to judge data that is too old; a server that does not tell has nothing against it."""
-    fault = (
-        server.replication.fault(job.target.max_replica_lag)
-        if server.replication
-        else ""
-    )
+    """Refuse to judge data that is too old; a server that says nothing has nothing against it."""
+    if server.replication is None:
+        return
+    fault = server.replication.fault(job.target.max_replica_lag)
     if fault:
         raise QueryError(Reason.REPLICA_LAGGING, fault)
 
@@ -173,7 +182,7 @@ def _fetch_past_a_lock(
         )
     except QueryError as error:
         left_seconds = ends_at_seconds - time.monotonic()
-        if error.code not in _LOCK_CODES or left_seconds < _SHORTEST_TRY_SECONDS:
+        if error.code not in _LOCK_CODES or left_seconds < _MIN_TRY_SECONDS:
             raise
         lock = error
     try:
@@ -203,17 +212,17 @@ def _fetch(
 def _evidence(
     query: Query, session: Session, samples: tuple[Sample, ...], ends_at_seconds: float
 ) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
-    """Look up example rows for what the rules find; a failure is told and fails nothing."""
+    """Look up example rows for what the rules find; a failure is returned and fails nothing."""
     found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
     errors: list[str] = []
     for rule in query.rules:
         if rule.evidence is None:
             continue
-        for sample in matching(rule, samples)[:_EVIDENCE_FINDINGS]:
+        for sample in matching(rule, samples)[:_MAX_EVIDENCE_FINDINGS]:
             values = {**query.parameters, **dict(sample.labels)}
             with _collecting(rule.name, errors):
                 timeout = timedelta(
-                    seconds=max(0.1, ends_at_seconds - time.monotonic())
+                    seconds=max(_MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
                 )
                 rows = _fetch(session, rule.evidence, values, timeout, query.max_rows)
                 found[rule.name, sample.labels] = _evidence_rows(rows)[:EVIDENCE_ROWS]
@@ -242,20 +251,28 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
     if cell is None or isinstance(cell, str | int | float):
         return cell
     if isinstance(cell, Decimal):
+        # SUM() and AVG() are DECIMAL in MySQL, also of integers.
         return int(cell) if cell == cell.to_integral_value() else float(cell)
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
-    return clock_time(cell) if isinstance(cell, timedelta) else cell.isoformat()
+    if isinstance(cell, timedelta):
+        return clock_time(cell)
+    return cell.isoformat()
 
 
 def _failure(error: QueryError, *, lost: bool) -> Failure:
     return Failure(
-        error.reason, error.message, error.code, error.detail, lost, error.place
+        reason=error.reason,
+        message=error.message,
+        code=error.code,
+        detail=error.detail,
+        lost=lost,
+        place=error.place,
     )
 
 
-def _place(error: Exception) -> str:
-    """Name the innermost line of a traceback: enough to find the bug, no values of variables."""
+def _innermost_line(error: Exception) -> str:
+    """Return the innermost line of a traceback: enough to find the bug, no values of variables."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""Hold what watches the targets: a database and workers for each, and the way of a due job to them."""
+"""Run jobs on their targets: a database and workers for each, and the way of a due job to them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from monitor.collector.execute import execute
 from monitor.collector.worker_pool import Task, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
-from monitor.model.results import Kill, Result
+from monitor.model.results import Result
 from monitor.model.settings import UTC_ZONE, Job, Target
-from monitor.secrets.reader import SecretReader
 from monitor.timing.clock import SettableClock
-from monitor.timing.deadlines import Watchdog
 
 _OLD_ENDS_SECONDS = 10.0
 """How long a changed target waits at most for the end of what it was before."""
@@ -26,71 +24,79 @@ _CUT_SECONDS = 1.0
 """How long a run may take to end once it is cancelled on the server and its connection cut."""
 
 
+OpenDatabase = Callable[[Target], Database]
+"""Returns a target's database, which connects when it is first used; the runners close it."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where one target's jobs run."""
+class _Runner:
+    """Runs one target's jobs, in threads of its own on connections of its own."""
 
     target: Target
     database: Database
     workers: WorkerPool
     running: dict[int, UnderWay] = field(default_factory=dict)
-    """What each thread is at, by its identity."""
+    """What each thread runs, by its identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Retiring:
-    """A place on its way out: its connections are closed when it is over."""
+    """A runner on its way out: its connections are closed when it is over."""
 
     target: Target
     thread: threading.Thread
     over: threading.Event
 
     def is_before(self, target: Target) -> bool:
-        """Tell whether this target must wait: else its server would see the connections of both."""
+        """Return whether this target must wait: else its server would see the connections of both."""
         return self.target.name == target.name or _account(self.target) == _account(
             target
         )
 
 
 class TargetRunners:
-    """Every target's database and workers; `on_result` and `on_missed` take what comes of them."""
+    """Every target's database and workers; owns them and closes them.
+
+    `on_result` is called in a worker's thread, or for a job that is blocked in the thread that dispatches it;
+    `on_missed` in that one, for a job whose last run is not over.
+    """
 
     def __init__(
         self,
         clock: SettableClock,
-        secrets: SecretReader,
         *,
+        open_database: OpenDatabase,
         on_result: Callable[[Result], None],
         on_missed: Callable[[Job, int], None],
         snapshot: Callable[[], Snapshot],
-        watchdog: Watchdog,
-        on_kill: Callable[[Kill], None] = lambda _kill: None,
     ) -> None:
         self._clock = clock
-        self._secrets = secrets
+        self._open_database = open_database
         self._on_result = on_result
         self._on_missed = on_missed
         self._snapshot = snapshot
-        self._on_kill = on_kill
-        self._watchdog = watchdog
-        self._places: Mapping[str, _Place] = {}
+        self._runners: Mapping[str, _Runner] = {}
         self._retiring: list[_Retiring] = []
 
     def apply(self, targets: Iterable[Target]) -> None:
-        """Watch these targets; one that is reached as before keeps its connections, whatever else changed."""
-        old, targets = self._places, tuple(targets)
-        kept = {
-            target.name: replace(known, target=target)
-            for target in targets
-            if (known := old.get(target.name)) is not None
-            and _is_reached_alike(known.target, target)
-        }
+        """Run on these targets from now on; one that is reached as before keeps its connections.
+
+        Where it raises, the runners are as they were before.
+        """
+        old, targets = self._runners, tuple(targets)
+        kept: dict[str, _Runner] = {}
+        for target in targets:
+            known = old.get(target.name)
+            if known is not None and _is_reached_alike(known.target, target):
+                kept[target.name] = replace(known, target=target)
         # Nobody waits for what the others still run: its results would be left out.
         going = [
-            self._retire(place, 0.0) for name, place in old.items() if name not in kept
+            self._retire(runner, 0.0)
+            for name, runner in old.items()
+            if name not in kept
         ]
         try:
-            self._places = {
+            self._runners = {
                 target.name: kept.get(target.name) or self._open(target)
                 for target in targets
             }
@@ -103,7 +109,7 @@ class TargetRunners:
     def dispatch(
         self, job: Job, scheduled_at: datetime, clock_shift: timedelta
     ) -> None:
-        """Give a due job to its target's workers; a blocked one has its result at once.
+        """Hand a due job to its target's workers; a blocked one has its result at once.
 
         `clock_shift`: by how much the clock had been moved when the instant was read.
         """
@@ -115,16 +121,16 @@ class TargetRunners:
             self._on_missed(job, 1)
 
     def run_now(self, jobs: Iterable[Job]) -> None:
-        """Run jobs without waiting for their time; one that waits or runs already is left at that."""
+        """Run jobs without waiting for their time, but not one that waits or runs already."""
         now, clock_shift = self._clock.reading()
         for job in jobs:
             self._submit(Task(job, now, clock_shift))
 
     def pools(self) -> tuple[Pool, ...]:
-        """Return of each target what runs there and since when; waits for no lock."""
+        """Return what runs on each target and since when; waits for no lock."""
         return tuple(
-            Pool(name, place.target.max_connections, tuple(place.running.values()))
-            for name, place in self._places.items()
+            Pool(name, runner.target.max_connections, tuple(runner.running.values()))
+            for name, runner in self._runners.items()
         )
 
     def stop(self, grace_seconds: float) -> None:
@@ -132,30 +138,24 @@ class TargetRunners:
 
         Takes at most about twice the grace; what then still hangs ends with the process.
         """
-        for place in self._places.values():
-            _start(self._retire(place, grace_seconds))
+        for runner in self._runners.values():
+            _start(self._retire(runner, grace_seconds))
         deadline = time.monotonic() + 2 * grace_seconds
         for one in self._retiring:
             one.over.wait(max(0.0, deadline - time.monotonic()))
 
-    def _retire(self, place: _Place, grace_seconds: float) -> _Retiring:
+    def _retire(self, runner: _Runner, grace_seconds: float) -> _Retiring:
         over = threading.Event()
         thread = threading.Thread(
-            target=_stop, args=(place, grace_seconds, over), name="retire", daemon=True
+            target=_stop, args=(runner, grace_seconds, over), name="retire", daemon=True
         )
-        retiring = _Retiring(place.target, thread, over)
-        self._retiring = [one for one in self._retiring if not one.over.is_set()] + [
-            retiring
-        ]
+        retiring = _Retiring(runner.target, thread, over)
+        not_over = [one for one in self._retiring if not one.over.is_set()]
+        self._retiring = [*not_over, retiring]
         return retiring
 
-    def _open(self, target: Target) -> _Place:
-        database = Database(
-            target,
-            secrets=self._secrets,
-            watchdog=self._watchdog,
-            on_kill=self._on_kill,
-        )
+    def _open(self, target: Target) -> _Runner:
+        database = self._open_database(target)
         before = [one.over for one in self._retiring if one.is_before(target)]
         until_seconds = time.monotonic() + _OLD_ENDS_SECONDS
 
@@ -164,7 +164,8 @@ class TargetRunners:
         def run(task: Task) -> None:
             for over in before:
                 over.wait(max(0.0, until_seconds - time.monotonic()))
-            query, thread = task.job.query, threading.get_ident()
+            query = task.job.query
+            thread = threading.get_ident()
             running[thread] = UnderWay(query.name, self._clock.now(), query.timeout)
             try:
                 result = execute(task.job, task.scheduled_at, database, self._clock)
@@ -172,7 +173,7 @@ class TargetRunners:
             finally:
                 del running[thread]
 
-        return _Place(
+        return _Runner(
             target,
             database,
             WorkerPool(target.name, target.max_connections, run),
@@ -180,10 +181,10 @@ class TargetRunners:
         )
 
     def _submit(self, task: Task) -> bool:
-        place = self._places.get(task.job.target.name)
-        if place is None:
+        runner = self._runners.get(task.job.target.name)
+        if runner is None:
             return True  # a reload has just removed the target: nothing is missed
-        return place.workers.submit(task, first=task.job.query.schema is not None)
+        return runner.workers.submit(task, first=task.job.query.schema is not None)
 
 
 def _is_reached_alike(one: Target, other: Target) -> bool:
@@ -210,12 +211,12 @@ def _start(retiring: _Retiring) -> None:
         retiring.thread.run()
 
 
-def _stop(place: _Place, grace_seconds: float, over: threading.Event) -> None:
+def _stop(runner: _Runner, grace_seconds: float, over: threading.Event) -> None:
     try:
-        place.workers.stop()
-        if not place.workers.join(grace_seconds):
-            place.database.cancel_all()
-            place.workers.join(max(grace_seconds, _CUT_SECONDS))
-        place.database.close()
+        runner.workers.stop()
+        if not runner.workers.join(grace_seconds):
+            runner.database.cancel_all()
+            runner.workers.join(max(grace_seconds, _CUT_SECONDS))
+        runner.database.close()
     finally:
         over.set()

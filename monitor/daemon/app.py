@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from monitor import __version__
@@ -27,6 +28,7 @@ from monitor.daemon.reloader import Part as ReloadPart
 from monitor.daemon.reloader import changed_jobs, needing_restart, replace_config
 from monitor.daemon.requests import Requests, StopRequest
 from monitor.daemon.ticker import Ticker
+from monitor.database import Database
 from monitor.model.alerts import Delivery
 from monitor.model.errors import ConfigError, ReloadError
 from monitor.model.health import Part, Vitals, faults
@@ -129,12 +131,15 @@ class App:
     def _make_runners(self) -> TargetRunners:
         return TargetRunners(
             self._clock,
-            self._secrets,
+            open_database=partial(
+                Database,
+                secrets=self._secrets,
+                watchdog=self._watchdog,
+                on_kill=lambda kill: self._journal.on_kill(kill),
+            ),
             on_result=lambda result: self._pipeline.put(result),
             on_missed=self._on_missed,
             snapshot=self._snapshot,
-            watchdog=self._watchdog,
-            on_kill=lambda kill: self._journal.on_kill(kill),
         )
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,6 +19,7 @@ from monitor.alerting.snapshot import empty_snapshot
 from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.config import load
+from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.alerts import Notification, ReceiverHealth
 from monitor.model.results import Result, Success
@@ -197,11 +199,10 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     )
     runners = TargetRunners(
         clock,
-        SecretReader({}),
+        open_database=partial(Database, secrets=SecretReader({}), watchdog=watchdog),
         on_result=results.put,
         on_missed=lambda _job, _count: None,
         snapshot=lambda: empty_snapshot(one),
-        watchdog=watchdog,
     )
     schedule = Schedule(
         clock, submit=runners.dispatch, missed=lambda _job, _count: None

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.targets import TargetRunners
+from monitor.database import Database
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Kill, Result
@@ -55,12 +57,15 @@ class Storm:
         self._target = target
         self.runners = TargetRunners(
             AnchoredClock(),
-            SecretReader(PASSWORD),
+            open_database=partial(
+                Database,
+                secrets=SecretReader(PASSWORD),
+                watchdog=watchdog,
+                on_kill=self.kills.append,
+            ),
             on_result=self.results.append,
             on_missed=lambda _job, _count: None,
             snapshot=Snapshot,
-            watchdog=watchdog,
-            on_kill=self.kills.append,
         )
 
     def reload(self, max_connections: int) -> None:
