@@ -1,73 +1,70 @@
-"""Say how long a query may be without news before what it said is too old; pure, and reckoned only here."""
+"""Compute how long what a query said holds, and by when it must say something again; pure.
+
+The numbers are decided in docs/adr/0024-who-speaks-for-a-query.md.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from monitor.model.settings import Every, Job
+from monitor.model.settings import Cron, Every, Job
 from monitor.timing.crontab import read_crontab, zone_named
 
 CRON_GRACE = timedelta(minutes=1)
 """How much later than its time a cron query may begin."""
 
 _SLOTS = 3
-_LONGEST_WAIT = timedelta(hours=2)
-"""How much longer than one interval nobody is told, at most."""
+"""A single failure is no news: three slots without a success are."""
+_MAX_WAIT = timedelta(hours=2)
+"""How much longer than one interval nobody is notified, at most: who waits for three days does not watch."""
 _CRON_FALLBACK = timedelta(days=1)
+"""How long the data of a cron holds as long as its next run is not known."""
 
 
-def patience(job: Job) -> timedelta | None:
-    """Return how long a query may be without news: three slots and its time limit; None of a cron.
+def max_silence(job: Job) -> timedelta | None:
+    """Return how long none of a query's runs may end: three slots and its time limit; None of a cron.
 
-    Of a long interval it is the next slot and two hours: who waits for three days does not watch.
+    Of a long interval it is the next slot and two hours.
     """
     schedule = job.query.schedule
-    if not isinstance(schedule, Every):
+    if isinstance(schedule, Cron):
         return None
-    return (
-        schedule.interval
-        + min(2 * schedule.interval, _LONGEST_WAIT)
-        + job.query.timeout
-    )
+    return _three_slots(schedule) + job.query.timeout
 
 
 def due_by(job: Job, success_at: datetime) -> datetime:
-    """Return by when there must be a success after this one, or somebody says that there is none.
+    """Return by when there must be a success after this one, or somebody is notified that there is none.
 
     Of a cron too these are three slots, or the next one and two hours.
     """
     schedule = job.query.schedule
     if isinstance(schedule, Every):
-        return success_at + (patience(job) or timedelta(0))
-    crontab, zone = read_crontab(schedule.expression), zone_named(schedule.time_zone)
-    slots: list[datetime] = []
-    while len(slots) < _SLOTS and (
-        slot := crontab.next_after(slots[-1] if slots else success_at, zone)
-    ):
-        slots.append(slot)
-    last = (
-        min(slots[-1], slots[0] + _LONGEST_WAIT)
-        if slots
-        else success_at + _CRON_FALLBACK
-    )
-    return ends_by(job, last)
+        return success_at + _three_slots(schedule) + job.query.timeout
+    crontab = read_crontab(schedule.expression)
+    zone = zone_named(schedule.time_zone)
+    first = crontab.next_after(success_at, zone)
+    if first is None:
+        return run_ends_by(job, success_at + _CRON_FALLBACK)
+    last = first
+    for _ in range(_SLOTS - 1):
+        last = crontab.next_after(last, zone) or last
+    return run_ends_by(job, min(last, first + _MAX_WAIT))
 
 
 def expiry(job: Job, data_at: datetime, next_run_at: datetime | None) -> datetime:
-    """Tell until when data holds: for three intervals and the time limit; then nobody can say that it does.
+    """Return until when data holds: for three intervals and the time limit; then nobody can say that it does.
 
-    That of a cron holds until its next run should have ended; for a day as long as that is not known.
+    That of a cron holds until its next run should have ended, since three times a weekend is no bound.
     """
     schedule = job.query.schedule
     if isinstance(schedule, Every):
-        return data_at + 3 * schedule.interval + job.query.timeout
-    is_known = next_run_at is not None and next_run_at > data_at
-    return ends_by(
-        job, next_run_at if next_run_at and is_known else data_at + _CRON_FALLBACK
-    )
+        return data_at + _SLOTS * schedule.interval + job.query.timeout
+    if next_run_at is None or next_run_at <= data_at:
+        return run_ends_by(job, data_at + _CRON_FALLBACK)
+    return run_ends_by(job, next_run_at)
 
 
-def ends_by(job: Job, run_at: datetime) -> datetime:
+def run_ends_by(job: Job, run_at: datetime) -> datetime:
     """Return by when a run of a cron query has ended, well or not."""
     return run_at + CRON_GRACE + job.query.timeout
 
@@ -83,9 +80,16 @@ def news_until(
     schedule = job.query.schedule
     if isinstance(schedule, Every) or next_run_at is None:
         return None
-    following = read_crontab(schedule.expression).next_after(
-        next_run_at, zone_named(schedule.time_zone)
-    )
-    if following is None or next_run_at - data_at <= following - next_run_at:
+    crontab = read_crontab(schedule.expression)
+    following = crontab.next_after(next_run_at, zone_named(schedule.time_zone))
+    if following is None:
         return None
-    return data_at + (following - next_run_at)
+    usual_wait = following - next_run_at
+    if next_run_at - data_at <= usual_wait:
+        return None
+    return data_at + usual_wait
+
+
+def _three_slots(schedule: Every) -> timedelta:
+    further_slots = (_SLOTS - 1) * schedule.interval
+    return schedule.interval + min(further_slots, _MAX_WAIT)

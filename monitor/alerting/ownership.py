@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.alerting.freshness import due_by, ends_by, patience
+from monitor.alerting.freshness import due_by, max_silence, run_ends_by
 from monitor.alerting.snapshot import RERUN_GRACE, JobKey, QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.errors import Reason
@@ -330,7 +330,7 @@ def _waited_for(view: QueryView, known: Known) -> datetime:
 
 def is_silent(view: QueryView, now: datetime, awake_since: datetime) -> bool:
     """Tell whether no run of a query has ended, well or not, for as long as it may be without news."""
-    allowed = patience(view.job)
+    allowed = max_silence(view.job)
     if allowed is not None:
         return (
             now
@@ -338,7 +338,7 @@ def is_silent(view: QueryView, now: datetime, awake_since: datetime) -> bool:
         )
     if view.next_run_at is None:
         return False
-    return now > ends_by(view.job, max(view.next_run_at, awake_since))
+    return now > run_ends_by(view.job, max(view.next_run_at, awake_since))
 
 
 def denied_table(outcome: object) -> str:

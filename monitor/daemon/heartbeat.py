@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from monitor.alerting.freshness import ends_by, patience
+from monitor.alerting.freshness import max_silence, run_ends_by
 from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
 from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
@@ -181,7 +181,7 @@ def is_late(view: QueryView, now: datetime) -> bool:
 
     A cron query that was not due since we began is not late.
     """
-    if (allowed := patience(view.job)) is not None:
+    if (allowed := max_silence(view.job)) is not None:
         since = view.data_at or view.since
         return since is not None and now > since + allowed
     if view.first_failure_at is not None or view.status in (
@@ -189,7 +189,9 @@ def is_late(view: QueryView, now: datetime) -> bool:
         QueryStatus.SKIPPED,
     ):
         return True
-    return view.next_run_at is not None and now > ends_by(view.job, view.next_run_at)
+    return view.next_run_at is not None and now > run_ends_by(
+        view.job, view.next_run_at
+    )
 
 
 def _told(view: QueryView) -> str:

@@ -12,8 +12,8 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from monitor.alerting.ages import confirmed_at
 from monitor.alerting.contact import TargetView
+from monitor.alerting.data_age import confirmed_at
 from monitor.alerting.snapshot import QueryStatus, QueryView, ReceiverView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.alerting.ages import confirmed_at, is_current, waits
+from monitor.alerting.data_age import confirmed_at, is_current, is_waiting
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
@@ -272,12 +272,12 @@ def _note(alert: Alert, scene: Scene) -> str:
     if alert.muted_by is not None:
         root = scene.names.get(alert.muted_by, "its root alert")
         return f"muted under {root}: no data until that is mended"
-    if waits(alert, scene.snapshot, scene.now):
+    if is_waiting(alert, scene.snapshot, scene.now):
         next_run_at = scene.snapshot.queries[
             alert.scope.target, alert.scope.subject
         ].next_run_at
         soon = f" {until(next_run_at, scene.now).text}" if next_run_at else ""
-        return f"held: waits for its next run{soon}, and stays as it was"
+        return f"held: is_waiting for its next run{soon}, and stays as it was"
     if alert.held:
         return "held: no data now, so it stays as it was"
     return alert.resolve_reason.replace("_", " ")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from monitor.alerting.ages import confirmed_at, has_data
 from monitor.alerting.blocking import missing_columns
+from monitor.alerting.data_age import confirmed_at, has_data
 from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Transition

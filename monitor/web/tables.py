@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.alerting.ages import has_data
 from monitor.alerting.blocking import missing_columns
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.alerting.freshness import patience
+from monitor.alerting.data_age import has_data
+from monitor.alerting.freshness import max_silence
 from monitor.alerting.snapshot import (
     QueryStatus,
     QueryView,
@@ -138,7 +138,7 @@ def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> boo
     """Return whether it should have answered of late, by its most frequent query, and nobody knows."""
     if view.met_at is None:
         return False
-    allowed = [patience(query.job) for query in queries]
+    allowed = [max_silence(query.job) for query in queries]
     known = [time for time in allowed if time is not None]
     return bool(known) and now - view.met_at > min(known)
 

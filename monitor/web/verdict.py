@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from monitor.alerting.ages import has_data, waits
+from monitor.alerting.data_age import has_data, is_waiting
 from monitor.alerting.ownership import TARGET_DOWN
 from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState
@@ -115,8 +115,8 @@ def _of_firing(situation: _Situation, snapshot: Snapshot, now: datetime) -> Verd
     last = (
         "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
     )
-    if all(waits(alert, snapshot, now) for alert in worst):
-        last = "; as last seen, it waits for its next run"
+    if all(is_waiting(alert, snapshot, now) for alert in worst):
+        last = "; as last seen, it is_waiting for its next run"
     told = "down" if worst[0].name == TARGET_DOWN else ""
     tone: Tone = "bad" if is_critical else "warn"
     return Verdict(
@@ -150,7 +150,7 @@ def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Ver
 
 
 def _is_for_later(view: QueryView, now: datetime) -> bool:
-    """Tell whether it waits for its hour: what runs at night is not starting all day."""
+    """Tell whether it is_waiting for its hour: what runs at night is not starting all day."""
     is_cron = isinstance(view.job.query.schedule, Cron)
     return is_cron and view.next_run_at is not None and view.next_run_at > now
 

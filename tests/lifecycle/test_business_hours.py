@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.alerting.ages import confirmed_at, has_data, is_current, waits
+from monitor.alerting.data_age import confirmed_at, has_data, is_current, is_waiting
 from monitor.alerting.freshness import news_until
 from monitor.alerting.snapshot import QueryView
 from monitor.daemon.messages import NewConfig
@@ -63,12 +63,12 @@ class Office:
         )
 
     def seen(self) -> tuple[str, bool, bool, bool]:
-        """Return how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
+        """Return how the alert is shown, whether as of now, whether it is_waiting, and whether the series holds."""
         snapshot, now = self.world.pipeline.snapshot, self.world.at
         return (
             self.world.shown()["TokenUsageStopped"],
             is_current(self.alert, snapshot, now),
-            waits(self.alert, snapshot, now),
+            is_waiting(self.alert, snapshot, now),
             len(self.view.samples_at(now)) == 1 and has_data(self.view, now),
         )
 
@@ -126,8 +126,8 @@ def test_the_page_says_for_what_an_alert_waits() -> None:
     assert office.words() == ("", "No usage")
     office.passes(FRIDAY + 20 * HOUR)
     assert office.words() == (
-        "held: waits for its next run in 2 d 12 h, and stays as it was",
-        "No usage; as last seen, it waits for its next run",
+        "held: is_waiting for its next run in 2 d 12 h, and stays as it was",
+        "No usage; as last seen, it is_waiting for its next run",
     )
 
 
