@@ -22,7 +22,7 @@ from monitor.config.schema import (
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import refuse_irregular
-from monitor.config.toml.validation import validate
+from monitor.config.toml.validation import try_validate, validate
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import (
@@ -45,7 +45,7 @@ def read_receiver(
 ) -> Receiver | None:
     """Check one receiver; None where it has a problem."""
     before = len(problems)
-    common = validate(ReceiverShape, _only(section, ReceiverShape), problems)
+    common = try_validate(ReceiverShape, _only(section, ReceiverShape), problems)
     if common is None:
         return None
     own = _without_strangers(common.kind, section, problems)

@@ -23,7 +23,7 @@ from monitor.config.toml.validation import (
     between,
     from_to,
 )
-from monitor.model.settings import SERVER_ZONE, UTC_ZONE, ReceiverKind
+from monitor.model.settings import SERVER_ZONE, UTC_ZONE, ReceiverKind, TlsMode
 from monitor.timing.zones import session_zone
 
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
@@ -160,7 +160,7 @@ class RootShape(Shape):
 class TlsShape(Shape):
     """`tls` of a target."""
 
-    mode: Literal["disabled", "required", "verify_ca", "verify_identity"] | None = None
+    mode: TlsMode | None = None
     ca_file: Text | None = None
     cert_file: Text | None = None
     key_file: Text | None = None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Final, assert_never
 
 from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.schema import TargetShape, TlsShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.config.toml.validation import validate
+from monitor.config.toml.validation import refuse_both, require_one_of, validate
 from monitor.model.hosts import is_loopback
-from monitor.model.settings import PasswordSource, Target, Tls
+from monitor.model.settings import PasswordSource, Target, Tls, TlsMode
 
 _OWN_LABELS = frozenset({"query", "receiver"})
 
@@ -31,113 +31,137 @@ class TargetEntry:
     labels: Mapping[str, str]
 
     def wants(self, query: str) -> bool:
-        """Tell whether a query runs here."""
-        return any(
-            fnmatchcase(query, pattern) for pattern in self.patterns
-        ) and not any(fnmatchcase(query, pattern) for pattern in self.exceptions)
+        """Return whether a query runs here, by its name."""
+        is_chosen = _matches_any(query, self.patterns)
+        return is_chosen and not _matches_any(query, self.exceptions)
+
+
+def _matches_any(query: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(query, pattern) for pattern in patterns)
 
 
 def read_target(
     name: str, section: Section, base: Path, problems: Problems
 ) -> TargetEntry:
-    """Check one target."""
+    """Check one target; paths are taken from `base`, the folder of config.toml."""
     before = len(problems)
     if not name.strip():
         problems.add(section.origin(), "the name of a target cannot be empty")
     shape = validate(TargetShape, section, problems)
     _check_address(section, problems)
-    if "password_file" in section.data and "password_env" in section.data:
-        problems.add(
-            section.origin("password_env"),
-            'give either "password_file" or "password_env"',
-        )
+    refuse_both(section, "password_file", "password_env", problems)
     for label, value in section.at("labels").data.items():
-        fault = label_fault(label)
-        if fault is None and value == "":
-            fault = EMPTY_LABEL
-        if fault is None and label in _OWN_LABELS:
-            fault = f'label "{label}" is reserved for alerts about the monitor itself'
+        fault = _target_label_fault(label, value)
         if fault is not None:
             problems.add(section.origin("labels", label), fault)
-    tls = _tls(shape, section, base, problems) if shape else None
+    tls = _tls(shape, section, base, problems)
+    target = _target(name, shape, tls, base)
     return TargetEntry(
         name=name,
         section=section,
-        target=_target(name, shape, tls, base)
-        if shape and tls and len(problems) == before
-        else None,
-        patterns=_list_of(section, "queries", ("*",)),
-        exceptions=_list_of(section, "except", ()),
-        labels=dict(shape.labels) if shape else {},
+        target=target if len(problems) == before else None,
+        patterns=_strings(section, "queries", default=("*",)),
+        exceptions=_strings(section, "except", default=()),
+        labels=target.labels,
     )
 
 
-def check_patterns(draft: TargetEntry, queries: list[str], problems: Problems) -> None:
-    """Say so where a pattern of a target matches no query."""
+def check_patterns(
+    entry: TargetEntry, queries: Collection[str], problems: Problems
+) -> None:
+    """Note each pattern of a target that matches no query."""
     for key in ("queries", "except"):
-        for position, pattern in enumerate(_list_of(draft.section, key, ())):
-            # "*" is the default: where there are no queries at all it is no mistake of the target.
-            if pattern != "*" and not any(
-                fnmatchcase(query, pattern) for query in queries
-            ):
+        patterns = _strings(entry.section, key, default=())
+        for position, pattern in enumerate(patterns):
+            # Where there are no queries at all, the default is no mistake of the target.
+            is_default = pattern == "*"
+            if not is_default and not fnmatch.filter(queries, pattern):
                 message = f'"{pattern}" matches no query{near_miss(pattern, queries)}'
-                problems.add(draft.section.origin(key, position), message)
+                problems.add(entry.section.origin(key, position), message)
 
 
-def _list_of(section: Section, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    value = section.data.get(key, default)
-    return (
-        tuple(item for item in value if isinstance(item, str))
-        if isinstance(value, (list, tuple))
-        else default
-    )
+def _strings(
+    section: Section, key: str, *, default: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the strings of a list; what else is in it, or in its place, has been noted already."""
+    value = section.data.get(key)
+    if not isinstance(value, list):
+        return default
+    return tuple(item for item in value if isinstance(item, str))
+
+
+def _target_label_fault(label: str, value: object) -> str | None:
+    """Return why a target cannot have this label, or None where it can."""
+    fault = label_fault(label)
+    if fault is not None:
+        return fault
+    if value == "":
+        return EMPTY_LABEL
+    if label in _OWN_LABELS:
+        return f'label "{label}" is reserved for alerts about the monitor itself'
+    return None
 
 
 def _check_address(section: Section, problems: Problems) -> None:
-    if ("host" in section.data) == ("unix_socket" in section.data):
-        problems.add(section.origin(), 'give exactly one of "host" and "unix_socket"')
-    elif "unix_socket" in section.data and "port" in section.data:
+    require_one_of(section, "host", "unix_socket", problems)
+    is_port_idle = "host" not in section.data and "unix_socket" in section.data
+    if is_port_idle and "port" in section.data:
         problems.add(section.origin("port"), 'goes with "host" only')
 
 
 def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -> Tls:
     given: TlsShape = shape.tls
-    is_local = shape.unix_socket is not None or (
-        shape.host is not None and is_loopback(shape.host)
-    )
-    default: Literal["disabled", "verify_identity"] = (
-        "disabled" if is_local else "verify_identity"
-    )
-    mode = given.mode or default
+    mode = given.mode or _default_mode(shape)
     if (given.cert_file is None) != (given.key_file is None):
         problems.add(section.origin("tls"), '"cert_file" and "key_file" go together')
-    if mode == "disabled":
-        for key in ("ca_file", "cert_file", "key_file"):
-            if getattr(given, key) is not None:
-                message = "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
-                problems.add(section.origin("tls", key), message)
-    elif mode == "required" and given.ca_file is not None:
-        message = "is looked at by nobody with mode = required; give verify_ca or verify_identity"
-        problems.add(section.origin("tls", "ca_file"), message)
-    if mode != "disabled" and given.public_key_file is not None:
-        problems.add(
-            section.origin("tls", "public_key_file"), "goes with mode = disabled only"
-        )
+    for key, why in _idle_keys(mode).items():
+        if getattr(given, key) is not None:
+            problems.add(section.origin("tls", key), why)
     return Tls(
-        mode,
-        _path(base, given.ca_file),
-        _path(base, given.cert_file),
-        _path(base, given.key_file),
-        _path(base, given.public_key_file),
+        mode=mode,
+        ca_file=_path(base, given.ca_file),
+        cert_file=_path(base, given.cert_file),
+        key_file=_path(base, given.key_file),
+        public_key_file=_path(base, given.public_key_file),
     )
 
 
-def _path(base: Path, value: str | None) -> Path | None:
-    return None if value is None else base / value
+def _default_mode(shape: TargetShape) -> TlsMode:
+    """Return what protects a connection of which nothing is said: all there is, beyond this machine."""
+    if shape.unix_socket is not None:
+        return "disabled"
+    is_local = shape.host is not None and is_loopback(shape.host)
+    return "disabled" if is_local else "verify_identity"
+
+
+_NEEDS_TLS: Final = "means nothing while tls is disabled; give mode = required, verify_ca or verify_identity"
+_NEEDS_VERIFICATION: Final = (
+    "is looked at by nobody with mode = required; give verify_ca or verify_identity"
+)
+_NEEDS_NO_TLS: Final = "goes with mode = disabled only"
+
+
+def _idle_keys(mode: TlsMode) -> Mapping[str, str]:
+    """Return the keys of `tls` that a mode has no use for, each with what to say of it."""
+    match mode:
+        case "disabled":
+            return {
+                "ca_file": _NEEDS_TLS,
+                "cert_file": _NEEDS_TLS,
+                "key_file": _NEEDS_TLS,
+            }
+        case "required":
+            return {
+                "ca_file": _NEEDS_VERIFICATION,
+                "public_key_file": _NEEDS_NO_TLS,
+            }
+        case "verify_ca" | "verify_identity":
+            return {"public_key_file": _NEEDS_NO_TLS}
+        case _:
+            assert_never(mode)
 
 
 def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
-    has_password = shape.password_file is not None or shape.password_env is not None
     return Target(
         name=name,
         user=shape.user,
@@ -146,11 +170,22 @@ def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
         host=shape.host,
         port=shape.port,
         unix_socket=_path(base, shape.unix_socket),
-        password=PasswordSource(_path(base, shape.password_file), shape.password_env)
-        if has_password
-        else None,
+        password=_password(shape, base),
         max_connections=shape.max_connections,
         labels=dict(shape.labels),
         max_replica_lag=shape.max_replica_lag,
         time_zone=shape.time_zone,
     )
+
+
+def _password(shape: TargetShape, base: Path) -> PasswordSource | None:
+    if shape.password_file is None and shape.password_env is None:
+        return None
+    return PasswordSource(
+        file=_path(base, shape.password_file),
+        env=shape.password_env,
+    )
+
+
+def _path(base: Path, value: str | None) -> Path | None:
+    return None if value is None else base / value

@@ -181,11 +181,14 @@ class Query:
         return self.variants.get(flavor, self.statement)
 
 
+TlsMode: TypeAlias = Literal["disabled", "required", "verify_ca", "verify_identity"]
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """How the connection to a target is protected."""
 
-    mode: Literal["disabled", "required", "verify_ca", "verify_identity"]
+    mode: TlsMode
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None

@@ -70,6 +70,8 @@ class MetricShape(Shape):
 class OwnMetricShape(Shape):
     """`[metrics.NAME]` of the monitor's own rules: a series that is never exported under this name."""
 
+    stand_ins = {"help": "-"}
+
     help: Text
     labels: list[Text] = []
 

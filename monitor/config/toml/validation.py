@@ -43,26 +43,38 @@ class Shape(BaseModel):
 ShapeT = TypeVar("ShapeT", bound=Shape)
 
 
-def validate(
-    shape: type[ShapeT], section: Section, problems: Problems
-) -> ShapeT | None:
+def validate(shape: type[ShapeT], section: Section, problems: Problems) -> ShapeT:
     """Check a section; what is wrong is noted and left out, so that the rest can be checked on.
 
-    None where a required key is missing, or was left out, and nothing can stand in for it.
+    The shape has a stand-in for every key that is required, so there is always something to go on with.
     """
+    return shape.model_validate(_sound_data(shape, section, problems))
+
+
+def try_validate(
+    shape: type[ShapeT], section: Section, problems: Problems
+) -> ShapeT | None:
+    """Check as `validate`; None where a required key is missing or wrong, and nothing can stand in for it."""
+    try:
+        return validate(shape, section, problems)
+    except ValidationError:
+        return None
+
+
+def _sound_data(
+    shape: type[Shape], section: Section, problems: Problems
+) -> dict[str, Any]:
+    """Return what of a section is right, with stand-ins; the rest is noted."""
     data = dict(section.data)
     try:
-        return shape.model_validate(data)
+        shape.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             # "[key]" is how the validator says that the key itself is wrong, not its value.
             keys = [key for key in detail["loc"] if key != "[key]"]
             problems.add(section.origin(*keys), message_of(detail, shape))
             data.pop(str(keys[0]), None)
-    try:
-        return shape.model_validate({**shape.stand_ins, **data})
-    except ValidationError:
-        return None
+    return {**shape.stand_ins, **data}
 
 
 def require_one_of(
