@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from monitor.alerting.data_age import confirmed_at, is_current, is_waiting
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
-from monitor.model.settings import Config, Labels, Severity
+from monitor.model.settings import Config, Severity
 from monitor.model.wording import format_number
 from monitor.web.headline import (
     OWN_LABELS,
@@ -22,21 +22,11 @@ from monitor.web.headline import (
     summary_of,
 )
 from monitor.web.verdict import Tone
+from monitor.web.views import Scene
 from monitor.web.words import When, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
-
-_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
-_STATE_RANK = {AlertState.FIRING: 0, AlertState.PENDING: 1, AlertState.RESOLVED: 2}
-_TONES: dict[Severity, Tone] = {
-    Severity.CRITICAL: "bad",
-    Severity.WARNING: "warn",
-    Severity.INFO: "info",
-}
-_OWN_PREFIX = "TokenMonitor"
-Weight = tuple[int, int, bool, float, datetime, Labels]
-"""By what alerts of one rule are sorted, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +95,20 @@ class AlertGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PageContext:
     """What all groups of one page share; `asked` is the fingerprint that the address asks for."""
 
-    snapshot: Snapshot
-    now: datetime
-    judged_at: datetime
-    rules: Mapping[str, KnownRule]
-    names: Mapping[str, str]
+    scene: Scene
+    rules: Mapping[str, KnownRule] = field(default_factory=dict)
+    roots: Mapping[str, str] = field(default_factory=dict)
     """The names of the alerts that others are muted under, by fingerprint."""
     asked: str = ""
-    shows_evidence: bool = False
     runbooks_url: str = ""
     """Where the monitor serves its runbooks to the world, with a slash at the end."""
 
 
 def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRule]:
-    """List the rules by name, each as the first of its targets has it."""
+    """Return the rules by name, each as the first of its targets has it."""
     known: dict[str, KnownRule] = {}
     if config is not None:
         known.update((rule.name, KnownRule(rule)) for rule in config.own_rules)
@@ -131,136 +118,35 @@ def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRul
     return known
 
 
-def by_rule(
-    alerts: Iterable[Alert], rules: Mapping[str, KnownRule]
-) -> list[list[Alert]]:
-    """Put alerts of one rule together; worst group first, and in each the worst alert first.
-
-    Of the same severity what is wrong with the database comes before what is wrong with the monitor.
-    """
-    groups: dict[str, list[Alert]] = {}
-    for alert in alerts:
-        groups.setdefault(alert.name, []).append(alert)
-    ordered = [
-        sorted(group, key=_weight(rules.get(name))) for name, group in groups.items()
-    ]
-    return sorted(ordered, key=lambda group: _group_weight(group))
-
-
-def group_of(alerts: Sequence[Alert], scene: Scene) -> AlertGroup:
-    """Describe alerts of one rule, the worst first."""
-    first = alerts[0]
+def group_of(alerts: Sequence[Alert], context: PageContext) -> AlertGroup:
+    """Describe the alerts of one rule; `alerts` has the worst first, and at least one."""
+    worst = alerts[0]
     differing = differing_labels(alerts)
-    shown = list(alerts[:MAX_GROUP_ROWS])
-    shown += [
-        alert
-        for alert in alerts[MAX_GROUP_ROWS:]
-        if scene.asked and alert.fingerprint == scene.asked
-    ]
     oldest = min(alerts, key=lambda alert: alert.active_at)
-    texts = _texts(first, oldest, scene)
-    is_over = first.state is AlertState.RESOLVED
-    summary = summary_of(alerts, scene.rules.get(first.name))
+    texts = _texts(worst, oldest, context)
+    shown = _shown(alerts, context.asked)
+    rows = [_row(alert, tuple(differing), oldest, context) for alert in shown]
+    shared = shared_labels(worst, differing)
     return AlertGroup(
-        name=first.name,
-        tone="ok" if is_over else _TONES[first.severity],
-        severity=first.severity.value,
-        state=first.state.value,
-        summary=_over(summary) if is_over and len(alerts) > 1 else summary,
+        name=worst.name,
+        tone=_tone(worst),
+        severity=worst.severity.value,
+        state=worst.state.value,
+        summary=_summary(alerts, context.rules.get(worst.name)),
         texts=texts,
-        labels=tuple(
-            pair
-            for pair in shared_labels(first, differing)
-            if pair[0] not in OWN_LABELS
-        ),
+        labels=tuple(pair for pair in shared if pair[0] not in OWN_LABELS),
         columns=tuple(differing),
-        rows=tuple(
-            _row(alert, tuple(differing), texts, oldest, scene) for alert in shown
-        ),
+        rows=tuple(_without_texts_of(texts, row) for row in rows),
         left_out=len(alerts) - len(shown),
         size=len(alerts),
     )
 
 
-def _over(summary: str) -> str:
-    """Say of a group that it is over, where the words of one alert do not say so themselves."""
-    return summary if summary.startswith("Over ") else f"Over: {summary}"
-
-
-def _weight(known: KnownRule | None) -> Callable[[Alert], Weight]:
-    ascends = known is not None and known.rule.condition.is_lower_worse
-
-    def weigh(alert: Alert) -> Weight:
-        value = alert.value if ascends else -alert.value
-        return (
-            _STATE_RANK[alert.state],
-            _RANK[alert.severity],
-            alert.held,
-            value,
-            alert.active_at,
-            alert.labels,
-        )
-
-    return weigh
-
-
-def _group_weight(group: Sequence[Alert]) -> tuple[int, int, bool, datetime, str]:
-    first = group[0]
-    return (
-        _STATE_RANK[first.state],
-        _RANK[first.severity],
-        first.name.startswith(_OWN_PREFIX),
-        min(alert.active_at for alert in group),
-        first.name,
-    )
-
-
-def _texts(alert: Alert, oldest: Alert, scene: Scene) -> Texts:
-    """Return an alert's texts, with the group's instant in place of its own, which is no difference."""
-    if alert.state is AlertState.RESOLVED:
-        # What to do is over too: a repair that is pasted now would give again what was honestly spent.
-        return Texts("", "", "")
-    texts = shown_annotations(alert)
-    return Texts(
-        description=texts.get("description", "").replace(
-            since_text(alert), since_text(oldest)
-        ),
-        repair=texts.get("repair", "").strip(),
-        # Of our own by its name: the page may be read where its public address cannot be reached.
-        runbook=texts.get("runbook_url", texts.get("runbook", "")).removeprefix(
-            scene.runbooks_url
-        ),
-    )
-
-
-def _row(
-    alert: Alert, columns: tuple[str, ...], of_group: Texts, oldest: Alert, scene: Scene
-) -> AlertRow:
-    labels = dict(alert.labels)
-    texts = _texts(alert, oldest, scene)
-    confirmed = confirmed_at(alert, scene.snapshot, scene.judged_at)
-    is_over = alert.state is AlertState.RESOLVED
-    since = alert.resolved_at if is_over and alert.resolved_at else alert.active_at
-    fired_at = alert.fired_at if alert.state is AlertState.FIRING else None
-    return AlertRow(
-        anchor=f"alert-{alert.fingerprint}",
-        cells=tuple((name, labels.get(name, "")) for name in columns),
-        value=format_number(alert.value),
-        state=alert.state.value,
-        since=when(since, scene.now),
-        fired=when_known(fired_at, scene.now),
-        at_least=alert.since_at_least and not is_over,
-        confirmed=when_known(confirmed, scene.now),
-        is_current=is_current(alert, scene.snapshot, scene.now),
-        note=_note(alert, scene),
-        texts=texts if texts != of_group else None,
-        evidence=alert.evidence if scene.shows_evidence else (),
-        is_asked_for=alert.fingerprint == scene.asked,
-    )
-
-
 def without_anchor(group: AlertGroup, taken: set[str]) -> AlertGroup:
-    """Take away anchors that stand above already: what resolved may be pending again."""
+    """Remove anchors that are on the page already: what resolved may be pending again.
+
+    Adds those of the group to `taken`.
+    """
     rows = tuple(
         replace(row, anchor="") if row.anchor in taken else row for row in group.rows
     )
@@ -268,16 +154,97 @@ def without_anchor(group: AlertGroup, taken: set[str]) -> AlertGroup:
     return replace(group, rows=rows)
 
 
-def _note(alert: Alert, scene: Scene) -> str:
+def _tone(worst: Alert) -> Tone:
+    if worst.state is AlertState.RESOLVED:
+        return "ok"
+    match worst.severity:
+        case Severity.CRITICAL:
+            return "bad"
+        case Severity.WARNING:
+            return "warn"
+        case Severity.INFO:
+            return "info"
+        case unknown:
+            assert_never(unknown)
+
+
+def _summary(alerts: Sequence[Alert], known: KnownRule | None) -> str:
+    summary = summary_of(alerts, known)
+    is_over = alerts[0].state is AlertState.RESOLVED
+    # One alert that is over says so itself; the words of several were written for as long as they fire.
+    if len(alerts) == 1 or not is_over or summary.startswith("Over "):
+        return summary
+    return f"Over: {summary}"
+
+
+def _shown(alerts: Sequence[Alert], asked: str) -> list[Alert]:
+    """Return the worst, and the one that the address asks for wherever it comes."""
+    worst, others = alerts[:MAX_GROUP_ROWS], alerts[MAX_GROUP_ROWS:]
+    return [*worst, *(alert for alert in others if alert.fingerprint == asked)]
+
+
+def _texts(alert: Alert, oldest: Alert, context: PageContext) -> Texts:
+    """Return an alert's texts, with the group's instant in place of its own, which is no difference."""
+    if alert.state is AlertState.RESOLVED:
+        # What to do is over too: a repair that is pasted now would give again what was honestly spent.
+        return Texts("", "", "")
+    texts = shown_annotations(alert)
+    description = texts.get("description", "")
+    runbook = texts.get("runbook_url", texts.get("runbook", ""))
+    return Texts(
+        description=description.replace(since_text(alert), since_text(oldest)),
+        repair=texts.get("repair", "").strip(),
+        # Of our own by its name: the page may be read where its public address cannot be reached.
+        runbook=runbook.removeprefix(context.runbooks_url),
+    )
+
+
+def _row(
+    alert: Alert, columns: tuple[str, ...], oldest: Alert, context: PageContext
+) -> AlertRow:
+    scene = context.scene
+    labels = dict(alert.labels)
+    is_over = alert.state is AlertState.RESOLVED
+    began_at = alert.active_at
+    ended_at = alert.resolved_at if is_over else None
+    fired_at = alert.fired_at if alert.state is AlertState.FIRING else None
+    confirmed = confirmed_at(alert, scene.snapshot, scene.judged_at)
+    return AlertRow(
+        anchor=f"alert-{alert.fingerprint}",
+        cells=tuple((name, labels.get(name, "")) for name in columns),
+        value=format_number(alert.value),
+        state=alert.state.value,
+        since=when(ended_at or began_at, scene.now),
+        fired=when_known(fired_at, scene.now),
+        at_least=alert.since_at_least and not is_over,
+        confirmed=when_known(confirmed, scene.now),
+        is_current=is_current(alert, scene.snapshot, scene.now),
+        note=_note(alert, context),
+        texts=_texts(alert, oldest, context),
+        evidence=alert.evidence if scene.shows_evidence else (),
+        is_asked_for=alert.fingerprint == context.asked,
+    )
+
+
+def _without_texts_of(group: Texts, row: AlertRow) -> AlertRow:
+    """Leave out a row's texts where the group says the same."""
+    return replace(row, texts=None) if row.texts == group else row
+
+
+def _note(alert: Alert, context: PageContext) -> str:
+    """Return why an alert stays as it was, or why it resolved other than by data; empty where neither is so."""
     if alert.muted_by is not None:
-        root = scene.names.get(alert.muted_by, "its root alert")
+        root = context.roots.get(alert.muted_by, "its root alert")
         return f"muted under {root}: no data until that is mended"
-    if is_waiting(alert, scene.snapshot, scene.now):
-        next_run_at = scene.snapshot.queries[
-            alert.scope.target, alert.scope.subject
-        ].next_run_at
-        soon = f" {until(next_run_at, scene.now).text}" if next_run_at else ""
-        return f"held: is_waiting for its next run{soon}, and stays as it was"
+    if is_waiting(alert, context.scene.snapshot, context.scene.now):
+        return f"held: waits for its next run{_soon(alert, context.scene)}, and stays as it was"
     if alert.held:
         return "held: no data now, so it stays as it was"
     return alert.resolve_reason.replace("_", " ")
+
+
+def _soon(alert: Alert, scene: Scene) -> str:
+    view = scene.snapshot.queries[alert.scope.target, alert.scope.subject]
+    if view.next_run_at is None:
+        return ""
+    return f" {until(view.next_run_at, scene.now).text}"

@@ -1,11 +1,15 @@
-"""Stand between the HTTP server and the application: time limit, headers, passwords."""
+"""Stand between the HTTP server and the application: time limit, headers, passwords.
+
+Each guard is an ASGI application around another one. All that they get are HTTP requests: the server that
+calls them takes no websockets, and the threads of the application are started by `server` itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,9 +22,8 @@ from monitor.web.web_config import Passwords, WebConfig
 USER = "token_monitor.user"
 """In a request's scope: who has given the right password; absent where none was asked for."""
 
-OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
-"""Asked by orchestrators, which have no password; they tell nothing but yes or no."""
-
+# The page loads its own style and script and asks for itself again, and nothing else: what a database puts
+# into it can neither run nor send anything away. No frame, form or <base> of a foreign page either.
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
@@ -41,20 +44,17 @@ class TimeLimit:
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, within the time limit."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Pass the request on, within the time limit; 503 where the answer has not begun by then."""
         is_begun = False
 
-        async def tell(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal is_begun
             is_begun = True
             await send(message)
 
         try:
             async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, tell)
+                await self._app(scope, receive, send_on)
         except TimeoutError:
             if not is_begun:
                 await PlainTextResponse("took too long\n", 503)(scope, receive, send)
@@ -71,39 +71,42 @@ class ExtraHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and add to its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
 
-        async def add(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                _set_missing(headers, SECURITY_HEADERS)
-                _set_missing(
-                    headers,
-                    {"cache-control": "no-store", "date": formatdate(usegmt=True)},
-                )
-                for name, value in self._config().headers.items():
-                    headers[name] = value
+                self._add_headers(MutableHeaders(scope=message))
             await send(message)
 
-        await self._app(scope, receive, add)
+        await self._app(scope, receive, send_with_headers)
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        """Add what the answer does not set itself; the operator's own headers win over all."""
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("cache-control", "no-store")
+        headers.setdefault("date", formatdate(usegmt=True))
+        headers.update(self._config().headers)
 
 
 class BasicAuth:
-    """Asks for a user and password where the web-config file has users."""
+    """Asks for a user and password where the web-config file has users, but on the open paths."""
 
     def __init__(
-        self, app: ASGIApp, config: Callable[[], WebConfig], threads: Threads
+        self,
+        app: ASGIApp,
+        config: Callable[[], WebConfig],
+        threads: Threads,
+        open_paths: Collection[str],
     ) -> None:
         self._app = app
         self._config = config
         self._passwords = Passwords(threads)
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or ask for a password."""
         users = self._config().users
-        if scope["type"] == "lifespan" or not users or scope.get("path") in OPEN_PATHS:
+        if not users or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
         given = _credentials(Headers(scope=scope).get("authorization", ""))
@@ -112,18 +115,12 @@ class BasicAuth:
             await self._app(scope, receive, send)
             return
         challenge = {"www-authenticate": 'Basic realm="token-monitor", charset="UTF-8"'}
-        await PlainTextResponse("Unauthorized\n", 401, headers=challenge)(
-            scope, receive, send
-        )
-
-
-def _set_missing(headers: MutableHeaders, values: Mapping[str, str]) -> None:
-    for name, value in values.items():
-        headers.setdefault(name, value)
+        refusal = PlainTextResponse("Unauthorized\n", 401, headers=challenge)
+        await refusal(scope, receive, send)
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
-    """Read an Authorization header; None when it is no user and password."""
+    """Return user and password of an Authorization header; None when it has no such pair."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -132,4 +129,6 @@ def _credentials(header: str) -> tuple[str, str] | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     user, colon, password = decoded.partition(":")
-    return (user, password) if colon else None
+    if not colon:
+        return None
+    return user, password

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import Config
-from monitor.web.guards import OPEN_PATHS
 
 ANY = "*"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{0,5})?")
@@ -22,54 +21,59 @@ class HostCheck:
     """Answers 421 where the Host header names a host that is not among ours.
 
     By default only while listening on the loopback: there nobody comes by another name than the machine's
-    own, but a browser whose page has rebound its name. Health checks are asked by any name.
+    own, but a browser whose page has rebound its name. Open paths are asked by any name. `listens_on` is
+    the host that the server is bound to; `config` is asked at each request, so that a reload takes effect.
     """
 
     def __init__(
-        self, app: ASGIApp, listens_on: str, config: Callable[[], Config]
+        self,
+        app: ASGIApp,
+        listens_on: str,
+        config: Callable[[], Config],
+        open_paths: Collection[str],
     ) -> None:
         self._app = app
         self._listens_on = listens_on
         self._config = config
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        named = _checked_host(scope)
-        if named is None or self._is_ours(named):
+        """Pass the request on, or refuse it with 421 (Misdirected Request, RFC 9110)."""
+        # Without one, as HTTP/1.0 may be, no browser has asked.
+        header = Headers(scope=scope).get("host")
+        is_open = scope["path"] in self._open_paths
+        if header is None or is_open or self._is_ours(header):
             await self._app(scope, receive, send)
-        else:
-            await PlainTextResponse(_advice(named), 421)(scope, receive, send)
+            return
+        refusal = PlainTextResponse(_advice(header), 421)
+        await refusal(scope, receive, send)
 
-    def _is_ours(self, named: str) -> bool:
+    def _is_ours(self, header: str) -> bool:
         config = self._config()
         hosts = {host.lower() for host in config.web.hosts}
-        is_asked_for = bool(hosts) or is_loopback(self._listens_on)
-        if ANY in hosts or not is_asked_for:
+        if not hosts and not is_loopback(self._listens_on):
             return True
-        host = host_of(named)
+        if ANY in hosts:
+            return True
+        host = host_of(header)
         if host is None:
             return False
+        # No name server can rebind these: RFC 6761 keeps .localhost on this machine.
         if is_loopback(host) or host.endswith(".localhost"):
             return True
-        return host in hosts or host == urlsplit(config.external_url).hostname
+        return host in {*hosts, urlsplit(config.external_url).hostname}
 
 
-def _checked_host(scope: Scope) -> str | None:
-    """Return the Host header of a request for which it counts."""
-    if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
-        return None
-    # Without one, as HTTP/1.0 may be, no browser has asked.
-    return Headers(scope=scope).get("host")
-
-
-def host_of(named: str) -> str | None:
+def host_of(header: str) -> str | None:
     """Return the host of a Host header, lower case, without port, brackets and last dot; None of rubbish."""
-    match = _HOST.fullmatch(named.strip())
-    return None if match is None else match[1].strip("[]").lower().removesuffix(".")
+    match = _HOST.fullmatch(header.strip())
+    if match is None:
+        return None
+    return match[1].strip("[]").lower().removesuffix(".")
 
 
-def _advice(named: str) -> str:
-    host = host_of(named)
+def _advice(header: str) -> str:
+    host = host_of(header)
     if host is None:
         return "misdirected: the Host header names no host\n"
     return (

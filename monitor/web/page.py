@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from monitor.alerting.inputs import WATCHDOG
-from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
     AlertGroup,
-    Scene,
-    by_rule,
+    PageContext,
     group_of,
     known_rules,
     without_anchor,
 )
+from monitor.web.alert_order import by_rule, newest_first
 from monitor.web.banners import Banner, Troubles, banners_of
 from monitor.web.headline import KnownRule, headline
 from monitor.web.tables import (
@@ -31,14 +30,14 @@ from monitor.web.tables import (
     target_row,
 )
 from monitor.web.verdict import Verdict, verdict_of
+from monitor.web.views import Scene
 
 MAX_ROWS = 300
 """More rows than that nobody reads; those without trouble are left out first."""
 
 Row = TypeVar("Row", TargetRow, QueryRow)
-Parts = tuple[list[list[Alert]], list[list[Alert]], list[list[Alert]]]
-"""Alerts by rule: active, muted, resolved."""
 
+_NO_TROUBLES = Troubles()
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -63,103 +62,126 @@ class Page:
     """The same, where no alert that is shown has it."""
 
 
-def page_of(
-    snapshot: Snapshot,
-    now: datetime,
-    judged_at: datetime | None = None,
-    *,
-    config: Config | None = None,
-    troubles: Troubles | None = None,
-    asked: str = "",
-    shows_evidence: bool = False,
-) -> Page:
-    """Put a snapshot into words.
+@dataclass(frozen=True, slots=True)
+class _Sections:
+    """Alerts by rule, in the order in which they stand on the page, by the section that they stand in."""
 
-    `judged_at`: when the rules about the monitor itself were last judged, now by default. `troubles`:
-    what is wrong with the monitor itself. `asked`: the fingerprint of an alert that is shown in any case.
-    `shows_evidence`: only to who has given a password.
+    active: list[list[Alert]]
+    muted: list[list[Alert]]
+    resolved: list[list[Alert]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows(Generic[Row]):
+    shown: tuple[Row, ...]
+    left_out: int
+
+
+def page_of(
+    scene: Scene,
+    config: Config | None = None,
+    troubles: Troubles = _NO_TROUBLES,
+    *,
+    asked: str = "",
+) -> Page:
+    """Put what is known into words.
+
+    `config`: for the rules about the monitor itself, and where it is reached from outside. `troubles`: what
+    is wrong with the monitor itself. `asked`: the fingerprint of an alert that is shown in any case; what
+    does not look like one is not looked for.
     """
+    snapshot, now = scene.snapshot, scene.now
     alerts = [alert for alert in snapshot.alerts if alert.name != WATCHDOG]
-    rules = known_rules(snapshot, config)
     asked = asked if _FINGERPRINT.fullmatch(asked) else ""
-    scene = Scene(
-        snapshot,
-        now,
-        judged_at or now,
-        rules,
-        _roots(alerts),
-        asked,
-        shows_evidence,
-        _runbooks_url(config),
+    context = PageContext(
+        scene,
+        rules=known_rules(snapshot, config),
+        roots=_roots(alerts),
+        asked=asked,
+        runbooks_url=_runbooks_url(config),
     )
-    parts = free, _, _ = _in_parts(alerts, rules)
-    said = [(group, headline(group, rules.get(group[0].name), now)) for group in free]
-    troubles = troubles or Troubles()
+    sections = _sections(alerts, context.rules)
+    verdict = _verdict(scene, sections.active, context.rules, troubles)
+    # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
     taken: set[str] = set()
-    shown = [
-        tuple(without_anchor(group_of(group, scene), taken) for group in part)
-        for part in parts
-    ]
-    queries = _trouble_first(query_row(view, now) for view in snapshot.queries.values())
+    active = _groups(sections.active, context, taken)
+    muted = _groups(sections.muted, context, taken)
+    resolved = _groups(sections.resolved, context, taken)
+    is_shown = any(group.has_asked_for for group in (*active, *muted, *resolved))
     targets = _trouble_first(
         target_row(view, snapshot, now) for view in snapshot.targets.values()
     )
-    verdict = verdict_of(snapshot, said, now, sick=troubles.sick)
+    queries = _trouble_first(query_row(view, now) for view in snapshot.queries.values())
     return Page(
         now=now,
         verdict=verdict,
         banners=banners_of(troubles, verdict, now),
-        active=shown[0],
-        muted=shown[1],
-        resolved=shown[2],
-        targets=tuple(targets[:MAX_ROWS]),
-        targets_left_out=max(0, len(targets) - MAX_ROWS),
-        queries=tuple(queries[:MAX_ROWS]),
-        left_out=max(0, len(queries) - MAX_ROWS),
+        active=active,
+        muted=muted,
+        resolved=resolved,
+        targets=targets.shown,
+        targets_left_out=targets.left_out,
+        queries=queries.shown,
+        left_out=queries.left_out,
         receivers=tuple(
             receiver_row(view, now) for view in snapshot.receivers.values()
         ),
         asked_for=asked,
-        asked=""
-        if any(group.has_asked_for for part in shown for group in part)
-        else asked,
+        asked="" if is_shown else asked,
     )
+
+
+def _verdict(
+    scene: Scene,
+    active: Sequence[Sequence[Alert]],
+    rules: Mapping[str, KnownRule],
+    troubles: Troubles,
+) -> Verdict:
+    said = []
+    for group in active:
+        text = headline(group, rules.get(group[0].name), scene.now)
+        said.append((group, text))
+    return verdict_of(scene.snapshot, said, scene.now, sick=troubles.sick)
+
+
+def _groups(
+    section: Sequence[Sequence[Alert]], context: PageContext, taken: set[str]
+) -> tuple[AlertGroup, ...]:
+    """Describe the groups of a section; `taken` are the anchors above it, and gets those within."""
+    return tuple(without_anchor(group_of(alerts, context), taken) for alerts in section)
 
 
 def _runbooks_url(config: Config | None) -> str:
-    return (
-        f"{config.external_url}/runbooks/"
-        if config is not None and config.external_url
-        else ""
+    if config is None or not config.external_url:
+        return ""
+    return f"{config.external_url}/runbooks/"
+
+
+def _trouble_first(rows: Iterable[Row]) -> _Rows[Row]:
+    """Choose the rows that are shown; which of them are in trouble is seen by their tone."""
+    ordered = sorted(rows, key=lambda row: row.tone == "ok")
+    return _Rows(tuple(ordered[:MAX_ROWS]), max(0, len(ordered) - MAX_ROWS))
+
+
+def _sections(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> _Sections:
+    """Sort alerts into what speaks for itself, what is muted, and what is over."""
+    active: list[Alert] = []
+    muted: list[Alert] = []
+    over: list[Alert] = []
+    for alert in alerts:
+        if alert.state is AlertState.RESOLVED:
+            over.append(alert)
+        elif alert.muted_by is not None:
+            muted.append(alert)
+        else:
+            active.append(alert)
+    return _Sections(
+        by_rule(active, rules),
+        by_rule(muted, rules),
+        newest_first(by_rule(over, rules)),
     )
-
-
-def _trouble_first(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.tone == "ok")
-
-
-def _in_parts(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> Parts:
-    """Group what speaks for itself, what is muted, and what is over with the newest first."""
-    active = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
-    free = by_rule((alert for alert in active if alert.muted_by is None), rules)
-    muted = by_rule((alert for alert in active if alert.muted_by is not None), rules)
-    over = by_rule(
-        (alert for alert in alerts if alert.state is AlertState.RESOLVED), rules
-    )
-    newest_first = [sorted(group, key=_ended_at, reverse=True) for group in over]
-    return (
-        free,
-        muted,
-        sorted(newest_first, key=lambda group: _ended_at(group[0]), reverse=True),
-    )
-
-
-def _ended_at(alert: Alert) -> datetime:
-    return alert.resolved_at or alert.active_at
 
 
 def _roots(alerts: Sequence[Alert]) -> dict[str, str]:
-    """Name the alerts that others are muted under, by fingerprint; to compute those of all takes long."""
-    if not any(alert.muted_by for alert in alerts):
-        return {}
+    """Return the names of the alerts that others may be muted under, by fingerprint."""
     return {alert.fingerprint: alert.name for alert in alerts if alert.muted_by is None}

@@ -23,7 +23,7 @@ from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
 from monitor.web.hosts import HostCheck
 from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import ListeningSocket, listen
-from monitor.web.routes import THREADS, application
+from monitor.web.routes import OPEN_PATHS, THREADS, application
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 from monitor.web.web_config import WebConfig
@@ -119,9 +119,10 @@ class WebServer:
         threads = Threads(THREADS)
         routes = application(self._views, threads)
         inner = HostCheck(
-            BasicAuth(routes, self._current, threads),
+            BasicAuth(routes, self._current, threads, OPEN_PATHS),
             self._settings.host,
             self._views.config,
+            OPEN_PATHS,
         )
         app = TimeLimit(ExtraHeaders(inner, self._current), REQUEST_SECONDS)
         files = Threads(

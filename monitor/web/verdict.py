@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from monitor.alerting.data_age import has_data, is_waiting
 from monitor.alerting.ownership import TARGET_DOWN
@@ -15,8 +15,9 @@ from monitor.model.settings import Cron, Severity
 from monitor.model.wording import counted
 from monitor.web.words import age
 
-Tone = Literal["ok", "warn", "bad", "wait", "info"]
-Said = tuple[Sequence[Alert], str]
+Tone: TypeAlias = Literal["ok", "warn", "bad", "wait", "info"]
+"""The colour of what is shown; a class of that name is in page.css."""
+Said: TypeAlias = tuple[Sequence[Alert], str]
 """Alerts of one rule, the worst first, and what they say together."""
 
 MAX_ALSO = 3
@@ -38,44 +39,51 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Situation:
-    """What speaks against a yes."""
+    """All that speaks against a yes, each kind in the order in which it was given."""
 
     firing: list[Said]
     pending: list[Said]
-    pending_alerts: int
     down: list[str]
+    """Targets that cannot be reached."""
     blind: list[QueryView]
+    """Queries that have run and give no data now."""
     waiting: list[QueryView]
-    unheard: list[str]
-    of: str
+    """Queries that have not run yet."""
+    failing: list[str]
+    """Receivers that do not take what they are sent."""
+    query_count: int
+
+    @property
+    def queries(self) -> str:
+        return counted(self.query_count, "query", "queries")
+
+    @property
+    def pending_text(self) -> str:
+        pending = [_loud_in(one, AlertState.PENDING) for one in self.pending]
+        return f"{counted(sum(map(len, pending)), 'alert')} pending"
 
     @property
     def blind_text(self) -> str:
         gives = "gives" if len(self.blind) == 1 else "give"
-        return f"{len(self.blind)} of {self.of} {gives} no data"
+        return f"{len(self.blind)} of {self.queries} {gives} no data"
 
     @property
     def waiting_text(self) -> str:
-        return _said_of(
-            self.waiting,
-            f"{counted(len(self.waiting), 'query', 'queries')} not run yet",
-        )
+        if not self.waiting:
+            return ""
+        return f"{counted(len(self.waiting), 'query', 'queries')} not run yet"
 
-    def details(self, *, without: str = "") -> str:
-        """Join all that is to be said, save what the headline says already."""
-        parts = {
-            "down": _said_of(self.down, f"{', '.join(self.down)} cannot be reached"),
-            "blind": _said_of(self.blind, self.blind_text),
-            "pending": _said_of(
-                self.pending, f"{counted(self.pending_alerts, 'alert')} pending"
-            ),
-            "unheard": _said_of(
-                self.unheard, f"alerts do not reach {', '.join(self.unheard)}"
-            ),
-            "waiting": self.waiting_text,
-        }
-        parts.pop(without, None)
-        return "; ".join(filter(None, parts.values()))
+    def details(self, *, without: Sequence[object] = ()) -> str:
+        """Join all that is to be said, save what the headline says already: `without` is that list."""
+        parts = (
+            (self.down, f"{', '.join(self.down)} cannot be reached"),
+            (self.blind, self.blind_text),
+            (self.pending, self.pending_text),
+            (self.failing, f"alerts do not reach {', '.join(self.failing)}"),
+            (self.waiting, self.waiting_text),
+        )
+        texts = [text for found, text in parts if found and found is not without]
+        return "; ".join(texts)
 
 
 def verdict_of(
@@ -90,67 +98,80 @@ def verdict_of(
     if situation.firing:
         return _of_firing(situation, snapshot, now)
     if sick:
-        return Verdict(
-            "bad", "Cannot tell: the monitor does not watch", sick, is_sick=True
-        )
+        text = "Cannot tell: the monitor does not watch"
+        return Verdict("bad", text, sick, is_sick=True)
     if situation.down:
         return Verdict("bad", "Cannot tell: no contact", situation.details())
     if situation.pending:
-        (_, text), *others = situation.pending
-        return Verdict(
-            "warn",
-            f"Pending: {text}",
-            situation.details(without="pending"),
-            _also(others),
-        )
+        return _of_pending(situation)
     return _of_silence(snapshot, situation, now)
 
 
 def _of_firing(situation: _Situation, snapshot: Snapshot, now: datetime) -> Verdict:
     (worst, text), *others = situation.firing
-    loud = [
-        alert for one in situation.firing for alert in _loud_in(one, AlertState.FIRING)
-    ]
-    is_critical = any(alert.severity is Severity.CRITICAL for alert in loud)
-    last = (
-        "" if any(not alert.held for alert in worst) else "; no data now, as last seen"
-    )
-    if all(is_waiting(alert, snapshot, now) for alert in worst):
-        last = "; as last seen, it is_waiting for its next run"
-    told = "down" if worst[0].name == TARGET_DOWN else ""
-    tone: Tone = "bad" if is_critical else "warn"
-    return Verdict(
-        tone, f"{text}{last}", situation.details(without=told), _also(others)
-    )
+    is_down_said = worst[0].name == TARGET_DOWN
+    details = situation.details(without=situation.down if is_down_said else ())
+    last = _last_seen(worst, snapshot, now)
+    return Verdict(_firing_tone(situation), f"{text}{last}", details, _also(others))
+
+
+def _firing_tone(situation: _Situation) -> Tone:
+    for one in situation.firing:
+        for alert in _loud_in(one, AlertState.FIRING):
+            if alert.severity is Severity.CRITICAL:
+                return "bad"
+    return "warn"
+
+
+def _last_seen(alerts: Sequence[Alert], snapshot: Snapshot, now: datetime) -> str:
+    """Return what to add where all of these alerts are only as they were last seen."""
+    if all(is_waiting(alert, snapshot, now) for alert in alerts):
+        return "; as last seen, it waits for its next run"
+    if all(alert.held for alert in alerts):
+        return "; no data now, as last seen"
+    return ""
+
+
+def _of_pending(situation: _Situation) -> Verdict:
+    (_, text), *others = situation.pending
+    details = situation.details(without=situation.pending)
+    return Verdict("warn", f"Pending: {text}", details, _also(others))
 
 
 def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Verdict:
-    if situation.blind:
-        return Verdict(
-            "warn",
-            f"Cannot tell: {situation.blind_text}",
-            situation.details(without="blind"),
-        )
-    if situation.unheard:
-        return Verdict("warn", "Nobody would hear of an alert", situation.details())
-    if not all(_is_for_later(view, now) for view in situation.waiting):
-        return Verdict("wait", "Starting: no full picture yet", situation.details())
-    if not snapshot.queries:
-        return Verdict("wait", "Nothing is watched", "no query runs on any target")
-    if len(situation.waiting) == len(snapshot.queries):
-        return Verdict(
-            "wait",
-            "Nothing is known yet: no query was due since the start",
-            situation.details(),
-        )
-    seen = _all_seen(snapshot, now, situation.of)
-    return Verdict(
-        "ok", "All is well", "; ".join(filter(None, (seen, situation.waiting_text)))
+    """Judge where nothing fires or is pending: silence is a yes only where everything was looked at."""
+    details = situation.details()
+    without_blind = situation.details(without=situation.blind)
+    is_starting = not all(_is_for_later(view, now) for view in situation.waiting)
+    nothing_ran = len(situation.waiting) == len(snapshot.queries)
+    nothing_known = "Nothing is known yet: no query was due since the start"
+    seen = filter(None, (_all_seen(snapshot, now), situation.waiting_text))
+    # What speaks against a yes, and what is said of it; the first that is so counts.
+    cases: tuple[tuple[object, Verdict], ...] = (
+        (
+            situation.blind,
+            Verdict("warn", f"Cannot tell: {situation.blind_text}", without_blind),
+        ),
+        (
+            situation.failing,
+            Verdict("warn", "Nobody would hear of an alert", details),
+        ),
+        (
+            is_starting,
+            Verdict("wait", "Starting: no full picture yet", details),
+        ),
+        (
+            not snapshot.queries,
+            Verdict("wait", "Nothing is watched", "no query runs on any target"),
+        ),
+        (nothing_ran, Verdict("wait", nothing_known, details)),
+        (True, Verdict("ok", "All is well", "; ".join(seen))),
     )
+    return next(verdict for is_so, verdict in cases if is_so)
 
 
 def _is_for_later(view: QueryView, now: datetime) -> bool:
-    """Tell whether it is_waiting for its hour: what runs at night is not starting all day."""
+    """Return whether it waits for its hour: what runs at night is not starting all day."""
     is_cron = isinstance(view.job.query.schedule, Cron)
     return is_cron and view.next_run_at is not None and view.next_run_at > now
 
@@ -163,30 +184,46 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
 
 
 def _situation(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Situation:
-    said = list(said)
-    pending = [one for one in said if _loud_in(one, AlertState.PENDING)]
-    views = list(snapshot.queries.values())
-    begun = [view for view in views if view.status is not QueryStatus.WAITING]
+    firing: list[Said] = []
+    pending: list[Said] = []
+    for one in said:
+        # A group with both states is in both.
+        if _loud_in(one, AlertState.FIRING):
+            firing.append(one)
+        if _loud_in(one, AlertState.PENDING):
+            pending.append(one)
+    waiting: list[QueryView] = []
+    blind: list[QueryView] = []
+    for view in snapshot.queries.values():
+        if view.status is QueryStatus.WAITING:
+            waiting.append(view)
+        elif not has_data(view, now):
+            blind.append(view)
     return _Situation(
-        firing=[one for one in said if _loud_in(one, AlertState.FIRING)],
-        pending=pending,
-        pending_alerts=sum(len(_loud_in(one, AlertState.PENDING)) for one in pending),
-        down=[
-            view.target.name for view in snapshot.targets.values() if view.up is False
-        ],
-        blind=[view for view in begun if not has_data(view, now)],
-        waiting=[view for view in views if view.status is QueryStatus.WAITING],
-        unheard=[
-            view.name
-            for view in snapshot.receivers.values()
-            if view.health.failing_since is not None
-        ],
-        of=counted(len(views), "query", "queries"),
+        firing,
+        pending,
+        down=_down(snapshot),
+        blind=blind,
+        waiting=waiting,
+        failing=_failing(snapshot),
+        query_count=len(snapshot.queries),
     )
 
 
+def _down(snapshot: Snapshot) -> list[str]:
+    return [view.target.name for view in snapshot.targets.values() if view.up is False]
+
+
+def _failing(snapshot: Snapshot) -> list[str]:
+    return [
+        view.name
+        for view in snapshot.receivers.values()
+        if view.health.failing_since is not None
+    ]
+
+
 def _loud_in(said: Said, state: AlertState) -> list[Alert]:
-    """List the alerts in a state that are more than information."""
+    """Return the alerts in a state that are more than information."""
     return [
         alert
         for alert in said[0]
@@ -194,15 +231,14 @@ def _loud_in(said: Said, state: AlertState) -> list[Alert]:
     ]
 
 
-def _said_of(found: Sequence[object], text: str) -> str:
-    return text if found else ""
-
-
-def _all_seen(snapshot: Snapshot, now: datetime, queries: str) -> str:
+def _all_seen(snapshot: Snapshot, now: datetime) -> str:
+    queries = counted(len(snapshot.queries), "query", "queries")
+    seen = f"{queries} on {counted(len(snapshot.targets), 'target')}"
     ages = [
         now - view.data_at
         for view in snapshot.queries.values()
         if view.data_at is not None
     ]
-    oldest = f"; oldest data {age(max(ages))} old" if ages else ""
-    return f"{queries} on {counted(len(snapshot.targets), 'target')}{oldest}"
+    if not ages:
+        return seen
+    return f"{seen}; oldest data {age(max(ages))} old"

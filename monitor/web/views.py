@@ -20,6 +20,20 @@ class LastReload:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """What one answer shows: a snapshot, as it looks at an instant, to one client.
+
+    `judged_at` is when the rules about the monitor itself were last judged. Evidence is shown only to who
+    has given a password.
+    """
+
+    snapshot: Snapshot
+    now: datetime
+    judged_at: datetime
+    shows_evidence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """The web server's only way in. Called from its threads, several at once.
 

@@ -29,31 +29,34 @@ class When:
 
 
 def fit(value: object) -> object:
-    """Make text fit for the page: cut where nobody reads on, without what hides, turns or beeps.
+    """Return text that is fit for the page: cut where nobody reads on, nothing that hides, turns or beeps.
 
-    A database may say anything; a direction override makes other text read as what it is not.
+    Every value that the template prints goes through here. Markup of the template's own (`__html__`) and
+    what is not text stay as they are. A database may say anything; a direction override makes other text
+    read as what it is not.
     """
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value  # markup is the template's own
+    is_markup = hasattr(value, "__html__")
+    if is_markup or not isinstance(value, str):
+        return value
     text = shortened(value, MAX_CHARACTERS)
-    return (
-        text
-        if text.isascii() and text.isprintable()
-        else _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
-    )
+    # Nearly all text is plain ASCII: the pattern need not look at it.
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def age(since: timedelta) -> str:
-    """Write how long ago, as roughly as a person would."""
+    """Return how long ago, as roughly as a person would say it; 0 s of what is to come."""
     seconds = max(0, int(since.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if hours < 1:
-        return f"{minutes} min"
-    if days < 1:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        text = f"{seconds // 3600} h {seconds // 60 % 60} min"
+        return text.removesuffix(" 0 min")
+    text = f"{seconds // 86400} d {seconds // 3600 % 24} h"
+    return text.removesuffix(" 0 h")
 
 
 def when(at: datetime, now: datetime) -> When:
@@ -63,14 +66,20 @@ def when(at: datetime, now: datetime) -> When:
 
 def when_known(at: datetime | None, now: datetime) -> When | None:
     """Return the same; None of what has not happened yet, or is not known."""
-    return None if at is None else when(at, now)
+    if at is None:
+        return None
+    return when(at, now)
 
 
 def until(at: datetime, now: datetime) -> When:
-    """Tell how soon; of what should have been, since when."""
-    return When(at, f"in {age(at - now)}" if at > now else f"due since {at:%H:%M:%S}")
+    """Return an instant with how soon it is; of what should have been, since when it is due."""
+    if at > now:
+        return When(at, f"in {age(at - now)}")
+    return When(at, f"due since {at:%H:%M:%S}")
 
 
 def duration(seconds: float) -> str:
-    """Write how long something took."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    """Return how long something took: in milliseconds below one second."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s"

@@ -15,8 +15,9 @@ from monitor.model.alerts import Alert
 from monitor.model.results import Outcome
 from monitor.model.settings import Cron
 from monitor.timing.crontab import read_crontab
-from monitor.web.alert_groups import Scene, group_of
+from monitor.web.alert_groups import PageContext, group_of
 from monitor.web.verdict import verdict_of
+from monitor.web.views import Scene
 from tests.support.harness import LOST, MINUTE, SECOND, USAGE, World, a_config, usage
 
 HOURS = "0 8-19 * * mon-fri"
@@ -48,7 +49,8 @@ class Office:
         """Return the note beside the alert on the page, and the headline."""
         snapshot, now = self.world.pipeline.snapshot, self.world.at
         headline = verdict_of(snapshot, [((self.alert,), "No usage")], now).text
-        return group_of([self.alert], Scene(snapshot, now, now, {}, {})).note, headline
+        context = PageContext(Scene(snapshot, now, now))
+        return group_of([self.alert], context).note, headline
 
     @property
     def view(self) -> QueryView:

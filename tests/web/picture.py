@@ -38,6 +38,7 @@ from monitor.model.settings import (
     Tls,
     labels_of,
 )
+from monitor.web.views import Scene
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MISSING = ColumnName("users", "tokens_remaining")
@@ -195,6 +196,13 @@ def a_snapshot(
         if job.query.name in chosen:
             snapshot = with_result(snapshot, a_result(job, chosen[job.query.name], at))
     return snapshot
+
+
+def a_scene(
+    snapshot: Snapshot, now: datetime = NOW, judged_at: datetime | None = None
+) -> Scene:
+    """Return what an answer shows: a picture at `now`, when the own rules were judged too by default."""
+    return Scene(snapshot, now, judged_at or now)
 
 
 def an_alert(

@@ -23,6 +23,7 @@ from tests.web.picture import (
     UNINITIALIZED,
     a_config,
     a_query,
+    a_scene,
     a_snapshot,
     an_alert,
     seconds,
@@ -41,12 +42,8 @@ def with_plans(values: Mapping[str, float], rule: Rule = UNINITIALIZED) -> list[
 
 
 def page(*alerts: Alert, asked: str = "", snapshot: Snapshot | None = None) -> Page:
-    return page_of(
-        with_alerts(snapshot or a_snapshot(CONFIG), alerts),
-        NOW,
-        config=CONFIG,
-        asked=asked,
-    )
+    scene = a_scene(with_alerts(snapshot or a_snapshot(CONFIG), alerts))
+    return page_of(scene, CONFIG, asked=asked)
 
 
 def the_group(*alerts: Alert, asked: str = "") -> AlertGroup:
@@ -97,7 +94,7 @@ def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts
         )
         for alert in with_plans({"pro": 4, "basic": 1, "team": 2}, LOW)
     ]
-    said = page_of(with_alerts(a_snapshot(config), alerts), NOW).verdict.text
+    said = page_of(a_scene(with_alerts(a_snapshot(config), alerts))).verdict.text
     assert said == "plan basic is low, and 2 more, for 5 min"
 
 
@@ -163,7 +160,7 @@ def test_in_a_group_the_worst_value_comes_first_whichever_way_the_rule_looks(
 ) -> None:
     config = a_config(queries=(replace(BALANCES, rules=(rule,)),))
     alerts = with_plans({"a": 4, "b": 9, "c": 1}, rule)
-    (group,) = page_of(with_alerts(a_snapshot(config), alerts), NOW).active
+    (group,) = page_of(a_scene(with_alerts(a_snapshot(config), alerts))).active
     assert group.rows[0].value == first
 
 
@@ -276,16 +273,15 @@ def test_the_same_label_set_on_several_targets_counts_targets() -> None:
         for name in ("eu", "us")
         for plan in ("pro", "team")
     ]
-    group = page_of(with_alerts(a_snapshot(config), alerts), NOW).active[0]
+    group = page_of(a_scene(with_alerts(a_snapshot(config), alerts))).active[0]
     assert group.summary == "12 subscribers have no balance, 2 targets, 2 plans"
     assert group.columns == ("target", "plan")
 
 
 def test_a_rule_that_is_known_no_more_still_says_what_it_said() -> None:
     alert = replace(an_alert(replace(UNINITIALIZED, name="Gone")), annotations=())
-    shown = page_of(
-        with_alerts(a_snapshot(a_config(queries=(a_query(),)), {}), [alert]), NOW
-    )
+    snapshot = a_snapshot(a_config(queries=(a_query(),)), {})
+    shown = page_of(a_scene(with_alerts(snapshot, [alert])))
     assert shown.active[0].summary == "Gone"
     assert labels_of(shown.active[0].labels) == (("target", "main"),)
 

@@ -16,7 +16,7 @@ from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
 from monitor.model.settings import Cron, Labels
-from monitor.web import api
+from monitor.web import api, api_rules
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,
@@ -31,6 +31,7 @@ from tests.web.picture import (
     a_config,
     a_query,
     a_result,
+    a_scene,
     a_snapshot,
     a_target,
     a_transition,
@@ -62,7 +63,7 @@ FINGERPRINT = an_alert(plan="pro").fingerprint
 def test_alerts_read_as_prometheuss_own() -> None:
     config = a_config()
     alerts = (an_alert(plan="pro"), an_alert(state=AlertState.RESOLVED, plan="free"))
-    assert api.alerts(with_alerts(a_snapshot(config, at=AGO), alerts), NOW, NOW) == {
+    assert api.alerts(a_scene(with_alerts(a_snapshot(config, at=AGO), alerts))) == {
         "asOf": "2026-11-22T12:00:00.000Z",
         "alerts": [
             {
@@ -78,7 +79,7 @@ def test_alerts_read_as_prometheuss_own() -> None:
 def test_held_and_muted_alerts_say_so() -> None:
     root, muted = the_incident(a_config()).alerts
     held = replace(muted, keep_since=NOW)
-    assert api.alerts(Snapshot(alerts=(held,)), NOW, NOW) == {
+    assert api.alerts(a_scene(Snapshot(alerts=(held,)))) == {
         "asOf": "2026-11-22T12:00:00.000Z",
         "alerts": [
             {
@@ -98,8 +99,8 @@ def test_held_and_muted_alerts_say_so() -> None:
 def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
     config = a_config(queries=(BALANCES,))
     config = replace(config, own_rules=())
-    assert api.rules(
-        with_alerts(a_snapshot(config), [an_alert(plan="pro")]), config, NOW, NOW
+    assert api_rules.rules(
+        a_scene(with_alerts(a_snapshot(config), [an_alert(plan="pro")])), config
     ) == {
         "asOf": "2026-11-22T12:00:00.000Z",
         "groups": [
@@ -152,7 +153,7 @@ def test_a_rule_that_reads_the_same_on_several_targets_is_there_once() -> None:
     config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,))
     alerts = [an_alert(target="eu", state=AlertState.PENDING), an_alert(target="us")]
     rules = rules_of(
-        api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW)
+        api_rules.rules(a_scene(with_alerts(a_snapshot(config), alerts)), config)
     )
     assert [(rule["name"], rule["state"], len(rule["alerts"])) for rule in rules] == [  # type: ignore[arg-type]
         ("TokenBalancesUninitialized", "firing", 2),
@@ -172,7 +173,7 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
     )
     alerts = [an_alert(target="us")]
     rules = rules_of(
-        api.rules(with_alerts(a_snapshot(config), alerts), config, NOW, NOW)
+        api_rules.rules(a_scene(with_alerts(a_snapshot(config), alerts)), config)
     )
     assert [(rule["query"], rule["state"]) for rule in rules] == [
         ('token_subscribers{status="needs_init"} > 0', "inactive"),
@@ -195,7 +196,7 @@ def test_a_rules_health_is_that_of_its_query(
     config = replace(a_config(queries=(BALANCES,)), own_rules=())
     outcomes = {} if balances is None else {"balances": balances}
     snapshot = a_snapshot(config, outcomes)  # type: ignore[arg-type]  # outcomes
-    [rule] = rules_of(api.rules(snapshot, config, NOW, NOW))
+    [rule] = rules_of(api_rules.rules(a_scene(snapshot), config))
     assert (rule["health"], rule["lastError"]) == (health, error)
     is_never = rule["lastEvaluation"] == "0001-01-01T00:00:00Z"
     assert is_never is (balances is None or isinstance(balances, Blocked))
@@ -220,7 +221,9 @@ def test_conditions_read_as_promql(
     condition: Condition, where: Labels, text: str
 ) -> None:
     assert (
-        api.expression(replace(GONE, metric="m", condition=condition, where=where))
+        api_rules.expression(
+            replace(GONE, metric="m", condition=condition, where=where)
+        )
         == text
     )
 
@@ -319,8 +322,8 @@ def test_an_empty_installation_has_empty_lists() -> None:
     config = replace(a_config(queries=()), own_rules=())
     snapshot = empty_snapshot(config)
     as_of = {"asOf": "2026-11-22T12:00:00.000Z"}
-    assert api.alerts(snapshot, NOW, NOW) == {**as_of, "alerts": []}
-    assert api.rules(snapshot, config, NOW, NOW) == {**as_of, "groups": []}
+    assert api.alerts(a_scene(snapshot)) == {**as_of, "alerts": []}
+    assert api_rules.rules(a_scene(snapshot), config) == {**as_of, "groups": []}
     assert api.queries(snapshot, NOW) == {**as_of, "queries": []}
 
 
@@ -329,7 +332,7 @@ def test_an_empty_installation_has_empty_lists() -> None:
 
 def ages(snapshot: Snapshot, name: str, *, after: float = 30) -> tuple[object, object]:
     """Return when data last confirmed an alert, and since when it has none if it is held."""
-    data = api.alerts(snapshot, NOW + seconds(after), NOW + seconds(after - 1))
+    data = api.alerts(a_scene(snapshot, NOW + seconds(after), NOW + seconds(after - 1)))
     assert isinstance(data, dict)
     [alert] = [one for one in data["alerts"] if one["labels"]["alertname"] == name]
     return alert["confirmedAt"], alert.get("noDataSince", "-")
@@ -394,7 +397,9 @@ def test_a_rule_whose_data_is_too_old_is_not_well(
     after: float, health: str, error: str
 ) -> None:
     config = replace(a_config(queries=(BALANCES,)), own_rules=())
-    [rule] = rules_of(api.rules(a_snapshot(config), config, NOW + seconds(after), NOW))
+    [rule] = rules_of(
+        api_rules.rules(a_scene(a_snapshot(config), NOW + seconds(after), NOW), config)
+    )
     assert (rule["health"], rule["lastError"]) == (health, error)
 
 
@@ -402,7 +407,7 @@ def test_a_rule_that_lacks_a_column_of_its_own_is_not_well() -> None:
     picky = replace(BALANCES, rules=(replace(UNINITIALIZED, needs=(MISSING,)),))
     config = replace(a_config(queries=(COLUMNS, picky)), own_rules=())
     snapshot = a_snapshot(config, {**COLUMN_GONE, "balances": WELL["balances"]})
-    rules = rules_of(api.rules(snapshot, config, NOW, NOW))
+    rules = rules_of(api_rules.rules(a_scene(snapshot), config))
     assert [(rule["health"], rule["lastError"]) for rule in rules] == [
         ("ok", ""),
         ("err", "main: blocked: missing: users.tokens_remaining"),
@@ -417,13 +422,17 @@ def test_a_rule_is_as_old_as_on_the_target_where_it_was_judged_least_recently() 
         a_snapshot(config),
         a_result(config.jobs[0], WELL["balances"], NOW + seconds(60)),
     )
-    [rule] = rules_of(api.rules(snapshot, config, NOW + seconds(60), NOW))
+    [rule] = rules_of(
+        api_rules.rules(a_scene(snapshot, NOW + seconds(60), NOW), config)
+    )
     assert rule["lastEvaluation"] == "2026-11-22T12:00:00.025Z"
 
 
 def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> None:
     config = a_config(queries=())
-    [rule] = rules_of(api.rules(a_snapshot(config), config, NOW, NOW - seconds(1)))
+    [rule] = rules_of(
+        api_rules.rules(a_scene(a_snapshot(config), NOW, NOW - seconds(1)), config)
+    )
     assert (rule["health"], rule["lastEvaluation"]) == (
         "ok",
         "2026-11-22T11:59:59.000Z",
@@ -433,7 +442,7 @@ def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> No
 def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
     half = replace(UNINITIALIZED, name="Half", condition=Condition("between", 5))  # type: ignore[arg-type]
     config = a_config(queries=(replace(BALANCES, rules=(half, UNINITIALIZED)),))
-    rules = rules_of(api.rules(a_snapshot(config), config, NOW, NOW))
+    rules = rules_of(api_rules.rules(a_scene(a_snapshot(config)), config))
     assert [(rule["name"], rule["health"]) for rule in rules] == [
         ("Half", "err"),
         ("TokenBalancesUninitialized", "ok"),
@@ -444,11 +453,10 @@ def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
 
 def test_evidence_is_told_only_where_it_is_asked_for() -> None:
     snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
+    scene = a_scene(snapshot)
     plain, told = (
-        json.loads(json.dumps(api.alerts(snapshot, NOW, NOW, shows_evidence=is_shown)))[
-            "alerts"
-        ][0]
-        for is_shown in (False, True)
+        json.loads(json.dumps(api.alerts(one)))["alerts"][0]
+        for one in (scene, replace(scene, shows_evidence=True))
     )
     assert "evidence" not in plain
     assert told["evidence"] == [{"user_id": 4711}]

@@ -42,6 +42,7 @@ from tests.web.picture import (
     a_config,
     a_query,
     a_result,
+    a_scene,
     a_snapshot,
     a_target,
     an_alert,
@@ -55,7 +56,7 @@ WELL_NOW = a_snapshot(CONFIG)
 
 
 def verdict(snapshot: Snapshot, later: float = 5) -> tuple[str, str, str]:
-    said = page_of(snapshot, NOW + seconds(later)).verdict
+    said = page_of(a_scene(snapshot, NOW + seconds(later))).verdict
     return said.tone, said.text, said.detail
 
 
@@ -207,13 +208,13 @@ def test_old_data_is_no_data() -> None:
         "Cannot tell: 2 of 2 queries give no data",
         "",
     )
-    assert {row.status for row in page_of(WELL_NOW, NOW + seconds(190)).queries} == {
-        "stale"
-    }
+    assert {
+        row.status for row in page_of(a_scene(WELL_NOW, NOW + seconds(190))).queries
+    } == {"stale"}
 
 
 def test_muted_alerts_stand_under_their_root() -> None:
-    page = page_of(the_incident(CONFIG), NOW)
+    page = page_of(a_scene(the_incident(CONFIG)))
     assert [group.name for group in page.active] == ["TokenColumnMissing"]
     assert [(group.name, group.rows[0].note) for group in page.muted] == [
         (
@@ -224,7 +225,7 @@ def test_muted_alerts_stand_under_their_root() -> None:
 
 
 def test_held_alerts_say_that_they_are_held() -> None:
-    page = page_of(with_alerts(WELL_NOW, [replace(an_alert(), held=True)]), NOW)
+    page = page_of(a_scene(with_alerts(WELL_NOW, [replace(an_alert(), held=True)])))
     assert [group.rows[0].note for group in page.active] == [
         "held: no data now, so it stays as it was"
     ]
@@ -245,7 +246,7 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
         resolved("early", 60),
         resolved("late", 5),
     )
-    page = page_of(with_alerts(WELL_NOW, alerts), NOW)  # type: ignore[arg-type]  # they are alerts
+    page = page_of(a_scene(with_alerts(WELL_NOW, alerts)))  # type: ignore[arg-type]  # they are alerts
     assert [group.name for group in page.active] == ["Old", "New", "W"]
     assert page.verdict.also == ("summary of New, for 10 s", "summary of W, for 5 min")
     (over,) = page.resolved
@@ -258,7 +259,7 @@ def test_the_worst_comes_first_and_of_the_resolved_the_newest() -> None:
 def test_what_has_resolved_shows_no_repair_to_copy() -> None:
     alert = replace(an_alert(), annotations=labels_of({"repair": "ALTER TABLE users"}))
     over = replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
-    page = page_of(with_alerts(WELL_NOW, [alert, over]), NOW)
+    page = page_of(a_scene(with_alerts(WELL_NOW, [alert, over])))
     assert [group.texts.repair for group in page.active] == ["ALTER TABLE users"]
     assert [group.texts.repair for group in page.resolved] == [""]
 
@@ -271,12 +272,12 @@ def test_more_rows_than_can_be_read_are_left_out_and_trouble_stays() -> None:
     snapshot = a_snapshot(
         config, {"balances": WELL["balances"], "missing_columns": FAILURE}
     )
-    page = page_of(snapshot, NOW)
+    page = page_of(a_scene(snapshot))
     assert (len(page.queries), page.left_out) == (MAX_ROWS, MAX_ROWS + 10)
     assert {row.status for row in page.queries} == {"failed"}
     last = config.targets[-1].name
     down = replace(snapshot.targets[last], up=False)
-    page = page_of(replace(snapshot, targets={**snapshot.targets, last: down}), NOW)
+    page = page_of(a_scene(replace(snapshot, targets={**snapshot.targets, last: down})))
     assert (page.targets[0].name, len(page.targets), page.targets_left_out) == (
         last,
         MAX_ROWS,
@@ -454,7 +455,7 @@ def test_a_target_says_what_of_its_server_bears_on_its_data() -> None:
         replication=Replication(12.0),
     )
     target = replace(snapshot.targets["main"], server=server)
-    row = page_of(replace(snapshot, targets={"main": target}), NOW).targets[0]
+    row = page_of(a_scene(replace(snapshot, targets={"main": target}))).targets[0]
     assert (
         row.server
         == "mysql 8.4 on db2 (read-only; replica 12 s behind; clock 7 s behind)"
@@ -474,7 +475,7 @@ def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_n
     back = replace(met, lost_at=NOW - seconds(9), back_at=NOW - seconds(5))
     blind = replace(met, unknown=frozenset({MISSING}))
     rows = [
-        page_of(replace(snapshot, targets={"main": one}), NOW).targets[0]
+        page_of(a_scene(replace(snapshot, targets={"main": one}))).targets[0]
         for one in (refusing, back, blind)
     ]
     assert [(row.tone, row.status, row.trouble) for row in rows] == [
@@ -595,7 +596,9 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
 
 def test_a_failure_without_details_still_reads_well() -> None:
     lost = Failure(LOST.reason, "no route to host", lost=True)
-    page = page_of(a_snapshot(a_config(queries=(a_query(),)), {"balances": lost}), NOW)
+    page = page_of(
+        a_scene(a_snapshot(a_config(queries=(a_query(),)), {"balances": lost}))
+    )
     assert [(row.status, row.trouble) for row in page.targets] == [
         ("down", "target_down: no route to host")
     ]
