@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.alerting.data_age import has_data
 from monitor.alerting.blocking import missing_columns
+from monitor.alerting.data_age import has_data
 from monitor.alerting.snapshot import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config, Rule

@@ -65,7 +65,7 @@ class Office:
         )
 
     def seen(self) -> tuple[str, bool, bool, bool]:
-        """Return how the alert is shown, whether as of now, whether it is_waiting, and whether the series holds."""
+        """Return how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
         snapshot, now = self.world.pipeline.snapshot, self.world.at
         return (
             self.world.shown()["TokenUsageStopped"],
@@ -128,8 +128,8 @@ def test_the_page_says_for_what_an_alert_waits() -> None:
     assert office.words() == ("", "No usage")
     office.passes(FRIDAY + 20 * HOUR)
     assert office.words() == (
-        "held: is_waiting for its next run in 2 d 12 h, and stays as it was",
-        "No usage; as last seen, it is_waiting for its next run",
+        "held: waits for its next run in 2 d 12 h, and stays as it was",
+        "No usage; as last seen, it waits for its next run",
     )
 
 
