@@ -19,10 +19,17 @@ def within_limit(
     """
     if len(found) <= room:
         return found
-    known = {labels: sample for labels, sample in found.items() if labels in active}
-    new = sorted(labels for labels in found if labels not in active)
-    places = max(0, room - len(known))
-    return known | {labels: found[labels] for labels in new[:places]}
+    chosen: dict[Labels, Sample] = {}
+    new: list[Labels] = []
+    for labels, sample in found.items():
+        if labels in active:
+            chosen[labels] = sample
+        else:
+            new.append(labels)
+    room_for_new = max(0, room - len(chosen))
+    for labels in sorted(new)[:room_for_new]:
+        chosen[labels] = found[labels]
+    return chosen
 
 
 def left_out_samples(

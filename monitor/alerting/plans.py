@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
-from monitor.model.settings import Every
+from monitor.model.settings import Cron, Every
 
 
 def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:
@@ -19,6 +20,10 @@ def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:
 
 
 def _is_past(view: QueryView, now: datetime) -> bool:
-    if view.next_run_at is None:
-        return True
-    return isinstance(view.job.query.schedule, Every) and view.next_run_at <= now
+    match view.job.query.schedule:
+        case Every():
+            return view.next_run_at is None or view.next_run_at <= now
+        case Cron():
+            return view.next_run_at is None
+        case unknown:
+            assert_never(unknown)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import chain
 
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels
@@ -25,7 +24,8 @@ class RecentlyResolved:
         self._by_rule: dict[str, OrderedDict[Labels, Alert]] = {}
 
     def __iter__(self) -> Iterator[Alert]:
-        return chain.from_iterable(alerts.values() for alerts in self._by_rule.values())
+        for of_rule in self._by_rule.values():
+            yield from of_rule.values()
 
     def add(self, alert: Alert) -> None:
         """Keep one, and the oldest of a rule that has too many no longer."""
@@ -41,10 +41,13 @@ class RecentlyResolved:
             self._by_rule[alert.name].pop(alert.labels, None)
 
     def forget(self, now: datetime) -> bool:
-        """Drop what resolved long ago; gives whether anything was. Looks at the oldest of each rule only."""
+        """Drop what resolved long ago; return whether anything did. Looks at the oldest of each rule only."""
         is_changed = False
         for of_rule in self._by_rule.values():
-            while of_rule and _is_old(next(iter(of_rule.values())), now):
+            while of_rule:
+                oldest = next(iter(of_rule.values()))
+                if not _is_old(oldest, now):
+                    break
                 of_rule.popitem(last=False)
                 is_changed = True
         return is_changed

@@ -6,10 +6,12 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, without asking a name server."""
+    """Return whether a host is this machine, without asking a name server."""
     if host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
+        # A name: only a name server could say, and it may say something else tomorrow.
         return False
+    return address.is_loopback

@@ -6,6 +6,9 @@ import math
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+# How PromQL writes what Python writes so.
+_NOT_FINITE = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
+
 
 def escaped(text: str, *, kept: str = "") -> str:
     """Escape every character that is not printable, but those in `kept`.
@@ -13,14 +16,17 @@ def escaped(text: str, *, kept: str = "") -> str:
     Line ends of any kind, controls that a terminal obeys, and changes of direction: what a database or a
     file holds may have been put there.
     """
-    if text.isprintable():
-        return text
-    return "".join(_shown(character, kept) for character in text)
+    unprintable = {character for character in text if not character.isprintable()}
+    escapes = {
+        ord(character): character.encode("unicode_escape").decode()
+        for character in unprintable.difference(kept)
+    }
+    return text.translate(escapes)
 
 
 def readable(text: str) -> str:
     """Replace what UTF-8 cannot carry, such as a lone surrogate."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
 def shortened(text: str, max_characters: int) -> str:
@@ -33,7 +39,7 @@ def shortened(text: str, max_characters: int) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number of things: `1 query`, `2 queries`; without a plural an `s` is added."""
     if number == 1:
-        return f"{number} {noun}"
+        return f"1 {noun}"
     return f"{number} {plural or noun + 's'}"
 
 
@@ -44,7 +50,7 @@ def format_number(value: float) -> str:
     is noise of the binary form, 0.30000000000000004.
     """
     if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+        return _NOT_FINITE[f"{value}"]
     if value == int(value):
         return format(Decimal(int(value)), "f")
     return format(Decimal(f"{value:.15g}"), "f")
@@ -60,15 +66,14 @@ def utc_minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def _shown(character: str, kept: str) -> str:
-    if character.isprintable() or character in kept:
-        return character
-    return character.encode("unicode_escape").decode()
-
-
 def clock_time(cell: timedelta) -> str:
     """Return a TIME as the servers write it: `-12:00:00`, where Python says `-1 day, 12:00:00`."""
     seconds, rest = divmod(abs(cell), timedelta(seconds=1))
-    sign = "-" if cell < timedelta(0) else ""
-    fraction = f".{rest.microseconds:06d}" if rest else ""
-    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+    if cell < timedelta(0):
+        text = f"-{text}"
+    if rest:
+        text = f"{text}.{rest.microseconds:06d}"
+    return text

@@ -16,25 +16,27 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from monitor.timing.zones import utc_offset
+
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 # 29 February on one of the weekdays: up to 40 years apart where a century's is left out.
 _MAX_DAYS_APART = 41 * 366
-_MONTHS = (
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-)
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
+_WEEKDAYS = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
 _MACROS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "@yearly": "0 0 1 1 *",
@@ -56,21 +58,26 @@ class _Field:
     name: str
     lowest: int
     highest: int
-    names: tuple[str, ...] = ()
+    names: Mapping[str, int]
+    last_of_all: int
+    """Where `*` ends: of the two numbers of Sunday one is enough."""
 
     @property
     def allowed(self) -> str:
-        """Say which values it has."""
-        said = f"{self.lowest} to {self.highest}"
-        return f"{said} or {self.names[0]} to {self.names[-1]}" if self.names else said
+        """Return which values it has, in words."""
+        numbers = f"{self.lowest} to {self.highest}"
+        if not self.names:
+            return numbers
+        first, *_, last = self.names
+        return f"{numbers} or {first} to {last}"
 
 
 _FIELDS = (
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("weekday", 0, 7, _WEEKDAYS),
+    _Field("minute", 0, 59, {}, last_of_all=59),
+    _Field("hour", 0, 23, {}, last_of_all=23),
+    _Field("day", 1, 31, {}, last_of_all=31),
+    _Field("month", 1, 12, _MONTHS, last_of_all=12),
+    _Field("weekday", 0, 7, _WEEKDAYS, last_of_all=6),
 )
 
 
@@ -83,51 +90,50 @@ class Crontab:
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
-    either: bool
+    is_either_enough: bool
     """Whether day or weekday is enough; else both must hold."""
-    twice: bool
+    counts_twice: bool
     """Whether an hour that comes twice counts twice."""
 
     def has_day(self, day: date) -> bool:
-        """Tell whether it comes at some time of this day."""
+        """Return whether it comes at some time of this day."""
         if day.month not in self.months:
             return False
-        is_day, is_weekday = day.day in self.days, day.isoweekday() % 7 in self.weekdays
-        return (is_day or is_weekday) if self.either else (is_day and is_weekday)
+        is_day = day.day in self.days
+        is_weekday = day.isoweekday() % 7 in self.weekdays
+        if self.is_either_enough:
+            return is_day or is_weekday
+        return is_day and is_weekday
 
     def next_after(self, instant: datetime, zone: tzinfo) -> datetime | None:
         """Compute the first whole minute after an instant, in UTC; None where none comes."""
-        local = instant.astimezone(zone).date()
-        # A day before: where the clocks go back over midnight, its last hour comes once more.
+        today = instant.astimezone(zone).date()
+        # From yesterday on: where the clocks go back over midnight, its last hour comes once more.
         for days in range(-1, _MAX_DAYS_APART):
-            day = local + days * _DAY
-            if not self.has_day(day):
-                continue
-            found = self._first_of(day, instant, zone)
-            if found is not None:
-                # And that of the day after may come before it.
-                other = (
-                    self._first_of(day + _DAY, instant, zone)
-                    if self.has_day(day + _DAY)
-                    else None
-                )
-                return found if other is None else min(found, other)
+            day = today + days * _DAY
+            first = self._first_of(day, instant, zone)
+            if first is not None:
+                # There, too, the first of the day after may come before it.
+                first_of_next = self._first_of(day + _DAY, instant, zone)
+                return min(first, first_of_next or first)
         return None
 
     def _first_of(self, day: date, instant: datetime, zone: tzinfo) -> datetime | None:
-        """Find the first instant of a day that is later than another instant."""
+        """Compute the first instant of a day that is later than another instant."""
+        if not self.has_day(day):
+            return None
         midnight = datetime.combine(day, time.min)
         offsets = _offsets_near(midnight, zone)
         passed = instant.astimezone(UTC).replace(tzinfo=None) + min(offsets)
-        found: datetime | None = None
+        later: list[datetime] = []
         for shown in self._times(midnight):
             if shown <= passed:
                 continue
-            if found is not None and (shown - max(offsets)).replace(tzinfo=UTC) > found:
-                break  # the clocks show all later times later
-            later = [at for at in self._instants(shown, zone) if at > instant]
-            found = min(later if found is None else [found, *later], default=None)
-        return found
+            earliest = (shown - max(offsets)).replace(tzinfo=UTC)
+            if later and earliest > min(later):
+                break  # the clocks show all further times later than what was found
+            later += [at for at in self._instants(shown, zone) if at > instant]
+        return min(later, default=None)
 
     def _times(self, midnight: datetime) -> Iterator[datetime]:
         for hour in sorted(self.hours):
@@ -135,34 +141,33 @@ class Crontab:
                 yield midnight + timedelta(hours=hour, minutes=minute)
 
     def _instants(self, shown: datetime, zone: tzinfo) -> tuple[datetime, ...]:
-        """Give the instants at which the clocks of a zone show a time, or would if it were not left out."""
+        """Return the instants at which the clocks of a zone show a time, or would if it were not left out."""
         first = shown.replace(tzinfo=zone).astimezone(UTC)
         second = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
-        if first == second:
-            return (first,)
-        if first < second:
-            return (first, second) if self.twice else (first,)
-        return (_end_of_gap(second, first, zone),)
+        if first > second:
+            return (_end_of_gap(second, first, zone),)
+        if first < second and self.counts_twice:
+            return (first, second)
+        return (first,)
 
 
 def _offsets_near(midnight: datetime, zone: tzinfo) -> set[timedelta]:
-    """Give the zone's offsets of a day and of those beside it: more than one where the clocks change."""
-    looks = (midnight + days * _DAY for days in (-1, 0, 1, 2))
-    return {look.replace(tzinfo=zone).utcoffset() or timedelta(0) for look in looks}
+    """Return the zone's offsets of a day and of those beside it: more than one where the clocks change."""
+    midnights = [midnight + days * _DAY for days in (-1, 0, 1, 2)]
+    return {utc_offset(one.replace(tzinfo=zone)) for one in midnights}
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: tzinfo) -> datetime:
     """Find the first minute after the clocks were put forward, between an instant before it and one after."""
-    old = before.astimezone(zone).utcoffset()
+    offset_before = before.astimezone(zone).utcoffset()
+
+    def is_after_gap(minute: int) -> bool:
+        at = before + minute * _MINUTE
+        return at.astimezone(zone).utcoffset() != offset_before
+
     minutes = range((after - before) // _MINUTE + 1)
-    at = bisect_left(
-        minutes,
-        1,
-        key=lambda minute: (
-            (before + minute * _MINUTE).astimezone(zone).utcoffset() != old
-        ),
-    )
-    return before + at * _MINUTE
+    first_after = bisect_left(minutes, 1, key=is_after_gap)
+    return before + first_after * _MINUTE
 
 
 def read_crontab(expression: str) -> Crontab:
@@ -182,13 +187,12 @@ def read_crontab(expression: str) -> Crontab:
         days=days,
         months=months,
         weekdays=frozenset(weekday % 7 for weekday in weekdays),
-        either=not fields[2].startswith("*") and not fields[4].startswith("*"),
-        twice=fields[1].startswith("*"),
+        is_either_enough=not fields[2].startswith("*")
+        and not fields[4].startswith("*"),
+        counts_twice=fields[1].startswith("*"),
     )
-    if not any(
-        crontab.has_day(date(2000, 1, 1) + days * _DAY)
-        for days in range(_MAX_DAYS_APART)
-    ):
+    all_days = (date(2000, 1, 1) + days * _DAY for days in range(_MAX_DAYS_APART))
+    if not any(map(crontab.has_day, all_days)):
         raise ValueError(f'"{expression}" never comes: there is no such day')
     return crontab
 
@@ -202,24 +206,25 @@ def _not_five(expression: str, count: int) -> str:
     macro = _MACROS.get(expression.strip().lower())
     if macro is not None:
         return f'"{expression}" is not a cron expression; write "{macro}"'
-    has = f"has {count} field{'' if count == 1 else 's'}"
-    seconds = ", and none for seconds" if count == 6 else ""
-    return f'"{expression}" is not a cron expression: it {has}{seconds}; {_FORM}'
+    has = "1 field" if count == 1 else f"{count} fields"
+    if count == 6:
+        # Quartz and Spring begin with seconds.
+        has = f"{has}, and none for seconds"
+    return f'"{expression}" is not a cron expression: it has {has}; {_FORM}'
 
 
 def _numbers(field: _Field, text: str) -> frozenset[int]:
-    return frozenset(
-        number for part in text.split(",") for number in _part(field, part)
-    )
+    numbers: set[int] = set()
+    for part in text.split(","):
+        numbers.update(_part(field, part))
+    return frozenset(numbers)
 
 
 def _part(field: _Field, text: str) -> range:
     """Read `*`, `5`, `1-5`, `*/2`, `1-9/2`, and `3/2`, which goes on to the highest."""
     span, slash, step_text = text.partition("/")
     step = _step(field, step_text, text) if slash else 1
-    first, last = _span(field, span, text)
-    if last is None:
-        last = field.highest if slash else first
+    first, last = _span(field, span, text, has_step=bool(slash))
     if last < first:
         raise ValueError(
             f'{field.name} "{text}" ends before it begins; write two, with a comma between'
@@ -227,36 +232,43 @@ def _part(field: _Field, text: str) -> range:
     return range(first, last + 1, step)
 
 
-def _span(field: _Field, span: str, text: str) -> tuple[int, int | None]:
-    """Read from where to where a part goes; None where it says no end."""
+def _span(field: _Field, span: str, text: str, *, has_step: bool) -> tuple[int, int]:
+    """Read from where to where a part goes."""
     if span == "*":
-        # Of the two numbers of Sunday one is enough.
-        return field.lowest, min(
-            field.highest, 6
-        ) if field.name == "weekday" else field.highest
+        return field.lowest, field.last_of_all
     start, dash, end = span.partition("-")
     first = _number(field, start, text)
-    if not dash:
-        return first, None
     if end.lower() == "sun":
         return first, 7  # a week's last day as well as its first
-    return first, _number(field, end, text)
+    if dash:
+        return first, _number(field, end, text)
+    return first, field.highest if has_step else first
 
 
 def _step(field: _Field, step: str, text: str) -> int:
-    most = field.highest - field.lowest
-    if not (step.isascii() and step.isdigit()) or not 1 <= int(step) <= most:
+    longest = field.highest - field.lowest
+    number = _whole_number(step, 1, longest)
+    if number is None:
         raise ValueError(
-            f'{field.name} "{text}" has a step that is not one of 1 to {most}'
+            f'{field.name} "{text}" has a step that is not one of 1 to {longest}'
         )
-    return int(step)
+    return number
 
 
 def _number(field: _Field, word: str, text: str) -> int:
-    if word.lower() in field.names:
-        return field.names.index(word.lower()) + (
-            field.lowest if field.name == "month" else 0
-        )
-    if word.isascii() and word.isdigit() and field.lowest <= int(word) <= field.highest:
-        return int(word)
-    raise ValueError(f'{field.name} "{text}" is not one of {field.allowed}')
+    named = field.names.get(word.lower())
+    if named is not None:
+        return named
+    number = _whole_number(word, field.lowest, field.highest)
+    if number is None:
+        raise ValueError(f'{field.name} "{text}" is not one of {field.allowed}')
+    return number
+
+
+def _whole_number(word: str, lowest: int, highest: int) -> int | None:
+    """Read digits; None where they are something else, or out of bounds."""
+    # isdigit() alone also takes ² and digits of other scripts.
+    if not (word.isascii() and word.isdigit()):
+        return None
+    number = int(word)
+    return number if lowest <= number <= highest else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+# In milliseconds. A year has 365 days, as in Prometheus.
 _UNITS = {
     "y": 31_536_000_000,
     "w": 604_800_000,
@@ -14,19 +15,23 @@ _UNITS = {
     "s": 1_000,
     "ms": 1,
 }
+# Nobody reads 90d more easily as 12w6d.
+_WRITTEN_UNITS = ("d", "h", "m", "s", "ms")
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
 
 
 def parse_duration(text: str) -> timedelta:
     """Read `500ms`, `30s`, `5m`, `1h30m`, `1d`, `0s`; ValueError says what is allowed."""
     match = _DURATION.fullmatch(text)
+    # Every part may be left out, so that the pattern fits a text without any as well.
     if match is None or not text:
         raise ValueError(
             f'"{text}" is not a duration; allowed: 500ms, 30s, 5m, 1h30m, 1d'
         )
-    return timedelta(
-        milliseconds=sum(int(n) * _UNITS[u] for u, n in match.groupdict("0").items())
-    )
+    milliseconds = 0
+    for unit, count in match.groupdict("0").items():
+        milliseconds += int(count) * _UNITS[unit]
+    return timedelta(milliseconds=milliseconds)
 
 
 def format_duration(duration: timedelta) -> str:
@@ -35,10 +40,8 @@ def format_duration(duration: timedelta) -> str:
     if rest <= 0:
         return "0s"
     parts = []
-    for unit, size in _UNITS.items():
-        if unit in ("y", "w"):
-            continue
-        count, rest = divmod(rest, size)
+    for unit in _WRITTEN_UNITS:
+        count, rest = divmod(rest, _UNITS[unit])
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar, cast
+from functools import singledispatch
+from typing import TypeAlias, TypeVar, cast
 
 _Value = TypeVar("_Value")
 
+_Parts: TypeAlias = Sequence[object]
+_TakenApart: TypeAlias = tuple[_Parts, Callable[[_Parts], object]]
+"""The parts of a value, and what puts others together to one of its kind."""
+
 
 def moved(value: _Value, by: timedelta) -> _Value:
-    """Give the value with all its instants later by this much, in frozen dataclasses, mappings and tuples.
+    """Return the value with all its instants later by this much, in frozen dataclasses, mappings and tuples.
 
     A part without instants is the same object as before.
     """
@@ -21,26 +27,30 @@ def moved(value: _Value, by: timedelta) -> _Value:
 def _moved(value: object, by: timedelta) -> object:
     if isinstance(value, datetime):
         return value + by
+    parts, put_together = _taken_apart(value)
+    moved_parts = [_moved(part, by) for part in parts]
+    if all(map(operator.is_, moved_parts, parts)):
+        return value
+    return put_together(moved_parts)
+
+
+@singledispatch
+def _taken_apart(value: object) -> _TakenApart:
     if is_dataclass(value) and not isinstance(value, type):
-        before = {
-            field.name: getattr(value, field.name)
-            for field in fields(value)
-            if field.init
-        }
-        changed = {
-            name: new
-            for name, old in before.items()
-            if (new := _moved(old, by)) is not old
-        }
-        return replace(value, **changed) if changed else value
-    if isinstance(value, Mapping):
-        after = {key: _moved(one, by) for key, one in value.items()}
-        return after if any(after[key] is not value[key] for key in value) else value
-    if isinstance(value, tuple):
-        items = tuple(_moved(one, by) for one in value)
-        return (
-            items
-            if any(new is not old for new, old in zip(items, value, strict=True))
-            else value
-        )
-    return value
+        # A field that is not given to the constructor is computed again from the others.
+        names = [field.name for field in fields(value) if field.init]
+        parts = [getattr(value, name) for name in names]
+        return parts, lambda new: replace(value, **dict(zip(names, new, strict=True)))
+    return (), lambda _: value
+
+
+@_taken_apart.register(tuple)
+def _tuple_taken_apart(items: tuple[object, ...]) -> _TakenApart:
+    return items, tuple
+
+
+@_taken_apart.register(Mapping)
+def _mapping_taken_apart(mapping: Mapping[object, object]) -> _TakenApart:
+    keys = tuple(mapping)
+    parts = tuple(mapping.values())
+    return parts, lambda new: dict(zip(keys, new, strict=True))
