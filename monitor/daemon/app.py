@@ -40,8 +40,9 @@ from monitor.secrets.redaction import in_address
 from monitor.storage import OpenedState, open_directory
 from monitor.storage.state import BUSY_SECONDS
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.families import Exposition
+from monitor.telemetry.exposition import Exposition
 from monitor.telemetry.log import Log
+from monitor.telemetry.readings import MonitorState
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
 from monitor.web import Views, WebServer
@@ -316,11 +317,7 @@ class App:
             self._telemetry,
             self._snapshot,
             self._clock.now,
-            log_dropped=lambda: self._log.dropped,
-            is_durable=lambda: self._state.is_durable,
-            space=lambda: self._state.disk_usage,
-            judged_at=lambda: self._pipeline.judged_at,
-            certificates=lambda: self._web.certificates,
+            monitor=self._monitor_state,
         )
         return Views(
             snapshot=self._snapshot,
@@ -334,6 +331,16 @@ class App:
             judged_at=lambda: self._pipeline.judged_at,
             last_reload=lambda: self._config_status.last,
             notes=lambda: notes_of(self._state),
+        )
+
+    def _monitor_state(self) -> MonitorState:
+        """Return what the parts know of themselves, for a scrape."""
+        return MonitorState(
+            is_durable=self._state.is_durable,
+            disk_usage=self._state.disk_usage,
+            log_dropped=self._log.dropped,
+            certificates=tuple(self._web.certificates),
+            judged_at=self._pipeline.judged_at,
         )
 
     def _is_healthy(self) -> tuple[bool, str]:

@@ -1,74 +1,117 @@
-"""Write metric families in Prometheus's text format or OpenMetrics, faster than the library does; pure."""
+"""Render the snapshot and our own counters as a Prometheus exposition; an edge that only reads."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
-from prometheus_client import Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+)
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-EOF = b"# EOF\n"
-"""The last line of an OpenMetrics exposition."""
+from monitor.alerting.snapshot import Snapshot
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.own_families import OWN_METRICS, family_of, own_families
+from monitor.telemetry.own_metrics import BUILD_INFO, RUN_DURATION, Counted, OwnMetric
+from monitor.telemetry.query_families import domain_families
+from monitor.telemetry.readings import MonitorState, Reading
+from monitor.telemetry.text_format import (
+    EOF,
+    OPENMETRICS,
+    TEXT,
+    prefers_openmetrics,
+    written,
+)
 
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+# What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.
+_UNRENDERABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+
+SKIPPED = OwnMetric(
+    "token_monitor_exposition_skipped_total",
+    "Families and series that could not be rendered and were left out, over all scrapes",
+    (),
+    "counter",
+)
 
 
-def written(family: Metric, *, is_openmetrics: bool) -> bytes:
-    """Write one family; raises TypeError, ValueError or AttributeError where one of its values cannot be."""
-    # A counter's family has the name without _total in OpenMetrics, and with it in the older format.
-    name = (
-        family.name + "_total"
-        if family.type == "counter" and not is_openmetrics
-        else family.name
-    )
-    kind = "untyped" if family.type == "unknown" and not is_openmetrics else family.type
-    escapes = _ESCAPES if is_openmetrics else _HELP_ESCAPES
-    lines = [
-        f"# HELP {name} {family.documentation.translate(escapes)}",
-        f"# TYPE {name} {kind}",
-    ]
-    for sample in family.samples:
-        labels = ",".join(
-            [f'{k}="{_escaped(v)}"' for k, v in sorted(sample.labels.items())]
+def declared_metrics() -> tuple[OwnMetric, ...]:
+    """Return every metric of our own, which docs/metrics.md has to list."""
+    counted = [one.value for one in Counted]
+    return (BUILD_INFO, *counted, RUN_DURATION, *OWN_METRICS, SKIPPED)
+
+
+class Exposition:
+    """What /metrics gives. A family that cannot be rendered is left out and counted; the rest is whole.
+
+    It asks no database: `snapshot`, `now` and `monitor` are called once for each scrape, in its thread.
+    """
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        snapshot: Callable[[], Snapshot],
+        now: Callable[[], datetime],
+        *,
+        monitor: Callable[[], MonitorState] = MonitorState,
+    ) -> None:
+        self._telemetry = telemetry
+        self._snapshot = snapshot
+        self._now = now
+        self._monitor = monitor
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        PlatformCollector(registry=self._process)
+        self._skipped = 0
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the exposition in the format that the Accept header prefers, and its content type."""
+        is_openmetrics = prefers_openmetrics(accept)
+        parts: list[bytes] = []
+        names: set[str] = set()
+        for family in self._families():
+            # A second family of one name would have a second HELP, which costs a scraper the whole page.
+            is_second = family.name in names
+            names.add(family.name)
+            part = (
+                b"" if is_second else _rendered(family, is_openmetrics=is_openmetrics)
+            )
+            if part:
+                parts.append(part)
+            else:
+                self._skipped += 1
+        if is_openmetrics:
+            return b"".join((*parts, EOF)), OPENMETRICS
+        return b"".join(parts), TEXT
+
+    def _families(self) -> Iterator[Metric]:
+        reading = self._read()
+        yield from self._telemetry.registry.collect()
+        yield from own_families(reading)
+        domain, skipped = domain_families(reading.snapshot, reading.now)
+        yield from domain
+        self._skipped += skipped
+        # After all others, whose failures it counts.
+        yield family_of(SKIPPED, [((), self._skipped)])
+        yield from self._process.collect()
+
+    def _read(self) -> Reading:
+        return Reading(
+            snapshot=self._snapshot(),
+            now=self._now(),
+            monitor=self._monitor(),
+            rules=self._telemetry.rules,
+            reload_ok=self._telemetry.reload_ok,
+            reloaded_at=self._telemetry.reloaded_at,
+            heartbeat_at=self._telemetry.heartbeat_at,
         )
-        number = _number(sample.value)
-        lines.append(
-            f"{sample.name}{{{labels}}} {number}"
-            if labels
-            else f"{sample.name} {number}"
-        )
-    lines.append("")
-    return "\n".join(lines).encode()
 
 
-def prefers_openmetrics(accept: str) -> bool:
-    """Read an Accept header as far as we have a choice: OpenMetrics 1.0.0, or the text format 0.0.4."""
-    best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
-    for part in accept.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        options = dict(p.split("=", 1) for p in parameters if "=" in p)
-        if kind not in best:
-            continue
-        if (
-            kind != "text/plain"
-            and options.get("version", "1.0.0").strip('"') != "1.0.0"
-        ):
-            continue
-        try:
-            quality = float(options.get("q", "1"))
-        except ValueError:
-            continue
-        best[kind] = max(best[kind], quality)
-    return best["application/openmetrics-text"] > best["text/plain"]
-
-
-def _escaped(value: str) -> str:
-    return value if value.isalnum() else value.translate(_ESCAPES)
-
-
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(float(value))
-    return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
+def _rendered(family: Metric, *, is_openmetrics: bool) -> bytes:
+    """Return one family as text; empty when it cannot be."""
+    try:
+        return written(family, is_openmetrics=is_openmetrics)
+    except _UNRENDERABLE:
+        return b""

@@ -23,7 +23,8 @@ from monitor.model.results import (
     Server,
 )
 from monitor.model.settings import Severity
-from monitor.telemetry.families import own_families
+from monitor.telemetry.own_families import own_families
+from monitor.telemetry.readings import Reading
 from tests.support.harness import (
     BALANCES,
     COLUMNS,
@@ -104,7 +105,7 @@ class Servers(World):
     def families(self) -> dict[str, list[float]]:
         return {
             family.name: [sample.value for sample in family.samples]
-            for family in own_families(self.pipeline.snapshot, ())
+            for family in own_families(Reading(self.pipeline.snapshot, self.at))
             if family.name.startswith("token_monitor_target_")
             and "last_contact" not in family.name
         }

@@ -28,7 +28,7 @@ from monitor.model.errors import ConfigError
 from monitor.model.results import Sample
 from monitor.model.settings import Config
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.families import Exposition
+from monitor.telemetry.exposition import Exposition
 from tests.web.picture import NOW, a_result, success
 
 _SUFFIXES = (

@@ -31,7 +31,7 @@ from monitor.model.alerts import Change
 from monitor.model.errors import Reason
 from monitor.model.settings import Config, Every, Job, Rule, Scalar
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.families import Exposition
+from monitor.telemetry.exposition import Exposition, declared_metrics
 from monitor.timing.durations import format_duration
 from monitor.web.routes import application
 from monitor.web.views import Views
@@ -350,14 +350,6 @@ def test_every_domain_metric_is_documented_with_its_labels_and_no_other(
     assert documented == found
 
 
-def own_names() -> set[str]:
-    """Return the names of our own families, without _total: of counters, and of what a scrape makes."""
-    families = {family.name for family in Telemetry("0").registry.collect()}
-    text = (ROOT / "monitor" / "telemetry" / "families.py").read_text(encoding="utf-8")
-    made = set(re.findall(r'"(token_monitor_[a-z_]+)"', text))
-    return families | made
-
-
 def process_names(config: Config) -> set[str]:
     telemetry = Telemetry("0")
     exposition = Exposition(
@@ -369,35 +361,19 @@ def process_names(config: Config) -> set[str]:
     )
 
 
-def test_every_metric_of_our_own_is_documented_and_no_other(config: Config) -> None:
-    documented = first_codes(
-        sections(DOCS / "metrics.md")["The monitor's own"], header="metric"
-    )
+def test_every_metric_of_our_own_is_documented_as_it_is_declared_and_no_other(
+    config: Config,
+) -> None:
+    table = rows(sections(DOCS / "metrics.md")["The monitor's own"], header="metric")
+    documented = {codes(row[0])[0]: (row[1], set(codes(row[2]))) for row in table}
     ours = {
-        name.removesuffix("_total")
-        for name in documented
+        name: facts
+        for name, facts in documented.items()
         if name.startswith("token_monitor_")
     }
-    assert ours == own_names()
-    assert {
-        name for name in documented if not name.startswith("token_monitor_")
-    } == process_names(config)
-
-
-def test_every_alert_count_metric_label_is_documented(config: Config) -> None:
-    telemetry = Telemetry("0")
-    telemetry.declare(config)
-    told = {
-        codes(row[0])[0].removesuffix("_total"): set(codes(row[2]))
-        for row in rows(
-            sections(DOCS / "metrics.md")["The monitor's own"], header="metric"
-        )
-    }
-    for family in telemetry.registry.collect():
-        labels = {label for sample in family.samples for label in sample.labels} - {
-            "le"
-        }
-        assert labels <= told[family.name], family.name
+    declared = {one.name: (one.kind, set(one.labels)) for one in declared_metrics()}
+    assert ours == declared
+    assert documented.keys() - ours.keys() == process_names(config)
 
 
 # alerts.md and runbooks

@@ -20,7 +20,7 @@ from monitor.model.alerts import Transition
 from monitor.model.process_settings import Web
 from monitor.model.settings import Config
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.families import Exposition
+from monitor.telemetry.exposition import Exposition
 from monitor.telemetry.log import Log, configure
 from monitor.web import Views, WebServer
 from monitor.web.views import LastReload

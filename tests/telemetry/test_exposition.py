@@ -28,17 +28,27 @@ from monitor.alerting.snapshot import (
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.errors import Reason
-from monitor.model.results import KILL_REASONS, Blocked, Outcome, Sample
+from monitor.model.results import (
+    KILL_REASONS,
+    Blocked,
+    Kill,
+    Outcome,
+    Sample,
+    ServerWarning,
+)
 from monitor.model.settings import Config, Cron, Every, Metric, labels_of
+from monitor.telemetry import own_metrics
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.exposition import (
+from monitor.telemetry.exposition import Exposition, declared_metrics
+from monitor.telemetry.own_metrics import Counted, OwnMetric
+from monitor.telemetry.readings import MonitorState
+from monitor.telemetry.text_format import (
     EOF,
     OPENMETRICS,
     TEXT,
     prefers_openmetrics,
     written,
 )
-from monitor.telemetry.families import Exposition
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,
@@ -82,7 +92,7 @@ class Scrape:
             self.telemetry,
             lambda: self.snapshot,
             lambda: self.now,
-            log_dropped=lambda: self.dropped,
+            monitor=lambda: MonitorState(log_dropped=self.dropped),
         )
 
     def text(self, accept: str = "") -> str:
@@ -364,6 +374,48 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
     assert scrape.series("token_monitor_config_last_reload_successful") == {
         "token_monitor_config_last_reload_successful": 0.0
     }
+
+
+def test_every_metric_that_is_declared_is_named_and_labelled_as_the_formats_want() -> (
+    None
+):
+    declared = declared_metrics()
+    names = [one.name for one in declared]
+    assert sorted(set(names)) == sorted(names)
+    for one in declared:
+        assert one.name.startswith("token_monitor_"), one.name
+        assert one.name.endswith("_total") is (one.kind == "counter"), one.name
+        assert one.help, one.name
+    assert {
+        one.name for one in vars(own_metrics).values() if isinstance(one, OwnMetric)
+    } < set(names)
+
+
+def test_every_counter_counts_something() -> None:
+    config = a_config(queries=(BALANCES,))
+    job = config.jobs[0]
+    telemetry = Telemetry("1.2.3")
+    telemetry.declare(config)
+    remarked = replace(
+        success(), evidence_errors=("gone",), warnings=(ServerWarning(1287, "old"),)
+    )
+    telemetry.run_finished(a_result(job, remarked))
+    telemetry.run_finished(a_result(job, FAILURE))
+    telemetry.missed(job, 1)
+    telemetry.unjudged(job.key)
+    telemetry.crashed()
+    telemetry.killed(Kill("main", KILL_REASONS[0], "no"))
+    telemetry.delivered(Delivery("oncall", NOW, 0.1, reason="timeout"))
+    telemetry.refused("oncall", 1)
+    telemetry.heartbeat(Delivery("heartbeat", NOW, 0.1, reason="timeout"))
+    counted = {
+        sample.name
+        for family in telemetry.registry.collect()
+        for sample in family.samples
+        if sample.value > 0
+    }
+    declared = {one.value.name for one in Counted}
+    assert declared - counted == set(), "declared, and never counted"
 
 
 def test_alerts_are_counted_by_rule_state_and_severity_and_resolved_ones_are_not() -> (

@@ -1,0 +1,246 @@
+"""Declare the metrics of our own that a scrape reads, each in one row: name, help, labels, where it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client import Metric
+
+from monitor.telemetry.own_metrics import OwnMetric
+from monitor.telemetry.readings import (
+    Read,
+    Reading,
+    Series,
+    alert_counts,
+    certificate_ends,
+    held,
+    interval,
+    of_alerts,
+    of_disk,
+    of_monitor,
+    of_queries,
+    of_receivers,
+    of_servers,
+    of_targets,
+    oldest_active,
+    oldest_confirmed,
+    seconds,
+    statuses,
+    surplus_rights,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMetric(OwnMetric):
+    """A metric that is read from what is known at a scrape; it has no series of what nobody knows."""
+
+    read: Read
+
+    def family(self, reading: Reading) -> Metric:
+        """Return the family with all its series."""
+        return family_of(self, self.read(reading))
+
+
+def family_of(metric: OwnMetric, series: Series) -> Metric:
+    """Return the family of a metric with these series; ValueError where the labels are not its own."""
+    # The family of a counter has the name without it, in both formats of the library.
+    family = Metric(metric.name.removesuffix("_total"), metric.help, metric.kind)
+    for values, value in series:
+        pairs = zip(metric.labels, values, strict=True)
+        labels = {name: text for name, text in pairs if text}
+        family.add_sample(metric.name, labels, float(value))
+    return family
+
+
+_TARGET = ("target",)
+_JOB = ("target", "query")
+_RECEIVER = ("receiver",)
+_ALERTS = ("alertname", "severity", "state")
+
+OWN_METRICS: tuple[ReadMetric, ...] = (
+    ReadMetric(
+        "token_monitor_up",
+        "Whether the target answered at the last contact",
+        _TARGET,
+        "gauge",
+        of_targets(lambda view: view.up),
+    ),
+    ReadMetric(
+        "token_monitor_target_clock_offset_seconds",
+        "How far the server's clock was ahead of ours at the last contact; below 0: behind",
+        _TARGET,
+        "gauge",
+        of_servers(lambda view, _server: view.clock_offset_seconds),
+    ),
+    ReadMetric(
+        "token_monitor_target_read_only",
+        "Whether the server takes no writes",
+        _TARGET,
+        "gauge",
+        of_servers(lambda _view, server: server.read_only),
+    ),
+    ReadMetric(
+        "token_monitor_target_replica_lag_seconds",
+        "How far the replica was behind its source at the last contact",
+        _TARGET,
+        "gauge",
+        of_servers(lambda view, _server: view.replica_lag_seconds),
+    ),
+    ReadMetric(
+        "token_monitor_certificate_expiry_timestamp_seconds",
+        "When a certificate ends: the page's, a target's server's, or the one that we show it",
+        ("certificate", "target"),
+        "gauge",
+        certificate_ends,
+    ),
+    ReadMetric(
+        "token_monitor_target_surplus_rights",
+        "Rights of the account that are more than reading",
+        _TARGET,
+        "gauge",
+        of_servers(surplus_rights),
+    ),
+    ReadMetric(
+        "token_monitor_target_last_contact_timestamp_seconds",
+        "When the target last answered",
+        _TARGET,
+        "gauge",
+        of_targets(lambda view: seconds(view.met_at)),
+    ),
+    ReadMetric(
+        "token_monitor_query_last_run_timestamp_seconds",
+        "When the last run finished",
+        _JOB,
+        "gauge",
+        of_queries(lambda view: seconds(view.last_run_at)),
+    ),
+    ReadMetric(
+        "token_monitor_query_last_success_timestamp_seconds",
+        "When the last run that gave data finished",
+        _JOB,
+        "gauge",
+        of_queries(lambda view: seconds(view.last_success_at)),
+    ),
+    ReadMetric(
+        "token_monitor_query_interval_seconds",
+        "How often the query runs; absent for cron schedules",
+        _JOB,
+        "gauge",
+        of_queries(interval),
+    ),
+    ReadMetric(
+        "token_monitor_query_status",
+        "How the last due run went: 1 for the status that holds, 0 for the others",
+        (*_JOB, "status"),
+        "gauge",
+        statuses,
+    ),
+    ReadMetric(
+        "token_monitor_alerts",
+        "Alerts by state",
+        _ALERTS,
+        "gauge",
+        alert_counts,
+    ),
+    ReadMetric(
+        "token_monitor_outbox_notifications",
+        "Notifications that the receiver has not taken yet",
+        _RECEIVER,
+        "gauge",
+        of_receivers(lambda view: view.health.waiting),
+    ),
+    ReadMetric(
+        "token_monitor_outbox_oldest_timestamp_seconds",
+        "When the oldest notification in the outbox was created",
+        _RECEIVER,
+        "gauge",
+        of_receivers(lambda view: seconds(view.health.oldest_at)),
+    ),
+    ReadMetric(
+        "token_monitor_delivery_last_success_timestamp_seconds",
+        "When the receiver last took what it was sent",
+        _RECEIVER,
+        "gauge",
+        of_receivers(lambda view: seconds(view.taken_at)),
+    ),
+    ReadMetric(
+        "token_monitor_alerts_oldest_active_timestamp_seconds",
+        "When the oldest of these alerts began",
+        _ALERTS,
+        "gauge",
+        of_alerts(oldest_active),
+    ),
+    ReadMetric(
+        "token_monitor_alerts_oldest_confirmed_timestamp_seconds",
+        "When data last confirmed them, of the one where that is longest ago",
+        _ALERTS,
+        "gauge",
+        of_alerts(oldest_confirmed),
+    ),
+    ReadMetric(
+        "token_monitor_alerts_held",
+        "How many of them have no data, and stand as they were",
+        _ALERTS,
+        "gauge",
+        of_alerts(held),
+    ),
+    ReadMetric(
+        "token_monitor_config_last_reload_successful",
+        "Whether the last load of the configuration succeeded",
+        (),
+        "gauge",
+        of_monitor(lambda reading: reading.reload_ok),
+    ),
+    ReadMetric(
+        "token_monitor_config_last_reload_success_timestamp_seconds",
+        "When the configuration was last loaded with success",
+        (),
+        "gauge",
+        of_monitor(lambda reading: seconds(reading.reloaded_at)),
+    ),
+    ReadMetric(
+        "token_monitor_heartbeat_last_success_timestamp_seconds",
+        "When the heartbeat's address last took one",
+        (),
+        "gauge",
+        of_monitor(lambda reading: seconds(reading.heartbeat_at)),
+    ),
+    ReadMetric(
+        "token_monitor_state_durable",
+        "Whether alerts and what is due to receivers would outlive this process",
+        (),
+        "gauge",
+        of_monitor(lambda reading: reading.monitor.is_durable),
+    ),
+    ReadMetric(
+        "token_monitor_state_size_bytes",
+        "How large the state's files are together",
+        (),
+        "gauge",
+        of_disk(lambda usage: usage.size_bytes),
+    ),
+    ReadMetric(
+        "token_monitor_state_disk_free_bytes",
+        "How much is free for us on the disk of the state",
+        (),
+        "gauge",
+        of_disk(lambda usage: usage.free_bytes),
+    ),
+    ReadMetric(
+        "token_monitor_log_events_dropped_total",
+        "Log events that could not be written",
+        (),
+        "counter",
+        of_monitor(lambda reading: reading.monitor.log_dropped),
+    ),
+)
+"""Every metric that a scrape reads, in the order in which /metrics has them."""
+
+
+def own_families(reading: Reading) -> Iterator[Metric]:
+    """Yield what the monitor knows of targets, queries, alerts, receivers and itself; no empty family."""
+    for metric in OWN_METRICS:
+        family = metric.family(reading)
+        if family.samples:
+            yield family

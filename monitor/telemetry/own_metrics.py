@@ -1,0 +1,205 @@
+"""Declare the metrics of our own: those that are counted as things happen, each in one place.
+
+What is only read at a scrape is declared in `own_families`. From a declaration follow the counter and its
+registration, when its series begin and end, and what docs/metrics.md has to say (tests/project/test_docs.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Literal, TypeAlias, assert_never
+
+from monitor.model.errors import Reason
+from monitor.model.results import KILL_REASONS
+from monitor.model.settings import Config
+
+Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
+Key: TypeAlias = tuple[str, ...]
+"""Names an owner of series: a job by target and query, a target or a receiver by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A metric of our own, by its public name (of a counter with _total) and the labels of its series."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    kind: Kind
+
+
+class Owner(StrEnum):
+    """What a counter's series belong to: they begin and end with it when a configuration is loaded."""
+
+    MONITOR = "monitor"
+    JOB = "job"
+    TARGET = "target"
+    RECEIVER = "receiver"
+    OUTBOX = "outbox"
+    """A receiver that has an outbox: not an Alertmanager, which is sent all that is active again."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels that name the owner, in the order of its key."""
+        match self:
+            case Owner.MONITOR:
+                return ()
+            case Owner.JOB:
+                return ("target", "query")
+            case Owner.TARGET:
+                return ("target",)
+            case Owner.RECEIVER | Owner.OUTBOX:
+                return ("receiver",)
+            case _:
+                assert_never(self)
+
+    def keys_in(self, config: Config) -> frozenset[Key]:
+        """Return all owners of this kind that a configuration has."""
+        match self:
+            case Owner.MONITOR:
+                # What has no labels is there from the start, and what has begins with its first event.
+                keys: list[Key] = []
+            case Owner.JOB:
+                keys = [job.key for job in config.jobs]
+            case Owner.TARGET:
+                keys = [(target.name,) for target in config.targets]
+            case Owner.RECEIVER:
+                keys = [(receiver.name,) for receiver in config.receivers]
+            case Owner.OUTBOX:
+                keys = [
+                    (receiver.name,)
+                    for receiver in config.receivers
+                    if receiver.kind != "alertmanager"
+                ]
+            case _:
+                assert_never(self)
+        return frozenset(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMetric(OwnMetric):
+    """A metric that only goes up.
+
+    `known` are the values of its last label that begin at 0; without them such a series begins with its first
+    event, as of codes that no list could hold.
+    """
+
+    owner: Owner
+    known: tuple[str, ...] = ()
+
+    @property
+    def is_divided(self) -> bool:
+        """Return whether there are several series of one owner, by a label beyond those that name it."""
+        return self.labels != self.owner.labels
+
+
+def _counter(
+    name: str,
+    what: str,
+    owner: Owner,
+    by: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
+) -> CountedMetric:
+    labels = (*owner.labels, *by)
+    return CountedMetric(name, what, labels, "counter", owner, known)
+
+
+class Counted(Enum):
+    """Every counter of our own."""
+
+    RUNS = _counter(
+        "token_monitor_query_runs_total",
+        "Runs of the query on the target",
+        Owner.JOB,
+    )
+    FAILURES = _counter(
+        "token_monitor_query_failures_total",
+        "Runs that gave no data, by reason",
+        Owner.JOB,
+        by=("reason",),
+        known=tuple(Reason),
+    )
+    MISSED = _counter(
+        "token_monitor_query_missed_total",
+        "Runs that were due and not made, since the last one was not over",
+        Owner.JOB,
+    )
+    RULE_FAILURES = _counter(
+        "token_monitor_rule_failures_total",
+        "How often a rule of the query could not judge its result",
+        Owner.JOB,
+    )
+    EVIDENCE_FAILURES = _counter(
+        "token_monitor_evidence_failures_total",
+        "Look-ups of examples for an alert of the query that failed",
+        Owner.JOB,
+    )
+    SERVER_WARNINGS = _counter(
+        "token_monitor_server_warnings_total",
+        "Answers on which the server remarked something that spoils no result, by its code",
+        Owner.JOB,
+        by=("code",),
+    )
+    PIPELINE_FAILURES = _counter(
+        "token_monitor_pipeline_failures_total",
+        "Results and other messages that were lost by a defect or a lock",
+        Owner.MONITOR,
+    )
+    KILLS = _counter(
+        "token_monitor_kills_total",
+        "Attempts to stop a statement on the server",
+        Owner.TARGET,
+    )
+    KILL_FAILURES = _counter(
+        "token_monitor_kill_failures_total",
+        "Statements that could not be stopped, by reason",
+        Owner.TARGET,
+        by=("reason",),
+        known=KILL_REASONS,
+    )
+    DELIVERIES = _counter(
+        "token_monitor_deliveries_total",
+        "Attempts at the receiver",
+        Owner.RECEIVER,
+    )
+    DELIVERY_FAILURES = _counter(
+        "token_monitor_delivery_failures_total",
+        "Attempts that the receiver did not take, by reason",
+        Owner.RECEIVER,
+        by=("reason",),
+    )
+    REFUSED = _counter(
+        "token_monitor_outbox_refused_total",
+        "Alerts that began while the receiver's outbox was full",
+        Owner.OUTBOX,
+    )
+    HEARTBEATS = _counter(
+        "token_monitor_heartbeats_total",
+        "Attempts at the heartbeat's address",
+        Owner.MONITOR,
+    )
+    HEARTBEAT_FAILURES = _counter(
+        "token_monitor_heartbeat_failures_total",
+        "Heartbeats that were not taken, by reason",
+        Owner.MONITOR,
+        by=("reason",),
+    )
+
+
+RUN_DURATION = CountedMetric(
+    "token_monitor_query_duration_seconds",
+    "How long runs took: waiting for a connection, the statement, its evidence",
+    Owner.JOB.labels,
+    "histogram",
+    Owner.JOB,
+)
+DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""From a look-up by key to the largest timeout that is sensible; each costs a line for each query."""
+
+BUILD_INFO = OwnMetric(
+    "token_monitor_build_info",
+    "The version of the monitor",
+    ("version",),
+    "gauge",
+)

@@ -1,0 +1,217 @@
+"""Read what the monitor knows at a scrape, as series of its own metrics; between snapshot and families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TypeAlias, TypeVar
+
+from monitor.alerting.contact import TargetView
+from monitor.alerting.data_age import confirmed_at
+from monitor.alerting.snapshot import QueryStatus, QueryView, ReceiverView, Snapshot
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.certificates import Certificate
+from monitor.model.results import Server
+from monitor.model.settings import Every
+from monitor.storage.disk_usage import DiskUsage
+
+_View = TypeVar("_View")
+
+Series: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
+"""The values of the labels in the order of their names, and the value; an empty label is left out."""
+
+# A resolved one is over: it has a line in the log, and no series.
+_COUNTED_STATES = (AlertState.PENDING, AlertState.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorState:
+    """What the other parts of the monitor know of themselves when they are asked."""
+
+    is_durable: bool = True
+    """Whether alerts, and what is due to receivers, would outlive the process."""
+    disk_usage: DiskUsage | None = None
+    log_dropped: int = 0
+    certificates: tuple[Certificate, ...] = ()
+    """Those of the page."""
+    judged_at: datetime | None = None
+    """When the pipeline last judged; None: at the time of the scrape."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that one scrape reads, taken once, so that its families are of one moment."""
+
+    snapshot: Snapshot
+    now: datetime
+    monitor: MonitorState = MonitorState()
+    rules: frozenset[tuple[str, str]] = frozenset()
+    """Name and severity of each known rule."""
+    reload_ok: bool | None = None
+    reloaded_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+
+    @cached_property
+    def alert_groups(self) -> dict[tuple[str, str, str], list[Alert]]:
+        """Return what is pending or firing, by rule, severity and state, in their order."""
+        groups: dict[tuple[str, str, str], list[Alert]] = {}
+        for alert in self.snapshot.alerts:
+            if alert.state in _COUNTED_STATES:
+                key = (alert.name, alert.severity.value, alert.state.value)
+                groups.setdefault(key, []).append(alert)
+        return dict(sorted(groups.items()))
+
+
+Read: TypeAlias = Callable[[Reading], Series]
+
+
+def _of_each(
+    views: Callable[[Reading], Iterable[_View]],
+    key: Callable[[_View], tuple[str, ...]],
+    value: Callable[[_View], float | None],
+) -> Read:
+    """Read a value of each view; None is left out."""
+
+    def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:
+        for view in views(reading):
+            found = value(view)
+            if found is not None:
+                yield key(view), found
+
+    return read
+
+
+def of_targets(value: Callable[[TargetView], float | None]) -> Read:
+    """Read a value of each target; labels: target."""
+    return _of_each(
+        lambda reading: reading.snapshot.targets.values(),
+        lambda view: (view.target.name,),
+        value,
+    )
+
+
+def of_servers(value: Callable[[TargetView, Server], float | None]) -> Read:
+    """Read what servers said of themselves; nothing of one that is lost, or did not say."""
+
+    def of_target(view: TargetView) -> float | None:
+        if not view.up or view.server is None:
+            return None
+        return value(view, view.server)
+
+    return of_targets(of_target)
+
+
+def of_queries(value: Callable[[QueryView], float | None]) -> Read:
+    """Read a value of each query on each target; labels: target, query."""
+    return _of_each(
+        lambda reading: reading.snapshot.queries.values(),
+        lambda view: view.job.key,
+        value,
+    )
+
+
+def of_receivers(value: Callable[[ReceiverView], float | None]) -> Read:
+    """Read a value of each receiver; labels: receiver."""
+    return _of_each(
+        lambda reading: reading.snapshot.receivers.values(),
+        lambda view: (view.name,),
+        value,
+    )
+
+
+def of_monitor(value: Callable[[Reading], float | None]) -> Read:
+    """Read a value of the monitor as a whole; no labels."""
+    return _of_each(lambda reading: (reading,), lambda _reading: (), value)
+
+
+def of_disk(value: Callable[[DiskUsage], float]) -> Read:
+    """Read a value of the state's disk; nothing where it cannot be looked at."""
+
+    def of_reading(reading: Reading) -> float | None:
+        usage = reading.monitor.disk_usage
+        return None if usage is None else value(usage)
+
+    return of_monitor(of_reading)
+
+
+def of_alerts(value: Callable[[list[Alert], Reading], float | None]) -> Read:
+    """Read a value of what is pending or firing; labels: alertname, severity, state."""
+
+    def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:
+        for key, alerts in reading.alert_groups.items():
+            found = value(alerts, reading)
+            if found is not None:
+                yield key, found
+
+    return read
+
+
+def alert_counts(reading: Reading) -> Series:
+    """Count alerts, 0 for every known rule without any; also those of a rule that is no more known."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for name, severity in sorted(reading.rules):
+        for state in _COUNTED_STATES:
+            counts[name, severity, state.value] = 0
+    for key, alerts in reading.alert_groups.items():
+        counts[key] = len(alerts)
+    return counts.items()
+
+
+def statuses(reading: Reading) -> Series:
+    """Yield 1 for the status that a query has, 0 for the others."""
+    for view in reading.snapshot.queries.values():
+        for status in QueryStatus:
+            yield (*view.job.key, status.value), view.status is status
+
+
+def certificate_ends(reading: Reading) -> Series:
+    """Yield those of each server's connection, then those of the page, which have no target."""
+    for name, view in reading.snapshot.targets.items():
+        if view.up and view.server is not None:
+            for one in view.server.certificates:
+                yield (one.kind, name), one.ends_at.timestamp()
+    for one in reading.monitor.certificates:
+        yield (one.kind, ""), one.ends_at.timestamp()
+
+
+def interval(view: QueryView) -> float | None:
+    """Return how often a query runs; None for a cron, which has no one interval."""
+    schedule = view.job.query.schedule
+    if isinstance(schedule, Every):
+        return schedule.interval.total_seconds()
+    return None
+
+
+def surplus_rights(_view: TargetView, server: Server) -> float | None:
+    """Return how many rights beyond reading the account has; None where SHOW GRANTS did not say."""
+    rights = server.surplus_rights
+    return None if rights is None else len(rights)
+
+
+def oldest_active(alerts: list[Alert], _reading: Reading) -> float:
+    """Return when the first of the alerts began."""
+    return min(alert.active_at for alert in alerts).timestamp()
+
+
+def oldest_confirmed(alerts: list[Alert], reading: Reading) -> float | None:
+    """Return when data last confirmed the one where that is longest ago; None where one never was."""
+    judged_at = reading.monitor.judged_at or reading.now
+    oldest: datetime | None = None
+    for alert in alerts:
+        at = confirmed_at(alert, reading.snapshot, judged_at)
+        if at is None:
+            return None
+        oldest = at if oldest is None else min(oldest, at)
+    return seconds(oldest)
+
+
+def held(alerts: list[Alert], _reading: Reading) -> float:
+    """Count the alerts whose rule has no data."""
+    return sum(alert.held for alert in alerts)
+
+
+def seconds(at: datetime | None) -> float | None:
+    """Return an instant as a metric has it; None for what has not happened."""
+    return None if at is None else at.timestamp()
