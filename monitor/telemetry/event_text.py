@@ -9,25 +9,28 @@ import orjson
 from monitor.model.wording import escaped
 from monitor.secrets.redaction import Plain
 
-# Said by the line already, or of use only to a program.
-_NOT_FIELDS = frozenset(
+# In the line already.
+_SHOWN = frozenset(
+    {"timestamp", "level", "event", "exception", "target", "query", "message"}
+)
+# Of use only to a program.
+_FOR_PROGRAMS = frozenset(
     {
-        *("timestamp", "level", "event", "exception", "target", "query", "message"),
-        *(
-            "scheduled_at",
-            "code",
-            "fingerprint",
-            "recoverable",
-            "last_message",
-            "first_at",
-            "last_at",
-        ),
+        "code",
+        "fingerprint",
+        "first_at",
+        "last_at",
+        "last_message",
+        "recoverable",
+        "scheduled_at",
     }
 )
+_NOT_FIELDS = _SHOWN | _FOR_PROGRAMS
 _SAYS_NOTHING = (("repeated", 1), ("duration_seconds", 0))
-_SAID_LABELS = frozenset({"alertname", "severity", "target"})
+_SHOWN_LABELS = frozenset({"alertname", "severity", "target"})
 _TO_BE_QUOTED = frozenset(' "=\n\t')
 _MAX_LISTED = 4
+"""Of a longer list a line says only how long it is."""
 
 
 def plain_text(name: str, event: Mapping[str, Plain]) -> str:
@@ -51,32 +54,33 @@ def alert_details(change: str, event: Mapping[str, Plain]) -> str:
     """Write of an alert which one it is, and since when and what to do now, or how long it was."""
     labels = _mapping(event.get("labels"))
     which = " ".join(
-        f"{key}={_word(labels[key])}" for key in labels if key not in _SAID_LABELS
+        f"{key}={_word(labels[key])}" for key in labels if key not in _SHOWN_LABELS
     )
-    tell = _of_what_is_over if change == "resolved" else _of_what_is_on
-    return escaped(_joined(" · ", (which, *tell(event))))
+    facts = _resolved_facts(event) if change == "resolved" else _active_facts(event)
+    return escaped(_joined(" · ", (which, *facts)))
 
 
-def _of_what_is_on(event: Mapping[str, Plain]) -> tuple[str, str]:
-    at_least = "at least " * bool(event.get("since_at_least"))
-    return f"since {at_least}{_text(event.get('active_at'))[11:19]}", _what_to_do(event)
+def _active_facts(event: Mapping[str, Plain]) -> tuple[str, str]:
+    at_least = "at least " if event.get("since_at_least") else ""
+    time = _text(event.get("active_at"))[11:19]
+    return f"since {at_least}{time}", _what_to_do(event)
 
 
-def _of_what_is_over(event: Mapping[str, Plain]) -> tuple[str, str]:
+def _resolved_facts(event: Mapping[str, Plain]) -> tuple[str, str]:
     fired_seconds = event.get("fired_seconds")
-    lasted = (
-        f"fired for {fired_seconds:g} s"
-        if isinstance(fired_seconds, int | float)
-        else ""
-    )
+    lasted = ""
+    if isinstance(fired_seconds, int | float):
+        lasted = f"fired for {fired_seconds:g} s"
     return lasted, _text(event.get("resolve_reason"))
 
 
 def _what_to_do(event: Mapping[str, Plain]) -> str:
     annotations = _mapping(event.get("annotations"))
-    if url := annotations.get("runbook_url"):
+    url = annotations.get("runbook_url")
+    if url:
         return f"do: {url}"
-    if runbook := annotations.get("runbook"):
+    runbook = annotations.get("runbook")
+    if runbook:
         return f"do: runbook {runbook}"
     return f"why: token-monitor explain {event.get('alertname')}"
 

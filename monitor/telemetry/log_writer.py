@@ -6,29 +6,42 @@ import contextlib
 import os
 import queue
 import threading
+from dataclasses import dataclass
 from typing import BinaryIO
 
 QUEUE_LINES = 10_000
 """Lines that wait for a slow reader of our output; more are dropped and counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """The lines that wait, None after the last, and the thread that writes them."""
+
+    lines: queue.Queue[bytes | None]
+    thread: threading.Thread
+
+
 class Writer:
-    """Writes lines; what cannot be written is dropped and counted, whatever the stream does."""
+    """Writes lines; what cannot be written is dropped and counted, whatever the stream does.
+
+    May be used from any thread. With `queued` a thread of its own writes; the stream stays the caller's.
+    """
 
     def __init__(self, stream: BinaryIO, *, queued: bool) -> None:
         self.dropped = 0
         self._stream = stream  # kept, so that nobody closes it under us
         self._writing = threading.Lock()
-        self._counting = (
-            threading.Lock()
-        )  # not the same: a write can last as long as its reader sleeps
+        # Not the same lock: a write can last as long as its reader sleeps.
+        self._counting = threading.Lock()
         self._torn = False
-        self._queue: queue.Queue[bytes | None] | None = None
-        self._thread: threading.Thread | None = None
+        self._waiting: _Waiting | None = None
         if queued:
-            self._queue = queue.Queue(QUEUE_LINES)
-            self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
-            self._start(self._thread)
+            lines: queue.Queue[bytes | None] = queue.Queue(QUEUE_LINES)
+            thread = threading.Thread(
+                target=self._drain, args=(lines,), name="log", daemon=True
+            )
+            self._waiting = _Waiting(lines, thread)
+            self._start(thread)
 
     def _start(self, thread: threading.Thread) -> bool:
         """Start the thread; where the system gives none, lines are written at once until it does."""
@@ -38,15 +51,13 @@ class Writer:
         return thread.ident is not None
 
     def msg(self, line: bytes) -> None:
-        """Take a line; structlog calls the method that is named as the level."""
-        waiting = self._queue
-        if waiting is None or (
-            self._thread is not None and not self._start(self._thread)
-        ):
+        """Write a line, or queue it; structlog calls the method that is named as the level."""
+        waiting = self._waiting
+        if waiting is None or not self._start(waiting.thread):
             self._write(line)
             return
         try:
-            waiting.put_nowait(line)
+            waiting.lines.put_nowait(line)
         except queue.Full:
             self._drop()
 
@@ -54,27 +65,27 @@ class Writer:
 
     def close(self, deadline_seconds: float) -> None:
         """Write what waits, but no longer than the deadline; later lines are written at once."""
-        if self._queue is None or self._thread is None or self._thread.ident is None:
+        waiting = self._waiting
+        if waiting is None or waiting.thread.ident is None:
             return
         with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=deadline_seconds)
-        self._thread.join(deadline_seconds)
-        if not self._thread.is_alive():
-            self._queue = None
+            waiting.lines.put(None, timeout=deadline_seconds)
+        waiting.thread.join(deadline_seconds)
+        if not waiting.thread.is_alive():
+            self._waiting = None
 
-    def _drain(self) -> None:
-        waiting = self._queue
-        while waiting is not None and (line := waiting.get()) is not None:
+    def _drain(self, lines: queue.Queue[bytes | None]) -> None:
+        for line in iter(lines.get, None):
             self._write(line)
 
     def _write(self, line: bytes) -> None:
         with self._writing:
+            # After a part of a line, so that this one can be read.
+            begun_anew = b"\n" + line if self._torn else line
             try:
-                self._put(b"\n" + line if self._torn else line)
-            except (
-                OSError,
-                ValueError,
-            ):  # EPIPE, ENOSPC, EAGAIN; a closed file is a ValueError
+                self._put(begun_anew)
+            # EPIPE, ENOSPC, EAGAIN; of a closed file it is a ValueError.
+            except (OSError, ValueError):
                 self._drop()
 
     def _drop(self) -> None:

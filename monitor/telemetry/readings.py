@@ -198,13 +198,13 @@ def oldest_active(alerts: list[Alert], _reading: Reading) -> float:
 def oldest_confirmed(alerts: list[Alert], reading: Reading) -> float | None:
     """Return when data last confirmed the one where that is longest ago; None where one never was."""
     judged_at = reading.monitor.judged_at or reading.now
-    oldest: datetime | None = None
+    instants: list[datetime] = []
     for alert in alerts:
         at = confirmed_at(alert, reading.snapshot, judged_at)
         if at is None:
             return None
-        oldest = at if oldest is None else min(oldest, at)
-    return seconds(oldest)
+        instants.append(at)
+    return min(instants).timestamp()
 
 
 def held(alerts: list[Alert], _reading: Reading) -> float:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
@@ -17,6 +17,9 @@ EOF = b"# EOF\n"
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 # The older format leaves a quote in HELP as it is.
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+
+# What Python writes of a float that is not a number, as the formats want it.
+_NOT_FINITE = MappingProxyType({"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"})
 
 _OPENMETRICS_TYPE = "application/openmetrics-text"
 _TEXT_TYPE = "text/plain"
@@ -92,11 +95,8 @@ def _escaped(value: str) -> str:
 
 
 def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(float(value))
-    if math.isnan(value):
-        return "NaN"
-    return "+Inf" if value > 0 else "-Inf"
+    number = repr(float(value))
+    return _NOT_FINITE.get(number, number)
 
 
 def _media_ranges(accept: str) -> Iterator[_MediaRange]:
