@@ -26,12 +26,12 @@ from tests.notify.far_end import (
     Request,
     far_end,
     flood,
-    free_port,
     hang_up,
     stall,
     status,
     trickle,
 )
+from tests.support.servers import free_port
 
 HTML = b"<html><body>Bad gateway</body></html>"
 TIMEOUT = "3s"

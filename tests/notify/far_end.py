@@ -211,13 +211,6 @@ def has_ended(name: str) -> bool:
     return all(thread.name != name for thread in threading.enumerate())
 
 
-def free_port() -> int:
-    """Return a port at which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def until(
     condition: Callable[[], object],
     *,

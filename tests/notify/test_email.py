@@ -25,8 +25,9 @@ from monitor.notify.transport import Means
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
 from tests.notify import certificates
-from tests.notify.far_end import START, alert, free_port, until
+from tests.notify.far_end import START, alert, until
 from tests.notify.mail_end import MailEnd, Reply, mail_end
+from tests.support.servers import free_port
 
 PRE = '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">'
 ONE = "oncall@example.com"

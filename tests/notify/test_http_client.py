@@ -25,13 +25,13 @@ from tests.notify.far_end import (
     FarEnd,
     far_end,
     flood,
-    free_port,
     hang_up,
     stall,
     status,
     trickle,
     until,
 )
+from tests.support.servers import free_port
 
 
 @pytest.fixture

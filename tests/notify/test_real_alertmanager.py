@@ -27,10 +27,10 @@ from tests.notify.far_end import (
     Told,
     alert,
     far_end,
-    free_port,
     receiver,
     until,
 )
+from tests.support.servers import free_port
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = pytest.mark.skipif(

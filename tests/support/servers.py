@@ -7,7 +7,7 @@ import getpass
 import itertools
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateServer
@@ -20,7 +20,7 @@ MYSQL_NOT_ASKED = "scripts/test --mysql prepares MySQL 9"
 MYSQL_UNAVAILABLE = "MySQL 9 cannot be had"
 
 _FIRST_PORT = 10_000
-_numbers = itertools.count()
+_BLOCK = 64
 
 
 def why_no_mysql() -> str | None:
@@ -36,19 +36,37 @@ def why_no_mysql() -> str | None:
 def free_port() -> int:
     """Return a TCP port of the loopback that nobody listens on now, another one each time.
 
-    It is none of those that the kernel gives to connections that go out: one of them could have it
-    before its server comes, or come again after that server has gone.
+    It is out of a block that this process alone takes ports from, and none of those that the kernel
+    gives to connections that go out: one of them could have it before its server comes, or come
+    again after that server has gone.
     """
-    span = (
-        int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-        - _FIRST_PORT
-    )
-    assert span > 1000, "the kernel gives nearly all ports to connections that go out"
     while True:
-        port = _FIRST_PORT + (os.getpid() * 211 + next(_numbers)) % span
+        port = next(_ports)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def _own_ports() -> Iterator[int]:
+    first_of_the_kernel = int(
+        Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]
+    )
+    last = first_of_the_kernel - _BLOCK
+    assert last > _FIRST_PORT, "the kernel gives all ports to connections that go out"
+    for first in itertools.cycle(range(_FIRST_PORT, last, _BLOCK)):
+        # A name without a file, which goes with the process that has it.
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0token-monitor-test-ports-{first}")
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        yield from range(first, first + _BLOCK)
+
+
+_ports = _own_ports()
+_marks: list[socket.socket] = []
 
 
 class PrivateMySQL(PrivateServer):
