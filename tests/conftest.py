@@ -26,6 +26,9 @@ from tests.web.browser import NO_BROWSER
 
 LONG_NOT_ASKED = "scripts/test --long runs it"
 
+_WAITING_ROOMS = ("acceptance", "database", "queries", "daemon", "collector", "project")
+"""Whose modules take longest, in this order."""
+
 _numbers = itertools.count()
 
 
@@ -85,13 +88,25 @@ def _schema_on(server: PrivateServer) -> Iterator[str]:
         cursor.execute(f"DROP DATABASE {name}")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let tests that measure time run apart from those that run beside each other."""
+    parser.addoption(
+        "--alone",
+        choices=["only", "never"],
+        help="run only the tests marked `alone`, or all but them (scripts/test does one after the other)",
+    )
+
+
 def pytest_configure() -> None:
     """Hear ^C also where a shell started us in the background, which has it ignored; so do our children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what was not asked for."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Skip, with the reason, what was not asked for; mark what is pure; choose and order what runs."""
     no_mysql = why_no_mysql()
     no_long = None if os.environ.get("TOKEN_MONITOR_TEST_LONG") else LONG_NOT_ASKED
     for item in items:
@@ -99,6 +114,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=no_mysql))
         if no_long is not None and item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason=no_long))
+    _choose(config, items)
+    # The rest stays in its random order. The controller of the workers collects nothing itself.
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        _longest_first(items)
+
+
+def _choose(config: pytest.Config, items: list[pytest.Item]) -> None:
+    choice = config.getoption("--alone")
+    if choice is None:
+        return
+    is_chosen = {
+        item: (item.get_closest_marker("alone") is not None) == (choice == "only")
+        for item in items
+    }
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen[item]])
+    items[:] = [item for item in items if is_chosen[item]]
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Put first what may take long, so that no worker is left with it in the end while the others have ended."""
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        if limit is not None and not item.get_closest_marker("skip"):
+            seconds[item.path] = max(seconds[item.path], int(limit.args[0]))
+    items.sort(key=lambda item: (_rank_of_room(item.path), -seconds[item.path]))
+
+
+def _rank_of_room(path: Path) -> int:
+    room = path.parent.name
+    return _WAITING_ROOMS.index(room) if room in _WAITING_ROOMS else len(_WAITING_ROOMS)
 
 
 @pytest.hookimpl(trylast=True)

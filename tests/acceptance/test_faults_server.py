@@ -203,6 +203,7 @@ def targets(
     return config
 
 
+@pytest.mark.alone
 def test_one_target_that_hangs_delays_none_of_nineteen_others(
     watched: Watched, mariadb: PrivateMariaDB, folder: Path, hook: Hook
 ) -> None:

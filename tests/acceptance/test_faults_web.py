@@ -138,6 +138,7 @@ HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 HALF_HANDSHAKE = b"\x16\x03\x01\x02\x00\x01"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "said", [b"", HALF_HANDSHAKE, HALF_REQUEST], ids=["silent", "handshake", "plain"]
 )

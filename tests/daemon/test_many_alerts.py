@@ -102,6 +102,7 @@ def test_a_query_beside_many_alerts_costs_the_same_with_four_times_as_many() -> 
     assert beside(2000) < 1.2 * beside(500)
 
 
+@pytest.mark.alone
 def test_labels_that_are_all_new_at_each_run_cost_no_more_than_their_number() -> None:
     def cpu_seconds(count: int) -> float:
         rule = Rule(

@@ -58,6 +58,7 @@ def test_a_connection_is_used_again(database: Database, server: PrivateServer) -
     wait_until(lambda: sessions_of(server) == (lent_id(database),), "there is no other")
 
 
+@pytest.mark.alone
 def test_never_more_connections_than_allowed(
     databases: Databases, server: PrivateServer, schema_with_digits: str
 ) -> None:

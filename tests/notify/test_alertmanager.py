@@ -27,13 +27,13 @@ from tests.notify.far_end import (
     Told,
     alert,
     far_end,
-    free_port,
     has_ended,
     receiver,
     stall,
     status,
     until,
 )
+from tests.support.servers import free_port
 
 CLOCK = AnchoredClock()
 RARELY = timedelta(minutes=1)
@@ -238,6 +238,7 @@ def test_nothing_active_sends_nothing(told: Told) -> None:
         assert plans(server)[0] == ["a"]
 
 
+@pytest.mark.alone
 def test_a_change_reaches_the_alertmanager_within_milliseconds(told: Told) -> None:
     delays = []
     alerts = Alerts(fresh("a"))

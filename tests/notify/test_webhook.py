@@ -27,7 +27,6 @@ from tests.notify.far_end import (
     Told,
     alert,
     far_end,
-    free_port,
     has_ended,
     receiver,
     stall,
@@ -35,6 +34,7 @@ from tests.notify.far_end import (
     trickle,
     until,
 )
+from tests.support.servers import free_port
 
 CLOCK = AnchoredClock()
 FOR_LONG = 300.0
@@ -148,6 +148,7 @@ def test_what_becomes_due_is_sent_in_order_when_told_so(
         assert {request.connection for request in server.requests} == {1}
 
 
+@pytest.mark.alone
 def test_a_change_reaches_the_receiver_within_milliseconds(
     state: State, told: Told
 ) -> None:

@@ -212,6 +212,7 @@ def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
     assert page(*alerts, asked=asked).asked == ""
 
 
+@pytest.mark.alone
 def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
     many = {f"p{number}": float(number) for number in range(1000)}
     root = an_alert(replace(UNINITIALIZED, name="Root"), subject="schema")

@@ -207,6 +207,7 @@ def test_however_requests_are_cut_into_packets_each_has_its_answer_in_order(
     assert statuses == [*(REQUESTS[request] for request in requests), 200]
 
 
+@pytest.mark.alone
 def test_answers_on_a_connection_that_is_kept_come_at_once() -> None:
     # Head and body in two packets, and the second not before the first is acknowledged: 40 ms each.
     with serving() as client:
