@@ -1,28 +1,30 @@
-"""Keep the web-config file in force: taken whole when it or a certificate changes, or refused and told."""
+"""Keep the web-config file in force: used whole when it or a certificate changes, or refused and logged."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from monitor.model.errors import ConfigError, Problem
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.telemetry.log import Log
-from monitor.web.web_config import WebConfig, load_web_config
+from monitor.web.web_config import TLS, USERS, WebConfig, load_web_config
 
 _MAX_LOADS = 3
+"""Who changes the file more often than that, while we read it, is waited for until the next look."""
 
-Marks = Mapping[Path, tuple[int, ...]]
-"""By what each file is told from another one that comes in its place."""
+Marks: TypeAlias = Mapping[Path, tuple[int, ...]]
+"""By what each file is known from another one that comes in its place; () where there is none."""
 
 
 class WebConfigFile:
     """The web-config file. `current` is what is in force; None as path: nothing, for ever.
 
-    Called from any thread. `on_look` hears what is wrong with it whenever that changes, nothing when it has
-    been taken; `on_tls` hears that new connections must begin with another TLS.
+    Called from any thread. `on_look` gets what is wrong with it whenever that changes, nothing when it is in
+    force; `on_tls` is called when new connections must begin with another TLS.
     """
 
     def __init__(
@@ -48,21 +50,22 @@ class WebConfigFile:
             self.current, self._marks = _load(self.path, self.current)
 
     def recheck(self) -> None:
-        """Take it if it, or a file that it names, has changed; try again what was refused."""
-        if self.path is None:
-            return
-        if self._problems or _marks_of(self._marks) != self._marks:
-            self._take(self.path)
+        """Use it if it, or a file that it names, has changed; try again what was refused."""
+        has_changed = _marks_of(self._marks) != self._marks
+        if has_changed or self._problems:
+            self._renew()
 
     def reload(self) -> None:
-        """Take it now; ConfigError when it is refused, and the one before stays in force."""
-        if self.path is None:
-            return
-        problems = self._take(self.path)
+        """Use it now; ConfigError when it is refused, and the one before stays in force."""
+        problems = self._renew()
         if problems:
             raise ConfigError(problems)
 
-    def _take(self, path: Path) -> tuple[Problem, ...]:
+    def _renew(self) -> tuple[Problem, ...]:
+        """Load the file; return what is wrong with it, and why the one before stays in force."""
+        path = self.path
+        if path is None:
+            return ()
         with self._lock:
             try:
                 config, marks = _load(path, self.current)
@@ -103,52 +106,59 @@ class WebConfigFile:
         )
 
     def _put_in_force(self, config: WebConfig, marks: Marks) -> None:
-        before, marks_before = self.current, self._marks
-        self.current, self._marks = config, marks
-        files = config.tls.files if config.tls else ()
-        has_same_files = all(
-            marks.get(file) == marks_before.get(file) for file in files
+        before = self.current
+        is_same_tls = before.tls == config.tls and not self._has_new_files(
+            config, marks
         )
-        if before.tls == config.tls and has_same_files:
-            self.current = replace(
-                config, context=before.context
-            )  # who is connected may stay
-        else:
+        if is_same_tls:
+            # With the context of before: who is connected may stay.
+            config = replace(config, context=before.context)
+        self.current, self._marks = config, marks
+        if not is_same_tls:
             self._on_tls()
+
+    def _has_new_files(self, config: WebConfig, marks: Marks) -> bool:
+        files = config.tls_files
+        return any(marks.get(file) != self._marks.get(file) for file in files)
 
 
 def _load(path: Path, before: WebConfig) -> tuple[WebConfig, Marks]:
     """Read the file and what it names, with marks of them from before they were read."""
-    marks = _marks_of(_files(path, before))
+    marks = _marks_of((path, *before.tls_files))
     for _ in range(_MAX_LOADS):
         config = load_web_config(path)
-        if set(_files(path, config)) <= set(marks):
+        files = (path, *config.tls_files)
+        if marks.keys() >= set(files):
             break
         # Once more: what changed before we looked at it would never be noticed.
-        marks = _marks_of(_files(path, config))
-    return config, {file: marks.get(file, ()) for file in _files(path, config)}
+        marks = _marks_of(files)
+    return config, {file: marks.get(file, ()) for file in files}
 
 
 def _check_what_is_lost(path: Path, before: WebConfig, config: WebConfig) -> None:
-    # Of a file that is just being written the users, or the TLS, may not be there yet.
-    problems = []
-    if before.users and not config.users:
-        message = "has no users any more; that all paths are open to everybody takes a restart"
-        problems.append(Problem(str(path), message, key="basic_auth_users"))
-    if before.tls and not config.tls:
-        message = "is not there any more; that pages and passwords go in clear takes a restart"
-        problems.append(Problem(str(path), message, key="tls_server_config"))
+    """Refuse a file without the users, or the TLS, of before: it may be just being written."""
+    lost = (
+        (
+            before.users and not config.users,
+            USERS,
+            "has no users any more; that all paths are open to everybody takes a restart",
+        ),
+        (
+            before.tls and not config.tls,
+            TLS,
+            "is not there any more; that pages and passwords go in clear takes a restart",
+        ),
+    )
+    problems = [
+        Problem(str(path), message, key=section)
+        for is_lost, section, message in lost
+        if is_lost
+    ]
     if problems:
         raise ConfigError(tuple(problems))
 
 
-def _files(path: Path, config: WebConfig) -> tuple[Path, ...]:
-    return (path, *(config.tls.files if config.tls else ()))
-
-
-def _marks_of(
-    files: Mapping[Path, object] | tuple[Path, ...],
-) -> dict[Path, tuple[int, ...]]:
+def _marks_of(files: Iterable[Path]) -> dict[Path, tuple[int, ...]]:
     return {file: _mark(file) for file in files}
 
 

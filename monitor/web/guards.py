@@ -16,8 +16,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.web.passwords import Passwords
 from monitor.web.threads import Threads
-from monitor.web.web_config import Passwords, WebConfig
+from monitor.web.web_config import WebConfig
 
 USER = "token_monitor.user"
 """In a request's scope: who has given the right password; absent where none was asked for."""

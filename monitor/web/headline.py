@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import assert_never
 
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alert_text import names_in, render
@@ -31,10 +32,9 @@ def differing_labels(alerts: Sequence[Alert]) -> dict[str, int]:
     alerts_with: Counter[tuple[str, str]] = Counter()
     for alert in alerts:
         alerts_with.update(alert.labels)
-    values: Counter[str] = Counter()
-    for pair, number in alerts_with.items():
-        if number < len(alerts):
-            values[pair[0]] += 1
+    values = Counter(
+        name for (name, _), number in alerts_with.items() if number < len(alerts)
+    )
     return dict(sorted(values.items(), key=_target_first))
 
 
@@ -46,8 +46,7 @@ def shared_labels(alert: Alert, differing: Mapping[str, int]) -> Labels:
 
 def since_text(alert: Alert) -> str:
     """Write since when, as the rule's `{since}` does."""
-    at_least = "at least " if alert.since_at_least else ""
-    return f"{at_least}{utc_second(alert.active_at)}"
+    return f"{_at_least(alert)}{utc_second(alert.active_at)}"
 
 
 def summary_of(
@@ -58,18 +57,19 @@ def summary_of(
     With `group_summary` the rule says it itself; without, the worst speaks and the others are counted.
     `for_since` is put in the place of " since …" of a summary.
     """
-    if len(alerts) == 1:
-        return _of_one(alerts[0], for_since)
+    worst = _of_one(alerts[0], for_since)
+    others = len(alerts) - 1
+    if not others:
+        return worst
     if known is not None and known.rule.group_summary:
         return shortened(_of_group(alerts, known), MAX_LINE)
-    return f"{_of_one(alerts[0], for_since)}, and {len(alerts) - 1} more"
+    return f"{worst}, and {others} more"
 
 
 def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) -> str:
     """Write what these alerts of one rule say together, and for how long it has been so."""
     oldest = min(alerts, key=lambda alert: alert.active_at)
-    at_least = "at least " if oldest.since_at_least else ""
-    length = f"for {at_least}{age(now - oldest.active_at)}"
+    length = f"for {_at_least(oldest)}{age(now - oldest.active_at)}"
     said = summary_of(alerts, known, for_since=f" {length}")
     # What counts from something else, such as the last use, gets no second length that would be read as that.
     if length in said or " since " in said:
@@ -77,39 +77,45 @@ def headline(alerts: Sequence[Alert], known: KnownRule | None, now: datetime) ->
     return f"{said}, {length}"
 
 
+def _at_least(alert: Alert) -> str:
+    return "at least " if alert.since_at_least else ""
+
+
 def _of_one(alert: Alert, for_since: str) -> str:
     summary = shown_annotations(alert).get("summary", alert.name)
-    return shortened(
-        summary.replace(f" since {since_text(alert)}", for_since), MAX_LINE
-    )
+    summary = summary.replace(f" since {since_text(alert)}", for_since)
+    return shortened(summary, MAX_LINE)
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
+    """Fill in the rule's `group_summary`; what differs and is not named in it is counted behind it."""
     text = known.rule.group_summary
-    asked = names_in(text)
-    differing = {
+    named = names_in(text)
+    counts = {
         name: _counted(number, name)
         for name, number in differing_labels(alerts).items()
     }
     # In the order in which later ones win; a name that nobody knows is nothing.
-    values = {
-        **dict.fromkeys(asked, ""),
-        **{name: _scalar(value) for name, value in known.parameters.items()},
-        **dict(alerts[0].labels),
-        **differing,
-        "total": format_number(sum(alert.value for alert in alerts)),
-        "count": str(len(alerts)),
-        "threshold": known.rule.condition.threshold_text,
-    }
+    values = dict.fromkeys(named, "")
+    values.update((name, _scalar(value)) for name, value in known.parameters.items())
+    values.update(alerts[0].labels)
+    values.update(counts)
+    values["total"] = format_number(sum(alert.value for alert in alerts))
+    values["count"] = str(len(alerts))
+    values["threshold"] = known.rule.condition.threshold_text
     said = render(text, values)
-    if "count" in asked:
+    if "count" in named:
         return said  # it counts the alerts themselves
-    told = {*asked, *OWN_LABELS}
-    untold = [text for name, text in differing.items() if name not in told]
-    return ", ".join([said, *untold])
+    not_named = [
+        count
+        for name, count in counts.items()
+        if name not in named and name not in OWN_LABELS
+    ]
+    return ", ".join([said, *not_named])
 
 
 def _target_first(item: tuple[str, object]) -> tuple[bool, str]:
+    """Sort labels by their names, but the target before all."""
     return (item[0] != "target", item[0])
 
 
@@ -120,6 +126,12 @@ def _counted(number: int, label: str) -> str:
 
 
 def _scalar(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else format_number(value)
+    match value:
+        case bool():  # a number too, in Python
+            return str(value).lower()
+        case str():
+            return value
+        case int() | float():
+            return format_number(value)
+        case unknown:
+            assert_never(unknown)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from itertools import chain
+from types import MappingProxyType
 
 import httptools
 from uvicorn.config import Config
@@ -18,8 +21,14 @@ MAX_HEADERS = 100
 MAX_AHEAD_BYTES = 1 << 20
 """Of requests that a client sends before it has the answers to those before them."""
 _PIECE_BYTES = 512
+"""Given to the parser at once. It reads all requests in what it gets, and cannot be stopped between two."""
 MAX_UNREAD_BYTES = 64_000_000
 """Of all answers together that clients have not taken yet."""
+
+_HOST_HEADERS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"1.0": (0, 1), "1.1": (1,)}
+)
+"""The versions that are spoken, each with how many Host headers it allows (RFC 9112, section 3.2)."""
 
 _TOO_LARGE = "The request is too large."
 
@@ -76,11 +85,10 @@ class Http11(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of all that the connection held."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_waiting()
         self._unread.discard(self.transport)
         super().connection_lost(exc)
-        # uvicorn leaves its own timer after a reset: the connection would live on, with all it was asked
+        # uvicorn leaves its own timer after a reset: the connection would live on, with all it was asked.
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
@@ -174,19 +182,16 @@ class Http11(HttpToolsProtocol):
 
     def _check_head(self) -> None:
         version = self.parser.get_http_version()
-        if version not in ("1.0", "1.1"):
+        hosts_allowed = _HOST_HEADERS.get(version)
+        if hosts_allowed is None:
             raise _UnacceptableRequestError
-        size = len(self.url) + sum(
-            len(name) + len(value) for name, value in self.headers
-        )
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if size > MAX_REQUEST_BYTES:
             raise _UnacceptableRequestError
         self._check_coding(version)
         if not self.url.startswith(b"/"):
             self._take_host_of_url()
-        # HTTP/1.0 has no Host header, and may have one.
-        allowed = (1,) if version == "1.1" else (0, 1)
-        if len(self._values_of(b"host")) not in allowed:
+        if len(self._values_of(b"host")) not in hosts_allowed:
             raise _UnacceptableRequestError
 
     def _check_coding(self, version: str) -> None:
@@ -197,7 +202,8 @@ class Http11(HttpToolsProtocol):
         codings = self._values_of(b"transfer-encoding")
         if not codings:
             return
-        is_chunked = [coding.lower() for coding in codings] == [b"chunked"]
+        is_chunked = b", ".join(codings).lower() == b"chunked"
+        # HTTP/1.0 knows no chunks: a proxy that speaks it would read the request to its end (RFC 9112, 6.1).
         if not is_chunked or version == "1.0":
             raise _UnacceptableRequestError
 
@@ -217,11 +223,16 @@ class Http11(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """Give the client its time again, from now on."""
+        self._stop_waiting()
         self._timer = self.loop.call_later(REQUEST_SECONDS, self._on_due)
 
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _on_due(self) -> None:
+        """Cut off a client that did not send its request, or take its answer, in time."""
         is_unread = self.transport.get_write_buffer_size() > 0
         if is_unread and self.loop.time() < self._give_up_at:
             self._wait()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import assert_never
 
 from monitor.alerting.blocking import missing_columns
 from monitor.alerting.contact import MAX_PROOF, TargetView
@@ -16,20 +17,13 @@ from monitor.alerting.snapshot import (
     ReceiverView,
     Snapshot,
 )
-from monitor.model.results import Failure, Server, Success
+from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
 from monitor.model.settings import ColumnName, Cron, Every
 from monitor.timing.durations import format_duration
-from monitor.web.api import reason_of
 from monitor.web.verdict import Tone
-from monitor.web.words import When, duration, until, when_known
+from monitor.web.words import When, duration, until, when, when_known
 
-_STATUS_TONES: dict[str, Tone] = {
-    "ok": "ok",
-    "waiting": "wait",
-    "skipped": "warn",
-    "blocked": "warn",
-}
-_TOLD_OFFSET_SECONDS = 2.0
+_MIN_OFFSET_SECONDS = 2.0
 """Less of a clock's offset changes nothing that is shown."""
 
 
@@ -138,9 +132,8 @@ def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> boo
     """Return whether it should have answered of late, by its most frequent query, and nobody knows."""
     if view.met_at is None:
         return False
-    allowed = [max_silence(query.job) for query in queries]
-    known = [time for time in allowed if time is not None]
-    return bool(known) and now - view.met_at > min(known)
+    allowed = filter(None, (max_silence(query.job) for query in queries))
+    return now - view.met_at > min(allowed, default=timedelta.max)
 
 
 def _server(view: TargetView) -> str:
@@ -160,77 +153,102 @@ def _server_facts(view: TargetView, server: Server) -> Iterator[str]:
     if view.replica_lag_seconds is not None:
         yield f"replica {view.replica_lag_seconds:g} s behind"
     offset = view.clock_offset_seconds
-    if offset is not None and abs(offset) >= _TOLD_OFFSET_SECONDS:
+    if offset is not None and abs(offset) >= _MIN_OFFSET_SECONDS:
         side = "ahead" if offset > 0 else "behind"
         yield f"clock {abs(offset):.0f} s {side}"
 
 
 def query_row(view: QueryView, now: datetime) -> QueryRow:
-    """Describe a query on a target."""
+    """Describe a query on a target: how its last run went, and whether its data still holds."""
     target, name = view.job.key
-    reason, message = reason_of(view)
     is_current = has_data(view, now)
-    status = view.status.value
-    if view.status is QueryStatus.OK and not is_current:
-        status = "stale"
+    tone, status = _query_status(view, is_current=is_current)
     return QueryRow(
         query=name,
         target=target,
         summary=view.job.query.summary,
-        tone=_STATUS_TONES.get(status, "bad"),
+        tone=tone,
         status=status,
-        trouble=_trouble(view, reason, message),
+        trouble=_query_trouble(view),
         last_run=when_known(view.last_run_at, now),
         last_success=when_known(view.last_success_at, now),
-        duration=""
-        if view.duration_seconds is None
-        else duration(view.duration_seconds),
+        duration=_duration(view.duration_seconds),
         cadence=_cadence(view.job.query.schedule),
-        next_run=until(view.next_run_at, now) if view.next_run_at else None,
+        next_run=None if view.next_run_at is None else until(view.next_run_at, now),
         is_current=is_current,
     )
 
 
-def _cadence(schedule: Every | Cron) -> str:
-    if isinstance(schedule, Every):
-        return f"every {format_duration(schedule.interval)}"
-    return f"cron {schedule.expression}"
+def _query_status(view: QueryView, *, is_current: bool) -> tuple[Tone, str]:
+    """Return how the last run went; of what went well so long ago that nobody knows any more, stale."""
+    match view.status:
+        case QueryStatus.OK:
+            return ("ok", "ok") if is_current else ("bad", "stale")
+        case QueryStatus.WAITING:
+            return "wait", "waiting"
+        case QueryStatus.SKIPPED | QueryStatus.BLOCKED as status:
+            return "warn", status.value
+        case QueryStatus.FAILED:
+            return "bad", "failed"
+        case unknown:
+            assert_never(unknown)
 
 
-def _trouble(view: QueryView, reason: str, message: str) -> str:
+def _query_trouble(view: QueryView) -> str:
     """Return why there is no data, or what the server remarked on it."""
-    if reason == "blocked":
-        return message
-    if reason:
-        return f"{reason}: {message}"
-    warnings = view.outcome.warnings if isinstance(view.outcome, Success) else ()
-    return "; ".join(
-        f"warning {warning.code} of the server: {warning.message}"
-        for warning in warnings
-    )
+    match view.outcome:
+        case Failure() as failure:
+            return f"{failure.reason.value}: {failure.message}"
+        case Blocked() as blocked:
+            return blocked.message
+        case Success() as success:
+            return "; ".join(map(_warning_text, success.warnings))
+        case None:
+            return ""
+        case unknown:
+            assert_never(unknown)
+
+
+def _warning_text(warning: ServerWarning) -> str:
+    return f"warning {warning.code} of the server: {warning.message}"
+
+
+def _duration(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
+
+
+def _cadence(schedule: Every | Cron) -> str:
+    match schedule:
+        case Every(interval):
+            return f"every {format_duration(interval)}"
+        case Cron(expression):
+            return f"cron {expression}"
+        case unknown:
+            assert_never(unknown)
 
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:
-    """Describe a receiver."""
+    """Describe a receiver: does it take what it is sent, and what waits for it."""
     health, last = view.health, view.last_delivery
-    tone, status = _receiver_status(view)
-    is_failing = health.failing_since is not None
+    tone, status, trouble = _receiver_status(view)
     return ReceiverRow(
         name=view.name,
         tone=tone,
         status=status,
         since=when_known(health.failing_since, now),
-        last=when_known(last.at if last else None, now),
+        last=None if last is None else when(last.at, now),
         taken=when_known(view.taken_at, now),
         outbox=health.waiting,
         oldest=when_known(health.oldest_at if health.waiting else None, now),
-        trouble=f"{last.reason}: {last.message}" if last and is_failing else "",
+        trouble=trouble,
     )
 
 
-def _receiver_status(view: ReceiverView) -> tuple[Tone, str]:
+def _receiver_status(view: ReceiverView) -> tuple[Tone, str, str]:
+    """Return colour, status, and what is wrong: the last that a failing receiver answered."""
+    last = view.last_delivery
     if view.health.failing_since is not None:
-        return "bad", "failing"
-    if view.last_delivery is not None:
-        return "ok", "ok"
-    return "wait", "nothing sent yet"
+        return "bad", "failing", f"{last.reason}: {last.message}" if last else ""
+    if last is not None:
+        return "ok", "ok", ""
+    return "wait", "nothing sent yet", ""
