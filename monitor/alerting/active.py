@@ -1,33 +1,34 @@
-"""The alerts that stand, by scope, and those that resolved of late: what is known between runs; pure."""
+"""The active alerts by scope, those that resolved of late, and what a message changes of them; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 from monitor.alerting.evaluate import Evaluation
 from monitor.alerting.resolved import RecentlyResolved
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.errors import SampleError
 from monitor.model.settings import Labels
 from monitor.timing.shift import moved
 
 
 @dataclass(slots=True)
-class Standing:
-    """Pending and firing alerts of each scope; one thread's own. Others see what `everything` gave."""
+class ActiveAlerts:
+    """Pending and firing alerts of each scope; owned by one thread. Others see what `everything` gave."""
 
     active: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
     resolved: RecentlyResolved = field(default_factory=RecentlyResolved)
-    judged: set[Scope] = field(default_factory=set)
+    evaluated: set[Scope] = field(default_factory=set)
     """Scopes that had data since the start: what they find next began since then."""
     _by_target: dict[str, set[Scope]] = field(default_factory=dict)
 
     def restore(
         self, active: Iterable[Alert], resolved: Iterable[Alert], gap: timedelta
     ) -> None:
-        """Take up alerts of an earlier process: held until a run of theirs succeeds.
+        """Take over alerts of an earlier process: held until a run of theirs succeeds.
 
         `gap` is how long nobody looked: the clock of a pending alert stood still meanwhile.
         """
@@ -41,20 +42,20 @@ class Standing:
             self.resolved.add(alert)
 
     def of(self, scope: Scope) -> Mapping[Labels, Alert]:
-        """Give the alerts of one scope."""
+        """Return the alerts of one scope."""
         return self.active.get(scope, {})
 
-    def accept(self, draft: Draft) -> None:
-        """Take over what a draft changed; call when it is recorded."""
-        for scope, alerts in draft.changed.items():
+    def accept(self, changes: Changes) -> None:
+        """Take over what changed; call when it is recorded."""
+        for scope, alerts in changes.changed.items():
             if alerts:
                 self.active[scope] = alerts
                 self._by_target.setdefault(scope.target, set()).add(scope)
             else:
                 self.active.pop(scope, None)
                 self._by_target.get(scope.target, set()).discard(scope)
-        self.judged |= draft.judged
-        for transition in draft.transitions:
+        self.evaluated |= changes.evaluated
+        for transition in changes.transitions:
             if transition.change is Change.RESOLVED:
                 self.resolved.add(transition.alert)
             elif transition.change is Change.FIRED:
@@ -72,32 +73,41 @@ class Standing:
         return frozenset(self._by_target.get(target, ()))
 
     def active_alerts(self) -> tuple[Alert, ...]:
-        """Give all pending and firing alerts."""
+        """Return all pending and firing alerts."""
         return tuple(chain.from_iterable(map(dict.values, self.active.values())))
 
     def everything(self) -> tuple[Alert, ...]:
-        """Give all alerts, the recently resolved last."""
+        """Return all alerts, the recently resolved last."""
         return (*self.active_alerts(), *self.resolved)
 
 
 @dataclass(slots=True)
-class Draft:
-    """What one message would change: seen by what is judged after it, in force when it is recorded."""
+class Changes:
+    """What one message changes: seen by what is evaluated after it, in force when it is recorded.
 
-    standing: Standing
+    Owned by the cycle that makes it, and by the pipeline from then on.
+    """
+
+    before: ActiveAlerts
     changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
+    """All alerts of each scope that is not as it was before."""
     transitions: list[Transition] = field(default_factory=list)
-    judged: set[Scope] = field(default_factory=set)
+    evaluated: set[Scope] = field(default_factory=set)
+    """Scopes that had data."""
+    failed: list[tuple[Scope, SampleError]] = field(default_factory=list)
+    """Scopes whose findings could not become alerts; their alerts are held."""
     left_out: dict[Scope, int] = field(default_factory=dict)
-    """How many findings of each scope that was judged are no alerts, since its rule has too many."""
+    """How many findings of each scope that was evaluated are no alerts, since its rule has too many."""
+    explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """The queries for which the alert of a root speaks, and since when that was last so."""
 
     def of(self, scope: Scope) -> Mapping[Labels, Alert]:
-        """Give the alerts of one scope as they would be."""
-        return self.changed.get(scope, self.standing.of(scope))
+        """Return the alerts of one scope as they would be."""
+        return self.changed.get(scope, self.before.of(scope))
 
     def put(self, scope: Scope, alerts: dict[Labels, Alert]) -> None:
         """Replace the alerts of one scope."""
-        if alerts != self.standing.of(scope):
+        if alerts != self.before.of(scope):
             self.changed[scope] = alerts
         else:
             self.changed.pop(scope, None)
@@ -113,34 +123,35 @@ class Draft:
 
         `scopes` are those of queries' rules, whose names are unique.
         """
-        there = {(scope.rule, scope.target): scope for scope in scopes}
+        successors = {(scope.rule, scope.target): scope for scope in scopes}
         for scope in sorted(gone):
-            new, alerts = there.get((scope.rule, scope.target)), self.of(scope)
+            new = successors.get((scope.rule, scope.target))
+            alerts = self.of(scope)
             if new is None or not alerts or self.of(new):
                 continue
+            renamed = {
+                labels: replace(alert, scope=new) for labels, alert in alerts.items()
+            }
             self.put(scope, {})
-            self.put(
-                new,
-                {labels: replace(alert, scope=new) for labels, alert in alerts.items()},
-            )
+            self.put(new, renamed)
             if not self.is_first(scope):
-                self.judged.add(new)
+                self.evaluated.add(new)
 
     def is_first(self, scope: Scope) -> bool:
-        """Tell whether the scope had no data since the start."""
-        return scope not in self.standing.judged and scope not in self.judged
+        """Return whether the scope had no data since the start."""
+        return scope not in self.before.evaluated and scope not in self.evaluated
 
     def scopes(self) -> set[Scope]:
-        """List the scopes that have alerts."""
-        return self.standing.active.keys() | self.changed.keys()
+        """Return the scopes that have alerts."""
+        return self.before.active.keys() | self.changed.keys()
 
     def scopes_on(self, target: str) -> set[Scope]:
-        """List the scopes of one target that have alerts."""
+        """Return the scopes of one target that have alerts."""
         changed = (scope for scope in self.changed if scope.target == target)
-        return {*self.standing.scopes_on(target), *changed}
+        return {*self.before.scopes_on(target), *changed}
 
     def alerts_on(self, target: str) -> Iterator[Alert]:
-        """Give the pending and firing alerts about one target as they would be."""
+        """Return the pending and firing alerts about one target as they would be."""
         return chain.from_iterable(
             self.of(scope).values() for scope in self.scopes_on(target)
         )

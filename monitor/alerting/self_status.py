@@ -1,30 +1,106 @@
-"""Find what rules about the monitor itself judge of its configuration and of certificates; pure."""
+"""Find what the rules about the monitor itself evaluate of its receivers, disk, configuration, certificates; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from types import MappingProxyType
+from typing import TypeAlias, assert_never
 
+from monitor.alerting.evaluate import matching
+from monitor.alerting.rule_input import own_sample
+from monitor.alerting.state_disk import Room, disk_low
+from monitor.model.alerts import ReceiverHealth
 from monitor.model.certificates import Certificate
 from monitor.model.results import Sample
-from monitor.model.settings import Rule, labels_of
+from monitor.model.settings import Rule
 from monitor.model.wording import utc_minute
 
+DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
+STATE_DISK_LOW = "TokenMonitorStateDiskLow"
+WATCHDOG = "TokenMonitorWatchdog"
+CONFIG_REJECTED = "TokenMonitorConfigRejected"
+CERTIFICATE_EXPIRING = "TokenMonitorCertificateExpiring"
+
+_FULL = (
+    " Its outbox is full: what waits is merged to the last state of each alert, and what begins now is told"
+    " when there is room."
+)
 _SHOWN_PROBLEMS = 3
 _DAY_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class SelfStatus:
-    """What the monitor knows of itself, beside its targets.
-
-    `problems`: of a changed configuration that was refused; none while what the files say is in force.
-    """
+    """What the monitor knows of itself, beside its targets."""
 
     problems: tuple[str, ...] = ()
+    """Of a changed configuration that was refused; none while what the files say is in force."""
     certificates: tuple[Certificate, ...] = ()
+    """Of its page."""
+    receivers: Mapping[str, ReceiverHealth] = field(default_factory=dict)
+    """By name, those of the configuration that is in force."""
+    room: Room | None = None
+    """On the disk of the state; None where there is no file or it could not be measured."""
+
+
+BySubject: TypeAlias = "Mapping[str, list[Sample] | None]"
+"""What was found of each subject; None where it cannot be told. Most rules have the one subject ""."""
+
+SelfCheck: TypeAlias = Callable[[Rule, SelfStatus, datetime], BySubject]
+
+
+def delivery_failing(rule: Rule, status: SelfStatus, now: datetime) -> BySubject:
+    """Return for each receiver how many seconds it has failed.
+
+    Only that it took something, or that nothing waits, says that it does not fail: not that nobody tried
+    since we began, and not that it has failed for less long than the rule allows.
+    """
+    found: dict[str, list[Sample] | None] = {}
+    for name, health in status.receivers.items():
+        sample = _failing_seconds(rule, name, health, now)
+        is_known = _is_well(health) or bool(matching(rule, [sample]))
+        found[name] = [sample] if is_known else None
+    return found
+
+
+def _is_well(health: ReceiverHealth) -> bool:
+    is_failing = health.failing_since is not None or health.full_since is not None
+    return not is_failing and health.waiting == 0
+
+
+def _failing_seconds(
+    rule: Rule, name: str, health: ReceiverHealth, now: datetime
+) -> Sample:
+    began = [at for at in (health.failing_since, health.full_since) if at is not None]
+    seconds = (now - min(began)).total_seconds() if began else 0.0
+    reason, message = health.reason, health.message
+    is_full = health.full_since is not None
+    if is_full and health.failing_since is None:
+        reason, message = "outbox_full", "it takes less than there is to tell"
+    details = {
+        "reason": reason,
+        "message": message,
+        "waiting": str(health.waiting),
+        "full": _FULL if is_full else "",
+    }
+    return own_sample(rule, seconds, {"receiver": name}, details)
+
+
+def state_disk_low(rule: Rule, status: SelfStatus, _now: datetime) -> BySubject:
+    """Return whether the disk of the state is about to be full."""
+    return {"": None if status.room is None else [disk_low(rule, status.room)]}
+
+
+def watchdog(rule: Rule, _status: SelfStatus, _now: datetime) -> BySubject:
+    """Return a finding, always: its alert says that alerts get through."""
+    return {"": [own_sample(rule, 1.0)]}
+
+
+def configuration_rejected(rule: Rule, status: SelfStatus, _now: datetime) -> BySubject:
+    """Return what is wrong with a configuration that was refused."""
+    return {"": [config_rejected(rule, status)]}
 
 
 def config_rejected(rule: Rule, status: SelfStatus) -> Sample:
@@ -33,28 +109,29 @@ def config_rejected(rule: Rule, status: SelfStatus) -> Sample:
     more = len(status.problems) - len(shown)
     if more > 0:
         shown.append(f"and {more} more")
-    details = labels_of({"problems": "; ".join(shown)})
-    return Sample(rule.metric, (), float(len(status.problems)), details)
+    details = {"problems": "; ".join(shown)}
+    return own_sample(rule, len(status.problems), details=details)
+
+
+def certificates_of_page(rule: Rule, status: SelfStatus, now: datetime) -> BySubject:
+    """Return when the page's certificate ends."""
+    return {"": certificates_ending(rule, status.certificates, now)}
 
 
 def certificates_ending(
     rule: Rule, certificates: Iterable[Certificate], now: datetime, *, target: str = ""
 ) -> list[Sample]:
     """Return in how many days each certificate ends; below 0 after that."""
-    return [
-        Sample(
-            rule.metric,
-            labels_of({"certificate": certificate.kind}),
-            (certificate.ends_at - now).total_seconds() / _DAY_SECONDS,
-            labels_of(
-                {
-                    "whose": _whose(certificate, target),
-                    "ends_at": utc_minute(certificate.ends_at),
-                }
-            ),
-        )
-        for certificate in certificates
-    ]
+    samples: list[Sample] = []
+    for certificate in certificates:
+        days = (certificate.ends_at - now).total_seconds() / _DAY_SECONDS
+        details = {
+            "whose": _whose(certificate, target),
+            "ends_at": utc_minute(certificate.ends_at),
+        }
+        labels = {"certificate": certificate.kind}
+        samples.append(own_sample(rule, days, labels, details))
+    return samples
 
 
 def _whose(certificate: Certificate, target: str) -> str:
@@ -67,3 +144,15 @@ def _whose(certificate: Certificate, target: str) -> str:
             return f"the monitor, which it shows to {target},"
         case unreachable:
             assert_never(unreachable)
+
+
+SELF_CHECKS: Mapping[str, SelfCheck] = MappingProxyType(
+    {
+        DELIVERY_FAILING: delivery_failing,
+        STATE_DISK_LOW: state_disk_low,
+        WATCHDOG: watchdog,
+        CONFIG_REJECTED: configuration_rejected,
+        CERTIFICATE_EXPIRING: certificates_of_page,
+    }
+)
+"""By rule, in the order of evaluation."""

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from monitor.alerting.blocking import blocked
 from monitor.alerting.evaluate import evaluate
+from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.texts import shown_annotations
 from monitor.collector.execute import execute
 from monitor.collector.explain import (
@@ -255,19 +256,17 @@ def _judged(
 def _findings(
     rule: Rule, result: Result, success: Success, runbook_base_url: str
 ) -> list[Finding]:
-    evaluation = evaluate(
-        # Whoever asks is told all that is found: nothing is kept of it.
-        replace(rule, hold=timedelta(0), max_alerts=max(1, len(success.samples))),
+    # Whoever asks is told all that is found: nothing is kept of it.
+    limit = max(1, len(success.samples))
+    bound = BoundRule(
+        replace(rule, hold=timedelta(0), max_alerts=limit),
         Scope(rule.name, *result.job.key),
-        {},
-        success,
-        now=result.scheduled_at,
-        # Since when it is so cannot be known from one look.
-        is_first=True,
-        target_labels=result.job.target.labels,
-        parameters=result.job.query.parameters,
-        runbook_base_url=runbook_base_url,
+        result.job.target.labels,
+        result.job.query.parameters,
+        runbook_base_url,
     )
+    # Since when it is so cannot be known from one look.
+    evaluation = evaluate(bound, {}, success, now=result.scheduled_at, is_first=True)
     return [
         _finding(change.alert)
         for change in evaluation.transitions

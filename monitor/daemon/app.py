@@ -7,31 +7,39 @@ import gc
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from monitor import __version__
 from monitor.alerting.self_status import SelfStatus
-from monitor.alerting.snapshot import Snapshot
+from monitor.alerting.snapshot import empty_snapshot
 from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.daemon import service_manager, signals
+from monitor.daemon.commands import Executor
 from monitor.daemon.config_status import ConfigStatus, load_whole
-from monitor.daemon.events import Journal
+from monitor.daemon.events import Events
+from monitor.daemon.health import Health, Readiness
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.inbox import Inbox
+from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE
-from monitor.daemon.messages import Missed, NewConfig, Tick
+from monitor.daemon.messages import Missed, NewConfig, Tick, Work
 from monitor.daemon.notices import log_notices, notes_of
-from monitor.daemon.pipeline import Pipeline
-from monitor.daemon.reloader import Part as ReloadPart
-from monitor.daemon.reloader import changed_jobs, needing_restart, replace_config
+from monitor.daemon.pipeline import Pipeline, Sources
+from monitor.daemon.reloader import (
+    Reconfigure,
+    changed_jobs,
+    needing_restart,
+    replace_config,
+)
 from monitor.daemon.requests import Requests, StopRequest
 from monitor.daemon.ticker import Ticker
 from monitor.database import Database
 from monitor.model.alerts import Delivery
 from monitor.model.errors import ConfigError, ReloadError
-from monitor.model.health import Part, Vitals, faults
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config, Job
 from monitor.notify import Deliveries, Means, Ping, secrets_of
@@ -68,66 +76,62 @@ class App:
         set_log: Callable[[LogSettings], None] = lambda _settings: None,
     ) -> None:
         self._config, self._log, self._set_log = config, log, set_log
-        self._requests = Requests(lambda: load_whole(config.path, environ, self._web))
-        self._has_been_ready = False
+        self._environ = environ
         self._clock = AnchoredClock()
         self._secrets = SecretReader(environ, on_read=log.hide)
-        self._ticker = Ticker(self._clock, self._on_tick)
         self._opened = self._open_state(config.state.directory)
         self._state = self._opened.state
         self._telemetry = Telemetry(__version__)
+        self._events = Events(log, self._telemetry, self._clock)
+        self._requests = Requests()
         self._config_status = ConfigStatus(
             self._telemetry, self._clock.now, reload=self._requests.reload
         )
+        started_at = self._clock.now()
+        self._latest = Latest(empty_snapshot(config, started_at), started_at)
+        self._inbox = Inbox()
         self._watchdog = Watchdog()
         self._means = Means(self._watchdog, self._secrets)
         self._runners = self._make_runners()
         self._schedule = Schedule(
             self._clock, submit=self._runners.dispatch, missed=self._on_missed
         )
-        self._journal = self._make_journal()
-        self._pipeline = Pipeline(
-            config,
-            self._clock,
-            self._state,
-            self._journal,
-            receivers=lambda: self._deliveries.status(),
-            next_run_at=self._schedule.next_run_at,
-            self_status=lambda: SelfStatus(
-                self._config_status.problems, self._web.certificates
-            ),
-        )
+        self._ticker = Ticker(self._clock, self._on_tick)
         self._deliveries = self._make_deliveries()
+        health = Health(
+            self._clock,
+            self._schedule,
+            self._ticker,
+            self._inbox,
+            self._latest,
+            self._runners,
+            self._deliveries,
+        )
         self._heartbeat = Heartbeat(
             self._clock,
-            snapshot=self._snapshot,
-            is_healthy=self._is_healthy,
-            listener=self._journal,
+            snapshot=self._latest.get,
+            is_healthy=health.check,
+            listener=self._events,
         )
         self._web = WebServer(
-            config.web, self._views(), log, on_config_file=self._config_status.note_web
+            config.web,
+            self._views(replace(health, heartbeat=self._heartbeat)),
+            log,
+            on_config_file=self._config_status.note_web,
         )
+        self._pipeline = self._make_pipeline()
+        self._executor = Executor(self._runners, self._deliveries, self._heartbeat)
 
-    def _make_journal(self) -> Journal:
-        return Journal(
-            self._log,
-            self._telemetry,
-            self._clock,
-            on_changed=lambda: self._deliveries.poke(),
-            on_wanted=self._runners.run_now,
-            on_clock_moved=self._on_clock_moved,
+    def _open_state(self, directory: Path) -> OpenedState:
+        # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
+        opened = open_directory(
+            directory,
+            now=self._clock.now(),
+            on_lost_disk=self._on_lost_disk,
+            busy_seconds=_OPEN_SECONDS,
         )
-
-    def _make_deliveries(self) -> Deliveries:
-        return Deliveries(
-            self._config.receivers,
-            self._state,
-            clock=self._clock,
-            snapshot=lambda: self._snapshot().alerts,
-            external_url=self._config.external_url,
-            on_delivery=self._on_delivery,
-            means=self._means,
-        )
+        opened.state.set_busy_timeout(BUSY_SECONDS)
+        return opened
 
     def _make_runners(self) -> TargetRunners:
         return TargetRunners(
@@ -136,12 +140,72 @@ class App:
                 Database,
                 secrets=self._secrets,
                 watchdog=self._watchdog,
-                on_kill=lambda kill: self._journal.on_kill(kill),
+                on_kill=self._events.on_kill,
             ),
-            on_result=lambda result: self._pipeline.put(result),
+            on_result=self._inbox.put,
             on_missed=self._on_missed,
-            snapshot=self._snapshot,
+            snapshot=self._latest.get,
         )
+
+    def _make_deliveries(self) -> Deliveries:
+        return Deliveries(
+            self._config.receivers,
+            self._state,
+            clock=self._clock,
+            snapshot=self._latest.alerts,
+            external_url=self._config.external_url,
+            on_delivery=self._on_delivery,
+            means=self._means,
+        )
+
+    def _views(self, health: Health) -> Views:
+        exposition = Exposition(
+            self._telemetry,
+            self._latest.get,
+            self._clock.now,
+            monitor=self._monitor_state,
+        )
+        return Views(
+            snapshot=self._latest.get,
+            now=self._clock.now,
+            config=lambda: self._config,
+            render_metrics=exposition.render,
+            history=self._state.history,
+            is_healthy=health.check,
+            is_ready=Readiness(self._latest).check,
+            reload=self._requests.reload_and_wait,
+            judged_at=self._latest.last_evaluated_at,
+            last_reload=lambda: self._config_status.last,
+            notes=lambda: notes_of(self._state),
+        )
+
+    def _monitor_state(self) -> MonitorState:
+        """Return what the parts know of themselves, for a scrape."""
+        return MonitorState(
+            is_durable=self._state.is_durable,
+            disk_usage=self._state.disk_usage,
+            log_dropped=self._log.dropped,
+            certificates=tuple(self._latest.self_status.certificates),
+            judged_at=self._latest.evaluated_at,
+        )
+
+    def _make_pipeline(self) -> Pipeline:
+        sources = Sources(
+            receivers=self._deliveries.status,
+            next_run_at=self._schedule.next_run_at,
+            self_status=self._self_status,
+        )
+        return Pipeline(
+            self._config,
+            self._clock,
+            self._state,
+            self._events,
+            self._latest,
+            sources,
+        )
+
+    def _self_status(self) -> SelfStatus:
+        return SelfStatus(self._config_status.problems, self._web.certificates)
 
     def start(self) -> None:
         """Start everything, or nothing: what had started is stopped again when it raises."""
@@ -160,21 +224,12 @@ class App:
             self._log.error("state.degraded", message=warning)
         log_notices(self._log, self._config, self._clock.now)
 
-    def _open_state(self, directory: Path) -> OpenedState:
-        # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
-        opened = open_directory(
-            directory,
-            now=self._clock.now(),
-            on_lost_disk=self._on_lost_disk,
-            busy_seconds=_OPEN_SECONDS,
-        )
-        opened.state.set_busy_timeout(BUSY_SECONDS)
-        return opened
-
     def _start_threads(self, undo: contextlib.ExitStack) -> None:
         undo.callback(self._watchdog.close)
-        self._pipeline.start()
-        undo.callback(self._pipeline.stop, _PIPELINE_GRACE_SECONDS)
+        # First of all: alerts of rules that went while we were down resolve.
+        self._inbox.put(NewConfig(self._config))
+        self._inbox.start(self._take, self._events.on_crash)
+        undo.callback(self._inbox.stop, _PIPELINE_GRACE_SECONDS)
         undo.callback(self._deliveries.close)
         self._deliveries.start()
         undo.callback(self._runners.stop, 0.0)
@@ -187,15 +242,22 @@ class App:
         self._set_heartbeat(self._config)
         self._heartbeat.start()
         undo.callback(self._requests.stop)
-        self._requests.start()
-        signals.take(
-            self._requests.on_signal
-        )  # the last: what was sent meanwhile waits for it
+        self._requests.start(self._load)
+        # The last: what was sent meanwhile waits for it.
+        signals.take(self._requests.on_signal)
+
+    def _load(self) -> Config:
+        return load_whole(self._config.path, self._environ, self._web)
+
+    def _take(self, message: Work) -> None:
+        for command in self._pipeline.take(message):
+            self._executor.carry_out(command)
 
     def serve(self) -> None:
         """Serve until a signal says stop; then stop everything in order."""
+        # What lives as long as the process need not be looked at again.
         gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked at again
+        gc.freeze()
         service_manager.notify("READY=1")
         reason = self._serve_requests()
         service_manager.notify("STOPPING=1")
@@ -214,14 +276,13 @@ class App:
         self._state.set_busy_timeout(_STATE_GRACE_SECONDS)
         self._schedule.stop()
         self._runners.stop(_RUNS_GRACE_SECONDS)
-        self._pipeline.stop(_PIPELINE_GRACE_SECONDS)
+        self._inbox.stop(_PIPELINE_GRACE_SECONDS)
         self._deliveries.drain(_DELIVERY_GRACE_SECONDS)
         self._deliveries.close()
         self._watchdog.close()
         self._web.close(_WEB_GRACE_SECONDS)
-        with contextlib.suppress(
-            sqlite3.Error
-        ):  # a pending alert's clock then runs from the last mark
+        # Where it is not marked, a pending alert's clock runs from the last mark.
+        with contextlib.suppress(sqlite3.Error):
             self._state.write_mark(ALIVE, self._clock.now())
         self._let_go()
 
@@ -247,7 +308,7 @@ class App:
         self._tell_reloaded(old, loaded)
         return None
 
-    def _parts(self) -> tuple[ReloadPart, ...]:
+    def _parts(self) -> tuple[Reconfigure, ...]:
         """List what takes a configuration: first what may fail, and then what makes it seen."""
         return (
             self._hide_secrets,
@@ -258,7 +319,7 @@ class App:
             ),
             self._set_heartbeat,
             self._telemetry.declare,
-            lambda config: self._pipeline.put(NewConfig(config)),
+            lambda config: self._inbox.put(NewConfig(config)),
             lambda config: self._schedule.apply(config.jobs),
         )
 
@@ -274,10 +335,10 @@ class App:
 
     def _on_tick(self, now: datetime) -> None:
         self._schedule.follow_clock_step()
-        self._pipeline.put(Tick())
+        self._inbox.put(Tick())
 
     def _on_missed(self, job: Job, count: int) -> None:
-        self._pipeline.put(Missed(job, count))
+        self._inbox.put(Missed(job, count))
 
     def _hide_secrets(self, config: Config) -> None:
         """Have the log hide what the configuration itself says; of files, who reads them does."""
@@ -289,12 +350,8 @@ class App:
         self._log.hide("the configuration", said)
 
     def _on_delivery(self, delivery: Delivery) -> None:
-        self._journal.on_delivery(delivery)
-        self._pipeline.put(delivery)
-
-    def _on_clock_moved(self, by: timedelta) -> None:
-        self._deliveries.move(by)
-        self._heartbeat.move(by)
+        self._events.on_delivery(delivery)
+        self._inbox.put(delivery)
 
     def _on_lost_disk(self, message: str) -> None:
         self._log.error(
@@ -302,74 +359,10 @@ class App:
             message=f"the state cannot be written ({message}): it is in memory until the disk takes it again",
         )
 
-    def _snapshot(self) -> Snapshot:
-        return self._pipeline.snapshot
-
     def _set_heartbeat(self, config: Config) -> None:
         settings = config.heartbeat
-        self._heartbeat.apply(
-            settings,
-            Ping(settings, self._clock, self._means) if settings else None,
-        )
-
-    def _views(self) -> Views:
-        exposition = Exposition(
-            self._telemetry,
-            self._snapshot,
-            self._clock.now,
-            monitor=self._monitor_state,
-        )
-        return Views(
-            snapshot=self._snapshot,
-            now=self._clock.now,
-            config=lambda: self._config,
-            render_metrics=exposition.render,
-            history=self._state.history,
-            is_healthy=self._is_healthy,
-            is_ready=self._is_ready,
-            reload=self._requests.reload_and_wait,
-            judged_at=lambda: self._pipeline.judged_at,
-            last_reload=lambda: self._config_status.last,
-            notes=lambda: notes_of(self._state),
-        )
-
-    def _monitor_state(self) -> MonitorState:
-        """Return what the parts know of themselves, for a scrape."""
-        return MonitorState(
-            is_durable=self._state.is_durable,
-            disk_usage=self._state.disk_usage,
-            log_dropped=self._log.dropped,
-            certificates=tuple(self._web.certificates),
-            judged_at=self._pipeline.judged_at,
-        )
-
-    def _is_healthy(self) -> tuple[bool, str]:
-        """Tell whether runs are scheduled, made, taken and told of; asks no database, waits for no lock."""
-        now = self._clock.now()
-        ticker, awake_since = self._ticker.sign(now)
-        vitals = Vitals(
-            awake_since=awake_since,
-            is_scheduling=self._schedule.is_running(),
-            overdue=self._schedule.overdue(now),
-            parts=(
-                Part("pipeline", self._pipeline.is_alive(), self._pipeline.judged_at),
-                ticker,
-                Part("heartbeat", self._heartbeat.is_alive(), now),
-            ),
-            pools=self._runners.pools(),
-            couriers=self._deliveries.couriers(),
-        )
-        wrong = faults(vitals, now)
-        return (False, "; ".join(wrong)) if wrong else (True, "healthy")
-
-    def _is_ready(self) -> tuple[bool, str]:
-        """Tell whether the first runs have begun to give results."""
-        if self._has_been_ready or any(
-            view.outcome for view in self._snapshot().queries.values()
-        ):
-            self._has_been_ready = True
-            return True, "ready"
-        return False, "no run has ended yet"
+        ping = Ping(settings, self._clock, self._means) if settings else None
+        self._heartbeat.apply(settings, ping)
 
     def _facts(self, host: str, port: int) -> dict[str, object]:
         return {

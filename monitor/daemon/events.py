@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
 from monitor.alerting.snapshot import Snapshot
+from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
 from monitor.daemon.server_changes import Servers
 from monitor.model.alerts import Change, Delivery, Scope, Transition
@@ -25,35 +26,27 @@ _LEVELS: Mapping[Severity, Level] = MappingProxyType(
 _HEARTBEAT = ("heartbeat", "")  # two words: no receiver's
 
 
-class Journal:
-    """The pipeline's listener: writes each event once and counts it; what it is given is told on."""
+class Events:
+    """Writes each event once and counts it. It only tells: nothing in the program follows from it.
 
-    def __init__(
-        self,
-        log: Log,
-        telemetry: Telemetry,
-        clock: Clock,
-        *,
-        on_changed: Callable[[], None],
-        on_wanted: Callable[[list[Job]], None],
-        on_clock_moved: Callable[[timedelta], None] = lambda _by: None,
-    ) -> None:
+    Called by the pipeline's thread; of deliveries, kills and heartbeats by their own.
+    """
+
+    def __init__(self, log: Log, telemetry: Telemetry, clock: Clock) -> None:
         self._log = log
         self._telemetry = telemetry
         self._clock = clock
-        self._on_changed = on_changed
-        self._pass_on_wanted = on_wanted
-        self._pass_on_clock_moved = on_clock_moved
         self._runs = Deduplicator()
         self._deliveries = Deduplicator()
-        self._unjudged = Deduplicator()
+        self._unevaluated = Deduplicator()
         self._kills = Deduplicator()
         self._servers = Servers()
         self._totals = RunTotals()
         self._lock = threading.Lock()  # deliveries come from the receivers' own threads
 
-    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+    def on_result(self, update: Update) -> None:
         """Count and log a run; tell when its target was lost or came back."""
+        result, before, after = update.result, update.before, update.after
         if not isinstance(result.outcome, Blocked):
             self._telemetry.run_finished(result)
         self._log_contact(result, before, after)
@@ -75,7 +68,7 @@ class Journal:
         self._log.warning("run.missed", target=target, query=query, count=count)
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
-        """Log alerts that changed, and let the receivers look at once."""
+        """Log alerts that changed."""
         for transition in transitions:
             level = (
                 _LEVELS[transition.alert.severity]
@@ -85,16 +78,11 @@ class Journal:
             self._log.event(
                 f"alert.{transition.change}", level, **alert_fields(transition)
             )
-        self._on_changed()
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Count alerts that wait outside of a full outbox; the receiver's own alert tells of them."""
         for receiver, count in counts.items():
             self._telemetry.refused(receiver, count)
-
-    def on_wanted(self, jobs: list[Job]) -> None:
-        """Pass on which jobs are worth running now."""
-        self._pass_on_wanted(jobs)
 
     def on_disk_back(self) -> None:
         """Log that the state is on the disk again."""
@@ -109,7 +97,7 @@ class Journal:
         self.on_delivery(delivery)
 
     def on_clock_moved(self, by: timedelta) -> None:
-        """Log that the machine's clock was set, and let the receivers hear the right times."""
+        """Log that the machine's clock was set."""
         message = (
             "the machine's clock was set; all times that are kept were moved with it"
         )
@@ -119,9 +107,13 @@ class Journal:
         self._telemetry.move(by)
         self._totals.move(by)
         with self._lock:
-            for repeats in (self._runs, self._deliveries, self._unjudged, self._kills):
+            for repeats in (
+                self._runs,
+                self._deliveries,
+                self._unevaluated,
+                self._kills,
+            ):
                 repeats.move(by)
-        self._pass_on_clock_moved(by)
 
     def on_crash(self, message: object, error: Exception) -> None:
         """Count and log a bug with its trace, and what was lost by it."""
@@ -131,11 +123,11 @@ class Journal:
         )
         self._log.error("pipeline.failed", lost=lost, exc_info=error)
 
-    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+    def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
         """Count and log a rule whose findings could not become alerts; its alerts are held."""
         self._telemetry.unjudged((scope.target, scope.subject))
         subject = (scope.rule, scope.target, scope.subject)
-        told = self._unjudged.failed(
+        told = self._unevaluated.failed(
             subject, "bad_result", str(error), self._clock.now()
         )
         if told:

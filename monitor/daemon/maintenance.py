@@ -22,8 +22,8 @@ _DISK_TRIED_EVERY = timedelta(minutes=1)
 _TIDY_EVERY = timedelta(hours=1)
 
 
-class UpkeepListener(Protocol):
-    """What is told of the state; must be quick and never raise."""
+class MaintenanceListener(Protocol):
+    """Told of the state in the pipeline's thread; must be quick and never raise."""
 
     def on_disk_back(self) -> None:
         """Hear that the state is on the disk again."""
@@ -35,20 +35,20 @@ class UpkeepListener(Protocol):
         """Hear of a part of the state that could not be read."""
 
 
-class Upkeep:
-    """What the state needs beside results; one thread's own."""
+class Maintenance:
+    """What the state needs beside results; owned by the pipeline's thread."""
 
-    def __init__(self, state: State, listener: UpkeepListener) -> None:
+    def __init__(self, state: State, listener: MaintenanceListener) -> None:
         self._state = state
         self._listener = listener
         self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
         self._disk_pause = _DISK_TRIED_AFTER
         self._is_tidy = True
         self._ran: set[JobKey] = set()
-        self._warned = 0
+        self._reported = 0
 
-    def begin_anew(self) -> None:
-        """Do everything at the next tick: the clock was set, and what was done when says nothing now."""
+    def begin_again(self) -> None:
+        """Do everything at the next tick: the clock was set, and when it was last done says nothing now."""
         self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
 
     def ran(self, key: JobKey) -> None:
@@ -57,7 +57,7 @@ class Upkeep:
 
     def tick(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
         """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
-        self._tell_warnings()
+        self._report_warnings()
         if now - self._alive_at >= _ALIVE_EVERY:
             self._state.write_mark(ALIVE, now)
             self._alive_at = now
@@ -88,7 +88,7 @@ class Upkeep:
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
         """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""
         returned = self._state.try_disk(now)
-        self._tell_warnings()  # a file that was put aside; before it is said that all is well
+        self._report_warnings()  # a file that was put aside; before it is said that all is well
         if self._state.is_durable:
             self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
             self._disk_pause = _DISK_TRIED_AFTER
@@ -103,9 +103,9 @@ class Upkeep:
             finally:
                 self._listener.on_disk_back()
 
-    def _tell_warnings(self) -> None:
-        for warning in self._state.warnings[self._warned :]:
-            self._warned += 1
+    def _report_warnings(self) -> None:
+        for warning in self._state.warnings[self._reported :]:
+            self._reported += 1
             self._listener.on_unreadable(warning)
 
     def _keep_alerts(self, snapshot: Snapshot) -> None:

@@ -1,14 +1,14 @@
-"""What the pipeline is handed, and whom it tells of what it did: the words of the results queue."""
+"""The words of the results queue: what the pipeline is handed, and whom it tells of what it did."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from monitor.alerting.snapshot import Snapshot
-from monitor.daemon.maintenance import UpkeepListener
+from monitor.alerting.updates import Update
+from monitor.daemon.maintenance import MaintenanceListener
 from monitor.model.alerts import Delivery, Scope, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
@@ -25,7 +25,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A second has passed: what depends on time alone is judged again."""
+    """A second has passed: what depends on time alone is evaluated again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,18 @@ class NewConfig:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Nothing comes after this."""
+    """Nothing comes after this; it ends the thread, and the pipeline never sees it."""
 
 
-Message = Result | Missed | Delivery | Tick | NewConfig | Stop
+Work: TypeAlias = Result | Missed | Delivery | Tick | NewConfig
+Message: TypeAlias = Work | Stop
 
 
-class Listener(UpkeepListener, Protocol):
-    """What is told of things as they happen, in the pipeline's thread; must be quick and never raise."""
+class PipelineListener(MaintenanceListener, Protocol):
+    """Told of things as they happen, in the pipeline's thread; only tells others, must be quick and never raise."""
 
-    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
-        """Hear of a run's result, folded into the snapshot."""
+    def on_result(self, update: Update) -> None:
+        """Hear of a run's result, taken into the snapshot."""
 
     def on_missed(self, job: Job, count: int) -> None:
         """Hear of missed runs."""
@@ -58,14 +59,8 @@ class Listener(UpkeepListener, Protocol):
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Hear how many alerts that began were not put in a receiver's outbox, since it is full."""
 
-    def on_wanted(self, jobs: list[Job]) -> None:
-        """Hear which jobs a result makes worth running at once."""
-
-    def on_crash(self, message: object, error: Exception) -> None:
-        """Hear of a message that a bug kept from being taken."""
-
     def on_clock_moved(self, by: timedelta) -> None:
-        """Hear that the machine's clock was set, after all instants that are kept were moved."""
+        """Hear that the machine's clock was set, after what is on the disk was moved."""
 
-    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+    def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
         """Hear of a rule whose findings could not become alerts."""

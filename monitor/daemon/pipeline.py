@@ -1,37 +1,22 @@
-"""Take results from the queue, one thread for all: snapshot, alerts, state, notifications; no way back."""
+"""Take messages through snapshot, alerts, state and events, one at a time; gives commands, calls nobody back."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias, assert_never
 
-from monitor.alerting.active import Draft, Standing
-from monitor.alerting.blocking import blocked, missing_for, newly_blocked
-from monitor.alerting.denials import with_seen
-from monitor.alerting.evaluate import evaluate, hold, retire
-from monitor.alerting.inputs import (
-    Judgement,
-    held_by_schema,
-    held_until_next_run,
-    of_itself,
-    of_limits,
-    of_monitor,
-    of_queries,
-    of_result,
-    of_target,
-    query_scopes,
-    scopes_of,
-    wanted_after,
-)
-from monitor.alerting.ownership import Since, root_of
+from monitor.alerting import cycle
+from monitor.alerting.active import ActiveAlerts, Changes
+from monitor.alerting.inputs import Facts, scopes_of
+from monitor.alerting.ownership import Since
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
-    empty_snapshot,
+    JobKey,
+    Snapshot,
     for_config,
     with_alerts,
     with_delivery,
@@ -39,353 +24,296 @@ from monitor.alerting.snapshot import (
     with_missed,
     with_next_run,
     with_receiver,
-    with_result,
 )
+from monitor.alerting.updates import updated
 from monitor.collector.reconnect import Reconnects
-from monitor.daemon.maintenance import ALIVE, Upkeep
-from monitor.daemon.messages import Listener, Message, Missed, NewConfig, Stop, Tick
+from monitor.daemon.commands import Command, RunNow, ShiftTimes, WakeReceivers
+from monitor.daemon.latest import Latest
+from monitor.daemon.maintenance import ALIVE, Maintenance
+from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
 from monitor.model.alerts import (
     Alert,
     AlertState,
     Delivery,
     Notification,
     ReceiverHealth,
-    Scope,
 )
-from monitor.model.errors import SampleError
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Every, Job
+from monitor.model.settings import Config, Every
 from monitor.notify import notifications_for, refused_by, told_by, with_told
 from monitor.notify.reminders import Reminders
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
 
+Commands: TypeAlias = Iterator[Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the pipeline asks others at a tick or at a result; answered at once, from memory or the state."""
+
+    receivers: Callable[[], Mapping[str, ReceiverHealth]]
+    """How each receiver does."""
+    next_run_at: Callable[[JobKey], datetime | None]
+    """When the job runs next."""
+    self_status: Callable[[], SelfStatus] = SelfStatus
+    """What is wrong with the configuration and the page's certificate."""
+
 
 class Pipeline:
-    """The one consumer of the results queue; `snapshot` is the newest whole picture, for any thread."""
+    """The one consumer of the results queue; publishes the newest whole picture to `latest`.
+
+    Owned by one thread, so that nothing in it needs a lock.
+    """
 
     def __init__(
         self,
         config: Config,
         clock: SettableClock,
         state: State,
-        listener: Listener,
-        *,
-        receivers: Callable[[], Mapping[str, ReceiverHealth]],
-        next_run_at: Callable[[tuple[str, str]], datetime | None],
-        self_status: Callable[[], SelfStatus] = SelfStatus,
+        listener: PipelineListener,
+        latest: Latest,
+        sources: Sources,
     ) -> None:
         self._config = config
         self._clock = clock
         self._state = state
         self._listener = listener
-        self._receivers = receivers
-        self._next_run_at = next_run_at
-        self._self_status = self_status
-        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._alerts = Standing()
+        self._latest = latest
+        self._sources = sources
+        self._active = ActiveAlerts()
         self._started_at = self._awake_since = self._took_at = clock.now()
         self._reconnects = Reconnects()
-        self._explained: dict[tuple[str, str], datetime] = {}
+        self._explained: dict[JobKey, datetime] = {}
+        """Until when the alert of a root last spoke for a query."""
         self._reminders = Reminders()
         self._unmoved = timedelta(0)
-        self._upkeep = Upkeep(state, listener)
-        self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
-        self.judged_at = self._started_at
-        """When a tick last went through whole: what depends on time alone has been judged since."""
-        self.snapshot = empty_snapshot(config, self._started_at)
+        """By how much the clock was set while the disk did not take that."""
+        self._maintenance = Maintenance(state, listener)
         self._restore(self._started_at)
 
-    def start(self) -> None:
-        """Begin to take messages; alerts of rules that went while we were down resolve first."""
-        self.put(NewConfig(self._config))
-        self._thread.start()
-
-    def put(self, message: Message) -> None:
-        """Hand over a message; never waits."""
-        self._messages.put(message)
-
-    def stop(self, timeout_seconds: float) -> None:
-        """Take what is queued, then end."""
-        self.put(Stop())
-        self._thread.join(timeout_seconds)
-
-    def is_alive(self) -> bool:
-        """Tell whether the thread lives."""
-        return self._thread.is_alive()
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return what was last published."""
+        return self._latest.snapshot
 
     def active_alerts(self) -> tuple[Alert, ...]:
-        """Give all pending and firing alerts."""
-        return self._alerts.active_alerts()
+        """Return all pending and firing alerts."""
+        return self._active.active_alerts()
 
-    def _work(self) -> None:
-        while not isinstance(message := self._messages.get(), Stop):
-            try:
-                self.take(message)
-            # The boundary of the pipe: a bug costs this one message, and is told; the rest is still watched.
-            except Exception as error:  # noqa: BLE001
-                self._listener.on_crash(message, error)
+    def take(self, message: Work) -> Commands:
+        """Take one message; yields each command when it is due, to be carried out before the rest is taken.
 
-    def take(self, message: Message) -> None:
-        """Take one message through the rest of the pipe."""
+        So a run is wanted before the disk can refuse what was found, and the receivers' instants have moved
+        before anything is said about receivers. What is raised costs the rest of this one message.
+        """
         now = self._clock.now()
         if now - self._took_at > SLEPT:
             # A tick each second did not come: we were asleep, and what fell due had no chance yet.
             self._awake_since = now
         self._took_at = now
-        if isinstance(message, Result):
-            self._take_result(message, now)
-        elif isinstance(message, Missed):
-            self.snapshot = with_missed(self.snapshot, message.job.key, message.count)
-            self._listener.on_missed(message.job, message.count)
-        elif isinstance(message, Delivery):
-            self.snapshot = with_delivery(self.snapshot, message)
-        elif isinstance(message, NewConfig):
-            self._take_config(message.config, now)
-        elif isinstance(message, Tick):
-            if by := self._clock.catch_up():
-                self._move(by)
-            self._record_move()
-            self._take_tick(self._took_at)
+        match message:
+            case Result():
+                yield from self._take_result(message, now)
+            case Missed(job, count):
+                self._publish(with_missed(self.snapshot, job.key, count))
+                self._listener.on_missed(job, count)
+            case Delivery():
+                self._publish(with_delivery(self.snapshot, message))
+            case NewConfig(config):
+                yield from self._take_config(config, now)
+            case Tick():
+                yield from self._follow_clock()
+                yield from self._take_tick(self._took_at)
+            case _:
+                assert_never(message)
 
-    def _restore(self, now: datetime) -> None:
-        """Take up the alerts where the state has them; nothing is announced again."""
-        alive_at = self._state.read_mark(ALIVE)
-        gap = now - alive_at if alive_at is not None else timedelta(0)
-        resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
-        self._alerts.restore(self._state.active_alerts(), resolved, gap)
-        if gap < -SLEPT:
-            # The clock was set back while we were down: all that is kept was of its future.
-            self._alerts.move(gap)
-            self._state.move(gap, self._alerts.active)
-        # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
-        self._state.record(self._alerts.active, (), (), marks={ALIVE: now})
-        self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-
-    def _move(self, by: timedelta) -> None:
-        """Move every instant that is kept, since the clock that gave them was wrong by this much."""
-        self.snapshot = moved(self.snapshot, by)
-        self._alerts.move(by)
-        self._explained = moved(self._explained, by)
-        self._reconnects = Reconnects()
-        self._upkeep.begin_anew()
-        self._awake_since = self._took_at = self.judged_at = self._clock.now()
-        for job in self._config.jobs:
-            # A cron is of the wall clock: it did not move with ours.
-            if not isinstance(job.query.schedule, Every):
-                self.snapshot = with_next_run(
-                    self.snapshot, job.key, self._next_run_at(job.key)
-                )
-        self._unmoved += by
-
-    def _record_move(self) -> None:
-        """Move what is on the disk, and then tell of it; tried before all that is recorded."""
-        if self._unmoved:
-            self._state.move(self._unmoved, self._alerts.active)
-            by, self._unmoved = self._unmoved, timedelta(0)
-            self._listener.on_clock_moved(by)
-
-    def _take_result(self, result: Result, now: datetime) -> None:
-        if isinstance(result.outcome, Failure) and result.outcome.detail == CANCELLED:
-            return  # we are stopping, or the target was removed: that says nothing of the database
-        if (
-            result.clock_shift is not None
-            and result.clock_shift != self._clock.clock_shift
-        ):
+    def _take_result(self, result: Result, now: datetime) -> Commands:
+        outcome, key = result.outcome, result.job.key
+        if isinstance(outcome, Failure) and outcome.detail == CANCELLED:
+            # We are stopping, or the target was removed: that says nothing of the database.
+            return
+        if result.clock_shift not in (None, self._clock.clock_shift):
             # The clock was set while it ran: its instants do not compare with ours, so it is made again.
-            self._listener.on_wanted([result.job])
+            yield RunNow((result.job,))
             return
-        before = self.snapshot
-        after = with_result(before, result)
-        if after is before:  # of a job that a reload removed or changed meanwhile
+        next_run_at = self._sources.next_run_at(key)
+        update = updated(self.snapshot, result, next_run_at, now)
+        if update is None:
             return
-        after = with_next_run(after, result.job.key, self._next_run_at(result.job.key))
-        self.snapshot = after
-        self._upkeep.ran(result.job.key)
-        self._listener.on_result(result, before, after)
-        if jobs := wanted_after(result, before, after):
-            # Before what the disk can refuse: nothing shows it later. After a failure nothing is over.
-            self._want(jobs, now, is_over=not isinstance(result.outcome, Failure))
-        self.snapshot = with_seen(before, self.snapshot, result.job.key)
-        draft = Draft(self._alerts)
-        # The target first: what is held is held under its alert.
-        result = replace(
-            result, job=after.queries[result.job.key].job
-        )  # its rules as they are now
-        name = result.job.target.name
-        self._judge_target(draft, name, now)
-        for judgement in (*of_result(result, after), *held_by_schema(result, after)):
-            self._judge(draft, judgement, result.scheduled_at)
-        for judgement in of_limits(self._config, result.job, draft.left_out):
-            self._judge(draft, judgement, result.scheduled_at)
-        self._hold_all_of(draft, name)
-        self._finish(
-            draft,
-            now,
-            run_key=f"{'/'.join(result.job.key)}@{result.scheduled_at.isoformat()}",
-        )
-        for job in newly_blocked(result, after, now):
-            self._take_result(blocked(job, now, missing_for(job, after, now), now), now)
+        self._publish(update.after)
+        self._maintenance.ran(key)
+        self._listener.on_result(update)
+        if update.wanted:
+            # Before what the disk can refuse: nothing shows it later.
+            yield RunNow(update.wanted)
+        changes = cycle.after_result(self._facts(now), self._active, update.result)
+        run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
+        yield from self._finish(changes, now, run_key=run_key)
+        for blocked in update.blocked:
+            yield from self._take_result(blocked, now)
 
-    def _want(self, jobs: list[Job], now: datetime, *, is_over: bool = True) -> None:
-        """Have jobs run at once; where what they failed of is over, none counts as failing before it did."""
-        if is_over:
-            self.snapshot = with_excuse(self.snapshot, jobs, now)
-        self._listener.on_wanted(jobs)
+    def _take_tick(self, now: datetime) -> Commands:
+        self._plan_again(now)
+        facts = self._facts(now)
+        yield from self._run_again(now)
+        status = self._look_at_ourselves()
+        changes = cycle.at_tick(facts, self._active, status)
+        if self._active.resolved.forget(now):
+            self._publish_alerts()
+        run_key = f"tick@{now.isoformat()}"
+        yield from self._finish(changes, now, run_key=run_key, reminds=True)
+        self._maintenance.tick(self._config, self.snapshot, now)
+        self._latest.evaluated_at = now
 
-    def _take_tick(self, now: datetime) -> None:
-        for key in to_plan_again(self.snapshot, now):
-            if (planned_at := self._next_run_at(key)) is not None:
-                self.snapshot = with_next_run(self.snapshot, key, planned_at)
-        draft = Draft(self._alerts)
-        for name in self.snapshot.targets:
-            self._judge_target(draft, name, now)
-        for judgement in held_until_next_run(self.snapshot, now):
-            self._judge(draft, judgement, now)
-        if jobs := self._reconnects.due(self.snapshot, now):
-            self._listener.on_wanted(jobs)
-        if jobs := self._reconnects.due_again(self.snapshot, now):
-            self._want(jobs, now)
-        for judgement in (
-            *of_monitor(
-                self._config, self._look_at_receivers(), now, self._state.disk_usage
-            ),
-            *of_itself(self._config, self._self_status(), now),
-        ):
-            self._judge(draft, judgement, now)
-        if self._alerts.resolved.forget(now):
-            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-        self._finish(draft, now, run_key=f"tick@{now.isoformat()}", reminds=True)
-        self._upkeep.tick(self._config, self.snapshot, now)
-        self.judged_at = now
-
-    def _look_at_receivers(self) -> Mapping[str, ReceiverHealth]:
-        """Note how the receivers of this configuration do; others may be on their way out."""
-        known = {receiver.name for receiver in self._config.receivers}
-        receivers = {
-            name: health for name, health in self._receivers().items() if name in known
-        }
-        for name, health in receivers.items():
-            self.snapshot = with_receiver(self.snapshot, name, health)
-        return receivers
-
-    def _take_config(self, config: Config, now: datetime) -> None:
-        """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
-        draft = Draft(self._alerts)
+    def _take_config(self, config: Config, now: datetime) -> Commands:
         self._config = config
-        self.snapshot = for_config(self.snapshot, config, now)
+        self._latest.self_status = self._sources.self_status()
+        snapshot = for_config(self.snapshot, config, now)
         for job in config.jobs:
-            self.snapshot = with_next_run(
-                self.snapshot, job.key, self._next_run_at(job.key)
-            )
+            next_run_at = self._sources.next_run_at(job.key)
+            snapshot = with_next_run(snapshot, job.key, next_run_at)
+        self._publish(snapshot)
         self._explained = {
-            key: at
-            for key, at in self._explained.items()
-            if key in self.snapshot.queries
+            key: at for key, at in self._explained.items() if key in snapshot.queries
         }
-        scopes = scopes_of(config)
-        draft.rename(draft.scopes() - scopes, query_scopes(config))
-        for scope in draft.scopes() - scopes:
-            draft.apply(scope, retire(draft.of(scope), now=now, reason="rule_removed"))
-        self._alerts.judged &= scopes
-        self._finish(draft, now, run_key=f"reload@{now.isoformat()}")
-
-    def _judge_target(self, draft: Draft, name: str, now: datetime) -> None:
-        """Judge the rules about a target, and then those about its queries: the first may speak for these."""
-        for judgement in of_target(self._config, self.snapshot, name, now):
-            self._judge(draft, judgement, now)
-        since = Since(now, self._awake_since, self._explained)
-        for judgement in of_queries(
-            self._config, self.snapshot, name, since, alerts_of=draft.of
-        ):
-            if judgement.root:
-                self._explained[name, judgement.scope.subject] = now
-            self._judge(draft, judgement, now)
-
-    def _judge(self, draft: Draft, judgement: Judgement, now: datetime) -> None:
-        scope = judgement.scope
-        active = draft.of(scope)
-        if judgement.success is None:
-            if active:
-                root = judgement.root
-                if root is None:
-                    root = root_of(
-                        scope,
-                        judgement.needs,
-                        self.snapshot,
-                        draft.alerts_on(scope.target),
-                    )
-                draft.put(scope, hold(active, muted_by=root or None))
-            return
-        try:
-            evaluation = evaluate(
-                judgement.rule,
-                scope,
-                active,
-                judgement.success,
-                now=now,
-                is_first=draft.is_first(scope),
-                target_labels=judgement.target_labels,
-                parameters=judgement.parameters,
-                runbook_base_url=self._config.runbook_base_for(judgement.rule.runbook),
-            )
-        except SampleError as error:
-            draft.put(scope, hold(active, muted_by=None))
-            self._listener.on_unjudged(scope, error)
-            return
-        draft.judged.add(scope)
-        draft.apply(scope, evaluation)
-
-    def _hold_all_of(self, draft: Draft, target: str) -> None:
-        """Hold every alert whose data went with the target, not only those of the query that noticed."""
-        if self.snapshot.targets[target].up is not False:
-            return
-        own = {rule.name for rule in self._config.own_rules}
-        scope = Scope("", target, "")
-        root = (
-            root_of(scope, frozenset(), self.snapshot, draft.alerts_on(target)) or None
-        )
-        for scope in draft.scopes_on(target):
-            if scope.rule not in own:
-                draft.put(scope, hold(draft.of(scope), muted_by=root))
+        changes = cycle.after_reload(config, self._active, now)
+        self._active.evaluated &= scopes_of(config)
+        yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
 
     def _finish(
-        self, draft: Draft, now: datetime, *, run_key: str, reminds: bool = False
-    ) -> None:
-        """Record the draft as a whole, then let it stand, then show it, then tell of it.
+        self, changes: Changes, now: datetime, *, run_key: str, reminds: bool = False
+    ) -> Commands:
+        """Record what changed as a whole, then let it be in force, then show it, then tell of it.
 
-        What cannot be recorded does not stand: the next run finds it again, and it is told then.
+        What cannot be recorded is not in force: the next run finds it again, and it is told then.
         """
-        transitions = tuple(draft.transitions)
+        self._explained.update(changes.explained)
+        for scope, error in changes.failed:
+            self._listener.on_unevaluated(scope, error)
+        transitions = tuple(changes.transitions)
+        full: frozenset[str] = frozenset()
+        if transitions or reminds:
+            full = self._state.bound_outbox(now)
         receivers = self._config.receivers
-        full = self._state.bound_outbox(now) if transitions or reminds else frozenset()
         notifications = notifications_for(
             receivers, transitions, run_key=run_key, now=now, full=full
         )
-        _note_told(draft, notifications)
+        _note_notified(changes, notifications)
         if reminds:
-            active = {scope: draft.of(scope) for scope in draft.scopes()}
+            active = {scope: changes.of(scope) for scope in changes.scopes()}
             reminders = self._reminders.due(receivers, active, now=now, full=full)
-            _note_told(draft, reminders)
+            _note_notified(changes, reminders)
             notifications += reminders
-        if draft.changed or transitions:
-            self._record_move()
-            self._state.record(draft.changed, transitions, notifications)
-            self._alerts.accept(draft)
-            self.snapshot = with_alerts(self.snapshot, self._alerts.everything())
-            self._listener.on_transitions(transitions)
-            self._listener.on_refused(refused_by(receivers, transitions, full))
-        else:
-            self._alerts.accept(draft)
+        if not changes.changed and not transitions:
+            self._active.accept(changes)
+            return
+        yield from self._record_move()
+        self._state.record(changes.changed, transitions, notifications)
+        self._active.accept(changes)
+        self._publish_alerts()
+        self._listener.on_transitions(transitions)
+        self._listener.on_refused(refused_by(receivers, transitions, full))
+        yield WakeReceivers()
 
+    def _facts(self, now: datetime) -> Facts:
+        since = Since(now, self._awake_since, self._explained)
+        return Facts(self._config, self.snapshot, since)
 
-def _note_told(draft: Draft, notifications: tuple[Notification, ...]) -> None:
-    """Note in the draft's firing alerts who has notifications of them, recorded with these as one."""
-    alerts = (alert for notification in notifications for alert in notification.alerts)
-    told = told_by(notifications)
-    for scope in {alert.scope for alert in alerts if alert.state is AlertState.FIRING}:
-        noted = {
-            labels: with_told(alert, told) for labels, alert in draft.of(scope).items()
+    def _plan_again(self, now: datetime) -> None:
+        """Ask when jobs run next whose planned run is past."""
+        for key in to_plan_again(self.snapshot, now):
+            planned_at = self._sources.next_run_at(key)
+            if planned_at is not None:
+                self._publish(with_next_run(self.snapshot, key, planned_at))
+
+    def _run_again(self, now: datetime) -> Commands:
+        """Try lost targets, and run what failed of what is over."""
+        if jobs := self._reconnects.due(self.snapshot, now):
+            yield RunNow(tuple(jobs))
+        if jobs := self._reconnects.due_again(self.snapshot, now):
+            # None counts as failing before it has failed once more.
+            self._publish(with_excuse(self.snapshot, jobs, now))
+            yield RunNow(tuple(jobs))
+
+    def _look_at_ourselves(self) -> SelfStatus:
+        """Return how the monitor does; shows how the receivers of this configuration do."""
+        known = {receiver.name for receiver in self._config.receivers}
+        # A reload may just have removed one, which is on its way out.
+        receivers = {
+            name: health
+            for name, health in self._sources.receivers().items()
+            if name in known
         }
-        draft.put(scope, noted)
+        snapshot = self.snapshot
+        for name, health in receivers.items():
+            snapshot = with_receiver(snapshot, name, health)
+        self._publish(snapshot)
+        status = self._sources.self_status()
+        self._latest.self_status = status
+        return replace(status, receivers=receivers, room=self._state.disk_usage)
+
+    def _restore(self, now: datetime) -> None:
+        """Take over the alerts where the state has them; nothing is announced again."""
+        alive_at = self._state.read_mark(ALIVE)
+        gap = now - alive_at if alive_at is not None else timedelta(0)
+        resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
+        self._active.restore(self._state.active_alerts(), resolved, gap)
+        if gap < -SLEPT:
+            # The clock was set back while we were down: all that is kept was of its future.
+            self._active.move(gap)
+            self._state.move(gap, self._active.active)
+        # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
+        self._state.record(self._active.active, (), (), marks={ALIVE: now})
+        self._publish_alerts()
+
+    def _follow_clock(self) -> Commands:
+        """Move every instant that is kept, if the clock that gave them was set."""
+        if by := self._clock.catch_up():
+            self._move(by)
+        yield from self._record_move()
+
+    def _move(self, by: timedelta) -> None:
+        snapshot = moved(self.snapshot, by)
+        for job in self._config.jobs:
+            # A cron is of the wall clock: it did not move with ours.
+            if not isinstance(job.query.schedule, Every):
+                next_run_at = self._sources.next_run_at(job.key)
+                snapshot = with_next_run(snapshot, job.key, next_run_at)
+        self._publish(snapshot)
+        self._active.move(by)
+        self._explained = moved(self._explained, by)
+        self._reconnects = Reconnects()
+        self._maintenance.begin_again()
+        now = self._clock.now()
+        self._awake_since = self._took_at = self._latest.evaluated_at = now
+        self._unmoved += by
+
+    def _record_move(self) -> Commands:
+        """Move what is on the disk, then have the others move; tried before all that is recorded."""
+        if not self._unmoved:
+            return
+        self._state.move(self._unmoved, self._active.active)
+        by, self._unmoved = self._unmoved, timedelta(0)
+        self._listener.on_clock_moved(by)
+        yield ShiftTimes(by)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._latest.snapshot = snapshot
+
+    def _publish_alerts(self) -> None:
+        self._publish(with_alerts(self.snapshot, self._active.everything()))
+
+
+def _note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> None:
+    """Note in the firing alerts who has notifications of them, recorded with these as one."""
+    alerts = (alert for notification in notifications for alert in notification.alerts)
+    scopes = {alert.scope for alert in alerts if alert.state is AlertState.FIRING}
+    notified = told_by(notifications)
+    for scope in scopes:
+        noted = {
+            labels: with_told(alert, notified)
+            for labels, alert in changes.of(scope).items()
+        }
+        changes.put(scope, noted)

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from monitor.model.errors import ConfigError, ReloadError
 from monitor.model.settings import Config, Job
 
-Part: TypeAlias = Callable[[Config], None]
-"""Makes one part of the program work by a configuration; it may be told the same one again."""
+Reconfigure: TypeAlias = Callable[[Config], None]
+"""Makes one part of the program work by a configuration; it may be given the same one again."""
 
 Answer: TypeAlias = queue.SimpleQueue[str | None]
 """Takes what came of a reload: the error's text, or None."""
@@ -33,16 +33,15 @@ class Loaded:
 class Loader:
     """Loads one after another in a thread of its own: where a disk hangs, the main thread still hears."""
 
-    def __init__(
-        self, load: Callable[[], Config], on_loaded: Callable[[Loaded], None]
-    ) -> None:
-        self._load = load
+    def __init__(self, on_loaded: Callable[[Loaded], None]) -> None:
         self._on_loaded = on_loaded
         self._asked: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
 
-    def start(self) -> None:
-        """Start the thread."""
-        threading.Thread(target=self._run, name="loader", daemon=True).start()
+    def start(self, load: Callable[[], Config]) -> None:
+        """Start the thread, which loads with `load`."""
+        threading.Thread(
+            target=self._run, args=(load,), name="loader", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Have the thread end; returns at once."""
@@ -52,11 +51,11 @@ class Loader:
         """Have the configuration loaded once more; returns at once."""
         self._asked.put(answer)
 
-    def _run(self) -> None:
+    def _run(self, load: Callable[[], Config]) -> None:
         while (answer := self._asked.get()) is not None:
             outcome: Config | ConfigError | ReloadError
             try:
-                outcome = self._load()
+                outcome = load()
             except ConfigError as error:
                 outcome = error
             # A defect: no reason to end what watches by the configuration that is in force.
@@ -67,7 +66,7 @@ class Loader:
             self._on_loaded(Loaded(outcome, answer))
 
 
-def replace_config(parts: Sequence[Part], old: Config, new: Config) -> None:
+def replace_config(parts: Sequence[Reconfigure], old: Config, new: Config) -> None:
     """Have every part take the new configuration, in order; ReloadError when all have the old one again.
 
     What a part did meanwhile is not undone: put last what others hear of.

@@ -1,4 +1,4 @@
-"""What is asked of the running daemon, by signals and by HTTP: to load its configuration anew, and to end."""
+"""What is asked of the running daemon, by signals and by HTTP: to load its configuration again, and to end."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class StopRequest:
 class Requests:
     """Takes requests in any thread and hands them to the main one, in order."""
 
-    def __init__(self, load: Callable[[], Config]) -> None:
+    def __init__(self) -> None:
         self._requests: queue.SimpleQueue[Loaded | StopRequest] = queue.SimpleQueue()
-        self._loader = Loader(load, self._requests.put)
+        self._loader = Loader(self._requests.put)
         self._is_asked_to_stop = False
 
-    def start(self) -> None:
-        """Start the thread that loads configurations."""
-        self._loader.start()
+    def start(self, load: Callable[[], Config]) -> None:
+        """Start the thread that loads configurations, with `load`."""
+        self._loader.start(load)
 
     def stop(self) -> None:
         """Have that thread end; returns at once."""
@@ -58,7 +58,7 @@ class Requests:
         self._loader.ask(queue.SimpleQueue())
 
     def reload_and_wait(self) -> str | None:
-        """Ask for a reload and wait; gives the error's text, None when the new configuration is in force."""
+        """Ask for a reload and wait; returns the error's text, None when the new configuration is in force."""
         answer: Answer = queue.SimpleQueue()
         self._loader.ask(answer)
         for _ in range(int(_RELOAD_WAIT_SECONDS / _STOP_LOOK_SECONDS)):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.alerting.evaluate import Evaluation, evaluate, hold, matching, retire
+from monitor.alerting.rule_input import BoundRule
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.errors import SampleError
@@ -68,17 +69,10 @@ def run(
     runbook_base_url: str = "",
     scope: Scope = SCOPE,
 ) -> Evaluation:
-    return evaluate(
-        judged,
-        scope,
-        active or {},
-        result,
-        now=now,
-        is_first=is_first,
-        target_labels=target_labels or {},
-        parameters=parameters or {},
-        runbook_base_url=runbook_base_url,
+    bound = BoundRule(
+        judged, scope, target_labels or {}, parameters or {}, runbook_base_url
     )
+    return evaluate(bound, active or {}, result, now=now, is_first=is_first)
 
 
 def the(evaluation: Evaluation) -> Alert:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate, hold
+from monitor.alerting.rule_input import BoundRule
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
@@ -89,15 +90,11 @@ def step(
         Sample("low", (("plan", plan),), float(plan in run.low)) for plan in PLANS
     )
     evaluation = evaluate(
-        rule,
-        SCOPE,
+        BoundRule(rule, SCOPE),
         active,
         Success(samples, len(samples)),
         now=START + timedelta(seconds=run.second),
         is_first=False,
-        target_labels={},
-        parameters={},
-        runbook_base_url="",
     )
     return evaluation.active, evaluation.transitions
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate
+from monitor.alerting.rule_input import BoundRule
 from monitor.model.alerts import Alert, AlertState, Change, Scope
 from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
@@ -39,15 +40,11 @@ def judged(
 ) -> tuple[dict[Labels, Alert], set[str], int]:
     """Run the rule once; gives its alerts, which of them resolved, and how many were left out."""
     evaluation = evaluate(
-        rule,
-        SCOPE,
+        BoundRule(rule, SCOPE),
         active,
         Success(tuple(Sample("m", (("k", name),), 1.0) for name in found), len(found)),
         now=START + timedelta(seconds=seconds),
         is_first=False,
-        target_labels={},
-        parameters={},
-        runbook_base_url="",
     )
     resolved = {
         name_of(one.alert.labels)

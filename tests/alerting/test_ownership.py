@@ -195,12 +195,12 @@ class Told:
         job = next(job for job in world.config.jobs if job.query.name == query)
         if event.kind in ("waits", "skipped"):
             if event.kind == "skipped":
-                world.pipeline.take(Missed(job, 1))
+                world.take(Missed(job, 1))
         elif missing := missing_for(job, world.pipeline.snapshot, world.at):
-            world.pipeline.take(blocked(job, world.at, missing, world.at))
+            world.take(blocked(job, world.at, missing, world.at))
             self.last[query], self.ran_at[query] = Event("blocked"), world.at
         else:
-            world.pipeline.take(self._result(job, event))
+            world.take(self._result(job, event))
             has_data = event.kind in ("ok", "shared") or (
                 event.kind == "column" and query != "balances"
             )

@@ -88,9 +88,7 @@ class Servers(World):
         reached: Server | None = (
             None if isinstance(outcome, Failure) and outcome.lost else self.server
         )
-        self.pipeline.take(
-            Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
-        )
+        self.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
 
     def after(self, passed: timedelta) -> Servers:
         super().after(passed)

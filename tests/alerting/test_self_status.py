@@ -98,9 +98,7 @@ class Connected(World):
             reached = replace(
                 SERVER, certificates=(Certificate("server", self.ends_at),)
             )
-        self.pipeline.take(
-            Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
-        )
+        self.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
 
     def day(self, outcome: Outcome) -> list[str]:
         """Let a day pass with a run at its end; gives what was told of certificates."""

@@ -141,10 +141,9 @@ class WholeLife(Life):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.world = World(self.config, at=START)
-        self.world.pipeline._next_run_at = (
-            self.schedule.next_run_at
-        )  # the world's own knows no schedule
-        self.world.pipeline.take(NewConfig(self.config))
+        # The world's own knows no schedule.
+        self.world.next_run_at_of = self.schedule.next_run_at
+        self.world.take(NewConfig(self.config))
         self.heartbeat = HeartbeatSettings(
             tuple(sorted({job.query.name for job in self.config.jobs}))
         )
@@ -164,7 +163,7 @@ class WholeLife(Life):
             milliseconds=self.machine.choose.randint(2, 900)
         )
         found = self.outcome(job, now)
-        self.world.pipeline.take(
+        self.world.take(
             Result(job, scheduled_at, now, self.world.at, 0.01, found, SERVER)
         )
 

@@ -12,7 +12,8 @@ from datetime import datetime
 import pytest
 
 from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
-from monitor.daemon.events import Journal
+from monitor.alerting.updates import Update
+from monitor.daemon.events import Events
 from monitor.model.alerts import Delivery, Scope
 from monitor.model.errors import SampleError
 from monitor.model.results import (
@@ -53,23 +54,17 @@ class Book:
         self.telemetry = Telemetry("0")
         self.telemetry.declare(self.config)
         self.log = configure(self.stream, level="debug", libraries=False)
-        self.changes = 0
         self.at = START
         self.took_seconds = 0.01
         self.snapshot: Snapshot = empty_snapshot(self.config, START)
-        self.journal = Journal(
+        self.writer = Events(
             self.log,
             self.telemetry,
             self,
-            on_changed=self._changed,
-            on_wanted=lambda _jobs: None,
         )
 
     def now(self) -> datetime:
         return self.at
-
-    def _changed(self) -> None:
-        self.changes += 1
 
     def run(self, query: str, outcome: Outcome, server: Server = SERVER) -> None:
         self.at += SECOND
@@ -79,11 +74,11 @@ class Book:
             job, self.at, self.at, self.at, self.took_seconds, outcome, reached
         )
         before, self.snapshot = self.snapshot, with_result(self.snapshot, result)
-        self.journal.on_result(result, before, self.snapshot)
+        self.writer.on_result(Update(result, before, self.snapshot))
 
     def deliver(self, reason: str = "", *, is_resend: bool = False) -> None:
         self.at += SECOND
-        self.journal.on_delivery(
+        self.writer.on_delivery(
             Delivery(
                 "hook",
                 self.at,
@@ -241,7 +236,7 @@ def test_alerts_are_as_loud_as_their_severity_and_wake_the_receivers(
     book: Book,
 ) -> None:
     world = World()
-    world.on_transitions = book.journal.on_transitions  # type: ignore[method-assign]
+    world.on_transitions = book.writer.on_transitions  # type: ignore[method-assign]
     world.runs(columns(), balances(pro=7), usage(5))
     world.tick()
     events = book.events()
@@ -250,7 +245,7 @@ def test_alerts_are_as_loud_as_their_severity_and_wake_the_receivers(
         "error alert.fired",
         "info alert.fired",  # the watchdog
     ]
-    assert book.changes > 0
+    assert world.pokes > 0
 
 
 def test_a_delivery_again_is_quiet_unless_it_ends_failures(book: Book) -> None:
@@ -272,7 +267,7 @@ def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
     result = Result(job, START, START, START, 0.1, columns(), SERVER)
     with pytest.raises(KeyError) as caught:
         {"a": 1}["plan"]
-    book.journal.on_crash(result, caught.value)
+    book.writer.on_crash(result, caught.value)
     (line,) = book.lines()
     assert (line["event"], line["lost"]) == (
         "pipeline.failed",
@@ -286,10 +281,10 @@ def test_a_rule_that_cannot_judge_is_told_once_and_counted_each_time(
     book: Book,
 ) -> None:
     for _ in range(3):
-        book.journal.on_unjudged(
+        book.writer.on_unevaluated(
             Scope("Balances", "main", "balances"), SampleError("two would be one")
         )
-    book.journal.on_unjudged(
+    book.writer.on_unevaluated(
         Scope("Balances", "gone", "balances"), SampleError("two would be one")
     )
     assert [(line["event"], line["target"]) for line in book.lines()] == [
@@ -376,8 +371,8 @@ def test_a_kill_that_fails_is_told_once_a_streak_and_counted_each_time(
     book: Book,
 ) -> None:
     for reason in ("denied", "denied", "unreachable", "", "", "denied"):
-        book.journal.on_kill(Kill("main", reason, reason and "no"))
-    book.journal.on_kill(Kill("gone", "denied", "no"))
+        book.writer.on_kill(Kill("main", reason, reason and "no"))
+    book.writer.on_kill(Kill("gone", "denied", "no"))
     told = [
         (line["event"], line.get("reason"), line.get("last_repeated"))
         for line in book.lines()

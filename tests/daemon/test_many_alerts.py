@@ -18,6 +18,7 @@ from types import FrameType
 import pytest
 
 from monitor.alerting.evaluate import evaluate
+from monitor.alerting.rule_input import BoundRule
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
@@ -116,15 +117,11 @@ def test_labels_that_are_all_new_at_each_run_cost_no_more_than_their_number() ->
 
         def run(active: dict[Labels, Alert], generation: int) -> dict[Labels, Alert]:
             return evaluate(
-                rule,
-                Scope("Many", "main", "many"),
+                BoundRule(rule, Scope("Many", "main", "many")),
                 active,
                 found(count, generation=generation),
                 now=datetime(2026, 11, 22, tzinfo=UTC) + timedelta(minutes=generation),
                 is_first=False,
-                target_labels={},
-                parameters={},
-                runbook_base_url="",
             ).active
 
         first = run({}, 0)

@@ -227,7 +227,7 @@ def test_a_receiver_that_takes_nothing_for_five_minutes_is_told() -> None:
 def test_missed_runs_are_told_and_the_query_is_shown_as_skipped() -> None:
     world = World()
     job = world.config.jobs[1]
-    world.pipeline.take(Missed(job, 2))
+    world.take(Missed(job, 2))
     assert world.told() == ["balances missed 2"]
     assert world.pipeline.snapshot.queries[job.key].status is QueryStatus.SKIPPED
 
@@ -239,7 +239,7 @@ def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others(
     world.runs(columns(), balances(pro=7), usage(5))
     world.told()
     world.config = a_config(COLUMNS, BALANCES)
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     assert world.told() == ["TokenUsageStopped resolved"]
     assert world.shown()["TokenBalances"] == "pending"
     resolved = next(
@@ -305,7 +305,7 @@ def test_a_receiver_that_a_reload_brings_is_told_what_fires_and_hears_its_end() 
     world = World()
     world.run("usage", usage(5))
     late = replace(HOOK, name="late")
-    world.pipeline.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
+    world.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
     world.tick()
     assert the_notified(world, "late") == [("TokenUsageStopped firing", False)]
     world.run("usage", usage(0))
@@ -322,7 +322,7 @@ def test_a_receiver_that_a_reload_brings_hears_no_end_of_what_it_was_never_told(
     world = World()
     world.run("usage", usage(5))
     late = replace(HOOK, name="late")
-    world.pipeline.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
+    world.take(NewConfig(replace(world.config, receivers=(HOOK, late))))
     world.run("usage", usage(0))
     world.tick()
     assert the_notified(world, "late") == []
@@ -332,7 +332,7 @@ def test_a_result_of_a_job_that_a_reload_removed_is_left_out() -> None:
     world = World()
     old = world.config
     world.config = a_config(COLUMNS, BALANCES)
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.config = old
     world.run("usage", usage(5))
     assert world.told() == []
@@ -554,7 +554,7 @@ def test_a_reload_after_hours_does_not_make_a_changed_query_stale() -> None:
     world.config = a_config(
         COLUMNS, BALANCES, replace(USAGE, timeout=timedelta(seconds=9))
     )
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.tick()
     assert world.told() == []
     world.after(3 * MINUTE).run("missing_columns", columns())
@@ -604,7 +604,7 @@ def test_a_receiver_that_a_reload_removed_is_judged_no_more() -> None:
     world.tick()
     world.told()
     world.config = replace(world.config, receivers=())
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.tick()
     assert world.told() == ["TokenMonitorDeliveryFailing resolved"]
     assert "hook" not in world.pipeline.snapshot.receivers
@@ -709,7 +709,7 @@ def test_a_cron_query_that_never_ran_goes_stale_after_its_time() -> None:
     nightly = replace(USAGE, schedule=Cron("0 3 * * *"))
     world = World(a_config(nightly))
     world.next_run_at = world.at + 60 * MINUTE
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.after(61 * MINUTE + 10 * SECOND).tick()
     assert world.told() == []
     world.after(SECOND).tick()
@@ -754,7 +754,7 @@ def test_a_reload_that_changes_only_a_rule_keeps_what_its_query_told() -> None:
     )
     before = world.config
     world.config = a_config(COLUMNS, BALANCES, stricter)
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     assert world.pipeline.snapshot.queries["main", "usage"].samples != ()
     # a run that began before the reload counts, judged by the rules that are in force now
     world.config = before
@@ -808,7 +808,7 @@ def test_a_run_that_was_under_way_when_the_clock_was_set_is_made_again() -> None
     world.set_by = timedelta(hours=1)
     world.tick()
     world.told()
-    world.pipeline.take(under_way)
+    world.take(under_way)
     assert (world.told(), world.wanted) == ([], ["usage"])
 
 
@@ -883,7 +883,7 @@ def test_a_run_that_got_in_before_the_target_was_lost_and_failed_with_it_is_no_c
         TIMEOUT,
         SERVER,
     )
-    world.pipeline.take(late)
+    world.take(late)
     assert world.pipeline.snapshot.targets["main"].up is False
     world.after(SECOND).run("usage", TIMEOUT)
     assert world.pipeline.snapshot.targets["main"].up is True
@@ -929,7 +929,7 @@ def test_a_query_that_is_renamed_with_its_rules_leaves_their_alerts_as_they_are(
     world.config = a_config(
         COLUMNS, replace(BALANCES, name="subscribers"), replace(USAGE, name="uses")
     )
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.run("subscribers", balances(pro=7))
     world = world.restarted(MINUTE)
     world.run("subscribers", balances(pro=7))
@@ -965,5 +965,5 @@ def test_of_a_query_that_is_renamed_the_alerts_about_its_own_name_end() -> None:
         world.after(MINUTE).runs(columns(), balances(pro=0), TIMEOUT)
     assert "TokenMonitorQueryFailing fired" in world.told()
     world.config = a_config(COLUMNS, BALANCES, replace(USAGE, name="uses"))
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     assert world.told() == ["TokenMonitorQueryFailing resolved"]

@@ -76,8 +76,8 @@ def test_loads_are_made_in_order_and_a_defect_in_one_is_its_answer() -> None:
             raise outcome
         return outcome
 
-    loader = Loader(load, loaded.put)
-    loader.start()
+    loader = Loader(loaded.put)
+    loader.start(load)
     answers: list[Answer] = [queue.SimpleQueue() for _ in range(4)]
     for answer in answers:
         loader.ask(answer)

@@ -271,7 +271,7 @@ class Twins:
         self.before_reload = self.world.config.jobs
         self.settings = settings
         self.world.config = settings.config()
-        self.world.pipeline.take(NewConfig(self.world.config))
+        self.world.take(NewConfig(self.world.config))
         self.model.reload(settings.judged(), self.now)
 
     def clock_is_set(self, seconds: int) -> None:
@@ -435,7 +435,7 @@ class Twins:
         self.scheduled[query] = at
         missing = missing_for(job, self.world.pipeline.snapshot, self.now)
         if missing and not is_old_job:
-            self.world.pipeline.take(blocked(job, at, missing, self.now))
+            self.world.take(blocked(job, at, missing, self.now))
             self.model.no_data(query, is_lost=None, at=at, now=self.now)
             return
         has_none = isinstance(outcome, Failure) and (outcome.lost or outcome.refused)
@@ -444,7 +444,7 @@ class Twins:
         result = Result(
             job, at, at, self.now, 0.01, outcome, reached, None, entered_at, refusal
         )
-        self.world.pipeline.take(result)
+        self.world.take(result)
         if outcome is ENDED_BY_US:
             return
         if reached is not None and refusal is None:

@@ -136,7 +136,7 @@ def test_the_page_says_for_what_an_alert_waits() -> None:
 def test_after_a_restart_or_a_reload_at_the_weekend_it_waits_as_before() -> None:
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     office.passes(FRIDAY + 30 * HOUR)
-    office.world.pipeline.take(NewConfig(office.world.config))
+    office.world.take(NewConfig(office.world.config))
     assert office.seen() == ("firing held", False, True, True)
     again = office.world.restarted(HOUR)
     again.next_run_at = office.world.next_run_at

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.alerting.evaluate import evaluate, hold
+from monitor.alerting.rule_input import BoundRule
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.results import Sample, Success
@@ -109,15 +110,11 @@ def standing(name: str, timeline: Timeline) -> list[list[Alert]]:
                 if value is not None
             )
             active = evaluate(
-                timeline.rule(name),
-                Scope(name, "main", "balances"),
+                BoundRule(timeline.rule(name), Scope(name, "main", "balances")),
                 active,
                 Success(samples, len(samples)),
                 now=EPOCH + number * INTERVAL,
                 is_first=False,
-                target_labels={},
-                parameters={},
-                runbook_base_url="",
             ).active
         seen.append(list(active.values()))
     return seen

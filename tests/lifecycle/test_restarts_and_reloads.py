@@ -68,7 +68,7 @@ def test_without_a_schema_query_no_rule_waits_for_a_column_to_come_back() -> Non
     world = World()
     world.runs(columns(BALANCE), NO_COLUMN, usage(0))
     world.config = a_config(BALANCES, USAGE)
-    world.pipeline.take(NewConfig(world.config))
+    world.take(NewConfig(world.config))
     world.after(MINUTE).run("usage", usage(9999))
     assert world.told() == [
         "TokenColumnMissing fired",
@@ -89,7 +89,7 @@ def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_f
         (USAGE.rules[0], "fired"),
         (higher, "resolved"),
     ):
-        world.pipeline.take(
+        world.take(
             NewConfig(a_config(COLUMNS, BALANCES, replace(USAGE, rules=(threshold,))))
         )
         world.after(MINUTE).run("usage", usage(9))
@@ -142,7 +142,7 @@ def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
         world.config = replace(
             a_config(COLUMNS, BALANCES, USAGE), receivers=(receiver,)
         )
-        world.pipeline.take(NewConfig(world.config))
+        world.take(NewConfig(world.config))
         world.after(MINUTE).run("usage", usage(9))
         alerts: list[Alert] = []
         while notifications := world.state.due("hook", now=world.at):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
-from monitor.alerting.snapshot import Snapshot
-from monitor.daemon.messages import NewConfig, Tick
-from monitor.daemon.pipeline import Pipeline
+from monitor.alerting.snapshot import JobKey, empty_snapshot
+from monitor.alerting.updates import Update
+from monitor.daemon.commands import Executor
+from monitor.daemon.latest import Latest
+from monitor.daemon.messages import NewConfig, Tick, Work
+from monitor.daemon.pipeline import Pipeline, Sources
 from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason, SampleError
@@ -33,6 +37,7 @@ from monitor.model.settings import (
 )
 from monitor.storage import State
 
+NextRunAt: TypeAlias = Callable[[JobKey], datetime | None]
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BALANCE = ColumnName("users", "tokens_remaining")
 SECOND = timedelta(seconds=1)
@@ -189,17 +194,23 @@ class World:
         self.unjudged: list[str] = []
         self.health: dict[str, ReceiverHealth] = {}
         self.next_run_at: datetime | None = None
+        self.next_run_at_of: NextRunAt = lambda _key: self.next_run_at
+        self.pokes = 0
         self.clock_shift = timedelta(0)
         self.set_by = timedelta(0)
         """By how much the machine's clock was set since we last looked."""
-        self.pipeline = Pipeline(
-            self.config,
-            self,
-            self.state,
-            self,
+        self.executor = Executor(self, self, self)
+        sources = Sources(
             receivers=lambda: self.health,
-            next_run_at=lambda _key: self.next_run_at,
+            next_run_at=lambda key: self.next_run_at_of(key),
         )
+        latest = Latest(empty_snapshot(self.config, at), at)
+        self.pipeline = Pipeline(self.config, self, self.state, self, latest, sources)
+
+    def take(self, message: Work) -> None:
+        """Hand the pipeline a message, and carry out what it makes due."""
+        for command in self.pipeline.take(message):
+            self.executor.carry_out(command)
 
     def now(self) -> datetime:
         """Return the instant at which the world stands."""
@@ -219,16 +230,14 @@ class World:
     def restarted(self, after: timedelta, config: Config | None = None) -> World:
         """End this process and begin another on the same state, so much later."""
         again = World(config or self.config, state=self.state, at=self.at + after)
-        again.pipeline.take(NewConfig(again.config))
+        again.take(NewConfig(again.config))
         return again
 
     def run(self, name: str, outcome: Outcome) -> None:
         """Let one run of a query end with this outcome, at this moment."""
         job = next(job for job in self.config.jobs if job.query.name == name)
         reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
-        self.pipeline.take(
-            Result(job, self.at, self.at, self.at, 0.01, outcome, reached)
-        )
+        self.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
 
     def runs(self, columns: Outcome, balances: Outcome, usage: Outcome) -> None:
         """Let each of the three queries end a run."""
@@ -238,7 +247,7 @@ class World:
 
     def tick(self) -> None:
         """Let the pipeline look at the clock."""
-        self.pipeline.take(Tick())
+        self.take(Tick())
 
     def after(self, passed: timedelta) -> World:
         """Let time pass, with a tick every few seconds as the process has them."""
@@ -283,7 +292,7 @@ class World:
 
     # what the pipeline tells
 
-    def on_result(self, result: Result, before: Snapshot, after: Snapshot) -> None:
+    def on_result(self, update: Update) -> None:
         """Hear of a result."""
 
     def on_missed(self, job: Job, count: int) -> None:
@@ -304,10 +313,6 @@ class World:
             for receiver, count in counts.items()
         )
 
-    def on_wanted(self, jobs: list[Job]) -> None:
-        """Hear of runs that are wanted at once."""
-        self.wanted.extend(job.query.name for job in jobs)
-
     def on_disk_back(self) -> None:
         """Hear that the state is on the disk again."""
         self.heard.append("disk back")
@@ -320,14 +325,23 @@ class World:
         """Hear of a delivery that was given up."""
         self.heard.append(f"given up {delivery.reason}")
 
-    def on_crash(self, message: object, error: Exception) -> None:
-        """Fail: no test of this world expects a defect."""
-        raise error
-
     def on_clock_moved(self, by: timedelta) -> None:
         """Hear that the clock was set."""
         self.heard.append(f"clock moved {by.total_seconds():g} s")
 
-    def on_unjudged(self, scope: Scope, error: SampleError) -> None:
+    def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
         """Hear that a rule could not judge its result."""
         self.unjudged.append(f"{scope.rule}: {error}")
+
+    # what the commands do
+
+    def run_now(self, jobs: Iterable[Job]) -> None:
+        """Note which queries are to run at once."""
+        self.wanted.extend(job.query.name for job in jobs)
+
+    def poke(self) -> None:
+        """Count how often receivers would be woken."""
+        self.pokes += 1
+
+    def move(self, by: timedelta) -> None:
+        """Move nothing: there are no receivers."""

@@ -182,7 +182,7 @@ class DrivenWorker(OutboxWorker):
             process.state,
             wire,
             clock=process,
-            on_delivery=process.pipeline.take,
+            on_delivery=process.take,
             jitter=lambda: 0.5,
         )
         self._woken_at: datetime | None = process.at
@@ -211,7 +211,7 @@ class Process(harness.World):
             DrivenWorker(receiver, self, day.wires[receiver.name])
             for receiver in config.receivers
         ]
-        self.pipeline.take(NewConfig(config))
+        self.take(NewConfig(config))
 
     def look_at_receivers(self) -> None:
         """Note how each receiver does."""
@@ -228,6 +228,9 @@ class Process(harness.World):
         """Hear of what alerts became."""
         for transition in transitions:
             self.day.hear(transition)
+
+    def poke(self) -> None:
+        """Wake the receivers' workers."""
         for worker in self.workers:
             worker.wake()
 
@@ -283,7 +286,7 @@ class Day:
     def reload(self, name: str) -> None:
         """Put another configuration in force."""
         self.config = self.process.config = CONFIGS[name]
-        self.process.pipeline.take(NewConfig(self.config))
+        self.process.take(NewConfig(self.config))
         self._schedule()
         self._unsettle()
 
@@ -333,7 +336,7 @@ class Day:
             offset = grid_offset(key, schedule.interval)
             index = slot_of_tick(self.process.at, schedule.interval, offset)
             if missed := index - slot_index(at, schedule.interval, offset):
-                self.process.pipeline.take(Missed(jobs[key], missed))
+                self.process.take(Missed(jobs[key], missed))
             self.run(jobs[key], slot_at(index, schedule.interval, offset))
             self._run_wanted()
             self._plan_next(jobs[key], schedule)
@@ -349,7 +352,7 @@ class Day:
         process = self.process
         missing = missing_for(job, process.pipeline.snapshot, process.at)
         if missing:
-            process.pipeline.take(blocked(job, scheduled_at, missing, process.at))
+            process.take(blocked(job, scheduled_at, missing, process.at))
             return
         outcome = self.truths[job.target.name].outcome(job.query.name)
         if job.query.name == "balances" and isinstance(outcome, Success):
@@ -365,7 +368,7 @@ class Day:
         reached = (
             None if isinstance(outcome, Failure) and outcome.lost else harness.SERVER
         )
-        process.pipeline.take(
+        process.take(
             Result(job, scheduled_at, process.at, process.at, 0.01, outcome, reached)
         )
 
@@ -722,16 +725,16 @@ class Day:
             "deliveries": len(state.deliveries(10 * HISTORY)),
             "outbox": sum(view.waiting for view in state.outbox().values()),
             "results": len(state.last_results()),
-            "scopes": len(pipeline._alerts.active),
+            "scopes": len(pipeline._active.active),
             "empty scopes": sum(
-                not alerts for alerts in pipeline._alerts.active.values()
+                not alerts for alerts in pipeline._active.active.values()
             ),
             "long resolved": sum(
                 alert.resolved_at is not None
                 and self.process.at - alert.resolved_at > RESOLVED_KEPT
                 for alert in pipeline.snapshot.alerts
             ),
-            "judged": len(pipeline._alerts.judged),
+            "evaluated": len(pipeline._active.evaluated),
             "shown": len(pipeline.snapshot.alerts),
             "views": len(pipeline.snapshot.queries) + len(pipeline.snapshot.targets),
             "threads": threading.active_count(),

@@ -1,0 +1,64 @@
+"""Write the texts of an alert from its rule, its labels and its sample; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.alerting.rule_input import BoundRule
+from monitor.alerting.texts import RESOLVED_SUMMARY
+from monitor.model.alert_text import names_in, render
+from monitor.model.alerts import Alert
+from monitor.model.results import Sample
+from monitor.model.settings import Labels, Scalar, labels_of
+from monitor.model.wording import format_number
+
+
+def annotations_of(
+    bound: BoundRule, alert: Alert, sample: Sample, *, count: int
+) -> Labels:
+    """Return the annotations of an alert that a run found; `count`: how many it found of the rule."""
+    rule = bound.rule
+    values = _values(bound, alert, sample, count=count)
+    texts = {
+        "summary": rule.summary,
+        "description": rule.description,
+        **rule.annotations,
+    }
+    if rule.resolved_summary:
+        texts[RESOLVED_SUMMARY] = rule.resolved_summary
+    rendered = {name: _rendered(text, values) for name, text in texts.items()}
+    if rule.runbook and bound.runbook_base_url:
+        base_url = bound.runbook_base_url.rstrip("/")
+        rendered.setdefault("runbook_url", f"{base_url}/{rule.runbook}")
+    elif rule.runbook:
+        rendered.setdefault("runbook", rule.runbook)
+    return labels_of(rendered)
+
+
+def _rendered(text: str, values: Mapping[str, str]) -> str:
+    # Names are checked at load, so one without a value is a label or a detail that is empty.
+    return render(text, {**dict.fromkeys(names_in(text), ""), **values})
+
+
+def _values(
+    bound: BoundRule, alert: Alert, sample: Sample, *, count: int
+) -> dict[str, str]:
+    """Return what the names in a text stand for; a label wins over a detail, and that over a parameter."""
+    since = f"{alert.active_at:%Y-%m-%d %H:%M:%S} UTC"
+    parameters = {name: _scalar(value) for name, value in bound.parameters.items()}
+    return {
+        **parameters,
+        **dict(sample.details),
+        **dict(alert.labels),
+        "value": format_number(sample.value),
+        "since": f"at least {since}" if alert.since_at_least else since,
+        "count": str(count),
+        "threshold": bound.rule.condition.threshold_text,
+        "query": alert.scope.subject,
+    }
+
+
+def _scalar(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else format_number(value)

@@ -1,0 +1,64 @@
+"""One rule in one place, and the data that it is evaluated over: what `inputs` gives and `evaluate` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.model.alerts import Scope
+from monitor.model.results import Sample, Success
+from monitor.model.settings import ColumnName, Labels, Rule, Scalar, labels_of
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule in one scope, with all that its alerts are labelled and annotated with."""
+
+    rule: Rule
+    scope: Scope
+    target_labels: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    """Of the query, for the texts."""
+    runbook_base_url: str = ""
+    """The address below which the rule's runbook is found; empty where there is none to name."""
+
+    def alert_labels(self, sample_labels: Labels) -> Labels:
+        """Return the label set that is the identity of the alert about such a sample.
+
+        A sample's label wins over the rule's and the target's of the same name, so that two samples
+        never become one alert; alertname, severity and target win over all.
+        """
+        identity = {"alertname": self.rule.name, "severity": str(self.rule.severity)}
+        if self.scope.target:
+            identity["target"] = self.scope.target
+        own = {**self.rule.labels, **self.target_labels}
+        return labels_of({**own, **dict(sample_labels), **identity})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInput:
+    """A rule to evaluate, and over what. Without `success` there is no data: its alerts are held."""
+
+    bound: BoundRule
+    success: Success | None
+    needs: frozenset[ColumnName] = frozenset()
+    """The columns without which there is no data, for finding the root alert."""
+    root: str | None = None
+    """Without data: the fingerprint of the alert that mutes these, empty for none; None: to be found."""
+
+    @property
+    def scope(self) -> Scope:
+        """Return what is evaluated together."""
+        return self.bound.scope
+
+
+def own_sample(
+    rule: Rule,
+    value: float,
+    labels: Mapping[str, str] | None = None,
+    details: Mapping[str, str] | None = None,
+) -> Sample:
+    """Return a sample of a rule about the monitor itself; `details` are for the texts of its alert."""
+    return Sample(
+        rule.metric, labels_of(labels or {}), float(value), labels_of(details or {})
+    )

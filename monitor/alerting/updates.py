@@ -1,0 +1,119 @@
+"""Take a result into the snapshot, and say what that makes due: runs at once, jobs that are blocked; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias
+
+from monitor.alerting.blocking import blocked, missing_for, newly_blocked
+from monitor.alerting.contact import TargetView
+from monitor.alerting.denials import with_seen
+from monitor.alerting.ownership import denied_tables
+from monitor.alerting.snapshot import (
+    QueryView,
+    Snapshot,
+    with_excuse,
+    with_next_run,
+    with_result,
+)
+from monitor.model.errors import Reason
+from monitor.model.results import Blocked, Failure, Result
+from monitor.model.settings import ColumnName, Job
+
+_IsWanted: TypeAlias = Callable[[QueryView], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one result makes of the snapshot."""
+
+    result: Result
+    """With its job as the configuration has it now: a reload may have changed its rules meanwhile."""
+    before: Snapshot
+    after: Snapshot
+    wanted: tuple[Job, ...] = ()
+    """Worth running at once."""
+    blocked: tuple[Result, ...] = ()
+    """Of the jobs that it shows to be blocked: to be taken next, since their data must go at once."""
+
+
+def updated(
+    snapshot: Snapshot, result: Result, next_run_at: datetime | None, now: datetime
+) -> Update | None:
+    """Return what a result makes of the snapshot; None of a job that a reload removed or changed meanwhile."""
+    key = result.job.key
+    after = with_result(snapshot, result)
+    if after is snapshot:
+        return None
+    after = with_next_run(after, key, next_run_at)
+    wanted = wanted_after(result, snapshot, after)
+    if not isinstance(result.outcome, Failure):
+        # After a failure nothing is over, so that nobody is excused.
+        after = with_excuse(after, wanted, now)
+    after = with_seen(snapshot, after, key)
+    newly = tuple(
+        blocked(job, now, missing_for(job, after, now), now)
+        for job in newly_blocked(result, after, now)
+    )
+    result = replace(result, job=after.queries[key].job)
+    return Update(result, snapshot, after, tuple(wanted), newly)
+
+
+def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
+    """Return the other jobs of the target that a result makes worth running now, without waiting for their time."""
+    name, key = result.job.target.name, result.job.key
+    was, now = before.targets.get(name), after.targets.get(name)
+    if was is None or now is None:
+        return []
+    granted = denied_tables(before.queries[key]) - denied_tables(after.queries[key])
+    is_wanted = _wanted_by(result, was, now, granted)
+    others = (view for view in after.views_of(name) if view.job.key != key)
+    return [view.job for view in others if is_wanted(view)]
+
+
+def _wanted_by(
+    result: Result, was: TargetView, now: TargetView, granted: frozenset[str]
+) -> _IsWanted:
+    """Return which jobs are wanted, by the first of these that is so.
+
+    `granted`: the tables that this run was let see again.
+    """
+    # A column or table is unknown: the schema queries say which.
+    if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
+        return _is_schema_query
+    # The replica has caught up.
+    if was.replica_fault and not now.replica_fault:
+        return lambda view: _failed_of(view.outcome, Reason.REPLICA_LAGGING)
+    if granted:
+        return lambda view: not granted.isdisjoint(denied_tables(view))
+    # The target answers again, and stays: not each time that it comes and goes.
+    if was.recovered_at != now.recovered_at:
+        return lambda view: isinstance(view.outcome, Failure)
+    return partial(_waits_for, back=_unseen(was) - _unseen(now))
+
+
+def _failed_of(outcome: object, reason: Reason) -> bool:
+    return isinstance(outcome, Failure) and outcome.reason is reason
+
+
+def _is_schema_query(view: QueryView) -> bool:
+    return view.job.query.schema is not None
+
+
+def _unseen(target: TargetView) -> frozenset[ColumnName]:
+    """Return the columns that are missing, and those that the schema query may not see."""
+    return (target.missing or frozenset()) | target.unknown
+
+
+def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
+    """Return whether a query was blocked, or had a rule held, for want of columns of which some are back."""
+    if not back:
+        return False
+    if isinstance(view.outcome, Failure):
+        return view.outcome.reason in (Reason.SCHEMA_MISSING, Reason.ACCESS_DENIED)
+    if isinstance(view.outcome, Blocked):
+        return True
+    return any(not back.isdisjoint(rule.needs) for rule in view.job.query.rules)

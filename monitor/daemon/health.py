@@ -1,0 +1,68 @@
+"""Say whether the daemon does its work: gathers signs of life from all threads, asks no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.collector.scheduler import Schedule
+from monitor.collector.targets import TargetRunners
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.inbox import Inbox
+from monitor.daemon.latest import Latest
+from monitor.daemon.ticker import Ticker
+from monitor.model.health import Part, Vitals, faults
+from monitor.notify import Deliveries
+from monitor.timing.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What there is to look at. Any thread may ask; nothing waits for a lock.
+
+    The heartbeat is left out of what the heartbeat itself asks: if it asks, it lives.
+    """
+
+    clock: Clock
+    schedule: Schedule
+    ticker: Ticker
+    inbox: Inbox
+    latest: Latest
+    runners: TargetRunners
+    deliveries: Deliveries
+    heartbeat: Heartbeat | None = None
+
+    def check(self) -> tuple[bool, str]:
+        """Return whether runs are scheduled, made, taken and told of, and in words what is wrong."""
+        now = self.clock.now()
+        ticker, awake_since = self.ticker.sign(now)
+        parts = [
+            Part("pipeline", self.inbox.is_alive(), self.latest.evaluated_at),
+            ticker,
+        ]
+        if self.heartbeat is not None:
+            parts.append(Part("heartbeat", self.heartbeat.is_alive(), now))
+        vitals = Vitals(
+            awake_since=awake_since,
+            is_scheduling=self.schedule.is_running(),
+            overdue=self.schedule.overdue(now),
+            parts=tuple(parts),
+            pools=self.runners.pools(),
+            couriers=self.deliveries.couriers(),
+        )
+        wrong = faults(vitals, now)
+        return (False, "; ".join(wrong)) if wrong else (True, "healthy")
+
+
+class Readiness:
+    """Whether the first runs have begun to give results; once that is so, it stays so."""
+
+    def __init__(self, latest: Latest) -> None:
+        self._latest = latest
+        self._is_ready = False
+
+    def check(self) -> tuple[bool, str]:
+        """Return whether a run has ended since the start, and that in words."""
+        if not self._is_ready:
+            views = self._latest.snapshot.queries.values()
+            self._is_ready = any(view.outcome for view in views)
+        return (True, "ready") if self._is_ready else (False, "no run has ended yet")
