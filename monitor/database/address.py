@@ -33,7 +33,7 @@ class Address:
 
 
 def unix_address(path: Path) -> tuple[Address, ...]:
-    """Give the address of a unix socket."""
+    """Return the address of a unix socket."""
     return (Address(socket.AF_UNIX, str(path)),)
 
 
@@ -57,7 +57,7 @@ class Resolver:
         self._error: OSError | None = None
 
     def addresses(self, *, seconds: float) -> tuple[Address, ...]:
-        """Give the addresses; the last good ones if the lookup fails, is slow or has no thread.
+        """Return the addresses; the last good ones if the lookup fails, is slow or has no thread.
 
         With none at all socket.gaierror, and OSError (ENOMEM) where there is no thread to be had.
         """

@@ -9,6 +9,7 @@ from monitor.database.driver import AnswerTooLargeError, DriverConnection
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Cell, Rows
 
+# More than any health query has a use for: a million buffered rows took 207 MiB (RELIABILITY.md 1.3).
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_CELL_BYTES = 64 * 1024
 
@@ -20,10 +21,11 @@ def read_answer(driver: DriverConnection, sql: str, *, max_rows: int) -> Rows:
     """
     cursor = driver.cursor(SSCursor)
     try:
-        # without arguments: with an empty tuple the driver would stumble over each `%`
+        # Without arguments: with an empty tuple the driver would stumble over each `%`.
         cursor.execute(sql)
         columns = _columns(cursor)
-        if vector := unreadable_column(driver.answer_fields):
+        vector = unreadable_column(driver.answer_fields)
+        if vector:
             raise _bad_result(
                 f'column "{vector}" is a VECTOR; leave it out, or use VECTOR_TO_STRING(…)'
             )
@@ -32,9 +34,8 @@ def read_answer(driver: DriverConnection, sql: str, *, max_rows: int) -> Rows:
         if driver.has_more_results():
             raise _bad_result("the statement gives more than one result")
     except AnswerTooLargeError:
-        raise _bad_result(
-            f"the result has more than {MAX_ANSWER_BYTES // 2**20} MiB"
-        ) from None
+        mebibytes = MAX_ANSWER_BYTES // 2**20
+        raise _bad_result(f"the result has more than {mebibytes} MiB") from None
     finally:
         driver.forget_answer()
         cursor.close()
@@ -59,15 +60,14 @@ def _rows(
     rows: list[tuple[Cell, ...]] = []
     while (row := cursor.fetchone()) is not None:
         if len(rows) == max_rows:
-            raise QueryError(
-                Reason.TOO_MANY_ROWS, f"more than {max_rows} rows (max_rows)"
-            )
+            words = f"more than {max_rows} rows (max_rows)"
+            raise QueryError(Reason.TOO_MANY_ROWS, words)
+        rows.append(row)
         for column, cell in zip(columns, row, strict=True):
             if isinstance(cell, str | bytes) and len(cell) > MAX_CELL_BYTES:
-                raise _bad_result(
-                    f'row {len(rows) + 1}, column "{column}": more than {MAX_CELL_BYTES // 1024} KiB'
-                )
-        rows.append(row)
+                where = f'row {len(rows)}, column "{column}"'
+                kibibytes = MAX_CELL_BYTES // 1024
+                raise _bad_result(f"{where}: more than {kibibytes} KiB")
     return tuple(rows)
 
 

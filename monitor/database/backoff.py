@@ -8,13 +8,16 @@ import time
 from monitor.model.errors import Reason, TargetError
 
 _FIRST_WAIT_SECONDS = 1.0
-_LONGEST_WAIT_SECONDS = 60.0
-_PAUSE_SECONDS = 1.0
+_MAX_WAIT_SECONDS = 60.0
+_BREAK_SECONDS = 1.0
+# Of the login itself; what else fails says nothing about the password.
+_REFUSED_LOGIN = ("login", "auth_plugin")
 
 
 class LoginBackoff:
-    """The last refused password and until when it is not tried again: 1 s, 2 s, 4 s … 60 s.
+    """The last refused password and until when it is not tried again: 1 s, 2 s, 4 s … 60 s; thread-safe.
 
+    Servers lock an account after so many (MySQL's FAILED_LOGIN_ATTEMPTS, MariaDB's max_password_errors).
     Another password is tried at once.
     """
 
@@ -29,36 +32,33 @@ class LoginBackoff:
         """Raise the server's last refusal again while it is too early to ask."""
         with self._lock:
             error = self._error
-            if (
-                error is None
-                or password != self._password
-                or time.monotonic() >= self._until
-            ):
-                return
-        raise TargetError(
-            error.reason, error.message, code=error.code, detail=error.detail
-        )
+            is_early = time.monotonic() < self._until
+            is_refused = password == self._password and is_early
+        if error is not None and is_refused:
+            raise _again(error)
 
     def note(self, password: bytes, error: TargetError) -> None:
-        """Take down how an attempt failed; only a refused login counts, and a method that is not ours."""
-        if error.detail not in ("login", "auth_plugin"):
+        """Note how an attempt failed; only a refused login counts, and a method that is not ours."""
+        if error.detail not in _REFUSED_LOGIN:
             return
         with self._lock:
-            again = self._error is not None and self._password == password
-            doubled = min(self._wait_seconds * 2, _LONGEST_WAIT_SECONDS)
-            self._wait_seconds = doubled if again else _FIRST_WAIT_SECONDS
+            is_repeated = self._error is not None and self._password == password
+            if is_repeated:
+                self._wait_seconds = min(self._wait_seconds * 2, _MAX_WAIT_SECONDS)
+            else:
+                self._wait_seconds = _FIRST_WAIT_SECONDS
             self._until = time.monotonic() + self._wait_seconds
             self._password = password
             self._error = error
 
-    def forget(self) -> None:
-        """The server let us in."""
+    def reset(self) -> None:
+        """Note that the server let us in."""
         with self._lock:
             self._error = None
 
 
 class CircuitBreaker:
-    """The last failure to reach the server; for a second it is everybody's answer.
+    """The last failure to reach the server; for a second it is everybody's answer; thread-safe.
 
     However many queries are due, a server that is sick or unreachable is tried once a second, and none of
     them waits for the same silence again.
@@ -72,16 +72,21 @@ class CircuitBreaker:
         """Raise the last failure again while it is too early to try."""
         error = self._error
         if error is not None and time.monotonic() < self._until:
-            raise TargetError(
-                error.reason, error.message, code=error.code, detail=error.detail
-            )
+            raise _again(error)
 
     def note(self, error: TargetError) -> None:
-        """Take down how an attempt failed."""
+        """Note how an attempt failed."""
         if error.reason is Reason.TARGET_DOWN:
-            self._until = time.monotonic() + _PAUSE_SECONDS
+            self._until = time.monotonic() + _BREAK_SECONDS
             self._error = error
 
-    def forget(self) -> None:
-        """The server let us in."""
+    def reset(self) -> None:
+        """Note that the server let us in."""
         self._error = None
+
+
+def _again(error: TargetError) -> TargetError:
+    """Return a new error of the same words: one that is raised in two threads would mix their tracebacks."""
+    return TargetError(
+        error.reason, error.message, code=error.code, detail=error.detail
+    )

@@ -14,39 +14,37 @@ from monitor.model.settings import Scalar, Statement
 def bound(
     statement: Statement, values: Mapping[str, Scalar], escape: Callable[[Scalar], str]
 ) -> str:
-    """Give the SQL as it is sent; QueryError for a missing value or one that the driver cannot bind."""
+    """Return the SQL as it is sent; QueryError for a missing value or one that the driver cannot bind."""
     if not statement.parameters:
         return statement.text
     missing = [name for name in statement.parameters if name not in values]
     if missing:
-        raise QueryError(
-            Reason.QUERY_ERROR,
-            f"no value for :{', :'.join(missing)}",
-            detail="parameters",
-        )
-    literals = {}
+        raise _unbound(f"no value for :{', :'.join(missing)}")
+    literals: dict[str, str] = {}
     for name in statement.parameters:
         try:
             literals[name] = escape(values[name])
-            # a lone surrogate (from a file name, say) is no text that a server could take
+            # A lone surrogate (from a file name, say) is not a text that a server could take.
             literals[name].encode()
         except (pymysql.MySQLError, TypeError, ValueError):
-            raise QueryError(
-                Reason.QUERY_ERROR,
-                f"the value of :{name} cannot be bound",
-                detail="parameters",
-            ) from None
+            raise _unbound(f"the value of :{name} cannot be bound") from None
     try:
         return statement.text % literals
     except (TypeError, ValueError, KeyError) as error:
-        words = (
+        raise _unbound(
             f"the statement has a % that is neither doubled nor a parameter: {error}"
-        )
-        raise QueryError(Reason.QUERY_ERROR, words, detail="parameters") from None
+        ) from None
+
+
+def _unbound(message: str) -> QueryError:
+    return QueryError(Reason.QUERY_ERROR, message, detail="parameters")
 
 
 def runnable_sql(statement: Statement, values: Mapping[str, Scalar]) -> str:
-    """Bind without a connection, as for a server in its default mode; for people to read and paste."""
+    """Return the SQL as for a server in its default mode, without a connection; for people to read and paste.
+
+    QueryError as from `bound`.
+    """
     return bound(
         statement,
         values,

@@ -57,7 +57,6 @@ def unreadable_column(fields: Iterable[DriverField]) -> str:
 
 def _type_of(field: DriverField) -> ColumnType:
     if field.type_code in _OF_BYTES_OR_TEXT:
-        return (
-            ColumnType.BINARY if field.charsetnr == _BINARY_CHARSET else ColumnType.TEXT
-        )
+        is_binary = field.charsetnr == _BINARY_CHARSET
+        return ColumnType.BINARY if is_binary else ColumnType.TEXT
     return _OTHERS.get(field.type_code, ColumnType.NUMBER)

@@ -39,7 +39,7 @@ from monitor.timing.deadlines import Alarm, Watchdog
 
 # These would hand the password, or as good as that, to whoever answers on the target's port.
 _UNSAFE_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
-_SHORTEST_SECONDS = 1.0
+_MIN_SECONDS = 1.0
 _DNS_SHARE = 0.4
 
 
@@ -73,18 +73,18 @@ class Connector:
         """
         seconds = self._seconds
         if at_most is not None:
-            seconds = min(seconds, max(_SHORTEST_SECONDS, at_most.total_seconds()))
+            seconds = min(seconds, max(_MIN_SECONDS, at_most.total_seconds()))
         self._breaker.check()
         try:
             connection = self._open(address=None, seconds=seconds, prepared=True)
         except TargetError as error:
             self._breaker.note(error)
             raise
-        self._breaker.forget()
+        self._breaker.reset()
         return connection
 
     def note_failure(self, error: TargetError) -> None:
-        """Take down that a connection was of no use after all: for a second this is everybody's answer."""
+        """Note that a connection was of no use after all: for a second this is everybody's answer."""
         self._breaker.note(error)
 
     def open_bare(self, address: Address, *, seconds: float) -> Connection:
@@ -107,7 +107,7 @@ class Connector:
             fresh = read_password(self._target.password, self._secrets)
             if fresh == password:
                 raise
-        seconds = max(_SHORTEST_SECONDS, until_seconds - time.monotonic())
+        seconds = max(_MIN_SECONDS, until_seconds - time.monotonic())
         return self._open_with(
             fresh, address=address, seconds=seconds, prepared=prepared
         )
@@ -146,7 +146,7 @@ class Connector:
         except TargetError as error:
             self._login_backoff.note(password, error)
             raise
-        self._login_backoff.forget()
+        self._login_backoff.reset()
         return connection
 
     def _addresses(self, seconds: float) -> tuple[Address, ...]:
@@ -226,7 +226,7 @@ class Connector:
     def _watched(
         self, opened: socket.socket, deadline: float
     ) -> tuple[socket.socket, Alarm]:
-        """Give a second handle on a socket, and the alarm that shuts the connection down at the deadline."""
+        """Return a second handle on a socket, and the alarm that shuts the connection down at the deadline."""
         handle: socket.socket | None = None
         try:
             handle = opened.dup()

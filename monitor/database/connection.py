@@ -14,7 +14,7 @@ from typing import TypeVar
 import pymysql
 
 from monitor.database.address import Address
-from monitor.database.dialect import FIRST_STATEMENT_LIMIT
+from monitor.database.dialect import FIRST_STATEMENT_LIMIT, Dialect, dialect_of
 from monitor.database.driver import DriverConnection
 from monitor.database.driver_errors import is_answer_error
 from monitor.model.results import Server
@@ -35,6 +35,7 @@ class ConnectionId:
     thread_id: int
     address: Address
     hostname: str = ""
+    flavor: Flavor = Flavor.MYSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,17 @@ class Connection:
     @property
     def identity(self) -> ConnectionId:
         """Return what names the connection for KILL."""
-        thread_id = self.driver.server_thread_id[0]
-        return ConnectionId(thread_id, self.address, self.server.hostname)
+        return ConnectionId(
+            self.driver.server_thread_id[0],
+            self.address,
+            self.server.hostname,
+            self.server.flavor,
+        )
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return how the server at the other end is spoken to."""
+        return dialect_of(self.server.flavor)
 
     def is_alive(self) -> bool:
         """Return whether the server still answers on an idle connection, and in the session that was set up.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from monitor.model.certificates import Certificate, CertificateKind
 from monitor.model.errors import Reason, SecretError, TargetError
@@ -12,7 +15,26 @@ from monitor.secrets.certificates import end_of_certificate, end_of_certificate_
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 from monitor.secrets.reader import SecretReader
 
-_LONGEST_KEY = 65_536
+# A key of 16 384 bits takes 3 KiB as PEM.
+_MAX_KEY_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What TLS proves of the server: whether its certificate is looked at, and the host's name in it."""
+
+    mode: ssl.VerifyMode
+    has_name: bool
+
+
+VERIFICATION_BY_MODE: Mapping[str, Verification] = MappingProxyType(
+    {
+        "required": Verification(ssl.CERT_NONE, has_name=False),
+        "verify_ca": Verification(ssl.CERT_REQUIRED, has_name=False),
+        "verify_identity": Verification(ssl.CERT_REQUIRED, has_name=True),
+    }
+)
+"""For each mode of a target's `tls` but `disabled`; a test compares it with those that can be configured."""
 
 
 def read_password(source: PasswordSource | None, secrets: SecretReader) -> bytes:
@@ -29,42 +51,49 @@ def read_password(source: PasswordSource | None, secrets: SecretReader) -> bytes
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext | None:
-    """Build the context of a TLS mode, None for disabled; TargetError if a file of it cannot be used.
+    """Return the context of a TLS mode, None for disabled; TargetError if a file of it cannot be used.
 
     Not the driver's own: there `ssl_ca` alone verifies nothing, and `ssl_verify_identity` without
-    `ssl_ca` does not look at the host's name.
+    `ssl_ca` does not look at the host's name (RELIABILITY.md 0.5).
     """
     if tls.mode == "disabled":
         return None
+    verification = VERIFICATION_BY_MODE[tls.mode]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = tls.mode == "verify_identity"
-    context.verify_mode = ssl.CERT_NONE if tls.mode == "required" else ssl.CERT_REQUIRED
+    # In this order: a context that looks at the name cannot be told to verify nothing.
+    context.check_hostname = verification.has_name
+    context.verify_mode = verification.mode
     try:
-        if tls.ca_file is not None:
-            load_authorities(context, tls.ca_file)
-        elif context.verify_mode is ssl.CERT_REQUIRED:
-            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        if tls.cert_file is not None:
-            load_key_pair(context, tls.cert_file, tls.key_file or tls.cert_file)
+        _load_files(context, tls)
     except (OSError, PassphraseError) as error:
-        raise TargetError(
-            Reason.TARGET_DOWN, f"cannot use {error}", detail="tls"
-        ) from None
+        raise _unusable(f"cannot use {error}") from None
     return context
 
 
+def _load_files(context: ssl.SSLContext, tls: Tls) -> None:
+    if tls.ca_file is not None:
+        load_authorities(context, tls.ca_file)
+    elif context.verify_mode is ssl.CERT_REQUIRED:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if tls.cert_file is not None:
+        load_key_pair(context, tls.cert_file, tls.key_file or tls.cert_file)
+
+
 def certificates_of(shown: bytes | None, tls: Tls) -> tuple[Certificate, ...]:
-    """Return the certificate that the server showed and ours, where there are such, and when they end."""
+    """Return when the certificate that the server showed (DER) ends, and ours; () without TLS.
+
+    One that does not say when it ends is left out.
+    """
     if shown is None:
         return ()
-    found: list[tuple[CertificateKind, datetime | None]] = [
-        ("server", end_of_certificate(shown))
-    ]
+    ends: dict[CertificateKind, datetime | None] = {"server": end_of_certificate(shown)}
     if tls.cert_file is not None:
-        found.append(("client", end_of_certificate_in(tls.cert_file)))
+        ends["client"] = end_of_certificate_in(tls.cert_file)
     return tuple(
-        Certificate(kind, ends_at) for kind, ends_at in found if ends_at is not None
+        Certificate(kind, ends_at)
+        for kind, ends_at in ends.items()
+        if ends_at is not None
     )
 
 
@@ -74,11 +103,17 @@ def read_public_key(tls: Tls) -> bytes | None:
         return None
     try:
         with tls.public_key_file.open("rb") as file:
-            key = file.read(_LONGEST_KEY)
+            key = file.read(_MAX_KEY_BYTES)
     except OSError as error:
-        words = f"cannot read public_key_file {tls.public_key_file}: {error.strerror}"
-        raise TargetError(Reason.TARGET_DOWN, words, detail="tls") from None
+        raise _unusable(
+            f"cannot read public_key_file {tls.public_key_file}: {error.strerror}"
+        ) from None
     if b"BEGIN PUBLIC KEY" not in key:
-        words = f"public_key_file {tls.public_key_file} holds no public key (PEM)"
-        raise TargetError(Reason.TARGET_DOWN, words, detail="tls")
+        raise _unusable(
+            f"public_key_file {tls.public_key_file} holds no public key (PEM)"
+        )
     return key
+
+
+def _unusable(words: str) -> TargetError:
+    return TargetError(Reason.TARGET_DOWN, words, detail="tls")

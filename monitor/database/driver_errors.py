@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from types import MappingProxyType
 
 import pymysql
 
@@ -24,6 +25,9 @@ _LACKING_PACKAGE = (
 _LOCAL_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # CR_CONN_HOST_ERROR: in its message the quoted words are names, as in those of the system.
 _CANNOT_CONNECT = 2003
+_CONNECT_PREFIXES = MappingProxyType(
+    {"protocol": "the answer is not that of a MySQL server: "}
+)
 # An SSLError is an OSError with an errno of its own, so that it is looked for first.
 _SOCKET_DETAILS: tuple[tuple[type[OSError], str], ...] = (
     (ssl.SSLError, "tls"),
@@ -34,13 +38,12 @@ _SOCKET_DETAILS: tuple[tuple[type[OSError], str], ...] = (
 
 def code_of(error: BaseException) -> int | None:
     """Return the error's code; None where the driver raised something without one."""
-    if not isinstance(error, pymysql.MySQLError) or not error.args:
-        return None
-    code = error.args[0]
-    if not isinstance(code, int):
-        return None
-    # The driver unpacks the code as signed.
-    return code & 0xFFFF
+    match error:
+        case pymysql.MySQLError(args=(int(code), *_)):
+            # The driver unpacks the code as signed.
+            return code & 0xFFFF
+        case _:
+            return None
 
 
 def is_answer_error(error: BaseException) -> bool:
@@ -81,36 +84,34 @@ def connect_failure_of(
     if isinstance(error, RuntimeError) and "package is required" in str(error):
         return TargetError(Reason.ACCESS_DENIED, _LACKING_PACKAGE, detail="auth_plugin")
     kind = classify(code, connecting=True, words=str(error))
-    words = _shown(error, code)
     detail = kind.detail
     if detail == "lost" and not greeted:
         detail = "no_greeting"
-    if detail == "protocol":
-        words = f"the answer is not that of a MySQL server: {words}"
+    words = f"{_CONNECT_PREFIXES.get(detail, '')}{_shown(error, code)}"
     return TargetError(kind.reason, words, code=code, detail=detail)
 
 
 def socket_failure_of(error: OSError, *, code: int | None = None) -> TargetError:
     """Translate the operating system's or TLS's word on a connection that was not made."""
-    reason = Reason.TARGET_DOWN
-    detail = "unreachable"
-    for kind, named in _SOCKET_DETAILS:
-        if isinstance(error, kind):
-            detail = named
-            break
-    else:
-        if error.errno in _LOCAL_TROUBLE:
-            reason = Reason.INTERNAL
-            detail = "local"
+    reason, detail = _socket_reason(error)
     message = shown_message(_socket_words(error), _CANNOT_CONNECT)
     return TargetError(reason, message, code=code, detail=detail)
 
 
+def _socket_reason(error: OSError) -> tuple[Reason, str]:
+    for kind, detail in _SOCKET_DETAILS:
+        if isinstance(error, kind):
+            return Reason.TARGET_DOWN, detail
+    if error.errno in _LOCAL_TROUBLE:
+        return Reason.INTERNAL, "local"
+    return Reason.TARGET_DOWN, "unreachable"
+
+
 def _socket_words(error: OSError) -> str:
     # A certificate that is refused says why in an attribute of its own.
-    verify_message = getattr(error, "verify_message", "")
-    words = verify_message or error.strerror or str(error) or type(error).__name__
-    return str(words)
+    verify_message = str(getattr(error, "verify_message", ""))
+    words = (verify_message, error.strerror, str(error), type(error).__name__)
+    return next(filter(None, words))
 
 
 def _cause_of(error: BaseException) -> BaseException:

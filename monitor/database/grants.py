@@ -26,6 +26,7 @@ _GRANT = re.compile(
     rf"GRANT (?P<rights>.+?) ON (?P<where>(?:(?:TABLE|FUNCTION|PROCEDURE) )?{_QUOTED}) TO "
 )
 _ROLE = re.compile(rf"GRANT (?P<roles>{_QUOTED}(?:\s*,\s*{_QUOTED})*) TO ")
+# Between rights, not within the columns of one: SELECT (`id`, `name`).
 _COMMA = re.compile(r",\s*(?![^(]*\))")
 
 
@@ -38,33 +39,35 @@ class Grant:
 
     @property
     def is_role(self) -> bool:
-        """Tell whether it gives roles, of which the rights are not known."""
+        """Return whether it gives roles, of which the rights are not known."""
         return not self.where
 
     @property
     def has_process(self) -> bool:
-        """Tell whether it lets the account see what others do."""
-        return self.where == "*.*" and not {"PROCESS", "ALL PRIVILEGES"}.isdisjoint(
-            self.rights
-        )
+        """Return whether it lets the account see what others do."""
+        seeing = {"PROCESS", "ALL PRIVILEGES"}
+        return self.where == "*.*" and not seeing.isdisjoint(self.rights)
 
     @property
     def surplus(self) -> tuple[str, ...]:
-        """List the rights that are more than reading, or reading far more than one schema."""
+        """Return the rights that are more than reading, or reading far more than one schema."""
         if self.is_role:
             return ()
         return tuple(right for right in self.rights if not self._is_wanted(right))
 
     def _is_wanted(self, right: str) -> bool:
+        # SELECT (id, name): a right on columns
         name = right.partition("(")[0].strip().upper()
         if name == "EXECUTE":
             # The views of sys call functions of its own, which only read; a single function was chosen.
             return self.where == "`sys`.*" or self.where.startswith("FUNCTION ")
-        return name in _READING and not (name == "SELECT" and self.where == "*.*")
+        if name == "SELECT":
+            return self.where != "*.*"
+        return name in _READING
 
     def __str__(self) -> str:
-        told = ", ".join(self.rights)
-        return f"{told} on {self.where}" if self.where else f"role {told}"
+        rights = ", ".join(self.rights)
+        return f"role {rights}" if self.is_role else f"{rights} on {self.where}"
 
 
 def read_grant(line: str) -> Grant | None:
@@ -76,15 +79,16 @@ def read_grant(line: str) -> Grant | None:
             rights.append("GRANT OPTION")
         return Grant(tuple(rights), found["where"])
     role = _ROLE.match(line)
-    return Grant((role["roles"],), "") if role is not None else None
+    if role is not None:
+        return Grant((role["roles"],), "")
+    return None
 
 
 def surplus_of(lines: Iterable[str]) -> tuple[str, ...]:
-    """List what an account may do beyond reading, each as `RIGHT on WHERE`, from the lines of SHOW GRANTS."""
-    grants = (read_grant(line) for line in lines)
-    return tuple(
-        f"{right} on {grant.where}"
-        for grant in grants
-        if grant
-        for right in grant.surplus
-    )
+    """Return what an account may do beyond reading, each as `RIGHT on WHERE`, from the lines of SHOW GRANTS."""
+    surplus: list[str] = []
+    for line in lines:
+        grant = read_grant(line)
+        if grant is not None:
+            surplus += [f"{right} on {grant.where}" for right in grant.surplus]
+    return tuple(surplus)

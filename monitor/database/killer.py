@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 from monitor.database.connect import Connector
 from monitor.database.connection import ConnectionId
-from monitor.database.dialect import IDENTIFY_HOST
+from monitor.database.dialect import IDENTIFY_HOST, dialect_of
 from monitor.database.driver_errors import failure_of
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.timing.deadlines import Watchdog
 
 _KILL_SECONDS = 2.0
+# Ended meanwhile, or behind a load balancer another server: ER_NO_SUCH_THREAD.
 _NO_SUCH_THREAD = 1094
+# Own threads need no right; another's takes one that a reader has not: ER_KILL_DENIED_ERROR.
 _NOT_OURS = 1095
 
 
@@ -98,35 +100,36 @@ class Killer:
 
     def _outcome(self, victim: ConnectionId) -> tuple[str, str]:
         try:
-            return (
-                ("", "")
-                if self._kill(victim)
-                else ("other_server", "another server answers there now")
-            )
+            is_done = self._kill(victim)
         except TargetError as error:
             return "unreachable", error.message
-        # as everywhere, the driver may raise anything for a malformed answer
+        # As everywhere, the driver may raise anything for a malformed answer.
         except Exception as error:  # noqa: BLE001
-            return _refusal_of(failure_of(error))
+            failure = failure_of(error)
+            return _refusal_of(failure), failure.message
+        if not is_done:
+            return "other_server", "another server answers there now"
+        return "", ""
 
     def _kill(self, victim: ConnectionId) -> bool:
+        kill_query = dialect_of(victim.flavor).kill_query
         connection = self._connector.open_bare(victim.address, seconds=_KILL_SECONDS)
         try:
             with self._watchdog.after(_KILL_SECONDS, connection.cut):
-                # behind one address there may be several servers, and each counts its threads itself
+                # Behind one address there may be several servers, and each counts its threads itself.
                 if connection.execute(IDENTIFY_HOST)[0][0] != victim.hostname:
                     return False
-                connection.execute(f"KILL QUERY {victim.thread_id:d}")
+                connection.execute(kill_query.format(thread_id=victim.thread_id))
                 return True
         finally:
             connection.close()
 
 
-def _refusal_of(error: QueryError) -> tuple[str, str]:
+def _refusal_of(error: QueryError) -> str:
     if error.code == _NO_SUCH_THREAD:
-        return "no_such_thread", error.message
+        return "no_such_thread"
     if error.code == _NOT_OURS or error.reason is Reason.ACCESS_DENIED:
-        return "denied", error.message
-    return (
-        "unreachable" if error.reason is Reason.TARGET_DOWN else "failed"
-    ), error.message
+        return "denied"
+    if error.reason is Reason.TARGET_DOWN:
+        return "unreachable"
+    return "failed"

@@ -8,28 +8,35 @@ import threading
 from monitor.database.connection import Connection, ConnectionId, Refusal
 from monitor.model.errors import QueryError, Reason
 
-_MOST = 100
-_COMPARED = 1000
-_UNSURE = re.compile(r"[^\x00-\x7f]|\?")
+# Far more than the queries of a target; statements with other parameters each time would add up.
+_MAX_STATEMENTS = 100
+# Two statements that differ only behind this are taken for the same one.
+_COMPARED_LENGTH = 1000
+# A list in three-byte UTF-8 shows "????" for what takes four bytes.
+_NOT_COMPARED = re.compile(r"[^\x00-\x7f]|\?")
 _TRIMMED = " \t\r\n;"  # a server drops these at both ends of a statement
 
 
 class OrphanedStatements:
-    """What one target's server was sent and never answered, by the very statement; thread-safe."""
+    """What one target's server was sent and never answered, by the very statement; thread-safe.
+
+    Neither its own limit nor KILL may have ended it, behind a proxy for instance (docs/adr/0007).
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, ConnectionId] = {}
 
     def note(self, sql: str, where: ConnectionId) -> None:
-        """Take down that a statement had no answer, and where it may still run."""
+        """Note that a statement had no answer, and where it may still run."""
         with self._lock:
             known = self._known.get(sql)
             # Of another server, as after a failover, the earlier one tells nothing any more.
             if known is None or known.hostname != where.hostname:
                 self._known[sql] = where
-            while len(self._known) > _MOST:
-                del self._known[next(iter(self._known))]
+            while len(self._known) > _MAX_STATEMENTS:
+                oldest = next(iter(self._known))
+                del self._known[oldest]
 
     def check(self, connection: Connection, sql: str) -> None:
         """Ask about an earlier sending of the same statement; QueryError `timeout` while it still runs.
@@ -39,22 +46,21 @@ class OrphanedStatements:
         where = self._known.get(sql)
         if where is None or where.hostname != connection.server.hostname:
             return
-        if _runs(connection, where.thread_id, sql):
+        if _is_running(connection, where.thread_id, sql):
             words = f"still runs on the server since an earlier run; it takes a KILL {where.thread_id} there"
             raise QueryError(Reason.TIMEOUT, words, detail="still_running")
         with self._lock:
             self._known.pop(sql, None)
 
 
-def _runs(connection: Connection, thread_id: int, sql: str) -> bool:
-    query = f"SELECT info FROM information_schema.processlist WHERE id = {thread_id:d}"
+def _is_running(connection: Connection, thread_id: int, sql: str) -> bool:
+    query = connection.dialect.running_statement.format(thread_id=thread_id)
     rows = connection.attempt(lambda: connection.execute(query))
     if isinstance(rows, Refusal):
         return False
     # After a restart of the server the same number is somebody else.
-    return any(_begin(str(info)) == _begin(sql) for (info,) in rows)
+    return any(_compared(str(info)) == _compared(sql) for (info,) in rows)
 
 
-def _begin(sql: str) -> str:
-    # A list in three-byte UTF-8 shows "????" for what takes four bytes.
-    return _UNSURE.sub("", sql.strip(_TRIMMED))[:_COMPARED]
+def _compared(sql: str) -> str:
+    return _NOT_COMPARED.sub("", sql.strip(_TRIMMED))[:_COMPARED_LENGTH]

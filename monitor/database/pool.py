@@ -12,7 +12,7 @@ from monitor.database.connect import Connector
 from monitor.database.connection import Connection
 from monitor.database.killer import Killer
 from monitor.database.orphaned_statements import OrphanedStatements
-from monitor.database.session import Session
+from monitor.database.session import Session, SessionServices
 from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
 from monitor.model.results import CANCELLED, Kill
@@ -21,22 +21,27 @@ from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
-# A name may lead elsewhere by then, and hosted servers cut old connections.
-_OLDEST_SECONDS = 3600.0
+# A name may lead elsewhere by then, and hosted servers cut old connections (PlanetScale: after 24 h).
+_MAX_AGE_SECONDS = 3600.0
 _AGE_SPREAD_SECONDS = 300
-# less than the session's wait_timeout, so that we are the ones who close
-_IDLE_SECONDS = 540.0
-# for the two answers that say it: whether the connection lives, and how the server stands
+# Less than the session's wait_timeout (600), so that we are the ones who close.
+_MAX_IDLE_SECONDS = 540.0
+# For the two answers that say it: whether the connection lives, and the server's status.
 _ALIVE_SECONDS = 2.0
-# one each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS
-_TRIES = 3
+# One each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS.
+_MAX_TRIES = 3
 _STOP_SECONDS = 1.5
 # Beside one of ours that lives, a new connection is asked for only to see whether it gets in again.
 _TRY_AGAIN_SECONDS = 10.0
 
 
 class Database:
-    """One target's server: leases sessions to threads, stops what runs, closes what is open."""
+    """One target's server: leases sessions to threads, stops what runs, closes what is open. Thread-safe.
+
+    It owns the connections, at most `max_connections` of the target beside the one for KILL. `timeout` bounds
+    one attempt to connect; `on_kill` is called at the end of each attempt to stop a statement, in a thread
+    of its own.
+    """
 
     def __init__(
         self,
@@ -58,12 +63,17 @@ class Database:
             lambda reason, message: on_kill(Kill(target.name, reason, message)),
         )
         self._status_reader = StatusReader(watchdog)
-        self._orphans = OrphanedStatements()
+        self._services = SessionServices(
+            reopen=self._connector.open,
+            killer=self._killer,
+            watchdog=watchdog,
+            orphans=OrphanedStatements(),
+        )
         self._changed = threading.Condition()
         self._idle: list[Connection] = []
-        self._taken = 0
+        self._reserved = 0
         self._leased: set[Session] = set()
-        self._looked_at: set[Connection] = set()
+        self._checking: set[Connection] = set()
         """Let in, and not lent yet: whether they are good is being asked."""
         self._try_again_at: float | None = None
         """While new connections are refused beside one that lives: when to ask for one again."""
@@ -71,28 +81,22 @@ class Database:
 
     @contextmanager
     def lease(self, *, deadline_seconds: float) -> Iterator[Session]:
-        """Lend a connection, a new one where no idle one is good.
+        """Lend a connection for one thread, a new one where no idle one is good: `with database.lease(…) as session`.
 
         In so many seconds one of `max_connections` places must be free (QueryError `timeout`, detail busy),
         and the server let us in and say how it stands (TargetError): after them nothing is tried again. What
         has to be asked all the same, as after a long wait for a place, has a second for each answer.
         Where no new connection is had while one of ours lives, that one is waited for (RefusedError).
+        Once `cancel_all` or `close` was called: QueryError `killed`.
         """
         until_seconds = time.monotonic() + deadline_seconds
-        self._take_place(deadline_seconds)
+        self._reserve(deadline_seconds)
         try:
-            connection, refusal = self._connection(until_seconds)
-            session = Session(
-                connection,
-                reopen=self._connector.open,
-                killer=self._killer,
-                watchdog=self._watchdog,
-                orphans=self._orphans,
-                refusal=refusal,
-            )
+            connection, refusal = self._find_connection(until_seconds)
+            session = Session(connection, self._services, refusal=refusal)
             with self._changed:
                 self._leased.add(session)
-                self._looked_at.discard(connection)
+                self._checking.discard(connection)
                 is_stopping = self._is_stopping
             try:
                 if is_stopping:
@@ -102,7 +106,7 @@ class Database:
                 self._take_back(session)
         finally:
             with self._changed:
-                self._taken -= 1
+                self._reserved -= 1
                 self._changed.notify_all()
 
     def cancel_all(self) -> None:
@@ -118,7 +122,7 @@ class Database:
             session.connection.cut()
 
     def close(self) -> None:
-        """Close what lies idle; what is lent is closed as it comes back."""
+        """Close what lies idle, within about 4 s; what is lent is closed as it comes back."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
@@ -127,35 +131,30 @@ class Database:
             connection.close()
         self._killer.close()
 
-    def _take_place(self, seconds: float) -> None:
+    def _reserve(self, seconds: float) -> None:
+        """Wait for one of the target's `max_connections` places."""
+        allowed = self._target.max_connections
         with self._changed:
-            free = self._changed.wait_for(
-                lambda: self._is_stopping or self._taken < self._target.max_connections,
-                seconds,
+            is_free = self._changed.wait_for(
+                lambda: self._is_stopping or self._reserved < allowed, seconds
             )
             if self._is_stopping:
                 raise _not_started()
-            if not free:
-                raise QueryError(
-                    Reason.TIMEOUT,
-                    f"all {self._target.max_connections} connections to {self._target.name} are busy",
-                    detail="busy",
-                )
-            self._taken += 1
+            if not is_free:
+                words = f"all {allowed} connections to {self._target.name} are busy"
+                raise QueryError(Reason.TIMEOUT, words, detail="busy")
+            self._reserved += 1
 
-    def _connection(
+    def _find_connection(
         self, until_seconds: float
     ) -> tuple[Connection, TargetError | None]:
-        """Find a connection to lend; beside it why a new one was refused, where it was not."""
-        if (
-            not self._is_to_try_again()
-            and (idle := self._idle_connection(until_seconds)) is not None
-        ):
-            return (
-                self._renewed(idle, until_seconds)
-                if self._is_to_renew(idle)
-                else (idle, None)
-            )
+        """Return a connection to lend; beside it why a new one was refused, where it was not."""
+        if not self._is_to_try_again():
+            idle = self._idle_connection(until_seconds)
+            if idle is not None and self._is_to_renew(idle):
+                return self._renewed(idle, until_seconds)
+            if idle is not None:
+                return idle, None
         try:
             connection = self._new_connection(until_seconds)
         except TargetError as error:
@@ -164,9 +163,11 @@ class Database:
         return connection, None
 
     def _is_to_renew(self, connection: Connection) -> bool:
-        """Tell whether a connection that is kept beyond its time is to be replaced by a new one now."""
+        """Return whether a connection that is kept beyond its time is to be replaced by a new one now."""
         at = self._try_again_at
-        return _is_expired(connection) and (at is None or time.monotonic() >= at)
+        if at is not None and time.monotonic() < at:
+            return False
+        return _is_expired(connection)
 
     def _renewed(
         self, old: Connection, until_seconds: float
@@ -186,11 +187,12 @@ class Database:
         return connection, None
 
     def _is_to_try_again(self) -> bool:
-        """Tell whether to ask for a new connection although an old one is idle; never beyond our number."""
+        """Return whether to ask for a new connection although an old one is idle; never beyond our number."""
         with self._changed:
             at = self._try_again_at
-            is_room = len(self._idle) + self._in_use() < self._target.max_connections
-            return at is not None and is_room and time.monotonic() >= at
+            if at is None or time.monotonic() < at:
+                return False
+            return len(self._idle) + self._in_use() < self._target.max_connections
 
     def _living_connection(
         self, refusal: TargetError, until_seconds: float
@@ -198,10 +200,9 @@ class Database:
         """Wait for a connection of ours that lives; the refusal where there is none, or not in time."""
         while True:
             with self._changed:
-                is_alive = bool(self._idle) or self._in_use() > 0
-                self._try_again_at = (
-                    time.monotonic() + _TRY_AGAIN_SECONDS if is_alive else None
-                )
+                self._try_again_at = None
+                if self._idle or self._in_use():
+                    self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS
                 left_seconds = until_seconds - time.monotonic()
                 self._changed.wait_for(
                     lambda: self._is_stopping or self._idle or not self._in_use(),
@@ -211,25 +212,30 @@ class Database:
                     raise _not_started()
                 if not self._idle:
                     raise _refused(refusal) if self._in_use() else refusal
-            if (connection := self._idle_connection(until_seconds)) is not None:
+            connection = self._idle_connection(until_seconds)
+            if connection is not None:
                 return connection
 
     def _in_use(self) -> int:
-        """Count the connections that live and are not idle; under the lock."""
-        return len(self._leased) + len(self._looked_at)
+        """Return how many connections live and are not idle; under the lock."""
+        return len(self._leased) + len(self._checking)
 
     def _idle_connection(self, until_seconds: float) -> Connection | None:
+        """Take an idle connection that is good; the others on the way are closed. None where there is none."""
         has_asked = False
         while True:
             with self._changed:
                 if not self._idle:
                     return None
-                # the last one in: the others grow old and go
+                # The last one in: the others grow old and go.
                 connection = self._idle.pop()
-                is_needed = self._is_needed(connection)
-                self._looked_at.add(connection)
+                is_wanted = self._is_needed(connection)
+                self._checking.add(connection)
+            # The first one is asked also when no time is left, as after a long wait for a place.
+            if has_asked and time.monotonic() >= until_seconds:
+                is_wanted = False
             with self._closed_when_interrupted(connection):
-                if is_needed and not (has_asked and time.monotonic() >= until_seconds):
+                if is_wanted:
                     has_asked = True
                     with self._watchdog.after(_ALIVE_SECONDS, connection.cut):
                         is_alive = connection.is_alive()
@@ -240,17 +246,17 @@ class Database:
             self._close(connection)
 
     def _new_connection(self, until_seconds: float) -> Connection:
-        for _ in range(_TRIES):
+        for _ in range(_MAX_TRIES):
             connection = self._connector.open(
                 timedelta(seconds=until_seconds - time.monotonic())
             )
             with self._changed:
-                self._looked_at.add(connection)
+                self._checking.add(connection)
             with self._closed_when_interrupted(connection):
                 if self._status_reader.refresh(connection, until_seconds):
                     return connection
             self._close(connection)
-            # not even the time; or none is left
+            # Not even the time; or none is left.
             if connection.status_questions is None or time.monotonic() >= until_seconds:
                 break
         error = TargetError(
@@ -273,10 +279,11 @@ class Database:
         """Close a connection that turned out to be of no use; who waits for one that lives need not any more."""
         connection.close()
         with self._changed:
-            self._looked_at.discard(connection)
+            self._checking.discard(connection)
             self._changed.notify_all()
 
     def _take_back(self, session: Session) -> None:
+        """Keep what is good of a lease that ended, and close what has become too old meanwhile."""
         connection = session.connection
         connection.idle_since = time.monotonic()
         with self._changed:
@@ -296,7 +303,7 @@ class Database:
             other.close()
 
     def _is_needed(self, connection: Connection) -> bool:
-        """Tell whether a connection that nobody has is to be kept; under the lock.
+        """Return whether a connection that nobody has is to be kept; under the lock.
 
         One whose time is over goes while another lives. The last one stays, and so do all while new ones are
         refused: to close it first would make a target lost that only lets nobody in any more.
@@ -308,13 +315,13 @@ class Database:
 
 
 def _is_expired(connection: Connection) -> bool:
-    """Tell whether the time of a connection is over, as one that lives or as one that is idle."""
+    """Return whether the time of a connection is over, as one that lives or as one that is idle."""
     now = time.monotonic()
     # spread, so that what was opened together is not renewed together
-    oldest = _OLDEST_SECONDS - connection.identity.thread_id % _AGE_SPREAD_SECONDS
+    oldest = _MAX_AGE_SECONDS - connection.identity.thread_id % _AGE_SPREAD_SECONDS
     return (
         now - connection.opened_at >= oldest
-        or now - connection.idle_since >= _IDLE_SECONDS
+        or now - connection.idle_since >= _MAX_IDLE_SECONDS
     )
 
 

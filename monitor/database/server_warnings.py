@@ -7,19 +7,14 @@ from types import MappingProxyType
 import pymysql
 
 from monitor.database.connection import Connection
-from monitor.database.driver_errors import code_of
-from monitor.database.reasons import classify, is_answer, shown_message
+from monitor.database.driver_errors import code_of, is_answer_error
+from monitor.database.reasons import classify, shown_message
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ServerWarning
 
-# None of these changes the result code: the statement "succeeded".
-_INCOMPLETE = (1260, 1931)  # GROUP_CONCAT was cut, LIMIT ROWS EXAMINED left rows out
-_CUT_OR_MISREAD = (1264, 1265, 1292, 1366, 1367, 1411, 1977)
-# A division by 0, a text or a time beyond bounds, invalid characters, JSON that is none.
-_NULL_INSTEAD = (1300, 1301, 1365, 1441, 4035, 4036, 4037, 4038)
-SPOILING = frozenset({*_INCOMPLETE, *_CUT_OR_MISREAD, *_NULL_INSTEAD})
 _MAX_BYTES = 1 << 20
 _MAX_KEPT = 5
+_ENDED = (Reason.KILLED, Reason.TIMEOUT)
 _HINTS = MappingProxyType(
     {
         1365: "write NULLIF(divisor, 0) where it may be 0",
@@ -41,26 +36,24 @@ def read_warnings(
     connection.driver.expect_answer(seconds=seconds, max_bytes=_MAX_BYTES)
     found = _found(connection)
     for warning in found:
-        if warning.code in SPOILING:
+        if warning.code in connection.dialect.spoiling_warnings:
             raise _spoilt(warning, count)
+    # A server counts more warnings than it keeps (max_error_count), and a cut is not told from the rest.
     if len(found) < count:
         message = f"the server counts {count} warnings on its answer and tells {len(found)}: it may be cut"
         raise QueryError(Reason.BAD_RESULT, message, detail="warnings")
-    return tuple({warning.code: warning for warning in reversed(found)}.values())[
-        -_MAX_KEPT:
-    ]
+    # Of each code the first; those that came first are the last ones here.
+    first_by_code = {warning.code: warning for warning in reversed(found)}
+    return tuple(first_by_code.values())[-_MAX_KEPT:]
 
 
 def _found(connection: Connection) -> list[ServerWarning]:
     try:
         rows = connection.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
-        code = code_of(error)
-        is_ended = classify(code, connecting=False).reason in (
-            Reason.KILLED,
-            Reason.TIMEOUT,
-        )
-        if is_ended or not is_answer(code, str(error)):
+        # A KILL or a limit that comes now is meant for the query: it is no refusal to tell its warnings.
+        reason = classify(code_of(error), connecting=False).reason
+        if reason in _ENDED or not is_answer_error(error):
             raise
         connection.in_order = True
         return []

@@ -4,60 +4,70 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from monitor.database.answer import MAX_ANSWER_BYTES, read_answer
 from monitor.database.binding import bound
 from monitor.database.connection import Connection
-from monitor.database.dialect import limit_name, statement_limit
-from monitor.database.driver_errors import code_of, failure_of
+from monitor.database.driver_errors import failure_of, is_answer_error
 from monitor.database.killer import Killer
 from monitor.database.orphaned_statements import OrphanedStatements
-from monitor.database.reasons import is_answer
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
-from monitor.model.settings import UTC_ZONE, Flavor, Scalar, Statement
+from monitor.model.settings import UTC_ZONE, Scalar, Statement
 from monitor.timing.deadlines import Watchdog
 from monitor.timing.durations import format_duration
 
-# The server's own limit is the timeout itself; KILL and our cut give it time to speak first.
+# The server's own limit is the timeout itself; KILL and our cut give it time to speak first. Three of them,
+# since after a client's read timeout a statement goes on running on the server (RELIABILITY.md 0.4, 1.2).
 _KILL_AFTER_SECONDS = 0.3
 _CUT_AFTER_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """What all sessions of one target share; each is thread-safe."""
+
+    reopen: Callable[[], Connection]
+    killer: Killer
+    watchdog: Watchdog
+    orphans: OrphanedStatements
+
+
 class Session:
-    """A leased connection that runs statements, one after another, in the thread that leased it."""
+    """A leased connection that runs statements, one after another, in the thread that leased it.
+
+    The pool owns it and takes its connection back; only `stop` may be called from another thread.
+    """
 
     def __init__(
         self,
         connection: Connection,
+        services: SessionServices,
         *,
-        reopen: Callable[[], Connection],
-        killer: Killer,
-        watchdog: Watchdog,
-        orphans: OrphanedStatements,
         refusal: TargetError | None = None,
     ) -> None:
         self.connection = connection
         self.refusal = refusal
         """Why a new connection was refused before this one, which lived already, was lent in its place."""
-        self._orphans = orphans
-        self._reopen = reopen
-        self._killer = killer
-        self._watchdog = watchdog
+        self._reopen = services.reopen
+        self._killer = services.killer
+        self._watchdog = services.watchdog
+        self._orphans = services.orphans
         self._is_stopped = False
         self._time_zone = UTC_ZONE
 
     @property
     def server(self) -> Server:
-        """Tell which server answers."""
+        """Return which server answers, and its status as of at most 15 s before the lease."""
         return self.connection.server
 
     def statement_sql(self, statement: Statement, values: Mapping[str, Scalar]) -> str:
-        """Give the SQL as `fetch` would send it."""
+        """Return the SQL as `fetch` would send it; QueryError for a value that is missing or cannot be bound."""
         return bound(statement, values, self.connection.driver.escape)
 
     def fetch(
@@ -68,20 +78,26 @@ class Session:
         timeout: timedelta,
         max_rows: int,
     ) -> Rows:
-        """Run a statement, once, and give all its rows; QueryError or TargetError says why there are none."""
+        """Run a statement, once, and return all its rows in the server's order, none left out.
+
+        `values` by the names of the statement's parameters. It takes at most `timeout` and a second: the
+        server's own limit, then KILL, then our cut of the connection. QueryError says why there are no rows
+        (`timeout`, `too_many_rows` beyond `max_rows`, `bad_result` for one that cannot be believed, …),
+        TargetError that the connection is lost; the session may be used again after either.
+        """
         if self._is_stopped:
             raise _stopped()
         if not self.connection.in_order:
             self.connection.close()
             self.connection = self._reopen()
-            if self._is_stopped:  # meanwhile: what was to be stopped is no more, and nothing else would be
+            # Meanwhile: what was to be stopped is no more, and nothing else would stop this one.
+            if self._is_stopped:
                 raise _stopped()
         if self.connection.server.altered:
             self.connection.in_order = False  # the next one may be right
             raise _altered(self.connection.server)
-        return self._fetch(
-            self.statement_sql(statement, values), timeout=timeout, max_rows=max_rows
-        )
+        sql = self.statement_sql(statement, values)
+        return self._fetch(sql, timeout=timeout, max_rows=max_rows)
 
     def use_time_zone(self, time_zone: str) -> None:
         """Have what follows run in a time zone: an offset, a name, or `server` for the server's own."""
@@ -93,9 +109,50 @@ class Session:
         self._killer.request(self.connection.identity)
 
     def _fetch(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
-        connection, seconds = self.connection, timeout.total_seconds()
+        connection = self.connection
         victim = connection.identity
         started = time.monotonic()
+        outcome, was_killed = self._bounded(
+            partial(self._ask, sql, timeout=timeout, max_rows=max_rows), timeout
+        )
+        elapsed_seconds = time.monotonic() - started
+        is_answered = isinstance(outcome, Rows) or is_answer_error(outcome)
+        # Without an answer it may run on: it is not sent again while it does (docs/adr/0007).
+        if not is_answered and not isinstance(outcome, QueryError):
+            self._orphans.note(sql, victim)
+        if was_killed or self._is_stopped:
+            # A KILL that comes late would hit whatever runs next on this connection.
+            connection.in_order = False
+        if self._is_stopped:
+            raise _stopped()
+        if connection.was_cut:
+            raise _timed_out(timeout, detail="cut")
+        if was_killed and is_answered:
+            raise _timed_out(timeout, detail="killed")
+        if isinstance(outcome, Exception):
+            raise self._failure(outcome, is_answered=is_answered) from None
+        self._check_time(elapsed_seconds, timeout)
+        return outcome
+
+    def _check_time(self, elapsed_seconds: float, timeout: timedelta) -> None:
+        # MySQL answers a SLEEP that reached its limit with a row and no error.
+        is_late = elapsed_seconds >= timeout.total_seconds()
+        if is_late and self.connection.dialect.answers_at_limit:
+            raise _timed_out(timeout, detail="statement_limit")
+
+    def _failure(self, error: Exception, *, is_answered: bool) -> QueryError:
+        if isinstance(error, QueryError):
+            return error
+        self.connection.in_order = is_answered
+        return failure_of(error)
+
+    def _bounded(
+        self, ask: Callable[[], Rows], timeout: timedelta
+    ) -> tuple[Rows | Exception, bool]:
+        """Ask under KILL and our own cut; return what came of it, and whether it took a KILL."""
+        connection = self.connection
+        victim = connection.identity
+        seconds = timeout.total_seconds()
         outcome: Rows | Exception
         with (
             self._watchdog.after(
@@ -104,86 +161,49 @@ class Session:
             self._watchdog.after(seconds + _CUT_AFTER_SECONDS, connection.cut),
         ):
             try:
-                outcome = self._ask(sql, timeout=timeout, max_rows=max_rows)
+                outcome = ask()
             # The driver raises much that is none of its own errors (UnicodeDecodeError, AssertionError,
             # struct.error, RuntimeError for a LOAD LOCAL that nobody asked for …).
             except Exception as error:  # noqa: BLE001
                 outcome = error
             except BaseException:
-                # ^C: closing the connection would leave the statement running on the server
+                # ^C: closing the connection would leave the statement running on the server.
                 self._killer.request(victim)
                 raise
-        if not isinstance(outcome, Rows | QueryError) and not _is_answer(outcome):
-            self._orphans.note(sql, victim)
-        self._check_time(
-            outcome, timeout, was_killed=kill.rang, seconds=time.monotonic() - started
-        )
-        if isinstance(outcome, Rows):
-            return outcome
-        if isinstance(outcome, QueryError):
-            raise outcome
-        connection.in_order = _is_answer(outcome)
-        raise failure_of(outcome) from None
+        return outcome, kill.rang
 
     def _ask(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
         connection = self.connection
-        connection.in_order = False
         seconds = timeout.total_seconds() + _CUT_AFTER_SECONDS + 1.0
-        connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+
+        def expect_answer() -> None:
+            # Each statement of ours ends with the connection in order; what follows may not be reached.
+            connection.in_order = False
+            connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+
+        expect_answer()
         self._orphans.check(connection, sql)
-        connection.in_order = False
-        if (
-            "statement" in connection.server.limits
-            and connection.statement_limit != timeout
-        ):
-            connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
-            connection.execute(
-                f"SET SESSION {statement_limit(connection.server.flavor, timeout)}"
-            )
-            connection.statement_limit = timeout
-            connection.note_change(limit_name(connection.server.flavor), None)
-            connection.in_order = False
+        expect_answer()
+        has_limit = "statement" in connection.server.limits
+        if has_limit and connection.statement_limit != timeout:
+            _state_limit(connection, timeout)
+            expect_answer()
         if connection.time_zone != self._time_zone:
-            connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
             enter_zone(connection, self._time_zone)
-            connection.in_order = False
-        connection.driver.expect_answer(seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+            expect_answer()
         rows = read_answer(connection.driver, sql, max_rows=max_rows)
         warnings = read_warnings(connection, seconds=seconds)
         connection.in_order = True
         return replace(rows, warnings=warnings)
 
-    def _check_time(
-        self,
-        outcome: Rows | Exception,
-        timeout: timedelta,
-        *,
-        was_killed: bool,
-        seconds: float,
-    ) -> None:
-        connection = self.connection
-        answered = isinstance(outcome, Rows) or _is_answer(outcome)
-        if was_killed or self._is_stopped:
-            # a KILL that comes late would hit whatever runs next
-            connection.in_order = False
-        if self._is_stopped:
-            raise _stopped()
-        if connection.was_cut:
-            raise _timed_out(timeout, detail="cut")
-        if was_killed and answered:
-            raise _timed_out(timeout, detail="killed")
-        # MySQL answers a SLEEP that reached its limit with a row and no error
-        is_mysql = connection.server.flavor is Flavor.MYSQL
-        if (
-            isinstance(outcome, Rows)
-            and is_mysql
-            and seconds >= timeout.total_seconds()
-        ):
-            raise _timed_out(timeout, detail="statement_limit")
 
-
-def _is_answer(error: Exception) -> bool:
-    return is_answer(code_of(error), str(error))
+def _state_limit(connection: Connection, timeout: timedelta) -> None:
+    """Have the server itself stop what runs longer, from now on."""
+    dialect = connection.dialect
+    connection.execute(f"SET SESSION {dialect.statement_limit(timeout)}")
+    connection.statement_limit = timeout
+    # It has another value for each query, which is not a mark of another client's session.
+    connection.note_change(dialect.limit_variable, None)
 
 
 def _altered(server: Server) -> QueryError:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import assert_never
 
-import pymysql
-
-from monitor.database.connection import Connection
-from monitor.database.driver_errors import code_of
-from monitor.database.reasons import is_answer
-from monitor.database.session_variables import FACTS, Effect, Variable, stated
+from monitor.database.connection import Connection, Refusal
+from monitor.database.dialect import session_variables
+from monitor.database.session_variables import FACTS, Effect, Variable
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ALTERED_SESSION, Server
 from monitor.model.settings import SERVER_ZONE
 
 UNPROVEN = "unproven"
-"""Told in place of variables where none can be read: then nobody knows."""
+"""Stands in place of variables where none can be read: then nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the servers of one version take: the names of what can be set, and of what can be read."""
+class _Refused:
+    """The names of what the servers of one version do not let us set, and of what they do not tell."""
 
-    settable: tuple[str, ...]
-    readable: tuple[str, ...]
+    settings: frozenset[str] = frozenset()
+    questions: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -39,53 +35,61 @@ class SessionSetup:
     there costs a round trip for each such variable.
     """
 
-    _known: dict[tuple[str, str], _Known] = field(default_factory=dict)
+    _refused: dict[tuple[str, str], _Refused] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def apply(self, connection: Connection, comment: str = "") -> None:
-        """Set a session up; `connection.server` says which variables are wrong all the same."""
+        """Set a session up; `connection.server` says which variables are wrong all the same.
+
+        `comment` is what the server says of its version. Raises what the driver raises where the connection
+        is lost; a refusal is not raised (docs/adr/0017).
+        """
         server = connection.server
-        variables = {
-            one.name: one for one in stated(server.flavor, server.version, comment)
-        }
-        questions = {name: one.expression for name, one in variables.items()} | dict(
-            FACTS
-        )
-        known = self._known_of(server, variables, questions)
-        settings = _set(connection, variables, known.settable)
+        variables: dict[str, Variable] = {}
+        assignments: dict[str, str] = {}
+        questions: dict[str, str] = {}
+        for variable in session_variables(server.flavor, server.version, comment):
+            variables[variable.name] = variable
+            questions[variable.name] = variable.expression
+            if variable.value:
+                assignments[variable.name] = variable.assignment
+        questions.update(FACTS)
+
+        refused = self._refused_by(server)
+        settings = _set(connection, assignments, besides=refused.settings)
         otherwise = _set_otherwise(connection, variables, settings)
-        values = _read(connection, questions, known.readable)
+        values = _read(connection, questions, besides=refused.questions)
+        # The value afterwards is what counts: refused but right is fine, taken but wrong is not.
         wrong = [one for one in variables.values() if one.is_wrong_in(values)]
-        self._remember(server, _Known(settings, tuple(values)), forget=bool(wrong))
+        refused = _Refused(
+            settings=frozenset(assignments.keys() - settings),
+            questions=frozenset(questions.keys() - values.keys()),
+        )
+        # Where something is wrong the refusals may have been of the moment.
+        self._remember(server, refused, forget=bool(wrong))
+
         facts = {name: values.pop(name, None) for name in FACTS}
         connection.proof = {name: questions[name] for name in values}
         connection.proven = values
-        held = frozenset((*values, *settings, *otherwise)) - {one.name for one in wrong}
-        limits = [one.limit for name, one in variables.items() if name in held]
+        held = (settings | otherwise | values.keys()) - {one.name for one in wrong}
+        limits = (variables[name].limit for name in variables if name in held)
         connection.server = replace(
             _as_proven(server, wrong, values),
             limits=tuple(filter(None, limits)),
             time_zone=str(facts["server_zone"] or ""),
-            utc_offsets=_offsets(facts["january"], facts["july"]),
+            utc_offsets=_offsets((facts["january"], facts["july"])),
         )
 
-    def _known_of(
-        self,
-        server: Server,
-        variables: Mapping[str, Variable],
-        questions: Mapping[str, str],
-    ) -> _Known:
-        settable = tuple(name for name, one in variables.items() if one.value)
+    def _refused_by(self, server: Server) -> _Refused:
         with self._lock:
-            return self._known.get(_place(server), _Known(settable, tuple(questions)))
+            return self._refused.get(_kind_of(server), _Refused())
 
-    def _remember(self, server: Server, known: _Known, *, forget: bool) -> None:
-        """Keep what a server took; where something is wrong its refusals may have been of the moment."""
+    def _remember(self, server: Server, refused: _Refused, *, forget: bool) -> None:
         with self._lock:
             if forget:
-                self._known.pop(_place(server), None)
+                self._refused.pop(_kind_of(server), None)
             else:
-                self._known[_place(server)] = known
+                self._refused[_kind_of(server)] = refused
 
 
 def enter_zone(connection: Connection, time_zone: str) -> None:
@@ -102,7 +106,7 @@ def enter_zone(connection: Connection, time_zone: str) -> None:
     connection.note_change("time_zone", found)
 
 
-def _place(server: Server) -> tuple[str, str]:
+def _kind_of(server: Server) -> tuple[str, str]:
     return (server.flavor.value, server.version)
 
 
@@ -116,7 +120,7 @@ def _as_proven(
     for one in wrong:
         match one.effect:
             case Effect.ANSWER:
-                altered.append(one.told(values[one.name]))
+                altered.append(one.deviation(values[one.name]))
             case Effect.COST:
                 unstated.append(one.name)
             case Effect.LIMIT:
@@ -126,81 +130,82 @@ def _as_proven(
     return replace(server, altered=tuple(altered), unstated=tuple(unstated))
 
 
-def _offsets(january: object, july: object) -> tuple[timedelta, ...]:
-    if not isinstance(january, int) or not isinstance(july, int):
-        return ()
-    return (timedelta(minutes=january), timedelta(minutes=july))
+def _offsets(minutes: Sequence[object]) -> tuple[timedelta, ...]:
+    """Return how far the server's zone is ahead of UTC; () where it does not say all of it."""
+    offsets: list[timedelta] = []
+    for one in minutes:
+        if not isinstance(one, int):
+            return ()
+        offsets.append(timedelta(minutes=one))
+    return tuple(offsets)
 
 
 def _set(
-    connection: Connection, variables: Mapping[str, Variable], names: Iterable[str]
-) -> tuple[str, ...]:
-    """Set all at once, without what the server refuses; returns the names of what it took."""
+    connection: Connection, assignments: Mapping[str, str], *, besides: Set[str]
+) -> set[str]:
+    """Set all at once, without what the server refuses; return the names of what it took."""
 
-    def set_together(some: Sequence[str]) -> str:
-        assignments = ", ".join(variables[name].assignment for name in some)
-        return _refusal(
-            connection, lambda: connection.execute(f"SET SESSION {assignments}")
-        )
+    def set_together(some: Mapping[str, str]) -> Refusal | None:
+        return _refusal(connection, f"SET SESSION {', '.join(some.values())}")
 
-    return tuple(_taken(names, set_together))
+    return set(_taken(assignments, set_together, besides=besides))
 
 
 def _set_otherwise(
-    connection: Connection, variables: Mapping[str, Variable], settings: Iterable[str]
-) -> tuple[str, ...]:
-    """Set in another statement what the server has no variable for; returns the names of what it took."""
-    taken: list[str] = []
+    connection: Connection, variables: Mapping[str, Variable], taken: Set[str]
+) -> set[str]:
+    """Set in another statement what the server has no variable for; return the names of what it took."""
+    otherwise: set[str] = set()
     for name, variable in variables.items():
-        if not variable.alone or name in settings:
+        if not variable.alone or name in taken:
             continue
-        if not _refusal(connection, partial(connection.execute, variable.alone)):
-            taken.append(name)
-    return tuple(taken)
+        if _refusal(connection, variable.alone) is None:
+            otherwise.add(name)
+    return otherwise
 
 
 def _read(
-    connection: Connection, questions: Mapping[str, str], names: Iterable[str]
+    connection: Connection, questions: Mapping[str, str], *, besides: Set[str]
 ) -> dict[str, object]:
-    """Read all at once, without what the server refuses to tell."""
+    """Read all at once, without what the server refuses to tell; return the values by name."""
     values: dict[str, object] = {}
 
-    def read_together(some: Sequence[str]) -> str:
-        return _refusal(
-            connection,
-            lambda: values.update(
-                connection.read({name: questions[name] for name in some})
-            ),
-        )
+    def read_together(some: Mapping[str, str]) -> Refusal | None:
+        found = connection.attempt(lambda: connection.read(some))
+        if isinstance(found, Refusal):
+            return found
+        values.update(found)
+        return None
 
-    _taken(names, read_together)
+    _taken(questions, read_together, besides=besides)
     return values
 
 
-def _taken(names: Iterable[str], send: Callable[[Sequence[str]], str]) -> list[str]:
-    """Send what has these names, without what the server names in a refusal; where it names none, each alone.
+def _taken(
+    pieces: Mapping[str, str],
+    send: Callable[[Mapping[str, str]], Refusal | None],
+    *,
+    besides: Set[str],
+) -> list[str]:
+    """Send pieces of SQL without those that the server names in a refusal; where it names none, each alone.
 
-    `send` returns the refusal, or nothing. Returns the names of what was taken.
+    `send` returns the refusal, if there is one. Returns the names of what was taken.
     """
-    left = list(names)
+    left = {name: piece for name, piece in pieces.items() if name not in besides}
     while left:
         refusal = send(left)
-        if not refusal:
+        if refusal is None:
             break
-        named = [name for name in left if f"'{name}'" in refusal]
+        named = [name for name in left if f"'{name}'" in refusal.message]
         if not named:
-            return [name for name in left if not send([name])]
-        left = [name for name in left if name not in named]
-    return left
+            return [name for name in left if send({name: left[name]}) is None]
+        for name in named:
+            del left[name]
+    return list(left)
 
 
-def _refusal(connection: Connection, act: Callable[[], object]) -> str:
-    """Return the server's words where it refuses; raises what is no answer of its, but a lost connection."""
-    try:
-        act()
-    except pymysql.MySQLError as error:
-        if not is_answer(code_of(error), str(error)):
-            raise
-        connection.in_order = True
-        return f"refused: {error}"
-    return ""
+def _refusal(connection: Connection, sql: str) -> Refusal | None:
+    answer = connection.attempt(lambda: connection.execute(sql))
+    if isinstance(answer, Refusal):
+        return answer
+    return None

@@ -9,13 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from types import MappingProxyType
-
-from monitor.database.dialect import FIRST_STATEMENT_LIMIT, statement_limit
-from monitor.model.settings import Flavor
 
 _MAX = "18446744073709551615"
 _SWITCHES = {"ON": "1", "OFF": "0"}
@@ -90,8 +86,8 @@ class Variable:
         """Return whether the value was read, by the variable's name, and is another."""
         return self.name in values and not self.is_right(values[self.name])
 
-    def told(self, value: object) -> str:
-        """Return for people what the value is and should be."""
+    def deviation(self, value: object) -> str:
+        """Return in words what the value is and should be."""
         if self.proof:
             return f"{self.name} is not as it must be"
         return f"{self.name} is '{value!s:.60}', not '{self.wanted}'"
@@ -107,27 +103,10 @@ def normalized(value: object) -> str:
         return ",".join(sorted(part.strip() for part in text.split(",")))
 
 
-def stated(
-    flavor: Flavor,
-    version: str,
-    comment: str = "",
-    *,
-    limit: timedelta = FIRST_STATEMENT_LIMIT,
-) -> tuple[Variable, ...]:
-    """Return the variables to state on this kind and version of server, in the order of one SET."""
-    own = (
-        _of_mariadb(version)
-        if flavor is Flavor.MARIADB
-        else _of_mysql(version, comment)
-    )
-    name, _, value = statement_limit(flavor, limit).partition(" = ")
-    return (*_ON_BOTH, Variable(name, value, Effect.LIMIT, "statement"), *own)
-
-
 # With 0 the server counts warnings and hides them: then every result with one is refused, whichever it is.
 _SHOWN_WARNINGS = "@@SESSION.max_error_count > 0"
 
-_ON_BOTH = (
+COMMON_VARIABLES = (
     # Whether there are all rows, and whether a big SELECT runs; max_join_size resets sql_big_selects.
     Variable("sql_select_limit", _MAX),
     Variable("max_join_size", _MAX),
@@ -169,19 +148,27 @@ _ON_BOTH = (
 )
 
 
-def _of_mariadb(version: str) -> tuple[Variable, ...]:
+_GALERA_VARIABLES = (
+    # A node of a cluster that has lost the others would answer with what it had then.
+    Variable("wsrep_dirty_reads", "0"),
+    Variable("wsrep_sync_wait", "0", Effect.COST),
+)
+
+
+def variables_of_mariadb(version: str, _comment: str) -> tuple[Variable, ...]:
+    """Return what MariaDB has beside the common ones; a node of a Galera cluster is not told from others."""
     number = _number(version)
     # `utf8` means what it does by default, or a COLLATE utf8_… of an older table would be refused.
     old_mode = "'UTF8_IS_UTF8MB3'" if number >= (10, 6) else "''"
-    collation = "utf8mb4_uca1400_ai_ci" if number >= (11, 6) else "utf8mb4_general_ci"
-    collations = f"'utf8mb4={collation}'" if number >= (11, 6) else "''"
-    return (
-        Variable("collation_connection", collation),
-        *(
-            (Variable("character_set_collations", collations),)
-            if number >= (11, 2)
-            else ()
-        ),
+    collation = "utf8mb4_general_ci"
+    collations = "''"
+    if number >= (11, 6):
+        collation = "utf8mb4_uca1400_ai_ci"
+        collations = f"'utf8mb4={collation}'"
+    own = [Variable("collation_connection", collation)]
+    if number >= (11, 2):
+        own.append(Variable("character_set_collations", collations))
+    own += [
         Variable(
             "max_error_count", "1024", Effect.COST, proof=_SHOWN_WARNINGS, proven="1"
         ),
@@ -192,18 +179,18 @@ def _of_mariadb(version: str) -> tuple[Variable, ...]:
         Variable("max_recursive_iterations", "1000"),
         # DEFAULT is "as of now" here, whatever the server's own value is.
         Variable("system_versioning_asof", "DEFAULT"),
-        # A node of a cluster that has lost the others would answer with what it had then.
-        Variable("wsrep_dirty_reads", "0"),
-        Variable("wsrep_sync_wait", "0", Effect.COST),
-        *_transaction("tx_isolation", "tx_read_only"),
-    )
+        *_GALERA_VARIABLES,
+    ]
+    return (*own, *_transaction("tx_isolation", "tx_read_only"))
 
 
-def _of_mysql(version: str, comment: str) -> tuple[Variable, ...]:
+def variables_of_mysql(version: str, comment: str) -> tuple[Variable, ...]:
+    """Return what MySQL has beside the common ones; `comment` tells a Galera cluster."""
     number = _number(version)
     collation = "utf8mb4_0900_ai_ci" if number >= (8, 0) else "utf8mb4_general_ci"
     own = [
         Variable("collation_connection", collation),
+        # Without a value: to set it takes a right there that a reader has not.
         Variable("max_error_count", "", Effect.COST, proof=_SHOWN_WARNINGS, proven="1"),
     ]
     if number >= (8, 0):
@@ -218,10 +205,7 @@ def _of_mysql(version: str, comment: str) -> tuple[Variable, ...]:
             Variable("use_secondary_engine", "OFF"),
         ]
     if "cluster" in comment.lower():
-        own += [
-            Variable("wsrep_dirty_reads", "0"),
-            Variable("wsrep_sync_wait", "0", Effect.COST),
-        ]
+        own += _GALERA_VARIABLES
     return (*own, *_transaction("transaction_isolation", "transaction_read_only"))
 
 
@@ -244,4 +228,6 @@ def _transaction(isolation: str, read_only: str) -> Iterable[Variable]:
 def _number(version: str) -> tuple[int, ...]:
     """Return the first two numbers of a version; MariaDB behind some proxies calls itself 5.5.5-10.11.6."""
     found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    if found is None:
+        return (0, 0)
+    return (int(found[1]), int(found[2]))

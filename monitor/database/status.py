@@ -1,4 +1,4 @@
-"""Ask a server how it stands, before a session is lent: its clock against ours, replication, our rights."""
+"""Read a server's status before a session is lent: its clock against ours, replication, the account's rights."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
-import pymysql
-
-from monitor.database.connection import Connection
-from monitor.database.dialect import replication_questions, status_questions
-from monitor.database.driver_errors import code_of
+from monitor.database.connection import Connection, Refusal
 from monitor.database.grants import surplus_of
-from monitor.database.reasons import is_answer
 from monitor.model.results import ClockOffset, Replication
 from monitor.timing.deadlines import Watchdog
 
 MAX_STATUS_AGE_SECONDS = 15.0
-_MOST_RIGHTS_AGE_SECONDS = 1800.0
+# SHOW GRANTS is for a warning of surplus rights, which no run depends on.
+_MAX_RIGHTS_AGE_SECONDS = 1800.0
 _ANSWER_SECONDS = 1.0
-# a server that is so busy that it answers late is not down: the run's own time limit is longer, as a rule
+# A server that is so busy that it answers late is not down: the run's own time limit is longer, as a rule.
 _FIRST_ANSWER_SECONDS = 5.0
-_ANSWER_BYTES = 1 << 20
-_NOT_ASKED_AGAIN_SECONDS = 15.0
+_MAX_ANSWER_BYTES = 1 << 20
+_PAUSE_AFTER_HANG_SECONDS = 15.0
 
 _SILENT = Replication(None, "it does not say how far it is")
+_STATUS_COLUMNS = 4
+"""The time, and what is read only: server, engine, session."""
 
-Given = TypeVar("Given")
+_Answer = TypeVar("_Answer")
 
 
 class StatusReader:
@@ -45,7 +44,7 @@ class StatusReader:
         self._rights_at = float("-inf")
 
     def refresh(self, connection: Connection, until_seconds: float) -> bool:
-        """Have `connection.server` tell how the server stands; False when the connection turned out to be dead.
+        """Read the status into `connection.server`; False when the connection turned out to be dead.
 
         `until_seconds`, of time.monotonic, bounds the first answer, which may take longer than the others.
         What the server does not have, or does not let this account ask, is unknown and asked no more on
@@ -56,18 +55,17 @@ class StatusReader:
         is_new = connection.status_at < 0
         seconds = _ANSWER_SECONDS
         if is_new:
-            seconds = max(
-                seconds, min(_FIRST_ANSWER_SECONDS, until_seconds - time.monotonic())
-            )
-        alive = self._ask(
-            connection, _ask_state, seconds=seconds
-        ) and self._ask_replication(connection)
-        if alive and is_new:
-            alive = self._ask_rights(connection)
+            left_seconds = until_seconds - time.monotonic()
+            seconds = max(seconds, min(_FIRST_ANSWER_SECONDS, left_seconds))
+        is_alive = self._ask(connection, _read_state, seconds=seconds)
+        if is_alive:
+            is_alive = self._refresh_replication(connection)
+        if is_alive and is_new:
+            is_alive = self._refresh_rights(connection)
         connection.status_at = time.monotonic()
-        return alive
+        return is_alive
 
-    def _ask_replication(self, connection: Connection) -> bool:
+    def _refresh_replication(self, connection: Connection) -> bool:
         # SHOW REPLICA STATUS waits while somebody stops the replica: it is cut, and not asked again at once.
         name = connection.server.hostname
         if time.monotonic() < self._hung_until:
@@ -76,31 +74,32 @@ class StatusReader:
                 connection.server, replication=silent, knows_replication=False
             )
             return True
-        if not self._ask(connection, _ask_replication):
-            self._hung_until = time.monotonic() + _NOT_ASKED_AGAIN_SECONDS
+        if not self._ask(connection, _read_replication):
+            self._hung_until = time.monotonic() + _PAUSE_AFTER_HANG_SECONDS
             return False
         if connection.server.replication is not None:
             self._replicas.add(name)
         elif connection.server.knows_replication:
             self._replicas.discard(name)
         elif name in self._replicas:
-            # It told before, so this refusal is of the moment: not a word for data that may be old.
+            # It answered before, so this refusal is of the moment: no proof of data that is not old.
             connection.replication_questions = None
             connection.server = replace(connection.server, replication=_SILENT)
         return True
 
-    def _ask_rights(self, connection: Connection) -> bool:
+    def _refresh_rights(self, connection: Connection) -> bool:
         with self._lock:
-            is_old = time.monotonic() - self._rights_at > _MOST_RIGHTS_AGE_SECONDS
+            age_seconds = time.monotonic() - self._rights_at
+            is_old = age_seconds > _MAX_RIGHTS_AGE_SECONDS
             if is_old:
-                # at once: where SHOW GRANTS breaks the connection, the next one is not tried with it
+                # At once: where SHOW GRANTS breaks the connection, the next one is not tried with it.
                 self._rights_at = time.monotonic()
         if not is_old:
             connection.server = replace(connection.server, surplus_rights=self._rights)
             return True
-        alive = self._ask(connection, _ask_rights)
+        is_alive = self._ask(connection, _read_rights)
         self._rights = connection.server.surplus_rights
-        return alive
+        return is_alive
 
     def _ask(
         self,
@@ -109,54 +108,53 @@ class StatusReader:
         *,
         seconds: float = _ANSWER_SECONDS,
     ) -> bool:
-        connection.driver.expect_answer(seconds=seconds + 1.0, max_bytes=_ANSWER_BYTES)
+        connection.driver.expect_answer(
+            seconds=seconds + 1.0, max_bytes=_MAX_ANSWER_BYTES
+        )
         with (
             self._watchdog.after(seconds, connection.cut),
-            # as everywhere, the driver may raise anything; the connection knows whether the answer was read whole
+            # As everywhere, the driver may raise anything; the connection knows whether the answer was read whole.
             contextlib.suppress(Exception),
         ):
             ask(connection)
         return connection.in_order and not connection.was_cut
 
 
-def _ask_state(connection: Connection) -> None:
+def _read_state(connection: Connection) -> None:
     # In this order: what passes between the two is uncertain, and is counted as that.
     before_seconds = time.monotonic()
     before_at = datetime.now(UTC)
     questions = connection.status_questions
     if questions is None:
-        questions = status_questions(connection.server.flavor)
+        questions = connection.dialect.status_questions()
     connection.status_questions, rows = _first_answer(
         connection, questions, connection.execute
     )
     half_seconds = (time.monotonic() - before_seconds) / 2
-    told = (
-        rows[0]
-        if rows and len(rows[0]) == len(("time", "server", "engine", "session"))
-        else (None,) * 4
-    )
-    server_at, server, engine, session = told
+    middle_at = before_at + timedelta(seconds=half_seconds)
+    row: tuple[object, ...] = (None,) * _STATUS_COLUMNS
+    if rows and len(rows[0]) == _STATUS_COLUMNS:
+        row = rows[0]
+    server_at, server_read_only, engine_read_only, session_read_only = row
     clock = None
     if isinstance(server_at, datetime):
-        middle_at = before_at + timedelta(seconds=half_seconds)
-        clock = ClockOffset(
-            (server_at.replace(tzinfo=UTC) - middle_at).total_seconds(), half_seconds
-        )
+        ahead = server_at.replace(tzinfo=UTC) - middle_at
+        clock = ClockOffset(ahead.total_seconds(), half_seconds)
     read_only = connection.server.read_only
-    if server is not None:
-        read_only = is_on(server) or is_on(engine)
+    if server_read_only is not None:
+        read_only = is_on(server_read_only) or is_on(engine_read_only)
     limits = connection.server.limits
-    if session is not None and not is_on(session):
+    if session_read_only is not None and not is_on(session_read_only):
         limits = tuple(limit for limit in limits if limit != "read_only")
     connection.server = replace(
         connection.server, clock=clock, read_only=read_only, limits=limits
     )
 
 
-def _ask_replication(connection: Connection) -> None:
+def _read_replication(connection: Connection) -> None:
     questions = connection.replication_questions
     if questions is None:
-        questions = replication_questions(connection.server.flavor)
+        questions = connection.dialect.replication_questions
     connection.replication_questions, rows = _first_answer(
         connection, questions, connection.table
     )
@@ -167,35 +165,36 @@ def _ask_replication(connection: Connection) -> None:
     )
 
 
-def _ask_rights(connection: Connection) -> None:
-    _, rows = _first_answer(connection, ("SHOW GRANTS",), connection.execute)
-    rights = None if rows is None else surplus_of(str(row[0]) for row in rows)
+def _read_rights(connection: Connection) -> None:
+    rows = connection.attempt(lambda: connection.execute("SHOW GRANTS"))
+    rights = None
+    if not isinstance(rows, Refusal):
+        rights = surplus_of(str(row[0]) for row in rows)
     connection.server = replace(connection.server, surplus_rights=rights)
 
 
 def _first_answer(
-    connection: Connection, questions: Iterable[str], ask: Callable[[str], Given]
-) -> tuple[tuple[str, ...], Given | None]:
-    """Ask until one question is answered; gives what to ask the next time, and None if all were refused."""
+    connection: Connection, questions: Iterable[str], ask: Callable[[str], _Answer]
+) -> tuple[tuple[str, ...], _Answer | None]:
+    """Ask until one question is answered; return what to ask the next time, and None if all were refused."""
     for question in questions:
-        try:
-            return (question,), ask(question)
-        except pymysql.MySQLError as error:
-            if not is_answer(code_of(error), str(error)):
-                raise
-            connection.in_order = True
+        answer = connection.attempt(partial(ask, question))
+        if not isinstance(answer, Refusal):
+            return (question,), answer
     return (), None
 
 
 def replication_of(rows: Iterable[Mapping[str, object]]) -> Replication | None:
-    """Read the answer of SHOW REPLICA STATUS: the source that is worst; None without any, so no replica."""
-    found = [_of_source(row) for row in rows]
-    standing = [one for one in found if one.lag_seconds is None]
-    return (
-        standing[0]
-        if standing
-        else max(found, key=lambda one: one.lag_seconds or 0.0, default=None)
-    )
+    """Read the answer of SHOW REPLICA STATUS: the worst of its sources; None without any, so no replica."""
+    worst: Replication | None = None
+    for row in rows:
+        source = _of_source(row)
+        if source.lag_seconds is None:
+            # It does not replicate, which is worse than any lag.
+            return source
+        if worst is None or source.lag_seconds > (worst.lag_seconds or 0.0):
+            worst = source
+    return worst
 
 
 def _of_source(row: Mapping[str, object]) -> Replication:
@@ -211,5 +210,5 @@ def _of_source(row: Mapping[str, object]) -> Replication:
 
 
 def is_on(value: object) -> bool:
-    """Tell whether a variable is on: newer servers have more kinds of read only than ON."""
+    """Return whether a variable is on: newer servers have more kinds of read only than ON."""
     return value is not None and str(value).upper() not in ("0", "OFF", "")

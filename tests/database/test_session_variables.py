@@ -11,7 +11,8 @@ import pymysql
 import pytest
 
 from monitor.database import Database
-from monitor.database.session_variables import Effect, Variable, normalized, stated
+from monitor.database.dialect import session_variables
+from monitor.database.session_variables import Effect, Variable, normalized
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.settings import Flavor
@@ -62,7 +63,7 @@ def stated_on(server: PrivateServer) -> tuple[Variable, ...]:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         ((version,),) = cursor.fetchall()
-    return stated(flavor_of(server), str(version))
+    return session_variables(flavor_of(server), str(version))
 
 
 def session_variables_of(server: PrivateServer) -> set[str]:
@@ -160,7 +161,9 @@ def test_two_values_are_not_one(one: object, other: object) -> None:
 def test_a_value_is_what_this_version_has_by_default(
     version: str, flavor: Flavor, name: str, value: str
 ) -> None:
-    assert [one.value for one in stated(flavor, version) if one.name == name] == [value]
+    assert [
+        one.value for one in session_variables(flavor, version) if one.name == name
+    ] == [value]
 
 
 @pytest.fixture

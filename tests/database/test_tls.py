@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 
+from monitor.database.credentials import VERIFICATION_BY_MODE
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.errors import QueryError, Reason
 from monitor.model.settings import Tls
@@ -40,6 +41,12 @@ class Certificates:
     def __getattr__(self, name: str) -> Path:
         kind, _, ending = name.rpartition("_")
         return self.folder / f"{kind}.{ending}"
+
+
+def test_each_mode_that_can_be_configured_says_what_is_verified() -> None:
+    modes = get_args(get_type_hints(Tls)["mode"])
+    stated = {"disabled", *VERIFICATION_BY_MODE}
+    assert stated == set(modes), "credentials.VERIFICATION_BY_MODE lacks a mode of TLS"
 
 
 def openssl(*arguments: object) -> None:

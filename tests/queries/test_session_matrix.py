@@ -17,7 +17,8 @@ import pytest
 
 from monitor.collector.execute import answer
 from monitor.database import Database, Session
-from monitor.database.session_variables import Effect, stated
+from monitor.database.dialect import session_variables
+from monitor.database.session_variables import Effect
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.settings import Flavor, Query, Target
@@ -256,7 +257,7 @@ def test_what_the_matrix_runs_feels_a_variable_that_is_not_stated(
     hostile = hostile_values(matrix.flavor)
     unfelt = {
         variable.name
-        for variable in stated(
+        for variable in session_variables(
             matrix.flavor, "10.11" if matrix.flavor is Flavor.MARIADB else "9.0"
         )
         if variable.effect is Effect.ANSWER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from monitor.model.settings import Flavor
 
@@ -87,4 +88,10 @@ _MYSQL = {
 
 def hostile_values(flavor: Flavor) -> Mapping[str, str]:
     """Return for each variable a value, as SQL, that is not the stated one."""
-    return _BOTH | (_MARIADB if flavor is Flavor.MARIADB else _MYSQL)
+    match flavor:
+        case Flavor.MARIADB:
+            return _BOTH | _MARIADB
+        case Flavor.MYSQL:
+            return _BOTH | _MYSQL
+        case _:
+            assert_never(flavor)
