@@ -1,8 +1,9 @@
 """SQLite: alerts, history, outbox, last results; after the rules, before deliver, in one transaction."""
 
 from monitor.storage.directory import OpenedState, open_directory
+from monitor.storage.history import DeliveryAttempt
 from monitor.storage.last_results import LastResult
-from monitor.storage.queries import DeliveryAttempt, OutboxView
+from monitor.storage.queries import OutboxView
 from monitor.storage.reader import Reader, open_reader
 from monitor.storage.state import State
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from types import MappingProxyType
+from typing import NamedTuple
 
 from monitor.model.alerts import Alert, Scope
 from monitor.model.settings import Labels
+from monitor.storage.rows import insert_into
 from monitor.storage.serialization import alert_to_text
 
-_NONE: Mapping[Labels, Alert] = MappingProxyType({})
 _DELETE_ALL = "DELETE FROM alerts WHERE rule = ? AND target = ? AND subject = ?"
-_INSERT = "INSERT OR REPLACE INTO alerts (rule, target, subject, fingerprint, state, alert) VALUES (?,?,?,?,?,?)"
+
+
+class AlertRow(NamedTuple):
+    """A row of `alerts`: one that is pending or firing."""
+
+    rule: str
+    target: str
+    subject: str
+    fingerprint: str
+    state: str
+    alert: str
 
 
 class AlertWriter:
@@ -37,26 +47,12 @@ class AlertWriter:
         if generation != self._generation:
             self._known, self._generation = {}, generation
         for scope, alerts in changes.items():
-            key = (scope.rule, scope.target, scope.subject)
             known = self._known.get(scope)
             if known is None:
+                # What the table has of it is not known either.
+                key = (scope.rule, scope.target, scope.subject)
                 connection.execute(_DELETE_ALL, key)
-                known = _NONE
-            gone = [
-                (*key, known[labels].fingerprint)
-                for labels in known.keys() - alerts.keys()
-            ]
-            connection.executemany(f"{_DELETE_ALL} AND fingerprint = ?", gone)
-            new = (
-                alert for labels, alert in alerts.items() if known.get(labels) != alert
-            )
-            connection.executemany(
-                _INSERT,
-                [
-                    (*key, alert.fingerprint, alert.state, alert_to_text(alert))
-                    for alert in new
-                ],
-            )
+            _write_scope(connection, scope, known or {}, alerts)
 
     def accept(self, changes: Mapping[Scope, Mapping[Labels, Alert]]) -> None:
         """Note that these are in the table: the transaction was committed."""
@@ -64,3 +60,33 @@ class AlertWriter:
         for scope, alerts in changes.items():
             if not alerts:
                 del self._known[scope]
+
+
+def _write_scope(
+    connection: sqlite3.Connection,
+    scope: Scope,
+    known: Mapping[Labels, Alert],
+    alerts: Mapping[Labels, Alert],
+) -> None:
+    key = (scope.rule, scope.target, scope.subject)
+    ended = [known[labels] for labels in known.keys() - alerts.keys()]
+    connection.executemany(
+        f"{_DELETE_ALL} AND fingerprint = ?",
+        [(*key, alert.fingerprint) for alert in ended],
+    )
+    changed = [alert for labels, alert in alerts.items() if known.get(labels) != alert]
+    connection.executemany(
+        insert_into("alerts", AlertRow._fields, or_replace=True),
+        [_alert_to_row(scope, alert) for alert in changed],
+    )
+
+
+def _alert_to_row(scope: Scope, alert: Alert) -> AlertRow:
+    return AlertRow(
+        rule=scope.rule,
+        target=scope.target,
+        subject=scope.subject,
+        fingerprint=alert.fingerprint,
+        state=alert.state,
+        alert=alert_to_text(alert),
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.model.results import Sample
 from monitor.storage.serialization import (
@@ -15,11 +16,24 @@ from monitor.storage.serialization import (
     text_to_json,
 )
 
-COLUMNS = (
-    "target, query, run_at, success_at, status, reason, message, consecutive_failures, first_failure_at,"
-    " samples, sample_count"
-)
-_MOST_SAMPLES = 200
+# Enough to see what is wrong; a query may give as many samples as it has rows.
+_MAX_SAMPLES = 200
+
+
+class LastResultRow(NamedTuple):
+    """A row of `last_results`."""
+
+    target: str
+    query: str
+    run_at: str
+    success_at: str | None
+    status: str
+    reason: str
+    message: str
+    consecutive_failures: int
+    first_failure_at: str | None
+    samples: str
+    sample_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +57,48 @@ class LastResult:
 
     @property
     def has_run(self) -> bool:
-        """Tell whether it ever ran: what did not, being blocked, has neither succeeded nor failed."""
+        """Return whether it ever ran: what did not, being blocked, has neither succeeded nor failed."""
         return self.success_at is not None or self.first_failure_at is not None
 
 
-def result_to_row(result: LastResult) -> tuple[str | int | None, ...]:
-    """Write a result in the order of COLUMNS."""
+def result_to_row(result: LastResult) -> LastResultRow:
+    """Return the row that `row_to_result` reads."""
     samples = [
         [sample.metric, dict(sample.labels), sample.value]
-        for sample in result.samples[:_MOST_SAMPLES]
+        for sample in result.samples[:_MAX_SAMPLES]
     ]
-    return (
-        result.target,
-        result.query,
-        instant_to_text(result.run_at),
-        _to_text(result.success_at),
-        result.status,
-        result.reason,
-        result.message,
-        result.consecutive_failures,
-        _to_text(result.first_failure_at),
-        json.dumps(samples, ensure_ascii=False),
-        max(result.sample_count, len(result.samples)),
+    return LastResultRow(
+        target=result.target,
+        query=result.query,
+        run_at=instant_to_text(result.run_at),
+        success_at=_to_text(result.success_at),
+        status=result.status,
+        reason=result.reason,
+        message=result.message,
+        consecutive_failures=result.consecutive_failures,
+        first_failure_at=_to_text(result.first_failure_at),
+        samples=json.dumps(samples, ensure_ascii=False),
+        sample_count=max(result.sample_count, len(result.samples)),
     )
 
 
-def row_to_result(row: tuple[Any, ...]) -> LastResult:
-    """Read what `result_to_row` wrote; UnreadableError."""
-    (
-        target,
-        query,
-        run_at,
-        success_at,
-        status,
-        reason,
-        message,
-        failures,
-        failure_at,
-        samples,
-        count,
-    ) = row
+def row_to_result(row: Sequence[Any]) -> LastResult:
+    """Read a row with the columns of LastResultRow; UnreadableError."""
+    found = LastResultRow(*row)
     try:
+        samples = text_to_json(found.samples)
         return LastResult(
-            target,
-            query,
-            text_to_instant(run_at),
-            _to_instant(success_at),
-            status,
-            reason,
-            message,
-            failures,
-            _to_instant(failure_at),
-            tuple(_sample(*sample) for sample in text_to_json(samples)),
-            count,
+            target=found.target,
+            query=found.query,
+            run_at=text_to_instant(found.run_at),
+            success_at=_to_instant(found.success_at),
+            status=found.status,
+            reason=found.reason,
+            message=found.message,
+            consecutive_failures=found.consecutive_failures,
+            first_failure_at=_to_instant(found.first_failure_at),
+            samples=tuple(_sample(*sample) for sample in samples),
+            sample_count=found.sample_count,
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels
+from monitor.storage.outbox import OutboxRow
+from monitor.storage.rows import column_list, insert_into, placeholders
 from monitor.storage.serialization import (
     UnreadableError,
     alerts_to_text,
@@ -28,14 +30,11 @@ _MAX_MERGED = 500
 """Alerts in one message: more than a receiver may take at once."""
 
 # The index of the same columns answers it, however much waits.
-FILLS = "SELECT receiver, count(*), sum(size) FROM outbox GROUP BY receiver"
-_MERGED_COLUMNS = (
-    "receiver, key, labels, alerts, size, created_at, attempts, next_try_at, is_repeat"
-)
+USAGE = "SELECT receiver, count(*), sum(size) FROM outbox GROUP BY receiver"
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class Usage:
     """How much waits for one receiver."""
 
     entries: int = 0
@@ -50,35 +49,34 @@ class OutboxLimits:
     ) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._fills: dict[str, Fill] = {}
+        self._usage: dict[str, Usage] = {}
         self._merged: dict[str, float] = {}
         self.full_since: Mapping[str, datetime] = MappingProxyType({})
 
-    def take_in(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> list[str]:
+    def update(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> list[str]:
         """Read how much waits; return the receivers whose outboxes are worth merging."""
-        self._fills = {
-            receiver: Fill(entries, size) for receiver, entries, size in rows
+        self._usage = {
+            receiver: Usage(entries, size) for receiver, entries, size in rows
         }
-        self._merged = {
-            name: share
-            for name, share in self._merged.items()
-            if self._share(name) >= _ROOMY
-        }
+        for receiver in tuple(self._merged):
+            if self._share(receiver) < _ROOMY:
+                del self._merged[receiver]
         self._find_full(now)
-        return [
-            name
-            for name in self._fills
-            if self._share(name) >= max(1.0, self._merged.get(name, 0.0) + _GROWN)
-        ]
+        worth_merging: list[str] = []
+        for receiver in self._usage:
+            merged_share = self._merged.get(receiver, 0.0)
+            if self._share(receiver) >= max(1.0, merged_share + _GROWN):
+                worth_merging.append(receiver)
+        return worth_merging
 
-    def merged(self, receiver: str, fill: Fill, now: datetime) -> None:
+    def note_merged(self, receiver: str, usage: Usage, now: datetime) -> None:
         """Note what a merge left; where that is too little gain, the outbox is full."""
-        self._fills[receiver] = fill
+        self._usage[receiver] = usage
         if self._share(receiver) >= _ROOMY:
             self._merged[receiver] = self._share(receiver)
         self._find_full(now)
 
-    def move(self, by: timedelta) -> None:
+    def shift(self, by: timedelta) -> None:
         """Move all instants: the clock was set by this much."""
         self.full_since = moved(self.full_since, by)
 
@@ -87,11 +85,13 @@ class OutboxLimits:
         self.full_since = {name: since.get(name, now) for name in self._merged}
 
     def _share(self, receiver: str) -> float:
-        fill = self._fills.get(receiver, Fill())
-        return max(fill.entries / self._max_entries, fill.size_bytes / self._max_bytes)
+        usage = self._usage.get(receiver, Usage())
+        entries_share = usage.entries / self._max_entries
+        bytes_share = usage.size_bytes / self._max_bytes
+        return max(entries_share, bytes_share)
 
 
-def merge(connection: sqlite3.Connection, *, receiver: str) -> Fill:
+def merge(connection: sqlite3.Connection, *, receiver: str) -> Usage:
     """Keep of what waits for a receiver the last state of each alert, within a transaction.
 
     What is next of each rule and target stays as it is: it may be under way. Nothing is merged with a row
@@ -107,7 +107,7 @@ def merge(connection: sqlite3.Connection, *, receiver: str) -> Fill:
     for group, rows in rest.items():
         _merge_group(connection, receiver, group, rows)
     left = "SELECT count(*), coalesce(sum(size), 0) FROM outbox WHERE receiver = ?"
-    return Fill(*connection.execute(left, (receiver,)).fetchone())
+    return Usage(*connection.execute(left, (receiver,)).fetchone())
 
 
 def _merge_group(
@@ -129,28 +129,37 @@ def _merge_group(
         for alert in alerts:
             last.pop(alert.labels, None)  # so that it comes where its last change is
             last[alert.labels] = alert
-    parts = [
-        list(last.values())[first : first + _MAX_MERGED]
-        for first in range(0, len(last), _MAX_MERGED)
-    ]
-    if len(last) == count and len(parts) >= len(merged_ids):
+    parts = list(_parts(tuple(last.values())))
+    is_worth_it = len(last) < count or len(parts) < len(merged_ids)
+    if not is_worth_it:
         return
     keys = connection.execute(
-        f"SELECT key FROM outbox WHERE id IN ({_places(merged_ids)})", merged_ids
+        f"SELECT key FROM outbox WHERE id IN ({placeholders(merged_ids)}) ORDER BY id",
+        merged_ids,
     )
     name = hashlib.sha256("\n".join(key for (key,) in keys).encode()).hexdigest()[:24]
-    newest = max(merged_ids)
+    columns = column_list(OutboxRow._fields)
+    found = connection.execute(
+        f"SELECT {columns} FROM outbox WHERE id = ?", (max(merged_ids),)
+    )
+    newest = OutboxRow(*found.fetchone())
+    insert = insert_into("outbox", OutboxRow._fields)
     for number, part in enumerate(parts):
-        text = alerts_to_text(tuple(part))
-        connection.execute(
-            f"INSERT INTO outbox ({_MERGED_COLUMNS})"
-            " SELECT receiver, ?, labels, ?, ?, created_at, 0, created_at, 0 FROM outbox WHERE id = ?",
-            (f"{name}-{number}", text, len(text.encode()), newest),
+        text = alerts_to_text(part)
+        row = newest._replace(
+            key=f"{name}-{number}",
+            alerts=text,
+            size=len(text.encode()),
+            attempts=0,
+            next_try_at=newest.created_at,
+            is_repeat=False,
         )
+        connection.execute(insert, row)
     connection.executemany(
         "DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in merged_ids]
     )
 
 
-def _places(values: list[int]) -> str:
-    return ", ".join("?" * len(values))
+def _parts(alerts: tuple[Alert, ...]) -> Iterator[tuple[Alert, ...]]:
+    for first in range(0, len(alerts), _MAX_MERGED):
+        yield alerts[first : first + _MAX_MERGED]

@@ -8,6 +8,7 @@ from enum import Enum
 
 from monitor.model.alerts import Delivery
 from monitor.storage import outbox
+from monitor.storage.rows import column_list, insert_into
 from monitor.storage.schema import TABLES, WEIGH
 
 _PAST = ("transitions", "deliveries")
@@ -24,12 +25,12 @@ class Extent(Enum):
 
 
 def copy(source: sqlite3.Connection, target: sqlite3.Connection) -> Extent:
-    """Copy all rows in place of the target's, row by row around damage; tell how much could be read."""
-    read = [_copy_table(source, target, table) for table in TABLES]
+    """Copy all rows in place of the target's, row by row around damage; return how much could be read."""
+    extents = {_copy_table(source, target, table) for table in TABLES}
     target.execute(WEIGH)  # of an older version, which did not say how much they are
-    if all(extent is Extent.ALL for extent in read):
-        return Extent.ALL
-    return Extent.NONE if all(extent is Extent.NONE for extent in read) else Extent.PART
+    if len(extents) > 1:
+        return Extent.PART
+    return extents.pop()
 
 
 def join(
@@ -38,25 +39,21 @@ def join(
     """Copy all rows into a target that nobody has read: what it has of the past stays, and comes first.
 
     Its alerts give way to ours, and what waits in it is given up: it tells of what is over, or of what
-    we have found and told ourselves meanwhile. Gives what was given up.
+    we have found and reported ourselves meanwhile (docs/adr/0009). Returns what was given up.
     """
-    given_up = outbox.give_up(
-        target, "1", (), at=now, reason="unreadable", message=_TOO_LATE
-    )
+    how = outbox.GivingUp(at=now, reason="unreadable", message=_TOO_LATE)
+    given_up = outbox.give_up(target, "1", (), how)
+    for table in _PRESENT:
+        target.execute(f"DELETE FROM {table}")
     for table in TABLES:
-        if table in _PRESENT:
-            target.execute(f"DELETE FROM {table}")
-        columns = [
-            column
-            for column, *_ in target.execute(
-                f"SELECT * FROM {table} LIMIT 0"
-            ).description
-        ]
+        columns = _columns(target.execute(f"SELECT * FROM {table} LIMIT 0"))
+        order = ""
         if table in _PAST:
-            columns.remove("id")  # ours come behind those that are there
-        order = " ORDER BY id" if table in _PAST else ""
-        rows = source.execute(f"SELECT {', '.join(columns)} FROM {table}{order}")
-        target.executemany(_insert(table, columns), rows)
+            # By new numbers, so that ours come behind those that are there.
+            columns.remove("id")
+            order = " ORDER BY id"
+        rows = source.execute(f"SELECT {column_list(columns)} FROM {table}{order}")
+        target.executemany(insert_into(table, columns, or_replace=True), rows)
     return given_up
 
 
@@ -64,20 +61,18 @@ def _copy_table(
     source: sqlite3.Connection, target: sqlite3.Connection, table: str
 ) -> Extent:
     target.execute(f"DELETE FROM {table}")
-    columns = [
-        column
-        for column, *_ in target.execute(f"SELECT * FROM {table} LIMIT 0").description
-    ]
     try:
         rows = source.execute(f"SELECT * FROM {table}")
     except sqlite3.DatabaseError:
         return Extent.NONE
-    known = [column for column, *_ in rows.description]
-    if not set(known) <= set(columns):
+    # What an older version did not have takes its default, as by the step that renews a file.
+    columns = _columns(rows)
+    known = _columns(target.execute(f"SELECT * FROM {table} LIMIT 0"))
+    if not set(columns) <= set(known):
         return Extent.ALL  # of an older version, which had nothing in that table
-    # What it did not have takes its default, as by the step that renews a file.
-    insert = _insert(table, known)
+    insert = insert_into(table, columns, or_replace=True)
     while True:
+        # Only what reading raises is damage; a target that takes nothing is not.
         try:
             row = rows.fetchone()
         except sqlite3.DatabaseError:
@@ -87,6 +82,5 @@ def _copy_table(
         target.execute(insert, row)
 
 
-def _insert(table: str, columns: list[str]) -> str:
-    places = ", ".join("?" * len(columns))
-    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({places})"
+def _columns(rows: sqlite3.Cursor) -> list[str]:
+    return [name for name, *_ in rows.description]

@@ -1,25 +1,27 @@
-"""Drop what is older than the history is kept, a few rows at a time; between other work."""
+"""Delete what is older than the history is kept, a few rows at a time; between other work."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.model.alerts import Delivery
 from monitor.storage import outbox
+from monitor.storage.rows import placeholders
 from monitor.storage.serialization import instant_to_text
 
 _STEP_ROWS = 10
 """A row may have megabytes: that of a notification of a thousand alerts."""
+# At once, since this is within the transaction of what was just written: some milliseconds.
 _PRUNED_ROWS = 5000
 _HISTORY = ("transitions", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was given up without an attempt, and whether nothing is left to forget."""
+    """What was given up without an attempt, and whether nothing is left to delete."""
 
     given_up: tuple[Delivery, ...] = ()
     is_all: bool = False
@@ -28,36 +30,36 @@ class Pruned:
 def prune_step(
     connection: sqlite3.Connection,
     instant: datetime,
-    receivers: Collection[str],
+    receivers: Sequence[str],
     *,
     now: datetime,
 ) -> Pruned:
-    """Drop a few rows of each table that are older than the instant, within a transaction."""
+    """Delete a few rows of each table that are older than the instant, within a transaction."""
     text = instant_to_text(instant)
-    rows = 0
+    count = 0
     for table in _HISTORY:
         # The oldest have the lowest numbers: no look through all of them.
         oldest = f"SELECT id FROM {table} ORDER BY id LIMIT {_STEP_ROWS}"
-        rows += connection.execute(
-            f"DELETE FROM {table} WHERE at < ? AND id IN ({oldest})", (text,)
-        ).rowcount
-    rows += connection.execute(
-        "DELETE FROM last_results WHERE run_at < ?", (text,)
-    ).rowcount
-    others = f"created_at < ? AND receiver NOT IN ({', '.join('?' * len(receivers))})"
+        delete = f"DELETE FROM {table} WHERE at < ? AND id IN ({oldest})"
+        count += connection.execute(delete, (text,)).rowcount
+    delete = "DELETE FROM last_results WHERE run_at < ?"
+    count += connection.execute(delete, (text,)).rowcount
+    others = f"created_at < ? AND receiver NOT IN ({placeholders(receivers)})"
     given_up = outbox.give_up(
         connection,
         f"id IN (SELECT id FROM outbox WHERE {others} ORDER BY id LIMIT {_STEP_ROWS})",
         (text, *receivers),
-        at=now,
-        reason="unclaimed",
-        message="nobody has taken it for as long as history is kept",
+        outbox.GivingUp(
+            at=now,
+            reason="unclaimed",
+            message="nobody has taken it for as long as history is kept",
+        ),
     )
-    return Pruned(given_up, is_all=not rows and not given_up)
+    return Pruned(given_up, is_all=not count and not given_up)
 
 
 def prune(connection: sqlite3.Connection, table: str, limit: int) -> None:
-    """Drop the oldest rows of a table beyond so many."""
+    """Delete the oldest rows of a table beyond so many."""
     oldest = f"SELECT id FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?"
     connection.execute(
         f"DELETE FROM {table} WHERE id IN ({oldest} ORDER BY id LIMIT {_PRUNED_ROWS})",

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Severity
-
-# What is computed of the others is not written: nothing that was read can contradict its labels.
-_FIELDS = tuple(field for field in fields(Alert) if field.compare)
-_NAMES = frozenset(field.name for field in _FIELDS)
-_INSTANTS = frozenset(
-    field.name for field in _FIELDS if str(field.type).startswith("datetime")
-)
 
 
 class UnreadableError(ValueError):
@@ -35,27 +28,22 @@ def text_to_instant(text: str) -> datetime:
 
 
 def alert_to_record(alert: Alert) -> dict[str, Any]:
-    """Make a value for JSON of an alert; nothing is left out."""
-    return {
-        field.name: _written(field.name, getattr(alert, field.name))
-        for field in _FIELDS
-    }
+    """Return a value for JSON of an alert; nothing is left out but what is computed of the rest."""
+    return {name: one.write(getattr(alert, name)) for name, one in FIELDS.items()}
 
 
 def record_to_alert(record: Mapping[str, Any]) -> Alert:
-    """Make the alert again that `alert_to_record` was given.
+    """Return the alert that `alert_to_record` was given.
 
     Keys that are not known are left out, missing ones take their default: a row outlives the version
-    that wrote it. UnreadableError if it is no alert.
+    that wrote it. UnreadableError if it is not an alert.
     """
+    values: dict[str, Any] = {}
     try:
-        return Alert(
-            **{
-                name: _read(name, value)
-                for name, value in record.items()
-                if name in _NAMES
-            }
-        )
+        for name, value in record.items():
+            if name in FIELDS:
+                values[name] = FIELDS[name].read(value)
+        return Alert(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None
 
@@ -79,7 +67,7 @@ def text_to_alerts(text: str) -> tuple[Alert, ...]:
     """Read several alerts; UnreadableError if one of them cannot be read."""
     records = text_to_json(text)
     if not isinstance(records, list):
-        raise UnreadableError("no list of alerts")
+        raise UnreadableError("not a list of alerts")
     return tuple(record_to_alert(record) for record in records)
 
 
@@ -91,22 +79,24 @@ def text_to_json(text: str) -> Any:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None
 
 
-def _written(name: str, value: Any) -> Any:
-    if name in _INSTANTS:
-        return None if value is None else instant_to_text(value)
-    if name == "scope":
-        return [value.rule, value.target, value.subject]
-    if name in ("labels", "annotations"):
-        return dict(value)
-    if name == "told":
-        return {receiver: instant_to_text(told_at) for receiver, told_at in value}
-    return [dict(row) for row in value] if name == "evidence" else value
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How a field of an alert becomes a value for JSON, and is made of it again."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
 
 
-def _read(name: str, value: Any) -> Any:
-    if name in _INSTANTS:
-        return None if value is None else text_to_instant(value)
-    return _READERS[name](value) if name in _READERS else value
+def _write_instant(value: datetime | None) -> str | None:
+    return None if value is None else instant_to_text(value)
+
+
+def _read_instant(value: str | None) -> datetime | None:
+    return None if value is None else text_to_instant(value)
+
+
+def _write_scope(scope: Scope) -> list[str]:
+    return [scope.rule, scope.target, scope.subject]
 
 
 def _read_scope(value: Any) -> Scope:
@@ -114,29 +104,60 @@ def _read_scope(value: Any) -> Scope:
     return Scope(str(rule), str(target), str(subject))
 
 
+def _write_told(told: Iterable[tuple[str, datetime]]) -> dict[str, str]:
+    return {receiver: instant_to_text(told_at) for receiver, told_at in told}
+
+
 def _read_told(value: Any) -> tuple[tuple[str, datetime], ...]:
-    return tuple(
-        sorted(
-            (str(receiver), text_to_instant(told_at))
-            for receiver, told_at in value.items()
-        )
-    )
+    told = [(str(name), text_to_instant(at)) for name, at in value.items()]
+    return tuple(sorted(told))
 
 
 def _read_pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(key), str(text)) for key, text in value.items()))
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+def _write_evidence(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows]
+
+
+def _read_evidence(rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple(dict(row) for row in rows)
+
+
+def _read_peak(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_PLAIN = Field(_as_it_is, _as_it_is)
+_INSTANT = Field(_write_instant, _read_instant)
+_PAIRS = Field(dict, _read_pairs)
+
+FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "scope": _read_scope,
-        "labels": _read_pairs,
-        "annotations": _read_pairs,
-        "severity": Severity,
-        "state": AlertState,
-        "value": float,
-        "peak": lambda value: None if value is None else float(value),
-        "told": _read_told,
-        "evidence": lambda rows: tuple(dict(row) for row in rows),
+        "scope": Field(_write_scope, _read_scope),
+        "labels": _PAIRS,
+        "severity": Field(_as_it_is, Severity),
+        "state": Field(_as_it_is, AlertState),
+        "value": Field(_as_it_is, float),
+        "active_at": _INSTANT,
+        "fired_at": _INSTANT,
+        "resolved_at": _INSTANT,
+        "keep_since": _INSTANT,
+        "annotations": _PAIRS,
+        "evidence": Field(_write_evidence, _read_evidence),
+        "since_at_least": _PLAIN,
+        "held": _PLAIN,
+        "muted_by": _PLAIN,
+        "resolve_reason": _PLAIN,
+        "peak": Field(_as_it_is, _read_peak),
+        "told": Field(_write_told, _read_told),
     }
 )
+"""Each field of an alert, by its name and key: files of older versions have these keys. A test compares it
+with Alert; what is computed of the others is not written, so that nothing that is read contradicts its labels.
+"""

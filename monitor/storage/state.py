@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,23 +15,24 @@ from typing import Any
 
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.settings import Labels
-from monitor.storage import last_results, outbox
+from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
 from monitor.storage.disk import BackOnDisk, Disk
 from monitor.storage.disk_usage import DiskUsage, measure
-from monitor.storage.last_results import LastResult
+from monitor.storage.history import insert_delivery, insert_transitions
+from monitor.storage.last_results import LastResult, LastResultRow, result_to_row
 from monitor.storage.outbox_limits import (
-    FILLS,
     MAX_BYTES,
     MAX_ENTRIES,
+    USAGE,
     OutboxLimits,
     merge,
 )
 from monitor.storage.queries import OutboxView, StateQueries
 from monitor.storage.retention import Pruned, prune, prune_step
+from monitor.storage.rows import insert_into
 from monitor.storage.schema import MEMORY
 from monitor.storage.serialization import (
-    alert_to_text,
     instant_to_text,
     text_to_instant,
 )
@@ -70,7 +71,7 @@ class State(StateQueries):
     ) -> None:
         super().__init__()
         self._history_limit = history_limit
-        self._room = OutboxLimits(max_entries=outbox_limit, max_bytes=outbox_bytes)
+        self._limits = OutboxLimits(max_entries=outbox_limit, max_bytes=outbox_bytes)
         self._outbox_age = outbox_age
         self._path = path
         self._written = AlertWriter()
@@ -90,7 +91,7 @@ class State(StateQueries):
 
     @property
     def is_durable(self) -> bool:
-        """Tell whether what is written outlives the process."""
+        """Return whether what is written outlives the process."""
         return self._disk.is_durable
 
     def try_disk(self, now: datetime) -> BackOnDisk | None:
@@ -127,10 +128,7 @@ class State(StateQueries):
             self._written.write(
                 connection, scope_changes, generation=self._disk.generation
             )
-            connection.executemany(
-                "INSERT INTO transitions (at, change, rule, target, fingerprint, alert) VALUES (?,?,?,?,?,?)",
-                [_transition_row(transition) for transition in transitions],
-            )
+            insert_transitions(connection, transitions)
             if transitions:
                 self._prune(connection, "transitions")
             outbox.insert_notifications(connection, notifications)
@@ -144,15 +142,14 @@ class State(StateQueries):
 
     def bound_outbox(self, now: datetime) -> frozenset[str]:
         """Merge what waits where it is too much; return the receivers whose outboxes take nothing new."""
-        for receiver in self._room.take_in(self._disk.rows(FILLS), now):
-            self._room.merged(
-                receiver, self._disk.write(partial(merge, receiver=receiver)), now
-            )
-        return frozenset(self._room.full_since)
+        for receiver in self._limits.update(self._disk.rows(USAGE), now):
+            usage = self._disk.write(partial(merge, receiver=receiver))
+            self._limits.note_merged(receiver, usage, now)
+        return frozenset(self._limits.full_since)
 
     def outbox(self) -> Mapping[str, OutboxView]:
         """Count what waits, for each receiver that has something waiting, and tell which are full."""
-        full = self._room.full_since
+        full = self._limits.full_since
         return {
             name: replace(view, full_since=full.get(name))
             for name, view in super().outbox().items()
@@ -160,9 +157,8 @@ class State(StateQueries):
 
     def save_results(self, results: Sequence[LastResult]) -> None:
         """Remember what queries last gave, all of them at once."""
-        rows = [last_results.result_to_row(result) for result in results]
-        places = ", ".join("?" * len(last_results.COLUMNS.split(",")))
-        insert = f"INSERT OR REPLACE INTO last_results ({last_results.COLUMNS}) VALUES ({places})"
+        rows = [result_to_row(result) for result in results]
+        insert = insert_into("last_results", LastResultRow._fields, or_replace=True)
         self._disk.write(lambda connection: connection.executemany(insert, rows))
 
     def write_mark(self, name: str, at: datetime) -> None:
@@ -181,18 +177,18 @@ class State(StateQueries):
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(connection, alerts, generation=self._disk.generation)
-            outbox.move(connection, by)
+            outbox.shift(connection, by)
 
         with self._recording:
             self._disk.write(write)
             self._written.accept(alerts)
-        self._room.move(by)
+        self._limits.shift(by)
 
     def prune_before(
         self,
         instant: datetime,
         *,
-        receivers: Collection[str] = (),
+        receivers: Sequence[str] = (),
         now: datetime | None = None,
     ) -> Pruned:
         """Drop some of the history that is older, and give up some of what has waited since before.
@@ -230,7 +226,7 @@ class State(StateQueries):
         least_tried_first: bool = False,
         whenever: bool = False,
     ) -> tuple[Notification, ...]:
-        """List what to send now, oldest first; of one rule and target only the oldest that waits.
+        """Return what to send now, oldest first; of one rule and target only the oldest that waits.
 
         `least_tried_first`: rather what had the fewest attempts, so that one which can never be
         delivered does not use up all the attempts that are made. `whenever`: also what is due later.
@@ -238,11 +234,12 @@ class State(StateQueries):
         order = "attempts, id" if least_tried_first else "id"
         is_due = f"(? OR {outbox.IS_DUE})"
         select = (
-            f"SELECT {outbox.COLUMNS} FROM outbox o WHERE {outbox.IS_HEAD} AND {is_due}"
+            f"SELECT {outbox.NUMBERED_COLUMNS} FROM outbox o"
+            f" WHERE {outbox.IS_HEAD} AND {is_due} ORDER BY {order} LIMIT ?"
         )
         due: list[Notification] = []
         values = (receiver, whenever, instant_to_text(now), limit)
-        rows = self._rows(f"{select} ORDER BY {order} LIMIT ?", values)
+        rows = self._rows(select, values)
         for row in rows:
             try:
                 due.append(outbox.row_to_notification(row))
@@ -259,7 +256,7 @@ class State(StateQueries):
         return tuple(due)
 
     def next_try_at(self, receiver: str) -> datetime | None:
-        """Tell when the next of a receiver's notifications may be tried; None if nothing waits."""
+        """Return when the next of a receiver's notifications may be tried; None if nothing waits."""
         rows = self._rows(
             f"SELECT min(next_try_at) FROM outbox o WHERE {outbox.IS_HEAD}", (receiver,)
         )
@@ -291,9 +288,7 @@ class State(StateQueries):
                 connection,
                 "receiver = ? AND created_at < ?",
                 (receiver, too_old),
-                at=now,
-                reason="expired",
-                message=f"not taken within {hours:g} h",
+                outbox.GivingUp(now, "expired", f"not taken within {hours:g} h"),
             )
             self._prune(connection, "deliveries")
             return expired
@@ -305,7 +300,7 @@ class State(StateQueries):
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
-            outbox.insert_delivery(connection, notification, delivery, "taken")
+            insert_delivery(connection, notification, delivery, "taken")
             self._prune(connection, "deliveries")
 
         self._disk.write(write)
@@ -329,18 +324,21 @@ class State(StateQueries):
                     "UPDATE outbox SET attempts = attempts + 1, next_try_at = ? WHERE id = ?",
                     (instant_to_text(next_try_at), notification.id),
                 )
-            outcome = "given_up" if next_try_at is None else "failed"
-            outbox.insert_delivery(connection, notification, delivery, outcome)
+            insert_delivery(
+                connection,
+                notification,
+                delivery,
+                "given_up" if next_try_at is None else "failed",
+            )
             self._prune(connection, "deliveries")
 
         self._disk.write(write)
 
     def _give_up_unreadable(self, id_: int, now: datetime, why: str) -> None:
         self._warn(f"a row of outbox cannot be read and is given up: {why}")
+        how = outbox.GivingUp(now, "unreadable", why)
         self._disk.write(
-            lambda connection: outbox.give_up(
-                connection, "id = ?", (id_,), at=now, reason="unreadable", message=why
-            )
+            lambda connection: outbox.give_up(connection, "id = ?", (id_,), how)
         )
 
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
@@ -348,15 +346,3 @@ class State(StateQueries):
 
     def _prune(self, connection: sqlite3.Connection, table: str) -> None:
         prune(connection, table, self._history_limit)
-
-
-def _transition_row(transition: Transition) -> tuple[str, ...]:
-    alert = transition.alert
-    return (
-        instant_to_text(transition.at),
-        transition.change,
-        alert.scope.rule,
-        alert.scope.target,
-        alert.fingerprint,
-        alert_to_text(alert),
-    )

@@ -21,7 +21,7 @@ from monitor.model.alerts import (
 from monitor.model.results import Success
 from monitor.model.settings import Metric
 from monitor.storage import State
-from monitor.storage.outbox_limits import FILLS
+from monitor.storage.outbox_limits import USAGE
 from tests.storage.test_state import alert, at
 from tests.support.harness import (
     MINUTE,
@@ -151,7 +151,7 @@ def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> 
 def test_how_much_waits_is_told_without_a_look_at_what_waits() -> None:
     with closing(State()) as state:
         for asked in (
-            FILLS,
+            USAGE,
             "SELECT receiver, count(*), min(created_at) FROM outbox GROUP BY receiver",
         ):
             plan = state._disk.rows(f"EXPLAIN QUERY PLAN {asked}")
