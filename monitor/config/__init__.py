@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.config.loading import load, shipped_queries_directory
+from monitor.config.loading import load
+from monitor.config.shipped import shipped_queries_directory
 
 __all__ = ["load", "shipped_queries_directory"]

@@ -10,7 +10,7 @@ from monitor.config.queries.library import Library
 from monitor.config.queries.parameters import resolve
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.sql.local_time import local_time_functions
-from monitor.config.targets import TargetEntry, check_patterns
+from monitor.config.targets import TargetEntry, check_queries
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.model.settings import ColumnName, Job, Query, Scalar
@@ -29,8 +29,10 @@ def make_jobs(
     shared: dict[str, Query] = {}
     jobs = []
     for target in targets:
-        check_patterns(target, list(library.names), problems)
-        wanted = [draft for name, draft in library.drafts.items() if target.wants(name)]
+        check_queries(target, library.names, problems)
+        wanted = [
+            draft for name, draft in library.queries.items() if target.wants(name)
+        ]
         _check_target_parameters(target, library, problems)
         _check_target_labels(target, wanted, problems)
         values = {

@@ -5,117 +5,114 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import monitor
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.notices import notices_of
-from monitor.config.queries.library import Folder, read_library
+from monitor.config.queries.files import Folder
+from monitor.config.queries.library import read_library
 from monitor.config.receivers import read_receiver
 from monitor.config.routing import warnings_of
-from monitor.config.runbooks import runbook_names
 from monitor.config.schema import RootShape
-from monitor.config.targets import read_target
-from monitor.config.toml.document import Section, read_document, tables
+from monitor.config.shipped import runbook_names, shipped_queries_directory
+from monitor.config.targets import TargetEntry, read_target
+from monitor.config.toml.document import Section, read_document, table_at, tables
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
-from monitor.config.toml.wording import found
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
-from monitor.model.settings import Config, Job
+from monitor.model.settings import Config, Job, Receiver
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read the configuration and all queries; ConfigError carries every problem of every file."""
+    """Read the configuration and all queries; ConfigError carries every problem of every file.
+
+    Relative paths in it are taken from its own folder. Files with secrets are named in the Config, and
+    neither read nor looked for.
+    """
     problems = Problems()
-    base = path.absolute().parent
     section = read_document(path, path.name, problems)
     if section is None:
         raise ConfigError(problems.in_order())
-    config = _build(path, section, environ, base, problems)
+    config = _build(path.absolute(), section, environ, problems)
     if len(problems):
         raise ConfigError(problems.in_order())
     return config
 
 
-def shipped_queries_directory() -> Path:
-    """Find the queries that come with the program: in the package, or beside it in a checkout."""
-    package = Path(monitor.__file__).parent
-    inside = package / "queries"
-    return inside if inside.is_dir() else package.parent / "queries"
-
-
 def _build(
-    path: Path,
-    section: Section,
-    environ: Mapping[str, str],
-    base: Path,
-    problems: Problems,
+    path: Path, section: Section, environ: Mapping[str, str], problems: Problems
 ) -> Config:
-    root = validate(RootShape, section, problems) or RootShape()
-    targets = [
-        read_target(name, table, base, problems)
-        for name, table in tables(section, "targets", problems)
-    ]
-    if section.data.get("targets", {}) == {}:
-        problems.add(
-            section.origin("targets"), "at least one target is required: [targets.NAME]"
-        )
-    receivers = [
-        read_receiver(name, table, base, problems)
-        for name, table in tables(section, "receivers", problems)
-    ]
-    library = read_library(section, _folders(root, section, base), base, problems)
-    jobs = make_jobs(section, library, targets, problems)
-    whole = tuple(draft.target for draft in targets if draft.target is not None)
-    wanted = tuple(receiver for receiver in receivers if receiver is not None)
+    """Read every part, whatever is wrong with the others; with problems the result means nothing."""
+    base = path.parent
+    root = validate(RootShape, section, problems)
+    entries = _targets(section, base, problems)
+    targets = tuple(entry.target for entry in entries if entry.target is not None)
+    receivers = _receivers(section, base, problems)
+    folders = _folders(root, section, base)
+    library = read_library(section, folders, base, problems)
+    jobs = make_jobs(section, library, entries, problems)
+    notices = notices_of(section, entries, library.queries.values(), jobs)
     return Config(
-        path=path.absolute(),
-        targets=whole,
+        path=path,
+        targets=targets,
         jobs=jobs,
-        receivers=wanted,
+        receivers=receivers,
         own_rules=library.own_rules,
-        web=read_web(_table(section, "web", problems), environ, base, problems),
-        state=read_state(_table(section, "state", problems), environ, base, problems),
+        web=read_web(table_at(section, "web", problems), environ, base, problems),
+        state=read_state(table_at(section, "state", problems), environ, base, problems),
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
-        warnings=warnings_of(section, wanted, whole, jobs, library.own_rules),
-        notices=(
-            *library.notices,
-            *notices_of(section, targets, library.drafts.values(), jobs),
-        ),
+        warnings=warnings_of(section, receivers, targets, jobs, library.own_rules),
+        notices=(*library.notices, *notices),
         heartbeat=_heartbeat(section, base, jobs, problems),
-        log=read_log(_table(section, "log", problems), problems),
+        log=read_log(table_at(section, "log", problems), problems),
     )
+
+
+def _targets(section: Section, base: Path, problems: Problems) -> list[TargetEntry]:
+    if section.data.get("targets", {}) == {}:
+        message = "at least one target is required: [targets.NAME]"
+        problems.add(section.origin("targets"), message)
+    return [
+        read_target(name, table, base, problems)
+        for name, table in tables(section, "targets", problems)
+    ]
+
+
+def _receivers(
+    section: Section, base: Path, problems: Problems
+) -> tuple[Receiver, ...]:
+    found = []
+    for name, table in tables(section, "receivers", problems):
+        receiver = read_receiver(name, table, base, problems)
+        if receiver is not None:
+            found.append(receiver)
+    return tuple(found)
 
 
 def _folders(root: RootShape, section: Section, base: Path) -> list[Folder]:
+    """Return the folders of queries, the shipped one first: later ones replace queries of earlier ones."""
+    folders = []
+    if root.shipped_queries:
+        shipped = shipped_queries_directory()
+        folders.append(Folder(shipped, shown(shipped, base)))
     # From the file itself: one bad entry must not hide what the others hold.
-    given = section.data.get("query_dirs", [])
-    names = list(enumerate(given)) if isinstance(given, list) else []
-    own = [
-        Folder(base / name, name, at)
-        for at, name in names
-        if isinstance(name, str) and name.strip()
-    ]
-    shipped = shipped_queries_directory()
-    return (
-        [Folder(shipped, shown(shipped, base)), *own] if root.shipped_queries else own
-    )
-
-
-def _table(section: Section, key: str, problems: Problems) -> Section:
-    value = section.data.get(key, {})
-    if not isinstance(value, Mapping):
-        problems.add(section.origin(key), f"{found(value)}; allowed: a table [{key}]")
-    return section.at(key)
+    given = section.data.get("query_dirs")
+    names = given if isinstance(given, list) else []
+    for position, name in enumerate(names):
+        if isinstance(name, str) and name.strip():
+            folders.append(Folder(base / name, name, position))
+    return folders
 
 
 def _heartbeat(
     section: Section, base: Path, jobs: tuple[Job, ...], problems: Problems
 ) -> HeartbeatSettings | None:
-    table = _table(section, "heartbeat", problems)
-    is_given = isinstance(section.data.get("heartbeat"), Mapping)
-    return read_heartbeat(table, base, jobs, problems) if is_given else None
+    table = table_at(section, "heartbeat", problems)
+    # An empty table is a heartbeat whose keys are missing; none at all is no heartbeat.
+    if not isinstance(section.data.get("heartbeat"), Mapping):
+        return None
+    return read_heartbeat(table, base, jobs, problems)

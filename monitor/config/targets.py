@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
 from monitor.config.labels import EMPTY_LABEL, label_fault
+from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.schema import TargetShape, TlsShape
 from monitor.config.toml.document import Section
-from monitor.config.toml.problems import Problems, near_miss
-from monitor.config.toml.validation import refuse_both, require_one_of, validate
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import (
+    check_table,
+    refuse_both,
+    require_one_of,
+    validate,
+)
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls, TlsMode
 
@@ -32,12 +37,8 @@ class TargetEntry:
 
     def wants(self, query: str) -> bool:
         """Return whether a query runs here, by its name."""
-        is_chosen = _matches_any(query, self.patterns)
-        return is_chosen and not _matches_any(query, self.exceptions)
-
-
-def _matches_any(query: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(query, pattern) for pattern in patterns)
+        is_chosen = matches_any(query, self.patterns)
+        return is_chosen and not matches_any(query, self.exceptions)
 
 
 def read_target(
@@ -50,10 +51,8 @@ def read_target(
     shape = validate(TargetShape, section, problems)
     _check_address(section, problems)
     refuse_both(section, "password_file", "password_env", problems)
-    for label, value in section.at("labels").data.items():
-        fault = _target_label_fault(label, value)
-        if fault is not None:
-            problems.add(section.origin("labels", label), fault)
+    labels = section.at("labels").data
+    check_table(section, "labels", labels, _target_label_fault, problems)
     tls = _tls(shape, section, base, problems)
     target = _target(name, shape, tls, base)
     return TargetEntry(
@@ -66,18 +65,13 @@ def read_target(
     )
 
 
-def check_patterns(
+def check_queries(
     entry: TargetEntry, queries: Collection[str], problems: Problems
 ) -> None:
-    """Note each pattern of a target that matches no query."""
+    """Note each pattern of a target that fits no query."""
     for key in ("queries", "except"):
         patterns = _strings(entry.section, key, default=())
-        for position, pattern in enumerate(patterns):
-            # Where there are no queries at all, the default is no mistake of the target.
-            is_default = pattern == "*"
-            if not is_default and not fnmatch.filter(queries, pattern):
-                message = f'"{pattern}" matches no query{near_miss(pattern, queries)}'
-                problems.add(entry.section.origin(key, position), message)
+        check_patterns(patterns, queries, entry.section, key, problems)
 
 
 def _strings(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from monitor.config.schema import LogShape, StateShape, WebShape
 from monitor.config.toml.document import Section
@@ -14,9 +15,11 @@ from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.validation import validate
 from monitor.model.process_settings import LogSettings, StateSettings, Web
 
-LISTEN_VARIABLE = "TOKEN_MONITOR_LISTEN"
-STATE_VARIABLE = "TOKEN_MONITOR_STATE_DIRECTORY"
+LISTEN_VARIABLE: Final = "TOKEN_MONITOR_LISTEN"
+STATE_VARIABLE: Final = "TOKEN_MONITOR_STATE_DIRECTORY"
 
+_DEFAULT_DIRECTORY: Final = "state"
+_MAX_PORT: Final = 65535
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -24,15 +27,12 @@ def read_web(
     section: Section, environ: Mapping[str, str], base: Path, problems: Problems
 ) -> Web:
     """Check where to listen; the environment decides over the file."""
-    shape = validate(WebShape, section, problems) or WebShape()
-    file = base / shape.config_file if shape.config_file else None
-    web = Web(config_file=file, hosts=tuple(shape.hosts))
-    sources = []
-    if shape.listen is not None:
-        sources.append((section.origin("listen"), shape.listen))
-    if LISTEN_VARIABLE in environ:
-        sources.append((_variable(LISTEN_VARIABLE), environ[LISTEN_VARIABLE]))
-    for origin, text in sources:
+    shape = validate(WebShape, section, problems)
+    web = Web(
+        config_file=base / shape.config_file if shape.config_file else None,
+        hosts=tuple(shape.hosts),
+    )
+    for origin, text in _addresses(shape, section, environ):
         try:
             host, port = parse_listen(text)
         except ValueError as error:
@@ -42,45 +42,64 @@ def read_web(
     return web
 
 
+def _addresses(
+    shape: WebShape, section: Section, environ: Mapping[str, str]
+) -> Iterator[tuple[Origin, str]]:
+    """Walk the addresses that are given, the one that counts last; all of them are checked."""
+    if shape.listen is not None:
+        yield section.origin("listen"), shape.listen
+    if LISTEN_VARIABLE in environ:
+        yield _variable(LISTEN_VARIABLE), environ[LISTEN_VARIABLE]
+
+
 def read_state(
     section: Section, environ: Mapping[str, str], base: Path, problems: Problems
 ) -> StateSettings:
     """Check where the state is kept; the environment decides over the file."""
-    shape = validate(StateShape, section, problems) or StateShape()
-    directory = shape.directory or "state"
-    if STATE_VARIABLE in environ:
-        if environ[STATE_VARIABLE].strip():
-            directory = environ[STATE_VARIABLE]
-        else:
-            problems.add(_variable(STATE_VARIABLE), "is empty; allowed: a directory")
+    shape = validate(StateShape, section, problems)
+    directory = shape.directory or _DEFAULT_DIRECTORY
+    directory = environ.get(STATE_VARIABLE, directory)
+    if not directory.strip():
+        problems.add(_variable(STATE_VARIABLE), "is empty; allowed: a directory")
+    settings = StateSettings(base / directory)
     if shape.retention is None:
-        return StateSettings(base / directory)
-    return StateSettings(base / directory, shape.retention)
+        return settings
+    return replace(settings, retention=shape.retention)
 
 
 def read_log(section: Section, problems: Problems) -> LogSettings:
     """Check what is logged, and how."""
-    shape = validate(LogShape, section, problems) or LogShape()
-    return LogSettings(shape.level, shape.format)
+    shape = validate(LogShape, section, problems)
+    return LogSettings(level=shape.level, format=shape.format)
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """Read `127.0.0.1:8917`, `[::1]:8917`, `localhost:0`; ValueError says what is allowed."""
+    """Return host and port of `127.0.0.1:8917`, `[::1]:8917`, `localhost:0`; ValueError says what is allowed.
+
+    An IPv6 address is returned without its brackets.
+    """
     host, separator, port = text.rpartition(":")
-    wrong = f'"{text}" is not an address to listen on; allowed: host:port, such as 127.0.0.1:8917 or [::1]:8917'
+    allowed = "host:port, such as 127.0.0.1:8917 or [::1]:8917"
+    wrong = f'"{text}" is not an address to listen on; allowed: {allowed}'
+    # isdigit alone would take digits of other scripts.
     if not separator or not (port.isascii() and port.isdigit()):
         raise ValueError(wrong)
-    if int(port) > 65535:
-        raise ValueError(f"port {port} is out of range; allowed: 0 to 65535")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise ValueError(wrong) from None
-    elif _HOST_NAME.fullmatch(host) is None:
+    if int(port) > _MAX_PORT:
+        raise ValueError(f"port {port} is out of range; allowed: 0 to {_MAX_PORT}")
+    if not _is_listen_host(host):
         raise ValueError(wrong)
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _is_listen_host(host: str) -> bool:
+    """Return whether this is a name, an IPv4 address, or an IPv6 address in brackets."""
+    if not host.startswith("[") or not host.endswith("]"):
+        return _HOST_NAME.fullmatch(host) is not None
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def _variable(name: str) -> Origin:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from monitor.alerting.reach import why_nobody_is_notified
-from monitor.config.runbooks import read_runbooks
+from monitor.config.shipped import read_runbooks
 from monitor.model.settings import Config
 from monitor.web import api, api_rules
 from monitor.web.banners import Troubles

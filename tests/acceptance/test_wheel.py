@@ -131,7 +131,7 @@ def test_the_installed_program_serves_the_runbook_of_every_shipped_rule(
 ) -> None:
     names = {rule.runbook for rule in _shipped_rules(tmp_path)}
     script = (
-        "from monitor.config.runbooks import read_runbooks; import json, sys;"
+        "from monitor.config.shipped import read_runbooks; import json, sys;"
         "json.dump(read_runbooks(), sys.stdout)"
     )
     served = json.loads(_run(program.parent / "python", "-c", script, folder=tmp_path))

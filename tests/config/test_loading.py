@@ -13,7 +13,7 @@ import pytest
 
 import monitor
 from monitor.config import load, shipped_queries_directory
-from monitor.config.queries.library import Folder as QueryFolder
+from monitor.config.queries.files import Folder as QueryFolder
 from monitor.config.queries.library import read_library
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems

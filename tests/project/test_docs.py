@@ -22,7 +22,7 @@ from monitor.alerting.snapshot import empty_snapshot
 from monitor.cli import commands
 from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema
-from monitor.config.queries.rules import _TEXT_NAMES
+from monitor.config.queries.rule_texts import TEXT_NAMES
 from monitor.config.toml.validation import Shape
 from monitor.demo.incidents import INCIDENTS
 from monitor.demo.mariadb import PrivateMariaDB
@@ -224,7 +224,7 @@ def test_the_names_in_texts_are_documented() -> None:
     documented = first_codes(
         sections(DOCS / "configuration.md")["Names in texts"], header="name"
     )
-    assert sorted(documented) == sorted(f"{{{name}}}" for name in _TEXT_NAMES)
+    assert sorted(documented) == sorted(f"{{{name}}}" for name in TEXT_NAMES)
 
 
 def test_the_environment_is_documented() -> None:

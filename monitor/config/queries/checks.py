@@ -3,68 +3,67 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Final
 
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
-from monitor.config.sql.statement import IDENTIFIER_GRAMMAR, Template, is_identifier
+from monitor.config.sql.statement import Template, name_fault
 from monitor.config.toml.problems import Origin, Problems, near_miss
+from monitor.config.toml.validation import check_list
+from monitor.model.settings import Scalar
 
-_PART = r"(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_$]*)"
-_NEED = re.compile(rf"{_PART}\.{_PART}")
+_PART: Final = r"(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_$]*)"
+_NEED: Final = re.compile(rf"{_PART}\.{_PART}")
 
 
-def check_draft(
-    draft: UnboundQuery,
+def check_query(
+    query: UnboundQuery,
     extra: AbstractSet[str],
     problems: Problems,
     *,
     is_complete: bool,
 ) -> None:
-    """Check a query as a whole; what could be wrong only for want of a broken rule needs all of them."""
-    _check_needs(draft, draft.needs, draft.section.origin("needs"), problems)
-    for rule in draft.rules:
-        _check_needs(draft, rule.needs, rule.section.origin("needs"), problems)
+    """Check a query as a whole; `extra` are names that statements may bind, beside the parameters.
+
+    What could be wrong only for want of a broken rule is checked where all of them are there.
+    """
+    need_fault = partial(_need_fault, query.parameters)
+    check_list(query.section, "needs", query.needs, need_fault, problems)
+    for rule in query.rules:
+        check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:
-            labels = {*extra, *draft.labels_of(rule.rule)}
-            _check_statement(
-                draft, rule.evidence, rule.section.origin("evidence"), labels, problems
-            )
+            known = {*extra, *query.labels_of(rule.rule)}
+            origin = rule.section.origin("evidence")
+            _check_statement(query, rule.evidence, origin, known, problems)
     if is_complete:
-        _check_query_evidence(draft, extra, problems)
-        _check_idle_parameters(draft, problems)
+        _check_query_evidence(query, extra, problems)
+        _check_idle_parameters(query, problems)
 
 
-def _check_needs(
-    draft: UnboundQuery, needs: Iterable[str], origin: Origin, problems: Problems
-) -> None:
-    for position, need in enumerate(needs):
-        place = Origin(origin.file, origin.line, (*origin.key, position))
-        if _NEED.fullmatch(need) is None:
-            problems.add(place, f'"{need}" is not a column; allowed: "table.column"')
-            continue
-        for name in NAME_PARAMETER.findall(need):
-            if name not in draft.parameters:
-                known = draft.parameters
-                problems.add(
-                    place, f'unknown parameter "{{{name}}}"{near_miss(name, known)}'
-                )
-            elif not is_identifier(draft.parameters[name]):
-                value = draft.parameters[name]
-                problems.add(
-                    place,
-                    f'{{{name}}} stands for "{value}", which is not a name; allowed: {IDENTIFIER_GRAMMAR}',
-                )
+def _need_fault(parameters: Mapping[str, Scalar], need: str) -> str | None:
+    """Return why this is not a column of a table, or None where it is; `{users}.id` is one too."""
+    if _NEED.fullmatch(need) is None:
+        return f'"{need}" is not a column; allowed: "table.column"'
+    for name in NAME_PARAMETER.findall(need):
+        if name not in parameters:
+            return f'unknown parameter "{{{name}}}"{near_miss(name, parameters)}'
+        fault = name_fault(f"{{{name}}}", parameters[name])
+        if fault is not None:
+            return fault
+    return None
 
 
 def _check_statement(
-    draft: UnboundQuery,
+    query: UnboundQuery,
     template: Template,
     origin: Origin,
     extra: AbstractSet[str],
     problems: Problems,
 ) -> bool:
-    faults = template.faults(draft.parameters, extra)
+    """Return whether a statement in a .toml is right; its lines are counted within it."""
+    faults = template.faults(query.parameters, extra)
     for fault in faults:
         where = f"line {fault.line} of the statement: " if fault.line > 1 else ""
         problems.add(origin, f"{where}{fault.message}")
@@ -72,38 +71,34 @@ def _check_statement(
 
 
 def _check_query_evidence(
-    draft: UnboundQuery, extra: AbstractSet[str], problems: Problems
+    query: UnboundQuery, extra: AbstractSet[str], problems: Problems
 ) -> None:
-    if draft.evidence is None:
+    """Check the evidence that a query has for all its rules: it must fit one of them."""
+    evidence = query.evidence
+    if evidence is None:
         return
-    origin = draft.section.origin("evidence", "sql")
-    labels = {label for rule in draft.rules for label in draft.labels_of(rule.rule)}
-    is_sound = _check_statement(
-        draft, draft.evidence, origin, {*extra, *labels}, problems
-    )
-    if is_sound and not any(
-        draft.fits(draft.evidence, rule.rule) for rule in draft.rules
-    ):
-        asked = [
-            f":{name}"
-            for name in draft.evidence.parameters
-            if name not in draft.parameters
-        ]
-        message = (
-            f"fits no rule: none has all of the labels {', '.join(asked)}"
-            if asked
-            else "no rule uses it"
-        )
-        problems.add(origin, message)
+    origin = query.section.origin("evidence", "sql")
+    known = set(extra)
+    for rule in query.rules:
+        known.update(query.labels_of(rule.rule))
+    if not _check_statement(query, evidence, origin, known, problems):
+        return
+    if any(query.fits(evidence, rule.rule) for rule in query.rules):
+        return
+    asked = [f":{name}" for name in evidence.parameters if name not in query.parameters]
+    if asked:
+        labels = ", ".join(asked)
+        problems.add(origin, f"fits no rule: none has all of the labels {labels}")
+    else:
+        problems.add(origin, "no rule uses it")
 
 
-def _check_idle_parameters(draft: UnboundQuery, problems: Problems) -> None:
-    used = set(draft.identifiers)
-    used.update(*(template.parameters for template in draft.templates))
-    used.update(*(rule.text_names for rule in draft.rules))
-    for name in draft.parameters:
-        if name not in used:
-            problems.add(
-                draft.section.origin("parameters", name),
-                "is used nowhere in this query",
-            )
+def _check_idle_parameters(query: UnboundQuery, problems: Problems) -> None:
+    used = set(query.identifiers)
+    for template in query.templates:
+        used.update(template.parameters)
+    for rule in query.rules:
+        used.update(rule.text_names)
+    for name in query.parameters.keys() - used:
+        origin = query.section.origin("parameters", name)
+        problems.add(origin, "is used nowhere in this query")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
 from monitor.model.settings import Flavor
 
-_ENDINGS = (".toml", ".sql")
-_QUERY_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ENDINGS: Final = (".toml", ".sql")
+_QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_FLAVORS: Final[Mapping[str, Flavor]] = {flavor.value: flavor for flavor in Flavor}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,90 +27,104 @@ class QueryFiles:
     shipped: bool
     variants: Mapping[Flavor, Path] = field(default_factory=dict)
 
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of queries, and who named it; nobody did for the shipped one."""
+
+    path: Path
+    name: str
+    position: int | None = None
+    """Where in `query_dirs` it stands."""
+
     @property
-    def directory(self) -> Path:
-        """Give the folder that it is in."""
-        return self.toml.parent
+    def is_shipped(self) -> bool:
+        """Return whether it came with the program."""
+        return self.position is None
+
+    @property
+    def owner(self) -> str:
+        """Return what a message calls a query of it."""
+        return "the shipped one" if self.is_shipped else f"that of {self.name}"
 
 
 def find_queries(
-    directory: Path,
-    base: Path,
-    problems: Problems,
-    *,
-    shipped: bool,
-    aside: Path | None = None,
+    folder: Folder, config_file: Path, base: Path, problems: Problems
 ) -> list[QueryFiles]:
-    """List the queries of a folder by name; half a query is a problem, other files are left alone.
+    """Return the queries of a folder by name; half a query is a problem, other files are left alone.
 
-    `aside` is the configuration, which may be in the same folder: a mount may have one folder only.
+    The configuration may be in the same folder, as a mount may have one folder only: it is no query.
+    OSError or ValueError where the folder cannot be read.
     """
-    tomls: dict[str, Path] = {}
-    statements: dict[str, Path] = {}
-    variants: dict[str, dict[Flavor, Path]] = {}
-    for path in sorted(directory.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in _ENDINGS:
-            continue
-        if aside is not None and _is_same(path, aside):
-            continue
+    found = _Found()
+    for path in sorted(folder.path.iterdir()):
+        if _may_be_of_query(path) and not _is_same(path, config_file):
+            fault = found.put(path)
+            if fault is not None:
+                problems.add(Origin(shown(path, base)), fault)
+    for path, what in found.halves():
+        problems.add(Origin(shown(path, base)), what)
+    return [
+        QueryFiles(
+            name=name,
+            toml=found.tomls[name],
+            sql=found.statements[name],
+            shipped=folder.is_shipped,
+            variants=found.variants.get(name, {}),
+        )
+        for name in found.tomls
+        if name in found.statements
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The files of a folder, by the names of their queries."""
+
+    tomls: dict[str, Path] = field(default_factory=dict)
+    statements: dict[str, Path] = field(default_factory=dict)
+    variants: dict[str, dict[Flavor, Path]] = field(default_factory=dict)
+
+    def put(self, path: Path) -> str | None:
+        """Put a file to its query; return what is wrong with its name, or None."""
         if path.suffix not in _ENDINGS:
-            message = (
-                f'is read by its ending "{path.suffix.lower()}" only, in small letters'
-            )
-            problems.add(Origin(shown(path, base)), message)
-            continue
+            ending = path.suffix.lower()
+            return f'is read by its ending "{ending}" only, in small letters'
         name, _, flavor = path.stem.partition(".")
         if _QUERY_NAME.fullmatch(name) is None:
-            message = f'"{name}" is not a query name; allowed: small letters, digits and _, a letter first'
-            problems.add(Origin(shown(path, base)), message)
-        elif path.suffix == ".toml" and not flavor:
-            tomls[name] = path
-        elif path.suffix == ".sql" and not flavor:
-            statements[name] = path
-        elif path.suffix == ".sql" and flavor in {known.value for known in Flavor}:
-            variants.setdefault(name, {})[Flavor(flavor)] = path
-        else:
-            message = f'"{flavor}" is no kind of server{near_miss(flavor, (f.value for f in Flavor))}'
-            problems.add(Origin(shown(path, base)), message)
-    _check_pairs(tomls, statements, variants, base, problems)
-    return [
-        QueryFiles(name, tomls[name], statements[name], shipped, variants.get(name, {}))
-        for name in tomls
-        if name in statements
-    ]
+            allowed = "small letters, digits and _, a letter first"
+            return f'"{name}" is not a query name; allowed: {allowed}'
+        is_toml = path.suffix == ".toml"
+        if not flavor:
+            files = self.tomls if is_toml else self.statements
+            files[name] = path
+            return None
+        if is_toml or flavor not in _FLAVORS:
+            return f'"{flavor}" is no kind of server{near_miss(flavor, list(_FLAVORS))}'
+        self.variants.setdefault(name, {})[_FLAVORS[flavor]] = path
+        return None
+
+    def halves(self) -> Iterator[tuple[Path, str]]:
+        """Walk the files to which another one is missing, each with what to say of it."""
+        tomls, statements = self.tomls.keys(), self.statements.keys()
+        for name in tomls - statements:
+            yield self.tomls[name], f"has no statement beside it: {name}.sql"
+        for name in statements - tomls:
+            message = f"has nothing that says what it means: {name}.toml"
+            yield self.statements[name], message
+        for name in self.variants.keys() - tomls - statements:
+            for path in self.variants[name].values():
+                yield path, f"belongs to no query: {name}.toml and {name}.sql"
+
+
+def _may_be_of_query(path: Path) -> bool:
+    is_hidden = path.name.startswith(".")
+    return not is_hidden and path.suffix.lower() in _ENDINGS
 
 
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
-    except (
-        OSError
-    ):  # a link that leads nowhere, for instance: that is told where it is read
+    except OSError:
+        # A link that leads nowhere, for instance: that is noted where it is read.
         return False
-
-
-def _check_pairs(
-    tomls: Mapping[str, Path],
-    statements: Mapping[str, Path],
-    variants: Mapping[str, Mapping[Flavor, Path]],
-    base: Path,
-    problems: Problems,
-) -> None:
-    for name, path in tomls.items():
-        if name not in statements:
-            problems.add(
-                Origin(shown(path, base)), f"has no statement beside it: {name}.sql"
-            )
-    for name, path in statements.items():
-        if name not in tomls:
-            problems.add(
-                Origin(shown(path, base)),
-                f"has nothing that says what it means: {name}.toml",
-            )
-    for name, paths in variants.items():
-        if name not in statements and name not in tomls:
-            for path in paths.values():
-                problems.add(
-                    Origin(shown(path, base)),
-                    f"belongs to no query: {name}.toml and {name}.sql",
-                )

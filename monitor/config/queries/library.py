@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.config.queries.files import QueryFiles, find_queries
-from monitor.config.queries.metrics import claimed_names
+from monitor.config.queries.files import Folder, QueryFiles, find_queries
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
 from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.queries.uniqueness import check_unique
 from monitor.config.toml.document import Section, read_document, tables
 from monitor.config.toml.overrides import merge
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.wording import found
-from monitor.model.settings import Metric, Rule
+from monitor.model.settings import Rule
 from monitor.timing.durations import format_duration, parse_duration
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of queries, and who named it; nobody did for the shipped one."""
-
-    path: Path
-    name: str
-    position: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Library:
-    """What the folders hold. `names` has every query that is there, `drafts` those that could be read."""
+    """What the folders hold. `names` has every query that is there, `queries` those that could be read."""
 
     names: tuple[str, ...]
-    drafts: Mapping[str, UnboundQuery]
+    queries: Mapping[str, UnboundQuery]
     declared_by: Mapping[str, frozenset[str]]
     """Which parameters each query declares, also one with problems."""
     own_rules: tuple[Rule, ...]
@@ -42,201 +33,143 @@ class Library:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether some query's .toml could not be read at all."""
+        """Return whether some query's .toml could not be read at all."""
         return len(self.declared_by) < len(self.names)
 
     @property
     def declared(self) -> frozenset[str]:
-        """List every parameter that some query declares."""
+        """Return every parameter that some query declares."""
         return frozenset().union(*self.declared_by.values())
 
 
 def read_library(
-    config: Section, folders: list[Folder], base: Path, problems: Problems
+    config: Section, folders: Iterable[Folder], base: Path, problems: Problems
 ) -> Library:
-    """Read every query and the monitor's own rules, with what config.toml lays over them."""
+    """Read every query and the monitor's own rules, with what config.toml lays over them.
+
+    Of queries with one name the one of the last folder counts.
+    """
     files, notices = _find_all(config, folders, base, problems)
-    sections = {name: _read(query, base, problems) for name, query in files.items()}
+    overrides = _Overrides(
+        queries=dict(tables(config, "queries", problems)),
+        rules=dict(tables(config, "rules", problems)),
+    )
+    sections = {}
+    for name, query in files.items():
+        section = read_document(query.toml, shown(query.toml, base), problems)
+        if section is not None:
+            sections[name] = overrides.over_query(name, section)
     own = own_section(problems)
-    query_overrides = dict(tables(config, "queries", problems))
-    rule_overrides = dict(tables(config, "rules", problems))
-    merged = {
-        name: _merged(section, query_overrides.get(name), rule_overrides)
+    _check_query_overrides(config, files, problems)
+    if len(sections) == len(files):  # else a rule may be in a file that was not read
+        _check_rule_overrides(config, [*sections.values(), own], problems)
+    queries = {
+        name: read_query(files[name], section, base, problems)
         for name, section in sections.items()
-        if section is not None
     }
-    _check_dangling(config, files, merged, own, problems)
-    drafts = {}
-    for name, section in merged.items():
-        draft = read_query(files[name], section, base, problems)
-        if draft is not None:
-            drafts[name] = draft
-    _check_unique(drafts, own, problems)
+    check_unique(queries.values(), own.at("rules").data.keys(), problems)
     return Library(
         names=tuple(files),
-        drafts=drafts,
+        queries=queries,
         declared_by={
             name: frozenset(section.at("parameters").data)
-            for name, section in merged.items()
+            for name, section in sections.items()
         },
-        own_rules=read_own_rules(_with_rules(own, rule_overrides), problems)
-        if own
-        else (),
-        notices=(*notices, *_shortened(drafts.values())),
+        own_rules=read_own_rules(overrides.over_rules(own), problems),
+        notices=(*notices, *_shortened(queries.values())),
     )
 
 
-def _shortened(drafts: Iterable[UnboundQuery]) -> list[str]:
+def _shortened(queries: Iterable[UnboundQuery]) -> Iterator[str]:
     """Say which timeouts were shortened, as config.toml gives an interval that they do not fit."""
-    notices = []
-    for draft in drafts:
-        given = draft.section.data.get("timeout")
-        if (
-            draft.is_sound
-            and given is not None
-            and draft.timeout < parse_duration(given)
-        ):
-            fits = format_duration(draft.timeout)
-            notices.append(
-                f'query "{draft.name}": its timeout, {given}, does not fit its interval; now {fits}'
-            )
-    return notices
+    for query in queries:
+        given = query.section.data.get("timeout")
+        if given is None or not query.is_sound:
+            continue
+        if query.timeout < parse_duration(given):
+            fits = format_duration(query.timeout)
+            yield f'query "{query.name}": its timeout, {given}, does not fit its interval; now {fits}'
 
 
 def _find_all(
-    config: Section, folders: list[Folder], base: Path, problems: Problems
+    config: Section, folders: Iterable[Folder], base: Path, problems: Problems
 ) -> tuple[dict[str, QueryFiles], list[str]]:
-    files: dict[str, QueryFiles] = {}
-    folder_names: dict[str, Folder] = {}
+    """Return the files of every query, and notices of folders and queries that do not count."""
     notices = []
-    aside = base / config.origin().file
+    files: dict[str, QueryFiles] = {}
+    folder_of: dict[str, Folder] = {}
+    config_file = base / config.origin().file
     for folder in folders:
-        is_shipped = folder.position is None
-        place = (
-            Origin(folder.name)
-            if is_shipped
-            else config.origin("query_dirs", folder.position or 0)
-        )
         try:
-            queries = find_queries(
-                folder.path, base, problems, shipped=is_shipped, aside=aside
-            )
+            queries = find_queries(folder, config_file, base, problems)
         except (OSError, ValueError) as error:  # ValueError: no path can be so
-            said = getattr(error, "strerror", None) or error
-            problems.add(place, f'folder "{folder.name}" cannot be read: {said}')
+            cause = getattr(error, "strerror", None) or error
+            message = f'folder "{folder.name}" cannot be read: {cause}'
+            problems.add(_origin_of(folder, config), message)
             continue
         if not queries:
             notices.append(f'folder "{folder.name}" holds no query')
         for query in queries:
-            earlier = folder_names.get(query.name)
+            earlier = folder_of.get(query.name)
             if earlier is not None:
-                other = (
-                    "the shipped one"
-                    if earlier.position is None
-                    else f"that of {earlier.name}"
-                )
-                notices.append(
-                    f'query "{query.name}" of {folder.name} replaces {other}'
-                )
+                replaced = f"replaces {earlier.owner}"
+                notices.append(f'query "{query.name}" of {folder.name} {replaced}')
             files[query.name] = query
-            folder_names[query.name] = folder
+            folder_of[query.name] = folder
     return files, notices
 
 
-def _read(files: QueryFiles, base: Path, problems: Problems) -> Section | None:
-    return read_document(files.toml, shown(files.toml, base), problems)
+def _origin_of(folder: Folder, config: Section) -> Origin:
+    if folder.position is None:
+        return Origin(folder.name)
+    return config.origin("query_dirs", folder.position)
 
 
-def _merged(
-    section: Section, override: Section | None, rule_overrides: Mapping[str, Section]
-) -> Section:
-    if override is not None:
-        # Its parameters are a layer of values; they declare nothing.
-        section = merge(section, override.without("parameters"))
-    return _with_rules(section, rule_overrides)
+@dataclass(frozen=True, slots=True)
+class _Overrides:
+    """What config.toml says of queries and of rules, by their names."""
+
+    queries: Mapping[str, Section]
+    rules: Mapping[str, Section]
+
+    def over_query(self, name: str, section: Section) -> Section:
+        """Lay them over one query's file."""
+        override = self.queries.get(name)
+        if override is not None:
+            # Its parameters are a layer of values; they declare nothing.
+            section = merge(section, override.without("parameters"))
+        return self.over_rules(section)
+
+    def over_rules(self, section: Section) -> Section:
+        """Lay what is said of rules over those that a file has."""
+        for name in section.at("rules").data:
+            if name in self.rules:
+                section = merge(section, self.rules[name].below("rules", name))
+        return section
 
 
-def _with_rules(section: Section, overrides: Mapping[str, Section]) -> Section:
-    for name in section.at("rules").data:
-        if name in overrides:
-            section = merge(section, overrides[name].below("rules", name))
-    return section
-
-
-def _check_dangling(
-    config: Section,
-    files: Mapping[str, QueryFiles],
-    merged: Mapping[str, Section],
-    own: Section | None,
-    problems: Problems,
+def _check_query_overrides(
+    config: Section, files: Mapping[str, QueryFiles], problems: Problems
 ) -> None:
+    """Note [queries.NAME] of a query that is not there."""
     for name in config.at("queries").data:
         parameters = config.at("queries", name).data.get("parameters", {})
         if not isinstance(parameters, Mapping):
-            problems.add(
-                config.origin("queries", name, "parameters"),
-                f"{found(parameters)}; allowed: a table",
-            )
+            message = f"{found(parameters)}; allowed: a table"
+            problems.add(config.origin("queries", name, "parameters"), message)
         if name not in files:
-            problems.add(
-                config.origin("queries", name),
-                f"there is no such query{near_miss(name, files)}",
-            )
-    if len(merged) < len(files):
-        return  # a rule may be in a file that could not be read
-    rules = {
-        name
-        for section in [*merged.values(), *([own] if own else [])]
-        for name in section.at("rules").data
-    }
+            message = f"there is no such query{near_miss(name, files)}"
+            problems.add(config.origin("queries", name), message)
+
+
+def _check_rule_overrides(
+    config: Section, sections: Iterable[Section], problems: Problems
+) -> None:
+    """Note [rules.NAME] of a rule that is not there."""
+    rules: set[str] = set()
+    for section in sections:
+        rules.update(section.at("rules").data)
     for name in config.at("rules").data:
         if name not in rules:
-            problems.add(
-                config.origin("rules", name),
-                f"there is no such rule{near_miss(name, rules)}",
-            )
-
-
-def _check_unique(
-    drafts: Mapping[str, UnboundQuery], own: Section | None, problems: Problems
-) -> None:
-    rules: dict[str, str] = {}
-    if own is not None:
-        rules.update(dict.fromkeys(own.at("rules").data, "the monitor itself"))
-    for draft in drafts.values():
-        if not draft.enabled:
-            continue
-        for rule in draft.active_rules:
-            owner = rules.setdefault(rule.rule.name, f'query "{draft.name}"')
-            if owner != f'query "{draft.name}"':
-                problems.add(
-                    rule.section.origin(), f"the name is taken by a rule of {owner}"
-                )
-    _check_metric_names([draft for draft in drafts.values() if draft.enabled], problems)
-
-
-def _check_metric_names(drafts: Iterable[UnboundQuery], problems: Problems) -> None:
-    """Refuse metrics of which /metrics could show one only, in either of its formats."""
-    owners: dict[str, tuple[str, Metric]] = {}
-    for draft in drafts:
-        for metric in draft.metrics:
-            if not metric.exported:
-                continue
-            claimed = sorted(claimed_names(metric))
-            others = [owners[name] for name in claimed if name in owners]
-            owners.update(
-                {name: (draft.name, metric) for name in claimed if name not in owners}
-            )
-            if others:
-                query, other = others[0]
-                origin = draft.section.origin("metrics", metric.name)
-                problems.add(origin, _clash(metric, query, other))
-
-
-def _clash(metric: Metric, query: str, other: Metric) -> str:
-    if other.name == metric.name:
-        return f'query "{query}" gives this metric already'
-    return (
-        f'clashes with the {other.kind} {other.name} of query "{query}": in OpenMetrics a counter takes the'
-        " names without _total and with _created too; rename one of the two"
-    )
+            message = f"there is no such rule{near_miss(name, rules)}"
+            problems.add(config.origin("rules", name), message)

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.config.queries.rules import Subjects, read_rule, with_hidden_names
+from monitor.config.queries.rule_metrics import RuleSubjects
+from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schema import OwnMetricShape
 from monitor.config.toml.document import Section, read_document, tables
-from monitor.config.toml.problems import Problems
+from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.validation import validate
 from monitor.model.settings import Metric, Rule
 
+_FILE = Path(__file__).with_name("own_rules.toml")
 
-def own_section(problems: Problems) -> Section | None:
-    """Read the file of the monitor's own rules."""
-    path = Path(__file__).with_name("own_rules.toml")
-    return read_document(path, path.name, problems)
+
+def own_section(problems: Problems) -> Section:
+    """Read the file of the monitor's own rules; empty where the package lacks it, which is noted."""
+    section = read_document(_FILE, _FILE.name, problems)
+    if section is None:
+        return Section({}, {(): Origin(_FILE.name)})
+    return section
 
 
 def read_own_rules(section: Section, problems: Problems) -> tuple[Rule, ...]:
-    """Check the monitor's own rules, overrides laid over them."""
+    """Check the monitor's own rules, overrides laid over them; those that are switched off are left out."""
     metrics = {}
     for name, table in tables(section, "metrics", problems):
         shape = validate(OwnMetricShape, table, problems)
-        if shape is not None:
-            metrics[name] = Metric(
-                name, shape.help, labels=tuple(shape.labels), value=name
-            )
-    subjects = Subjects(metrics, has_columns=False)
-    found = []
-    for name, table in tables(section, "rules", problems):
-        for key in ("needs", "evidence"):
-            if key in table.data:
-                problems.add(table.origin(key), "a rule of the monitor itself has none")
-        rule = read_rule(name, table, subjects, problems)
-        if rule is not None:
-            found.append(rule)
-    drafts, _ = with_hidden_names(found, tuple(metrics.values()))
-    return tuple(draft.rule for draft in drafts if draft.enabled)
+        metrics[name] = Metric(
+            name=name,
+            help=shape.help,
+            labels=tuple(shape.labels),
+            value=name,
+        )
+    subjects = RuleSubjects(metrics, of_monitor=True)
+    rules, _ = read_rules(section, subjects, problems)
+    return tuple(unbound.rule for unbound in rules if unbound.enabled)

@@ -1,4 +1,4 @@
-"""The files of one query, and what config.toml lays over them, to a checked draft."""
+"""The files of one query, and what config.toml lays over them, to a checked query without a target."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.config.queries.checks import check_draft
+from monitor.config.queries.checks import check_query
 from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.metrics import read_metric
 from monitor.config.queries.parameters import NEEDS, check_declared
-from monitor.config.queries.rules import (
-    Subjects,
-    UnboundRule,
-    read_rule,
-    with_hidden_names,
-)
+from monitor.config.queries.rule_metrics import RuleSubjects
+from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schedules import read_schedule
 from monitor.config.queries.schema import QueryShape
 from monitor.config.queries.unbound import UnboundQuery
@@ -25,29 +21,30 @@ from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.text_files import read_text, shown
 from monitor.config.toml.validation import validate
-from monitor.model.settings import Flavor, Metric, Scalar, SchemaColumns
+from monitor.model.settings import Metric, Scalar, SchemaColumns
 
 
 def read_query(
     files: QueryFiles, section: Section, base: Path, problems: Problems
-) -> UnboundQuery | None:
-    """Check one query's merged .toml and its statements; None where too little of it is right."""
+) -> UnboundQuery:
+    """Check one query's merged .toml and its statements; `is_sound` says whether all of it is right."""
     before = len(problems)
     declared = _declared(section)
+    # A schema query can bind :needs, which nobody declares.
     extra = frozenset({NEEDS} if "schema" in section.data else ())
     shape = validate(QueryShape, section, problems)
-    sound_until = len(problems)
+    before_statements = len(problems)
     check_declared(section, declared, problems)
-    templates = _templates(files, base, declared, extra, problems)
-    is_sql_sound = len(problems) == sound_until and set(declared) == set(
-        shape.parameters if shape else ()
-    )
-    metrics, rules = _metrics_and_rules(section, declared, problems)
-    if shape is None:
-        return None
+    statement = _template(files.sql, base, declared, extra, problems)
+    variants = {
+        flavor: _template(path, base, declared, extra, problems)
+        for flavor, path in files.variants.items()
+    }
+    are_statements_sound = len(problems) == before_statements
+    subjects = _subjects(section, declared, problems)
+    rules, metrics = read_rules(section, subjects, problems)
     schedule, timeout = read_schedule(shape, section, problems)
-    schema = shape.schema_
-    draft = UnboundQuery(
+    query = UnboundQuery(
         files=files,
         section=section,
         summary=shape.summary,
@@ -57,61 +54,70 @@ def read_query(
         max_rows=shape.max_rows,
         needs=tuple(shape.needs),
         parameters=declared,
-        statement=templates.get(None, read_template("")),
-        variants={
-            flavor: template
-            for flavor, template in templates.items()
-            if flavor is not None
-        },
+        statement=statement,
+        variants=variants,
         metrics=metrics,
         rules=rules,
         evidence=read_template(shape.evidence.sql) if shape.evidence else None,
-        schema=SchemaColumns(schema.table, schema.column, schema.missing)
-        if schema
-        else None,
+        schema=_schema_columns(shape),
     )
-    is_complete = (
-        len(rules) == len(section.at("rules").data)
-        and is_sql_sound
-        and ("evidence" in section.data) == (shape.evidence is not None)
+    is_complete = are_statements_sound and _is_whole(query, shape)
+    check_query(query, extra, problems, is_complete=is_complete)
+    return replace(query, is_sound=len(problems) == before)
+
+
+def _is_whole(query: UnboundQuery, shape: QueryShape) -> bool:
+    """Return whether nothing of the file was left out because it is wrong."""
+    given = query.section
+    return (
+        set(query.parameters) == set(shape.parameters)
+        and len(query.rules) == len(given.at("rules").data)
+        and ("evidence" in given.data) == (shape.evidence is not None)
     )
-    check_draft(draft, extra, problems, is_complete=is_complete)
-    return draft if len(problems) == before else replace(draft, is_sound=False)
+
+
+def _schema_columns(shape: QueryShape) -> SchemaColumns | None:
+    schema = shape.schema_
+    if schema is None:
+        return None
+    return SchemaColumns(
+        table=schema.table,
+        column=schema.column,
+        missing=schema.missing,
+    )
 
 
 def _declared(section: Section) -> dict[str, Scalar]:
     # From the file itself, not from its checked shape: a bad default must not make its name unknown.
-    raw = section.at("parameters").data
-    return {
-        name: value if isinstance(value, (int, float, bool, str)) else name
-        for name, value in raw.items()
-    }
+    declared: dict[str, Scalar] = {}
+    for name, value in section.at("parameters").data.items():
+        is_scalar = isinstance(value, (int, float, bool, str))
+        declared[name] = value if is_scalar else name
+    return declared
 
 
-def _templates(
-    files: QueryFiles,
+def _template(
+    path: Path,
     base: Path,
     declared: Mapping[str, Scalar],
     extra: AbstractSet[str],
     problems: Problems,
-) -> dict[Flavor | None, Template]:
-    paths: list[tuple[Flavor | None, Path]] = [
-        (None, files.sql),
-        *files.variants.items(),
-    ]
-    templates = {}
-    for flavor, path in paths:
-        text = read_text(path, shown(path, base), problems)
-        if text is not None:
-            templates[flavor] = template = read_template(text)
-            for fault in template.faults(declared, extra):
-                problems.add(Origin(shown(path, base), fault.line), fault.message)
-    return templates
+) -> Template:
+    """Read one statement and note its faults; an empty one where it cannot be read."""
+    file = shown(path, base)
+    text = read_text(path, file, problems)
+    if text is None:
+        return read_template("")
+    template = read_template(text)
+    for fault in template.faults(declared, extra):
+        problems.add(Origin(file, fault.line), fault.message)
+    return template
 
 
-def _metrics_and_rules(
+def _subjects(
     section: Section, declared: Mapping[str, Scalar], problems: Problems
-) -> tuple[tuple[Metric, ...], tuple[UnboundRule, ...]]:
+) -> RuleSubjects:
+    """Return what the rules of this query may be about: its metrics and parameters."""
     metrics: dict[str, Metric] = {}
     broken = set()
     for name, table in tables(section, "metrics", problems):
@@ -120,11 +126,4 @@ def _metrics_and_rules(
             broken.add(name)
         else:
             metrics[name] = metric
-    subjects = Subjects(metrics, broken, frozenset(declared))
-    found = []
-    for name, table in tables(section, "rules", problems):
-        rule = read_rule(name, table, subjects, problems)
-        if rule is not None:
-            found.append(rule)
-    drafts, all_metrics = with_hidden_names(found, tuple(metrics.values()))
-    return all_metrics, drafts
+    return RuleSubjects(metrics, broken, frozenset(declared))

@@ -3,67 +3,85 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.config.queries.schema import QueryShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import refuse_both
 from monitor.model.settings import Cron, Every
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import format_duration
 
-_DEFAULT_INTERVAL = timedelta(minutes=1)
-_DEFAULT_TIMEOUT = timedelta(seconds=10)
+_DEFAULT_INTERVAL: Final = timedelta(minutes=1)
+_DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 
 
 def read_schedule(
     shape: QueryShape, section: Section, problems: Problems
 ) -> tuple[Every | Cron, timedelta]:
-    """Check schedule and timeout of one query."""
+    """Check schedule and timeout of one query, and return both."""
     timeout = _DEFAULT_TIMEOUT if shape.timeout is None else shape.timeout
     if "cron" in section.data:
-        if "interval" in section.data:
-            problems.add(section.origin("cron"), 'give either "interval" or "cron"')
+        refuse_both(section, "interval", "cron", problems)
         return _cron(shape, section, problems), timeout
     if "time_zone" in section.data:
         problems.add(section.origin("time_zone"), 'goes with "cron" only')
     interval = _DEFAULT_INTERVAL if shape.interval is None else shape.interval
-    is_known = ("interval" in section.data) == (shape.interval is not None)
-    if is_known and timeout >= interval and _is_of_another(section):
-        timeout = follow(timeout, interval)
-    if is_known and timeout >= interval:
+    is_wrong = "interval" in section.data and shape.interval is None
+    if is_wrong:  # no word of a timeout beside an interval that nobody gave
+        return Every(interval), timeout
+    if timeout >= interval and not _is_chosen_for_interval(section):
+        timeout = fit_timeout(timeout, interval)
+    check_timeout(timeout, interval, section, problems)
+    return Every(interval), timeout
+
+
+def fit_timeout(timeout: timedelta, interval: timedelta) -> timedelta:
+    """Return a timeout that fits an interval: that one, or four fifths of the interval."""
+    return min(timeout, interval * 4 / 5)
+
+
+def check_timeout(
+    timeout: timedelta, interval: timedelta, section: Section, problems: Problems
+) -> None:
+    """Note a timeout that would still wait when the next run is due."""
+    if timeout >= interval:
         message = (
             f"the timeout, {format_duration(timeout)}, must be shorter than"
             f" the interval, {format_duration(interval)}"
         )
         problems.add(section.origin("timeout"), message)
-    return Every(interval), timeout
 
 
-def follow(timeout: timedelta, interval: timedelta) -> timedelta:
-    """Return a timeout that fits an interval: that one, or four fifths of the interval."""
-    return min(timeout, interval * 4 / 5)
+def _is_chosen_for_interval(section: Section) -> bool:
+    """Return whether who gave the timeout knew the interval.
 
-
-def _is_of_another(section: Section) -> bool:
-    """Tell whether who gave the interval gave no timeout: it is the default, or the query's own."""
+    The default was not chosen for it, nor the one of the query's own file where config.toml overrides
+    the interval alone.
+    """
     if "timeout" not in section.data:
-        return True
-    own = section.origin().file
-    return section.origin("timeout").file == own != section.origin("interval").file
+        return False
+    own_file = section.origin().file
+    timeout_file = section.origin("timeout").file
+    interval_file = section.origin("interval").file
+    return timeout_file != own_file or interval_file == own_file
 
 
 def _cron(shape: QueryShape, section: Section, problems: Problems) -> Cron:
     zone = shape.time_zone or "UTC"
     if not _is_time_zone(zone):
-        message = f'"{zone}" is not a time zone; allowed: IANA names such as UTC, Europe/Berlin'
+        allowed = "IANA names such as UTC, Europe/Berlin"
+        message = f'"{zone}" is not a time zone; allowed: {allowed}'
         problems.add(section.origin("time_zone"), message)
-    expression = shape.cron or ""
-    if shape.cron is not None:
-        fault = _cron_fault(expression)
-        if fault:
-            problems.add(section.origin("cron"), fault)
-    return Cron(expression, zone)
+    if shape.cron is None:  # given, and not a text: the validator said so
+        return Cron("", zone)
+    try:
+        read_crontab(shape.cron)
+    except ValueError as error:
+        problems.add(section.origin("cron"), str(error))
+    return Cron(shape.cron, zone)
 
 
 def _is_time_zone(name: str) -> bool:
@@ -71,14 +89,7 @@ def _is_time_zone(name: str) -> bool:
         return True
     try:
         ZoneInfo(name)
+    # ValueError: no path can be so; OSError: a folder of the zone files, such as Europe.
     except (KeyError, ValueError, OSError):
         return False
     return True
-
-
-def _cron_fault(expression: str) -> str:
-    try:
-        read_crontab(expression)
-    except ValueError as error:
-        return str(error)
-    return ""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
 from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.parameters import NEEDS
-from monitor.config.queries.rules import UnboundRule
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
 from monitor.model.settings import (
@@ -25,7 +25,21 @@ from monitor.model.settings import (
     Statement,
 )
 
-NAME_PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class UnboundRule:
+    """A checked rule before a target is known: `rule` lacks its needs and its evidence."""
+
+    rule: Rule
+    section: Section
+    enabled: bool
+    details: tuple[str, ...]
+    needs: tuple[str, ...]
+    evidence: Template | None
+    text_names: tuple[str, ...]
+    """Every name that its texts ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +66,56 @@ class UnboundQuery:
 
     @property
     def name(self) -> str:
-        """Give the query's name."""
+        """Return the query's name."""
         return self.files.name
 
     @property
     def active_rules(self) -> tuple[UnboundRule, ...]:
-        """List the rules that are not switched off."""
+        """Return the rules that are not switched off."""
         return tuple(rule for rule in self.rules if rule.enabled)
 
     @property
     def identifiers(self) -> frozenset[str]:
-        """Name the parameters that stand somewhere for the name of a table or column."""
-        texts = [*self.needs, *(need for rule in self.rules for need in rule.needs)]
-        names = {name for text in texts for name in NAME_PARAMETER.findall(text)}
-        return frozenset(
-            names.union(*(template.identifiers for template in self.templates))
-        )
+        """Return the parameters that stand somewhere for the name of a table or column."""
+        names: set[str] = set()
+        for need in _all_needs(self.needs, self.rules):
+            names.update(NAME_PARAMETER.findall(need))
+        for template in self.templates:
+            names.update(template.identifiers)
+        return frozenset(names)
 
     @property
     def templates(self) -> tuple[Template, ...]:
-        """List every statement of the query, evidence too."""
-        own = [rule.evidence for rule in self.rules]
-        found = [self.statement, *self.variants.values(), self.evidence, *own]
-        return tuple(template for template in found if template is not None)
-
-    def labels_of(self, rule: Rule) -> tuple[str, ...]:
-        """Name the labels of the samples that a rule of this query judges."""
-        return next(
-            metric.label_names for metric in self.metrics if metric.name == rule.metric
+        """Return every statement of the query, evidence too."""
+        evidence = [self.evidence, *(rule.evidence for rule in self.rules)]
+        return (
+            self.statement,
+            *self.variants.values(),
+            *(template for template in evidence if template is not None),
         )
 
+    def labels_of(self, rule: Rule) -> tuple[str, ...]:
+        """Return the labels of the samples that a rule of this query judges."""
+        by_name = {metric.name: metric.label_names for metric in self.metrics}
+        return by_name[rule.metric]
+
     def needed_columns(self, values: Mapping[str, Scalar]) -> tuple[ColumnName, ...]:
-        """List the columns that the query and its active rules cannot do without, sorted."""
-        texts = [
-            *self.needs,
-            *(need for rule in self.active_rules for need in rule.needs),
-        ]
-        return _columns(texts, values)
+        """Return the columns that the query and its active rules cannot do without, sorted."""
+        return _columns(_all_needs(self.needs, self.active_rules), values)
 
     def bind(self, values: Mapping[str, Scalar], needs_json: str) -> Query:
-        """Make the query as it is on one target."""
-        has_needs = any(NEEDS in template.parameters for template in self.templates)
+        """Return the query as it is on one target, in sessions of UTC.
+
+        `needs_json` is what a schema query looks for: every column that is needed there.
+        """
+        parameters = dict(values)
+        if any(NEEDS in template.parameters for template in self.templates):
+            parameters[NEEDS] = needs_json
+        variants = {
+            flavor: template.statement(values)
+            for flavor, template in self.variants.items()
+        }
+        rules = tuple(self._bind_rule(rule, values) for rule in self.active_rules)
         return Query(
             name=self.name,
             summary=self.summary,
@@ -102,49 +125,55 @@ class UnboundQuery:
             max_rows=self.max_rows,
             source=self.files.toml,
             shipped=self.files.shipped,
-            variants={
-                flavor: template.statement(values)
-                for flavor, template in self.variants.items()
-            },
-            parameters={**values, NEEDS: needs_json} if has_needs else dict(values),
+            variants=variants,
+            parameters=parameters,
             needs=_columns(self.needs, values),
             metrics=self.metrics,
-            rules=tuple(
-                replace(
-                    draft.rule,
-                    needs=_columns(draft.needs, values),
-                    evidence=self._evidence_of(draft, values),
-                )
-                for draft in self.active_rules
-            ),
+            rules=rules,
             schema=self.schema,
         )
 
     def fits(self, evidence: Template, rule: Rule) -> bool:
-        """Tell whether a rule's labels and the parameters are all that a statement asks for."""
-        return set(evidence.parameters) <= {
-            *self.parameters,
-            NEEDS,
-            *self.labels_of(rule),
-        }
+        """Return whether a rule's labels and the parameters are all that a statement asks for."""
+        known = {*self.parameters, NEEDS, *self.labels_of(rule)}
+        return known.issuperset(evidence.parameters)
+
+    def _bind_rule(self, unbound: UnboundRule, values: Mapping[str, Scalar]) -> Rule:
+        return replace(
+            unbound.rule,
+            needs=_columns(unbound.needs, values),
+            evidence=self._evidence_of(unbound, values),
+        )
 
     def _evidence_of(
-        self, draft: UnboundRule, values: Mapping[str, Scalar]
+        self, unbound: UnboundRule, values: Mapping[str, Scalar]
     ) -> Statement | None:
-        if draft.evidence is not None:
-            return draft.evidence.statement(values)
-        if self.evidence is not None and self.fits(self.evidence, draft.rule):
+        """Return the rule's own evidence, or else that of the query where it fits the rule (ADR 0004)."""
+        if unbound.evidence is not None:
+            return unbound.evidence.statement(values)
+        if self.evidence is not None and self.fits(self.evidence, unbound.rule):
             return self.evidence.statement(values)
         return None
+
+
+def _all_needs(needs: Iterable[str], rules: Iterable[UnboundRule]) -> list[str]:
+    """Return what a query needs, and what its rules need beside that."""
+    texts = [*needs]
+    for rule in rules:
+        texts += rule.needs
+    return texts
 
 
 def _columns(
     texts: Iterable[str], values: Mapping[str, Scalar]
 ) -> tuple[ColumnName, ...]:
-    columns = set()
+    """Return the columns of `table.column`, with the parameters in braces replaced; sorted, each once."""
+
+    def value(match: re.Match[str]) -> str:
+        return str(values[match[1]])
+
+    columns: set[ColumnName] = set()
     for text in texts:
-        table, _, column = NAME_PARAMETER.sub(
-            lambda match: str(values[match[1]]), text
-        ).partition(".")
+        table, _, column = NAME_PARAMETER.sub(value, text).partition(".")
         columns.add(ColumnName(table, column))
     return tuple(sorted(columns, key=str))

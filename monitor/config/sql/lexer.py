@@ -7,8 +7,9 @@ always, a backslash escapes within strings, and `/*! … */` is code in disguise
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
     "comment",
@@ -24,7 +25,7 @@ Kind: TypeAlias = Literal[
 ]
 
 # Numbers come before words: the server reads `1e5INTO` as a number and a keyword.
-_TOKEN = re.compile(
+_TOKEN: Final = re.compile(
     r"""
     (?P<comment>--(?=[\x00-\x20]|\Z)[^\n]* | \#[^\n]* | /\*.*?\*/)
   | (?P<string>'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*")
@@ -41,6 +42,18 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_KINDS: Final[dict[str | None, Kind]] = {
+    "comment": "comment",
+    "string": "string",
+    "quoted_name": "quoted_name",
+    "unclosed": "unclosed",
+    "parameter": "parameter",
+    "identifier": "identifier",
+    "number": "number",
+    "word": "word",
+    "blank": "blank",
+}
+"""What a group of the pattern is; any other is of no interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +67,13 @@ class Token:
 
     @property
     def word(self) -> str:
-        """Give a bare word in capitals, and nothing for any other token."""
+        """Return a bare word in capitals, and nothing for any other token."""
         return self.text.upper() if self.kind == "word" else ""
+
+    @property
+    def is_code(self) -> bool:
+        """Return whether the server reads it: it is neither a comment nor a blank."""
+        return self.kind not in ("comment", "blank")
 
 
 def scan(text: str) -> tuple[Token, ...]:
@@ -63,22 +81,19 @@ def scan(text: str) -> tuple[Token, ...]:
     return tuple(_token(match) for match in _TOKEN.finditer(text))
 
 
+def code_of(tokens: Iterable[Token]) -> list[Token]:
+    """Leave out comments and blanks."""
+    return [token for token in tokens if token.is_code]
+
+
 def _token(match: re.Match[str]) -> Token:
-    group = match.lastgroup
-    if group == "parameter":
-        return Token("parameter", match[0], match.start(), match[group])
-    if group == "identifier":
-        return Token("identifier", match[0], match.start(), match[group])
-    if group == "string":
-        return Token("string", match[0], match.start(), match[0][1:-1])
-    if group == "quoted_name":
-        return Token(
-            "quoted_name", match[0], match.start(), match[0][1:-1].replace("``", "`")
-        )
-    for kind in _PLAIN_KINDS:
-        if group == kind:
-            return Token(kind, match[0], match.start(), match[0])
-    return Token("other", match[0], match.start(), match[0])
-
-
-_PLAIN_KINDS: tuple[Kind, ...] = ("comment", "unclosed", "number", "word", "blank")
+    kind = _KINDS.get(match.lastgroup, "other")
+    text = match[0]
+    name = text
+    if kind in ("parameter", "identifier"):
+        name = match[kind]
+    elif kind in ("string", "quoted_name"):
+        name = text[1:-1]
+    if kind == "quoted_name":
+        name = name.replace("``", "`")
+    return Token(kind, text, match.start(), name)

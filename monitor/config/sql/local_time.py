@@ -1,44 +1,64 @@
-"""Find which functions of a query answer in the time zone of the session; pure."""
+"""Find which functions of a query answer in the time zone of the session; pure.
+
+The shipped queries are written for UTC, an operator's own may be not (ADR 0017 and 0023).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Final
 
-from monitor.config.sql.lexer import Token, scan
+from monitor.config.sql.lexer import Token, code_of, scan
 from monitor.model.settings import Query
 
-_BARE = frozenset(
-    {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"}
+# Words of the grammar: they need no parentheses.
+_BARE: Final = frozenset(
+    {
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "CURRENT_TIMESTAMP",
+        "LOCALTIME",
+        "LOCALTIMESTAMP",
+    }
 )
-_CALLED = frozenset({"NOW", "SYSDATE", "CURDATE", "CURTIME", "FROM_UNIXTIME"})
-_CALLED_WITH_TIME = "UNIX_TIMESTAMP"
+_CALLED: Final = frozenset(
+    {
+        "NOW",
+        "SYSDATE",
+        "CURDATE",
+        "CURTIME",
+        "FROM_UNIXTIME",
+    }
+)
+_CALLED_WITH_TIME: Final = "UNIX_TIMESTAMP"
 """Without an argument it is the number of seconds since 1970, which no zone changes."""
-_BLANK = ("blank", "comment")
 
 
 def local_time_functions(query: Query) -> tuple[str, ...]:
     """Return the functions, sorted, that a query's statements and evidence use: NOW() and its kin."""
     statements = [query.statement, *query.variants.values()]
-    statements += [rule.evidence for rule in query.rules if rule.evidence is not None]
-    found: set[str] = set()
+    evidence = [rule.evidence for rule in query.rules]
+    statements += [statement for statement in evidence if statement is not None]
+    functions: set[str] = set()
     for statement in statements:
-        found.update(_functions_in(statement.text))
-    return tuple(sorted(found))
+        functions |= _functions_in(code_of(scan(statement.text)))
+    return tuple(sorted(functions))
 
 
-def _functions_in(text: str) -> Iterator[str]:
-    tokens = [token for token in scan(text) if token.kind not in _BLANK]
-    for position, token in enumerate(tokens):
-        if _is_local(token, tokens[position + 1 : position + 3]):
-            yield f"{token.word}()"
+def _functions_in(code: Sequence[Token]) -> set[str]:
+    functions = set()
+    for position, token in enumerate(code):
+        following = [other.text for other in code[position + 1 : position + 3]]
+        if _is_local(token.word, following):
+            functions.add(f"{token.word}()")
+    return functions
 
 
-def _is_local(token: Token, following: list[Token]) -> bool:
+def _is_local(word: str, following: Sequence[str]) -> bool:
     """Return whether a word, by the two tokens behind it, asks for a time in the session's zone."""
-    if token.word in _BARE:
+    if word in _BARE:
         return True
-    texts = [one.text for one in following]
-    is_called = texts[:1] == ["("]
-    if token.word == _CALLED_WITH_TIME:
-        return is_called and texts != ["(", ")"]
-    return is_called and token.word in _CALLED
+    is_called = following[:1] == ["("]
+    if word == _CALLED_WITH_TIME:
+        return is_called and following != ["(", ")"]
+    return is_called and word in _CALLED

@@ -6,20 +6,47 @@ A seat belt against mistakes: what the account may do is decided by its GRANT.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from monitor.config.sql.lexer import Token
+from monitor.config.sql.lexer import Token, code_of
 from monitor.config.toml.wording import code_point
 
-# Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
-_FUNCTIONS = frozenset(
-    {"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "NEXTVAL", "SETVAL"}
-)
+Refusal: TypeAlias = tuple[Token, str]
+"""What is refused: the token at which it stands, and why."""
 
-_WITH_ANY_TEXT = ("comment", "string", "quoted_name")
-_LETTERS = "LMN"
-_PLAIN = {
+# Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
+_FUNCTIONS: Final = frozenset(
+    {
+        "GET_LOCK",
+        "RELEASE_LOCK",
+        "RELEASE_ALL_LOCKS",
+        "NEXTVAL",
+        "SETVAL",
+    }
+)
+# By the words that follow one another.
+_CLAUSES: Final = (
+    (("INTO",), "INTO is refused: a health query writes nothing"),
+    (("FOR", "UPDATE"), "FOR UPDATE is refused: it locks rows"),
+    (("FOR", "SHARE"), "FOR SHARE is refused: it locks rows"),
+    (
+        ("LOCK", "IN", "SHARE", "MODE"),
+        "LOCK IN SHARE MODE is refused: it locks rows",
+    ),
+    (
+        ("NEXT", "VALUE", "FOR"),
+        "NEXT VALUE FOR is refused: it moves a sequence",
+    ),
+)
+_MAX_CLAUSE_WORDS: Final = 4
+
+_WITH_ANY_TEXT: Final = ("comment", "string", "quoted_name")
+# Categories of Unicode begin with these: letters, marks, numbers; blanks and what is not seen.
+_LETTERS: Final = "LMN"
+_BLANKS: Final = "ZC"
+_PLAIN: Final = {
     "Pi": "' or `",
     "Pf": "' or `",
     "Ps": "(",
@@ -38,138 +65,148 @@ class Fault:
     message: str
 
 
-def guard(tokens: Sequence[Token]) -> tuple[tuple[Token, str], ...]:
-    """List what is refused, each with the token at which it stands; nothing for a read-only statement."""
-    odd = _odd_characters(tokens)
+def guard(tokens: Sequence[Token]) -> tuple[Refusal, ...]:
+    """Return what is refused, each with the token at which it stands; nothing for a read-only statement."""
+    odd = tuple(_odd_characters(tokens))
     if odd:
-        return tuple(odd)  # words that hang together by them say nothing more
+        return odd  # words that hang together by them say nothing more
     refused = [*_hidden_code(tokens), *_unclosed(tokens)]
-    code = [token for token in tokens if token.kind not in ("comment", "blank")]
+    code = code_of(tokens)
     while code and code[-1].text == ";":
         code.pop()
-    second = next((token for token in code if token.text == ";"), None)
-    if second is not None:
-        return (*refused, (second, "holds several statements; allowed: one"))
-    return (*refused, *_verb(code), *_clauses(code))
+    semicolons = [token for token in code if token.text == ";"]
+    if semicolons:
+        refused.append((semicolons[0], "holds several statements; allowed: one"))
+    elif code:
+        refused += [*_verb(code), *_clauses(code)]
+    return tuple(refused)
 
 
-def _hidden_code(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
-    return [
-        (
-            token,
-            f"{token.text[:4].rstrip('0123456789 ')} … */ hides code in a comment, which is refused",
-        )
-        for token in tokens
-        if token.kind == "comment"
-        and token.text[:4].upper().startswith(("/*!", "/*M!"))
-    ]
+def _hidden_code(tokens: Sequence[Token]) -> Iterator[Refusal]:
+    """Find comments that a server runs: `/*! … */` both, by their version `/*!50100 … */`, MariaDB `/*M! … */`."""
+    for token in tokens:
+        opening = token.text[:4]
+        is_run = opening.upper().startswith(("/*!", "/*M!"))
+        if token.kind == "comment" and is_run:
+            mark = opening.rstrip("0123456789 ")
+            yield token, f"{mark} … */ hides code in a comment, which is refused"
 
 
-def _unclosed(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
-    first = next((token for token in tokens if token.kind == "unclosed"), None)
-    return [] if first is None else [(first, f"{first.text} is never closed")]
+def _unclosed(tokens: Sequence[Token]) -> Iterator[Refusal]:
+    for token in tokens:
+        if token.kind == "unclosed":
+            yield token, f"{token.text} is never closed"
+            return  # what follows is read askew
 
 
-def _odd_characters(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
+def _odd_characters(tokens: Sequence[Token]) -> Iterator[Refusal]:
     """Find what editors and web pages put in place of plain characters, once of each kind."""
-    found: dict[str, Token] = {}
+    seen: set[str] = set()
     for token in tokens:
         if token.kind in _WITH_ANY_TEXT or token.text.isascii():
             continue
         for character in token.text:
-            if (
-                not character.isascii()
-                and unicodedata.category(character)[0] not in _LETTERS
-            ):
-                found.setdefault(character, token)
-    return [(token, _odd_text(character)) for character, token in found.items()]
+            if _is_odd(character) and character not in seen:
+                seen.add(character)
+                yield token, _odd_text(character)
+
+
+def _is_odd(character: str) -> bool:
+    is_letter = unicodedata.category(character)[0] in _LETTERS
+    return not character.isascii() and not is_letter
 
 
 def _odd_text(character: str) -> str:
     name = code_point(character)
     category = unicodedata.category(character)
-    if category[0] in "ZC":
+    if category[0] in _BLANKS:
         return f"{name} is no blank to the server; write a plain one, or none"
-    plain = _PLAIN.get(category)
-    return (
-        f"{name} is no SQL; write {plain}"
-        if plain
-        else f"{name} is no SQL outside of quotes"
-    )
+    if category in _PLAIN:
+        return f"{name} is no SQL; write {_PLAIN[category]}"
+    return f"{name} is no SQL outside of quotes"
 
 
-def _verb(code: Sequence[Token]) -> list[tuple[Token, str]]:
-    if not code:
-        return []
-    at = _skip(code, 0, "(")
-    if at < len(code) and code[at].word == "WITH":
-        after = _after_ctes(code, at + 1)
-        if after is None:
-            return [(code[at], "WITH is not followed by NAME AS (…) and a SELECT")]
-        at = _skip(code, after, "(")
-    verb = code[at] if at < len(code) else code[-1]
-    if verb.word in ("SELECT", "SHOW"):
-        return []
-    return [(verb, f'"{verb.text}" is refused; allowed: SELECT, WITH … SELECT, SHOW')]
+def _verb(code: Sequence[Token]) -> Iterator[Refusal]:
+    """Look at the verb that decides what a statement does; there is at least one token."""
+    reader = _Reader(code)
+    reader.skip("(")
+    if reader.word == "WITH":
+        start = reader.at
+        reader.at += 1
+        if not reader.skip_common_tables():
+            yield code[start], "WITH is not followed by NAME AS (…) and a SELECT"
+            return
+        reader.skip("(")
+    verb = code[min(reader.at, len(code) - 1)]
+    if verb.word not in ("SELECT", "SHOW"):
+        allowed = "SELECT, WITH … SELECT, SHOW"
+        yield verb, f'"{verb.text}" is refused; allowed: {allowed}'
 
 
-def _after_ctes(code: Sequence[Token], at: int) -> int | None:
-    """Find where the common table expressions end; the verb that counts comes only after them."""
-    if at < len(code) and code[at].word == "RECURSIVE":
-        at += 1
-    while True:
-        at += 1  # the name
-        if _text(code, at) == "(":
-            at = _group_end(code, at)
-        if _text(code, at).upper() != "AS" or _text(code, at + 1) != "(":
-            return None
-        at = _group_end(code, at + 1)
-        if _text(code, at).upper() == "CYCLE":  # MariaDB: CYCLE columns RESTRICT
-            while at < len(code) and code[at].word != "RESTRICT":
-                at += 1
-            at += 1
-        if _text(code, at) != ",":
-            return at
-        at += 1
+@dataclass(slots=True)
+class _Reader:
+    """A place in the code, which moves on; behind the end it finds nothing."""
+
+    code: Sequence[Token]
+    at: int = 0
+
+    @property
+    def text(self) -> str:
+        """Return the token here as it is written."""
+        return self.code[self.at].text if self.at < len(self.code) else ""
+
+    @property
+    def word(self) -> str:
+        """Return the bare word here in capitals."""
+        return self.code[self.at].word if self.at < len(self.code) else ""
+
+    def skip(self, text: str) -> None:
+        """Go on behind every token with this text."""
+        while self.text == text:
+            self.at += 1
+
+    def skip_common_tables(self) -> bool:
+        """Go on to the verb that counts, behind `NAME (columns) AS (…), …`; False where it is not so."""
+        if self.word == "RECURSIVE":
+            self.at += 1
+        while True:
+            self.at += 1  # the name
+            if self.text == "(":
+                self._skip_group()
+            is_as = self.text.upper() == "AS"
+            self.at += 1
+            if not is_as or self.text != "(":
+                return False
+            self._skip_group()
+            if self.text.upper() == "CYCLE":
+                self._skip_cycle()
+            if self.text != ",":
+                return True
+            self.at += 1
+
+    def _skip_cycle(self) -> None:
+        """Go on behind MariaDB's CYCLE columns RESTRICT."""
+        while self.at < len(self.code) and self.word != "RESTRICT":
+            self.at += 1
+        self.at += 1
+
+    def _skip_group(self) -> None:
+        """Go on behind the parenthesis that closes the one here, or to the end."""
+        depth = 0
+        while self.at < len(self.code):
+            depth += {"(": 1, ")": -1}.get(self.text, 0)
+            self.at += 1
+            if depth == 0:
+                return
 
 
-def _group_end(code: Sequence[Token], at: int) -> int:
-    depth = 0
-    while at < len(code):
-        depth += {"(": 1, ")": -1}.get(code[at].text, 0)
-        at += 1
-        if depth == 0:
-            break
-    return at
-
-
-def _skip(code: Sequence[Token], at: int, text: str) -> int:
-    while _text(code, at) == text:
-        at += 1
-    return at
-
-
-def _text(code: Sequence[Token], at: int) -> str:
-    return code[at].text if at < len(code) else ""
-
-
-def _clauses(code: Sequence[Token]) -> list[tuple[Token, str]]:
-    refused = []
+def _clauses(code: Sequence[Token]) -> Iterator[Refusal]:
     for at, token in enumerate(code):
-        following = [next_token.word for next_token in code[at + 1 : at + 4]]
-        if token.word == "INTO":
-            refused.append((token, "INTO is refused: a health query writes nothing"))
-        elif token.word == "FOR" and following[:1] in (["UPDATE"], ["SHARE"]):
-            refused.append((token, f"FOR {following[0]} is refused: it locks rows"))
-        elif token.word == "LOCK" and following == ["IN", "SHARE", "MODE"]:
-            refused.append((token, "LOCK IN SHARE MODE is refused: it locks rows"))
-        elif token.word == "NEXT" and following[:2] == ["VALUE", "FOR"]:
-            refused.append((token, "NEXT VALUE FOR is refused: it moves a sequence"))
-        elif token.name.upper() in _FUNCTIONS and _text(code, at + 1) == "(":
-            refused.append(
-                (
-                    token,
-                    f"{token.name.upper()}() is refused: it changes what others see",
-                )
-            )
-    return refused
+        words = tuple(other.word for other in code[at : at + _MAX_CLAUSE_WORDS])
+        for clause, why in _CLAUSES:
+            if words[: len(clause)] == clause:
+                yield token, why
+        is_called = [other.text for other in code[at + 1 : at + 2]] == ["("]
+        function = token.name.upper()
+        if is_called and function in _FUNCTIONS:
+            yield token, f"{function}() is refused: it changes what others see"

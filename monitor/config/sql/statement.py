@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
-from monitor.config.sql.lexer import Token, scan
+from monitor.config.sql.lexer import Kind, Token, code_of, scan
 from monitor.config.sql.read_only import Fault, guard
 from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Scalar, Statement
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")
+IDENTIFIER_GRAMMAR: Final = "letters, digits, _ and $, no digit first, at most 64"
+"""What needs no quoting trick in any server; 64 is the longest name that they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,106 +26,96 @@ class Template:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Name the parameters that must be bound, each once, in order of appearance."""
-        return tuple(
-            dict.fromkeys(
-                token.name for token in self.tokens if token.kind == "parameter"
-            )
-        )
+        """Return the parameters that must be bound, each once, in order of appearance."""
+        return self._names_of("parameter")
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """Name the parameters that stand for names of tables and columns, each once."""
-        return tuple(
-            dict.fromkeys(
-                token.name for token in self.tokens if token.kind == "identifier"
-            )
-        )
+        """Return the parameters that stand for names of tables and columns, each once."""
+        return self._names_of("identifier")
+
+    def _names_of(self, kind: Kind) -> tuple[str, ...]:
+        names = [token.name for token in self.tokens if token.kind == kind]
+        return tuple(dict.fromkeys(names))
 
     def faults(
         self, declared: Mapping[str, Scalar], extra: AbstractSet[str] = frozenset()
     ) -> tuple[Fault, ...]:
-        """List what the guard refuses and which names are unknown, by line."""
-        found = [] if self._has_code() else [Fault(1, "holds no statement")]
-        found += [
-            Fault(self._line(token), message) for token, message in guard(self.tokens)
-        ]
-        for token in self.tokens:
-            if (
-                token.kind == "parameter"
-                and token.name not in declared
-                and token.name not in extra
-            ):
-                known = {*declared, *extra}
-                found.append(
-                    Fault(
-                        self._line(token),
-                        f'unknown parameter "{token.text}"{near_miss(token.name, known)}',
-                    )
-                )
-            elif token.kind == "identifier":
-                message = _identifier_fault(token, declared)
-                if message:
-                    found.append(Fault(self._line(token), message))
+        """Return what the guard refuses, and which names are unknown, each once.
+
+        `declared` are the parameters with their defaults, `extra` what may be bound beside them.
+        """
+        found = []
+        if all(token.text == ";" for token in code_of(self.tokens)):
+            found.append(Fault(1, "holds no statement"))
+        refused = [*guard(self.tokens), *_unknown_names(self.tokens, declared, extra)]
+        for token, message in refused:
+            found.append(Fault(self._line(token), message))
         return tuple(dict.fromkeys(found))
 
     def statement(self, values: Mapping[str, Scalar]) -> Statement:
-        """Write the statement for the driver; identifiers must be valid already."""
+        """Return the statement for the driver; identifiers must be valid already."""
         parameters = self.parameters
         parts = []
-        for token in self._without_trailing_semicolons():
+        for token in _without_trailing_semicolons(self.tokens):
             if token.kind == "parameter":
                 parts.append(f"%({token.name})s")
             elif token.kind == "identifier":
                 parts.append(f"`{values[token.name]}`")
             else:
-                # The driver formats the whole text, comments and strings too, once it has arguments.
-                parts.append(
-                    token.text.replace("%", "%%") if parameters else token.text
-                )
+                parts.append(token.text)
+                if parameters:
+                    # The driver formats the whole text, comments and strings too, once it has arguments.
+                    parts[-1] = token.text.replace("%", "%%")
         return Statement("".join(parts), parameters)
 
-    def _without_trailing_semicolons(self) -> list[Token]:
-        kept = list(self.tokens)
-        for at in range(len(kept) - 1, -1, -1):
-            if kept[at].text == ";":
-                del kept[at]
-            elif kept[at].kind not in ("comment", "blank"):
-                break
-        return kept
-
-    def _has_code(self) -> bool:
-        return any(
-            token.kind not in ("comment", "blank") and token.text != ";"
-            for token in self.tokens
-        )
-
     def _line(self, token: Token) -> int:
-        return 1 + sum(
-            earlier.text.count("\n")
-            for earlier in self.tokens
-            if earlier.start < token.start
-        )
+        before = [other.text for other in self.tokens if other.start < token.start]
+        return 1 + "".join(before).count("\n")
 
 
 def read_template(text: str) -> Template:
-    """Scan a statement."""
+    """Scan a statement; any text has a template, and `faults` says what is wrong with it."""
     return Template(scan(text))
 
 
 def is_identifier(value: Scalar) -> bool:
-    """Tell whether a value may be put into a statement as the name of a table or column."""
+    """Return whether a value may be put into a statement as the name of a table or column."""
     return isinstance(value, str) and _IDENTIFIER.fullmatch(value) is not None
 
 
-IDENTIFIER_GRAMMAR = "letters, digits, _ and $, no digit first, at most 64"
+def name_fault(placeholder: str, value: Scalar) -> str | None:
+    """Return why a value cannot be put in place of `{NAME}`, or None where it can."""
+    if is_identifier(value):
+        return None
+    return f'{placeholder} stands for "{value}", which is not a name; allowed: {IDENTIFIER_GRAMMAR}'
 
 
-def _identifier_fault(token: Token, declared: Mapping[str, Scalar]) -> str:
-    if token.name not in declared:
-        names = [name for name, value in declared.items() if isinstance(value, str)]
-        return f'unknown parameter "{token.text}"{near_miss(token.name, names)}'
-    value = declared[token.name]
-    if not is_identifier(value):
-        return f'{token.text} stands for "{value}", which is not a name; allowed: {IDENTIFIER_GRAMMAR}'
-    return ""
+def _unknown_names(
+    tokens: Sequence[Token], declared: Mapping[str, Scalar], extra: AbstractSet[str]
+) -> Iterator[tuple[Token, str]]:
+    """Walk the tokens that name no parameter, or one that does not fit there, each with why."""
+    bindable = {*declared, *extra}
+    for token in tokens:
+        if token.kind == "parameter" and token.name not in bindable:
+            known = near_miss(token.name, bindable)
+            yield token, f'unknown parameter "{token.text}"{known}'
+        elif token.kind == "identifier" and token.name not in declared:
+            names = [name for name, value in declared.items() if isinstance(value, str)]
+            known = near_miss(token.name, names)
+            yield token, f'unknown parameter "{token.text}"{known}'
+        elif token.kind == "identifier":
+            fault = name_fault(token.text, declared[token.name])
+            if fault is not None:
+                yield token, fault
+
+
+def _without_trailing_semicolons(tokens: Sequence[Token]) -> list[Token]:
+    """Leave out what ends the text; comments and blanks between and behind it stay."""
+    kept = list(tokens)
+    for at in reversed(range(len(kept))):
+        if kept[at].text == ";":
+            del kept[at]
+        elif kept[at].is_code:
+            break
+    return kept

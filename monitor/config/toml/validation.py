@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -41,6 +41,7 @@ class Shape(BaseModel):
 
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
+ItemT = TypeVar("ItemT")
 
 
 def validate(shape: type[ShapeT], section: Section, problems: Problems) -> ShapeT:
@@ -78,11 +79,51 @@ def _sound_data(
 
 
 def require_one_of(
-    section: Section, first: str, second: str, problems: Problems
+    section: Section,
+    first: str,
+    second: str,
+    problems: Problems,
+    *,
+    at_second: bool = False,
+) -> bool:
+    """Return whether exactly one of two keys is given, and note it where not.
+
+    `at_second`: where both are given, at the second, and not at the table.
+    """
+    has_second = second in section.data
+    if (first in section.data) != has_second:
+        return True
+    origin = section.origin(second) if at_second and has_second else section.origin()
+    problems.add(origin, f'give exactly one of "{first}" and "{second}"')
+    return False
+
+
+def check_table(
+    section: Section,
+    key: str,
+    items: Mapping[str, ItemT],
+    fault: Callable[[str, ItemT], str | None],
+    problems: Problems,
 ) -> None:
-    """Note where neither key is given, or where both are."""
-    if (first in section.data) == (second in section.data):
-        problems.add(section.origin(), f'give exactly one of "{first}" and "{second}"')
+    """Note what is wrong with a table's items, by their names; `fault` returns None where nothing is."""
+    for name, item in items.items():
+        message = fault(name, item)
+        if message is not None:
+            problems.add(section.origin(key, name), message)
+
+
+def check_list(
+    section: Section,
+    key: str,
+    items: Iterable[str],
+    fault: Callable[[str], str | None],
+    problems: Problems,
+) -> None:
+    """Note what is wrong with a list's items, by their positions; `fault` returns None where nothing is."""
+    for position, item in enumerate(items):
+        message = fault(item)
+        if message is not None:
+            problems.add(section.origin(key, position), message)
 
 
 def refuse_both(section: Section, first: str, second: str, problems: Problems) -> None:

@@ -1,0 +1,117 @@
+"""Which metric a rule is about: one of its query's, or a hidden one on a plain column; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from monitor.config.queries.metrics import check_labels
+from monitor.config.queries.schema import RuleShape
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import require_one_of
+from monitor.model.settings import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSubjects:
+    """What the rules of one file may be about."""
+
+    metrics: Mapping[str, Metric]
+    broken: AbstractSet[str] = frozenset()
+    """Metrics that the file has, but with problems of their own."""
+    parameters: AbstractSet[str] = frozenset()
+    of_monitor: bool = False
+    """Whether it is the monitor itself that they are about: it has no columns, and asks no database."""
+
+
+class KeptMetrics:
+    """The metrics of one query as they are kept: the hidden ones named, all with their rules' details."""
+
+    def __init__(self, exported: Iterable[Metric]) -> None:
+        self._metrics = {metric.name: metric for metric in exported}
+        self._hidden: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    @property
+    def all(self) -> tuple[Metric, ...]:
+        """Return the exported metrics, and behind them the hidden ones."""
+        return tuple(self._metrics.values())
+
+    def keep(self, metric: Metric, details: Iterable[str]) -> str:
+        """Keep the metric of a rule, with the columns that its texts name; return the name to find it by."""
+        name = metric.name if metric.exported else self._name_of_hidden(metric)
+        kept = self._metrics[name]
+        all_details = dict.fromkeys((*kept.details, *details))
+        self._metrics[name] = replace(kept, details=tuple(all_details))
+        return name
+
+    def _name_of_hidden(self, metric: Metric) -> str:
+        """Return a name of its own for each column and labels: rules that ask for both share the samples."""
+        key = (metric.name, metric.labels)
+        if key in self._hidden:
+            return self._hidden[key]
+        name = metric.name
+        if name in self._metrics:
+            name = f"{name} by {', '.join(metric.labels) or 'nothing'}"
+        self._hidden[key] = name
+        self._metrics[name] = replace(metric, name=name)
+        return name
+
+
+def metric_of(
+    shape: RuleShape, section: Section, subjects: RuleSubjects, problems: Problems
+) -> Metric | None:
+    """Return what a rule is about; None where it says too little, or the metric has problems itself."""
+    if subjects.of_monitor and "column" in section.data:
+        message = "a rule of the monitor itself has a metric, no column"
+        problems.add(section.origin("column"), message)
+        return None
+    if not require_one_of(section, "metric", "column", problems, at_second=True):
+        return None
+    if section.data.keys() >= {"by", "metric"}:
+        message = 'goes with "column" only; a metric has its labels'
+        problems.add(section.origin("by"), message)
+    if shape.column is not None:
+        return _hidden_metric(shape.column, shape, section, subjects, problems)
+    if shape.metric is None or shape.metric in subjects.broken:
+        return None
+    if shape.metric not in subjects.metrics:
+        known = near_miss(shape.metric, subjects.metrics)
+        problems.add(
+            section.origin("metric"), f'unknown metric "{shape.metric}"{known}'
+        )
+    return subjects.metrics.get(shape.metric)
+
+
+def _hidden_metric(
+    column: str,
+    shape: RuleShape,
+    section: Section,
+    subjects: RuleSubjects,
+    problems: Problems,
+) -> Metric | None:
+    """Return the metric of a column; None where its labels are those of metrics that have problems."""
+    labels = shape.by
+    if labels is not None:
+        check_labels(labels, "by", section, problems)
+    elif subjects.broken:
+        return None
+    else:
+        labels = _labels_of_all(subjects.metrics.values())
+    return Metric(
+        name=column,
+        help="",
+        labels=tuple(labels),
+        value=column,
+        null="skip",
+        exported=False,
+    )
+
+
+def _labels_of_all(metrics: Iterable[Metric]) -> list[str]:
+    """Return the labels that tell rows of a query apart, each once, in the order of its file."""
+    labels: dict[str, None] = {}
+    for metric in metrics:
+        labels.update(dict.fromkeys(metric.labels))
+    return list(labels)

@@ -1,0 +1,84 @@
+"""What two queries cannot both have: a rule of one name, or metrics that share a name on /metrics; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.toml.problems import Problems
+from monitor.model.settings import Metric
+
+
+def check_unique(
+    queries: Collection[UnboundQuery], own_rules: Collection[str], problems: Problems
+) -> None:
+    """Note every name that is taken already; a query that is switched off takes none."""
+    enabled = [query for query in queries if query.enabled]
+    _check_rule_names(enabled, own_rules, problems)
+    _check_metric_names(enabled, problems)
+
+
+def _check_rule_names(
+    queries: Collection[UnboundQuery], own_rules: Collection[str], problems: Problems
+) -> None:
+    owners = dict.fromkeys(own_rules, "the monitor itself")
+    for query in queries:
+        us = f'query "{query.name}"'
+        for rule in query.active_rules:
+            owner = owners.setdefault(rule.rule.name, us)
+            if owner != us:
+                message = f"the name is taken by a rule of {owner}"
+                problems.add(rule.section.origin(), message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who has a name on /metrics."""
+
+    query: str
+    metric: Metric
+
+
+def _check_metric_names(queries: Collection[UnboundQuery], problems: Problems) -> None:
+    """Refuse metrics of which /metrics could show one only, in either of its formats."""
+    owners: dict[str, _Owner] = {}
+    for query, metric in _exported(queries):
+        us = _Owner(query.name, metric)
+        # All names are claimed, and one clash is enough to say.
+        others = [owners.setdefault(name, us) for name in claimed_names(metric)]
+        other = next((owner for owner in others if owner is not us), None)
+        if other is not None:
+            origin = query.section.origin("metrics", metric.name)
+            problems.add(origin, _clash(metric, other))
+
+
+def _exported(
+    queries: Collection[UnboundQuery],
+) -> Iterator[tuple[UnboundQuery, Metric]]:
+    for query in queries:
+        for metric in query.metrics:
+            if metric.exported:
+                yield query, metric
+
+
+def claimed_names(metric: Metric) -> list[str]:
+    """Return every name that a metric takes on /metrics, sorted; of two metrics that share one, one can be there.
+
+    In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
+    (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
+    """
+    if metric.kind == "gauge":
+        return [metric.name]
+    base = metric.name.removesuffix("_total")
+    return sorted([base, metric.name, f"{base}_created"])
+
+
+def _clash(metric: Metric, other: _Owner) -> str:
+    if other.metric.name == metric.name:
+        return f'query "{other.query}" gives this metric already'
+    their = f'the {other.metric.kind} {other.metric.name} of query "{other.query}"'
+    return (
+        f"clashes with {their}: in OpenMetrics a counter takes the"
+        " names without _total and with _created too; rename one of the two"
+    )
