@@ -1,4 +1,4 @@
-"""Follow run by run whether a target lets us in: up, lost, or refused beside one that lives; pure."""
+"""Follow run by run whether a target lets us in: up, lost, or refusing new connections; pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,41 @@ from monitor.model.results import Blocked, Failure, Result, Server, Success
 from monitor.model.settings import ColumnName, Target
 
 RECOVERY_PAUSE = timedelta(seconds=30)
-"""A target that answers again within this time of the last time has not recovered anew."""
+"""A target that answers again within this time of the last time has not recovered again."""
 
 MAX_PROOF = timedelta(seconds=30)
 """How long new connections must get in without a fault before one is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The times that a target gave no new connection while another one of ours lived."""
+
+    failure: Failure | None = None
+    """What it said the last time; None as long as it never refused one."""
+    last_at: datetime | None = None
+    """When the last run began that met this."""
+    let_in_at: datetime | None = None
+    """When it first let in a new connection after that."""
+
+    def after_refusal(self, failure: Failure, at: datetime) -> Refusals:
+        """Return what is known after a run began that was refused a new connection."""
+        # Another one that was tried later got in before this one was refused.
+        is_old = not _is_since(at, self.let_in_at)
+        return self if is_old else Refusals(failure, at)
+
+    def after_entry(self, at: datetime) -> Refusals:
+        """Return what is known after a new connection was let in."""
+        is_open = self.last_at is not None and self.let_in_at is None
+        if is_open and _is_since(at, self.last_at):
+            return replace(self, let_in_at=at)
+        return self
+
+    def are_lasting(self, now: datetime, *, proof: timedelta) -> bool:
+        """Return whether new connections are refused, or were within `proof`."""
+        if self.let_in_at is None:
+            return self.last_at is not None
+        return now - self.let_in_at < proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,141 +72,133 @@ class TargetView:
     """What that run was told."""
     back_at: datetime | None = None
     """When it first let in a new connection after that, or at all."""
-    refused_at: datetime | None = None
-    """When the last run began that was refused a new connection while another of ours lived."""
-    refusal: Failure | None = None
-    """What it said then."""
-    let_in_at: datetime | None = None
-    """When it first let in a new connection after that."""
+    refusals: Refusals = Refusals()
+    """Of new connections, while one of ours lives."""
 
     @property
     def clock_offset_seconds(self) -> float | None:
-        """Give how far the server's clock was ahead of ours at the last contact; None where unknown."""
-        return (
-            self.server.clock.seconds
-            if self.up and self.server and self.server.clock
-            else None
-        )
+        """Return how far the server's clock was ahead of ours at the last contact; None where unknown."""
+        server = self._server_in_contact
+        return None if server is None else server.clock_offset_seconds
 
     @property
     def replica_lag_seconds(self) -> float | None:
-        """Give a replica's lag at the last contact; None where it stands or cannot be known."""
-        if not self.up or not self.server or not self.server.replication:
-            return None
-        return self.server.replication.lag_seconds
+        """Return a replica's lag at the last contact; None where it stands or cannot be known."""
+        server = self._server_in_contact
+        return None if server is None else server.replica_lag_seconds
 
     @property
     def replica_fault(self) -> str:
-        """Say why its data is not judged, as a replica that is too far behind; empty where it is."""
-        if not self.server or not self.server.replication:
+        """Return why its data is not judged, as a replica that is too far behind; empty where it is."""
+        if self.server is None:
             return ""
-        return self.server.replication.fault(self.target.max_replica_lag)
+        return self.server.replica_fault(self.target.max_replica_lag)
+
+    @property
+    def refusal(self) -> Failure | None:
+        """Return what the last run was told that was refused a new connection."""
+        return self.refusals.failure
+
+    @property
+    def _server_in_contact(self) -> Server | None:
+        return self.server if self.up else None
 
     def is_out(self, now: datetime, *, proof: timedelta) -> bool | None:
-        """Tell whether it is lost, or was and has not proved yet that it is back.
+        """Return whether it is lost, or was and has not proved yet that it is back.
 
         What comes and goes is one fault: it ends after a new connection, and `proof` without a loss. None
         where that cannot be told yet: it was only just met, and nobody knows how it was before.
         """
-        if self.up is None:
-            return None
-        if not self.up:
-            return True
-        if self.back_at is None or now - self.back_at >= proof:
+        is_back = self.up is True and _is_since(now, self.back_at, by=proof)
+        if is_back:
             return False
-        return None if self.lost_at is None else True
+        was_ever_lost = self.lost_at is not None
+        return True if was_ever_lost else None
 
     def is_refusing(self, now: datetime, *, proof: timedelta) -> bool:
-        """Tell whether new connections are refused beside one that lives, or were within `proof`."""
-        if self.refused_at is None:
-            return False
-        return self.let_in_at is None or now - self.let_in_at < proof
+        """Return whether new connections are refused beside one that lives, or were within `proof`."""
+        return self.refusals.are_lasting(now, proof=proof)
 
 
 def after_run(view: TargetView, result: Result) -> TargetView:
-    """Learn from a run whether the target answers; a run that was not made says nothing about it."""
+    """Return what is known after a run; one that was not made says nothing about the target."""
     if isinstance(result.outcome, Blocked):
         return view
-    if result.refusal is not None and _is_news(result, view):
-        view = replace(
-            view, refused_at=result.started_at, refusal=result.refusal, let_in_at=None
-        )
+    if result.refusal is not None:
+        refusals = view.refusals.after_refusal(result.refusal, result.started_at)
+        view = replace(view, refusals=refusals)
     if is_loss(result, view):
-        return _lost(view, result)
+        return _after_loss(view, result)
     if result.server is None or not _is_contact(result, view):
         return view
-    return _met(view, result, result.server)
+    view = _after_contact(view, result, result.server)
+    return _after_outcome(view, result.outcome)
 
 
 def is_loss(result: Result, view: TargetView) -> bool:
-    """Tell whether a result says that the target lets nobody in.
+    """Return whether a result says that the target lets nobody in.
 
     Not when another connection got in after this one was tried.
     """
-    outcome = result.outcome
-    if not isinstance(outcome, Failure) or not outcome.lost:
+    if result.loss is None:
         return False
-    return view.met_at is None or result.started_at >= view.met_at
-
-
-def _is_news(result: Result, view: TargetView) -> bool:
-    """Tell whether no new connection got in after this run was refused one."""
-    return view.let_in_at is None or result.started_at >= view.let_in_at
+    return _is_since(result.started_at, view.met_at)
 
 
 def _is_contact(result: Result, view: TargetView) -> bool:
-    """Tell whether a run proves that the target lets us in.
+    """Return whether a run on a connection proves that the target lets us in.
 
     While it is lost only a connection that was let in since does: one from before may go on for long, to
     its own end, and with it a success that began before the loss.
     """
-    if view.up is not False or view.lost_at is None:
-        return True
-    return result.entered_at is not None and result.entered_at >= view.lost_at
+    is_lost = view.up is False
+    return not is_lost or _is_since(result.entered_at, view.lost_at)
 
 
-def _lost(view: TargetView, result: Result) -> TargetView:
-    failure = result.outcome if isinstance(result.outcome, Failure) else None
+def _is_since(
+    at: datetime, event_at: datetime | None, *, by: timedelta = timedelta(0)
+) -> bool:
+    """Return whether an instant is this much after an event, or nobody knows of one."""
+    return event_at is None or at - event_at >= by
+
+
+def _after_loss(view: TargetView, result: Result) -> TargetView:
     return replace(
         view,
         up=False,
         lost_since=view.lost_since or result.scheduled_at,
-        last_failure=failure,
+        last_failure=result.loss,
         lost_at=result.started_at,
-        loss=failure,
+        loss=result.loss,
         back_at=None,
     )
 
 
-def _met(view: TargetView, result: Result, server: Server) -> TargetView:
-    outcome, at, entered_at = result.outcome, result.finished_at, result.entered_at
-    recovered_at = view.recovered_at
-    if view.up is False and (
-        recovered_at is None or at - recovered_at >= RECOVERY_PAUSE
-    ):
-        recovered_at = at
-    let_in_at = view.let_in_at
-    if (
-        view.refused_at is not None
-        and let_in_at is None
-        and entered_at
-        and entered_at >= view.refused_at
-    ):
-        let_in_at = entered_at
-    met = replace(
+def _after_contact(view: TargetView, result: Result, server: Server) -> TargetView:
+    """Note that the target answered, and that it let in the connection of this run."""
+    at = result.finished_at
+    was_lost = view.up is False
+    has_recovered = was_lost and _is_since(at, view.recovered_at, by=RECOVERY_PAUSE)
+    return replace(
         view,
         up=True,
         lost_since=None,
         server=server,
         met_at=at,
-        recovered_at=recovered_at,
-        back_at=view.back_at or entered_at,
-        let_in_at=let_in_at,
+        recovered_at=at if has_recovered else view.recovered_at,
+        back_at=view.back_at or result.entered_at,
+        refusals=view.refusals.after_entry(result.entered_at),
     )
+
+
+def _after_outcome(view: TargetView, outcome: Success | Failure) -> TargetView:
+    """Note why the run gave no data, or what a schema query said of the target's columns."""
     if isinstance(outcome, Failure):
-        return replace(met, last_failure=outcome)
-    if not isinstance(outcome, Success) or outcome.missing is None:
-        return met
-    # a lost right brings no column back: what cannot be seen any more is as it was
-    still = (view.missing or frozenset()) & outcome.unknown
-    return replace(met, missing=outcome.missing | still, unknown=outcome.unknown)
+        return replace(view, last_failure=outcome)
+    if outcome.missing is None:
+        return view
+    return replace(
+        view,
+        missing=outcome.missing_after(view.missing),
+        unknown=outcome.unknown,
+    )

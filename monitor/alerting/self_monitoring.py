@@ -42,7 +42,7 @@ def connections_refused(
     if not target.up:
         return None
     proof = proof_of(rule)
-    if target.refused_at is None and target.is_out(now, proof=proof) is None:
+    if target.refusal is None and target.is_out(now, proof=proof) is None:
         # How it was before we met it will be known when it has let us in for a while.
         return None
     details: dict[str, str] = {}

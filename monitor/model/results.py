@@ -77,19 +77,17 @@ class Replication:
     lag_seconds: float | None
     state: str = ""
 
-    def fault(self, most: timedelta) -> str:
-        """Say why the data of this replica is too old to be judged; empty where it is not, or `most` is 0."""
-        if not most:
+    def fault(self, max_lag: timedelta) -> str:
+        """Return why the data of this replica is too old to be judged; empty where it is not."""
+        if not max_lag:
             return ""
         if self.lag_seconds is None:
             return f"its replication stands ({self.state})"
-        # without the lag itself: a message that differs at each run would be written at each run
-        is_late = self.lag_seconds > most.total_seconds()
-        return (
-            f"the replica is more than {format_duration(most)} behind (max_replica_lag)"
-            if is_late
-            else ""
-        )
+        if self.lag_seconds <= max_lag.total_seconds():
+            return ""
+        # Without the lag itself: a message that differs at each run would be written at each run.
+        limit = format_duration(max_lag)
+        return f"the replica is more than {limit} behind (max_replica_lag)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +117,20 @@ class Server:
     """The server's own, where it speaks TLS, and the one that we show it."""
     surplus_rights: tuple[str, ...] | None = None
     """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
+
+    @property
+    def clock_offset_seconds(self) -> float | None:
+        """Return how far its clock is ahead of ours; None where unknown."""
+        return None if self.clock is None else self.clock.seconds
+
+    @property
+    def replica_lag_seconds(self) -> float | None:
+        """Return how far it is behind its source; None where it stands, is no replica or cannot know."""
+        return None if self.replication is None else self.replication.lag_seconds
+
+    def replica_fault(self, max_lag: timedelta) -> str:
+        """Return why its data is too old to be judged; empty where it is not, or `max_lag` is 0."""
+        return "" if self.replication is None else self.replication.fault(max_lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +191,16 @@ class Success:
     warnings: tuple[ServerWarning, ...] = ()
     """What the server remarked on the answers of the run, none of which makes the result doubtful."""
 
+    def missing_after(
+        self, before: frozenset[ColumnName] | None
+    ) -> frozenset[ColumnName]:
+        """Return which columns are missing now; those that it may not see are as they were before."""
+        seen = self.missing or frozenset()
+        if before is None:
+            return seen
+        # A lost right brings no column back.
+        return seen | (before & self.unknown)
+
 
 KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")
 """Why a statement could not be stopped on its server."""
@@ -231,6 +253,13 @@ class Result:
     """Why a new connection was refused before it ran on one that lived already."""
 
     @property
-    def entered_at(self) -> datetime | None:
-        """Return when the target let in the connection of this run; None where it had none."""
-        return None if self.server is None else self.let_in_at or self.started_at
+    def entered_at(self) -> datetime:
+        """Return when the target let in the connection of this run, if it had one."""
+        return self.let_in_at or self.started_at
+
+    @property
+    def loss(self) -> Failure | None:
+        """Return why the target lets nobody in; None where the run does not say so."""
+        if isinstance(self.outcome, Failure) and self.outcome.lost:
+            return self.outcome
+        return None

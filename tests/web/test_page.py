@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from monitor.alerting.contact import Refusals
 from monitor.alerting.snapshot import (
     QueryStatus,
     Snapshot,
@@ -471,7 +472,7 @@ def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_n
     quota = Failure(
         Reason.TARGET_DOWN, "exceeded the resource", detail="quota", lost=True
     )
-    refusing = replace(met, refused_at=NOW, refusal=quota)
+    refusing = replace(met, refusals=Refusals(quota, NOW))
     back = replace(met, lost_at=NOW - seconds(9), back_at=NOW - seconds(5))
     blind = replace(met, unknown=frozenset({MISSING}))
     rows = [
