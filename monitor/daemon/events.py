@@ -84,6 +84,13 @@ class Events:
         for receiver, count in counts.items():
             self._telemetry.refused(receiver, count)
 
+    def on_lost_disk(self, message: str) -> None:
+        """Log that the state cannot be written to its disk; from whichever thread wrote."""
+        self._log.error(
+            "state.degraded",
+            message=f"the state cannot be written ({message}): it is in memory until the disk takes it again",
+        )
+
     def on_disk_back(self) -> None:
         """Log that the state is on the disk again."""
         self._log.warning("state.recovered", message="the state is on the disk again")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from monitor.alerting.snapshot import JobKey, empty_snapshot
+from monitor.alerting.snapshot import JobKey
 from monitor.alerting.updates import Update
 from monitor.daemon.commands import Executor
 from monitor.daemon.latest import Latest
@@ -204,7 +204,7 @@ class World:
             receivers=lambda: self.health,
             next_run_at=lambda key: self.next_run_at_of(key),
         )
-        latest = Latest(empty_snapshot(self.config, at), at)
+        latest = Latest(self.config, at)
         self.pipeline = Pipeline(self.config, self, self.state, self, latest, sources)
 
     def take(self, message: Work) -> None:

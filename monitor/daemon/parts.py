@@ -1,0 +1,182 @@
+"""Build all that the daemon is made of, each part from those before it; started by nobody yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from monitor import __version__
+from monitor.alerting.self_status import SelfStatus
+from monitor.collector.scheduler import Schedule
+from monitor.collector.targets import TargetRunners
+from monitor.daemon.commands import Executor
+from monitor.daemon.config_status import ConfigStatus
+from monitor.daemon.events import Events
+from monitor.daemon.health import Health, Readiness
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.inbox import Inbox
+from monitor.daemon.latest import Latest
+from monitor.daemon.messages import Missed, Tick
+from monitor.daemon.notices import notes_of
+from monitor.daemon.pipeline import Pipeline, Sources
+from monitor.daemon.requests import Requests
+from monitor.daemon.ticker import Ticker
+from monitor.database import Database
+from monitor.model.alerts import Delivery
+from monitor.model.settings import Config, Job
+from monitor.notify import Deliveries, Means
+from monitor.secrets.reader import SecretReader
+from monitor.storage import OpenedState, open_directory
+from monitor.storage.state import BUSY_SECONDS
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.exposition import Exposition
+from monitor.telemetry.log import Log
+from monitor.telemetry.readings import MonitorState
+from monitor.timing.clock import AnchoredClock
+from monitor.timing.deadlines import Watchdog
+from monitor.web import Views, WebServer
+
+# The whole start is tried again: an attempt need not wait, and a signal is heard between two.
+_OPEN_SECONDS = 1.0
+
+
+class Parts:
+    """The object graph. It is one-way: what a part is given exists before it."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+        self.clock = AnchoredClock()
+        self.telemetry = Telemetry(__version__)
+        self.events = Events(log, self.telemetry, self.clock)
+        self.secrets = SecretReader(environ, on_read=log.hide)
+        self.opened = self._open_state(config.state.directory)
+        self.state = self.opened.state
+        self.requests = Requests()
+        self.config_status = ConfigStatus(
+            self.telemetry, self.clock.now, reload=self.requests.reload
+        )
+        self.latest = Latest(config, self.clock.now())
+        self.inbox = Inbox()
+        self.watchdog = Watchdog()
+        self.means = Means(self.watchdog, self.secrets)
+        self.runners = self._make_runners()
+        self.schedule = Schedule(
+            self.clock, submit=self.runners.dispatch, missed=self._on_missed
+        )
+        self.ticker = Ticker(self.clock, self._on_tick)
+        self.deliveries = self._make_deliveries(config)
+        health = self._make_health()
+        self.heartbeat = Heartbeat(
+            self.clock,
+            snapshot=self.latest.get,
+            is_healthy=health.check,
+            listener=self.events,
+        )
+        self.web = WebServer(
+            config.web,
+            self._views(log, replace(health, heartbeat=self.heartbeat)),
+            log,
+            on_config_file=self.config_status.note_web,
+        )
+        self.pipeline = self._make_pipeline(config)
+        self.executor = Executor(self.runners, self.deliveries, self.heartbeat)
+
+    def _open_state(self, directory: Path) -> OpenedState:
+        opened = open_directory(
+            directory,
+            now=self.clock.now(),
+            on_lost_disk=self.events.on_lost_disk,
+            busy_seconds=_OPEN_SECONDS,
+        )
+        opened.state.set_busy_timeout(BUSY_SECONDS)
+        return opened
+
+    def _make_runners(self) -> TargetRunners:
+        open_database = partial(
+            Database,
+            secrets=self.secrets,
+            watchdog=self.watchdog,
+            on_kill=self.events.on_kill,
+        )
+        return TargetRunners(
+            self.clock,
+            open_database=open_database,
+            on_result=self.inbox.put,
+            on_missed=self._on_missed,
+            snapshot=self.latest.get,
+        )
+
+    def _make_deliveries(self, config: Config) -> Deliveries:
+        return Deliveries(
+            config.receivers,
+            self.state,
+            clock=self.clock,
+            snapshot=self.latest.alerts,
+            external_url=config.external_url,
+            on_delivery=self._on_delivery,
+            means=self.means,
+        )
+
+    def _make_health(self) -> Health:
+        return Health(
+            clock=self.clock,
+            schedule=self.schedule,
+            ticker=self.ticker,
+            inbox=self.inbox,
+            latest=self.latest,
+            runners=self.runners,
+            deliveries=self.deliveries,
+        )
+
+    def _views(self, log: Log, health: Health) -> Views:
+        def monitor_state() -> MonitorState:
+            return MonitorState(
+                is_durable=self.state.is_durable,
+                disk_usage=self.state.disk_usage,
+                log_dropped=log.dropped,
+                certificates=self.latest.self_status.certificates,
+                judged_at=self.latest.evaluated_at,
+            )
+
+        exposition = Exposition(
+            self.telemetry, self.latest.get, self.clock.now, monitor=monitor_state
+        )
+        return Views(
+            snapshot=self.latest.get,
+            now=self.clock.now,
+            config=lambda: self.latest.config,
+            render_metrics=exposition.render,
+            history=self.state.history,
+            is_healthy=health.check,
+            is_ready=Readiness(self.latest).check,
+            reload=self.requests.reload_and_wait,
+            judged_at=lambda: self.latest.evaluated_at,
+            last_reload=lambda: self.config_status.last,
+            notes=lambda: notes_of(self.state),
+        )
+
+    def _make_pipeline(self, config: Config) -> Pipeline:
+        sources = Sources(
+            receivers=self.deliveries.status,
+            next_run_at=self.schedule.next_run_at,
+            self_status=self._self_status,
+        )
+        return Pipeline(
+            config, self.clock, self.state, self.events, self.latest, sources
+        )
+
+    def _self_status(self) -> SelfStatus:
+        return SelfStatus(self.config_status.problems, self.web.certificates)
+
+    def _on_missed(self, job: Job, count: int) -> None:
+        self.inbox.put(Missed(job, count))
+
+    def _on_tick(self, _now: datetime) -> None:
+        self.schedule.follow_clock_step()
+        self.inbox.put(Tick())
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        self.events.on_delivery(delivery)
+        self.inbox.put(delivery)
