@@ -9,7 +9,7 @@ from monitor.database.driver import AnswerTooLargeError, DriverConnection
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Cell, Rows
 
-# More than any health query has a use for: a million buffered rows took 207 MiB (RELIABILITY.md 1.3).
+# More than any health query has a use for: a million buffered rows took 207 MiB (measured).
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_CELL_BYTES = 64 * 1024
 

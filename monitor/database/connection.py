@@ -49,7 +49,7 @@ class Connection:
     """A connection that was let in, with its own handle on the socket for cutting it.
 
     For one thread at a time, whoever has it; only `cut` may be called from any. TLS detaches the socket that
-    the driver was given; a duplicate of its descriptor still works (RELIABILITY.md 1.1).
+    the driver was given; a duplicate of its descriptor still works (measured).
     """
 
     def __init__(

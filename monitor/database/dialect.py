@@ -86,7 +86,7 @@ _SPOILING_WARNINGS = frozenset({*_INCOMPLETE, *_CUT_OR_MISREAD, *_NULL_INSTEAD})
 
 _MARIADB = Dialect(
     version_word="mariadb",
-    # 1969 after 1.00 s on CPU, in SLEEP and behind a metadata lock (RELIABILITY.md 1.2).
+    # 1969 after 1.00 s on CPU, in SLEEP and behind a metadata lock (measured on 10.11).
     limit_variable="max_statement_time",
     limit_value=lambda seconds: f"{seconds:.3f}",
     answers_at_limit=False,

@@ -53,8 +53,8 @@ class DriverConnection(_PyMySQLConnection):
     def expect_answer(self, *, seconds: float, max_bytes: int) -> None:
         """Start counting an answer; `seconds` bounds each single read of it, not the whole.
 
-        A server that sends a byte now and then passes every such bound (39.5 s with a timeout of 1 s,
-        RELIABILITY.md 0.3): the whole is bounded by whoever cuts the connection.
+        A server that sends a byte now and then passes every such bound (measured: 39.5 s with a timeout of 1 s,
+        PyMySQL 1.2.4): the whole is bounded by whoever cuts the connection.
         """
         self.received_bytes = 0
         self._allowed_bytes = max_bytes

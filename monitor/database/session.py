@@ -23,7 +23,7 @@ from monitor.timing.deadlines import Watchdog
 from monitor.timing.durations import format_duration
 
 # The server's own limit is the timeout itself; KILL and our cut give it time to speak first. Three of them,
-# since after a client's read timeout a statement goes on running on the server (RELIABILITY.md 0.4, 1.2).
+# since after a client's read timeout a statement goes on running on the server (measured).
 _KILL_AFTER_SECONDS = 0.3
 _CUT_AFTER_SECONDS = 1.0
 

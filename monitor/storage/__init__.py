@@ -5,7 +5,7 @@ from monitor.storage.history import DeliveryAttempt
 from monitor.storage.last_results import LastResult
 from monitor.storage.queries import OutboxView
 from monitor.storage.reader import Reader, open_reader
-from monitor.storage.state import State
+from monitor.storage.state import State, StateLimits
 
 __all__ = [
     "DeliveryAttempt",
@@ -14,6 +14,7 @@ __all__ = [
     "OutboxView",
     "Reader",
     "State",
+    "StateLimits",
     "open_directory",
     "open_reader",
 ]

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -40,39 +40,52 @@ from monitor.storage.vacuum import vacuum_step
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
+# So short that a result which comes meanwhile does not wait noticeably.
 _STEP_SECONDS = 0.1
 
 BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
 
 
-class State(StateQueries):
-    """Remember alerts, their history and what is due to receivers. Thread-safe.
+@dataclass(frozen=True, slots=True)
+class StateLimits:
+    """How much is kept: rows of the past, and what waits for one receiver."""
 
-    `history_limit` bounds the rows of past transitions, and those of past deliveries; `outbox_limit`,
-    `outbox_bytes` and `outbox_age` what waits for one receiver. When the disk fails it goes on in memory with
-    all that it knows, and says so to `on_lost_disk`, each time. When another program has the file locked for
-    longer than `busy_seconds`, sqlite3.OperationalError: nothing was changed, the same may be tried again.
-    `on_disk=False` begins in memory, with what can be read of the file.
+    history_rows: int = 10_000
+    """Of transitions, and as many of deliveries."""
+    outbox_entries: int = MAX_ENTRIES
+    outbox_bytes: int = MAX_BYTES
+    outbox_age: timedelta = timedelta(hours=24)
+
+
+_LIMITS = StateLimits()
+
+
+class State(StateQueries):
+    """Remember alerts, their history and what is due to receivers. Thread-safe; it owns its file.
+
+    When the disk fails it goes on in memory with all that it knows, and says so to `on_lost_disk`, each time.
+    When another program has the file locked for longer than `busy_seconds`, sqlite3.OperationalError from any
+    method that writes or asks: nothing was changed, the same may be tried again. `take_directory` makes the
+    file's directory ours before the file is gone back to, or raises StateError or OSError. `on_disk=False`
+    begins in memory, with what can be read of the file. Instants are aware, in UTC.
     """
 
     def __init__(
         self,
         path: str = MEMORY,
         *,
-        history_limit: int = 10_000,
-        outbox_limit: int = MAX_ENTRIES,
-        outbox_bytes: int = MAX_BYTES,
-        outbox_age: timedelta = timedelta(hours=24),
+        limits: StateLimits = _LIMITS,
         on_lost_disk: Callable[[str], None] = lambda _message: None,
         busy_seconds: float = BUSY_SECONDS,
         take_directory: Callable[[], None] = lambda: None,
         on_disk: bool = True,
     ) -> None:
         super().__init__()
-        self._history_limit = history_limit
-        self._limits = OutboxLimits(max_entries=outbox_limit, max_bytes=outbox_bytes)
-        self._outbox_age = outbox_age
+        self._limits = limits
+        self._outbox_limits = OutboxLimits(
+            max_entries=limits.outbox_entries, max_bytes=limits.outbox_bytes
+        )
         self._path = path
         self._written = AlertWriter()
         self._recording = threading.Lock()
@@ -142,14 +155,14 @@ class State(StateQueries):
 
     def bound_outbox(self, now: datetime) -> frozenset[str]:
         """Merge what waits where it is too much; return the receivers whose outboxes take nothing new."""
-        for receiver in self._limits.update(self._disk.rows(USAGE), now):
+        for receiver in self._outbox_limits.update(self._disk.rows(USAGE), now):
             usage = self._disk.write(partial(merge, receiver=receiver))
-            self._limits.note_merged(receiver, usage, now)
-        return frozenset(self._limits.full_since)
+            self._outbox_limits.note_merged(receiver, usage, now)
+        return frozenset(self._outbox_limits.full_since)
 
     def outbox(self) -> Mapping[str, OutboxView]:
         """Count what waits, for each receiver that has something waiting, and tell which are full."""
-        full = self._limits.full_since
+        full = self._outbox_limits.full_since
         return {
             name: replace(view, full_since=full.get(name))
             for name, view in super().outbox().items()
@@ -182,7 +195,7 @@ class State(StateQueries):
         with self._recording:
             self._disk.write(write)
             self._written.accept(alerts)
-        self._limits.shift(by)
+        self._outbox_limits.shift(by)
 
     def prune_before(
         self,
@@ -274,7 +287,7 @@ class State(StateQueries):
 
     def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
         """Give up what has waited for too long; gives what has to be told."""
-        too_old = instant_to_text(now - self._outbox_age)
+        too_old = instant_to_text(now - self._limits.outbox_age)
         oldest = self._rows(
             "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1",
             (receiver,),
@@ -283,7 +296,7 @@ class State(StateQueries):
             return ()
 
         def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
-            hours = self._outbox_age / timedelta(hours=1)
+            hours = self._limits.outbox_age / timedelta(hours=1)
             expired = outbox.give_up(
                 connection,
                 "receiver = ? AND created_at < ?",
@@ -345,4 +358,4 @@ class State(StateQueries):
         return self._disk.rows(sql, values)
 
     def _prune(self, connection: sqlite3.Connection, table: str) -> None:
-        prune(connection, table, self._history_limit)
+        prune(connection, table, self._limits.history_rows)

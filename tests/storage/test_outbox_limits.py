@@ -20,7 +20,7 @@ from monitor.model.alerts import (
 )
 from monitor.model.results import Success
 from monitor.model.settings import Metric
-from monitor.storage import State
+from monitor.storage import State, StateLimits
 from monitor.storage.outbox_limits import USAGE
 from tests.storage.test_state import alert, at
 from tests.support.harness import (
@@ -87,7 +87,7 @@ def test_what_is_told_at_last_is_the_same_with_a_limit_and_without(
 ) -> None:
     """In order, whatever was merged, and what is next of each rule is what it was."""
     sent = [told(number, rule, of) for number, (rule, of) in enumerate(changes)]
-    with closing(State(outbox_limit=limit or 1)) as state:
+    with closing(State(limits=StateLimits(outbox_entries=limit or 1))) as state:
         for one in sent:
             state.bound_outbox(one.created_at)
             state.record({}, (), [one])
@@ -109,7 +109,7 @@ def test_what_is_told_at_last_is_the_same_with_a_limit_and_without(
 
 
 def test_an_alert_that_flaps_for_a_day_fits_in_a_small_outbox() -> None:
-    with closing(State(outbox_limit=20)) as state:
+    with closing(State(limits=StateLimits(outbox_entries=20))) as state:
         for number in range(500):
             assert state.bound_outbox(at(number)) == frozenset()
             state.record({}, (), [told(number, "Low", {"a": number % 2 == 0})])
@@ -118,7 +118,7 @@ def test_an_alert_that_flaps_for_a_day_fits_in_a_small_outbox() -> None:
 
 
 def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
-    with closing(State(outbox_limit=4)) as state:
+    with closing(State(limits=StateLimits(outbox_entries=4))) as state:
         for number in range(4):
             state.record({}, (), [told(number, "Low", {"a": True})])
         state._disk.write(
@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
 
 
 def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
-    with closing(State(outbox_limit=2)) as state:
+    with closing(State(limits=StateLimits(outbox_entries=2))) as state:
         for number in range(3):
             state.record({}, (), [told(number, str(number), {"a": True})])
         assert state.bound_outbox(at(9)) == {"hook"}
@@ -167,7 +167,9 @@ MANY = a_query(
 
 @contextmanager
 def crowded(limit: int = 10**6, size: int = 10**6) -> Iterator[World]:
-    with closing(State(outbox_limit=limit, outbox_bytes=size)) as state:
+    with closing(
+        State(limits=StateLimits(outbox_entries=limit, outbox_bytes=size))
+    ) as state:
         yield World(a_config(MANY), state=state)
 
 

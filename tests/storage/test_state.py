@@ -22,7 +22,7 @@ from monitor.model.alerts import (
 from monitor.model.errors import StateError
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Severity
-from monitor.storage import LastResult, OutboxView, State
+from monitor.storage import LastResult, OutboxView, State, StateLimits
 from monitor.storage.serialization import (
     UnreadableError,
     alert_to_record,
@@ -357,7 +357,7 @@ def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_to
 
 
 def test_history_is_bounded() -> None:
-    state = State(history_limit=3)
+    state = State(limits=StateLimits(history_rows=3))
     for second in range(10):
         state.record({}, (resolved("a", second),), (notification(str(second)),))
         state.delivered(the_due(state, 99), attempt(second))

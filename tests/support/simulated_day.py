@@ -31,7 +31,7 @@ from monitor.model.errors import DeliveryError
 from monitor.model.results import Failure, Outcome, Result, Success
 from monitor.model.settings import Config, Every, Job, Query, Receiver, Rule, Severity
 from monitor.notify.outbox import OutboxWorker
-from monitor.storage import State
+from monitor.storage import State, StateLimits
 from tests.support import harness
 from tests.support.disks import let_files_grow
 from tests.support.harness import MINUTE, SECOND, START
@@ -262,7 +262,7 @@ class Day:
     def _born(self, at: datetime) -> Process:
         state = State(
             str(self.path),
-            history_limit=HISTORY,
+            limits=StateLimits(history_rows=HISTORY),
             on_lost_disk=self.disk_messages.append,
         )
         self.process = Process(self.config, state, at, self)
