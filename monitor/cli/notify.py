@@ -10,7 +10,7 @@ from monitor.cli import FAILED, OK
 from monitor.cli.options import common, load_or_tell
 from monitor.cli.output import say
 from monitor.config.toml.problems import near_miss
-from monitor.notify import canary
+from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
 
 
@@ -29,7 +29,7 @@ def command(receiver: str, config_path: Path, log_level: str, log_format: str) -
     chosen = next((one for one in config.receivers if one.name == receiver), None)
     if chosen is None:
         raise click.UsageError(f'no receiver "{receiver}"{near_miss(receiver, names)}')
-    delivery = canary(chosen, AnchoredClock(), config.external_url)
+    delivery = send_test_alert(chosen, AnchoredClock(), config.external_url)
     if delivery.reason:
         click.echo(
             f"{receiver} did not take it: {delivery.reason}: {delivery.message}",

@@ -15,6 +15,7 @@ from monitor.model.errors import ConfigError, Problem
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config
 from monitor.model.wording import counted
+from monitor.notify.kinds import KINDS
 from monitor.telemetry.log import Format, Level, Log, configure
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -59,7 +60,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(
             (Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),)
         )
-    return load(path, os.environ)
+    return load(path, os.environ, KINDS)
 
 
 def _is_missing(path: Path) -> bool:

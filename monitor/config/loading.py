@@ -10,7 +10,7 @@ from monitor.config.jobs import make_jobs
 from monitor.config.notices import notices_of
 from monitor.config.queries.files import Folder
 from monitor.config.queries.library import read_library
-from monitor.config.receivers import read_receiver
+from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootShape
 from monitor.config.shipped import runbook_names, shipped_queries_directory
@@ -22,34 +22,39 @@ from monitor.config.toml.validation import validate
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
-from monitor.model.settings import Config, Job, Receiver
+from monitor.model.settings import Config, Job
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
+def load(path: Path, environ: Mapping[str, str], kinds: ReceiverKinds) -> Config:
     """Read the configuration and all queries; ConfigError carries every problem of every file.
 
     Relative paths in it are taken from its own folder. Files with secrets are named in the Config, and
-    neither read nor looked for.
+    neither read nor looked for. `kinds` are the kinds of receivers that there are, by name: notify has them,
+    which stands above this room.
     """
     problems = Problems()
     section = read_document(path, path.name, problems)
     if section is None:
         raise ConfigError(problems.in_order())
-    config = _build(path.absolute(), section, environ, problems)
+    config = _build(path.absolute(), section, environ, problems, kinds)
     if len(problems):
         raise ConfigError(problems.in_order())
     return config
 
 
 def _build(
-    path: Path, section: Section, environ: Mapping[str, str], problems: Problems
+    path: Path,
+    section: Section,
+    environ: Mapping[str, str],
+    problems: Problems,
+    kinds: ReceiverKinds,
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
     base = path.parent
     root = validate(RootShape, section, problems)
     entries = _targets(section, base, problems)
     targets = tuple(entry.target for entry in entries if entry.target is not None)
-    receivers = _receivers(section, base, problems)
+    receivers = read_receivers(section, base, problems, kinds)
     folders = _folders(root, section, base)
     library = read_library(section, folders, base, problems)
     jobs = make_jobs(section, library, entries, problems)
@@ -80,17 +85,6 @@ def _targets(section: Section, base: Path, problems: Problems) -> list[TargetEnt
         read_target(name, table, base, problems)
         for name, table in tables(section, "targets", problems)
     ]
-
-
-def _receivers(
-    section: Section, base: Path, problems: Problems
-) -> tuple[Receiver, ...]:
-    found = []
-    for name, table in tables(section, "receivers", problems):
-        receiver = read_receiver(name, table, base, problems)
-        if receiver is not None:
-            found.append(receiver)
-    return tuple(found)
 
 
 def _folders(root: RootShape, section: Section, base: Path) -> list[Folder]:

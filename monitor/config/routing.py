@@ -50,7 +50,7 @@ def _check_switches(
 ) -> None:
     if receiver.watchdog and not has_watchdog:
         problems.add(section.origin("watchdog"), _NO_WATCHDOG)
-    if receiver.kind == "alertmanager" and not receiver.send_resolved:
+    if not (receiver.takes_notifications or receiver.send_resolved):
         problems.add(section.origin("send_resolved"), _ENDS_BY_ITSELF)
 
 

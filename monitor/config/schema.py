@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,19 +14,14 @@ from monitor.config.hosts import host_fault
 from monitor.config.toml.validation import (
     Duration,
     Interval,
-    ScalarText,
     ScalarValue,
     Shape,
     Text,
     between,
     from_to,
 )
-from monitor.model.settings import SERVER_ZONE, UTC_ZONE, ReceiverKind, TlsMode
+from monitor.model.settings import SERVER_ZONE, UTC_ZONE, TlsMode
 from monitor.timing.zones import session_zone
-
-_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
-_MAILBOX = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
-_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
 def _url(value: str) -> str:
@@ -51,11 +44,16 @@ def _base_url(value: str) -> str:
     return _url(value).rstrip("/")
 
 
-def _refuse_literal(what: str, key: str, _: object) -> object:
-    raise ValueError(
-        f"a literal {what} is refused; write it to a file that only the monitor may read and give"
-        f" {key}_file, or give the name of an environment variable as {key}_env"
-    )
+def refuse_literal(what: str, key: str) -> BeforeValidator:
+    """Refuse a secret that stands in the file itself, and say where it belongs."""
+
+    def check(_: object) -> object:
+        raise ValueError(
+            f"a literal {what} is refused; write it to a file that only the monitor may read and give"
+            f" {key}_file, or give the name of an environment variable as {key}_env"
+        )
+
+    return BeforeValidator(check)
 
 
 def _session_zone(value: str) -> str:
@@ -68,9 +66,6 @@ def _session_zone(value: str) -> str:
             f'"{value}" is not a time zone; allowed: "server", an offset such as "+05:30",'
             ' an IANA name such as "Europe/Berlin"'
         ) from None
-
-
-_literal_password = partial(_refuse_literal, "password", "password")
 
 
 def _variable_name(value: str) -> str:
@@ -99,44 +94,17 @@ def _trimmed(value: str) -> str:
     return value
 
 
-def _mailbox(value: str) -> str:
-    if _MAILBOX.fullmatch(value) is None:
-        raise ValueError(
-            "is not a mail address; allowed: NAME@HOST or Display Name <NAME@HOST>, in ASCII"
-        )
-    return value
-
-
-def _content_type(value: str) -> str:
-    if _CONTENT_TYPE.fullmatch(value) is None:
-        raise ValueError(
-            "is not a media type; allowed: such as application/json or text/plain"
-        )
-    return value
-
-
 Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-_MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
 AttemptLimit = Annotated[
-    Duration, from_to(_MILLISECOND, timedelta(minutes=5), "1ms to 5m")
+    Duration, from_to(timedelta(milliseconds=1), timedelta(minutes=5), "1ms to 5m")
 ]
-ResendDelay = Annotated[
-    Duration, from_to(_MILLISECOND, timedelta(hours=1), "1ms to 1h")
-]
-RepeatInterval = Annotated[
-    Duration,
-    from_to(
-        timedelta(seconds=1), 365 * _DAY, "1s to 365d, or 0s for never", or_zero=True
-    ),
-]
+RefusedPassword = Annotated[Any, refuse_literal("password", "password")]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 Host = Annotated[Text, AfterValidator(_host)]
 WebHost = Annotated[Text, AfterValidator(_web_host)]
 Trimmed = Annotated[Text, AfterValidator(_trimmed)]
 """Text that a blank before or behind it would make another name."""
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-ContentType = Annotated[str, AfterValidator(_content_type)]
 
 
 class RootShape(Shape):
@@ -176,7 +144,7 @@ class TargetShape(Shape):
     port: Annotated[int, between(1, 65535)] = 3306
     unix_socket: Text | None = None
     user: Trimmed
-    password: Annotated[Any, BeforeValidator(_literal_password)] = None
+    password: RefusedPassword = None
     password_file: Text | None = None
     password_env: VariableName | None = None
     database: Trimmed
@@ -188,81 +156,6 @@ class TargetShape(Shape):
     queries: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
     parameters: dict[str, ScalarValue] = {}
-
-
-class ReceiverShape(Shape):
-    """`[receivers.NAME]`: what all kinds have."""
-
-    kind: ReceiverKind
-    min_severity: Literal["critical", "warning", "info"] = "info"
-    match: dict[str, ScalarText] = {}
-    send_resolved: bool = True
-    watchdog: bool = False
-    timeout: AttemptLimit | None = None
-    repeat_interval: RepeatInterval | None = None
-
-
-class AlertmanagerShape(ReceiverShape):
-    """`kind = "alertmanager"`."""
-
-    urls: list[Url] | None = None
-    resend_delay: ResendDelay | None = None
-
-
-class WebhookShape(ReceiverShape):
-    """`kind = "webhook"`."""
-
-    url: Url | None = None
-    url_file: Text | None = None
-    headers: dict[str, str] = {}
-    header_files: dict[str, Text] = {}
-    hmac_secret: Annotated[
-        Any, BeforeValidator(partial(_refuse_literal, "secret", "hmac_secret"))
-    ] = None
-    hmac_secret_file: Text | None = None
-    hmac_secret_env: VariableName | None = None
-    template: Text | None = None
-    template_file: Text | None = None
-    content_type: ContentType | None = None
-
-
-class SlackShape(ReceiverShape):
-    """`kind = "slack"`."""
-
-    url: Url | None = None
-    url_file: Text | None = None
-
-
-class PagerdutyShape(ReceiverShape):
-    """`kind = "pagerduty"`."""
-
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-    routing_key: Annotated[
-        Any, BeforeValidator(partial(_refuse_literal, "key", "routing_key"))
-    ] = None
-    routing_key_file: Text | None = None
-    routing_key_env: VariableName | None = None
-
-
-class EmailShape(ReceiverShape):
-    """`kind = "email"`."""
-
-    stand_ins = {
-        "host": "-",
-        "from": "nobody@example.com",
-        "to": ["nobody@example.com"],
-    }
-
-    host: Host
-    port: Annotated[int, between(1, 65535)] | None = None
-    from_: Mailbox = Field(alias="from")
-    to: list[Mailbox]
-    tls: Literal["starttls", "implicit", "disabled"] | None = None
-    ca_file: Text | None = None
-    user: Text | None = None
-    password: Annotated[Any, BeforeValidator(_literal_password)] = None
-    password_file: Text | None = None
-    password_env: VariableName | None = None
 
 
 class WebShape(Shape):

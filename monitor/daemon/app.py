@@ -25,7 +25,7 @@ from monitor.daemon.requests import StopRequest
 from monitor.model.errors import ConfigError, ReloadError
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config
-from monitor.notify import Ping, secrets_of
+from monitor.notify.ping import Ping
 from monitor.secrets.redaction import in_address
 from monitor.telemetry.log import Log
 
@@ -186,7 +186,9 @@ class App:
     def _hide_secrets(self, config: Config) -> None:
         """Have the log hide what the configuration itself says; of files, who reads them does."""
         secrets = [
-            secret for receiver in config.receivers for secret in secrets_of(receiver)
+            secret
+            for receiver in config.receivers
+            for secret in receiver.settings.secrets()
         ]
         if config.heartbeat is not None:
             secrets += in_address(config.heartbeat.url)
@@ -194,7 +196,7 @@ class App:
 
     def _set_heartbeat(self, config: Config) -> None:
         parts, settings = self._parts, config.heartbeat
-        ping = Ping(settings, parts.clock, parts.means) if settings else None
+        ping = Ping(settings, parts.clock, parts.transport) if settings else None
         parts.heartbeat.apply(settings, ping)
 
 

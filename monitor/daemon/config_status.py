@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from monitor.config import load
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config
+from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry
 from monitor.web import LastReload, WebServer
 from monitor.web.web_config import load_web_config
@@ -76,7 +77,7 @@ def load_whole(path: Path, environ: Mapping[str, str], web: WebServer) -> Config
     problems: tuple[Problem, ...] = ()
     config: Config | None = None
     try:
-        config = load(path, environ)
+        config = load(path, environ, KINDS)
         _check_file_to_come(config, web)
     except ConfigError as error:
         problems = error.problems

@@ -11,7 +11,7 @@ from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.ticker import Ticker
 from monitor.model.health import Part, Vitals, faults
-from monitor.notify import Deliveries
+from monitor.notify.manager import Deliveries
 from monitor.timing.clock import Clock
 
 
@@ -47,7 +47,7 @@ class Health:
             overdue=self.schedule.overdue(now),
             parts=tuple(parts),
             pools=self.runners.pools(),
-            couriers=self.deliveries.couriers(),
+            delivery_workers=self.deliveries.delivery_workers(),
         )
         wrong = faults(vitals, now)
         return (False, "; ".join(wrong)) if wrong else (True, "healthy")

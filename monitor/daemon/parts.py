@@ -27,7 +27,9 @@ from monitor.daemon.ticker import Ticker
 from monitor.database import Database
 from monitor.model.alerts import Delivery
 from monitor.model.settings import Config, Job
-from monitor.notify import Deliveries, Means
+from monitor.notify.context import DeliveryContext
+from monitor.notify.manager import Deliveries
+from monitor.notify.transport import Transport
 from monitor.secrets.reader import SecretReader
 from monitor.storage import OpenedState, open_directory
 from monitor.storage.state import BUSY_SECONDS
@@ -60,7 +62,7 @@ class Parts:
         self.latest = Latest(config, self.clock.now())
         self.inbox = Inbox()
         self.watchdog = Watchdog()
-        self.means = Means(self.watchdog, self.secrets)
+        self.transport = Transport(self.watchdog, self.secrets)
         self.runners = self._make_runners()
         self.schedule = Schedule(
             self.clock, submit=self.runners.dispatch, missed=self._on_missed
@@ -109,15 +111,15 @@ class Parts:
         )
 
     def _make_deliveries(self, config: Config) -> Deliveries:
-        return Deliveries(
-            config.receivers,
-            self.state,
+        context = DeliveryContext(
             clock=self.clock,
+            outbox=self.state,
             snapshot=self.latest.alerts,
-            external_url=config.external_url,
             on_delivery=self._on_delivery,
-            means=self.means,
+            transport=self.transport,
+            external_url=config.external_url,
         )
+        return Deliveries(config.receivers, context)
 
     def _make_health(self) -> Health:
         return Health(

@@ -40,8 +40,13 @@ from monitor.model.alerts import (
 )
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Every
-from monitor.notify import notifications_for, refused_by, told_by, with_told
 from monitor.notify.reminders import Reminders
+from monitor.notify.routing import (
+    notifications_for,
+    notified_by,
+    refused_by,
+    with_notified,
+)
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
@@ -310,10 +315,10 @@ def _note_notified(changes: Changes, notifications: tuple[Notification, ...]) ->
     """Note in the firing alerts who has notifications of them, recorded with these as one."""
     alerts = (alert for notification in notifications for alert in notification.alerts)
     scopes = {alert.scope for alert in alerts if alert.state is AlertState.FIRING}
-    notified = told_by(notifications)
+    notified = notified_by(notifications)
     for scope in scopes:
         noted = {
-            labels: with_told(alert, notified)
+            labels: with_notified(alert, notified)
             for labels, alert in changes.of(scope).items()
         }
         changes.put(scope, noted)

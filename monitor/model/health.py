@@ -44,7 +44,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Courier:
+class DeliveryWorker:
     """A thread that delivers to one receiver, and the attempt that it is at."""
 
     receiver: str
@@ -65,7 +65,7 @@ class Vitals:
     overdue: tuple[datetime, tuple[str, str]] | None = None
     parts: tuple[Part, ...] = ()
     pools: tuple[Pool, ...] = ()
-    couriers: tuple[Courier, ...] = ()
+    delivery_workers: tuple[DeliveryWorker, ...] = ()
 
 
 def faults(vitals: Vitals, now: datetime) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def faults(vitals: Vitals, now: datetime) -> tuple[str, ...]:
             for fault in _of_part(part, now, vitals.awake_since)
         ),
         *_of_pools(vitals.pools, now, vitals.awake_since),
-        *_of_couriers(vitals.couriers, now, vitals.awake_since),
+        *_of_delivery_workers(vitals.delivery_workers, now, vitals.awake_since),
     )
 
 
@@ -117,17 +117,17 @@ def _of_pools(
             yield f"all workers of {pool.target} have hung for up to {_seconds(longest)}, in {names}"
 
 
-def _of_couriers(
-    couriers: Iterable[Courier], now: datetime, awake_since: datetime
+def _of_delivery_workers(
+    delivery_workers: Iterable[DeliveryWorker], now: datetime, awake_since: datetime
 ) -> Iterator[str]:
-    for courier in couriers:
-        attempt = courier.attempt
-        if not courier.is_alive:
-            yield f"the delivery to {courier.receiver} does not run"
+    for worker in delivery_workers:
+        attempt = worker.attempt
+        if not worker.is_alive:
+            yield f"the delivery to {worker.receiver} does not run"
         elif attempt is not None and _is_stuck(
             attempt, now, awake_since, ATTEMPT_GRACE
         ):
-            yield f"the delivery to {courier.receiver} has hung for {_seconds(now - attempt.since)}"
+            yield f"the delivery to {worker.receiver} has hung for {_seconds(now - attempt.since)}"
 
 
 def _is_stuck(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from monitor.model.conditions import Condition
 from monitor.model.process_settings import (
@@ -237,54 +238,71 @@ class Job:
         return (self.target.name, self.query.name)
 
 
-ReceiverKind: TypeAlias = Literal[
-    "alertmanager", "email", "pagerduty", "slack", "webhook"
-]
+DEFAULT_TIMEOUT = timedelta(seconds=10)
+DEFAULT_REPEAT_INTERVAL = timedelta(hours=4)
+"""As Alertmanager's own repeat_interval."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
-    """How a receiver of e-mail is reached; beyond this machine only with TLS if there is a password."""
+class NamedFile:
+    """A file that a setting names: the key that names it, and what it must hold.
 
-    host: str
-    port: int
-    sender: str
-    to: tuple[str, ...]
-    tls: Literal["starttls", "implicit", "disabled"] = "starttls"
-    ca_file: Path | None = None
-    user: str | None = None
-    password: PasswordSource | None = None
+    Of a password blanks count, also those around it; of another secret they do not.
+    """
+
+    key: str
+    path: Path
+    holds: Literal["secret", "password", "certificates"] = "secret"
+
+
+class ReceiverSettings(ABC):
+    """What one kind of receiver has of its own; each kind derives a frozen dataclass in notify/KIND/.
+
+    Equal settings mean that a reload need not replace the receiver's workers.
+    """
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    """The word after `kind =` in the configuration, and the name of the folder."""
+    takes_notifications: ClassVar[bool] = True
+    """Notified of each change once; else sent all that is active, again and again."""
+    keeps_incidents: ClassVar[bool] = False
+    """Keeps an incident open for each alert, so that each must be closed."""
+
+    @abstractmethod
+    def files(self) -> Sequence[NamedFile]:
+        """Return the files that these settings name, in the order of the documentation."""
+
+    @abstractmethod
+    def secrets(self) -> Sequence[str]:
+        """Return what the log must hide of what the configuration itself says; files are no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A named destination of notifications, and which alerts it wants.
-
-    Addresses and headers may be secrets, so they are not shown.
-    """
+    """A named destination of notifications, and which alerts it wants: what all kinds have."""
 
     name: str
-    kind: ReceiverKind
-    urls: tuple[str, ...] = field(default=(), repr=False)
-    url_file: Path | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    header_files: Mapping[str, Path] = field(default_factory=dict)
-    """Headers whose values are secrets, read at each attempt."""
-    hmac_secret: PasswordSource | None = None
-    template: str | None = field(default=None, repr=False)
-    """The text of a webhook's own body; None for Alertmanager's."""
-    content_type: str = "application/json"
-    routing_key: PasswordSource | None = None
-    mail: Mail | None = None
+    settings: ReceiverSettings
     min_severity: Severity = Severity.INFO
     match: Labels = ()
     send_resolved: bool = True
     watchdog: bool = False
-    timeout: timedelta = timedelta(seconds=10)
-    repeat_interval: timedelta = timedelta(hours=4)
-    """How often what still fires is told again; zero for never. Not of an Alertmanager."""
-    resend_delay: timedelta = timedelta(minutes=1)
-    """Alertmanager: how often what is active is sent again; `endsAt` is four of these ahead."""
+    timeout: timedelta = DEFAULT_TIMEOUT
+    """Of one attempt, whatever it takes."""
+    repeat_interval: timedelta = DEFAULT_REPEAT_INTERVAL
+    """How often it is notified again of what still fires; zero for never."""
+
+    @property
+    def kind(self) -> str:
+        """Return the word for its kind."""
+        return self.settings.kind
+
+    @property
+    def takes_notifications(self) -> bool:
+        """Return whether it is notified of each change once, by way of the outbox."""
+        return self.settings.takes_notifications
 
 
 @dataclass(frozen=True, slots=True)

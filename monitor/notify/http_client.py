@@ -22,7 +22,7 @@ from monitor.model.errors import DeliveryError
 from monitor.notify.backoff import retry_after_seconds
 from monitor.notify.deadline_socket import Guard
 from monitor.notify.secrets import without_secrets
-from monitor.notify.transport import Means
+from monitor.notify.transport import Transport
 from monitor.secrets.redaction import in_headers, parts_of
 
 _MOST_BYTES: Final = 4096
@@ -40,12 +40,12 @@ class Post:
     """
 
     def __init__(
-        self, means: Means, *, timeout: timedelta, method: str = "POST"
+        self, transport: Transport, *, timeout: timedelta, method: str = "POST"
     ) -> None:
         self._method = method
         self._timeout_seconds = timeout.total_seconds()
-        self._tls = means.tls
-        self._guard = Guard(means.watchdog)
+        self._tls = transport.tls
+        self._guard = Guard(transport.watchdog)
         self._origin: tuple[str | None, ...] = ()
         self._connection: _Plain | _Secure | None = None
 

@@ -1,85 +1,56 @@
-"""All receivers' workers together: started, told of changes, drained and stopped."""
+"""All receivers' workers together: started, poked at changes, drained and stopped."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 from monitor.model.alerts import ReceiverHealth
-from monitor.model.health import Courier
+from monitor.model.health import DeliveryWorker
 from monitor.model.settings import Receiver
-from monitor.notify.alertmanager import Alertmanager, Snapshot
-from monitor.notify.backoff import Jitter
-from monitor.notify.notifiers import sender_for
-from monitor.notify.outbox import Outbox, OutboxWorker
-from monitor.notify.routing import takes_notifications
-from monitor.notify.transport import Means
-from monitor.notify.worker import OnDelivery, Worker
-from monitor.timing.clock import SettableClock
+from monitor.notify.context import DeliveryContext
+from monitor.notify.kind import ReceiverWorkers
+from monitor.notify.kinds import kind_of
+from monitor.notify.worker import Worker
 
+# Only a name look-up cannot be cut, and it ends with the process; who stops us waits longer than this.
 _STOP_SECONDS: Final = 2.0
-
-_Part: TypeAlias = Alertmanager | OutboxWorker
 
 
 class Deliveries:
-    """Deliver to every receiver, none waiting for another.
+    """Deliver to every receiver, none waiting for another. All methods are of one thread, but `poke`."""
 
-    `on_delivery` is told of every attempt, by the workers' threads, and must not raise. `jitter`
-    gives numbers from 0 to below 1.
-    """
-
-    def __init__(
-        self,
-        receivers: Iterable[Receiver],
-        state: Outbox,
-        *,
-        clock: SettableClock,
-        snapshot: Snapshot,
-        external_url: str,
-        on_delivery: OnDelivery,
-        means: Means,
-        jitter: Jitter | None = None,
-    ) -> None:
-        self._state = state
-        self._clock = clock
-        self._snapshot = snapshot
-        self._external_url = external_url
-        self._on_delivery = on_delivery
-        self._jitter = jitter or random.SystemRandom().random
-        self._means = means
-        self._parts: Mapping[str, _Part] = {
-            receiver.name: self._part(receiver) for receiver in receivers
+    def __init__(self, receivers: Iterable[Receiver], context: DeliveryContext) -> None:
+        self._context = context
+        self._parts: Mapping[str, ReceiverWorkers] = {
+            receiver.name: self._made(receiver) for receiver in receivers
         }
 
     def apply(self, receivers: Iterable[Receiver], *, external_url: str) -> None:
         """Deliver to these from now on; one that did not change goes on undisturbed, with its health."""
-        old, is_same_url = self._parts, external_url == self._external_url
-        self._external_url = external_url
-        parts: dict[str, _Part] = {}
+        before = self._parts
+        is_same_url = external_url == self._context.external_url
+        self._context = replace(self._context, external_url=external_url)
+        parts: dict[str, ReceiverWorkers] = {}
         for receiver in receivers:
-            known = old.get(receiver.name)
-            is_kept = known is not None and is_same_url and known.receiver == receiver
-            parts[receiver.name] = known if known and is_kept else self._part(receiver)
+            known = before.get(receiver.name)
+            if known is not None and is_same_url and known.receiver == receiver:
+                parts[receiver.name] = known
+            else:
+                parts[receiver.name] = self._made(receiver)
         self._parts = parts
-        kept = set(map(id, parts.values()))
-        _end(
-            [
-                worker
-                for part in old.values()
-                if id(part) not in kept
-                for worker in part.workers
-            ]
-        )
-        for part in parts.values():
-            for worker in part.workers:
-                worker.start()
+        ended: list[Worker] = []
+        for name, part in before.items():
+            if parts.get(name) is not part:
+                ended.extend(part.workers)
+        _end(ended)
+        self.start()
 
     def start(self) -> None:
-        """Start the workers; they send at once what is due."""
+        """Start the workers that have not begun; they send at once what is due."""
         for worker in self._workers():
             worker.start()
 
@@ -97,46 +68,31 @@ class Deliveries:
     def drain(self, deadline_seconds: float) -> None:
         """Try what waits once more and return when that is done, or at the deadline."""
         deadline = time.monotonic() + deadline_seconds
-        for done in [worker.drain() for worker in self._workers()]:
-            done.wait(max(0.0, deadline - time.monotonic()))
+        # All begin before any is waited for.
+        drained = [worker.drain() for worker in self._workers()]
+        for event in drained:
+            event.wait(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
         """Stop all workers at once, cutting what is under way; takes two seconds at most."""
         _end(self._workers())
 
     def status(self) -> Mapping[str, ReceiverHealth]:
-        """Tell of each receiver what waits for it and whether it fails."""
-        outbox = self._state.outbox()
+        """Return for each receiver, by name, what waits for it and whether it fails."""
+        waiting = self._context.outbox.outbox()
         return {
-            name: part.status(outbox.get(name)) for name, part in self._parts.items()
+            name: part.status(waiting.get(name)) for name, part in self._parts.items()
         }
 
-    def couriers(self) -> tuple[Courier, ...]:
-        """Tell of each worker whether it lives and what it is at; waits for no lock."""
-        return tuple(worker.courier() for worker in self._workers())
+    def delivery_workers(self) -> tuple[DeliveryWorker, ...]:
+        """Return of each worker whether it lives and what it is at; waits for no lock."""
+        return tuple(worker.liveness() for worker in self._workers())
 
-    def _part(self, receiver: Receiver) -> _Part:
-        if takes_notifications(receiver):
-            return OutboxWorker(
-                receiver,
-                self._state,
-                sender_for(receiver, self._means, external_url=self._external_url),
-                clock=self._clock,
-                on_delivery=self._on_delivery,
-                jitter=self._jitter,
-            )
-        return Alertmanager(
-            receiver,
-            self._snapshot,
-            clock=self._clock,
-            external_url=self._external_url,
-            on_delivery=self._on_delivery,
-            jitter=self._jitter,
-            means=self._means,
-        )
+    def _made(self, receiver: Receiver) -> ReceiverWorkers:
+        return kind_of(receiver).workers(receiver, self._context)
 
-    def _workers(self) -> tuple[Worker, ...]:
-        return tuple(worker for part in self._parts.values() for worker in part.workers)
+    def _workers(self) -> Sequence[Worker]:
+        return [worker for part in self._parts.values() for worker in part.workers]
 
 
 def _end(workers: Sequence[Worker]) -> None:

@@ -16,7 +16,8 @@ from monitor.model.wording import format_number, readable, shortened, utc_second
 from monitor.notify.payload import annotations_of, generator_url
 from monitor.timing.durations import format_seconds
 
-_TOLD_ELSEWHERE: Final = frozenset(
+# Annotations that have a place of their own in a message.
+_NOT_NOTES: Final = frozenset(
     {
         "summary",
         "description",
@@ -27,19 +28,23 @@ _TOLD_ELSEWHERE: Final = frozenset(
         "resolve_reason",
     }
 )
-
-
 _SEVERITIES: Final = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
-_MOST_OF_AN_ADDRESS: Final = 2000
-_MOST_OF_A_NAME: Final = 200
+# Longer ones are cut by programs that people read mail and chat with; a part of an address leads nowhere.
+_MAX_ADDRESS: Final = 2000
+_MAX_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One alert as text for people: what, how bad, since when, for how long, and where to read on."""
+class AlertText:
+    """One alert as text for people: what, how bad, since when, for how long, and where to read on.
+
+    All texts are plain: without control characters, and what is one line is one. Escaping for HTML or
+    for a chat is up to who shows them.
+    """
 
     summary: str
-    course: str
+    status_line: str
+    """Firing since when, or resolved after how long."""
     severity: str
     description: str
     value: str
@@ -55,46 +60,40 @@ class Story:
     def evidence_lines(self) -> Iterator[str]:
         """Write each row of the evidence."""
         for row in self.evidence:
-            yield ", ".join(
-                f"{name} {'NULL' if cell is None else cell}"
-                for name, cell in row.items()
-            )
+            yield ", ".join(f"{name} {_cell_text(cell)}" for name, cell in row.items())
 
 
-def story(
-    alert: Alert, notification: Notification, external_url: str, *, most: int
-) -> Story:
-    """Put an alert into words, no text of it longer than `most`."""
+def alert_text(
+    alert: Alert, notification: Notification, external_url: str, *, max_length: int
+) -> AlertText:
+    """Put an alert of a notification into words, no text of it longer than `max_length`."""
 
     def clean(text: str) -> str:
-        return plain(shortened(text, most))
+        return plain(shortened(text, max_length))
 
-    given = annotations_of(replace(alert, evidence=()))
-    annotations = {clean(name): clean(text) for name, text in given.items()}
-    return Story(
+    def clean_row(row: EvidenceRow) -> EvidenceRow:
+        return {
+            clean(name): clean(cell) if isinstance(cell, str) else cell
+            for name, cell in row.items()
+        }
+
+    annotations = {
+        clean(name): clean(text)
+        for name, text in annotations_of(replace(alert, evidence=())).items()
+    }
+    labels = dict(alert.labels)
+    labels.pop("alertname", None)
+    notes = [name for name in annotations if name not in _NOT_NOTES]
+    return AlertText(
         summary=one_line(annotations.get("summary", "")) or one_line(alert.name),
-        course=_course(alert, notification),
+        status_line=_status_line(alert, notification),
         severity=str(alert.severity),
         description=annotations.get("description", ""),
         value=format_number(alert.value),
-        labels=tuple(
-            (clean(name), clean(value))
-            for name, value in alert.labels
-            if name != "alertname"
-        ),
-        notes=tuple(
-            (name, text)
-            for name, text in annotations.items()
-            if name not in _TOLD_ELSEWHERE
-        ),
-        evidence=tuple(
-            {
-                clean(name): clean(cell) if isinstance(cell, str) else cell
-                for name, cell in row.items()
-            }
-            for row in alert.evidence
-        ),
-        links=tuple(_links(alert, external_url)),
+        labels=tuple((clean(name), clean(value)) for name, value in labels.items()),
+        notes=tuple((name, annotations[name]) for name in notes),
+        evidence=tuple(map(clean_row, alert.evidence)),
+        links=_links(alert, external_url),
         is_firing=alert.state is AlertState.FIRING,
     )
 
@@ -105,19 +104,17 @@ def title(notification: Notification) -> str:
     The first words are what a phone shows of it. Of several alerts the worst speaks: `(3)`.
     """
     ordered = sorted(notification.alerts, key=_worst_first)
-    group = notification.group
-    names = [
-        one_line(shortened(group.get(key, ""), _MOST_OF_A_NAME))
-        for key in ("alertname", "target")
-    ]
+    parts = [f"[{_state(notification, ordered)}]"]
+    for key in ("alertname", "target"):
+        name = shortened(notification.group.get(key, ""), _MAX_NAME)
+        parts.append(one_line(name))
     alike = [alert for alert in ordered if alert.state is ordered[0].state]
-    number = f"({len(alike)})" if len(alike) > 1 else ""
-    heading = " ".join(
-        filter(None, (f"[{_state(notification, ordered)}]", *names, number))
-    )
-    summary = (
-        one_line(shown_annotations(ordered[0]).get("summary", "")) if ordered else ""
-    )
+    if len(alike) > 1:
+        parts.append(f"({len(alike)})")
+    heading = " ".join(part for part in parts if part)
+    if not ordered:
+        return heading
+    summary = one_line(shown_annotations(ordered[0]).get("summary", ""))
     return f"{heading}: {summary}" if summary else heading
 
 
@@ -126,24 +123,14 @@ def is_code(text: str) -> bool:
     return "\n" in text.strip()
 
 
-def _worst_first(alert: Alert) -> tuple[bool, int]:
-    return alert.state is not AlertState.FIRING, _SEVERITIES.index(alert.severity)
-
-
-def _state(notification: Notification, ordered: Sequence[Alert]) -> str:
-    if not ordered or ordered[0].state is not AlertState.FIRING:
-        return "resolved"
-    still = ", still firing" if notification.is_repeat else ""
-    return f"{ordered[0].severity}{still}"
-
-
 def plain(text: str) -> str:
     """Replace what no text for people holds: control characters, and what UTF-8 cannot carry."""
     if text.isprintable() and text.isascii():
         return text
-    text = readable(text)
+    text = readable(text).replace("\r\n", "\n")
     return "".join(
-        c if c.isprintable() or c in "\n\t" else " " for c in text.replace("\r\n", "\n")
+        character if character.isprintable() or character in "\n\t" else " "
+        for character in text
     )
 
 
@@ -153,15 +140,16 @@ def one_line(text: str) -> str:
 
 
 def web_address(text: str) -> str:
-    """Give an address that can stand in a link, or nothing where a text is none."""
+    """Return an address that can stand in a link; empty where a text is none."""
+    if len(text) > _MAX_ADDRESS:
+        return ""
     try:
-        is_web = len(text) <= _MOST_OF_AN_ADDRESS and urlsplit(text).scheme in (
-            "http",
-            "https",
-        )
+        scheme = urlsplit(text).scheme
     except ValueError:
         return ""
-    return quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace") if is_web else ""
+    if scheme not in ("http", "https"):
+        return ""
+    return quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace")
 
 
 def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
@@ -169,31 +157,44 @@ def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
     return separator.join(f"{name}={value}" for name, value in pairs)
 
 
-def instant(at: datetime | None) -> str:
+def _instant(at: datetime | None) -> str:
     """Write an instant for people."""
     return "unknown" if at is None else utc_second(at)
 
 
-def _course(alert: Alert, notification: Notification) -> str:
+def _worst_first(alert: Alert) -> tuple[bool, int]:
+    return alert.state is not AlertState.FIRING, _SEVERITIES.index(alert.severity)
+
+
+def _state(notification: Notification, ordered: Sequence[Alert]) -> str:
+    if not ordered or ordered[0].state is not AlertState.FIRING:
+        return "resolved"
+    if notification.is_repeat:
+        return f"{ordered[0].severity}, still firing"
+    return str(ordered[0].severity)
+
+
+def _status_line(alert: Alert, notification: Notification) -> str:
     if alert.fired_for is not None:
-        reason = (
-            f" ({alert.resolve_reason.replace('_', ' ')})"
-            if alert.resolve_reason
-            else ""
-        )
-        return f"resolved after {format_seconds(alert.fired_for)}{reason}"
+        line = f"resolved after {format_seconds(alert.fired_for)}"
+        if alert.resolve_reason:
+            line += f" ({alert.resolve_reason.replace('_', ' ')})"
+        return line
+    # After a start without a state nobody knows how much longer it has been so.
     at_least = "at least " if alert.since_at_least else ""
     if notification.is_repeat and alert.fired_at is not None:
-        for_how_long = format_seconds(notification.created_at - alert.fired_at)
-        return f"still firing after {at_least}{for_how_long}"
-    return f"firing, since {at_least}{instant(alert.active_at)}"
+        duration = format_seconds(notification.created_at - alert.fired_at)
+        return f"still firing after {at_least}{duration}"
+    return f"firing, since {at_least}{_instant(alert.active_at)}"
 
 
-def _links(alert: Alert, external_url: str) -> Iterator[tuple[str, str]]:
-    runbook = dict(alert.annotations).get("runbook_url", "")
-    for text, address in (
-        ("Alert", generator_url(alert, external_url)),
-        ("Runbook", runbook),
-    ):
-        if address := web_address(address):
-            yield text, address
+def _links(alert: Alert, external_url: str) -> tuple[tuple[str, str], ...]:
+    """Return the addresses of the alert's page and of its runbook, those that it has."""
+    page = web_address(generator_url(alert, external_url))
+    runbook = web_address(dict(alert.annotations).get("runbook_url", ""))
+    named = (("Alert", page), ("Runbook", runbook))
+    return tuple((text, address) for text, address in named if address)
+
+
+def _cell_text(cell: object) -> str:
+    return "NULL" if cell is None else str(cell)

@@ -3,72 +3,41 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
-from monitor.model.alerts import Delivery, Notification, ReceiverHealth
+from monitor.model.alerts import Notification, ReceiverHealth
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import Receiver
-from monitor.notify.backoff import Jitter, backoff_seconds
-from monitor.notify.notifiers import Sender
-from monitor.notify.worker import OnDelivery, Waiting, Worker
-from monitor.timing.clock import SettableClock
+from monitor.notify.attempt import Attempt
+from monitor.notify.backoff import NOTIFICATION, RECEIVER
+from monitor.notify.context import DeliveryContext, Waiting
+from monitor.notify.worker import Worker
 
-_FIRST_RETRY_SECONDS = 1.0
-_LONGEST_RETRY_SECONDS = 300.0
-_LONGEST_BREAK_SECONDS = 60.0
-_FAILED_FOR_A_BREAK = 2
+# One that fails may be refused for what it says; two different ones in a row are the receiver's doing.
+_FAILED_FOR_A_BREAK: Final = 2
 
 
-class Outbox(Protocol):
-    """Where notifications wait; the state, as its workers see it. Any of it may fail for a while."""
+class Sender(Protocol):
+    """Sends one notification to a kind of receiver; DeliveryError if it was not taken."""
 
-    def due(
-        self,
-        receiver: str,
-        *,
-        now: datetime,
-        limit: int = 1,
-        least_tried_first: bool = False,
-        whenever: bool = False,
-    ) -> Sequence[Notification]:
-        """List what to send now or `whenever`, oldest first; of one rule and target only the oldest."""
+    def send(self, notification: Notification, now: datetime) -> None:
+        """Make one attempt, within the receiver's timeout."""
         ...
 
-    def next_try_at(self, receiver: str) -> datetime | None:
-        """Tell when the next may be tried; None if nothing waits."""
+    def abort(self) -> None:
+        """Cut the attempt under way, from another thread; nothing is sent afterwards."""
         ...
 
-    def retry_now(self, receiver: str, *, now: datetime) -> None:
-        """Let all that waits be tried at once."""
-        ...
-
-    def trim(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
-        """Give up what is too old or too much."""
-        ...
-
-    def delivered(self, notification: Notification, delivery: Delivery) -> None:
-        """Take out what the receiver has."""
-        ...
-
-    def failed(
-        self,
-        notification: Notification,
-        delivery: Delivery,
-        *,
-        next_try_at: datetime | None,
-    ) -> None:
-        """Count a failed attempt; None gives up."""
-        ...
-
-    def outbox(self) -> Mapping[str, Waiting]:
-        """Count what waits for each receiver."""
+    def close(self) -> None:
+        """Close connections."""
         ...
 
 
 class OutboxWorker(Worker):
-    """The thread of one receiver that is told of changes, each once and in order.
+    """The thread of one receiver that is notified of changes, each once and in order.
 
     A notification that fails waits longer each time, and others pass it, save those about the same
     rule and target. When several fail in a row it is the receiver that fails: then nothing is tried
@@ -76,39 +45,30 @@ class OutboxWorker(Worker):
     """
 
     def __init__(
-        self,
-        receiver: Receiver,
-        outbox: Outbox,
-        sender: Sender,
-        *,
-        clock: SettableClock,
-        on_delivery: OnDelivery,
-        jitter: Jitter,
+        self, receiver: Receiver, sender: Sender, context: DeliveryContext
     ) -> None:
-        super().__init__(
-            receiver.name, receiver, clock=clock, on_delivery=on_delivery, jitter=jitter
-        )
-        self._clock: SettableClock = clock
-        self._outbox = outbox
+        super().__init__(receiver, context)
+        self._outbox = context.outbox
         self._sender = sender
         self._unrecorded: deque[Callable[[], None]] = deque()
-        self._failed: dict[int | None, None] = {}
+        self._failed: set[int | None] = set()
         self._failures = 0
         self._not_before: datetime | None = None
         self._is_moved = False
-        self._clock_shift = clock.clock_shift
+        self._clock_shift = context.clock.clock_shift
 
     @property
-    def workers(self) -> tuple[Worker, ...]:
-        """Give the threads of this receiver: one."""
+    def workers(self) -> Sequence[Worker]:
+        """Return the threads of this receiver: one."""
         return (self,)
 
     def status(self, waiting: Waiting | None) -> ReceiverHealth:
-        """Tell what waits and how the last attempts went."""
+        """Return what waits and how the last attempts went."""
+        health = self.health
         return ReceiverHealth(
-            self.health.failing_since,
-            self.health.last_reason,
-            self.health.last_message,
+            health.failing_since,
+            health.last_reason,
+            health.last_message,
             0 if waiting is None else waiting.waiting,
             None if waiting is None else waiting.oldest_at,
             None if waiting is None else waiting.full_since,
@@ -119,7 +79,8 @@ class OutboxWorker(Worker):
         super().move(by)
         self._not_before = None
         self._clock_shift = self._clock.clock_shift
-        self._is_moved = True  # an attempt under way may yet write when to try again by the old clock
+        # An attempt under way may yet write when to try again by the old clock.
+        self._is_moved = True
 
     def _work(self) -> float | None:
         self._record()
@@ -147,51 +108,45 @@ class OutboxWorker(Worker):
         self._trim()
         failed = 0
         while not self._is_stopping and failed < _FAILED_FOR_A_BREAK:
-            now = self._clock.now()
             due = self._outbox.due(
-                self.receiver.name, now=now, least_tried_first=failed > 0, whenever=True
+                self.receiver.name,
+                now=self._clock.now(),
+                least_tried_first=failed > 0,
+                whenever=True,
             )
             if not due:
                 break
-            failed += not self._deliver(due[0])
+            if not self._deliver(due[0]):
+                failed += 1
         return 0.0
 
     @property
     def _is_broken(self) -> bool:
-        """Tell whether several notifications failed in a row: that is the receiver's, not theirs."""
+        """Return whether several notifications failed in a row: that is the receiver's, not theirs."""
         return len(self._failed) >= _FAILED_FOR_A_BREAK
 
     def _trim(self) -> None:
-        # The receiver's health is left alone: that these were not taken, their attempts have told.
+        # The receiver's health is left alone: that these were not taken, their attempts have said.
         now, clock_shift = self._clock.reading()
         if clock_shift != self._clock_shift:
-            return  # the clock was set, and what waits was not moved with it yet: its age is not known
+            # The clock was set, and what waits was not moved with it yet: its age is not known.
+            return
         for given_up in self._outbox.trim(self.receiver.name, now=now):
             self._on_delivery(given_up)
 
     def _deliver(self, notification: Notification) -> bool:
-        at, seconds, error = self._attempt(
-            lambda now: self._sender.send(notification, now)
-        )
-        outcome = self._outcome(error, at, seconds)
+        """Make one attempt and record it; return whether it was taken."""
+        done = self._attempt(partial(self._sender.send, notification))
         was_broken = self._is_broken
-        self._weigh(notification, error)
-
-        def record() -> None:
-            if error is None:
-                self._outbox.delivered(notification, outcome)
-                return
-            next_try_at = self._next_try_at(notification, error)
-            self._outbox.failed(notification, outcome, next_try_at=next_try_at)
-
-        self._unrecorded.append(record)
-        if error is None and was_broken:
+        self._weigh(notification, done.error)
+        self._unrecorded.append(partial(self._record_attempt, notification, done))
+        if done.error is None and was_broken:
             self._unrecorded.append(self._retry_now)
         try:
             self._record()
         finally:
-            self._told(error, at, seconds)
-        return error is None
+            self._report(done)
+        return done.error is None
 
     def _weigh(self, notification: Notification, error: DeliveryError | None) -> None:
         """Break off for a while when the receiver fails; an answer that is no use again is an answer."""
@@ -200,18 +155,12 @@ class OutboxWorker(Worker):
             self._failed.clear()
             self._failures = 0
             return
-        self._failed[notification.id] = None
+        self._failed.add(notification.id)
         self._failures += 1
-        seconds = error.retry_after_seconds
-        if seconds is None and self._is_broken:
-            seconds = backoff_seconds(
-                self._failures,
-                first=_FIRST_RETRY_SECONDS,
-                most=_LONGEST_BREAK_SECONDS,
-                jitter=self._jitter,
-            )
-        if seconds is not None:
-            self._not_before = self._clock.now() + timedelta(seconds=seconds)
+        if error.retry_after_seconds is None and not self._is_broken:
+            return
+        seconds = RECEIVER.seconds_after(error, self._failures, self._jitter)
+        self._not_before = self._clock.now() + timedelta(seconds=seconds)
 
     def _record(self) -> None:
         """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice.
@@ -222,23 +171,21 @@ class OutboxWorker(Worker):
             self._unrecorded[0]()
             self._unrecorded.popleft()
 
+    def _record_attempt(self, notification: Notification, done: Attempt) -> None:
+        delivery = done.delivery(self.receiver.name)
+        error = done.error
+        if error is None:
+            self._outbox.delivered(notification, delivery)
+            return
+        next_try_at = None
+        if error.recoverable:
+            attempts = notification.attempts + 1
+            seconds = NOTIFICATION.seconds_after(error, attempts, self._jitter)
+            next_try_at = self._clock.now() + timedelta(seconds=seconds)
+        self._outbox.failed(notification, delivery, next_try_at=next_try_at)
+
     def _retry_now(self) -> None:
         self._outbox.retry_now(self.receiver.name, now=self._clock.now())
-
-    def _next_try_at(
-        self, notification: Notification, error: DeliveryError
-    ) -> datetime | None:
-        if not error.recoverable:
-            return None
-        seconds = error.retry_after_seconds
-        if seconds is None:
-            seconds = backoff_seconds(
-                notification.attempts + 1,
-                first=_FIRST_RETRY_SECONDS,
-                most=_LONGEST_RETRY_SECONDS,
-                jitter=self._jitter,
-            )
-        return self._clock.now() + timedelta(seconds=seconds)
 
     def _abort(self) -> None:
         self._sender.abort()

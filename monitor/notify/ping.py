@@ -1,19 +1,20 @@
-"""GET one address, to say that we live; an edge that is told when, and says what came of it."""
+"""GET one address, to say that we live; an edge that is called in time, and says what came of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
+from monitor.notify.attempt import attempt
 from monitor.notify.http_client import Post
-from monitor.notify.secrets import read_address
-from monitor.notify.transport import Means
-from monitor.notify.worker import attempt, outcome
+from monitor.notify.secrets import address_of
+from monitor.notify.transport import Transport
 from monitor.secrets.redaction import parts_of
 from monitor.timing.clock import Clock
 
-NAME = "heartbeat"
+NAME: Final = "heartbeat"
 """What stands in place of a receiver."""
 
 
@@ -21,32 +22,27 @@ class Ping:
     """The far end of the heartbeat. Its address is a secret: outcomes name the host at most."""
 
     def __init__(
-        self,
-        settings: HeartbeatSettings,
-        clock: Clock,
-        means: Means,
+        self, settings: HeartbeatSettings, clock: Clock, transport: Transport
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._secrets = means.secrets
-        self._post = Post(means, timeout=settings.timeout, method="GET")
+        self._secrets = transport.secrets
+        self._post = Post(transport, timeout=settings.timeout, method="GET")
 
     def __call__(self) -> Delivery:
-        """Make one attempt, within the time limit."""
-        at, seconds, error = attempt(self._clock, self._send)
-        self._post.close()  # nobody keeps a connection for a call a minute
-        return outcome(NAME, error, at, seconds)
+        """Make one attempt, within the time limit, and return its outcome."""
+        done = attempt(self._clock, self._send)
+        # Nobody keeps a connection for a call a minute.
+        self._post.close()
+        return done.delivery(NAME)
 
     def abort(self) -> None:
         """Cut the attempt under way, from another thread; nothing is sent afterwards."""
         self._post.abort()
 
     def _send(self, now: datetime) -> None:
-        file = self._settings.url_file
-        address = (
-            self._settings.url if file is None else read_address(file, self._secrets)
-        )
+        settings = self._settings
+        address = address_of(settings.url, settings.url_file, self._secrets)
         # Whatever the far end echoes of the address: any part of it may be the secret.
-        self._post.send(
-            address, b"", {"accept": "*/*"}, now=now, secrets=parts_of(address)
-        )
+        secrets = parts_of(address)
+        self._post.send(address, b"", {"accept": "*/*"}, now=now, secrets=secrets)

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-_MOST_KEPT: Final = 1000
+from monitor.model.errors import DeliveryError
+
+# Of one receiver. What is forgotten is only made again, so any number will do that bounds the memory.
+_MAX_KEPT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a far end said to a step, in the words of a DeliveryError."""
+
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, error: DeliveryError) -> Refusal:
+        """Keep the words of an error, not its traceback with all that this holds."""
+        return cls(error.reason, error.message)
 
 
 @dataclass(slots=True)
@@ -13,7 +29,7 @@ class Steps:
     """The steps of one notification that need not be made again, and what was refused for good."""
 
     done: set[str] = field(default_factory=set)
-    refused: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
 
 class Progress:
@@ -26,12 +42,11 @@ class Progress:
         self._steps: dict[str, Steps] = {}
 
     def of(self, key: str) -> Steps:
-        """Give what is known of a notification."""
+        """Return what is known of a notification, to be added to."""
         steps = self._steps.setdefault(key, Steps())
-        while len(self._steps) > _MOST_KEPT:
-            del self._steps[
-                next(iter(self._steps))
-            ]  # the oldest; it may have been given up long ago
+        while len(self._steps) > _MAX_KEPT:
+            # The oldest; it may have been given up long ago.
+            del self._steps[next(iter(self._steps))]
         return steps
 
     def end(self, key: str) -> None:

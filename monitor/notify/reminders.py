@@ -6,9 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.model.alerts import Alert, AlertState, Notification, Scope
+from monitor.model.alerts import Alert, Notification, Scope
 from monitor.model.settings import Labels, Receiver
-from monitor.notify.routing import is_untold, reminders_for, takes_notifications, wants
+from monitor.notify.routing import (
+    is_firing_with_data,
+    is_notified,
+    reminders_for,
+    wants,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class _Look:
 class Reminders:
     """Remember for each scope when somebody is to be notified again; one thread's own.
 
-    A scope is looked at anew when its alerts are another mapping than at the last look, when the receivers
+    A scope is looked at again when its alerts are another mapping than at the last look, when the receivers
     changed, or when it is time: thousands of alerts that stand cost nothing each second.
     """
 
@@ -42,21 +47,20 @@ class Reminders:
         """Make the notifications that are due now; receivers that are `full` get none."""
         self._forget_if_others(receivers, frozenset(full))
         open_to = [
-            one
-            for one in receivers
-            if takes_notifications(one) and one.name not in self._full
+            receiver
+            for receiver in receivers
+            if receiver.takes_notifications and receiver.name not in self._full
         ]
-        # Made anew at each call, so that a scope that is gone is forgotten.
-        looks = {
-            scope: self._look(open_to, scope, alerts, now)
-            for scope, alerts in active.items()
-        }
-        self._looks = looks
-        found: list[Alert] = []
-        for look in looks.values():
+        # A new mapping at each call, so that a scope that is gone is forgotten.
+        looks: dict[Scope, _Look] = {}
+        due: list[Alert] = []
+        for scope, alerts in active.items():
+            look = self._look(open_to, scope, alerts, now)
+            looks[scope] = look
             if look.next_at is not None and look.next_at <= now:
-                found.extend(look.alerts.values())
-        return reminders_for(open_to, found, now=now) if found else ()
+                due.extend(alerts.values())
+        self._looks = looks
+        return reminders_for(open_to, due, now=now) if due else ()
 
     def _forget_if_others(
         self, receivers: tuple[Receiver, ...], full: frozenset[str]
@@ -83,18 +87,18 @@ def next_reminder_at(
     receivers: Iterable[Receiver], alerts: Iterable[Alert], now: datetime
 ) -> datetime | None:
     """Return when a receiver is next to be notified of one of these; None if never, as they are."""
-    firing = [
-        alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held
-    ]
+    firing = [alert for alert in alerts if is_firing_with_data(alert)]
     earliest: datetime | None = None
     for receiver in receivers:
         for alert in firing:
             if not wants(receiver, alert):
                 continue
-            if is_untold(receiver, alert):
+            if not is_notified(receiver, alert):
                 return now
             if not receiver.repeat_interval:
                 continue
-            at = dict(alert.told)[receiver.name] + receiver.repeat_interval
-            earliest = at if earliest is None else min(earliest, at)
+            last_at = dict(alert.told)[receiver.name]
+            at = last_at + receiver.repeat_interval
+            if earliest is None or at < earliest:
+                earliest = at
     return earliest

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final, assert_never
 
 from monitor.alerting.severity import SUPERSEDED, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver, Severity
 
-WATCHDOG = "TokenMonitorWatchdog"
-_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+WATCHDOG: Final = "TokenMonitorWatchdog"
+_RANKS: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 def wants(receiver: Receiver, alert: Alert) -> bool:
-    """Say whether a receiver is to hear of an alert in its present state."""
+    """Return whether a receiver is to be notified of an alert in its present state."""
     if alert.state is AlertState.PENDING:
         return False
     if alert.state is AlertState.RESOLVED and not receiver.send_resolved:
@@ -29,11 +30,6 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     return set(receiver.match) <= set(alert.labels)
 
 
-def takes_notifications(receiver: Receiver) -> bool:
-    """Say whether a receiver is told of each change once; an Alertmanager hears all that is active."""
-    return receiver.kind != "alertmanager"
-
-
 def notifications_for(
     receivers: Iterable[Receiver],
     transitions: Sequence[Transition],
@@ -44,59 +40,57 @@ def notifications_for(
 ) -> tuple[Notification, ...]:
     """Make one notification for each receiver, rule and target of a run's transitions.
 
-    Not for Alertmanagers, which are told again and again what is active. Who was not told that an
-    alert fires need not hear that it ended; a receiver whose outbox is `full` is told when there is room.
-    `run_key` names the run: the same run gives the same
-    idempotency keys.
+    Not for Alertmanagers, which are sent again and again what is active. Who was not notified that an
+    alert fires need not hear that it ended; a receiver whose outbox is `full` is notified when there is
+    room. `run_key` names the run: the same run gives the same idempotency keys.
     """
-    made = []
-    for receiver in filter(takes_notifications, receivers):
+    notifications: list[Notification] = []
+    for receiver in receivers:
+        if not receiver.takes_notifications:
+            continue
         begun = _begun(receiver, transitions)
-        told = [
-            transition
-            for transition in transitions
-            if _is_news(receiver, transition, begun)
-            and not (receiver.name in full and transition.change is Change.FIRED)
-        ]
-        for group, alerts in _groups(transition.alert for transition in told):
-            changes = {
-                transition.alert.labels: str(transition.change) for transition in told
-            }
-            key = _key(receiver, run_key, alerts, changes)
-            made.append(Notification(receiver.name, key, group, alerts, now))
-    return tuple(made)
+        news: list[_News] = []
+        for transition in transitions:
+            if transition.change is Change.FIRED and receiver.name in full:
+                continue
+            if _is_news(receiver, transition, begun):
+                news.append(_News(transition.alert, str(transition.change)))
+        for group in _groups(news):
+            key = _key(receiver, run_key, group)
+            notifications.append(_notification(receiver, key, group, now))
+    return tuple(notifications)
 
 
 def reminders_for(
     receivers: Iterable[Receiver], alerts: Iterable[Alert], *, now: datetime
 ) -> tuple[Notification, ...]:
-    """Tell what fires to who was not told, as when a reload brought the receiver, and again to who was.
+    """Make those of what fires: to who has none of it, as when a reload brought the receiver, and again.
 
     Nothing of what is held: its state is as it was when there was data, which is no news.
     """
-    firing = [
-        alert for alert in alerts if alert.state is AlertState.FIRING and not alert.held
-    ]
-    made = []
-    for receiver in filter(takes_notifications, receivers):
-        wanted = [alert for alert in firing if wants(receiver, alert)]
-        untold = [alert for alert in wanted if is_untold(receiver, alert)]
-        again = [alert for alert in wanted if _is_due_again(receiver, alert, now)]
-        for is_repeat, due in ((False, untold), (True, again)):
-            for group, together in _groups(due):
-                changes = {
-                    alert.labels: "again" if is_repeat else "fired"
-                    for alert in together
-                }
-                key = _key(
-                    receiver, now.isoformat() if is_repeat else "", together, changes
-                )
-                made.append(
-                    Notification(
-                        receiver.name, key, group, together, now, is_repeat=is_repeat
-                    )
-                )
-    return tuple(made)
+    firing = [alert for alert in alerts if is_firing_with_data(alert)]
+    notifications: list[Notification] = []
+    for receiver in receivers:
+        if not receiver.takes_notifications:
+            continue
+        late: list[_News] = []
+        repeated: list[_News] = []
+        for alert in firing:
+            if not wants(receiver, alert):
+                continue
+            if not is_notified(receiver, alert):
+                late.append(_News(alert, "fired"))
+            elif _is_due_again(receiver, alert, now):
+                repeated.append(_News(alert, "again"))
+        for group in _groups(late):
+            # Without an instant: whoever brings the receiver, and however often, it is the same event.
+            key = _key(receiver, "", group)
+            notifications.append(_notification(receiver, key, group, now))
+        for group in _groups(repeated):
+            key = _key(receiver, now.isoformat(), group)
+            repeat = _notification(receiver, key, group, now)
+            notifications.append(replace(repeat, is_repeat=True))
+    return tuple(notifications)
 
 
 def refused_by(
@@ -105,104 +99,129 @@ def refused_by(
     full: Collection[str],
 ) -> Mapping[str, int]:
     """Count for each receiver whose outbox is full the alerts that began and are not in it."""
-    fired = (
-        [one.alert for one in transitions if one.change is Change.FIRED] if full else []
-    )
-    counts = {
-        receiver.name: sum(wants(receiver, alert) for alert in fired)
-        for receiver in receivers
-        if receiver.name in full
-    }
-    return {name: count for name, count in counts.items() if count}
+    if not full:
+        return {}
+    fired = [one.alert for one in transitions if one.change is Change.FIRED]
+    counts: dict[str, int] = {}
+    for receiver in receivers:
+        if receiver.name not in full:
+            continue
+        count = sum(wants(receiver, alert) for alert in fired)
+        if count:
+            counts[receiver.name] = count
+    return counts
 
 
-def told_by(
+def notified_by(
     notifications: Iterable[Notification],
 ) -> Mapping[Labels, Mapping[str, datetime]]:
-    """List for each alert who is told of it by these, and since when."""
-    told: dict[Labels, dict[str, datetime]] = {}
+    """Return for each alert, by its labels, which receivers are notified of it by these, and since when."""
+    notified: dict[Labels, dict[str, datetime]] = {}
     for notification in notifications:
         for alert in notification.alerts:
-            told.setdefault(alert.labels, {})[notification.receiver] = (
-                notification.created_at
-            )
-    return told
+            receivers = notified.setdefault(alert.labels, {})
+            receivers[notification.receiver] = notification.created_at
+    return notified
 
 
-def with_told(alert: Alert, told: Mapping[Labels, Mapping[str, datetime]]) -> Alert:
+def with_notified(
+    alert: Alert, notified: Mapping[Labels, Mapping[str, datetime]]
+) -> Alert:
     """Note in a firing alert who has notifications of it now."""
-    now = told.get(alert.labels)
-    return (
-        replace(alert, told=tuple(sorted({**dict(alert.told), **now}.items())))
-        if now
-        else alert
-    )
+    receivers = notified.get(alert.labels)
+    if not receivers:
+        return alert
+    merged = {**dict(alert.told), **receivers}
+    return replace(alert, told=tuple(sorted(merged.items())))
+
+
+def is_notified(receiver: Receiver, alert: Alert) -> bool:
+    """Return whether a receiver has a notification of the alert."""
+    return any(name == receiver.name for name, _ in alert.told)
+
+
+def is_firing_with_data(alert: Alert) -> bool:
+    """Return whether an alert fires and its rule has data, so that there is something to say of it."""
+    return alert.state is AlertState.FIRING and not alert.held
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a receiver is to hear of an alert: the word is a part of the idempotency key."""
+
+    alert: Alert
+    change: str
 
 
 def _is_news(
     receiver: Receiver, transition: Transition, begun: Collection[Labels]
 ) -> bool:
+    """Return whether a receiver is notified of a transition; `begun`: what it hears begin by the same run."""
+    alert = transition.alert
     match transition.change:
+        case Change.PENDING:
+            return False
         case Change.FIRED:
-            return wants(receiver, transition.alert)
+            return wants(receiver, alert)
         case Change.RESOLVED:
-            if receiver.kind != "pagerduty" and _goes_on(transition.alert, begun):
-                return False  # only what keeps incidents must close its own
+            # A louder alert in its place says it all; only what keeps incidents must close its own.
+            if not receiver.settings.keeps_incidents and _goes_on(alert, begun):
+                return False
             # Whatever the receiver filters now: it has an alert that it must be able to close.
-            return receiver.send_resolved and receiver.name in dict(
-                transition.alert.told
-            )
-    return False
+            return receiver.send_resolved and is_notified(receiver, alert)
+        case _:
+            assert_never(transition.change)
 
 
 def _begun(receiver: Receiver, transitions: Iterable[Transition]) -> frozenset[Labels]:
-    """List what the receiver hears begin, by what a louder alert has in common with a quieter one."""
-    fired = (one.alert for one in transitions if one.change is Change.FIRED)
-    return frozenset(
-        without_severity(alert.labels) for alert in fired if wants(receiver, alert)
-    )
+    """Return what the receiver hears begin, by what a louder alert has in common with a quieter one."""
+    begun: set[Labels] = set()
+    for transition in transitions:
+        alert = transition.alert
+        if transition.change is Change.FIRED and wants(receiver, alert):
+            begun.add(without_severity(alert.labels))
+    return frozenset(begun)
 
 
 def _goes_on(ended: Alert, begun: Collection[Labels]) -> bool:
-    """Tell whether a louder alert has the place of one that ended, and the receiver hears of that one."""
-    return (
-        ended.resolve_reason == SUPERSEDED and without_severity(ended.labels) in begun
-    )
-
-
-def is_untold(receiver: Receiver, alert: Alert) -> bool:
-    """Return whether a receiver has no notification of the alert."""
-    return all(name != receiver.name for name, _ in alert.told)
+    """Return whether a louder alert has the place of one that ended, and the receiver hears of that one."""
+    is_superseded = ended.resolve_reason == SUPERSEDED
+    return is_superseded and without_severity(ended.labels) in begun
 
 
 def _is_due_again(receiver: Receiver, alert: Alert, now: datetime) -> bool:
-    told_at = dict(alert.told).get(receiver.name)
-    if told_at is None or not receiver.repeat_interval:
+    """Return whether the last notification is as old as the receiver's repeat_interval; zero is never."""
+    notified_at = dict(alert.told).get(receiver.name)
+    if notified_at is None or not receiver.repeat_interval:
         return False
-    return now - told_at >= receiver.repeat_interval
+    return now - notified_at >= receiver.repeat_interval
 
 
-def _groups(
-    alerts: Iterable[Alert],
-) -> Iterator[tuple[dict[str, str], tuple[Alert, ...]]]:
-    groups: dict[tuple[str, str], list[Alert]] = {}
-    for alert in alerts:
-        groups.setdefault((alert.scope.rule, alert.scope.target), []).append(alert)
-    for (rule, target), together in groups.items():
-        yield (
-            {"alertname": rule} | ({"target": target} if target else {}),
-            tuple(together),
-        )
+def _groups(news: Iterable[_News]) -> Sequence[Sequence[_News]]:
+    """Put together what is about one rule and target, in the order in which they first come."""
+    groups: dict[tuple[str, str], list[_News]] = {}
+    for one in news:
+        scope = one.alert.scope
+        groups.setdefault((scope.rule, scope.target), []).append(one)
+    return list(groups.values())
 
 
-def _key(
-    receiver: Receiver,
-    run_key: str,
-    alerts: Iterable[Alert],
-    changes: Mapping[Labels, str],
-) -> str:
+def _notification(
+    receiver: Receiver, key: str, group: Sequence[_News], now: datetime
+) -> Notification:
+    scope = group[0].alert.scope
+    labels = {"alertname": scope.rule}
+    if scope.target:
+        labels["target"] = scope.target
+    alerts = tuple(one.alert for one in group)
+    return Notification(receiver.name, key, labels, alerts, now)
+
+
+def _key(receiver: Receiver, run_key: str, group: Iterable[_News]) -> str:
+    """Return the idempotency key: the same for the same event, whoever makes the notification again."""
     parts = [receiver.name, run_key]
-    for alert in sorted(alerts, key=lambda alert: alert.labels):
-        instant = "" if alert.fired_at is None else alert.fired_at.isoformat()
-        parts.append(f"{alert.fingerprint} {instant} {changes[alert.labels]}")
+    for news in sorted(group, key=lambda one: one.alert.labels):
+        fired_at = news.alert.fired_at
+        instant = "" if fired_at is None else fired_at.isoformat()
+        parts.append(f"{news.alert.fingerprint} {instant} {news.change}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

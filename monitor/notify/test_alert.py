@@ -4,75 +4,46 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
-from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Scope
+from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import Receiver, Severity, labels_of
-from monitor.notify.alertmanager import post_alerts
-from monitor.notify.http_client import Post
-from monitor.notify.notifiers import sender_for
-from monitor.notify.routing import takes_notifications
-from monitor.notify.transport import Means
-from monitor.notify.worker import attempt, outcome
+from monitor.notify.attempt import Attempt, Send, attempt
+from monitor.notify.context import SenderContext
+from monitor.notify.kinds import kind_of
+from monitor.notify.transport import Transport
 from monitor.timing.clock import Clock
 from monitor.timing.deadlines import Watchdog
 
 ALERTNAME: Final = "TokenMonitorTest"
-_RESEND_DELAY: Final = timedelta(seconds=15)  # four of them until the end: a minute
+# An attempt ends by its own time limit; only where it cannot, in a name look-up, is it left alone after this.
 _GRACE_SECONDS: Final = 1.0
 
-_Send = Callable[[datetime], None]
 
-
-def canary(
+def send_test_alert(
     receiver: Receiver,
     clock: Clock,
     external_url: str,
     *,
     tls: ssl.SSLContext | None = None,
 ) -> Delivery:
-    """Send a test alert, once, whatever the receiver filters; gives what came of it.
+    """Send a test alert, once, whatever the receiver filters, and return what came of it.
 
     Takes a little more than the receiver's timeout at most. Of several addresses all are tried, and
-    one that fails is the outcome. ValueError for a kind that there is no way to.
+    one that fails is the outcome.
     """
+    alert = test_alert(receiver, clock.now())
     with Watchdog() as watchdog:
-        sends = _sends(receiver, clock.now(), external_url, Means(watchdog, tls=tls))
+        transport = Transport(watchdog, tls=tls)
+        context = SenderContext(transport, receiver.timeout, external_url)
+        sends = kind_of(receiver).test_sends(receiver, alert, context)
         return _outcome(receiver, clock, sends)
 
 
-def _outcome(receiver: Receiver, clock: Clock, sends: Sequence[_Send]) -> Delivery:
-    outcomes: dict[int, Delivery] = {}
-
-    def work(number: int, send: _Send) -> None:
-        at, seconds, error = attempt(clock, send)
-        outcomes[number] = outcome(receiver.name, error, at, seconds)
-
-    began_at = clock.now()
-    # The name look-up cannot be cut; a thread that hangs in it ends with the process.
-    threads = [
-        threading.Thread(target=work, args=(number, send), name="canary", daemon=True)
-        for number, send in enumerate(sends)
-    ]
-    for thread in threads:
-        thread.start()
-    seconds = receiver.timeout.total_seconds() + _GRACE_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, seconds - (clock.now() - began_at).total_seconds()))
-    late = outcome(
-        receiver.name,
-        DeliveryError("timeout", "no answer in time", recoverable=True),
-        began_at,
-        seconds,
-    )
-    ended = [outcomes.get(number, late) for number in range(len(threads))]
-    return next((delivery for delivery in ended if delivery.reason), ended[0])
-
-
-def canary_alert(receiver: Receiver, now: datetime) -> Alert:
+def test_alert(receiver: Receiver, now: datetime) -> Alert:
     """Make the test alert, firing from now on."""
     return Alert(
         Scope(ALERTNAME, "", receiver.name),
@@ -86,45 +57,30 @@ def canary_alert(receiver: Receiver, now: datetime) -> Alert:
     )
 
 
-def _sends(
-    receiver: Receiver, now: datetime, external_url: str, means: Means
-) -> tuple[_Send, ...]:
-    alert = canary_alert(receiver, now)
-    if takes_notifications(receiver):
-        sender = sender_for(receiver, means, external_url=external_url)
-        group = {"alertname": ALERTNAME}
-        key = f"{receiver.name}-test-{alert.active_at.isoformat()}"
+def _outcome(receiver: Receiver, clock: Clock, sends: Sequence[Send]) -> Delivery:
+    """Make all attempts at once, and return the first that failed, or else the first."""
+    attempts: dict[int, Attempt] = {}
 
-        def send(now: datetime) -> None:
-            try:
-                sender.send(Notification(receiver.name, key, group, (alert,), now), now)
-            finally:
-                sender.close()
+    def work(number: int, send: Send) -> None:
+        attempts[number] = attempt(clock, send)
 
-        return (send,)
-    posts = [(url, Post(means, timeout=receiver.timeout)) for url in receiver.urls]
-    return tuple(
-        _to_alertmanager(receiver, url, post, alert, external_url)
-        for url, post in posts
-    )
-
-
-def _to_alertmanager(
-    receiver: Receiver, url: str, post: Post, alert: Alert, external_url: str
-) -> _Send:
-
-    def send(now: datetime) -> None:
-        try:
-            post_alerts(
-                post,
-                url,
-                (alert,),
-                headers=receiver.headers,
-                now=now,
-                resend_delay=_RESEND_DELAY,
-                external_url=external_url,
-            )
-        finally:
-            post.close()
-
-    return send
+    began_at = clock.now()
+    # The name look-up cannot be cut; a thread that hangs in it ends with the process.
+    threads = [
+        threading.Thread(
+            target=work, args=(number, send), name="test alert", daemon=True
+        )
+        for number, send in enumerate(sends)
+    ]
+    for thread in threads:
+        thread.start()
+    seconds = receiver.timeout.total_seconds() + _GRACE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, seconds - (clock.now() - began_at).total_seconds()))
+    error = DeliveryError("timeout", "no answer in time", recoverable=True)
+    late = Attempt(began_at, seconds, error)
+    ended = [attempts.get(number, late) for number in range(len(threads))]
+    for one in ended:
+        if one.error is not None:
+            return one.delivery(receiver.name)
+    return ended[0].delivery(receiver.name)

@@ -10,7 +10,7 @@ from monitor.timing.deadlines import Watchdog
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class Transport:
     """Shared by all senders; `tls` is the context of https, the system's trust where None."""
 
     watchdog: Watchdog

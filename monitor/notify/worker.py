@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final
 
-from monitor.model.alerts import Delivery
 from monitor.model.errors import DeliveryError
-from monitor.model.health import Courier, UnderWay
+from monitor.model.health import DeliveryWorker, UnderWay
 from monitor.model.settings import Receiver
-from monitor.notify.backoff import Jitter
-from monitor.timing.clock import Clock
+from monitor.notify.attempt import Attempt, Send, attempt, failure_of
+from monitor.notify.context import DeliveryContext
 from monitor.timing.shift import moved
 
-OnDelivery = Callable[[Delivery], None]
-_AFTER_A_DEFECT_SECONDS = 5.0
+# Long enough that a defect that comes at each turn fills neither a core nor the log.
+_AFTER_A_DEFECT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,58 +29,42 @@ class Health:
     last_reason: str = ""
     last_message: str = ""
 
+    def after(self, error: DeliveryError | None, at: datetime) -> Health:
+        """Return it with one more attempt, which began at an instant."""
+        if error is None:
+            return self.without_failures()
+        since = self.failing_since or at
+        return Health(self.failures + 1, since, error.reason, error.message)
 
-class Waiting(Protocol):
-    """What the outbox says of one receiver."""
-
-    @property
-    def waiting(self) -> int:
-        """Count what was not taken yet."""
-        ...
-
-    @property
-    def oldest_at(self) -> datetime:
-        """Tell when the oldest of it was made."""
-        ...
-
-    @property
-    def full_since(self) -> datetime | None:
-        """Tell since when what is new has to wait outside, if it has."""
-        ...
+    def without_failures(self) -> Health:
+        """Return it as after an attempt that went well."""
+        return replace(self, failures=0, failing_since=None)
 
 
 class Worker(ABC):
     """One thread for one address. `poke` wakes it, `drain` asks for one last go, `stop` and `join` end it."""
 
-    def __init__(
-        self,
-        name: str,
-        receiver: Receiver,
-        *,
-        clock: Clock,
-        on_delivery: OnDelivery,
-        jitter: Jitter,
-    ) -> None:
+    def __init__(self, receiver: Receiver, context: DeliveryContext) -> None:
+        self.receiver = receiver
         self.health = Health()
         self._without_defect = self.health
         self._with_defect: Health | None = None
-        self.receiver = receiver
-        self._clock = clock
-        self._on_delivery = on_delivery
-        self._jitter = jitter
+        self._clock = context.clock
+        self._on_delivery = context.on_delivery
+        self._jitter = context.jitter
         self._changed = threading.Condition()
         self._is_poked = False
         self._drain: threading.Event | None = None
         self._is_stopping = False
-        self._is_wanted = False
+        self._is_started = False
         self._busy_since: datetime | None = None
         self._thread = threading.Thread(
-            target=self._run, name=f"deliver {name}", daemon=True
+            target=self._run, name=f"deliver {receiver.name}", daemon=True
         )
 
     def start(self) -> None:
         """Begin, if it has not yet; what is due already is sent at once. RuntimeError without a thread."""
-        self._is_wanted = True
+        self._is_started = True
         if self._thread.ident is None:
             self._thread.start()
 
@@ -126,22 +108,24 @@ class Worker(ABC):
         if not self._thread.is_alive():
             self._close()
 
-    def courier(self) -> Courier:
-        """Tell whether it lives and what it is at; waits for no lock."""
-        is_alive = not self._is_wanted or self._thread.is_alive() or self._is_stopping
+    def liveness(self) -> DeliveryWorker:
+        """Return whether it lives and what it is at; waits for no lock."""
         name, since = self.receiver.name, self._busy_since
-        attempt = (
-            None if since is None else UnderWay(name, since, self.receiver.timeout)
-        )
-        return Courier(name, is_alive, attempt)
+        is_alive = self._thread.is_alive()
+        if self._is_stopping or not self._is_started:
+            is_alive = True  # nobody misses it
+        under_way = None
+        if since is not None:
+            under_way = UnderWay(name, since, self.receiver.timeout)
+        return DeliveryWorker(name, is_alive, under_way)
 
     @abstractmethod
     def _work(self) -> float | None:
-        """Send what is due; give the seconds until the next turn, None to sleep until poked."""
+        """Send what is due; return the seconds until the next turn, None to sleep until poked."""
 
     @abstractmethod
     def _work_off(self) -> float | None:
-        """Try all that waits once more, until the receiver seems to fail; gives what `_work` does."""
+        """Try all that waits once more, until the receiver seems to fail; return what `_work` does."""
 
     @abstractmethod
     def _abort(self) -> None:
@@ -174,8 +158,7 @@ class Worker(ABC):
         except Exception as error:  # noqa: BLE001 # a defect here must not end the deliveries for good
             if self.health is not self._with_defect:
                 self._without_defect = self.health
-            failed = DeliveryError("internal", type(error).__name__, recoverable=True)
-            self._told(failed, self._clock.now(), 0)
+            self._report(Attempt(self._clock.now(), 0, failure_of(error)))
             self._with_defect = self.health
             return _AFTER_A_DEFECT_SECONDS
         if self.health is self._with_defect:
@@ -187,80 +170,17 @@ class Worker(ABC):
             )
         return seconds
 
-    def _attempt(
-        self, send: Callable[[datetime], None]
-    ) -> tuple[datetime, float, DeliveryError | None]:
-        self._busy_since = (
-            self._clock.now()
-        )  # a turn can make many, each with its own time limit
+    def _attempt(self, send: Send) -> Attempt:
+        # A turn can make many attempts, each with its own time limit.
+        self._busy_since = self._clock.now()
         return attempt(self._clock, send)
 
-    def _told(
-        self,
-        error: DeliveryError | None,
-        at: datetime,
-        seconds: float,
-        notifications: int = 1,
-    ) -> None:
+    def _report(self, done: Attempt) -> None:
         """Report an attempt, and remember how it went."""
-        self._note(error, at)
-        self._on_delivery(self._outcome(error, at, seconds, notifications))
+        self._note(done.error, done.at)
+        self._on_delivery(done.delivery(self.receiver.name))
 
     def _note(self, error: DeliveryError | None, at: datetime) -> None:
+        """Remember how an attempt went."""
         with self._changed:
-            before = self.health
-            if error is None:
-                self.health = Health(
-                    last_reason=before.last_reason, last_message=before.last_message
-                )
-            else:
-                since = before.failing_since or at
-                self.health = Health(
-                    before.failures + 1, since, error.reason, error.message
-                )
-
-    def _outcome(
-        self,
-        error: DeliveryError | None,
-        at: datetime,
-        seconds: float,
-        notifications: int = 1,
-    ) -> Delivery:
-        return outcome(self.receiver.name, error, at, seconds, notifications)
-
-
-def attempt(
-    clock: Clock, send: Callable[[datetime], None]
-) -> tuple[datetime, float, DeliveryError | None]:
-    """Make one attempt; gives its start, its seconds and what went wrong."""
-    began, error = time.monotonic(), None
-    try:
-        send(clock.now())
-    except DeliveryError as failed:
-        error = failed
-    except Exception as defect:  # noqa: BLE001 # around a delivery: a defect is one more failed attempt
-        error = DeliveryError("internal", type(defect).__name__, recoverable=True)
-    seconds = time.monotonic() - began
-    # Reckoned back from its end: the clock may have been set meanwhile.
-    return clock.now() - timedelta(seconds=seconds), seconds, error
-
-
-def outcome(
-    receiver: str,
-    error: DeliveryError | None,
-    at: datetime,
-    seconds: float,
-    notifications: int = 1,
-) -> Delivery:
-    """Say what came of an attempt."""
-    if error is None:
-        return Delivery(receiver, at, seconds, notifications)
-    return Delivery(
-        receiver,
-        at,
-        seconds,
-        notifications,
-        error.reason,
-        error.message,
-        recoverable=error.recoverable,
-    )
+            self.health = self.health.after(error, at)

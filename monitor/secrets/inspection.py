@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import SOON
 from monitor.model.errors import SecretError
@@ -54,25 +54,17 @@ def _of_target(target: Target, read: Read, now: datetime) -> Iterator[FileFault]
 
 
 def _of_receiver(receiver: Receiver, read: Read, now: datetime) -> Iterator[FileFault]:
-    place = f"receivers.{receiver.name}"
-    for key, file in _secrets_of(receiver):
-        if file is not None:
-            yield from _of_secret(f"{place}.{key}", file, read)
-    if receiver.mail is not None:
-        yield from _of_password(f"{place}.password_file", receiver.mail.password, read)
-        if receiver.mail.ca_file is not None:
-            yield from _of_authorities(f"{place}.ca_file", receiver.mail.ca_file, now)
-
-
-def _secrets_of(receiver: Receiver) -> Iterator[tuple[str, Path | None]]:
-    """List the keys of a receiver that may name a file with a secret, each with its file."""
-    yield "url_file", receiver.url_file
-    for name, file in receiver.header_files.items():
-        yield f"header_files.{name}", file
-    if receiver.hmac_secret is not None:
-        yield "hmac_secret_file", receiver.hmac_secret.file
-    if receiver.routing_key is not None:
-        yield "routing_key_file", receiver.routing_key.file
+    for file in receiver.settings.files():
+        place = f"receivers.{receiver.name}.{file.key}"
+        match file.holds:
+            case "secret":
+                yield from _of_secret(place, file.path, read)
+            case "password":
+                yield from _of_secret(place, file.path, read, is_exact=True)
+            case "certificates":
+                yield from _of_authorities(place, file.path, now)
+            case _:
+                assert_never(file.holds)
 
 
 def _of_password(

@@ -70,7 +70,7 @@ class Owner(StrEnum):
                 keys = [
                     (receiver.name,)
                     for receiver in config.receivers
-                    if receiver.kind != "alertmanager"
+                    if receiver.takes_notifications
                 ]
             case _:
                 assert_never(self)

@@ -10,8 +10,8 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.program import run_command, running, wait_until
 from tests.acceptance.single_value import ALERT, Things, a_schema
+from tests.notify.email.mail_end import MailEnd, mail_end
 from tests.notify.far_end import Answer, FarEnd, far_end, status
-from tests.notify.mail_end import MailEnd, mail_end
 
 ROUTING_KEY = "R0123456789ABCDEF0123456789S3CRET"[:32]
 SECRETS = {

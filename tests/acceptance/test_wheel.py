@@ -18,6 +18,7 @@ from monitor.config import load
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables
 from monitor.model.settings import Rule
+from monitor.notify.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = (
@@ -143,7 +144,7 @@ def test_the_installed_program_serves_the_runbook_of_every_shipped_rule(
 def _shipped_rules(folder: Path) -> list[Rule]:
     path = folder / "config.toml"
     path.write_text(CONFIG.format(socket="/run/s.sock", schema="app"), encoding="utf-8")
-    config = load(path, {})
+    config = load(path, {}, KINDS)
     return [
         *config.own_rules,
         *(rule for job in config.jobs for rule in job.query.rules),

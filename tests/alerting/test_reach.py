@@ -9,6 +9,7 @@ import pytest
 
 from monitor.alerting.reach import why_nobody_is_notified
 from monitor.model.settings import Receiver, Severity, labels_of
+from monitor.notify.webhook.settings import WebhookSettings
 from tests.web.picture import BALANCES, OWN, a_config, a_target
 
 WATCHDOG = replace(OWN, name="TokenMonitorWatchdog", severity=Severity.INFO)
@@ -26,7 +27,9 @@ def a_receiver(
     match: Mapping[str, str] | None = None,
     least: Severity = Severity.INFO,
 ) -> Receiver:
-    return Receiver(name, "webhook", min_severity=least, match=labels_of(match or {}))
+    return Receiver(
+        name, WebhookSettings(), min_severity=least, match=labels_of(match or {})
+    )
 
 
 def test_without_a_receiver_nobody_is_notified() -> None:

@@ -11,6 +11,7 @@ from monitor.alerting.texts import shown_annotations
 from monitor.config import load
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Rule, labels_of
+from monitor.notify.kinds import KINDS
 from tests.notify.far_end import START, alert
 
 TEXTS = {
@@ -69,7 +70,7 @@ def shipped_rules(tmp_path_factory: pytest.TempPathFactory) -> list[Rule]:
     (folder / "config.toml").write_text(
         '[targets.main]\nhost = "127.0.0.1"\nuser = "monitor"\ndatabase = "app"\npassword_env = "P"\n'
     )
-    config = load(folder / "config.toml", {"P": "x"})
+    config = load(folder / "config.toml", {"P": "x"}, KINDS)
     return [
         *config.own_rules,
         *(rule for job in config.jobs for rule in job.query.rules),

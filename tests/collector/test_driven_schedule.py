@@ -20,6 +20,7 @@ from monitor.model.health import SILENT_FOR, Vitals, faults
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome, Result, Success
 from monitor.model.settings import Config, Cron, Every, Job
+from monitor.notify.kinds import KINDS
 from monitor.web.verdict import verdict_of
 from tests.support.driven_schedule import SECOND, DrivenSchedule, Machine, time_of
 from tests.support.harness import SERVER, World
@@ -39,7 +40,7 @@ LONGER: dict[str, Every | Cron] = {
 
 def shipped() -> Config:
     """Load the shipped configuration; each other kind of schedule gets a query of its own, with its rules."""
-    config = load(SHIPPED, {})
+    config = load(SHIPPED, {}, KINDS)
     pattern = next(job for job in config.jobs if job.query.name == "uninitialized")
     return replace(
         config, jobs=(*config.jobs, *(_at(pattern, *one) for one in LONGER.items()))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.config import load
 from monitor.model.errors import ConfigError
+from monitor.notify.kinds import KINDS
 
 _CASES = Path(__file__).parent.parent / "testdata" / "config"
 _NAMES = sorted(path.stem for path in _CASES.glob("*.expected"))
@@ -22,7 +23,7 @@ _NAMES = sorted(path.stem for path in _CASES.glob("*.expected"))
 
 def _problems(path: Path, environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(path, environ or {})
+        load(path, environ or {}, KINDS)
     return str(caught.value)
 
 
@@ -245,7 +246,7 @@ summary = "{value} {plan}"
 
 def _message(path: Path) -> str:
     try:
-        load(path, {})
+        load(path, {}, KINDS)
     except ConfigError as error:
         return str(error)
     return ""

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from monitor.config import load
-from monitor.config.receivers import KINDS, read_receiver
+from monitor.config.receivers import ReceiverTable, read_receiver
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.model.errors import ConfigError
 from monitor.model.settings import (
-    Mail,
     PasswordSource,
     Receiver,
-    ReceiverKind,
+    ReceiverSettings,
     Severity,
 )
-from monitor.notify import Means
-from monitor.notify.notifiers import sender_for
-from monitor.secrets.reader import SecretReader
-from monitor.timing.deadlines import Watchdog
+from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.email.settings import EmailSettings
+from monitor.notify.kinds import KINDS
+from monitor.notify.pagerduty.settings import PagerdutySettings
+from monitor.notify.slack.settings import SlackSettings
+from monitor.notify.webhook.settings import WebhookSettings
 
 _TOP = """
 shipped_queries = false
@@ -39,8 +39,24 @@ labels = { plan = "pro", is_new = "1" }
 def read(folder: Path, text: str) -> Receiver:
     path = folder / "config.toml"
     path.write_text(_TOP + text, encoding="utf-8")
-    (receiver,) = load(path, {}).receivers
+    (receiver,) = load(path, {}, KINDS).receivers
     return receiver
+
+
+def settings_of(folder: Path, text: str) -> ReceiverSettings:
+    return read(folder, text).settings
+
+
+def webhook(folder: Path, text: str) -> WebhookSettings:
+    settings = settings_of(folder, text)
+    assert isinstance(settings, WebhookSettings)
+    return settings
+
+
+def email(folder: Path, text: str) -> EmailSettings:
+    settings = settings_of(folder, text)
+    assert isinstance(settings, EmailSettings)
+    return settings
 
 
 def problems(folder: Path, text: str) -> str:
@@ -70,13 +86,14 @@ def test_a_webhook_with_all_it_can_have(tmp_path: Path) -> None:
         """,
     ) == Receiver(
         "r",
-        "webhook",
-        url_file=tmp_path / "secrets/url",
-        headers={"X-Team": "ops", "X_Unit": "1"},
-        header_files={"Authorization": tmp_path / "secrets/token"},
-        hmac_secret=PasswordSource(env="HMAC"),
-        template='{"x": {{ status | tojson }}}',
-        content_type="application/cloudevents+json",
+        WebhookSettings(
+            url_file=tmp_path / "secrets/url",
+            headers={"X-Team": "ops", "X_Unit": "1"},
+            header_files={"Authorization": tmp_path / "secrets/token"},
+            hmac_secret=PasswordSource(env="HMAC"),
+            template='{"x": {{ status | tojson }}}',
+            content_type="application/cloudevents+json",
+        ),
         min_severity=Severity.WARNING,
         match=(("is_new", "1"), ("plan", "pro")),
         send_resolved=False,
@@ -87,33 +104,38 @@ def test_a_webhook_with_all_it_can_have(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "settings"),
     [
-        "kind = 'webhook'\nurl = 'http://h/'",
-        "kind = 'slack'\nurl = 'http://h/'",
-        "kind = 'alertmanager'\nurls = ['http://h/']",
+        ("kind = 'webhook'\nurl = 'http://h/'", WebhookSettings("http://h/")),
+        ("kind = 'slack'\nurl = 'http://h/'", SlackSettings("http://h/")),
+        (
+            "kind = 'alertmanager'\nurls = ['http://h/']",
+            AlertmanagerSettings(("http://h/",)),
+        ),
     ],
 )
-def test_what_is_not_said_has_its_default(tmp_path: Path, text: str) -> None:
+def test_what_is_not_said_has_its_default(
+    tmp_path: Path, text: str, settings: ReceiverSettings
+) -> None:
     receiver = read(tmp_path, text)
-    assert receiver == Receiver("r", receiver.kind, urls=("http://h/",))
+    assert receiver == Receiver("r", settings)
     assert receiver.repeat_interval == timedelta(hours=4)
 
 
-@pytest.mark.parametrize("kind", ["webhook", "slack"])
-def test_files_are_beside_the_configuration(
-    tmp_path: Path, kind: Literal["webhook", "slack"]
-) -> None:
-    assert read(tmp_path, f'kind = "{kind}"\nurl_file = "secrets/url"') == Receiver(
-        "r", kind, url_file=tmp_path / "secrets/url"
-    )
+def test_files_are_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "secrets/url"
+    for kind, settings in (
+        ("webhook", WebhookSettings(url_file=file)),
+        ("slack", SlackSettings(url_file=file)),
+    ):
+        text = f'kind = "{kind}"\nurl_file = "secrets/url"'
+        assert read(tmp_path, text) == Receiver("r", settings)
 
 
 def test_a_secret_to_sign_with_may_be_a_file(tmp_path: Path) -> None:
     text = 'kind = "webhook"\nurl = "http://h/"\nhmac_secret_file = "secrets/hmac"'
-    assert read(tmp_path, text).hmac_secret == PasswordSource(
-        file=tmp_path / "secrets/hmac"
-    )
+    source = PasswordSource(file=tmp_path / "secrets/hmac")
+    assert webhook(tmp_path, text).hmac_secret == source
 
 
 def test_a_receiver_with_a_problem_is_none(tmp_path: Path) -> None:
@@ -124,7 +146,7 @@ def test_a_receiver_with_a_problem_is_none(tmp_path: Path) -> None:
     found = Problems()
     section = read_document(path, path.name, found)
     assert section is not None
-    assert read_receiver("r", section, tmp_path, found) is None
+    assert read_receiver("r", ReceiverTable(section, tmp_path, found), KINDS) is None
     assert [problem.message for problem in found.in_order()] == [
         "is out of range; allowed: 1ms to 5m"
     ]
@@ -141,19 +163,17 @@ def test_pagerduty_has_the_public_address_unless_another_is_given(
 ) -> None:
     text = 'kind = "pagerduty"\nrouting_key_file = "key"\n'
     source = PasswordSource(file=tmp_path / "key")
-    public = ("https://events.pagerduty.com/v2/enqueue",)
-    assert read(tmp_path, text) == Receiver(
-        "r", "pagerduty", urls=public, routing_key=source
-    )
+    public = "https://events.pagerduty.com/v2/enqueue"
+    assert settings_of(tmp_path, text) == PagerdutySettings(source, public)
     for url in (
         "https://events.eu.pagerduty.com/v2/enqueue",
         "http://127.0.0.1:8000/x",
         "http://localhost/",
     ):
-        assert read(tmp_path, f'{text}url = "{url}"').urls == (url,)
-    assert read(
-        tmp_path, 'kind = "pagerduty"\nrouting_key_env = "KEY"'
-    ).routing_key == (PasswordSource(env="KEY"))
+        given = settings_of(tmp_path, f'{text}url = "{url}"')
+        assert given == PagerdutySettings(source, url)
+    by_variable = settings_of(tmp_path, 'kind = "pagerduty"\nrouting_key_env = "KEY"')
+    assert by_variable == PagerdutySettings(PasswordSource(env="KEY"))
 
 
 @pytest.mark.parametrize(
@@ -171,15 +191,12 @@ def test_pagerduty_has_the_public_address_unless_another_is_given(
 def test_how_mail_is_protected_follows_from_where_it_goes(
     tmp_path: Path, text: str, tls: str, port: int
 ) -> None:
-    mail = read(
-        tmp_path, f'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\n{text}'
-    ).mail
-    assert mail is not None
+    mail = email(tmp_path, f'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\n{text}')
     assert (mail.tls, mail.port) == (tls, port)
 
 
 def test_mail_with_all_it_can_have(tmp_path: Path) -> None:
-    assert read(
+    assert email(
         tmp_path,
         """
         kind = "email"
@@ -192,7 +209,7 @@ def test_mail_with_all_it_can_have(tmp_path: Path) -> None:
         user = "monitor"
         password_file = "secrets/mail"
         """,
-    ).mail == Mail(
+    ) == EmailSettings(
         "mail.example.com",
         2587,
         "token-monitor <monitor@example.com>",
@@ -206,7 +223,7 @@ def test_mail_with_all_it_can_have(tmp_path: Path) -> None:
 
 def test_a_password_may_go_without_tls_on_this_machine_only(tmp_path: Path) -> None:
     text = 'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\nuser = "u"\npassword_env = "P"\n'
-    assert read(tmp_path, f'{text}host = "localhost"').mail is not None
+    assert email(tmp_path, f'{text}host = "localhost"').tls == "disabled"
     assert "not sent without TLS" in problems(
         tmp_path, f'{text}host = "10.0.0.1"\ntls = "disabled"'
     )
@@ -222,22 +239,22 @@ def test_no_address_and_no_header_is_in_what_is_shown_of_a_configuration(
         'kind = "alertmanager"\nurls = ["https://me:s3cret@h/"]',
     ):
         read(tmp_path, text)
-        assert "s3cret" not in repr(load(tmp_path / "config.toml", {}))
+        assert "s3cret" not in repr(load(tmp_path / "config.toml", {}, KINDS))
 
 
 def test_a_template_is_read_anew_with_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "body").write_text("{{ status }}")
     text = 'kind = "webhook"\nurl = "http://h/"\ntemplate_file = "body"\ncontent_type = "text/plain"'
-    first = read(tmp_path, text)
+    first = webhook(tmp_path, text)
     (tmp_path / "body").write_text("now {{ status }}")
-    assert (first.template, read(tmp_path, text).template) == (
+    assert (first.template, webhook(tmp_path, text).template) == (
         "{{ status }}",
         "now {{ status }}",
     )
     (tmp_path / "body").write_bytes(b"\xff")
     assert problems(tmp_path, text).endswith('template_file: "body" is not UTF-8 text')
     (tmp_path / "body").write_text("x" * 100_000)
-    assert read(tmp_path, text).template == "x" * 100_000
+    assert webhook(tmp_path, text).template == "x" * 100_000
     (tmp_path / "body").write_text("x" * 100_001)
     assert problems(tmp_path, text).endswith(
         '"body" is too long; allowed: 100,000 characters'
@@ -262,41 +279,19 @@ def test_of_a_template_that_is_too_long_no_more_is_read(tmp_path: Path) -> None:
 )
 def test_a_media_type_may_have_parameters(tmp_path: Path, content_type: str) -> None:
     text = f'kind = "webhook"\nurl = "http://h/"\ntemplate = "x"\ncontent_type = "{content_type}"'
-    assert read(tmp_path, text).content_type == content_type
+    assert webhook(tmp_path, text).content_type == content_type
 
 
 @pytest.mark.parametrize("host", ["mail_1.example.com", "2001:db8::1"])
 def test_a_mail_server_may_be_a_name_or_an_address(tmp_path: Path, host: str) -> None:
-    mail = read(
-        tmp_path, f'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\nhost = "{host}"'
-    ).mail
-    assert mail is not None
-    assert mail.host == host
+    text = f'kind = "email"\nfrom = "a@b.c"\nto = ["d@e.f"]\nhost = "{host}"'
+    assert email(tmp_path, text).host == host
 
 
 def test_a_template_must_give_json_where_that_is_what_is_sent(tmp_path: Path) -> None:
     text = 'kind = "webhook"\nurl = "http://h/"\ntemplate = "{{ commonAnnotations.summary }}"\n'
     assert "the template: gives no JSON" in problems(tmp_path, text)
     assert (
-        read(tmp_path, text + 'content_type = "text/plain"').template
+        webhook(tmp_path, text + 'content_type = "text/plain"').template
         == "{{ commonAnnotations.summary }}"
     )
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_shape_and_a_way_to_it(
-    kind: ReceiverKind, tmp_path: Path, watchdog: Watchdog
-) -> None:
-    assert "r.kind" not in problems(tmp_path, f'kind = "{kind}"\n')
-    made = Receiver(
-        "r", kind, urls=("http://127.0.0.1:9/",), mail=Mail("h", 25, "a@b", ("c@d",))
-    )
-    means = Means(watchdog, SecretReader({}))
-    if kind != "alertmanager":
-        sender_for(made, means, external_url="").close()
-
-
-def test_a_kind_that_is_added_by_half_is_told_aloud(watchdog: Watchdog) -> None:
-    made = Receiver("r", "teams")  # type: ignore[arg-type]  # the type checker is the first to tell
-    with pytest.raises(AssertionError, match="teams"):
-        sender_for(made, Means(watchdog, SecretReader({})), external_url="")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.config import load
+from monitor.notify.kinds import KINDS
 
 FILE = Path(__file__).parent.parent / "testdata" / "receiver_routes.toml"
 
 
 def test_a_receiver_that_no_alert_reaches_is_warned_of_with_what_there_is() -> None:
-    warnings = load(FILE, {}).warnings
+    warnings = load(FILE, {}, KINDS).warnings
     assert [warning.removeprefix("receiver_routes.toml:") for warning in warnings] == [
         '13: receivers.unknown_label.match.tagret: no alert has this label; did you mean "target"?',
         '18: receivers.unknown_values.match.alertname: no alert has it with "TokenColumnMising";'
@@ -37,7 +38,7 @@ def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
         '[queries.low_balances]\ninterval = "2m"\n'
         '[receivers.am]\nkind = "alertmanager"\nurls = ["http://127.0.0.1:9"]\nsend_resolved = false\n'
     )
-    config = load(path, {})
+    config = load(path, {}, KINDS)
     assert config.notices == (
         'folder "empty" holds no query',
         'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for'

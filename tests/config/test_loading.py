@@ -38,6 +38,9 @@ from monitor.model.settings import (
     Target,
     Tls,
 )
+from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.kinds import KINDS
+from monitor.notify.webhook.settings import WebhookSettings
 from monitor.timing.durations import parse_duration
 
 PACKAGE = Path(monitor.__file__).parent
@@ -102,7 +105,7 @@ class Folder:
         (self.path / "q").mkdir(exist_ok=True)
         path = self.path / "config.toml"
         path.write_text(f"shipped_queries = false\n{head}{text}")
-        return load(path, environ)
+        return load(path, environ, KINDS)
 
     def problems(self, text: str, head: str = 'query_dirs = ["q"]\n') -> list[str]:
         with pytest.raises(ConfigError) as caught:
@@ -211,20 +214,21 @@ retention = "7d"
     assert config.receivers == (
         Receiver(
             name="oncall",
-            kind="alertmanager",
-            urls=("http://127.0.0.1:9093", "https://user:s3cret@am.example.com/x"),
+            settings=AlertmanagerSettings(
+                ("http://127.0.0.1:9093", "https://user:s3cret@am.example.com/x"),
+                resend_delay=timedelta(seconds=30),
+            ),
             min_severity=Severity.WARNING,
             match=(("shard", "3"), ("target", "main")),
             send_resolved=False,
             watchdog=True,
             timeout=timedelta(seconds=5),
-            resend_delay=timedelta(seconds=30),
         ),
         Receiver(
             name="chat",
-            kind="webhook",
-            url_file=base / "secrets/chat",
-            headers={"X-Token": "s3cret"},
+            settings=WebhookSettings(
+                url_file=base / "secrets/chat", headers={"X-Token": "s3cret"}
+            ),
         ),
     )
     assert config.web == Web("::1", 0, base / "web.yml")
@@ -612,7 +616,7 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
     (tmp_path / "mine" / "balances.sql").write_text("SELECT 1 AS x")
     (tmp_path / "config.toml").write_text('query_dirs = ["mine"]\n' + _TARGET)
     script = (
-        "from pathlib import Path; from monitor.config import load; c = load(Path('config.toml'), {});"
+        "from pathlib import Path; from monitor.config import load; c = load(Path('config.toml'), {}, {});"
         "print(*c.notices, *((j.query.name, j.query.summary, j.query.shipped) for j in c.jobs), sep='\\n')"
     )
     done = subprocess.run(
@@ -638,7 +642,7 @@ def test_a_query_named_as_a_shipped_one_replaces_it_and_says_so(tmp_path: Path) 
     (tmp_path / "config.toml").write_text(
         f'query_dirs = ["mine"]\n{_TARGET}queries = ["{name}"]\n'
     )
-    config = load(tmp_path / "config.toml", {})
+    config = load(tmp_path / "config.toml", {}, KINDS)
     assert config.notices == (f'query "{name}" of mine replaces the shipped one',)
     assert [(job.query.name, job.query.summary) for job in config.jobs] == [
         (name, "mine")
@@ -661,7 +665,7 @@ def test_a_folder_of_the_program_that_is_not_there_is_named(tmp_path: Path) -> N
 def test_a_folder_that_no_path_can_name_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f'query_dirs = ["a\\u0000"]\n{_TARGET}')
     with pytest.raises(ConfigError, match="cannot be read: embedded null"):
-        load(tmp_path / "config.toml", {})
+        load(tmp_path / "config.toml", {}, KINDS)
 
 
 def test_a_heartbeat_with_all_it_can_have(folder: Folder) -> None:
@@ -833,7 +837,7 @@ def test_the_shipped_queries_load(tmp_path: Path) -> None:
     if not shipped:
         pytest.skip("no query is shipped yet")
     (tmp_path / "config.toml").write_text(_TARGET)
-    config = load(tmp_path / "config.toml", {})
+    config = load(tmp_path / "config.toml", {}, KINDS)
     assert sorted(job.query.name for job in config.jobs) == shipped
     assert all(job.query.shipped for job in config.jobs)
 
@@ -842,7 +846,7 @@ def test_loading_imports_neither_driver_nor_scheduler_nor_parser(
     tmp_path: Path,
 ) -> None:
     script = (
-        "import sys; from monitor.config import load;"
+        "import sys; from monitor.config import load; from monitor.notify.kinds import KINDS;"
         "print([n for n in ('pymysql', 'apscheduler', 'sqlglot', 'urllib3', 'jinja2') if n in sys.modules])"
     )
     done = subprocess.run(
@@ -899,7 +903,7 @@ def test_own_queries_run_in_the_targets_time_zone_and_shipped_ones_in_utc(
     )
     path = folder.path / "config.toml"
     path.write_text('query_dirs = ["q"]\n' + _TARGET + 'time_zone = "+5:30"\n')
-    config = load(path, {})
+    config = load(path, {}, KINDS)
     own = _query(config, "own")
     assert (own.time_zone, own.local_time) == ("+05:30", ("NOW()",))
     assert {job.query.time_zone for job in config.jobs if job.query.shipped} == {

@@ -27,6 +27,7 @@ from monitor.config import load
 from monitor.model.errors import ConfigError
 from monitor.model.results import Sample
 from monitor.model.settings import Config
+from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition
 from tests.web.picture import NOW, a_result, success
@@ -65,7 +66,7 @@ def configured(kinds: Mapping[str, str]) -> Config:
             text = f'summary = "s"\n[metrics."{metric}"]\nhelp = "h"\nvalue = "v"\ntype = "{kind}"\n'
             (folder / "q" / f"q{number}.toml").write_text(text)
             (folder / "q" / f"q{number}.sql").write_text("SELECT 1 AS v")
-        return load(folder / "config.toml", {})
+        return load(folder / "config.toml", {}, KINDS)
 
 
 def exposed(config: Config, accept: str = "") -> str:

@@ -31,6 +31,7 @@ from monitor.model.alerts import Change, Transition
 from monitor.model.errors import QueryError, Reason, SampleError
 from monitor.model.results import Failure, Outcome
 from monitor.model.settings import Job
+from monitor.notify.kinds import KINDS
 from tests.collector.test_driven_schedule import SHIPPED, START, WholeLife
 from tests.queries.conftest import Bench
 
@@ -150,7 +151,7 @@ class Day(WholeLife):
         self.application = Application(bench)
         self.minute_at = START
         self.told: dict[str, set[str]] = defaultdict(set)
-        super().__init__(load(SHIPPED, {}))
+        super().__init__(load(SHIPPED, {}, KINDS))
 
     def happening(self) -> tuple[str, timedelta]:
         number, since = divmod(self.machine.now() - START, EACH)

@@ -24,8 +24,9 @@ from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome
 from monitor.model.settings import Cron, Job
-from monitor.notify import Ping
-from monitor.notify.transport import Means
+from monitor.notify.kinds import KINDS
+from monitor.notify.ping import Ping
+from monitor.notify.transport import Transport
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
 from tests.notify.far_end import Answer, FarEnd, hang_up, stall, status, trickle, until
@@ -273,7 +274,7 @@ TARGET = '[targets.main]\nhost = "127.0.0.1"\nuser = "u"\ndatabase = "app"\n'
 def settings(folder: Path, text: str) -> HeartbeatSettings | None:
     path = folder / "config.toml"
     path.write_text(TARGET + text, encoding="utf-8")
-    return load(path, {}).heartbeat
+    return load(path, {}, KINDS).heartbeat
 
 
 def test_by_default_it_is_about_the_queries_with_a_critical_rule(
@@ -337,9 +338,9 @@ def test_where_no_rule_is_critical_the_queries_must_be_named(tmp_path: Path) -> 
     with pytest.raises(
         ConfigError, match='no query has a critical rule; name some in "queries"'
     ):
-        load(path, {})
+        load(path, {}, KINDS)
     path.write_text(f'{top}{TARGET}[heartbeat]\nurl = "http://a/"\nqueries = ["o*"]\n')
-    found = load(path, {}).heartbeat
+    found = load(path, {}, KINDS).heartbeat
     assert found is not None
     assert found.queries == ("one",)
 
@@ -353,7 +354,7 @@ def test_it_is_a_get_of_the_address_without_a_body(watchdog: Watchdog) -> None:
         taken = Ping(
             replace(BOTH, url=f"{far.url}/ping/s3cret?a=b"),
             AnchoredClock(),
-            Means(watchdog),
+            Transport(watchdog),
         )()
     finally:
         far.close()
@@ -386,7 +387,7 @@ def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
         settings = replace(
             BOTH, url=f"{far.url}/ping/s3cret-of-ours", timeout=seconds(limit)
         )
-        ping = Ping(settings, AnchoredClock(), Means(watchdog))
+        ping = Ping(settings, AnchoredClock(), Transport(watchdog))
         failed = ping()
         until(
             lambda: far.requests
@@ -402,7 +403,9 @@ def test_what_is_not_taken_has_a_reason_in_time_and_no_secret(
 def test_the_file_is_read_at_each_call(tmp_path: Path, watchdog: Watchdog) -> None:
     far = FarEnd()
     path = tmp_path / "switch"
-    ping = Ping(replace(BOTH, url="", url_file=path), AnchoredClock(), Means(watchdog))
+    ping = Ping(
+        replace(BOTH, url="", url_file=path), AnchoredClock(), Transport(watchdog)
+    )
     try:
         assert ping().reason == "url_file"
         path.write_text(f"{far.url}/ping/1\n")

@@ -24,8 +24,10 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.alerts import Notification, ReceiverHealth
 from monitor.model.results import Result, Success
 from monitor.model.settings import Config
-from monitor.notify import Deliveries
-from monitor.notify.transport import Means
+from monitor.notify.context import DeliveryContext
+from monitor.notify.kinds import KINDS
+from monitor.notify.manager import Deliveries
+from monitor.notify.transport import Transport
 from monitor.secrets.reader import SecretReader
 from monitor.storage import State
 from monitor.telemetry.log import configure
@@ -181,12 +183,12 @@ urls = ["{taker.url}/"]'''
     path = write_config(folder, server, schema, extra=receivers)
     text = 'query_dirs = ["queries"]\nshipped_queries = false\n' + path.read_text()
     path.write_text(text)
-    one = load(path, {})
+    one = load(path, {}, KINDS)
     changed = text.replace(
         "[targets.main]", "[targets.main]\nmax_connections = 3"
     ).replace('/"', '/b"')
     path.write_text(changed + '[queries.n]\ninterval = "500ms"\n')
-    return one, load(path, {})
+    return one, load(path, {}, KINDS)
 
 
 def live_once(one: Config, other: Config, taker: Taker) -> None:
@@ -207,15 +209,14 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     schedule = Schedule(
         clock, submit=runners.dispatch, missed=lambda _job, _count: None
     )
-    deliveries = Deliveries(
-        one.receivers,
-        state,
+    context = DeliveryContext(
         clock=clock,
+        outbox=state,
         snapshot=tuple,
-        external_url="",
         on_delivery=lambda _delivery: None,
-        means=Means(watchdog),
+        transport=Transport(watchdog),
     )
+    deliveries = Deliveries(one.receivers, context)
     log = configure(io.BytesIO(), libraries=False)
     web = WebServer(replace(one.web, port=0), Served().views(), log)
     web.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,15 +12,20 @@ import pytest
 
 from monitor.collector.scheduler import Schedule
 from monitor.model.alerts import Delivery
-from monitor.model.health import Courier, Part, Pool, UnderWay, Vitals, faults
-from monitor.model.settings import Cron, Job, Query, Receiver, Statement
-from monitor.notify import Deliveries
-from monitor.notify.transport import Means
+from monitor.model.health import DeliveryWorker, Part, Pool, UnderWay, Vitals, faults
+from monitor.model.settings import (
+    DEFAULT_TIMEOUT,
+    Cron,
+    Job,
+    Query,
+    Statement,
+)
 from monitor.storage import State
 from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
 from tests.acceptance.program import wait_until
 from tests.collector.test_scheduler import TARGET, Recorder, SteppedClock, a_job
+from tests.notify.delivering import CLOCK, delivering
+from tests.notify.far_end import receiver
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -39,7 +45,7 @@ def signs(**changes: object) -> Vitals:
         "is_scheduling": True,
         "parts": (Part("pipeline", True, ago(1)), Part("ticker", True, ago(1))),
         "pools": (Pool("main", 2, (under_way("balances", 3),)),),
-        "couriers": (Courier("oncall", True, None),),
+        "delivery_workers": (DeliveryWorker("oncall", True, None),),
     }
     return Vitals(**{**well, **changes})  # type: ignore[arg-type]  # each value is of its field's type
 
@@ -89,20 +95,22 @@ FAULTS: dict[str, tuple[Vitals, tuple[str, ...]]] = {
         (),
     ),
     "a delivery within its limit": (
-        signs(couriers=(Courier("oncall", True, under_way("oncall", 150)),)),
+        signs(
+            delivery_workers=(DeliveryWorker("oncall", True, under_way("oncall", 150)),)
+        ),
         (),
     ),
     "a delivery that hangs": (
         signs(
-            couriers=(
-                Courier("oncall", True, under_way("oncall", 151)),
-                Courier("chat", True, None),
+            delivery_workers=(
+                DeliveryWorker("oncall", True, under_way("oncall", 151)),
+                DeliveryWorker("chat", True, None),
             )
         ),
         ("the delivery to oncall has hung for 151 s",),
     ),
     "a delivery that ended": (
-        signs(couriers=(Courier("oncall", False, None),)),
+        signs(delivery_workers=(DeliveryWorker("oncall", False, None),)),
         ("the delivery to oncall does not run",),
     ),
     "several at once": (
@@ -232,35 +240,27 @@ class HungDisk(State):
         return tuple(super().trim(receiver, now=now))
 
 
-def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not(
-    watchdog: Watchdog,
-) -> None:
-    clock = AnchoredClock()
+def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:
     state = HungDisk()
     told: list[Delivery] = []
-    deliveries = Deliveries(
-        [Receiver("oncall", "webhook", urls=("http://127.0.0.1:9/",))],
-        state,
-        clock=clock,
-        snapshot=tuple,
-        external_url="",
-        on_delivery=told.append,
-        means=Means(watchdog),
-    )
-    (before,) = deliveries.couriers()
-    assert before == Courier("oncall", True, None)
-    deliveries.start()
-    try:
-        assert state.is_asked.wait(20)
-        (hung,) = deliveries.couriers()
-        assert hung.attempt is not None
-        vitals = signs(couriers=(hung,), awake_since=LONG_AGO)
-        assert faults(vitals, clock.now() + timedelta(minutes=10))[-1].startswith(
-            "the delivery to oncall has hung for 6"
-        )
-        state.go_on.set()
-        wait_until(lambda: deliveries.couriers()[0].attempt is None)
-    finally:
-        state.go_on.set()
-        deliveries.close()
-        state.close()
+    oncall = receiver("http://127.0.0.1:9/", name="oncall", timeout=DEFAULT_TIMEOUT)
+    with (
+        closing(state),
+        delivering([oncall], told.append, state=state, is_started=False) as deliveries,
+    ):
+        (before,) = deliveries.delivery_workers()
+        assert before == DeliveryWorker("oncall", True, None)
+        deliveries.start()
+        try:
+            assert state.is_asked.wait(20)
+            (hung,) = deliveries.delivery_workers()
+            assert hung.attempt is not None
+            vitals = signs(delivery_workers=(hung,), awake_since=LONG_AGO)
+            later = CLOCK.now() + timedelta(minutes=10)
+            assert faults(vitals, later)[-1].startswith(
+                "the delivery to oncall has hung for 6"
+            )
+            state.go_on.set()
+            wait_until(lambda: deliveries.delivery_workers()[0].attempt is None)
+        finally:
+            state.go_on.set()

@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.settings import Receiver, Severity
+from monitor.notify.kinds import KINDS
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 Answer = Callable[[socket.socket, threading.Event], bool]
@@ -245,14 +246,23 @@ class Told:
         ]
 
 
-def receiver(*urls: str, **options: Any) -> Receiver:
-    """Make a receiver for these addresses."""
-    defaults: dict[str, Any] = {
-        "name": "hook",
-        "kind": "webhook",
-        "timeout": timedelta(seconds=30),
-    }
-    return Receiver(urls=urls, **{**defaults, **options})
+def receiver(
+    *urls: str,
+    name: str = "hook",
+    kind: str = "webhook",
+    timeout: timedelta = timedelta(seconds=30),
+    **options: Any,
+) -> Receiver:
+    """Make a receiver of a kind; options are those of all kinds, and the kind's own."""
+    common = {field.name for field in fields(Receiver)} & options.keys()
+    own = {key: value for key, value in options.items() if key not in common}
+    if kind == "alertmanager":
+        own["urls"] = urls
+    elif urls:
+        (own["url"],) = urls
+    settings = KINDS[kind].settings(**own)
+    shared = {key: options[key] for key in common}
+    return Receiver(name, settings, timeout=timeout, **shared)
 
 
 def alert(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.backoff import backoff_seconds, retry_after_seconds
+from monitor.notify.backoff import Backoff, retry_after_seconds
 from tests.notify.far_end import START
 
 
@@ -12,16 +12,14 @@ from tests.notify.far_end import START
 def test_a_wait_is_never_longer_than_the_most_nor_than_the_doubled_first(
     failures: int, draw: float
 ) -> None:
-    seconds = backoff_seconds(failures, first=1, most=300, jitter=lambda: draw)
+    seconds = Backoff(1, 300).seconds(failures, lambda: draw)
     assert 0 <= seconds <= min(300, 2.0 ** min(failures - 1, 60))
 
 
 def test_waits_double_up_to_the_most() -> None:
-    waits = [
-        backoff_seconds(n, first=0.5, most=5, jitter=lambda: 1.0) for n in range(1, 7)
-    ]
+    waits = [Backoff(0.5, 5).seconds(failures, lambda: 1.0) for failures in range(1, 7)]
     assert waits == [0.5, 1, 2, 4, 5, 5]
-    assert backoff_seconds(3, first=0.5, most=5, jitter=lambda: 0.25) == 0.5
+    assert Backoff(0.5, 5).seconds(3, lambda: 0.25) == 0.5
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from monitor.model.errors import DeliveryError
 from monitor.notify.deadline_socket import Guard
 from monitor.notify.http_client import Post
-from monitor.notify.transport import Means
+from monitor.notify.transport import Transport
 from monitor.timing.deadlines import Watchdog
 from tests.notify import certificates
 from tests.notify.far_end import (
@@ -36,14 +36,14 @@ from tests.support.servers import free_port
 
 @pytest.fixture
 def post(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(Means(watchdog), timeout=timedelta(seconds=30))
+    made = Post(Transport(watchdog), timeout=timedelta(seconds=30))
     yield made
     made.close()
 
 
 @pytest.fixture
 def hasty(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(Means(watchdog), timeout=timedelta(seconds=0.3))
+    made = Post(Transport(watchdog), timeout=timedelta(seconds=0.3))
     yield made
     made.close()
 
@@ -306,7 +306,7 @@ def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
 
 
 def test_aborting_ends_what_is_under_way_at_once(watchdog: Watchdog) -> None:
-    post = Post(Means(watchdog), timeout=timedelta(seconds=30))
+    post = Post(Transport(watchdog), timeout=timedelta(seconds=30))
     with far_end(stall) as server:
         errors: list[DeliveryError] = []
         thread = threading.Thread(
@@ -337,7 +337,7 @@ def sent_over_tls(
     server: FarEnd, trust: ssl.SSLContext | None, seconds: float = 30
 ) -> None:
     with Watchdog() as watchdog:
-        post = Post(Means(watchdog, tls=trust), timeout=timedelta(seconds=seconds))
+        post = Post(Transport(watchdog, tls=trust), timeout=timedelta(seconds=seconds))
         try:
             for _ in range(2):
                 post.send(server.url, b"", {}, now=START)
@@ -374,7 +374,7 @@ def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(post: Post) -> N
 
 def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
     with far_end(is_silent=True) as server:
-        post = Post(Means(watchdog), timeout=timedelta(seconds=0.3))
+        post = Post(Transport(watchdog), timeout=timedelta(seconds=0.3))
         began = time.monotonic()
         assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
         assert time.monotonic() - began < 20
@@ -383,7 +383,7 @@ def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
 
 def test_a_connection_that_hangs_ends_in_time(watchdog: Watchdog) -> None:
     with full_backlog() as port:
-        post = Post(Means(watchdog), timeout=timedelta(seconds=0.5))
+        post = Post(Transport(watchdog), timeout=timedelta(seconds=0.5))
         began = time.monotonic()
         assert outcome(post, f"http://localhost:{port}/") in {
             ("timeout", True),
@@ -445,7 +445,7 @@ def test_an_attempt_can_be_given_less_time_than_all_and_what_follows_has_all_aga
         server = stack.enter_context(
             far_end(otherwise=lambda request: answers[request.path])
         )
-        post = Post(Means(watchdog), timeout=timedelta(minutes=5))
+        post = Post(Transport(watchdog), timeout=timedelta(minutes=5))
         stack.callback(post.close)
         began = time.monotonic()
         with pytest.raises(DeliveryError) as caught:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from monitor.notify.progress import Progress, Steps
+from monitor.notify.progress import Progress, Refusal, Steps
 
 
 def test_what_is_done_is_remembered_until_the_end() -> None:
     progress = Progress()
     progress.of("a").done.add("1")
-    progress.of("b").refused.append("no")
-    assert (progress.of("a"), progress.of("b")) == (Steps({"1"}), Steps(refused=["no"]))
+    progress.of("b").refused.append(Refusal("http_400", "no"))
+    assert progress.of("a") == Steps({"1"})
+    assert progress.of("b") == Steps(refused=[Refusal("http_400", "no")])
     progress.end("a")
     progress.end("never begun")
     assert progress.of("a") == Steps()

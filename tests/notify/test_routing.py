@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Receiver, Severity
-from monitor.notify import (
+from monitor.notify.routing import (
     WATCHDOG,
     notifications_for,
+    notified_by,
     reminders_for,
-    told_by,
     wants,
-    with_told,
+    with_notified,
 )
 from tests.notify.far_end import START, alert, receiver
 
@@ -140,7 +141,7 @@ def test_the_idempotency_key_is_the_same_for_the_same_change_and_no_other() -> N
 
 
 def reminded(
-    *alerts: Alert, minutes: float = 0, **options: object
+    *alerts: Alert, minutes: float = 0, **options: Any
 ) -> list[tuple[list[str], bool]]:
     now = START + timedelta(minutes=minutes)
     made = reminders_for(
@@ -213,11 +214,11 @@ def test_each_repeat_has_a_key_of_its_own_and_the_first_telling_one_for_the_aler
 def test_who_was_told_is_noted_in_the_alert() -> None:
     later = START + timedelta(hours=1)
     made = reminders_for([receiver(), receiver(name="other")], [alert("a")], now=later)
-    assert with_told(alert("a", told=TOLD), told_by(made)).told == (
+    assert with_notified(alert("a", told=TOLD), notified_by(made)).told == (
         ("hook", later),
         ("other", later),
     )
-    assert with_told(alert("b"), told_by(made)) == alert("b")
+    assert with_notified(alert("b"), notified_by(made)) == alert("b")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,18 @@ import pytest
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
 from monitor.model.process_settings import HeartbeatSettings
-from monitor.model.settings import Mail, PasswordSource, Receiver
-from monitor.notify import Ping, secrets_of
-from monitor.notify.notifiers import sender_for
+from monitor.model.settings import PasswordSource, Receiver
+from monitor.notify.ping import Ping
 from monitor.notify.secrets import read_password
-from monitor.notify.transport import Means
+from monitor.notify.slack.settings import SlackSettings
+from monitor.notify.transport import Transport
+from monitor.notify.webhook.settings import WebhookSettings
 from monitor.secrets.reader import SecretReader
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
-from tests.notify.far_end import START, FarEnd, alert, far_end
-from tests.notify.mail_end import mail_end
+from tests.notify.delivering import sending
+from tests.notify.email.mail_end import mail_end
+from tests.notify.far_end import START, FarEnd, alert, far_end, receiver
 
 TOLD = Notification("r", "key", {"alertname": "Low"}, (alert(),), START)
 
@@ -49,56 +50,51 @@ def file(tmp_path: Path) -> Path:
 def receivers(server: FarEnd, file: Path, address: Path) -> dict[str, Receiver]:
     url, secret = f"{server.url}/hook", PasswordSource(file=file)
     return {
-        "header": Receiver("r", "webhook", urls=(url,), header_files={"X-Team": file}),
-        "hmac": Receiver("r", "webhook", urls=(url,), hmac_secret=secret),
-        "webhook": Receiver("r", "webhook", url_file=address),
-        "slack": Receiver("r", "slack", url_file=address),
-        "pagerduty": Receiver("r", "pagerduty", urls=(url,), routing_key=secret),
+        "header": receiver(url, header_files={"X-Team": file}),
+        "hmac": receiver(url, hmac_secret=secret),
+        "webhook": receiver(url_file=address),
+        "slack": receiver(kind="slack", url_file=address),
+        "pagerduty": receiver(url, kind="pagerduty", routing_key=secret),
     }
 
 
 @pytest.mark.parametrize("kind", ["header", "hmac", "webhook", "slack", "pagerduty"])
 def test_what_a_receiver_reads_is_told_before_it_is_sent(
-    watchdog: Watchdog, tmp_path: Path, file: Path, kind: str
+    tmp_path: Path, file: Path, kind: str
 ) -> None:
     with far_end() as server:
         address = tmp_path / "address"
         address.write_text(f"{server.url}/services/s3cret-of-ours")
         heard = Heard(server.requests)  # type: ignore[arg-type]
-        sender = sender_for(
-            receivers(server, file, address)[kind],
-            Means(watchdog, SecretReader(on_read=heard)),
-            external_url="",
-        )
-        with suppress(DeliveryError):  # PagerDuty would say 202
+        reader = SecretReader(on_read=heard)
+        one = receivers(server, file, address)[kind]
+        with (
+            sending(one, secrets=reader) as sender,
+            suppress(DeliveryError),  # PagerDuty would say 202
+        ):
             sender.send(TOLD, START)
-        sender.close()
         assert len(server.requests) == 1
     assert "s3cret-of-ours" in heard.secrets
     assert "services" not in heard.secrets
 
 
 def test_the_password_of_a_mail_server_is_told_before_it_is_sent(
-    watchdog: Watchdog, file: Path
+    file: Path,
 ) -> None:
     with mail_end(password="s3cret-of-ours") as server:
         heard = Heard(server.commands)  # type: ignore[arg-type]
-        mail = Mail(
-            "127.0.0.1",
-            server.port,
-            "a@example.com",
-            ("b@example.com",),
+        mail = receiver(
+            kind="email",
+            host="127.0.0.1",
+            port=server.port,
+            sender="a@example.com",
+            to=("b@example.com",),
             tls="disabled",
             user="me",
+            password=PasswordSource(file=file),
         )
-        mail = replace(mail, password=PasswordSource(file=file))
-        sender = sender_for(
-            Receiver("r", "email", mail=mail),
-            Means(watchdog, SecretReader(on_read=heard)),
-            external_url="",
-        )
-        sender.send(TOLD, START)
-        sender.close()
+        with sending(mail, secrets=SecretReader(on_read=heard)) as sender:
+            sender.send(TOLD, START)
         assert len(server.mails) == 1
     assert heard.secrets == {"s3cret-of-ours"}
 
@@ -111,7 +107,9 @@ def test_the_address_of_the_heartbeat_is_told_before_it_is_called(
         heard = Heard(server.requests)  # type: ignore[arg-type]
         settings = HeartbeatSettings((), url_file=tmp_path / "address")
         reader = SecretReader(on_read=heard)
-        assert Ping(settings, AnchoredClock(), Means(watchdog, reader))().reason == ""
+        assert (
+            Ping(settings, AnchoredClock(), Transport(watchdog, reader))().reason == ""
+        )
         assert len(server.requests) == 1
     assert {f"{server.url}/ping/s3cret-of-ours", "s3cret-of-ours"} == heard.secrets - {
         ""
@@ -124,20 +122,13 @@ def test_of_the_configuration_only_what_is_secret_is_hidden_and_no_file_is_opene
     os.mkfifo(tmp_path / "pipe")  # to open it would hang
     pipe = PasswordSource(file=tmp_path / "pipe")
     headers = {"X-Team": "tokens", "Authorization": "Bearer s3cret-one"}
-    hook = Receiver(
-        "r",
-        "webhook",
-        urls=("http://h/alerts",),
-        headers=headers,
-        header_files={"A": tmp_path},
+    hook = WebhookSettings(
+        "http://h/alerts", None, headers, {"A": tmp_path}, hmac_secret=pipe
     )
-    assert secrets_of(replace(hook, hmac_secret=pipe)) == [
-        "Bearer s3cret-one",
-        "s3cret-one",
-    ]
-    assert secrets_of(Receiver("r", "slack", url_file=tmp_path / "pipe")) == []
-    chat = Receiver("r", "slack", urls=("https://h/services/T0SECRET1/word",))
-    assert set(secrets_of(chat)) - {""} == {
+    assert hook.secrets() == ["Bearer s3cret-one", "s3cret-one"]
+    assert not SlackSettings(url_file=tmp_path / "pipe").secrets()
+    chat = SlackSettings("https://h/services/T0SECRET1/word")
+    assert set(chat.secrets()) - {""} == {
         "https://h/services/T0SECRET1/word",
         "T0SECRET1",
     }

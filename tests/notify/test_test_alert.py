@@ -4,18 +4,14 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.model.settings import Severity
-from monitor.notify import canary
-from monitor.notify.notifiers import sender_for
-from monitor.notify.transport import Means
+from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
 from tests.notify.far_end import far_end, receiver, stall, status
 
 CLOCK = AnchoredClock()
@@ -29,7 +25,7 @@ def test_a_webhook_gets_one_test_alert_whatever_it_filters() -> None:
             min_severity=Severity.CRITICAL,
             headers={"Authorization": "x"},
         )
-        delivery = canary(hook, CLOCK, "https://monitor")
+        delivery = send_test_alert(hook, CLOCK, "https://monitor")
         (request,) = server.requests
     assert (delivery.receiver, delivery.reason, delivery.notifications) == (
         "hook",
@@ -49,8 +45,8 @@ def test_a_webhook_gets_one_test_alert_whatever_it_filters() -> None:
 
 def test_each_canary_has_a_key_of_its_own() -> None:
     with far_end() as server:
-        canary(receiver(server.url), CLOCK, "")
-        canary(receiver(server.url), CLOCK, "")
+        send_test_alert(receiver(server.url), CLOCK, "")
+        send_test_alert(receiver(server.url), CLOCK, "")
         first, second = (
             request.headers["idempotency-key"] for request in server.requests
         )
@@ -59,7 +55,7 @@ def test_each_canary_has_a_key_of_its_own() -> None:
 
 def test_every_address_of_an_alertmanager_gets_an_alert_that_ends_in_a_minute() -> None:
     with far_end() as one, far_end() as other:
-        delivery = canary(
+        delivery = send_test_alert(
             receiver(one.url, other.url, kind="alertmanager"), CLOCK, "https://monitor"
         )
         sent = [request for server in (one, other) for request in server.requests]
@@ -79,7 +75,9 @@ def test_every_address_of_an_alertmanager_gets_an_alert_that_ends_in_a_minute() 
 
 def test_one_address_that_fails_is_the_outcome() -> None:
     with far_end() as good, far_end(status(401, body=b"who?")) as bad:
-        delivery = canary(receiver(good.url, bad.url, kind="alertmanager"), CLOCK, "")
+        delivery = send_test_alert(
+            receiver(good.url, bad.url, kind="alertmanager"), CLOCK, ""
+        )
         assert len(good.requests) == 1
     assert (delivery.reason, delivery.message, delivery.recoverable) == (
         "http_401",
@@ -90,7 +88,7 @@ def test_one_address_that_fails_is_the_outcome() -> None:
 
 def test_it_is_not_tried_again() -> None:
     with far_end(status(500)) as server:
-        assert canary(receiver(server.url), CLOCK, "").reason == "http_500"
+        assert send_test_alert(receiver(server.url), CLOCK, "").reason == "http_500"
         assert len(server.requests) == 1
 
 
@@ -99,7 +97,7 @@ def test_it_ends_in_time(kind: str) -> None:
     with far_end(stall) as server:
         hook = receiver(server.url, kind=kind, timeout=timedelta(seconds=0.2))
         began = time.monotonic()
-        assert canary(hook, CLOCK, "").reason == "timeout"
+        assert send_test_alert(hook, CLOCK, "").reason == "timeout"
         assert time.monotonic() - began < 20
 
 
@@ -127,7 +125,7 @@ def test_it_ends_in_time_also_where_nothing_can_be_cut() -> None:
     )
     began = time.monotonic()
     try:
-        delivery = canary(hook, CLOCK, "")
+        delivery = send_test_alert(hook, CLOCK, "")
         assert time.monotonic() - began < 20
         assert (delivery.reason, delivery.message) == ("timeout", "no answer in time")
     finally:
@@ -136,7 +134,7 @@ def test_it_ends_in_time_also_where_nothing_can_be_cut() -> None:
 
 def test_a_pipe_in_place_of_an_address_is_said_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "url")  # to open it would last until somebody writes
-    delivery = canary(replace(receiver(), url_file=tmp_path / "url"), CLOCK, "")
+    delivery = send_test_alert(receiver(url_file=tmp_path / "url"), CLOCK, "")
     assert (delivery.reason, delivery.message) == (
         "url_file",
         f"{tmp_path}/url: is no regular file",
@@ -144,14 +142,5 @@ def test_a_pipe_in_place_of_an_address_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_without_an_address_is_said(tmp_path: Path) -> None:
-    delivery = canary(replace(receiver(), url_file=tmp_path / "url"), CLOCK, "")
+    delivery = send_test_alert(receiver(url_file=tmp_path / "url"), CLOCK, "")
     assert delivery.reason == "url_file"
-
-
-def test_a_receiver_without_a_way_to_it_is_refused(watchdog: Watchdog) -> None:
-    with pytest.raises(ValueError, match="receiver hook: no mail server"):
-        canary(receiver(kind="email"), CLOCK, "")
-    with pytest.raises(
-        ValueError, match="receiver hook: no way to deliver to alertmanager"
-    ):
-        sender_for(receiver(kind="alertmanager"), Means(watchdog), external_url="")

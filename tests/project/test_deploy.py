@@ -19,7 +19,6 @@ from monitor.config import load
 from monitor.config.schema import (
     HeartbeatShape,
     LogShape,
-    ReceiverShape,
     RootShape,
     StateShape,
     TargetShape,
@@ -31,6 +30,8 @@ from monitor.config.web_and_state import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.daemon.start import DEFAULT_START_SECONDS
 from monitor.model.conditions import CONDITIONS
 from monitor.model.settings import Config
+from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -51,7 +52,7 @@ def shipped(folder: Path) -> Config:
         '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n',
         encoding="utf-8",
     )
-    return load(path, {})
+    return load(path, {}, KINDS)
 
 
 # Prometheus and Alertmanager
@@ -388,7 +389,7 @@ def keys_of(*shapes: type[Shape]) -> set[str]:
 
 
 def test_the_example_configuration_is_valid_as_it_stands() -> None:
-    config = load(EXAMPLE, {})
+    config = load(EXAMPLE, {}, KINDS)
     assert [target.name for target in config.targets] == ["main"]
     assert (config.web.port, config.state.directory) == (8917, ROOT / "state")
     assert config.notices == ()
@@ -403,7 +404,7 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
     (tmp_path / "my-queries").mkdir()
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
-    config = load(path, {})
+    config = load(path, {}, KINDS)
     assert [receiver.kind for receiver in config.receivers] == [
         *("alertmanager", "webhook", "slack", "pagerduty", "email")
     ]
@@ -411,7 +412,6 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
 
 def test_the_example_configuration_speaks_of_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    kinds = ReceiverShape.__subclasses__()
     shapes: tuple[type[Shape], ...] = (
         *(
             RootShape,
@@ -422,7 +422,7 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
             HeartbeatShape,
             LogShape,
         ),
-        *kinds,
+        *(kind.schema for kind in KINDS.values()),
     )
     keys = keys_of(*shapes) - {"password", "routing_key", "hmac_secret"} | {
         *(
@@ -556,10 +556,10 @@ def test_in_compose_each_has_its_own_network_and_speaks_only_to_who_is_there(
         for one in job["static_configs"]
         for target in one["targets"]
     }
-    config = load(folder / "config.toml", {})
-    spoken_to |= {
-        url.removeprefix("http://") for one in config.receivers for url in one.urls
-    }
+    config = load(folder / "config.toml", {}, KINDS)
+    (receiver,) = config.receivers
+    assert isinstance(receiver.settings, AlertmanagerSettings)
+    spoken_to |= {url.removeprefix("http://") for url in receiver.settings.urls}
     assert spoken_to == {"token-monitor:8917", "alertmanager:9093"} <= published
     for path in (folder / "prometheus.yml", RULES):
         shutil.copy(path, tmp_path)
@@ -576,7 +576,7 @@ def test_the_alertmanager_as_shipped_posts_to_nobody() -> None:
 
 
 def test_the_configuration_for_compose_is_valid() -> None:
-    config = load(DEPLOY / "compose" / "config.toml", {})
+    config = load(DEPLOY / "compose" / "config.toml", {}, KINDS)
     assert config.targets[0].tls.mode == "verify_identity"
 
 

@@ -23,6 +23,7 @@ from monitor.cli import commands
 from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema
 from monitor.config.queries.rule_texts import TEXT_NAMES
+from monitor.config.receivers import ReceiverSchema
 from monitor.config.toml.validation import Shape
 from monitor.demo.incidents import INCIDENTS
 from monitor.demo.mariadb import PrivateMariaDB
@@ -30,6 +31,8 @@ from monitor.demo.tokens import create_tables, populate
 from monitor.model.alerts import Change
 from monitor.model.errors import Reason
 from monitor.model.settings import Config, Every, Job, Rule, Scalar
+from monitor.notify.alertmanager.settings import DEFAULT_RESEND_DELAY
+from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition, declared_metrics
 from monitor.timing.durations import format_duration
@@ -108,7 +111,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
         '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n',
         encoding="utf-8",
     )
-    return load(path, {})
+    return load(path, {}, KINDS)
 
 
 def rules_of(config: Config) -> list[Rule]:
@@ -124,12 +127,8 @@ HEADINGS: dict[str, type[Shape]] = {
     "Top of config.toml": schema.RootShape,
     "`[targets.NAME]`": schema.TargetShape,
     "`tls` of a target": schema.TlsShape,
-    "`[receivers.NAME]`": schema.ReceiverShape,
-    "Kind `alertmanager`": schema.AlertmanagerShape,
-    "Kind `webhook`": schema.WebhookShape,
-    "Kind `slack`": schema.SlackShape,
-    "Kind `pagerduty`": schema.PagerdutyShape,
-    "Kind `email`": schema.EmailShape,
+    "`[receivers.NAME]`": ReceiverSchema,
+    **{f"Kind `{name}`": kind.schema for name, kind in KINDS.items()},
     "`[web]`": schema.WebShape,
     "`[state]`": schema.StateShape,
     "`[heartbeat]`": schema.HeartbeatShape,
@@ -153,17 +152,16 @@ def shapes_in(module: ModuleType) -> set[type[Shape]]:
 def test_every_table_of_the_files_has_a_section() -> None:
     # A shape of the program's own file, which no user writes.
     own = {query_schema.OwnMetricShape}
-    assert shapes_in(schema) | shapes_in(query_schema) == {*HEADINGS.values(), *own}
+    receivers = {ReceiverSchema, *(kind.schema for kind in KINDS.values())}
+    found = shapes_in(schema) | shapes_in(query_schema) | receivers
+    assert found == {*HEADINGS.values(), *own}
 
 
 def own_fields(heading: str) -> dict[str, FieldInfo]:
     """Return the fields of a table by their keys; those that all receivers have are documented once."""
     shape = HEADINGS[heading]
-    common = (
-        schema.ReceiverShape.model_fields
-        if shape in schema.ReceiverShape.__subclasses__()
-        else {}
-    )
+    is_kind = shape in [kind.schema for kind in KINDS.values()]
+    common = ReceiverSchema.model_fields if is_kind else {}
     fields = shape.model_fields.items()
     return {field.alias or name: field for name, field in fields if name not in common}
 
@@ -201,7 +199,7 @@ def test_defaults_that_are_durations_are_as_documented(tmp_path: Path) -> None:
         'database = "d"\n[receivers.r]\nkind = "webhook"\nurl = "http://127.0.0.1/"\n',
         encoding="utf-8",
     )
-    found = load(path, {})
+    found = load(path, {}, KINDS)
     query, receiver = found.jobs[0].query, found.receivers[0]
     assert isinstance(query.schedule, Every)
     defaults = {
@@ -209,7 +207,7 @@ def test_defaults_that_are_durations_are_as_documented(tmp_path: Path) -> None:
         ("Top of NAME.toml", "timeout"): query.timeout,
         ("`[receivers.NAME]`", "timeout"): receiver.timeout,
         ("`[receivers.NAME]`", "repeat_interval"): receiver.repeat_interval,
-        ("Kind `alertmanager`", "resend_delay"): receiver.resend_delay,
+        ("Kind `alertmanager`", "resend_delay"): DEFAULT_RESEND_DELAY,
         ("`[state]`", "retention"): found.state.retention,
     }
     page = sections(DOCS / "configuration.md")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from monitor.config import load
-from monitor.notify.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from monitor.notify.kinds import KINDS
+from monitor.notify.webhook.sender import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 
 _PAGE = Path(__file__).parent.parent.parent / "docs" / "receivers.md"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -27,7 +28,7 @@ def test_the_receivers_that_are_shown_are_valid(number: int, tmp_path: Path) -> 
     target = '[targets.t]\nunix_socket = "/s"\nuser = "u"\ndatabase = "d"\n'
     path = tmp_path / "config.toml"
     path.write_text(target + EXAMPLES["toml"][number], encoding="utf-8")
-    assert load(path, {}).receivers
+    assert load(path, {}, KINDS).receivers
 
 
 def test_the_signature_is_verified_as_documented(tmp_path: Path) -> None:

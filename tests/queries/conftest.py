@@ -17,6 +17,7 @@ from monitor.database import Database, Session
 from monitor.demo.mariadb import Connection, PrivateServer
 from monitor.model.results import Sample
 from monitor.model.settings import Query, Scalar
+from monitor.notify.kinds import KINDS
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 from tests.queries.oracle import Series
@@ -47,7 +48,7 @@ class Bench:
             server.connect(self.schema)
         )
         self.queries = self.load(folder, {})
-        self.target = load(folder / "config.toml", os.environ).targets[0]
+        self.target = load(folder / "config.toml", os.environ, KINDS).targets[0]
         self.session = self._stack.enter_context(self.as_user("root"))
         self.session.connection.execute(
             f"SET SESSION timestamp = {NOW.timestamp():.0f}"
@@ -113,7 +114,7 @@ def shipped_queries(
     folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]
 ) -> Mapping[str, Query]:
     """Load the shipped queries by the real loader."""
-    config = load(_config(folder, server, schema, parameters), os.environ)
+    config = load(_config(folder, server, schema, parameters), os.environ, KINDS)
     return {job.query.name: job.query for job in config.jobs}
 
 

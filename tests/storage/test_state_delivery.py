@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 from monitor.model.alerts import Delivery, Notification
-from monitor.model.settings import Receiver
-from monitor.notify import Deliveries
-from monitor.notify.transport import Means
 from monitor.storage import State
-from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
+from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import Told, alert, far_end, receiver, status, until
 
-CLOCK = AnchoredClock()
 HOUR = timedelta(hours=1)
+WAIT = 0.2
+"""As jitter: what failed does not come again before the next."""
 # A retry at once is the one change of `next_try_at` that counts no attempt.
 NO_RETRY_NOW = """
 CREATE TRIGGER no_retry_now BEFORE UPDATE OF next_try_at ON outbox WHEN NEW.attempts = OLD.attempts
 BEGIN SELECT RAISE(ABORT, 'not now'); END
 """
-
-
-@contextmanager
-def delivering(state: State, told: Told, to: Receiver) -> Iterator[Deliveries]:
-    with Watchdog() as watchdog:
-        made = Deliveries(
-            [to],
-            state,
-            clock=CLOCK,
-            snapshot=tuple,
-            external_url="https://monitor",
-            on_delivery=told,
-            means=Means(watchdog),
-            jitter=lambda: (
-                0.2
-            ),  # so that what failed does not come again before the next
-        )
-        made.start()
-        try:
-            yield made
-        finally:
-            made.close()
 
 
 def put(state: State, *keys: str) -> None:
@@ -72,7 +46,7 @@ def test_what_cannot_be_read_at_the_end_is_given_up_as_of_now(tmp_path: Path) ->
         put_off(state)
         with closing(sqlite3.connect(path, isolation_level=None)) as shell:
             shell.execute("UPDATE outbox SET alerts = 'none' WHERE key = 'spoilt'")
-        with delivering(state, told, receiver(server.url)) as made:
+        with delivering([receiver(server.url)], told, state=state, jitter=WAIT) as made:
             made.drain(20)
         past = {one.key: one for one in state.deliveries(9, is_over=True)}
         assert {key: one.is_given_up for key, one in past.items()} == {
@@ -95,7 +69,10 @@ def test_what_was_taken_is_recorded_once_also_where_the_next_step_fails(
         put(state, "1", "2", "3")
         shell = sqlite3.connect(path, isolation_level=None)
         shell.execute(NO_RETRY_NOW)
-        with closing(shell), delivering(state, told, receiver(server.url)) as made:
+        with (
+            closing(shell),
+            delivering([receiver(server.url)], told, state=state, jitter=WAIT) as made,
+        ):
             until(
                 lambda: told.reasons().count("internal") >= 2,
                 seconds=30,

@@ -35,6 +35,7 @@ from monitor.model.settings import (
     Tls,
     labels_of,
 )
+from monitor.notify.webhook.settings import WebhookSettings
 from monitor.storage import State
 
 NextRunAt: TypeAlias = Callable[[JobKey], datetime | None]
@@ -53,7 +54,7 @@ TARGET = Target(
     unix_socket=Path("/s"),
     labels={"region": "eu"},
 )
-HOOK = Receiver(name="hook", kind="webhook", urls=("http://127.0.0.1:9/",))
+HOOK = Receiver("hook", WebhookSettings("http://127.0.0.1:9/"))
 
 
 def a_rule(name: str, metric: str, **changes: object) -> Rule:

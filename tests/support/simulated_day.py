@@ -30,8 +30,11 @@ from monitor.model.conditions import Condition
 from monitor.model.errors import DeliveryError
 from monitor.model.results import Failure, Outcome, Result, Success
 from monitor.model.settings import Config, Every, Job, Query, Receiver, Rule, Severity
+from monitor.notify.context import DeliveryContext
 from monitor.notify.outbox import OutboxWorker
+from monitor.notify.transport import Transport
 from monitor.storage import State, StateLimits
+from monitor.timing.deadlines import Watchdog
 from tests.support import harness
 from tests.support.disks import let_files_grow
 from tests.support.harness import MINUTE, SECOND, START
@@ -177,14 +180,15 @@ class DrivenWorker(OutboxWorker):
     """The worker of a receiver without its thread: takes its turn when it would have woken."""
 
     def __init__(self, receiver: Receiver, process: Process, wire: Wire) -> None:
-        super().__init__(
-            receiver,
-            process.state,
-            wire,
+        context = DeliveryContext(
             clock=process,
+            outbox=process.state,
+            snapshot=tuple,
             on_delivery=process.take,
+            transport=Transport(Watchdog()),
             jitter=lambda: 0.5,
         )
+        super().__init__(receiver, wire, context)
         self._woken_at: datetime | None = process.at
 
     def wake(self) -> None:

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from monitor.model.alerts import Change
-from monitor.model.settings import Receiver
-from monitor.notify import secrets_of
+from monitor.notify.webhook.settings import WebhookSettings
 from monitor.telemetry.log import Log, alert_fields, configure
 from monitor.telemetry.log_writer import QUEUE_LINES
 from tests.web.picture import NOW, a_transition
@@ -222,9 +221,7 @@ def test_a_header_that_is_no_secret_is_hidden_nowhere(written: Written) -> None:
         "Authorization": "Bearer s3cret-one",
         "X-Api-Key": "k3y-of-ours",
     }
-    written.log.hide(
-        "the configuration", secrets_of(Receiver("hook", "webhook", headers=headers))
-    )
+    written.log.hide("the configuration", WebhookSettings(headers=headers).secrets())
     assert written.fields(
         table="users.tokens_remaining", said="s3cret-one k3y-of-ours"
     ) == {

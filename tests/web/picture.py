@@ -38,6 +38,7 @@ from monitor.model.settings import (
     Tls,
     labels_of,
 )
+from monitor.notify.webhook.settings import WebhookSettings
 from monitor.web.views import Scene
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -137,7 +138,7 @@ def a_config(
         path=Path("config.toml"),
         targets=chosen,
         jobs=tuple(Job(target, query) for target in chosen for query in queries),
-        receivers=tuple(Receiver(name, "webhook") for name in receivers),
+        receivers=tuple(Receiver(name, WebhookSettings()) for name in receivers),
         own_rules=(OWN,),
         web=Web(port=0),
         state=StateSettings(Path("state")),

@@ -6,8 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.model.alerts import Alert, AlertState
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import PasswordSource, Receiver, Severity
-from monitor.notify import canary
-from monitor.notify.pagerduty import PagerDuty, event
-from monitor.notify.transport import Means
+from monitor.notify.outbox import Sender
+from monitor.notify.pagerduty.event import event
+from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
+from tests.notify.delivering import PAGE, failure_of, notification, sending
 from tests.notify.far_end import (
     START,
     Answer,
@@ -36,7 +35,6 @@ from tests.notify.far_end import (
 )
 
 ROUTING_KEY = "R0123456789ABCDEF0123456789ABCDE"
-PAGE = "https://monitor.example.com"
 ACCEPTED = status(
     202, body=b'{"status":"success","message":"Event processed","dedup_key":"x"}'
 )
@@ -60,25 +58,8 @@ def pager(server: FarEnd, key_file: Path, **options: Any) -> Receiver:
     )
 
 
-def notification(*alerts: Alert, key: str = "k", **more: Any) -> Notification:
-    group = {"alertname": "Low", "target": "main"}
-    return Notification("pager", key, group, alerts or (alert(),), START, **more)
-
-
-@contextmanager
-def sending(receiver: Receiver) -> Iterator[PagerDuty]:
-    with Watchdog() as watchdog:
-        sender = PagerDuty(receiver, Means(watchdog), external_url=PAGE)
-        try:
-            yield sender
-        finally:
-            sender.close()
-
-
-def failure(sender: PagerDuty, *alerts: Alert, key: str = "k") -> DeliveryError:
-    with pytest.raises(DeliveryError) as caught:
-        sender.send(notification(*alerts, key=key), START)
-    return caught.value
+def failure(sender: Sender, *alerts: Alert, key: str = "key") -> DeliveryError:
+    return failure_of(sender, notification("pager", *alerts, key=key))
 
 
 def plans(requests: list[Request]) -> list[str]:
@@ -150,7 +131,7 @@ def test_each_alert_is_one_event(key_file: Path) -> None:
         far_end(ACCEPTED, ACCEPTED) as server,
         sending(pager(server, key_file)) as sender,
     ):
-        sender.send(notification(firing, resolved), START)
+        sender.send(notification("pager", firing, resolved), START)
         one, two = server.requests
     assert one.path == "/v2/enqueue"
     assert one.headers["content-type"] == "application/json"
@@ -199,9 +180,9 @@ def test_a_retry_goes_on_with_what_was_not_taken(key_file: Path) -> None:
         with sending(pager(server, key_file)) as sender:
             error = failure(sender, *five)
             assert (error.reason, error.recoverable) == ("http_503", True)
-            sender.send(notification(*five), START)
+            sender.send(notification("pager", *five), START)
             assert plans(server.requests) == list("abccde")
-            sender.send(notification(*five, key="next"), START)
+            sender.send(notification("pager", *five, key="next"), START)
         with sending(pager(server, key_file)) as sender:
             error = failure(sender, *five)
             assert error.reason == "http_200", "the far end has no more 202"
@@ -271,7 +252,7 @@ def test_all_events_together_have_one_time_limit(key_file: Path) -> None:
             while not is_taken and attempts < 30:
                 attempts += 1
                 with suppress(DeliveryError):
-                    sender.send(notification(*many), START)
+                    sender.send(notification("pager", *many), START)
                     is_taken = True
         assert is_taken
         assert len({request.json["dedup_key"] for request in server.requests}) == 10
@@ -309,7 +290,10 @@ def test_hostile_texts_keep_to_the_limits(text: str) -> None:
     )
     hostile = replace(hostile, value=math.inf)
     body = event(
-        hostile, notification(hostile), routing_key=ROUTING_KEY, external_url=PAGE
+        hostile,
+        notification("pager", hostile),
+        routing_key=ROUTING_KEY,
+        external_url=PAGE,
     )
     assert require_event(body)["payload"]["custom_details"]["value"] == "+Inf"
 
@@ -320,7 +304,9 @@ def test_evidence_goes_first_where_the_body_is_too_long() -> None:
         evidence=({"note": "x" * 90_000},) * 10,
     )
     details = require_event(
-        event(big, notification(big), routing_key=ROUTING_KEY, external_url=PAGE)
+        event(
+            big, notification("pager", big), routing_key=ROUTING_KEY, external_url=PAGE
+        )
     )["payload"]["custom_details"]
     assert (len(details["annotations"]["description"]), len(details["evidence"])) == (
         100_000,
@@ -328,7 +314,9 @@ def test_evidence_goes_first_where_the_body_is_too_long() -> None:
     )
     big = replace(big, evidence=({f"note{n}": "x" * 90_000 for n in range(9)},))
     details = require_event(
-        event(big, notification(big), routing_key=ROUTING_KEY, external_url=PAGE)
+        event(
+            big, notification("pager", big), routing_key=ROUTING_KEY, external_url=PAGE
+        )
     )["payload"]["custom_details"]
     assert len(details["annotations"]["description"]) == 100_000
     assert details["evidence"] == "left out: too long"
@@ -346,23 +334,24 @@ def test_the_routing_key_is_read_at_each_attempt_and_shown_nowhere(
             assert error.message == f"{file}: No such file or directory"
             for key in ("1" * 32, "2" * 32):
                 file.write_text(key)
-                sender.send(notification(key=key), START)
+                sender.send(notification("pager", key=key), START)
             assert [request.json["routing_key"] for request in server.requests] == [
                 "1" * 32,
                 "2" * 32,
             ]
 
 
-def test_a_routing_key_can_come_from_a_variable(tmp_path: Path) -> None:
+def test_a_routing_key_can_come_from_a_variable() -> None:
     with far_end(ACCEPTED) as server:
-        hook = replace(
-            pager(server, tmp_path),
+        hook = receiver(
+            f"{server.url}/v2/enqueue",
+            kind="pagerduty",
             routing_key=PasswordSource(env="TM_TEST_ROUTING_KEY"),
         )
         os.environ["TM_TEST_ROUTING_KEY"] = ROUTING_KEY
         try:
             with sending(hook) as sender:
-                sender.send(notification(), START)
+                sender.send(notification("pager"), START)
         finally:
             del os.environ["TM_TEST_ROUTING_KEY"]
         assert server.requests[0].json["routing_key"] == ROUTING_KEY
@@ -370,6 +359,8 @@ def test_a_routing_key_can_come_from_a_variable(tmp_path: Path) -> None:
 
 def test_a_receiver_can_be_tried(key_file: Path) -> None:
     with far_end(ACCEPTED) as server:
-        assert canary(pager(server, key_file), AnchoredClock(), "").reason == ""
+        assert (
+            send_test_alert(pager(server, key_file), AnchoredClock(), "").reason == ""
+        )
         sent = require_event(server.requests[0].body)
     assert (sent["payload"]["source"], sent["links"]) == ("token-monitor", [])

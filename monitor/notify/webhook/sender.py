@@ -12,50 +12,50 @@ from typing import Final
 from monitor.model.alerts import Notification
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.errors import DeliveryError
-from monitor.model.settings import Receiver
+from monitor.notify.context import SenderContext
 from monitor.notify.http_client import Post
-from monitor.notify.payload import webhook_body
 from monitor.notify.secrets import address_of, read_header, read_secret
-from monitor.notify.transport import Means
+from monitor.notify.webhook.body import webhook_body
+from monitor.notify.webhook.settings import WebhookSettings
 
 SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
 TIMESTAMP_HEADER: Final = "X-TokenMonitor-Timestamp"
 
 
-class Webhook:
-    """The sender of one receiver of this kind."""
+class WebhookSender:
+    """Makes the attempts at one receiver."""
 
-    def __init__(self, receiver: Receiver, means: Means, *, external_url: str) -> None:
-        self._receiver = receiver
-        self._secrets = means.secrets
-        self._post = Post(means, timeout=receiver.timeout)
-        self._external_url = external_url
-        self._template = (
-            None
-            if receiver.template is None
-            else BodyTemplate(receiver.template, is_json=is_json(receiver.content_type))
-        )
+    def __init__(self, settings: WebhookSettings, context: SenderContext) -> None:
+        self._settings = settings
+        self._secrets = context.transport.secrets
+        self._post = Post(context.transport, timeout=context.timeout)
+        self._external_url = context.external_url
+        self._template: BodyTemplate | None = None
+        if settings.template is not None:
+            self._template = BodyTemplate(
+                settings.template, is_json=is_json(settings.content_type)
+            )
 
     def send(self, notification: Notification, now: datetime) -> None:
-        """Make one attempt; a receiver can tell by the idempotency key that it has this one already."""
+        """Make one attempt; a receiver can see by the idempotency key that it has this one already."""
         body = self._body(notification)
-        files = self._receiver.header_files
         secret_headers = {
-            name: read_header(path, self._secrets) for name, path in files.items()
+            name: read_header(path, self._secrets)
+            for name, path in self._settings.header_files.items()
         }
         headers = {
-            "Content-Type": self._receiver.content_type,
-            **self._receiver.headers,
+            "Content-Type": self._settings.content_type,
+            **self._settings.headers,
             **secret_headers,
             "Idempotency-Key": notification.key,
         }
-        sent = list(secret_headers.values())
-        if self._receiver.hmac_secret is not None:
-            secret = read_secret(self._receiver.hmac_secret, self._secrets)
-            headers |= signature(secret, body, now)
-            sent.append(secret)
-        address = address_of(self._receiver, self._secrets)
-        self._post.send(address, body, headers, now=now, secrets=sent)
+        secrets = list(secret_headers.values())
+        if self._settings.hmac_secret is not None:
+            key = read_secret(self._settings.hmac_secret, self._secrets)
+            headers.update(signature(key, body, now))
+            secrets.append(key)
+        address = address_of(self._settings.url, self._settings.url_file, self._secrets)
+        self._post.send(address, body, headers, now=now, secrets=secrets)
 
     def abort(self) -> None:
         """Cut the attempt under way."""
@@ -72,7 +72,7 @@ class Webhook:
         try:
             return self._template.render(body).encode("utf-8", "replace")
         except ValueError as error:
-            # A reload can mend it, so it is kept.
+            # A reload can fix it, so the notification is kept.
             raise DeliveryError(
                 "template", f"the template: {error}", recoverable=True
             ) from None

@@ -7,48 +7,26 @@ import hmac
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.model.alerts import AlertState
 from monitor.model.body_template import samples
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import PasswordSource, Receiver
-from monitor.notify.payload import webhook_body
-from monitor.notify.transport import Means
-from monitor.notify.webhook import Webhook
-from monitor.timing.deadlines import Watchdog
+from monitor.notify.webhook.body import webhook_body
+from tests.notify.delivering import failure_of, notification, sending
 from tests.notify.far_end import START, alert, far_end, receiver, status
 
 SECRET = "hmac-s3cret"
 
 
-def notification(*alerts: Alert) -> Notification:
-    group = {"alertname": "Low", "target": "main"}
-    return Notification("hook", "key", group, alerts or (alert(),), START)
-
-
-@contextmanager
-def sending(receiver: Receiver) -> Iterator[Webhook]:
-    with Watchdog() as watchdog:
-        webhook = Webhook(
-            receiver, Means(watchdog), external_url="https://monitor.example.com"
-        )
-        try:
-            yield webhook
-        finally:
-            webhook.close()
-
-
-def failure(receiver: Receiver) -> DeliveryError:
-    with sending(receiver) as webhook, pytest.raises(DeliveryError) as caught:
-        webhook.send(notification(), START)
-    return caught.value
+def failure(hook: Receiver) -> DeliveryError:
+    with sending(hook) as webhook:
+        return failure_of(webhook, notification("hook"))
 
 
 def test_the_context_of_templates_is_tried_at_load_with_a_body_of_the_same_shape() -> (
@@ -74,7 +52,7 @@ def test_the_context_of_templates_is_tried_at_load_with_a_body_of_the_same_shape
             else type(value)
         )
 
-    mixed = notification(alert(), alert(state=AlertState.RESOLVED))
+    mixed = notification("hook", alert(), alert(state=AlertState.RESOLVED))
     real = json.loads(
         json.dumps(webhook_body(mixed, external_url="https://monitor.example.com"))
     )
@@ -96,7 +74,7 @@ def test_a_template_makes_the_body() -> None:
         far_end() as server,
         sending(receiver(server.url, template=template)) as webhook,
     ):
-        webhook.send(notification(hostile, alert()), START)
+        webhook.send(notification("hook", hostile, alert()), START)
         (request,) = server.requests
     assert request.headers["content-type"] == "application/json"
     assert request.json == {
@@ -107,17 +85,15 @@ def test_a_template_makes_the_body() -> None:
 
 
 def test_a_template_can_give_another_type() -> None:
-    hook = receiver(
-        template="{{ status }}: {{ alerts | length }} \u2603",
-        content_type="text/plain; charset=utf-8",
-    )
+    template = "{{ status }}: {{ alerts | length }} \u2603"
+    content_type = "text/plain; charset=utf-8"
     with (
         far_end() as server,
         sending(
-            receiver(server.url, template=hook.template, content_type=hook.content_type)
+            receiver(server.url, template=template, content_type=content_type)
         ) as webhook,
     ):
-        webhook.send(notification(), START)
+        webhook.send(notification("hook"), START)
         (request,) = server.requests
     assert request.headers["content-type"] == "text/plain; charset=utf-8"
     assert request.body.decode() == "firing: 1 \u2603"
@@ -164,7 +140,7 @@ def test_headers_are_read_from_files_at_each_attempt_and_hidden(tmp_path: Path) 
         assert error.message == "HTTP 500: no <secret>, no <secret>, no <secret>"
         file.write_text("Bearer two")
         with sending(hook) as webhook:
-            webhook.send(notification(), START)
+            webhook.send(notification("hook"), START)
         one, two = (request.headers["authorization"] for request in server.requests)
         assert (one, two) == ("Bearer one-s3cret", "Bearer two")
         assert server.requests[1].headers["x-team"] == "a"
@@ -202,8 +178,8 @@ def test_the_signature_can_be_verified_by_who_knows_the_secret(tmp_path: Path) -
     with far_end() as server:
         hook = receiver(server.url, hmac_secret=PasswordSource(file=file))
         with sending(hook) as webhook:
-            webhook.send(notification(), START)
-            webhook.send(notification(), START + timedelta(seconds=5))
+            webhook.send(notification("hook"), START)
+            webhook.send(notification("hook"), START + timedelta(seconds=5))
         one, two = server.requests
     assert (
         int(two.headers["x-tokenmonitor-timestamp"])
@@ -239,7 +215,5 @@ def test_nothing_of_a_receiver_that_is_secret_is_shown() -> None:
 
 
 def test_templates_cost_nothing_where_there_are_none() -> None:
-    program = (
-        "import monitor.notify, monitor.config, sys; assert 'jinja2' not in sys.modules"
-    )
+    program = "import monitor.notify.manager, monitor.config, sys; assert 'jinja2' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import pytest
 
 from monitor.model.alerts import Delivery, Notification, ReceiverHealth
 from monitor.model.settings import Receiver
-from monitor.notify import Deliveries
-from monitor.notify.transport import Means
+from monitor.notify.manager import Deliveries
 from monitor.storage import OutboxView, State
 from monitor.timing.clock import AnchoredClock, SettableClock
-from monitor.timing.deadlines import Watchdog
+from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     Answer,
     FarEnd,
@@ -36,7 +34,6 @@ from tests.notify.far_end import (
 )
 from tests.support.servers import free_port
 
-CLOCK = AnchoredClock()
 FOR_LONG = 300.0
 """As jitter: a wait that no test sees the end of."""
 
@@ -67,23 +64,15 @@ def deliveries(
     numbers = itertools.chain(
         [] if first is None else [first], itertools.repeat(jitter)
     )
-    with Watchdog() as watchdog:
-        made = Deliveries(
-            receivers,
-            state,
-            clock=clock,
-            snapshot=tuple,
-            external_url="https://monitor",
-            on_delivery=told,
-            means=Means(watchdog),
-            jitter=lambda: next(numbers),
-        )
-        if is_started:
-            made.start()
-        try:
-            yield made
-        finally:
-            made.close()
+    with delivering(
+        receivers,
+        told,
+        state=state,
+        jitter=numbers,
+        clock=clock,
+        is_started=is_started,
+    ) as made:
+        yield made
 
 
 def put(
@@ -375,7 +364,7 @@ def test_the_address_is_read_from_its_file_at_each_attempt(
 ) -> None:
     file = tmp_path / "url"
     put(state, "1")
-    hook = replace(receiver(), url_file=file)
+    hook = receiver(url_file=file)
     with far_end() as server, deliveries(state, told, hook, jitter=0.02):
         until(lambda: told.deliveries)
         file.write_text("not an address: s3cret-token")
@@ -568,40 +557,17 @@ class Stuck:
         self.free.wait()
 
 
-def test_closing_waits_once_for_all_that_cannot_be_cut(
-    state: State, watchdog: Watchdog
-) -> None:
+def test_closing_waits_once_for_all_that_cannot_be_cut(state: State) -> None:
     stuck = Stuck()
     hooks = [receiver("http://127.0.0.1:9", name=name) for name in "abc"]
     for hook in hooks:
         put(state, "1", receiver=hook.name)
-    made = Deliveries(
-        hooks,
-        state,
-        clock=CLOCK,
-        snapshot=tuple,
-        external_url="",
-        on_delivery=stuck,
-        means=Means(watchdog),
-        jitter=lambda: 0.5,
-    )
-    made.start()
-    try:
+    with delivering(hooks, stuck, state=state, jitter=0.5) as made:
         until(lambda: len(stuck.held) == 3)
         began = time.monotonic()
         made.close()
         assert 1.9 < time.monotonic() - began < 5.7, "two seconds for each would be six"
-    finally:
         stuck.free.set()
-        made.close()
-
-
-def test_a_receiver_without_a_way_to_it_is_refused(state: State, told: Told) -> None:
-    with (
-        pytest.raises(ValueError, match="receiver hook: no mail server"),
-        deliveries(state, told, receiver(kind="email")),
-    ):
-        pass
 
 
 def test_requests_are_whole(state: State, told: Told) -> None:

@@ -16,12 +16,10 @@ import pytest
 
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Receiver, Severity
-from monitor.notify import WATCHDOG, Deliveries
-from monitor.notify.transport import Means
-from monitor.storage import State
-from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
+from monitor.notify.manager import Deliveries
+from monitor.notify.routing import WATCHDOG
 from monitor.timing.shift import moved
+from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     FarEnd,
     Told,
@@ -35,7 +33,6 @@ from tests.notify.far_end import (
 )
 from tests.support.servers import free_port
 
-CLOCK = AnchoredClock()
 RARELY = timedelta(minutes=1)
 OFTEN = timedelta(milliseconds=50)
 FOR_LONG = 300.0
@@ -61,7 +58,7 @@ def told() -> Told:
 
 
 def alertmanager(
-    *urls: str, resend_delay: timedelta = RARELY, **options: object
+    *urls: str, resend_delay: timedelta = RARELY, **options: Any
 ) -> Receiver:
     return receiver(
         *urls, name="am", kind="alertmanager", resend_delay=resend_delay, **options
@@ -72,24 +69,8 @@ def alertmanager(
 def deliveries(
     alerts: Alerts, told: Told, *receivers: Receiver, jitter: float = 0.999
 ) -> Iterator[Deliveries]:
-    with Watchdog() as watchdog:
-        state = State()
-        made = Deliveries(
-            receivers,
-            state,
-            clock=CLOCK,
-            snapshot=alerts,
-            external_url="https://monitor",
-            on_delivery=told,
-            means=Means(watchdog),
-            jitter=lambda: jitter,
-        )
-        made.start()
-        try:
-            yield made
-        finally:
-            made.close()
-            state.close()
+    with delivering(receivers, told, snapshot=alerts, jitter=jitter) as made:
+        yield made
 
 
 def fresh(plan: str = "pro", **options: Any) -> Alert:
@@ -268,14 +249,20 @@ def test_only_what_the_receiver_wants_is_sent_and_each_label_set_once(
         fresh("dog", name=WATCHDOG),
         fresh("gone", state=AlertState.RESOLVED),
     )
-    wanting = alertmanager("", min_severity=Severity.WARNING)
     with far_end() as server:
-        with deliveries(alerts, told, replace(wanting, urls=(server.url,))):
+        with deliveries(
+            alerts, told, alertmanager(server.url, min_severity=Severity.WARNING)
+        ):
             until(lambda: told.deliveries)
         with deliveries(
             alerts,
             told,
-            replace(wanting, urls=(server.url,), send_resolved=False, watchdog=True),
+            alertmanager(
+                server.url,
+                min_severity=Severity.WARNING,
+                send_resolved=False,
+                watchdog=True,
+            ),
         ):
             until(lambda: len(told.deliveries) == 2)
         assert [sorted(sent) for sent in plans(server)] == [

@@ -17,11 +17,8 @@ import urllib3
 
 from monitor.model.alerts import Alert, AlertState, fingerprint
 from monitor.model.settings import labels_of
-from monitor.notify import Deliveries
-from monitor.notify.transport import Means
-from monitor.storage import State
-from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
+from monitor.notify.manager import Deliveries
+from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     FarEnd,
     Told,
@@ -36,7 +33,6 @@ PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager"
 pytestmark = pytest.mark.skipif(
     PROGRAM is None, reason="no Alertmanager is installed here"
 )
-CLOCK = AnchoredClock()
 
 
 class Alertmanager:
@@ -121,31 +117,14 @@ class Active:
 def deliveries(
     active: Active, told: Told, url: str, *, resend_delay: float = 60
 ) -> Iterator[Deliveries]:
-    with Watchdog() as watchdog:
-        state = State()
-        made = Deliveries(
-            [
-                receiver(
-                    url,
-                    name="am",
-                    kind="alertmanager",
-                    resend_delay=timedelta(seconds=resend_delay),
-                )
-            ],
-            state,
-            clock=CLOCK,
-            snapshot=active,
-            external_url="https://monitor",
-            on_delivery=told,
-            means=Means(watchdog),
-            jitter=lambda: 0.5,
-        )
-        made.start()
-        try:
-            yield made
-        finally:
-            made.close()
-            state.close()
+    am = receiver(
+        url,
+        name="am",
+        kind="alertmanager",
+        resend_delay=timedelta(seconds=resend_delay),
+    )
+    with delivering([am], told, snapshot=active, jitter=0.5) as made:
+        yield made
 
 
 def fresh(plan: str = "pro", **options: Any) -> Alert:

@@ -7,8 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,15 +17,14 @@ import pytest
 
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.errors import DeliveryError
-from monitor.model.settings import Mail, PasswordSource, Receiver, Severity, labels_of
-from monitor.notify import canary
-from monitor.notify.smtp import Email
-from monitor.notify.transport import Means
+from monitor.model.settings import PasswordSource, Receiver, Severity, labels_of
+from monitor.notify.email.settings import EmailSettings
+from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
 from tests.notify import certificates
+from tests.notify.delivering import failure_of, notification, sending
+from tests.notify.email.mail_end import MailEnd, Reply, mail_end
 from tests.notify.far_end import START, alert, until
-from tests.notify.mail_end import MailEnd, Reply, mail_end
 from tests.support.servers import free_port
 
 PRE = '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">'
@@ -42,38 +40,18 @@ def mail(server: MailEnd, **options: Any) -> Receiver:
         "to": (ONE,),
         "tls": "disabled",
     }
-    made = Mail("127.0.0.1", server.port, **{**defaults, **options})
-    return Receiver("mail", "email", mail=made, timeout=timedelta(seconds=10))
-
-
-def notification(*alerts: Alert, key: str = KEY, **more: Any) -> Notification:
-    group = {"alertname": "Low", "target": "main"}
-    return Notification("mail", key, group, alerts or (alert(),), START, **more)
-
-
-@contextmanager
-def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Email]:
-    with Watchdog() as watchdog:
-        email = Email(
-            receiver,
-            Means(watchdog, tls=tls),
-            external_url="https://monitor.example.com",
-        )
-        try:
-            yield email
-        finally:
-            email.close()
+    made = EmailSettings("127.0.0.1", server.port, **{**defaults, **options})
+    return Receiver("mail", made, timeout=timedelta(seconds=10))
 
 
 def send(receiver: Receiver, *alerts: Alert, tls: ssl.SSLContext | None = None) -> None:
-    with sending(receiver, tls) as email:
-        email.send(notification(*alerts), START)
+    with sending(receiver, tls=tls) as email:
+        email.send(notification("mail", *alerts, key=KEY), START)
 
 
 def failure(receiver: Receiver, *, tls: ssl.SSLContext | None = None) -> DeliveryError:
-    with pytest.raises(DeliveryError) as caught:
-        send(receiver, tls=tls)
-    return caught.value
+    with sending(receiver, tls=tls) as email:
+        return failure_of(email, notification("mail", key=KEY))
 
 
 @pytest.fixture
@@ -184,7 +162,7 @@ def test_the_subject_says_what_changed(
     alerts: tuple[Alert, ...], more: dict[str, Any], subject: str
 ) -> None:
     with mail_end() as server, sending(mail(server)) as email:
-        email.send(notification(*alerts, **more), START)
+        email.send(notification("mail", *alerts, key=KEY, **more), START)
         assert server.mails[0].message["Subject"] == subject
 
 
@@ -194,9 +172,9 @@ def test_each_attempt_is_the_same_mail_and_each_notification_another() -> None:
         sending(mail(server)) as email,
     ):
         with pytest.raises(DeliveryError):
-            email.send(notification(), START)
+            email.send(notification("mail", key=KEY), START)
         for key in (KEY, KEY, "other"):
-            email.send(notification(key=key), START + timedelta(hours=1))
+            email.send(notification("mail", key=key), START + timedelta(hours=1))
         one, two, three = server.mails
     assert one.content == two.content
     assert one.message["Message-ID"] != three.message["Message-ID"]
@@ -455,11 +433,11 @@ def test_who_was_accepted_does_not_get_it_again_and_who_was_not_is_told() -> Non
         sending(mail(server, to=(ONE, TWO, three))) as email,
     ):
         with pytest.raises(DeliveryError) as first:
-            email.send(notification(), START)
+            email.send(notification("mail", key=KEY), START)
         with pytest.raises(DeliveryError) as second:
-            email.send(notification(), START)
+            email.send(notification("mail", key=KEY), START)
         assert [envelope.recipients for envelope in server.mails] == [[ONE], [TWO]]
-        email.send(notification(key="next"), START)
+        email.send(notification("mail", key="next"), START)
         assert server.mails[2].recipients == [ONE, TWO, three]
     told = [
         (error.value.reason, error.value.message, error.value.recoverable)
@@ -542,7 +520,7 @@ def test_a_closed_port_is_refused_and_a_name_that_is_none_is_dns() -> None:
         ("x" * 70 + ".invalid", "dns", "the name cannot be resolved"),
     ):
         receiver = Receiver(
-            "mail", "email", mail=Mail(host, port, "a@b", ("c@d",), "disabled")
+            "mail", EmailSettings(host, port, "a@b", ("c@d",), "disabled")
         )
         error = failure(receiver)
         assert (error.reason, error.message) == (reason, f"{host}:{port}: {text}")
@@ -554,7 +532,7 @@ def test_aborting_ends_what_is_under_way_at_once() -> None:
 
         def attempt() -> None:
             with pytest.raises(DeliveryError) as caught:
-                email.send(notification(), START)
+                email.send(notification("mail", key=KEY), START)
             errors.append(caught.value)
 
         thread = threading.Thread(target=attempt)
@@ -571,7 +549,7 @@ def test_aborting_ends_what_is_under_way_at_once() -> None:
 
 def test_a_receiver_can_be_tried() -> None:
     with mail_end() as server:
-        delivery = canary(mail(server), AnchoredClock(), "")
+        delivery = send_test_alert(mail(server), AnchoredClock(), "")
         assert delivery.reason == ""
         assert (
             server.mails[0].message["Subject"]

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,33 +8,16 @@ from typing import Any
 
 import pytest
 
-from monitor.model.alerts import Alert, AlertState, Notification
+from monitor.model.alerts import AlertState, Notification
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import Receiver, Severity, labels_of
-from monitor.notify import canary
-from monitor.notify.slack import Slack, escaped, message
-from monitor.notify.transport import Means
+from monitor.notify.slack.message import escaped, message_of
+from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
-from monitor.timing.deadlines import Watchdog
+from tests.notify.delivering import PAGE, failure_of, notification, sending
 from tests.notify.far_end import START, FarEnd, alert, far_end, receiver, status
 
 PATH = "/services/T0SECRET01/B0SECRET02/s3cretTokenOfSlack"
-PAGE = "https://monitor.example.com"
-
-
-def notification(*alerts: Alert, **more: Any) -> Notification:
-    group = {"alertname": "Low", "target": "main"}
-    return Notification("chat", "key", group, alerts or (alert(),), START, **more)
-
-
-@contextmanager
-def sending(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Slack]:
-    with Watchdog() as watchdog:
-        slack = Slack(receiver, Means(watchdog, tls=tls), external_url=PAGE)
-        try:
-            yield slack
-        finally:
-            slack.close()
 
 
 def chat(server: FarEnd, **options: Any) -> Receiver:
@@ -45,9 +25,8 @@ def chat(server: FarEnd, **options: Any) -> Receiver:
 
 
 def failure(receiver: Receiver) -> DeliveryError:
-    with sending(receiver) as slack, pytest.raises(DeliveryError) as caught:
-        slack.send(notification(), START)
-    return caught.value
+    with sending(receiver) as slack:
+        return failure_of(slack, notification("chat"))
 
 
 def require_block_kit(body: Any) -> None:
@@ -95,7 +74,7 @@ def test_the_whole_message() -> None:
     info = alert("free", severity=Severity.INFO)
     resolved = alert("basic", state=AlertState.RESOLVED, peak=12.0)
     with far_end(status(200, body=b"ok")) as server, sending(chat(server)) as slack:
-        slack.send(notification(resolved, info, firing), START)
+        slack.send(notification("chat", resolved, info, firing), START)
         (request,) = server.requests
     assert request.path == PATH
     assert request.headers["content-type"] == "application/json"
@@ -166,7 +145,7 @@ def test_the_whole_message() -> None:
 
 def test_what_is_said_again_says_since_how_long() -> None:
     since = alert(at=START - timedelta(hours=4, minutes=5), since_at_least=True)
-    body = message(notification(since, is_repeat=True), "")
+    body = message_of(notification("chat", since, is_repeat=True), "")
     assert body["text"] == "[warning, still firing] Low main: pro is low"
     assert "still firing after at least 4h5m · warning" in sections(body)[0]
     assert "|Alert>" not in sections(body)[0]
@@ -196,7 +175,7 @@ def test_hostile_texts_call_nobody_and_keep_to_the_limits(text: str) -> None:
         evidence=({"note": text},),
     )
     told = Notification("chat", "k", {"alertname": text}, (hostile,) * 30, START)
-    body = message(told, PAGE)
+    body = message_of(told, PAGE)
     require_block_kit(body)
     json.dumps(body, ensure_ascii=False).encode()
     for one in [body["text"], *sections(body)]:
@@ -252,9 +231,9 @@ def test_the_address_is_read_from_its_file_at_each_attempt(tmp_path: Path) -> No
     hook = receiver(name="chat", kind="slack", url_file=file)
     with far_end() as server, sending(hook) as slack:
         with pytest.raises(DeliveryError) as caught:
-            slack.send(notification(), START)
+            slack.send(notification("chat"), START)
         file.write_text(f"{server.url}{PATH}\n")
-        slack.send(notification(), START)
+        slack.send(notification("chat"), START)
         assert [request.path for request in server.requests] == [PATH]
     assert (caught.value.reason, caught.value.recoverable) == ("url_file", True)
     assert "s3cret" not in repr(chat(server))
@@ -262,7 +241,7 @@ def test_the_address_is_read_from_its_file_at_each_attempt(tmp_path: Path) -> No
 
 def test_a_receiver_can_be_tried() -> None:
     with far_end() as server:
-        delivery = canary(
+        delivery = send_test_alert(
             chat(server, min_severity=Severity.CRITICAL), AnchoredClock(), ""
         )
         assert delivery.reason == ""
@@ -279,7 +258,9 @@ def test_sql_to_copy_is_a_block_of_code_and_stays_as_it_is() -> None:
         alert(),
         annotations=labels_of({"summary": "gone", "repair": sql, "team": "billing"}),
     )
-    made = message(Notification("chat", "k", {"alertname": "Gone"}, (told,), START), "")
+    made = message_of(
+        Notification("chat", "k", {"alertname": "Gone"}, (told,), START), ""
+    )
     section = made["attachments"][0]["blocks"][0]["text"]["text"]
     assert "repair:\n```" + sql.replace("<", "&lt;") + "```\n" in section
     assert "team: billing" in section

@@ -2,18 +2,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import timedelta
 
-from monitor.model.alerts import Alert, AlertState, Notification
-from monitor.notify.payload import alertmanager_alert, webhook_body
+from monitor.model.alerts import AlertState
+from monitor.notify.webhook.body import webhook_body
+from tests.notify.delivering import notification
 from tests.notify.far_end import START, alert
 
 EVIDENCE = ({"user_id": 7, "plan": "pró", "balance": None},)
-
-
-def notification(*alerts: Alert) -> Notification:
-    labels = {"alertname": "Low", "target": "main"}
-    return Notification("hook", "k", labels, alerts, START)
 
 
 def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
@@ -21,7 +17,9 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
     gone = alert(
         "free", state=AlertState.RESOLVED, resolve_reason="rule_changed", peak=12.5
     )
-    body = webhook_body(notification(firing, gone), external_url="https://monitor/")
+    body = webhook_body(
+        notification("hook", firing, gone), external_url="https://monitor/"
+    )
     assert json.loads(json.dumps(body)) == {
         "version": "4",
         "groupKey": '{}:{alertname="Low", target="main"}',
@@ -77,7 +75,7 @@ def test_a_webhook_of_resolved_alerts_alone_is_resolved_and_shares_what_is_commo
     None
 ):
     gone = alert(state=AlertState.RESOLVED)
-    body = webhook_body(notification(gone), external_url="")
+    body = webhook_body(notification("hook", gone), external_url="")
     shared = {"summary": "Over after 1m: pro is low", "fired_for": "1m"}
     assert (body["status"], body["commonAnnotations"]) == ("resolved", shared)
     assert body["alerts"][0]["generatorURL"] == ""
@@ -85,7 +83,7 @@ def test_a_webhook_of_resolved_alerts_alone_is_resolved_and_shares_what_is_commo
 
 def test_what_still_fires_says_since_how_long() -> None:
     again = replace(
-        notification(alert()),
+        notification("hook", alert()),
         created_at=START + timedelta(hours=3, milliseconds=400),
         is_repeat=True,
     )
@@ -94,39 +92,3 @@ def test_what_still_fires_says_since_how_long() -> None:
         "summary": "pro is low",
         "firing_for": "3h",
     }
-
-
-def test_an_alertmanager_is_told_when_a_firing_alert_ends_unless_it_is_told_again() -> (
-    None
-):
-    delay = timedelta(minutes=1)
-    now = (START + timedelta(minutes=5)).astimezone(timezone(timedelta(hours=2)))
-    firing = alert(evidence=EVIDENCE)
-    told = alertmanager_alert(
-        firing, now=now, resend_delay=delay, external_url="https://m"
-    )
-    assert told == {
-        "labels": dict(firing.labels),
-        "annotations": {
-            "summary": "pro is low",
-            "evidence": '[{"user_id": 7, "plan": "pró", "balance": null}]',
-        },
-        "startsAt": "2026-11-22T14:00:00.000Z",
-        "endsAt": "2026-11-22T14:09:00.000Z",
-        "generatorURL": f"https://m/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
-    }
-    gone = alertmanager_alert(
-        alert(state=AlertState.RESOLVED), now=now, resend_delay=delay, external_url=""
-    )
-    assert (gone["endsAt"], "generatorURL" in gone) == (
-        "2026-11-22T14:01:00.000Z",
-        False,
-    )
-
-
-def test_labels_that_are_no_text_become_text() -> None:
-    odd = replace(alert(), labels=(("alertname", "Low"), ("plan", 7)))  # type: ignore[arg-type] # what must not happen
-    told = alertmanager_alert(
-        odd, now=START, resend_delay=timedelta(1), external_url=""
-    )
-    assert told["labels"] == {"alertname": "Low", "plan": "7"}

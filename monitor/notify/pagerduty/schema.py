@@ -1,0 +1,40 @@
+"""The keys of `kind = "pagerduty"`, and how they become its settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from monitor.config.receivers import ReceiverSchema, ReceiverTable
+from monitor.config.schema import Url, VariableName, refuse_literal
+from monitor.config.toml.validation import Text
+from monitor.model.hosts import is_loopback
+from monitor.model.settings import PasswordSource
+from monitor.notify.pagerduty.settings import PUBLIC_URL, PagerdutySettings
+
+
+class PagerdutySchema(ReceiverSchema):
+    """`kind = "pagerduty"`."""
+
+    url: Url = PUBLIC_URL
+    routing_key: Annotated[Any, refuse_literal("key", "routing_key")] = None
+    routing_key_file: Text | None = None
+    routing_key_env: VariableName | None = None
+
+
+def read_settings(table: ReceiverTable) -> PagerdutySettings:
+    """Read the table; problems are noted in it."""
+    shape = table.validate(PagerdutySchema)
+    file, variable = "routing_key_file", "routing_key_env"
+    # Of a literal key the schema says all that is to be said.
+    if not (table.has(file) or table.has(variable) or table.has("routing_key")):
+        table.add(f'give exactly one of "{file}" and "{variable}"')
+    table.refuse_two(file, variable)
+    url = urlsplit(shape.url)
+    if url.scheme != "https" and not is_loopback(url.hostname or ""):
+        table.add(
+            "the routing key is not sent without TLS beyond this machine; give https://…",
+            "url",
+        )
+    key = table.secret(shape.routing_key_file, shape.routing_key_env)
+    return PagerdutySettings(key or PasswordSource(), shape.url)

@@ -1,0 +1,22 @@
+"""The keys of `kind = "slack"`, and how they become its settings."""
+
+from __future__ import annotations
+
+from monitor.config.receivers import ReceiverSchema, ReceiverTable
+from monitor.config.schema import Url
+from monitor.config.toml.validation import Text
+from monitor.notify.slack.settings import SlackSettings
+
+
+class SlackSchema(ReceiverSchema):
+    """`kind = "slack"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+
+
+def read_settings(table: ReceiverTable) -> SlackSettings:
+    """Read the table; problems are noted in it."""
+    shape = table.validate(SlackSchema)
+    table.require_one("url", "url_file")
+    return SlackSettings(url=shape.url or "", url_file=table.path(shape.url_file))

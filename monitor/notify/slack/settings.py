@@ -1,0 +1,30 @@
+"""What a receiver of Slack has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from monitor.model.settings import NamedFile, ReceiverSettings
+from monitor.secrets.redaction import in_address
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSettings(ReceiverSettings):
+    """The address of an incoming webhook, which is a secret as a whole and not shown."""
+
+    kind: ClassVar[str] = "slack"
+
+    url: str = field(default="", repr=False)
+    url_file: Path | None = None
+    """Read at each attempt; then `url` is empty."""
+
+    def files(self) -> Sequence[NamedFile]:
+        """Return the file with the address."""
+        return () if self.url_file is None else (NamedFile("url_file", self.url_file),)
+
+    def secrets(self) -> Sequence[str]:
+        """Return the parts of the address that let anybody post."""
+        return in_address(self.url) if self.url else ()

@@ -1,0 +1,135 @@
+"""The keys of `kind = "webhook"`, and how they become its settings."""
+
+# ruff: noqa: RUF012 -- the validator copies defaults for each instance
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator
+
+from monitor.config.receivers import ReceiverSchema, ReceiverTable
+from monitor.config.schema import Url, VariableName, refuse_literal
+from monitor.config.toml.text_files import refuse_irregular
+from monitor.config.toml.validation import Text
+from monitor.model.body_template import BodyTemplate, is_json
+from monitor.notify.webhook.settings import WebhookSettings
+
+_CONTENT_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
+_MAX_TEMPLATE_CHARACTERS: Final = 100_000
+# Headers without which no request is whole, or that say what it is.
+_OWN_HEADERS: Final = frozenset(
+    {"content-length", "transfer-encoding", "connection", "host", "idempotency-key"}
+)
+
+
+def _content_type(value: str) -> str:
+    if _CONTENT_TYPE.fullmatch(value) is None:
+        raise ValueError(
+            "is not a media type; allowed: such as application/json or text/plain"
+        )
+    return value
+
+
+class WebhookSchema(ReceiverSchema):
+    """`kind = "webhook"`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    headers: dict[str, str] = {}
+    header_files: dict[str, Text] = {}
+    hmac_secret: Annotated[Any, refuse_literal("secret", "hmac_secret")] = None
+    hmac_secret_file: Text | None = None
+    hmac_secret_env: VariableName | None = None
+    template: Text | None = None
+    template_file: Text | None = None
+    content_type: Annotated[str, AfterValidator(_content_type)] | None = None
+
+
+def read_settings(table: ReceiverTable) -> WebhookSettings:
+    """Read the table; problems are noted in it."""
+    shape = table.validate(WebhookSchema)
+    table.require_one("url", "url_file")
+    table.refuse_two("hmac_secret_file", "hmac_secret_env")
+    _check_headers(shape, table)
+    content_type = shape.content_type or "application/json"
+    return WebhookSettings(
+        url=shape.url or "",
+        url_file=table.path(shape.url_file),
+        headers=dict(shape.headers),
+        header_files={
+            name: table.base / path for name, path in shape.header_files.items()
+        },
+        hmac_secret=table.secret(shape.hmac_secret_file, shape.hmac_secret_env),
+        template=_template(shape, content_type, table),
+        content_type=content_type,
+    )
+
+
+def _check_headers(shape: WebhookSchema, table: ReceiverTable) -> None:
+    _check_names(shape.headers, "headers", table)
+    _check_names(shape.header_files, "header_files", table)
+    for name, value in shape.headers.items():
+        if not value.isprintable() or not value.isascii():
+            table.add("has characters that an HTTP header cannot have", "headers", name)
+    # Names of headers are the same in capitals and in small letters (RFC 9110, 5.1).
+    in_headers = {name.lower() for name in shape.headers}
+    for name in shape.header_files:
+        if name.lower() in in_headers:
+            table.add('is given in "headers" too', "header_files", name)
+
+
+def _check_names(names: Iterable[str], key: str, table: ReceiverTable) -> None:
+    for name in names:
+        letters = name.replace("-", "").replace("_", "")
+        if not (name.isascii() and letters.isalnum()):
+            table.add("is not the name of an HTTP header", key, name)
+        elif name.lower() in _OWN_HEADERS:
+            table.add("is set by the monitor itself", key, name)
+
+
+def _template(
+    shape: WebhookSchema, content_type: str, table: ReceiverTable
+) -> str | None:
+    """Return the text of the user's own body, tried with an alert; None for Alertmanager's body."""
+    table.refuse_two("template", "template_file")
+    text = shape.template
+    if shape.template_file is not None:
+        text = _read_template(table.base / shape.template_file, shape, table)
+    if text is not None:
+        _try_template(text, content_type, table)
+    elif table.has("content_type") and not table.has("template_file"):
+        table.add('goes with "template" or "template_file" only', "content_type")
+    return text
+
+
+def _read_template(
+    path: Path, shape: WebhookSchema, table: ReceiverTable
+) -> str | None:
+    """Read the file; None where it cannot be read or is too long, which is noted."""
+    try:
+        refuse_irregular(path)
+        with path.open(encoding="utf-8") as file:
+            # One character more than allowed is enough to know; a file can be of any length.
+            text = file.read(_MAX_TEMPLATE_CHARACTERS + 1)
+    except OSError as error:
+        fault = f"cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError:
+        fault = "is not UTF-8 text"
+    else:
+        if len(text) <= _MAX_TEMPLATE_CHARACTERS:
+            return text
+        fault = f"is too long; allowed: {_MAX_TEMPLATE_CHARACTERS:,} characters"
+    table.add(f'"{shape.template_file}" {fault}', "template_file")
+    return None
+
+
+def _try_template(text: str, content_type: str, table: ReceiverTable) -> None:
+    key = "template" if table.has("template") else "template_file"
+    try:
+        BodyTemplate(text, is_json=is_json(content_type)).check()
+    except ValueError as error:
+        table.add(f"the template: {error}", key)
