@@ -64,7 +64,8 @@ def test_every_kind_has_its_folder() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_settings_are_values_of_their_kind_and_no_other_takes_them(kind: str) -> None:
     settings: Any = KINDS[kind].settings
-    assert is_dataclass(settings)
+    is_value = is_dataclass(settings)
+    assert is_value
     assert settings.kind == kind
     others = [other for other in KINDS.values() if other.settings is not settings]
     receiver = Receiver("r", object.__new__(settings))
