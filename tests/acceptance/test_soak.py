@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.collector.scheduler import grid_offset, slot_at, slot_index
+from monitor.collector.slots import grid_offset, slot_at, slot_index
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.traffic import Traffic
 from tests.acceptance.changing_table import (

@@ -22,7 +22,7 @@ from monitor.model.results import Outcome, Result, Success
 from monitor.model.settings import Config, Cron, Every, Job
 from monitor.notify.kinds import KINDS
 from monitor.web.verdict import verdict_of
-from tests.support.driven_schedule import SECOND, DrivenSchedule, Machine, time_of
+from tests.support.driven_schedule import SECOND, DrivenSchedule, Machine
 from tests.support.harness import SERVER, World
 
 START = datetime(2026, 3, 23, 7, 31, 12, 345678, tzinfo=UTC)
@@ -77,22 +77,19 @@ class Life:
     def live(self, length: timedelta, *, looks_every: timedelta) -> None:
         """Let the machine run for so long; look at all that is shown so often, and after each tick."""
         machine, until = self.machine, START + length
-        with time_of(machine):
-            self.schedule.start(self.config.jobs)
-            next_look = START
-            while (now := machine.now()) < until:
-                wait = self.schedule.look()
-                self.check_schedule()
-                if now >= next_look:
-                    self.set_clocks()
-                    self.check()
-                    self.looks += 1
-                    next_look = machine.now() + looks_every
-                to_look = max(next_look - machine.now(), timedelta(0))
-                machine.let_pass(min(to_look if wait is None else wait, to_look))
-                machine.let_pass(
-                    timedelta(microseconds=machine.choose.randint(0, 3_000))
-                )
+        self.schedule.start(self.config.jobs)
+        next_look = START
+        while (now := machine.now()) < until:
+            wait = self.schedule.look()
+            self.check_schedule()
+            if now >= next_look:
+                self.set_clocks()
+                self.check()
+                self.looks += 1
+                next_look = machine.now() + looks_every
+            to_look = max(next_look - machine.now(), timedelta(0))
+            machine.let_pass(min(to_look if wait is None else wait, to_look))
+            machine.let_pass(timedelta(microseconds=machine.choose.randint(0, 3_000)))
 
     def set_clocks(self) -> timedelta:
         """Let the time server do its work, and follow it as the daemon's ticker and pipeline do."""

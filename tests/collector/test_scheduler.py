@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collector.scheduler import (
-    Schedule,
+from monitor.collector.scheduler import Schedule
+from monitor.collector.slots import (
     grid_offset,
     next_slot,
     slot_at,
@@ -123,27 +122,25 @@ class Slots:
 
 
 class SteppedClock:
-    """A clock that can be moved against the machine's wall clock, as an NTP step does."""
+    """A clock that follows a machine's that is set, and a process that is not let run for a while."""
 
     def __init__(self) -> None:
         self._clock = AnchoredClock()
-        self.shift = timedelta(0)
+        self.set_by = timedelta(0)
+        """By how much the machine's clock was set, which we have not followed yet."""
+        self.stood_still = timedelta(0)
         self.clock_shift = timedelta(0)
-        self.is_slow = False
 
     def now(self) -> datetime:
-        if self.is_slow:
-            read = time.monotonic()
-            while time.monotonic() - read < 0.15:  # as a process that is not let run
-                pass
-        return self._clock.now() + self.shift
+        return self.reading()[0]
 
     def reading(self) -> tuple[datetime, timedelta]:
-        return self.now(), self.clock_shift
+        clock_shift = self.clock_shift
+        return self._clock.now() + self.stood_still + clock_shift, clock_shift
 
     def catch_up(self) -> timedelta:
-        """Follow the wall clock, against which we were moved."""
-        by, self.shift = -self.shift, timedelta(0)
+        """Follow the machine's clock."""
+        by, self.set_by = self.set_by, timedelta(0)
         self.clock_shift += by
         return by
 
@@ -208,7 +205,7 @@ def test_slots_that_had_no_run_are_counted_as_missed() -> None:
     try:
         slots.follow()
         before = slots.missed
-        slots.clock.shift = timedelta(seconds=3)
+        slots.clock.stood_still = timedelta(seconds=3)
         for _ in range(2):
             slots.follow()
         assert slots.missed - before >= 9
@@ -238,8 +235,8 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     recorder.schedule.start([job])
     recorder.next()
     assert not recorder.schedule.follow_clock_step()
-    # our clock goes on while the wall clock is set: the same as the wall clock being set ahead
-    recorder.clock.shift = -timedelta(hours=5, minutes=7)
+    recorder.clock.set_by = timedelta(hours=5, minutes=7)
+    recorder.clock.catch_up()
     assert recorder.schedule.follow_clock_step()
     planned = recorder.schedule.next_run_at(job.key)
     expected = next_slot(
@@ -252,16 +249,19 @@ def test_a_step_of_the_clock_re_anchors_the_schedule(recorder: Recorder) -> None
     assert not recorder.schedule.follow_clock_step()
 
 
-def test_a_process_that_is_not_let_run_while_it_reads_its_clocks_sees_no_step(
+def test_a_machine_whose_clock_is_set_is_followed_when_ours_has_and_not_before(
     recorder: Recorder,
 ) -> None:
-    recorder.schedule.start([a_job("balances", timedelta(hours=1))])
-    recorder.clock.shift, recorder.clock.is_slow = timedelta(seconds=3), True
+    job = a_job("balances", timedelta(hours=1))
+    recorder.schedule.start([job])
+    recorder.next()
+    planned = recorder.schedule.next_run_at(job.key)
+    recorder.clock.set_by = timedelta(hours=2)
     assert not recorder.schedule.follow_clock_step()
-    recorder.clock.is_slow = False
-    assert recorder.schedule.follow_clock_step(), (
-        "what is still so when the clocks can be compared is one"
-    )
+    assert recorder.schedule.next_run_at(job.key) == planned
+    recorder.clock.catch_up()
+    assert recorder.schedule.follow_clock_step()
+    assert recorder.schedule.next_run_at(job.key) != planned
 
 
 def test_a_schedule_that_could_take_the_new_jobs_only_in_part_takes_the_old_ones_back(
@@ -308,12 +308,12 @@ def test_it_says_whether_it_runs(recorder: Recorder) -> None:
     assert not recorder.schedule.is_running()
 
 
-def test_a_step_that_our_clock_has_followed_already_re_anchors_the_schedule_too(
+def test_a_clock_that_is_set_back_delays_no_job(
     recorder: Recorder,
 ) -> None:
     recorder.schedule.start([a_job("balances", every=timedelta(minutes=1))])
     recorder.next()
-    recorder.clock.shift = timedelta(hours=1)  # the wall clock was set back by an hour
+    recorder.clock.set_by = -timedelta(hours=1)
     recorder.clock.catch_up()
     assert recorder.schedule.follow_clock_step()
     assert not recorder.schedule.follow_clock_step()

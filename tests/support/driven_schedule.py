@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
-from unittest import mock
+from datetime import datetime, timedelta
 
-from apscheduler.schedulers import base
 from apscheduler.schedulers.base import BaseScheduler
 
 from monitor.collector.scheduler import Missed, Schedule, Submit
@@ -76,7 +71,7 @@ class DrivenScheduler(BaseScheduler):  # type: ignore[misc]  # APScheduler has n
         """Do nothing: there is no thread."""
 
     def look(self) -> timedelta | None:
-        """Run what is due; gives how long it would sleep then."""
+        """Run what is due; returns how long it would sleep then."""
         seconds = self._process_jobs()
         return None if seconds is None else timedelta(seconds=seconds)
 
@@ -85,29 +80,15 @@ class DrivenSchedule(Schedule):
     """The product's schedule, whose scheduler the test drives."""
 
     def __init__(self, machine: Machine, *, submit: Submit, missed: Missed) -> None:
+        self._driven: list[DrivenScheduler] = []
         super().__init__(
-            machine,
-            submit=submit,
-            missed=missed,
-            wall=machine.wall,
-            scheduler=DrivenScheduler,
+            machine, submit=submit, missed=missed, scheduler=self._keep_scheduler
         )
 
     def look(self) -> timedelta | None:
-        """Have the scheduler look at the clock; returns by how much it was set."""
-        found: timedelta | None = self._scheduler.look()
-        return found
+        """Run what is due; returns how long the scheduler would sleep then."""
+        return self._driven[0].look()
 
-
-@contextmanager
-def time_of(machine: Machine) -> Iterator[None]:
-    """Have APScheduler, which takes no clock as an argument, read the wall clock of this machine."""
-
-    class Driven(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:
-            """Return the instant by the anchored clock."""
-            return machine.wall().astimezone(tz or UTC)
-
-    with mock.patch.object(base, "datetime", Driven):
-        yield
+    def _keep_scheduler(self, **options: object) -> DrivenScheduler:
+        self._driven.append(DrivenScheduler(**options))
+        return self._driven[0]

@@ -16,7 +16,7 @@ from pathlib import Path
 from monitor.alerting.blocking import blocked, missing_for
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.severity import rank
-from monitor.collector.scheduler import (
+from monitor.collector.slots import (
     grid_offset,
     next_slot,
     slot_at,
