@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
-from apscheduler.schedulers.base import BaseScheduler
-
 from monitor.collector.slots import (
     EARLY,
     grid_offset,
@@ -18,7 +16,7 @@ from monitor.collector.slots import (
     slot_at,
     slot_of_tick,
 )
-from monitor.collector.timer import ThreadScheduler, Timer
+from monitor.collector.timer import MakeScheduler, ThreadScheduler, Timer
 from monitor.model.settings import Cron, Every, Job
 from monitor.timing.clock import SLEPT, SettableClock
 
@@ -73,7 +71,7 @@ class Schedule:
         *,
         submit: Submit,
         missed: Missed,
-        scheduler: Callable[..., BaseScheduler] = ThreadScheduler,
+        scheduler: MakeScheduler = ThreadScheduler,
     ) -> None:
         self._clock = clock
         self._submit = submit

@@ -1,6 +1,6 @@
 """Call back when something is due: APScheduler as a timer, on a clock that nobody sets; below the schedule.
 
-What it is used for, and what we do ourselves, is in docs/adr/0025-apscheduler-as-a-timer.md.
+What it is used for, and what we do ourselves, is in docs/adr/0026-apscheduler-as-a-timer.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from apscheduler.triggers.base import BaseTrigger
 
 Due: TypeAlias = Callable[[], datetime | None]
 """Returns when something is due next, by the timer's clock; None: never. Is asked at any time."""
+
+MakeScheduler: TypeAlias = Callable[..., BaseScheduler]
+"""Makes the scheduler that the timer drives, from APScheduler's options."""
 
 _RETRY = timedelta(milliseconds=100)
 """How soon a call that did not say when it is due next, or is late for that already, is made again."""
@@ -67,7 +70,7 @@ class Timer:
         self,
         now: Callable[[], datetime],
         *,
-        scheduler: Callable[..., BaseScheduler] = ThreadScheduler,
+        scheduler: MakeScheduler = ThreadScheduler,
     ) -> None:
         self._zone = _ClockZone(now)
         self._scheduler = scheduler(

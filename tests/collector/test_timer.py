@@ -1,0 +1,125 @@
+"""The timer on clocks that are not the machine's: APScheduler has to ask ours."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.collector.timer import Timer
+
+LONG_AGO = datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)
+MOMENT = timedelta(milliseconds=30)
+YEAR = timedelta(days=365)
+
+
+class FarClock:
+    """A clock that goes as the machine's does, but shows another century."""
+
+    def __init__(self) -> None:
+        self._began_seconds = time.monotonic()
+
+    def now(self) -> datetime:
+        passed = time.monotonic() - self._began_seconds
+        return LONG_AGO + timedelta(seconds=passed)
+
+
+class Calls:
+    """A timer, and what it called: each name with the instant by its own clock."""
+
+    def __init__(self) -> None:
+        self.clock = FarClock()
+        self.timer = Timer(self.clock.now)
+        self.due: dict[str, datetime | None] = {}
+        self._made: queue.SimpleQueue[tuple[str, datetime]] = queue.SimpleQueue()
+
+    def plan(self, name: str, due: datetime | None, then: datetime | None) -> None:
+        """Have a name called when it is due, and then at the next time."""
+
+        def call() -> None:
+            self.due[name] = then
+            self._made.put((name, self.clock.now()))
+
+        self.due[name] = due
+        self.timer.set(name, due=lambda: self.due[name], call=call)
+
+    def next(self) -> tuple[str, datetime]:
+        return self._made.get(timeout=30)
+
+    def are_over(self) -> bool:
+        return self._made.empty()
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    one = Calls()
+    yield one
+    one.timer.stop()
+
+
+def test_it_waits_by_the_clock_that_it_is_given_and_is_never_early(
+    calls: Calls,
+) -> None:
+    due = calls.clock.now() + MOMENT
+    later = due + MOMENT
+    calls.plan("soon", due, later)
+    calls.plan("in a year", due + YEAR, None)
+    calls.plan("never", None, None)
+    calls.timer.start()
+    for expected in (due, later):
+        calls.due["soon"] = expected
+        name, at = calls.next()
+        assert name == "soon"
+        assert expected <= at < expected + timedelta(seconds=20)
+
+
+def test_what_is_late_is_called_once_and_not_dropped(calls: Calls) -> None:
+    calls.plan("late", LONG_AGO - YEAR, LONG_AGO + YEAR)
+    calls.timer.start()
+    assert calls.next()[0] == "late"
+    calls.plan("other", LONG_AGO, LONG_AGO + YEAR)
+    assert calls.next()[0] == "other"
+    assert calls.are_over()
+
+
+def test_a_time_that_changed_is_heard_of_when_it_is_told_to_look_again(
+    calls: Calls,
+) -> None:
+    calls.plan("one", LONG_AGO + YEAR, LONG_AGO + YEAR)
+    calls.timer.start()
+    calls.due["one"] = calls.clock.now()
+    calls.timer.look_again()
+    assert calls.next()[0] == "one"
+
+
+def test_what_raises_is_called_again_and_holds_up_nothing(calls: Calls) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    calls.timer.set("fails", due=calls.clock.now, call=fail)
+    calls.plan("well", calls.clock.now() + 5 * MOMENT, LONG_AGO + YEAR)
+    calls.timer.start()
+    assert calls.next()[0] == "well"
+    assert calls.timer.is_running()
+
+
+def test_what_is_removed_is_not_called_and_may_be_gone_already(calls: Calls) -> None:
+    calls.plan("gone", calls.clock.now() + 5 * MOMENT, None)
+    calls.timer.start()
+    calls.timer.remove("gone")
+    calls.timer.remove("gone")
+    calls.plan("last", calls.clock.now() + 6 * MOMENT, LONG_AGO + YEAR)
+    assert calls.next()[0] == "last"
+    assert calls.are_over()
+
+
+def test_it_says_whether_it_runs(calls: Calls) -> None:
+    assert not calls.timer.is_running()
+    calls.timer.start()
+    assert calls.timer.is_running()
+    calls.timer.stop()
+    assert not calls.timer.is_running()
+    calls.timer.wake()
