@@ -1,4 +1,4 @@
-"""The one connection to the state's file: waits while it is locked, goes on in memory, and back."""
+"""The one connection to the state's tables: waits while the file is locked, goes on in memory, and back."""
 
 from __future__ import annotations
 
@@ -9,27 +9,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from monitor.model.alerts import Delivery
 from monitor.model.errors import StateError
 from monitor.storage.recovery import Extent, copy, join
-from monitor.storage.schema import (
-    MEMORY,
-    TABLES,
-    open_as_it_is,
-    open_database,
-    primary_code,
-    quarantine,
-)
+from monitor.storage.schema import MEMORY, open_database, primary_code
+from monitor.storage.state_file import StateFile
 
 _Value = TypeVar("_Value")
-_File: TypeAlias = tuple[int, int]
 
+# Somebody else has the file: waiting helps.
 _BUSY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 )
+# The disk or the file is not what it was: waiting does not help, the memory does.
 _LOST: Final = frozenset(
     {
         sqlite3.SQLITE_CANTOPEN,
@@ -41,6 +35,7 @@ _LOST: Final = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+# SQLite waits within one call, and the lock is ours meanwhile: short, so that others have a turn.
 _TRY_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.01
 
@@ -53,12 +48,12 @@ class BackOnDisk:
 
 
 class Disk:
-    """Work on the tables, a thread at a time, in the file or in its place in memory.
+    """Work on the tables, a thread at a time, in the file or in its place in memory (docs/adr/0009, 0027).
 
-    A file that somebody else has locked is tried for `busy_seconds`, then sqlite3.OperationalError
-    is raised and nothing is lost. A file that is full, read-only, damaged or gone is left: `on_lost`
-    is told, each time; so is `on_quarantined` when a file gives way to a new one, under which name it is kept.
-    `take_directory` makes the file's directory ours or raises StateError, OSError.
+    A file that somebody else has locked is tried for `busy_seconds`, then sqlite3.OperationalError is raised
+    and nothing is lost. A file that is full, read-only, damaged or gone is left: `on_lost` is called, each
+    time; so is `on_quarantined` when a file gives way to a new one. `take_directory` makes the file's
+    directory ours or raises StateError, OSError.
     """
 
     def __init__(
@@ -71,24 +66,25 @@ class Disk:
         take_directory: Callable[[], None],
         is_usable: bool = True,
     ) -> None:
-        self._path = path
         self._busy_seconds = busy_seconds
         self._on_lost = on_lost
-        self._on_quarantined = on_quarantined
         self._take_directory = take_directory
         self._lock = threading.Lock()
+        self._file: StateFile | None = None
+        if path != MEMORY:
+            self._file = StateFile(path, on_quarantined=on_quarantined)
         self._known = Extent.ALL
         """How much of the file is in memory, while that has its place."""
-        self._file: _File | None = None
-        self._wal: _File | None = None
-        """Those that we have or had, not others under their names."""
         self.generation = 0
         """Another one after each change between file and memory: rows may have been lost with it."""
-        self.is_durable = is_usable and path != MEMORY
-        if is_usable:
-            self._connection = self._opened(busy_seconds)
+        self.is_durable = is_usable and self._file is not None
+        if self._file is None:
+            self._connection = open_database(MEMORY)
+        elif is_usable:
+            self._connection = self._opened(self._file, busy_seconds)
         else:
-            self._connection = self._begun_in_memory()
+            self._connection = open_database(MEMORY)
+            self._known = self._file.rescue(self._connection, busy_seconds=_TRY_SECONDS)
 
     def set_busy_timeout(self, busy_seconds: float) -> None:
         """Try a file that somebody has locked for no longer than this from now on."""
@@ -100,33 +96,29 @@ class Disk:
             self._connection.close()
 
     def write(self, change: Callable[[sqlite3.Connection], _Value]) -> _Value:
-        """Make a change, whole or not at all; it may be called more than once."""
+        """Make a change, whole or not at all, and return what it returns; it may be called more than once."""
         return self._in_turn(lambda connection: _in_transaction(connection, change))
 
     def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Ask."""
+        """Return the rows of a SELECT, or of a PRAGMA."""
         return self._in_turn(
             lambda connection: connection.execute(sql, values).fetchall()
         )
 
     def try_disk(self, now: datetime) -> BackOnDisk | None:
         """Leave a file that was removed or replaced; go back to one that was left, or None."""
-        if self._path == MEMORY:
+        if self._file is None:
             return None
-        returned, lost = None, ""
+        lost = ""
+        returned: BackOnDisk | None = None
         with self._lock:
             if self.is_durable:
-                found = _file(self._path)
-                if found is not None and found == self._file:
+                lost = self._file.loss()
+                if not lost:
                     return None
-                lost = (
-                    "the file was removed"
-                    if found is None
-                    else "another file is in its place"
-                )
                 self._leave()
             with contextlib.suppress(OSError, StateError, sqlite3.Error):
-                returned = BackOnDisk(self._return(now))
+                returned = BackOnDisk(self._return(self._file, now))
         if lost:
             self._on_lost(lost)
         return returned
@@ -137,10 +129,9 @@ class Disk:
             try:
                 return self._once(work)
             except sqlite3.OperationalError as error:
-                if (
-                    primary_code(error) not in _BUSY
-                    or time.monotonic() - began >= self._busy_seconds
-                ):
+                # Looked at anew each time: it becomes less when the process is about to end.
+                is_over = time.monotonic() - began >= self._busy_seconds
+                if is_over or not is_busy(error):
                     raise
             # Without a pause the lock would come back to this thread, and others never had a turn.
             time.sleep(_PAUSE_SECONDS)
@@ -158,108 +149,77 @@ class Disk:
                     self._leave()
                     return work(self._connection)
         finally:
+            # Without the lock: whoever is called may ask the state.
             if lost:
                 self._on_lost(lost)
 
     def _leave(self) -> None:
+        """Go on in memory, with all that can be read; alerts that cannot come back with the next runs."""
         memory = open_database(MEMORY)
-        # What can no longer be read: alerts come back with the next runs.
-        read = copy(self._connection, memory)
-        self._known = read if read is Extent.ALL else Extent.PART
+        is_whole = copy(self._connection, memory) is Extent.ALL
+        self._known = Extent.ALL if is_whole else Extent.PART
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
-        self._connection = memory
-        self.is_durable = False
-        self.generation += 1
+        self._switch_to(memory, is_durable=False)
 
-    def _return(self, now: datetime) -> tuple[Delivery, ...]:
+    def _return(self, file: StateFile, now: datetime) -> tuple[Delivery, ...]:
+        """Write all into the file, or into a new one, and go on there; return what had waited there too long."""
         self._take_directory()
         if self._known is Extent.PART:
-            self._quarantine("it could not be read whole")
-        connection = self._reopened()
+            self._quarantine(file, "it could not be read whole")
+        connection = self._reopened(file)
         try:
             # Not by Connection.backup: that waits without end for a file that somebody has locked.
             given_up = _in_transaction(
-                connection, lambda _: self._write_all(connection, now)
+                connection, lambda target: self._write_all(target, now)
             )
         except BaseException:
             connection.close()
             raise
         self._connection.close()
-        self._connection = connection
-        self._known, self.is_durable = Extent.ALL, True
-        self.generation += 1
+        self._known = Extent.ALL
+        self._switch_to(connection, is_durable=True)
         return given_up
 
-    def _reopened(self) -> sqlite3.Connection:
+    def _switch_to(self, connection: sqlite3.Connection, *, is_durable: bool) -> None:
+        self._connection = connection
+        self.is_durable = is_durable
+        self.generation += 1
+
+    def _reopened(self, file: StateFile) -> sqlite3.Connection:
         try:
-            if self._known is Extent.ALL and self._is_of_another():
-                self._quarantine("it is not the one that was left")
-            return self._opened(_TRY_SECONDS)
+            is_all_known = self._known is Extent.ALL
+            if is_all_known and file.holds_another_state(busy_seconds=_TRY_SECONDS):
+                self._quarantine(file, "it is not the one that was left")
+            return self._opened(file, _TRY_SECONDS)
         except sqlite3.OperationalError:
             raise  # it cannot be opened yet, which says nothing of what is in it
         except sqlite3.DatabaseError as error:
-            self._quarantine(f"it is damaged: {error}")
-            return self._opened(_TRY_SECONDS)
+            self._quarantine(file, f"it is damaged: {error}")
+            return self._opened(file, _TRY_SECONDS)
 
-    def _is_of_another(self) -> bool:
-        """Tell whether there is a state in a file that we never had: a disk mounted late, a backup."""
-        if _file(self._path) in (None, self._file):
-            return False
-        wal = _wal(self._path)
-        if self._wal is not None and _file(wal) == self._wal:
-            # SQLite would write it into that file; what it has is in memory.
-            Path(wal).unlink()
-        with contextlib.closing(
-            open_database(self._path, busy_seconds=_TRY_SECONDS)
-        ) as file:
-            # One with nothing in it may be from a try of ours that failed.
-            return any(
-                file.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()
-                for table in TABLES
-            )
+    def _quarantine(self, file: StateFile, why: str) -> None:
+        file.quarantine(why)
+        # Of a file that is not there any more nothing is unknown.
+        self._known = Extent.ALL
 
     def _write_all(
-        self, connection: sqlite3.Connection, now: datetime
+        self, target: sqlite3.Connection, now: datetime
     ) -> tuple[Delivery, ...]:
         if self._known is Extent.NONE:
-            return join(self._connection, connection, now=now)
-        copy(self._connection, connection)
+            return join(self._connection, target, now=now)
+        copy(self._connection, target)
         return ()
 
-    def _opened(self, busy_seconds: float) -> sqlite3.Connection:
-        connection = open_database(self._path, busy_seconds=busy_seconds)
-        connection.execute(
-            f"PRAGMA busy_timeout = {round(min(_TRY_SECONDS, self._busy_seconds) * 1000)}"
-        )
-        self._file, self._wal = _file(self._path), _file(_wal(self._path))
+    def _opened(self, file: StateFile, busy_seconds: float) -> sqlite3.Connection:
+        connection = file.open(busy_seconds)
+        seconds = min(_TRY_SECONDS, self._busy_seconds)
+        connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
         return connection
-
-    def _begun_in_memory(self) -> sqlite3.Connection:
-        """Take what the file has, where it can be read though not written."""
-        memory = open_database(MEMORY)
-        self._known = Extent.NONE
-        self._file, self._wal = _file(self._path), _file(_wal(self._path))
-        with (
-            contextlib.suppress(OSError, StateError, sqlite3.Error),
-            contextlib.closing(
-                open_as_it_is(Path(self._path), busy_seconds=_TRY_SECONDS)
-            ) as file,
-        ):
-            self._known = copy(file, memory)
-        return memory
-
-    def _quarantine(self, why: str) -> None:
-        aside = quarantine(Path(self._path), "replaced")
-        self._known = Extent.ALL  # of a file that is not there any more
-        if aside is not None:
-            self._on_quarantined(
-                f"{self._path} gives way to a new file ({why}); it is kept as {aside}"
-            )
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Tell whether somebody else has the file locked, so that waiting helps."""
+    """Return whether somebody else has the file locked, so that waiting helps."""
     return primary_code(error) in _BUSY
 
 
@@ -277,16 +237,3 @@ def _in_transaction(
                 connection.execute("ROLLBACK")
         raise
     return value
-
-
-def _wal(path: str) -> str:
-    return f"{path}-wal"
-
-
-def _file(path: str) -> _File | None:
-    """Tell which file it is; two file systems may give the same number to theirs. None if there is none."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
