@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 
 import click
 
@@ -14,30 +17,70 @@ USAGE = 2
 IN_USE = 3
 UNKNOWN = 3
 
-_COMMANDS = {
-    "run": "Watch the targets: the daemon.",
-    "check": "Run queries once, now; exit 0 ok, 1 warning, 2 critical, 3 could not tell.",
-    "validate": "Check config and query files; exit 0 or 2.",
-    "grants": "Print the least-privilege account for each target as SQL.",
-    "query": "Run one query and show rows, samples and what its rules would say.",
-    "alerts": "Show the alerts that are pending or firing now.",
-    "history": "Show what alerts did, newest first.",
-    "explain": "Say why an alert is or is not firing.",
-    "backup": "Copy the state into a file, while the daemon goes on.",
-    "notify": "Send a test alert through a receiver.",
-    "healthcheck": "Ask the daemon here whether it is healthy; exit 0 or 1.",
-    "demo": "Show it all on a private MariaDB with the token system in it.",
-}
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a command before it is imported: a line of help, and what its failures exit with."""
+
+    summary: str
+    error_code: int = FAILED
+    """Of bad configuration, and of any other error that is not a defect."""
+    usage_code: int = USAGE
+    """Of arguments that are wrong."""
+    crash_code: int = FAILED
+    """Of a defect."""
+
+
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "run": Entry("Watch the targets: the daemon.", USAGE),
+        "check": Entry(
+            "Run queries once, now; exit 0 ok, 1 warning, 2 critical, 3 could not tell.",
+            # Nagios takes 2 for critical.
+            error_code=UNKNOWN,
+            usage_code=UNKNOWN,
+            crash_code=UNKNOWN,
+        ),
+        "validate": Entry("Check config and query files; exit 0 or 2.", USAGE),
+        "grants": Entry(
+            "Print the least-privilege account for each target as SQL.", USAGE
+        ),
+        "query": Entry(
+            "Run one query and show rows, samples and what its rules would say."
+        ),
+        "alerts": Entry("Show the alerts that are pending or firing now."),
+        "history": Entry("Show what alerts did, newest first."),
+        "explain": Entry("Say why an alert is or is not firing."),
+        "backup": Entry("Copy the state into a file, while the daemon goes on."),
+        "notify": Entry("Send a test alert through a receiver."),
+        "healthcheck": Entry("Ask the daemon here whether it is healthy; exit 0 or 1."),
+        "demo": Entry(
+            "Show it all on a private MariaDB with the token system in it.", USAGE
+        ),
+    }
+)
+"""Every command, by its name, in the order of the help. The module of that name has the rest: `command`."""
+
+_NO_COMMAND = Entry("", USAGE)
+
+
+def entry_of(name: str) -> Entry:
+    """Return what is known of a command; of what is no command, how its failures end."""
+    return COMMANDS.get(name, _NO_COMMAND)
 
 
 class _Commands(click.Group):
-    """The command line; a command's module is imported only when it is called."""
+    """The command line; a command's module is imported only when it is called.
+
+    Together they import every room and its libraries, for which neither `healthcheck` nor a typing error
+    should wait. So click gets names and summaries from the table, not from the commands as it would itself.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"monitor.cli.{cmd_name}").command
         return command
@@ -45,21 +88,20 @@ class _Commands(click.Group):
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
+        summaries = [(name, entry.summary) for name, entry in COMMANDS.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(summaries)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from monitor.config.toml.problems import (
-                near_miss,
-            )  # who types it right does not wait for it
+        if not args or args[0] in COMMANDS or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        # Who types it right does not wait for this import.
+        from monitor.config.toml.problems import near_miss
 
-            raise click.UsageError(
-                f'no command "{args[0]}"{near_miss(args[0], _COMMANDS)}', ctx
-            )
-        return super().resolve_command(ctx, args)
+        near = near_miss(args[0], COMMANDS)
+        raise click.UsageError(f'no command "{args[0]}"{near}', ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

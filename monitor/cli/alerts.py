@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 import click
 import orjson
 
+from monitor.alerting.severity import rank
 from monitor.alerting.texts import shown_annotations
-from monitor.cli import FAILED, OK
-from monitor.cli.options import common, load_or_tell
+from monitor.cli import OK
+from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import say, table
 from monitor.daemon.maintenance import ALIVE
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.settings import Severity
 from monitor.model.wording import counted, utc_second
 from monitor.storage import open_reader
 
-_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
 
 @click.command("alerts")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-)
-@common
-def command(form: str, config_path: Path, log_level: str, log_format: str) -> int:
+@format_option
+@with_common_options
+def command(form: str, common: CommonOptions) -> int:
     """Show the alerts that are pending or firing now, as the daemon last wrote them.
 
     Exit codes: 0, 1 when there is no state to read.
     """
-    config = load_or_tell(config_path, exit_code=FAILED)
+    config = common.load_config()
     with open_reader(config.state.directory) as reader:
         alerts = sorted(reader.active_alerts(), key=_weight)
         alive_at = reader.read_mark(ALIVE)
@@ -75,11 +67,28 @@ def as_json(alert: Alert) -> dict[str, object]:
     }
 
 
-def state_of(alert: Alert) -> str:
-    """Say the state in words, held and muted included."""
+def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
+    """Write an alert in full: since when, its labels, who was notified; `active` may have its root."""
+    labels = ", ".join(
+        f"{label}={value}" for label, value in alert.labels if label != "alertname"
+    )
+    fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
+    yield f"  {_state(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
+    for receiver, notified_at in alert.told:
+        yield f"    {receiver} was last told at {utc_second(notified_at)}"
+    if alert.muted_by:
+        names = {one.fingerprint: one.name for one in active}
+        root = names.get(alert.muted_by, alert.muted_by)
+        yield f"    muted under {root}: no new notices until that is mended"
+
+
+def _state(alert: Alert) -> str:
+    """Return the state in words, held and muted included."""
     if alert.muted_by:
         return f"{alert.state}, muted"
-    return f"{alert.state}, held" if alert.held else str(alert.state)
+    if alert.held:
+        return f"{alert.state}, held"
+    return str(alert.state)
 
 
 def _weight(alert: Alert) -> tuple[bool, bool, int, datetime, str, str]:
@@ -87,7 +96,7 @@ def _weight(alert: Alert) -> tuple[bool, bool, int, datetime, str, str]:
     return (
         alert.state is not AlertState.FIRING,
         alert.muted_by is not None,
-        _RANK[alert.severity],
+        -rank(alert.severity),
         alert.active_at,
         alert.name,
         alert.fingerprint,
@@ -96,7 +105,7 @@ def _weight(alert: Alert) -> tuple[bool, bool, int, datetime, str, str]:
 
 def _row(alert: Alert) -> tuple[str, ...]:
     return (
-        state_of(alert),
+        _state(alert),
         str(alert.severity),
         alert.name,
         alert.scope.target,

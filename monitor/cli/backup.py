@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from monitor.cli import FAILED, OK
-from monitor.cli.options import common, load_or_tell
+from monitor.cli import OK
+from monitor.cli.options import CommonOptions, with_common_options
 from monitor.cli.output import say
 from monitor.model.wording import counted, utc_second
 from monitor.storage.backup import back_up
@@ -15,13 +15,13 @@ from monitor.storage.backup import back_up
 
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
-@common
-def command(file: Path, config_path: Path, log_level: str, log_format: str) -> int:
+@with_common_options
+def command(file: Path, common: CommonOptions) -> int:
     """Copy the state into FILE, whole and as of one moment, while the daemon goes on.
 
     FILE must not be there; it is for this account alone. Exit codes: 0, 1 when nothing was copied.
     """
-    config = load_or_tell(config_path, exit_code=FAILED)
+    config = common.load_config()
     made = back_up(config.state.directory, file)
     seen = utc_second(made.alive_at) if made.alive_at else "never"
     parts = [

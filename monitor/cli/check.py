@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from monitor.cli import UNKNOWN
-from monitor.cli.options import common, load_config, make_log, tell_problems
+from monitor.cli.options import (
+    CommonOptions,
+    print_problems,
+    selected,
+    with_common_options,
+)
 from monitor.cli.output import say
 from monitor.cli.reports import REPORTS, Report
 from monitor.cli.run_once import Checked, check, worst
-from monitor.cli.selection import selected
 from monitor.model.errors import ConfigError
 from monitor.telemetry.log import Log
 from monitor.timing.clock import AnchoredClock
@@ -35,15 +38,13 @@ from monitor.timing.clock import AnchoredClock
     is_flag=True,
     help="Only: would every query find its tables and columns? Plans the queries and runs none of them.",
 )
-@common
+@with_common_options
 def command(
     queries: tuple[str, ...],
     target: str | None,
     form: str,
     schema: bool,
-    config_path: Path,
-    log_level: str,
-    log_format: str,
+    common: CommonOptions,
 ) -> int:
     """Run every query once, now (or each QUERY, which may be a pattern); rules do not wait for their `for`.
 
@@ -54,15 +55,15 @@ def command(
     """
     report = REPORTS[form]
     try:
-        config = load_config(config_path)
+        config = common.load_config()
         jobs = selected(config, queries, target)
     except ConfigError as error:
-        tell_problems(error)
+        print_problems(error)
         return _cannot_tell(report, [str(problem) for problem in error.problems])
     except click.UsageError as error:
         error.show()
         return _cannot_tell(report, [error.format_message()])
-    log = make_log(log_level, log_format)
+    log = common.make_log()
     checked = check(
         jobs,
         os.environ,

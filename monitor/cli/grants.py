@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
 
 import click
 
-from monitor.cli import OK, USAGE
-from monitor.cli.options import common, load_or_tell
+from monitor.cli import OK
+from monitor.cli.options import CommonOptions, selected_targets, with_common_options
 from monitor.cli.output import say
-from monitor.cli.selection import selected_targets
 from monitor.config.sql.required_privileges import (
     REPLICA_STATUS,
     Privilege,
     required_privileges,
 )
 from monitor.model.identifiers import quoted
-from monitor.model.settings import Config, Query, Target
+from monitor.model.settings import Config, Job, Target
 from monitor.model.wording import counted
 
-_MONITORS = 2
+_DAEMONS = 2
 """So many may be there at once: the one that was, and the one that takes its place."""
 _FOR_KILL = 1
 _FOR_CHECK = 2
 """`check`, `query` or `validate --connect` while the daemon runs, and its KILL."""
-_TCP_LOOPBACK = ("127.0.0.1", "::1")
 
 
 @click.command("grants")
 @click.option("--target", help="Only this target.")
-@common
-def command(
-    target: str | None, config_path: Path, log_level: str, log_format: str
-) -> int:
+@with_common_options
+def command(target: str | None, common: CommonOptions) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
-    config = load_or_tell(config_path, exit_code=USAGE)
+    config = common.load_config()
     chosen = selected_targets(config, target)
-    shared = [
-        together
-        for together in accounts(config.targets)
-        if any(one in chosen for one in together)
+    texts = [
+        grants(account, config)
+        for account in accounts(config.targets)
+        if any(one in chosen for one in account)
     ]
-    say("\n\n".join(grants(together, config) for together in shared))
+    say("\n\n".join(texts))
     return OK
 
 
@@ -50,8 +45,8 @@ def accounts(targets: Iterable[Target]) -> list[list[Target]]:
     """Group the targets that enter one server by one account: it is made once, with room for all of them."""
     found: dict[tuple[object, ...], list[Target]] = {}
     for target in targets:
-        place = (target.host, target.port, target.unix_socket, target.user)
-        found.setdefault(place, []).append(target)
+        login = (target.host, target.port, target.unix_socket, target.user)
+        found.setdefault(login, []).append(target)
     return list(found.values())
 
 
@@ -62,23 +57,17 @@ def grants(targets: Sequence[Target], config: Config) -> str:
     where a table is missing, and the very incident would look like a lack of rights.
     """
     account = f"{_text(targets[0].user)}@{_text(_host(targets[0]))}"
-    require = (
-        ""
-        if all(target.tls.mode == "disabled" for target in targets)
-        else " REQUIRE SSL"
-    )
-    limit = sum(quota(target) for target in targets)
-    lines = [_headline(target, config) for target in targets]
-    lines.append(
-        f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
-        f" WITH MAX_USER_CONNECTIONS {limit};"
-    )
-    for database in dict.fromkeys(target.database for target in targets):
+    jobs = [job for job in config.jobs if job.target in targets]
+    # Two targets may be of one schema.
+    databases = dict.fromkeys(target.database for target in targets)
+    lines = [_headline(target, jobs) for target in targets]
+    lines.append(_create_user(account, targets))
+    for database in databases:
         lines.extend(_of_schema(database, account))
-    needed = _needed(targets, config)
-    for right, names in needed.items():
-        lines.append(f"-- for {', '.join(sorted(names))}:")
-        lines.append(_grant(right, account))
+    needed = _needed(jobs, databases)
+    for privilege, queries in needed.items():
+        lines.append(f"-- for {', '.join(sorted(queries))}:")
+        lines.append(_grant(privilege, account))
     if REPLICA_STATUS not in needed:
         lines.append(
             "-- only if it is a replica, so that the monitor sees how far it is behind:"
@@ -87,25 +76,42 @@ def grants(targets: Sequence[Target], config: Config) -> str:
     return "\n".join(lines)
 
 
-def _headline(target: Target, config: Config) -> str:
-    count = sum(job.target.name == target.name for job in config.jobs)
-    said = counted(count, "query", "queries")
-    return f"-- target {target.name}: {said}, at most {target.max_connections} at once"
+def _headline(target: Target, jobs: Sequence[Job]) -> str:
+    count = sum(job.target == target for job in jobs)
+    queries = counted(count, "query", "queries")
+    return (
+        f"-- target {target.name}: {queries}, at most {target.max_connections} at once"
+    )
+
+
+def _create_user(account: str, targets: Sequence[Target]) -> str:
+    is_plain = all(target.tls.mode == "disabled" for target in targets)
+    require = "" if is_plain else " REQUIRE SSL"
+    limit = sum(map(quota, targets))
+    return (
+        f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
+        f" WITH MAX_USER_CONNECTIONS {limit};"
+    )
 
 
 def quota(target: Target) -> int:
     """Compute MAX_USER_CONNECTIONS: room for two monitors, while one replaces the other, and a `check`."""
-    return _MONITORS * (target.max_connections + _FOR_KILL) + _FOR_CHECK
+    return _DAEMONS * (target.max_connections + _FOR_KILL) + _FOR_CHECK
 
 
 def _host(target: Target) -> str:
-    """Choose the host of the account: a server that looks up no names knows no localhost by TCP."""
-    if target.host in _TCP_LOOPBACK:
-        return target.host
-    return "localhost" if target.host in (None, "localhost") else "%"
+    """Return the host of the account: a server that looks up no names knows no localhost by TCP."""
+    match target.host:
+        case "127.0.0.1" | "::1" as loopback:
+            return loopback
+        case None | "localhost":  # a unix socket is localhost too
+            return "localhost"
+        case _:
+            return "%"
 
 
 def _of_schema(database: str, account: str) -> list[str]:
+    # In a GRANT the name of a schema is a pattern, as of LIKE.
     pattern = database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
     grant = f"GRANT SELECT ON {quoted(pattern)}.* TO {account};"
     if pattern == database:
@@ -116,42 +122,44 @@ def _of_schema(database: str, account: str) -> list[str]:
     ]
 
 
-def _needed(targets: Sequence[Target], config: Config) -> dict[Privilege, set[str]]:
-    """List the rights that queries need beyond the schemas, each with the queries that need it."""
-    names = {target.name for target in targets}
-    schemas = {target.database for target in targets}
+def _needed(
+    jobs: Iterable[Job], databases: Collection[str]
+) -> dict[Privilege, set[str]]:
+    """Return the rights that queries need beyond these schemas, each with the names of the queries."""
     needed: dict[Privilege, set[str]] = {}
-    for job in config.jobs:
-        if job.target.name in names:
-            for text in _texts(job.query):
-                for right in required_privileges(text, job.target.database):
-                    if right.is_function or right.schema not in schemas:
-                        needed.setdefault(right, set()).add(job.query.name)
+    for job in jobs:
+        for privilege in _privileges(job):
+            if privilege.is_function or privilege.schema not in databases:
+                needed.setdefault(privilege, set()).add(job.query.name)
     return dict(sorted(needed.items()))
 
 
-def _texts(query: Query) -> list[str]:
-    evidence = [rule.evidence for rule in query.rules if rule.evidence is not None]
-    return [
-        statement.text
-        for statement in (query.statement, *query.variants.values(), *evidence)
-    ]
+def _privileges(job: Job) -> list[Privilege]:
+    """Return what the statements of a query need, those of its rules' evidence too."""
+    statements = [job.query.statement, *job.query.variants.values()]
+    evidence = (rule.evidence for rule in job.query.rules)
+    statements.extend(filter(None, evidence))
+    found: list[Privilege] = []
+    for statement in statements:
+        found.extend(required_privileges(statement.text, job.target.database))
+    return found
 
 
-def _grant(right: Privilege, account: str) -> str:
+def _grant(privilege: Privilege, account: str) -> str:
     """Write a GRANT that both servers take: MySQL reads /*M! … */ as a comment, MariaDB /*!80000 … */."""
-    both = f"/*M! {right.mariadb} */ /*!80000 {right.mysql} */"
-    named = right.mariadb if right.mariadb == right.mysql else both
-    return f"GRANT {named} ON {_place(right)} TO {account};"
+    name = privilege.mariadb
+    if privilege.mysql != name:
+        name = f"/*M! {privilege.mariadb} */ /*!80000 {privilege.mysql} */"
+    return f"GRANT {name} ON {_object(privilege)} TO {account};"
 
 
-def _place(right: Privilege) -> str:
-    if not right.schema:
+def _object(privilege: Privilege) -> str:
+    if not privilege.schema:
         return "*.*"
-    if not right.name:
-        return f"{quoted(right.schema)}.*"
-    kind = "FUNCTION " if right.is_function else ""
-    return f"{kind}{quoted(right.schema)}.{quoted(right.name)}"
+    if not privilege.name:
+        return f"{quoted(privilege.schema)}.*"
+    kind = "FUNCTION " if privilege.is_function else ""
+    return f"{kind}{quoted(privilege.schema)}.{quoted(privilege.name)}"
 
 
 def _text(value: str) -> str:

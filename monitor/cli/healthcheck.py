@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from monitor.cli import FAILED, OK
-from monitor.cli.options import common
+from monitor.cli.options import CommonOptions, with_common_options
 from monitor.config.toml.document import Section, read_document
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.web_and_state import read_web
@@ -25,15 +25,15 @@ _MOST_BYTES = 10_000
 
 
 @click.command("healthcheck")
-@common
-def command(config_path: Path, log_level: str, log_format: str) -> int:
+@with_common_options
+def command(common: CommonOptions) -> int:
     """Ask the daemon at this configuration's address whether it is healthy.
 
     TOKEN_MONITOR_LISTEN overrides the address, as for the daemon. No password is needed.
 
     Exit codes: 0 healthy, 1 not, or no answer within 3 s.
     """
-    web = _web(config_path)
+    web = _web(common.config_path)
     if web.port == 0:
         click.echo(
             "web.listen has port 0: the daemon's address is not known here; give it a port",

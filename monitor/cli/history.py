@@ -8,9 +8,9 @@ import click
 import orjson
 
 from monitor.alerting.texts import shown_annotations
-from monitor.cli import FAILED, OK
+from monitor.cli import OK
 from monitor.cli.alerts import as_json
-from monitor.cli.options import common, load_or_tell
+from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import say, table
 from monitor.model.alerts import Transition
 from monitor.storage import DeliveryAttempt, open_reader
@@ -31,23 +31,15 @@ from monitor.storage import DeliveryAttempt, open_reader
     show_default=True,
     help="How many.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-)
-@common
+@format_option
+@with_common_options
 def command(
     alertname: str | None,
     target: str | None,
     deliveries: bool,
     limit: int,
     form: str,
-    config_path: Path,
-    log_level: str,
-    log_format: str,
+    common: CommonOptions,
 ) -> int:
     """Show past transitions of alerts (pending, fired, resolved), newest first.
 
@@ -55,7 +47,7 @@ def command(
 
     Exit codes: 0, 1 when there is no state to read.
     """
-    config = load_or_tell(config_path, exit_code=FAILED)
+    config = common.load_config()
     if deliveries:
         if alertname or target:
             raise click.UsageError(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from monitor.cli import FAILED, OK
-from monitor.cli.options import common, load_or_tell
+from monitor.cli.options import CommonOptions, with_common_options
 from monitor.cli.output import say
 from monitor.config.toml.problems import near_miss
 from monitor.notify.test_alert import send_test_alert
@@ -18,13 +16,13 @@ from monitor.timing.clock import AnchoredClock
 @click.option(
     "--test", "receiver", required=True, metavar="RECEIVER", help="The receiver to try."
 )
-@common
-def command(receiver: str, config_path: Path, log_level: str, log_format: str) -> int:
+@with_common_options
+def command(receiver: str, common: CommonOptions) -> int:
     """Send one test alert (TokenMonitorTest, info) through a receiver, whatever it filters.
 
     Exit codes: 0 taken, 1 not taken.
     """
-    config = load_or_tell(config_path, exit_code=FAILED)
+    config = common.load_config()
     names = [one.name for one in config.receivers]
     chosen = next((one for one in config.receivers if one.name == receiver), None)
     if chosen is None:

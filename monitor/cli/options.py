@@ -1,26 +1,33 @@
-"""What the commands share: the options, loading the configuration, the log."""
+"""What the commands share: the options, and what is made of them: configuration, log, jobs."""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, get_args
 
 import click
 
 from monitor.config import load
+from monitor.config.toml.problems import near_miss
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.process_settings import LogSettings
-from monitor.model.settings import Config
+from monitor.model.settings import Config, Job, Target
 from monitor.model.wording import counted
 from monitor.notify.kinds import KINDS
 from monitor.telemetry.log import Format, Level, Log, configure
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_NO_FILE = (
+    "there is no such file in {folder}; name another with --config FILE, or write one: a table [targets.NAME]"
+    " with host, user, password_file and database is enough. To see it at work first: token-monitor demo"
+)
 
-config_option = click.option(
+_config_option = click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
@@ -28,39 +35,105 @@ config_option = click.option(
     show_default=True,
     help="The configuration file.",
 )
+_log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(get_args(Level)),
+    help="What to log. Default: info; of run, what [log] says.",
+)
+_log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(get_args(Format)),
+    help="How to log. Default: console to a terminal, else json; of run, what [log] says.",
+)
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
 
 
-def common(function: _F) -> _F:
-    """Add --config, --log-level and --log-format to a command."""
-    level = click.option(
-        "--log-level",
-        type=click.Choice(get_args(Level)),
-        help="What to log. Default: info; of run, what [log] says.",
-    )
-    form = click.option(
-        "--log-format",
-        type=click.Choice(get_args(Format)),
-        help="How to log. Default: console to a terminal, else json; of run, what [log] says.",
-    )
-    return config_option(level(form(function)))
+@dataclass(frozen=True, slots=True)
+class CommonOptions:
+    """The options of every command, and what is made of them."""
+
+    config_path: Path
+    log_level: Level | None
+    log_format: Format | None
+
+    def load_config(self) -> Config:
+        """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
+        path = self.config_path
+        if _is_missing(path):
+            message = _NO_FILE.format(folder=path.absolute().parent)
+            raise ConfigError((Problem(str(path), message),))
+        return load(path, os.environ, KINDS)
+
+    def make_log(self, *, to_stdout: bool = False) -> Log:
+        """Make the log: `run` writes it to stdout, all other commands to stderr."""
+        stream = sys.stdout if to_stdout else sys.stderr
+        log = configure(stream.buffer, queued=to_stdout)
+        self.set_log(log, LogSettings(), is_terminal=stream.isatty())
+        return log
+
+    def set_log(self, log: Log, settings: LogSettings, *, is_terminal: bool) -> None:
+        """Have the log follow the options, then what the configuration says, then where it is written to."""
+        default_format: Format = "console" if is_terminal else "json"
+        level = self.log_level or settings.level or "info"
+        form: Format = self.log_format or settings.format or default_format
+        log.set(level=level, format=form)
 
 
-def load_or_tell(path: Path, *, exit_code: int) -> Config:
-    """Load the configuration; print every problem to stderr and exit when it has any."""
-    try:
-        return load_config(path)
-    except ConfigError as error:
-        tell_problems(error)
-        raise SystemExit(exit_code) from None
+def with_common_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add --config, --log-level and --log-format to a command, which gets them as `common`."""
+
+    @wraps(command)
+    def with_common(
+        config_path: Path,
+        log_level: Level | None,
+        log_format: Format | None,
+        **options: Any,
+    ) -> int:
+        common = CommonOptions(config_path, log_level, log_format)
+        return command(common=common, **options)
+
+    return _config_option(_log_level_option(_log_format_option(with_common)))
 
 
-def load_config(path: Path) -> Config:
-    """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
-    if _is_missing(path):
-        raise ConfigError(
-            (Problem(str(path), _NO_FILE.format(folder=path.absolute().parent)),)
-        )
-    return load(path, os.environ, KINDS)
+def print_problems(error: ConfigError) -> None:
+    """Print the problems of a configuration to stderr, and how many there are."""
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    click.echo(counted(len(error.problems), "problem"), err=True)
+
+
+def selected(config: Config, queries: Sequence[str], target: str | None) -> list[Job]:
+    """Return the jobs of these queries (patterns; none: all) on a target (None: all), in their order.
+
+    UsageError of a name that fits nothing, and where nothing is left.
+    """
+    targets = {one.name for one in selected_targets(config, target)}
+    names = dict.fromkeys(job.query.name for job in config.jobs)
+    chosen = _matching(list(names), queries)
+    jobs = [
+        job
+        for job in config.jobs
+        if job.query.name in chosen and job.target.name in targets
+    ]
+    if not jobs:
+        raise click.UsageError(_nothing_selected(queries, target))
+    return jobs
+
+
+def selected_targets(config: Config, target: str | None) -> list[Target]:
+    """Return the target of this name, or all (None); UsageError of a name that is not there."""
+    if target is None:
+        return list(config.targets)
+    by_name = {one.name: one for one in config.targets}
+    if target not in by_name:
+        raise click.UsageError(f'no target "{target}"{near_miss(target, by_name)}')
+    return [by_name[target]]
 
 
 def _is_missing(path: Path) -> bool:
@@ -70,42 +143,28 @@ def _is_missing(path: Path) -> bool:
         return False
 
 
-_NO_FILE = (
-    "there is no such file in {folder}; name another with --config FILE, or write one: a table [targets.NAME]"
-    " with host, user, password_file and database is enough. To see it at work first: token-monitor demo"
-)
+def rule_names(config: Config) -> set[str]:
+    """Return the names of the rules of all queries; not of those about the monitor itself."""
+    return {rule.name for job in config.jobs for rule in job.query.rules}
 
 
-def tell_problems(error: ConfigError) -> None:
-    """Print the problems of a configuration to stderr, and how many there are."""
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
-    click.echo(counted(len(error.problems), "problem"), err=True)
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
+    """Return the names that fit any of the patterns."""
+    if not patterns:
+        return set(names)
+    found: set[str] = set()
+    for pattern in patterns:
+        fitting = fnmatch.filter(names, pattern)
+        if not fitting:
+            raise click.UsageError(f'no query "{pattern}"{near_miss(pattern, names)}')
+        found.update(fitting)
+    return found
 
 
-def make_log(
-    log_level: str | None, log_format: str | None, *, to_stdout: bool = False
-) -> Log:
-    """Make the log: `run` writes it to stdout, all other commands to stderr."""
-    stream = sys.stdout if to_stdout else sys.stderr
-    log = configure(stream.buffer, queued=to_stdout)
-    set_log(log, LogSettings(), log_level, log_format, is_terminal=stream.isatty())
-    return log
-
-
-def set_log(
-    log: Log,
-    said: LogSettings,
-    log_level: str | None,
-    log_format: str | None,
-    *,
-    is_terminal: bool,
-) -> None:
-    """Have the log follow the options, then what the configuration says, then where it is written to."""
-    log.set(
-        level=cast("Level", log_level or said.level or "info"),
-        format=cast(
-            "Format",
-            log_format or said.format or ("console" if is_terminal else "json"),
-        ),
-    )
+def _nothing_selected(queries: Sequence[str], target: str | None) -> str:
+    words = ["nothing selected: no query"]
+    words.extend(f'"{pattern}"' for pattern in queries)
+    words.append("runs")
+    if target is not None:
+        words.append(f'on target "{target}"')
+    return " ".join(words)

@@ -8,12 +8,18 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain, repeat
+from types import MappingProxyType
 
 import click
 
 from monitor.model.wording import escaped
 
 _WIDTH_WITHOUT_TERMINAL = 120
+# East Asian characters that are wide or fullwidth (UAX 11).
+_WIDE = MappingProxyType({"W": 2, "F": 2})
+_GAP = "  "
+"""Between two columns."""
 
 
 def say(text: str) -> None:
@@ -28,36 +34,38 @@ def say(text: str) -> None:
 
 def table(
     rows: Iterable[Sequence[str]],
-    header: Sequence[str] = (),
+    header: Sequence[str],
     *,
     right: Collection[int] = (),
 ) -> str:
-    """Align columns, those in `right` by their ends; the last one is left as long as it is."""
-    every = [
-        [plain(cell, one_line=True) for cell in row]
-        for row in ([header] if header else [])
+    """Align columns, those in `right` by their ends; every row has as many cells as the header."""
+    lines = [list(map(plain_line, row)) for row in (header, *rows)]
+    columns = [
+        _aligned(column, is_right=number in right)
+        for number, column in enumerate(zip(*lines, strict=True))
     ]
-    every.extend([plain(cell, one_line=True) for cell in row] for row in rows)
-    if not every:
-        return ""
-    widths = [
-        max(_width(row[index]) for row in every) for index in range(len(every[0]))
-    ]
-    return "\n".join(_line(row, widths, right) for row in every)
+    aligned = map(_GAP.join, zip(*columns, strict=True))
+    return "\n".join(map(str.rstrip, aligned))
 
 
 def records(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     """Show each row as a block with a line for each column: for rows that are too wide for a table."""
-    longest = max((_width(name) for name in header), default=0)
-    blocks = []
+    names = _aligned(header)
+    lines = []
     for number, row in enumerate(rows, start=1):
-        lines = [f"-- row {number}"]
-        for name, cell in zip(header, row, strict=True):
-            first, *more = plain(cell).splitlines() or [""]
-            lines.append(f"{_padded(name, longest)}  {first}".rstrip())
-            lines.extend(f"{' ' * longest}  {line}".rstrip() for line in more)
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks)
+        lines.append(f"-- row {number}")
+        for name, cell in zip(names, row, strict=True):
+            lines.extend(_field_lines(name, cell))
+    return "\n".join(lines)
+
+
+def _field_lines(name: str, cell: str) -> list[str]:
+    """Write a cell behind its name; the further lines of its text below the first one."""
+    lines = plain(cell).splitlines() or [""]
+    heads = chain([name], repeat(" " * _width(name)))
+    return [
+        f"{head}{_GAP}{line}".rstrip() for head, line in zip(heads, lines, strict=False)
+    ]
 
 
 def table_or_records(
@@ -65,13 +73,17 @@ def table_or_records(
 ) -> str:
     """Show rows as a table where it fits the terminal, else one below the other."""
     shown = table(rows, header, right=right)
-    is_long = any("\n" in cell for row in rows for cell in row)
-    is_wide = max(_width(line) for line in shown.splitlines()) > terminal_width()
-    return records(rows, header) if rows and (is_long or is_wide) else shown
+    if not rows:
+        return shown
+    has_lines = "\n" in "".join(chain.from_iterable(rows))
+    width = max(map(_width, shown.splitlines()))
+    if has_lines or width > terminal_width():
+        return records(rows, header)
+    return shown
 
 
 def terminal_width() -> int:
-    """Tell how many columns the terminal has, or COLUMNS says."""
+    """Return how many columns the terminal has, or COLUMNS says."""
     return shutil.get_terminal_size((_WIDTH_WITHOUT_TERMINAL, 24)).columns
 
 
@@ -83,41 +95,45 @@ def indented(text: str, by: int = 4) -> str:
 def wrapped(text: str, by: int = 4) -> str:
     """Break a text of one paragraph into lines that can be read, moved to the right."""
     width = min(terminal_width(), _WIDTH_WITHOUT_TERMINAL)
-    lines = textwrap.wrap(
-        plain(text, one_line=True), max(width - by, 20), break_on_hyphens=False
-    )
+    lines = textwrap.wrap(plain_line(text), max(width - by, 20), break_on_hyphens=False)
     return indented("\n".join(lines), by)
 
 
-def plain(text: str, *, one_line: bool = False) -> str:
+def label_pairs(labels: Iterable[tuple[str, str]]) -> str:
+    """Write labels as PromQL does between braces."""
+    return ",".join(f'{name}="{plain(value)}"' for name, value in labels)
+
+
+def plain(text: str) -> str:
     """Write what a terminal would obey as escapes: what a database holds may have been put there."""
-    return escaped(text, kept="" if one_line else "\n")
+    return escaped(text, kept="\n")
 
 
-def _line(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
-    last = len(row) - 1
-    cells = [
-        " " * (width - _width(cell)) + cell
-        if at in right
-        else (cell if at == last else _padded(cell, width))
-        for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip()
+def plain_line(text: str) -> str:
+    """Write the same as one line: line ends are escaped too."""
+    return escaped(text)
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+def _aligned(cells: Sequence[str], *, is_right: bool = False) -> list[str]:
+    """Pad the cells of a column to one width."""
+    widths = [_width(cell) for cell in cells]
+    longest = max(widths, default=0)
+    padded = []
+    for cell, width in zip(cells, widths, strict=True):
+        padding = " " * (longest - width)
+        padded.append(padding + cell if is_right else cell + padding)
+    return padded
 
 
 def _width(text: str) -> int:
-    """Count the columns that a terminal needs: two for East Asian ones, none for combining marks."""
+    """Return how many columns a terminal needs for a text."""
     if text.isascii():
         return len(text)
-    return sum(
-        0
-        if unicodedata.combining(c)
-        else 2
-        if unicodedata.east_asian_width(c) in "WF"
-        else 1
-        for c in text
-    )
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    """Return none for a combining mark, which joins the character before it."""
+    if unicodedata.combining(character):
+        return 0
+    return _WIDE.get(unicodedata.east_asian_width(character), 1)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import click
 
 from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
-from monitor.cli.options import common, load_or_tell, make_log
+from monitor.cli.options import CommonOptions, selected, with_common_options
 from monitor.cli.output import indented, plain, say, table, table_or_records
-from monitor.cli.selection import selected
 from monitor.collector.execute import answer
 from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
@@ -32,21 +30,19 @@ from monitor.timing.deadlines import Watchdog
     is_flag=True,
     help="Print the SQL, ready to run in a client, and run nothing.",
 )
-@common
+@with_common_options
 def command(
     name: str,
     target: str | None,
     sql: bool,
-    config_path: Path,
-    log_level: str,
-    log_format: str,
+    common: CommonOptions,
 ) -> int:
     """Run query NAME and show its rows, its samples and what its rules would say.
 
     Exit codes: 0, 1 when it failed on a target.
     """
-    config = load_or_tell(config_path, exit_code=FAILED)
-    log = make_log(log_level, log_format)
+    config = common.load_config()
+    log = common.make_log()
     jobs = selected(config, [name], target)
     code = OK
     if sql:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.cli.output import indented, plain, table, wrapped
+from monitor.cli.output import indented, plain, plain_line, table, wrapped
 from monitor.cli.run_once import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Target
@@ -46,7 +46,7 @@ def _as_table(checked: Sequence[Checked], verdict: CheckStatus) -> str:
 def _details(finding: Finding) -> str:
     """Show a finding with its texts: a paragraph is wrapped, what has lines (SQL to copy) keeps them."""
     lines = [
-        f"{finding.severity.upper()} {finding.name}: {plain(finding.summary, one_line=True)}"
+        f"{finding.severity.upper()} {finding.name}: {plain_line(finding.summary)}"
     ]
     described = finding.annotations.get("description")
     if described:
@@ -123,7 +123,7 @@ def _as_nagios(checked: Sequence[Checked], verdict: CheckStatus) -> str:
 
 def _nagios_line(verdict: CheckStatus, text: str) -> str:
     # "|" begins performance data, and nothing may break the line.
-    return f"TOKEN-MONITOR {verdict.name} - {plain(text.translate(_UNSAFE_IN_NAGIOS), one_line=True)}"
+    return f"TOKEN-MONITOR {verdict.name} - {plain_line(text.translate(_UNSAFE_IN_NAGIOS))}"
 
 
 def _failures(checked: Sequence[Checked]) -> list[str]:
@@ -163,7 +163,7 @@ def _perfdata(checked: Sequence[Checked]) -> list[str]:
     ]
     for one in checked:
         label = (
-            plain("/".join(one.result.job.key), one_line=True)
+            plain_line("/".join(one.result.job.key))
             .replace("'", "''")
             .replace("=", "_")
         )

@@ -6,14 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import FAILED, IN_USE, OK, USAGE
-from monitor.cli.options import common, load_config, make_log, set_log, tell_problems
+from monitor.cli.options import CommonOptions, print_problems, with_common_options
 from monitor.daemon import signals
 from monitor.daemon.start import (
     DEFAULT_START_SECONDS,
@@ -47,34 +46,23 @@ _CODES: Mapping[Ending, int] = MappingProxyType(
     metavar="SECONDS",
     help="How long to try again what keeps it from starting and may pass.",
 )
-@common
-def command(
-    start_seconds: float,
-    config_path: Path,
-    log_level: str | None,
-    log_format: str | None,
-) -> int:
+@with_common_options
+def command(start_seconds: float, common: CommonOptions) -> int:
     """Watch the targets until SIGTERM or ^C; SIGHUP reloads the configuration.
 
     Exit codes: 0 stopped when asked, 1 something that may pass kept it from starting for too long, or a
     defect, 2 bad configuration or usage, 3 the state is in use by another or from a newer version.
     """
     signals.hold_back()
-    log = make_log(log_level, log_format, to_stdout=True)
-    apply = partial(
-        set_log,
-        log,
-        log_level=log_level,
-        log_format=log_format,
-        is_terminal=sys.stdout.isatty(),
-    )
+    log = common.make_log(to_stdout=True)
+    set_log = partial(common.set_log, log, is_terminal=sys.stdout.isatty())
 
     def attempt() -> App:
-        config = load_config(config_path)
-        apply(config.log)
+        config = common.load_config()
+        set_log(config.log)
         from monitor.daemon.app import App  # only the daemon needs all of it
 
-        app = App(config, os.environ, log, set_log=apply)
+        app = App(config, os.environ, log, set_log=set_log)
         app.start()
         return app
 
@@ -99,7 +87,7 @@ def _run(attempt: Callable[[], App], log: Log, start_seconds: float) -> Ending:
         )
     except StartError as error:
         if isinstance(error.__cause__, ConfigError):
-            tell_problems(error.__cause__)
+            print_problems(error.__cause__)
         else:
             click.echo(f"token-monitor: {error}", err=True)
         return error.ending

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
 
 from monitor.cli import OK, USAGE
-from monitor.cli.options import common, load_or_tell, make_log, tell_problems
-from monitor.cli.output import indented, plain, say, table
+from monitor.cli.options import CommonOptions, with_common_options
+from monitor.cli.output import indented, plain_line, say, table
 from monitor.collector.execute import answer
 from monitor.collector.explain import (
     NO_PROCESS,
@@ -25,7 +24,7 @@ from monitor.daemon.server_changes import lacking, zone_warning
 from monitor.database import Database, Session
 from monitor.database.grants import read_grant
 from monitor.model.certificates import SOON
-from monitor.model.errors import ConfigError, QueryError, SampleError, TargetError
+from monitor.model.errors import QueryError, SampleError, TargetError
 from monitor.model.results import Rows, Server
 from monitor.model.settings import Config, Job, Query, Statement, Target
 from monitor.model.wording import counted, utc_minute
@@ -46,8 +45,8 @@ _PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
     is_flag=True,
     help="Also each target: its rights, and the plan of each query.",
 )
-@common
-def command(connect: bool, config_path: Path, log_level: str, log_format: str) -> int:
+@with_common_options
+def command(connect: bool, common: CommonOptions) -> int:
     """Check the configuration and all query files, offline.
 
     --connect also enters each target, shows the account's rights and warns of more than reading, and asks
@@ -55,9 +54,9 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
 
     Exit codes: 0, 2 when something is wrong.
     """
-    config = load_or_tell(config_path, exit_code=USAGE)
+    config = common.load_config()
     web = _check_web(config)
-    log = make_log(log_level, log_format)
+    log = common.make_log()
     say(_summary(config))
     for notice in config.notices:
         say(f"note: {notice}")
@@ -77,11 +76,7 @@ def command(connect: bool, config_path: Path, log_level: str, log_format: str) -
 def _check_web(config: Config) -> WebConfig:
     if config.web.config_file is None:
         return WebConfig()
-    try:
-        return load_web_config(config.web.config_file)
-    except ConfigError as error:
-        tell_problems(error)
-        raise SystemExit(USAGE) from None
+    return load_web_config(config.web.config_file)
 
 
 def _tell_end(ends_at: datetime | None, now: datetime) -> None:
@@ -95,9 +90,9 @@ def _check_files(config: Config) -> int:
     faults = list(inspect_files(config, Disk().read, datetime.now(UTC)))
     for fault in faults:
         if fault.is_certain:
-            click.echo(plain(fault.text, one_line=True), err=True)
+            click.echo(plain_line(fault.text), err=True)
         else:
-            say(f"note: {plain(fault.text, one_line=True)}")
+            say(f"note: {plain_line(fault.text)}")
     return USAGE if any(fault.is_certain for fault in faults) else OK
 
 

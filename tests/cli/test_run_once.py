@@ -241,7 +241,7 @@ def test_a_table_aligns_what_is_wide_and_ends_no_line_with_blanks() -> None:
 
 
 def test_a_table_keeps_to_its_lines_and_obeys_nothing() -> None:
-    assert table([("a\nb\x1b[2J",)]) == "a\\nb\\x1b[2J"
+    assert table([("a\nb\x1b[2J",)], ("NAME",)) == "NAME\na\\nb\\x1b[2J"
     assert (
         records([("a\nb\x1b[2J",)], ("text",)) == "-- row 1\ntext  a\n      b\\x1b[2J"
     )
