@@ -63,7 +63,7 @@ def missing_needs(
 ) -> tuple[ColumnName, ...]:
     """Touch the columns that a query or a rule needs, and return those that are missing.
 
-    Raises QueryError where it cannot be told: a right that is lacking.
+    Raises QueryError where it cannot be known: a right that is lacking.
     """
     return tuple(need for need in needs if not _is_there(need, query.timeout, session))
 
@@ -130,7 +130,7 @@ def _explain(
     session: Session,
 ) -> Rows:
     bound = _bound(statement, values)
-    # FORMAT: a server may be told to answer with a tree instead of rows (MySQL's explain_format)
+    # FORMAT: a server may be set to answer with a tree instead of rows (MySQL's explain_format)
     explain = Statement(
         f"EXPLAIN FORMAT=TRADITIONAL {statement.text}", statement.parameters
     )

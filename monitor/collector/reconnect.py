@@ -1,4 +1,4 @@
-"""Say when a lost target is tried again, without waiting for its queries' own times; pure."""
+"""Choose when a lost target is tried again, without waiting for its queries' own times; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Attempt:
 class Reconnects:
     """Runs of one query for each lost target, after 1, 2, 4 … 15 s: its success is the recovery.
 
-    For one thread. It keeps instants of the clock, and is made anew when that is set.
+    For one thread. It keeps instants of the clock, and a new one is made when that is set.
     """
 
     _attempts: dict[str, _Attempt] = field(default_factory=dict)

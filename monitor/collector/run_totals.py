@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
-from monitor.model.results import Blocked, Result, Success
+from monitor.model.results import Blocked, Failure, Result, Success
 
 PERIOD = timedelta(hours=1)
+"""At the shortest intervals a target has thousands of runs in it, of which the log has one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,23 @@ class Totals:
     slowest_seconds: float = 0.0
 
     def with_run(self, result: Result) -> Totals:
-        """Return these and one run more; one that was blocked took no time of the database."""
-        if isinstance(result.outcome, Blocked):
-            return replace(self, blocked=self.blocked + 1)
+        """Return these and one run more."""
+        match result.outcome:
+            case Blocked():
+                # It was not made, and took no time of the database.
+                return replace(self, blocked=self.blocked + 1)
+            case Failure():
+                failed = self.failed + 1
+            case Success():
+                failed = self.failed
+            case _:
+                assert_never(result.outcome)
         took = result.duration_seconds
         is_slowest = not self.slowest_query or took > self.slowest_seconds
         return replace(
             self,
             runs=self.runs + 1,
-            failed=self.failed + (not isinstance(result.outcome, Success)),
+            failed=failed,
             database_seconds=self.database_seconds + took,
             slowest_query=result.job.query.name if is_slowest else self.slowest_query,
             slowest_seconds=took if is_slowest else self.slowest_seconds,
@@ -53,7 +63,7 @@ class Totals:
 
 
 class RunTotals:
-    """The totals of every target; for one thread."""
+    """The totals of every target; for one thread, and lost at a restart."""
 
     def __init__(self) -> None:
         self._totals: dict[str, Totals] = {}

@@ -1,4 +1,4 @@
-"""Decide when: every job on its grid or cron; at its time `submit` is called, which only enqueues."""
+"""Run every job on its grid or cron: at its time `submit` is called, which only enqueues; before targets."""
 
 from __future__ import annotations
 

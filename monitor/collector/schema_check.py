@@ -1,4 +1,4 @@
-"""Tell the missing columns of a schema query from those that are only hidden: each is touched; in a run."""
+"""Separate the missing columns of a schema query from those that are only hidden: each is touched; in a run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Touches:
     unknown: set[ColumnName] = field(default_factory=set)
     gone_tables: set[str] = field(default_factory=set)
     unknown_tables: set[str] = field(default_factory=set)
-    """Denied, or told differently by information_schema and by touching."""
+    """Denied, or not the same by information_schema and by touching."""
     is_contradicted: bool = False
     """A column that looks missing is there: the look is out of date."""
     refusals: list[Failure] = field(default_factory=list)

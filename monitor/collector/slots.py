@@ -1,7 +1,7 @@
-"""Say when a job is due: in the slots of its grid, or at the times of its cron; arithmetic, pure.
+"""Compute when a job is due: in the slots of its grid, or at the times of its cron; arithmetic, pure.
 
 A grid is in integers of microseconds: with floats a rounding can name the same slot as the next one, and a
-scheduler that is told so runs it for ever.
+scheduler that believes it runs the job for ever.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class Timer:
             self._scheduler.remove_job(name)
 
     def look_again(self) -> None:
-        """Ask of everything anew when it is due: what was known of it holds no more."""
+        """Ask again when everything is due: what was answered before is out of date."""
         for job in self._scheduler.get_jobs():
             due = job.trigger.get_next_fire_time(None, self._zone.now())
             with suppress(JobLookupError):  # it has been removed meanwhile

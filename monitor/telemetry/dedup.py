@@ -1,4 +1,4 @@
-"""Tell a new error from one that only came again: written first and last, counted between; pure."""
+"""Write an error that only comes again first and last, and count it between; pure, between pipeline and log."""
 
 from __future__ import annotations
 
@@ -22,41 +22,55 @@ class _Streak:
     first_at: datetime
     last_at: datetime
 
+    def is_same(self, reason: str, message: str) -> bool:
+        """Return whether an error is this one again."""
+        return (self.reason, self.message) == (reason, message)
+
+    def ended_by_another(self) -> Fields:
+        """Return what is still to be written of it: nothing of one that came once, which was written."""
+        if self.count == 1:
+            return {}
+        return {
+            "last_reason": self.reason,
+            "last_message": self.message,
+            "last_repeated": self.count,
+        }
+
 
 @dataclass(slots=True)
 class Deduplicator:
-    """Tell a new error from one that only came again, for each subject (target and query, or receiver)."""
+    """Keeps of each subject (target and query, or receiver) the error that it has, and how often.
+
+    For one thread, or under its owner's lock. An error is the same where reason and message are.
+    """
 
     remind_after: timedelta = timedelta(hours=1)
-    """A long streak is still written so often."""
+    """A long streak is still written so often: who reads only the last hours sees that it lasts."""
     _streaks: dict[tuple[str, ...], _Streak] = field(default_factory=dict)
     _written_at: dict[tuple[str, ...], datetime] = field(default_factory=dict)
 
     def failed(
         self, subject: tuple[str, ...], reason: str, message: str, at: datetime
     ) -> Fields | None:
-        """Count an error; gives what to write of it, and of another error that it ends; None if nothing."""
+        """Count an error; returns the fields to write of it, None where it is only counted.
+
+        They say of another error that it ends how often that came.
+        """
         known = self._streaks.get(subject)
-        ended: Fields = {}
-        if known is None or (known.reason, known.message) != (reason, message):
-            streak = _Streak(reason, message, 1, at, at)
-            # one that came only once was written whole
-            if known and known.count > 1:
-                ended = {
-                    "last_reason": known.reason,
-                    "last_message": known.message,
-                    "last_repeated": known.count,
-                }
-        else:
-            streak = replace(known, count=known.count + 1, last_at=at)
-        self._streaks[subject] = streak
-        if streak.count > 1 and at - self._written_at[subject] < self.remind_after:
+        if known is None or not known.is_same(reason, message):
+            self._streaks[subject] = _Streak(reason, message, 1, at, at)
+            self._written_at[subject] = at
+            ended = {} if known is None else known.ended_by_another()
+            return {"reason": reason, "message": message, "repeated": 1, **ended}
+        count = known.count + 1
+        self._streaks[subject] = replace(known, count=count, last_at=at)
+        if at - self._written_at[subject] < self.remind_after:
             return None
         self._written_at[subject] = at
-        return {"reason": reason, "message": message, "repeated": streak.count, **ended}
+        return {"reason": reason, "message": message, "repeated": count}
 
     def succeeded(self, subject: tuple[str, ...]) -> Fields:
-        """End the subject's streak; gives its last error and its count, nothing where there was none."""
+        """End the subject's streak; returns the fields of its last error, none where there was no error."""
         self._written_at.pop(subject, None)
         ended = self._streaks.pop(subject, None)
         if ended is None:

@@ -42,12 +42,12 @@ class Log:
         self._logger = logger
         self._hidden = hidden
         self._form = form
-        self._least = logging.INFO
+        self._min_level = logging.INFO
         self._bridge: _StdlibBridge | None = None
 
     def set(self, *, level: Level, format: Format) -> None:  # noqa: A002 - the option's name
-        """Have events from this one on written at this level and above, in this format."""
-        self._least = _NUMBERS[level.upper()]
+        """Write events from this one on at this level and above, in this format; any thread may call it."""
+        self._min_level = _NUMBERS[level.upper()]
         self._form.format = format
 
     @property
@@ -55,18 +55,18 @@ class Log:
         """Count the events that could not be written."""
         return self._writer.dropped
 
-    def hide(self, place: str, secrets: Iterable[str]) -> None:
-        """Never write what a place holds now, wherever it stands; what it held just before stays hidden."""
-        self._hidden.put(place, secrets)
+    def hide(self, source: str, secrets: Iterable[str]) -> None:
+        """Never write what a source holds now, in any field; what it held just before stays hidden."""
+        self._hidden.put(source, secrets)
 
     def event(self, event: str, level: Level = "info", **fields: object) -> None:
         """Write one event at a level that the caller computed."""
         number = _NUMBERS[level.upper()]
-        if number >= self._least:
+        if number >= self._min_level:
             self._logger.log(number, event, **fields)
 
     def always(self, event: str, **fields: object) -> None:
-        """Write what a log has to begin with, whatever its level leaves out; it is told as info."""
+        """Write what a log has to begin with, whatever its level leaves out; its own level is info."""
         self._logger.log(logging.INFO, event, **fields)
 
     def debug(self, event: str, **fields: object) -> None:
@@ -85,15 +85,15 @@ class Log:
         """Write what went wrong; `exc_info=True` adds the trace, without local variables."""
         self.event(event, "error", **fields)
 
-    def hear_libraries(self) -> None:
-        """Take in what other libraries log through `logging` at WARNING and above."""
-        self._bridge = _StdlibBridge(self._heard)
+    def take_in_libraries(self) -> None:
+        """Write what other libraries log through `logging` at WARNING and above as events of ours."""
+        self._bridge = _StdlibBridge(self._report)
         logging.getLogger().addHandler(self._bridge)
         # It logs each run at INFO, and at WARNING what we count ourselves as missed.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
-    def _heard(self, number: int, fields: Mapping[str, object]) -> None:
-        if number >= self._least:
+    def _report(self, number: int, fields: Mapping[str, object]) -> None:
+        if number >= self._min_level:
             self._logger.log(number, "library.reported", **fields)
 
     def close(self, deadline_seconds: float = 2.0) -> None:
@@ -111,9 +111,10 @@ def configure(
     queued: bool = False,
     libraries: bool = True,
 ) -> Log:
-    """Make the program's log. `queued`: a thread writes, so that a slow reader delays nobody.
+    """Make the program's log, which writes to a stream that stays the caller's; close the log first.
 
-    `libraries`: what other libraries log through `logging` at WARNING and above comes here too.
+    `queued`: a thread writes, so that a slow reader delays nobody. `libraries`: what other libraries log
+    through `logging` at WARNING and above comes here too.
     """
     hidden = _Hidden()
     colours = is_coloured(os.environ, is_terminal=_is_terminal(stream))
@@ -130,21 +131,21 @@ def configure(
             _redact_with(hidden),
             form.render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            "debug"
-        ),  # Log leaves out: a reload changes it
+        # Log itself leaves out what is below its level: a reload changes that, and a wrapper keeps it.
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
         context_class=dict,
+        # Nothing is configured for the process: a logger that is kept by then would not hear of it.
         cache_logger_on_first_use=True,
     )
     log = Log(writer, logger, hidden, form)
     log.set(level=level, format=format)
     if libraries:
-        log.hear_libraries()
+        log.take_in_libraries()
     return log
 
 
 def alert_fields(transition: Transition) -> dict[str, object]:
-    """Give the fields of the event `alert.<change>`: the only place in the log for evidence."""
+    """Return the fields of the event `alert.<change>`: the only place in the log for evidence."""
     alert = transition.alert
     fields: dict[str, object] = {
         "alertname": alert.name,
@@ -172,15 +173,16 @@ def alert_fields(transition: Transition) -> dict[str, object]:
 
 
 class _Hidden:
-    """What must not be written; told by every thread that reads a secret."""
+    """What must not be written; every thread that reads a secret adds to it."""
 
     def __init__(self) -> None:
         self._putting = threading.Lock()
         self.secrets = Secrets()
 
-    def put(self, place: str, secrets: Iterable[str]) -> None:
+    def put(self, source: str, secrets: Iterable[str]) -> None:
+        """Hide what a source holds; who writes meanwhile has the set before or the one after."""
         with self._putting:
-            self.secrets = self.secrets.put(place, secrets)
+            self.secrets = self.secrets.put(source, secrets)
 
 
 class _Form:
@@ -199,19 +201,20 @@ class _Form:
 class _StdlibBridge(logging.Handler):
     """Brings the warnings of other libraries into our log, in our form."""
 
-    def __init__(self, on_heard: Callable[[int, Mapping[str, object]], None]) -> None:
+    def __init__(self, on_record: Callable[[int, Mapping[str, object]], None]) -> None:
         super().__init__(logging.WARNING)
-        self._on_heard = on_heard
+        self._on_record = on_record
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):  # arguments that do not fit the text
+        except (TypeError, ValueError):
+            # Arguments that do not fit the text: a library's defect costs no event of ours.
             message = str(record.msg)
         fields: dict[str, object] = {"logger": record.name, "message": message}
         if record.exc_info:
             fields["exc_info"] = record.exc_info
-        self._on_heard(min(record.levelno // 10 * 10, logging.CRITICAL), fields)
+        self._on_record(min(record.levelno // 10 * 10, logging.CRITICAL), fields)
 
 
 def _render_exception(
@@ -229,7 +232,7 @@ def _render_exception(
 
 def _redact_with(hidden: _Hidden) -> Processor:
     def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        # These are our own words: a secret that is one of them would spoil them, and be told by that.
+        # These are our own words: a secret that is one of them would spoil them, and be known by that.
         first: EventDict = {key: event.pop(key) for key in _FIRST_KEYS if key in event}
         return {**first, **plain_mapping(event, hidden.secrets)}
 
@@ -237,6 +240,7 @@ def _redact_with(hidden: _Hidden) -> Processor:
 
 
 def _json_line(event: EventDict) -> bytes:
+    # orjson, since a healthy hour at level debug has thousands of lines; it writes UTF-8 as it is.
     line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
     if line.isascii() and b"\x7f" not in line:
         return line

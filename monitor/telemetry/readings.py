@@ -149,7 +149,7 @@ def of_alerts(value: Callable[[list[Alert], Reading], float | None]) -> Read:
 
 
 def alert_counts(reading: Reading) -> Series:
-    """Count alerts, 0 for every known rule without any; also those of a rule that is no more known."""
+    """Count alerts, 0 for every known rule without any; also those of a rule that is not known any more."""
     counts: dict[tuple[str, str, str], int] = {}
     for name, severity in sorted(reading.rules):
         for state in _COUNTED_STATES:
