@@ -1,4 +1,4 @@
-"""Find a target's addresses and open a socket to one of them, all within one deadline."""
+"""Look up a target's addresses and open a socket to one of them, all within one deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Name the types of an answer's columns, from what the server says on the wire; pure."""
+"""Return the types of an answer's columns, from what the server says on the wire; pure."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Connection:
         return self.read(self.proof) == self.proven
 
     def cut(self) -> None:
-        """Make every wait on the connection end now; from any thread, never blocks."""
+        """End every wait on the connection now; from any thread, never blocks."""
         with self._lock:
             if not self._closed:
                 self.was_cut = True
@@ -144,7 +144,7 @@ class Connection:
         return rows
 
     def attempt(self, ask: Callable[[], _Answer]) -> _Answer | Refusal:
-        """Ask what a server may refuse, by `execute`, `read` or `table`; raises what is no answer of its."""
+        """Return the answer to what a server may refuse, or its refusal; raises where the connection is lost."""
         try:
             return ask()
         except pymysql.MySQLError as error:

@@ -43,7 +43,7 @@ class Dialect:
     limit_value: Callable[[float], str]
     """Writes that limit, given in seconds."""
     answers_at_limit: bool
-    """Whether a SLEEP that reached the limit ends with a row and no error, so that only the time tells."""
+    """Whether a SLEEP that reached the limit ends with a row and no error, so that only the time shows it."""
     read_only_variable: str
     """The session variable that says that nothing can be written."""
     replication_questions: tuple[str, ...]

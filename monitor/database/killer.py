@@ -42,7 +42,7 @@ class Killer:
         self._thread: threading.Thread | None = None
 
     def request(self, victim: ConnectionId) -> None:
-        """Have a statement stopped soon; returns at once, never raises."""
+        """Queue a statement to be stopped; returns at once, never raises."""
         with self._changed:
             if self._closed:
                 return
@@ -71,7 +71,7 @@ class Killer:
             thread.join(timeout=_KILL_SECONDS)
 
     def _start(self) -> str:
-        """Have a thread; says why there is none, which the next request tries to have again."""
+        """Start the thread where there is none; return why there is none to be had, until the next request."""
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._work, name="kill-query", daemon=True)
             try:

@@ -31,7 +31,7 @@ class OrphanedStatements:
         """Note that a statement had no answer, and where it may still run."""
         with self._lock:
             known = self._known.get(sql)
-            # Of another server, as after a failover, the earlier one tells nothing any more.
+            # Of another server, as after a failover, the earlier one means nothing any more.
             if known is None or known.hostname != where.hostname:
                 self._known[sql] = where
             while len(self._known) > _MAX_STATEMENTS:

@@ -1,4 +1,4 @@
-"""Name what went wrong: an error code to a reason, the server's words to words fit to show; pure."""
+"""Classify errors: an error code becomes a reason, the server's words become words fit to show; pure."""
 
 from __future__ import annotations
 

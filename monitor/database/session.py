@@ -100,7 +100,7 @@ class Session:
         return self._fetch(sql, timeout=timeout, max_rows=max_rows)
 
     def use_time_zone(self, time_zone: str) -> None:
-        """Have what follows run in a time zone: an offset, a name, or `server` for the server's own."""
+        """Set the time zone that what follows runs in: an offset, a name, or `server` for the server's own."""
         self._time_zone = time_zone
 
     def stop(self) -> None:
@@ -198,7 +198,7 @@ class Session:
 
 
 def _state_limit(connection: Connection, timeout: timedelta) -> None:
-    """Have the server itself stop what runs longer, from now on."""
+    """Set the server's own limit, from now on."""
     dialect = connection.dialect
     connection.execute(f"SET SESSION {dialect.statement_limit(timeout)}")
     connection.statement_limit = timeout

@@ -124,7 +124,7 @@ def _as_proven(
             case Effect.COST:
                 unstated.append(one.name)
             case Effect.LIMIT:
-                pass  # it is told by its name among the limits, or is not there
+                pass  # shown by its name among the limits, or missing there
             case _:
                 assert_never(one.effect)
     return replace(server, altered=tuple(altered), unstated=tuple(unstated))

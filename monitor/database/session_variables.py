@@ -156,7 +156,7 @@ _GALERA_VARIABLES = (
 
 
 def variables_of_mariadb(version: str, _comment: str) -> tuple[Variable, ...]:
-    """Return what MariaDB has beside the common ones; a node of a Galera cluster is not told from others."""
+    """Return what MariaDB has beside the common ones; a node of a Galera cluster looks like any other."""
     number = _number(version)
     # `utf8` means what it does by default, or a COLLATE utf8_… of an older table would be refused.
     old_mode = "'UTF8_IS_UTF8MB3'" if number >= (10, 6) else "''"
@@ -185,7 +185,7 @@ def variables_of_mariadb(version: str, _comment: str) -> tuple[Variable, ...]:
 
 
 def variables_of_mysql(version: str, comment: str) -> tuple[Variable, ...]:
-    """Return what MySQL has beside the common ones; `comment` tells a Galera cluster."""
+    """Return what MySQL has beside the common ones; `comment` names a Galera cluster."""
     number = _number(version)
     collation = "utf8mb4_0900_ai_ci" if number >= (8, 0) else "utf8mb4_general_ci"
     own = [

@@ -1,4 +1,4 @@
-"""Make a whole copy of a state's file while it is in use; for backups, and before its tables are renewed."""
+"""Make a whole copy of a state's file while it is in use; for backups, and before its tables are migrated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_copy(source: sqlite3.Connection, path: Path) -> None:
 
 
 def keep_copy(source: sqlite3.Connection, path: Path, version: int) -> Path:
-    """Copy a state that is about to be renewed beside it, over nothing; gives the copy's path.
+    """Copy a state that is about to be migrated beside it, over nothing; return the copy's path.
 
     A version that knows only that one can go on with it.
     """

@@ -1,4 +1,4 @@
-"""Open the state directory: for one daemon at a time; damage is put aside, no disk means memory."""
+"""Open the state directory: for one daemon at a time; a damaged file is quarantined, no disk means memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitor.storage.schema import FILE, quarantine
 from monitor.storage.state import BUSY_SECONDS, State
 
 _LOCK = "lock"
-_LONGEST_NOTE = 100
+_MAX_NOTE_BYTES = 100
 
 Phase: TypeAlias = Literal["starting", "running", "stopping"]
 """How far a daemon is: who finds its directory locked knows by that whether waiting may help."""
@@ -29,7 +29,7 @@ Phase: TypeAlias = Literal["starting", "running", "stopping"]
 
 @dataclass(frozen=True, slots=True)
 class OpenedState:
-    """The state, and what has to be said of it aloud; `lock` is held for as long as the process lives."""
+    """The state, and what has to be logged of it; `lock` is held for as long as the process lives."""
 
     state: State
     warnings: tuple[str, ...]
@@ -46,7 +46,7 @@ class DirectoryLock:
         self._phase: Phase = "starting"
 
     def take(self) -> None:
-        """Make the directory ours, and make it at all; StateError when another has it, OSError."""
+        """Lock the directory, and make it where it is not there; StateError when another has it, OSError."""
         path = self._directory / _LOCK
         if self._file is not None and _is_same(self._file, path):
             return
@@ -88,7 +88,7 @@ class DirectoryLock:
         return folder
 
     def release(self) -> None:
-        """Let another have it."""
+        """Unlock the directory."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -108,7 +108,7 @@ def open_directory(
 
     StateError when another daemon has it, another program has it locked, or a newer version wrote it.
     A directory that cannot be written is no reason not to watch: the state is then in memory, until
-    `State.try_disk` succeeds; and a damaged file is kept aside. Both are in `warnings`.
+    `State.try_disk` succeeds; and a damaged file is quarantined. Both are in `warnings`.
     """
     lock = DirectoryLock(directory)
     path = directory / FILE
@@ -148,8 +148,8 @@ def _opened_in(
             ) from None
         return OpenedState(opened(on_disk=False), (_without(directory, error),), lock)
     except sqlite3.DatabaseError as error:
-        aside = quarantine(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
-        warning = f"{path} is damaged ({error}); it is kept as {aside}, and the state begins anew"
+        kept = quarantine(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
+        warning = f"{path} is damaged ({error}); it is kept as {kept}, and the state begins anew"
     try:
         return OpenedState(opened(), (warning,), lock)
     except sqlite3.OperationalError as error:
@@ -165,7 +165,9 @@ def _without(directory: Path, error: Exception) -> str:
 def _in_use(directory: Path, path: Path) -> StateInUseError:
     try:
         with path.open("rb") as file:
-            number, phase = file.read(_LONGEST_NOTE).decode("ascii", "replace").split()
+            number, phase = (
+                file.read(_MAX_NOTE_BYTES).decode("ascii", "replace").split()
+            )
     except (OSError, ValueError):  # of an older version, or just being written
         number, phase = "", ""
     who = f" (process {number}, {phase})" if number.isdigit() else ""

@@ -129,7 +129,7 @@ class Disk:
             try:
                 return self._once(work)
             except sqlite3.OperationalError as error:
-                # Looked at anew each time: it becomes less when the process is about to end.
+                # Looked at each time: it becomes less when the process is about to end.
                 is_over = time.monotonic() - began >= self._busy_seconds
                 if is_over or not is_busy(error):
                     raise

@@ -1,4 +1,4 @@
-"""Tell when a directory lies on another machine, where SQLite cannot keep a state whole."""
+"""Refuse a directory that lies on another machine, where SQLite cannot keep a state whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def require_local(directory: Path) -> None:
 
 
 def file_system_of(path: PurePosixPath, mounts: str) -> str:
-    """Find the kind of file system of a path in the text of mountinfo (proc_pid_mountinfo(5)); "" if none."""
+    """Return the kind of file system of a path in the text of mountinfo (proc_pid_mountinfo(5)); "" if none."""
     found, longest = "", -1
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")

@@ -29,8 +29,8 @@ IS_HEAD = (
     " WHERE earlier.receiver = o.receiver AND earlier.labels = o.labels AND earlier.id < o.id)"
 )
 
-IS_DUE = "(next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
-"""Also what a bad disk made unreadable: it is looked at, and given up."""
+# Also what a bad disk made unreadable: it is looked at, and given up.
+_IS_DUE = "(? OR next_try_at <= ? OR next_try_at NOT GLOB '[0-9]*')"
 
 
 class OutboxRow(NamedTuple):
@@ -47,7 +47,7 @@ class OutboxRow(NamedTuple):
     size: int
 
 
-NUMBERED_COLUMNS = f"id, {column_list(OutboxRow._fields)}"
+_NUMBERED_COLUMNS = f"id, {column_list(OutboxRow._fields)}"
 
 # Behind a receiver that takes nothing repeats would pile up, and push out what is news.
 _INSERT = (
@@ -79,8 +79,41 @@ def insert_notifications(
         connection.execute(_INSERT, (*row, *condition))
 
 
+def select_due(*, least_tried_first: bool) -> str:
+    """Return the query for what is next; its values: receiver, whether also what is due later, now, how many."""
+    order = "attempts, id" if least_tried_first else "id"
+    return (
+        f"SELECT {_NUMBERED_COLUMNS} FROM outbox o"
+        f" WHERE {IS_HEAD} AND {_IS_DUE} ORDER BY {order} LIMIT ?"
+    )
+
+
+def remove(connection: sqlite3.Connection, notification: Notification) -> None:
+    """Delete what was delivered, or is given up after an attempt."""
+    connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
+
+
+def postpone(
+    connection: sqlite3.Connection, notification: Notification, next_try_at: datetime
+) -> None:
+    """Count an attempt that failed, and set when the next one may be."""
+    connection.execute(
+        "UPDATE outbox SET attempts = attempts + 1, next_try_at = ? WHERE id = ?",
+        (instant_to_text(next_try_at), notification.id),
+    )
+
+
+def retry_now(connection: sqlite3.Connection, *, receiver: str, now: datetime) -> None:
+    """Make all that waits for a receiver due."""
+    text = instant_to_text(now)
+    connection.execute(
+        "UPDATE outbox SET next_try_at = ? WHERE receiver = ? AND next_try_at > ?",
+        (text, receiver, text),
+    )
+
+
 def row_to_notification(row: Sequence[Any]) -> Notification:
-    """Read a row of NUMBERED_COLUMNS; UnreadableError."""
+    """Read a row of `select_due`; UnreadableError."""
     id_, *columns = row
     found = OutboxRow(*columns)
     group = text_to_json(found.labels)

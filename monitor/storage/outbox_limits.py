@@ -92,7 +92,7 @@ class OutboxLimits:
 
 
 def merge(connection: sqlite3.Connection, *, receiver: str) -> Usage:
-    """Keep of what waits for a receiver the last state of each alert, within a transaction.
+    """Reduce what waits for a receiver to the last state of each alert, within a transaction.
 
     What is next of each rule and target stays as it is: it may be under way. Nothing is merged with a row
     that cannot be read; that one is given up where it is sent.

@@ -32,6 +32,6 @@ def narrow(path: Path) -> None:
 
 
 def narrow_all(directory: Path, name: str) -> None:
-    """Remove them on a file, on those that SQLite made beside it, and on those that were put aside."""
+    """Remove them on a file, on those that SQLite made beside it, and on those that were quarantined."""
     for path in directory.glob(f"{name}*"):
         narrow(path)

@@ -130,7 +130,7 @@ class StateQueries(ABC):
 
     @abstractmethod
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[_Row]:
-        """Ask the tables."""
+        """Return the rows of a SELECT."""
 
     def _readable(
         self, table: str, read: Callable[[_Row], _Value], rows: Iterable[_Row]

@@ -33,9 +33,9 @@ CREATE TABLE last_results (
 _OUTBOX_WAITING = "CREATE INDEX outbox_waiting ON outbox (receiver, created_at, size);"
 
 WEIGH = "UPDATE outbox SET size = length(CAST(alerts AS BLOB)) WHERE size = 0"
-"""Say of what waits how much it is, where that is not known."""
+"""Computes the size of what waits, where that is not known: an older version did not write it."""
 
-# Instants are text in UTC with microseconds (records.instant_to_text), so that they sort as text.
+# Instants are text in UTC with microseconds (serialization.instant_to_text), so that they sort as text.
 _TABLES = f"""
 CREATE TABLE alerts (
     rule TEXT NOT NULL, target TEXT NOT NULL, subject TEXT NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE marks (
 {_LAST_RESULTS}
 """
 
-# What fires already counts as told to whoever ever had a delivery: an upgrade announces nothing again.
+# What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
 _TOLD = """
 UPDATE alerts SET alert = json_set(alert, '$.told', json((
     SELECT json_group_object(receiver, json_extract(alerts.alert, '$.fired_at'))
@@ -164,17 +164,17 @@ def open_as_it_is(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
 
 
 def is_at_rest(path: Path) -> bool:
-    """Tell whether the last daemon ended cleanly: there is no WAL, and none who could change the file."""
+    """Return whether the last daemon ended cleanly: there is no WAL, and none who could change the file."""
     return not path.with_name(path.name + "-wal").exists()
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """Give SQLite's result code without its extension; 0 for errors of the driver itself."""
+    """Return SQLite's primary result code without its extension; 0 for errors of the driver itself."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def quarantine(path: Path, word: str) -> Path | None:
-    """Rename the file and what belongs to it, over nothing; gives the new name, None if there is no file.
+    """Rename the file and what belongs to it, over nothing; return the new name, None if there is no file.
 
     A WAL left behind would be taken for the next one's.
     """
@@ -196,7 +196,7 @@ def quarantine(path: Path, word: str) -> Path | None:
 
 
 def _with_own(path: Path) -> tuple[Path, ...]:
-    """Give the file and those that SQLite makes beside it."""
+    """Return the file and those that SQLite makes beside it."""
     return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))
 
 
@@ -222,7 +222,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _renew_with_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Make the tables those of this version, and keep the file as it was; neither without the other."""
+    """Migrate the tables to this version, and keep the file as it was; neither without the other."""
     kept = keep_copy(connection, path, version)
     try:
         _renew(connection, version)
@@ -232,7 +232,7 @@ def _renew_with_copy(connection: sqlite3.Connection, path: Path, version: int) -
 
 
 def _renew(connection: sqlite3.Connection, version: int) -> None:
-    """Make the tables those of this version, whole or not at all; written to also where nothing is to do."""
+    """Migrate the tables to this version, whole or not at all; written to also where nothing is to do."""
     steps = (
         [_STEPS[step] for step in range(version + 1, SCHEMA_VERSION + 1)]
         if version

@@ -111,7 +111,7 @@ class State(StateQueries):
         """Go back to the disk if it was left and works again, with all that is known; None if it did not.
 
         Also notices that the file was removed or replaced. Cheap where there is nothing to do: call it
-        every few seconds. A file that was put aside for it is in `warnings`.
+        every few seconds. A file that was quarantined for it is in `warnings`.
         """
         return self._disk.try_disk(now)
 
@@ -161,7 +161,7 @@ class State(StateQueries):
         return frozenset(self._outbox_limits.full_since)
 
     def outbox(self) -> Mapping[str, OutboxView]:
-        """Count what waits, for each receiver that has something waiting, and tell which are full."""
+        """Return how much waits, for each receiver that has something waiting, and which are full."""
         full = self._outbox_limits.full_since
         return {
             name: replace(view, full_since=full.get(name))
@@ -183,7 +183,7 @@ class State(StateQueries):
     def move(
         self, by: timedelta, alerts: Mapping[Scope, Mapping[Labels, Alert]]
     ) -> None:
-        """Move the instants of what waits, and write these alerts anew: the clock was set by this much.
+        """Move the instants of what waits, and write these alerts again: the clock was set by this much.
 
         What has happened keeps the time at which we thought it did.
         """
@@ -204,7 +204,7 @@ class State(StateQueries):
         receivers: Sequence[str] = (),
         now: datetime | None = None,
     ) -> Pruned:
-        """Drop some of the history that is older, and give up some of what has waited since before.
+        """Delete some of the history that is older, and give up some of what has waited since before.
 
         Of receivers that are no longer configured: others would have taken or lost it by now. It is given
         up as of `now`, or else of the instant. A step takes a fraction of a second: call it until nothing
@@ -214,20 +214,19 @@ class State(StateQueries):
         def write(connection: sqlite3.Connection) -> Pruned:
             return prune_step(connection, instant, receivers, now=now or instant)
 
-        forgotten = Pruned()
+        pruned = Pruned()
         ends_at_seconds = time.monotonic() + _STEP_SECONDS
-        while not forgotten.is_all and time.monotonic() < ends_at_seconds:
+        while not pruned.is_all and time.monotonic() < ends_at_seconds:
             step = self._disk.write(write)
-            forgotten = Pruned(forgotten.given_up + step.given_up, is_all=step.is_all)
-        return forgotten
+            pruned = Pruned(pruned.given_up + step.given_up, is_all=step.is_all)
+        return pruned
 
     def vacuum_step(self) -> bool:
         """Release a little of the room that is free in the file to the disk; return whether there is more."""
         if self.is_durable and self._disk.write(vacuum_step):
             return True
-        self._rows(
-            "PRAGMA wal_checkpoint(PASSIVE)"
-        )  # until then the file is as long as it was
+        # Until then the file is as long as it was.
+        self._rows("PRAGMA wal_checkpoint(PASSIVE)")
         return False
 
     def due(
@@ -244,49 +243,34 @@ class State(StateQueries):
         `least_tried_first`: rather what had the fewest attempts, so that one which can never be
         delivered does not use up all the attempts that are made. `whenever`: also what is due later.
         """
-        order = "attempts, id" if least_tried_first else "id"
-        is_due = f"(? OR {outbox.IS_DUE})"
-        select = (
-            f"SELECT {outbox.NUMBERED_COLUMNS} FROM outbox o"
-            f" WHERE {outbox.IS_HEAD} AND {is_due} ORDER BY {order} LIMIT ?"
-        )
-        due: list[Notification] = []
+        select = outbox.select_due(least_tried_first=least_tried_first)
         values = (receiver, whenever, instant_to_text(now), limit)
-        rows = self._rows(select, values)
-        for row in rows:
-            try:
-                due.append(outbox.row_to_notification(row))
-            except (ValueError, TypeError) as error:
-                self._give_up_unreadable(row[0], now, str(error))
-        if rows and not due:
-            return self.due(
-                receiver,
-                now=now,
-                limit=limit,
-                least_tried_first=least_tried_first,
-                whenever=whenever,
-            )
-        return tuple(due)
+        while True:
+            rows = self._rows(select, values)
+            due: list[Notification] = []
+            for row in rows:
+                try:
+                    due.append(outbox.row_to_notification(row))
+                except (ValueError, TypeError) as error:
+                    self._give_up_unreadable(row[0], now, str(error))
+            # Where none could be read, others have come to the head of the line.
+            if due or not rows:
+                return tuple(due)
 
     def next_try_at(self, receiver: str) -> datetime | None:
         """Return when the next of a receiver's notifications may be tried; None if nothing waits."""
         rows = self._rows(
             f"SELECT min(next_try_at) FROM outbox o WHERE {outbox.IS_HEAD}", (receiver,)
         )
-        return text_to_instant(rows[0][0]) if rows[0][0] is not None else None
+        ((text,),) = rows
+        return None if text is None else text_to_instant(text)
 
     def retry_now(self, receiver: str, *, now: datetime) -> None:
-        """Let all that waits for a receiver be tried at once: it takes notifications again."""
-        text = instant_to_text(now)
-        self._disk.write(
-            lambda connection: connection.execute(
-                "UPDATE outbox SET next_try_at = ? WHERE receiver = ? AND next_try_at > ?",
-                (text, receiver, text),
-            )
-        )
+        """Make all that waits for a receiver due: it takes notifications again."""
+        self._disk.write(partial(outbox.retry_now, receiver=receiver, now=now))
 
     def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
-        """Give up what has waited for too long; gives what has to be told."""
+        """Give up what has waited for too long; return what has to be logged of it."""
         too_old = instant_to_text(now - self._limits.outbox_age)
         oldest = self._rows(
             "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1",
@@ -309,10 +293,10 @@ class State(StateQueries):
         return self._disk.write(write)
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
-        """Take a notification from the outbox: its receiver has it."""
+        """Remove a notification from the outbox: its receiver has it."""
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM outbox WHERE id = ?", (notification.id,))
+            outbox.remove(connection, notification)
             insert_delivery(connection, notification, delivery, "taken")
             self._prune(connection, "deliveries")
 
@@ -329,20 +313,11 @@ class State(StateQueries):
 
         def write(connection: sqlite3.Connection) -> None:
             if next_try_at is None:
-                connection.execute(
-                    "DELETE FROM outbox WHERE id = ?", (notification.id,)
-                )
+                outbox.remove(connection, notification)
+                insert_delivery(connection, notification, delivery, "given_up")
             else:
-                connection.execute(
-                    "UPDATE outbox SET attempts = attempts + 1, next_try_at = ? WHERE id = ?",
-                    (instant_to_text(next_try_at), notification.id),
-                )
-            insert_delivery(
-                connection,
-                notification,
-                delivery,
-                "given_up" if next_try_at is None else "failed",
-            )
+                outbox.postpone(connection, notification, next_try_at)
+                insert_delivery(connection, notification, delivery, "failed")
             self._prune(connection, "deliveries")
 
         self._disk.write(write)

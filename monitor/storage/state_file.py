@@ -1,4 +1,4 @@
-"""The file of a state: whether it is still the one that we had, what it holds, and where it is kept aside."""
+"""The file of a state: whether it is still the one that we had, what it holds, and what it is renamed to."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class StateFile:
 
     def quarantine(self, why: str) -> None:
         """Rename the file, over nothing, so that a new one can be made."""
-        aside = quarantine(self._path, "replaced")
-        if aside is not None:
+        kept = quarantine(self._path, "replaced")
+        if kept is not None:
             self._on_quarantined(
-                f"{self._path} gives way to a new file ({why}); it is kept as {aside}"
+                f"{self._path} gives way to a new file ({why}); it is kept as {kept}"
             )
 
     def _remember(self) -> None:

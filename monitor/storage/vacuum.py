@@ -11,12 +11,12 @@ _WORTH_PAGES = 256
 _WORTH_SHARE = 0.25
 """Less is soon used again: to give it back would be work for nothing."""
 _CONVERTED_BYTES = 128 * 1024 * 1024
-"""So much that is in use is written anew at a start, within seconds; a larger file keeps what it has."""
+"""So much that is in use is rewritten at a start, within seconds; a larger file keeps what it has."""
 _WAL_KEPT_BYTES = 16 * 1024 * 1024
 
 
 def before_tables(connection: sqlite3.Connection) -> None:
-    """Let a file that has no tables yet give back room."""
+    """Set up a file that has no tables yet so that it can give back room."""
     connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
 
 
@@ -27,7 +27,7 @@ def bound_wal(connection: sqlite3.Connection) -> None:
 
 
 def convert(connection: sqlite3.Connection) -> None:
-    """Let a file of an older version give back room, which writes it anew, whole or not at all.
+    """Set up a file of an older version so that it can give back room; it is rewritten, whole or not at all.
 
     Not one with much in it: its free pages are used again, and given back when it has shrunk and the
     monitor starts. Nor where the disk has no room for it or somebody reads it: the next start tries again.
