@@ -95,6 +95,11 @@ class TargetView:
         return self.server.replica_fault(self.target.max_replica_lag)
 
     @property
+    def known_missing(self) -> frozenset[ColumnName]:
+        """Return the columns that were missing when a schema query last said; none before it did."""
+        return self.missing or frozenset()
+
+    @property
     def refusal(self) -> Failure | None:
         """Return what the last run was told that was refused a new connection."""
         return self.refusals.failure

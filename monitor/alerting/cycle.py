@@ -23,7 +23,7 @@ from monitor.alerting.inputs import (
     query_scopes,
     scopes_of,
 )
-from monitor.alerting.ownership import root_of
+from monitor.alerting.root_alerts import root_of
 from monitor.alerting.rule_input import RuleInput
 from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import Scope

@@ -1,41 +1,73 @@
-"""Say of refused tables by which GRANT they are had, and of which of them nothing is known yet; pure."""
+"""Read from a server's words which tables are refused, and which GRANT would give them; pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from monitor.alerting.ownership import denied_tables
 from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
-from monitor.model.settings import Cron, Labels, labels_of
+from monitor.model.results import Failure
+from monitor.model.settings import Labels, labels_of
 
 # `app`.`users` of MariaDB, 'users' of MySQL, which leaves the schema out; 'app.f' of a routine
 _OBJECT = re.compile(r"\b(?P<kind>table|routine) (?P<name>\S+)")
 _QUOTES = "`'\""
+_WORD = re.compile(r"[\w$]+")
+_RIGHTS = {"table": "SELECT ON", "routine": "EXECUTE ON FUNCTION"}
+
+_ANYTHING: Labels = ()
+"""Labels that every alert carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RefusedObject:
+    """What a server's words name; the schema is empty where they leave it out."""
+
+    kind: str
+    schema: str
+    name: str
+
+
+def denied_table(outcome: object) -> str:
+    """Return the table or routine that a failure says is refused; empty where it says none."""
+    if not isinstance(outcome, Failure) or not outcome.is_denial:
+        return ""
+    refused = _refused_object(outcome.message)
+    return "" if refused is None else refused.name
+
+
+def denied_tables(view: QueryView) -> frozenset[str]:
+    """Return the tables that are refused to a query, as far as its runs could tell."""
+    return frozenset(filter(None, map(denied_table, view.denied)))
 
 
 def grant_for(message: str, *, statement: str, database: str, account: str) -> str:
-    """Write the GRANT that the server's words ask for, on what they or the statement name."""
+    """Return the GRANT that the server's words ask for, on what they or the statement name."""
+    refused = _refused_object(message)
+    if refused is None:
+        return ""
+    schema = refused.schema or _schema_in(statement, refused.name, database)
+    right = _RIGHTS[refused.kind]
+    return f"GRANT {right} `{schema}`.`{refused.name}` TO {account};"
+
+
+def _refused_object(message: str) -> _RefusedObject | None:
     found = list(_OBJECT.finditer(message))
     if not found:
-        return ""
-    is_routine = found[-1]["kind"] == "routine"
-    schema, _, name = (
-        part.strip(_QUOTES) for part in found[-1]["name"].rpartition(".")
-    )
-    schema = schema or _schema_in(statement, name) or database
-    right = "EXECUTE ON FUNCTION" if is_routine else "SELECT ON"
-    return f"GRANT {right} `{schema}`.`{name}` TO {account};"
+        return None
+    # The last one: before it may stand the user's name, which can be anything.
+    kind, name = found[-1].group("kind", "name")
+    schema, _, name = name.rpartition(".")
+    return _RefusedObject(kind, schema.strip(_QUOTES), name.strip(_QUOTES))
 
 
-def _schema_in(statement: str, table: str) -> str:
-    """Return the schema that a statement names before a table, if it does."""
+def _schema_in(statement: str, table: str, default: str) -> str:
+    """Return the schema that a statement names before a table; else the default one."""
     before = r"(?:\bFROM|\bJOIN|[,(])\s*`?(?P<schema>[^\s`.,()]+)`?\s*\.\s*`?"
-    found = re.search(
-        f"{before}{re.escape(table)}`?(?![\\w$.`])", statement, re.IGNORECASE
-    )
-    return found["schema"] if found else ""
+    after = r"`?(?![\w$.`])"
+    found = re.search(f"{before}{re.escape(table)}{after}", statement, re.IGNORECASE)
+    return found["schema"] if found else default
 
 
 def unheard(views: Iterable[QueryView]) -> tuple[Labels, ...]:
@@ -44,17 +76,13 @@ def unheard(views: Iterable[QueryView]) -> tuple[Labels, ...]:
     What runs by an interval does so at once, and anything is waited for until then; what waits for its
     hour could only speak of the tables that it names.
     """
-    waiting = [view.job.query for view in views if view.outcome is None]
-    if any(
-        query.schema is not None or not isinstance(query.schedule, Cron)
-        for query in waiting
-    ):
-        return (labels_of({}),)
-    words = {
-        word
-        for query in waiting
-        for word in re.findall(r"[\w$]+", query.statement.text)
-    }
+    words: set[str] = set()
+    for view in views:
+        if view.outcome is not None:
+            continue
+        if view.job.is_first_to_know:
+            return (_ANYTHING,)
+        words.update(_WORD.findall(view.job.query.statement.text))
     return tuple(labels_of({"table": word}) for word in sorted(words))
 
 
@@ -68,6 +96,6 @@ def with_seen(before: Snapshot, after: Snapshot, key: JobKey) -> Snapshot:
         return after
     queries = dict(after.queries)
     for view in after.views_of(key[0]):
-        if regained := denied_tables(view) & seen:
-            queries[view.job.key] = replace(view, regained=view.regained | regained)
+        regained = view.regained | (denied_tables(view) & seen)
+        queries[view.job.key] = replace(view, regained=regained)
     return replace(after, queries=queries)

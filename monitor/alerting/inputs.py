@@ -9,18 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.alerting.blocking import missing_columns
-from monitor.alerting.denials import unheard
-from monitor.alerting.limits import left_out_samples
-from monitor.alerting.ownership import (
+from monitor.alerting.alert_names import (
     ACCESS_DENIED,
+    ALERTS_LIMITED,
     QUERY_FAILING,
     QUERY_STALE,
-    AlertsOf,
-    Known,
-    Since,
-    speaker_beside,
 )
+from monitor.alerting.blocking import missing_columns
+from monitor.alerting.causes import AlertsOf, Known, Since
+from monitor.alerting.denials import unheard
+from monitor.alerting.limits import left_out_samples
+from monitor.alerting.ownership import speaker_beside
 from monitor.alerting.query_health import (
     failing,
     sessions_together,
@@ -35,8 +34,6 @@ from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Scope
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Config, Job, Rule
-
-ALERTS_LIMITED = "TokenMonitorAlertsLimited"
 
 
 @dataclass(frozen=True, slots=True)

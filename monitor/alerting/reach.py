@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, TypeAlias
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity, Target
 
-WATCHDOG: Final = "TokenMonitorWatchdog"
 _RANKED: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 _ANYTHING: Final = None
 _ONLY: Final = "alerts are only on the page and in the log"

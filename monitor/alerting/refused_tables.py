@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.alerting.contact import TargetView
-from monitor.alerting.denials import grant_for
-from monitor.alerting.ownership import denied_table
+from monitor.alerting.denials import denied_table, grant_for
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.snapshot import QueryView
 from monitor.model.results import Sample

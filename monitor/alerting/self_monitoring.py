@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.alerting.ownership import (
+from monitor.alerting.alert_names import (
     CONNECTIONS_REFUSED,
     REPLICA_LAGGING,
     TARGET_DOWN,
 )
+from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.self_status import CERTIFICATE_EXPIRING, certificates_ending
 from monitor.model.results import Sample

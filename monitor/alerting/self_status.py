@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.evaluate import matching
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.state_disk import Room, disk_low
@@ -19,7 +20,6 @@ from monitor.model.wording import utc_minute
 
 DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
 STATE_DISK_LOW = "TokenMonitorStateDiskLow"
-WATCHDOG = "TokenMonitorWatchdog"
 CONFIG_REJECTED = "TokenMonitorConfigRejected"
 CERTIFICATE_EXPIRING = "TokenMonitorCertificateExpiring"
 

@@ -66,6 +66,15 @@ class QueryView:
     excused_until: datetime | None = None
     """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
 
+    @property
+    def failure(self) -> Failure | None:
+        """Return why its last run gave no data; None where it gave some, was blocked, or there was none."""
+        return self.outcome if isinstance(self.outcome, Failure) else None
+
+    def is_excused_at(self, now: datetime) -> bool:
+        """Return whether it is being run again, since what it failed of is over."""
+        return self.excused_until is not None and now < self.excused_until
+
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
         """Give the samples that are still fresh at `now`."""
         return self.samples if self.expires_at is None or now < self.expires_at else ()

@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 from monitor.alerting.blocking import blocked, missing_for, newly_blocked
 from monitor.alerting.contact import TargetView
-from monitor.alerting.denials import with_seen
-from monitor.alerting.ownership import denied_tables
+from monitor.alerting.denials import denied_tables, with_seen
 from monitor.alerting.snapshot import (
     QueryView,
     Snapshot,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.reach import (
-    WATCHDOG,
     PossibleAlert,
     is_possible,
     is_reached,

@@ -9,8 +9,8 @@ from typing import TypeAlias, assert_never
 
 from monitor.alerting import cycle
 from monitor.alerting.active import ActiveAlerts, Changes
+from monitor.alerting.causes import Since
 from monitor.alerting.inputs import Facts, scopes_of
-from monitor.alerting.ownership import Since
 from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.self_status import SelfStatus

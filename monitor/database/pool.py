@@ -15,7 +15,7 @@ from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.session import Session, SessionServices
 from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
-from monitor.model.results import CANCELLED, Kill
+from monitor.model.results import BUSY, CANCELLED, Kill
 from monitor.model.settings import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -142,7 +142,7 @@ class Database:
                 raise _not_started()
             if not is_free:
                 words = f"all {allowed} connections to {self._target.name} are busy"
-                raise QueryError(Reason.TIMEOUT, words, detail="busy")
+                raise QueryError(Reason.TIMEOUT, words, detail=BUSY)
             self._reserved += 1
 
     def _find_connection(

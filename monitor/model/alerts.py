@@ -80,6 +80,14 @@ class Alert:
         """Give the alert's name, which is its rule's."""
         return self.scope.rule
 
+    def is_heard(self) -> bool:
+        """Return whether it speaks: it fires, and under no other alert."""
+        return self.state is AlertState.FIRING and self.muted_by is None
+
+    def label(self, name: str) -> str:
+        """Return the value of a label; empty where it has none of this name."""
+        return dict(self.labels).get(name, "")
+
     @property
     def fired_for(self) -> timedelta | None:
         """Tell how long it fired; None if it never did, or has not ended yet."""

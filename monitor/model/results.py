@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -143,6 +144,11 @@ class Sample:
     details: Labels = ()
 
 
+_QUOTED = re.compile(r"'([^']+)'")
+
+BUSY = "busy"
+"""The detail of a run for which no connection was free in time."""
+
 ALTERED_SESSION = "session"
 """The detail of a run whose session has other variables than were set: all queries of the target share it."""
 
@@ -169,6 +175,34 @@ class Failure:
         """Return the message with the place of a syntax error in it."""
         return message_with_place(self.message, self.place)
 
+    @property
+    def is_of_connection(self) -> bool:
+        """Return whether the run had no connection, so that the query itself was not tried."""
+        return self.lost or self.refused
+
+    @property
+    def is_denial(self) -> bool:
+        """Return whether the server let the account in and refused it what the query asks for."""
+        return self.reason is Reason.ACCESS_DENIED and not self.is_of_connection
+
+    @property
+    def waited_for_connection(self) -> bool:
+        """Return whether it waited in vain for a connection that others used."""
+        return self.refused or self.detail == BUSY
+
+    def columns_lacked(self, missing: Set[ColumnName]) -> Set[ColumnName]:
+        """Return for want of which of the missing columns it gave no data."""
+        return self.columns_named(missing)
+
+    def columns_named(self, columns: Iterable[ColumnName]) -> frozenset[ColumnName]:
+        """Return which of these columns an error of the schema speaks of, by their name or their table's."""
+        if self.reason is not Reason.SCHEMA_MISSING:
+            return frozenset()
+        # Unknown column 'u.balance' in 'field list'; Table 'app.users' doesn't exist
+        quoted = _QUOTED.findall(self.message)
+        names = {text.rpartition(".")[2].lower() for text in quoted}
+        return frozenset(column for column in columns if column.is_named_in(names))
+
 
 @dataclass(frozen=True, slots=True)
 class Success:
@@ -190,6 +224,10 @@ class Success:
     """What the server refused to let a schema query see, in the server's words."""
     warnings: tuple[ServerWarning, ...] = ()
     """What the server remarked on the answers of the run, none of which makes the result doubtful."""
+
+    def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
+        """Return no column: it gave data."""
+        return frozenset()
 
     def missing_after(
         self, before: frozenset[ColumnName] | None
@@ -224,6 +262,10 @@ class Blocked:
     """A run that was not made, because columns that it needs are known to be missing."""
 
     missing: tuple[ColumnName, ...]
+
+    def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
+        """Return for want of which columns the run was not made."""
+        return frozenset(self.missing)
 
     @property
     def message(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -58,6 +58,10 @@ class ColumnName:
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}"
+
+    def is_named_in(self, names: Set[str]) -> bool:
+        """Return whether these names, in lower case, have the column's or its table's."""
+        return self.column.lower() in names or self.table.lower() in names
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,21 @@ class SchemaColumns:
     column: str
     missing: str
 
+    def column_in(self, labels: Labels) -> ColumnName | None:
+        """Return the column that a sample or an alert of the query is about; None where it names none."""
+        named = dict(labels)
+        if self.table not in named or self.column not in named:
+            return None
+        return ColumnName(named[self.table], named[self.column])
+
+    def is_about(self, labels: Labels, columns: Iterable[ColumnName]) -> bool:
+        """Return whether an alert of the query is about one of these columns, or about the whole table."""
+        named = dict(labels)
+        table, column = named.get(self.table, ""), named.get(self.column)
+        if column is None:
+            return table in {one.table for one in columns}
+        return ColumnName(table, column) in columns
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -236,6 +255,14 @@ class Job:
     def key(self) -> tuple[str, str]:
         """Name the job: target and query."""
         return (self.target.name, self.query.name)
+
+    @property
+    def is_first_to_know(self) -> bool:
+        """Return whether it tells early what the target refuses: it is asked at once, or about every table.
+
+        What has a cron waits for its hour.
+        """
+        return self.query.schema is not None or isinstance(self.query.schedule, Every)
 
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)

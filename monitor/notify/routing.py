@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.severity import SUPERSEDED, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver, Severity
 
-WATCHDOG: Final = "TokenMonitorWatchdog"
 _RANKS: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 

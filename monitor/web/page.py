@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from monitor.alerting.self_status import WATCHDOG
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (

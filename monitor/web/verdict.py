@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.alerting.data_age import has_data, is_waiting
-from monitor.alerting.ownership import TARGET_DOWN
 from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Cron, Severity

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alerting.ownership import denied_table
+from monitor.alerting.denials import denied_table
 from monitor.alerting.severity import loudest
 from monitor.alerting.snapshot import QueryStatus
 from monitor.model.alerts import Alert, AlertState

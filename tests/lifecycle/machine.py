@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.alerting.alert_names import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.alerting.blocking import blocked, missing_for
-from monitor.alerting.ownership import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.alerting.ownership import TARGET_DOWN
+from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, Delivery

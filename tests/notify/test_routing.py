@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.routing import (
-    WATCHDOG,
     notifications_for,
     notified_by,
     reminders_for,

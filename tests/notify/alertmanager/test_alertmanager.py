@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.manager import Deliveries
-from monitor.notify.routing import WATCHDOG
 from monitor.timing.shift import moved
 from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (

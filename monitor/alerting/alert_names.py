@@ -1,0 +1,14 @@
+"""The names of the alerts about the monitor itself, by which the code knows them: those of own_rules.toml."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TARGET_DOWN: Final = "TokenMonitorTargetDown"
+CONNECTIONS_REFUSED: Final = "TokenMonitorConnectionsRefused"
+REPLICA_LAGGING: Final = "TokenMonitorReplicaLagging"
+ACCESS_DENIED: Final = "TokenMonitorAccessDenied"
+QUERY_FAILING: Final = "TokenMonitorQueryFailing"
+QUERY_STALE: Final = "TokenMonitorQueryStale"
+ALERTS_LIMITED: Final = "TokenMonitorAlertsLimited"
+WATCHDOG: Final = "TokenMonitorWatchdog"

@@ -1,0 +1,182 @@
+"""Find why a query gives no data: something of its target, something missing, or something of its own; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from monitor.alerting.alert_names import (
+    ACCESS_DENIED,
+    CONNECTIONS_REFUSED,
+    REPLICA_LAGGING,
+    TARGET_DOWN,
+)
+from monitor.alerting.contact import MAX_PROOF, TargetView
+from monitor.alerting.denials import denied_table
+from monitor.alerting.freshness import max_silence, run_ends_by
+from monitor.alerting.snapshot import JobKey, QueryView
+from monitor.model.alerts import Alert, Scope
+from monitor.model.errors import Reason
+from monitor.model.results import Blocked, Failure
+from monitor.model.settings import ColumnName, Labels, Rule
+
+AlertsOf = Callable[[Scope], Mapping[Labels, Alert]]
+"""Returns the alerts of a scope as they stand."""
+
+ROOTS = (TARGET_DOWN, CONNECTIONS_REFUSED, REPLICA_LAGGING, ACCESS_DENIED)
+"""The monitor's own alerts that can be a root; those of schema queries can be one too."""
+
+
+class Cause(Enum):
+    """Why a query gives no data."""
+
+    LOST = auto()
+    REFUSED = auto()
+    LAGGING = auto()
+    MISSING = auto()
+    DENIED = auto()
+    FAILING = auto()
+    """Something of its own."""
+    SILENT = auto()
+    """None of its runs ends: it hangs, waits, or is not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Now, and from when slots count."""
+
+    now: datetime
+    awake_at: datetime
+    """When the process last began or woke: nothing is due from before that."""
+    explained: Mapping[JobKey, datetime]
+    """Until when the alert of a root last spoke for a query: its slots count from then on."""
+
+    def latest(self, *instants: datetime | None) -> datetime:
+        """Return the latest of some instants that are known, at least when the process began or woke."""
+        return max(filter(None, (self.awake_at, *instants)))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the decision goes by, of one target."""
+
+    target: TargetView
+    schemas: Sequence[QueryView]
+    """The views of its schema queries."""
+    alerts_of: AlertsOf
+    rules: Mapping[str, Rule]
+    """The rules about the monitor itself that there are."""
+    since: Since
+
+    @property
+    def now(self) -> datetime:
+        """Return the instant of the decision."""
+        return self.since.now
+
+    @property
+    def slowest_root(self) -> timedelta:
+        """Return how long the slowest of the alerts that can be a root takes to fire."""
+        rules = [self.rules[name] for name in ROOTS if name in self.rules]
+        for schema in self.schemas:
+            rules += schema.job.query.rules
+        return max([rule.hold for rule in rules], default=timedelta(0))
+
+    def alerts(self, rule: str, target: str, subject: str = "") -> Iterable[Alert]:
+        """Return the alerts of a rule, as they stand."""
+        return self.alerts_of(Scope(rule, target, subject)).values()
+
+
+def cause_of(view: QueryView, known: Known) -> Cause | None:
+    """Return why a query gives no data; None where its last run gave some, and the next is not overdue."""
+    target = known.target
+    if target.up is False:
+        return Cause.LOST
+    if isinstance(view.outcome, Blocked):
+        return Cause.MISSING
+    own_cause = _own_cause(view, known)
+    if own_cause is None:
+        return None
+    if target.is_out(known.now, proof=MAX_PROOF):
+        # It comes and goes, which is one fault.
+        return Cause.LOST
+    if _waits_for_a_connection(view, known):
+        return Cause.REFUSED
+    return own_cause
+
+
+def _own_cause(view: QueryView, known: Known) -> Cause | None:
+    if _is_silent(view, known.since):
+        return Cause.SILENT
+    if view.failure is None:
+        return None
+    return _cause_of_failure(view.failure, known.target)
+
+
+def all_causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
+    """Yield what may explain it: what is wrong with the target now, and what failures say themselves."""
+    yield cause
+    if view.denied:
+        # Whatever came after, it has not been let see it since.
+        yield Cause.DENIED
+    if not known.target.up:
+        return
+    if _waits_for_a_connection(view, known):
+        yield Cause.REFUSED
+    if view.failure is not None:
+        yield _cause_of_failure(view.failure, known.target)
+
+
+def _waits_for_a_connection(view: QueryView, known: Known) -> bool:
+    """Return whether it waits for the one connection that lives while no other is had."""
+    if not known.target.is_refusing(known.now, proof=MAX_PROOF):
+        return False
+    if _is_silent(view, known.since):
+        return True
+    return view.failure is not None and view.failure.waited_for_connection
+
+
+def _cause_of_failure(failure: Failure, target: TargetView) -> Cause:
+    """Return what a failure is of, of a target that lets us in; of what is over it is not any more."""
+    if failure.reason is Reason.REPLICA_LAGGING and target.replica_fault:
+        return Cause.LAGGING
+    if failure.columns_named(target.known_missing):
+        return Cause.MISSING
+    if denied_table(failure):
+        return Cause.DENIED
+    return Cause.FAILING
+
+
+def _is_silent(view: QueryView, since: Since) -> bool:
+    """Return whether no run of a query has ended, well or not, for as long as it may be without news."""
+    allowed = max_silence(view.job)
+    if allowed is not None:
+        heard_at = since.latest(view.since, view.last_run_at)
+        return since.now > heard_at + allowed
+    if view.next_run_at is None:
+        return False
+    run_at = since.latest(view.next_run_at)
+    return since.now > run_ends_by(view.job, run_at)
+
+
+def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:
+    """Return whether a schema query has seen since what the last failure says is missing."""
+    failure, failed_at = view.failure, view.last_run_at
+    if failure is None or failed_at is None:
+        return False
+    seen: set[ColumnName] = set()
+    for schema in schemas:
+        looked_at = schema.last_success_at
+        if looked_at is not None and looked_at > failed_at:
+            seen.update(_columns_seen_by(schema))
+    return bool(failure.columns_named(seen))
+
+
+def _columns_seen_by(view: QueryView) -> list[ColumnName]:
+    """Return the columns of which a schema query's last run said whether they are missing."""
+    schema = view.job.query.schema
+    if schema is None:
+        return []
+    found = [schema.column_in(sample.labels) for sample in view.samples]
+    return list(filter(None, found))
