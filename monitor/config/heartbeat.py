@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.schedules import check_timeout, fit_timeout
 from monitor.config.schema import HeartbeatShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
+from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import require_one_of, validate
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Job, Severity
+
+_DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 
 
 def read_heartbeat(
@@ -25,17 +29,16 @@ def read_heartbeat(
     if len(problems) > before:
         return None
     require_one_of(section, "url", "url_file", problems)
+    timeout = shape.timeout or fit_timeout(_DEFAULT_TIMEOUT, shape.interval)
+    check_timeout(timeout, shape.interval, section, problems)
     settings = HeartbeatSettings(
         queries=_queries(shape, section, jobs, problems),
-        url=shape.url or "",
-        url_file=base / shape.url_file if shape.url_file else None,
+        url=shape.url,
+        url_file=below(base, shape.url_file),
+        interval=shape.interval,
+        timeout=timeout,
     )
-    interval = shape.interval or settings.interval
-    timeout = shape.timeout or fit_timeout(settings.timeout, interval)
-    check_timeout(timeout, interval, section, problems)
-    if len(problems) > before:
-        return None
-    return replace(settings, interval=interval, timeout=timeout)
+    return settings if len(problems) == before else None
 
 
 def _queries(

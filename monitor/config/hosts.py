@@ -54,11 +54,15 @@ def _url_fault(rest: str) -> str:
 def _correction(text: str) -> str:
     """Return how to write host and port, as far as they can be read out of a text."""
     match = _WITH_PORT.fullmatch(text)
-    host = match["host"] if match else text
-    correction = f'write host = "{host.removeprefix("[").removesuffix("]")}"'
-    if match:
-        correction += f" and port = {int(match['port'])}"
-    return correction
+    if match is None:
+        return f'write host = "{_without_brackets(text)}"'
+    host = _without_brackets(match["host"])
+    port = int(match["port"])
+    return f'write host = "{host}" and port = {port}'
+
+
+def _without_brackets(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")
 
 
 def _is_ipv6(value: str) -> bool:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
-from monitor.config.notices import notices_of
 from monitor.config.queries.files import Folder
 from monitor.config.queries.library import read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootShape
+from monitor.config.selection import notices_of, select_queries
 from monitor.config.shipped import runbook_names, shipped_queries_directory
 from monitor.config.targets import TargetEntry, read_target
 from monitor.config.toml.document import Section, read_document, table_at, tables
@@ -57,8 +57,9 @@ def _build(
     receivers = read_receivers(section, base, problems, kinds)
     folders = _folders(root, section, base)
     library = read_library(section, folders, base, problems)
-    jobs = make_jobs(section, library, entries, problems)
-    notices = notices_of(section, entries, library.queries.values(), jobs)
+    selections = select_queries(section, library, entries, problems)
+    jobs = make_jobs(selections)
+    notices = notices_of(section, library, selections)
     return Config(
         path=path,
         targets=targets,

@@ -169,9 +169,9 @@ class WebShape(Shape):
 class HeartbeatShape(Shape):
     """`[heartbeat]`."""
 
-    url: Url | None = None
+    url: Url = ""
     url_file: Text | None = None
-    interval: Interval | None = None
+    interval: Interval = timedelta(minutes=1)
     timeout: AttemptLimit | None = None
     queries: list[Text] | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import monitor
@@ -15,19 +14,19 @@ def shipped_queries_directory() -> Path:
 
 def runbook_names() -> frozenset[str]:
     """Return the names of the shipped runbooks; none where the folder is not there."""
-    return frozenset(path.stem for path in _runbooks())
+    return frozenset(_runbooks())
 
 
 def read_runbooks() -> dict[str, str]:
     """Read the shipped runbooks: name and text, so that no request names a path."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in _runbooks()}
+    return {name: path.read_text("utf-8") for name, path in _runbooks().items()}
 
 
-def _runbooks() -> Iterator[Path]:
+def _runbooks() -> dict[str, Path]:
     directory = _directory("runbooks", in_checkout="docs/runbooks")
-    for path in directory.glob("*.md"):
-        if path.stem != "README":
-            yield path
+    files = {path.stem: path for path in directory.glob("*.md")}
+    files.pop("README", None)
+    return files
 
 
 def _directory(name: str, *, in_checkout: str) -> Path:

@@ -12,6 +12,7 @@ from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.schema import TargetShape, TlsShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
+from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import (
     check_table,
     refuse_both,
@@ -113,10 +114,10 @@ def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -
             problems.add(section.origin("tls", key), why)
     return Tls(
         mode=mode,
-        ca_file=_path(base, given.ca_file),
-        cert_file=_path(base, given.cert_file),
-        key_file=_path(base, given.key_file),
-        public_key_file=_path(base, given.public_key_file),
+        ca_file=below(base, given.ca_file),
+        cert_file=below(base, given.cert_file),
+        key_file=below(base, given.key_file),
+        public_key_file=below(base, given.public_key_file),
     )
 
 
@@ -163,7 +164,7 @@ def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
         tls=tls,
         host=shape.host,
         port=shape.port,
-        unix_socket=_path(base, shape.unix_socket),
+        unix_socket=below(base, shape.unix_socket),
         password=_password(shape, base),
         max_connections=shape.max_connections,
         labels=dict(shape.labels),
@@ -176,10 +177,6 @@ def _password(shape: TargetShape, base: Path) -> PasswordSource | None:
     if shape.password_file is None and shape.password_env is None:
         return None
     return PasswordSource(
-        file=_path(base, shape.password_file),
+        file=below(base, shape.password_file),
         env=shape.password_env,
     )
-
-
-def _path(base: Path, value: str | None) -> Path | None:
-    return None if value is None else base / value

@@ -12,6 +12,7 @@ from typing import Final
 from monitor.config.schema import LogShape, StateShape, WebShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import validate
 from monitor.model.process_settings import LogSettings, StateSettings, Web
 
@@ -29,7 +30,7 @@ def read_web(
     """Check where to listen; the environment decides over the file."""
     shape = validate(WebShape, section, problems)
     web = Web(
-        config_file=base / shape.config_file if shape.config_file else None,
+        config_file=below(base, shape.config_file),
         hosts=tuple(shape.hosts),
     )
     for origin, text in _addresses(shape, section, environ):

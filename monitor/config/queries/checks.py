@@ -78,9 +78,7 @@ def _check_query_evidence(
     if evidence is None:
         return
     origin = query.section.origin("evidence", "sql")
-    known = set(extra)
-    for rule in query.rules:
-        known.update(query.labels_of(rule.rule))
+    known = extra | query.judged_labels
     if not _check_statement(query, evidence, origin, known, problems):
         return
     if any(query.fits(evidence, rule.rule) for rule in query.rules):
@@ -94,11 +92,6 @@ def _check_query_evidence(
 
 
 def _check_idle_parameters(query: UnboundQuery, problems: Problems) -> None:
-    used = set(query.identifiers)
-    for template in query.templates:
-        used.update(template.parameters)
-    for rule in query.rules:
-        used.update(rule.text_names)
-    for name in query.parameters.keys() - used:
+    for name in query.parameters.keys() - query.used_parameters:
         origin = query.section.origin("parameters", name)
         problems.add(origin, "is used nowhere in this query")

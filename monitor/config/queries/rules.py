@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, assert_never
@@ -31,19 +30,20 @@ def read_rules(
     metrics = KeptMetrics(subjects.metrics.values())
     rules = []
     for name, table in tables(section, "rules", problems):
-        found = _read_rule(name, table, subjects, problems)
-        if found is not None:
-            unbound, metric = found
-            kept_name = metrics.keep(metric, unbound.details if unbound.enabled else ())
-            rule = replace(unbound.rule, metric=kept_name)
-            rules.append(replace(unbound, rule=rule))
+        rule = _read_rule(name, table, subjects, metrics, problems)
+        if rule is not None:
+            rules.append(rule)
     return tuple(rules), metrics.all
 
 
 def _read_rule(
-    name: str, section: Section, subjects: RuleSubjects, problems: Problems
-) -> tuple[UnboundRule, Metric] | None:
-    """Check one rule; return it with its metric, or None where it has a problem."""
+    name: str,
+    section: Section,
+    subjects: RuleSubjects,
+    metrics: KeptMetrics,
+    problems: Problems,
+) -> UnboundRule | None:
+    """Check one rule and keep its metric; None where it has a problem."""
     before = len(problems)
     _check_keys(name, section, subjects, problems)
     shape = validate(RuleShape, section, problems)
@@ -55,16 +55,15 @@ def _read_rule(
     text_names = check_texts(shape, metric, subjects, section, problems)
     if condition is None or len(problems) > before:
         return None
-    unbound = UnboundRule(
-        rule=_rule(name, shape, metric, condition),
+    kept_name = metrics.keep(metric, shape.details if shape.enabled else ())
+    return UnboundRule(
+        rule=_rule(name, shape, kept_name, condition),
         section=section,
         enabled=shape.enabled,
-        details=tuple(shape.details),
         needs=tuple(shape.needs),
         evidence=read_template(shape.evidence) if shape.evidence else None,
         text_names=text_names,
     )
-    return unbound, metric
 
 
 def _check_keys(
@@ -79,11 +78,11 @@ def _check_keys(
             problems.add(section.origin(key), message)
 
 
-def _rule(name: str, shape: RuleShape, metric: Metric, condition: Condition) -> Rule:
+def _rule(name: str, shape: RuleShape, metric: str, condition: Condition) -> Rule:
     """Return the rule without what its target decides: the needs and the evidence."""
     return Rule(
         name=name,
-        metric=metric.name,
+        metric=metric,
         condition=condition,
         severity=Severity(shape.severity),
         summary=shape.summary,

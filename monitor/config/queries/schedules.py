@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.config.queries.schema import QueryShape
@@ -14,28 +13,24 @@ from monitor.model.settings import Cron, Every
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import format_duration
 
-_DEFAULT_INTERVAL: Final = timedelta(minutes=1)
-_DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
-
 
 def read_schedule(
     shape: QueryShape, section: Section, problems: Problems
 ) -> tuple[Every | Cron, timedelta]:
     """Check schedule and timeout of one query, and return both."""
-    timeout = _DEFAULT_TIMEOUT if shape.timeout is None else shape.timeout
+    timeout = shape.timeout
     if "cron" in section.data:
         refuse_both(section, "interval", "cron", problems)
         return _cron(shape, section, problems), timeout
     if "time_zone" in section.data:
         problems.add(section.origin("time_zone"), 'goes with "cron" only')
-    interval = _DEFAULT_INTERVAL if shape.interval is None else shape.interval
-    is_wrong = "interval" in section.data and shape.interval is None
-    if is_wrong:  # no word of a timeout beside an interval that nobody gave
-        return Every(interval), timeout
-    if timeout >= interval and not _is_chosen_for_interval(section):
-        timeout = fit_timeout(timeout, interval)
-    check_timeout(timeout, interval, section, problems)
-    return Every(interval), timeout
+    schedule = Every(shape.interval)
+    if "interval" in section.data.keys() - shape.model_fields_set:
+        return schedule, timeout  # it is wrong: no word of a timeout beside the default
+    if timeout >= shape.interval and not _is_chosen_for_interval(section):
+        timeout = fit_timeout(timeout, shape.interval)
+    check_timeout(timeout, shape.interval, section, problems)
+    return schedule, timeout
 
 
 def fit_timeout(timeout: timedelta, interval: timedelta) -> timedelta:
@@ -70,7 +65,7 @@ def _is_chosen_for_interval(section: Section) -> bool:
 
 
 def _cron(shape: QueryShape, section: Section, problems: Problems) -> Cron:
-    zone = shape.time_zone or "UTC"
+    zone = shape.time_zone
     if not _is_time_zone(zone):
         allowed = "IANA names such as UTC, Europe/Berlin"
         message = f'"{zone}" is not a time zone; allowed: {allowed}'

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -40,10 +41,10 @@ class QueryShape(Shape):
     stand_ins = {"summary": "-"}
 
     summary: Text
-    interval: Interval | None = None
+    interval: Interval = timedelta(minutes=1)
     cron: Text | None = None
-    time_zone: Text | None = None
-    timeout: Limit | None = None
+    time_zone: Text = "UTC"
+    timeout: Limit = timedelta(seconds=10)
     max_rows: Annotated[int, between(1, 1_000_000)] = 1000
     needs: list[Text] = []
     enabled: bool = True

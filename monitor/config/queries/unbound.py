@@ -35,7 +35,6 @@ class UnboundRule:
     rule: Rule
     section: Section
     enabled: bool
-    details: tuple[str, ...]
     needs: tuple[str, ...]
     evidence: Template | None
     text_names: tuple[str, ...]
@@ -73,6 +72,41 @@ class UnboundQuery:
     def active_rules(self) -> tuple[UnboundRule, ...]:
         """Return the rules that are not switched off."""
         return tuple(rule for rule in self.rules if rule.enabled)
+
+    @property
+    def exported_metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics that are on /metrics; the others are for rules only."""
+        return tuple(metric for metric in self.metrics if metric.exported)
+
+    @property
+    def judged_labels(self) -> frozenset[str]:
+        """Return every label that the samples of some rule have."""
+        return frozenset().union(*(self.labels_of(rule.rule) for rule in self.rules))
+
+    @property
+    def used_parameters(self) -> frozenset[str]:
+        """Return every name that a statement, a need or a text of a rule asks for."""
+        names = set(self.identifiers)
+        for template in self.templates:
+            names.update(template.parameters)
+        for rule in self.rules:
+            names.update(rule.text_names)
+        return frozenset(names)
+
+    @property
+    def label_names(self) -> frozenset[str]:
+        """Return every label that its samples or its active rules have."""
+        names: set[str] = set()
+        for metric in self.metrics:
+            names.update(metric.label_names)
+        for rule in self.active_rules:
+            names.update(rule.rule.labels)
+        return frozenset(names)
+
+    @property
+    def needs_columns(self) -> bool:
+        """Return whether there are columns that it, or an active rule, cannot do without."""
+        return bool(_all_needs(self.needs, self.active_rules))
 
     @property
     def identifiers(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.config.queries.unbound import UnboundQuery
@@ -11,7 +11,7 @@ from monitor.model.settings import Metric
 
 
 def check_unique(
-    queries: Collection[UnboundQuery], own_rules: Collection[str], problems: Problems
+    queries: Iterable[UnboundQuery], own_rules: Iterable[str], problems: Problems
 ) -> None:
     """Note every name that is taken already; a query that is switched off takes none."""
     enabled = [query for query in queries if query.enabled]
@@ -20,7 +20,7 @@ def check_unique(
 
 
 def _check_rule_names(
-    queries: Collection[UnboundQuery], own_rules: Collection[str], problems: Problems
+    queries: Iterable[UnboundQuery], own_rules: Iterable[str], problems: Problems
 ) -> None:
     owners = dict.fromkeys(own_rules, "the monitor itself")
     for query in queries:
@@ -40,26 +40,18 @@ class _Owner:
     metric: Metric
 
 
-def _check_metric_names(queries: Collection[UnboundQuery], problems: Problems) -> None:
+def _check_metric_names(queries: Iterable[UnboundQuery], problems: Problems) -> None:
     """Refuse metrics of which /metrics could show one only, in either of its formats."""
     owners: dict[str, _Owner] = {}
-    for query, metric in _exported(queries):
-        us = _Owner(query.name, metric)
-        # All names are claimed, and one clash is enough to say.
-        others = [owners.setdefault(name, us) for name in claimed_names(metric)]
-        other = next((owner for owner in others if owner is not us), None)
-        if other is not None:
-            origin = query.section.origin("metrics", metric.name)
-            problems.add(origin, _clash(metric, other))
-
-
-def _exported(
-    queries: Collection[UnboundQuery],
-) -> Iterator[tuple[UnboundQuery, Metric]]:
     for query in queries:
-        for metric in query.metrics:
-            if metric.exported:
-                yield query, metric
+        for metric in query.exported_metrics:
+            us = _Owner(query.name, metric)
+            # All names are claimed, and one clash is enough to say.
+            claims = [owners.setdefault(name, us) for name in claimed_names(metric)]
+            others = [owner for owner in claims if owner is not us]
+            if others:
+                origin = query.section.origin("metrics", metric.name)
+                problems.add(origin, _clash(metric, others[0]))
 
 
 def claimed_names(metric: Metric) -> list[str]:

@@ -30,6 +30,11 @@ def refuse_irregular(path: Path) -> None:
         raise OSError(errno.EINVAL, "no regular file")
 
 
+def below(base: Path, name: str | None) -> Path | None:
+    """Return the path that a key names, taken from the folder of config.toml; None where it is not given."""
+    return None if name is None else base / name
+
+
 def shown(path: Path, base: Path) -> str:
     """Return a path as messages show it: relative to the folder of config.toml where it is in it."""
     # Lexical on purpose: a link into the folder is shown where the operator put it.

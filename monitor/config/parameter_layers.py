@@ -1,0 +1,71 @@
+"""Values of parameters in config.toml: for all queries, for one query, for one target; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from monitor.config.queries.library import Library
+from monitor.config.queries.parameters import resolve
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.targets import TargetEntry
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.model.settings import Scalar
+
+
+def check_layers(config: Section, library: Library, problems: Problems) -> None:
+    """Note what no query declares, of `[parameters]` and of `[queries.NAME.parameters]`."""
+    if library.is_partial:
+        return  # a query that could not be read may declare it
+    _check_declared(
+        config.at("parameters"),
+        library.declared,
+        "no query declares this parameter",
+        problems,
+    )
+    for query, declared in library.declared_by.items():
+        _check_declared(
+            config.at("queries", query, "parameters"),
+            declared,
+            "the query does not declare this parameter",
+            problems,
+        )
+
+
+def check_target_layer(
+    entry: TargetEntry, library: Library, problems: Problems
+) -> None:
+    """Note what no query on the target declares, of `[targets.NAME.parameters]`."""
+    if library.is_partial:
+        return
+    declared: set[str] = set()
+    for query, names in library.declared_by.items():
+        if entry.wants(query):
+            declared |= names
+    _check_declared(
+        entry.section.at("parameters"),
+        declared,
+        "no query on this target declares this parameter",
+        problems,
+    )
+
+
+def _check_declared(
+    layer: Section, declared: Collection[str], message: str, problems: Problems
+) -> None:
+    for name in layer.data:
+        if name not in declared:
+            known = near_miss(name, declared)
+            problems.add(layer.origin(name), f"{message}{known}")
+
+
+def values_on_target(
+    config: Section, query: UnboundQuery, entry: TargetEntry, problems: Problems
+) -> dict[str, Scalar]:
+    """Return each parameter of a query on a target; the layer that is nearest to the target decides."""
+    layers = [
+        config.at("parameters"),
+        config.at("queries", query.name, "parameters"),
+        entry.section.at("parameters"),
+    ]
+    return resolve(query.name, query.parameters, query.identifiers, layers, problems)

@@ -1,0 +1,103 @@
+"""Which queries run on which target, with the values of their parameters; and what runs nowhere; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from monitor.config.parameter_layers import (
+    check_layers,
+    check_target_layer,
+    values_on_target,
+)
+from monitor.config.queries.library import Library
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.targets import TargetEntry, check_queries
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems
+from monitor.model.settings import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The queries that run on one target, schema queries first, and the parameters of each by its name."""
+
+    entry: TargetEntry
+    queries: tuple[UnboundQuery, ...]
+    values: Mapping[str, Mapping[str, Scalar]]
+
+
+def select_queries(
+    config: Section,
+    library: Library,
+    entries: Iterable[TargetEntry],
+    problems: Problems,
+) -> list[Selection]:
+    """Choose for each target; what config.toml says there of queries and parameters is checked."""
+    check_layers(config, library, problems)
+    selections = []
+    for entry in entries:
+        check_queries(entry, library.names, problems)
+        check_target_layer(entry, library, problems)
+        chosen = [
+            query for query in library.queries.values() if entry.wants(query.name)
+        ]
+        # Of a query that is switched off too: it may be switched on again.
+        values = {
+            query.name: values_on_target(config, query, entry, problems)
+            for query in chosen
+        }
+        enabled = [query for query in chosen if query.enabled]
+        _check_labels(entry, enabled, problems)
+        runnable = [query for query in enabled if query.is_sound]
+        runnable.sort(key=_schema_queries_first)
+        selections.append(Selection(entry, tuple(runnable), values))
+    return selections
+
+
+def _schema_queries_first(query: UnboundQuery) -> tuple[bool, str]:
+    return (query.schema is None, query.name)
+
+
+def _check_labels(
+    entry: TargetEntry, queries: Iterable[UnboundQuery], problems: Problems
+) -> None:
+    """Note labels of a target that a query on it has too: the samples could have one of them only."""
+    for query in queries:
+        for label in entry.labels.keys() & query.label_names:
+            message = f'query "{query.name}" has a label of this name'
+            problems.add(entry.section.origin("labels", label), message)
+
+
+def notices_of(
+    config: Section, library: Library, selections: Iterable[Selection]
+) -> Iterator[str]:
+    """Walk what is valid and without effect, worth a line at the start and in `validate`; targets first."""
+    running: set[str] = set()
+    for selection in selections:
+        running.update(query.name for query in selection.queries)
+        yield from _notices_of_target(selection)
+    overridden = config.at("queries").data
+    for query in library.queries.values():
+        # A shipped query of which nobody said anything may well have no target.
+        is_wanted = not query.files.shipped or query.name in overridden
+        is_idle = query.enabled and query.name not in running
+        if is_idle and is_wanted:
+            yield f'query "{query.name}" runs on no target'
+
+
+def _notices_of_target(selection: Selection) -> Iterator[str]:
+    target = selection.entry.name
+    queries = selection.queries
+    if not queries:
+        yield f'no query runs on target "{target}"'
+    if any(query.schema is not None for query in queries):
+        return
+    names = sorted(query.name for query in queries if query.needs_columns)
+    if names:
+        need = "needs" if len(names) == 1 else "need"
+        yield (
+            f'no schema query, such as missing_columns, runs on target "{target}":'
+            f" what {', '.join(names)} {need} is looked for by check --schema only,"
+            " and no alert tells of a missing column"
+        )
