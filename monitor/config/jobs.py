@@ -25,8 +25,8 @@ def make_jobs(selections: Iterable[Selection]) -> tuple[Job, ...]:
         if target is None:
             continue
         needs = _needs_json(selection)
-        for unbound in selection.queries:
-            bound = unbound.bind(selection.values[unbound.name], needs)
+        for name, unbound in selection.queries.items():
+            bound = unbound.bind(selection.values[name], needs)
             query = _in_zone(bound, target.time_zone)
             query = shared.setdefault(_identity(query), query)
             jobs.append(Job(target, query))
@@ -49,9 +49,9 @@ def _identity(query: Query) -> str:
 def _needs_json(selection: Selection) -> str:
     """Return which columns are needed on a target, each with the names of the queries that need it."""
     needed_by: dict[ColumnName, list[str]] = {}
-    for query in selection.queries:
-        for column in query.needed_columns(selection.values[query.name]):
-            needed_by.setdefault(column, []).append(query.name)
+    for name, query in selection.queries.items():
+        for column in query.needed_columns(selection.values[name]):
+            needed_by.setdefault(column, []).append(name)
     rows = []
     for column in sorted(needed_by, key=str):
         row = {

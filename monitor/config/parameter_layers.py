@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from monitor.config.queries.library import Library
 from monitor.config.queries.parameters import resolve
@@ -60,12 +60,24 @@ def _check_declared(
 
 
 def values_on_target(
-    config: Section, query: UnboundQuery, entry: TargetEntry, problems: Problems
-) -> dict[str, Scalar]:
-    """Return each parameter of a query on a target; the layer that is nearest to the target decides."""
-    layers = [
-        config.at("parameters"),
-        config.at("queries", query.name, "parameters"),
-        entry.section.at("parameters"),
-    ]
-    return resolve(query.name, query.parameters, query.identifiers, layers, problems)
+    config: Section,
+    queries: Iterable[UnboundQuery],
+    entry: TargetEntry,
+    problems: Problems,
+) -> dict[str, dict[str, Scalar]]:
+    """Return the parameters of each query by its name; the layer that is nearest to the target decides."""
+    values = {}
+    for query in queries:
+        layers = [
+            config.at("parameters"),
+            config.at("queries", query.name, "parameters"),
+            entry.section.at("parameters"),
+        ]
+        values[query.name] = resolve(
+            query.name,
+            query.parameters,
+            query.identifiers,
+            layers,
+            problems,
+        )
+    return values

@@ -20,10 +20,10 @@ from monitor.model.settings import Scalar
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The queries that run on one target, schema queries first, and the parameters of each by its name."""
+    """What runs on one target, by the queries' names: schema queries first; and the parameters of each."""
 
     entry: TargetEntry
-    queries: tuple[UnboundQuery, ...]
+    queries: Mapping[str, UnboundQuery]
     values: Mapping[str, Mapping[str, Scalar]]
 
 
@@ -43,15 +43,12 @@ def select_queries(
             query for query in library.queries.values() if entry.wants(query.name)
         ]
         # Of a query that is switched off too: it may be switched on again.
-        values = {
-            query.name: values_on_target(config, query, entry, problems)
-            for query in chosen
-        }
+        values = values_on_target(config, chosen, entry, problems)
         enabled = [query for query in chosen if query.enabled]
         _check_labels(entry, enabled, problems)
-        runnable = [query for query in enabled if query.is_sound]
-        runnable.sort(key=_schema_queries_first)
-        selections.append(Selection(entry, tuple(runnable), values))
+        enabled.sort(key=_schema_queries_first)
+        runnable = {query.name: query for query in enabled if query.is_sound}
+        selections.append(Selection(entry, runnable, values))
     return selections
 
 
@@ -75,7 +72,7 @@ def notices_of(
     """Walk what is valid and without effect, worth a line at the start and in `validate`; targets first."""
     running: set[str] = set()
     for selection in selections:
-        running.update(query.name for query in selection.queries)
+        running.update(selection.queries)
         yield from _notices_of_target(selection)
     overridden = config.at("queries").data
     for query in library.queries.values():
@@ -88,7 +85,7 @@ def notices_of(
 
 def _notices_of_target(selection: Selection) -> Iterator[str]:
     target = selection.entry.name
-    queries = selection.queries
+    queries = selection.queries.values()
     if not queries:
         yield f'no query runs on target "{target}"'
     if any(query.schema is not None for query in queries):

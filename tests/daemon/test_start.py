@@ -12,6 +12,7 @@ from itertools import count
 import pytest
 
 from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.text_files import note_unreadable
 from monitor.daemon.start import (
     Ending,
     Obstacle,
@@ -78,7 +79,7 @@ def test_a_file_that_the_machine_cannot_read_just_now_is_no_bad_configuration(
     number: int, ending: Ending
 ) -> None:
     problems = Problems()
-    problems.add_unreadable(Origin("config.toml"), OSError(number, "said"))
+    note_unreadable(Origin("config.toml"), OSError(number, "said"), problems)
     obstacle = obstacle_of(ConfigError(problems.in_order()), 60)
     assert obstacle is not None
     assert (obstacle.message, obstacle.ending) == (

@@ -7,7 +7,7 @@ always, a backslash escapes within strings, and `/*! … */` is code in disguise
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -84,6 +84,17 @@ def scan(text: str) -> tuple[Token, ...]:
 def code_of(tokens: Iterable[Token]) -> list[Token]:
     """Leave out comments and blanks."""
     return [token for token in tokens if token.is_code]
+
+
+def without_trailing_semicolons(tokens: Sequence[Token]) -> list[Token]:
+    """Leave out the semicolons that end the text; comments and blanks between and behind them stay."""
+    kept = list(tokens)
+    for at in reversed(range(len(kept))):
+        if kept[at].text == ";":
+            del kept[at]
+        elif kept[at].is_code:
+            break
+    return kept
 
 
 def _token(match: re.Match[str]) -> Token:

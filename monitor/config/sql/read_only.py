@@ -5,12 +5,13 @@ A seat belt against mistakes: what the account may do is decided by its GRANT.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from monitor.config.sql.lexer import Token, code_of
+from monitor.config.sql.lexer import Token, code_of, without_trailing_semicolons
 from monitor.config.toml.wording import code_point
 
 Refusal: TypeAlias = tuple[Token, str]
@@ -42,19 +43,29 @@ _CLAUSES: Final = (
 )
 _MAX_CLAUSE_WORDS: Final = 4
 
+# A token that begins so is a comment to us: a string would begin with its quote.
+_HIDDEN_CODE: Final = re.compile(r"/\*M?!", re.IGNORECASE)
 _WITH_ANY_TEXT: Final = ("comment", "string", "quoted_name")
-# Categories of Unicode begin with these: letters, marks, numbers; blanks and what is not seen.
 _LETTERS: Final = "LMN"
-_BLANKS: Final = "ZC"
-_PLAIN: Final = {
-    "Pi": "' or `",
-    "Pf": "' or `",
-    "Ps": "(",
-    "Pe": ")",
-    "Pd": "-",
-    "Po": "the plain one of the keyboard",
+"""Categories of Unicode that begin so are of letters, marks and numbers: a name may have them."""
+_NO_BLANK: Final = "is no blank to the server; write a plain one, or none"
+_ADVICE: Final = {
+    "Zs": _NO_BLANK,
+    "Zl": _NO_BLANK,
+    "Zp": _NO_BLANK,
+    "Cc": _NO_BLANK,
+    "Cf": _NO_BLANK,
+    "Cs": _NO_BLANK,
+    "Co": _NO_BLANK,
+    "Cn": _NO_BLANK,
+    "Pi": "is no SQL; write ' or `",
+    "Pf": "is no SQL; write ' or `",
+    "Ps": "is no SQL; write (",
+    "Pe": "is no SQL; write )",
+    "Pd": "is no SQL; write -",
+    "Po": "is no SQL; write the plain one of the keyboard",
 }
-"""What a kind of character stands for, by its category in Unicode."""
+"""What to say of a character, by its category in Unicode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +78,11 @@ class Fault:
 
 def guard(tokens: Sequence[Token]) -> tuple[Refusal, ...]:
     """Return what is refused, each with the token at which it stands; nothing for a read-only statement."""
-    odd = tuple(_odd_characters(tokens))
+    odd = _odd_characters(tokens)
     if odd:
-        return odd  # words that hang together by them say nothing more
+        return tuple(odd)  # words that hang together by them say nothing more
     refused = [*_hidden_code(tokens), *_unclosed(tokens)]
-    code = code_of(tokens)
-    while code and code[-1].text == ";":
-        code.pop()
+    code = code_of(without_trailing_semicolons(tokens))
     semicolons = [token for token in code if token.text == ";"]
     if semicolons:
         refused.append((semicolons[0], "holds several statements; allowed: one"))
@@ -83,12 +92,10 @@ def guard(tokens: Sequence[Token]) -> tuple[Refusal, ...]:
 
 
 def _hidden_code(tokens: Sequence[Token]) -> Iterator[Refusal]:
-    """Find comments that a server runs: `/*! … */` both, by their version `/*!50100 … */`, MariaDB `/*M! … */`."""
+    """Find comments that a server runs: `/*! … */`, `/*!50100 … */` by its version, MariaDB's `/*M! … */`."""
     for token in tokens:
-        opening = token.text[:4]
-        is_run = opening.upper().startswith(("/*!", "/*M!"))
-        if token.kind == "comment" and is_run:
-            mark = opening.rstrip("0123456789 ")
+        if _HIDDEN_CODE.match(token.text):
+            mark = token.text[:4].rstrip("0123456789 ")
             yield token, f"{mark} … */ hides code in a comment, which is refused"
 
 
@@ -99,105 +106,115 @@ def _unclosed(tokens: Sequence[Token]) -> Iterator[Refusal]:
             return  # what follows is read askew
 
 
-def _odd_characters(tokens: Sequence[Token]) -> Iterator[Refusal]:
+def _odd_characters(tokens: Sequence[Token]) -> list[Refusal]:
     """Find what editors and web pages put in place of plain characters, once of each kind."""
-    seen: set[str] = set()
+    found: dict[str, Token] = {}
     for token in tokens:
-        if token.kind in _WITH_ANY_TEXT or token.text.isascii():
-            continue
-        for character in token.text:
-            if _is_odd(character) and character not in seen:
-                seen.add(character)
-                yield token, _odd_text(character)
+        if token.kind not in _WITH_ANY_TEXT:
+            for character in filter(_is_odd, token.text):
+                found.setdefault(character, token)
+    return [(token, _odd_text(character)) for character, token in found.items()]
 
 
 def _is_odd(character: str) -> bool:
-    is_letter = unicodedata.category(character)[0] in _LETTERS
-    return not character.isascii() and not is_letter
+    if character.isascii():
+        return False
+    return unicodedata.category(character)[0] not in _LETTERS
 
 
 def _odd_text(character: str) -> str:
-    name = code_point(character)
     category = unicodedata.category(character)
-    if category[0] in _BLANKS:
-        return f"{name} is no blank to the server; write a plain one, or none"
-    if category in _PLAIN:
-        return f"{name} is no SQL; write {_PLAIN[category]}"
-    return f"{name} is no SQL outside of quotes"
+    advice = _ADVICE.get(category, "is no SQL outside of quotes")
+    return f"{code_point(character)} {advice}"
 
 
 def _verb(code: Sequence[Token]) -> Iterator[Refusal]:
     """Look at the verb that decides what a statement does; there is at least one token."""
     reader = _Reader(code)
-    reader.skip("(")
+    reader.skip_parentheses()
     if reader.word == "WITH":
-        start = reader.at
+        before = reader.here
         reader.at += 1
         if not reader.skip_common_tables():
-            yield code[start], "WITH is not followed by NAME AS (…) and a SELECT"
+            yield before, "WITH is not followed by NAME AS (…) and a SELECT"
             return
-        reader.skip("(")
-    verb = code[min(reader.at, len(code) - 1)]
+        reader.skip_parentheses()
+    verb = code[-1] if reader.here is _END else reader.here
     if verb.word not in ("SELECT", "SHOW"):
         allowed = "SELECT, WITH … SELECT, SHOW"
         yield verb, f'"{verb.text}" is refused; allowed: {allowed}'
 
 
+_END: Final = Token("blank", "", 0, "")
+"""What stands behind the code: a token without text."""
+
+
 @dataclass(slots=True)
 class _Reader:
-    """A place in the code, which moves on; behind the end it finds nothing."""
+    """A place in the code, which moves on; behind the end it finds `_END`."""
 
     code: Sequence[Token]
     at: int = 0
 
     @property
-    def text(self) -> str:
-        """Return the token here as it is written."""
-        return self.code[self.at].text if self.at < len(self.code) else ""
+    def here(self) -> Token:
+        """Return the token at this place."""
+        return _token_at(self.code, self.at)
 
     @property
     def word(self) -> str:
-        """Return the bare word here in capitals."""
-        return self.code[self.at].word if self.at < len(self.code) else ""
+        """Return the bare word here in capitals; nothing where there is something else."""
+        return self.here.word
 
-    def skip(self, text: str) -> None:
-        """Go on behind every token with this text."""
-        while self.text == text:
+    def skip_parentheses(self) -> None:
+        """Go on behind every opening parenthesis here: a SELECT may stand in some."""
+        while self.here.text == "(":
             self.at += 1
 
     def skip_common_tables(self) -> bool:
         """Go on to the verb that counts, behind `NAME (columns) AS (…), …`; False where it is not so."""
-        if self.word == "RECURSIVE":
-            self.at += 1
-        while True:
-            self.at += 1  # the name
-            if self.text == "(":
-                self._skip_group()
-            is_as = self.text.upper() == "AS"
-            self.at += 1
-            if not is_as or self.text != "(":
-                return False
-            self._skip_group()
-            if self.text.upper() == "CYCLE":
-                self._skip_cycle()
-            if self.text != ",":
+        self._skip_word("RECURSIVE")
+        while self._skip_common_table():
+            if self.here.text != ",":
                 return True
             self.at += 1
+        return False
+
+    def _skip_common_table(self) -> bool:
+        self.at += 1  # the name
+        self._skip_group()  # its columns
+        is_table = self._skip_word("AS") and self._skip_group()
+        if self._skip_word("CYCLE"):
+            self._skip_cycle()
+        return is_table
+
+    def _skip_word(self, word: str) -> bool:
+        """Return whether this word stands here, and go on behind it."""
+        is_here = self.word == word
+        self.at += is_here
+        return is_here
 
     def _skip_cycle(self) -> None:
-        """Go on behind MariaDB's CYCLE columns RESTRICT."""
-        while self.at < len(self.code) and self.word != "RESTRICT":
+        """Go on behind the rest of MariaDB's CYCLE columns RESTRICT."""
+        while self.here is not _END and self.word != "RESTRICT":
             self.at += 1
         self.at += 1
 
-    def _skip_group(self) -> None:
-        """Go on behind the parenthesis that closes the one here, or to the end."""
+    def _skip_group(self) -> bool:
+        """Return whether a group in parentheses is here, and go on behind it, or to the end."""
+        if self.here.text != "(":
+            return False
         depth = 0
-        while self.at < len(self.code):
-            depth += {"(": 1, ")": -1}.get(self.text, 0)
+        while self.here is not _END:
+            depth += {"(": 1, ")": -1}.get(self.here.text, 0)
             self.at += 1
             if depth == 0:
-                return
+                break
+        return True
+
+
+def _token_at(code: Sequence[Token], at: int) -> Token:
+    return code[at] if at < len(code) else _END
 
 
 def _clauses(code: Sequence[Token]) -> Iterator[Refusal]:
@@ -206,7 +223,7 @@ def _clauses(code: Sequence[Token]) -> Iterator[Refusal]:
         for clause, why in _CLAUSES:
             if words[: len(clause)] == clause:
                 yield token, why
-        is_called = [other.text for other in code[at + 1 : at + 2]] == ["("]
         function = token.name.upper()
+        is_called = _token_at(code, at + 1).text == "("
         if is_called and function in _FUNCTIONS:
             yield token, f"{function}() is refused: it changes what others see"

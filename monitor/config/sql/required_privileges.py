@@ -1,15 +1,16 @@
-"""Find the rights that a statement needs beyond SELECT on its target's schema, from its text alone; pure.
+"""Find the privileges that a statement needs beyond SELECT on its target's schema, from its text alone; pure.
 
-What the servers ask for, tried on MariaDB 10.11 and MySQL 9.7. It reads names, not grammar: a right that
+What the servers ask for, tried on MariaDB 10.11 and MySQL 9.7. It reads names, not grammar: a privilege that
 hides in a view or a stored function is found by the run only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from monitor.config.sql.lexer import Token, scan
+from monitor.config.sql.lexer import Token, code_of, scan
 
 _SYSTEM = "information_schema"
 _JOINS = ("JOIN", "STRAIGHT_JOIN")
@@ -72,16 +73,27 @@ _FREE_TABLES = frozenset(
         "view_routine_usage",
     }
 )
-_THREADS = frozenset({(_SYSTEM, "processlist"), ("performance_schema", "processlist")})
-_STATISTICS = frozenset(
-    {(_SYSTEM, "user_statistics"), (_SYSTEM, "client_statistics")}
-)  # of MariaDB
-_OWN_ALONE_OF_SHOW = ("USER_STATISTICS", "CLIENT_STATISTICS")
+# Of what an account without PROCESS is shown its own rows alone, and no error.
+_THREADS: Final = "threads"
+_STATISTICS: Final = "statistics"
+_SHOWN_IN_PART: Final[Mapping[tuple[str, ...], str]] = {
+    ("SHOW", "PROCESSLIST"): _THREADS,
+    ("SHOW", "FULL", "PROCESSLIST"): _THREADS,
+    ("SHOW", "USER_STATISTICS"): _STATISTICS,
+    ("SHOW", "CLIENT_STATISTICS"): _STATISTICS,
+}
+_TABLES_SHOWN_IN_PART: Final[Mapping[tuple[str, str], str]] = {
+    (_SYSTEM, "processlist"): _THREADS,
+    ("performance_schema", "processlist"): _THREADS,
+    # These two are of MariaDB.
+    (_SYSTEM, "user_statistics"): _STATISTICS,
+    (_SYSTEM, "client_statistics"): _STATISTICS,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Privilege:
-    """A right, as each server calls it, and what it is on: everything, a schema, a table or a function."""
+    """A privilege, as each server calls it, and what it is on: everything, a schema, a table or a function."""
 
     mariadb: str
     mysql: str
@@ -120,8 +132,8 @@ _OF_SHOW = (
 
 
 def required_privileges(text: str, database: str) -> tuple[Privilege, ...]:
-    """List what a statement needs beyond SELECT on `database`, sorted, each right once."""
-    code = _code_of(text)
+    """Return what a statement needs beyond SELECT on `database`, sorted, each privilege once."""
+    code = code_of(scan(text))
     found = {*_of_show(code), *_of_names(code, database)}
     for schema, table in _tables(code):
         found.update(_of_table(schema, table, database))
@@ -129,8 +141,8 @@ def required_privileges(text: str, database: str) -> tuple[Privilege, ...]:
 
 
 def system_tables(text: str) -> tuple[str, ...]:
-    """Name the tables of information_schema that a statement reads and that not everybody may read."""
-    code = _code_of(text)
+    """Return the tables of information_schema that a statement reads and that not everybody may read."""
+    code = code_of(scan(text))
     names = {
         table.lower() for schema, table in _tables(code) if schema.lower() == _SYSTEM
     }
@@ -138,21 +150,17 @@ def system_tables(text: str) -> tuple[str, ...]:
 
 
 def sees_only_its_own(text: str) -> str:
-    """Name what a statement reads of which an account without PROCESS is shown only its own, or ""."""
-    code = _code_of(text)
-    words = [token.word for token in code[:3]]
-    if words in (["SHOW", "PROCESSLIST"], ["SHOW", "FULL", "PROCESSLIST"]):
-        return "threads"
-    if words[:1] == ["SHOW"] and words[1:2] and words[1] in _OWN_ALONE_OF_SHOW:
-        return "statistics"
+    """Return what a statement reads of which an account without PROCESS is shown only its own, or ""."""
+    code = code_of(scan(text))
+    words = tuple(token.word for token in code[:3])
+    for shown, what in _SHOWN_IN_PART.items():
+        if words[: len(shown)] == shown:
+            return what
     tables = {(schema.lower(), table.lower()) for schema, table in _tables(code)}
-    if not tables.isdisjoint(_THREADS):
-        return "threads"
-    return "statistics" if not tables.isdisjoint(_STATISTICS) else ""
-
-
-def _code_of(text: str) -> list[Token]:
-    return [token for token in scan(text) if token.kind not in ("comment", "blank")]
+    for table, what in _TABLES_SHOWN_IN_PART.items():
+        if table in tables:
+            return what
+    return ""
 
 
 def _of_show(code: Sequence[Token]) -> Iterator[Privilege]:

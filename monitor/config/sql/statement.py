@@ -8,7 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.config.sql.lexer import Kind, Token, code_of, scan
+from monitor.config.sql.lexer import (
+    Kind,
+    Token,
+    code_of,
+    scan,
+    without_trailing_semicolons,
+)
 from monitor.config.sql.read_only import Fault, guard
 from monitor.config.toml.problems import near_miss
 from monitor.model.settings import Scalar, Statement
@@ -22,6 +28,7 @@ IDENTIFIER_GRAMMAR: Final = "letters, digits, _ and $, no digit first, at most 6
 class Template:
     """A scanned statement whose parameters have no values yet."""
 
+    text: str
     tokens: tuple[Token, ...]
 
     @property
@@ -57,7 +64,7 @@ class Template:
         """Return the statement for the driver; identifiers must be valid already."""
         parameters = self.parameters
         parts = []
-        for token in _without_trailing_semicolons(self.tokens):
+        for token in without_trailing_semicolons(self.tokens):
             if token.kind == "parameter":
                 parts.append(f"%({token.name})s")
             elif token.kind == "identifier":
@@ -70,13 +77,12 @@ class Template:
         return Statement("".join(parts), parameters)
 
     def _line(self, token: Token) -> int:
-        before = [other.text for other in self.tokens if other.start < token.start]
-        return 1 + "".join(before).count("\n")
+        return 1 + self.text.count("\n", 0, token.start)
 
 
 def read_template(text: str) -> Template:
     """Scan a statement; any text has a template, and `faults` says what is wrong with it."""
-    return Template(scan(text))
+    return Template(text, scan(text))
 
 
 def is_identifier(value: Scalar) -> bool:
@@ -97,25 +103,19 @@ def _unknown_names(
     """Walk the tokens that name no parameter, or one that does not fit there, each with why."""
     bindable = {*declared, *extra}
     for token in tokens:
+        fault = None
         if token.kind == "parameter" and token.name not in bindable:
             known = near_miss(token.name, bindable)
-            yield token, f'unknown parameter "{token.text}"{known}'
-        elif token.kind == "identifier" and token.name not in declared:
-            names = [name for name, value in declared.items() if isinstance(value, str)]
-            known = near_miss(token.name, names)
-            yield token, f'unknown parameter "{token.text}"{known}'
+            fault = f'unknown parameter "{token.text}"{known}'
         elif token.kind == "identifier":
-            fault = name_fault(token.text, declared[token.name])
-            if fault is not None:
-                yield token, fault
+            fault = _identifier_fault(token, declared)
+        if fault is not None:
+            yield token, fault
 
 
-def _without_trailing_semicolons(tokens: Sequence[Token]) -> list[Token]:
-    """Leave out what ends the text; comments and blanks between and behind it stay."""
-    kept = list(tokens)
-    for at in reversed(range(len(kept))):
-        if kept[at].text == ";":
-            del kept[at]
-        elif kept[at].is_code:
-            break
-    return kept
+def _identifier_fault(token: Token, declared: Mapping[str, Scalar]) -> str | None:
+    """Return why this is no parameter with the name of a table or column, or None where it is."""
+    if token.name in declared:
+        return name_fault(token.text, declared[token.name])
+    names = [name for name, value in declared.items() if isinstance(value, str)]
+    return f'unknown parameter "{token.text}"{near_miss(token.name, names)}'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -13,19 +12,6 @@ from monitor.config.toml.lines import KeyPath
 from monitor.model.errors import Problem
 from monitor.model.wording import escaped
 
-# Of the machine, not of the file: descriptors, memory, a disk or a file server that does not answer for now.
-_PASSING = frozenset(
-    {
-        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR),
-        *(
-            errno.EIO,
-            errno.ESTALE,
-            errno.ETIMEDOUT,
-            errno.EHOSTDOWN,
-            errno.EHOSTUNREACH,
-        ),
-    }
-)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -54,11 +40,6 @@ class Problems:
             may_pass=may_pass,
         )
         self._found[problem] = None
-
-    def add_unreadable(self, origin: Origin, error: OSError) -> None:
-        """Note a file that cannot be read."""
-        message = f"cannot be read: {error.strerror or error}"
-        self.add(origin, message, may_pass=error.errno in _PASSING)
 
     def __len__(self) -> int:
         return len(self._found)

@@ -5,8 +5,25 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Final
 
 from monitor.config.toml.problems import Origin, Problems
+
+# Of the machine, not of the file: descriptors, memory, a disk or a file server that does not answer for now.
+_PASSING: Final = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EAGAIN,
+        errno.EINTR,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+    }
+)
 
 
 def read_text(path: Path, file: str, problems: Problems) -> str | None:
@@ -18,10 +35,16 @@ def read_text(path: Path, file: str, problems: Problems) -> str | None:
         refuse_irregular(path)
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        problems.add_unreadable(Origin(file), error)
+        note_unreadable(Origin(file), error, problems)
     except UnicodeDecodeError:
         problems.add(Origin(file), "is not UTF-8 text")
     return None
+
+
+def note_unreadable(origin: Origin, error: OSError, problems: Problems) -> None:
+    """Note a file that cannot be read."""
+    message = f"cannot be read: {error.strerror or error}"
+    problems.add(origin, message, may_pass=error.errno in _PASSING)
 
 
 def refuse_irregular(path: Path) -> None:
