@@ -240,7 +240,8 @@ def _redact_with(hidden: _Hidden) -> Processor:
 
 
 def _json_line(event: EventDict) -> bytes:
-    # orjson, since a healthy hour at level debug has thousands of lines; it writes UTF-8 as it is.
+    # Half the time of the standard library's. What orjson raises on (integers above 64 bits, lone surrogates,
+    # keys that are not text) the redaction before it has made plain.
     line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
     if line.isascii() and b"\x7f" not in line:
         return line

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 
 from prometheus_client import Metric
@@ -48,7 +49,7 @@ def written(family: Metric, *, is_openmetrics: bool) -> bytes:
     Raises TypeError, ValueError or AttributeError where one of its values cannot be written.
     """
     head = _openmetrics_head(family) if is_openmetrics else _text_head(family)
-    lines = [*head, *map(_line, family.samples), ""]
+    lines = [*head, *_lines(family.samples), ""]
     return "\n".join(lines).encode()
 
 
@@ -79,24 +80,27 @@ def _text_head(family: Metric) -> tuple[str, str]:
     return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
 
 
-def _line(sample: Sample) -> str:
-    number = _number(sample.value)
-    if not sample.labels:
-        return f"{sample.name} {number}"
-    labels = ",".join(
-        [f'{name}="{_escaped(value)}"' for name, value in sorted(sample.labels.items())]
-    )
-    return f"{sample.name}{{{labels}}} {number}"
+def _lines(samples: Iterable[Sample]) -> Iterator[str]:
+    """Yield the line of each sample; in one function, since a scrape can have a hundred thousand."""
+    for sample in samples:
+        number = repr(float(sample.value))
+        if not isfinite(sample.value):
+            number = _NOT_FINITE[number]
+        if not sample.labels:
+            yield f"{sample.name} {number}"
+            continue
+        labels = ",".join(
+            [
+                f'{name}="{_escaped(value)}"'
+                for name, value in sorted(sample.labels.items())
+            ]
+        )
+        yield f"{sample.name}{{{labels}}} {number}"
 
 
 def _escaped(value: str) -> str:
-    # Most values are names: to look is cheaper than to translate, of ten thousand series at each scrape.
+    # Most values are names: to look is cheaper than to translate.
     return value if value.isalnum() else value.translate(_ESCAPES)
-
-
-def _number(value: float) -> str:
-    number = repr(float(value))
-    return _NOT_FINITE.get(number, number)
 
 
 def _media_ranges(accept: str) -> Iterator[_MediaRange]:
