@@ -12,7 +12,8 @@ from pathlib import Path
 
 from monitor.model.errors import StateError
 from monitor.storage.copies import publish, write_copy
-from monitor.storage.schema import FILE, open_for_copying
+from monitor.storage.file_names import FILE
+from monitor.storage.opening import open_for_copying
 from monitor.storage.serialization import UnreadableError, text_to_instant
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from monitor.storage.file_names import free_name
 from monitor.storage.permissions import OWNER_ONLY
 
 
@@ -32,12 +33,7 @@ def keep_copy(source: sqlite3.Connection, path: Path, version: int) -> Path:
 
     A version that knows only that one can go on with it.
     """
-    name = f"{path.name}.version-{version}"
-    copy = path.with_name(name)
-    number = 1
-    while os.path.lexists(copy):
-        number += 1
-        copy = path.with_name(f"{name}-{number}")
+    copy = free_name(path, f"version-{version}")
     write_copy(source, copy)
     return copy
 

@@ -14,10 +14,10 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from monitor.model.errors import StateError, StateInUseError, StateLockedError
 from monitor.storage.disk import is_busy
-from monitor.storage.file_facts import doubts, look_at
+from monitor.storage.file_facts import doubts, read_facts
+from monitor.storage.file_names import FILE, quarantine
 from monitor.storage.file_system import require_local
 from monitor.storage.permissions import OWNER_ONLY, create_private, narrow_all
-from monitor.storage.schema import FILE, quarantine
 from monitor.storage.state import BUSY_SECONDS, State
 
 _LOCK = "lock"
@@ -137,7 +137,7 @@ def _opened_in(
     directory: Path, opened: Callable[..., State], lock: DirectoryLock, now: datetime
 ) -> OpenedState:
     path = directory / FILE
-    found = look_at(path)
+    found = read_facts(path)
     try:
         state = opened()
         return OpenedState(state, doubts(found, path, state.read_mark("alive")), lock)

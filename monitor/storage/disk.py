@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 
 from monitor.model.alerts import Delivery
 from monitor.model.errors import StateError
+from monitor.storage.file_names import MEMORY
+from monitor.storage.opening import open_database, primary_code
 from monitor.storage.recovery import Extent, copy, join
-from monitor.storage.schema import MEMORY, open_database, primary_code
 from monitor.storage.state_file import StateFile
 
 _Value = TypeVar("_Value")

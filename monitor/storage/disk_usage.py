@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_ENDINGS = ("", "-wal", "-shm")
+from monitor.storage.file_names import with_companions
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,7 @@ def measure(path: Path) -> DiskUsage | None:
     except OSError:
         return None
     return DiskUsage(
-        size_bytes=sum(
-            map(_size, (path.with_name(path.name + ending) for ending in _ENDINGS))
-        ),
+        size_bytes=sum(_size(one) for one in with_companions(path)),
         free_bytes=disk.f_bavail * disk.f_frsize,
         disk_bytes=disk.f_blocks * disk.f_frsize,
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.model.wording import utc_second
+from monitor.storage.file_names import wal_of
 
 _MAGIC = b"SQLite format 3\0"
 _VERSION = slice(60, 64)
@@ -22,10 +23,10 @@ class FileFacts:
     written_at: datetime | None = None
 
 
-def look_at(path: Path) -> FileFacts:
+def read_facts(path: Path) -> FileFacts:
     """Read what a file is that nobody in this process has open; one with a WAL has everything there."""
     try:
-        if path.with_name(f"{path.name}-wal").exists():
+        if wal_of(path).exists():
             return FileFacts()
         with path.open("rb") as file:
             head = file.read(100)
@@ -44,11 +45,9 @@ def doubts(found: FileFacts, path: Path, alive_at: datetime | None) -> tuple[str
             f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"
             " (token-monitor backup makes whole ones); the state begins empty",
         )
-    if (
-        found.written_at is None
-        or alive_at is None
-        or found.written_at - alive_at < _NEWER
-    ):
+    if found.written_at is None or alive_at is None:
+        return ()
+    if found.written_at - alive_at < _NEWER:
         return ()
     return (
         f"{path} was written at {utc_second(found.written_at)} and has the state of"

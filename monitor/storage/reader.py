@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from monitor.model.errors import StateError
+from monitor.storage.file_names import FILE
+from monitor.storage.opening import open_for_reading
 from monitor.storage.queries import StateQueries
-from monitor.storage.schema import FILE, open_for_reading
 
 
 class Reader(StateQueries):

@@ -19,6 +19,7 @@ from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
 from monitor.storage.disk import BackOnDisk, Disk
 from monitor.storage.disk_usage import DiskUsage, measure
+from monitor.storage.file_names import MEMORY
 from monitor.storage.history import insert_delivery, insert_transitions
 from monitor.storage.last_results import LastResult, LastResultRow, result_to_row
 from monitor.storage.outbox_limits import (
@@ -31,7 +32,6 @@ from monitor.storage.outbox_limits import (
 from monitor.storage.queries import OutboxView, StateQueries
 from monitor.storage.retention import Pruned, prune, prune_step
 from monitor.storage.rows import insert_into
-from monitor.storage.schema import MEMORY
 from monitor.storage.serialization import (
     instant_to_text,
     text_to_instant,

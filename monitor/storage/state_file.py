@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from monitor.model.errors import StateError
+from monitor.storage.file_names import quarantine, wal_of
+from monitor.storage.opening import open_as_it_is, open_database
 from monitor.storage.recovery import Extent, copy
-from monitor.storage.schema import TABLES, open_as_it_is, open_database, quarantine
+from monitor.storage.schema import TABLES
 
 _FileId: TypeAlias = tuple[int, int]
 """Device and inode: two file systems may give the same number to theirs."""
@@ -21,7 +23,7 @@ class StateFile:
 
     def __init__(self, path: str, *, on_quarantined: Callable[[str], None]) -> None:
         self._path = Path(path)
-        self._wal_path = Path(f"{path}-wal")
+        self._wal_path = wal_of(self._path)
         self._on_quarantined = on_quarantined
         # Of the files that we have or had, not of others under their names.
         self._id: _FileId | None = None

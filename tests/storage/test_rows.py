@@ -12,10 +12,12 @@ import pytest
 
 from monitor.model.alerts import Alert
 from monitor.storage.alert_writer import AlertRow
+from monitor.storage.file_names import MEMORY
 from monitor.storage.history import DeliveryRow, TransitionRow
 from monitor.storage.last_results import LastResultRow
+from monitor.storage.opening import open_database
 from monitor.storage.outbox import OutboxRow
-from monitor.storage.schema import MEMORY, TABLES, open_database
+from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
 
 ROWS = {
