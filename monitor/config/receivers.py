@@ -80,6 +80,10 @@ class ReceiverTable:
         """Return whether the table has a key, whatever its value."""
         return key in self.section.data
 
+    def given(self, *keys: str) -> list[str]:
+        """Return those of some keys that the table has, in this order."""
+        return [key for key in keys if self.has(key)]
+
     def add(self, message: str, *keys: str) -> None:
         """Note a problem of a key, or of the whole table."""
         self.problems.add(self.section.origin(*keys), message)

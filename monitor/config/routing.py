@@ -42,7 +42,7 @@ def warnings_of(
         # Each filter fits something, but no alert fits them all; a fault of one says so already.
         if len(problems) == faults:
             _check_all_filters(receiver, section, alerts, problems)
-    return tuple(str(problem) for problem in problems.in_order())
+    return tuple(map(str, problems.in_order()))
 
 
 def _check_switches(

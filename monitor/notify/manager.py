@@ -25,28 +25,21 @@ class Deliveries:
 
     def __init__(self, receivers: Iterable[Receiver], context: DeliveryContext) -> None:
         self._context = context
-        self._parts: Mapping[str, ReceiverWorkers] = {
-            receiver.name: self._made(receiver) for receiver in receivers
-        }
+        self._parts: Mapping[str, ReceiverWorkers] = {}
+        self._use(receivers)
 
     def apply(self, receivers: Iterable[Receiver], *, external_url: str) -> None:
         """Deliver to these from now on; one that did not change goes on undisturbed, with its health."""
         before = self._parts
-        is_same_url = external_url == self._context.external_url
-        self._context = replace(self._context, external_url=external_url)
-        parts: dict[str, ReceiverWorkers] = {}
-        for receiver in receivers:
-            known = before.get(receiver.name)
-            if known is not None and is_same_url and known.receiver == receiver:
-                parts[receiver.name] = known
-            else:
-                parts[receiver.name] = self._made(receiver)
-        self._parts = parts
-        ended: list[Worker] = []
-        for name, part in before.items():
-            if parts.get(name) is not part:
-                ended.extend(part.workers)
-        _end(ended)
+        if external_url != self._context.external_url:
+            # All that is sent names it: every worker begins again.
+            self._context = replace(self._context, external_url=external_url)
+            self._parts = {}
+        self._use(receivers)
+        gone = [
+            part for name, part in before.items() if self._parts.get(name) is not part
+        ]
+        _end(_workers_of(gone))
         self.start()
 
     def start(self) -> None:
@@ -71,7 +64,8 @@ class Deliveries:
         # All begin before any is waited for.
         drained = [worker.drain() for worker in self._workers()]
         for event in drained:
-            event.wait(max(0.0, deadline - time.monotonic()))
+            seconds_left = deadline - time.monotonic()
+            event.wait(max(0.0, seconds_left))
 
     def close(self) -> None:
         """Stop all workers at once, cutting what is under way; takes two seconds at most."""
@@ -88,11 +82,22 @@ class Deliveries:
         """Return of each worker whether it lives and what it is at; waits for no lock."""
         return tuple(worker.liveness() for worker in self._workers())
 
-    def _made(self, receiver: Receiver) -> ReceiverWorkers:
-        return kind_of(receiver).workers(receiver, self._context)
+    def _use(self, receivers: Iterable[Receiver]) -> None:
+        """Have workers for these receivers: those that there are already, where nothing changed."""
+        parts: dict[str, ReceiverWorkers] = {}
+        for receiver in receivers:
+            part = self._parts.get(receiver.name)
+            if part is None or part.receiver != receiver:
+                part = kind_of(receiver).workers(receiver, self._context)
+            parts[receiver.name] = part
+        self._parts = parts
 
     def _workers(self) -> Sequence[Worker]:
-        return [worker for part in self._parts.values() for worker in part.workers]
+        return _workers_of(self._parts.values())
+
+
+def _workers_of(parts: Iterable[ReceiverWorkers]) -> Sequence[Worker]:
+    return [worker for part in parts for worker in part.workers]
 
 
 def _end(workers: Sequence[Worker]) -> None:
@@ -101,4 +106,5 @@ def _end(workers: Sequence[Worker]) -> None:
     for worker in workers:
         worker.stop()
     for worker in workers:
-        worker.join(max(0.0, deadline - time.monotonic()))
+        seconds_left = deadline - time.monotonic()
+        worker.join(max(0.0, seconds_left))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
-from urllib.parse import quote, urlsplit
 
+from monitor.alerting.severity import rank
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
-from monitor.model.settings import Severity
-from monitor.model.wording import format_number, readable, shortened, utc_second
+from monitor.model.wording import format_number, shortened, utc_second
 from monitor.notify.payload import annotations_of, generator_url
+from monitor.notify.plain_text import one_line, plain, web_address
 from monitor.timing.durations import format_seconds
 
 # Annotations that have a place of their own in a message.
@@ -28,9 +27,6 @@ _NOT_NOTES: Final = frozenset(
         "resolve_reason",
     }
 )
-_SEVERITIES: Final = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
-# Longer ones are cut by programs that people read mail and chat with; a part of an address leads nowhere.
-_MAX_ADDRESS: Final = 2000
 _MAX_NAME: Final = 200
 
 
@@ -83,7 +79,6 @@ def alert_text(
     }
     labels = dict(alert.labels)
     labels.pop("alertname", None)
-    notes = [name for name in annotations if name not in _NOT_NOTES]
     return AlertText(
         summary=one_line(annotations.get("summary", "")) or one_line(alert.name),
         status_line=_status_line(alert, notification),
@@ -91,7 +86,9 @@ def alert_text(
         description=annotations.get("description", ""),
         value=format_number(alert.value),
         labels=tuple((clean(name), clean(value)) for name, value in labels.items()),
-        notes=tuple((name, annotations[name]) for name in notes),
+        notes=tuple(
+            (name, text) for name, text in annotations.items() if name not in _NOT_NOTES
+        ),
         evidence=tuple(map(clean_row, alert.evidence)),
         links=_links(alert, external_url),
         is_firing=alert.state is AlertState.FIRING,
@@ -103,75 +100,29 @@ def title(notification: Notification) -> str:
 
     The first words are what a phone shows of it. Of several alerts the worst speaks: `(3)`.
     """
-    ordered = sorted(notification.alerts, key=_worst_first)
-    parts = [f"[{_state(notification, ordered)}]"]
+    worst = max(notification.alerts, key=_badness)
+    alike = [alert for alert in notification.alerts if alert.state is worst.state]
+    parts = [f"[{_state(worst, notification)}]"]
     for key in ("alertname", "target"):
         name = shortened(notification.group.get(key, ""), _MAX_NAME)
         parts.append(one_line(name))
-    alike = [alert for alert in ordered if alert.state is ordered[0].state]
     if len(alike) > 1:
         parts.append(f"({len(alike)})")
     heading = " ".join(part for part in parts if part)
-    if not ordered:
-        return heading
-    summary = one_line(shown_annotations(ordered[0]).get("summary", ""))
+    summary = one_line(shown_annotations(worst).get("summary", ""))
     return f"{heading}: {summary}" if summary else heading
 
 
-def is_code(text: str) -> bool:
-    """Return whether a note is to be copied as it stands, such as the SQL of a repair."""
-    return "\n" in text.strip()
+def _badness(alert: Alert) -> tuple[bool, int]:
+    return alert.state is AlertState.FIRING, rank(alert.severity)
 
 
-def plain(text: str) -> str:
-    """Replace what no text for people holds: control characters, and what UTF-8 cannot carry."""
-    if text.isprintable() and text.isascii():
-        return text
-    text = readable(text).replace("\r\n", "\n")
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else " "
-        for character in text
-    )
-
-
-def one_line(text: str) -> str:
-    """Make one line of a text."""
-    return " ".join(plain(text).split())
-
-
-def web_address(text: str) -> str:
-    """Return an address that can stand in a link; empty where a text is none."""
-    if len(text) > _MAX_ADDRESS:
-        return ""
-    try:
-        scheme = urlsplit(text).scheme
-    except ValueError:
-        return ""
-    if scheme not in ("http", "https"):
-        return ""
-    return quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace")
-
-
-def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
-    """Write names and values in one text."""
-    return separator.join(f"{name}={value}" for name, value in pairs)
-
-
-def _instant(at: datetime | None) -> str:
-    """Write an instant for people."""
-    return "unknown" if at is None else utc_second(at)
-
-
-def _worst_first(alert: Alert) -> tuple[bool, int]:
-    return alert.state is not AlertState.FIRING, _SEVERITIES.index(alert.severity)
-
-
-def _state(notification: Notification, ordered: Sequence[Alert]) -> str:
-    if not ordered or ordered[0].state is not AlertState.FIRING:
+def _state(worst: Alert, notification: Notification) -> str:
+    if worst.state is not AlertState.FIRING:
         return "resolved"
     if notification.is_repeat:
-        return f"{ordered[0].severity}, still firing"
-    return str(ordered[0].severity)
+        return f"{worst.severity}, still firing"
+    return str(worst.severity)
 
 
 def _status_line(alert: Alert, notification: Notification) -> str:
@@ -185,7 +136,7 @@ def _status_line(alert: Alert, notification: Notification) -> str:
     if notification.is_repeat and alert.fired_at is not None:
         duration = format_seconds(notification.created_at - alert.fired_at)
         return f"still firing after {at_least}{duration}"
-    return f"firing, since {at_least}{_instant(alert.active_at)}"
+    return f"firing, since {at_least}{utc_second(alert.active_at)}"
 
 
 def _links(alert: Alert, external_url: str) -> tuple[tuple[str, str], ...]:

@@ -20,8 +20,9 @@ def generator_url(alert: Alert, external_url: str) -> str:
     """Return the address of the alert on our page: which shows it, and opens where it stands."""
     if not external_url:
         return ""
+    page = external_url.rstrip("/")
     fingerprint = alert.fingerprint
-    return f"{external_url.rstrip('/')}/?alert={fingerprint}#alert-{fingerprint}"
+    return f"{page}/?alert={fingerprint}#alert-{fingerprint}"
 
 
 def annotations_of(
@@ -34,7 +35,7 @@ def annotations_of(
     """
     annotations = as_strings(shown_annotations(alert).items())
     if alert.evidence:
-        rows = [dict(row) for row in alert.evidence]
+        rows = list(map(dict, alert.evidence))
         annotations["evidence"] = json.dumps(rows, ensure_ascii=False, default=str)
     if alert.resolve_reason:
         annotations["resolve_reason"] = alert.resolve_reason
@@ -43,7 +44,8 @@ def annotations_of(
         if alert.peak is not None:
             annotations["peak"] = format_number(alert.peak)
     elif repeated_at is not None and alert.fired_at is not None:
-        annotations["firing_for"] = format_seconds(repeated_at - alert.fired_at)
+        firing_for = repeated_at - alert.fired_at
+        annotations["firing_for"] = format_seconds(firing_for)
     return annotations
 
 
@@ -57,5 +59,6 @@ def rfc3339(instant: datetime | None) -> str:
     """Write an instant in UTC with milliseconds; None is Go's zero time."""
     if instant is None:
         return NEVER
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    in_utc = instant.astimezone(UTC)
+    text = in_utc.isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

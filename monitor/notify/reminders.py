@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
-from monitor.model.alerts import Alert, Notification, Scope
+from monitor.model.alerts import Alert, AlertState, Notification, Scope
 from monitor.model.settings import Labels, Receiver
-from monitor.notify.routing import (
-    is_firing_with_data,
-    is_notified,
-    reminders_for,
-    wants,
-)
+from monitor.notify.routing import Batch, notified_at, notified_once, wants
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What a look at the alerts of a scope gave: nothing is due before `next_at`, if ever."""
+    """What a look at the alerts of a scope gave: nothing is due before `next_at`."""
 
     alerts: Mapping[Labels, Alert]
-    next_at: datetime | None
+    next_at: datetime
 
 
 class Reminders:
@@ -46,21 +44,19 @@ class Reminders:
     ) -> tuple[Notification, ...]:
         """Make the notifications that are due now; receivers that are `full` get none."""
         self._forget_if_others(receivers, frozenset(full))
-        open_to = [
-            receiver
-            for receiver in receivers
-            if receiver.takes_notifications and receiver.name not in self._full
-        ]
+        open_to = notified_once(
+            receiver for receiver in receivers if receiver.name not in self._full
+        )
         # A new mapping at each call, so that a scope that is gone is forgotten.
         looks: dict[Scope, _Look] = {}
         due: list[Alert] = []
         for scope, alerts in active.items():
             look = self._look(open_to, scope, alerts, now)
             looks[scope] = look
-            if look.next_at is not None and look.next_at <= now:
+            if look.next_at <= now:
                 due.extend(alerts.values())
         self._looks = looks
-        return reminders_for(open_to, due, now=now) if due else ()
+        return reminders_for(open_to, due, now=now)
 
     def _forget_if_others(
         self, receivers: tuple[Receiver, ...], full: frozenset[str]
@@ -80,25 +76,59 @@ class Reminders:
         known = self._looks.get(scope)
         if known is not None and known.alerts is alerts:
             return known
-        return _Look(alerts, next_reminder_at(receivers, alerts.values(), now))
+        return _Look(alerts, _next_reminder_at(receivers, alerts.values(), now))
 
 
-def next_reminder_at(
+def reminders_for(
+    receivers: Iterable[Receiver], alerts: Iterable[Alert], *, now: datetime
+) -> tuple[Notification, ...]:
+    """Make those of what fires: to who has none of it, as when a reload brought the receiver, and again.
+
+    Nothing of what is held: its state is as it was when there was data, which is no news.
+    """
+    firing = [alert for alert in alerts if _has_news(alert)]
+    notifications: list[Notification] = []
+    for receiver in notified_once(receivers):
+        # Without an instant in its key: whoever makes it, and however often, it is the same event.
+        late = Batch(receiver, "", now)
+        repeats = Batch(receiver, now.isoformat(), now, is_repeat=True)
+        for alert in firing:
+            if not wants(receiver, alert):
+                continue
+            last_at = notified_at(receiver, alert)
+            if last_at is None:
+                late.add(alert, "fired")
+            elif _repeat_at(receiver, last_at) <= now:
+                repeats.add(alert, "again")
+        notifications.extend(late.notifications())
+        notifications.extend(repeats.notifications())
+    return tuple(notifications)
+
+
+def _next_reminder_at(
     receivers: Iterable[Receiver], alerts: Iterable[Alert], now: datetime
-) -> datetime | None:
-    """Return when a receiver is next to be notified of one of these; None if never, as they are."""
-    firing = [alert for alert in alerts if is_firing_with_data(alert)]
-    earliest: datetime | None = None
+) -> datetime:
+    """Return when a receiver is next to be notified of one of these; _NEVER where none is, as they are."""
+    firing = [alert for alert in alerts if _has_news(alert)]
+    earliest = _NEVER
     for receiver in receivers:
         for alert in firing:
             if not wants(receiver, alert):
                 continue
-            if not is_notified(receiver, alert):
+            last_at = notified_at(receiver, alert)
+            if last_at is None:
                 return now
-            if not receiver.repeat_interval:
-                continue
-            last_at = dict(alert.told)[receiver.name]
-            at = last_at + receiver.repeat_interval
-            if earliest is None or at < earliest:
-                earliest = at
+            earliest = min(earliest, _repeat_at(receiver, last_at))
     return earliest
+
+
+def _repeat_at(receiver: Receiver, last_at: datetime) -> datetime:
+    """Return when a receiver is to be notified again of what it was notified of at an instant."""
+    if not receiver.repeat_interval:
+        return _NEVER
+    return last_at + receiver.repeat_interval
+
+
+def _has_news(alert: Alert) -> bool:
+    """Return whether there is something to say of an alert that stands: of a held one nothing is known."""
+    return alert.state is AlertState.FIRING and not alert.held

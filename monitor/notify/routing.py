@@ -1,19 +1,18 @@
-"""Which receiver wants which alert, and what becomes due to it; between rules and state; pure."""
+"""Which receiver wants which alert, and the notifications that become due; between rules and state; pure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, assert_never
+from typing import assert_never
 
 from monitor.alerting.alert_names import WATCHDOG
-from monitor.alerting.severity import SUPERSEDED, without_severity
+from monitor.alerting.severity import SUPERSEDED, rank, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.settings import Labels, Receiver, Severity
-
-_RANKS: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+from monitor.model.settings import Labels, Receiver
 
 
 def wants(receiver: Receiver, alert: Alert) -> bool:
@@ -25,9 +24,19 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     if alert.name == WATCHDOG:
         # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
         return receiver.watchdog
-    if _RANKS[alert.severity] < _RANKS[receiver.min_severity]:
+    if rank(alert.severity) < rank(receiver.min_severity):
         return False
     return set(receiver.match) <= set(alert.labels)
+
+
+def notified_once(receivers: Iterable[Receiver]) -> Sequence[Receiver]:
+    """Choose the receivers that are notified of each change once, by way of the outbox."""
+    return [receiver for receiver in receivers if receiver.takes_notifications]
+
+
+def notified_at(receiver: Receiver, alert: Alert) -> datetime | None:
+    """Return since when a receiver has its last notification of an alert; None where it has none."""
+    return dict(alert.told).get(receiver.name)
 
 
 def notifications_for(
@@ -40,56 +49,19 @@ def notifications_for(
 ) -> tuple[Notification, ...]:
     """Make one notification for each receiver, rule and target of a run's transitions.
 
-    Not for Alertmanagers, which are sent again and again what is active. Who was not notified that an
-    alert fires need not hear that it ended; a receiver whose outbox is `full` is notified when there is
-    room. `run_key` names the run: the same run gives the same idempotency keys.
+    Not for Alertmanagers, which are sent again and again what is active. A receiver whose outbox is `full`
+    is notified of what begins when there is room. `run_key` names the run: the same run gives the same
+    idempotency keys.
     """
     notifications: list[Notification] = []
-    for receiver in receivers:
-        if not receiver.takes_notifications:
-            continue
+    for receiver in notified_once(receivers):
+        is_full = receiver.name in full
         begun = _begun(receiver, transitions)
-        news: list[_News] = []
+        batch = Batch(receiver, run_key, now)
         for transition in transitions:
-            if transition.change is Change.FIRED and receiver.name in full:
-                continue
-            if _is_news(receiver, transition, begun):
-                news.append(_News(transition.alert, str(transition.change)))
-        for group in _groups(news):
-            key = _key(receiver, run_key, group)
-            notifications.append(_notification(receiver, key, group, now))
-    return tuple(notifications)
-
-
-def reminders_for(
-    receivers: Iterable[Receiver], alerts: Iterable[Alert], *, now: datetime
-) -> tuple[Notification, ...]:
-    """Make those of what fires: to who has none of it, as when a reload brought the receiver, and again.
-
-    Nothing of what is held: its state is as it was when there was data, which is no news.
-    """
-    firing = [alert for alert in alerts if is_firing_with_data(alert)]
-    notifications: list[Notification] = []
-    for receiver in receivers:
-        if not receiver.takes_notifications:
-            continue
-        late: list[_News] = []
-        repeated: list[_News] = []
-        for alert in firing:
-            if not wants(receiver, alert):
-                continue
-            if not is_notified(receiver, alert):
-                late.append(_News(alert, "fired"))
-            elif _is_due_again(receiver, alert, now):
-                repeated.append(_News(alert, "again"))
-        for group in _groups(late):
-            # Without an instant: whoever brings the receiver, and however often, it is the same event.
-            key = _key(receiver, "", group)
-            notifications.append(_notification(receiver, key, group, now))
-        for group in _groups(repeated):
-            key = _key(receiver, now.isoformat(), group)
-            repeat = _notification(receiver, key, group, now)
-            notifications.append(replace(repeat, is_repeat=True))
+            if _is_news(receiver, transition, begun, is_full=is_full):
+                batch.add(transition.alert, str(transition.change))
+        notifications.extend(batch.notifications())
     return tuple(notifications)
 
 
@@ -99,17 +71,14 @@ def refused_by(
     full: Collection[str],
 ) -> Mapping[str, int]:
     """Count for each receiver whose outbox is full the alerts that began and are not in it."""
-    if not full:
-        return {}
     fired = [one.alert for one in transitions if one.change is Change.FIRED]
-    counts: dict[str, int] = {}
-    for receiver in receivers:
-        if receiver.name not in full:
-            continue
-        count = sum(wants(receiver, alert) for alert in fired)
-        if count:
-            counts[receiver.name] = count
-    return counts
+    return Counter(
+        receiver.name
+        for receiver in receivers
+        if receiver.name in full
+        for alert in fired
+        if wants(receiver, alert)
+    )
 
 
 def notified_by(
@@ -131,18 +100,9 @@ def with_notified(
     receivers = notified.get(alert.labels)
     if not receivers:
         return alert
-    merged = {**dict(alert.told), **receivers}
+    merged = dict(alert.told)
+    merged.update(receivers)
     return replace(alert, told=tuple(sorted(merged.items())))
-
-
-def is_notified(receiver: Receiver, alert: Alert) -> bool:
-    """Return whether a receiver has a notification of the alert."""
-    return any(name == receiver.name for name, _ in alert.told)
-
-
-def is_firing_with_data(alert: Alert) -> bool:
-    """Return whether an alert fires and its rule has data, so that there is something to say of it."""
-    return alert.state is AlertState.FIRING and not alert.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,75 +113,92 @@ class _News:
     change: str
 
 
+@dataclass(slots=True)
+class Batch:
+    """What one receiver is to hear by one run: what is about one rule and target is one notification.
+
+    `run_key` makes the idempotency keys differ from those of other runs.
+    """
+
+    receiver: Receiver
+    run_key: str
+    now: datetime
+    is_repeat: bool = False
+    groups: dict[tuple[str, str], list[_News]] = field(default_factory=dict)
+
+    def add(self, alert: Alert, change: str) -> None:
+        """Add what changed of an alert."""
+        key = (alert.scope.rule, alert.scope.target)
+        self.groups.setdefault(key, []).append(_News(alert, change))
+
+    def notifications(self) -> Iterator[Notification]:
+        """Give a notification for each rule and target, in the order in which they first came."""
+        for (rule, target), news in self.groups.items():
+            labels = {"alertname": rule}
+            if target:
+                labels["target"] = target
+            yield Notification(
+                self.receiver.name,
+                self._key(news),
+                labels,
+                tuple(one.alert for one in news),
+                self.now,
+                is_repeat=self.is_repeat,
+            )
+
+    def _key(self, news: Iterable[_News]) -> str:
+        """Return the idempotency key: the same for the same event, whoever makes the notification again."""
+        parts = [self.receiver.name, self.run_key]
+        for one in sorted(news, key=lambda one: one.alert.labels):
+            fired_at = one.alert.fired_at
+            instant = "" if fired_at is None else fired_at.isoformat()
+            parts.append(f"{one.alert.fingerprint} {instant} {one.change}")
+        text = "\n".join(parts)
+        digest = hashlib.sha256(text.encode())
+        return digest.hexdigest()[:32]
+
+
 def _is_news(
-    receiver: Receiver, transition: Transition, begun: Collection[Labels]
+    receiver: Receiver,
+    transition: Transition,
+    begun: Collection[Labels],
+    *,
+    is_full: bool,
 ) -> bool:
-    """Return whether a receiver is notified of a transition; `begun`: what it hears begin by the same run."""
+    """Return whether a receiver is notified of a transition.
+
+    `begun` is what the receiver hears begin by the same run.
+    """
     alert = transition.alert
     match transition.change:
         case Change.PENDING:
             return False
         case Change.FIRED:
-            return wants(receiver, alert)
+            return wants(receiver, alert) and not is_full
         case Change.RESOLVED:
-            # A louder alert in its place says it all; only what keeps incidents must close its own.
-            if not receiver.settings.keeps_incidents and _goes_on(alert, begun):
+            if _goes_on(alert, begun) and not receiver.settings.keeps_incidents:
+                # The louder alert says it all; only what keeps incidents must close its own.
                 return False
-            # Whatever the receiver filters now: it has an alert that it must be able to close.
-            return receiver.send_resolved and is_notified(receiver, alert)
+            # Whatever the receiver filters now: it has an alert that it must be able to close. Who was not
+            # notified that it fires need not hear that it ended.
+            is_notified = notified_at(receiver, alert) is not None
+            return receiver.send_resolved and is_notified
         case _:
             assert_never(transition.change)
 
 
 def _begun(receiver: Receiver, transitions: Iterable[Transition]) -> frozenset[Labels]:
     """Return what the receiver hears begin, by what a louder alert has in common with a quieter one."""
-    begun: set[Labels] = set()
-    for transition in transitions:
-        alert = transition.alert
-        if transition.change is Change.FIRED and wants(receiver, alert):
-            begun.add(without_severity(alert.labels))
-    return frozenset(begun)
+    return frozenset(
+        without_severity(transition.alert.labels)
+        for transition in transitions
+        if transition.change is Change.FIRED
+        if wants(receiver, transition.alert)
+    )
 
 
 def _goes_on(ended: Alert, begun: Collection[Labels]) -> bool:
     """Return whether a louder alert has the place of one that ended, and the receiver hears of that one."""
     is_superseded = ended.resolve_reason == SUPERSEDED
-    return is_superseded and without_severity(ended.labels) in begun
-
-
-def _is_due_again(receiver: Receiver, alert: Alert, now: datetime) -> bool:
-    """Return whether the last notification is as old as the receiver's repeat_interval; zero is never."""
-    notified_at = dict(alert.told).get(receiver.name)
-    if notified_at is None or not receiver.repeat_interval:
-        return False
-    return now - notified_at >= receiver.repeat_interval
-
-
-def _groups(news: Iterable[_News]) -> Sequence[Sequence[_News]]:
-    """Put together what is about one rule and target, in the order in which they first come."""
-    groups: dict[tuple[str, str], list[_News]] = {}
-    for one in news:
-        scope = one.alert.scope
-        groups.setdefault((scope.rule, scope.target), []).append(one)
-    return list(groups.values())
-
-
-def _notification(
-    receiver: Receiver, key: str, group: Sequence[_News], now: datetime
-) -> Notification:
-    scope = group[0].alert.scope
-    labels = {"alertname": scope.rule}
-    if scope.target:
-        labels["target"] = scope.target
-    alerts = tuple(one.alert for one in group)
-    return Notification(receiver.name, key, labels, alerts, now)
-
-
-def _key(receiver: Receiver, run_key: str, group: Iterable[_News]) -> str:
-    """Return the idempotency key: the same for the same event, whoever makes the notification again."""
-    parts = [receiver.name, run_key]
-    for news in sorted(group, key=lambda one: one.alert.labels):
-        fired_at = news.alert.fired_at
-        instant = "" if fired_at is None else fired_at.isoformat()
-        parts.append(f"{news.alert.fingerprint} {instant} {news.change}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    common = without_severity(ended.labels)
+    return is_superseded and common in begun

@@ -9,6 +9,7 @@ from typing import Final
 
 from monitor.model.errors import DeliveryError, SecretError
 from monitor.model.settings import PasswordSource
+from monitor.notify.plain_text import one_line
 from monitor.secrets.reader import SecretReader
 from monitor.secrets.redaction import masked
 
@@ -18,13 +19,13 @@ _SHOWN_CHARACTERS: Final = 200
 
 def read_secret(source: PasswordSource, secrets: SecretReader) -> str:
     """Read a key or token; DeliveryError names the source, never the content."""
-    with _failing_with("secret"):
+    with failing_with("secret"):
         return secrets.text(source)
 
 
 def read_password(source: PasswordSource, secrets: SecretReader) -> str:
     """Read a password, of which white space can be a part; DeliveryError if it is empty or not text."""
-    with _failing_with("secret"):
+    with failing_with("secret"):
         try:
             password = secrets.password(source).decode()
         except UnicodeDecodeError:
@@ -35,20 +36,11 @@ def read_password(source: PasswordSource, secrets: SecretReader) -> str:
         return secrets.text(source)
 
 
-def read_header(path: Path, secrets: SecretReader) -> str:
-    """Read a header's value; DeliveryError names the file, never the content."""
-    with _failing_with("secret"):
-        value = secrets.header(path)
-        if not value.isprintable() or not value.isascii():
-            raise SecretError(f"{path}: has characters that an HTTP header cannot have")
-        return value
-
-
 def address_of(url: str, file: Path | None, secrets: SecretReader) -> str:
     """Return an address, read from its file if it has one; DeliveryError never says what is in it."""
     if file is None:
         return url
-    with _failing_with("url_file"):
+    with failing_with("url_file"):
         return secrets.address(file)
 
 
@@ -59,15 +51,11 @@ def without_secrets(
 
     `secrets` are looked for in their usual encodings too, `parts` as they are.
     """
-    printable = "".join(
-        character if character.isprintable() else " "
-        for character in masked(text, secrets, parts=parts)
-    )
-    return " ".join(printable.split())[:_SHOWN_CHARACTERS]
+    return one_line(masked(text, secrets, parts=parts))[:_SHOWN_CHARACTERS]
 
 
 @contextmanager
-def _failing_with(reason: str) -> Iterator[None]:
+def failing_with(reason: str) -> Iterator[None]:
     """Make a failed attempt of a secret that cannot be read: it is tried again, for files are replaced."""
     try:
         yield

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDERS = sorted(
     path.name
     for path in (ROOT / "monitor" / "notify").iterdir()
-    if path.is_dir() and path.name != "__pycache__"
+    if path.is_dir() and path.name.isidentifier() and path.name != "__pycache__"
 )
 
 

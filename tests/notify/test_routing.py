@@ -9,10 +9,10 @@ import pytest
 from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Receiver, Severity
+from monitor.notify.reminders import reminders_for
 from monitor.notify.routing import (
     notifications_for,
     notified_by,
-    reminders_for,
     wants,
     with_notified,
 )

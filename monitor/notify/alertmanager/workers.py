@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from urllib3.util import parse_url
@@ -31,7 +32,12 @@ _MAX_BATCH: Final = 256
 _QUARANTINE_DELAYS: Final = 10
 # Refusals of what is sent: 400 names one of the alerts, 413 may be one of them alone.
 _POISON: Final = frozenset({"http_400", "http_413"})
+# What has the same labels as another alert, and stands behind it here, takes its place.
+_PRECEDENCE: Final = MappingProxyType(
+    {AlertState.PENDING: 0, AlertState.RESOLVED: 1, AlertState.FIRING: 2}
+)
 _FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,10 @@ class _Chosen:
 class _Lacking:
     """The alerts that no address had taken, of these alerts and after so many takes; holds until then."""
 
-    chosen: tuple[Alert, ...]
-    takes: tuple[int, ...]
-    until: datetime
-    alerts: tuple[Alert, ...]
+    chosen: tuple[Alert, ...] = ()
+    takes: tuple[int, ...] = ()
+    until: datetime = _LONG_AGO
+    alerts: tuple[Alert, ...] = ()
 
     def holds(
         self, chosen: tuple[Alert, ...], takes: tuple[int, ...], now: datetime
@@ -71,7 +77,7 @@ class AlertmanagerWorkers:
         self._clock = context.clock
         self._snapshot = context.snapshot
         self._chosen = _Chosen()
-        self._known_lacking: _Lacking | None = None
+        self._known_lacking = _Lacking()
         self.workers = tuple(
             AddressWorker(receiver, settings, url, self._alerts, context)
             for url in settings.urls
@@ -110,16 +116,14 @@ class AlertmanagerWorkers:
         """List the alerts that no address took, again only where that can have changed since the last look."""
         now, chosen = self._clock.now(), self._alerts()
         takes = tuple(worker.takes for worker in self.workers)
-        known = self._known_lacking
-        if known is not None and known.holds(chosen, takes, now):
-            return known.alerts
+        if self._known_lacking.holds(chosen, takes, now):
+            return self._known_lacking.alerts
         lacking = tuple(
             alert
             for alert in chosen
             if not any(worker.has_taken(alert, now) for worker in self.workers)
         )
-        ends = [worker.taken_until(now) for worker in self.workers]
-        until = min((end for end in ends if end is not None), default=_FOR_EVER)
+        until = min(worker.taken_until(now) for worker in self.workers)
         self._known_lacking = _Lacking(chosen, takes, until, lacking)
         return lacking
 
@@ -156,11 +160,11 @@ class AddressWorker(Worker):
         """Return whether this address knows the alert in its present state, and has not forgotten it."""
         return self._taken.get(_version(alert), now) > now
 
-    def taken_until(self, now: datetime) -> datetime | None:
+    def taken_until(self, now: datetime) -> datetime:
         """Return when the first of the firing alerts that this address has is forgotten there."""
         # Another thread adds to it meanwhile; a list is made in one step.
         ends = list(self._taken.values())
-        return min((end for end in ends if end > now), default=None)
+        return min((end for end in ends if end > now), default=_FOR_EVER)
 
     def move(self, by: timedelta) -> None:
         """Move what is kept; all is sent again, with the right times."""
@@ -306,13 +310,13 @@ class AddressWorker(Worker):
 def _wanted(receiver: Receiver, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     """Choose what this receiver wants, each label set once: firing before resolved."""
     chosen: dict[Labels, Alert] = {}
-    for alert in alerts:
-        if alert.state is AlertState.RESOLVED and wants(receiver, alert):
-            chosen[alert.labels] = alert
-    for alert in alerts:
-        if alert.state is AlertState.FIRING:
-            chosen[alert.labels] = alert
+    for alert in sorted(alerts, key=_precedence):
+        chosen[alert.labels] = alert
     return tuple(alert for _, alert in sorted(chosen.items()) if wants(receiver, alert))
+
+
+def _precedence(alert: Alert) -> int:
+    return _PRECEDENCE[alert.state]
 
 
 def _version(alert: Alert) -> _Version:

@@ -14,7 +14,8 @@ from typing import Final
 from monitor.model.alerts import Notification
 from monitor.model.wording import shortened
 from monitor.notify.email.settings import EmailSettings
-from monitor.notify.message_text import AlertText, alert_text, is_code, joined, title
+from monitor.notify.message_text import AlertText, alert_text, title
+from monitor.notify.plain_text import is_code, joined
 
 # Bounds of our own: a mail that people still read, and that every server takes.
 _MAX_ALERTS: Final = 50

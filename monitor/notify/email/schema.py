@@ -91,8 +91,7 @@ def read_settings(table: ReceiverTable) -> EmailSettings:
 
 def _check_user(shape: EmailSchema, table: ReceiverTable) -> None:
     """Note a user without a password, and a password without a user."""
-    passwords = ("password_file", "password_env", "password")
-    given = [key for key in passwords if table.has(key)]
+    given = table.given("password_file", "password_env", "password")
     if shape.user is not None and not given:
         table.add('goes with "password_file" or "password_env"', "user")
     if given and not table.has("user"):

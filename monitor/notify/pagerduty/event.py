@@ -11,7 +11,8 @@ from typing import Any, Final
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.settings import Scalar
 from monitor.model.wording import format_number, shortened
-from monitor.notify.message_text import AlertText, alert_text, one_line
+from monitor.notify.message_text import AlertText, alert_text
+from monitor.notify.plain_text import one_line
 
 # Of the API (developer.pagerduty.com, Events API v2, "Limitations" and "PD-CEF"): 512 KB of body, 1024
 # characters of summary, 255 of dedup_key, which our fingerprints never reach.

@@ -27,7 +27,7 @@ def read_settings(table: ReceiverTable) -> PagerdutySettings:
     shape = table.validate(PagerdutySchema)
     file, variable = "routing_key_file", "routing_key_env"
     # Of a literal key the schema says all that is to be said.
-    if not (table.has(file) or table.has(variable) or table.has("routing_key")):
+    if not table.given(file, variable, "routing_key"):
         table.add(f'give exactly one of "{file}" and "{variable}"')
     table.refuse_two(file, variable)
     url = urlsplit(shape.url)

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from monitor.model.alerts import Notification
-from monitor.notify.message_text import AlertText, alert_text, is_code, joined, title
+from monitor.notify.message_text import AlertText, alert_text, title
+from monitor.notify.plain_text import is_code, joined
 
 # Slack refuses a message with more than 50 blocks (docs.slack.dev, Blocks): one alert is one block, and
 # twenty are as many as anybody reads.

@@ -16,14 +16,11 @@ from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.text_files import refuse_irregular
 from monitor.config.toml.validation import Text
 from monitor.model.body_template import BodyTemplate, is_json
+from monitor.notify.webhook.headers import INVALID_VALUE, is_value, name_fault
 from monitor.notify.webhook.settings import WebhookSettings
 
 _CONTENT_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*", re.ASCII)
 _MAX_TEMPLATE_CHARACTERS: Final = 100_000
-# Headers without which no request is whole, or that say what it is.
-_OWN_HEADERS: Final = frozenset(
-    {"content-length", "transfer-encoding", "connection", "host", "idempotency-key"}
-)
 
 
 def _content_type(value: str) -> str:
@@ -73,10 +70,10 @@ def _check_headers(shape: WebhookSchema, table: ReceiverTable) -> None:
     _check_names(shape.headers, "headers", table)
     _check_names(shape.header_files, "header_files", table)
     for name, value in shape.headers.items():
-        if not value.isprintable() or not value.isascii():
-            table.add("has characters that an HTTP header cannot have", "headers", name)
+        if not is_value(value):
+            table.add(INVALID_VALUE, "headers", name)
     # Names of headers are the same in capitals and in small letters (RFC 9110, 5.1).
-    in_headers = {name.lower() for name in shape.headers}
+    in_headers = set(map(str.lower, shape.headers))
     for name in shape.header_files:
         if name.lower() in in_headers:
             table.add('is given in "headers" too', "header_files", name)
@@ -84,11 +81,9 @@ def _check_headers(shape: WebhookSchema, table: ReceiverTable) -> None:
 
 def _check_names(names: Iterable[str], key: str, table: ReceiverTable) -> None:
     for name in names:
-        letters = name.replace("-", "").replace("_", "")
-        if not (name.isascii() and letters.isalnum()):
-            table.add("is not the name of an HTTP header", key, name)
-        elif name.lower() in _OWN_HEADERS:
-            table.add("is set by the monitor itself", key, name)
+        fault = name_fault(name)
+        if fault:
+            table.add(fault, key, name)
 
 
 def _template(

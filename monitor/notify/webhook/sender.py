@@ -14,8 +14,9 @@ from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.errors import DeliveryError
 from monitor.notify.context import SenderContext
 from monitor.notify.http_client import Post
-from monitor.notify.secrets import address_of, read_header, read_secret
+from monitor.notify.secrets import address_of, read_secret
 from monitor.notify.webhook.body import webhook_body
+from monitor.notify.webhook.headers import read_header
 from monitor.notify.webhook.settings import WebhookSettings
 
 SIGNATURE_HEADER: Final = "X-TokenMonitor-Signature"
