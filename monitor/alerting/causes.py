@@ -16,11 +16,11 @@ from monitor.alerting.alert_names import (
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.denials import denied_table
 from monitor.alerting.freshness import max_silence, run_ends_by
-from monitor.alerting.snapshot import JobKey, QueryView
+from monitor.alerting.snapshot import QueryView
 from monitor.model.alerts import Alert, Scope
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import ColumnName, Labels, Rule
+from monitor.model.settings import ColumnName, JobKey, Labels, Rule
 
 AlertsOf = Callable[[Scope], Mapping[Labels, Alert]]
 """Returns the alerts of a scope as they stand."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
+from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.results import Failure
-from monitor.model.settings import Labels, labels_of
+from monitor.model.settings import JobKey, Labels, labels_of
 
 # `app`.`users` of MariaDB, 'users' of MySQL, which leaves the schema out; 'app.f' of a routine
 _OBJECT = re.compile(r"\b(?P<kind>table|routine) (?P<name>\S+)")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
-from monitor.model.settings import Cron, Every
+from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.model.settings import Cron, Every, JobKey
 
 
 def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:

@@ -12,9 +12,7 @@ from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import Config, Every, Job
-
-JobKey = tuple[str, str]
+from monitor.model.settings import Config, Every, Job, JobKey
 
 _OBJECT_DENIED = (1142, 1143, 1370)
 """A table, a column, a routine: what a GRANT can be given for, by name."""
@@ -157,7 +155,7 @@ def for_config(
 def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     """Record one result; one of a job that a reload removed or changed meanwhile is left out."""
     view = snapshot.queries.get(result.job.key)
-    if view is None or not _is_same_run(view.job, result.job):
+    if view is None or not view.job.runs_as(result.job):
         return snapshot
     name = result.job.target.name
     target = snapshot.targets[name]
@@ -249,26 +247,8 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     )
 
 
-def _is_same_run(one: Job, other: Job) -> bool:
-    """Tell whether a run of one job is as good as one of the other: only their rules or texts differ."""
-    return one is other or _what_runs(one) == _what_runs(other)
-
-
-def _what_runs(job: Job) -> Job:
-    return Job(
-        replace(job.target, labels={}, max_connections=1, max_replica_lag=timedelta(0)),
-        replace(
-            job.query,
-            rules=(),
-            summary="",
-            schedule=Every(timedelta(1)),
-            timeout=timedelta(1),
-        ),
-    )
-
-
 def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
-    if view is None or not _is_same_run(view.job, job):
+    if view is None or not view.job.runs_as(job):
         return QueryView(job, since=at)
     return view if view.job == job else replace(view, job=job)
 

@@ -15,7 +15,7 @@ from monitor.collector.worker_pool import Task, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Result
-from monitor.model.settings import UTC_ZONE, Job, Target
+from monitor.model.settings import Job, Target
 from monitor.timing.clock import SettableClock
 
 _OLD_ENDS_SECONDS = 10.0
@@ -49,9 +49,8 @@ class _Retiring:
 
     def is_before(self, target: Target) -> bool:
         """Return whether this target must wait: else its server would see the connections of both."""
-        return self.target.name == target.name or _account(self.target) == _account(
-            target
-        )
+        is_same = self.target.name == target.name
+        return is_same or self.target.shares_account_with(target)
 
 
 class TargetRunners:
@@ -87,7 +86,7 @@ class TargetRunners:
         kept: dict[str, _Runner] = {}
         for target in targets:
             known = old.get(target.name)
-            if known is not None and _is_reached_alike(known.target, target):
+            if known is not None and known.target.is_reached_as(target):
                 kept[target.name] = replace(known, target=target)
         # Nobody waits for what the others still run: its results would be left out.
         going = [
@@ -185,23 +184,6 @@ class TargetRunners:
         if runner is None:
             return True  # a reload has just removed the target: nothing is missed
         return runner.workers.submit(task, first=task.job.query.schema is not None)
-
-
-def _is_reached_alike(one: Target, other: Target) -> bool:
-    return _reached(one) == _reached(other)
-
-
-def _reached(target: Target) -> Target:
-    return replace(target, labels={}, max_replica_lag=timedelta(0), time_zone=UTC_ZONE)
-
-
-def _account(target: Target) -> tuple[object, ...]:
-    return (
-        target.host and target.host.lower(),
-        target.port,
-        target.unix_socket,
-        target.user,
-    )
 
 
 def _start(retiring: _Retiring) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.alerting.snapshot import JobKey, QueryView, Snapshot
+from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import Config, Labels
+from monitor.model.settings import Config, JobKey, Labels
 from monitor.storage import LastResult, State
 
 ALIVE = "alive"

@@ -15,7 +15,6 @@ from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
-    JobKey,
     Snapshot,
     for_config,
     with_alerts,
@@ -39,7 +38,7 @@ from monitor.model.alerts import (
     ReceiverHealth,
 )
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Every
+from monitor.model.settings import Config, Every, JobKey
 from monitor.notify.reminders import Reminders
 from monitor.notify.routing import (
     notifications_for,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -243,6 +243,43 @@ class Target:
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
 
+    # What follows compares whole values and leaves out what does not matter: a key that is added
+    # to a target makes its connections and its runs others, unless it is named here.
+
+    def is_reached_as(self, other: Target) -> bool:
+        """Return whether connections to one can go on as connections to the other, at a reload."""
+        return self._as_reached() == other._as_reached()
+
+    def shares_account_with(self, other: Target) -> bool:
+        """Return whether a server counts the connections of both against one limit."""
+        return self._account() == other._account()
+
+    def _as_reached(self) -> Target:
+        return replace(
+            self,
+            labels={},
+            max_replica_lag=timedelta(0),
+            # A session gets its zone from the query that runs in it.
+            time_zone=UTC_ZONE,
+        )
+
+    def _as_asked(self) -> Target:
+        """Return what bears on the answers that it gives."""
+        return replace(
+            self,
+            labels={},
+            max_replica_lag=timedelta(0),
+            max_connections=1,
+        )
+
+    def _account(self) -> tuple[object, ...]:
+        host = self.host and self.host.lower()
+        return (host, self.port, self.unix_socket, self.user)
+
+
+JobKey: TypeAlias = tuple[str, str]
+"""The names of a job's target and of its query."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -252,9 +289,23 @@ class Job:
     query: Query
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Name the job: target and query."""
+    def key(self) -> JobKey:
+        """Return what the job is known by: the names of its target and of its query."""
         return (self.target.name, self.query.name)
+
+    def runs_as(self, other: Job) -> bool:
+        """Return whether a run of one is as good as one of the other: only rules, texts or times differ."""
+        return self is other or self._as_run() == other._as_run()
+
+    def _as_run(self) -> Job:
+        query = replace(
+            self.query,
+            rules=(),
+            summary="",
+            schedule=Every(timedelta(1)),
+            timeout=timedelta(1),
+        )
+        return Job(self.target._as_asked(), query)
 
     @property
     def is_first_to_know(self) -> bool:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from monitor.alerting.snapshot import JobKey
 from monitor.alerting.updates import Update
 from monitor.daemon.commands import Executor
 from monitor.daemon.latest import Latest
@@ -24,6 +23,7 @@ from monitor.model.settings import (
     Every,
     Flavor,
     Job,
+    JobKey,
     Metric,
     Query,
     Receiver,

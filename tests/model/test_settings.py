@@ -1,0 +1,84 @@
+"""What makes two targets or two jobs the same at a reload is decided for each of their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.model.settings import (
+    ColumnName,
+    Cron,
+    Flavor,
+    Job,
+    Metric,
+    PasswordSource,
+    Query,
+    SchemaColumns,
+    Statement,
+    Target,
+    Tls,
+)
+from tests.support.harness import BALANCES, a_config
+
+JOB = a_config(BALANCES).jobs[0]
+
+CONNECTION, ANSWER, NEITHER = "connection and answer", "answer", "neither"
+
+TARGET: Mapping[str, tuple[str, Any]] = {
+    "name": (CONNECTION, "other"),
+    "user": (CONNECTION, "other"),
+    "database": (CONNECTION, "other"),
+    "tls": (CONNECTION, Tls("required")),
+    "host": (CONNECTION, "other"),
+    "port": (CONNECTION, 1),
+    "unix_socket": (CONNECTION, Path("other")),
+    "password": (CONNECTION, PasswordSource(env="OTHER")),
+    "max_connections": ("connection", 9),
+    "labels": (NEITHER, {"other": "label"}),
+    "max_replica_lag": (NEITHER, timedelta(hours=9)),
+    "time_zone": (ANSWER, "+09:00"),
+}
+"""On what each key of a target bears, and another value for it."""
+
+QUERY: Mapping[str, tuple[str, Any]] = {
+    "name": (ANSWER, "other"),
+    "summary": (NEITHER, "Other"),
+    "statement": (ANSWER, Statement("SELECT 9")),
+    "schedule": (NEITHER, Cron("9 9 * * *")),
+    "timeout": (NEITHER, timedelta(seconds=99)),
+    "max_rows": (ANSWER, 99),
+    "source": (ANSWER, Path("other")),
+    "shipped": (ANSWER, not BALANCES.shipped),
+    "variants": (ANSWER, {Flavor.MYSQL: Statement("SELECT 9")}),
+    "parameters": (ANSWER, {"other": 9}),
+    "needs": (ANSWER, (ColumnName("other", "other"),)),
+    "metrics": (ANSWER, (Metric("other", "Other"),)),
+    "rules": (NEITHER, ()),
+    "schema": (ANSWER, SchemaColumns("t", "c", "m")),
+    "time_zone": (ANSWER, "+09:00"),
+    "local_time": (ANSWER, ("NOW()",)),
+}
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Target)])
+def test_it_is_decided_of_each_key_of_a_target_on_what_it_bears(key: str) -> None:
+    assert key in TARGET, f"tests/model/test_settings.py: on what does {key} bear?"
+    bears_on, value = TARGET[key]
+    other = replace(JOB.target, **{key: value})
+    assert other.is_reached_as(JOB.target) is ("connection" not in bears_on)
+    assert Job(other, JOB.query).runs_as(JOB) is ("answer" not in bears_on)
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Query)])
+def test_it_is_decided_of_each_key_of_a_query_whether_it_bears_on_a_run(
+    key: str,
+) -> None:
+    assert key in QUERY, f"tests/model/test_settings.py: on what does {key} bear?"
+    bears_on, value = QUERY[key]
+    other = replace(JOB.query, **{key: value})
+    assert Job(JOB.target, other).runs_as(JOB) is (bears_on == NEITHER)
