@@ -20,7 +20,7 @@ import pytest
 
 from monitor.model.errors import StateError, StateInUseError
 from monitor.storage import LastResult, OpenedState, State, open_directory, open_reader
-from monitor.storage.directory import DirectoryLock, Phase
+from monitor.storage.directory_lock import DirectoryLock, Phase
 from monitor.storage.file_system import file_system_of, require_local
 from tests.storage.test_state import (
     SCOPE,
