@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import click
 
 from monitor.alerting.snapshot import QueryStatus
 from monitor.cli import OK
 from monitor.cli.alerts import alert_lines
-from monitor.cli.options import CommonOptions, rule_names, with_common_options
-from monitor.cli.output import label_pairs, plain, say
+from monitor.cli.options import CommonOptions, all_rule_names, with_common_options
+from monitor.cli.output import first_lines, label_pairs, plain, say
 from monitor.config.toml.problems import near_miss
+from monitor.model.alerts import Alert
+from monitor.model.results import Sample
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import format_number, utc_second
 from monitor.storage import LastResult, Reader, open_reader
 from monitor.timing.durations import format_duration
 
+_Named = TypeVar("_Named", Rule, Alert)
 _MAX_SAMPLES = 20
 _NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
 
@@ -31,12 +35,12 @@ def command(alert: str, target: str | None, common: CommonOptions) -> int:
     Exit codes: 0, 1 when there is no state to read.
     """
     config = common.load_config()
-    names = rule_names(config).union(rule.name for rule in config.own_rules)
+    names = all_rule_names(config)
     if alert not in names:
         raise click.UsageError(f'no rule "{alert}"{near_miss(alert, names)}')
     with open_reader(config.state.directory) as reader:
-        lines = explained(config, reader, alert, target)
-        say(plain("\n".join(lines)))
+        for line in explained(config, reader, alert, target):
+            say(plain(line))
     return OK
 
 
@@ -55,8 +59,8 @@ def explained(
             yield from _alerts(reader, name, job.target.name)
 
 
-def _named(name: str, rules: Sequence[Rule]) -> list[Rule]:
-    return [rule for rule in rules if rule.name == name]
+def _named(name: str, found: Iterable[_Named]) -> list[_Named]:
+    return [one for one in found if one.name == name]
 
 
 def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
@@ -86,13 +90,7 @@ def _samples(rule: Rule, result: LastResult) -> Iterator[str]:
         for one in result.samples
         if one.metric == rule.metric and where.issubset(one.labels)
     ]
-    for sample in found[:_MAX_SAMPLES]:
-        labels = label_pairs(sample.labels)
-        value = format_number(sample.value)
-        yield f"  {sample.metric}{{{labels}}} is {value}"
-    left_out = len(found) - _MAX_SAMPLES
-    if left_out > 0:
-        yield f"  … and {left_out} more"
+    yield from first_lines(list(map(_sample, found)), _MAX_SAMPLES)
     kept, count = len(result.samples), result.sample_count
     if count > kept:
         yield (
@@ -101,6 +99,11 @@ def _samples(rule: Rule, result: LastResult) -> Iterator[str]:
         )
     elif not found:
         yield ("  the run gave no sample for it: zero rows is a result, and resolves")
+
+
+def _sample(sample: Sample) -> str:
+    labels = label_pairs(sample.labels)
+    return f"  {sample.metric}{{{labels}}} is {format_number(sample.value)}"
 
 
 def _last_run(result: LastResult) -> str:
@@ -123,7 +126,7 @@ def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
     """Give what is active of a rule; where nothing is, what it last did."""
     active = reader.active_alerts()
     own = [
-        one for one in active if one.name == name and target in (None, one.scope.target)
+        alert for alert in _named(name, active) if target in (None, alert.scope.target)
     ]
     for alert in own:
         yield from alert_lines(alert, active)

@@ -143,6 +143,11 @@ def _is_missing(path: Path) -> bool:
         return False
 
 
+def all_rule_names(config: Config) -> set[str]:
+    """Return the names of the rules of all queries, and of those about the monitor itself."""
+    return rule_names(config).union(rule.name for rule in config.own_rules)
+
+
 def rule_names(config: Config) -> set[str]:
     """Return the names of the rules of all queries; not of those about the monitor itself."""
     return {rule.name for job in config.jobs for rule in job.query.rules}

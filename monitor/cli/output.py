@@ -99,6 +99,13 @@ def wrapped(text: str, by: int = 4) -> str:
     return indented("\n".join(lines), by)
 
 
+def first_lines(lines: Sequence[str], count: int) -> list[str]:
+    """Return the first lines, and a line that says how many more there are."""
+    if len(lines) <= count:
+        return list(lines)
+    return [*lines[:count], f"  … and {len(lines) - count} more"]
+
+
 def label_pairs(labels: Iterable[tuple[str, str]]) -> str:
     """Write labels as PromQL does between braces."""
     return ",".join(f'{name}="{plain(value)}"' for name, value in labels)
