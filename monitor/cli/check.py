@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from monitor.cli import UNKNOWN
+from monitor.cli.checked import Checked, worst
 from monitor.cli.options import (
     CommonOptions,
     print_problems,
@@ -16,7 +17,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.output import say
 from monitor.cli.reports import REPORTS, Report
-from monitor.cli.run_once import Checked, check, worst
+from monitor.cli.run_once import CheckOptions, check
 from monitor.model.errors import ConfigError
 from monitor.telemetry.log import Log
 from monitor.timing.clock import AnchoredClock
@@ -68,14 +69,13 @@ def command(
         jobs,
         os.environ,
         AnchoredClock(),
-        schema_only=schema,
-        runbook_base_url=config.runbook_base_url,
+        CheckOptions(schema, config.runbook_base_url),
     )
     _tell_log(log, checked)
-    verdict = worst(one.verdict for one in checked)
-    say(report.of(checked, verdict))
+    status = worst(one.status for one in checked)
+    say(report.of(checked, status))
     log.close()
-    return int(verdict)
+    return int(status)
 
 
 def _cannot_tell(report: Report, messages: Sequence[str]) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
-from monitor.cli.run_once import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName, Target
 from monitor.model.wording import counted
@@ -87,7 +87,7 @@ def _json_of(one: Checked) -> dict[str, object]:
     return {
         "target": target,
         "query": query,
-        "status": "blocked" if one.is_blocked else one.verdict.name.lower(),
+        "status": "blocked" if one.is_blocked else one.status.name.lower(),
         "message": _text(one),
         "reason": str(one.failure.reason) if one.failure else None,
         "missing": [str(column) for column in outcome.missing]
@@ -111,11 +111,11 @@ def _as_nagios(checked: Sequence[Checked], verdict: CheckStatus) -> str:
     """One line with what matters most first, and performance data: monitoring-plugins.org's guidelines."""
     told = sorted((finding for one in checked for finding in one.findings), key=_weight)
     texts = [
-        finding.summary for finding in told if finding.verdict is CheckStatus.CRITICAL
+        finding.summary for finding in told if finding.status is CheckStatus.CRITICAL
     ]
     texts += _failures(checked)
     texts += [
-        finding.summary for finding in told if finding.verdict is CheckStatus.WARNING
+        finding.summary for finding in told if finding.status is CheckStatus.WARNING
     ]
     text = _cut([*texts, _counts_text(checked)])
     return f"{_nagios_line(verdict, text)} | {' '.join(_perfdata(checked))}"
@@ -175,7 +175,7 @@ def _perfdata(checked: Sequence[Checked]) -> list[str]:
 
 
 def _state(one: Checked) -> str:
-    return "BLOCKED" if one.is_blocked else one.verdict.name
+    return "BLOCKED" if one.is_blocked else one.status.name
 
 
 def _took(one: Checked) -> str:
@@ -235,7 +235,7 @@ def _columns_text(missing: Sequence[ColumnName]) -> str:
 
 
 def _counts(checked: Sequence[Checked]) -> dict[str, int]:
-    verdicts = [finding.verdict for one in checked for finding in one.findings]
+    verdicts = [finding.status for one in checked for finding in one.findings]
     return {
         "queries": len(checked),
         "critical": verdicts.count(CheckStatus.CRITICAL),
@@ -254,7 +254,7 @@ def _counts_text(checked: Sequence[Checked]) -> str:
 
 
 def _weight(finding: Finding) -> int:
-    return -int(finding.verdict)
+    return -int(finding.status)
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(

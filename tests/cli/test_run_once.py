@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding, worst
 from monitor.cli.output import records, table, table_or_records
 from monitor.cli.reports import REPORTS
-from monitor.cli.run_once import WOULD_FAIL, Checked, CheckStatus, Finding, worst
 from monitor.collector.explain import is_show
 from monitor.database.grants import read_grant, surplus_of
 from monitor.model.errors import Reason
@@ -110,7 +110,7 @@ def test_the_worst_verdict_counts(
     ],
 )
 def test_the_verdict_of_one_query(one: Checked, expected: CheckStatus) -> None:
-    assert one.verdict is expected
+    assert one.status is expected
 
 
 def test_a_schema_query_that_could_not_see_everything_says_of_what_it_cannot_tell() -> (

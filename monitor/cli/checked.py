@@ -1,0 +1,108 @@
+"""What a check of one query found, what that comes to, and which exit code it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import assert_never
+
+from monitor.model.results import Blocked, EvidenceRow, Failure, Result, Success
+from monitor.model.settings import Severity
+
+WOULD_FAIL = "QueryWouldFail"
+EVIDENCE_WOULD_FAIL = "EvidenceWouldFail"
+RULE_WOULD_FAIL = "RuleWouldFail"
+SEES_TOO_LITTLE = "QuerySeesTooLittle"
+
+
+class CheckStatus(IntEnum):
+    """What a check says; the number is the exit code, as Nagios has it."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+_BY_WEIGHT = (CheckStatus.CRITICAL, CheckStatus.UNKNOWN, CheckStatus.WARNING)
+"""The worst first: what was found wrong outweighs what could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says without its `for`, or what a schema preflight found."""
+
+    severity: Severity
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    evidence: tuple[EvidenceRow, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """Return what it says in one line."""
+        return self.annotations.get("summary", self.name)
+
+    @property
+    def status(self) -> CheckStatus:
+        """Return what this finding alone comes to; what is only for information is fine."""
+        match self.severity:
+            case Severity.CRITICAL:
+                return CheckStatus.CRITICAL
+            case Severity.WARNING:
+                return CheckStatus.WARNING
+            case Severity.INFO:
+                return CheckStatus.OK
+            case unknown:
+                assert_never(unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One query on one target: its run's result, what was found, and what to say if nothing was."""
+
+    result: Result
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+    @property
+    def failure(self) -> Failure | None:
+        """Return why it could not be told, or not in full; a missing column that is a finding was told."""
+        match self.result.outcome:
+            case Success() as success:
+                return _refusal(success)
+            case Failure() as failure:
+                is_told = any(finding.name == WOULD_FAIL for finding in self.findings)
+                return None if is_told else failure
+            case Blocked():
+                return None
+            case unknown:
+                assert_never(unknown)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Return whether it was not run because of a missing column, which is a finding elsewhere."""
+        return isinstance(self.result.outcome, Blocked) and not self.findings
+
+    @property
+    def status(self) -> CheckStatus:
+        """Return what this query alone comes to."""
+        own = CheckStatus.OK if self.failure is None else CheckStatus.UNKNOWN
+        return worst([own, *(finding.status for finding in self.findings)])
+
+
+def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:
+    """Return the one that counts: critical, then unknown, then warning; ok of none."""
+    found = set(statuses)
+    return next((status for status in _BY_WEIGHT if status in found), CheckStatus.OK)
+
+
+def _refusal(success: Success) -> Failure | None:
+    """Return what the server did not let a schema query see, as a failure; None where it saw all."""
+    if not success.refusals:
+        return None
+    first = success.refusals[0]
+    names = ", ".join(sorted(map(str, success.unknown)))
+    message = f"cannot tell of {names}: {first.message}"
+    return Failure(first.reason, message, first.code, first.detail)

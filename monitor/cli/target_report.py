@@ -1,0 +1,215 @@
+"""What `validate --connect` shows of a target: its server, the account's rights, the plan of each query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from operator import itemgetter
+
+from monitor.cli import OK, USAGE
+from monitor.cli.output import indented, say, table
+from monitor.cli.preflight import attempt, evidence_faults
+from monitor.collector.execute import answer
+from monitor.collector.explain import (
+    NO_PROCESS,
+    is_show,
+    missing_needs,
+    missing_text,
+    plan,
+    seen_in_part,
+)
+from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
+from monitor.daemon.server_changes import lacking, zone_warning
+from monitor.database import Database, Session
+from monitor.database.grants import Grant, read_grant
+from monitor.model.errors import QueryError, SampleError, TargetError
+from monitor.model.results import Replication, Rows, Server
+from monitor.model.settings import ColumnName, Job, Query, Statement, Target
+from monitor.secrets.reader import SecretReader
+from monitor.timing.deadlines import Watchdog
+
+_LEASE_SECONDS = 10.0
+_GRANTS_TIMEOUT = timedelta(seconds=5)
+_MAX_GRANTS = 1000
+_MANY_ROWS = 100_000
+"""So many rows are read in some hundredths of a second; more are worth a note."""
+_PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
+
+_NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What the server says of a query before it is run."""
+
+    rows: Rows
+    """The steps of the plan, as the server has them."""
+    missing: tuple[ColumnName, ...]
+    unjudged: Mapping[str, tuple[ColumnName, ...]]
+    """The rules that lack columns of their own, and which."""
+    seen_in_part: str
+
+
+def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
+    """Enter a target and print what is found there; the exit code, OK or USAGE, is returned."""
+    database = Database(target, secrets=SecretReader(), watchdog=watchdog)
+    try:
+        with database.lease(deadline_seconds=_LEASE_SECONDS) as session:
+            _show_server(target, session.server)
+            _show_rights(session)
+            codes = [_show_query(job.query, session) for job in jobs]
+    except TargetError as error:
+        say(f"\n{target.name}: {error.reason}: {error.message}")
+        return USAGE
+    finally:
+        database.close()
+    return max(codes, default=OK)
+
+
+def _show_server(target: Target, server: Server) -> None:
+    """Show what the server said of itself, and warn of what a session cannot have there."""
+    say(f"\n{target.name}: {server.flavor} {server.version}")
+    unset = lacking(server)
+    if unset:
+        names = ", ".join(unset)
+        say(
+            f"  warning: in sessions of this server these are not as we set them: {names}"
+        )
+    if server.clock is not None:
+        offset, margin = server.clock.seconds, server.clock.uncertainty_seconds
+        say(f"  clock: {offset:+.3f} s from ours (to ± {margin:.3f} s)")
+    if server.replication is not None:
+        say(f"  replica: {_lag(server.replication)}")
+    elif not server.knows_replication:
+        say(
+            "  replica: unknown; the account may not ask"
+            " (token-monitor grants prints the right)"
+        )
+    if server.read_only:
+        say("  the server takes no writes (read_only)")
+
+
+def _lag(replication: Replication) -> str:
+    if replication.lag_seconds is None:
+        return f"stands, {replication.state}"
+    return f"{replication.lag_seconds:.0f} s behind"
+
+
+def _show_rights(session: Session) -> None:
+    """Show the account's rights, and warn of those that a monitor should not have."""
+    rows = attempt(
+        lambda: session.fetch(
+            Statement("SHOW GRANTS"), {}, timeout=_GRANTS_TIMEOUT, max_rows=_MAX_GRANTS
+        )
+    )
+    if isinstance(rows, QueryError):
+        say(f"  warning: the rights cannot be seen: {rows.reason}: {rows.message}")
+        return
+    lines = map(str, chain.from_iterable(rows.rows))
+    for grant in filter(None, map(read_grant, lines)):
+        say(f"  {_right(grant)}")
+
+
+def _right(grant: Grant) -> str:
+    if not grant.surplus:
+        return f"rights: {grant}"
+    names = ", ".join(grant.surplus)
+    return f"warning: more rights than a monitor needs: {names} on {grant.where}"
+
+
+def _show_query(query: Query, session: Session) -> int:
+    """Show whether a query would run, what of it could not be judged, and how the server would read."""
+    planned = attempt(lambda: _planned(query, session))
+    if isinstance(planned, QueryError):
+        say(f"  {query.name}: {planned.reason}: {planned.author_message}")
+        return USAGE
+    missing = planned.missing
+    say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
+    for note in _notes(query, planned, session):
+        say(f"    {note}")
+    if not is_show(query.statement_for(session.server.flavor).text):
+        _show_steps(_steps(planned.rows))
+    zone_fault = unknown_zone(query, session)
+    if zone_fault:
+        say(f"    {zone_fault}")
+    elif query.name == HISTORY_CLOCK and query.shipped:
+        _show_history_clock(query, session)
+    is_faulty = any((missing, planned.unjudged, zone_fault))
+    return USAGE if is_faulty else OK
+
+
+def _planned(query: Query, session: Session) -> _Planned:
+    """Ask the server about a query; QueryError says why it cannot be planned."""
+    rows = plan(query, session)
+    missing = missing_needs(query.needs, query, session)
+    unjudged = {}
+    for rule in query.rules:
+        columns = missing_needs(rule.needs, query, session)
+        if columns:
+            unjudged[rule.name] = columns
+    return _Planned(rows, missing, unjudged, seen_in_part(query, session))
+
+
+def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
+    """Give what to know of a query that can be planned; the server is asked about its evidence meanwhile."""
+    if planned.seen_in_part:
+        yield f"warning: sees only its own {planned.seen_in_part}: {NO_PROCESS}"
+    zone = zone_warning(query, session.server)
+    if zone:
+        yield f"warning: {zone}"
+    for warning in planned.rows.warnings:
+        yield f"warning {warning.code} of the server: {warning.message}"
+    for rule, columns in planned.unjudged.items():
+        yield f"{rule} cannot be judged: {missing_text(columns)}"
+    yield from map("warning: {}".format, evidence_faults(query, session))
+
+
+def _show_history_clock(query: Query, session: Session) -> None:
+    """Run the one query that tells a wrong zone, which no plan shows; a newcomer sees it before the start."""
+    try:
+        rows = answer(query, session).rows
+    except TargetError:
+        raise
+    except (QueryError, SampleError) as error:
+        say(
+            "    warning: the times of the history cannot be compared with the clock:"
+            f" {error}"
+        )
+        return
+    thresholds = [rule.condition.threshold for rule in query.rules]
+    for warning in history_warnings(rows, min(thresholds, default=0.0)):
+        say(f"    warning: {warning}")
+
+
+def _show_steps(steps: Sequence[Mapping[str, str]]) -> None:
+    """Print the steps of a plan, and note what reads a large table as a whole."""
+    if not steps:
+        return
+    cells = map(itemgetter(*_PLAN_COLUMNS), steps)
+    header = list(map(str.upper, _PLAN_COLUMNS))
+    say(indented(table(cells, header, right=(_PLAN_COLUMNS.index("rows"),))))
+    for step in steps:
+        rows = step["rows"]
+        is_scan = step["type"] == "ALL" and rows.isdigit()
+        if is_scan and int(rows) > _MANY_ROWS:
+            say(
+                f"    note: reads the whole table {step['table']},"
+                f" about {int(rows):,} rows, at each run"
+            )
+
+
+def _steps(rows: Rows) -> list[dict[str, str]]:
+    """Return the steps of a plan that read a table, each by the names of its columns.
+
+    The servers have different columns, and spell them differently. Of a view there may be none: its plan
+    takes a right that a monitor does not need.
+    """
+    names = list(map(str.lower, rows.columns))
+    steps = [dict(zip(names, map(_cell, row), strict=True)) for row in rows.rows]
+    return [step for step in steps if step["table"] != _NOTHING]
+
+
+def _cell(cell: object) -> str:
+    return _NOTHING if cell is None else str(cell)
