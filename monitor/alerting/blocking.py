@@ -27,22 +27,27 @@ def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[Column
     A schema query is never blocked: it is the one that sees a column come back. Nor is any query of a lost
     target, whose next success says that the target is back.
     """
-    target = snapshot.targets.get(job.target.name)
-    if target is None or target.up is False or job.query.schema is not None:
+    if job.query.schema is not None or snapshot.is_lost(job.target.name):
         return _NOTHING
     return missing_columns(snapshot, job.target.name, now) & frozenset(job.query.needs)
 
 
-def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Job]:
-    """Return the jobs that a schema query has just shown to be blocked: their data must go at once."""
-    if result.job.query.schema is None or not isinstance(result.outcome, Success):
-        return []
-    return [
-        view.job
-        for view in snapshot.views_of(result.job.target.name)
-        if not isinstance(view.outcome, Blocked)
-        and missing_for(view.job, snapshot, now)
-    ]
+def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Result]:
+    """Return the results of the jobs that a schema query has just shown to be blocked: their data must go."""
+    found: list[Result] = []
+    if not shows_columns(result):
+        return found
+    for view in snapshot.views_of(result.job.target.name):
+        missing = missing_for(view.job, snapshot, now)
+        if missing and not isinstance(view.outcome, Blocked):
+            found.append(blocked(view.job, now, missing, now))
+    return found
+
+
+def shows_columns(result: Result) -> bool:
+    """Return whether a result says which columns there are: a success of a schema query."""
+    is_schema_query = result.job.query.schema is not None
+    return is_schema_query and isinstance(result.outcome, Success)
 
 
 def missing_columns(
@@ -55,15 +60,11 @@ def missing_columns(
     view = snapshot.targets.get(target)
     if view is None:
         return _NOTHING
-    found = view.missing or _NOTHING
-    if or_unknown:
-        found |= view.unknown
+    found = view.unseen if or_unknown else view.known_missing
     if not found:
         return _NOTHING
-    schemas = [
-        one for one in snapshot.views_of(target) if one.job.query.schema is not None
-    ]
-    return found if any(_holds_at(now, one) for one in schemas) else _NOTHING
+    is_fresh = any(_holds_at(now, one) for one in snapshot.schemas_of(target))
+    return found if is_fresh else _NOTHING
 
 
 def _holds_at(now: datetime, view: QueryView) -> bool:

@@ -76,6 +76,11 @@ class TargetView:
     """Of new connections, while one of ours lives."""
 
     @property
+    def unseen(self) -> frozenset[ColumnName]:
+        """Return the columns that are missing, and those that the schema query may not see."""
+        return self.known_missing | self.unknown
+
+    @property
     def clock_offset_seconds(self) -> float | None:
         """Return how far the server's clock was ahead of ours at the last contact; None where unknown."""
         server = self._server_in_contact

@@ -15,7 +15,7 @@ from monitor.alerting.alert_names import (
     QUERY_FAILING,
     QUERY_STALE,
 )
-from monitor.alerting.blocking import missing_columns
+from monitor.alerting.blocking import missing_columns, shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.limits import left_out_samples
@@ -69,7 +69,7 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
 
 def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:
     """Yield, to be held, the rules of other queries that lack what this schema query shows to be missing."""
-    if result.job.query.schema is None or not isinstance(result.outcome, Success):
+    if not shows_columns(result):
         return
     name, seen_at = result.job.target.name, result.finished_at
     missing = missing_columns(facts.snapshot, name, seen_at, or_unknown=True)
@@ -128,7 +128,7 @@ def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInp
     """
     rules, target = facts.own_rules, facts.snapshot.targets[name]
     views = facts.snapshot.views_of(name)
-    schemas = [view for view in views if view.job.query.schema is not None]
+    schemas = facts.snapshot.schemas_of(name)
     known = Known(target, schemas, alerts_of, rules, facts.since)
     together = sessions_together(views)
     for view in views:

@@ -8,17 +8,17 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from monitor.alerting.alert_names import (
+    CERTIFICATE_EXPIRING,
+    CLOCK_SKEW,
     CONNECTIONS_REFUSED,
     REPLICA_LAGGING,
     TARGET_DOWN,
 )
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.rule_input import own_sample
-from monitor.alerting.self_status import CERTIFICATE_EXPIRING, certificates_ending
+from monitor.alerting.self_status import certificates_ending
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
-
-CLOCK_SKEW = "TokenMonitorClockSkew"
 
 TargetCheck: TypeAlias = Callable[[Rule, TargetView, datetime], "list[Sample] | None"]
 """Returns what one rule finds of a target at an instant; None where it cannot be told."""

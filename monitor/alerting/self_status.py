@@ -8,7 +8,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
-from monitor.alerting.alert_names import WATCHDOG
+from monitor.alerting.alert_names import (
+    CERTIFICATE_EXPIRING,
+    CONFIG_REJECTED,
+    DELIVERY_FAILING,
+    STATE_DISK_LOW,
+    WATCHDOG,
+)
 from monitor.alerting.evaluate import matching
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.state_disk import Room, disk_low
@@ -17,11 +23,6 @@ from monitor.model.certificates import Certificate
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
 from monitor.model.wording import utc_minute
-
-DELIVERY_FAILING = "TokenMonitorDeliveryFailing"
-STATE_DISK_LOW = "TokenMonitorStateDiskLow"
-CONFIG_REJECTED = "TokenMonitorConfigRejected"
-CERTIFICATE_EXPIRING = "TokenMonitorCertificateExpiring"
 
 _FULL = (
     " Its outbox is full: what waits is merged to the last state of each alert, and what begins now is told"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from monitor.alerting.contact import TargetView, after_run, is_loss
 from monitor.alerting.freshness import expiry, news_until
@@ -74,11 +75,11 @@ class QueryView:
         return self.excused_until is not None and now < self.excused_until
 
     def samples_at(self, now: datetime) -> tuple[Sample, ...]:
-        """Give the samples that are still fresh at `now`."""
+        """Return the samples that are still fresh at `now`."""
         return self.samples if self.expires_at is None or now < self.expires_at else ()
 
     def is_news_at(self, now: datetime) -> bool:
-        """Tell whether its data is of now, as far as its schedule has anybody look."""
+        """Return whether its data is of now, as far as its schedule has anybody look."""
         return self.news_until is None or now < self.news_until
 
 
@@ -106,13 +107,23 @@ class Snapshot:
     keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
     """The jobs of each target: with a thousand targets nobody may look through all for one."""
 
+    def is_lost(self, target: str) -> bool:
+        """Return whether a target lets nobody in; False of one that is not known yet."""
+        view = self.targets.get(target)
+        return view is not None and view.up is False
+
     def views_of(self, target: str) -> list[QueryView]:
-        """List what is known of a target's jobs."""
+        """Return what is known of a target's jobs, in the order of the configuration."""
         return [self.queries[key] for key in self.keys_of.get(target, ())]
+
+    def schemas_of(self, target: str) -> list[QueryView]:
+        """Return what is known of a target's schema queries."""
+        views = self.views_of(target)
+        return [view for view in views if view.job.query.schema is not None]
 
 
 def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
-    """Begin: every job waits, no target was met."""
+    """Return the beginning: every job waits, no target was met."""
     return for_config(Snapshot(), config, at)
 
 
@@ -120,33 +131,29 @@ def for_config(
     snapshot: Snapshot, config: Config, at: datetime | None = None
 ) -> Snapshot:
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
-    queries = {
-        job.key: _kept(snapshot.queries.get(job.key), job, at) for job in config.jobs
-    }
     keys_of: dict[str, tuple[JobKey, ...]] = {
         target.name: () for target in config.targets
     }
+    queries: dict[JobKey, QueryView] = {}
+    has_schema: set[str] = set()
     for job in config.jobs:
+        queries[job.key] = _kept(snapshot.queries.get(job.key), job, at)
         keys_of[job.target.name] += (job.key,)
-    with_schema = {
-        job.target.name for job in config.jobs if job.query.schema is not None
-    }
+        if job.query.schema is not None:
+            has_schema.add(job.target.name)
     targets: dict[str, TargetView] = {}
     for target in config.targets:
-        known = snapshot.targets.get(target.name)
-        view = known if known and known.target == target else TargetView(target)
-        # Without a schema query nobody would ever say that a column is back.
-        targets[target.name] = (
-            view
-            if target.name in with_schema
-            else replace(view, missing=None, unknown=frozenset())
-        )
-    receivers = {
-        receiver.name: snapshot.receivers.get(
-            receiver.name, ReceiverView(receiver.name)
-        )
-        for receiver in config.receivers
-    }
+        view = snapshot.targets.get(target.name)
+        if view is None or view.target != target:
+            view = TargetView(target)
+        if target.name not in has_schema:
+            # Without a schema query nobody would ever say that a column is back.
+            view = replace(view, missing=None, unknown=frozenset())
+        targets[target.name] = view
+    receivers: dict[str, ReceiverView] = {}
+    for receiver in config.receivers:
+        known = snapshot.receivers.get(receiver.name)
+        receivers[receiver.name] = known or ReceiverView(receiver.name)
     return replace(
         snapshot, queries=queries, targets=targets, receivers=receivers, keys_of=keys_of
     )
@@ -209,11 +216,8 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
         return snapshot
     planned = replace(view, next_run_at=at)
     # What a cron said holds until its next run, of which the plan after a success is the first to tell.
-    if (
-        view.data_at
-        and view.expires_at
-        and not isinstance(view.job.query.schedule, Every)
-    ):
+    is_cron = not isinstance(view.job.query.schedule, Every)
+    if is_cron and view.data_at and view.expires_at:
         planned = replace(
             planned,
             expires_at=expiry(view.job, view.data_at, at),
@@ -238,7 +242,8 @@ def with_receiver(
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
     """Record the last attempt at a receiver; one of several addresses that failed is no failing receiver."""
     view = snapshot.receivers.get(delivery.receiver)
-    if view is None:  # removed by a reload meanwhile
+    if view is None:
+        # Removed by a reload meanwhile.
         return snapshot
     taken_at = view.taken_at if delivery.reason else delivery.at
     changed = replace(view, last_delivery=delivery, taken_at=taken_at)
@@ -255,54 +260,64 @@ def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
 
 def _after(view: QueryView, result: Result) -> QueryView:
     outcome = result.outcome
-    if isinstance(outcome, Blocked):
-        return replace(
-            view,
-            status=QueryStatus.BLOCKED,
-            outcome=outcome,
-            samples=(),
-            expires_at=None,
-        )
-    seen = replace(
+    match outcome:
+        case Success():
+            return _after_success(_after_run(view, result), result, outcome)
+        case Failure():
+            return _after_failure(_after_run(view, result), result, outcome)
+        case Blocked():
+            return replace(
+                view,
+                status=QueryStatus.BLOCKED,
+                outcome=outcome,
+                samples=(),
+                expires_at=None,
+            )
+        case _:
+            assert_never(outcome)
+
+
+def _after_run(view: QueryView, result: Result) -> QueryView:
+    """Return a view after a run that was made, whatever came of it."""
+    return replace(
         view,
-        outcome=outcome,
+        outcome=result.outcome,
         last_run_at=result.finished_at,
         duration_seconds=result.duration_seconds,
-        denied=_denied_by(outcome, view),
         regained=frozenset(),
         excused_until=None,
     )
-    if isinstance(outcome, Failure):
-        return replace(
-            seen,
-            status=QueryStatus.FAILED,
-            samples=(),
-            expires_at=None,
-            first_failure_at=view.first_failure_at or result.scheduled_at,
-            # What the target explains (lost, full, behind its source) is no failure of the query.
-            consecutive_failures=view.consecutive_failures
-            + (0 if _is_of_target(outcome) else 1),
-        )
+
+
+def _after_success(view: QueryView, result: Result, success: Success) -> QueryView:
     return replace(
-        seen,
+        view,
         status=QueryStatus.OK,
-        samples=outcome.samples,
+        samples=success.samples,
         last_success_at=result.finished_at,
         data_at=result.scheduled_at,
         expires_at=expiry(view.job, result.scheduled_at, view.next_run_at),
         first_failure_at=None,
         consecutive_failures=0,
+        denied=success.refusals,
     )
 
 
-def _denied_by(outcome: Success | Failure, view: QueryView) -> tuple[Failure, ...]:
-    """Return what is refused; a failure of another kind says nothing of that."""
-    if isinstance(outcome, Success):
-        return outcome.refusals
-    is_of_object = (
-        outcome.reason is Reason.ACCESS_DENIED and outcome.code in _OBJECT_DENIED
+def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryView:
+    # What the target explains (lost, full, behind its source) is not a failure of the query.
+    is_its_own = not _is_of_target(failure)
+    is_of_object = failure.reason is Reason.ACCESS_DENIED
+    if is_of_object and failure.code in _OBJECT_DENIED:
+        # A failure of another kind says nothing of what is refused.
+        view = replace(view, denied=(failure,))
+    return replace(
+        view,
+        status=QueryStatus.FAILED,
+        samples=(),
+        expires_at=None,
+        first_failure_at=view.first_failure_at or result.scheduled_at,
+        consecutive_failures=view.consecutive_failures + is_its_own,
     )
-    return (outcome,) if is_of_object else view.denied
 
 
 def _is_of_target(failure: Failure) -> bool:
@@ -310,7 +325,7 @@ def _is_of_target(failure: Failure) -> bool:
 
 
 def _lost_with_target(view: QueryView, result: Result) -> QueryView:
-    """Take down what a query told before its target was lost: it cannot be known any more."""
+    """Withdraw what a query gave before its target was lost: it cannot be known any more."""
     if view.status is QueryStatus.WAITING:
         return view
     return replace(

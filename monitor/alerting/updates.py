@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from monitor.alerting.blocking import blocked, missing_for, newly_blocked
-from monitor.alerting.contact import TargetView
+from monitor.alerting.blocking import newly_blocked
 from monitor.alerting.denials import denied_tables, with_seen
 from monitor.alerting.snapshot import (
     QueryView,
@@ -49,62 +48,56 @@ def updated(
         return None
     after = with_next_run(after, key, next_run_at)
     wanted = wanted_after(result, snapshot, after)
-    if not isinstance(result.outcome, Failure):
-        # After a failure nothing is over, so that nobody is excused.
+    if wanted and not isinstance(result.outcome, Failure):
+        # What they failed of is over. After a failure nothing is, so that nobody is excused.
         after = with_excuse(after, wanted, now)
     after = with_seen(snapshot, after, key)
-    newly = tuple(
-        blocked(job, now, missing_for(job, after, now), now)
-        for job in newly_blocked(result, after, now)
-    )
+    blocked = newly_blocked(result, after, now)
     result = replace(result, job=after.queries[key].job)
-    return Update(result, snapshot, after, tuple(wanted), newly)
+    return Update(result, snapshot, after, tuple(wanted), tuple(blocked))
 
 
 def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
     """Return the other jobs of the target that a result makes worth running now, without waiting for their time."""
     name, key = result.job.target.name, result.job.key
-    was, now = before.targets.get(name), after.targets.get(name)
-    if was is None or now is None:
-        return []
+    was, now = before.targets[name], after.targets[name]
     granted = denied_tables(before.queries[key]) - denied_tables(after.queries[key])
-    is_wanted = _wanted_by(result, was, now, granted)
+    # The first of these that is so says which jobs are wanted.
+    cases: tuple[tuple[bool, _IsWanted], ...] = (
+        # A column or table is unknown: the schema queries say which.
+        (_failed_of(result.outcome, Reason.SCHEMA_MISSING), _is_schema_query),
+        # The replica has caught up.
+        (bool(was.replica_fault) and not now.replica_fault, _is_lagging),
+        # The run was let see tables that were refused to it, and to others.
+        (bool(granted), partial(_is_refused, tables=granted)),
+        # The target answers again, and stays: not each time that it comes and goes.
+        (was.recovered_at != now.recovered_at, _has_failed),
+        # Columns are back, or may be seen again.
+        (True, partial(_waits_for, back=was.unseen - now.unseen)),
+    )
+    is_wanted = next(predicate for is_so, predicate in cases if is_so)
     others = (view for view in after.views_of(name) if view.job.key != key)
     return [view.job for view in others if is_wanted(view)]
-
-
-def _wanted_by(
-    result: Result, was: TargetView, now: TargetView, granted: frozenset[str]
-) -> _IsWanted:
-    """Return which jobs are wanted, by the first of these that is so.
-
-    `granted`: the tables that this run was let see again.
-    """
-    # A column or table is unknown: the schema queries say which.
-    if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
-        return _is_schema_query
-    # The replica has caught up.
-    if was.replica_fault and not now.replica_fault:
-        return lambda view: _failed_of(view.outcome, Reason.REPLICA_LAGGING)
-    if granted:
-        return lambda view: not granted.isdisjoint(denied_tables(view))
-    # The target answers again, and stays: not each time that it comes and goes.
-    if was.recovered_at != now.recovered_at:
-        return lambda view: isinstance(view.outcome, Failure)
-    return partial(_waits_for, back=_unseen(was) - _unseen(now))
 
 
 def _failed_of(outcome: object, reason: Reason) -> bool:
     return isinstance(outcome, Failure) and outcome.reason is reason
 
 
+def _has_failed(view: QueryView) -> bool:
+    return isinstance(view.outcome, Failure)
+
+
 def _is_schema_query(view: QueryView) -> bool:
     return view.job.query.schema is not None
 
 
-def _unseen(target: TargetView) -> frozenset[ColumnName]:
-    """Return the columns that are missing, and those that the schema query may not see."""
-    return (target.missing or frozenset()) | target.unknown
+def _is_lagging(view: QueryView) -> bool:
+    return _failed_of(view.outcome, Reason.REPLICA_LAGGING)
+
+
+def _is_refused(view: QueryView, tables: frozenset[str]) -> bool:
+    return not tables.isdisjoint(denied_tables(view))
 
 
 def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:

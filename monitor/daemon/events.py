@@ -10,7 +10,7 @@ from types import MappingProxyType
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
-from monitor.daemon.server_changes import Servers
+from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import Blocked, Failure, Kill, Result, Success
@@ -40,7 +40,7 @@ class Events:
         self._deliveries = Deduplicator()
         self._unevaluated = Deduplicator()
         self._kills = Deduplicator()
-        self._servers = Servers()
+        self._servers = ServerChanges()
         self._totals = RunTotals()
         self._lock = threading.Lock()  # deliveries come from the receivers' own threads
 
@@ -50,13 +50,13 @@ class Events:
         if not isinstance(result.outcome, Blocked):
             self._telemetry.run_finished(result)
         self._log_contact(result, before, after)
-        for event, level, fields in self._servers.news(
-            after.targets[result.job.target.name]
-        ):
-            self._log.event(event, level, target=result.job.target.name, **fields)
-        for event, level, fields in self._servers.zone_news(result.job, result.server):
-            target, query = result.job.key
-            self._log.event(event, level, target=target, query=query, **fields)
+        target, query = result.job.key
+        for news in self._servers.news(after.targets[target]):
+            self._log.event(news.event, news.level, target=target, **news.fields)
+        for news in self._servers.zone_news(result.job, result.server):
+            self._log.event(
+                news.event, news.level, target=target, query=query, **news.fields
+            )
         self._log_run(result)
         if (totals := self._totals.add(result)) is not None:
             self._log.info("runs.summarized", **totals.fields())

@@ -18,14 +18,16 @@ from monitor.timing.clock import Clock
 from monitor.timing.shift import moved
 
 _LOOK_SECONDS = 1.0
-_NAMED = 5
+_MAX_NAMED = 5
+"""How many queries a message names: it goes into one line of the log."""
+_WITHOUT_A_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED)
 
 
 class Call(Protocol):
     """One attempt at the far end, within its time limit; never raises."""
 
     def __call__(self) -> Delivery:
-        """Make it, and say what came of it."""
+        """Make it; returns what came of it."""
         ...
 
     def abort(self) -> None:
@@ -33,8 +35,8 @@ class Call(Protocol):
         ...
 
 
-class Listener(Protocol):
-    """What is told of heartbeats, in their own thread; must not raise."""
+class HeartbeatListener(Protocol):
+    """Told of heartbeats, in their own thread; must not raise."""
 
     def on_heartbeat(self, delivery: Delivery) -> None:
         """Hear of an attempt."""
@@ -63,7 +65,7 @@ class Heartbeat:
         *,
         snapshot: Callable[[], Snapshot],
         is_healthy: Callable[[], tuple[bool, str]],
-        listener: Listener,
+        listener: HeartbeatListener,
     ) -> None:
         self._clock = clock
         self._snapshot = snapshot
@@ -93,7 +95,7 @@ class Heartbeat:
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Tell whether the thread lives."""
+        """Return whether the thread lives."""
         return self._thread.is_alive()
 
     def stop(self, seconds: float) -> None:
@@ -122,28 +124,30 @@ class Heartbeat:
             # Further away than one interval it is only after the clock was set.
             if now < self._next_at <= now + settings.interval:
                 return
-        against = withheld(settings, self._snapshot(), self._is_healthy(), now)
-        if against is not None:
-            self._withhold(against, now)
+        obstacle = withheld(settings, self._snapshot(), self._is_healthy(), now)
+        if obstacle is not None:
+            self._withhold(obstacle, now)
             return
-        held = self._withheld  # a reload may forget it meanwhile
+        # Read once: a reload may forget it meanwhile.
+        held = self._withheld
         if held is not None:
             self._withheld = None
             self._listener.on_resumed((now - held[1]).total_seconds())
         delivery = call()
         with self._lock:
-            if settings is not self._settings:  # a reload has put another in its place
+            if settings is not self._settings:
+                # A reload has put another in its place.
                 return
             self._next_at = now + settings.interval
         if not self._stopping.is_set() or not delivery.reason:
             self._listener.on_heartbeat(delivery)
 
-    def _withhold(self, against: Withheld, now: datetime) -> None:
-        held = self._withheld
-        if not against.reason or (held is not None and held[0] == against.reason):
+    def _withhold(self, obstacle: Withheld, now: datetime) -> None:
+        reason, since = self._withheld or ("", now)
+        if obstacle.reason in ("", reason):
             return
-        self._withheld = (against.reason, now if held is None else held[1])
-        self._listener.on_withheld(against.reason, against.message)
+        self._withheld = (obstacle.reason, since)
+        self._listener.on_withheld(obstacle.reason, obstacle.message)
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
@@ -156,47 +160,52 @@ def withheld(
     health: tuple[bool, str],
     now: datetime,
 ) -> Withheld | None:
-    """Say why no heartbeat may be sent at `now`; None where nothing speaks against it."""
-    is_healthy, words = health
+    """Return why no heartbeat may be sent at `now`; None where nothing speaks against it."""
+    is_healthy, message = health
     if not is_healthy:
-        return Withheld("unhealthy", words)
+        return Withheld("unhealthy", message)
     views = [
         view for key, view in snapshot.queries.items() if key[1] in settings.queries
     ]
     late = [view for view in views if is_late(view, now)]
     if late:
-        told = [_told(view) for view in late[:_NAMED]]
-        more = [f"and {len(late) - _NAMED} more"] if len(late) > _NAMED else []
-        return Withheld("late", "not in time: " + "; ".join([*told, *more]))
-    awaited = (view for view in views if isinstance(view.job.query.schedule, Every))
-    return (
-        Withheld()
-        if not views or any(view.data_at is None for view in awaited)
-        else None
-    )
+        return Withheld("late", f"not in time: {_list(late)}")
+    if not views or any(_is_awaited(view) for view in views):
+        return Withheld()
+    return None
+
+
+def _is_awaited(view: QueryView) -> bool:
+    """Return whether a query that runs by an interval, and so at the start, has not given data yet."""
+    return view.data_at is None and isinstance(view.job.query.schedule, Every)
 
 
 def is_late(view: QueryView, now: datetime) -> bool:
-    """Tell whether a query had no success within three intervals and its time limit; cron: at its last time.
+    """Return whether a query had no success within three intervals and its time limit; cron: at its last time.
 
     A cron query that was not due since we began is not late.
     """
-    if (allowed := max_silence(view.job)) is not None:
+    allowed = max_silence(view.job)
+    if allowed is not None:
         since = view.data_at or view.since
         return since is not None and now > since + allowed
-    if view.first_failure_at is not None or view.status in (
-        QueryStatus.BLOCKED,
-        QueryStatus.SKIPPED,
-    ):
+    if view.first_failure_at is not None or view.status in _WITHOUT_A_RUN:
         return True
-    return view.next_run_at is not None and now > run_ends_by(
-        view.job, view.next_run_at
-    )
+    if view.next_run_at is None:
+        return False
+    return now > run_ends_by(view.job, view.next_run_at)
 
 
-def _told(view: QueryView) -> str:
+def _list(late: list[QueryView]) -> str:
+    named = [_describe(view) for view in late[:_MAX_NAMED]]
+    if len(late) > _MAX_NAMED:
+        named.append(f"and {len(late) - _MAX_NAMED} more")
+    return "; ".join(named)
+
+
+def _describe(view: QueryView) -> str:
     target, query = view.job.key
-    since = (
-        f"no data since {utc_second(view.data_at)}" if view.data_at else "no data yet"
-    )
+    since = "no data yet"
+    if view.data_at is not None:
+        since = f"no data since {utc_second(view.data_at)}"
     return f"{query} on {target} ({since})"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
-from monitor.model.results import Blocked, Failure
+from monitor.model.results import reason_and_message
 from monitor.model.settings import Config, JobKey, Labels
 from monitor.storage import LastResult, State
 
@@ -118,12 +118,7 @@ class Maintenance:
 
 
 def _last_result(view: QueryView, now: datetime) -> LastResult:
-    outcome = view.outcome
-    reason, message = "", ""
-    if isinstance(outcome, Failure):
-        reason, message = str(outcome.reason), outcome.message
-    elif isinstance(outcome, Blocked):
-        reason, message = "blocked", outcome.message
+    reason, message = reason_and_message(view.outcome)
     return LastResult(
         target=view.job.target.name,
         query=view.job.query.name,

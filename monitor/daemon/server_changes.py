@@ -1,81 +1,91 @@
-"""Tell what is new about the servers behind the targets, for the log: who answers, limits, rights; pure."""
+"""Find what is new about the servers behind the targets, for the log: who answers, limits, rights; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import NamedTuple
 
 from monitor.alerting.contact import TargetView
+from monitor.model.process_settings import LogLevel
 from monitor.model.results import Server
 from monitor.model.settings import SERVER_ZONE, Job, Query
 from monitor.timing.zones import utc_offsets
 
-Level: TypeAlias = Literal["info", "warning"]
-News: TypeAlias = tuple[str, Level, Mapping[str, object]]
-"""An event, its level and its fields."""
+
+class News(NamedTuple):
+    """An event to log, its level and its fields."""
+
+    event: str
+    level: LogLevel
+    fields: Mapping[str, object]
+
 
 LIMITS = ("statement", "lock", "read_only")
-_MOST_SERVERS = 100
+_MAX_SERVERS = 100
+"""Of one target: behind an address that gives a new host name at each connection there is no end of them."""
 
 
 @dataclass(slots=True)
-class Servers:
-    """What was told of each target's servers; behind one address there may be several, each told once."""
+class ServerChanges:
+    """What was logged of each target's servers; behind one address there may be several, each logged once."""
 
-    _told: dict[str, dict[str, Server]] = field(default_factory=dict)
+    _known: dict[str, dict[str, Server]] = field(default_factory=dict)
+    """By target and by host name."""
     _rights: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _zones: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def news(self, view: TargetView) -> Iterator[News]:
-        """Say what changed since the last time that this server was seen."""
+        """Return what changed since the last time that this server was seen."""
         server, target = view.server, view.target.name
         if server is None or not view.up:
             return
-        told = self._told.setdefault(target, {})
-        known = told.get(server.hostname)
+        of_target = self._known.setdefault(target, {})
+        known = of_target.get(server.hostname)
         if known is server:
             return
-        if len(told) > _MOST_SERVERS:
-            told.clear()
-        told[server.hostname] = server
+        if len(of_target) > _MAX_SERVERS:
+            of_target.clear()
+        of_target[server.hostname] = server
         if known is None or _identity(known) != _identity(server):
-            yield "target.connected", "info", _facts(server)
-        if lacking(server) != (lacking(known) if known else []):
-            level: Level = "warning" if lacking(server) else "info"
-            yield "target.unprotected", level, {"lacking": lacking(server)}
+            yield News("target.connected", "info", _facts(server))
+        yield from _news_of_limits(known, server)
+        yield from self._news_of_rights(target, server)
+
+    def _news_of_rights(self, target: str, server: Server) -> Iterator[News]:
         rights = server.surplus_rights
-        if rights is not None and rights != self._rights.get(target, ()):
-            yield (
-                "target.overprivileged",
-                "warning" if rights else "info",
-                {"rights": _by_place(rights)},
-            )
-        if rights is not None:
-            self._rights[target] = rights
+        if rights is None:
+            return
+        if rights != self._rights.get(target, ()):
+            level: LogLevel = "warning" if rights else "info"
+            fields = {"rights": _by_object(rights)}
+            yield News("target.overprivileged", level, fields)
+        self._rights[target] = rights
 
     def zone_news(self, job: Job, server: Server | None) -> Iterator[News]:
         """Return a warning, once, where a query asks for the time in another zone than the server's own."""
         message = zone_warning(job.query, server)
         if message and self._zones.get(job.key) != message:
-            yield (
-                "zone.mismatched",
-                "warning",
-                {"functions": list(job.query.local_time), "message": message},
-            )
+            fields = {"functions": list(job.query.local_time), "message": message}
+            yield News("zone.mismatched", "warning", fields)
         if server is not None:
             self._zones[job.key] = message
 
 
+def _news_of_limits(known: Server | None, server: Server) -> Iterator[News]:
+    before = [] if known is None else lacking(known)
+    now = lacking(server)
+    if now != before:
+        level: LogLevel = "warning" if now else "info"
+        yield News("target.unprotected", level, {"lacking": now})
+
+
 def zone_warning(query: Query, server: Server | None) -> str:
     """Return why a query that asks for the time may be off by hours; nothing where it is not."""
-    if (
-        server is None
-        or not query.local_time
-        or not server.utc_offsets
-        or query.time_zone == SERVER_ZONE
-    ):
+    if server is None or not server.utc_offsets:
+        return ""
+    if not query.local_time or query.time_zone == SERVER_ZONE:
         return ""
     if utc_offsets(query.time_zone) in ((), server.utc_offsets):
         return ""
@@ -104,21 +114,22 @@ def _identity(server: Server) -> tuple[object, ...]:
 
 
 def _facts(server: Server) -> Mapping[str, object]:
+    is_replica = server.replication is not None
+    clock = server.clock
     return {
         "server": f"{server.flavor} {server.version}",
         "hostname": server.hostname,
         "read_only": server.read_only,
-        "replica": server.replication is not None if server.knows_replication else None,
-        "clock_offset_seconds": round(server.clock.seconds, 3)
-        if server.clock
-        else None,
+        "replica": is_replica if server.knows_replication else None,
+        "clock_offset_seconds": None if clock is None else round(clock.seconds, 3),
     }
 
 
-def _by_place(rights: tuple[str, ...]) -> list[str]:
-    """Write the rights on one thing as one text: an account with all rights has about seventy."""
-    parts = [right.rpartition(" on ") for right in rights]
-    return [
-        f"{', '.join(right for right, _, _ in group)} on {where}"
-        for where, group in groupby(parts, key=lambda part: part[2])
-    ]
+def _by_object(rights: tuple[str, ...]) -> list[str]:
+    """Return the rights on one object as one text: an account with all rights has about seventy."""
+    texts: list[str] = []
+    pairs = [right.rpartition(" on ") for right in rights]
+    for where, group in groupby(pairs, key=lambda pair: pair[2]):
+        names = ", ".join(name for name, _, _ in group)
+        texts.append(f"{names} on {where}")
+    return texts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import Certificate
 from monitor.model.errors import Reason, message_with_place
@@ -274,6 +274,19 @@ class Blocked:
 
 
 Outcome: TypeAlias = Success | Failure | Blocked
+
+
+def reason_and_message(outcome: Outcome | None) -> tuple[str, str]:
+    """Return why a run gave no data: the reason's word and a message; both empty where it did, or before one."""
+    match outcome:
+        case Failure():
+            return str(outcome.reason), outcome.message
+        case Blocked():
+            return "blocked", outcome.message
+        case Success() | None:
+            return "", ""
+        case _:
+            assert_never(outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from monitor.alerting.data_age import confirmed_at, has_data
 from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Transition
-from monitor.model.results import Blocked, Failure, Success
+from monitor.model.results import reason_and_message
 from monitor.model.settings import Cron, Every
 from monitor.web.views import Scene
 
@@ -74,15 +74,7 @@ def time_text(at: datetime | None) -> str | None:
 
 def reason_of(view: QueryView) -> tuple[str, str]:
     """Return why a query gives no data: the reason's word and the message; both empty when it does."""
-    match view.outcome:
-        case Failure() as failure:
-            return failure.reason.value, failure.message
-        case Blocked() as blocked:
-            return "blocked", blocked.message
-        case Success() | None:
-            return "", ""
-        case unknown:
-            assert_never(unknown)
+    return reason_and_message(view.outcome)
 
 
 def schedule_json(schedule: Every | Cron) -> tuple[float | None, str | None]:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from monitor.alerting.alert_names import (
+    ACCESS_DENIED,
+    ALERTS_LIMITED,
+    QUERY_FAILING,
+    QUERY_STALE,
+)
 from monitor.alerting.denials import denied_table
+from monitor.alerting.self_monitoring import TARGET_CHECKS
+from monitor.alerting.self_status import SELF_CHECKS
 from monitor.alerting.severity import loudest
 from monitor.alerting.snapshot import QueryStatus
+from monitor.config.queries import own_rules
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
@@ -411,3 +422,12 @@ def test_a_query_that_fails_is_as_loud_as_the_loudest_rule_that_it_leaves_withou
             world.after(MINUTE).run("usage", TIMEOUT)
         (alert,) = firing(world, "QueryFailing")
         assert alert.severity is loudest([severity, Severity.WARNING])
+
+
+def test_every_rule_about_the_monitor_has_a_check_that_it_is_evaluated_over() -> None:
+    of_queries = {ACCESS_DENIED, QUERY_FAILING, QUERY_STALE, ALERTS_LIMITED}
+    checked = of_queries | TARGET_CHECKS.keys() | SELF_CHECKS.keys()
+    file = Path(own_rules.__file__).with_name("own_rules.toml")
+    rules = tomllib.loads(file.read_text())["rules"].keys()
+    assert rules - checked == set(), "without a check in alerting/: never evaluated"
+    assert checked - rules == set(), "checked, and no rule in own_rules.toml"

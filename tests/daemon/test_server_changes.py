@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.alerting.contact import TargetView
-from monitor.daemon.server_changes import Servers
+from monitor.daemon.server_changes import ServerChanges
 from tests.support.harness import SERVER, TARGET
 
 
@@ -15,7 +15,7 @@ def seen(number: int, hostname: str) -> TargetView:
 
 
 def test_a_server_is_told_once_however_many_targets_there_are() -> None:
-    servers = Servers()
+    servers = ServerChanges()
     first = [news for number in range(150) for news in servers.news(seen(number, "db"))]
     again = [news for number in range(150) for news in servers.news(seen(number, "db"))]
     assert [event for event, _, _ in first].count("target.connected") == 150
@@ -23,7 +23,7 @@ def test_a_server_is_told_once_however_many_targets_there_are() -> None:
 
 
 def test_two_servers_behind_one_address_are_each_told_once() -> None:
-    servers = Servers()
+    servers = ServerChanges()
     told = [
         event
         for name in ("a", "b", "a", "b")
@@ -33,7 +33,7 @@ def test_two_servers_behind_one_address_are_each_told_once() -> None:
 
 
 def test_a_variable_that_is_not_as_we_set_it_is_told_beside_the_limits() -> None:
-    servers = Servers()
+    servers = ServerChanges()
     view = seen(1, "db")
     assert view.server is not None
     wrong = replace(view.server, unstated=("wait_timeout",))

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.collector.execute import execute
-from monitor.daemon.server_changes import Servers, zone_warning
+from monitor.daemon.server_changes import ServerChanges, zone_warning
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Success
@@ -118,7 +118,7 @@ LONDON = replace(SERVER, time_zone="Europe/London", utc_offsets=(timedelta(0), H
 
 
 def test_a_query_that_asks_for_the_time_in_another_zone_is_told_once() -> None:
-    servers = Servers()
+    servers = ServerChanges()
     job = Job(
         target=Target("main", "m", "app", Tls("disabled")),
         query=_query("+00:00", "NOW()"),
