@@ -61,7 +61,7 @@ class Outbox(Protocol):
         """Let all that waits be tried at once."""
         ...
 
-    def trim(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
+    def expire(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
         """Give up what is too old or too much, and return it."""
         ...
 

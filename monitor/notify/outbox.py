@@ -131,7 +131,7 @@ class OutboxWorker(Worker):
         if clock_shift != self._clock_shift:
             # The clock was set, and what waits was not moved with it yet: its age is not known.
             return
-        for given_up in self._outbox.trim(self.receiver.name, now=now):
+        for given_up in self._outbox.expire(self.receiver.name, now=now):
             self._on_delivery(given_up)
 
     def _deliver(self, notification: Notification) -> bool:

@@ -173,7 +173,7 @@ def give_up(
     return tuple(deliveries)
 
 
-def shift(connection: sqlite3.Connection, by: timedelta) -> None:
+def move(connection: sqlite3.Connection, by: timedelta) -> None:
     """Move all instants of what waits, and let all be tried at once: the clock was set by this much."""
     changed: list[tuple[str, str, str, int]] = []
     waiting = connection.execute("SELECT id, created_at, alerts FROM outbox").fetchall()

@@ -76,7 +76,7 @@ class OutboxLimits:
             self._merged[receiver] = self._share(receiver)
         self._find_full(now)
 
-    def shift(self, by: timedelta) -> None:
+    def move(self, by: timedelta) -> None:
         """Move all instants: the clock was set by this much."""
         self.full_since = moved(self.full_since, by)
 

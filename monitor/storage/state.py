@@ -190,12 +190,12 @@ class State(StateQueries):
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(connection, alerts, generation=self._disk.generation)
-            outbox.shift(connection, by)
+            outbox.move(connection, by)
 
         with self._recording:
             self._disk.write(write)
             self._written.accept(alerts)
-        self._outbox_limits.shift(by)
+        self._outbox_limits.move(by)
 
     def prune_before(
         self,
@@ -269,7 +269,7 @@ class State(StateQueries):
         """Make all that waits for a receiver due: it takes notifications again."""
         self._disk.write(partial(outbox.retry_now, receiver=receiver, now=now))
 
-    def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
+    def expire(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
         """Give up what has waited for too long; return what has to be logged of it."""
         too_old = instant_to_text(now - self._limits.outbox_age)
         oldest = self._rows(

@@ -817,7 +817,7 @@ def test_what_waits_for_a_receiver_is_not_too_old_after_the_clock_was_set() -> N
     world.run("usage", usage(5))
     world.set_by = timedelta(days=2000)
     world.tick()
-    assert world.state.trim("hook", now=world.at) == ()
+    assert world.state.expire("hook", now=world.at) == ()
     assert world.posted()[0] == "TokenUsageStopped firing"
 
 

@@ -235,10 +235,10 @@ class HungDisk(State):
         super().__init__()
         self.is_asked, self.go_on = threading.Event(), threading.Event()
 
-    def trim(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
+    def expire(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
         self.is_asked.set()
         assert self.go_on.wait(60)
-        return tuple(super().trim(receiver, now=now))
+        return tuple(super().expire(receiver, now=now))
 
 
 def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:

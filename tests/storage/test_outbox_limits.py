@@ -142,7 +142,7 @@ def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> 
     with closing(State()) as state:
         many = told(0, "Low", dict.fromkeys(map(str, range(100)), True))
         state.record({}, (), [many, told(1, "High", {"a": True})])
-        state.trim("hook", now=at(1) + timedelta(hours=25))
+        state.expire("hook", now=at(1) + timedelta(hours=25))
         few, past = state.deliveries(9)
         assert (past.summary, past.alerts) == ("Low on main: 100 firing", ())
         assert [name_of(one) for one in few.alerts] == ["a"]

@@ -342,7 +342,7 @@ def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_to
     state.delivered(the_due_of(state, "1", 2), attempt(2))
     state.failed(the_due_of(state, "2", 2), attempt(2, "http_400"), next_try_at=None)
     send_to_outbox(state, notification("3"))
-    (expired,) = state.trim("hook", now=at(1) + timedelta(hours=24))
+    (expired,) = state.expire("hook", now=at(1) + timedelta(hours=24))
     assert expired.reason == "expired"
     assert [
         (past.key, past.is_given_up, past.attempts, past.summary)
@@ -569,9 +569,9 @@ def test_what_waited_too_long_is_given_up_and_told(state: State) -> None:
         notification("x", receiver="o"),
     )
     day = timedelta(hours=24)
-    assert state.trim("hook", now=START + day) == ()
+    assert state.expire("hook", now=START + day) == ()
     now = at(1) + day
-    (told,) = state.trim("hook", now=now)
+    (told,) = state.expire("hook", now=now)
     assert told == Delivery(
         "hook",
         now,
@@ -591,7 +591,7 @@ def test_what_waited_too_long_is_given_up_and_told(state: State) -> None:
         (alert(),),
         told,
     )
-    assert state.trim("hook", now=now) == ()
+    assert state.expire("hook", now=now) == ()
 
 
 def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history(
