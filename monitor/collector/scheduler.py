@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from monitor.collector.slots import (
-    EARLY,
-    grid_offset,
-    next_cron_time,
-    next_slot,
-    slot_at,
-    slot_of_tick,
-)
+from monitor.collector.entries import Entry, Moment, entry_of
 from monitor.collector.timer import MakeScheduler, ThreadScheduler, Timer
-from monitor.model.settings import Cron, Every, Job
+from monitor.model.settings import Job
 from monitor.timing.clock import SLEPT, SettableClock
-
-MAX_SPREAD = timedelta(seconds=10)
-"""Over how long the first runs of many jobs are spread: not all at once, and none is waited for long."""
-_SPREAD_PER_JOB = timedelta(milliseconds=50)
 
 Submit: TypeAlias = Callable[[Job, datetime, timedelta], None]
 """Takes a job that is due, its slot, and by how much the clock had been moved when that was computed."""
 Missed: TypeAlias = Callable[[Job, int], None]
 """Takes a job, and how many of its slots had no run."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A job in the schedule, and the last slot that it ran in.
-
-    What is called steady is by a clock that nobody sets, which the timer waits by: the time that we show is
-    `clock_shift` later.
-    """
-
-    job: Job
-    is_ticking: bool = False
-    """The timer calls it."""
-    due_steady: datetime | None = None
-    """When it should tick next: the one account of it, which timer, page and health check go by."""
-    cron_at: datetime | None = None
-    """Of a cron: the same as the clock had it, which may be set past it."""
-    last_index: int | None = None
-    ran_steady: datetime | None = None
-    clock_shift: timedelta = timedelta(0)
-    """By how much the clock had been moved when it ran in that slot."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    """What a tick is for: a slot, or none where the job has run in it, and how many before it had no run."""
-
-    scheduled_at: datetime | None
-    missed: int = 0
 
 
 class Schedule:
@@ -76,7 +35,7 @@ class Schedule:
         self._clock = clock
         self._submit = submit
         self._missed = missed
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[tuple[str, str], Entry] = {}
         self._lock = threading.Lock()
         self._clock_shift = clock.clock_shift
         self._timer = Timer(self._steady_now, scheduler=scheduler)
@@ -97,9 +56,9 @@ class Schedule:
             removed = [key for key in self._entries if key not in wanted]
             for key in removed:
                 del self._entries[key]
-            new = [_Entry(job) for job in wanted.values() if not self._keep(job)]
+            new = [entry_of(job) for job in wanted.values() if not self._keep(job)]
             for entry in new:
-                self._expect_first(entry, len(wanted))
+                entry.expect_first(self._moment(), len(wanted))
             self._entries.update((entry.job.key, entry) for entry in new)
         # Not under our lock: the timer ticks under its own, and then asks for ours.
         for key in removed:
@@ -131,7 +90,7 @@ class Schedule:
         self._clock_shift = clock_shift
         with self._lock:
             for entry in self._entries.values():
-                self._expect_again(entry)
+                entry.expect_again(self._moment())
         # Not under our lock, as in `apply`. A tick meanwhile moves its entry on, which the timer then sees.
         self._timer.look_again()
         return True
@@ -154,10 +113,11 @@ class Schedule:
         """Stop ticking; a job that is being submitted is."""
         self._timer.stop()
 
+    def _moment(self) -> Moment:
+        return Moment(*self._clock.reading())
+
     def _steady_now(self) -> datetime:
-        """Return the instant by the clock as it was before it was ever set."""
-        now, clock_shift = self._clock.reading()
-        return now - clock_shift
+        return self._moment().steady
 
     def _keep(self, job: Job) -> bool:
         """Put a job into its entry, if there is one that ticks, with the same schedule."""
@@ -169,7 +129,7 @@ class Schedule:
         entry.job = job
         return True
 
-    def _start_ticking(self, entry: _Entry) -> None:
+    def _start_ticking(self, entry: Entry) -> None:
         key = entry.job.key
         self._timer.set(
             _timer_name(key),
@@ -183,101 +143,13 @@ class Schedule:
             entry = self._entries.get(key)
             if entry is None:
                 return
-            now, clock_shift = self._clock.reading()
-            tick = self._place(entry, now, clock_shift)
+            at = self._moment()
+            tick = entry.tick(at)
         if tick.missed:
             self._missed(entry.job, tick.missed)
         if tick.scheduled_at is not None:
-            self._submit(entry.job, tick.scheduled_at, clock_shift)
-
-    def _place(self, entry: _Entry, now: datetime, clock_shift: timedelta) -> _Tick:
-        """Find the slot of a tick, and note when the entry is due next.
-
-        That is what follows the slot of this tick, wherever beside it the tick came.
-        """
-        schedule = entry.job.query.schedule
-        match schedule:
-            case Cron():
-                near = now + EARLY
-                self._expect_cron(entry, schedule, near, clock_shift)
-                return _Tick(near.replace(second=0, microsecond=0))
-            case Every():
-                return _place_on_grid(entry, schedule, now, clock_shift)
-            case _:
-                assert_never(schedule)
-
-    def _expect_first(self, entry: _Entry, jobs_in_all: int) -> None:
-        """Note when a new job is due: a cron at its time, any other by itself within some seconds."""
-        now, clock_shift = self._clock.reading()
-        schedule = entry.job.query.schedule
-        match schedule:
-            case Cron():
-                self._expect_cron(entry, schedule, now, clock_shift)
-            case Every():
-                delay = _first_delay(entry.job, jobs_in_all)
-                entry.due_steady = now - clock_shift + delay
-            case _:
-                assert_never(schedule)
-
-    def _expect_again(self, entry: _Entry) -> None:
-        """Note when a job is due now that the clock was set; a slot that it went past is not lost."""
-        now, clock_shift = self._clock.reading()
-        schedule = entry.job.query.schedule
-        match schedule:
-            case Cron():
-                if entry.cron_at is not None and entry.cron_at <= now:
-                    entry.due_steady = now - clock_shift
-                else:
-                    self._expect_cron(entry, schedule, now, clock_shift)
-            case Every():
-                steady = now - clock_shift
-                entry.due_steady = steady
-                if entry.ran_steady is not None:
-                    offset = grid_offset(entry.job.key, schedule.interval)
-                    slot = next_slot(now, schedule.interval, offset) - clock_shift
-                    # No later than without the step: the new grid may be a whole interval away.
-                    in_turn = entry.ran_steady + schedule.interval
-                    entry.due_steady = max(steady, min(slot, in_turn))
-            case _:
-                assert_never(schedule)
-
-    def _expect_cron(
-        self, entry: _Entry, cron: Cron, instant: datetime, clock_shift: timedelta
-    ) -> None:
-        """Note the first time of a cron after an instant; of one that comes no more, that it is not due."""
-        entry.cron_at = next_cron_time(cron, instant)
-        entry.due_steady = None
-        if entry.cron_at is not None:
-            entry.due_steady = entry.cron_at - clock_shift
-
-
-def _place_on_grid(
-    entry: _Entry, schedule: Every, now: datetime, clock_shift: timedelta
-) -> _Tick:
-    offset = grid_offset(entry.job.key, schedule.interval)
-    index = slot_of_tick(now, schedule.interval, offset)
-    last = entry.last_index
-    is_first = last is None or entry.clock_shift != clock_shift
-    entry.last_index = index
-    entry.ran_steady = now - clock_shift
-    entry.clock_shift = clock_shift
-    entry.due_steady = slot_at(index + 1, schedule.interval, offset) - clock_shift
-    if last is None or is_first:
-        # Or the first since the clock was set: there is no slot to count from.
-        return _Tick(now)
-    if index <= last:
-        return _Tick(None)
-    scheduled_at = slot_at(index, schedule.interval, offset)
-    return _Tick(scheduled_at, missed=index - last - 1)
+            self._submit(entry.job, tick.scheduled_at, at.clock_shift)
 
 
 def _timer_name(key: tuple[str, str]) -> str:
     return "/".join(key)
-
-
-def _first_delay(job: Job, jobs_in_all: int) -> timedelta:
-    """Spread the first runs over at most 10 s; what says whether the schema is whole goes first."""
-    if job.query.schema is not None:
-        return timedelta(0)
-    spread = min(MAX_SPREAD, jobs_in_all * _SPREAD_PER_JOB)
-    return grid_offset(job.key, spread)

@@ -1,0 +1,159 @@
+"""One job in the schedule: when it is due, and which slot a tick is for; pure, for the schedule's lock.
+
+What is called steady is by a clock that nobody sets, which the timer waits by: what the monitor's clock shows
+is later by as much as that was moved, its `clock_shift`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from monitor.collector.slots import (
+    EARLY,
+    grid_offset,
+    next_cron_time,
+    next_slot,
+    slot_at,
+    slot_of_tick,
+)
+from monitor.model.settings import Cron, Every, Job
+
+MAX_SPREAD = timedelta(seconds=10)
+"""Over how long the first runs of many jobs are spread: not all at once, and none is waited for long."""
+_SPREAD_PER_JOB = timedelta(milliseconds=50)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the clock shows, and by how much it had been moved by then."""
+
+    now: datetime
+    clock_shift: timedelta
+
+    @property
+    def steady(self) -> datetime:
+        """Return the instant by the clock as it was before it was ever set."""
+        return self.now - self.clock_shift
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a tick is for: a slot, or none where the job has run in it, and how many before it had no run."""
+
+    scheduled_at: datetime | None
+    missed: int = 0
+
+
+class Entry(ABC):
+    """A job, and when it is due next: the one account of it, which timer, page and health check go by."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.due_steady: datetime | None = None
+        self.is_ticking = False
+        """The timer calls it."""
+
+    @abstractmethod
+    def expect_first(self, at: Moment, jobs_in_all: int) -> None:
+        """Note when it is due, of a job that is new."""
+
+    @abstractmethod
+    def expect_again(self, at: Moment) -> None:
+        """Note when it is due now that the clock was set; a time that it went past is not lost."""
+
+    @abstractmethod
+    def tick(self, at: Moment) -> Tick:
+        """Return what a tick is for, and note when it is due next.
+
+        That is what follows the slot of this tick, wherever beside it the tick came.
+        """
+
+
+class CronEntry(Entry):
+    """A job that runs when its cron says so, by what the clock shows."""
+
+    def __init__(self, job: Job, cron: Cron) -> None:
+        super().__init__(job)
+        self._cron = cron
+        self._time: datetime | None = None
+
+    def expect_first(self, at: Moment, jobs_in_all: int) -> None:
+        """Wait for its time: it may be one at which the database has nothing else to do."""
+        self._expect_after(at.now, at.clock_shift)
+
+    def expect_again(self, at: Moment) -> None:
+        """Run at once where the clock was set past its time, else when that comes."""
+        if self._time is not None and self._time <= at.now:
+            self.due_steady = at.steady
+        else:
+            self._expect_after(at.now, at.clock_shift)
+
+    def tick(self, at: Moment) -> Tick:
+        """Return the minute of the tick; a cron misses nothing, since its times have no count."""
+        near = at.now + EARLY
+        self._expect_after(near, at.clock_shift)
+        return Tick(near.replace(second=0, microsecond=0))
+
+    def _expect_after(self, instant: datetime, clock_shift: timedelta) -> None:
+        self._time = next_cron_time(self._cron, instant)
+        self.due_steady = None if self._time is None else self._time - clock_shift
+
+
+class GridEntry(Entry):
+    """A job that runs in each slot of its grid, and the last slot in which it ran."""
+
+    def __init__(self, job: Job, schedule: Every) -> None:
+        super().__init__(job)
+        self._interval = schedule.interval
+        self._offset = grid_offset(job.key, schedule.interval)
+        self._last_index: int | None = None
+        self._last_steady: datetime | None = None
+        self._last_shift = timedelta(0)
+
+    def expect_first(self, at: Moment, jobs_in_all: int) -> None:
+        """Run by itself within some seconds; what says whether the schema is whole goes first."""
+        delay = timedelta(0)
+        if self.job.query.schema is None:
+            spread = min(MAX_SPREAD, jobs_in_all * _SPREAD_PER_JOB)
+            delay = grid_offset(self.job.key, spread)
+        self.due_steady = at.steady + delay
+
+    def expect_again(self, at: Moment) -> None:
+        """Run in the next slot, but no later than without the step: that slot may be a whole interval away."""
+        self.due_steady = at.steady
+        if self._last_steady is not None:
+            slot = next_slot(at.now, self._interval, self._offset) - at.clock_shift
+            in_turn = self._last_steady + self._interval
+            self.due_steady = max(at.steady, min(slot, in_turn))
+
+    def tick(self, at: Moment) -> Tick:
+        """Return the slot of a tick, and count the slots between it and the last that had no run."""
+        index = slot_of_tick(at.now, self._interval, self._offset)
+        last, was_set = self._last_index, self._last_shift != at.clock_shift
+        self._last_index = index
+        self._last_steady = at.steady
+        self._last_shift = at.clock_shift
+        following = slot_at(index + 1, self._interval, self._offset)
+        self.due_steady = following - at.clock_shift
+        if last is None or was_set:
+            # The first, or the first since the clock was set: there is no slot to count from.
+            return Tick(at.now)
+        if index <= last:
+            return Tick(None)
+        slot = slot_at(index, self._interval, self._offset)
+        return Tick(slot, missed=index - last - 1)
+
+
+def entry_of(job: Job) -> Entry:
+    """Return the entry of a job that is new in the schedule."""
+    schedule = job.query.schedule
+    match schedule:
+        case Cron():
+            return CronEntry(job, schedule)
+        case Every():
+            return GridEntry(job, schedule)
+        case _:
+            assert_never(schedule)
