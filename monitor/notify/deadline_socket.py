@@ -17,8 +17,8 @@ _Address: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, A
 """What `socket.getaddrinfo` gives."""
 
 
-class Guard:
-    """Open a socket and shut it down at a deadline, by a twin of it: TLS takes the first one over.
+class DeadlineSocket:
+    """Opens a socket and shuts it down at a deadline, by a twin of it: TLS takes the first one over.
 
     Time limits of sockets hold for each byte, so that an answer in drops never reaches them. Only a
     name look-up cannot be cut.
@@ -39,9 +39,8 @@ class Guard:
         self._deadline = time.monotonic() + seconds
         try:
             alarm = self._watchdog.after(seconds, self._cut)
-        except (
-            RuntimeError
-        ) as error:  # without its alarm an attempt could last for ever
+        except RuntimeError as error:
+            # Without its alarm an attempt could last for ever.
             message = f"no time limit can be kept: {error}"
             raise DeliveryError("internal", message, recoverable=True) from None
         with alarm:
@@ -62,9 +61,8 @@ class Guard:
         for position, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
-                share = (self._deadline - time.monotonic()) / (
-                    len(addresses) - position
-                )
+                seconds_left = self._deadline - time.monotonic()
+                share = seconds_left / (len(addresses) - position)
                 sock.settimeout(max(share, 0.001))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._watch(sock)
@@ -73,14 +71,13 @@ class Guard:
                 sock.close()
                 failure = error
             else:
-                sock.settimeout(
-                    None
-                )  # the guard is the limit, of whatever is sent over it later too
+                # The alarm is the limit, of whatever is sent over it later too.
+                sock.settimeout(None)
                 return sock
         raise failure
 
     def failure(self, error: Exception, place: str) -> DeliveryError:
-        """Say what was wrong with the connection to a place, in our words."""
+        """Return what was wrong with the connection to a place, in our words."""
         if self.is_over:
             reason, text = "network", "stopped before the answer"
         elif self.is_cut:
@@ -120,6 +117,7 @@ class Guard:
 
 
 def _named(error: Exception) -> tuple[str, str]:
+    """Return the reason and the words for an error of a socket; the order is from the special to the general."""
     if isinstance(error, TimeoutError):
         return "timeout", "no answer in time"
     if isinstance(error, socket.gaierror):

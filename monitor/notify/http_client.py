@@ -1,4 +1,4 @@
-"""POST to one address over a connection that is kept, within a time limit that nothing can stretch."""
+"""Send to one address over a connection that is kept, within a time limit that nothing can stretch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -20,21 +21,28 @@ from urllib3.util import Url, parse_url
 from monitor import __version__
 from monitor.model.errors import DeliveryError
 from monitor.notify.backoff import retry_after_seconds
-from monitor.notify.deadline_socket import Guard
+from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.secrets import without_secrets
 from monitor.notify.transport import Transport
 from monitor.secrets.redaction import in_headers, parts_of
 
-_MOST_BYTES: Final = 4096
+_OWN: Final = MappingProxyType(
+    {
+        "content-type": "application/json",
+        "user-agent": f"token-monitor/{__version__}",
+    }
+)
+# Of a body that explains a status: a few lines are enough, and the status has decided already.
+_MAX_BODY_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
-_MOST_INTERIM: Final = 100
-"""Answers of 1xx before the answer; more is a far end that plays with us."""
-_MENDABLE: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
-"""Refusals that end when somebody mends a token or a route, or that pass; other 4xx mean the body."""
+# Answers of 1xx before the answer; more is a far end that plays with us.
+_MAX_INTERIM: Final = 100
+# Refusals that end when somebody replaces a token or a route, or that pass; other 4xx mean the body.
+_FIXABLE: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 
 
-class Post:
-    """Send to one receiver's address; used by one thread, except for `abort`.
+class HttpClient:
+    """Sends to one receiver's address, by POST or by another method; of one thread, but for `abort`.
 
     No redirects, proxies or retries. Addresses can carry secrets: errors name host and port only.
     """
@@ -45,9 +53,9 @@ class Post:
         self._method = method
         self._timeout_seconds = timeout.total_seconds()
         self._tls = transport.tls
-        self._guard = Guard(transport.watchdog)
+        self._socket = DeadlineSocket(transport.watchdog)
         self._origin: tuple[str | None, ...] = ()
-        self._connection: _Plain | _Secure | None = None
+        self._connection: _Connection | None = None
 
     def send(
         self,
@@ -62,44 +70,37 @@ class Post:
         """Return the status when the receiver took it (2xx), else raise DeliveryError.
 
         `secrets` of the body are not repeated in errors; `seconds` is less than the timeout where one
-        attempt takes several requests.
+        attempt takes several requests. `now` is what a date in Retry-After is compared with.
         """
         url = _parsed(address)
-        own = {
-            "content-type": "application/json",
-            "user-agent": f"token-monitor/{__version__}",
-        }
-        given = {
-            name.lower(): value
-            for name, value in {**_basic_auth(url), **headers}.items()
-        }
+        given = _basic_auth(url)
+        given.update((name.lower(), value) for name, value in headers.items())
         allowed = self._timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + allowed
-        with self._guard.within(allowed):
+        with self._socket.within(allowed):
             try:
-                answer = self._exchange(url, body, _on_the_wire({**own, **given}))
+                answer = self._exchange(url, body, _on_the_wire({**_OWN, **given}))
                 self._require_whole(answer)
             except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
                 self.close()
                 raise self._failure(error, url) from None
         # The time is up for the status only; a little is left for what explains it.
-        text = self._text(
-            answer, min(_BODY_SECONDS, max(deadline - time.monotonic(), 0.1))
-        )
+        seconds_left = max(deadline - time.monotonic(), 0.1)
+        text = self._text(answer, min(_BODY_SECONDS, seconds_left))
         parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
-        _judge(answer, without_secrets(text, secrets, parts=parts), now)
+        _check(answer, without_secrets(text, secrets, parts=parts), now)
         return answer.status
 
     def abort(self) -> None:
         """End what is under way, from another thread; nothing is sent afterwards."""
-        self._guard.cut_for_good()
+        self._socket.cut_for_good()
 
     def close(self) -> None:
         """Close the connection; the next `send` opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._guard.release()
+        self._socket.release()
 
     def _exchange(
         self, url: Url, body: bytes, headers: Mapping[str, str]
@@ -111,64 +112,62 @@ class Post:
             raise
         except OSError:
             # The other side may close a kept connection at any time: once more over a new one.
-            if not is_reused or self._guard.is_cut:
+            if not is_reused or self._socket.is_cut:
                 raise
             self.close()
             return self._connected(url)[0].exchange(url.request_uri, body, headers)
 
     def _require_whole(self, answer: http.client.HTTPResponse) -> None:
         # http.client takes the end of the connection for the end of the headers.
-        if self._guard.is_cut:
+        if self._socket.is_cut:
             answer.close()
             raise TimeoutError
 
-    def _connected(self, url: Url) -> tuple[_Plain | _Secure, bool]:
+    def _connected(self, url: Url) -> tuple[_Connection, bool]:
         origin = (url.scheme, url.host, str(url.port))
         kept = self._connection
         if kept is not None and origin == self._origin and kept.is_connected:
             return kept, True
         self.close()
         self._origin = origin
-        self._connection = self._opened(url)
+        self._connection = self._made(url)
         return self._connection, False
 
-    def _opened(self, url: Url) -> _Plain | _Secure:
+    def _made(self, url: Url) -> _Connection:
+        """Make the connection to an address; it opens at its first request."""
         host = (url.host or "").strip("[]")
+        seconds = self._timeout_seconds
+        connection: _Connection
         if url.scheme == "https":
             self._tls = self._tls or ssl.create_default_context()
-            secure = _Secure(
-                host, url.port, timeout=self._timeout_seconds, ssl_context=self._tls
+            connection = _SecureConnection(
+                host, url.port, timeout=seconds, ssl_context=self._tls
             )
-            secure.guard = self._guard
-            secure.verb = self._method
-            return secure
-        plain = _Plain(host, url.port, timeout=self._timeout_seconds)
-        plain.guard = self._guard
-        plain.verb = self._method
-        return plain
+        else:
+            connection = _Connection(host, url.port, timeout=seconds)
+        connection.deadline_socket = self._socket
+        connection.verb = self._method
+        return connection
 
     def _failure(self, error: Exception, url: Url) -> DeliveryError:
-        port = f":{url.port}" if url.port else ""
-        cause = error.__cause__ if isinstance(error, HTTPError) else error
-        return self._guard.failure(
-            cause if isinstance(cause, Exception) else error, f"{url.host}{port}"
-        )
+        # urllib3 wraps what went wrong in errors of its own.
+        cause = error.__cause__ if isinstance(error, HTTPError) else None
+        if isinstance(cause, Exception):
+            error = cause
+        place = f"{url.host}:{url.port}" if url.port else str(url.host)
+        return self._socket.failure(error, place)
 
     def _text(self, answer: http.client.HTTPResponse, seconds: float) -> str:
         """Read a little of the body; the status has decided already, so trouble only costs the connection."""
         content = b""
         with (
-            self._guard.within(seconds),
+            self._socket.within(seconds),
             suppress(OSError, http.client.HTTPException, ValueError),
         ):
-            content = answer.read(_MOST_BYTES)
-        is_other_protocol = answer.status == http.client.SWITCHING_PROTOCOLS
-        if (
-            not answer.isclosed()
-            or answer.will_close
-            or is_other_protocol
-            or self._guard.is_cut
-        ):
+            content = answer.read(_MAX_BODY_BYTES)
+        is_ours = answer.status != http.client.SWITCHING_PROTOCOLS
+        is_read = answer.isclosed() and not answer.will_close
+        if not (is_read and is_ours) or self._socket.is_cut:
             answer.close()
             self.close()
         return content.decode(errors="replace")
@@ -181,23 +180,25 @@ class _Answer(http.client.HTTPResponse):
     """
 
     def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(_MOST_INTERIM):
+        for _ in range(_MAX_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
             if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(
-            f"more than {_MOST_INTERIM} answers before the answer"
+            f"more than {_MAX_INTERIM} answers before the answer"
         )
 
 
-class _Plain(HTTPConnection):
-    guard: Guard
+class _Connection(HTTPConnection):
+    """urllib3's connection over a socket of ours; `verb` and `deadline_socket` are set by who makes it."""
+
+    deadline_socket: DeadlineSocket
     verb: str
     response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
-        return self.guard.connect(self.host, self.port or 80)
+        return self.deadline_socket.connect(self.host, self.port or self.default_port)
 
     def exchange(
         self, path: str, body: bytes, headers: Mapping[str, str]
@@ -207,19 +208,8 @@ class _Plain(HTTPConnection):
         return http.client.HTTPConnection.getresponse(self)
 
 
-class _Secure(HTTPSConnection):
-    guard: Guard
-    verb: str
-    response_class = _Answer
-
-    def _new_conn(self) -> socket.socket:
-        return self.guard.connect(self.host, self.port or 443)
-
-    def exchange(
-        self, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        self.request(self.verb, path, body, headers)
-        return http.client.HTTPConnection.getresponse(self)
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same with TLS around the socket."""
 
 
 def _parsed(address: str) -> Url:
@@ -238,10 +228,8 @@ def _basic_auth(url: Url) -> dict[str, str]:
     """Return the header of an address's user and password: as UTF-8, or as the bytes that `%xx` says."""
     if not url.auth:
         return {}
-    return {
-        "authorization": "Basic "
-        + base64.b64encode(unquote_to_bytes(url.auth)).decode()
-    }
+    encoded = base64.b64encode(unquote_to_bytes(url.auth)).decode()
+    return {"authorization": f"Basic {encoded}"}
 
 
 def _on_the_wire(headers: Mapping[str, str]) -> dict[str, str]:
@@ -249,18 +237,19 @@ def _on_the_wire(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
-def _judge(answer: http.client.HTTPResponse, text: str, now: datetime) -> None:
+def _check(answer: http.client.HTTPResponse, text: str, now: datetime) -> None:
+    """Raise DeliveryError for any answer but a 2xx; `text` is what it says, without secrets."""
     status = answer.status
     if 200 <= status < 300:
         return
-    message = f"HTTP {status}: {text}" if text else f"HTTP {status}"
     if 300 <= status < 400:
         raise DeliveryError(
             "redirect", f"HTTP {status}, redirects are not followed", recoverable=True
         )
+    is_about_body = 400 <= status < 500 and status not in _FIXABLE
     raise DeliveryError(
         f"http_{status}",
-        message,
-        recoverable=not 400 <= status < 500 or status in _MENDABLE,
+        f"HTTP {status}: {text}" if text else f"HTTP {status}",
+        recoverable=not is_about_body,
         retry_after_seconds=retry_after_seconds(answer.getheader("Retry-After"), now),
     )

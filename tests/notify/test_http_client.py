@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from monitor.model.errors import DeliveryError
-from monitor.notify.deadline_socket import Guard
-from monitor.notify.http_client import Post
+from monitor.notify.deadline_socket import DeadlineSocket
+from monitor.notify.http_client import HttpClient
 from monitor.notify.transport import Transport
 from monitor.timing.deadlines import Watchdog
 from tests.notify import certificates
@@ -35,31 +35,31 @@ from tests.support.servers import free_port
 
 
 @pytest.fixture
-def post(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(Transport(watchdog), timeout=timedelta(seconds=30))
+def post(watchdog: Watchdog) -> Iterator[HttpClient]:
+    made = HttpClient(Transport(watchdog), timeout=timedelta(seconds=30))
     yield made
     made.close()
 
 
 @pytest.fixture
-def hasty(watchdog: Watchdog) -> Iterator[Post]:
-    made = Post(Transport(watchdog), timeout=timedelta(seconds=0.3))
+def hasty(watchdog: Watchdog) -> Iterator[HttpClient]:
+    made = HttpClient(Transport(watchdog), timeout=timedelta(seconds=0.3))
     yield made
     made.close()
 
 
-def failure(post: Post, address: str, **headers: str) -> DeliveryError:
+def failure(post: HttpClient, address: str, **headers: str) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
         post.send(address, b"{}", headers, now=START)
     return caught.value
 
 
-def outcome(post: Post, address: str) -> tuple[str, bool]:
+def outcome(post: HttpClient, address: str) -> tuple[str, bool]:
     error = failure(post, address)
     return error.reason, error.recoverable
 
 
-def test_what_is_sent_arrives_with_its_headers(post: Post) -> None:
+def test_what_is_sent_arrives_with_its_headers(post: HttpClient) -> None:
     with far_end() as server:
         post.send(
             f"{server.url}/a/b?c=d",
@@ -78,7 +78,9 @@ def test_what_is_sent_arrives_with_its_headers(post: Post) -> None:
     }
 
 
-def test_a_user_in_the_address_is_sent_as_basic_authentication(post: Post) -> None:
+def test_a_user_in_the_address_is_sent_as_basic_authentication(
+    post: HttpClient,
+) -> None:
     with far_end() as server:
         post.send(server.url.replace("//", "//me:p%40ss@"), b"", {}, now=START)
         (request,) = server.requests
@@ -88,7 +90,7 @@ def test_a_user_in_the_address_is_sent_as_basic_authentication(post: Post) -> No
     )
 
 
-def test_one_connection_serves_many_requests(post: Post) -> None:
+def test_one_connection_serves_many_requests(post: HttpClient) -> None:
     with far_end(
         status(200, body=b"thanks"), status(204), status(500, body=b"no")
     ) as server:
@@ -99,7 +101,7 @@ def test_one_connection_serves_many_requests(post: Post) -> None:
         assert [request.connection for request in server.requests] == [1, 1, 1, 1]
 
 
-def test_a_kept_connection_that_was_closed_is_opened_again(post: Post) -> None:
+def test_a_kept_connection_that_was_closed_is_opened_again(post: HttpClient) -> None:
     with far_end() as server:
         post.send(server.url, b"", {}, now=START)
         server.hang_up_all()
@@ -108,7 +110,7 @@ def test_a_kept_connection_that_was_closed_is_opened_again(post: Post) -> None:
 
 
 def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(
-    post: Post,
+    post: HttpClient,
 ) -> None:
     with far_end() as server:
         post.send(server.url, b"", {}, now=START)
@@ -118,7 +120,7 @@ def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(
 
 
 def test_a_kept_connection_that_closes_under_a_request_is_tried_once_more(
-    post: Post,
+    post: HttpClient,
 ) -> None:
     with far_end(status(200), hang_up) as server:
         post.send(server.url, b"", {}, now=START)
@@ -126,13 +128,15 @@ def test_a_kept_connection_that_closes_under_a_request_is_tried_once_more(
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-def test_a_new_connection_that_closes_under_a_request_is_a_failure(post: Post) -> None:
+def test_a_new_connection_that_closes_under_a_request_is_a_failure(
+    post: HttpClient,
+) -> None:
     with far_end(hang_up) as server:
         assert outcome(post, server.url) == ("network", True)
         assert len(server.requests) == 1
 
 
-def test_another_address_gets_another_connection(post: Post) -> None:
+def test_another_address_gets_another_connection(post: HttpClient) -> None:
     with far_end() as one, far_end() as two:
         post.send(one.url, b"", {}, now=START)
         post.send(two.url, b"", {}, now=START)
@@ -166,7 +170,7 @@ def test_another_address_gets_another_connection(post: Post) -> None:
     ],
 )
 def test_the_status_says_whether_to_try_again(
-    post: Post, code: int, reason: str, is_recoverable: bool
+    post: HttpClient, code: int, reason: str, is_recoverable: bool
 ) -> None:
     with (
         far_end() as elsewhere,
@@ -176,7 +180,7 @@ def test_the_status_says_whether_to_try_again(
         assert elsewhere.requests == []
 
 
-def test_retry_after_is_handed_on(post: Post) -> None:
+def test_retry_after_is_handed_on(post: HttpClient) -> None:
     with far_end(
         status(429, headers="Retry-After: 7\r\n"),
         status(503, headers="Retry-After: Sun, 22 Nov 2026 14:00:30 GMT\r\n"),
@@ -189,7 +193,7 @@ def test_retry_after_is_handed_on(post: Post) -> None:
         ]
 
 
-def test_a_closed_port_is_refused(post: Post) -> None:
+def test_a_closed_port_is_refused(post: HttpClient) -> None:
     port = free_port()
     error = failure(post, f"http://127.0.0.1:{port}/hook")
     assert (error.reason, error.recoverable, str(error)) == (
@@ -199,7 +203,7 @@ def test_a_closed_port_is_refused(post: Post) -> None:
     )
 
 
-def test_a_name_that_does_not_resolve_is_dns(post: Post) -> None:
+def test_a_name_that_does_not_resolve_is_dns(post: HttpClient) -> None:
     assert (
         str(failure(post, "http://nowhere.invalid/hook"))
         == "nowhere.invalid: the name cannot be resolved"
@@ -211,7 +215,7 @@ def test_a_name_that_does_not_resolve_is_dns(post: Post) -> None:
     ["", "127.0.0.1", "ftp://127.0.0.1/", "http://", "http://[::1/", "http://a:b/"],
 )
 def test_an_address_that_is_none_is_said_without_repeating_it(
-    post: Post, address: str
+    post: HttpClient, address: str
 ) -> None:
     assert str(failure(post, address)) == "the address is no http or https address"
 
@@ -231,14 +235,14 @@ HEAD = b"HTTP/1.1 %d Word\r\nContent-Length: 1000000\r\n\r\n"
         ),
     ],
 )
-def test_no_answer_in_time_is_a_timeout(hasty: Post, answer: Answer) -> None:
+def test_no_answer_in_time_is_a_timeout(hasty: HttpClient, answer: Answer) -> None:
     with far_end(answer) as server:
         began = time.monotonic()
         assert outcome(hasty, server.url) == ("timeout", True)
         assert 0.25 < time.monotonic() - began < 20
 
 
-def test_a_body_in_drops_delays_little_and_the_status_decides(post: Post) -> None:
+def test_a_body_in_drops_delays_little_and_the_status_decides(post: HttpClient) -> None:
     began = time.monotonic()
     with far_end(trickle(HEAD % 200, b"x"), trickle(HEAD % 500, b"x")) as server:
         post.send(server.url, b"", {}, now=START)
@@ -248,7 +252,7 @@ def test_a_body_in_drops_delays_little_and_the_status_decides(post: Post) -> Non
     assert time.monotonic() - began < 9, "the time limit of each is thirty seconds"
 
 
-def test_a_body_of_2_gb_is_not_read(post: Post) -> None:
+def test_a_body_of_2_gb_is_not_read(post: HttpClient) -> None:
     began = time.monotonic()
     with far_end(flood) as server:
         post.send(server.url, b"", {}, now=START)
@@ -266,7 +270,7 @@ def test_a_body_of_2_gb_is_not_read(post: Post) -> None:
         b"HTTP/1.1 200 OK\r\n" + b"X" * 99999,
     ],
 )
-def test_nonsense_is_a_network_failure(post: Post, nonsense: bytes) -> None:
+def test_nonsense_is_a_network_failure(post: HttpClient, nonsense: bytes) -> None:
     def answer(connection: socket.socket, ended: threading.Event) -> bool:
         connection.sendall(nonsense)
         return False
@@ -276,7 +280,7 @@ def test_nonsense_is_a_network_failure(post: Post, nonsense: bytes) -> None:
 
 
 def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
-    post: Post, caplog: pytest.LogCaptureFixture
+    post: HttpClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     echo = (
         b"no service at /services/T0SECRET-1/abc%2Fsecret2?key=s3cretkey, nor s3cretkey\n"
@@ -306,7 +310,7 @@ def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
 
 
 def test_aborting_ends_what_is_under_way_at_once(watchdog: Watchdog) -> None:
-    post = Post(Transport(watchdog), timeout=timedelta(seconds=30))
+    post = HttpClient(Transport(watchdog), timeout=timedelta(seconds=30))
     with far_end(stall) as server:
         errors: list[DeliveryError] = []
         thread = threading.Thread(
@@ -337,7 +341,9 @@ def sent_over_tls(
     server: FarEnd, trust: ssl.SSLContext | None, seconds: float = 30
 ) -> None:
     with Watchdog() as watchdog:
-        post = Post(Transport(watchdog, tls=trust), timeout=timedelta(seconds=seconds))
+        post = HttpClient(
+            Transport(watchdog, tls=trust), timeout=timedelta(seconds=seconds)
+        )
         try:
             for _ in range(2):
                 post.send(server.url, b"", {}, now=START)
@@ -367,14 +373,16 @@ def test_a_certificate_of_an_unknown_authority_or_another_host_is_refused(
     assert server.requests == []
 
 
-def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(post: Post) -> None:
+def test_tls_with_a_server_that_speaks_none_is_a_failure_of_tls(
+    post: HttpClient,
+) -> None:
     with far_end(greeting=b"220 mail.example.com\r\n") as server:
         assert outcome(post, server.url.replace("http:", "https:")) == ("tls", True)
 
 
 def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
     with far_end(is_silent=True) as server:
-        post = Post(Transport(watchdog), timeout=timedelta(seconds=0.3))
+        post = HttpClient(Transport(watchdog), timeout=timedelta(seconds=0.3))
         began = time.monotonic()
         assert outcome(post, server.url.replace("http:", "https:")) == ("timeout", True)
         assert time.monotonic() - began < 20
@@ -383,7 +391,7 @@ def test_a_silent_tls_handshake_ends_in_time(watchdog: Watchdog) -> None:
 
 def test_a_connection_that_hangs_ends_in_time(watchdog: Watchdog) -> None:
     with full_backlog() as port:
-        post = Post(Transport(watchdog), timeout=timedelta(seconds=0.5))
+        post = HttpClient(Transport(watchdog), timeout=timedelta(seconds=0.5))
         began = time.monotonic()
         assert outcome(post, f"http://localhost:{port}/") in {
             ("timeout", True),
@@ -410,7 +418,7 @@ def full_backlog() -> Iterator[int]:
 def test_an_address_of_a_host_that_hangs_leaves_time_for_the_next(
     watchdog: Watchdog,
 ) -> None:
-    guard = Guard(watchdog)
+    guard = DeadlineSocket(watchdog)
     with ExitStack() as stack:
         stack.callback(guard.release)
         hanging = stack.enter_context(full_backlog())
@@ -445,7 +453,7 @@ def test_an_attempt_can_be_given_less_time_than_all_and_what_follows_has_all_aga
         server = stack.enter_context(
             far_end(otherwise=lambda request: answers[request.path])
         )
-        post = Post(Transport(watchdog), timeout=timedelta(minutes=5))
+        post = HttpClient(Transport(watchdog), timeout=timedelta(minutes=5))
         stack.callback(post.close)
         began = time.monotonic()
         with pytest.raises(DeliveryError) as caught:
@@ -460,7 +468,7 @@ def test_an_attempt_can_be_given_less_time_than_all_and_what_follows_has_all_aga
     assert connections["/now"] == connections["/late"] != connections.get("/never")
 
 
-def test_secrets_of_the_body_are_not_repeated(post: Post) -> None:
+def test_secrets_of_the_body_are_not_repeated(post: HttpClient) -> None:
     echo = status(400, body=b"no key R0UT-ing%2F in R0UT-ing/")
     with far_end(echo) as server, pytest.raises(DeliveryError) as caught:
         post.send(server.url, b"", {}, now=START, secrets=("R0UT-ing/",))
@@ -487,7 +495,7 @@ def said_first(*interim: bytes, then: Answer) -> Answer:
     "interim", [(one,) for one in INTERIM] + [INTERIM, INTERIM * 20]
 )
 def test_what_a_server_says_before_its_answer_is_not_the_answer(
-    post: Post, interim: tuple[bytes, ...]
+    post: HttpClient, interim: tuple[bytes, ...]
 ) -> None:
     taken = said_first(*interim, then=status(200))
     refused = said_first(*interim, then=status(503, body=b"later"))
@@ -499,7 +507,7 @@ def test_what_a_server_says_before_its_answer_is_not_the_answer(
 
 
 def test_a_switch_to_another_protocol_is_refused_and_its_connection_left(
-    post: Post,
+    post: HttpClient,
 ) -> None:
     switch = said_first(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
@@ -511,12 +519,14 @@ def test_a_switch_to_another_protocol_is_refused_and_its_connection_left(
         assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_server_that_never_comes_to_its_answer_is_left(post: Post) -> None:
+def test_a_server_that_never_comes_to_its_answer_is_left(post: HttpClient) -> None:
     with far_end(said_first(*INTERIM * 30, then=stall)) as server:
         assert outcome(post, server.url) == ("network", True)
 
 
-def test_a_server_that_hints_for_ever_is_cut_at_the_time_limit(hasty: Post) -> None:
+def test_a_server_that_hints_for_ever_is_cut_at_the_time_limit(
+    hasty: HttpClient,
+) -> None:
     with far_end(trickle(INTERIM[2], b"HTTP/1.1 103 E")) as server:
         assert outcome(hasty, server.url) == ("timeout", True)
 
@@ -532,7 +542,7 @@ def test_a_server_that_hints_for_ever_is_cut_at_the_time_limit(hasty: Post) -> N
     ],
 )
 def test_user_and_password_of_an_address_are_sent_as_utf_8(
-    post: Post, written: str, sent: bytes
+    post: HttpClient, written: str, sent: bytes
 ) -> None:
     with far_end() as server:
         post.send(server.url.replace("//", f"//{written}@"), b"", {}, now=START)
@@ -542,7 +552,7 @@ def test_user_and_password_of_an_address_are_sent_as_utf_8(
     )
 
 
-def test_a_header_of_any_text_is_sent_as_utf_8(post: Post) -> None:
+def test_a_header_of_any_text_is_sent_as_utf_8(post: HttpClient) -> None:
     with far_end() as server:
         post.send(server.url, b"", {"X-Team": "Zażółć €"}, now=START)
         (request,) = server.requests

@@ -11,7 +11,7 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.notify.alertmanager.settings import AlertmanagerSettings
 from monitor.notify.attempt import Send
 from monitor.notify.context import SenderContext
-from monitor.notify.http_client import Post
+from monitor.notify.http_client import HttpClient
 from monitor.notify.payload import annotations_of, as_strings, generator_url, rfc3339
 
 # As Prometheus (rules.sendAlerts): three sends may get lost before an alert ends by mistake.
@@ -28,7 +28,7 @@ class AlertmanagerSender:
     ) -> None:
         self._address = f"{url.rstrip('/')}/api/v2/alerts"
         self._resend_delay = resend_delay
-        self._post = Post(context.transport, timeout=context.timeout)
+        self._http = HttpClient(context.transport, timeout=context.timeout)
         self._external_url = context.external_url
 
     def send(self, alerts: Sequence[Alert], now: datetime) -> None:
@@ -38,15 +38,15 @@ class AlertmanagerSender:
             alert_body(alert, ends_at=ends_at, external_url=self._external_url)
             for alert in alerts
         ]
-        self._post.send(self._address, json.dumps(body).encode(), {}, now=now)
+        self._http.send(self._address, json.dumps(body).encode(), {}, now=now)
 
     def abort(self) -> None:
         """Cut the attempt under way, from another thread; nothing is sent afterwards."""
-        self._post.abort()
+        self._http.abort()
 
     def close(self) -> None:
         """Close the connection."""
-        self._post.close()
+        self._http.close()
 
 
 def alert_body(alert: Alert, *, ends_at: datetime, external_url: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Final
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
 from monitor.notify.context import SenderContext
-from monitor.notify.deadline_socket import Guard
+from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.email.message import mail_of
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.email.smtp import Connection
@@ -36,7 +36,7 @@ class EmailSender:
         self._timeout_seconds = context.timeout.total_seconds()
         self._external_url = context.external_url
         self._tls = context.transport.tls
-        self._guard = Guard(context.transport.watchdog)
+        self._socket = DeadlineSocket(context.transport.watchdog)
         self._progress = Progress()
 
     def send(self, notification: Notification, now: datetime) -> None:
@@ -56,31 +56,31 @@ class EmailSender:
 
     def abort(self) -> None:
         """Cut the attempt under way."""
-        self._guard.cut_for_good()
+        self._socket.cut_for_good()
 
     def close(self) -> None:
         """Let the socket go; no connection outlasts an attempt."""
-        self._guard.release()
+        self._socket.release()
 
     def _attempt(
         self, mail: bytes, password: str | None, steps: Steps
     ) -> Sequence[Refusal]:
         """Send to who lacks it; return what keeps the others, who may be tried again."""
         deadline = time.monotonic() + self._timeout_seconds
-        connection = Connection(self._settings, self._guard, password)
+        connection = Connection(self._settings, self._socket, password)
         try:
-            with self._guard.within(self._timeout_seconds):
+            with self._socket.within(self._timeout_seconds):
                 try:
                     connection.enter(self._context)
                     pending = connection.deliver(mail, steps)
                 except (OSError, smtplib.SMTPException, ValueError) as error:
                     raise self._failure(error) from None
             seconds = min(_QUIT_SECONDS, deadline - time.monotonic())
-            with self._guard.within(max(seconds, 0.01)), suppress(OSError, ValueError):
+            with self._socket.within(max(seconds, 0.01)), suppress(OSError, ValueError):
                 connection.quit()
         finally:
             connection.close()
-            self._guard.release()
+            self._socket.release()
         return pending
 
     def _context(self) -> ssl.SSLContext:
@@ -98,7 +98,7 @@ class EmailSender:
     def _failure(self, error: Exception) -> DeliveryError:
         if isinstance(error, smtplib.SMTPException):
             error = _cause_of(error)
-        return self._guard.failure(error, self._settings.address)
+        return self._socket.failure(error, self._settings.address)
 
 
 def _cause_of(error: smtplib.SMTPException) -> OSError:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import IO, Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
-from monitor.notify.deadline_socket import Guard
+from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.email.message import address_in
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.progress import Refusal, Steps
@@ -34,10 +34,13 @@ class Connection:
     """One conversation with a server. Refusals are DeliveryErrors, all else is what smtplib raises."""
 
     def __init__(
-        self, settings: EmailSettings, guard: Guard, password: str | None
+        self,
+        settings: EmailSettings,
+        deadline_socket: DeadlineSocket,
+        password: str | None,
     ) -> None:
         self._settings = settings
-        self._guard = guard
+        self._socket = deadline_socket
         self._password = password
         # Without a name of ours smtplib would ask the name server, for as long as that takes.
         self._smtp = _Smtp(local_hostname=_own_name())
@@ -45,7 +48,7 @@ class Connection:
     def enter(self, context: Callable[[], ssl.SSLContext]) -> None:
         """Connect, make it safe as the receiver is configured, and log in."""
         settings, smtp = self._settings, self._smtp
-        smtp.sock = self._guard.connect(settings.host, settings.port)
+        smtp.sock = self._socket.connect(settings.host, settings.port)
         if settings.tls == "implicit":
             smtp.sock = context().wrap_socket(smtp.sock, server_hostname=settings.host)
         self._require(smtp.getreply(), "the greeting")

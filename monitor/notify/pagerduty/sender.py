@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
 from monitor.notify.context import SenderContext
-from monitor.notify.http_client import Post
+from monitor.notify.http_client import HttpClient
 from monitor.notify.pagerduty.event import event
 from monitor.notify.pagerduty.settings import PagerdutySettings
 from monitor.notify.progress import Progress, Refusal
@@ -25,7 +25,7 @@ class PagerdutySender:
     def __init__(self, settings: PagerdutySettings, context: SenderContext) -> None:
         self._settings = settings
         self._secrets = context.transport.secrets
-        self._post = Post(context.transport, timeout=context.timeout)
+        self._http = HttpClient(context.transport, timeout=context.timeout)
         self._timeout_seconds = context.timeout.total_seconds()
         self._external_url = context.external_url
         self._progress = Progress()
@@ -64,11 +64,11 @@ class PagerdutySender:
 
     def abort(self) -> None:
         """Cut the attempt under way."""
-        self._post.abort()
+        self._http.abort()
 
     def close(self) -> None:
         """Close the connection."""
-        self._post.close()
+        self._http.close()
 
     def _send(self, body: bytes, key: str, deadline: float, now: datetime) -> None:
         seconds = deadline - time.monotonic()
@@ -77,7 +77,7 @@ class PagerdutySender:
                 "timeout", "not all events were taken in time", recoverable=True
             )
         try:
-            status = self._post.send(
+            status = self._http.send(
                 self._settings.url, body, {}, now=now, secrets=(key,), seconds=seconds
             )
         except DeliveryError as error:

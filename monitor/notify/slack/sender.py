@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
 from monitor.notify.context import SenderContext
-from monitor.notify.http_client import Post
+from monitor.notify.http_client import HttpClient
 from monitor.notify.secrets import address_of
 from monitor.notify.slack.message import message_of
 from monitor.notify.slack.settings import SlackSettings
@@ -20,7 +20,7 @@ class SlackSender:
     def __init__(self, settings: SlackSettings, context: SenderContext) -> None:
         self._settings = settings
         self._secrets = context.transport.secrets
-        self._post = Post(context.transport, timeout=context.timeout)
+        self._http = HttpClient(context.transport, timeout=context.timeout)
         self._external_url = context.external_url
 
     def send(self, notification: Notification, now: datetime) -> None:
@@ -28,7 +28,7 @@ class SlackSender:
         body = json.dumps(message_of(notification, self._external_url)).encode()
         address = address_of(self._settings.url, self._settings.url_file, self._secrets)
         try:
-            self._post.send(address, body, {}, now=now)
+            self._http.send(address, body, {}, now=now)
         except DeliveryError as error:
             if error.reason == "http_410":
                 # channel_is_archived: it can be brought back, or the address be replaced.
@@ -37,8 +37,8 @@ class SlackSender:
 
     def abort(self) -> None:
         """Cut the attempt under way."""
-        self._post.abort()
+        self._http.abort()
 
     def close(self) -> None:
         """Close the connection."""
-        self._post.close()
+        self._http.close()

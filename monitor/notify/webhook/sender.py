@@ -13,7 +13,7 @@ from monitor.model.alerts import Notification
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.errors import DeliveryError
 from monitor.notify.context import SenderContext
-from monitor.notify.http_client import Post
+from monitor.notify.http_client import HttpClient
 from monitor.notify.secrets import address_of, read_secret
 from monitor.notify.webhook.body import webhook_body
 from monitor.notify.webhook.headers import read_header
@@ -29,7 +29,7 @@ class WebhookSender:
     def __init__(self, settings: WebhookSettings, context: SenderContext) -> None:
         self._settings = settings
         self._secrets = context.transport.secrets
-        self._post = Post(context.transport, timeout=context.timeout)
+        self._http = HttpClient(context.transport, timeout=context.timeout)
         self._external_url = context.external_url
         self._template: BodyTemplate | None = None
         if settings.template is not None:
@@ -56,15 +56,15 @@ class WebhookSender:
             headers.update(signature(key, body, now))
             secrets.append(key)
         address = address_of(self._settings.url, self._settings.url_file, self._secrets)
-        self._post.send(address, body, headers, now=now, secrets=secrets)
+        self._http.send(address, body, headers, now=now, secrets=secrets)
 
     def abort(self) -> None:
         """Cut the attempt under way."""
-        self._post.abort()
+        self._http.abort()
 
     def close(self) -> None:
         """Close the connection."""
-        self._post.close()
+        self._http.close()
 
     def _body(self, notification: Notification) -> bytes:
         body = webhook_body(notification, external_url=self._external_url)
