@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import assert_never
 
 from monitor.alerting.alert_names import (
     ACCESS_DENIED,
@@ -139,13 +140,28 @@ def _waits_for_a_connection(view: QueryView, known: Known) -> bool:
 
 def _cause_of_failure(failure: Failure, target: TargetView) -> Cause:
     """Return what a failure is of, of a target that lets us in; of what is over it is not any more."""
-    if failure.reason is Reason.REPLICA_LAGGING and target.replica_fault:
-        return Cause.LAGGING
-    if failure.columns_named(target.known_missing):
-        return Cause.MISSING
-    if denied_table(failure):
-        return Cause.DENIED
-    return Cause.FAILING
+    match failure.reason:
+        case Reason.REPLICA_LAGGING:
+            cause, is_known = Cause.LAGGING, bool(target.replica_fault)
+        case Reason.SCHEMA_MISSING:
+            lacked = failure.columns_lacked(target.known_missing)
+            cause, is_known = Cause.MISSING, bool(lacked)
+        case Reason.ACCESS_DENIED:
+            cause, is_known = Cause.DENIED, bool(denied_table(failure))
+        case (
+            Reason.TARGET_DOWN
+            | Reason.TIMEOUT
+            | Reason.LOCK_WAIT
+            | Reason.QUERY_ERROR
+            | Reason.BAD_RESULT
+            | Reason.KILLED
+            | Reason.TOO_MANY_ROWS
+            | Reason.INTERNAL
+        ):
+            return Cause.FAILING
+        case _:
+            assert_never(failure.reason)
+    return cause if is_known else Cause.FAILING
 
 
 def _is_silent(view: QueryView, since: Since) -> bool:

@@ -240,6 +240,8 @@ class Told:
                 outcome = denied(event.detail)
             case "lagging":
                 outcome, server = LAGGING, LATE
+            case _:
+                assert event.kind in ("ok", "column"), event.kind
         at = self.world.at
         return Result(job, at, at, at, 0.01, outcome, server, None, let_in_at, refusal)
 

@@ -81,4 +81,5 @@ def _exclusive_keys(path: KeyPath) -> tuple[tuple[str, ...], ...]:
             return (_METRIC_VALUES,)
         case ("rules", _):
             return (tuple(CONDITIONS), _RULE_SUBJECTS)
-    return ()
+        case _:
+            return ()
