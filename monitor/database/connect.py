@@ -28,8 +28,8 @@ from monitor.database.driver_errors import (
     connect_failure_of,
     socket_failure_of,
 )
+from monitor.database.replication import is_on
 from monitor.database.session_setup import SessionSetup
-from monitor.database.status import is_on
 from monitor.model.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
 from monitor.model.results import Server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from monitor.database.connection import Connection, Refusal
 from monitor.database.grants import surplus_of
+from monitor.database.replication import is_on, replication_of
 from monitor.model.results import ClockOffset, Replication
 from monitor.timing.deadlines import Watchdog
 
@@ -182,33 +183,3 @@ def _first_answer(
         if not isinstance(answer, Refusal):
             return (question,), answer
     return (), None
-
-
-def replication_of(rows: Iterable[Mapping[str, object]]) -> Replication | None:
-    """Read the answer of SHOW REPLICA STATUS: the worst of its sources; None without any, so no replica."""
-    worst: Replication | None = None
-    for row in rows:
-        source = _of_source(row)
-        if source.lag_seconds is None:
-            # It does not replicate, which is worse than any lag.
-            return source
-        if worst is None or source.lag_seconds > (worst.lag_seconds or 0.0):
-            worst = source
-    return worst
-
-
-def _of_source(row: Mapping[str, object]) -> Replication:
-    def cell(mysql: str, mariadb: str) -> object:
-        return row.get(mysql, row.get(mariadb))
-
-    lag = cell("Seconds_Behind_Source", "Seconds_Behind_Master")
-    if isinstance(lag, int):
-        return Replication(float(lag))
-    receiver = cell("Replica_IO_Running", "Slave_IO_Running")
-    applier = cell("Replica_SQL_Running", "Slave_SQL_Running")
-    return Replication(None, f"IO thread: {receiver}, SQL thread: {applier}")
-
-
-def is_on(value: object) -> bool:
-    """Return whether a variable is on: newer servers have more kinds of read only than ON."""
-    return value is not None and str(value).upper() not in ("0", "OFF", "")

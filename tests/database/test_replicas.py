@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from monitor.collector.execute import execute
-from monitor.database.status import MAX_STATUS_AGE_SECONDS, replication_of
+from monitor.database.replication import replication_of
+from monitor.database.status import MAX_STATUS_AGE_SECONDS
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Replication, Result, Success
 from monitor.model.settings import Every, Job, Query, Statement
