@@ -21,9 +21,10 @@ from monitor.model.settings import (
 Row = Mapping[str, Field]
 """One row's cells by the names of their columns."""
 
-_VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
+VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
     {"skip": None, "zero": 0.0, "nan": math.nan}
 )
+"""What NULL becomes by the word in the query's file, None: no sample; "error" is one."""
 
 
 def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
@@ -68,6 +69,7 @@ def schema_of(query: Query) -> SchemaColumns:
 
 def fields_of(rows: Rows) -> list[Row]:
     """Return each row's cells by their columns; SampleError where two columns have one name."""
+    # By their names one of them would stand for both.
     doubled = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     if doubled:
         raise SampleError(
@@ -125,6 +127,7 @@ def _samples_of_metric(metric: Metric, fields: list[Row]) -> Iterator[Sample]:
     first_row: dict[Labels, int] = {}
     for number, row in enumerate(fields, start=1):
         for sample in _samples_of_row(metric, row):
+            # Two would be one alert and one series, and which of them counts would be chance.
             earlier = first_row.setdefault(sample.labels, number)
             if earlier != number:
                 problem = _same_labels(metric, sample.labels, earlier)
@@ -157,7 +160,7 @@ def _value(metric: Metric, field: Field) -> float | None:
         raise field.error(
             f'is NULL; say what that means in [metrics.{metric.name}]: null = "skip", "zero" or "nan"'
         )
-    return _VALUE_OF_NULL[metric.null]
+    return VALUE_OF_NULL[metric.null]
 
 
 def _same_labels(metric: Metric, labels: Labels, earlier: int) -> str:

@@ -1,4 +1,7 @@
-"""Run one target's jobs in threads of its own: a slow target spends only its own threads."""
+"""Run one target's jobs in threads of its own: a slow target spends only its own threads.
+
+In a pool that all targets share, ten runs that hang would hold up those of fifty healthy ones.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ class Task:
 class WorkerPool:
     """At most `size` daemon threads, started when there is work for one more of them.
 
-    A job that is queued or running is refused; so the queue never holds more than one task a job.
+    A job that is queued or running is refused; so the queue never holds more than one task a job. They are
+    daemons, since the end of the process waits for none that hangs in a database.
     """
 
     def __init__(self, name: str, size: int, run: Callable[[Task], None]) -> None:
@@ -51,11 +55,9 @@ class WorkerPool:
             self._tasks = deque(
                 other for other in self._tasks if other.job.key != task.job.key
             )
-            if (
-                self._idle <= len(self._tasks)
-                and len(self._threads) < self._size
-                and not self._grow()
-            ):
+            is_all_busy = self._idle <= len(self._tasks)
+            may_grow = len(self._threads) < self._size
+            if is_all_busy and may_grow and not self._grow():
                 return False
             self._busy[task.job.key] = task.job
             if first:
@@ -89,9 +91,8 @@ class WorkerPool:
         )
         try:
             thread.start()
-        except (
-            RuntimeError
-        ):  # the system gives no more threads: work with those that there are
+        except RuntimeError:
+            # The system gives no more threads: work with those that there are.
             return bool(self._threads)
         self._threads.append(thread)
         return True

@@ -189,6 +189,7 @@ class Telemetry:
 
 def _begin(metric: CountedMetric, family: Family, key: Key) -> None:
     """Make the series of an owner that are known beforehand; those that are there keep their count."""
+    # In a series that begins with its first event, increase() sees none.
     if not metric.is_divided:
         family.labels(*key)
     for value in metric.known:

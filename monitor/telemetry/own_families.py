@@ -44,7 +44,8 @@ class ReadMetric(OwnMetric):
 
 def family_of(metric: OwnMetric, series: Series) -> Metric:
     """Return the family of a metric with these series; ValueError where the labels are not its own."""
-    # The family of a counter has the name without it, in both formats of the library.
+    # Made at each scrape: a series of a Gauge object would outlive what it is about (docs/adr/0010).
+    # The family of a counter has the name without _total, which only its sample has.
     family = Metric(metric.name.removesuffix("_total"), metric.help, metric.kind)
     for values, value in series:
         pairs = zip(metric.labels, values, strict=True)

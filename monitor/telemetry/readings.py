@@ -40,6 +40,7 @@ class MonitorState:
     """When the pipeline last judged; None: at the time of the scrape."""
 
 
+# Without slots: a cached property keeps its value in the object's dict.
 @dataclass(frozen=True)
 class Reading:
     """All that one scrape reads, taken once, so that its families are of one moment."""

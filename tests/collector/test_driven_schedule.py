@@ -97,9 +97,8 @@ class Life:
         if machine.choose.random() < 0.01:
             machine.slew = machine.choose.uniform(-0.0005, 0.0005)
         if machine.choose.random() < 0.005:
-            machine.wall_by += (
-                machine.choose.uniform(-1.5, 1.5) * SECOND
-            )  # too little to be followed
+            # too little to be followed
+            machine.wall_by += machine.choose.uniform(-1.5, 1.5) * SECOND
         self.schedule.follow_clock_step()
         if by := machine.catch_up():
             self.moves += 1
@@ -148,9 +147,8 @@ class WholeLife(Life):
 
     def set_clocks(self) -> timedelta:
         by = self.world.set_by = super().set_clocks()
-        self.world.at = (
-            self.machine.now() - by
-        )  # the pipeline moves what it keeps, and its clock with it
+        # the pipeline moves what it keeps, and its clock with it
+        self.world.at = self.machine.now() - by
         self.world.tick()
         return by
 

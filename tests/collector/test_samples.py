@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collector.samples import missing_of, samples_of
+from monitor.collector.cells import REFUSALS
+from monitor.collector.samples import VALUE_OF_NULL, missing_of, samples_of
 from monitor.model.errors import SampleError
-from monitor.model.results import Cell, Rows, Sample
+from monitor.model.results import Cell, ColumnType, Rows, Sample
 from monitor.model.settings import (
     ColumnName,
     Every,
@@ -55,6 +57,19 @@ def message(wrong: Rows, *metrics: Metric) -> str:
     with pytest.raises(SampleError) as caught:
         samples_of(query(*metrics), wrong)
     return str(caught.value)
+
+
+def test_every_type_of_a_column_says_what_it_cannot_be_read_as() -> None:
+    missing = set(ColumnType) - REFUSALS.keys()
+    assert missing == set(), "without a row in REFUSALS (collector/cells.py)"
+    for column_type, refusal in REFUSALS.items():
+        assert refusal.as_number, column_type
+
+
+def test_every_word_for_null_has_its_value() -> None:
+    words = set(get_args(get_type_hints(Metric)["null"]))
+    values = VALUE_OF_NULL.keys() | {"error"}
+    assert words - values == set(), "not in VALUE_OF_NULL (collector/samples.py)"
 
 
 def test_one_column_with_the_number_gives_one_sample_for_each_row() -> None:

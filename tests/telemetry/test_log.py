@@ -374,9 +374,8 @@ def test_a_slow_reader_delays_nobody_and_what_is_too_much_is_counted() -> None:
         total = QUEUE_LINES + 5_000
         for number in range(total):
             log.info("thing.happened", number=number)
-        assert (
-            time.monotonic() - begun < 60
-        )  # with a reader that takes nothing at all it would be for ever
+        # with a reader that takes nothing at all it would be for ever
+        assert time.monotonic() - begun < 60
         assert 0 < log.dropped < total
         read = _read_in_background(reader)
         log.close(60)
