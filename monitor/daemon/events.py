@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from types import MappingProxyType
+from typing import assert_never
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
@@ -13,17 +13,22 @@ from monitor.collector.run_totals import RunTotals
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.errors import SampleError
-from monitor.model.results import Blocked, Failure, Kill, Result, Success
+from monitor.model.results import (
+    Blocked,
+    Failure,
+    Kill,
+    Result,
+    Success,
+    reason_and_message,
+)
 from monitor.model.settings import Job, Severity
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.dedup import Deduplicator, Fields
 from monitor.telemetry.log import Level, Log, alert_fields
 from monitor.timing.clock import Clock
 
-_LEVELS: Mapping[Severity, Level] = MappingProxyType(
-    {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
-)
-_HEARTBEAT = ("heartbeat", "")  # two words: no receiver's
+# Two words, so that it is not a receiver's.
+_HEARTBEAT = ("heartbeat", "")
 
 
 class Events:
@@ -42,7 +47,8 @@ class Events:
         self._kills = Deduplicator()
         self._servers = ServerChanges()
         self._totals = RunTotals()
-        self._lock = threading.Lock()  # deliveries come from the receivers' own threads
+        # Deliveries come from the receivers' own threads, kills from those that kill.
+        self._lock = threading.Lock()
 
     def on_result(self, update: Update) -> None:
         """Count and log a run; tell when its target was lost or came back."""
@@ -70,14 +76,11 @@ class Events:
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
         """Log alerts that changed."""
         for transition in transitions:
-            level = (
-                _LEVELS[transition.alert.severity]
-                if transition.change is Change.FIRED
-                else "info"
-            )
-            self._log.event(
-                f"alert.{transition.change}", level, **alert_fields(transition)
-            )
+            level: Level = "info"
+            if transition.change is Change.FIRED:
+                level = _level_of(transition.alert.severity)
+            fields = alert_fields(transition)
+            self._log.event(f"alert.{transition.change}", level, **fields)
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Count alerts that wait outside of a full outbox; the receiver's own alert tells of them."""
@@ -134,16 +137,16 @@ class Events:
         """Count and log a rule whose findings could not become alerts; its alerts are held."""
         self._telemetry.unjudged((scope.target, scope.subject))
         subject = (scope.rule, scope.target, scope.subject)
-        told = self._unevaluated.failed(
+        repeats = self._unevaluated.failed(
             subject, "bad_result", str(error), self._clock.now()
         )
-        if told:
+        if repeats:
             self._log.error(
                 "rule.failed",
                 rule=scope.rule,
                 target=scope.target,
                 query=scope.subject,
-                **told,
+                **repeats,
             )
 
     def on_kill(self, kill: Kill) -> None:
@@ -152,15 +155,15 @@ class Events:
         subject = (kill.target,)
         with self._lock:
             if kill.reason:
-                told = self._kills.failed(
+                repeats = self._kills.failed(
                     subject, kill.reason, kill.message, self._clock.now()
                 )
             else:
-                told = self._kills.succeeded(subject)
-        if told and kill.reason:
-            self._log.warning("kill.failed", target=kill.target, **told)
-        elif told:
-            self._log.info("kill.succeeded", target=kill.target, **told)
+                repeats = self._kills.succeeded(subject)
+        if repeats and kill.reason:
+            self._log.warning("kill.failed", target=kill.target, **repeats)
+        elif repeats:
+            self._log.info("kill.succeeded", target=kill.target, **repeats)
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Count and log one attempt at a receiver."""
@@ -172,31 +175,31 @@ class Events:
             "notifications": delivery.notifications,
         }
         # Each address of its own: one that works says nothing of another that does not.
-        told = self._attempted((delivery.receiver, delivery.address), delivery)
+        repeats = self._attempted((delivery.receiver, delivery.address), delivery)
         if not delivery.reason:
             # An Alertmanager gets the same again every minute: worth a line only after a failure.
-            level: Level = "debug" if delivery.is_resend and not told else "info"
-            self._log.event("delivery.succeeded", level, **fields, **(told or {}))
-        elif told:
+            level: Level = "debug" if delivery.is_resend and not repeats else "info"
+            self._log.event("delivery.succeeded", level, **fields, **(repeats or {}))
+        elif repeats:
             self._log.error(
-                "delivery.failed", **fields, recoverable=delivery.recoverable, **told
+                "delivery.failed", **fields, recoverable=delivery.recoverable, **repeats
             )
 
     def on_heartbeat(self, delivery: Delivery) -> None:
         """Count and log an attempt at the heartbeat's address."""
         self._telemetry.heartbeat(delivery)
         fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
-        told = self._attempted(_HEARTBEAT, delivery)
+        repeats = self._attempted(_HEARTBEAT, delivery)
         if not delivery.reason:
             # Once a minute: worth a line only after a failure.
             self._log.event(
                 "heartbeat.succeeded",
-                "info" if told else "debug",
+                "info" if repeats else "debug",
                 **fields,
-                **(told or {}),
+                **(repeats or {}),
             )
-        elif told:
-            self._log.error("heartbeat.failed", **fields, **told)
+        elif repeats:
+            self._log.error("heartbeat.failed", **fields, **repeats)
 
     def _attempted(self, subject: tuple[str, ...], delivery: Delivery) -> Fields | None:
         with self._lock:
@@ -222,29 +225,39 @@ class Events:
             "scheduled_at": result.scheduled_at,
             "duration_seconds": round(result.duration_seconds, 6),
         }
-        outcome = result.outcome
-        if isinstance(outcome, Success):
-            ended = self._runs.succeeded(result.job.key)
-            fields |= {
-                "rows": outcome.row_count,
-                "samples": len(outcome.samples),
-                **ended,
-            }
-            # Thousands a day: worth a line only after a failure; an hour's totals are told.
-            self._log.event("run.finished", "info" if ended else "debug", **fields)
-            for message in outcome.evidence_errors:
-                self._log.warning(
-                    "evidence.failed", target=target, query=query, message=message
-                )
-            return
-        if isinstance(outcome, Failure):
-            event, reason, message = "run.failed", str(outcome.reason), outcome.message
-            fields["code"] = outcome.code
-        else:
-            event, reason, message = "run.blocked", "blocked", outcome.message
-        told = self._runs.failed(result.job.key, reason, message, result.finished_at)
-        if told:
-            self._log.warning(event, **fields, **told)
+        match result.outcome:
+            case Success() as success:
+                self._log_success(result, success, fields)
+            case Failure() as failure:
+                fields["code"] = failure.code
+                self._log_without_data("run.failed", result, fields)
+            case Blocked():
+                self._log_without_data("run.blocked", result, fields)
+            case _:
+                assert_never(result.outcome)
+
+    def _log_success(self, result: Result, success: Success, fields: Fields) -> None:
+        after_failures = self._runs.succeeded(result.job.key)
+        # Thousands a day: worth a line only after a failure; an hour's totals are told.
+        self._log.event(
+            "run.finished",
+            "info" if after_failures else "debug",
+            **fields,
+            rows=success.row_count,
+            samples=len(success.samples),
+            **(after_failures or {}),
+        )
+        target, query = result.job.key
+        for message in success.evidence_errors:
+            self._log.warning(
+                "evidence.failed", target=target, query=query, message=message
+            )
+
+    def _log_without_data(self, event: str, result: Result, fields: Fields) -> None:
+        reason, message = reason_and_message(result.outcome)
+        repeats = self._runs.failed(result.job.key, reason, message, result.finished_at)
+        if repeats:
+            self._log.warning(event, **fields, **repeats)
 
     def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
         name = result.job.target.name
@@ -265,3 +278,15 @@ class Events:
             self._log.info(
                 "target.recovered", target=name, server=server, lost_seconds=seconds
             )
+
+
+def _level_of(severity: Severity) -> Level:
+    match severity:
+        case Severity.CRITICAL:
+            return "error"
+        case Severity.WARNING:
+            return "warning"
+        case Severity.INFO:
+            return "info"
+        case _:
+            assert_never(severity)
