@@ -137,10 +137,14 @@ def selected_targets(config: Config, target: str | None) -> list[Target]:
 
 
 def _is_missing(path: Path) -> bool:
+    # Not Path.exists: since Python 3.14 that is false also for what a folder hides from us.
     try:
-        return not path.exists()
-    except OSError:  # it may be there: why it cannot be read is told by who reads it
-        return False
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass  # it may be there: why it cannot be read is told by who reads it
+    return False
 
 
 def all_rule_names(config: Config) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import stat
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -240,7 +241,10 @@ class _Check:
             return self._path
         file = self._path.parent / value
         try:
-            is_there = file.is_file()
+            # Not Path.is_file: since Python 3.14 that is false also for what a folder hides from us.
+            is_there = stat.S_ISREG(file.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            is_there = False
         except OSError as error:  # a folder that may not be entered
             self._refuse(name, f"{file}: {error.strerror}", may_pass=True)
             return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -618,9 +619,10 @@ def test_what_cannot_be_recorded_does_not_stand_and_is_told_when_it_can() -> Non
         world.asleep(SECOND).run("usage", usage(5))
     assert world.told() == []
     assert world.shown() == {}
-    world.pipeline._state = world.state = State()
-    world.asleep(SECOND).run("usage", usage(5))
-    assert world.told() == ["TokenUsageStopped fired"]
+    with closing(State()) as works:
+        world.pipeline._state = world.state = works
+        world.asleep(SECOND).run("usage", usage(5))
+        assert world.told() == ["TokenUsageStopped fired"]
 
 
 def test_what_failed_with_a_target_runs_at_its_return_also_where_that_cannot_be_recorded() -> (

@@ -30,6 +30,10 @@ def write(directory: Path, address: str) -> tuple[Path, Path]:
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(alternative, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # Since Python 3.13 a certificate has to say whose key it has.
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"

@@ -79,3 +79,4 @@ def test_a_disk_that_fills_fires_and_resolves_and_one_that_cannot_be_measured_ho
     world.state.disk_usage = replace(small, free_bytes=9_000 * MB)
     world.after(SECOND).tick()
     assert world.told() == ["TokenMonitorStateDiskLow resolved"]
+    world.state.close()

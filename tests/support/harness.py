@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,7 +189,11 @@ class World:
     ) -> None:
         self.config = config or a_config()
         self.at = at
-        self.state = state or State()
+        self.state = State() if state is None else state
+        # Its own state is closed with the last of its worlds: Python warns of a database that is left open.
+        self._end = weakref.finalize(self, self.state.close)
+        if state is not None:
+            self._end.detach()
         self.heard: list[str] = []
         self.transitions: list[Transition] = []
         self.wanted: list[str] = []
@@ -231,6 +236,8 @@ class World:
     def restarted(self, after: timedelta, config: Config | None = None) -> World:
         """End this process and begin another on the same state, so much later."""
         again = World(config or self.config, state=self.state, at=self.at + after)
+        if self._end.detach() is not None:
+            again._end = weakref.finalize(again, self.state.close)
         again.take(NewConfig(again.config))
         return again
 

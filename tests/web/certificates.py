@@ -98,5 +98,28 @@ def _signed(
             x509.BasicConstraints(ca=is_authority, path_length=None), critical=True
         )
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        # Since Python 3.13 a certificate has to say what it is for, whose key it has, and whose signed it.
+        .add_extension(_usage(is_authority=is_authority), critical=True)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+            critical=False,
+        )
     )
     return builder.sign(signer, hashes.SHA256())
+
+
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -193,7 +193,8 @@ class MailEnd:
     ) -> bool | None:
         """Answer; tells whether it was the usual answer, before which is kept what it says is taken."""
         for key, some in self._replies.items():
-            if command.startswith(key) and some:
+            # smtplib writes TO: and to:, by its version
+            if command.upper().startswith(key.upper()) and some:
                 reply = some.pop(0)
                 if callable(reply):
                     reply(connection, self._ended)
