@@ -316,7 +316,7 @@ def test_what_cannot_be_used_is_told_until_it_can_and_the_old_one_serves_on(
                 load_web_config(path)
             assert str(invalid.value) == str(refused.value)
             assert len(said) == 1
-            (folder / "server.key").write_bytes(right)
+            put(folder / "server.key", right)
             file_with(folder, tls_text())
             wait_until(lambda: said[1:] == [()])
             server.reload_config_file()
@@ -327,7 +327,7 @@ def test_what_cannot_be_used_is_told_until_it_can_and_the_old_one_serves_on(
 
 def spoil(folder: Path, how: str) -> None:
     if how == "other key":
-        (folder / "server.key").write_bytes((folder / "other.key").read_bytes())
+        put(folder / "server.key", (folder / "other.key").read_bytes())
     elif how == "protected key":
         protect(folder / "server.key")
     elif how == "no certificate":
@@ -336,10 +336,15 @@ def spoil(folder: Path, how: str) -> None:
         file_with(folder, how)
 
 
+def put(path: Path, content: bytes) -> None:
+    """Put another file in its place: whole at once, for a server reads it meanwhile."""
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
 def protect(key_file: Path) -> None:
     """Put a passphrase on a key."""
     key = load_pem_private_key(key_file.read_bytes(), None)
     encryption = BestAvailableEncryption(b"passphrase")
-    key_file.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-    )
+    put(key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
