@@ -11,7 +11,7 @@ import click
 from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.options import CommonOptions, selected, with_common_options
-from monitor.cli.output import indented, plain, say, table, table_or_records
+from monitor.cli.output import indented, label_pairs, say, table, table_or_records
 from monitor.collector.execute import answer
 from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
@@ -46,7 +46,7 @@ def command(
     jobs = selected(config, [name], target)
     code = OK
     if sql:
-        say("\n".join(dict.fromkeys(text for job in jobs for text in _sql_of(job))))
+        _print_sql(jobs)
     else:
         with Watchdog() as watchdog:
             code = max(_run(job, watchdog) for job in jobs)
@@ -54,40 +54,46 @@ def command(
     return code
 
 
+def _print_sql(jobs: Sequence[Job]) -> None:
+    texts: list[str] = []
+    for job in jobs:
+        texts.extend(_sql_of(job))
+    say("\n".join(texts))
+
+
 def _sql_of(job: Job) -> list[str]:
-    """Give the statement as the target gets it, and those for other kinds of server, each with a title."""
-    statements = {
-        "": job.query.statement,
-        **{f" ({kind})": one for kind, one in job.query.variants.items()},
-    }
+    """Return the statement as the target gets it, and those for other kinds of server, each with a title."""
+    statements = {_place(job): job.query.statement}
+    for flavor, variant in job.query.variants.items():
+        statements[f"{_place(job)} ({flavor})"] = variant
     texts = []
-    for kind, statement in statements.items():
+    for title, statement in statements.items():
         text = runnable_sql(statement, job.query.parameters).strip()
-        # behind a comment on its last line the semicolon would belong to it
-        has_comment = any(mark in text.rpartition("\n")[2] for mark in ("--", "#"))
-        texts.append(
-            f"-- {job.query.name} on {job.target.name}{kind}\n{text}{chr(10) * has_comment};"
-        )
+        texts.append(f"-- {title}\n{_ended(text)}")
     return texts
+
+
+def _ended(text: str) -> str:
+    """End a statement; behind a comment on its last line the semicolon would belong to it."""
+    last_line = text.rpartition("\n")[2]
+    has_comment = "--" in last_line or "#" in last_line
+    return f"{text}\n;" if has_comment else f"{text};"
 
 
 def _run(job: Job, watchdog: Watchdog) -> int:
     database = Database(job.target, secrets=SecretReader(), watchdog=watchdog)
+    timeout_seconds = job.query.timeout.total_seconds()
     try:
-        with database.lease(
-            deadline_seconds=job.query.timeout.total_seconds()
-        ) as session:
+        with database.lease(deadline_seconds=timeout_seconds) as session:
             server = session.server
-            where = f"{job.query.name} on {job.target.name} ({server.flavor} {server.version})"
+            where = f"{_place(job)} ({server.flavor} {server.version})"
             say(f"{where}: {job.query.summary}")
             return _answer(job, session)
     except QueryError as error:
-        click.echo(
-            f"{job.query.name} on {job.target.name} failed: {error.reason}: {error.author_message}",
-            err=True,
-        )
+        _complain(f"{_place(job)} failed: {error.reason}: {error.author_message}")
         return FAILED
     except KeyboardInterrupt:
+        # Else the statement would run on, on the server.
         database.cancel_all()
         raise
     finally:
@@ -99,21 +105,27 @@ def _answer(job: Job, session: Session) -> int:
         found = answer(job.query, session)
     except SampleError as error:
         _show_rows(_rows_again(job, session))
-        click.echo(
-            f"{job.query.name} on {job.target.name} failed: bad_result: {error}",
-            err=True,
-        )
+        _complain(f"{_place(job)} failed: bad_result: {error}")
         return FAILED
+    success = found.success
     _show_rows(found.rows)
-    for refusal in found.success.refusals:
-        click.echo(
-            f"not seen, so not told: {refusal.reason}: {refusal.message}", err=True
-        )
-    for warning in found.success.warnings:
-        click.echo(f"warning {warning.code} of the server: {warning.message}", err=True)
-    _show_samples(job, found.success)
-    _show_rules(job.query.rules, found.success)
+    for refusal in success.refusals:
+        _complain(f"not seen, so not told: {refusal.reason}: {refusal.message}")
+    for warning in success.warnings:
+        _complain(f"warning {warning.code} of the server: {warning.message}")
+    _show_samples(job, success)
+    if job.query.rules:
+        _show_rules(job.query.rules, success)
+        _show_evidence(success)
     return OK
+
+
+def _place(job: Job) -> str:
+    return f"{job.query.name} on {job.target.name}"
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _rows_again(job: Job, session: Session) -> Rows:
@@ -127,7 +139,7 @@ def _rows_again(job: Job, session: Session) -> Rows:
 
 def _show_rows(rows: Rows) -> None:
     say(f"\n{counted(len(rows.rows), 'row')}:")
-    texts = [tuple(_text(cell) for cell in row) for row in rows.rows]
+    texts = [tuple(map(_text, row)) for row in rows.rows]
     say(table_or_records(texts, rows.columns, right=_numeric(rows)))
 
 
@@ -144,58 +156,50 @@ def _show_samples(job: Job, success: Success) -> None:
     samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
         say(f"\n{counted(len(samples), 'sample')}:")
-        say(
-            "\n".join(
-                f"{_series(sample)} {format_number(sample.value)}" for sample in samples
-            )
-        )
+        say("\n".join(map(_sample, samples)))
 
 
-def _show_rules(every: Sequence[Rule], success: Success) -> None:
-    if not every:
-        return
+def _show_rules(rules: Sequence[Rule], success: Success) -> None:
     say("\nrules, now and without their `for`:")
+    header = ("RULE", "SEVERITY", "FINDS", "WHERE")
     lines = []
-    for rule in every:
+    for rule in rules:
         found = matching(rule, success.samples)
-        lines.append(
-            (
-                rule.name,
-                str(rule.severity),
-                f"{len(found)}",
-                "; ".join(map(_labels, found)) or "-",
-            )
-        )
-    say(table(lines, ("RULE", "SEVERITY", "FINDS", "WHERE"), right=(2,)))
-    for (name, labels), rows in success.evidence.items():
+        where = "; ".join(map(_finding, found)) or "-"
+        lines.append((rule.name, str(rule.severity), str(len(found)), where))
+    say(table(lines, header, right=(header.index("FINDS"),)))
+
+
+def _show_evidence(success: Success) -> None:
+    for (rule, labels), rows in success.evidence.items():
         if rows:
-            say(f"\nevidence of {name}{_braces(labels)}:")
-            cells = [tuple(_text(cell) for cell in row.values()) for row in rows]
+            say(f"\nevidence of {rule}{_braces(labels)}:")
+            cells = [tuple(map(_text, row.values())) for row in rows]
             say(indented(table(cells, tuple(rows[0])), 2))
     for message in success.evidence_errors:
-        click.echo(f"evidence: {message}", err=True)
+        _complain(f"evidence: {message}")
 
 
-def _series(sample: Sample) -> str:
-    return sample.metric + _braces(sample.labels)
+def _sample(sample: Sample) -> str:
+    return f"{sample.metric}{_braces(sample.labels)} {format_number(sample.value)}"
 
 
-def _labels(sample: Sample) -> str:
-    value = format_number(sample.value)
-    return f"{_braces(sample.labels)} {value}" if sample.labels else value
+def _finding(sample: Sample) -> str:
+    return f"{_braces(sample.labels)} {format_number(sample.value)}".lstrip()
 
 
 def _braces(labels: Sequence[tuple[str, str]]) -> str:
-    return (
-        "{" + ",".join(f'{name}="{plain(value)}"' for name, value in labels) + "}"
-        if labels
-        else ""
-    )
+    return f"{{{label_pairs(labels)}}}" if labels else ""
 
 
 def _text(cell: Cell) -> str:
-    if cell is None:
-        return "NULL"
-    if isinstance(cell, timedelta):
-        return clock_time(cell)
-    return f"0x{cell.hex()}" if isinstance(cell, bytes) else str(cell)
+    """Write a cell as SQL has it, where Python's own way would be another."""
+    match cell:
+        case None:
+            return "NULL"
+        case timedelta():
+            return clock_time(cell)
+        case bytes():
+            return f"0x{cell.hex()}"
+        case _:
+            return str(cell)

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import assert_never
 
 from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
-from monitor.model.results import Blocked, Failure
+from monitor.model.results import Blocked, Failure, Success
 from monitor.model.settings import ColumnName, Target
 from monitor.model.wording import counted
 
-_LONGEST_NAGIOS_TEXT = 600
+_MAX_NAGIOS_TEXT = 600
 _UNSAFE_IN_NAGIOS = str.maketrans({"|": "/", "\n": " ", "\r": " "})
 
 
@@ -26,151 +27,161 @@ class Report:
     of_nothing: Callable[[Sequence[str]], str]
 
 
-def _as_table(checked: Sequence[Checked], verdict: CheckStatus) -> str:
+def _as_table(checked: Sequence[Checked], status: CheckStatus) -> str:
+    header = ("STATE", "TARGET", "QUERY", "TOOK", "RESULT")
     rows = [
         (_state(one), *one.result.job.key, _took(one), _text(one)) for one in checked
     ]
-    parts = [table(rows, ("STATE", "TARGET", "QUERY", "TOOK", "RESULT"), right=(3,))]
+    parts = [table(rows, header, right=(header.index("TOOK"),))]
     # That a query would fail is said in its row.
-    findings = [
-        finding
-        for one in checked
-        for finding in one.findings
+    parts.extend(
+        _details(finding)
+        for finding in _worst_first(checked)
         if finding.name != WOULD_FAIL
-    ]
-    parts.extend(_details(finding) for finding in sorted(findings, key=_weight))
-    parts.append(f"{verdict.name}: {_counts_text(checked)}")
+    )
+    parts.append(f"{status.name}: {_counts_text(checked)}")
     return "\n\n".join(parts)
+
+
+def _worst_first(checked: Sequence[Checked]) -> list[Finding]:
+    findings = [finding for one in checked for finding in one.findings]
+    return sorted(findings, key=lambda finding: finding.status, reverse=True)
 
 
 def _details(finding: Finding) -> str:
     """Show a finding with its texts: a paragraph is wrapped, what has lines (SQL to copy) keeps them."""
-    lines = [
-        f"{finding.severity.upper()} {finding.name}: {plain_line(finding.summary)}"
-    ]
-    described = finding.annotations.get("description")
-    if described:
-        lines.append(wrapped(described))
-    for name, text in finding.annotations.items():
-        if name in ("summary", "description"):
-            continue
+    severity = finding.severity.upper()
+    lines = [f"{severity} {finding.name}: {plain_line(finding.summary)}"]
+    texts = {**finding.annotations}
+    texts.pop("summary", None)
+    description = texts.pop("description", "")
+    if description:
+        lines.append(wrapped(description))
+    for name, text in texts.items():
         if "\n" in text:
-            lines.extend((f"    {name}:", indented(plain(text), 8)))
+            lines.append(f"    {name}:")
+            lines.append(indented(plain(text), 8))
         else:
             lines.append(f"    {name}: {plain(text)}")
     return "\n".join(lines)
 
 
-def _as_json(checked: Sequence[Checked], verdict: CheckStatus) -> str:
-    return _json(verdict, checked=checked)
+def _as_json(checked: Sequence[Checked], status: CheckStatus) -> str:
+    return _json(status, checked=checked)
 
 
 def _json(
-    verdict: CheckStatus,
+    status: CheckStatus,
     *,
     checked: Sequence[Checked] = (),
     problems: Sequence[str] = (),
 ) -> str:
     document = {
-        "status": verdict.name.lower(),
-        "exit_code": int(verdict),
+        "status": status.name.lower(),
+        "exit_code": int(status),
         "problems": list(problems),
         "counts": _counts(checked),
-        "checks": [_json_of(one) for one in checked],
+        "checks": list(map(_check_json, checked)),
     }
     return json.dumps(document, indent=2)
 
 
-def _json_of(one: Checked) -> dict[str, object]:
-    outcome = one.result.outcome
+def _check_json(one: Checked) -> dict[str, object]:
     target, query = one.result.job.key
+    failure, outcome = one.failure, one.result.outcome
+    missing = outcome.missing if isinstance(outcome, Blocked) else ()
     return {
         "target": target,
         "query": query,
-        "status": "blocked" if one.is_blocked else one.status.name.lower(),
+        "status": _state(one).lower(),
         "message": _text(one),
-        "reason": str(one.failure.reason) if one.failure else None,
-        "missing": [str(column) for column in outcome.missing]
-        if isinstance(outcome, Blocked)
-        else [],
+        "reason": None if failure is None else str(failure.reason),
+        "missing": list(map(str, missing)),
         "duration_seconds": round(one.result.duration_seconds, 6),
-        "findings": [
-            {
-                "alertname": finding.name,
-                "severity": str(finding.severity),
-                "labels": dict(finding.labels),
-                "annotations": dict(finding.annotations),
-                "evidence": [dict(row) for row in finding.evidence],
-            }
-            for finding in one.findings
-        ],
+        "findings": list(map(_finding_json, one.findings)),
     }
 
 
-def _as_nagios(checked: Sequence[Checked], verdict: CheckStatus) -> str:
-    """One line with what matters most first, and performance data: monitoring-plugins.org's guidelines."""
-    told = sorted((finding for one in checked for finding in one.findings), key=_weight)
+def _finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "alertname": finding.name,
+        "severity": str(finding.severity),
+        "labels": dict(finding.labels),
+        "annotations": dict(finding.annotations),
+        "evidence": list(map(dict, finding.evidence)),
+    }
+
+
+def _as_nagios(checked: Sequence[Checked], status: CheckStatus) -> str:
+    """Write one line with what matters most first, and performance data.
+
+    As monitoring-plugins.org's guidelines have it.
+    """
+    summaries: dict[CheckStatus, list[str]] = {}
+    for finding in _worst_first(checked):
+        summaries.setdefault(finding.status, []).append(finding.summary)
     texts = [
-        finding.summary for finding in told if finding.status is CheckStatus.CRITICAL
+        *summaries.get(CheckStatus.CRITICAL, ()),
+        *_failures(checked),
+        *summaries.get(CheckStatus.WARNING, ()),
+        _counts_text(checked),
     ]
-    texts += _failures(checked)
-    texts += [
-        finding.summary for finding in told if finding.status is CheckStatus.WARNING
-    ]
-    text = _cut([*texts, _counts_text(checked)])
-    return f"{_nagios_line(verdict, text)} | {' '.join(_perfdata(checked))}"
+    return f"{_nagios_line(status, _cut(texts))} | {' '.join(_perfdata(checked))}"
 
 
-def _nagios_line(verdict: CheckStatus, text: str) -> str:
+def _nagios_line(status: CheckStatus, text: str) -> str:
     # "|" begins performance data, and nothing may break the line.
-    return f"TOKEN-MONITOR {verdict.name} - {plain_line(text.translate(_UNSAFE_IN_NAGIOS))}"
+    safe = plain_line(text.translate(_UNSAFE_IN_NAGIOS))
+    return f"TOKEN-MONITOR {status.name} - {safe}"
 
 
 def _failures(checked: Sequence[Checked]) -> list[str]:
     """Say each failure once: a target that is down fails all its queries in the same way."""
-    queries: dict[tuple[str, str], list[str]] = {}
+    failed: dict[tuple[str, str], list[str]] = {}
     for one in checked:
         if one.failure is not None:
             target, query = one.result.job.key
-            queries.setdefault((target, _failure_text(one, one.failure)), []).append(
-                query
-            )
-    return [
-        f"{names[0] if len(names) == 1 else counted(len(names), 'query', 'queries')} on {target}: {why}"
-        for (target, why), names in queries.items()
-    ]
+            why = _failure_text(one, one.failure)
+            failed.setdefault((target, why), []).append(query)
+    texts = []
+    for (target, why), queries in failed.items():
+        which = queries[0]
+        if len(queries) > 1:
+            which = counted(len(queries), "query", "queries")
+        texts.append(f"{which} on {target}: {why}")
+    return texts
 
 
 def _cut(texts: Sequence[str]) -> str:
-    """Join what fits; old Nagios agents pass on 1 KB."""
-    kept = [texts[0][:_LONGEST_NAGIOS_TEXT]]
+    """Join what fits; old Nagios agents pass on 1 KB. `texts` is not empty."""
+    kept = [texts[0][:_MAX_NAGIOS_TEXT]]
     for text in texts[1:]:
-        if sum(map(len, kept)) + len(text) > _LONGEST_NAGIOS_TEXT:
+        if sum(map(len, kept)) + len(text) > _MAX_NAGIOS_TEXT:
             break
         kept.append(text)
     left_out = len(texts) - len(kept)
-    return "; ".join(kept) + (f"; and {left_out} more" if left_out else "")
+    if left_out:
+        kept.append(f"and {left_out} more")
+    return "; ".join(kept)
 
 
 def _perfdata(checked: Sequence[Checked]) -> list[str]:
     """Write 'label'=value[unit];[warn];[crit];[min];[max]; U is a value that could not be had."""
     counts = _counts(checked)
+    total = counts["queries"]
     data = [
         f"critical={counts['critical']};;0;0",
         f"warning={counts['warning']};0;;0",
-        f"failed={counts['failed']};;;0;{counts['queries']}",
-        f"blocked={counts['blocked']};;;0;{counts['queries']}",
+        f"failed={counts['failed']};;;0;{total}",
+        f"blocked={counts['blocked']};;;0;{total}",
     ]
     for one in checked:
-        label = (
-            plain_line("/".join(one.result.job.key))
-            .replace("'", "''")
-            .replace("=", "_")
-        )
+        # A quote in a label is doubled, and there is no way to write "=" in one.
+        name = plain_line("/".join(one.result.job.key))
+        label = name.replace("'", "''").replace("=", "_")
         value = f"{one.result.duration_seconds:.3f}s" if _was_run(one) else "U"
-        data.append(
-            f"'{label}'={value};;;0;{one.result.job.query.timeout.total_seconds():g}"
-        )
+        timeout_seconds = one.result.job.query.timeout.total_seconds()
+        data.append(f"'{label}'={value};;;0;{timeout_seconds:g}")
     return data
 
 
@@ -183,42 +194,47 @@ def _took(one: Checked) -> str:
 
 
 def _was_run(one: Checked) -> bool:
-    outcome = one.result.outcome
-    return not isinstance(outcome, Blocked) and not (
-        isinstance(outcome, Failure) and outcome.lost
-    )
+    match one.result.outcome:
+        case Success():
+            return True
+        case Failure() as failure:
+            return not failure.lost
+        case Blocked():
+            return False
+        case unknown:
+            assert_never(unknown)
 
 
 def _text(one: Checked) -> str:
-    names = Counter(
-        finding.name for finding in one.findings if finding.name != WOULD_FAIL
-    )
+    """Return what was found, then why there is not all; the note where neither is."""
+    names = Counter(finding.name for finding in one.findings)
+    del names[WOULD_FAIL]
     texts = [
         name if count == 1 else f"{name} x {count}" for name, count in names.items()
     ]
     outcome = one.result.outcome
-    if isinstance(outcome, Failure):
-        texts.append(_failure_text(one, outcome))
+    failure = outcome if isinstance(outcome, Failure) else one.failure
+    if failure is not None:
+        texts.append(_failure_text(one, failure))
     elif isinstance(outcome, Blocked):
         texts.append(f"cannot run without {_columns_text(outcome.missing)}")
-    elif one.failure is not None:
-        texts.append(_failure_text(one, one.failure))
     return "; ".join(texts) or one.note
 
 
 def _failure_text(one: Checked, failure: Failure) -> str:
     text = f"{failure.reason}: {failure.author_message}"
-    return f"{text} ({_address(one.result.job.target)})" if failure.lost else text
+    if not failure.lost:
+        return text
+    return f"{text} ({_address(one.result.job.target)})"
 
 
 def _address(target: Target) -> str:
     if target.unix_socket is not None:
         return str(target.unix_socket)
-    return (
-        f"[{target.host}]:{target.port}"
-        if ":" in (target.host or "")
-        else f"{target.host}:{target.port}"
-    )
+    host = target.host or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host}:{target.port}"
 
 
 def _columns_text(missing: Sequence[ColumnName]) -> str:
@@ -226,20 +242,21 @@ def _columns_text(missing: Sequence[ColumnName]) -> str:
     tables: dict[str, list[str]] = {}
     for name in missing:
         tables.setdefault(name.table, []).append(name.column)
-    return ", ".join(
-        f"{table_name}.{columns[0]}"
-        if len(columns) == 1
-        else f"{table_name} ({', '.join(columns)})"
-        for table_name, columns in tables.items()
-    )
+    texts = []
+    for table_name, columns in tables.items():
+        if len(columns) == 1:
+            texts.append(f"{table_name}.{columns[0]}")
+        else:
+            texts.append(f"{table_name} ({', '.join(columns)})")
+    return ", ".join(texts)
 
 
 def _counts(checked: Sequence[Checked]) -> dict[str, int]:
-    verdicts = [finding.status for one in checked for finding in one.findings]
+    statuses = [finding.status for one in checked for finding in one.findings]
     return {
         "queries": len(checked),
-        "critical": verdicts.count(CheckStatus.CRITICAL),
-        "warning": verdicts.count(CheckStatus.WARNING),
+        "critical": statuses.count(CheckStatus.CRITICAL),
+        "warning": statuses.count(CheckStatus.WARNING),
         "failed": sum(one.failure is not None for one in checked),
         "blocked": sum(one.is_blocked for one in checked),
     }
@@ -251,10 +268,6 @@ def _counts_text(checked: Sequence[Checked]) -> str:
     queries = counted(counts.pop("queries"), "query", "queries")
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
     return f"{queries} on {counted(targets, 'target')}: {told}"
-
-
-def _weight(finding: Finding) -> int:
-    return -int(finding.status)
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(

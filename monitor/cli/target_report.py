@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from monitor.cli import OK, USAGE
 from monitor.cli.output import indented, say, table
@@ -75,7 +75,8 @@ def _show_server(target: Target, server: Server) -> None:
     if unset:
         names = ", ".join(unset)
         say(
-            f"  warning: in sessions of this server these are not as we set them: {names}"
+            "  warning: in sessions of this server these are not as we set them:"
+            f" {names}"
         )
     if server.clock is not None:
         offset, margin = server.clock.seconds, server.clock.uncertainty_seconds
@@ -178,7 +179,7 @@ def _show_history_clock(query: Query, session: Session) -> None:
             f" {error}"
         )
         return
-    thresholds = [rule.condition.threshold for rule in query.rules]
+    thresholds = map(attrgetter("condition.threshold"), query.rules)
     for warning in history_warnings(rows, min(thresholds, default=0.0)):
         say(f"    warning: {warning}")
 
