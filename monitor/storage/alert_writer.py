@@ -44,6 +44,7 @@ class AlertWriter:
         generation: int,
     ) -> None:
         """Write each scope's alerts, within a transaction; may be called again for the same."""
+        # Another generation: the tables were copied from or to a disk, maybe not whole.
         if generation != self._generation:
             self._known, self._generation = {}, generation
         for scope, alerts in changes.items():

@@ -227,6 +227,7 @@ def is_busy(error: sqlite3.Error) -> bool:
 def _in_transaction(
     connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], _Value]
 ) -> _Value:
+    # The write lock at once: a transaction that asks for it later may be refused without any wait.
     connection.execute("BEGIN IMMEDIATE")
     try:
         value = change(connection)

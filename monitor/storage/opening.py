@@ -21,7 +21,8 @@ def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection
     """
     if path != MEMORY:
         create_private(Path(path))
-    # The one who calls serialises all use, so that any thread may.
+    # The one who calls serialises all use, so that any thread may. Transactions are begun by us: the driver
+    # would begin them at the first write, not before what is read for it.
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=busy_seconds
     )
@@ -100,9 +101,12 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     version = _version(connection, path)
     if version == 0:
         vacuum.before_tables(connection)
+    # Commands read beside the daemon, and neither waits for the other.
     connection.execute("PRAGMA journal_mode = WAL")
+    # With WAL the default would lose the last commits in a power cut: what was announced would be again.
     connection.execute("PRAGMA synchronous = FULL")
     vacuum.bound_wal(connection)
+    # The version before can go on with the copy: whoever must go back loses only what came since.
     if 0 < version < SCHEMA_VERSION and path != MEMORY:
         _migrate_with_copy(connection, Path(path), version)
     else:

@@ -20,6 +20,7 @@ from monitor.storage.serialization import (
 )
 from monitor.timing.shift import moved
 
+# For one receiver: what waits is read whole when it is merged (docs/adr/0020).
 MAX_ENTRIES = 10_000
 MAX_BYTES = 16 * 1024 * 1024
 _ROOMY = 0.8

@@ -88,6 +88,7 @@ class State(StateQueries):
         )
         self._path = path
         self._written = AlertWriter()
+        # From a write to its `accept`: what is known of the table would else be older than the table.
         self._recording = threading.Lock()
         self.disk_usage: DiskUsage | None = None
         """As of the last `measure`; None where the state has no file."""
@@ -95,9 +96,7 @@ class State(StateQueries):
             path,
             busy_seconds=busy_seconds,
             on_lost=on_lost_disk,
-            on_quarantined=lambda warning: self._warnings.update(
-                {warning: None}
-            ),  # whatever was warned of before
+            on_quarantined=self._note_quarantined,
             take_directory=take_directory,
             is_usable=on_disk,
         )
@@ -328,6 +327,10 @@ class State(StateQueries):
         self._disk.write(
             lambda connection: outbox.give_up(connection, "id = ?", (id_,), how)
         )
+
+    def _note_quarantined(self, warning: str) -> None:
+        # However many warnings there are: nobody would find the file again.
+        self._warnings[warning] = None
 
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         return self._disk.rows(sql, values)
