@@ -1,4 +1,4 @@
-"""What a kind of receiver is: one value, declared as KIND in the kind's folder."""
+"""What a kind of receiver is: one value, a row of the table in `kinds`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The kinds of receivers that there are; importing them opens no connection and imports no client."""
+"""The kinds of receivers that there are: one row for each, with all that it has.
+
+Importing them opens no connection and imports no client: who only validates the configuration needs none,
+and the standard library's mail alone is 2 MB. So a kind's sender is imported by the function that makes it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,52 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from monitor.model.settings import Receiver
-from monitor.notify import alertmanager, email, pagerduty, slack, webhook
-from monitor.notify.kind import ReceiverKind
+from monitor.notify.alertmanager.kind import AlertmanagerKind
+from monitor.notify.alertmanager.schema import AlertmanagerSchema, read_alertmanager
+from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.context import SenderContext
+from monitor.notify.email.schema import EmailSchema, read_email
+from monitor.notify.email.settings import EmailSettings
+from monitor.notify.kind import OutboxKind, ReceiverKind
+from monitor.notify.outbox import Sender
+from monitor.notify.pagerduty.schema import PagerdutySchema, read_pagerduty
+from monitor.notify.pagerduty.settings import PagerdutySettings
+from monitor.notify.slack.schema import SlackSchema, read_slack
+from monitor.notify.slack.settings import SlackSettings
+from monitor.notify.webhook.schema import WebhookSchema, read_webhook
+from monitor.notify.webhook.settings import WebhookSettings
+
+
+def _email_sender(settings: EmailSettings, context: SenderContext) -> Sender:
+    from monitor.notify.email.sender import EmailSender
+
+    return EmailSender(settings, context)
+
+
+def _pagerduty_sender(settings: PagerdutySettings, context: SenderContext) -> Sender:
+    from monitor.notify.pagerduty.sender import PagerdutySender
+
+    return PagerdutySender(settings, context)
+
+
+def _slack_sender(settings: SlackSettings, context: SenderContext) -> Sender:
+    from monitor.notify.slack.sender import SlackSender
+
+    return SlackSender(settings, context)
+
+
+def _webhook_sender(settings: WebhookSettings, context: SenderContext) -> Sender:
+    from monitor.notify.webhook.sender import WebhookSender
+
+    return WebhookSender(settings, context)
+
 
 _ALL: Final[tuple[ReceiverKind[Any], ...]] = (
-    alertmanager.KIND,
-    email.KIND,
-    pagerduty.KIND,
-    slack.KIND,
-    webhook.KIND,
+    AlertmanagerKind(AlertmanagerSettings, AlertmanagerSchema, read_alertmanager),
+    OutboxKind(EmailSettings, EmailSchema, read_email, _email_sender),
+    OutboxKind(PagerdutySettings, PagerdutySchema, read_pagerduty, _pagerduty_sender),
+    OutboxKind(SlackSettings, SlackSchema, read_slack, _slack_sender),
+    OutboxKind(WebhookSettings, WebhookSchema, read_webhook, _webhook_sender),
 )
 
 KINDS: Final[Mapping[str, ReceiverKind[Any]]] = MappingProxyType(

@@ -25,7 +25,7 @@ class AlertmanagerSchema(ReceiverSchema):
     resend_delay: _ResendDelay = DEFAULT_RESEND_DELAY
 
 
-def read_settings(table: ReceiverTable) -> AlertmanagerSettings:
+def read_alertmanager(table: ReceiverTable) -> AlertmanagerSettings:
     """Read the table; problems are noted in it."""
     shape = table.validate(AlertmanagerSchema)
     if not table.section.data.get("urls"):

@@ -54,7 +54,7 @@ class EmailSchema(ReceiverSchema):
     password_env: VariableName | None = None
 
 
-def read_settings(table: ReceiverTable) -> EmailSettings:
+def read_email(table: ReceiverTable) -> EmailSettings:
     """Read the table; problems are noted in it."""
     shape = table.validate(EmailSchema)
     table.refuse_two("password_file", "password_env")

@@ -22,7 +22,7 @@ class PagerdutySchema(ReceiverSchema):
     routing_key_env: VariableName | None = None
 
 
-def read_settings(table: ReceiverTable) -> PagerdutySettings:
+def read_pagerduty(table: ReceiverTable) -> PagerdutySettings:
     """Read the table; problems are noted in it."""
     shape = table.validate(PagerdutySchema)
     file, variable = "routing_key_file", "routing_key_env"

@@ -15,7 +15,7 @@ class SlackSchema(ReceiverSchema):
     url_file: Text | None = None
 
 
-def read_settings(table: ReceiverTable) -> SlackSettings:
+def read_slack(table: ReceiverTable) -> SlackSettings:
     """Read the table; problems are noted in it."""
     shape = table.validate(SlackSchema)
     table.require_one("url", "url_file")

@@ -46,7 +46,7 @@ class WebhookSchema(ReceiverSchema):
     content_type: Annotated[str, AfterValidator(_content_type)] | None = None
 
 
-def read_settings(table: ReceiverTable) -> WebhookSettings:
+def read_webhook(table: ReceiverTable) -> WebhookSettings:
     """Read the table; problems are noted in it."""
     shape = table.validate(WebhookSchema)
     table.require_one("url", "url_file")
