@@ -85,7 +85,7 @@ def _of_secret(
         return
     yield from _of_mode(place, file)
     certain = _why_no_secret(content)
-    if certain:
+    if certain is not None:
         yield FileFault(f"{place}: {file}: {certain}", is_certain=True)
         return
     stripped = content.strip()
@@ -97,12 +97,12 @@ def _of_secret(
         )
 
 
-def _why_no_secret(content: bytes) -> str:
-    """Return why this can be nobody's secret; empty where it can."""
+def _why_no_secret(content: bytes) -> str | None:
+    """Return why this can be nobody's secret, or None where it can."""
     for mark, what in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return what
-    return "" if content.strip() else "is empty"
+    return None if content.strip() else "is empty"
 
 
 def _of_mode(place: str, file: Path) -> Iterator[FileFault]:

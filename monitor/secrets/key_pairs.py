@@ -8,11 +8,12 @@ from __future__ import annotations
 import ssl
 import stat
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from monitor.secrets.certificates import validity
 
-_MISMATCHES = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_MISMATCHES: Final = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_ADVICE: Final = "write it without one: openssl pkey -in KEY -out NEW"
 
 
 class PassphraseError(ValueError):
@@ -20,19 +21,35 @@ class PassphraseError(ValueError):
 
 
 def load_key_pair(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
-    """Load our certificate and its key into a context; OSError, in words with the file, where one is no use.
+    """Load our certificate and its key into a context.
 
-    PassphraseError where the key has one.
+    OSError says which of the files cannot be used and why, PassphraseError that the key has a passphrase.
     """
-    for file in (cert_file, key_file):
-        _check_readable(file)
+    _check_readable(cert_file)
+    _check_readable(key_file)
     try:
         context.load_cert_chain(cert_file, key_file, password=_refuse)
     except PassphraseError:
-        what = f"the key is protected by a passphrase, for which nobody is asked; {_WITHOUT}"
+        what = f"the key is protected by a passphrase, for which nobody is asked; {_ADVICE}"
         raise PassphraseError(f"{key_file}: {what}") from None
     except ssl.SSLError as error:
-        raise _refusal(_fault_of_pair(error, cert_file, key_file)) from None
+        fault = _fault_of_pair(error, cert_file, key_file)
+        raise ssl.SSLError(ssl.SSL_ERROR_SSL, fault) from None
+
+
+def load_authorities(context: ssl.SSLContext, file: Path) -> None:
+    """Load the authorities that a context trusts; OSError, in words with the file, where it has none."""
+    _check_readable(file)
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        fault = f"{file}: holds no certificates (PEM) that can be used"
+        raise ssl.SSLError(ssl.SSL_ERROR_SSL, fault) from None
+
+
+def _refuse() -> NoReturn:
+    """Answer OpenSSL's question for a passphrase."""
+    raise PassphraseError
 
 
 def _fault_of_pair(error: ssl.SSLError, cert_file: Path, key_file: Path) -> str:
@@ -44,43 +61,24 @@ def _fault_of_pair(error: ssl.SSLError, cert_file: Path, key_file: Path) -> str:
     return f"{cert_file}: holds no certificate (PEM) that can be used"
 
 
-def load_authorities(context: ssl.SSLContext, file: Path) -> None:
-    """Load the authorities that a context trusts; OSError, in words with the file, where it has none."""
-    _check_readable(file)
-    try:
-        context.load_verify_locations(cafile=file)
-    except ssl.SSLError:
-        raise _refusal(
-            f"{file}: holds no certificates (PEM) that can be used"
-        ) from None
-
-
-_WITHOUT = "write it without one: openssl pkey -in KEY -out NEW"
-
-
-def _refuse() -> NoReturn:
-    raise PassphraseError
-
-
-def _check_readable(file: Path) -> None:
-    """OpenSSL says that a file is not there, but not which; in a pipe it would wait for who writes."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise _refusal(f"{file}: is no regular file")
-        file.open("rb").close()
-    except ssl.SSLError:
-        raise
-    except OSError as error:
-        raise _refusal(f"{file}: {error.strerror}", error) from None
-
-
-def _refusal(text: str, cause: OSError | None = None) -> OSError:
-    number = cause.errno if cause is not None and cause.errno else ssl.SSL_ERROR_SSL
-    return ssl.SSLError(number, text)
-
-
 def _holds_certificate(file: Path) -> bool:
     try:
         return bool(list(validity(file)))
     except (OSError, ValueError):
         return False
+
+
+def _check_readable(file: Path) -> None:
+    """Name the file that cannot be read, with the error number of the system.
+
+    OpenSSL says that a file is not there, but not which; in a pipe it would wait for who writes.
+    """
+    try:
+        is_regular = stat.S_ISREG(file.stat().st_mode)
+        if is_regular:
+            file.open("rb").close()
+    except OSError as error:
+        number = error.errno or ssl.SSL_ERROR_SSL
+        raise ssl.SSLError(number, f"{file}: {error.strerror}") from None
+    if not is_regular:
+        raise ssl.SSLError(ssl.SSL_ERROR_SSL, f"{file}: is no regular file")

@@ -1,4 +1,4 @@
-"""Read secrets from their files and variables, and tell of each before it is used; below the edges."""
+"""Read secrets from their files and variables, and report each before it is used; below the edges."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from monitor.secrets.redaction import in_address, in_header
 OnRead: TypeAlias = Callable[[str, Iterable[str]], None]
 """Takes the place that was read and what of its content must be hidden; by any thread, must not raise."""
 
-_MOST_BYTES: Final = 4096
+_MAX_BYTES: Final = 4096
+"""More is no password, key or address: the file of something else."""
 _DISK_SECONDS: Final = 3
+"""How long a disk, or a file server, may take: what waits is a connection or a delivery."""
 
 
-def _tell_nobody(_place: str, _secrets: Iterable[str]) -> None:
+def _ignore(_place: str, _secrets: Iterable[str]) -> None:
     return
 
 
@@ -34,37 +36,37 @@ class SecretReader:
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    on_read: OnRead = _tell_nobody
+    on_read: OnRead = _ignore
     _disk: Disk = field(default_factory=lambda: Disk(), repr=False, compare=False)
 
     def password(self, source: PasswordSource) -> bytes:
         """Read it as it stands, only without one line end behind it; it may be empty."""
         content = self._content(source)
         # White space around it may be what tells the hidden text from the shown, so it is not part of it.
-        self._tell(source, [content.decode(errors="replace").strip()])
+        self._report(source, [content.decode(errors="replace").strip()])
         return content
 
     def text(self, source: PasswordSource) -> str:
         """Read a key or token, without the white space around it."""
         text = self._text(source)
-        self._tell(source, [text])
+        self._report(source, [text])
         return text
 
     def header(self, path: Path) -> str:
         """Read the value of an HTTP header, without the white space around it."""
         source = PasswordSource(file=path)
         value = self._text(source)
-        self._tell(source, in_header(value))
+        self._report(source, in_header(value))
         return value
 
     def address(self, path: Path) -> str:
         """Read an address that is a secret, without the white space around it."""
         source = PasswordSource(file=path)
         address = self._text(source)
-        self._tell(source, in_address(address))
+        self._report(source, in_address(address))
         return address
 
-    def _tell(self, source: PasswordSource, secrets: Iterable[str]) -> None:
+    def _report(self, source: PasswordSource, secrets: Iterable[str]) -> None:
         self.on_read(_place(source), secrets)
 
     def _text(self, source: PasswordSource) -> str:
@@ -103,8 +105,8 @@ class Disk:
                 target=self._read, args=(path, outcomes), name="secret", daemon=True
             ).start()
         except RuntimeError:
-            return _file(path)  # no thread to be had: most disks do not hang
-        # in steps, so that a process that was itself stopped for long does not blame the disk
+            return _file(path)  # no thread can be had: most disks do not hang
+        # In steps, so that a process that was itself stopped for long does not blame the disk.
         for _ in range(_DISK_SECONDS):
             with suppress(queue.Empty):
                 return _given(outcomes.get(timeout=1))
@@ -126,7 +128,7 @@ class Disk:
 
 
 def _no_answer(path: Path) -> SecretError:
-    # always in the same words, or each would be another error in the log
+    # Always in the same words, or each would be another error in the log.
     return SecretError(f"{path}: its disk does not answer")
 
 
@@ -142,11 +144,11 @@ def _file(path: Path) -> bytes:
         if path.exists() and not path.is_file():
             raise SecretError(f"{path}: is no regular file")
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SecretError(f"{path}: {error.strerror or type(error).__name__}") from None
-    if len(content) > _MOST_BYTES:
-        raise SecretError(f"{path}: has more than {_MOST_BYTES} bytes")
+    if len(content) > _MAX_BYTES:
+        raise SecretError(f"{path}: has more than {_MAX_BYTES} bytes")
     return content
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from monitor.model.wording import escaped
-from monitor.secrets.redaction import Plain
+from monitor.secrets.plain_values import Plain
 from monitor.telemetry.event_text import alert_details, alert_text, plain_text
 
 _STYLES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from monitor.model.wording import escaped
-from monitor.secrets.redaction import Plain
+from monitor.secrets.plain_values import Plain
 
 # In the line already.
 _SHOWN = frozenset(

@@ -18,7 +18,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Transition
 from monitor.model.process_settings import LogFormat, LogLevel
-from monitor.secrets.redaction import Secrets, plain_mapping
+from monitor.secrets.plain_values import plain_mapping
+from monitor.secrets.redaction import Secrets
 from monitor.telemetry.console import Console, columns_of, is_coloured
 from monitor.telemetry.log_writer import Writer
 
