@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -242,6 +242,13 @@ class Target:
     """How far a replica may be behind before its data is not judged; 0: as far as it likes."""
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
+
+    def files(self) -> Iterator[NamedFile]:
+        """Walk the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
+        if self.password is not None and self.password.file is not None:
+            yield NamedFile("password_file", self.password.file, "password")
+        if self.tls.ca_file is not None:
+            yield NamedFile("tls.ca_file", self.tls.ca_file, "certificates")
 
     # What follows compares whole values and leaves out what does not matter: a key that is added
     # to a target makes its connections and its runs others, unless it is named here.

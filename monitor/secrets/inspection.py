@@ -10,7 +10,7 @@ from functools import partial
 from typing import assert_never
 
 from monitor.model.certificates import SOON
-from monitor.model.settings import Config, NamedFile, Target, Tls
+from monitor.model.settings import Config, NamedFile, Tls
 from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
 from monitor.secrets.file_faults import FileFault, Read, mode_faults, secret_faults
@@ -24,7 +24,7 @@ def inspect_files(config: Config, read: Read, now: datetime) -> Iterator[FileFau
     """
     for target in config.targets:
         section = f"targets.{target.name}"
-        for file in _files_of(target):
+        for file in target.files():
             yield from _of_file(file, section, read, now)
         yield from _of_key_pair(f"{section}.tls", target.tls, now)
     for receiver in config.receivers:
@@ -35,15 +35,6 @@ def inspect_files(config: Config, read: Read, now: datetime) -> Iterator[FileFau
     if heartbeat is not None and heartbeat.url_file is not None:
         file = NamedFile("url_file", heartbeat.url_file)
         yield from _of_file(file, "heartbeat", read, now)
-
-
-def _files_of(target: Target) -> Iterator[NamedFile]:
-    """Walk the files that hold one thing each; certificate and key are of use together only."""
-    password = target.password
-    if password is not None and password.file is not None:
-        yield NamedFile("password_file", password.file, "password")
-    if target.tls.ca_file is not None:
-        yield NamedFile("tls.ca_file", target.tls.ca_file, "certificates")
 
 
 def _of_file(
@@ -104,10 +95,12 @@ def _of_dates(
     """Find where none of the certificates is valid now, or none will be in two weeks."""
     begins, ends = zip(*dates, strict=True)
     first, last = min(begins), max(ends)
-    if last <= now:
-        fault = f"expired at {utc_minute(last)}"
-        yield FileFault(f"{place}: {fault}", is_certain=True)
-    elif first > now:
-        yield FileFault(f"{place}: is valid from {utc_minute(first)} on only")
-    elif last <= now + SOON:
-        yield FileFault(f"{place}: expires at {utc_minute(last)}")
+    cases = (
+        (last <= now, f"expired at {utc_minute(last)}"),
+        (first > now, f"is valid from {utc_minute(first)} on only"),
+        (last <= now + SOON, f"expires at {utc_minute(last)}"),
+    )
+    for is_so, what in cases:
+        if is_so:
+            yield FileFault(f"{place}: {what}", is_certain=last <= now)
+            return
