@@ -141,7 +141,7 @@ def test_an_address_that_swallows_everything_is_bounded() -> None:
             client.close()
 
 
-def test_a_lookup_that_gets_no_thread_is_told_and_the_next_one_is_made(
+def test_a_lookup_that_gets_no_thread_is_reported_and_the_next_one_is_made(
     resolver: Resolver, names: NameServer
 ) -> None:
     names.answer = "192.0.2.1"

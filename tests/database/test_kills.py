@@ -150,7 +150,7 @@ def test_a_run_that_is_stopped_is_gone_from_the_server(
     wait_until(lambda: kills == [Kill("main")], f"it was killed: {kills}")
 
 
-def test_what_is_stopped_while_it_connects_anew_is_not_begun(
+def test_what_is_stopped_while_it_connects_again_is_not_begun(
     databases: Databases,
 ) -> None:
     asked: list[str] = []
@@ -180,7 +180,7 @@ def test_what_is_stopped_while_it_connects_anew_is_not_begun(
 @pytest.mark.parametrize(
     ("code", "reason"), [(1094, "no_such_thread"), (1095, "denied"), (1105, "failed")]
 )
-def test_a_kill_that_the_server_refuses_is_told(
+def test_a_kill_that_the_server_refuses_is_reported(
     databases: Databases, code: int, reason: str
 ) -> None:
     kills: list[Kill] = []
@@ -201,7 +201,7 @@ def test_a_kill_that_the_server_refuses_is_told(
         wait_until(lambda: kills == [Kill("main", reason, "no")], f"told: {kills}")
 
 
-def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(
+def test_a_kill_that_would_hit_another_server_is_not_sent_and_reported(
     databases: Databases,
 ) -> None:
     kills: list[Kill] = []
@@ -220,7 +220,7 @@ def test_a_kill_that_would_hit_another_server_is_not_sent_and_told(
         wait_until(lambda: [kill.reason for kill in kills] == ["other_server"], "told")
 
 
-def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the_statement_itself(
+def test_a_kill_without_a_connection_is_reported_and_the_server_ends_the_statement_itself(
     databases: Databases, target: Target, server: PrivateServer, account: str
 ) -> None:
     run_as_root(server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS 1")
@@ -235,7 +235,7 @@ def test_a_kill_for_which_there_is_no_connection_is_told_and_the_server_ends_the
     assert "max_user_connections" in kills[0].message
 
 
-def test_a_kill_that_gets_no_thread_is_told_our_cut_comes_in_time_and_the_next_kill_is_done(
+def test_a_kill_that_gets_no_thread_is_reported_our_cut_comes_in_time_and_the_next_kill_is_done(
     databases: Databases, target: Target, server: PrivateServer
 ) -> None:
     kills: list[Kill] = []

@@ -102,7 +102,7 @@ def test_a_lock_that_goes_while_it_is_tried_again_costs_nothing(
     wait_until(costs_nothing, "it waits again", seconds=60)
 
 
-def test_a_lock_that_stays_is_told_after_the_second_try(
+def test_a_lock_that_stays_is_reported_after_the_second_try(
     databases: Databases, server: PrivateServer, schema_with_digits: str
 ) -> None:
     with locked(server, schema_with_digits):

@@ -42,10 +42,10 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 class Runs:
     """Runs of one query on the replica, each with a new look at it."""
 
-    def __init__(self, pair: Pair, databases: Databases, *, most: timedelta) -> None:
+    def __init__(self, pair: Pair, databases: Databases, *, max_lag: timedelta) -> None:
         self._job = Job(target_for(pair.replica, schema="app"), NOT_THERE)
         self._job = replace(
-            self._job, target=replace(self._job.target, max_replica_lag=most)
+            self._job, target=replace(self._job.target, max_replica_lag=max_lag)
         )
         self._database = databases.open(self._job.target)
         self._clock = AnchoredClock()
@@ -68,7 +68,7 @@ class Runs:
 
 
 def test_a_replica_that_follows_is_judged(pair: Pair, databases: Databases) -> None:
-    runs = Runs(pair, databases, most=timedelta(minutes=1))
+    runs = Runs(pair, databases, max_lag=timedelta(minutes=1))
     pair.write()
     wait_until(pair.is_caught_up, "the replica follows", seconds=60)
     wait_until(lambda: runs.replication() == Replication(0.0), "it says so", seconds=60)
@@ -78,7 +78,7 @@ def test_a_replica_that_follows_is_judged(pair: Pair, databases: Databases) -> N
 def test_a_replica_that_stands_is_not_judged_and_is_again_when_it_goes_on(
     pair: Pair, databases: Databases
 ) -> None:
-    runs = Runs(pair, databases, most=timedelta(minutes=1))
+    runs = Runs(pair, databases, max_lag=timedelta(minutes=1))
     pair.do("STOP SQL_THREAD")
     try:
         wait_until(
@@ -104,9 +104,9 @@ def test_a_replica_that_stands_is_not_judged_and_is_again_when_it_goes_on(
 def test_a_replica_that_is_too_late_is_not_judged_before_it_has_caught_up(
     pair: Pair, databases: Databases
 ) -> None:
-    runs = Runs(pair, databases, most=timedelta(milliseconds=500))
-    patient = Runs(pair, databases, most=timedelta(hours=1))
-    any_lag = Runs(pair, databases, most=timedelta(0))
+    runs = Runs(pair, databases, max_lag=timedelta(milliseconds=500))
+    patient = Runs(pair, databases, max_lag=timedelta(hours=1))
+    any_lag = Runs(pair, databases, max_lag=timedelta(0))
     pair.delay(3600)
     try:
         pair.write()
@@ -138,7 +138,7 @@ def test_a_replica_that_is_too_late_is_not_judged_before_it_has_caught_up(
 def test_a_replica_whose_source_is_lost_stands(
     pair: Pair, databases: Databases
 ) -> None:
-    runs = Runs(pair, databases, most=timedelta(minutes=1))
+    runs = Runs(pair, databases, max_lag=timedelta(minutes=1))
     pair.do("STOP IO_THREAD")
     try:
         # A busy server may not say within a second how it stands, and that is then unknown.
@@ -155,7 +155,7 @@ def test_a_replica_whose_source_is_lost_stands(
 def test_a_source_with_a_name_that_stands_counts_beside_the_one_without(
     pair: Pair, databases: Databases
 ) -> None:
-    runs = Runs(pair, databases, most=timedelta(minutes=1))
+    runs = Runs(pair, databases, max_lag=timedelta(minutes=1))
     wait_until(
         lambda: runs.reason() is Reason.SCHEMA_MISSING, "it is judged", seconds=60
     )
@@ -197,7 +197,7 @@ def test_an_account_with_the_one_right_for_it_sees_the_lag(
         run_as_root(pair.replica, "DROP USER watcher@localhost")
 
 
-def test_the_primary_is_no_replica(pair: Pair, databases: Databases) -> None:
+def test_the_primary_is_not_a_replica(pair: Pair, databases: Databases) -> None:
     job = Job(
         target_for(pair.primary, schema="app"),
         replace(NOT_THERE, statement=Statement("SELECT 1 AS one")),

@@ -207,7 +207,7 @@ def test_a_kill_that_the_server_refuses_does_not_hold_us_up(
         assert listener.accepted == 2
 
 
-def test_another_server_behind_the_same_address_is_not_told_to_kill(
+def test_another_server_behind_the_same_address_gets_no_kill(
     databases: Databases,
 ) -> None:
     asked: list[str] = []

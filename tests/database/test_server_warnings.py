@@ -83,7 +83,7 @@ def mariadb_digits(mariadb: PrivateMariaDB, schema: str) -> str:
 
 
 @pytest.mark.mysql
-def test_a_warning_that_spoils_nothing_is_told_with_the_data(
+def test_a_warning_that_spoils_nothing_is_reported_with_the_data(
     databases: Databases, mysql: PrivateServer
 ) -> None:
     target = target_for(mysql)
@@ -107,7 +107,7 @@ def test_a_warning_that_spoils_nothing_is_told_with_the_data(
     ] == ["Found: bad_result"]
 
 
-def test_more_warnings_than_the_server_tells_of_are_bad(
+def test_more_warnings_than_the_server_lists_are_bad(
     database: Database, server: PrivateServer
 ) -> None:
     with database.lease(deadline_seconds=20) as session:

@@ -243,7 +243,7 @@ def test_a_runaway_query_ends_at_its_timeout_on_the_server_too(
     assert fetch(database, "SELECT 1 AS one").rows == ((1,),)
 
 
-def test_a_sleep_that_was_cut_short_is_no_result(
+def test_a_sleep_that_was_cut_short_is_not_a_result(
     database: Database, server: PrivateServer
 ) -> None:
     error = failure_of(
@@ -381,7 +381,7 @@ def test_text_in_a_wrong_charset_is_an_internal_error_and_no_more(
         assert fetch_in(session, "SELECT 'grün' AS words").rows == (("grün",),)
 
 
-def test_the_server_tells_who_it_is_and_which_limits_took_effect(
+def test_the_server_says_who_it_is_and_which_limits_took_effect(
     database: Database, server: PrivateServer
 ) -> None:
     with server.connect() as connection, connection.cursor() as cursor:

@@ -142,7 +142,7 @@ def test_a_server_that_takes_no_writes_is_known_as_it_is_now(
         run_as_root(server, "SET GLOBAL read_only = 0")
 
 
-def test_a_server_without_a_source_is_no_replica(database: Database) -> None:
+def test_a_server_without_a_source_is_not_a_replica(database: Database) -> None:
     server = server_of(database)
     assert (server.knows_replication, server.replication) == (True, None)
 

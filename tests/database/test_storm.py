@@ -30,7 +30,7 @@ from tests.database.targets import (
     wait_until,
 )
 
-MOST = 3
+MAX_SESSIONS = 3
 """max_connections before and after a reload in turn: never above the greater of both."""
 
 
@@ -95,7 +95,7 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
     # One for KILL, and those that the server has not quite closed when their successors come: what `grants`
     # asks for.
     run_as_root(
-        server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MOST + 3}"
+        server, f"ALTER USER {account}@'%' WITH MAX_USER_CONNECTIONS {MAX_SESSIONS + 3}"
     )
     source = PasswordSource(env="PASSWORD")
     storm = Storm(
@@ -110,7 +110,9 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
     )
     counter.start()
     try:
-        for number in itertools.islice(itertools.cycle((MOST, MOST - 1)), 8):
+        for number in itertools.islice(
+            itertools.cycle((MAX_SESSIONS, MAX_SESSIONS - 1)), 8
+        ):
             before = len(storm.results)
             storm.reload(number)
             wait_until(lambda: len(storm.results) > before + 3, "runs end", seconds=60)  # noqa: B023
@@ -119,9 +121,9 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
         done.set()
         counter.join()
     wait_until(lambda: not sessions_of(server, user=account), "all are gone")
-    assert max(counts) <= MOST + 3
+    assert max(counts) <= MAX_SESSIONS + 3
     assert (
-        sum(count for most, count in counts.items() if most > MOST + 1)
+        sum(count for most, count in counts.items() if most > MAX_SESSIONS + 1)
         <= 0.1 * counts.total()
     )
     # One that is not let in within its 300 ms on a busy machine is another matter.
@@ -137,7 +139,7 @@ def test_an_account_never_has_more_connections_than_it_was_allowed(
     }
 
 
-def test_a_change_of_what_is_no_connection_keeps_the_connections(
+def test_a_change_of_what_is_not_a_connection_keeps_the_connections(
     server: PrivateServer, schema_with_digits: str, account: str, watchdog: Watchdog
 ) -> None:
     source = PasswordSource(env="PASSWORD")

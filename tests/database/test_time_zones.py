@@ -62,7 +62,7 @@ def test_a_query_that_compares_with_now_is_right_in_the_servers_own_zone(
     assert found(databases, western, time_zone) == rows
 
 
-def test_a_zone_that_the_server_does_not_know_is_told_by_its_name(
+def test_a_zone_that_the_server_does_not_know_is_reported_by_its_name(
     databases: Databases, western: Target
 ) -> None:
     failure = found(databases, western, "Europe/Nowhere")
@@ -98,7 +98,7 @@ def test_a_zone_is_written_as_servers_take_it(text: str, zone: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "+14:01", "-14:00", "5:00", "+05:60", "Mars/Olympus", "'; DROP", "+5"]
 )
-def test_what_is_no_zone_is_refused(text: str) -> None:
+def test_what_is_not_a_zone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         session_zone(text)
 
@@ -117,7 +117,7 @@ def _query(time_zone: str, *functions: str) -> Query:
 LONDON = replace(SERVER, time_zone="Europe/London", utc_offsets=(timedelta(0), HOUR))
 
 
-def test_a_query_that_asks_for_the_time_in_another_zone_is_told_once() -> None:
+def test_a_query_that_asks_for_the_time_in_another_zone_is_reported_once() -> None:
     servers = ServerChanges()
     job = Job(
         target=Target("main", "m", "app", Tls("disabled")),
@@ -147,7 +147,7 @@ def test_a_query_that_asks_for_the_time_in_another_zone_is_told_once() -> None:
     ],
     ids=["no function", "server", "same", "same offsets", "unknown", "no server"],
 )
-def test_nothing_is_told_where_the_zones_do_not_differ(
+def test_nothing_is_reported_where_the_zones_do_not_differ(
     query: Query, server: object
 ) -> None:
     assert zone_warning(query, server) == ""  # type: ignore[arg-type]  # parametrized

@@ -110,7 +110,7 @@ def test_a_backup_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None
     assert [one.name for one in tmp_path.iterdir()] == ["state"]
 
 
-def test_a_damaged_state_is_no_backup(tmp_path: Path) -> None:
+def test_a_damaged_state_is_not_a_backup(tmp_path: Path) -> None:
     with opened(tmp_path / "state") as made:
         fill(made.state)
     garble(tmp_path / "state" / "state.sqlite", table="outbox")

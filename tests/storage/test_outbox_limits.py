@@ -82,7 +82,7 @@ def name_of(one: Alert) -> str:
     ),
     st.integers(0, 30),
 )
-def test_what_is_told_at_last_is_the_same_with_a_limit_and_without(
+def test_what_is_notified_at_last_is_the_same_with_a_limit_and_without(
     changes: list[tuple[str, dict[str, bool]]], limit: int
 ) -> None:
     """In order, whatever was merged, and what is next of each rule is what it was."""
@@ -148,7 +148,7 @@ def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> 
         assert [name_of(one) for one in few.alerts] == ["a"]
 
 
-def test_how_much_waits_is_told_without_a_look_at_what_waits() -> None:
+def test_how_much_waits_is_counted_without_a_look_at_what_waits() -> None:
     with closing(State()) as state:
         for asked in (
             USAGE,
@@ -205,7 +205,7 @@ def test_labels_without_end_before_a_receiver_that_takes_nothing_fill_its_outbox
         assert world.state.outbox()["hook"].full_since is not None
 
 
-def test_what_was_not_told_is_told_when_there_is_room_and_what_was_told_is_ended() -> (
+def test_what_was_not_notified_is_notified_when_there_is_room_and_what_was_notified_is_ended() -> (
     None
 ):
     with crowded(size=100_000) as world:

@@ -326,7 +326,7 @@ def test_what_was_given_up_is_kept_with_its_alerts(state: State) -> None:
     )
 
 
-def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_told(
+def test_of_each_notification_the_end_is_listed_with_its_attempts_and_what_it_was_about(
     state: State,
 ) -> None:
     many = replace(
@@ -463,7 +463,7 @@ def test_keys_of_another_version_are_left_out_and_missing_ones_take_their_defaul
         {"evidence": 3},
     ],
 )
-def test_what_is_no_alert_says_so(wrong: dict[str, object]) -> None:
+def test_what_is_not_an_alert_says_so(wrong: dict[str, object]) -> None:
     with pytest.raises(UnreadableError):
         record_to_alert({**alert_to_record(alert()), **wrong})
 
@@ -478,7 +478,7 @@ def test_an_alert_without_a_scope_says_so() -> None:
 @pytest.mark.parametrize(
     "spoilt", ["", "[]", "[" * 100_000, "{}", '{"scope": 1}', "null"]
 )
-def test_a_row_that_cannot_be_read_is_left_out_and_told(
+def test_a_row_that_cannot_be_read_is_left_out_and_reported(
     tmp_path: Path, spoilt: str
 ) -> None:
     path = str(tmp_path / "state.sqlite")
@@ -561,7 +561,7 @@ def test_at_most_200_samples_are_kept_and_how_many_there_were(state: State) -> N
     assert (kept.samples, kept.sample_count) == (samples[:200], 201)
 
 
-def test_what_waited_too_long_is_given_up_and_told(state: State) -> None:
+def test_what_waited_too_long_is_given_up_and_reported(state: State) -> None:
     send_to_outbox(
         state,
         notification("old"),
@@ -639,7 +639,7 @@ def test_a_repeat_is_left_out_while_anything_of_its_rule_and_target_waits(
     assert [due.key for due in state.due("hook", now=at(9), limit=9)] == ["3", "4"]
 
 
-def test_what_waits_moves_with_the_clock_and_all_that_it_tells_of(state: State) -> None:
+def test_what_waits_moves_with_the_clock_and_all_that_it_is_about(state: State) -> None:
     send_to_outbox(state, notification("1"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(300))
     day = timedelta(days=1)

@@ -162,7 +162,9 @@ def test_a_newer_state_is_refused_and_the_directory_is_let_go(tmp_path: Path) ->
             pass
 
 
-def test_a_damaged_file_is_kept_aside_and_the_state_begins_anew(tmp_path: Path) -> None:
+def test_a_damaged_file_is_quarantined_and_the_state_begins_again(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "state.sqlite").write_bytes(b"this is no database" * 1000)
     with opened(tmp_path) as made:
         (warning,) = made.warnings
@@ -172,7 +174,7 @@ def test_a_damaged_file_is_kept_aside_and_the_state_begins_anew(tmp_path: Path) 
     assert aside.read_bytes().startswith(b"this is no database")
 
 
-def test_what_is_kept_aside_replaces_nothing_that_was_kept_before(
+def test_what_is_quarantined_replaces_nothing_that_was_kept_before(
     tmp_path: Path,
 ) -> None:
     for number in (1, 2, 3):
@@ -239,7 +241,7 @@ def test_a_lock_that_lasts_is_raised_and_the_disk_is_kept(tmp_path: Path) -> Non
         holds(again.state)
 
 
-def test_a_disk_that_is_full_is_left_told_and_returned_to(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_left_reported_and_returned_to(tmp_path: Path) -> None:
     lost = Lost()
     with opened(tmp_path, lost) as made:
         fill(made.state)
@@ -344,7 +346,7 @@ def test_a_file_that_somebody_locked_is_not_returned_to_yet(tmp_path: Path) -> N
         holds(made.state)
 
 
-def test_a_file_that_is_damaged_while_we_run_is_left_and_kept_aside_at_the_return(
+def test_a_file_that_is_damaged_while_we_run_is_left_and_quarantined_at_the_return(
     tmp_path: Path,
 ) -> None:
     lost = Lost()
@@ -485,7 +487,9 @@ def test_a_file_that_was_removed_is_noticed_and_made_again(
         holds(again.state)
 
 
-def test_a_file_that_we_never_had_is_kept_aside_whole_and_named(tmp_path: Path) -> None:
+def test_a_file_that_we_never_had_is_quarantined_whole_and_named(
+    tmp_path: Path,
+) -> None:
     lost = Lost()
     directory, late = tmp_path / "state", tmp_path / "late"
     with opened(late) as before:
@@ -527,7 +531,7 @@ def test_a_backup_that_is_moved_into_place_takes_nothing_of_our_wal(
         assert kept.history(9) == (resolved("b", 2),)
 
 
-def test_a_file_with_nothing_in_it_is_taken_and_not_kept_aside(tmp_path: Path) -> None:
+def test_a_file_with_nothing_in_it_is_taken_and_not_quarantined(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     with opened(tmp_path) as made:
         fill(made.state)

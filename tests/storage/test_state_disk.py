@@ -42,7 +42,7 @@ RULE = replace(
         (0, 0, False),  # a file system that does not say
     ],
 )
-def test_little_room_is_told_by_bytes_and_by_share(
+def test_little_room_is_reported_by_bytes_and_by_share(
     free: int, disk: int, *, is_low: bool
 ) -> None:
     sample = disk_low(

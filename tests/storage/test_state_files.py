@@ -216,7 +216,7 @@ def test_a_little_free_room_is_kept_for_what_comes(tmp_path: Path) -> None:
         assert state.vacuum_step() is False
 
 
-def test_a_copy_of_the_file_alone_is_told_as_empty(tmp_path: Path) -> None:
+def test_a_copy_of_the_file_alone_is_reported_as_empty(tmp_path: Path) -> None:
     """As of a running daemon: all that it has is in the WAL beside it."""
     running, elsewhere = tmp_path / "running", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -231,7 +231,7 @@ def test_a_copy_of_the_file_alone_is_told_as_empty(tmp_path: Path) -> None:
         assert again.warnings == ()
 
 
-def test_a_file_that_is_younger_than_what_is_in_it_is_told_as_old(
+def test_a_file_that_is_younger_than_what_is_in_it_is_reported_as_old(
     tmp_path: Path,
 ) -> None:
     now = datetime.now(UTC)

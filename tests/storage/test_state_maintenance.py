@@ -52,7 +52,7 @@ def living(directory: Path) -> Iterator[Told]:
 
 
 @pytest.mark.parametrize("gone", ["file", "directory"])
-def test_a_file_that_was_removed_is_told_as_lost_and_then_as_back(
+def test_a_file_that_was_removed_is_reported_as_lost_and_then_as_back(
     tmp_path: Path, gone: str
 ) -> None:
     directory = tmp_path / "state"
@@ -66,7 +66,7 @@ def test_a_file_that_was_removed_is_told_as_lost_and_then_as_back(
         assert told.world.state.is_durable
 
 
-def test_a_file_that_is_put_aside_is_named_before_the_disk_is_back(
+def test_a_file_that_is_quarantined_is_named_before_the_disk_is_back(
     tmp_path: Path,
 ) -> None:
     with living(tmp_path) as told:
@@ -83,7 +83,7 @@ def test_a_file_that_is_put_aside_is_named_before_the_disk_is_back(
         assert "TokenUsageStopped" in firing, "what stands is written again"
 
 
-def test_what_waited_in_a_file_that_could_not_be_read_is_told_as_given_up(
+def test_what_waited_in_a_file_that_could_not_be_read_is_reported_as_given_up(
     tmp_path: Path,
 ) -> None:
     path, elsewhere = tmp_path / "state.sqlite", tmp_path / "elsewhere"
