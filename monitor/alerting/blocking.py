@@ -1,4 +1,4 @@
-"""Say which jobs cannot run since columns that they need are missing, and give their results; pure."""
+"""Decide which jobs are not to be run, since columns that they need are missing, and give their results; pure."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def blocked(
     return Result(job, scheduled_at, now, now, 0.0, outcome)
 
 
+def blocked_run(
+    job: Job, scheduled_at: datetime, snapshot: Snapshot, now: datetime
+) -> Result | None:
+    """Return the result of a run that is not to be made; None of one that is.
+
+    The one place that is asked before a run, by the schedule and after a schema query: whatever else is to
+    keep a query from running, a pause for instance, is decided here.
+    """
+    missing = missing_for(job, snapshot, now)
+    return blocked(job, scheduled_at, missing, now) if missing else None
+
+
 def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
     """Return the columns that a job needs and that are known to be missing; none when that is old knowledge.
 
@@ -38,9 +50,9 @@ def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Res
     if not shows_columns(result):
         return found
     for view in snapshot.views_of(result.job.target.name):
-        missing = missing_for(view.job, snapshot, now)
-        if missing and not isinstance(view.outcome, Blocked):
-            found.append(blocked(view.job, now, missing, now))
+        run = blocked_run(view.job, now, snapshot, now)
+        if run is not None and not isinstance(view.outcome, Blocked):
+            found.append(run)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from monitor.alerting.blocking import blocked, missing_for
+from monitor.alerting.blocking import blocked_run
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.execute import execute
 from monitor.collector.worker_pool import Task, WorkerPool
@@ -113,9 +113,9 @@ class TargetRunners:
         `clock_shift`: by how much the clock had been moved when the instant was read.
         """
         now = self._clock.now()
-        missing = missing_for(job, self._snapshot(), now)
-        if missing:
-            self._on_result(blocked(job, scheduled_at, missing, now))
+        blocked = blocked_run(job, scheduled_at, self._snapshot(), now)
+        if blocked is not None:
+            self._on_result(blocked)
         elif not self._submit(Task(job, scheduled_at, clock_shift)):
             self._on_missed(job, 1)
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from monitor.alerting.blocking import blocked, missing_for
+from monitor.alerting.blocking import blocked_run
 from monitor.daemon.messages import Missed
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
@@ -196,8 +196,8 @@ class Told:
         if event.kind in ("waits", "skipped"):
             if event.kind == "skipped":
                 world.take(Missed(job, 1))
-        elif missing := missing_for(job, world.pipeline.snapshot, world.at):
-            world.take(blocked(job, world.at, missing, world.at))
+        elif blocked := blocked_run(job, world.at, world.pipeline.snapshot, world.at):
+            world.take(blocked)
             self.last[query], self.ran_at[query] = Event("blocked"), world.at
         else:
             world.take(self._result(job, event))

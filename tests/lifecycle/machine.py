@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.alert_names import CONNECTIONS_REFUSED, TARGET_DOWN
-from monitor.alerting.blocking import blocked, missing_for
+from monitor.alerting.blocking import blocked_run
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
@@ -433,9 +433,9 @@ class Twins:
         )
         at = max(self.now - timedelta(seconds=late), earliest)
         self.scheduled[query] = at
-        missing = missing_for(job, self.world.pipeline.snapshot, self.now)
-        if missing and not is_old_job:
-            self.world.take(blocked(job, at, missing, self.now))
+        blocked = blocked_run(job, at, self.world.pipeline.snapshot, self.now)
+        if blocked is not None and not is_old_job:
+            self.world.take(blocked)
             self.model.no_data(query, is_lost=None, at=at, now=self.now)
             return
         has_none = isinstance(outcome, Failure) and (outcome.lost or outcome.refused)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from monitor.alerting.blocking import blocked, missing_for
+from monitor.alerting.blocking import blocked_run
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.severity import rank
 from monitor.collector.slots import (
@@ -354,9 +354,10 @@ class Day:
     def run(self, job: Job, scheduled_at: datetime) -> None:
         """Let one run end as the world has it."""
         process = self.process
-        missing = missing_for(job, process.pipeline.snapshot, process.at)
-        if missing:
-            process.take(blocked(job, scheduled_at, missing, process.at))
+        snapshot = process.pipeline.snapshot
+        blocked = blocked_run(job, scheduled_at, snapshot, process.at)
+        if blocked is not None:
+            process.take(blocked)
             return
         outcome = self.truths[job.target.name].outcome(job.query.name)
         if job.query.name == "balances" and isinstance(outcome, Success):
