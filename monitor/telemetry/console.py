@@ -22,13 +22,15 @@ _FAINT = "2"
 _LEVEL_WIDTH = 8
 _INDENT = " " * 9
 _ALERT = "alert."
-_LEAST_COLUMNS = 40
+_MIN_COLUMNS = 40
+"""A narrower terminal breaks the lines itself: so few words would stand in each."""
 
 
 class Console:
     """Turns events into lines. The date, and that times are UTC, stands above the first line of each day.
 
-    `columns` tells how wide the terminal is, 0 where there is none: then no line is broken.
+    `columns` returns how wide the terminal is, 0 where there is none: then no line is broken. It is asked at
+    each event, since a window can be made narrower meanwhile.
     """
 
     def __init__(
@@ -40,28 +42,28 @@ class Console:
 
     def line(self, event: Mapping[str, Plain]) -> bytes:
         """Render one event; every character that a terminal would obey is written as an escape."""
-        date, _, time = str(event.get("timestamp", "")).partition("T")
-        name, level = str(event.get("event", "")), str(event.get("level", ""))
+        date, _, time_of_day = str(event.get("timestamp", "")).partition("T")
+        time = time_of_day[:8]
+        name = str(event.get("event", ""))
         lines = self._day(date)
         if name.startswith(_ALERT):
-            change = name.removeprefix(_ALERT)
-            style = _STYLES.get(change, _STYLES.get(level, ""))
-            lines += self._headed(
-                time[:8], change.upper(), style, alert_text(change, event)
-            )
-            lines += [
-                self._style(line, _FAINT)
-                for line in self._broken(_INDENT, alert_details(change, event))
-            ]
+            lines += self._alert(time, name.removeprefix(_ALERT), event)
         else:
-            lines += self._headed(
-                time[:8], level, _STYLES.get(level, ""), plain_text(name, event)
-            )
-        lines += map(escaped, str(event.get("exception", "")).splitlines())
-        return (
-            "\n".join(line.rstrip() for line in lines).encode("utf-8", "replace")
-            + b"\n"
-        )
+            level = str(event.get("level", ""))
+            style = _STYLES.get(level, "")
+            lines += self._headed(time, level, style, plain_text(name, event))
+        trace = str(event.get("exception", ""))
+        lines += map(escaped, trace.splitlines())
+        text = "\n".join(line.rstrip() for line in lines)
+        return f"{text}\n".encode("utf-8", "replace")
+
+    def _alert(self, time: str, change: str, event: Mapping[str, Plain]) -> list[str]:
+        """Return the lines of an alert: what it is, and which one, since when and what to do."""
+        of_level = _STYLES.get(str(event.get("level", "")), "")
+        style = _STYLES.get(change, of_level)
+        lines = self._headed(time, change.upper(), style, alert_text(event))
+        details = self._broken(_INDENT, alert_details(change, event))
+        return [*lines, *(self._style(line, _FAINT) for line in details)]
 
     def _day(self, date: str) -> list[str]:
         """Return the line that begins a day, where one does."""
@@ -84,7 +86,7 @@ class Console:
             return [head + text]
         return textwrap.wrap(
             text,
-            max(columns - 1, _LEAST_COLUMNS),
+            max(columns - 1, _MIN_COLUMNS),
             initial_indent=head,
             subsequent_indent=_INDENT,
             break_long_words=False,

@@ -40,7 +40,7 @@ def plain_text(name: str, event: Mapping[str, Plain]) -> str:
     return _joined(" ", (f"{escaped(name):18}", what, _fields(event))).rstrip()
 
 
-def alert_text(change: str, event: Mapping[str, Plain]) -> str:
+def alert_text(event: Mapping[str, Plain]) -> str:
     """Write which alert changed, on what, and what was found."""
     subject = _joined(
         " on ", (_text(event.get("alertname")), _text(event.get("target")))

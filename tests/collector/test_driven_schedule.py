@@ -244,7 +244,7 @@ def test_days_at_the_shipped_settings_have_no_moment_that_looks_sick(days: int) 
 
 def assert_runs_at_each_slot(life: Life, job: Job, interval: timedelta) -> None:
     ran = life.ran[job.key]
-    # Where the clock was set, by two or three seconds each time, a run begins the grid anew.
+    # Where the clock was set, by two or three seconds each time, a run begins the grid again.
     pauses = [later - before for before, later in pairwise(ran[1:])]
     assert timedelta(0) < min(pauses, default=interval), job.query.name
     assert max(pauses, default=interval) < interval + 5 * SECOND, job.query.name

@@ -122,14 +122,14 @@ def _says_what_is_true(
     hidden = {name for name, state in truth.items() if state in (HIDDEN, TABLE_HIDDEN)}
     assert answer.missing == gone
     assert answer.unknown == hidden
-    told = {
+    answered = {
         ColumnName(str(row[0]), str(row[1])): row[2]
         for row in answer.rows.rows
         if row[1]
     }
-    assert all(value == (truth[name] != THERE) for name, value in told.items())
-    assert not set(told) & hidden
-    left_out = set(truth) - set(told)
+    assert all(value == (truth[name] != THERE) for name, value in answered.items())
+    assert not set(answered) & hidden
+    left_out = set(truth) - set(answered)
     silent = [dict(labels) for labels in answer.silent]
     assert all(
         {"table": name.table} in silent or _labels(name) in silent for name in left_out
@@ -163,8 +163,10 @@ def test_an_information_schema_that_does_not_lie_is_told_in_full(
             server.check()
         return
     answer = server.check()
-    told = {ColumnName(str(row[0]), str(row[1])) for row in answer.rows.rows if row[1]}
-    assert told == {
+    answered = {
+        ColumnName(str(row[0]), str(row[1])) for row in answer.rows.rows if row[1]
+    }
+    assert answered == {
         name for name, state in truth.items() if state not in (HIDDEN, TABLE_HIDDEN)
     }
     assert server.looks <= 2

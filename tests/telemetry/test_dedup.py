@@ -62,9 +62,9 @@ def test_a_clock_that_was_set_back_makes_no_streak_silent() -> None:
     dedup.failed(JOB, "timeout", "too slow", at(24 * 60))
     dedup.move(timedelta(days=-1))
     assert dedup.failed(JOB, "timeout", "too slow", at(59)) is None
-    told = dedup.failed(JOB, "timeout", "too slow", at(60))
-    assert told is not None
-    assert told["repeated"] == 3
+    reminder = dedup.failed(JOB, "timeout", "too slow", at(60))
+    assert reminder is not None
+    assert reminder["repeated"] == 3
     assert dedup.succeeded(JOB)["first_at"] == at(0)
 
 
