@@ -1,4 +1,4 @@
-"""SQLite: alerts, history, outbox, last results; after the rules, before deliver, in one transaction."""
+"""SQLite: alerts, history, outbox, last results; behind alerting, before notify, in one transaction."""
 
 from monitor.storage.directory import OpenedState, open_directory
 from monitor.storage.history import DeliveryAttempt

@@ -14,7 +14,7 @@ from monitor.storage.schema import SCHEMA_VERSION, migrate
 
 
 def open_database(path: str, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
-    """Open the state, and make or renew its tables; StateError if a newer version wrote it.
+    """Open the state, and make or migrate its tables; StateError if a newer version wrote it.
 
     It is written to, so that a disk that is full or a file that is locked shows at once:
     sqlite3.OperationalError. A damaged file is any other sqlite3.DatabaseError.

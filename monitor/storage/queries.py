@@ -44,7 +44,7 @@ class OutboxView:
 
 
 class StateQueries(ABC):
-    """Answer from the tables. A row that cannot be read is left out, and is in `warnings`."""
+    """Answer from the tables. A row that cannot be read is left out, and is in `warnings`. Instants are in UTC."""
 
     def __init__(self) -> None:
         self._warnings: dict[str, None] = {}

@@ -46,9 +46,10 @@ class Reader(StateQueries):
 
 
 def open_reader(directory: Path) -> Reader:
-    """Open the state in a directory for reading; changes nothing, keeps no daemon from its work.
+    """Open the state in a directory for reading: `with open_reader(directory) as reader: reader.history(50)`.
 
-    StateError where there is none, or one that this version does not read.
+    It changes nothing and keeps no daemon from its work. StateError where there is none, or one that this
+    version does not read.
     """
     path = directory / FILE
     try:
@@ -59,9 +60,8 @@ def open_reader(directory: Path) -> Reader:
             )
         return Reader(path, open_for_reading(path))
     except (OSError, sqlite3.Error) as error:
-        if isinstance(error, PermissionError) or not os.access(
-            path, os.R_OK, effective_ids=True
-        ):
+        is_readable = os.access(path, os.R_OK, effective_ids=True)
+        if isinstance(error, PermissionError) or not is_readable:
             raise StateError(
                 f"{path} may not be read by this user; as its owner: {_as_owner(path)}"
             ) from None

@@ -65,7 +65,7 @@ def _copy_table(
         rows = source.execute(f"SELECT * FROM {table}")
     except sqlite3.DatabaseError:
         return Extent.NONE
-    # What an older version did not have takes its default, as by the step that renews a file.
+    # What an older version did not have takes its default, as by the migration of a file.
     columns = _columns(rows)
     known = _columns(target.execute(f"SELECT * FROM {table} LIMIT 0"))
     if not set(columns) <= set(known):

@@ -134,7 +134,11 @@ class State(StateQueries):
         *,
         marks: Mapping[str, datetime] = MappingProxyType({}),
     ) -> None:
-        """Write what one result changed; each scope's alerts replace those that it had."""
+        """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
+
+        Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
+        of their receivers' outboxes; `marks` are instants by name, beside those that are there.
+        """
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(
@@ -292,7 +296,7 @@ class State(StateQueries):
         return self._disk.write(write)
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
-        """Remove a notification from the outbox: its receiver has it."""
+        """Remove a notification that was `due` from the outbox: its receiver has it."""
 
         def write(connection: sqlite3.Connection) -> None:
             outbox.remove(connection, notification)
@@ -308,7 +312,7 @@ class State(StateQueries):
         *,
         next_try_at: datetime | None,
     ) -> None:
-        """Count an attempt that failed; without a next try it is given up, and kept in the history."""
+        """Count an attempt at what was `due` that failed; without a next try it is given up, into the history."""
 
         def write(connection: sqlite3.Connection) -> None:
             if next_try_at is None:
