@@ -6,6 +6,7 @@ import json
 import secrets
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from monitor.timing.durations import parse_duration
 ACCOUNT = "token_monitor"
 INTERVAL = "2s"
 _TIMEOUT = "1500ms"
-_LONGEST_FOR = timedelta(seconds=2)
+_MAX_FOR = timedelta(seconds=2)
 
 # Thresholds that wait for minutes in earnest; how old the last usage may be is in seconds;
 # the application's calls are 0.3 s apart at most.
-_PATIENCE: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above": 3}}
+_THRESHOLDS: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above": 3}}
 _OWN_RULES = {"TokenMonitorTargetDown": {"for": "2s"}}
 
 
@@ -37,41 +38,44 @@ def create_account(connection: Connection, database: str, password_file: Path) -
         cursor.execute(f"GRANT SELECT ON {database}.* TO {ACCOUNT}@localhost")
 
 
-def configuration(
-    queries: Mapping[str, Mapping[str, Any]],
-    *,
-    socket: Path,
-    database: str,
-    password_file: Path,
-    webhook_url: str,
-    listen: str,
-    state: Path,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the parts of the demo are: the database, the account's password, the receiver, the monitor."""
+
+    socket: Path
+    database: str
+    password_file: Path
+    webhook_url: str
+    listen: str
+    state: Path
+
+
+def configuration(queries: Mapping[str, Mapping[str, Any]], parts: Parts) -> str:
     """Write config.toml; `queries` are the shipped queries' own documents by name."""
-    parts = [
+    tables = [
         "# The demo's: intervals and `for` are seconds here, minutes in earnest.",
         _table(
             "targets.demo",
             {
-                "unix_socket": str(socket),
+                "unix_socket": str(parts.socket),
                 "user": ACCOUNT,
-                "password_file": str(password_file),
-                "database": database,
+                "password_file": str(parts.password_file),
+                "database": parts.database,
                 "max_connections": 3,
             },
         ),
-        _table("receivers.demo", {"kind": "webhook", "url": webhook_url}),
-        _table("web", {"listen": listen}),
-        _table("state", {"directory": str(state)}),
+        _table("receivers.demo", {"kind": "webhook", "url": parts.webhook_url}),
+        _table("web", {"listen": parts.listen}),
+        _table("state", {"directory": str(parts.state)}),
     ]
+    quick = {"interval": INTERVAL, "timeout": _TIMEOUT}
     for name, document in sorted(queries.items()):
-        parts.append(
-            _table(f"queries.{name}", {"interval": INTERVAL, "timeout": _TIMEOUT})
-        )
-        for rule, said in document.get("rules", {}).items():
-            parts.append(_table(f"rules.{rule}", _quick(rule, said)))
-    parts.extend(_table(f"rules.{rule}", said) for rule, said in _OWN_RULES.items())
-    return "\n".join(part for part in parts if part)
+        tables.append(_table(f"queries.{name}", quick))
+        for rule, keys in document.get("rules", {}).items():
+            tables.append(_table(f"rules.{rule}", _quick(rule, keys)))
+    for rule, changed in _OWN_RULES.items():
+        tables.append(_table(f"rules.{rule}", changed))
+    return "\n".join(filter(None, tables))
 
 
 def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:
@@ -85,15 +89,14 @@ def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def _quick(rule: str, said: Mapping[str, Any]) -> dict[str, object]:
-    changed: dict[str, object] = {
-        key: f"{_LONGEST_FOR.seconds}s"
-        for key in ("for", "keep_firing_for")
-        if parse_duration(said.get(key, "0s")) > _LONGEST_FOR
-    }
-    changed |= {
-        key: value for key, value in _PATIENCE.get(rule, {}).items() if key in said
-    }
+def _quick(rule: str, keys: Mapping[str, Any]) -> dict[str, object]:
+    """Return the keys of a rule that are others here: what waits for minutes waits for seconds."""
+    changed: dict[str, object] = {}
+    for key in ("for", "keep_firing_for"):
+        if parse_duration(keys.get(key, "0s")) > _MAX_FOR:
+            changed[key] = f"{_MAX_FOR.seconds}s"
+    thresholds = _THRESHOLDS.get(rule, {})
+    changed |= {key: value for key, value in thresholds.items() if key in keys}
     return changed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from monitor.demo.mariadb import PrivateServer
@@ -275,6 +276,57 @@ class DatabaseDown(Incident):
     def mend_it(self) -> None:
         """Start it on the same data."""
         self._server.start()
+
+
+@dataclass(slots=True)
+class ExpectedAlert:
+    """What was seen of the alert that an incident must raise; instants in seconds since the monitor started."""
+
+    alert: str
+    broken_at: float | None = None
+    mended_at: float | None = None
+    fired_after: float | None = field(default=None, init=False)
+    """Seconds from the break to the first webhook that it fires."""
+    resolved_after: float | None = field(default=None, init=False)
+    """Seconds from the mending to the last webhook that it resolved."""
+
+    def saw(self, status: str, alertname: str, at: float) -> None:
+        """Note a webhook; `status` is firing or resolved."""
+        if alertname != self.alert or self.broken_at is None:
+            return
+        if self.fired_after is None:
+            self.fired_after = at - self.broken_at if status == "firing" else None
+        elif status == "resolved" and self.mended_at is not None:
+            self.resolved_after = at - self.mended_at
+
+    @property
+    def is_broken(self) -> bool:
+        """Return whether the system is broken now."""
+        return self.broken_at is not None and self.mended_at is None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether the alert came and went."""
+        return self.resolved_after is not None
+
+    def sentence(self) -> str:
+        """Return how it went."""
+        if self.broken_at is None:
+            return "ended before anything was broken"
+        if self.fired_after is None:
+            return f"{self.alert} did not fire"
+        fired = f"{self.alert} fired {self.fired_after:.1f} s after the break"
+        if self.resolved_after is None:
+            return f"{fired}, but did not resolve"
+        return f"{fired}, and resolved {self.resolved_after:.1f} s after the mending"
+
+    def since(self, now: float) -> str:
+        """Return how long after the break or the mending it is; empty before the break."""
+        if self.broken_at is None:
+            return ""
+        if self.mended_at is None:
+            return f", {now - self.broken_at:.1f} s after the break"
+        return f", {now - self.mended_at:.1f} s after the mending"
 
 
 INCIDENTS: Mapping[str, type[Incident]] = MappingProxyType(

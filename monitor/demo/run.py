@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import signal
@@ -20,15 +21,16 @@ import pymysql
 from monitor.config import shipped_queries_directory
 from monitor.demo.configuration import (
     INTERVAL,
+    Parts,
     configuration,
     create_account,
     shipped_documents,
 )
-from monitor.demo.incidents import INCIDENTS, Incident
+from monitor.demo.incidents import INCIDENTS, ExpectedAlert, Incident
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.output import Console, MonitorLog, StopRequest
 from monitor.demo.program import Program
-from monitor.demo.timeline import ExpectedAlert, Timeline, plan
+from monitor.demo.timeline import Timeline, plan
 from monitor.demo.tokens import DATABASE, create_tables, populate
 from monitor.demo.traffic import CallOutcome, Traffic
 from monitor.demo.webhook import Received, WebhookReceiver
@@ -87,7 +89,7 @@ class _Demo:
         self._timeline = timeline
         self._kind: type[Incident] | None = INCIDENTS[incident] if incident else None
         self._incident: Incident | None = None
-        self._verdict = ExpectedAlert(self._kind.alert) if self._kind else None
+        self._expected = ExpectedAlert(self._kind.alert) if self._kind else None
         self._started_at = time.monotonic()
         self._queries: frozenset[str] = frozenset()
         self._application = _Application(lines)
@@ -116,12 +118,14 @@ class _Demo:
         config.write_text(
             configuration(
                 documents,
-                socket=server.socket,
-                database=DATABASE,
-                password_file=directory / "password",
-                webhook_url=receiver.url,
-                listen=listen,
-                state=directory / "state",
+                Parts(
+                    socket=server.socket,
+                    database=DATABASE,
+                    password_file=directory / "password",
+                    webhook_url=receiver.url,
+                    listen=listen,
+                    state=directory / "state",
+                ),
             ),
             encoding="utf-8",
         )
@@ -136,85 +140,85 @@ class _Demo:
         self._program.start()
 
     def watch(self) -> int:
-        """Go through the timeline; gives the exit code."""
+        """Go through the timeline; return the exit code."""
         if not self._wait(_START_SECONDS, lambda: self._program.address is not None):
-            if not self._stop.is_set:
-                self._log.show_end()
-                raise MonitorError(
-                    f"the monitor did not start within {_START_SECONDS:g} s"
-                )
-            return 0
+            return self._not_started()
         self._started_at = time.monotonic()
-        self._tell()
-        if self._incident is not None and self._verdict is not None:
-            self._break_and_mend(self._incident, self._verdict)
+        self._introduce()
+        if self._incident is not None and self._expected is not None:
+            self._break_and_mend(self._incident, self._expected)
         end_at = self._timeline.end_at
-        self._wait(None if end_at is None else end_at - self._now(), lambda: False)
-        if self._verdict is None or (
-            self._stop.is_set and not self._verdict.is_complete
-        ):
-            return 0
-        self._lines.say(
-            self._verdict.sentence(),
-            mood="good" if self._verdict.is_complete else "bad",
-        )
-        return 0 if self._verdict.is_complete else 1
+        self._wait(None if end_at is None else end_at - self._now())
+        return 0 if self._expected is None else self._conclude(self._expected)
 
-    def _break_and_mend(self, incident: Incident, verdict: ExpectedAlert) -> None:
-        self._wait(self._timeline.break_at - self._now(), lambda: False)
-        latest = self._timeline.mend_at - 0.1 * (
-            self._timeline.mend_at - self._timeline.break_at
-        )
-        if (
-            not self._wait(latest - self._now(), self._is_every_query_done)
-            and not self._stop.is_set
-        ):
-            self._lines.say(
-                f"no success yet of: {', '.join(sorted(self._queries - self._succeeded()))}"
-            )
+    def _not_started(self) -> int:
+        if self._stop.is_set:
+            return 0
+        self._log.show_end()
+        raise MonitorError(f"the monitor did not start within {_START_SECONDS:g} s")
+
+    def _conclude(self, expected: ExpectedAlert) -> int:
+        """Say how the incident went; who ends the demo before that has not seen it fail."""
+        if expected.is_complete:
+            self._lines.say(expected.sentence(), mood="good")
+            return 0
+        if self._stop.is_set:
+            return 0
+        self._lines.say(expected.sentence(), mood="bad")
+        return 1
+
+    def _break_and_mend(self, incident: Incident, expected: ExpectedAlert) -> None:
+        times = self._timeline
+        self._wait(times.break_at - self._now())
+        self._await_queries(times.mend_at - 0.1 * (times.mend_at - times.break_at))
         if self._stop.is_set:
             return
-        verdict.broken_at = self._now()
+        expected.broken_at = self._now()
         self._lines.say(f"BREAKING: {incident.broken}", mood="bad")
         incident.break_it()
-        self._wait(self._timeline.mend_at - self._now(), lambda: False)
+        self._wait(times.mend_at - self._now())
         if self._stop.is_set:
             return
-        verdict.mended_at = self._now()
+        expected.mended_at = self._now()
         self._lines.say("MENDING")
         incident.mend_it()
         self._lines.say(f"MENDED: {incident.mended}", mood="good")
 
-    def _tell(self) -> None:
-        address = self._program.address
-        self._lines.say(f"the page      http://{address}/")
-        self._lines.say(f"the metrics   http://{address}/metrics")
-        self._lines.say(
-            f"the log       {self._log.path} (of the monitor; gone when the demo ends)"
-        )
-        self._lines.say(
-            f"every query runs every {INTERVAL} here; in earnest every minute or five"
-        )
-        if self._incident is not None:
-            times = self._timeline
-            self._lines.say(
-                f"after {times.break_at:.0f} s: {self._incident.broken}; expect {self._incident.alert};"
-                f" mended {times.mend_at - times.break_at:.0f} s later"
-            )
-        else:
-            self._lines.say(
-                f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}"
-            )
+    def _await_queries(self, latest_at: float) -> None:
+        """Wait until each query has had data: what is broken before that would resolve nothing."""
+        is_done = self._wait(latest_at - self._now(), self._is_every_query_done)
+        if not is_done and not self._stop.is_set:
+            missing = ", ".join(sorted(self._queries - self._succeeded()))
+            self._lines.say(f"no success yet of: {missing}")
+
+    def _introduce(self) -> None:
+        """Say where everything is, and what will happen."""
+        address, say = self._program.address, self._lines.say
+        say(f"the page      http://{address}/")
+        say(f"the metrics   http://{address}/metrics")
+        say(f"the log       {self._log.path} (of the monitor; gone when the demo ends)")
+        say(f"every query runs every {INTERVAL} here; in earnest every minute or five")
+        say(self._plan())
         end_at = self._timeline.end_at
-        self._lines.say(
-            "^C ends it"
-            if end_at is None
-            else f"ends by itself after {end_at:g} s, or by ^C"
+        if end_at is None:
+            say("^C ends it")
+        else:
+            say(f"ends by itself after {end_at:g} s, or by ^C")
+
+    def _plan(self) -> str:
+        times, incident = self._timeline, self._incident
+        if incident is None:
+            return f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}"
+        return (
+            f"after {times.break_at:.0f} s: {incident.broken}; expect {incident.alert};"
+            f" mended {times.mend_at - times.break_at:.0f} s later"
         )
 
-    def _wait(self, seconds: float | None, until: Callable[[], bool]) -> bool:
-        """Wait for a condition, at most `seconds`; gives whether it came. Ends early when the demo does."""
-        deadline = None if seconds is None else time.monotonic() + seconds
+    def _wait(
+        self, seconds: float | None, until: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Wait for a condition, at most `seconds`; return whether it came. Ends early when the demo does."""
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
         while not self._stop.is_set:
             code = self._program.exit_code
             if code is not None:
@@ -222,44 +226,29 @@ class _Demo:
                 raise MonitorError(f"the monitor ended with exit code {code}")
             if until():
                 return True
-            self._application.look(
-                self._traffic, self._now(), is_broken=self._is_broken
-            )
-            rest = (
-                _STEP_SECONDS
-                if deadline is None
-                else min(_STEP_SECONDS, deadline - time.monotonic())
-            )
+            is_broken = self._expected is not None and self._expected.is_broken
+            self._application.look(self._traffic, self._now(), is_broken=is_broken)
+            rest = min(_STEP_SECONDS, deadline - time.monotonic())
             if rest <= 0:
                 return False
             self._stop.wait(rest)
         return False
 
-    @property
-    def _is_broken(self) -> bool:
-        verdict = self._verdict
-        return (
-            verdict is not None
-            and verdict.broken_at is not None
-            and verdict.mended_at is None
-        )
-
     def _now(self) -> float:
         return time.monotonic() - self._started_at
 
     def _on_alert(self, alert: Received) -> None:
-        now, verdict = self._now(), self._verdict
-        if verdict is not None:
-            verdict.saw(alert.status, alert.alertname, now)
-        is_firing = alert.status == "firing"
-        look = f"where to look: http://{self._program.address}/"
+        now, since = self._now(), ""
+        if self._expected is not None:
+            self._expected.saw(alert.status, alert.alertname, now)
+            since = self._expected.since(now)
+        text = f"webhook received: {alert.status} {alert.alertname}{since}"
+        if alert.status != "firing":
+            self._lines.say(text, alert.summary, mood="good")
+            return
         runbook = f", docs/runbooks/{alert.runbook}.md" if alert.runbook else ""
-        self._lines.say(
-            f"webhook received: {alert.status} {alert.alertname}{_since(verdict, now)}",
-            alert.summary,
-            *([f"{look}{runbook}"] if is_firing else ()),
-            mood="bad" if is_firing else "good",
-        )
+        look = f"where to look: http://{self._program.address}/{runbook}"
+        self._lines.say(text, alert.summary, look, mood="bad")
 
     def _is_every_query_done(self) -> bool:
         return self._queries <= self._succeeded()
@@ -272,15 +261,6 @@ class _Demo:
                 return set(_SUCCEEDED.findall(response.read().decode()))
         except (OSError, urllib.error.URLError):
             return set()
-
-
-def _since(verdict: ExpectedAlert | None, now: float) -> str:
-    """Say how long after the break or the mending it is."""
-    if verdict is None or verdict.broken_at is None:
-        return ""
-    if verdict.mended_at is None:
-        return f", {now - verdict.broken_at:.1f} s after the break"
-    return f", {now - verdict.mended_at:.1f} s after the mending"
 
 
 class _Application:

@@ -10,10 +10,11 @@ from typing import Any
 import pymysql
 import pytest
 
-from monitor.demo.configuration import configuration, create_account
+from monitor.demo.configuration import Parts, configuration, create_account
+from monitor.demo.incidents import ExpectedAlert
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.program import started_address
-from monitor.demo.timeline import ExpectedAlert, Timeline, plan
+from monitor.demo.timeline import Timeline, plan
 from monitor.demo.webhook import Received, WebhookReceiver
 
 
@@ -77,12 +78,14 @@ def test_the_configuration_makes_every_query_and_rule_quick_and_leaves_the_rest(
     }
     text = configuration(
         queries,
-        socket=Path('/tmp/a "b"/s.sock'),
-        database="app",
-        password_file=Path("/tmp/p"),
-        webhook_url="http://127.0.0.1:1/",
-        listen="127.0.0.1:0",
-        state=Path("/tmp/state"),
+        Parts(
+            socket=Path('/tmp/a "b"/s.sock'),
+            database="app",
+            password_file=Path("/tmp/p"),
+            webhook_url="http://127.0.0.1:1/",
+            listen="127.0.0.1:0",
+            state=Path("/tmp/state"),
+        ),
     )
     assert tomllib.loads(text) == {
         "targets": {
