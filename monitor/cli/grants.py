@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 
 import click
 
@@ -137,7 +138,7 @@ def _needed(
 def _privileges(job: Job) -> list[Privilege]:
     """Return what the statements of a query need, those of its rules' evidence too."""
     statements = [job.query.statement, *job.query.variants.values()]
-    evidence = (rule.evidence for rule in job.query.rules)
+    evidence = map(attrgetter("evidence"), job.query.rules)
     statements.extend(filter(None, evidence))
     found: list[Privilege] = []
     for statement in statements:

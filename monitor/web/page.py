@@ -92,14 +92,7 @@ def page_of(
     """
     snapshot, now = scene.snapshot, scene.now
     alerts = [alert for alert in snapshot.alerts if alert.name != WATCHDOG]
-    asked = asked if _FINGERPRINT.fullmatch(asked) else ""
-    context = PageContext(
-        scene,
-        rules=known_rules(snapshot, config),
-        roots=_roots(alerts),
-        asked=asked,
-        runbooks_url=_runbooks_url(config),
-    )
+    context = _context(scene, config, alerts, asked)
     sections = _sections(alerts, context.rules)
     verdict = _verdict(scene, sections.active, context.rules, troubles)
     # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
@@ -126,8 +119,20 @@ def page_of(
         receivers=tuple(
             receiver_row(view, now) for view in snapshot.receivers.values()
         ),
-        asked_for=asked,
-        asked="" if is_shown else asked,
+        asked_for=context.asked,
+        asked="" if is_shown else context.asked,
+    )
+
+
+def _context(
+    scene: Scene, config: Config | None, alerts: Sequence[Alert], asked: str
+) -> PageContext:
+    return PageContext(
+        scene,
+        rules=known_rules(scene.snapshot, config),
+        roots=_roots(alerts),
+        asked=asked if _FINGERPRINT.fullmatch(asked) else "",
+        runbooks_url=_runbooks_url(config),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 import stat
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -198,23 +198,30 @@ class _Check:
 
     def users(self, section: Mapping[Any, Any]) -> dict[str, str]:
         """Return the users with their hashes."""
-        for user, hashed in section.items():
-            # The text of the value is not shown: it may be a password that somebody wrote by mistake.
-            if not _HASH.fullmatch(str(hashed)):
-                self._refuse(f"{USERS}.{user}", "must be a bcrypt hash")
-        return {str(user): str(hashed) for user, hashed in section.items()}
+        # The text of a value is not shown: it may be a password that somebody wrote by mistake.
+        return self._texts(USERS, section, _is_user, "must be a bcrypt hash")
 
     def headers(self, section: object) -> dict[str, str]:
         """Return the headers that are added to every answer."""
+        name = f"{HTTP}.headers"
         if section is None:
             return {}
         if not isinstance(section, dict):
-            self._refuse(f"{HTTP}.headers", "must be a mapping")
+            self._refuse(name, "must be a mapping")
             return {}
-        for name, value in section.items():
-            if not _is_header(name, value):
-                self._refuse(f"{HTTP}.headers.{name}", "must be a header, as text")
-        return {str(name): str(value) for name, value in section.items()}
+        return self._texts(name, section, _is_header, "must be a header, as text")
+
+    def _texts(
+        self,
+        name: str,
+        section: Mapping[Any, Any],
+        is_right: Callable[[object, object], bool],
+        message: str,
+    ) -> dict[str, str]:
+        for key, value in section.items():
+            if not is_right(key, value):
+                self._refuse(f"{name}.{key}", message)
+        return {str(key): str(value) for key, value in section.items()}
 
     def _ciphers(self, value: object) -> tuple[str, ...]:
         if value is None:
@@ -274,6 +281,10 @@ class _Check:
 
 def _unknown(found: Iterable[Any], allowed: Container[str]) -> list[Any]:
     return [one for one in found if one not in allowed]
+
+
+def _is_user(_name: object, value: object) -> bool:
+    return _HASH.fullmatch(str(value)) is not None
 
 
 def _is_header(name: object, value: object) -> bool:
