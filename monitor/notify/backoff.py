@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from monitor.model.errors import DeliveryError
 
 Jitter: TypeAlias = Callable[[], float]
-"""Gives a number from 0 to below 1."""
+"""Returns a number from 0 to below 1."""
 
 # A server that says "tomorrow" would keep an alert from everybody; it is asked again within the hour.
 _MAX_RETRY_AFTER_SECONDS: Final = 3600.0

@@ -16,7 +16,7 @@ from monitor.timing.clock import SettableClock
 OnDelivery: TypeAlias = Callable[[Delivery], None]
 """Hears of every attempt, by the workers' threads; must not raise."""
 Snapshot: TypeAlias = Callable[[], Sequence[Alert]]
-"""Gives the firing alerts, and those that resolved in the last 15 minutes."""
+"""Returns the firing alerts, and those that resolved in the last 15 minutes."""
 
 
 class Waiting(Protocol):

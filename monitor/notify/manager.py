@@ -48,7 +48,7 @@ class Deliveries:
             worker.start()
 
     def poke(self) -> None:
-        """Say that alerts or the outbox changed; returns at once."""
+        """Wake all workers, since alerts or the outbox changed; returns at once."""
         for worker in self._workers():
             worker.poke()
 

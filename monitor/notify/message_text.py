@@ -96,7 +96,7 @@ def alert_text(
 
 
 def title(notification: Notification) -> str:
-    """Say in one line how bad it is, what, and where: `[critical] TokenColumnMissing main: The column …`.
+    """Write in one line how bad it is, what, and where: `[critical] TokenColumnMissing main: The column …`.
 
     The first words are what a phone shows of it. Of several alerts the worst speaks: `(3)`.
     """

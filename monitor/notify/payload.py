@@ -25,14 +25,8 @@ def generator_url(alert: Alert, external_url: str) -> str:
     return f"{page}/?alert={fingerprint}#alert-{fingerprint}"
 
 
-def annotations_of(
-    alert: Alert, *, repeated_at: datetime | None = None
-) -> dict[str, str]:
-    """Return an alert's annotations, with its evidence, and how it went on or ended.
-
-    `repeated_at`: when receivers are notified again of what still fires; `firing_for` then says since how
-    long it does.
-    """
+def annotations_of(alert: Alert) -> dict[str, str]:
+    """Return an alert's annotations, with its evidence as JSON, and how it ended; the dict is the caller's."""
     annotations = as_strings(shown_annotations(alert).items())
     if alert.evidence:
         rows = list(map(dict, alert.evidence))
@@ -43,9 +37,6 @@ def annotations_of(
         annotations["fired_for"] = format_seconds(alert.fired_for)
         if alert.peak is not None:
             annotations["peak"] = format_number(alert.peak)
-    elif repeated_at is not None and alert.fired_at is not None:
-        firing_for = repeated_at - alert.fired_at
-        annotations["firing_for"] = format_seconds(firing_for)
     return annotations
 
 

@@ -132,7 +132,7 @@ class Batch:
         self.groups.setdefault(key, []).append(_News(alert, change))
 
     def notifications(self) -> Iterator[Notification]:
-        """Give a notification for each rule and target, in the order in which they first came."""
+        """Yield a notification for each rule and target, in the order in which they first came."""
         for (rule, target), news in self.groups.items():
             labels = {"alertname": rule}
             if target:

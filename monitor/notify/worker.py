@@ -69,7 +69,7 @@ class Worker(ABC):
             self._thread.start()
 
     def poke(self) -> None:
-        """Say that there may be something new."""
+        """Wake it, since there may be something new; returns at once."""
         with self._changed:
             self._is_poked = True
             self._changed.notify()

@@ -227,7 +227,7 @@ def until(
         time.sleep(0.001)
 
 
-class Told:
+class Reported:
     """What the deliveries reported."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.model.alerts import Delivery, Notification
 from monitor.storage import State
 from tests.notify.delivering import CLOCK, delivering
-from tests.notify.far_end import Told, alert, far_end, receiver, status, until
+from tests.notify.far_end import Reported, alert, far_end, receiver, status, until
 
 HOUR = timedelta(hours=1)
 WAIT = 0.2
@@ -40,13 +40,15 @@ def put_off(state: State) -> None:
 
 
 def test_what_cannot_be_read_at_the_end_is_given_up_as_of_now(tmp_path: Path) -> None:
-    path, told = tmp_path / "state.sqlite", Told()
+    path, reported = tmp_path / "state.sqlite", Reported()
     with closing(State(str(path))) as state, far_end() as server:
         put(state, "spoilt", "good")
         put_off(state)
         with closing(sqlite3.connect(path, isolation_level=None)) as shell:
             shell.execute("UPDATE outbox SET alerts = 'none' WHERE key = 'spoilt'")
-        with delivering([receiver(server.url)], told, state=state, jitter=WAIT) as made:
+        with delivering(
+            [receiver(server.url)], reported, state=state, jitter=WAIT
+        ) as made:
             made.drain(20)
         past = {one.key: one for one in state.deliveries(9, is_over=True)}
         assert {key: one.is_given_up for key, one in past.items()} == {
@@ -61,7 +63,7 @@ def test_what_cannot_be_read_at_the_end_is_given_up_as_of_now(tmp_path: Path) ->
 def test_what_was_taken_is_recorded_once_also_where_the_next_step_fails(
     tmp_path: Path,
 ) -> None:
-    path, told = tmp_path / "state.sqlite", Told()
+    path, reported = tmp_path / "state.sqlite", Reported()
     refusals = [status(500), status(500)]
     with closing(State(str(path))) as state, far_end(*refusals) as server:
         put(state, "later")
@@ -71,10 +73,12 @@ def test_what_was_taken_is_recorded_once_also_where_the_next_step_fails(
         shell.execute(NO_RETRY_NOW)
         with (
             closing(shell),
-            delivering([receiver(server.url)], told, state=state, jitter=WAIT) as made,
+            delivering(
+                [receiver(server.url)], reported, state=state, jitter=WAIT
+            ) as made,
         ):
             until(
-                lambda: told.reasons().count("internal") >= 2,
+                lambda: reported.reasons().count("internal") >= 2,
                 seconds=30,
                 meanwhile=made.poke,
             )

@@ -149,8 +149,8 @@ class AddressWorker(Worker):
         self._address = ""
         if len(settings.urls) > 1:
             self._address = parse_url(url).netloc or ""
-        self._not_before: datetime | None = None
-        self._all_due_at: datetime | None = None
+        self._not_before = _LONG_AGO
+        self._all_due_at = _LONG_AGO
         self._taken: dict[_Version, datetime] = {}
         self._quarantine: dict[_Exact, datetime] = {}
         self.takes = 0
@@ -169,14 +169,14 @@ class AddressWorker(Worker):
     def move(self, by: timedelta) -> None:
         """Move what is kept; all is sent again, with the right times."""
         super().move(by)
-        self._not_before = None
-        self._all_due_at = None
+        self._not_before = _LONG_AGO
+        self._all_due_at = _LONG_AGO
         self._taken, self._quarantine = {}, {}
         self.takes += 1
 
     def _work(self) -> float | None:
         now = self._clock.now()
-        if self._not_before is not None and now < self._not_before:
+        if now < self._not_before:
             return (self._not_before - now).total_seconds()
         return self._send_all()
 
@@ -191,7 +191,7 @@ class AddressWorker(Worker):
         alerts = self._alerts()
         now = self._clock.now()
         self._forget(alerts, now)
-        is_all_due = self._all_due_at is None or now >= self._all_due_at
+        is_all_due = now >= self._all_due_at
         # With thousands of alerts, to send all of them for each that changes would be most of our work.
         due = [
             alert for alert in alerts if is_all_due or not self.has_taken(alert, now)
@@ -235,8 +235,7 @@ class AddressWorker(Worker):
         return None
 
     def _seconds_to_all(self, now: datetime) -> float:
-        due_at = self._all_due_at or now
-        return max(0.0, (due_at - now).total_seconds())
+        return max(0.0, (self._all_due_at - now).total_seconds())
 
     def _send_batch(self, alerts: Sequence[Alert]) -> DeliveryError | None:
         """Send; halve what is refused until the alert is found that is, and quarantine that for a while."""

@@ -83,7 +83,7 @@ class Connection:
         return pending
 
     def quit(self) -> None:
-        """Take leave; what is delivered is delivered, whatever comes of it."""
+        """Send QUIT; what is delivered is delivered, whatever comes of it."""
         with suppress(smtplib.SMTPException):
             self._smtp.docmd("QUIT")
 

@@ -81,7 +81,7 @@ def _within_limit(
 
 
 def _details(text: AlertText, value: float) -> Iterator[Mapping[str, Any]]:
-    """Give the details as long as they are, then cut further and further."""
+    """Yield the details as long as they are, then cut further and further."""
     annotations = {"description": text.description, "course": text.status_line}
     annotations.update(text.notes)
     for rows, max_length in _CUTS:

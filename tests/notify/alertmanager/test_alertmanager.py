@@ -22,7 +22,7 @@ from monitor.timing.shift import moved
 from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     FarEnd,
-    Told,
+    Reported,
     alert,
     far_end,
     has_ended,
@@ -53,8 +53,8 @@ class Alerts:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reported() -> Reported:
+    return Reported()
 
 
 def alertmanager(
@@ -67,9 +67,9 @@ def alertmanager(
 
 @contextmanager
 def deliveries(
-    alerts: Alerts, told: Told, *receivers: Receiver, jitter: float = 0.999
+    alerts: Alerts, reported: Reported, *receivers: Receiver, jitter: float = 0.999
 ) -> Iterator[Deliveries]:
-    with delivering(receivers, told, snapshot=alerts, jitter=jitter) as made:
+    with delivering(receivers, reported, snapshot=alerts, jitter=jitter) as made:
         yield made
 
 
@@ -87,40 +87,42 @@ def seconds_ahead(instant: str) -> float:
     return (datetime.fromisoformat(instant) - CLOCK.now()).total_seconds()
 
 
-def test_what_is_active_is_sent_at_the_start_and_at_each_change(told: Told) -> None:
+def test_what_is_active_is_sent_at_the_start_and_at_each_change(
+    reported: Reported,
+) -> None:
     alerts = Alerts(fresh("a"))
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(f"{server.url}/am/")) as made,
+        deliveries(alerts, reported, alertmanager(f"{server.url}/am/")) as made,
     ):
-        until(lambda: told.deliveries)
+        until(lambda: reported.deliveries)
         alerts.now = [
             fresh("b"),
             replace(alerts.now[0], state=AlertState.RESOLVED, resolved_at=CLOCK.now()),
         ]
         made.poke()
-        until(lambda: len(told.deliveries) == 2)
+        until(lambda: len(reported.deliveries) == 2)
         assert plans(server) == [["a"], ["a", "b"]]
         first, second = server.requests
         assert first.path == "/am/api/v2/alerts"
         assert first.connection == second.connection
         (firing,) = first.json
         assert firing["generatorURL"].startswith("https://monitor/")
-        alive = datetime.fromisoformat(firing["endsAt"]) - told.deliveries[0].at
+        alive = datetime.fromisoformat(firing["endsAt"]) - reported.deliveries[0].at
         assert 239 < alive.total_seconds() < 250
         assert -60 < seconds_ahead(second.json[0]["endsAt"]) <= 0
     assert [
-        (delivery.reason, delivery.notifications) for delivery in told.deliveries
+        (delivery.reason, delivery.notifications) for delivery in reported.deliveries
     ] == [("", 1), ("", 2)]
 
 
 def test_what_is_active_is_sent_again_and_again_also_when_it_is_held(
-    told: Told,
+    reported: Reported,
 ) -> None:
     alerts = Alerts(fresh("a"), fresh("b", held=True, muted_by="f" * 16))
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url, resend_delay=OFTEN)),
+        deliveries(alerts, reported, alertmanager(server.url, resend_delay=OFTEN)),
     ):
         until(lambda: len(server.requests) >= 4)
         assert plans(server)[:4] == [["a", "b"]] * 4
@@ -132,20 +134,20 @@ def test_what_is_active_is_sent_again_and_again_also_when_it_is_held(
 
 
 def test_a_change_sends_what_changed_and_what_is_sent_again_unchanged_is_marked_so(
-    told: Told,
+    reported: Reported,
 ) -> None:
     alerts = Alerts(fresh("a"))
 
     def after(count: int) -> bool:
-        until(lambda: len(told.deliveries) >= count)
-        return told.deliveries[count - 1].is_resend
+        until(lambda: len(reported.deliveries) >= count)
+        return reported.deliveries[count - 1].is_resend
 
     with (
         far_end(status(500)) as server,
-        deliveries(alerts, told, alertmanager(server.url), jitter=FOR_LONG) as made,
+        deliveries(alerts, reported, alertmanager(server.url), jitter=FOR_LONG) as made,
     ):
         assert after(1) is False
-        assert told.deliveries[0].reason == "http_500"
+        assert reported.deliveries[0].reason == "http_500"
         made.poke()
         assert after(2) is False
         alerts.now = [
@@ -161,41 +163,41 @@ def test_a_change_sends_what_changed_and_what_is_sent_again_unchanged_is_marked_
         made.poke()
         assert after(4) is False
         assert plans(server) == [["a"], ["a"], ["b"], ["b"]]
-    told.deliveries.clear()
+    reported.deliveries.clear()
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url, resend_delay=OFTEN)),
+        deliveries(alerts, reported, alertmanager(server.url, resend_delay=OFTEN)),
     ):
         assert (after(1), after(2), after(3)) == (False, True, True)
         assert plans(server)[:3] == [["a", "b"]] * 3
         assert server.requests[1].json[0]["annotations"]["summary"] == "another value"
 
 
-def test_what_an_alertmanager_has_forgotten_is_news_to_it(told: Told) -> None:
+def test_what_an_alertmanager_has_forgotten_is_news_to_it(reported: Reported) -> None:
     with (
         far_end(status(200), *[status(500)] * 4) as server,
         deliveries(
             Alerts(fresh("a")),
-            told,
+            reported,
             alertmanager(server.url, resend_delay=OFTEN),
             jitter=0.999,
         ),
     ):
-        until(lambda: told.reasons("am").count("") >= 2)
-        first_again = told.deliveries[5]
-        assert told.reasons("am")[:6] == ["", *["http_500"] * 4, ""]
-        assert (first_again.at - told.deliveries[0].at) >= 4 * OFTEN
+        until(lambda: reported.reasons("am").count("") >= 2)
+        first_again = reported.deliveries[5]
+        assert reported.reasons("am")[:6] == ["", *["http_500"] * 4, ""]
+        assert (first_again.at - reported.deliveries[0].at) >= 4 * OFTEN
         assert first_again.is_resend is False
 
 
 def test_all_is_told_anew_with_the_right_times_when_the_clock_was_set(
-    told: Told,
+    reported: Reported,
 ) -> None:
     hour = timedelta(hours=1)
     alerts = Alerts(alert())
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url)) as made,
+        deliveries(alerts, reported, alertmanager(server.url)) as made,
     ):
         until(lambda: server.requests)
         alerts.now = moved(tuple(alerts.now), hour)
@@ -207,11 +209,13 @@ def test_all_is_told_anew_with_the_right_times_when_the_clock_was_set(
     assert second - first == hour
 
 
-def test_nothing_active_sends_nothing(told: Told) -> None:
+def test_nothing_active_sends_nothing(reported: Reported) -> None:
     alerts = Alerts()
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url, resend_delay=OFTEN)) as made,
+        deliveries(
+            alerts, reported, alertmanager(server.url, resend_delay=OFTEN)
+        ) as made,
     ):
         made.poke()
         alerts.now = [fresh("a")]
@@ -220,25 +224,27 @@ def test_nothing_active_sends_nothing(told: Told) -> None:
 
 
 @pytest.mark.alone
-def test_a_change_reaches_the_alertmanager_within_milliseconds(told: Told) -> None:
+def test_a_change_reaches_the_alertmanager_within_milliseconds(
+    reported: Reported,
+) -> None:
     delays = []
     alerts = Alerts(fresh("a"))
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url)) as made,
+        deliveries(alerts, reported, alertmanager(server.url)) as made,
     ):
-        until(lambda: told.deliveries)
+        until(lambda: reported.deliveries)
         for number in range(2, 22):
             alerts.now = [*alerts.now, fresh(str(number))]
             began = time.monotonic()
             made.poke()
-            until(lambda wanted=number: len(told.deliveries) == wanted)  # type: ignore[misc] # the loop's number
+            until(lambda wanted=number: len(reported.deliveries) == wanted)  # type: ignore[misc] # the loop's number
             delays.append(server.requests[-1].at - began)
     assert statistics.median(delays) < 0.25
 
 
 def test_only_what_the_receiver_wants_is_sent_and_each_label_set_once(
-    told: Told,
+    reported: Reported,
 ) -> None:
     again = fresh("again")
     alerts = Alerts(
@@ -251,12 +257,12 @@ def test_only_what_the_receiver_wants_is_sent_and_each_label_set_once(
     )
     with far_end() as server:
         with deliveries(
-            alerts, told, alertmanager(server.url, min_severity=Severity.WARNING)
+            alerts, reported, alertmanager(server.url, min_severity=Severity.WARNING)
         ):
-            until(lambda: told.deliveries)
+            until(lambda: reported.deliveries)
         with deliveries(
             alerts,
-            told,
+            reported,
             alertmanager(
                 server.url,
                 min_severity=Severity.WARNING,
@@ -264,7 +270,7 @@ def test_only_what_the_receiver_wants_is_sent_and_each_label_set_once(
                 watchdog=True,
             ),
         ):
-            until(lambda: len(told.deliveries) == 2)
+            until(lambda: len(reported.deliveries) == 2)
         assert [sorted(sent) for sent in plans(server)] == [
             ["again", "gone"],
             ["again", "dog"],
@@ -277,10 +283,10 @@ def test_only_what_the_receiver_wants_is_sent_and_each_label_set_once(
         )
 
 
-def test_many_alerts_go_in_batches_of_256(told: Told) -> None:
+def test_many_alerts_go_in_batches_of_256(reported: Reported) -> None:
     alerts = Alerts(*(fresh(f"{number:04}") for number in range(600)))
-    with far_end() as server, deliveries(alerts, told, alertmanager(server.url)):
-        until(lambda: len(told.deliveries) == 3)
+    with far_end() as server, deliveries(alerts, reported, alertmanager(server.url)):
+        until(lambda: len(reported.deliveries) == 3)
         sent = plans(server)
     assert [len(batch) for batch in sent] == [256, 256, 88]
     assert sorted(plan for batch in sent for plan in batch) == [
@@ -288,18 +294,20 @@ def test_many_alerts_go_in_batches_of_256(told: Told) -> None:
     ]
 
 
-def test_every_address_is_told_and_one_that_hangs_delays_no_other(told: Told) -> None:
+def test_every_address_is_told_and_one_that_hangs_delays_no_other(
+    reported: Reported,
+) -> None:
     alerts = Alerts(fresh("a"))
     with (
         far_end(stall) as slow,
         far_end() as quick,
         deliveries(
             alerts,
-            told,
+            reported,
             alertmanager(slow.url, quick.url, timeout=timedelta(minutes=5)),
         ) as made,
     ):
-        until(lambda: slow.requests and told.deliveries)
+        until(lambda: slow.requests and reported.deliveries)
         alerts.now = [*alerts.now, fresh("b")]
         made.poke()
         until(lambda: len(quick.requests) == 2)
@@ -308,7 +316,7 @@ def test_every_address_is_told_and_one_that_hangs_delays_no_other(told: Told) ->
         assert made.status()["am"].failing_since is None
 
 
-def test_waiting_counts_what_no_address_took(told: Told) -> None:
+def test_waiting_counts_what_no_address_took(reported: Reported) -> None:
     port = free_port()
     alerts = Alerts(fresh("a"), fresh("b"), fresh("unwanted", severity=Severity.INFO))
     receiving = alertmanager(
@@ -317,7 +325,7 @@ def test_waiting_counts_what_no_address_took(told: Told) -> None:
         min_severity=Severity.WARNING,
         resend_delay=OFTEN,
     )
-    with deliveries(alerts, told, receiving) as made:
+    with deliveries(alerts, reported, receiving) as made:
         until(lambda: made.status()["am"].failing_since)
         failing = made.status()["am"]
         assert (failing.waiting, failing.reason) == (2, "refused")
@@ -332,70 +340,74 @@ def test_waiting_counts_what_no_address_took(told: Told) -> None:
 
 
 def test_an_alertmanager_that_was_down_gets_what_fires_and_what_resolved_meanwhile(
-    told: Told,
+    reported: Reported,
 ) -> None:
     port = free_port()
     gone = fresh("gone", state=AlertState.RESOLVED)
     with deliveries(
         Alerts(fresh("a"), gone),
-        told,
+        reported,
         alertmanager(f"http://127.0.0.1:{port}"),
         jitter=0.05,
     ):
-        until(lambda: len(told.deliveries) >= 2)
+        until(lambda: len(reported.deliveries) >= 2)
         with far_end(port=port) as server:
             until(lambda: server.requests)
             assert plans(server)[0] == ["a", "gone"]
 
 
-def test_waits_after_failures_are_capped_by_the_resend_delay(told: Told) -> None:
+def test_waits_after_failures_are_capped_by_the_resend_delay(
+    reported: Reported,
+) -> None:
     with far_end(*[status(500)] * 9) as server:
         receiving = alertmanager(server.url, resend_delay=timedelta(seconds=0.2))
-        with deliveries(Alerts(fresh("a")), told, receiving):
-            until(lambda: len(told.deliveries) >= 6)
+        with deliveries(Alerts(fresh("a")), reported, receiving):
+            until(lambda: len(reported.deliveries) >= 6)
         gaps = [b.at - a.at for a, b in itertools.pairwise(server.requests[:6])]
     # Uncapped, these five waits would be 15 seconds.
     assert min(gaps) > 0.19
     assert sum(gaps) < 12
     tried = {
-        (delivery.reason, delivery.recoverable) for delivery in told.deliveries[:6]
+        (delivery.reason, delivery.recoverable) for delivery in reported.deliveries[:6]
     }
     assert tried == {("http_500", True)}
 
 
-def test_a_poke_cuts_a_wait_short(told: Told) -> None:
+def test_a_poke_cuts_a_wait_short(reported: Reported) -> None:
     with (
         far_end(status(500)) as server,
         deliveries(
             Alerts(fresh("a")),
-            told,
+            reported,
             alertmanager(server.url, resend_delay=timedelta(hours=1)),
             jitter=FOR_LONG,
         ) as made,
     ):
-        until(lambda: told.deliveries)
+        until(lambda: reported.deliveries)
         made.poke()
-        until(lambda: told.reasons("am") == ["http_500", ""])
+        until(lambda: reported.reasons("am") == ["http_500", ""])
 
 
-def test_retry_after_holds_against_a_poke(told: Told) -> None:
+def test_retry_after_holds_against_a_poke(reported: Reported) -> None:
     with far_end(status(429, headers="Retry-After: 1\r\n")) as server:
-        with deliveries(Alerts(fresh("a")), told, alertmanager(server.url)) as made:
-            until(lambda: told.deliveries)
-            until(lambda: len(told.deliveries) >= 2, meanwhile=made.poke)
+        with deliveries(Alerts(fresh("a")), reported, alertmanager(server.url)) as made:
+            until(lambda: reported.deliveries)
+            until(lambda: len(reported.deliveries) >= 2, meanwhile=made.poke)
         first, second = server.requests[:2]
     assert second.at - first.at > 0.95
 
 
 @pytest.mark.parametrize("code", [404, 302])
 def test_even_what_other_receivers_would_give_up_is_tried_again(
-    told: Told, code: int
+    reported: Reported, code: int
 ) -> None:
     with far_end(status(code)) as server:
-        with deliveries(Alerts(fresh("a")), told, alertmanager(server.url), jitter=0.0):
-            until(lambda: len(told.deliveries) == 2)
+        with deliveries(
+            Alerts(fresh("a")), reported, alertmanager(server.url), jitter=0.0
+        ):
+            until(lambda: len(reported.deliveries) == 2)
         assert plans(server) == [["a"], ["a"]]
-    assert [delivery.recoverable for delivery in told.deliveries] == [True, True]
+    assert [delivery.recoverable for delivery in reported.deliveries] == [True, True]
 
 
 class Picky:
@@ -420,19 +432,19 @@ class Picky:
 
 @pytest.mark.parametrize("code", [400, 413])
 def test_poison_is_found_put_aside_counted_and_all_the_rest_arrives(
-    told: Told, code: int
+    reported: Reported, code: int
 ) -> None:
     picky = Picky({"0007", "0150"}, code)
     alerts = Alerts(*(fresh(f"{number:04}") for number in range(200)))
     with far_end(*[picky] * 200) as server:
         picky.server = server
-        with deliveries(alerts, told, alertmanager(server.url)) as made:
-            until(lambda: len(picky.taken) == 198 and len(told.reasons("am")) > 2)
+        with deliveries(alerts, reported, alertmanager(server.url)) as made:
+            until(lambda: len(picky.taken) == 198 and len(reported.reasons("am")) > 2)
             until(lambda: made.status()["am"].waiting == 2)
             assert sorted(picky.taken) == sorted(
                 {f"{n:04}" for n in range(200)} - picky.poison
             )
-            refused = [delivery for delivery in told.deliveries if delivery.reason]
+            refused = [delivery for delivery in reported.deliveries if delivery.reason]
             assert [(d.reason, d.recoverable, d.notifications) for d in refused] == [
                 (f"http_{code}", False, 1)
             ] * 2
@@ -447,13 +459,13 @@ def test_poison_is_found_put_aside_counted_and_all_the_rest_arrives(
 
 
 def test_what_was_put_aside_is_tried_again_when_it_changed_or_after_a_while(
-    told: Told,
+    reported: Reported,
 ) -> None:
     picky = Picky({"bad"})
     alerts = Alerts(fresh("bad"), fresh("good"))
     with far_end(*[picky] * 500) as server:
         picky.server = server
-        with deliveries(alerts, told, alertmanager(server.url)) as made:
+        with deliveries(alerts, reported, alertmanager(server.url)) as made:
             until(lambda: made.status()["am"].reason == "http_400")
             picky.poison = set()
             alerts.now = [
@@ -464,19 +476,19 @@ def test_what_was_put_aside_is_tried_again_when_it_changed_or_after_a_while(
             until(lambda: "bad" in picky.taken)
         picky.poison, picky.taken = {"bad"}, []
         with deliveries(
-            alerts, told, alertmanager(server.url, resend_delay=OFTEN)
+            alerts, reported, alertmanager(server.url, resend_delay=OFTEN)
         ) as made:
             until(lambda: made.status()["am"].reason == "http_400")
             picky.poison = set()
             until(lambda: "bad" in picky.taken)
 
 
-def test_an_address_that_refuses_everything_is_failing(told: Told) -> None:
+def test_an_address_that_refuses_everything_is_failing(reported: Reported) -> None:
     picky = Picky({"a", "b"})
     with far_end(*[picky] * 100) as server:
         picky.server = server
         with deliveries(
-            Alerts(fresh("a"), fresh("b")), told, alertmanager(server.url)
+            Alerts(fresh("a"), fresh("b")), reported, alertmanager(server.url)
         ) as made:
             until(lambda: made.status()["am"].failing_since is not None)
             assert (made.status()["am"].waiting, made.status()["am"].reason) == (
@@ -485,11 +497,11 @@ def test_an_address_that_refuses_everything_is_failing(told: Told) -> None:
             )
 
 
-def test_an_address_with_nothing_to_be_told_is_not_failing(told: Told) -> None:
+def test_an_address_with_nothing_to_be_told_is_not_failing(reported: Reported) -> None:
     alerts = Alerts(fresh("a"))
     with (
         far_end(status(500)) as server,
-        deliveries(alerts, told, alertmanager(server.url), jitter=FOR_LONG) as made,
+        deliveries(alerts, reported, alertmanager(server.url), jitter=FOR_LONG) as made,
     ):
         until(lambda: made.status()["am"].failing_since is not None)
         alerts.now = []
@@ -498,42 +510,42 @@ def test_an_address_with_nothing_to_be_told_is_not_failing(told: Told) -> None:
         assert (len(server.requests), made.status()["am"].reason) == (1, "http_500")
 
 
-def test_draining_sends_once_more_only_what_was_not_taken(told: Told) -> None:
+def test_draining_sends_once_more_only_what_was_not_taken(reported: Reported) -> None:
     alerts = Alerts(fresh("a"))
     with (
         far_end(status(200), status(500)) as server,
-        deliveries(alerts, told, alertmanager(server.url), jitter=FOR_LONG) as made,
+        deliveries(alerts, reported, alertmanager(server.url), jitter=FOR_LONG) as made,
     ):
         until(lambda: made.status()["am"].waiting == 0)
         made.drain(30)
         assert plans(server) == [["a"]]
         alerts.now = [*alerts.now, fresh("b")]
         made.poke()
-        until(lambda: len(told.deliveries) == 2)
+        until(lambda: len(reported.deliveries) == 2)
         made.drain(30)
         assert plans(server) == [["a"], ["b"], ["b"]]
 
 
-def test_closing_cuts_what_hangs(told: Told) -> None:
+def test_closing_cuts_what_hangs(reported: Reported) -> None:
     with far_end(stall) as server:
         with deliveries(
             Alerts(fresh("a")),
-            told,
+            reported,
             alertmanager(server.url, timeout=timedelta(minutes=5)),
         ):
             until(lambda: server.requests)
         until(lambda: has_ended("deliver am"))
 
 
-def test_a_snapshot_that_fails_does_not_end_the_worker(told: Told) -> None:
+def test_a_snapshot_that_fails_does_not_end_the_worker(reported: Reported) -> None:
     alerts = Alerts(fresh("a"))
     alerts.is_broken = True
     with (
         far_end() as server,
-        deliveries(alerts, told, alertmanager(server.url)) as made,
+        deliveries(alerts, reported, alertmanager(server.url)) as made,
     ):
-        until(lambda: told.deliveries)
-        assert (told.deliveries[0].reason, told.deliveries[0].message) == (
+        until(lambda: reported.deliveries)
+        assert (reported.deliveries[0].reason, reported.deliveries[0].message) == (
             "internal",
             "LookupError",
         )

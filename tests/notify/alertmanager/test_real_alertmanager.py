@@ -21,7 +21,7 @@ from monitor.notify.manager import Deliveries
 from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     FarEnd,
-    Told,
+    Reported,
     alert,
     far_end,
     receiver,
@@ -115,7 +115,7 @@ class Active:
 
 @contextmanager
 def deliveries(
-    active: Active, told: Told, url: str, *, resend_delay: float = 60
+    active: Active, reported: Reported, url: str, *, resend_delay: float = 60
 ) -> Iterator[Deliveries]:
     am = receiver(
         url,
@@ -123,7 +123,7 @@ def deliveries(
         kind="alertmanager",
         resend_delay=timedelta(seconds=resend_delay),
     )
-    with delivering([am], told, snapshot=active, jitter=0.5) as made:
+    with delivering([am], reported, snapshot=active, jitter=0.5) as made:
         yield made
 
 
@@ -132,11 +132,11 @@ def fresh(plan: str = "pro", **options: Any) -> Alert:
 
 
 def notices(hook: FarEnd) -> list[tuple[str, str]]:
-    told = [
+    reported = [
         (request.json["status"], request.json["alerts"][0]["labels"]["plan"])
         for request in hook.requests
     ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(reported))
 
 
 def test_it_gives_our_alerts_the_fingerprints_that_we_give_them(
@@ -153,10 +153,10 @@ def test_it_gives_our_alerts_the_fingerprints_that_we_give_them(
         {"alertname": "Low", "a": " ", "B": "x=y,z", "_": "0"},
     ]
     made = [replace(fresh(), labels=labels_of(labels)) for labels in odd]
-    with deliveries(Active(*made), Told(), alertmanager.url):
+    with deliveries(Active(*made), Reported(), alertmanager.url):
         until(lambda: len(alertmanager.alerts()) == len(odd))
-    told = {one["fingerprint"]: one["labels"] for one in alertmanager.alerts()}
-    assert told == {fingerprint(labels_of(labels)): labels for labels in odd}
+    reported = {one["fingerprint"]: one["labels"] for one in alertmanager.alerts()}
+    assert reported == {fingerprint(labels_of(labels)): labels for labels in odd}
 
 
 def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
@@ -164,7 +164,7 @@ def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
 ) -> None:
     firing = fresh(evidence=({"user_id": 7},))
     active = Active(firing)
-    with deliveries(active, Told(), alertmanager.url) as made:
+    with deliveries(active, Reported(), alertmanager.url) as made:
         until(lambda: notices(hook) == [("firing", "pro")])
         (shown,) = alertmanager.alerts()
         assert shown["annotations"] == {
@@ -185,27 +185,29 @@ def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
 def test_a_held_alert_is_kept_alive_beyond_the_end_that_was_told_first(
     alertmanager: Alertmanager, hook: FarEnd
 ) -> None:
-    told = Told()
+    reported = Reported()
     # Four delays are what it is told: neither it nor we stand still for three.
-    with deliveries(Active(fresh(held=True)), told, alertmanager.url, resend_delay=1):
-        until(lambda: len(told.reasons("am")) > 1)
-        end = told.deliveries[0].at + timedelta(seconds=5)
+    with deliveries(
+        Active(fresh(held=True)), reported, alertmanager.url, resend_delay=1
+    ):
+        until(lambda: len(reported.reasons("am")) > 1)
+        end = reported.deliveries[0].at + timedelta(seconds=5)
         until(lambda: CLOCK.now() > end)
         assert notices(hook) == [("firing", "pro")]
-    # Told no more, it says by itself that the alert is over.
+    # Reported no more, it says by itself that the alert is over.
     until(lambda: notices(hook) == [("firing", "pro"), ("resolved", "pro")])
 
 
 def test_one_alert_that_it_refuses_does_not_keep_back_the_others(
     alertmanager: Alertmanager,
 ) -> None:
-    told = Told()
+    reported = Reported()
     bad = replace(fresh("bad"), labels=(("alertname", "Low"), ("no-label-name", "x")))
     good = [fresh(f"good{number}") for number in range(9)]
-    with deliveries(Active(bad, *good), told, alertmanager.url) as made:
+    with deliveries(Active(bad, *good), reported, alertmanager.url) as made:
         until(lambda: made.status()["am"].waiting == 1)
         assert len(alertmanager.alerts()) == 9
-    (refused,) = [delivery for delivery in told.deliveries if delivery.reason]
+    (refused,) = [delivery for delivery in reported.deliveries if delivery.reason]
     assert (refused.notifications, refused.recoverable) == (1, False)
     assert "no-label-name" in refused.message
 
@@ -213,8 +215,10 @@ def test_one_alert_that_it_refuses_does_not_keep_back_the_others(
 def test_after_its_restart_it_knows_again_what_fires(
     alertmanager: Alertmanager, hook: FarEnd
 ) -> None:
-    told = Told()
-    with deliveries(Active(fresh()), told, alertmanager.url, resend_delay=1) as made:
+    reported = Reported()
+    with deliveries(
+        Active(fresh()), reported, alertmanager.url, resend_delay=1
+    ) as made:
         until(lambda: ("firing", "pro") in notices(hook))
         alertmanager.stop()
         until(lambda: made.status()["am"].failing_since is not None)

@@ -21,8 +21,8 @@ from tests.notify.delivering import CLOCK, delivering
 from tests.notify.far_end import (
     Answer,
     FarEnd,
+    Reported,
     Request,
-    Told,
     alert,
     far_end,
     has_ended,
@@ -46,14 +46,14 @@ def state() -> Iterator[State]:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reported() -> Reported:
+    return Reported()
 
 
 @contextmanager
 def deliveries(
     state: State,
-    told: Told,
+    reported: Reported,
     *receivers: Receiver,
     jitter: float = 0.0,
     first: float | None = None,
@@ -66,7 +66,7 @@ def deliveries(
     )
     with delivering(
         receivers,
-        told,
+        reported,
         state=state,
         jitter=numbers,
         clock=clock,
@@ -95,14 +95,14 @@ def keys(server: FarEnd) -> list[str]:
 
 
 def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1")
     with (
         far_end() as server,
-        deliveries(state, told, receiver(f"{server.url}/hook")) as made,
+        deliveries(state, reported, receiver(f"{server.url}/hook")) as made,
     ):
-        until(lambda: told.deliveries)
+        until(lambda: reported.deliveries)
         (request,) = server.requests
         assert made.status() == {"hook": ReceiverHealth()}
     assert (
@@ -115,7 +115,7 @@ def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(
         "pro",
     )
     assert state.outbox() == {}
-    (delivery,) = told.deliveries
+    (delivery,) = reported.deliveries
     assert (delivery.receiver, delivery.reason, delivery.notifications) == (
         "hook",
         "",
@@ -124,13 +124,13 @@ def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(
 
 
 def test_what_becomes_due_is_sent_in_order_when_told_so(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
-    with far_end() as server, deliveries(state, told, receiver(server.url)) as made:
+    with far_end() as server, deliveries(state, reported, receiver(server.url)) as made:
         for number in range(5):
             put(state, f"{number}a", f"{number}b")
             made.poke()
-        until(lambda: len(told.deliveries) == 10)
+        until(lambda: len(reported.deliveries) == 10)
         assert keys(server) == [
             f"{number}{letter}" for number in range(5) for letter in "ab"
         ]
@@ -139,10 +139,10 @@ def test_what_becomes_due_is_sent_in_order_when_told_so(
 
 @pytest.mark.alone
 def test_a_change_reaches_the_receiver_within_milliseconds(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     delays = []
-    with far_end() as server, deliveries(state, told, receiver(server.url)) as made:
+    with far_end() as server, deliveries(state, reported, receiver(server.url)) as made:
         for number in range(21):
             put(state, str(number))
             began = time.monotonic()
@@ -152,15 +152,15 @@ def test_a_change_reaches_the_receiver_within_milliseconds(
     assert statistics.median(delays) < 0.25
 
 
-def test_the_headers_of_the_receiver_are_sent(state: State, told: Told) -> None:
+def test_the_headers_of_the_receiver_are_sent(state: State, reported: Reported) -> None:
     put(state, "1")
     with far_end() as server:
         hook = receiver(
             server.url,
             headers={"Authorization": "Bearer x", "Content-Type": "application/x"},
         )
-        with deliveries(state, told, hook):
-            until(lambda: told.deliveries)
+        with deliveries(state, reported, hook):
+            until(lambda: reported.deliveries)
         (request,) = server.requests
     assert request.headers["authorization"] == "Bearer x"
     assert request.headers["idempotency-key"] == "1"
@@ -168,18 +168,18 @@ def test_the_headers_of_the_receiver_are_sent(state: State, told: Told) -> None:
 
 
 def test_trouble_is_tried_again_with_the_same_key_and_nothing_overtakes(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1", "2")
     with far_end(status(500), status(429), status(408)) as server:
-        with deliveries(state, told, receiver(server.url)):
-            until(lambda: len(told.deliveries) == 5)
+        with deliveries(state, reported, receiver(server.url)):
+            until(lambda: len(reported.deliveries) == 5)
         assert keys(server) == ["1", "1", "1", "1", "2"]
         assert {request.body for request in server.requests[:4]} == {
             server.requests[0].body
         }
-    assert told.reasons() == ["http_500", "http_429", "http_408", "", ""]
-    assert {delivery.recoverable for delivery in told.deliveries} == {True}
+    assert reported.reasons() == ["http_500", "http_429", "http_408", "", ""]
+    assert {delivery.recoverable for delivery in reported.deliveries} == {True}
 
 
 def failing_for(*wanted: str) -> Callable[[Request], Answer]:
@@ -189,12 +189,14 @@ def failing_for(*wanted: str) -> Callable[[Request], Answer]:
     )
 
 
-def test_one_that_is_never_taken_delays_no_other(state: State, told: Told) -> None:
+def test_one_that_is_never_taken_delays_no_other(
+    state: State, reported: Reported
+) -> None:
     put(state, "poison", rule="Poison")
     put(state, "behind it", rule="Poison")
     with (
         far_end(otherwise=failing_for("poison")) as server,
-        deliveries(state, told, receiver(server.url), jitter=0.001) as made,
+        deliveries(state, reported, receiver(server.url), jitter=0.001) as made,
     ):
         until(lambda: keys(server).count("poison") > 5)
         for number in range(20):
@@ -208,14 +210,14 @@ def test_one_that_is_never_taken_delays_no_other(state: State, told: Told) -> No
 
 
 def test_a_receiver_that_takes_nothing_is_tried_with_one_after_the_other_until_it_takes_one(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     for number in range(9):
         put(state, str(number), rule=f"Rule{number}")
     with far_end(*[status(503)] * 12) as server:
         # The first waits for long: however late the second is tried, the first is not due again before.
         with deliveries(
-            state, told, receiver(server.url), jitter=0.001, first=FOR_LONG
+            state, reported, receiver(server.url), jitter=0.001, first=FOR_LONG
         ):
             until(lambda: not state.outbox())
         tried = keys(server)
@@ -229,13 +231,13 @@ def test_a_receiver_that_takes_nothing_is_tried_with_one_after_the_other_until_i
 
 
 def test_a_receiver_that_takes_nothing_is_not_tried_with_all_that_waits(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     for number in range(9):
         put(state, str(number), rule=f"Rule{number}")
     with far_end(*[status(503)] * 99) as server:
         with deliveries(
-            state, told, receiver(server.url), jitter=0.999, first=FOR_LONG
+            state, reported, receiver(server.url), jitter=0.999, first=FOR_LONG
         ):
             until(lambda: len(server.requests) >= 3)
         _, second, third, *_ = server.requests
@@ -243,23 +245,23 @@ def test_a_receiver_that_takes_nothing_is_not_tried_with_all_that_waits(
 
 
 def test_what_is_refused_for_good_is_given_up_counted_and_kept(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1", "2")
     with far_end(status(400, body=b"bad body"), status(422)) as server:
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: len(told.deliveries) == 2)
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(lambda: len(reported.deliveries) == 2)
             failing = made.status()["hook"]
             assert (failing.waiting, failing.reason) == (0, "http_422")
-            assert failing.failing_since == told.deliveries[0].at
+            assert failing.failing_since == reported.deliveries[0].at
             put(state, "3")
             made.poke()
-            until(lambda: len(told.deliveries) == 3)
+            until(lambda: len(reported.deliveries) == 3)
             assert made.status()["hook"].failing_since is None
             assert made.status()["hook"].reason == "http_422"
         assert keys(server) == ["1", "2", "3"]
     assert [
-        (delivery.reason, delivery.recoverable) for delivery in told.deliveries
+        (delivery.reason, delivery.recoverable) for delivery in reported.deliveries
     ] == [
         ("http_400", False),
         ("http_422", False),
@@ -275,119 +277,123 @@ def test_what_is_refused_for_good_is_given_up_counted_and_kept(
 
 
 def test_retry_after_wins_over_our_own_wait_and_over_a_poke(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1")
     with far_end(status(429, headers="Retry-After: 1\r\n")) as server:
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: told.deliveries)
-            until(lambda: len(told.deliveries) == 2, meanwhile=made.poke)
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(lambda: reported.deliveries)
+            until(lambda: len(reported.deliveries) == 2, meanwhile=made.poke)
         first, second = server.requests
     assert second.at - first.at > 0.95
 
 
-def test_retry_after_holds_for_all_that_waits(state: State, told: Told) -> None:
+def test_retry_after_holds_for_all_that_waits(state: State, reported: Reported) -> None:
     put(state, "1")
     put(state, "2", rule="Other")
     with far_end(status(429, headers="Retry-After: 1\r\n")) as server:
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: told.deliveries)
-            until(lambda: len(told.deliveries) == 3, meanwhile=made.poke)
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(lambda: reported.deliveries)
+            until(lambda: len(reported.deliveries) == 3, meanwhile=made.poke)
         first, *later = server.requests
     assert min(request.at for request in later) - first.at > 0.95
 
 
-def test_a_wait_is_not_shorter_than_the_jitter_says(state: State, told: Told) -> None:
+def test_a_wait_is_not_shorter_than_the_jitter_says(
+    state: State, reported: Reported
+) -> None:
     put(state, "1")
     with far_end(status(500), status(500)) as server:
-        with deliveries(state, told, receiver(server.url), jitter=0.25):
-            until(lambda: len(told.deliveries) == 3)
+        with deliveries(state, reported, receiver(server.url), jitter=0.25):
+            until(lambda: len(reported.deliveries) == 3)
         first, second, third = [request.at for request in server.requests]
     assert second - first > 0.24
     assert third - second > 0.49
 
 
 def test_a_receiver_that_is_down_gets_everything_when_it_is_back(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     port = free_port()
     put(state, "1", "2", "3")
     with deliveries(
-        state, told, receiver(f"http://127.0.0.1:{port}/hook"), jitter=0.02
+        state, reported, receiver(f"http://127.0.0.1:{port}/hook"), jitter=0.02
     ) as made:
-        until(lambda: len(told.deliveries) >= 3)
+        until(lambda: len(reported.deliveries) >= 3)
         status_now = made.status()["hook"]
         assert (status_now.waiting, status_now.reason) == (3, "refused")
         assert status_now.message == f"127.0.0.1:{port}: connection refused"
-        assert status_now.failing_since == told.deliveries[0].at
-        assert set(told.reasons()) == {"refused"}
+        assert status_now.failing_since == reported.deliveries[0].at
+        assert set(reported.reasons()) == {"refused"}
         with far_end(port=port) as server:
             until(lambda: not state.outbox())
             assert keys(server) == ["1", "2", "3"]
 
 
 def test_a_timeout_after_the_receiver_took_it_is_sent_again_with_the_same_key(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1")
     with far_end(stall, trickle(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")) as server:
         with deliveries(
-            state, told, receiver(server.url, timeout=timedelta(seconds=0.2))
+            state, reported, receiver(server.url, timeout=timedelta(seconds=0.2))
         ):
             until(lambda: not state.outbox())
         assert len(keys(server)) >= 3
         assert set(keys(server)) == {"1"}
-    *timeouts, taken = told.reasons()
+    *timeouts, taken = reported.reasons()
     assert len(timeouts) >= 2, "a machine that stands still makes more of them"
     assert (set(timeouts), taken) == ({"timeout"}, "")
 
 
-def test_a_receiver_that_hangs_delays_no_other(state: State, told: Told) -> None:
+def test_a_receiver_that_hangs_delays_no_other(
+    state: State, reported: Reported
+) -> None:
     put(state, "slow")
     with far_end(stall) as slow, far_end() as quick:
         receivers = (
             receiver(slow.url, timeout=timedelta(minutes=5)),
             receiver(quick.url, name="quick"),
         )
-        with deliveries(state, told, *receivers) as made:
+        with deliveries(state, reported, *receivers) as made:
             until(lambda: slow.requests)
             put(state, "1", receiver="quick")
             made.poke()
-            until(lambda: told.reasons("quick"))
+            until(lambda: reported.reasons("quick"))
             assert made.status()["hook"].waiting == 1
         until(lambda: has_ended("deliver hook"))
-        assert told.reasons("quick") == [""]
+        assert reported.reasons("quick") == [""]
 
 
 def test_the_address_is_read_from_its_file_at_each_attempt(
-    state: State, told: Told, tmp_path: Path
+    state: State, reported: Reported, tmp_path: Path
 ) -> None:
     file = tmp_path / "url"
     put(state, "1")
     hook = receiver(url_file=file)
-    with far_end() as server, deliveries(state, told, hook, jitter=0.02):
-        until(lambda: told.deliveries)
+    with far_end() as server, deliveries(state, reported, hook, jitter=0.02):
+        until(lambda: reported.deliveries)
         file.write_text("not an address: s3cret-token")
-        until(lambda: "bad_url" in told.reasons())
+        until(lambda: "bad_url" in reported.reasons())
         file.write_text(f"{server.url}/s3cret-token\n")
         until(lambda: not state.outbox())
         assert [request.path for request in server.requests] == ["/s3cret-token"]
-    assert told.deliveries[0].reason == "url_file"
-    assert told.deliveries[0].message == f"{file}: No such file or directory"
+    assert reported.deliveries[0].reason == "url_file"
+    assert reported.deliveries[0].message == f"{file}: No such file or directory"
     assert "s3cret-token" not in "".join(
-        delivery.message for delivery in told.deliveries
+        delivery.message for delivery in reported.deliveries
     )
 
 
 def test_draining_tries_all_that_waits_once_more_also_before_its_time(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1", "2")
     with (
         far_end(status(500)) as server,
-        deliveries(state, told, receiver(server.url), jitter=FOR_LONG) as made,
+        deliveries(state, reported, receiver(server.url), jitter=FOR_LONG) as made,
     ):
-        until(lambda: told.deliveries)
+        until(lambda: reported.deliveries)
         put(state, "3", at=CLOCK.now() + timedelta(hours=1))
         made.drain(30)
         assert keys(server) == ["1", "1", "2", "3"]
@@ -395,16 +401,21 @@ def test_draining_tries_all_that_waits_once_more_also_before_its_time(
 
 
 def test_draining_stops_when_two_fail_and_at_its_deadline(
-    state: State, told: Told
+    state: State, reported: Reported
 ) -> None:
     put(state, "1")
     put(state, "2", rule="Other")
     with far_end(status(500), status(500), status(503), status(503), stall) as server:
         hook = receiver(server.url, timeout=timedelta(minutes=5))
-        with deliveries(state, told, hook, jitter=FOR_LONG) as made:
-            until(lambda: len(told.deliveries) == 2)
+        with deliveries(state, reported, hook, jitter=FOR_LONG) as made:
+            until(lambda: len(reported.deliveries) == 2)
             made.drain(30)
-            assert told.reasons() == ["http_500", "http_500", "http_503", "http_503"]
+            assert reported.reasons() == [
+                "http_500",
+                "http_500",
+                "http_503",
+                "http_503",
+            ]
             began = time.monotonic()
             made.drain(0.2)
             assert 0.15 < time.monotonic() - began < 30
@@ -412,20 +423,22 @@ def test_draining_stops_when_two_fail_and_at_its_deadline(
     assert state.outbox()["hook"].waiting == 2
 
 
-def test_draining_what_was_never_started_returns(state: State, told: Told) -> None:
+def test_draining_what_was_never_started_returns(
+    state: State, reported: Reported
+) -> None:
     with deliveries(
-        state, told, receiver("http://127.0.0.1:9"), is_started=False
+        state, reported, receiver("http://127.0.0.1:9"), is_started=False
     ) as made:
         made.drain(5)
-    assert told.deliveries == []
+    assert reported.deliveries == []
 
 
-def test_a_defect_in_the_outbox_does_not_end_the_worker(told: Told) -> None:
+def test_a_defect_in_the_outbox_does_not_end_the_worker(reported: Reported) -> None:
     broken = State()
     broken.close()
-    with deliveries(broken, told, receiver("http://127.0.0.1:9")):
-        until(lambda: told.deliveries)
-    assert (told.deliveries[0].reason, told.deliveries[0].message) == (
+    with deliveries(broken, reported, receiver("http://127.0.0.1:9")):
+        until(lambda: reported.deliveries)
+    assert (reported.deliveries[0].reason, reported.deliveries[0].message) == (
         "internal",
         "ProgrammingError",
     )
@@ -441,11 +454,11 @@ class Counting(State):
         return super().outbox()
 
 
-def test_the_status_of_all_receivers_asks_the_outbox_once(told: Told) -> None:
+def test_the_status_of_all_receivers_asks_the_outbox_once(reported: Reported) -> None:
     hooks = [receiver("http://127.0.0.1:9", name=name) for name in "abc"]
     with (
         closing(Counting()) as state,
-        deliveries(state, told, *hooks, is_started=False) as made,
+        deliveries(state, reported, *hooks, is_started=False) as made,
     ):
         put(state, "1", "2", receiver="b")
         waiting = {name: status.waiting for name, status in made.status().items()}
@@ -453,21 +466,23 @@ def test_the_status_of_all_receivers_asks_the_outbox_once(told: Told) -> None:
 
 
 def test_what_was_taken_while_the_state_is_locked_is_recorded_later_and_sent_once(
-    told: Told, tmp_path: Path
+    reported: Reported, tmp_path: Path
 ) -> None:
     path = tmp_path / "state.sqlite"
     with closing(State(str(path), busy_seconds=0.05)) as state, far_end() as server:
         put(state, "1", "2")
         shell = sqlite3.connect(path, isolation_level=None)
         shell.execute("BEGIN IMMEDIATE")
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: told.reasons().count("internal") >= 3, meanwhile=made.poke)
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(
+                lambda: reported.reasons().count("internal") >= 3, meanwhile=made.poke
+            )
             assert keys(server) == ["1"]
-            assert told.reasons()[0] == ""
+            assert reported.reasons()[0] == ""
             assert made.status()["hook"].failing_since is not None
             shell.close()
             until(lambda: not state.outbox(), meanwhile=made.poke)
-            until(lambda: told.reasons()[-1] == "")
+            until(lambda: reported.reasons()[-1] == "")
             assert made.status()["hook"].failing_since is None
         assert keys(server) == ["1", "2"]
         assert [(past.key, past.delivery.reason) for past in state.deliveries(9)] == [
@@ -478,7 +493,7 @@ def test_what_was_taken_while_the_state_is_locked_is_recorded_later_and_sent_onc
 
 @pytest.mark.parametrize(("code", "past"), [(200, [""]), (500, ["", "http_500"])])
 def test_a_locked_state_does_not_leave_a_receiver_failing_that_has_nothing_to_get(
-    told: Told, tmp_path: Path, code: int, past: list[str]
+    reported: Reported, tmp_path: Path, code: int, past: list[str]
 ) -> None:
     path = tmp_path / "state.sqlite"
     with (
@@ -488,9 +503,11 @@ def test_a_locked_state_does_not_leave_a_receiver_failing_that_has_nothing_to_ge
         put(state, "1")
         shell = sqlite3.connect(path, isolation_level=None)
         shell.execute("BEGIN IMMEDIATE")
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: told.reasons().count("internal") >= 2, meanwhile=made.poke)
-            assert told.reasons()[0] == past[-1]
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(
+                lambda: reported.reasons().count("internal") >= 2, meanwhile=made.poke
+            )
+            assert reported.reasons()[0] == past[-1]
             assert made.status()["hook"].failing_since is not None
             shell.close()
             until(lambda: not state.outbox(), meanwhile=made.poke)
@@ -500,17 +517,17 @@ def test_a_locked_state_does_not_leave_a_receiver_failing_that_has_nothing_to_ge
 
 
 def test_what_is_too_old_is_told_not_sent_and_no_trouble_of_the_receiver(
-    told: Told,
+    reported: Reported,
 ) -> None:
     day = timedelta(hours=24)
     with closing(State()) as state, far_end() as server:
         put(state, "old", at=CLOCK.now() - day)
         put(state, "1", "2")
-        with deliveries(state, told, receiver(server.url)) as made:
-            until(lambda: not state.outbox() and len(told.deliveries) == 3)
+        with deliveries(state, reported, receiver(server.url)) as made:
+            until(lambda: not state.outbox() and len(reported.deliveries) == 3)
             assert made.status()["hook"] == ReceiverHealth()
         assert keys(server) == ["1", "2"]
-        assert [(one.reason, one.recoverable) for one in told.deliveries] == [
+        assert [(one.reason, one.recoverable) for one in reported.deliveries] == [
             ("expired", False),
             ("", True),
             ("", True),
@@ -529,20 +546,20 @@ class Later(AnchoredClock):
 
 
 def test_what_has_waited_too_long_is_given_up_while_its_receiver_is_down(
-    told: Told,
+    reported: Reported,
 ) -> None:
     clock = Later()
     with closing(State()) as state:
         put(state, "1")
         hook = receiver(f"http://127.0.0.1:{free_port()}")
-        with deliveries(state, told, hook, jitter=FOR_LONG, clock=clock) as made:
-            until(lambda: told.deliveries)
+        with deliveries(state, reported, hook, jitter=FOR_LONG, clock=clock) as made:
+            until(lambda: reported.deliveries)
             clock.by = timedelta(hours=25)
             made.poke()
-            until(lambda: "expired" in told.reasons())
+            until(lambda: "expired" in reported.reasons())
             until(lambda: not state.outbox())
             assert made.status()["hook"].reason == "refused"
-            assert made.status()["hook"].failing_since == told.deliveries[0].at
+            assert made.status()["hook"].failing_since == reported.deliveries[0].at
 
 
 class Stuck:
@@ -570,10 +587,10 @@ def test_closing_waits_once_for_all_that_cannot_be_cut(state: State) -> None:
         stuck.free.set()
 
 
-def test_requests_are_whole(state: State, told: Told) -> None:
+def test_requests_are_whole(state: State, reported: Reported) -> None:
     put(state, *map(str, range(20)))
-    with far_end() as server, deliveries(state, told, receiver(server.url)):
-        until(lambda: len(told.deliveries) == 20)
+    with far_end() as server, deliveries(state, reported, receiver(server.url)):
+        until(lambda: len(reported.deliveries) == 20)
         requests: list[Request] = server.requests
         assert all(
             int(request.headers["content-length"]) == len(request.body)
