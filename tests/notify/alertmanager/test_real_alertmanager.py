@@ -194,7 +194,7 @@ def test_a_held_alert_is_kept_alive_beyond_the_end_that_was_told_first(
         end = reported.deliveries[0].at + timedelta(seconds=5)
         until(lambda: CLOCK.now() > end)
         assert notices(hook) == [("firing", "pro")]
-    # Reported no more, it says by itself that the alert is over.
+    # Sent no more, it says by itself that the alert is over.
     until(lambda: notices(hook) == [("firing", "pro"), ("resolved", "pro")])
 
 
