@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -105,21 +105,17 @@ def merge(connection: sqlite3.Connection, *, receiver: str) -> Usage:
         if group in heads:
             rest.setdefault(group, []).append((id_, alerts))
         heads.add(group)
-    for group, rows in rest.items():
-        _merge_group(connection, receiver, group, rows)
+    for rows in rest.values():
+        _merge_rows(connection, rows)
     left = "SELECT count(*), coalesce(sum(size), 0) FROM outbox WHERE receiver = ?"
     return Usage(*connection.execute(left, (receiver,)).fetchone())
 
 
-def _merge_group(
-    connection: sqlite3.Connection,
-    receiver: str,
-    group: str,
-    rows: list[tuple[int, str]],
-) -> None:
-    last: dict[Labels, Alert] = {}
+def _merge_rows(connection: sqlite3.Connection, rows: list[tuple[int, str]]) -> None:
+    """Replace rows (number, alerts) of one rule and target by the last state of each of their alerts."""
+    latest: dict[Labels, Alert] = {}
     count = 0
-    merged_ids = []
+    merged_ids: list[int] = []
     for id_, text in rows:
         try:
             alerts = text_to_alerts(text)
@@ -128,17 +124,30 @@ def _merge_group(
         merged_ids.append(id_)
         count += len(alerts)
         for alert in alerts:
-            last.pop(alert.labels, None)  # so that it comes where its last change is
-            last[alert.labels] = alert
-    parts = list(_parts(tuple(last.values())))
-    is_worth_it = len(last) < count or len(parts) < len(merged_ids)
-    if not is_worth_it:
-        return
+            # So that it comes where its last change is.
+            latest.pop(alert.labels, None)
+            latest[alert.labels] = alert
+    parts = list(_parts(tuple(latest.values())))
+    is_worth_it = len(latest) < count or len(parts) < len(merged_ids)
+    if is_worth_it:
+        _insert_parts(connection, parts, merged_ids)
+        connection.executemany(
+            "DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in merged_ids]
+        )
+
+
+def _insert_parts(
+    connection: sqlite3.Connection,
+    parts: Sequence[tuple[Alert, ...]],
+    merged_ids: Sequence[int],
+) -> None:
+    """Write what came of these rows at the end, as new as the newest of them."""
     keys = connection.execute(
         f"SELECT key FROM outbox WHERE id IN ({placeholders(merged_ids)}) ORDER BY id",
         merged_ids,
     )
-    name = hashlib.sha256("\n".join(key for (key,) in keys).encode()).hexdigest()[:24]
+    # The same key whenever these are merged: a receiver that got it before knows it.
+    digest = hashlib.sha256("\n".join(key for (key,) in keys).encode()).hexdigest()
     columns = column_list(OutboxRow._fields)
     found = connection.execute(
         f"SELECT {columns} FROM outbox WHERE id = ?", (max(merged_ids),)
@@ -148,7 +157,7 @@ def _merge_group(
     for number, part in enumerate(parts):
         text = alerts_to_text(part)
         row = newest._replace(
-            key=f"{name}-{number}",
+            key=f"{digest[:24]}-{number}",
             alerts=text,
             size=len(text.encode()),
             attempts=0,
@@ -156,9 +165,6 @@ def _merge_group(
             is_repeat=False,
         )
         connection.execute(insert, row)
-    connection.executemany(
-        "DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in merged_ids]
-    )
 
 
 def _parts(alerts: tuple[Alert, ...]) -> Iterator[tuple[Alert, ...]]:
