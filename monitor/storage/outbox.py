@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from monitor.model.alerts import Delivery, Notification
 from monitor.storage.history import DeliveryRow, bounded, insert_deliveries
@@ -59,10 +59,10 @@ _INSERT = (
 
 @dataclass(frozen=True, slots=True)
 class GivingUp:
-    """When and why rows are given up; the reason is a word of the metrics."""
+    """When and why rows are given up without an attempt; the reason is a word of the metrics."""
 
     at: datetime
-    reason: str
+    reason: Literal["expired", "unclaimed", "unreadable"]
     message: str
 
 
