@@ -39,9 +39,8 @@ def check_target_layer(
     if library.is_partial:
         return
     declared: set[str] = set()
-    for query, names in library.declared_by.items():
-        if entry.wants(query):
-            declared |= names
+    for names in entry.choose(library.declared_by).values():
+        declared |= names
     _check_declared(
         entry.section.at("parameters"),
         declared,

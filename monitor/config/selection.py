@@ -12,7 +12,7 @@ from monitor.config.parameter_layers import (
 )
 from monitor.config.queries.library import Library
 from monitor.config.queries.unbound import UnboundQuery
-from monitor.config.targets import TargetEntry, check_queries
+from monitor.config.targets import TargetEntry, check_labels, check_queries
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.model.settings import Scalar
@@ -39,31 +39,18 @@ def select_queries(
     for entry in entries:
         check_queries(entry, library.names, problems)
         check_target_layer(entry, library, problems)
-        chosen = [
-            query for query in library.queries.values() if entry.wants(query.name)
-        ]
+        chosen = entry.choose(library.queries).values()
         # Of a query that is switched off too: it may be switched on again.
         values = values_on_target(config, chosen, entry, problems)
-        enabled = [query for query in chosen if query.enabled]
-        _check_labels(entry, enabled, problems)
-        enabled.sort(key=_schema_queries_first)
-        runnable = {query.name: query for query in enabled if query.is_sound}
+        check_labels(entry, chosen, problems)
+        ordered = sorted(chosen, key=_schema_queries_first)
+        runnable = {query.name: query for query in ordered if query.is_runnable}
         selections.append(Selection(entry, runnable, values))
     return selections
 
 
 def _schema_queries_first(query: UnboundQuery) -> tuple[bool, str]:
     return (query.schema is None, query.name)
-
-
-def _check_labels(
-    entry: TargetEntry, queries: Iterable[UnboundQuery], problems: Problems
-) -> None:
-    """Note labels of a target that a query on it has too: the samples could have one of them only."""
-    for query in queries:
-        for label in entry.labels.keys() & query.label_names:
-            message = f'query "{query.name}" has a label of this name'
-            problems.add(entry.section.origin("labels", label), message)
 
 
 def notices_of(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.patterns import check_patterns, matches_any
+from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.schema import TargetShape, TlsShape
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
@@ -22,7 +23,9 @@ from monitor.config.toml.validation import (
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import PasswordSource, Target, Tls, TlsMode
 
-_OWN_LABELS = frozenset({"query", "receiver"})
+T = TypeVar("T")
+
+_OWN_LABELS: Final = frozenset({"query", "receiver"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,14 @@ class TargetEntry:
     exceptions: tuple[str, ...]
     labels: Mapping[str, str]
 
-    def wants(self, query: str) -> bool:
-        """Return whether a query runs here, by its name."""
-        is_chosen = matches_any(query, self.patterns)
-        return is_chosen and not matches_any(query, self.exceptions)
+    def choose(self, queries: Mapping[str, T]) -> dict[str, T]:
+        """Return what runs here, of things that go by the names of queries."""
+        chosen = {}
+        for name, query in queries.items():
+            is_wanted = matches_any(name, self.patterns)
+            if is_wanted and not matches_any(name, self.exceptions):
+                chosen[name] = query
+        return chosen
 
 
 def read_target(
@@ -73,6 +80,17 @@ def check_queries(
     for key in ("queries", "except"):
         patterns = _strings(entry.section, key, default=())
         check_patterns(patterns, queries, entry.section, key, problems)
+
+
+def check_labels(
+    entry: TargetEntry, queries: Iterable[UnboundQuery], problems: Problems
+) -> None:
+    """Note labels of a target that a query on it has too: the samples could have one of them only."""
+    enabled = [query for query in queries if query.enabled]
+    for query in enabled:
+        for label in entry.labels.keys() & query.label_names:
+            message = f'query "{query.name}" has a label of this name'
+            problems.add(entry.section.origin("labels", label), message)
 
 
 def _strings(

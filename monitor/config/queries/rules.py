@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from functools import partial
 from typing import Final, assert_never
 
@@ -91,8 +90,8 @@ def _rule(name: str, shape: RuleShape, metric: str, condition: Condition) -> Rul
         description=shape.description,
         runbook=shape.runbook,
         where=labels_of(shape.where),
-        hold=shape.for_ or timedelta(0),
-        keep_firing_for=shape.keep_firing_for or timedelta(0),
+        hold=shape.for_,
+        keep_firing_for=shape.keep_firing_for,
         max_alerts=shape.max_alerts,
         labels=dict(shape.labels),
         annotations=dict(shape.annotations),

@@ -91,8 +91,8 @@ class RuleShape(Shape):
     equals: float | None = None
     not_equals: float | None = None
     absent: bool | None = None
-    for_: Duration | None = Field(default=None, alias="for")
-    keep_firing_for: Duration | None = None
+    for_: Duration = Field(default=timedelta(0), alias="for")
+    keep_firing_for: Duration = timedelta(0)
     max_alerts: Annotated[int, between(1, 100_000)] = 1000
     severity: Literal["critical", "warning", "info"]
     summary: Text

@@ -69,6 +69,11 @@ class UnboundQuery:
         return self.files.name
 
     @property
+    def is_runnable(self) -> bool:
+        """Return whether it can be bound, and is not switched off."""
+        return self.enabled and self.is_sound
+
+    @property
     def active_rules(self) -> tuple[UnboundRule, ...]:
         """Return the rules that are not switched off."""
         return tuple(rule for rule in self.rules if rule.enabled)

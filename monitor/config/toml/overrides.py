@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from monitor.config.toml.document import Section
 from monitor.config.toml.lines import KeyPath
 from monitor.config.toml.problems import Origin
 from monitor.model.conditions import CONDITIONS
 
-# Keys of which one replaces the other: an override that gives one removes those that the file has.
-_SCHEDULES = ("interval", "cron", "time_zone")
-_METRIC_VALUES = ("value", "values")
-_RULE_SUBJECTS = ("metric", "column", "by")
+# Keys of which one replaces the others: an override that gives one removes those that the file has.
+# By the first key of a table's path in a query's file, and by how deep the table is.
+_EXCLUSIVE: Final[Mapping[tuple[KeyPath, int], tuple[tuple[str, ...], ...]]] = {
+    ((), 0): (("interval", "cron", "time_zone"),),
+    (("metrics",), 2): (("value", "values"),),
+    (("rules",), 2): (
+        tuple(CONDITIONS),
+        ("metric", "column", "by"),
+    ),
+}
 
 
 def merge(base: Section, override: Section) -> Section:
@@ -41,7 +47,7 @@ class _Merged:
         self, data: dict[str, Any], override: Mapping[str, Any], path: KeyPath
     ) -> None:
         """Put a table of the override over the one that stands at the same path."""
-        for group in _exclusive_keys(path):
+        for group in _EXCLUSIVE.get((path[:1], len(path)), ()):
             if not override.keys().isdisjoint(group):
                 for key in group:
                     self._remove(data, path, key)
@@ -70,16 +76,3 @@ class _Merged:
 
 def _is_below(path: KeyPath, top: KeyPath) -> bool:
     return path[: len(top)] == top
-
-
-def _exclusive_keys(path: KeyPath) -> tuple[tuple[str, ...], ...]:
-    """Return the groups of the table at a path of a query's file."""
-    match path:
-        case ():
-            return (_SCHEDULES,)
-        case ("metrics", _):
-            return (_METRIC_VALUES,)
-        case ("rules", _):
-            return (tuple(CONDITIONS), _RULE_SUBJECTS)
-        case _:
-            return ()
