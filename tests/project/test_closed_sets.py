@@ -100,9 +100,10 @@ def test_who_names_several_members_of_a_closed_set_names_all_or_says_which_not()
     for place, line, name, members in selections():
         left_out = frozenset(CLOSED[name].__members__) - members
         if left_out != SELECTIONS.get((place, members), frozenset()):
-            told = f"{sorted(members)} without {sorted(left_out)}"
-            forgotten.append(f"monitor/{place}:{line}: {name} {told}")
-    assert forgotten == [], "name all, or say in SELECTIONS which are left out"
+            text = f"{sorted(members)} without {sorted(left_out)}"
+            forgotten.append(f"monitor/{place}:{line}: {name} {text}")
+    told = "\n".join(forgotten)
+    assert not forgotten, f"name all, or say in SELECTIONS what is left out:\n{told}"
 
 
 def test_a_table_by_the_words_of_severities_has_all_of_them() -> None:
@@ -117,5 +118,6 @@ def test_a_table_by_the_words_of_severities_has_all_of_them() -> None:
             }
             if len(words) > 1 and words < SEVERITIES:
                 missing = sorted(SEVERITIES - words)
-                forgotten.append(f"{path.relative_to(ROOT)}:{node.lineno}: {missing}")
-    assert forgotten == []
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                forgotten.append(f"{place}: no {', '.join(missing)}")
+    assert not forgotten, "\n".join(forgotten)
