@@ -27,7 +27,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Missed:
+class _Unfound:
     """What becomes of the alerts that a run did not find."""
 
     kept: dict[Labels, Alert]
@@ -167,7 +167,7 @@ def _miss(
     success: Success,
     *,
     now: datetime,
-) -> _Missed:
+) -> _Unfound:
     """Keep or resolve what fired and was not found; what was only pending is dropped silently.
 
     What the run says nothing about is held, pending or firing.
@@ -191,7 +191,7 @@ def _miss(
             )
         else:
             resolved.append(_resolve(alert, now, ""))
-    return _Missed(kept, resolved)
+    return _Unfound(kept, resolved)
 
 
 def _is_silent(success: Success, labels: Labels) -> bool:

@@ -19,7 +19,7 @@ _ACCOUNT = re.compile(r"'([^']*)'@'([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class _TableRefusal:
     """What the server said of a query, and what it was asked."""
 
     message: str
@@ -41,21 +41,23 @@ def access_denied(
     ]
 
 
-def _refusals_by_table(views: Sequence[QueryView]) -> dict[str, dict[str, _Refusal]]:
+def _refusals_by_table(
+    views: Sequence[QueryView],
+) -> dict[str, dict[str, _TableRefusal]]:
     """Return by table, and then by query, what the server said."""
-    found: dict[str, dict[str, _Refusal]] = defaultdict(dict)
+    found: dict[str, dict[str, _TableRefusal]] = defaultdict(dict)
     for view in views:
         statement = view.job.query.statement.text
         for failure in view.denied:
             table = denied_table(failure)
             if table and table not in view.regained:
-                refusal = _Refusal(failure.message, statement)
+                refusal = _TableRefusal(failure.message, statement)
                 found[table][view.job.query.name] = refusal
     return found
 
 
 def _denied(
-    rule: Rule, target: Target, table: str, refusals: Mapping[str, _Refusal]
+    rule: Rule, target: Target, table: str, refusals: Mapping[str, _TableRefusal]
 ) -> Sample:
     message = next(iter(refusals.values())).message
     account = _account_in(message) or f"'{target.user}'"

@@ -19,7 +19,7 @@ UNKNOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """What is known of a command before it is imported: a line of help, and what its failures exit with."""
 
     summary: str
@@ -31,45 +31,47 @@ class Entry:
     """Of a defect."""
 
 
-COMMANDS: Mapping[str, Entry] = MappingProxyType(
+COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
     {
-        "run": Entry("Watch the targets: the daemon.", USAGE),
-        "check": Entry(
+        "run": CommandEntry("Watch the targets: the daemon.", USAGE),
+        "check": CommandEntry(
             "Run queries once, now; exit 0 ok, 1 warning, 2 critical, 3 could not tell.",
             # Nagios takes 2 for critical.
             error_code=UNKNOWN,
             usage_code=UNKNOWN,
             crash_code=UNKNOWN,
         ),
-        "validate": Entry("Check config and query files; exit 0 or 2.", USAGE),
-        "grants": Entry(
+        "validate": CommandEntry("Check config and query files; exit 0 or 2.", USAGE),
+        "grants": CommandEntry(
             "Print the least-privilege account for each target as SQL.", USAGE
         ),
-        "query": Entry(
+        "query": CommandEntry(
             "Run one query and show rows, samples and what its rules would say."
         ),
-        "alerts": Entry("Show the alerts that are pending or firing now."),
-        "history": Entry("Show what alerts did, newest first."),
-        "explain": Entry("Say why an alert is or is not firing."),
-        "backup": Entry("Copy the state into a file, while the daemon goes on."),
-        "notify": Entry("Send a test alert through a receiver."),
-        "healthcheck": Entry("Ask the daemon here whether it is healthy; exit 0 or 1."),
-        "demo": Entry(
+        "alerts": CommandEntry("Show the alerts that are pending or firing now."),
+        "history": CommandEntry("Show what alerts did, newest first."),
+        "explain": CommandEntry("Say why an alert is or is not firing."),
+        "backup": CommandEntry("Copy the state into a file, while the daemon goes on."),
+        "notify": CommandEntry("Send a test alert through a receiver."),
+        "healthcheck": CommandEntry(
+            "Ask the daemon here whether it is healthy; exit 0 or 1."
+        ),
+        "demo": CommandEntry(
             "Show it all on a private MariaDB with the token system in it.", USAGE
         ),
     }
 )
 """Every command, by its name, in the order of the help. The module of that name has the rest: `command`."""
 
-_NO_COMMAND = Entry("", USAGE)
+_NO_COMMAND = CommandEntry("", USAGE)
 
 
-def entry_of(name: str) -> Entry:
+def entry_of(name: str) -> CommandEntry:
     """Return what is known of a command; of what is no command, how its failures end."""
     return COMMANDS.get(name, _NO_COMMAND)
 
 
-class _Commands(click.Group):
+class _CommandGroup(click.Group):
     """The command line; a command's module is imported only when it is called.
 
     Together they import every room and its libraries, for which neither `healthcheck` nor a typing error
@@ -111,7 +113,9 @@ class _Commands(click.Group):
             raise click.UsageError(f"{message} {error.option_name}", ctx) from None
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="token-monitor")
 def commands() -> None:
     """Run SQL health queries on a schedule, export Prometheus metrics, emit alerts.

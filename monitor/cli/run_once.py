@@ -56,7 +56,7 @@ def check(
             target = of_target[0].target
             database = Database(target, secrets=secrets, watchdog=watchdog)
             stack.callback(database.close)
-            checks.append(_TargetCheck(of_target, database, clock, options))
+            checks.append(_TargetRun(of_target, database, clock, options))
         _run_all(checks)
     checked = {one.result.job.key: one for check in checks for one in check.checked}
     # One is missing only where a bug ended its target's thread, which printed the traceback.
@@ -73,7 +73,7 @@ def _by_target(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(found.values())
 
 
-def _run_all(checks: Sequence[_TargetCheck]) -> None:
+def _run_all(checks: Sequence[_TargetRun]) -> None:
     # Daemons: at ^C the process waits for no thread that hangs in a database.
     threads = [threading.Thread(target=one.run, daemon=True) for one in checks]
     for thread in threads:
@@ -87,7 +87,7 @@ def _run_all(checks: Sequence[_TargetCheck]) -> None:
         raise
 
 
-class _TargetCheck:
+class _TargetRun:
     """The checks of one target, one after the other on one connection; `checked` grows as they are made."""
 
     def __init__(

@@ -14,7 +14,7 @@ from monitor.model.certificates import SOON
 from monitor.model.settings import Config
 from monitor.model.wording import counted, utc_minute
 from monitor.secrets.inspection import inspect_files
-from monitor.secrets.reader import Disk
+from monitor.secrets.reader import SecretDisk
 from monitor.timing.deadlines import Watchdog
 from monitor.web.web_config import WebConfig, load_web_config
 
@@ -74,7 +74,7 @@ def _warn_of_end(ends_at: datetime | None, now: datetime) -> None:
 def _check_files(config: Config) -> int:
     """Print what is wrong with the files that are named; those that are not there may be elsewhere."""
     code = OK
-    for fault in inspect_files(config, Disk().read, datetime.now(UTC)):
+    for fault in inspect_files(config, SecretDisk().read, datetime.now(UTC)):
         text = plain_line(fault.text)
         if fault.is_certain:
             click.echo(text, err=True)

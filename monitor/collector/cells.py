@@ -33,7 +33,7 @@ _BINARY = "binary (BINARY, VARBINARY, BLOB)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class _CellRefusal:
     """Why a column of one type cannot be read as something else; empty where it can be."""
 
     as_number: str
@@ -41,32 +41,32 @@ class _Refusal:
     as_text: str = ""
 
 
-REFUSALS: Mapping[ColumnType, _Refusal] = MappingProxyType(
+REFUSALS: Mapping[ColumnType, _CellRefusal] = MappingProxyType(
     {
-        ColumnType.NUMBER: _Refusal(as_number="not a number"),
-        ColumnType.TEXT: _Refusal(
+        ColumnType.NUMBER: _CellRefusal(as_number="not a number"),
+        ColumnType.TEXT: _CellRefusal(
             as_number="text that is not a number; write what it means as one, such as (… = 'ON')",
         ),
-        ColumnType.JSON: _Refusal(
+        ColumnType.JSON: _CellRefusal(
             as_number="JSON that is not a number; write what it means as one, such as (… = 'ON')",
         ),
-        ColumnType.BINARY: _Refusal(
+        ColumnType.BINARY: _CellRefusal(
             as_number=f"{_BINARY} and not a number; use CAST(… AS DECIMAL(65, 10)) if it holds digits",
             as_text=f"{_BINARY}; use HEX(…), or CONVERT(… USING utf8mb4) if it holds text",
         ),
-        ColumnType.BIT: _Refusal(as_number=_BIT, as_text=_BIT),
-        ColumnType.DATE: _Refusal(
+        ColumnType.BIT: _CellRefusal(as_number=_BIT, as_text=_BIT),
+        ColumnType.DATE: _CellRefusal(
             as_number="a date and not a number; use UNIX_TIMESTAMP(…)",
         ),
-        ColumnType.DATETIME: _Refusal(
+        ColumnType.DATETIME: _CellRefusal(
             as_number="a date and time and not a number; use UNIX_TIMESTAMP(…)",
             as_label="a date and time; use DATE_FORMAT(…, '%Y-%m-%d')",
         ),
-        ColumnType.TIME: _Refusal(
+        ColumnType.TIME: _CellRefusal(
             as_number="a time and not a number; use TIME_TO_SEC(…)",
             as_label="a time; use CAST(… AS CHAR)",
         ),
-        ColumnType.SPATIAL: _Refusal(
+        ColumnType.SPATIAL: _CellRefusal(
             as_number="spatial and not a number; take one from it, such as ST_X(…) of a point",
             as_text="spatial; use ST_AsText(…)",
         ),
@@ -76,7 +76,7 @@ REFUSALS: Mapping[ColumnType, _Refusal] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CellField:
     """A cell with what an error has to say of it: the column, its type, the row (counted from 1)."""
 
     cell: Cell
@@ -85,7 +85,7 @@ class Field:
     row: int
 
     @property
-    def refusal(self) -> _Refusal:
+    def refusal(self) -> _CellRefusal:
         """Return what this column's type cannot be read as."""
         return REFUSALS[self.type]
 
@@ -102,7 +102,7 @@ def type_of(cell: Cell) -> ColumnType:
     return ColumnType.NUMBER
 
 
-def number_of(field: Field) -> float:
+def number_of(field: CellField) -> float:
     """Read a cell as a finite value; text is one where it is nothing but a number. Raises SampleError."""
     cell: Cell = field.cell
     if field.type in (ColumnType.TEXT, ColumnType.JSON):
@@ -119,7 +119,7 @@ def number_of(field: Field) -> float:
     return value
 
 
-def label_of(field: Field) -> str:
+def label_of(field: CellField) -> str:
     """Read a cell as the value of a label. Raises SampleError for what is not a name, or above 1 KiB."""
     problem = _not_a_label(field)
     if problem:
@@ -133,7 +133,7 @@ def label_of(field: Field) -> str:
     return text
 
 
-def text_of(field: Field) -> str:
+def text_of(field: CellField) -> str:
     """Read a cell as text; NULL is empty. Raises SampleError for bytes, which have no spelling."""
     cell = field.cell
     if cell is None:
@@ -157,7 +157,7 @@ def _written_number(cell: Cell) -> Cell:
     return cell
 
 
-def _not_a_number(field: Field) -> str:
+def _not_a_number(field: CellField) -> str:
     if field.type is ColumnType.NUMBER and field.cell is None:
         return "is NULL and not a number"
     is_date = field.type in (ColumnType.DATE, ColumnType.DATETIME)
@@ -167,7 +167,7 @@ def _not_a_number(field: Field) -> str:
     return f"is {field.refusal.as_number}"
 
 
-def _not_a_label(field: Field) -> str:
+def _not_a_label(field: CellField) -> str:
     """Return what a cell is that cannot be a label; empty where it can."""
     if field.cell is None:
         return "NULL; use COALESCE(…, 'none')"

@@ -40,7 +40,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class SlotTick:
     """What a tick is for: a slot, or none where the job has run in it, and how many before it had no run."""
 
     scheduled_at: datetime | None
@@ -65,7 +65,7 @@ class Entry(ABC):
         """Note when it is due now that the clock was set; a time that it went past is not lost."""
 
     @abstractmethod
-    def tick(self, at: Moment) -> Tick:
+    def tick(self, at: Moment) -> SlotTick:
         """Return what a tick is for, and note when it is due next.
 
         That is what follows the slot of this tick, wherever beside it the tick came.
@@ -91,11 +91,11 @@ class CronEntry(Entry):
         else:
             self._expect_after(at.now, at.clock_shift)
 
-    def tick(self, at: Moment) -> Tick:
+    def tick(self, at: Moment) -> SlotTick:
         """Return the minute of the tick; a cron misses nothing, since its times have no count."""
         near = at.now + EARLY
         self._expect_after(near, at.clock_shift)
-        return Tick(near.replace(second=0, microsecond=0))
+        return SlotTick(near.replace(second=0, microsecond=0))
 
     def _expect_after(self, instant: datetime, clock_shift: timedelta) -> None:
         self._time = next_cron_time(self._cron, instant)
@@ -129,7 +129,7 @@ class GridEntry(Entry):
             in_turn = self._last_steady + self._interval
             self.due_steady = max(at.steady, min(slot, in_turn))
 
-    def tick(self, at: Moment) -> Tick:
+    def tick(self, at: Moment) -> SlotTick:
         """Return the slot of a tick, and count the slots between it and the last that had no run."""
         index = slot_of_tick(at.now, self._interval, self._offset)
         last, was_set = self._last_index, self._last_shift != at.clock_shift
@@ -140,11 +140,11 @@ class GridEntry(Entry):
         self.due_steady = following - at.clock_shift
         if last is None or was_set:
             # The first, or the first since the clock was set: there is no slot to count from.
-            return Tick(at.now)
+            return SlotTick(at.now)
         if index <= last:
-            return Tick(None)
+            return SlotTick(None)
         slot = slot_at(index, self._interval, self._offset)
-        return Tick(slot, missed=index - last - 1)
+        return SlotTick(slot, missed=index - last - 1)
 
 
 def entry_of(job: Job) -> Entry:

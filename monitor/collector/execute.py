@@ -49,7 +49,7 @@ _MIN_TRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RunFindings:
     """What a run found while it was being made: the rows as they came, and what became of them."""
 
     rows: Rows
@@ -107,7 +107,7 @@ def execute(
     )
 
 
-def answer(query: Query, session: Session) -> Answer:
+def answer(query: Query, session: Session) -> RunFindings:
     """Run the query in a session that the caller leased; its rows, and what they mean.
 
     Raises QueryError as the server answers, SampleError where the rows cannot be read.
@@ -138,7 +138,7 @@ def answer(query: Query, session: Session) -> Answer:
             silent=schema.silent,
             refusals=schema.refusals,
         )
-    return Answer(rows, success)
+    return RunFindings(rows, success)
 
 
 def _checked_schema(

@@ -16,16 +16,16 @@ MAX_PAUSE = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _ReconnectAttempt:
     """When a lost target is tried next, and how long the pause before that is."""
 
     at: datetime
     pause: timedelta
 
-    def following(self, now: datetime) -> _Attempt:
+    def following(self, now: datetime) -> _ReconnectAttempt:
         """Return the attempt after one that is made now: each pause is twice the one before."""
         pause = min(2 * self.pause, MAX_PAUSE)
-        return _Attempt(now + pause, pause)
+        return _ReconnectAttempt(now + pause, pause)
 
 
 @dataclass(slots=True)
@@ -35,17 +35,17 @@ class Reconnects:
     For one thread. It keeps instants of the clock, and a new one is made when that is set.
     """
 
-    _attempts: dict[str, _Attempt] = field(default_factory=dict)
+    _attempts: dict[str, _ReconnectAttempt] = field(default_factory=dict)
     _rerun_after: dict[str, datetime] = field(default_factory=dict)
 
     def due(self, snapshot: Snapshot, now: datetime) -> list[Job]:
         """Return the jobs to run now, one for each lost target whose time has come."""
         jobs: list[Job] = []
-        attempts: dict[str, _Attempt] = {}
+        attempts: dict[str, _ReconnectAttempt] = {}
         for name, target in snapshot.targets.items():
             if target.up is not False:
                 continue
-            first = _Attempt(now + _FIRST_PAUSE, _FIRST_PAUSE)
+            first = _ReconnectAttempt(now + _FIRST_PAUSE, _FIRST_PAUSE)
             attempt = self._attempts.get(name, first)
             if attempt.at <= now:
                 attempt = attempt.following(now)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from monitor.collector.cells import Field, label_of, number_of, text_of, type_of
+from monitor.collector.cells import CellField, label_of, number_of, text_of, type_of
 from monitor.model.errors import SampleError
 from monitor.model.results import Cell, ColumnType, Rows, Sample
 from monitor.model.settings import (
@@ -18,7 +18,7 @@ from monitor.model.settings import (
     labels_of,
 )
 
-Row = Mapping[str, Field]
+Row = Mapping[str, CellField]
 """One row's cells by the names of their columns."""
 
 VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
@@ -80,7 +80,7 @@ def fields_of(rows: Rows) -> list[Row]:
         types = rows.types or _types_of(cells)
         row = {}
         for name, cell, column_type in zip(rows.columns, cells, types, strict=True):
-            row[name] = Field(
+            row[name] = CellField(
                 cell=cell,
                 column=name,
                 type=column_type,
@@ -152,7 +152,7 @@ def _samples_of_row(metric: Metric, row: Row) -> Iterator[Sample]:
         )
 
 
-def _value(metric: Metric, field: Field) -> float | None:
+def _value(metric: Metric, field: CellField) -> float | None:
     """Return the value of a cell; None where its file says that NULL is to be skipped."""
     if field.cell is not None:
         return number_of(field)

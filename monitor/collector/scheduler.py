@@ -14,7 +14,7 @@ from monitor.timing.clock import SLEPT, SettableClock
 
 Submit: TypeAlias = Callable[[Job, datetime, timedelta], None]
 """Takes a job that is due, its slot, and by how much the clock had been moved when that was computed."""
-Missed: TypeAlias = Callable[[Job, int], None]
+OnMissed: TypeAlias = Callable[[Job, int], None]
 """Takes a job, and how many of its slots had no run."""
 
 
@@ -29,7 +29,7 @@ class Schedule:
         clock: SettableClock,
         *,
         submit: Submit,
-        missed: Missed,
+        missed: OnMissed,
         scheduler: MakeScheduler = ThreadScheduler,
     ) -> None:
         self._clock = clock

@@ -29,7 +29,7 @@ OpenDatabase = Callable[[Target], Database]
 
 
 @dataclass(frozen=True, slots=True)
-class _Runner:
+class _TargetRunner:
     """Runs one target's jobs, in threads of its own on connections of its own."""
 
     target: Target
@@ -74,7 +74,7 @@ class TargetRunners:
         self._on_result = on_result
         self._on_missed = on_missed
         self._snapshot = snapshot
-        self._runners: Mapping[str, _Runner] = {}
+        self._runners: Mapping[str, _TargetRunner] = {}
         self._retiring: list[_Retiring] = []
 
     def apply(self, targets: Iterable[Target]) -> None:
@@ -83,7 +83,7 @@ class TargetRunners:
         Where it raises, the runners are as they were before.
         """
         old, targets = self._runners, tuple(targets)
-        kept: dict[str, _Runner] = {}
+        kept: dict[str, _TargetRunner] = {}
         for target in targets:
             known = old.get(target.name)
             if known is not None and known.target.is_reached_as(target):
@@ -143,7 +143,7 @@ class TargetRunners:
         for one in self._retiring:
             one.over.wait(max(0.0, deadline - time.monotonic()))
 
-    def _retire(self, runner: _Runner, grace_seconds: float) -> _Retiring:
+    def _retire(self, runner: _TargetRunner, grace_seconds: float) -> _Retiring:
         over = threading.Event()
         thread = threading.Thread(
             target=_stop, args=(runner, grace_seconds, over), name="retire", daemon=True
@@ -153,7 +153,7 @@ class TargetRunners:
         self._retiring = [*not_over, retiring]
         return retiring
 
-    def _open(self, target: Target) -> _Runner:
+    def _open(self, target: Target) -> _TargetRunner:
         database = self._open_database(target)
         before = [one.over for one in self._retiring if one.is_before(target)]
         until_seconds = time.monotonic() + _OLD_ENDS_SECONDS
@@ -172,7 +172,7 @@ class TargetRunners:
             finally:
                 del running[thread]
 
-        return _Runner(
+        return _TargetRunner(
             target,
             database,
             WorkerPool(target.name, target.max_connections, run),
@@ -193,7 +193,7 @@ def _start(retiring: _Retiring) -> None:
         retiring.thread.run()
 
 
-def _stop(runner: _Runner, grace_seconds: float, over: threading.Event) -> None:
+def _stop(runner: _TargetRunner, grace_seconds: float, over: threading.Event) -> None:
     try:
         runner.workers.stop()
         if not runner.workers.join(grace_seconds):

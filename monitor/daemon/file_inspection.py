@@ -9,7 +9,7 @@ from datetime import datetime
 
 from monitor.model.settings import Config
 from monitor.secrets.inspection import inspect_files
-from monitor.secrets.reader import Disk
+from monitor.secrets.reader import SecretDisk
 from monitor.telemetry.log import Log
 
 
@@ -17,7 +17,7 @@ def log_file_faults(config: Config, log: Log, now: Callable[[], datetime]) -> No
     """Log what is wrong with the files, as soon as they have been read."""
 
     def look() -> None:
-        for fault in inspect_files(config, Disk().read, now()):
+        for fault in inspect_files(config, SecretDisk().read, now()):
             log.warning("config.noticed", message=fault.text)
 
     # Where there is no thread to be had, each file is told of at its use.

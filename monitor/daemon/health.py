@@ -10,7 +10,7 @@ from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.ticker import Ticker
-from monitor.model.health import Part, Vitals, faults
+from monitor.model.health import Part, ProcessHealth, faults
 from monitor.notify.manager import Deliveries
 from monitor.timing.clock import Clock
 
@@ -41,7 +41,7 @@ class Health:
         ]
         if self.heartbeat is not None:
             parts.append(Part("heartbeat", self.heartbeat.is_alive(), now))
-        vitals = Vitals(
+        vitals = ProcessHealth(
             awake_since=awake_since,
             is_scheduling=self.schedule.is_running(),
             overdue=self.schedule.overdue(now),

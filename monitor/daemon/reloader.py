@@ -15,7 +15,7 @@ from monitor.model.settings import Config, Job
 Reconfigure: TypeAlias = Callable[[Config], None]
 """Makes one part of the program work by a configuration; it may be given the same one again."""
 
-Answer: TypeAlias = queue.SimpleQueue[str | None]
+ReloadAnswer: TypeAlias = queue.SimpleQueue[str | None]
 """Takes what came of a reload: the error's text, or None."""
 
 # No thread can be started, no file opened, no memory had. What a defect raises is not foreseen.
@@ -27,7 +27,7 @@ class Loaded:
     """What one load gave, and who waits to hear what comes of it."""
 
     outcome: Config | ConfigError | ReloadError
-    answer: Answer
+    answer: ReloadAnswer
 
 
 class Loader:
@@ -35,7 +35,7 @@ class Loader:
 
     def __init__(self, on_loaded: Callable[[Loaded], None]) -> None:
         self._on_loaded = on_loaded
-        self._asked: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[ReloadAnswer | None] = queue.SimpleQueue()
 
     def start(self, load: Callable[[], Config]) -> None:
         """Start the thread, which loads with `load`."""
@@ -47,7 +47,7 @@ class Loader:
         """Have the thread end; returns at once."""
         self._asked.put(None)
 
-    def ask(self, answer: Answer) -> None:
+    def ask(self, answer: ReloadAnswer) -> None:
         """Have the configuration loaded once more; returns at once."""
         self._asked.put(answer)
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.daemon.reloader import Answer, Loaded, Loader
+from monitor.daemon.reloader import Loaded, Loader, ReloadAnswer
 from monitor.model.settings import Config
 
 _RELOAD_WAIT_SECONDS = 30.0
@@ -59,7 +59,7 @@ class Requests:
 
     def reload_and_wait(self) -> str | None:
         """Ask for a reload and wait; returns the error's text, None when the new configuration is in force."""
-        answer: Answer = queue.SimpleQueue()
+        answer: ReloadAnswer = queue.SimpleQueue()
         self._loader.ask(answer)
         for _ in range(int(_RELOAD_WAIT_SECONDS / _STOP_LOOK_SECONDS)):
             if self._is_asked_to_stop:

@@ -14,7 +14,7 @@ from monitor.model.settings import SERVER_ZONE, Job, Query
 from monitor.timing.zones import utc_offsets
 
 
-class News(NamedTuple):
+class ServerEvent(NamedTuple):
     """An event to log, its level and its fields."""
 
     event: str
@@ -36,7 +36,7 @@ class ServerChanges:
     _rights: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _zones: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def news(self, view: TargetView) -> Iterator[News]:
+    def news(self, view: TargetView) -> Iterator[ServerEvent]:
         """Return what changed since the last time that this server was seen."""
         server, target = view.server, view.target.name
         if server is None or not view.up:
@@ -49,36 +49,36 @@ class ServerChanges:
             of_target.clear()
         of_target[server.hostname] = server
         if known is None or _identity(known) != _identity(server):
-            yield News("target.connected", "info", _facts(server))
+            yield ServerEvent("target.connected", "info", _facts(server))
         yield from _news_of_limits(known, server)
         yield from self._news_of_rights(target, server)
 
-    def _news_of_rights(self, target: str, server: Server) -> Iterator[News]:
+    def _news_of_rights(self, target: str, server: Server) -> Iterator[ServerEvent]:
         rights = server.surplus_rights
         if rights is None:
             return
         if rights != self._rights.get(target, ()):
             level: LogLevel = "warning" if rights else "info"
             fields = {"rights": _by_object(rights)}
-            yield News("target.overprivileged", level, fields)
+            yield ServerEvent("target.overprivileged", level, fields)
         self._rights[target] = rights
 
-    def zone_news(self, job: Job, server: Server | None) -> Iterator[News]:
+    def zone_news(self, job: Job, server: Server | None) -> Iterator[ServerEvent]:
         """Return a warning, once, where a query asks for the time in another zone than the server's own."""
         message = zone_warning(job.query, server)
         if message and self._zones.get(job.key) != message:
             fields = {"functions": list(job.query.local_time), "message": message}
-            yield News("zone.mismatched", "warning", fields)
+            yield ServerEvent("zone.mismatched", "warning", fields)
         if server is not None:
             self._zones[job.key] = message
 
 
-def _news_of_limits(known: Server | None, server: Server) -> Iterator[News]:
+def _news_of_limits(known: Server | None, server: Server) -> Iterator[ServerEvent]:
     before = [] if known is None else lacking(known)
     now = lacking(server)
     if now != before:
         level: LogLevel = "warning" if now else "info"
-        yield News("target.unprotected", level, {"lacking": now})
+        yield ServerEvent("target.unprotected", level, {"lacking": now})
 
 
 def zone_warning(query: Query, server: Server | None) -> str:

@@ -46,7 +46,7 @@ _DNS_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _ConnectAttempt:
     """How one attempt to connect is made: where to (None: any of the target's addresses), and for how long."""
 
     address: Address | None
@@ -91,7 +91,7 @@ class Connector:
             seconds = min(seconds, max(_MIN_SECONDS, at_most.total_seconds()))
         self._breaker.check()
         try:
-            connection = self._open(_Attempt(None, seconds, is_prepared=True))
+            connection = self._open(_ConnectAttempt(None, seconds, is_prepared=True))
         except TargetError as error:
             self._breaker.note(error)
             raise
@@ -104,9 +104,9 @@ class Connector:
 
     def open_bare(self, address: Address, *, seconds: float) -> Connection:
         """Connect to exactly this address and log in, no more: for KILL."""
-        return self._open(_Attempt(address, seconds, is_prepared=False))
+        return self._open(_ConnectAttempt(address, seconds, is_prepared=False))
 
-    def _open(self, attempt: _Attempt) -> Connection:
+    def _open(self, attempt: _ConnectAttempt) -> Connection:
         password = read_password(self._target.password, self._secrets)
         until_seconds = time.monotonic() + attempt.seconds
         try:
@@ -121,7 +121,7 @@ class Connector:
         left_seconds = max(_MIN_SECONDS, until_seconds - time.monotonic())
         return self._open_with(fresh, replace(attempt, seconds=left_seconds))
 
-    def _open_with(self, password: bytes, attempt: _Attempt) -> Connection:
+    def _open_with(self, password: bytes, attempt: _ConnectAttempt) -> Connection:
         deadline = time.monotonic() + attempt.seconds
         self._login_backoff.check(password)
         context = tls_context(self._target.tls)
@@ -143,7 +143,7 @@ class Connector:
         self._login_backoff.reset()
         return connection
 
-    def _addresses(self, attempt: _Attempt) -> tuple[Address, ...]:
+    def _addresses(self, attempt: _ConnectAttempt) -> tuple[Address, ...]:
         if attempt.address is not None:
             return (attempt.address,)
         if self._target.unix_socket is not None:
@@ -187,7 +187,7 @@ class Connector:
         driver: DriverConnection,
         opened: socket.socket,
         address: Address,
-        attempt: _Attempt,
+        attempt: _ConnectAttempt,
         deadline: float,
     ) -> Connection:
         connection: Connection | None = None

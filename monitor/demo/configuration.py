@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 from monitor.timing.durations import parse_duration
 
 ACCOUNT = "token_monitor"
@@ -25,7 +25,9 @@ _THRESHOLDS: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above"
 _OWN_RULES = {"TokenMonitorTargetDown": {"for": "2s"}}
 
 
-def create_account(connection: Connection, database: str, password_file: Path) -> None:
+def create_account(
+    connection: PrivateConnection, database: str, password_file: Path
+) -> None:
     """Make the monitor's account, which may only SELECT in `database`, with a password of its own."""
     password = secrets.token_urlsafe(24)
     password_file.touch(mode=0o600)
@@ -39,7 +41,7 @@ def create_account(connection: Connection, database: str, password_file: Path) -
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ConfigParts:
     """Where the parts of the demo are: the database, the account's password, the receiver, the monitor."""
 
     socket: Path
@@ -50,7 +52,7 @@ class Parts:
     state: Path
 
 
-def configuration(queries: Mapping[str, Mapping[str, Any]], parts: Parts) -> str:
+def configuration(queries: Mapping[str, Mapping[str, Any]], parts: ConfigParts) -> str:
     """Write config.toml; `queries` are the shipped queries' own documents by name."""
     tables = [
         "# The demo's: intervals and `for` are seconds here, minutes in earnest.",

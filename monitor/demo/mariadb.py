@@ -20,7 +20,7 @@ import pymysql
 
 from monitor.model.errors import MonitorError
 
-Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
+PrivateConnection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
 
 
 class PrivateServer(ABC):
@@ -140,7 +140,7 @@ class PrivateServer(ABC):
         self.stop(with_signal=signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def connect(self, database: str | None = None) -> Connection:
+    def connect(self, database: str | None = None) -> PrivateConnection:
         """Open a connection as root, autocommit on."""
         connection = pymysql.connect(
             unix_socket=os.fspath(self.socket),

@@ -22,7 +22,7 @@ _TAIL_LINES = 20
 _COLOURS: Mapping[str, str] = MappingProxyType({"bad": "31", "good": "32", "plain": ""})
 
 
-class StopRequest:
+class DemoStop:
     """The request to end. Not an Event: a handler that sets one while its own thread waits can lock up."""
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class StopRequest:
             self._requests.get(timeout=seconds)
 
 
-class Console:
+class DemoConsole:
     """The demo's own lines; several threads write. A reader that went away ends the demo."""
 
     def __init__(
-        self, out: TextIO, stop: StopRequest, *, columns: int | None = None
+        self, out: TextIO, stop: DemoStop, *, columns: int | None = None
     ) -> None:
         self._out = out
         self._columns = columns
@@ -97,7 +97,9 @@ class Console:
 class MonitorLog:
     """The monitor's log: in a file, and on the terminal too where its format was chosen."""
 
-    def __init__(self, path: Path, console: Console, log_format: str | None) -> None:
+    def __init__(
+        self, path: Path, console: DemoConsole, log_format: str | None
+    ) -> None:
         self.path = path
         self.format = log_format or "json"
         self._console = console

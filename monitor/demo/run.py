@@ -21,14 +21,14 @@ import pymysql
 from monitor.config import shipped_queries_directory
 from monitor.demo.configuration import (
     INTERVAL,
-    Parts,
+    ConfigParts,
     configuration,
     create_account,
     shipped_documents,
 )
 from monitor.demo.incidents import INCIDENTS, ExpectedAlert, Incident
 from monitor.demo.mariadb import PrivateMariaDB
-from monitor.demo.output import Console, MonitorLog, StopRequest
+from monitor.demo.output import DemoConsole, DemoStop, MonitorLog
 from monitor.demo.program import Program
 from monitor.demo.timeline import Timeline, plan
 from monitor.demo.tokens import DATABASE, create_tables, populate
@@ -57,8 +57,8 @@ def run(
 
     The monitor's log goes to a file; to `out` too where `log_format` says how.
     """
-    stop = StopRequest()
-    lines = Console(out, stop)
+    stop = DemoStop()
+    lines = DemoConsole(out, stop)
     if incident is not None and incident not in INCIDENTS:
         lines.say(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
         return 2
@@ -77,8 +77,8 @@ def run(
 class _Demo:
     def __init__(
         self,
-        lines: Console,
-        stop: StopRequest,
+        lines: DemoConsole,
+        stop: DemoStop,
         incident: str | None,
         timeline: Timeline,
         log_format: str | None,
@@ -118,7 +118,7 @@ class _Demo:
         config.write_text(
             configuration(
                 documents,
-                Parts(
+                ConfigParts(
                     socket=server.socket,
                     database=DATABASE,
                     password_file=directory / "password",
@@ -266,7 +266,7 @@ class _Demo:
 class _Application:
     """Tells when the application's users begin and cease to be refused."""
 
-    def __init__(self, lines: Console) -> None:
+    def __init__(self, lines: DemoConsole) -> None:
         self._lines = lines
         self._refused = 0
         self._refused_at: float | None = None
@@ -288,7 +288,7 @@ class _Application:
 
 
 @contextmanager
-def _signals_set(stop: StopRequest) -> Iterator[None]:
+def _signals_set(stop: DemoStop) -> Iterator[None]:
     """Let ^C, SIGTERM and a closed terminal end the demo in its own order."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {

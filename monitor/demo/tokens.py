@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 
 DATABASE = "app"
 
@@ -67,7 +67,7 @@ class _User:
     has_used: bool = False
 
 
-def create_tables(connection: Connection, database: str = DATABASE) -> None:
+def create_tables(connection: PrivateConnection, database: str = DATABASE) -> None:
     """Make the database and the three empty tables in it."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +79,7 @@ def create_tables(connection: Connection, database: str = DATABASE) -> None:
 
 
 def populate(
-    connection: Connection,
+    connection: PrivateConnection,
     *,
     now: datetime,
     users: int = 200,

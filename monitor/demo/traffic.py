@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import pymysql
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 from monitor.demo.tokens import ACTION_COSTS, cost_of
 
 _RENEW_BELOW = 4000
@@ -27,7 +27,7 @@ class CallOutcome(StrEnum):
 
 
 def use_feature(
-    connection: Connection,
+    connection: PrivateConnection,
     *,
     user_id: int,
     action: str,
@@ -70,7 +70,7 @@ class Traffic:
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        connect: Callable[[], PrivateConnection],
         *,
         per_second: float = 5.0,
         seed: int = 1,
@@ -84,7 +84,7 @@ class Traffic:
         self._is_idle = False
         self._initialises = True
         self._counts: Counter[CallOutcome] = Counter()
-        self._connection: Connection | None = None
+        self._connection: PrivateConnection | None = None
         self._thread = threading.Thread(
             target=self._go, name="demo-traffic", daemon=True
         )
@@ -155,7 +155,7 @@ class Traffic:
             self._disconnect()
             return CallOutcome.PAYMENT_REQUIRED
 
-    def _someone(self, connection: Connection) -> int | None:
+    def _someone(self, connection: PrivateConnection) -> int | None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT user_id FROM user_subscriptions WHERE is_active = 1")
             users = sorted(
@@ -169,7 +169,7 @@ class Traffic:
         self._connection = None
 
 
-def _renew(connection: Connection, user_id: int, cost: int) -> None:
+def _renew(connection: PrivateConnection, user_id: int, cost: int) -> None:
     # Renewed to nearly the limit, never to it: balance = limit after usage is what a refill loop looks like.
     with connection.cursor() as cursor:
         cursor.execute(

@@ -69,7 +69,7 @@ def _alert(alert: dict[str, Any]) -> Received:
 
 
 def _handler(on_alert: Callable[[Received], None]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class AlertHandler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_POST(self) -> None:
@@ -91,4 +91,4 @@ def _handler(on_alert: Callable[[Received], None]) -> type[BaseHTTPRequestHandle
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the inherited name
             """Say nothing: what matters is said by `on_alert`."""
 
-    return Handler
+    return AlertHandler

@@ -53,7 +53,7 @@ class DeliveryWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class ProcessHealth:
     """Signs of life of the whole process.
 
     `overdue`: the job that should have begun longest ago and has not, and when it was due.
@@ -68,7 +68,7 @@ class Vitals:
     delivery_workers: tuple[DeliveryWorker, ...] = ()
 
 
-def faults(vitals: Vitals, now: datetime) -> tuple[str, ...]:
+def faults(vitals: ProcessHealth, now: datetime) -> tuple[str, ...]:
     """List what does not live, in words; nothing where all is well.
 
     A lost database and a receiver that takes nothing are no faults of the monitor: alerts speak of them.
@@ -85,7 +85,7 @@ def faults(vitals: Vitals, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _of_schedule(vitals: Vitals, now: datetime) -> Iterator[str]:
+def _of_schedule(vitals: ProcessHealth, now: datetime) -> Iterator[str]:
     if not vitals.is_scheduling:
         yield "the scheduler does not run"
     elif vitals.overdue is not None:

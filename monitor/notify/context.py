@@ -15,7 +15,7 @@ from monitor.timing.clock import SettableClock
 
 OnDelivery: TypeAlias = Callable[[Delivery], None]
 """Hears of every attempt, by the workers' threads; must not raise."""
-Snapshot: TypeAlias = Callable[[], Sequence[Alert]]
+AlertsNow: TypeAlias = Callable[[], Sequence[Alert]]
 """Returns the firing alerts, and those that resolved in the last 15 minutes."""
 
 
@@ -102,7 +102,7 @@ class DeliveryContext:
 
     clock: SettableClock
     outbox: Outbox
-    snapshot: Snapshot
+    snapshot: AlertsNow
     on_delivery: OnDelivery
     transport: Transport
     external_url: str = ""

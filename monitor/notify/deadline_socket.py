@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 from monitor.model.errors import DeliveryError
 from monitor.timing.deadlines import Watchdog
 
-_Address: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+_SocketAddress: TypeAlias = tuple[
+    socket.AddressFamily, socket.SocketKind, int, str, Any
+]
 """What `socket.getaddrinfo` gives."""
 
 
@@ -55,7 +57,7 @@ class DeadlineSocket:
         except UnicodeError:
             raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
 
-    def connect_to(self, addresses: Sequence[_Address]) -> socket.socket:
+    def connect_to(self, addresses: Sequence[_SocketAddress]) -> socket.socket:
         """Connect to the first of these that answers, each with its share of the time that is left."""
         failure = OSError("no address")
         for position, (family, kind, protocol, _, address) in enumerate(addresses):

@@ -55,7 +55,7 @@ class HttpClient:
         self._tls = transport.tls
         self._socket = DeadlineSocket(transport.watchdog)
         self._origin: tuple[str | None, ...] = ()
-        self._connection: _Connection | None = None
+        self._connection: _SocketConnection | None = None
 
     def send(
         self,
@@ -123,7 +123,7 @@ class HttpClient:
             answer.close()
             raise TimeoutError
 
-    def _connected(self, url: Url) -> tuple[_Connection, bool]:
+    def _connected(self, url: Url) -> tuple[_SocketConnection, bool]:
         origin = (url.scheme, url.host, str(url.port))
         kept = self._connection
         if kept is not None and origin == self._origin and kept.is_connected:
@@ -133,18 +133,18 @@ class HttpClient:
         self._connection = self._made(url)
         return self._connection, False
 
-    def _made(self, url: Url) -> _Connection:
+    def _made(self, url: Url) -> _SocketConnection:
         """Make the connection to an address; it opens at its first request."""
         host = (url.host or "").strip("[]")
         seconds = self._timeout_seconds
-        connection: _Connection
+        connection: _SocketConnection
         if url.scheme == "https":
             self._tls = self._tls or ssl.create_default_context()
             connection = _SecureConnection(
                 host, url.port, timeout=seconds, ssl_context=self._tls
             )
         else:
-            connection = _Connection(host, url.port, timeout=seconds)
+            connection = _SocketConnection(host, url.port, timeout=seconds)
         connection.deadline_socket = self._socket
         connection.verb = self._method
         return connection
@@ -173,7 +173,7 @@ class HttpClient:
         return content.decode(errors="replace")
 
 
-class _Answer(http.client.HTTPResponse):
+class _FinalResponse(http.client.HTTPResponse):
     """An answer behind whatever was said before it: hints (103), "still at it" (102), "go on" (100).
 
     http.client (3.11 to 3.14) skips 100 alone and takes any other for the answer.
@@ -190,12 +190,12 @@ class _Answer(http.client.HTTPResponse):
         )
 
 
-class _Connection(HTTPConnection):
+class _SocketConnection(HTTPConnection):
     """urllib3's connection over a socket of ours; `verb` and `deadline_socket` are set by who makes it."""
 
     deadline_socket: DeadlineSocket
     verb: str
-    response_class = _Answer
+    response_class = _FinalResponse
 
     def _new_conn(self) -> socket.socket:
         return self.deadline_socket.connect(self.host, self.port or self.default_port)
@@ -208,7 +208,7 @@ class _Connection(HTTPConnection):
         return http.client.HTTPConnection.getresponse(self)
 
 
-class _SecureConnection(_Connection, HTTPSConnection):
+class _SecureConnection(_SocketConnection, HTTPSConnection):
     """The same with TLS around the socket."""
 
 

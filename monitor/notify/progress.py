@@ -12,14 +12,14 @@ _MAX_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class StepRefusal:
     """What a far end said to a step, in the words of a DeliveryError."""
 
     reason: str
     message: str
 
     @classmethod
-    def of(cls, error: DeliveryError) -> Refusal:
+    def of(cls, error: DeliveryError) -> StepRefusal:
         """Keep the words of an error, not its traceback with all that this holds."""
         return cls(error.reason, error.message)
 
@@ -29,7 +29,7 @@ class Steps:
     """The steps of one notification that need not be made again, and what was refused for good."""
 
     done: set[str] = field(default_factory=set)
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[StepRefusal] = field(default_factory=list)
 
 
 class Progress:

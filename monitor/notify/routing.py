@@ -106,7 +106,7 @@ def with_notified(
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
+class _AlertNews:
     """What a receiver is to hear of an alert: the word is a part of the idempotency key."""
 
     alert: Alert
@@ -124,12 +124,12 @@ class Batch:
     run_key: str
     now: datetime
     is_repeat: bool = False
-    groups: dict[tuple[str, str], list[_News]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], list[_AlertNews]] = field(default_factory=dict)
 
     def add(self, alert: Alert, change: str) -> None:
         """Add what changed of an alert."""
         key = (alert.scope.rule, alert.scope.target)
-        self.groups.setdefault(key, []).append(_News(alert, change))
+        self.groups.setdefault(key, []).append(_AlertNews(alert, change))
 
     def notifications(self) -> Iterator[Notification]:
         """Yield a notification for each rule and target, in the order in which they first came."""
@@ -146,7 +146,7 @@ class Batch:
                 is_repeat=self.is_repeat,
             )
 
-    def _key(self, news: Iterable[_News]) -> str:
+    def _key(self, news: Iterable[_AlertNews]) -> str:
         """Return the idempotency key: the same for the same event, whoever makes the notification again."""
         parts = [self.receiver.name, self.run_key]
         for one in sorted(news, key=lambda one: one.alert.labels):

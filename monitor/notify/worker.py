@@ -21,7 +21,7 @@ _AFTER_A_DEFECT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class AddressHealth:
     """How the attempts at one address went; the last trouble stays for reading."""
 
     failures: int = 0
@@ -29,14 +29,14 @@ class Health:
     last_reason: str = ""
     last_message: str = ""
 
-    def after(self, error: DeliveryError | None, at: datetime) -> Health:
+    def after(self, error: DeliveryError | None, at: datetime) -> AddressHealth:
         """Return it with one more attempt, which began at an instant."""
         if error is None:
             return self.without_failures()
         since = self.failing_since or at
-        return Health(self.failures + 1, since, error.reason, error.message)
+        return AddressHealth(self.failures + 1, since, error.reason, error.message)
 
-    def without_failures(self) -> Health:
+    def without_failures(self) -> AddressHealth:
         """Return it as after an attempt that went well."""
         return replace(self, failures=0, failing_since=None)
 
@@ -46,9 +46,9 @@ class Worker(ABC):
 
     def __init__(self, receiver: Receiver, context: DeliveryContext) -> None:
         self.receiver = receiver
-        self.health = Health()
+        self.health = AddressHealth()
         self._without_defect = self.health
-        self._with_defect: Health | None = None
+        self._with_defect: AddressHealth | None = None
         self._clock = context.clock
         self._on_delivery = context.on_delivery
         self._jitter = context.jitter

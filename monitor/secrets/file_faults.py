@@ -20,7 +20,7 @@ _BYTE_ORDER_MARKS: Final = {
     b"\xfe\xff": _UTF16,
 }
 
-Read: TypeAlias = Callable[[Path], bytes]
+ReadFile: TypeAlias = Callable[[Path], bytes]
 """Reads a file with a secret; SecretError says why it cannot be."""
 
 
@@ -32,7 +32,7 @@ class FileFault:
     is_certain: bool = False
 
 
-def secret_faults(file: NamedFile, read: Read) -> Iterator[FileFault]:
+def secret_faults(file: NamedFile, read: ReadFile) -> Iterator[FileFault]:
     """Walk what is wrong with a secret or password; nothing of what it is in the texts."""
     try:
         content = read(file.path).removesuffix(b"\n").removesuffix(b"\r")

@@ -13,11 +13,11 @@ from monitor.model.certificates import SOON
 from monitor.model.settings import Config, NamedFile, Tls
 from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
-from monitor.secrets.file_faults import FileFault, Read, mode_faults, secret_faults
+from monitor.secrets.file_faults import FileFault, ReadFile, mode_faults, secret_faults
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 
 
-def inspect_files(config: Config, read: Read, now: datetime) -> Iterator[FileFault]:
+def inspect_files(config: Config, read: ReadFile, now: datetime) -> Iterator[FileFault]:
     """Look at every file with a secret or a certificate; nothing of what they hold is in the texts.
 
     `now` is an aware UTC datetime, against which certificates are checked.
@@ -38,7 +38,7 @@ def inspect_files(config: Config, read: Read, now: datetime) -> Iterator[FileFau
 
 
 def _of_file(
-    file: NamedFile, section: str, read: Read, now: datetime
+    file: NamedFile, section: str, read: ReadFile, now: datetime
 ) -> Iterator[FileFault]:
     """Look at one file by what it must hold; `section` is where the configuration names it."""
     file = replace(file, key=f"{section}.{file.key}")

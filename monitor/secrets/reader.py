@@ -37,7 +37,9 @@ class SecretReader:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     on_read: OnRead = _ignore
-    _disk: Disk = field(default_factory=lambda: Disk(), repr=False, compare=False)
+    _disk: SecretDisk = field(
+        default_factory=lambda: SecretDisk(), repr=False, compare=False
+    )
 
     def password(self, source: PasswordSource) -> bytes:
         """Read it as it stands, only without one line end behind it; it may be empty."""
@@ -87,7 +89,7 @@ class SecretReader:
         return value.encode("utf-8", "surrogateescape")
 
 
-class Disk:
+class SecretDisk:
     """Reads files in a thread each, waits for so long and no longer, and asks none that still hangs."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from monitor.storage.serialization import alert_to_text
 _DELETE_ALL = "DELETE FROM alerts WHERE rule = ? AND target = ? AND subject = ?"
 
 
-class AlertRow(NamedTuple):
+class AlertRecord(NamedTuple):
     """A row of `alerts`: one that is pending or firing."""
 
     rule: str
@@ -77,13 +77,13 @@ def _write_scope(
     )
     changed = [alert for labels, alert in alerts.items() if known.get(labels) != alert]
     connection.executemany(
-        insert_into("alerts", AlertRow._fields, or_replace=True),
+        insert_into("alerts", AlertRecord._fields, or_replace=True),
         [_alert_to_row(scope, alert) for alert in changed],
     )
 
 
-def _alert_to_row(scope: Scope, alert: Alert) -> AlertRow:
-    return AlertRow(
+def _alert_to_row(scope: Scope, alert: Alert) -> AlertRecord:
+    return AlertRecord(
         rule=scope.rule,
         target=scope.target,
         subject=scope.subject,

@@ -26,7 +26,7 @@ from monitor.storage.serialization import (
 # The history has ten thousand rows; with more than this of each the file would have 160 MB.
 _MAX_KEPT_BYTES = 16 * 1024
 
-Outcome: TypeAlias = Literal["taken", "failed", "given_up"]
+DeliveryOutcome: TypeAlias = Literal["taken", "failed", "given_up"]
 
 
 class TransitionRow(NamedTuple):
@@ -46,7 +46,7 @@ class DeliveryRow(NamedTuple):
     at: str
     receiver: str
     key: str
-    outcome: Outcome
+    outcome: DeliveryOutcome
     reason: str
     message: str
     duration_seconds: float
@@ -91,7 +91,7 @@ def insert_delivery(
     connection: sqlite3.Connection,
     notification: Notification,
     delivery: Delivery,
-    outcome: Outcome,
+    outcome: DeliveryOutcome,
 ) -> None:
     """Write an attempt; with its alerts when it was the last and they were not taken.
 

@@ -80,7 +80,7 @@ def text_to_json(text: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class StoredField:
     """How a field of an alert becomes a value for JSON, and is made of it again."""
 
     write: Callable[[Any], Any]
@@ -133,29 +133,29 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-_PLAIN = Field(_as_it_is, _as_it_is)
-_INSTANT = Field(_write_instant, _read_instant)
-_PAIRS = Field(dict, _read_pairs)
+_PLAIN = StoredField(_as_it_is, _as_it_is)
+_INSTANT = StoredField(_write_instant, _read_instant)
+_PAIRS = StoredField(dict, _read_pairs)
 
-FIELDS: Mapping[str, Field] = MappingProxyType(
+FIELDS: Mapping[str, StoredField] = MappingProxyType(
     {
-        "scope": Field(_write_scope, _read_scope),
+        "scope": StoredField(_write_scope, _read_scope),
         "labels": _PAIRS,
-        "severity": Field(_as_it_is, Severity),
-        "state": Field(_as_it_is, AlertState),
-        "value": Field(_as_it_is, float),
+        "severity": StoredField(_as_it_is, Severity),
+        "state": StoredField(_as_it_is, AlertState),
+        "value": StoredField(_as_it_is, float),
         "active_at": _INSTANT,
         "fired_at": _INSTANT,
         "resolved_at": _INSTANT,
         "keep_since": _INSTANT,
         "annotations": _PAIRS,
-        "evidence": Field(_write_evidence, _read_evidence),
+        "evidence": StoredField(_write_evidence, _read_evidence),
         "since_at_least": _PLAIN,
         "held": _PLAIN,
         "muted_by": _PLAIN,
         "resolve_reason": _PLAIN,
-        "peak": Field(_as_it_is, _read_peak),
-        "told": Field(_write_told, _read_told),
+        "peak": StoredField(_as_it_is, _read_peak),
+        "told": StoredField(_write_told, _read_told),
     }
 )
 """Each field of an alert, by its name and key: files of older versions have these keys. A test compares it

@@ -14,7 +14,7 @@ QUEUE_LINES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Queued:
     """The lines that wait, None after the last, and the thread that writes them."""
 
     lines: queue.Queue[bytes | None]
@@ -34,13 +34,13 @@ class Writer:
         # Not the same lock: a write can last as long as its reader sleeps.
         self._counting = threading.Lock()
         self._torn = False
-        self._waiting: _Waiting | None = None
+        self._waiting: _Queued | None = None
         if queued:
             lines: queue.Queue[bytes | None] = queue.Queue(QUEUE_LINES)
             thread = threading.Thread(
                 target=self._drain, args=(lines,), name="log", daemon=True
             )
-            self._waiting = _Waiting(lines, thread)
+            self._waiting = _Queued(lines, thread)
             self._start(thread)
 
     def _start(self, thread: threading.Thread) -> bool:

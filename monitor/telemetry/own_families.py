@@ -9,8 +9,8 @@ from prometheus_client import Metric
 
 from monitor.telemetry.own_metrics import OwnMetric
 from monitor.telemetry.readings import (
-    Read,
     Reading,
+    ReadSeries,
     Series,
     alert_counts,
     certificate_ends,
@@ -35,7 +35,7 @@ from monitor.telemetry.readings import (
 class ReadMetric(OwnMetric):
     """A metric that is read from what is known at a scrape; it has no series of what nobody knows."""
 
-    read: Read
+    read: ReadSeries
 
     def family(self, reading: Reading) -> Metric:
         """Return the family with all its series."""

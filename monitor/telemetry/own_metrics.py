@@ -14,7 +14,7 @@ from monitor.model.errors import Reason
 from monitor.model.results import KILL_REASONS
 from monitor.model.settings import Config
 
-Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
+MetricKind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Key: TypeAlias = tuple[str, ...]
 """Names an owner of series: a job by target and query, a target or a receiver by its name."""
 
@@ -26,7 +26,7 @@ class OwnMetric:
     name: str
     help: str
     labels: tuple[str, ...]
-    kind: Kind
+    kind: MetricKind
 
 
 class Owner(StrEnum):

@@ -65,14 +65,14 @@ class Reading:
         return dict(sorted(groups.items()))
 
 
-Read: TypeAlias = Callable[[Reading], Series]
+ReadSeries: TypeAlias = Callable[[Reading], Series]
 
 
 def _of_each(
     views: Callable[[Reading], Iterable[_View]],
     key: Callable[[_View], tuple[str, ...]],
     value: Callable[[_View], float | None],
-) -> Read:
+) -> ReadSeries:
     """Read a value of each view; None is left out."""
 
     def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -84,7 +84,7 @@ def _of_each(
     return read
 
 
-def of_targets(value: Callable[[TargetView], float | None]) -> Read:
+def of_targets(value: Callable[[TargetView], float | None]) -> ReadSeries:
     """Read a value of each target; labels: target."""
     return _of_each(
         lambda reading: reading.snapshot.targets.values(),
@@ -93,7 +93,7 @@ def of_targets(value: Callable[[TargetView], float | None]) -> Read:
     )
 
 
-def of_servers(value: Callable[[TargetView, Server], float | None]) -> Read:
+def of_servers(value: Callable[[TargetView, Server], float | None]) -> ReadSeries:
     """Read what servers said of themselves; nothing of one that is lost, or did not say."""
 
     def of_target(view: TargetView) -> float | None:
@@ -104,7 +104,7 @@ def of_servers(value: Callable[[TargetView, Server], float | None]) -> Read:
     return of_targets(of_target)
 
 
-def of_queries(value: Callable[[QueryView], float | None]) -> Read:
+def of_queries(value: Callable[[QueryView], float | None]) -> ReadSeries:
     """Read a value of each query on each target; labels: target, query."""
     return _of_each(
         lambda reading: reading.snapshot.queries.values(),
@@ -113,7 +113,7 @@ def of_queries(value: Callable[[QueryView], float | None]) -> Read:
     )
 
 
-def of_receivers(value: Callable[[ReceiverView], float | None]) -> Read:
+def of_receivers(value: Callable[[ReceiverView], float | None]) -> ReadSeries:
     """Read a value of each receiver; labels: receiver."""
     return _of_each(
         lambda reading: reading.snapshot.receivers.values(),
@@ -122,12 +122,12 @@ def of_receivers(value: Callable[[ReceiverView], float | None]) -> Read:
     )
 
 
-def of_monitor(value: Callable[[Reading], float | None]) -> Read:
+def of_monitor(value: Callable[[Reading], float | None]) -> ReadSeries:
     """Read a value of the monitor as a whole; no labels."""
     return _of_each(lambda reading: (reading,), lambda _reading: (), value)
 
 
-def of_disk(value: Callable[[DiskUsage], float]) -> Read:
+def of_disk(value: Callable[[DiskUsage], float]) -> ReadSeries:
     """Read a value of the state's disk; nothing where it cannot be looked at."""
 
     def of_reading(reading: Reading) -> float | None:
@@ -137,7 +137,7 @@ def of_disk(value: Callable[[DiskUsage], float]) -> Read:
     return of_monitor(of_reading)
 
 
-def of_alerts(value: Callable[[list[Alert], Reading], float | None]) -> Read:
+def of_alerts(value: Callable[[list[Alert], Reading], float | None]) -> ReadSeries:
     """Read a value of what is pending or firing; labels: alertname, severity, state."""
 
     def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -52,7 +52,7 @@ _FORM = 'allowed: five fields, minute hour day month weekday, such as "0 3 * * *
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class _CronField:
     """One of the five: what it is called, from where to where it goes, and names for its numbers."""
 
     name: str
@@ -73,11 +73,11 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("minute", 0, 59, {}, last_of_all=59),
-    _Field("hour", 0, 23, {}, last_of_all=23),
-    _Field("day", 1, 31, {}, last_of_all=31),
-    _Field("month", 1, 12, _MONTHS, last_of_all=12),
-    _Field("weekday", 0, 7, _WEEKDAYS, last_of_all=6),
+    _CronField("minute", 0, 59, {}, last_of_all=59),
+    _CronField("hour", 0, 23, {}, last_of_all=23),
+    _CronField("day", 1, 31, {}, last_of_all=31),
+    _CronField("month", 1, 12, _MONTHS, last_of_all=12),
+    _CronField("weekday", 0, 7, _WEEKDAYS, last_of_all=6),
 )
 
 
@@ -213,14 +213,14 @@ def _not_five(expression: str, count: int) -> str:
     return f'"{expression}" is not a cron expression: it has {has}; {_FORM}'
 
 
-def _numbers(field: _Field, text: str) -> frozenset[int]:
+def _numbers(field: _CronField, text: str) -> frozenset[int]:
     numbers: set[int] = set()
     for part in text.split(","):
         numbers.update(_part(field, part))
     return frozenset(numbers)
 
 
-def _part(field: _Field, text: str) -> range:
+def _part(field: _CronField, text: str) -> range:
     """Read `*`, `5`, `1-5`, `*/2`, `1-9/2`, and `3/2`, which goes on to the highest."""
     span, slash, step_text = text.partition("/")
     step = _step(field, step_text, text) if slash else 1
@@ -232,7 +232,9 @@ def _part(field: _Field, text: str) -> range:
     return range(first, last + 1, step)
 
 
-def _span(field: _Field, span: str, text: str, *, has_step: bool) -> tuple[int, int]:
+def _span(
+    field: _CronField, span: str, text: str, *, has_step: bool
+) -> tuple[int, int]:
     """Read from where to where a part goes."""
     if span == "*":
         return field.lowest, field.last_of_all
@@ -245,7 +247,7 @@ def _span(field: _Field, span: str, text: str, *, has_step: bool) -> tuple[int, 
     return first, field.highest if has_step else first
 
 
-def _step(field: _Field, step: str, text: str) -> int:
+def _step(field: _CronField, step: str, text: str) -> int:
     longest = field.highest - field.lowest
     number = _whole_number(step, 1, longest)
     if number is None:
@@ -255,7 +257,7 @@ def _step(field: _Field, step: str, text: str) -> int:
     return number
 
 
-def _number(field: _Field, word: str, text: str) -> int:
+def _number(field: _CronField, word: str, text: str) -> int:
     named = field.names.get(word.lower())
     if named is not None:
         return named

@@ -11,8 +11,8 @@ from typing import TypeAlias, TypeVar, cast
 
 _Value = TypeVar("_Value")
 
-_Parts: TypeAlias = Sequence[object]
-_TakenApart: TypeAlias = tuple[_Parts, Callable[[_Parts], object]]
+_PartsOfValue: TypeAlias = Sequence[object]
+_TakenApart: TypeAlias = tuple[_PartsOfValue, Callable[[_PartsOfValue], object]]
 """The parts of a value, and what puts others together to one of its kind."""
 
 

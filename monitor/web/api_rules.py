@@ -36,7 +36,7 @@ class RuleUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class RuleEvaluation:
     """How a rule was last evaluated; `health` is one of Prometheus's words: ok, err, unknown."""
 
     health: str
@@ -51,7 +51,7 @@ class JudgedRule:
     """A rule, how it was last evaluated, and its active alerts."""
 
     rule: Rule
-    evaluation: Evaluation
+    evaluation: RuleEvaluation
     alerts: Sequence[Alert]
 
 
@@ -109,7 +109,7 @@ def _use_of(rule: Rule, uses: list[RuleUse]) -> RuleUse:
 def _own_group(
     config: Config, alerts: Mapping[str, Sequence[Alert]], scene: Scene
 ) -> Json:
-    evaluation = Evaluation("ok", last=_evaluated_text(scene.judged_at))
+    evaluation = RuleEvaluation("ok", last=_evaluated_text(scene.judged_at))
     judged = [
         JudgedRule(rule, evaluation, alerts.get(rule.name, ()))
         for rule in config.own_rules
@@ -148,7 +148,7 @@ def _alerts_of(use: RuleUse, alerts: Sequence[Alert]) -> list[Alert]:
     ]
 
 
-def _evaluation(use: RuleUse, scene: Scene) -> Evaluation:
+def _evaluation(use: RuleUse, scene: Scene) -> RuleEvaluation:
     """Return how a rule was last evaluated on its targets: as on the worst of them."""
     errors: list[str] = []
     seconds: list[float] = []
@@ -160,7 +160,7 @@ def _evaluation(use: RuleUse, scene: Scene) -> Evaluation:
         seconds.append(view.duration_seconds or 0.0)
         last.append(_evaluated_text(view.last_run_at))
     health = _health(errors, use.views)
-    return Evaluation(health, "; ".join(errors), max(seconds), min(last))
+    return RuleEvaluation(health, "; ".join(errors), max(seconds), min(last))
 
 
 def _health(errors: Sequence[str], views: Sequence[QueryView]) -> str:
@@ -220,7 +220,7 @@ def _rule_json(judged: JudgedRule, scene: Scene) -> dict[str, Json]:
     }
 
 
-def _with_defect(evaluation: Evaluation, defect: Exception) -> Evaluation:
+def _with_defect(evaluation: RuleEvaluation, defect: Exception) -> RuleEvaluation:
     text = f"cannot be shown: {type(defect).__name__}: {defect}"
     error = "; ".join(filter(None, (evaluation.error, text)))
     return replace(evaluation, health="err", error=error)

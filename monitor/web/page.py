@@ -72,7 +72,7 @@ class _Sections:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows(Generic[Row]):
+class _PageRows(Generic[Row]):
     shown: tuple[Row, ...]
     left_out: int
 
@@ -162,10 +162,10 @@ def _runbooks_url(config: Config | None) -> str:
     return f"{config.external_url}/runbooks/"
 
 
-def _trouble_first(rows: Iterable[Row]) -> _Rows[Row]:
+def _trouble_first(rows: Iterable[Row]) -> _PageRows[Row]:
     """Choose the rows that are shown; which of them are in trouble is seen by their tone."""
     ordered = sorted(rows, key=lambda row: row.tone == "ok")
-    return _Rows(tuple(ordered[:MAX_ROWS]), max(0, len(ordered) - MAX_ROWS))
+    return _PageRows(tuple(ordered[:MAX_ROWS]), max(0, len(ordered) - MAX_ROWS))
 
 
 def _sections(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> _Sections:

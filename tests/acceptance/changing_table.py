@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 from tests.acceptance.ledger import Ledger, Recorded
 
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -57,7 +57,7 @@ class Tide:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: PrivateConnection,
         seed: int,
         *,
         pauses: tuple[float, float] = (0.01, 0.08),

@@ -16,7 +16,7 @@ from monitor.config import load
 from monitor.daemon.heartbeat import is_late, withheld
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import AlertState
-from monitor.model.health import SILENT_FOR, Vitals, faults
+from monitor.model.health import SILENT_FOR, ProcessHealth, faults
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome, Result, Success
 from monitor.model.settings import Config, Cron, Every, Job
@@ -113,7 +113,8 @@ class Life:
             [overdue] if overdue and now - overdue[0] > SILENT_FOR / 5 else (),
         )
         self.note(
-            "health", faults(Vitals(START, is_scheduling=True, overdue=overdue), now)
+            "health",
+            faults(ProcessHealth(START, is_scheduling=True, overdue=overdue), now),
         )
 
     def check(self) -> None:

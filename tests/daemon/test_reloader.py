@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from monitor.daemon.reloader import (
-    Answer,
     Loaded,
     Loader,
+    ReloadAnswer,
     changed_jobs,
     needing_restart,
     replace_config,
@@ -78,7 +78,7 @@ def test_loads_are_made_in_order_and_a_defect_in_one_is_its_answer() -> None:
 
     loader = Loader(loaded.put)
     loader.start(load)
-    answers: list[Answer] = [queue.SimpleQueue() for _ in range(4)]
+    answers: list[ReloadAnswer] = [queue.SimpleQueue() for _ in range(4)]
     for answer in answers:
         loader.ask(answer)
     first, defect, third, refused = (loaded.get(timeout=30) for _ in answers)

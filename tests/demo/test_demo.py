@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from monitor.demo.configuration import Parts, configuration, create_account
+from monitor.demo.configuration import ConfigParts, configuration, create_account
 from monitor.demo.incidents import ExpectedAlert
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.program import started_address
@@ -78,7 +78,7 @@ def test_the_configuration_makes_every_query_and_rule_quick_and_leaves_the_rest(
     }
     text = configuration(
         queries,
-        Parts(
+        ConfigParts(
             socket=Path('/tmp/a "b"/s.sock'),
             database="app",
             password_file=Path("/tmp/p"),

@@ -12,7 +12,14 @@ import pytest
 
 from monitor.collector.scheduler import Schedule
 from monitor.model.alerts import Delivery
-from monitor.model.health import DeliveryWorker, Part, Pool, UnderWay, Vitals, faults
+from monitor.model.health import (
+    DeliveryWorker,
+    Part,
+    Pool,
+    ProcessHealth,
+    UnderWay,
+    faults,
+)
 from monitor.model.settings import (
     DEFAULT_TIMEOUT,
     Cron,
@@ -39,7 +46,7 @@ def under_way(what: str, since: float, limit: float = 10) -> UnderWay:
     return UnderWay(what, ago(since), timedelta(seconds=limit))
 
 
-def signs(**changes: object) -> Vitals:
+def signs(**changes: object) -> ProcessHealth:
     well: dict[str, object] = {
         "awake_since": LONG_AGO,
         "is_scheduling": True,
@@ -47,10 +54,10 @@ def signs(**changes: object) -> Vitals:
         "pools": (Pool("main", 2, (under_way("balances", 3),)),),
         "delivery_workers": (DeliveryWorker("oncall", True, None),),
     }
-    return Vitals(**{**well, **changes})  # type: ignore[arg-type]  # each value is of its field's type
+    return ProcessHealth(**{**well, **changes})  # type: ignore[arg-type]  # each value is of its field's type
 
 
-FAULTS: dict[str, tuple[Vitals, tuple[str, ...]]] = {
+FAULTS: dict[str, tuple[ProcessHealth, tuple[str, ...]]] = {
     "all is well": (signs(), ()),
     "a scheduler that ended": (
         signs(is_scheduling=False),

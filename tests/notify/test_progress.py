@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from monitor.notify.progress import Progress, Refusal, Steps
+from monitor.notify.progress import Progress, StepRefusal, Steps
 
 
 def test_what_is_done_is_remembered_until_the_end() -> None:
     progress = Progress()
     progress.of("a").done.add("1")
-    progress.of("b").refused.append(Refusal("http_400", "no"))
+    progress.of("b").refused.append(StepRefusal("http_400", "no"))
     assert progress.of("a") == Steps({"1"})
-    assert progress.of("b") == Steps(refused=[Refusal("http_400", "no")])
+    assert progress.of("b") == Steps(refused=[StepRefusal("http_400", "no")])
     progress.end("a")
     progress.end("never begun")
     assert progress.of("a") == Steps()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.collector.execute import Answer, answer
+from monitor.collector.execute import RunFindings, answer
 from monitor.config import load
 from monitor.database import Database, Session
-from monitor.demo.mariadb import Connection, PrivateServer
+from monitor.demo.mariadb import PrivateConnection, PrivateServer
 from monitor.model.results import Sample
 from monitor.model.settings import Query, Scalar
 from monitor.notify.kinds import KINDS
@@ -44,7 +44,7 @@ class Bench:
         with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {self.schema} CHARACTER SET utf8mb4")
         self._stack = ExitStack()
-        self.connection: Connection = self._stack.enter_context(
+        self.connection: PrivateConnection = self._stack.enter_context(
             server.connect(self.schema)
         )
         self.queries = self.load(folder, {})
@@ -60,7 +60,7 @@ class Bench:
             for statement in statements:
                 cursor.execute(statement)
 
-    def answer(self, name: str, **parameters: Scalar) -> Answer:
+    def answer(self, name: str, **parameters: Scalar) -> RunFindings:
         """Run a shipped query as the daemon does, evidence included."""
         query = self.queries[name]
         found = answer(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 from tests.queries.tokens import Data, Usage
 
 Series: TypeAlias = dict[tuple[str, ...], float]
@@ -71,7 +71,7 @@ def spelled(name: str | None) -> str:
     return (name or "").strip(" ").lower() or "none"
 
 
-def subscribers(connection: Connection) -> tuple[Subscriber, ...]:
+def subscribers(connection: PrivateConnection) -> tuple[Subscriber, ...]:
     """Ask the documented balance query and keep one row per user: the one that decides."""
     deciding: dict[int, Subscriber] = {}
     for user_id, _, balance, limit, plan, status in _ask(connection, BALANCES):
@@ -128,7 +128,9 @@ def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
     return {"token_subscribers_unable": series}
 
 
-def at_limit(connection: Connection, found: Iterable[Subscriber]) -> dict[str, Series]:
+def at_limit(
+    connection: PrivateConnection, found: Iterable[Subscriber]
+) -> dict[str, Series]:
     """Ask the documented query for balances at the limit; right are those at the limit that decides."""
     deciding = {row.id: row for row in found}
     users = {
@@ -140,7 +142,7 @@ def at_limit(connection: Connection, found: Iterable[Subscriber]) -> dict[str, S
 
 
 def refilled(
-    connection: Connection, found: Sequence[Subscriber], usages: Iterable[Usage]
+    connection: PrivateConnection, found: Sequence[Subscriber], usages: Iterable[Usage]
 ) -> dict[str, Series]:
     """Of those at their limit, tell who used something within the hour."""
     deciding = {row.id: row for row in found}
@@ -152,7 +154,7 @@ def refilled(
     return _by_plan("token_subscribers_refilled", [row.plan for row in full])
 
 
-def conflicting(connection: Connection) -> dict[str, Series]:
+def conflicting(connection: PrivateConnection) -> dict[str, Series]:
     """Return who has several rows in the documented balance query."""
     rows = Counter(row[0] for row in _ask(connection, BALANCES))
     return {
@@ -162,7 +164,7 @@ def conflicting(connection: Connection) -> dict[str, Series]:
     }
 
 
-def without_limit(connection: Connection) -> dict[str, Series]:
+def without_limit(connection: PrivateConnection) -> dict[str, Series]:
     """Count the documented balance query's rows whose limit gives nothing."""
     rows = _ask(connection, BALANCES)
     useless = [spelled(row[4]) for row in rows if row[3] is None or row[3] <= 0]
@@ -221,7 +223,7 @@ def _by_plan(metric: str, plans: Iterable[str]) -> dict[str, Series]:
     return {metric: series} if series else {}
 
 
-def _ask(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+def _ask(connection: PrivateConnection, sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from monitor.demo.mariadb import Connection
+from monitor.demo.mariadb import PrivateConnection
 
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 """The instant at which the tests stop the session's clock."""
@@ -109,7 +109,7 @@ class Data:
 
 
 def create_tables(
-    connection: Connection,
+    connection: PrivateConnection,
     names: Mapping[str, str] = DOCUMENTED_NAMES,
     *,
     indexed: bool = False,
@@ -121,7 +121,7 @@ def create_tables(
 
 
 def replace_rows(
-    connection: Connection,
+    connection: PrivateConnection,
     data: Data,
     names: Mapping[str, str] = DOCUMENTED_NAMES,
     *,

@@ -23,7 +23,7 @@ from monitor.config import load
 from monitor.notify.kinds import KINDS
 from monitor.secrets.inspection import inspect_files
 from monitor.secrets.key_pairs import load_key_pair
-from monitor.secrets.reader import Disk
+from monitor.secrets.reader import SecretDisk
 from tests.web.certificates import Authority
 
 # Root may enter and read everything, by these two capabilities.
@@ -53,7 +53,7 @@ def faults(folder: Path, text: str) -> list[tuple[str, bool]]:
     """Inspect the files that a configuration names; paths are told without the folder."""
     path = folder / "config.toml"
     path.write_text(HEAD + text)
-    found = inspect_files(load(path, {}, KINDS), Disk().read, datetime.now(UTC))
+    found = inspect_files(load(path, {}, KINDS), SecretDisk().read, datetime.now(UTC))
     return [(fault.text.replace(f"{folder}/", ""), fault.is_certain) for fault in found]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model.alerts import Alert
-from monitor.storage.alert_writer import AlertRow
+from monitor.storage.alert_writer import AlertRecord
 from monitor.storage.file_names import MEMORY
 from monitor.storage.history import DeliveryRow, TransitionRow
 from monitor.storage.last_results import LastResultRow
@@ -21,7 +21,7 @@ from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
 
 ROWS = {
-    "alerts": AlertRow._fields,
+    "alerts": AlertRecord._fields,
     "transitions": TransitionRow._fields,
     "outbox": OutboxRow._fields,
     "deliveries": DeliveryRow._fields,

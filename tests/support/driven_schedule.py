@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from apscheduler.schedulers.base import BaseScheduler
 
-from monitor.collector.scheduler import Missed, Schedule, Submit
+from monitor.collector.scheduler import OnMissed, Schedule, Submit
 from monitor.timing.clock import STEP
 
 SECOND = timedelta(seconds=1)
@@ -79,7 +79,7 @@ class DrivenScheduler(BaseScheduler):  # type: ignore[misc]  # APScheduler has n
 class DrivenSchedule(Schedule):
     """The product's schedule, whose scheduler the test drives."""
 
-    def __init__(self, machine: Machine, *, submit: Submit, missed: Missed) -> None:
+    def __init__(self, machine: Machine, *, submit: Submit, missed: OnMissed) -> None:
         self._driven: list[DrivenScheduler] = []
         super().__init__(
             machine, submit=submit, missed=missed, scheduler=self._keep_scheduler

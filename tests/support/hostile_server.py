@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pymysql
 
-from monitor.demo.mariadb import Connection, PrivateMariaDB
+from monitor.demo.mariadb import PrivateConnection, PrivateMariaDB
 from monitor.model.settings import Flavor
 from tests.support.hostile_variables import hostile_values
 from tests.support.servers import free_port
@@ -67,7 +67,7 @@ class HostersMariaDB(PrivateMariaDB):
             )
             cursor.execute("SET GLOBAL init_connect = %s", (f"SET {sets}",))
 
-    def connect(self, database: str | None = None) -> Connection:
+    def connect(self, database: str | None = None) -> PrivateConnection:
         """Open a connection as root, with the variables of a fresh server."""
         connection = super().connect(database)
         with connection.cursor() as cursor:

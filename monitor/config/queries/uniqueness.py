@@ -33,7 +33,7 @@ def _check_rule_names(
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
+class _NameOwner:
     """Who has a name on /metrics."""
 
     query: str
@@ -42,10 +42,10 @@ class _Owner:
 
 def _check_metric_names(queries: Iterable[UnboundQuery], problems: Problems) -> None:
     """Refuse metrics of which /metrics could show one only, in either of its formats."""
-    owners: dict[str, _Owner] = {}
+    owners: dict[str, _NameOwner] = {}
     for query in queries:
         for metric in query.exported_metrics:
-            us = _Owner(query.name, metric)
+            us = _NameOwner(query.name, metric)
             # All names are claimed, and one clash is enough to say.
             claims = [owners.setdefault(name, us) for name in claimed_names(metric)]
             others = [owner for owner in claims if owner is not us]
@@ -66,7 +66,7 @@ def claimed_names(metric: Metric) -> list[str]:
     return sorted([base, metric.name, f"{base}_created"])
 
 
-def _clash(metric: Metric, other: _Owner) -> str:
+def _clash(metric: Metric, other: _NameOwner) -> str:
     if other.metric.name == metric.name:
         return f'query "{other.query}" gives this metric already'
     their = f'the {other.metric.kind} {other.metric.name} of query "{other.query}"'

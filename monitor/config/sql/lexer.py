@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal[
+TokenKind: TypeAlias = Literal[
     "comment",
     "string",
     "quoted_name",
@@ -42,7 +42,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_KINDS: Final[dict[str | None, Kind]] = {
+_KINDS: Final[dict[str | None, TokenKind]] = {
     "comment": "comment",
     "string": "string",
     "quoted_name": "quoted_name",
@@ -60,7 +60,7 @@ _KINDS: Final[dict[str | None, Kind]] = {
 class Token:
     """A piece of the text as written; `name` is the parameter's or the quoted name's, else the text."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     start: int
     name: str

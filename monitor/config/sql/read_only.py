@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from monitor.config.sql.lexer import Token, code_of, without_trailing_semicolons
 from monitor.config.toml.wording import code_point
 
-Refusal: TypeAlias = tuple[Token, str]
+StatementRefusal: TypeAlias = tuple[Token, str]
 """What is refused: the token at which it stands, and why."""
 
 # Native functions are found by name even where it is quoted, and with blanks before the parenthesis.
@@ -76,7 +76,7 @@ class Fault:
     message: str
 
 
-def guard(tokens: Sequence[Token]) -> tuple[Refusal, ...]:
+def guard(tokens: Sequence[Token]) -> tuple[StatementRefusal, ...]:
     """Return what is refused, each with the token at which it stands; nothing for a read-only statement."""
     odd = _odd_characters(tokens)
     if odd:
@@ -91,7 +91,7 @@ def guard(tokens: Sequence[Token]) -> tuple[Refusal, ...]:
     return tuple(refused)
 
 
-def _hidden_code(tokens: Sequence[Token]) -> Iterator[Refusal]:
+def _hidden_code(tokens: Sequence[Token]) -> Iterator[StatementRefusal]:
     """Find comments that a server runs: `/*! … */`, `/*!50100 … */` by its version, MariaDB's `/*M! … */`."""
     for token in tokens:
         if _HIDDEN_CODE.match(token.text):
@@ -99,14 +99,14 @@ def _hidden_code(tokens: Sequence[Token]) -> Iterator[Refusal]:
             yield token, f"{mark} … */ hides code in a comment, which is refused"
 
 
-def _unclosed(tokens: Sequence[Token]) -> Iterator[Refusal]:
+def _unclosed(tokens: Sequence[Token]) -> Iterator[StatementRefusal]:
     for token in tokens:
         if token.kind == "unclosed":
             yield token, f"{token.text} is never closed"
             return  # what follows is read askew
 
 
-def _odd_characters(tokens: Sequence[Token]) -> list[Refusal]:
+def _odd_characters(tokens: Sequence[Token]) -> list[StatementRefusal]:
     """Find what editors and web pages put in place of plain characters, once of each kind."""
     found: dict[str, Token] = {}
     for token in tokens:
@@ -128,9 +128,9 @@ def _odd_text(character: str) -> str:
     return f"{code_point(character)} {advice}"
 
 
-def _verb(code: Sequence[Token]) -> Iterator[Refusal]:
+def _verb(code: Sequence[Token]) -> Iterator[StatementRefusal]:
     """Look at the verb that decides what a statement does; there is at least one token."""
-    reader = _Reader(code)
+    reader = _StatementReader(code)
     reader.skip_parentheses()
     if reader.word == "WITH":
         before = reader.here
@@ -150,7 +150,7 @@ _END: Final = Token("blank", "", 0, "")
 
 
 @dataclass(slots=True)
-class _Reader:
+class _StatementReader:
     """A place in the code, which moves on; behind the end it finds `_END`."""
 
     code: Sequence[Token]
@@ -217,7 +217,7 @@ def _token_at(code: Sequence[Token], at: int) -> Token:
     return code[at] if at < len(code) else _END
 
 
-def _clauses(code: Sequence[Token]) -> Iterator[Refusal]:
+def _clauses(code: Sequence[Token]) -> Iterator[StatementRefusal]:
     for at, token in enumerate(code):
         words = tuple(other.word for other in code[at : at + _MAX_CLAUSE_WORDS])
         for clause, why in _CLAUSES:

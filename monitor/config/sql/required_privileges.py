@@ -203,11 +203,11 @@ def _of_names(code: Sequence[Token], database: str) -> Iterator[Privilege]:
 
 def _tables(code: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """List `schema.table` wherever a table may stand: behind FROM and JOIN, and the commas of FROM."""
-    levels = [_Level()]
+    levels = [_Parenthesis()]
     for at, token in enumerate(code):
         if token.text == "(":
             is_from = levels[-1].is_from and not _is_call(code, at)
-            levels.append(_Level(is_from=is_from))
+            levels.append(_Parenthesis(is_from=is_from))
         elif token.text == ")" and len(levels) > 1:
             levels.pop()
         else:
@@ -231,7 +231,7 @@ def _comes_before_table(token: Token) -> bool:
 
 
 @dataclass(slots=True)
-class _Level:
+class _Parenthesis:
     """What is known of the text between two parentheses."""
 
     has_select: bool = False

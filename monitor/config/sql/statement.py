@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.config.sql.lexer import (
-    Kind,
     Token,
+    TokenKind,
     code_of,
     scan,
     without_trailing_semicolons,
@@ -41,7 +41,7 @@ class Template:
         """Return the parameters that stand for names of tables and columns, each once."""
         return self._names_of("identifier")
 
-    def _names_of(self, kind: Kind) -> tuple[str, ...]:
+    def _names_of(self, kind: TokenKind) -> tuple[str, ...]:
         names = [token.name for token in self.tokens if token.kind == kind]
         return tuple(dict.fromkeys(names))
 

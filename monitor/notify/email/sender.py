@@ -16,8 +16,8 @@ from monitor.notify.context import SenderContext
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.email.message import mail_of
 from monitor.notify.email.settings import EmailSettings
-from monitor.notify.email.smtp import Connection
-from monitor.notify.progress import Progress, Refusal, Steps
+from monitor.notify.email.smtp import SmtpConnection
+from monitor.notify.progress import Progress, StepRefusal, Steps
 from monitor.notify.secrets import read_password
 
 _QUIT_SECONDS: Final = 1.0
@@ -64,10 +64,10 @@ class EmailSender:
 
     def _attempt(
         self, mail: bytes, password: str | None, steps: Steps
-    ) -> Sequence[Refusal]:
+    ) -> Sequence[StepRefusal]:
         """Send to who lacks it; return what keeps the others, who may be tried again."""
         deadline = time.monotonic() + self._timeout_seconds
-        connection = Connection(self._settings, self._socket, password)
+        connection = SmtpConnection(self._settings, self._socket, password)
         try:
             with self._socket.within(self._timeout_seconds):
                 try:
@@ -115,7 +115,7 @@ def _cause_of(error: smtplib.SMTPException) -> OSError:
 
 
 def _summary(
-    refusals: Sequence[Refusal], recipients: int, *, recoverable: bool
+    refusals: Sequence[StepRefusal], recipients: int, *, recoverable: bool
 ) -> DeliveryError:
     """Return one error for all recipients who do not have the mail: the first's words speak for all."""
     first = refusals[0]

@@ -17,7 +17,7 @@ from monitor.model.errors import DeliveryError
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.email.message import address_in
 from monitor.notify.email.settings import EmailSettings
-from monitor.notify.progress import Refusal, Steps
+from monitor.notify.progress import StepRefusal, Steps
 from monitor.notify.secrets import without_secrets
 
 _FULL_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -26,11 +26,11 @@ _MAX_ANSWER_BYTES: Final = 64 * 1024
 # Refusals of who we are (RFC 4954, 6), which a new password ends; other 5xx mean this mail.
 _FIXABLE: Final = frozenset({530, 534, 535, 538})
 
-_Answer: TypeAlias = tuple[int, bytes]
+_Reply: TypeAlias = tuple[int, bytes]
 """A code and the words after it."""
 
 
-class Connection:
+class SmtpConnection:
     """One conversation with a server. Refusals are DeliveryErrors, all else is what smtplib raises."""
 
     def __init__(
@@ -58,12 +58,12 @@ class Connection:
         if settings.user is not None and self._password is not None:
             self._log_in(settings.user, self._password)
 
-    def deliver(self, mail: bytes, steps: Steps) -> Sequence[Refusal]:
+    def deliver(self, mail: bytes, steps: Steps) -> Sequence[StepRefusal]:
         """Send the mail to all who lack it; return what keeps those who may be tried again."""
         sender = self._smtp.mail(address_in(self._settings.sender))
         self._require(sender, "the sender", is_about_mail=True)
         accepted: list[str] = []
-        pending: list[Refusal] = []
+        pending: list[StepRefusal] = []
         for mailbox in self._settings.to:
             if mailbox in steps.done:
                 continue
@@ -73,10 +73,10 @@ class Connection:
                 continue
             error = self._error(answer, mailbox, is_about_mail=True)
             if error.recoverable:
-                pending.append(Refusal.of(error))
+                pending.append(StepRefusal.of(error))
                 continue
             steps.done.add(mailbox)
-            steps.refused.append(Refusal.of(error))
+            steps.refused.append(StepRefusal.of(error))
         if accepted:
             self._send_content(mail)
             steps.done.update(accepted)
@@ -150,7 +150,7 @@ class Connection:
             raise DeliveryError(_reason(code), text, recoverable=True)
 
     def _require(
-        self, answer: _Answer, about: str, *, is_about_mail: bool = False
+        self, answer: _Reply, about: str, *, is_about_mail: bool = False
     ) -> None:
         """Raise DeliveryError for any answer but a good one."""
         if not _is_good(answer):
@@ -158,7 +158,7 @@ class Connection:
             raise self._error(answer, about, is_about_mail=is_about_mail)
 
     def _error(
-        self, answer: _Answer, about: str, *, is_about_mail: bool
+        self, answer: _Reply, about: str, *, is_about_mail: bool
     ) -> DeliveryError:
         code, words = answer
         text = without_secrets(words.decode("utf-8", "replace"), self._secrets())
@@ -212,7 +212,7 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _is_good(answer: _Answer) -> bool:
+def _is_good(answer: _Reply) -> bool:
     return 200 <= answer[0] < 300
 
 

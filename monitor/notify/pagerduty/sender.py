@@ -11,7 +11,7 @@ from monitor.notify.context import SenderContext
 from monitor.notify.http_client import HttpClient
 from monitor.notify.pagerduty.event import event
 from monitor.notify.pagerduty.settings import PagerdutySettings
-from monitor.notify.progress import Progress, Refusal
+from monitor.notify.progress import Progress, StepRefusal
 from monitor.notify.secrets import read_secret
 
 
@@ -52,7 +52,7 @@ class PagerdutySender:
                         error.retry_after_seconds = 0.0
                     raise
                 # One that is refused for good does not take the others with it.
-                steps.refused.append(Refusal.of(error))
+                steps.refused.append(StepRefusal.of(error))
             steps.done.add(step)
             is_any_done = True
         self._progress.end(notification.key)
