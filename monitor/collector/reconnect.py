@@ -75,6 +75,7 @@ def _is_back(target: TargetView, now: datetime) -> bool:
     """Return whether a target is up and has let us in for long enough to be believed."""
     if not target.up:
         return False
+    # None of one that was only just met: it counts as let in.
     is_out = target.is_out(now, proof=MAX_PROOF)
     is_refusing = target.is_refusing(now, proof=MAX_PROOF)
     return not (is_out or is_refusing)
@@ -87,7 +88,7 @@ def _is_over(view: QueryView) -> bool:
 
 
 def _cheapest(views: list[QueryView]) -> list[Job]:
-    """Return what costs least when it gets in: the schema query, else the most frequent one."""
+    """Return what costs least when it gets in: the schema query, else the most frequent one; at most one."""
     jobs = [view.job for view in views]
     return sorted(jobs, key=_cost)[:1]
 
