@@ -12,7 +12,7 @@ from monitor.alerting.severity import rank
 from monitor.alerting.texts import shown_annotations
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, format_option, with_common_options
-from monitor.cli.output import say, table
+from monitor.cli.output import echo, table
 from monitor.daemon.maintenance import ALIVE
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.wording import counted, utc_second
@@ -33,16 +33,16 @@ def command(form: str, common: CommonOptions) -> int:
         alive_at = reader.read_mark(ALIVE)
     if form == "json":
         rows = [as_json(alert) for alert in alerts]
-        say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return OK
     seen = utc_second(alive_at) if alive_at else "never"
-    say(
+    echo(
         table(
             [_row(alert) for alert in alerts],
             ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"),
         )
     )
-    say(
+    echo(
         f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}"
     )
     return OK

@@ -8,7 +8,7 @@ import click
 
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, with_common_options
-from monitor.cli.output import say
+from monitor.cli.output import echo
 from monitor.model.wording import counted, utc_second
 from monitor.storage.backup import back_up
 
@@ -30,5 +30,5 @@ def command(file: Path, common: CommonOptions) -> int:
         counted(made.waiting, "waiting notification"),
         f"{made.size_bytes / 1e6:.1f} MB",
     ]
-    say(f"{file}: {', '.join(parts)}; the daemon was last known to run at {seen}")
+    echo(f"{file}: {', '.join(parts)}; the daemon was last known to run at {seen}")
     return OK

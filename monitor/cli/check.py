@@ -15,7 +15,7 @@ from monitor.cli.options import (
     selected,
     with_common_options,
 )
-from monitor.cli.output import say
+from monitor.cli.output import echo
 from monitor.cli.reports import REPORTS, Report
 from monitor.cli.run_once import CheckOptions, check
 from monitor.model.errors import ConfigError
@@ -71,21 +71,21 @@ def command(
         AnchoredClock(),
         CheckOptions(schema, config.runbook_base_url),
     )
-    _tell_log(log, checked)
+    _log_runs(log, checked)
     status = worst(one.status for one in checked)
-    say(report.of(checked, status))
+    echo(report.of(checked, status))
     log.close()
     return int(status)
 
 
 def _cannot_tell(report: Report, messages: Sequence[str]) -> int:
-    said = report.of_nothing(messages)
-    if said:
-        say(said)
+    text = report.of_nothing(messages)
+    if text:
+        echo(text)
     return UNKNOWN
 
 
-def _tell_log(log: Log, checked: Sequence[Checked]) -> None:
+def _log_runs(log: Log, checked: Sequence[Checked]) -> None:
     """Log what the report does not have: how long each run took on which server, and its error's code."""
     for one in checked:
         result = one.result

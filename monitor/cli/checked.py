@@ -26,7 +26,7 @@ class CheckStatus(IntEnum):
 
 
 _BY_WEIGHT = (CheckStatus.CRITICAL, CheckStatus.UNKNOWN, CheckStatus.WARNING)
-"""The worst first: what was found wrong outweighs what could not be told."""
+"""The worst first: what was found wrong outweighs what could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Checked:
 
     @property
     def failure(self) -> Failure | None:
-        """Return why it could not be told, or not in full; a missing column that is a finding was told."""
+        """Return why it could not be checked, or not in full; a missing column that is a finding is not a failure."""
         match self.result.outcome:
             case Success() as success:
                 return _refusal(success)

@@ -11,7 +11,7 @@ from monitor.alerting.snapshot import QueryStatus
 from monitor.cli import OK
 from monitor.cli.alerts import alert_lines
 from monitor.cli.options import CommonOptions, all_rule_names, with_common_options
-from monitor.cli.output import first_lines, label_pairs, plain, say
+from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample
@@ -40,14 +40,14 @@ def command(alert: str, target: str | None, common: CommonOptions) -> int:
         raise click.UsageError(f'no rule "{alert}"{near_miss(alert, names)}')
     with open_reader(config.state.directory) as reader:
         for line in explained(config, reader, alert, target):
-            say(plain(line))
+            echo(plain(line))
     return OK
 
 
 def explained(
     config: Config, reader: Reader, name: str, target: str | None
 ) -> Iterator[str]:
-    """Give the lines of the explanation, for each target that the rule is judged on."""
+    """Yield the lines of the explanation, for each target that the rule is judged on."""
     for rule in _named(name, config.own_rules):
         yield f"{name} is a rule about the monitor itself: {_condition(rule)}"
         yield from _alerts(reader, name, target)
@@ -83,7 +83,7 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
 
 
 def _samples(rule: Rule, result: LastResult) -> Iterator[str]:
-    """Give the samples of a run that the rule looks at, and say where there may be others."""
+    """Yield the samples of a run that the rule looks at, and where there may be others."""
     where = set(rule.where)
     found = [
         one
@@ -123,7 +123,7 @@ def _condition(rule: Rule) -> str:
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:
-    """Give what is active of a rule; where nothing is, what it last did."""
+    """Yield what is active of a rule; where nothing is, what it last did."""
     active = reader.active_alerts()
     own = [
         alert for alert in _named(name, active) if target in (None, alert.scope.target)

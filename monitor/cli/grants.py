@@ -9,7 +9,7 @@ import click
 
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, selected_targets, with_common_options
-from monitor.cli.output import say
+from monitor.cli.output import echo
 from monitor.config.sql.required_privileges import (
     REPLICA_STATUS,
     Privilege,
@@ -38,7 +38,7 @@ def command(target: str | None, common: CommonOptions) -> int:
         for account in accounts(config.targets)
         if any(one in chosen for one in account)
     ]
-    say("\n\n".join(texts))
+    echo("\n\n".join(texts))
     return OK
 
 
@@ -54,7 +54,7 @@ def accounts(targets: Iterable[Target]) -> list[list[Target]]:
 def grants(targets: Sequence[Target], config: Config) -> str:
     """Write the statements for one account: SELECT on its schemas, and what queries need beyond them.
 
-    On the whole schema, not on tables: an account with rights on single tables is told "denied"
+    On the whole schema, not on tables: an account with rights on single tables gets "denied"
     where a table is missing, and the very incident would look like a lack of rights.
     """
     account = f"{_text(targets[0].user)}@{_text(_host(targets[0]))}"

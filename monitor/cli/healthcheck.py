@@ -19,9 +19,9 @@ from monitor.model.process_settings import Web
 from monitor.secrets.key_pairs import load_key_pair
 from monitor.web.web_config import load_web_config
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _TIMEOUT_SECONDS = 3.0
-_MOST_BYTES = 10_000
+_MAX_BYTES = 10_000
 
 
 @click.command("healthcheck")
@@ -87,7 +87,7 @@ def _ask(web: Web, *, is_tls: bool) -> tuple[int, str]:
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
-        return answer.status, answer.read(_MOST_BYTES).decode(errors="replace")
+        return answer.status, answer.read(_MAX_BYTES).decode(errors="replace")
     finally:
         connection.close()
 

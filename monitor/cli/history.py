@@ -11,7 +11,7 @@ from monitor.alerting.texts import shown_annotations
 from monitor.cli import OK
 from monitor.cli.alerts import as_json
 from monitor.cli.options import CommonOptions, format_option, with_common_options
-from monitor.cli.output import say, table
+from monitor.cli.output import echo, table
 from monitor.model.alerts import Transition
 from monitor.storage import DeliveryAttempt, open_reader
 
@@ -61,9 +61,9 @@ def command(
             {"at": one.at, "change": str(one.change), **as_json(one.alert)}
             for one in transitions
         ]
-        say(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return OK
-    say(
+    echo(
         table(
             [_row(one) for one in transitions],
             ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY"),
@@ -76,7 +76,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     with open_reader(directory) as reader:
         past = reader.deliveries(limit, is_over=True)
     if form == "json":
-        say(
+        echo(
             orjson.dumps(
                 [_delivery_as_json(one) for one in past], option=orjson.OPT_INDENT_2
             ).decode()
@@ -94,7 +94,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
         for one in past
     ]
     header = ("AT (UTC)", "RECEIVER", "OUTCOME", "REASON", "ATTEMPTS", "ALERTS")
-    say(table(rows, header, right={header.index("ATTEMPTS")}))
+    echo(table(rows, header, right={header.index("ATTEMPTS")}))
     return OK
 
 

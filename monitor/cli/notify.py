@@ -6,7 +6,7 @@ import click
 
 from monitor.cli import FAILED, OK
 from monitor.cli.options import CommonOptions, with_common_options
-from monitor.cli.output import say
+from monitor.cli.output import echo
 from monitor.config.toml.problems import near_miss
 from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock
@@ -34,5 +34,5 @@ def command(receiver: str, common: CommonOptions) -> int:
             err=True,
         )
         return FAILED
-    say(f"{receiver} took it in {delivery.duration_seconds * 1000:.0f} ms")
+    echo(f"{receiver} took it in {delivery.duration_seconds * 1000:.0f} ms")
     return OK

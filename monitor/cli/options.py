@@ -78,7 +78,7 @@ class CommonOptions:
         return log
 
     def set_log(self, log: Log, settings: LogSettings, *, is_terminal: bool) -> None:
-        """Have the log follow the options, then what the configuration says, then where it is written to."""
+        """Set the log by the options, then what the configuration says, then where it is written to."""
         default_format: Format = "console" if is_terminal else "json"
         level = self.log_level or settings.level or "info"
         form: Format = self.log_format or settings.format or default_format
@@ -143,7 +143,7 @@ def _is_missing(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
-        pass  # it may be there: why it cannot be read is told by who reads it
+        pass  # it may be there: who reads it says why it cannot be read
     return False
 
 

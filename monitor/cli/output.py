@@ -22,7 +22,7 @@ _GAP = "  "
 """Between two columns."""
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Print a result to stdout, also where the terminal's encoding lacks some of its characters.
 
     A reader that went away (`| head -1`) is no error: what counts is the exit code.

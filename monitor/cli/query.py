@@ -11,7 +11,7 @@ import click
 from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.options import CommonOptions, selected, with_common_options
-from monitor.cli.output import indented, label_pairs, say, table, table_or_records
+from monitor.cli.output import echo, indented, label_pairs, table, table_or_records
 from monitor.collector.execute import answer
 from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
@@ -58,7 +58,7 @@ def _print_sql(jobs: Sequence[Job]) -> None:
     texts: list[str] = []
     for job in jobs:
         texts.extend(_sql_of(job))
-    say("\n".join(texts))
+    echo("\n".join(texts))
 
 
 def _sql_of(job: Job) -> list[str]:
@@ -87,7 +87,7 @@ def _run(job: Job, watchdog: Watchdog) -> int:
         with database.lease(deadline_seconds=timeout_seconds) as session:
             server = session.server
             where = f"{_place(job)} ({server.flavor} {server.version})"
-            say(f"{where}: {job.query.summary}")
+            echo(f"{where}: {job.query.summary}")
             return _answer(job, session)
     except QueryError as error:
         _complain(f"{_place(job)} failed: {error.reason}: {error.author_message}")
@@ -138,9 +138,9 @@ def _rows_again(job: Job, session: Session) -> Rows:
 
 
 def _show_rows(rows: Rows) -> None:
-    say(f"\n{counted(len(rows.rows), 'row')}:")
+    echo(f"\n{counted(len(rows.rows), 'row')}:")
     texts = [tuple(map(_text, row)) for row in rows.rows]
-    say(table_or_records(texts, rows.columns, right=_numeric(rows)))
+    echo(table_or_records(texts, rows.columns, right=_numeric(rows)))
 
 
 def _numeric(rows: Rows) -> set[int]:
@@ -155,27 +155,27 @@ def _show_samples(job: Job, success: Success) -> None:
     exported = {metric.name for metric in job.query.metrics if metric.exported}
     samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
-        say(f"\n{counted(len(samples), 'sample')}:")
-        say("\n".join(map(_sample, samples)))
+        echo(f"\n{counted(len(samples), 'sample')}:")
+        echo("\n".join(map(_sample, samples)))
 
 
 def _show_rules(rules: Sequence[Rule], success: Success) -> None:
-    say("\nrules, now and without their `for`:")
+    echo("\nrules, now and without their `for`:")
     header = ("RULE", "SEVERITY", "FINDS", "WHERE")
     lines = []
     for rule in rules:
         found = matching(rule, success.samples)
         where = "; ".join(map(_finding, found)) or "-"
         lines.append((rule.name, str(rule.severity), str(len(found)), where))
-    say(table(lines, header, right=(header.index("FINDS"),)))
+    echo(table(lines, header, right=(header.index("FINDS"),)))
 
 
 def _show_evidence(success: Success) -> None:
     for (rule, labels), rows in success.evidence.items():
         if rows:
-            say(f"\nevidence of {rule}{_braces(labels)}:")
+            echo(f"\nevidence of {rule}{_braces(labels)}:")
             cells = [tuple(map(_text, row.values())) for row in rows]
-            say(indented(table(cells, tuple(rows[0])), 2))
+            echo(indented(table(cells, tuple(rows[0])), 2))
     for message in success.evidence_errors:
         _complain(f"evidence: {message}")
 

@@ -1,4 +1,4 @@
-"""How `check` tells what it found: a table for people, JSON for programs, one line for Nagios."""
+"""How `check` reports what it found: a table for people, JSON for programs, one line for Nagios."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _nagios_line(status: CheckStatus, text: str) -> str:
 
 
 def _failures(checked: Sequence[Checked]) -> list[str]:
-    """Say each failure once: a target that is down fails all its queries in the same way."""
+    """Return each failure once: a target that is down fails all its queries in the same way."""
     failed: dict[tuple[str, str], list[str]] = {}
     for one in checked:
         if one.failure is not None:
@@ -238,7 +238,7 @@ def _address(target: Target) -> str:
 
 
 def _columns_text(missing: Sequence[ColumnName]) -> str:
-    """Name columns, those of one table together."""
+    """Write the names of columns, those of one table together."""
     tables: dict[str, list[str]] = {}
     for name in missing:
         tables.setdefault(name.table, []).append(name.column)

@@ -68,7 +68,7 @@ def command(start_seconds: float, common: CommonOptions) -> int:
 
     try:
         code = _CODES[_run(attempt, log, start_seconds)]
-    # Whatever it was: told, and the process ends; half a daemon that lives on would watch nothing.
+    # Whatever it was: logged, and the process ends; half a daemon that lives on would watch nothing.
     except Exception:
         log.error("monitor.crashed", exc_info=True)
         code = FAILED

@@ -151,7 +151,7 @@ class _TargetRun:
         return Checked(result, tuple(found), counted(success.row_count, "row"))
 
     def _findings(self, rule: Rule, result: Result, success: Success) -> list[Finding]:
-        # Whoever asks is told all that is found: nothing is kept of it.
+        # Whoever asks gets all that is found: nothing is kept of it.
         limit = max(1, len(success.samples))
         bound = BoundRule(
             replace(rule, hold=timedelta(0), max_alerts=limit),

@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 
 from monitor.cli import OK, USAGE
-from monitor.cli.output import indented, say, table
+from monitor.cli.output import echo, indented, table
 from monitor.cli.preflight import attempt, evidence_faults
 from monitor.collector.execute import answer
 from monitor.collector.explain import (
@@ -53,7 +53,7 @@ class _Planned:
 
 
 def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
-    """Enter a target and print what is found there; the exit code, OK or USAGE, is returned."""
+    """Enter a target and print what is found there; return the exit code, OK or USAGE."""
     database = Database(target, secrets=SecretReader(), watchdog=watchdog)
     try:
         with database.lease(deadline_seconds=_LEASE_SECONDS) as session:
@@ -61,7 +61,7 @@ def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
             _show_rights(session)
             codes = [_show_query(job.query, session) for job in jobs]
     except TargetError as error:
-        say(f"\n{target.name}: {error.reason}: {error.message}")
+        echo(f"\n{target.name}: {error.reason}: {error.message}")
         return USAGE
     finally:
         database.close()
@@ -70,26 +70,26 @@ def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
 
 def _show_server(target: Target, server: Server) -> None:
     """Show what the server said of itself, and warn of what a session cannot have there."""
-    say(f"\n{target.name}: {server.flavor} {server.version}")
+    echo(f"\n{target.name}: {server.flavor} {server.version}")
     unset = lacking(server)
     if unset:
         names = ", ".join(unset)
-        say(
+        echo(
             "  warning: in sessions of this server these are not as we set them:"
             f" {names}"
         )
     if server.clock is not None:
         offset, margin = server.clock.seconds, server.clock.uncertainty_seconds
-        say(f"  clock: {offset:+.3f} s from ours (to ± {margin:.3f} s)")
+        echo(f"  clock: {offset:+.3f} s from ours (to ± {margin:.3f} s)")
     if server.replication is not None:
-        say(f"  replica: {_lag(server.replication)}")
+        echo(f"  replica: {_lag(server.replication)}")
     elif not server.knows_replication:
-        say(
+        echo(
             "  replica: unknown; the account may not ask"
             " (token-monitor grants prints the right)"
         )
     if server.read_only:
-        say("  the server takes no writes (read_only)")
+        echo("  the server takes no writes (read_only)")
 
 
 def _lag(replication: Replication) -> str:
@@ -106,11 +106,11 @@ def _show_rights(session: Session) -> None:
         )
     )
     if isinstance(rows, QueryError):
-        say(f"  warning: the rights cannot be seen: {rows.reason}: {rows.message}")
+        echo(f"  warning: the rights cannot be seen: {rows.reason}: {rows.message}")
         return
     lines = map(str, chain.from_iterable(rows.rows))
     for grant in filter(None, map(read_grant, lines)):
-        say(f"  {_right(grant)}")
+        echo(f"  {_right(grant)}")
 
 
 def _right(grant: Grant) -> str:
@@ -124,17 +124,17 @@ def _show_query(query: Query, session: Session) -> int:
     """Show whether a query would run, what of it could not be judged, and how the server would read."""
     planned = attempt(lambda: _planned(query, session))
     if isinstance(planned, QueryError):
-        say(f"  {query.name}: {planned.reason}: {planned.author_message}")
+        echo(f"  {query.name}: {planned.reason}: {planned.author_message}")
         return USAGE
     missing = planned.missing
-    say(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
+    echo(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
     for note in _notes(query, planned, session):
-        say(f"    {note}")
+        echo(f"    {note}")
     if not is_show(query.statement_for(session.server.flavor).text):
         _show_steps(_steps(planned.rows))
     zone_fault = unknown_zone(query, session)
     if zone_fault:
-        say(f"    {zone_fault}")
+        echo(f"    {zone_fault}")
     elif query.name == HISTORY_CLOCK and query.shipped:
         _show_history_clock(query, session)
     is_faulty = any((missing, planned.unjudged, zone_fault))
@@ -154,7 +154,7 @@ def _planned(query: Query, session: Session) -> _Planned:
 
 
 def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
-    """Give what to know of a query that can be planned; the server is asked about its evidence meanwhile."""
+    """Yield what to know of a query that can be planned; the server is asked about its evidence meanwhile."""
     if planned.seen_in_part:
         yield f"warning: sees only its own {planned.seen_in_part}: {NO_PROCESS}"
     zone = zone_warning(query, session.server)
@@ -168,20 +168,20 @@ def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
 
 
 def _show_history_clock(query: Query, session: Session) -> None:
-    """Run the one query that tells a wrong zone, which no plan shows; a newcomer sees it before the start."""
+    """Run the one query that finds a wrong zone, which no plan shows; a newcomer sees it before the start."""
     try:
         rows = answer(query, session).rows
     except TargetError:
         raise
     except (QueryError, SampleError) as error:
-        say(
+        echo(
             "    warning: the times of the history cannot be compared with the clock:"
             f" {error}"
         )
         return
     thresholds = map(attrgetter("condition.threshold"), query.rules)
     for warning in history_warnings(rows, min(thresholds, default=0.0)):
-        say(f"    warning: {warning}")
+        echo(f"    warning: {warning}")
 
 
 def _show_steps(steps: Sequence[Mapping[str, str]]) -> None:
@@ -190,12 +190,12 @@ def _show_steps(steps: Sequence[Mapping[str, str]]) -> None:
         return
     cells = map(itemgetter(*_PLAN_COLUMNS), steps)
     header = list(map(str.upper, _PLAN_COLUMNS))
-    say(indented(table(cells, header, right=(_PLAN_COLUMNS.index("rows"),))))
+    echo(indented(table(cells, header, right=(_PLAN_COLUMNS.index("rows"),))))
     for step in steps:
         rows = step["rows"]
         is_scan = step["type"] == "ALL" and rows.isdigit()
         if is_scan and int(rows) > _MANY_ROWS:
-            say(
+            echo(
                 f"    note: reads the whole table {step['table']},"
                 f" about {int(rows):,} rows, at each run"
             )

@@ -8,7 +8,7 @@ import click
 
 from monitor.cli import OK, USAGE
 from monitor.cli.options import CommonOptions, rule_names, with_common_options
-from monitor.cli.output import plain_line, say
+from monitor.cli.output import echo, plain_line
 from monitor.cli.target_report import show_target
 from monitor.model.certificates import SOON
 from monitor.model.settings import Config
@@ -37,11 +37,11 @@ def command(connect: bool, common: CommonOptions) -> int:
     config = common.load_config()
     web = _check_web(config)
     log = common.make_log()
-    say(_summary(config))
+    echo(_summary(config))
     for notice in config.notices:
-        say(f"note: {notice}")
+        echo(f"note: {notice}")
     for warning in config.warnings:
-        say(f"warning: {warning}")
+        echo(f"warning: {warning}")
     _warn_of_end(web.certificate_ends_at, datetime.now(UTC))
     code = _check_files(config)
     if connect:
@@ -68,7 +68,7 @@ def _check_web(config: Config) -> WebConfig:
 def _warn_of_end(ends_at: datetime | None, now: datetime) -> None:
     if ends_at is not None and ends_at - now < SOON:
         word = "ends" if ends_at > now else "has ended"
-        say(f"warning: the certificate of the page {word}: {utc_minute(ends_at)}")
+        echo(f"warning: the certificate of the page {word}: {utc_minute(ends_at)}")
 
 
 def _check_files(config: Config) -> int:
@@ -80,7 +80,7 @@ def _check_files(config: Config) -> int:
             click.echo(text, err=True)
             code = USAGE
         else:
-            say(f"note: {text}")
+            echo(f"note: {text}")
     return code
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the demo: each incident breaks the token system, and mends it again."""
+"""What can go wrong in the demo: each incident breaks the token system, and fixes it again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ASIDE = "demo_aside"
 
 
 class Incident(ABC):
-    """One way to break the token system; `alert` is what must fire, and resolve once it is mended."""
+    """One way to break the token system; `alert` is what must fire, and resolve once it is fixed."""
 
     name: str
     alert: str
     broken: str
-    """What the user is told when it breaks, and `mended` when it is over."""
-    mended: str
+    """What the user is told when it breaks, and `fixed` when it is over."""
+    fixed: str
 
     def __init__(
         self, server: PrivateServer, traffic: Traffic, database: str = DATABASE
@@ -37,8 +37,8 @@ class Incident(ABC):
         """Break."""
 
     @abstractmethod
-    def mend_it(self) -> None:
-        """Mend; the system is as if nothing had happened."""
+    def fix_it(self) -> None:
+        """Fix it; the system is as if nothing had happened."""
 
     def _do(self, *statements: str) -> None:
         with (
@@ -88,7 +88,7 @@ class MissingColumn(Incident):
     name = "missing-column"
     alert = "TokenColumnMissing"
     broken = "users.tokens_remaining is gone: the code shipped, its migration did not; every AI call gets 402"
-    mended = "the column is back, with its values"
+    fixed = "the column is back, with its values"
 
     def break_it(self) -> None:
         """Drop the column, keep its values aside."""
@@ -96,7 +96,7 @@ class MissingColumn(Incident):
             self._keep_values()
             self._do("ALTER TABLE users DROP COLUMN tokens_remaining")
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Add the column as documented, and restore its values before anybody initialises them."""
         with self._traffic.held():
             self._do(
@@ -113,7 +113,7 @@ class NullBalances(Incident):
     broken = (
         "12 subscribers have a NULL balance, and the backend does not initialise it"
     )
-    mended = "their balances are back, and the backend initialises again"
+    fixed = "their balances are back, and the backend initialises again"
 
     def break_it(self) -> None:
         """Set balances to NULL; stop auto-initialisation, which would heal them."""
@@ -123,7 +123,7 @@ class NullBalances(Incident):
             chosen = ", ".join(map(str, self._some_subscribers(12)))
             self._do(f"UPDATE users SET tokens_remaining = NULL WHERE id IN ({chosen})")
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Restore the balances and auto-initialisation."""
         with self._traffic.held():
             self._restore_values()
@@ -136,7 +136,7 @@ class ZeroBalances(Incident):
     name = "zero-balances"
     alert = "TokenSubscribersBlocked"
     broken = "12 subscribers have balance 0, and 6 of them also limit 0: nothing will ever fill theirs"
-    mended = "their balances and limits are back"
+    fixed = "their balances and limits are back"
 
     def break_it(self) -> None:
         """Set balances to 0, for half of the users the limit too; stop auto-initialisation."""
@@ -153,7 +153,7 @@ class ZeroBalances(Incident):
                 f"UPDATE users SET tokens_remaining = 0 WHERE id IN ({chosen})",
             )
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Restore balances, limits and auto-initialisation."""
         with self._traffic.held():
             self._restore_values()
@@ -166,7 +166,7 @@ class NegativeBalances(Incident):
     name = "negative-balances"
     alert = "TokenBalancesNegative"
     broken = "4 subscribers have a negative balance: deducted twice"
-    mended = "their balances are back"
+    fixed = "their balances are back"
 
     def break_it(self) -> None:
         """Deduct more than there is."""
@@ -178,7 +178,7 @@ class NegativeBalances(Incident):
                 f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({', '.join(map(str, chosen))})"
             )
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Restore the balances."""
         with self._traffic.held():
             self._restore_values()
@@ -191,7 +191,7 @@ class RefillLoop(Incident):
     name = "refill-loop"
     alert = "TokenRefillLoop"
     broken = "20 users spend without end: each time at 0 the backend fills the balance to the limit, for free"
-    mended = "they pay for what they used"
+    fixed = "they pay for what they used"
 
     _spent = 1500
 
@@ -208,7 +208,7 @@ class RefillLoop(Incident):
                 f" SET u.tokens_remaining = us.tokens_limit WHERE u.id IN ({users})",
             )
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Deduct what was used."""
         with self._traffic.held():
             self._do(
@@ -226,13 +226,13 @@ class UsageStop(Incident):
     name = "usage-stop"
     alert = "TokenUsageStopped"
     broken = "the application stopped: no tokens are used"
-    mended = "the application goes on"
+    fixed = "the application goes on"
 
     def break_it(self) -> None:
         """Stop the application."""
         self._traffic.idle(is_idle=True)
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Let it go on."""
         self._traffic.idle(is_idle=False)
 
@@ -243,7 +243,7 @@ class TwoSubscriptions(Incident):
     name = "two-subscriptions"
     alert = "TokenSubscriptionsConflicting"
     broken = "5 users have two active subscriptions with different limits"
-    mended = "the second subscriptions are cancelled"
+    fixed = "the second subscriptions are cancelled"
 
     _limit = 987_654
     """Marks the second subscription; no plan has it."""
@@ -256,7 +256,7 @@ class TwoSubscriptions(Incident):
             f"INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES {rows}"
         )
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Remove the added ones."""
         self._do(f"DELETE FROM user_subscriptions WHERE tokens_limit = {self._limit}")
 
@@ -267,13 +267,13 @@ class DatabaseDown(Incident):
     name = "database-down"
     alert = "TokenMonitorTargetDown"
     broken = "the database server was killed"
-    mended = "the database server is back"
+    fixed = "the database server is back"
 
     def break_it(self) -> None:
         """Kill the server, with no time to say goodbye."""
         self._server.stop(with_signal=signal.SIGKILL)
 
-    def mend_it(self) -> None:
+    def fix_it(self) -> None:
         """Start it on the same data."""
         self._server.start()
 
@@ -284,7 +284,7 @@ class ExpectedAlert:
 
     alert: str
     broken_at: float | None = None
-    mended_at: float | None = None
+    fixed_at: float | None = None
     fired_after: float | None = field(default=None, init=False)
     """Seconds from the break to the first webhook that it fires."""
     resolved_after: float | None = field(default=None, init=False)
@@ -296,13 +296,13 @@ class ExpectedAlert:
             return
         if self.fired_after is None:
             self.fired_after = at - self.broken_at if status == "firing" else None
-        elif status == "resolved" and self.mended_at is not None:
-            self.resolved_after = at - self.mended_at
+        elif status == "resolved" and self.fixed_at is not None:
+            self.resolved_after = at - self.fixed_at
 
     @property
     def is_broken(self) -> bool:
         """Return whether the system is broken now."""
-        return self.broken_at is not None and self.mended_at is None
+        return self.broken_at is not None and self.fixed_at is None
 
     @property
     def is_complete(self) -> bool:
@@ -324,9 +324,9 @@ class ExpectedAlert:
         """Return how long after the break or the mending it is; empty before the break."""
         if self.broken_at is None:
             return ""
-        if self.mended_at is None:
+        if self.fixed_at is None:
             return f", {now - self.broken_at:.1f} s after the break"
-        return f", {now - self.mended_at:.1f} s after the mending"
+        return f", {now - self.fixed_at:.1f} s after the mending"
 
 
 INCIDENTS: Mapping[str, type[Incident]] = MappingProxyType(

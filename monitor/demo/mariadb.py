@@ -43,11 +43,11 @@ class PrivateServer(ABC):
 
     @abstractmethod
     def _create_command(self) -> Sequence[str]:
-        """Give the command that makes the data directory."""
+        """Return the command that makes the data directory."""
 
     @abstractmethod
     def _start_command(self) -> Sequence[str]:
-        """Give the command that serves the data directory, without network and socket options."""
+        """Return the command that serves the data directory, without network and socket options."""
 
     def __enter__(self) -> Self:
         try:

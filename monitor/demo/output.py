@@ -53,7 +53,7 @@ class DemoConsole:
         self._is_terminal = out.isatty()
         self._is_coloured = is_coloured(os.environ, is_terminal=self._is_terminal)
 
-    def say(self, text: str, *details: str, mood: str = "plain") -> None:
+    def print(self, text: str, *details: str, mood: str = "plain") -> None:
         """Write a line, and details below it; broken to the terminal's width where there is one."""
         head = [
             self._coloured(line, _COLOURS[mood]) for line in self._broken(_PREFIX, text)
@@ -108,7 +108,7 @@ class MonitorLog:
         self._file: BinaryIO = path.open("ab", buffering=0)
 
     def add(self, line: str) -> None:
-        """Take a line; what the disk does not take is lost, the demo goes on."""
+        """Add a line; what the disk does not hold is lost, the demo goes on."""
         self._last.append(line)
         with contextlib.suppress(OSError, ValueError):
             self._file.write(line.encode("utf-8", "replace") + b"\n")
@@ -122,5 +122,5 @@ class MonitorLog:
                 self._console.write(f"    {line}")
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._file.close()

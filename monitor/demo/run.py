@@ -1,4 +1,4 @@
-"""The demo as a whole: starts every part, tells what happens, breaks and mends, and leaves nothing behind."""
+"""The demo as a whole: starts every part, prints what happens, breaks and fixes, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(
     stop = DemoStop()
     lines = DemoConsole(out, stop)
     if incident is not None and incident not in INCIDENTS:
-        lines.say(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
+        lines.print(f'unknown incident "{incident}"; allowed: {", ".join(INCIDENTS)}')
         return 2
     with _signals_set(stop), ExitStack() as parts:
         try:
@@ -68,10 +68,10 @@ def run(
             demo.start(parts, listen)
             return demo.watch()
         except (MonitorError, pymysql.MySQLError, OSError) as error:
-            lines.say(f"failed: {error}", mood="bad")
+            lines.print(f"failed: {error}", mood="bad")
             return 1
         finally:
-            lines.say("stopping and cleaning up")
+            lines.print("stopping and cleaning up")
 
 
 class _Demo:
@@ -98,7 +98,7 @@ class _Demo:
         """Start every part; `parts` stops them in the opposite order."""
         directory = Path(tempfile.mkdtemp(prefix="tm-demo-"))
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
-        self._lines.say("starting a private MariaDB with the token system in it")
+        self._lines.print("starting a private MariaDB with the token system in it")
         server = parts.enter_context(
             PrivateMariaDB(directory / "db", options=("--default-time-zone=+00:00",))
         )
@@ -146,7 +146,7 @@ class _Demo:
         self._started_at = time.monotonic()
         self._introduce()
         if self._incident is not None and self._expected is not None:
-            self._break_and_mend(self._incident, self._expected)
+            self._break_and_fix(self._incident, self._expected)
         end_at = self._timeline.end_at
         self._wait(None if end_at is None else end_at - self._now())
         return 0 if self._expected is None else self._conclude(self._expected)
@@ -158,52 +158,56 @@ class _Demo:
         raise MonitorError(f"the monitor did not start within {_START_SECONDS:g} s")
 
     def _conclude(self, expected: ExpectedAlert) -> int:
-        """Say how the incident went; who ends the demo before that has not seen it fail."""
+        """Print how the incident went; who ends the demo before that has not seen it fail."""
         if expected.is_complete:
-            self._lines.say(expected.sentence(), mood="good")
+            self._lines.print(expected.sentence(), mood="good")
             return 0
         if self._stop.is_set:
             return 0
-        self._lines.say(expected.sentence(), mood="bad")
+        self._lines.print(expected.sentence(), mood="bad")
         return 1
 
-    def _break_and_mend(self, incident: Incident, expected: ExpectedAlert) -> None:
+    def _break_and_fix(self, incident: Incident, expected: ExpectedAlert) -> None:
         times = self._timeline
         self._wait(times.break_at - self._now())
-        self._await_queries(times.mend_at - 0.1 * (times.mend_at - times.break_at))
+        self._await_queries(times.fix_at - 0.1 * (times.fix_at - times.break_at))
         if self._stop.is_set:
             return
         expected.broken_at = self._now()
-        self._lines.say(f"BREAKING: {incident.broken}", mood="bad")
+        self._lines.print(f"BREAKING: {incident.broken}", mood="bad")
         incident.break_it()
-        self._wait(times.mend_at - self._now())
+        self._wait(times.fix_at - self._now())
         if self._stop.is_set:
             return
-        expected.mended_at = self._now()
-        self._lines.say("MENDING")
-        incident.mend_it()
-        self._lines.say(f"MENDED: {incident.mended}", mood="good")
+        expected.fixed_at = self._now()
+        self._lines.print("MENDING")
+        incident.fix_it()
+        self._lines.print(f"MENDED: {incident.fixed}", mood="good")
 
     def _await_queries(self, latest_at: float) -> None:
         """Wait until each query has had data: what is broken before that would resolve nothing."""
         is_done = self._wait(latest_at - self._now(), self._is_every_query_done)
         if not is_done and not self._stop.is_set:
             missing = ", ".join(sorted(self._queries - self._succeeded()))
-            self._lines.say(f"no success yet of: {missing}")
+            self._lines.print(f"no success yet of: {missing}")
 
     def _introduce(self) -> None:
-        """Say where everything is, and what will happen."""
-        address, say = self._program.address, self._lines.say
-        say(f"the page      http://{address}/")
-        say(f"the metrics   http://{address}/metrics")
-        say(f"the log       {self._log.path} (of the monitor; gone when the demo ends)")
-        say(f"every query runs every {INTERVAL} here; in earnest every minute or five")
-        say(self._plan())
+        """Print where everything is, and what will happen."""
+        address, write = self._program.address, self._lines.print
+        write(f"the page      http://{address}/")
+        write(f"the metrics   http://{address}/metrics")
+        write(
+            f"the log       {self._log.path} (of the monitor; gone when the demo ends)"
+        )
+        write(
+            f"every query runs every {INTERVAL} here; in earnest every minute or five"
+        )
+        write(self._plan())
         end_at = self._timeline.end_at
         if end_at is None:
-            say("^C ends it")
+            write("^C ends it")
         else:
-            say(f"ends by itself after {end_at:g} s, or by ^C")
+            write(f"ends by itself after {end_at:g} s, or by ^C")
 
     def _plan(self) -> str:
         times, incident = self._timeline, self._incident
@@ -211,7 +215,7 @@ class _Demo:
             return f"nothing breaks; to see an alert: --incident {'|'.join(INCIDENTS)}"
         return (
             f"after {times.break_at:.0f} s: {incident.broken}; expect {incident.alert};"
-            f" mended {times.mend_at - times.break_at:.0f} s later"
+            f" mended {times.fix_at - times.break_at:.0f} s later"
         )
 
     def _wait(
@@ -244,11 +248,11 @@ class _Demo:
             since = self._expected.since(now)
         text = f"webhook received: {alert.status} {alert.alertname}{since}"
         if alert.status != "firing":
-            self._lines.say(text, alert.summary, mood="good")
+            self._lines.print(text, alert.summary, mood="good")
             return
         runbook = f", docs/runbooks/{alert.runbook}.md" if alert.runbook else ""
         look = f"where to look: http://{self._program.address}/{runbook}"
-        self._lines.say(text, alert.summary, look, mood="bad")
+        self._lines.print(text, alert.summary, look, mood="bad")
 
     def _is_every_query_done(self) -> bool:
         return self._queries <= self._succeeded()
@@ -264,7 +268,7 @@ class _Demo:
 
 
 class _Application:
-    """Tells when the application's users begin and cease to be refused."""
+    """Prints when the application's users begin and cease to be refused."""
 
     def __init__(self, lines: DemoConsole) -> None:
         self._lines = lines
@@ -276,14 +280,14 @@ class _Application:
         counts = traffic.counts
         if counts[CallOutcome.PAYMENT_REQUIRED] > self._refused:
             if self._refused_at is None:
-                self._lines.say("application: users get HTTP 402")
+                self._lines.print("application: users get HTTP 402")
             self._refused, self._refused_at = counts[CallOutcome.PAYMENT_REQUIRED], now
         elif (
             self._refused_at is not None
             and not is_broken
             and now - self._refused_at > _CALM_SECONDS
         ):
-            self._lines.say("application: users are served again")
+            self._lines.print("application: users are served again")
             self._refused_at = None
 
 

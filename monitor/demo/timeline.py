@@ -1,4 +1,4 @@
-"""When the demo breaks, mends and ends: pure."""
+"""When the demo breaks, is fixed and ends: pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Timeline:
     """Seconds since the monitor started; `end_at` is None when only ^C ends the demo."""
 
     break_at: float
-    mend_at: float
+    fix_at: float
     end_at: float | None
 
 
 def plan(for_seconds: float | None) -> Timeline:
-    """Break when all is well, mend about half-way, so that the alert is seen to come and to go."""
+    """Break when all is well, fix about half-way, so that the alert is seen to come and to go."""
     if for_seconds is None:
         return Timeline(_HEALTHY_SECONDS, _HEALTHY_SECONDS + _BROKEN_SECONDS, None)
     break_at = min(_HEALTHY_SECONDS, for_seconds * 0.2)

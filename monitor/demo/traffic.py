@@ -101,7 +101,7 @@ class Traffic:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let no call begin while the caller changes data under the application."""
+        """Hold back new calls while the caller changes data under the application."""
         with self._held:
             yield
 
@@ -110,11 +110,11 @@ class Traffic:
         self._is_idle = is_idle
 
     def initialise(self, *, does: bool) -> None:
-        """Choose whether a NULL or 0 balance is filled at the next use, as the backend does."""
+        """Set whether a NULL or 0 balance is filled at the next use, as the backend does."""
         self._initialises = does
 
     def leave_alone(self, user_ids: Collection[int]) -> None:
-        """Name the users who do nothing; a balance that is set for them stays."""
+        """Set the users who do nothing; a balance that is set for them stays."""
         self._left_alone = frozenset(user_ids)
 
     @property

@@ -1,4 +1,4 @@
-"""A receiver for the demo: takes the monitor's webhooks on a local port and tells of each alert in them."""
+"""A receiver for the demo: accepts the monitor's webhooks on a local port and passes on each alert in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-_LARGEST_BODY = 10_000_000
+_MAX_BODY_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class WebhookReceiver:
 
     @property
     def url(self) -> str:
-        """Tell where it takes webhooks."""
+        """Return where it accepts webhooks."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/"
 
     def __enter__(self) -> WebhookReceiver:
@@ -74,7 +74,7 @@ def _handler(on_alert: Callable[[Received], None]) -> type[BaseHTTPRequestHandle
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            if not 0 < length <= _LARGEST_BODY:
+            if not 0 < length <= _MAX_BODY_BYTES:
                 self.send_error(413)
                 return
             try:
@@ -89,6 +89,6 @@ def _handler(on_alert: Callable[[Received], None]) -> type[BaseHTTPRequestHandle
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the inherited name
-            """Say nothing: what matters is said by `on_alert`."""
+            """Log nothing: what matters is printed by `on_alert`."""
 
     return AlertHandler

@@ -142,15 +142,15 @@ def group_of(alerts: Sequence[Alert], context: PageContext) -> AlertGroup:
     )
 
 
-def without_anchor(group: AlertGroup, taken: set[str]) -> AlertGroup:
+def without_anchor(group: AlertGroup, anchors: set[str]) -> AlertGroup:
     """Remove anchors that are on the page already: what resolved may be pending again.
 
-    Adds those of the group to `taken`.
+    `anchors` are those of the page so far, and get those of the group.
     """
     rows = tuple(
-        replace(row, anchor="") if row.anchor in taken else row for row in group.rows
+        replace(row, anchor="") if row.anchor in anchors else row for row in group.rows
     )
-    taken.update(row.anchor for row in rows)
+    anchors.update(row.anchor for row in rows)
     return replace(group, rows=rows)
 
 

@@ -1,4 +1,4 @@
-"""Accept connections, each with the TLS that is in force now, for the HTTP protocol; end them when told."""
+"""Accept connections, each with the TLS that is in force now, for the HTTP protocol; end them when asked."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class Connections:
             self._collect()
 
     def use(self, tls: ssl.SSLContext | None) -> None:
-        """Have new connections begin with this TLS; those of before end, each after what it was asked."""
+        """Begin new connections with this TLS; those of before end, each after what it was asked."""
         self._tls = tls
         for protocol in list(self._state.connections):
             protocol.shutdown()
 
     async def close(self, grace_seconds: float) -> None:
-        """Let answers under way end, wait no longer than that, and cut the rest."""
+        """Wait for the answers under way, but no longer than that, and cut the rest."""
         loop = asyncio.get_running_loop()
         for task in self._entering:
             task.cancel()

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 REQUEST_SECONDS = 2.0
 """From the connection, or from the answer before, until a whole request is there."""
 ANSWER_SECONDS = 50.0
-"""Until a client has taken all of an answer."""
+"""Until a client has read all of an answer."""
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_HEADERS = 100
 MAX_AHEAD_BYTES = 1 << 20
@@ -23,7 +23,7 @@ MAX_AHEAD_BYTES = 1 << 20
 _PIECE_BYTES = 512
 """Given to the parser at once. It reads all requests in what it gets, and cannot be stopped between two."""
 MAX_UNREAD_BYTES = 64_000_000
-"""Of all answers together that clients have not taken yet."""
+"""Of all answers together that clients have not read yet."""
 
 _HOST_HEADERS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"1.0": (0, 1), "1.1": (1,)}
@@ -84,7 +84,7 @@ class Http11(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of all that the connection held."""
+        """Release all that the connection held."""
         self._stop_waiting()
         self._unread.discard(self.transport)
         super().connection_lost(exc)
@@ -101,7 +101,7 @@ class Http11(HttpToolsProtocol):
         self._parse()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # what asyncio asks for: whether to stay open
-        """Answer what was asked by a client that says no more; in TLS there is no half-closed connection."""
+        """Answer what was asked by a client that sends no more; in TLS there is no half-closed connection."""
         if self.scheme != "http" or not self._is_answering():
             return False
         self.cycle.keep_alive = False
@@ -139,11 +139,11 @@ class Http11(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Look at the head as a whole, and have it answered."""
+        """Check the head as a whole, and have it answered."""
         self._check_head()
         super().on_headers_complete()
         if self.parser.should_upgrade():
-            # It is answered as if it had not asked; what it says after that is no HTTP.
+            # It is answered as if it had not asked; what it sends after that is not HTTP.
             self.cycle.keep_alive = False
             self._is_refused = True
 
@@ -223,7 +223,7 @@ class Http11(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait(self) -> None:
-        """Give the client its time again, from now on."""
+        """Start the client's time again, from now on."""
         self._stop_waiting()
         self._timer = self.loop.call_later(REQUEST_SECONDS, self._on_due)
 

@@ -1,4 +1,4 @@
-"""Say in words what the page shows: is all well, and if not, what, since when, and what to do; pure."""
+"""Compute what the page shows, in words: is all well, and if not, what, since when, and what to do; pure."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def page_of(
     sections = _sections(alerts, context.rules)
     verdict = _verdict(scene, sections.active, context.rules, troubles)
     # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
-    taken: set[str] = set()
-    active = _groups(sections.active, context, taken)
-    muted = _groups(sections.muted, context, taken)
-    resolved = _groups(sections.resolved, context, taken)
+    anchors: set[str] = set()
+    active = _groups(sections.active, context, anchors)
+    muted = _groups(sections.muted, context, anchors)
+    resolved = _groups(sections.resolved, context, anchors)
     is_shown = any(group.has_asked_for for group in (*active, *muted, *resolved))
     targets = _trouble_first(
         target_row(view, snapshot, now) for view in snapshot.targets.values()
@@ -150,10 +150,12 @@ def _verdict(
 
 
 def _groups(
-    section: Sequence[Sequence[Alert]], context: PageContext, taken: set[str]
+    section: Sequence[Sequence[Alert]], context: PageContext, anchors: set[str]
 ) -> tuple[AlertGroup, ...]:
-    """Describe the groups of a section; `taken` are the anchors above it, and gets those within."""
-    return tuple(without_anchor(group_of(alerts, context), taken) for alerts in section)
+    """Describe the groups of a section; `anchors` are those above it, and gets those within."""
+    return tuple(
+        without_anchor(group_of(alerts, context), anchors) for alerts in section
+    )
 
 
 def _runbooks_url(config: Config | None) -> str:
@@ -163,7 +165,7 @@ def _runbooks_url(config: Config | None) -> str:
 
 
 def _trouble_first(rows: Iterable[Row]) -> _PageRows[Row]:
-    """Choose the rows that are shown; which of them are in trouble is seen by their tone."""
+    """Return the rows that are shown, those in trouble first, which is seen by their tone."""
     ordered = sorted(rows, key=lambda row: row.tone == "ok")
     return _PageRows(tuple(ordered[:MAX_ROWS]), max(0, len(ordered) - MAX_ROWS))
 

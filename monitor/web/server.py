@@ -35,9 +35,9 @@ _RECORD_BYTES = 16 * 1024
 
 
 class WebServer:
-    """The HTTP server. `start` binds and serves; the web-config file is taken again when it changes.
+    """The HTTP server. `start` binds and serves; the web-config file is loaded again when it changes.
 
-    `on_config_file` hears what is wrong with that file whenever it changes; nothing when it was taken.
+    `on_config_file` gets what is wrong with that file whenever that changes; nothing when it is in force.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class WebServer:
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
-        """Name the page's certificate and when it ends; nothing without TLS."""
+        """Return the page's certificate and when it ends; nothing without TLS."""
         ends_at = self._file.current.certificate_ends_at
         return () if ends_at is None else (Certificate("page", ends_at),)
 
@@ -88,7 +88,7 @@ class WebServer:
         return self._file.path
 
     def reload_config_file(self) -> None:
-        """Take the web-config file now; ConfigError when it is refused, and the one before stays."""
+        """Load the web-config file now; ConfigError when it is refused, and the one before stays."""
         self._file.reload()
 
     def close(self, deadline_seconds: float) -> None:
@@ -152,7 +152,7 @@ class WebServer:
         files.stop()
 
     async def _recheck(self, files: Threads) -> None:
-        """Take a changed web-config file, or a renewed certificate, without a restart."""
+        """Load a changed web-config file, or a renewed certificate, without a restart."""
         while True:
             await asyncio.sleep(self._recheck_seconds)
             await files.do(self._file.recheck)
@@ -171,7 +171,7 @@ class WebServer:
     def _on_loop_error(
         self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     ) -> None:
-        # A client that breaks off, speaks no TLS or no HTTP is no event.
+        # A client that breaks off, speaks no TLS or no HTTP is not worth an event.
         if not isinstance(context.get("exception"), OSError | UnicodeDecodeError):
             loop.default_exception_handler(context)
 

@@ -42,7 +42,7 @@ class Threads:
     async def do(
         self, work: Callable[Given, Gives], *args: Given.args, **named: Given.kwargs
     ) -> Gives:
-        """Have a thread do it, and wait for what it gives."""
+        """Run it in a thread, and return what it returns; what it raises is raised here."""
         call = partial(work, *args, **named)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 

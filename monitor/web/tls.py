@@ -39,7 +39,7 @@ class ServerTls:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Name the files whose change means new certificates."""
+        """Return the files whose change means new certificates."""
         return tuple(
             f for f in (self.cert_file, self.key_file, self.client_ca_file) if f
         )

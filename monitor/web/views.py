@@ -1,4 +1,4 @@
-"""Name what the web server may ask of the rest of the program: it sees these callables and nothing else."""
+"""Declare what the web server may ask of the rest of the program: it sees these callables and nothing else."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_the_verdict_needs_the_alert_to_fire_after_the_break_and_to_resolve_afte
         verdict.sentence()
         == "TokenColumnMissing fired 3.5 s after the break, but did not resolve"
     )
-    verdict.mended_at = 33.0
+    verdict.fixed_at = 33.0
     verdict.saw("resolved", "TokenColumnMissing", 35.0)
     assert verdict.is_complete
     assert (

@@ -138,7 +138,7 @@ def test_an_incident_makes_its_finding_and_mending_leaves_none(
     it = incident(mariadb, quiet(mariadb, tokens), tokens)
     it.break_it()
     assert number(mariadb, tokens, finding) == count
-    it.mend_it()
+    it.fix_it()
     assert number(mariadb, tokens, finding) == 0
     if incident is not RefillLoop:  # there, the mended users have paid
         assert (
@@ -156,7 +156,7 @@ def test_a_missing_column_comes_back_in_its_place_with_its_values(
     it.break_it()
     with pytest.raises(pymysql.err.OperationalError, match="1054"):
         rows(mariadb, tokens, STATE)
-    it.mend_it()
+    it.fix_it()
     assert rows(mariadb, tokens, "SHOW COLUMNS FROM users") == columns
     assert rows(mariadb, tokens, STATE) == before
 
@@ -165,7 +165,7 @@ def test_incidents_can_be_repeated(mariadb: PrivateMariaDB, tokens: str) -> None
     for kind in (MissingColumn, NullBalances, MissingColumn, RefillLoop, RefillLoop):
         it = kind(mariadb, quiet(mariadb, tokens), tokens)
         it.break_it()
-        it.mend_it()
+        it.fix_it()
     assert number(mariadb, tokens, NULL_SUBSCRIBERS) == 0
     assert number(mariadb, tokens, REFILLED) == 0
 
@@ -188,7 +188,7 @@ def test_traffic_does_not_heal_what_an_incident_broke(
                 "50 more calls",
             )
             assert number(mariadb, tokens, finding) == count, kind.name
-            it.mend_it()
+            it.fix_it()
             assert number(mariadb, tokens, finding) == 0, kind.name
 
 
@@ -203,7 +203,7 @@ def test_traffic_is_refused_while_the_column_is_missing_and_then_served_again(
         served = traffic.counts[CallOutcome.SERVED]
         wait_for(lambda: traffic.counts[CallOutcome.PAYMENT_REQUIRED] > 10, "refused")
         assert traffic.counts[CallOutcome.SERVED] == served
-        it.mend_it()
+        it.fix_it()
         wait_for(
             lambda: traffic.counts[CallOutcome.SERVED] > served + 10, "served again"
         )
@@ -224,7 +224,7 @@ def test_usage_stops_and_goes_on(mariadb: PrivateMariaDB, tokens: str) -> None:
         while time.monotonic() < deadline:
             assert number(mariadb, tokens, count) == used
         assert traffic.counts == quiet_since
-        it.mend_it()
+        it.fix_it()
         wait_for(lambda: traffic.counts != quiet_since, "used again")
 
 
@@ -243,7 +243,7 @@ def test_the_database_goes_down_and_comes_back_with_its_data() -> None:
             wait_for(
                 lambda: traffic.counts[CallOutcome.PAYMENT_REQUIRED] > 5, "refused"
             )
-            it.mend_it()
+            it.fix_it()
             served = traffic.counts[CallOutcome.SERVED]
             wait_for(
                 lambda: traffic.counts[CallOutcome.SERVED] > served, "served again"
@@ -324,4 +324,4 @@ def test_each_incident_has_a_name_an_alert_and_words() -> None:
         assert name == incident.name
         assert incident.alert.startswith("Token")
         assert incident.broken
-        assert incident.mended
+        assert incident.fixed

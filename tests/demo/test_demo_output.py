@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.demo.output import DemoConsole, DemoStop, MonitorLog
+from monitor.demo.output import DemoConsole, MonitorLog, DemoStop
 
 SUMMARY = (
     "The column users.tokens_remaining is missing on demo since 2026-11-28 21:22:07 UTC"
@@ -25,7 +25,7 @@ def on_a_terminal(columns: int, text: str, *details: str) -> list[str]:
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(inner, "w", encoding="utf-8") as out:
-        DemoConsole(out, DemoStop(), columns=columns).say(text, *details, mood="bad")
+        DemoConsole(out, DemoStop(), columns=columns).print(text, *details, mood="bad")
         out.flush()
         written = os.read(outer, 100_000).decode()
     os.close(outer)
@@ -48,7 +48,7 @@ def test_on_a_terminal_no_line_is_wider_than_it_and_no_word_is_lost(
 
 def test_into_a_file_each_thing_is_one_line_without_colours() -> None:
     out = io.StringIO()
-    DemoConsole(out, DemoStop()).say("MENDED", SUMMARY * 3, mood="good")
+    DemoConsole(out, DemoStop()).print("MENDED", SUMMARY * 3, mood="good")
     assert out.getvalue() == f"demo: MENDED\n          {SUMMARY * 3}\n"
 
 
@@ -57,7 +57,7 @@ def test_a_reader_that_went_away_ends_the_demo() -> None:
     os.close(reader)
     stop = DemoStop()
     out = os.fdopen(writer, "w")
-    DemoConsole(out, stop).say("more")
+    DemoConsole(out, stop).print("more")
     assert stop.is_set
     with pytest.raises(BrokenPipeError):
         out.close()
