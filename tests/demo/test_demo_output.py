@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.demo.output import DemoConsole, MonitorLog, DemoStop
+from monitor.demo.output import DemoConsole, DemoStop, MonitorLog
 
 SUMMARY = (
     "The column users.tokens_remaining is missing on demo since 2026-11-28 21:22:07 UTC"
