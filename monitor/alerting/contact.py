@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.model.results import Blocked, Failure, Result, Server, Success
-from monitor.model.settings import ColumnName, Target
+from monitor.model.settings import ColumnName
+from monitor.model.targets import Target
 
 RECOVERY_PAUSE = timedelta(seconds=30)
 """A target that answers again within this time of the last time has not recovered again."""

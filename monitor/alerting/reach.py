@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from monitor.alerting.alert_names import WATCHDOG
-from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity, Target
+from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity
+from monitor.model.targets import Target
 
 _RANKED: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 _ANYTHING: Final = None

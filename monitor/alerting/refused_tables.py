@@ -12,7 +12,8 @@ from monitor.alerting.denials import denied_table, grant_for
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.snapshot import QueryView
 from monitor.model.results import Sample
-from monitor.model.settings import Rule, Target
+from monitor.model.settings import Rule
+from monitor.model.targets import Target
 
 # As both servers write it: "SELECT command denied to user 'm'@'10.0.0.7' for table …"
 _ACCOUNT = re.compile(r"'([^']*)'@'([^']*)'")

@@ -16,7 +16,8 @@ from monitor.config.sql.required_privileges import (
     required_privileges,
 )
 from monitor.model.identifiers import quoted
-from monitor.model.settings import Config, Job, Target
+from monitor.model.settings import Config, Job
+from monitor.model.targets import Target
 from monitor.model.wording import counted
 
 _DAEMONS = 2

@@ -17,7 +17,8 @@ from monitor.config import load
 from monitor.config.toml.problems import near_miss
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.process_settings import LogSettings
-from monitor.model.settings import Config, Job, Target
+from monitor.model.settings import Config, Job
+from monitor.model.targets import Target
 from monitor.model.wording import counted
 from monitor.notify.kinds import KINDS
 from monitor.telemetry.log import Format, Level, Log, configure

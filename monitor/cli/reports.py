@@ -12,7 +12,8 @@ from typing import assert_never
 from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
 from monitor.model.results import Blocked, Failure, Success
-from monitor.model.settings import ColumnName, Target
+from monitor.model.settings import ColumnName
+from monitor.model.targets import Target
 from monitor.model.wording import counted
 
 _MAX_NAGIOS_TEXT = 600

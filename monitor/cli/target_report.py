@@ -26,7 +26,8 @@ from monitor.database import Database, Session
 from monitor.database.grants import Grant, read_grant
 from monitor.model.errors import QueryError, SampleError, TargetError
 from monitor.model.results import Replication, Rows, Server
-from monitor.model.settings import ColumnName, Job, Query, Statement, Target
+from monitor.model.settings import ColumnName, Job, Query, Statement
+from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 

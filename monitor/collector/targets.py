@@ -15,7 +15,8 @@ from monitor.collector.worker_pool import Task, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Result
-from monitor.model.settings import Job, Target
+from monitor.model.settings import Job
+from monitor.model.targets import Target
 from monitor.timing.clock import SettableClock
 
 _OLD_ENDS_SECONDS = 10.0

@@ -28,12 +28,12 @@ from monitor.config.toml.wording import found
 from monitor.model.settings import (
     DEFAULT_REPEAT_INTERVAL,
     DEFAULT_TIMEOUT,
-    PasswordSource,
     Receiver,
     ReceiverSettings,
     Severity,
     labels_of,
 )
+from monitor.model.targets import PasswordSource
 
 _RepeatInterval = Annotated[
     Duration,

@@ -16,7 +16,8 @@ from monitor.alerting.reach import (
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.model.settings import Job, Receiver, Rule, Target
+from monitor.model.settings import Job, Receiver, Rule
+from monitor.model.targets import Target
 
 _NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"
 _ENDS_BY_ITSELF = "an Alertmanager ends by itself what is sent no more; its own receivers have send_resolved"

@@ -20,7 +20,7 @@ from monitor.config.toml.validation import (
     between,
     from_to,
 )
-from monitor.model.settings import SERVER_ZONE, UTC_ZONE, TlsMode
+from monitor.model.targets import SERVER_ZONE, UTC_ZONE, TlsMode
 from monitor.timing.zones import session_zone
 
 

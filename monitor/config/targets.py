@@ -21,7 +21,7 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.model.hosts import is_loopback
-from monitor.model.settings import PasswordSource, Target, Tls, TlsMode
+from monitor.model.targets import PasswordSource, Target, Tls, TlsMode
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from monitor.alerting.contact import TargetView
 from monitor.model.process_settings import LogLevel
 from monitor.model.results import Server
-from monitor.model.settings import SERVER_ZONE, Job, Query
+from monitor.model.settings import Job, Query
+from monitor.model.targets import SERVER_ZONE
 from monitor.timing.zones import utc_offsets
 
 

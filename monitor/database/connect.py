@@ -33,7 +33,7 @@ from monitor.database.session_setup import SessionSetup
 from monitor.model.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
 from monitor.model.results import Server
-from monitor.model.settings import Target
+from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Alarm, Watchdog
 

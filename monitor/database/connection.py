@@ -18,7 +18,8 @@ from monitor.database.dialect import FIRST_STATEMENT_LIMIT, Dialect, dialect_of
 from monitor.database.driver import DriverConnection
 from monitor.database.driver_errors import is_answer_error
 from monitor.model.results import Server
-from monitor.model.settings import UTC_ZONE, Flavor
+from monitor.model.settings import Flavor
+from monitor.model.targets import UTC_ZONE
 
 # The pool cuts sooner (2 s); this is for a server that sends a byte now and then.
 _ALIVE_SECONDS = 5.0

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from monitor.model.certificates import Certificate, CertificateKind
 from monitor.model.errors import Reason, SecretError, TargetError
-from monitor.model.settings import PasswordSource, Tls
+from monitor.model.targets import PasswordSource, Tls
 from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair
 from monitor.secrets.reader import SecretReader

@@ -18,7 +18,8 @@ from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
-from monitor.model.settings import UTC_ZONE, Scalar, Statement
+from monitor.model.settings import Scalar, Statement
+from monitor.model.targets import UTC_ZONE
 from monitor.timing.deadlines import Watchdog
 from monitor.timing.durations import format_duration
 

@@ -13,7 +13,7 @@ from monitor.database.dialect import session_variables
 from monitor.database.session_variables import FACTS, Effect, Variable
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ALTERED_SESSION, Server
-from monitor.model.settings import SERVER_ZONE
+from monitor.model.targets import SERVER_ZONE
 
 UNPROVEN = "unproven"
 """Stands in place of variables where none can be read: then nobody knows."""

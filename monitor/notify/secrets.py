@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.model.errors import DeliveryError, SecretError
-from monitor.model.settings import PasswordSource
+from monitor.model.targets import PasswordSource
 from monitor.notify.plain_text import one_line
 from monitor.secrets.reader import SecretReader
 from monitor.secrets.redaction import masked

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor.model.errors import SecretError
-from monitor.model.settings import NamedFile
+from monitor.model.targets import NamedFile
 
 # Docker and Podman put secrets here, by default readable for all, and there is nobody else in a container.
 _OF_CONTAINERS: Final = Path("/run/secrets")

@@ -10,7 +10,8 @@ from functools import partial
 from typing import assert_never
 
 from monitor.model.certificates import SOON
-from monitor.model.settings import Config, NamedFile, Tls
+from monitor.model.settings import Config
+from monitor.model.targets import NamedFile, Tls
 from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
 from monitor.secrets.file_faults import FileFault, ReadFile, mode_faults, secret_faults

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor.model.errors import SecretError
-from monitor.model.settings import PasswordSource
+from monitor.model.targets import PasswordSource
 from monitor.secrets.redaction import in_address, in_header
 
 OnRead: TypeAlias = Callable[[str, Iterable[str]], None]

@@ -11,8 +11,9 @@ from prometheus_client import Metric
 
 from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.results import Sample
-from monitor.model.settings import Cron, Every, Query, Target
+from monitor.model.settings import Cron, Every, Query
 from monitor.model.settings import Metric as MetricSettings
+from monitor.model.targets import Target
 from monitor.model.wording import readable
 from monitor.timing.durations import format_duration
 

@@ -14,16 +14,8 @@ from monitor.collector.explain import is_show
 from monitor.database.grants import read_grant, surplus_of
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
-from monitor.model.settings import (
-    ColumnName,
-    Every,
-    Job,
-    Query,
-    Severity,
-    Statement,
-    Target,
-    Tls,
-)
+from monitor.model.settings import ColumnName, Every, Job, Query, Severity, Statement
+from monitor.model.targets import Target, Tls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(

@@ -21,16 +21,8 @@ from monitor.collector.slots import (
     slot_index,
     slot_of_tick,
 )
-from monitor.model.settings import (
-    Cron,
-    Every,
-    Job,
-    Query,
-    SchemaColumns,
-    Statement,
-    Target,
-    Tls,
-)
+from monitor.model.settings import Cron, Every, Job, Query, SchemaColumns, Statement
+from monitor.model.targets import Target, Tls
 from monitor.timing.clock import AnchoredClock
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -12,12 +12,8 @@ from monitor.config.receivers import ReceiverTable, read_receiver
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.model.errors import ConfigError
-from monitor.model.settings import (
-    PasswordSource,
-    Receiver,
-    ReceiverSettings,
-    Severity,
-)
+from monitor.model.settings import Receiver, ReceiverSettings, Severity
+from monitor.model.targets import PasswordSource
 from monitor.notify.alertmanager.settings import AlertmanagerSettings
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.kinds import KINDS

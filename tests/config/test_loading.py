@@ -28,16 +28,14 @@ from monitor.model.settings import (
     Every,
     Flavor,
     Metric,
-    PasswordSource,
     Query,
     Receiver,
     Rule,
     SchemaColumns,
     Severity,
     Statement,
-    Target,
-    Tls,
 )
+from monitor.model.targets import PasswordSource, Target, Tls
 from monitor.notify.alertmanager.settings import AlertmanagerSettings
 from monitor.notify.kinds import KINDS
 from monitor.notify.webhook.settings import WebhookSettings

@@ -14,7 +14,7 @@ import pytest
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.results import Kill
-from monitor.model.settings import Target
+from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 from tests.database.targets import make_digits, run_as_root, target_for

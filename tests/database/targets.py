@@ -17,15 +17,13 @@ from monitor.model.results import Rows
 from monitor.model.settings import (
     Every,
     Metric,
-    PasswordSource,
     Query,
     Rule,
     Scalar,
     Severity,
     Statement,
-    Target,
-    Tls,
 )
+from monitor.model.targets import PasswordSource, Target, Tls
 
 DISABLED = Tls("disabled")
 ELSEWHERE = "0.0.0.0"  # leads to this machine, and is not named as it

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from monitor.database.connect import Connector
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import Reason
-from monitor.model.settings import PasswordSource, Target, Tls
+from monitor.model.targets import PasswordSource, Target, Tls
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 from tests.database.conftest import Databases

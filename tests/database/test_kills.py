@@ -17,7 +17,8 @@ from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Failure, Kill, Success
-from monitor.model.settings import Job, PasswordSource, Target
+from monitor.model.settings import Job
+from monitor.model.targets import PasswordSource, Target
 from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
 from tests.database.proxy import (

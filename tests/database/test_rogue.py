@@ -10,7 +10,7 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.errors import QueryError, Reason
-from monitor.model.settings import Tls
+from monitor.model.targets import Tls
 from tests.database.conftest import Databases
 from tests.database.proxy import (
     Listener,

@@ -16,7 +16,8 @@ from monitor.database import Database, runnable_sql
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ColumnType, Rows
-from monitor.model.settings import Flavor, PasswordSource, Scalar, Statement
+from monitor.model.settings import Flavor, Scalar, Statement
+from monitor.model.targets import PasswordSource
 from tests.database.conftest import Databases
 from tests.database.targets import (
     RUNAWAY,

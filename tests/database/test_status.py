@@ -12,7 +12,7 @@ from monitor.database.status import MAX_STATUS_AGE_SECONDS
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Server
-from monitor.model.settings import PasswordSource
+from monitor.model.targets import PasswordSource
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, error_packet, result_packets, serve_session
 from tests.database.targets import (

@@ -16,7 +16,8 @@ from monitor.database import Database
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Kill, Result
-from monitor.model.settings import Job, PasswordSource, Query, Target
+from monitor.model.settings import Job, Query
+from monitor.model.targets import PasswordSource, Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog

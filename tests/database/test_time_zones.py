@@ -14,7 +14,8 @@ from monitor.daemon.server_changes import ServerChanges, zone_warning
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Success
-from monitor.model.settings import SERVER_ZONE, Job, Query, Target, Tls
+from monitor.model.settings import Job, Query
+from monitor.model.targets import SERVER_ZONE, Target, Tls
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.zones import session_zone, utc_offsets
 from tests.database.conftest import Databases

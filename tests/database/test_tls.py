@@ -16,7 +16,7 @@ import pytest
 from monitor.database.credentials import VERIFICATION_BY_MODE
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.errors import QueryError, Reason
-from monitor.model.settings import Tls
+from monitor.model.targets import Tls
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.timing.deadlines import Watchdog
 from tests.database.conftest import Databases

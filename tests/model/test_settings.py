@@ -16,13 +16,11 @@ from monitor.model.settings import (
     Flavor,
     Job,
     Metric,
-    PasswordSource,
     Query,
     SchemaColumns,
     Statement,
-    Target,
-    Tls,
 )
+from monitor.model.targets import PasswordSource, Target, Tls
 from tests.support.harness import BALANCES, a_config
 
 JOB = a_config(BALANCES).jobs[0]

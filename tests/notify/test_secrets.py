@@ -12,7 +12,8 @@ import pytest
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
 from monitor.model.process_settings import HeartbeatSettings
-from monitor.model.settings import PasswordSource, Receiver
+from monitor.model.settings import Receiver
+from monitor.model.targets import PasswordSource
 from monitor.notify.ping import Ping
 from monitor.notify.secrets import read_password
 from monitor.notify.slack.settings import SlackSettings

@@ -21,7 +21,8 @@ from monitor.database.dialect import session_variables
 from monitor.database.session_variables import Effect
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, SampleError
-from monitor.model.settings import Flavor, Query, Target
+from monitor.model.settings import Flavor, Query
+from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 from tests.database.targets import fetch_in, run_as_root

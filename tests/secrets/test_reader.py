@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model.errors import SecretError
-from monitor.model.settings import PasswordSource
+from monitor.model.targets import PasswordSource
 from monitor.secrets.reader import SecretReader
 from tests.acceptance.program import wait_until
 from tests.support.hanging import hanging

@@ -34,10 +34,9 @@ from monitor.model.settings import (
     SchemaColumns,
     Severity,
     Statement,
-    Target,
-    Tls,
     labels_of,
 )
+from monitor.model.targets import Target, Tls
 from monitor.notify.webhook.settings import WebhookSettings
 from monitor.web.views import Scene
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from monitor.model.settings import NamedFile, ReceiverSettings
+from monitor.model.settings import ReceiverSettings
+from monitor.model.targets import NamedFile
 
 DEFAULT_RESEND_DELAY: Final = timedelta(minutes=1)
 """As Prometheus's --rules.alert.resend-delay."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from monitor.model.settings import NamedFile, PasswordSource, ReceiverSettings
+from monitor.model.settings import ReceiverSettings
+from monitor.model.targets import NamedFile, PasswordSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.validation import Text
 from monitor.model.hosts import is_loopback
-from monitor.model.settings import PasswordSource
+from monitor.model.targets import PasswordSource
 from monitor.notify.pagerduty.settings import PUBLIC_URL, PagerdutySettings
 
 

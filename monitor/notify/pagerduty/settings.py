@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from monitor.model.settings import NamedFile, PasswordSource, ReceiverSettings
+from monitor.model.settings import ReceiverSettings
+from monitor.model.targets import NamedFile, PasswordSource
 
 PUBLIC_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from monitor.model.settings import NamedFile, ReceiverSettings
+from monitor.model.settings import ReceiverSettings
+from monitor.model.targets import NamedFile
 from monitor.secrets.redaction import in_address
 
 

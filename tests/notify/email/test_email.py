@@ -17,7 +17,8 @@ import pytest
 
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.errors import DeliveryError
-from monitor.model.settings import PasswordSource, Receiver, Severity, labels_of
+from monitor.model.settings import Receiver, Severity, labels_of
+from monitor.model.targets import PasswordSource
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.test_alert import send_test_alert
 from monitor.timing.clock import AnchoredClock

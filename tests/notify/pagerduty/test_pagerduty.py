@@ -16,7 +16,8 @@ import pytest
 
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.errors import DeliveryError
-from monitor.model.settings import PasswordSource, Receiver, Severity
+from monitor.model.settings import Receiver, Severity
+from monitor.model.targets import PasswordSource
 from monitor.notify.outbox import Sender
 from monitor.notify.pagerduty.event import event
 from monitor.notify.test_alert import send_test_alert

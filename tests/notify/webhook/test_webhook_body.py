@@ -16,7 +16,8 @@ import pytest
 from monitor.model.alerts import AlertState
 from monitor.model.body_template import samples
 from monitor.model.errors import DeliveryError
-from monitor.model.settings import PasswordSource, Receiver
+from monitor.model.settings import Receiver
+from monitor.model.targets import PasswordSource
 from monitor.notify.webhook.body import webhook_body
 from tests.notify.delivering import failure_of, notification, sending
 from tests.notify.far_end import START, alert, far_end, receiver, status

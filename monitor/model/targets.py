@@ -1,0 +1,108 @@
+"""The database servers that are watched: how each is reached, and what makes two of them the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+UTC_ZONE = "+00:00"
+SERVER_ZONE = "server"
+"""Stands for the time zone that a database server has itself."""
+
+
+TlsMode: TypeAlias = Literal["disabled", "required", "verify_ca", "verify_identity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the connection to a target is protected."""
+
+    mode: TlsMode
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    public_key_file: Path | None = None
+    """Without TLS: the server's own key, with which a password may be encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSource:
+    """Where a password, or another secret, is read each time: a file or a variable, never a literal."""
+
+    file: Path | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a setting names: the key that names it, and what it must hold.
+
+    Of a password blanks count, also those around it; of another secret they do not.
+    """
+
+    key: str
+    path: Path
+    holds: Literal["secret", "password", "certificates"] = "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One database server, schema and account that we watch."""
+
+    name: str
+    user: str
+    database: str
+    tls: Tls
+    host: str | None = None
+    port: int = 3306
+    unix_socket: Path | None = None
+    password: PasswordSource | None = None
+    max_connections: int = 2
+    labels: Mapping[str, str] = field(default_factory=dict)
+    max_replica_lag: timedelta = timedelta(minutes=1)
+    """How far a replica may be behind before its data is not judged; 0: as far as it likes."""
+    time_zone: str = UTC_ZONE
+    """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
+
+    def files(self) -> Iterator[NamedFile]:
+        """Walk the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
+        if self.password is not None and self.password.file is not None:
+            yield NamedFile("password_file", self.password.file, "password")
+        if self.tls.ca_file is not None:
+            yield NamedFile("tls.ca_file", self.tls.ca_file, "certificates")
+
+    # What follows compares whole values and leaves out what does not matter: a key that is added
+    # to a target makes its connections and its runs others, unless it is named here.
+
+    def is_reached_as(self, other: Target) -> bool:
+        """Return whether connections to one can go on as connections to the other, at a reload."""
+        return self._as_reached() == other._as_reached()
+
+    def shares_account_with(self, other: Target) -> bool:
+        """Return whether a server counts the connections of both against one limit."""
+        return self._account() == other._account()
+
+    def _as_reached(self) -> Target:
+        return replace(
+            self,
+            labels={},
+            max_replica_lag=timedelta(0),
+            # A session gets its zone from the query that runs in it.
+            time_zone=UTC_ZONE,
+        )
+
+    def as_asked(self) -> Target:
+        """Return what bears on the answers that it gives."""
+        return replace(
+            self,
+            labels={},
+            max_replica_lag=timedelta(0),
+            max_connections=1,
+        )
+
+    def _account(self) -> tuple[object, ...]:
+        host = self.host and self.host.lower()
+        return (host, self.port, self.unix_socket, self.user)
