@@ -16,14 +16,13 @@ from urllib.parse import quote
 import pytest
 from prometheus_client import parser as prometheus
 from prometheus_client.openmetrics import parser as openmetrics
-from starlette.routing import Route
 
 from monitor.alerting.snapshot import empty_snapshot
 from monitor.model.errors import MonitorError
 from monitor.model.process_settings import Web
 from monitor.telemetry.log import configure
 from monitor.web import WebServer
-from monitor.web.routes import application
+from monitor.web.routes import ENDPOINTS
 from tests.web.picture import NOW, a_snapshot, seconds, the_incident
 from tests.web.serving import Client, World, serving, wait_until
 
@@ -395,21 +394,10 @@ def test_a_runbook_is_given_as_text_and_as_nothing_else(client: Client) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-EVERY_ROUTE = [
-    *("/", "/static/page.css", "/static/page.js", "/runbooks/{name}"),
-    *("/metrics", "/-/healthy", "/-/ready", "/-/reload"),
-    *("/api/v1/alerts", "/api/v1/rules", "/api/v1/history", "/api/v1/queries"),
-]
-
-
 def test_no_method_on_any_route_is_an_error_of_ours() -> None:
     with serving() as client:
-        app = application(client.world.views())
-        assert {route.path for route in app.routes if isinstance(route, Route)} == {
-            *EVERY_ROUTE
-        }
-        for route in EVERY_ROUTE:
-            path = route.replace("{name}", "watchdog")
+        for endpoint in ENDPOINTS:
+            path = endpoint.path.replace("{name}", "watchdog")
             for method in (
                 "HEAD",
                 "OPTIONS",
