@@ -10,6 +10,7 @@ from monitor.alerting.severity import rank
 from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
+from monitor.model.settings import Severity
 from monitor.model.wording import format_number, shortened, utc_second
 from monitor.notify.payload import annotations_of, generator_url
 from monitor.notify.plain_text import one_line, plain, web_address
@@ -41,7 +42,7 @@ class AlertText:
     summary: str
     status_line: str
     """Firing since when, or resolved after how long."""
-    severity: str
+    severity: Severity
     description: str
     value: str
     labels: tuple[tuple[str, str], ...]
@@ -82,7 +83,7 @@ def alert_text(
     return AlertText(
         summary=one_line(annotations.get("summary", "")) or one_line(alert.name),
         status_line=_status_line(alert, notification),
-        severity=str(alert.severity),
+        severity=alert.severity,
         description=annotations.get("description", ""),
         value=format_number(alert.value),
         labels=tuple((clean(name), clean(value)) for name, value in labels.items()),

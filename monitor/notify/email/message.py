@@ -9,9 +9,11 @@ from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from html import escape
+from types import MappingProxyType
 from typing import Final
 
 from monitor.model.alerts import Notification
+from monitor.model.settings import Severity
 from monitor.model.wording import shortened
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.message_text import AlertText, alert_text, title
@@ -21,7 +23,13 @@ from monitor.notify.plain_text import is_code, joined
 _MAX_ALERTS: Final = 50
 _MAX_TEXT: Final = 4000
 _MAX_SUBJECT: Final = 200
-_COLORS: Final = {"critical": "#b00020", "warning": "#a06000", "info": "#205090"}
+_COLORS: Final = MappingProxyType(
+    {
+        Severity.CRITICAL: "#b00020",
+        Severity.WARNING: "#a06000",
+        Severity.INFO: "#205090",
+    }
+)
 _RESOLVED_COLOR: Final = "#107040"
 
 

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -14,12 +13,10 @@ from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Host, RefusedPassword, VariableName
 from monitor.config.toml.validation import Text, between
 from monitor.model.hosts import is_loopback
-from monitor.notify.email.settings import EmailSettings
+from monitor.notify.email.settings import EmailSettings, SmtpTls, default_port
 
 _ADDRESS: Final = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
 _MAILBOX: Final = re.compile(rf"(?a:{_ADDRESS}|[\w.' -]+ ?<{_ADDRESS}>)")
-# Submission with STARTTLS and with TLS from the first byte (RFC 8314); relay (RFC 5321).
-_PORTS: Final = MappingProxyType({"starttls": 587, "implicit": 465, "disabled": 25})
 
 
 def _mailbox(value: str) -> str:
@@ -46,7 +43,7 @@ class EmailSchema(ReceiverSchema):
     port: Annotated[int, between(1, 65535)] | None = None
     from_: _Mailbox = Field(alias="from")
     to: list[_Mailbox]
-    tls: Literal["starttls", "implicit", "disabled"] | None = None
+    tls: SmtpTls | None = None
     ca_file: Text | None = None
     user: Text | None = None
     password: RefusedPassword = None
@@ -79,7 +76,7 @@ def read_email(table: ReceiverTable) -> EmailSettings:
             )
     return EmailSettings(
         host=shape.host,
-        port=shape.port or _PORTS[tls],
+        port=shape.port or default_port(tls),
         sender=shape.from_,
         to=tuple(shape.to),
         tls=tls,

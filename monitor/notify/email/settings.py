@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias, assert_never
 
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
+
+SmtpTls: TypeAlias = Literal["starttls", "implicit", "disabled"]
+"""From the middle of a conversation on, from its first byte on, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class EmailSettings(ReceiverSettings):
     port: int
     sender: str
     to: tuple[str, ...]
-    tls: Literal["starttls", "implicit", "disabled"] = "starttls"
+    tls: SmtpTls = "starttls"
     ca_file: Path | None = None
     user: str | None = None
     password: PasswordSource | None = None
@@ -43,3 +46,16 @@ class EmailSettings(ReceiverSettings):
     def secrets(self) -> Sequence[str]:
         """Return nothing: the password is never in the configuration itself."""
         return ()
+
+
+def default_port(tls: SmtpTls) -> int:
+    """Return the port where a server listens for this way to protect mail."""
+    match tls:
+        case "starttls":
+            return 587  # submission (RFC 6409)
+        case "implicit":
+            return 465  # submission with TLS from the first byte (RFC 8314)
+        case "disabled":
+            return 25  # relay (RFC 5321)
+        case _:
+            assert_never(tls)

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Final, TypeAlias
+from typing import IO, Final, TypeAlias, assert_never
 
 from monitor.model.errors import DeliveryError
 from monitor.notify.deadline_socket import DeadlineSocket
@@ -49,12 +49,18 @@ class SmtpConnection:
         """Connect, make it safe as the receiver is configured, and log in."""
         settings, smtp = self._settings, self._smtp
         smtp.sock = self._socket.connect(settings.host, settings.port)
-        if settings.tls == "implicit":
-            smtp.sock = context().wrap_socket(smtp.sock, server_hostname=settings.host)
-        self._require(smtp.getreply(), "the greeting")
-        self._greet()
-        if settings.tls == "starttls":
-            self._start_tls(context())
+        match settings.tls:
+            case "implicit":
+                sock = context().wrap_socket(smtp.sock, server_hostname=settings.host)
+                smtp.sock = sock
+                self._begin()
+            case "starttls":
+                self._begin()
+                self._start_tls(context())
+            case "disabled":
+                self._begin()
+            case _:
+                assert_never(settings.tls)
         if settings.user is not None and self._password is not None:
             self._log_in(settings.user, self._password)
 
@@ -104,6 +110,10 @@ class SmtpConnection:
             about = f"{self._settings.address}: the mail"
             raise self._error(refused, about, is_about_mail=True) from None
         self._require(answer, "the mail", is_about_mail=True)
+
+    def _begin(self) -> None:
+        self._require(self._smtp.getreply(), "the greeting")
+        self._greet()
 
     def _greet(self) -> None:
         answer = self._smtp.ehlo()

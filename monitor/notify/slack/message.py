@@ -8,7 +8,9 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final
 
+from monitor.alerting.severity import rank
 from monitor.model.alerts import Notification
+from monitor.model.settings import Severity
 from monitor.notify.message_text import AlertText, alert_text, title
 from monitor.notify.plain_text import is_code, joined
 
@@ -26,7 +28,11 @@ _MIN_LINE: Final = 60
 _MIN_CODE: Final = 100
 
 _COLORS: Final = MappingProxyType(
-    {"critical": "#d00000", "warning": "#daa038", "info": "#439fe0"}
+    {
+        Severity.CRITICAL: "#d00000",
+        Severity.WARNING: "#daa038",
+        Severity.INFO: "#439fe0",
+    }
 )
 _RESOLVED_COLOR: Final = "#2eb886"
 _MENTION: Final = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
@@ -139,7 +145,7 @@ def _rank(alert: AlertText) -> tuple[bool, int]:
     """Order alerts: what fires first, the worst of it foremost."""
     if not alert.is_firing:
         return True, 0
-    return False, list(_COLORS).index(alert.severity)
+    return False, -rank(alert.severity)
 
 
 def _color(alert: AlertText) -> str:
