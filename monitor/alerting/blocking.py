@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from monitor.alerting.freshness import expiry
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Blocked, Result, Success
 from monitor.model.settings import ColumnName, Job
-
-_NOTHING: frozenset[ColumnName] = frozenset()
 
 
 def blocked(
@@ -30,7 +27,9 @@ def blocked_run(
     keep a query from running, a pause for instance, is decided here.
     """
     missing = missing_for(job, snapshot, now)
-    return blocked(job, scheduled_at, missing, now) if missing else None
+    if not missing:
+        return None
+    return blocked(job, scheduled_at, missing, now)
 
 
 def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
@@ -40,16 +39,15 @@ def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[Column
     target, whose next success says that the target is back.
     """
     if job.query.schema is not None or snapshot.is_lost(job.target.name):
-        return _NOTHING
-    return missing_columns(snapshot, job.target.name, now) & frozenset(job.query.needs)
+        return frozenset()
+    missing = snapshot.missing_columns(job.target.name, now)
+    return missing & frozenset(job.query.needs)
 
 
-def newly_blocked(result: Result, snapshot: Snapshot, now: datetime) -> list[Result]:
-    """Return the results of the jobs that a schema query has just shown to be blocked: their data must go."""
+def newly_blocked(snapshot: Snapshot, target: str, now: datetime) -> list[Result]:
+    """Return the results of a target's jobs that are blocked and were not before: their data must go at once."""
     found: list[Result] = []
-    if not shows_columns(result):
-        return found
-    for view in snapshot.views_of(result.job.target.name):
+    for view in snapshot.views_of(target):
         run = blocked_run(view.job, now, snapshot, now)
         if run is not None and not isinstance(view.outcome, Blocked):
             found.append(run)
@@ -60,26 +58,3 @@ def shows_columns(result: Result) -> bool:
     """Return whether a result says which columns there are: a success of a schema query."""
     is_schema_query = result.job.query.schema is not None
     return is_schema_query and isinstance(result.outcome, Success)
-
-
-def missing_columns(
-    snapshot: Snapshot, target: str, now: datetime, *, or_unknown: bool = False
-) -> frozenset[ColumnName]:
-    """Return the columns that are missing as far as is known, while that holds: for three intervals.
-
-    What a schema query said last holds on while it fails. `or_unknown`: also those that it may not see.
-    """
-    view = snapshot.targets.get(target)
-    if view is None:
-        return _NOTHING
-    found = view.unseen if or_unknown else view.known_missing
-    if not found:
-        return _NOTHING
-    is_fresh = any(_holds_at(now, one) for one in snapshot.schemas_of(target))
-    return found if is_fresh else _NOTHING
-
-
-def _holds_at(now: datetime, view: QueryView) -> bool:
-    if view.data_at is None:
-        return False
-    return now < expiry(view.job, view.data_at, view.next_run_at)

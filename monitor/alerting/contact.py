@@ -84,13 +84,13 @@ class TargetView:
     @property
     def clock_offset_seconds(self) -> float | None:
         """Return how far the server's clock was ahead of ours at the last contact; None where unknown."""
-        server = self._server_in_contact
+        server = self.server_in_contact
         return None if server is None else server.clock_offset_seconds
 
     @property
     def replica_lag_seconds(self) -> float | None:
         """Return a replica's lag at the last contact; None where it stands or cannot be known."""
-        server = self._server_in_contact
+        server = self.server_in_contact
         return None if server is None else server.replica_lag_seconds
 
     @property
@@ -111,7 +111,8 @@ class TargetView:
         return self.refusals.failure
 
     @property
-    def _server_in_contact(self) -> Server | None:
+    def server_in_contact(self) -> Server | None:
+        """Return what is known of the server while the target is up; None while it is not."""
         return self.server if self.up else None
 
     def is_out(self, now: datetime, *, proof: timedelta) -> bool | None:

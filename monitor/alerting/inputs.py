@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from monitor.alerting.alert_names import (
     ACCESS_DENIED,
@@ -15,21 +16,21 @@ from monitor.alerting.alert_names import (
     QUERY_FAILING,
     QUERY_STALE,
 )
-from monitor.alerting.blocking import missing_columns, shows_columns
+from monitor.alerting.blocking import shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.limits import left_out_samples
 from monitor.alerting.ownership import speaker_beside
-from monitor.alerting.query_health import (
+from monitor.alerting.refused_tables import access_denied
+from monitor.alerting.rule_input import BoundRule, RuleInput
+from monitor.alerting.self_monitoring import (
+    TARGET_CHECKS,
     failing,
     sessions_together,
     stale,
-    with_worst_severity,
 )
-from monitor.alerting.refused_tables import access_denied
-from monitor.alerting.rule_input import BoundRule, RuleInput
-from monitor.alerting.self_monitoring import TARGET_CHECKS
 from monitor.alerting.self_status import SELF_CHECKS, SelfStatus
+from monitor.alerting.severity import with_worst_severity
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Scope
 from monitor.model.results import Result, Sample, Success
@@ -60,7 +61,7 @@ class Facts:
 def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
     """Yield the rules of the query that ran; without data where it failed or a column of theirs is missing."""
     name, seen_at = result.job.target.name, result.finished_at
-    missing = missing_columns(facts.snapshot, name, seen_at, or_unknown=True)
+    missing = facts.snapshot.missing_columns(name, seen_at, or_unknown=True)
     success = result.outcome if isinstance(result.outcome, Success) else None
     for rule in result.job.query.rules:
         has_columns = missing.isdisjoint(rule.needs)
@@ -72,7 +73,7 @@ def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:
     if not shows_columns(result):
         return
     name, seen_at = result.job.target.name, result.finished_at
-    missing = missing_columns(facts.snapshot, name, seen_at, or_unknown=True)
+    missing = facts.snapshot.missing_columns(name, seen_at, or_unknown=True)
     for view in facts.snapshot.views_of(name):
         for rule in view.job.query.rules:
             if not missing.isdisjoint(rule.needs):
@@ -113,7 +114,8 @@ def of_target(facts: Facts, name: str) -> Iterator[RuleInput]:
 
 def _access_denied(facts: Facts, rule: Rule, name: str) -> RuleInput:
     views = facts.snapshot.views_of(name)
-    rule = with_worst_severity(rule, [view for view in views if view.denied])
+    refused = (view.job.query.rules for view in views if view.denied)
+    rule = with_worst_severity(rule, chain.from_iterable(refused))
     samples = access_denied(rule, facts.snapshot.targets[name], views)
     found = _of_target(facts, rule, Scope(rule.name, name, ""), samples)
     if found.success is None:
@@ -132,16 +134,16 @@ def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInp
     known = Known(target, schemas, alerts_of, rules, facts.since)
     together = sessions_together(views)
     for view in views:
-        query = view.job.query.name
+        query, left_unevaluated = view.job.query.name, view.job.query.rules
         first, *others = together.get(query, (query,))
         speaker = speaker_beside(facts.snapshot.queries[name, first], view, known)
         if QUERY_FAILING in rules:
-            rule = with_worst_severity(rules[QUERY_FAILING], [view])
+            rule = with_worst_severity(rules[QUERY_FAILING], left_unevaluated)
             samples = failing(rule, view, speaker, others)
             found = _of_target(facts, rule, Scope(rule.name, name, query), samples)
             yield replace(found, root=speaker.root)
         if QUERY_STALE in rules:
-            rule = with_worst_severity(rules[QUERY_STALE], [view])
+            rule = with_worst_severity(rules[QUERY_STALE], left_unevaluated)
             samples = stale(rule, view, speaker)
             found = _of_target(facts, rule, Scope(rule.name, name, query), samples)
             yield replace(found, root=speaker.root)

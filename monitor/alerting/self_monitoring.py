@@ -1,8 +1,9 @@
-"""Find what the rules about the monitor itself evaluate of a target, or no data at all; pure."""
+"""Find what the rules about the monitor itself evaluate of a target and of its queries, or no data at all; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
@@ -15,10 +16,23 @@ from monitor.alerting.alert_names import (
     TARGET_DOWN,
 )
 from monitor.alerting.contact import MAX_PROOF, TargetView
+from monitor.alerting.evaluate import matching
+from monitor.alerting.ownership import Speaker, Voice
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.self_status import certificates_ending
-from monitor.model.results import Sample
+from monitor.alerting.snapshot import QueryView
+from monitor.model.results import (
+    ALTERED_SESSION,
+    Blocked,
+    Failure,
+    Sample,
+    reason_and_message,
+)
 from monitor.model.settings import Rule
+from monitor.model.wording import utc_second
+
+_HAS_OWN_WORDS = (Voice.FAILING, Voice.NOBODY)
+"""Elsewhere the alert about the failures is frozen, or that of another speaks for them."""
 
 TargetCheck: TypeAlias = Callable[[Rule, TargetView, datetime], "list[Sample] | None"]
 """Returns what one rule finds of a target at an instant; None where it cannot be told."""
@@ -65,7 +79,7 @@ def replica_lagging(
     rule: Rule, target: TargetView, _now: datetime
 ) -> list[Sample] | None:
     """Return whether a target is a replica whose data is too old."""
-    if not target.up or target.server is None:
+    if target.server_in_contact is None:
         return None
     fault = target.replica_fault
     seconds = target.replica_lag_seconds
@@ -75,9 +89,10 @@ def replica_lagging(
 
 def clock_skew(rule: Rule, target: TargetView, _now: datetime) -> list[Sample] | None:
     """Return by how many seconds a server's clock is off ours for certain."""
-    if not target.up or target.server is None or target.server.clock is None:
+    server = target.server_in_contact
+    if server is None or server.clock is None:
         return None
-    clock = target.server.clock
+    clock = server.clock
     side = "ahead of" if clock.seconds > 0 else "behind"
     offset = f"{abs(clock.seconds):.1f} s {side}"
     return [own_sample(rule, clock.proven_seconds, details={"offset": offset})]
@@ -87,10 +102,10 @@ def certificates_of_target(
     rule: Rule, target: TargetView, now: datetime
 ) -> list[Sample] | None:
     """Return when the certificates of a target's connections end; None while it lets nobody in."""
-    if not target.up or target.server is None:
+    server, name = target.server_in_contact, target.target.name
+    if server is None:
         return None
-    certificates = target.server.certificates
-    return certificates_ending(rule, certificates, now, target=target.target.name)
+    return certificates_ending(rule, server.certificates, now, target=name)
 
 
 TARGET_CHECKS: Mapping[str, TargetCheck] = MappingProxyType(
@@ -103,3 +118,76 @@ TARGET_CHECKS: Mapping[str, TargetCheck] = MappingProxyType(
     }
 )
 """By rule, in the order of evaluation: a lost target comes first, since others are held under its alert."""
+
+
+def sessions_together(views: Iterable[QueryView]) -> Mapping[str, tuple[str, ...]]:
+    """Return the queries whose session cannot be believed: each with all of them, first the one that speaks.
+
+    They have one cause, which is somebody's change on the server: one alert says it, with the others' names.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for view in sorted(views, key=lambda view: view.job.query.schedule.period):
+        outcome = view.outcome
+        if isinstance(outcome, Failure) and outcome.detail == ALTERED_SESSION:
+            groups[outcome.message].append(view.job.query.name)
+    together: dict[str, tuple[str, ...]] = {}
+    for names in groups.values():
+        together.update(dict.fromkeys(names, tuple(names)))
+    return together
+
+
+def failing(
+    rule: Rule, view: QueryView, speaker: Speaker, others: Sequence[str]
+) -> list[Sample] | None:
+    """Return how often a query has failed, where nobody else speaks for it; `others` fail as it does."""
+    if view.outcome is None or speaker.voice not in _HAS_OWN_WORDS:
+        return None
+    count = float(view.consecutive_failures)
+    if speaker.is_due:
+        # What it failed of may be counted elsewhere, or differ each time: for long it gave no data.
+        count = max(count, rule.condition.threshold + 1)
+    details: dict[str, str] = {}
+    if speaker.voice is Voice.FAILING:
+        details = _details_of_failure(view, others)
+    sample = own_sample(rule, count, {"query": view.job.query.name}, details)
+    has_given_data = view.last_success_at is not None
+    # Too early for "it does not fail" while it never gave data since we began to look.
+    is_known = has_given_data or bool(matching(rule, [sample]))
+    return [sample] if is_known else None
+
+
+def _details_of_failure(view: QueryView, others: Sequence[str]) -> dict[str, str]:
+    reason, message = reason_and_message(view.outcome)
+    if not reason:
+        reason, message = "no run ends", "none ended for three intervals"
+    details = {
+        "reason": reason,
+        "message": message,
+        "failing_since": _failing_since(view),
+    }
+    if others:
+        names = ", ".join(others)
+        details["others"] = f" The same happens to {names}: their data is gone too."
+    return details
+
+
+def _failing_since(view: QueryView) -> str:
+    if view.first_failure_at is None:
+        return ""
+    # Before the first success since we began to look, a restart say, it may have failed for long.
+    at_least = "at least " if view.last_success_at is None else ""
+    return f"{at_least}{utc_second(view.first_failure_at)}"
+
+
+def stale(rule: Rule, view: QueryView, speaker: Speaker) -> list[Sample] | None:
+    """Return whether none of a query's runs ended, well or not, for as long as it may be without news."""
+    if speaker.voice is Voice.ROOT or isinstance(view.outcome, Blocked):
+        return None
+    is_stale = speaker.voice is Voice.STALE
+    if view.last_run_at is None and not is_stale:
+        return None
+    last_success = "never"
+    if view.last_success_at is not None:
+        last_success = utc_second(view.last_success_at)
+    labels = {"query": view.job.query.name}
+    return [own_sample(rule, is_stale, labels, {"last_success": last_success})]

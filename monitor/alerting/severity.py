@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import Sample
-from monitor.model.settings import Labels, Severity
+from monitor.model.settings import Labels, Rule, Severity
 
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
@@ -23,6 +23,12 @@ def rank(severity: Severity) -> int:
 def loudest(severities: Iterable[Severity]) -> Severity:
     """Return the loudest of some."""
     return max(severities, key=rank)
+
+
+def with_worst_severity(rule: Rule, others: Iterable[Rule]) -> Rule:
+    """Return the rule as loud as the loudest of those that it leaves without data."""
+    severities = [rule.severity, *(other.severity for other in others)]
+    return replace(rule, severity=loudest(severities))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import Config, Every, Job, JobKey
+from monitor.model.settings import ColumnName, Config, Every, Job, JobKey
 
 _OBJECT_DENIED = (1142, 1143, 1370)
 """A table, a column, a routine: what a GRANT can be given for, by name."""
@@ -78,6 +78,12 @@ class QueryView:
         """Return the samples that are still fresh at `now`."""
         return self.samples if self.expires_at is None or now < self.expires_at else ()
 
+    def holds_at(self, now: datetime) -> bool:
+        """Return whether what the last success said still holds, also while it fails since."""
+        if self.data_at is None:
+            return False
+        return now < expiry(self.job, self.data_at, self.next_run_at)
+
     def is_news_at(self, now: datetime) -> bool:
         """Return whether its data is of now, as far as its schedule has anybody look."""
         return self.news_until is None or now < self.news_until
@@ -111,6 +117,20 @@ class Snapshot:
         """Return whether a target lets nobody in; False of one that is not known yet."""
         view = self.targets.get(target)
         return view is not None and view.up is False
+
+    def missing_columns(
+        self, target: str, now: datetime, *, or_unknown: bool = False
+    ) -> frozenset[ColumnName]:
+        """Return the columns that are missing as far as is known, while that holds: for three intervals.
+
+        What a schema query said last holds on while it fails. `or_unknown`: also those that it may not see.
+        """
+        view = self.targets.get(target)
+        if view is None:
+            return frozenset()
+        missing = view.unseen if or_unknown else view.known_missing
+        is_known = any(one.holds_at(now) for one in self.schemas_of(target))
+        return missing if is_known else frozenset()
 
     def views_of(self, target: str) -> list[QueryView]:
         """Return what is known of a target's jobs, in the order of the configuration."""
@@ -171,11 +191,8 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
         for other in snapshot.views_of(name):
             if other is not view:
                 queries[other.job.key] = _lost_with_target(other, result)
-    return replace(
-        snapshot,
-        queries=queries,
-        targets={**snapshot.targets, name: after_run(target, result)},
-    )
+    targets = {**snapshot.targets, name: after_run(target, result)}
+    return replace(snapshot, queries=queries, targets=targets)
 
 
 def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snapshot:
@@ -195,8 +212,11 @@ def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
     """Show these alerts: pending, firing, and recently resolved."""
     shown = tuple(alerts)
     named = {alert.muted_by for alert in shown} - {None}
-    free = (alert for alert in shown if named and alert.muted_by is None)
-    roots = {alert.fingerprint: alert for alert in free if alert.fingerprint in named}
+    roots = {
+        alert.fingerprint: alert
+        for alert in shown
+        if alert.muted_by is None and alert.fingerprint in named
+    }
     return replace(snapshot, alerts=shown, roots=roots)
 
 
@@ -206,7 +226,7 @@ def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:
     if view is None or count < 1:
         return snapshot
     skipped = replace(view, status=QueryStatus.SKIPPED, missed=view.missed + count)
-    return replace(snapshot, queries={**snapshot.queries, key: skipped})
+    return _with_query(snapshot, skipped)
 
 
 def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snapshot:
@@ -223,7 +243,7 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
             expires_at=expiry(view.job, view.data_at, at),
             news_until=news_until(view.job, view.data_at, at),
         )
-    return replace(snapshot, queries={**snapshot.queries, key: planned})
+    return _with_query(snapshot, planned)
 
 
 def with_receiver(
@@ -233,10 +253,7 @@ def with_receiver(
     view = snapshot.receivers.get(receiver, ReceiverView(receiver))
     if view.health == health:
         return snapshot
-    return replace(
-        snapshot,
-        receivers={**snapshot.receivers, receiver: replace(view, health=health)},
-    )
+    return _with_receiver(snapshot, replace(view, health=health))
 
 
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
@@ -247,15 +264,21 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
         return snapshot
     taken_at = view.taken_at if delivery.reason else delivery.at
     changed = replace(view, last_delivery=delivery, taken_at=taken_at)
-    return replace(
-        snapshot, receivers={**snapshot.receivers, delivery.receiver: changed}
-    )
+    return _with_receiver(snapshot, changed)
+
+
+def _with_query(snapshot: Snapshot, view: QueryView) -> Snapshot:
+    return replace(snapshot, queries={**snapshot.queries, view.job.key: view})
+
+
+def _with_receiver(snapshot: Snapshot, view: ReceiverView) -> Snapshot:
+    return replace(snapshot, receivers={**snapshot.receivers, view.name: view})
 
 
 def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
     if view is None or not view.job.runs_as(job):
         return QueryView(job, since=at)
-    return view if view.job == job else replace(view, job=job)
+    return replace(view, job=job)
 
 
 def _after(view: QueryView, result: Result) -> QueryView:
@@ -266,13 +289,7 @@ def _after(view: QueryView, result: Result) -> QueryView:
         case Failure():
             return _after_failure(_after_run(view, result), result, outcome)
         case Blocked():
-            return replace(
-                view,
-                status=QueryStatus.BLOCKED,
-                outcome=outcome,
-                samples=(),
-                expires_at=None,
-            )
+            return _without_data(view, QueryStatus.BLOCKED, outcome)
         case _:
             assert_never(outcome)
 
@@ -305,23 +322,17 @@ def _after_success(view: QueryView, result: Result, success: Success) -> QueryVi
 
 def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryView:
     # What the target explains (lost, full, behind its source) is not a failure of the query.
-    is_its_own = not _is_of_target(failure)
+    is_lagging = failure.reason is Reason.REPLICA_LAGGING
+    is_its_own = not (failure.is_of_connection or is_lagging)
     is_of_object = failure.reason is Reason.ACCESS_DENIED
     if is_of_object and failure.code in _OBJECT_DENIED:
         # A failure of another kind says nothing of what is refused.
         view = replace(view, denied=(failure,))
     return replace(
-        view,
-        status=QueryStatus.FAILED,
-        samples=(),
-        expires_at=None,
+        _without_data(view, QueryStatus.FAILED, failure),
         first_failure_at=view.first_failure_at or result.scheduled_at,
         consecutive_failures=view.consecutive_failures + is_its_own,
     )
-
-
-def _is_of_target(failure: Failure) -> bool:
-    return failure.lost or failure.refused or failure.reason is Reason.REPLICA_LAGGING
 
 
 def _lost_with_target(view: QueryView, result: Result) -> QueryView:
@@ -329,10 +340,10 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
     if view.status is QueryStatus.WAITING:
         return view
     return replace(
-        view,
-        status=QueryStatus.FAILED,
-        outcome=result.outcome,
-        samples=(),
-        expires_at=None,
+        _without_data(view, QueryStatus.FAILED, result.outcome),
         first_failure_at=view.first_failure_at or result.scheduled_at,
     )
+
+
+def _without_data(view: QueryView, status: QueryStatus, outcome: Outcome) -> QueryView:
+    return replace(view, status=status, outcome=outcome, samples=(), expires_at=None)

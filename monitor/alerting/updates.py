@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from monitor.alerting.blocking import newly_blocked
+from monitor.alerting.blocking import newly_blocked, shows_columns
 from monitor.alerting.denials import denied_tables, with_seen
 from monitor.alerting.snapshot import (
     QueryView,
@@ -52,7 +52,9 @@ def updated(
         # What they failed of is over. After a failure nothing is, so that nobody is excused.
         after = with_excuse(after, wanted, now)
     after = with_seen(snapshot, after, key)
-    blocked = newly_blocked(result, after, now)
+    blocked: list[Result] = []
+    if shows_columns(result):
+        blocked = newly_blocked(after, result.job.target.name, now)
     result = replace(result, job=after.queries[key].job)
     return Update(result, snapshot, after, tuple(wanted), tuple(blocked))
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.contact import MAX_PROOF, RECOVERY_PAUSE, TargetView
 from monitor.alerting.snapshot import QueryView, Snapshot
 from monitor.model.results import Failure
-from monitor.model.settings import Every, Job
+from monitor.model.settings import Job
 
 _FIRST_PAUSE = timedelta(seconds=1)
 MAX_PAUSE = timedelta(seconds=15)
@@ -95,10 +95,6 @@ def _cheapest(views: list[QueryView]) -> list[Job]:
 
 def _cost(job: Job) -> tuple[bool, timedelta]:
     """Return what to sort by; of two alike, the one that was configured first is taken."""
-    schedule = job.query.schedule
-    # A cron has no interval, and may read a whole table once a night.
-    interval = timedelta.max
-    if isinstance(schedule, Every):
-        interval = schedule.interval
+    # A cron comes last: it may read a whole table once a night.
     is_not_schema = job.query.schema is None
-    return is_not_schema, interval
+    return is_not_schema, job.query.schedule.period

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import NamedTuple
 
 from monitor.alerting.contact import TargetView
@@ -39,8 +38,8 @@ class ServerChanges:
 
     def news(self, view: TargetView) -> Iterator[ServerEvent]:
         """Return what changed since the last time that this server was seen."""
-        server, target = view.server, view.target.name
-        if server is None or not view.up:
+        server, target = view.server_in_contact, view.target.name
+        if server is None:
             return
         of_target = self._known.setdefault(target, {})
         known = of_target.get(server.hostname)
@@ -59,15 +58,14 @@ class ServerChanges:
         if rights is None:
             return
         if rights != self._rights.get(target, ()):
-            level: LogLevel = "warning" if rights else "info"
             fields = {"rights": _by_object(rights)}
-            yield ServerEvent("target.overprivileged", level, fields)
+            yield ServerEvent("target.overprivileged", _level_of(rights), fields)
         self._rights[target] = rights
 
     def zone_news(self, job: Job, server: Server | None) -> Iterator[ServerEvent]:
         """Return a warning, once, where a query asks for the time in another zone than the server's own."""
         message = zone_warning(job.query, server)
-        if message and self._zones.get(job.key) != message:
+        if message not in ("", self._zones.get(job.key)):
             fields = {"functions": list(job.query.local_time), "message": message}
             yield ServerEvent("zone.mismatched", "warning", fields)
         if server is not None:
@@ -78,8 +76,12 @@ def _news_of_limits(known: Server | None, server: Server) -> Iterator[ServerEven
     before = [] if known is None else lacking(known)
     now = lacking(server)
     if now != before:
-        level: LogLevel = "warning" if now else "info"
-        yield ServerEvent("target.unprotected", level, {"lacking": now})
+        yield ServerEvent("target.unprotected", _level_of(now), {"lacking": now})
+
+
+def _level_of(faults: Collection[str]) -> LogLevel:
+    """Return how loud to log them: that there are none any more is good news."""
+    return "warning" if faults else "info"
 
 
 def zone_warning(query: Query, server: Server | None) -> str:
@@ -88,10 +90,12 @@ def zone_warning(query: Query, server: Server | None) -> str:
         return ""
     if not query.local_time or query.time_zone == SERVER_ZONE:
         return ""
-    if utc_offsets(query.time_zone) in ((), server.utc_offsets):
+    of_session = utc_offsets(query.time_zone)
+    if of_session in ((), server.utc_offsets):
         return ""
+    functions = ", ".join(query.local_time)
     return (
-        f"uses {', '.join(query.local_time)} in a session at {query.time_zone}, and the server's own zone is"
+        f"uses {functions} in a session at {query.time_zone}, and the server's own zone is"
         f" {server.time_zone}: what is written with the server's time is off by the difference. Use"
         ' UTC_TIMESTAMP() where it is written in UTC; else give the target time_zone = "server"'
     )
@@ -116,21 +120,22 @@ def _identity(server: Server) -> tuple[object, ...]:
 
 def _facts(server: Server) -> Mapping[str, object]:
     is_replica = server.replication is not None
-    clock = server.clock
+    offset_seconds = None
+    if server.clock is not None:
+        offset_seconds = round(server.clock.seconds, 3)
     return {
         "server": f"{server.flavor} {server.version}",
         "hostname": server.hostname,
         "read_only": server.read_only,
         "replica": is_replica if server.knows_replication else None,
-        "clock_offset_seconds": None if clock is None else round(clock.seconds, 3),
+        "clock_offset_seconds": offset_seconds,
     }
 
 
 def _by_object(rights: tuple[str, ...]) -> list[str]:
     """Return the rights on one object as one text: an account with all rights has about seventy."""
-    texts: list[str] = []
-    pairs = [right.rpartition(" on ") for right in rights]
-    for where, group in groupby(pairs, key=lambda pair: pair[2]):
-        names = ", ".join(name for name, _, _ in group)
-        texts.append(f"{names} on {where}")
-    return texts
+    names: dict[str, list[str]] = {}
+    for right in rights:
+        name, _, where = right.rpartition(" on ")
+        names.setdefault(where, []).append(name)
+    return [f"{', '.join(of_object)} on {where}" for where, of_object in names.items()]

@@ -78,6 +78,11 @@ class Every:
 
     interval: timedelta
 
+    @property
+    def period(self) -> timedelta:
+        """Return how often it runs."""
+        return self.interval
+
 
 @dataclass(frozen=True, slots=True)
 class Cron:
@@ -85,6 +90,11 @@ class Cron:
 
     expression: str
     time_zone: str = "UTC"
+
+    @property
+    def period(self) -> timedelta:
+        """Return how often it runs; as rarely as can be, since its slots may be any time apart."""
+        return timedelta.max
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.alerting.blocking import missing_columns
 from monitor.alerting.data_age import has_data
 from monitor.alerting.snapshot import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
@@ -177,7 +176,7 @@ def _error_of(rule: Rule, view: QueryView, scene: Scene) -> str:
     if reason:
         return f"{reason}: {message}"
     if rule.needs:
-        missing = missing_columns(scene.snapshot, view.job.target.name, scene.now)
+        missing = scene.snapshot.missing_columns(view.job.target.name, scene.now)
         lacking = sorted(map(str, missing.intersection(rule.needs)))
         if lacking:
             return f"blocked: missing: {', '.join(lacking)}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from monitor.alerting.blocking import missing_columns
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.data_age import has_data
 from monitor.alerting.freshness import max_silence
@@ -112,7 +111,7 @@ def _target_troubles(
         return
     if view.refusal is not None and view.is_refusing(now, proof=MAX_PROOF):
         yield _failure_text(view.refusal)
-    missing = missing_columns(snapshot, view.target.name, now)
+    missing = snapshot.missing_columns(view.target.name, now)
     if missing:
         yield f"missing: {_joined(missing)}"
     if view.unknown:
