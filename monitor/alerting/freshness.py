@@ -40,15 +40,11 @@ def due_by(job: Job, success_at: datetime) -> datetime:
     schedule = job.query.schedule
     if isinstance(schedule, Every):
         return success_at + _three_slots(schedule) + job.query.timeout
-    crontab = read_crontab(schedule.expression)
-    zone = zone_named(schedule.time_zone)
-    first = crontab.next_after(success_at, zone)
-    if first is None:
+    slots = _next_slots(schedule, success_at, _SLOTS)
+    if not slots:
         return run_ends_by(job, success_at + _CRON_FALLBACK)
-    last = first
-    for _ in range(_SLOTS - 1):
-        last = crontab.next_after(last, zone) or last
-    return run_ends_by(job, min(last, first + _MAX_WAIT))
+    last = min(slots[-1], slots[0] + _MAX_WAIT)
+    return run_ends_by(job, last)
 
 
 def expiry(job: Job, data_at: datetime, next_run_at: datetime | None) -> datetime:
@@ -80,14 +76,26 @@ def news_until(
     schedule = job.query.schedule
     if isinstance(schedule, Every) or next_run_at is None:
         return None
+    following = _next_slots(schedule, next_run_at, 1)
+    if not following:
+        return None
+    usual_wait = following[0] - next_run_at
+    is_longer = next_run_at - data_at > usual_wait
+    return data_at + usual_wait if is_longer else None
+
+
+def _next_slots(schedule: Cron, after: datetime, count: int) -> list[datetime]:
+    """Return the next slots of a cron; fewer where it comes no more."""
     crontab = read_crontab(schedule.expression)
-    following = crontab.next_after(next_run_at, zone_named(schedule.time_zone))
-    if following is None:
-        return None
-    usual_wait = following - next_run_at
-    if next_run_at - data_at <= usual_wait:
-        return None
-    return data_at + usual_wait
+    zone = zone_named(schedule.time_zone)
+    slots: list[datetime] = []
+    for _ in range(count):
+        slot = crontab.next_after(after, zone)
+        if slot is None:
+            break
+        slots.append(slot)
+        after = slot
+    return slots
 
 
 def _three_slots(schedule: Every) -> timedelta:

@@ -17,7 +17,7 @@ from monitor.alerting.causes import Cause, Known, all_causes, cause_of, is_outda
 from monitor.alerting.freshness import due_by
 from monitor.alerting.root_alerts import heard_root
 from monitor.alerting.snapshot import RERUN_GRACE, QueryView
-from monitor.model.alerts import Alert, AlertState
+from monitor.model.alerts import Alert
 
 
 class Voice(Enum):
@@ -99,8 +99,7 @@ def _alerts_that_it_fails(view: QueryView, known: Known) -> list[Alert]:
 
 
 def _is_said_to_fail(view: QueryView, known: Known) -> bool:
-    states = [alert.state for alert in _alerts_that_it_fails(view, known)]
-    return AlertState.FIRING in states
+    return any(map(Alert.is_firing, _alerts_that_it_fails(view, known)))
 
 
 def _is_excused(view: QueryView, known: Known) -> bool:

@@ -47,7 +47,7 @@ def possible_alerts(
 def is_reached(receiver: Receiver, alerts: Iterable[PossibleAlert]) -> bool:
     """Return whether a receiver would be notified of some alert but the watchdog."""
     loud_enough = _RANKED[_RANKED.index(receiver.min_severity) :]
-    severities = frozenset(severity.value for severity in loud_enough)
+    severities = frozenset(map(str, loud_enough))
     return any(_fits(possible, receiver, severities) for possible in alerts)
 
 
@@ -55,11 +55,9 @@ def _fits(
     possible: PossibleAlert, receiver: Receiver, severities: frozenset[str]
 ) -> bool:
     if possible["alertname"] == frozenset({WATCHDOG}):
-        return False  # it comes to those only that ask for it
-    possible_severities = possible["severity"]
-    if possible_severities is not _ANYTHING and severities.isdisjoint(
-        possible_severities
-    ):
+        # It comes to those only that ask for it.
+        return False
+    if not _may_be_one_of(possible["severity"], severities):
         return False
     # A label that the alert has not has no value: not even an empty one fits.
     no_value: frozenset[str] = frozenset()
@@ -71,7 +69,11 @@ def _fits(
 
 def is_possible(values: frozenset[str] | None, value: str) -> bool:
     """Return whether a label that has one of these values, or anything, may have this one."""
-    return values is _ANYTHING or value in values
+    return _may_be_one_of(values, frozenset({value}))
+
+
+def _may_be_one_of(values: frozenset[str] | None, wanted: frozenset[str]) -> bool:
+    return values is _ANYTHING or not wanted.isdisjoint(values)
 
 
 def _of_jobs(jobs: Iterable[Job]) -> Iterator[PossibleAlert]:
@@ -101,18 +103,18 @@ def _of_rule(rule: Rule, metric: Metric, target: Target) -> PossibleAlert:
 def _of_own_rules(
     rules: Iterable[Rule], targets: Sequence[Target]
 ) -> Iterator[PossibleAlert]:
-    """A rule about the monitor itself is of each target or of none, and as loud as what it stands for."""
-    places = [{"target": target.name, **target.labels} for target in targets]
+    """Yield those about the monitor itself: of each target or of none, as loud as what they stand for."""
+    without_target: dict[str, str] = {}
+    of_targets = [{"target": target.name, **target.labels} for target in targets]
     for rule in rules:
-        for place in [*places, {}]:
+        for target_labels in [*of_targets, without_target]:
             labels: dict[str, frozenset[str] | None] = dict.fromkeys(
                 ("query", "receiver", "rule"), _ANYTHING
             )
-            labels.update(_fixed({**place, **rule.labels, "alertname": rule.name}))
-            yield {
-                **labels,
-                "severity": frozenset(severity.value for severity in Severity),
-            }
+            names = {**target_labels, **rule.labels, "alertname": rule.name}
+            labels.update(_fixed(names))
+            labels["severity"] = frozenset(map(str, Severity))
+            yield labels
 
 
 def _fixed(labels: Mapping[str, str]) -> dict[str, frozenset[str] | None]:

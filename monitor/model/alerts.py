@@ -80,9 +80,13 @@ class Alert:
         """Give the alert's name, which is its rule's."""
         return self.scope.rule
 
+    def is_firing(self) -> bool:
+        """Return whether it is neither pending nor over."""
+        return self.state is AlertState.FIRING
+
     def is_heard(self) -> bool:
         """Return whether it speaks: it fires, and under no other alert."""
-        return self.state is AlertState.FIRING and self.muted_by is None
+        return self.is_firing() and self.muted_by is None
 
     def label(self, name: str) -> str:
         """Return the value of a label; empty where it has none of this name."""
