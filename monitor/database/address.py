@@ -51,7 +51,7 @@ class Resolver:
         self._port = port
         self._lookup = lookup
         self._changed = threading.Condition()
-        self._running = False
+        self._is_running = False
         self._round = 0
         self._known: tuple[Address, ...] = ()
         self._error: OSError | None = None
@@ -65,7 +65,7 @@ class Resolver:
             return self._find(socket.AI_NUMERICHOST)
         with self._changed:
             round_before = self._round
-            if not self._running:
+            if not self._is_running:
                 try:
                     threading.Thread(
                         target=self._look_up, name=f"resolve-{self._host}", daemon=True
@@ -75,7 +75,7 @@ class Resolver:
                         return self._known
                     raise OSError(errno.ENOMEM, str(error)) from None
                 # it cannot end before: for that it needs our lock
-                self._running = True
+                self._is_running = True
             answered = self._changed.wait_for(
                 lambda: self._round > round_before, seconds
             )
@@ -98,7 +98,7 @@ class Resolver:
             error = socket.gaierror(socket.EAI_NONAME, "not a host name")
         finally:
             with self._changed:
-                self._running = False
+                self._is_running = False
                 self._round += 1
                 self._known = found or self._known
                 self._error = error

@@ -77,7 +77,7 @@ class Connection:
         self.time_zone = UTC_ZONE
         self._handle = handle
         self._lock = threading.Lock()
-        self._closed = False
+        self._is_closed = False
 
     @property
     def identity(self) -> ConnectionId:
@@ -131,7 +131,7 @@ class Connection:
     def cut(self) -> None:
         """End every wait on the connection now; from any thread, never blocks."""
         with self._lock:
-            if not self._closed:
+            if not self._is_closed:
                 self.was_cut = True
                 shut(self._handle)
 
@@ -180,7 +180,7 @@ class Connection:
         with contextlib.suppress(pymysql.MySQLError, OSError):
             self.driver.close()
         with self._lock:
-            self._closed = True
+            self._is_closed = True
             self._handle.close()
 
 

@@ -38,13 +38,13 @@ class Killer:
         self._changed = threading.Condition()
         self._waiting: dict[ConnectionId, None] = {}
         self._is_busy = False
-        self._closed = False
+        self._is_closed = False
         self._thread: threading.Thread | None = None
 
     def request(self, victim: ConnectionId) -> None:
         """Queue a statement to be stopped; returns at once, never raises."""
         with self._changed:
-            if self._closed:
+            if self._is_closed:
                 return
             refusal = self._start()
             if not refusal:
@@ -64,7 +64,7 @@ class Killer:
         """Finish what was requested, within a bound, and stop."""
         self.wait(seconds=_KILL_SECONDS)
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify_all()
             thread = self._thread
         if thread is not None:
@@ -90,8 +90,8 @@ class Killer:
         with self._changed:
             self._is_busy = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            if self._is_closed:
                 return None
             victim = next(iter(self._waiting))
             del self._waiting[victim]

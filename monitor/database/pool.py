@@ -237,15 +237,18 @@ class Database:
             with self._closed_when_interrupted(connection):
                 if is_wanted:
                     has_asked = True
-                    with self._watchdog.after(_ALIVE_SECONDS, connection.cut):
-                        is_alive = connection.is_alive()
-                    if is_alive and self._status_reader.refresh(
-                        connection, until_seconds
-                    ):
+                    if self._is_good(connection, until_seconds):
                         return connection
             self._close(connection)
 
+    def _is_good(self, connection: Connection, until_seconds: float) -> bool:
+        # An idle one may have died unseen; a statement on it would be lost, and is not sent twice (docs/adr/0007).
+        with self._watchdog.after(_ALIVE_SECONDS, connection.cut):
+            is_alive = connection.is_alive()
+        return is_alive and self._status_reader.refresh(connection, until_seconds)
+
     def _new_connection(self, until_seconds: float) -> Connection:
+        """Open a connection that says how its server stands; TargetError where none is to be had in time."""
         for _ in range(_MAX_TRIES):
             connection = self._connector.open(
                 timedelta(seconds=until_seconds - time.monotonic())
