@@ -70,7 +70,7 @@ class TargetView:
     lost_at: datetime | None = None
     """When the last run that found it lost began."""
     loss: Failure | None = None
-    """What that run was told."""
+    """What the server answered then."""
     back_at: datetime | None = None
     """When it first let in a new connection after that, or at all."""
     refusals: Refusals = Refusals()
@@ -95,7 +95,7 @@ class TargetView:
 
     @property
     def replica_fault(self) -> str:
-        """Return why its data is not judged, as a replica that is too far behind; empty where it is."""
+        """Return why no rule is evaluated on its data, as a replica that is too far behind; empty where it is."""
         if self.server is None:
             return ""
         return self.server.replica_fault(self.target.max_replica_lag)
@@ -107,7 +107,7 @@ class TargetView:
 
     @property
     def refusal(self) -> Failure | None:
-        """Return what the last run was told that was refused a new connection."""
+        """Return what the server answered when it last refused a new connection."""
         return self.refusals.failure
 
     @property
@@ -119,7 +119,7 @@ class TargetView:
         """Return whether it is lost, or was and has not proved yet that it is back.
 
         What comes and goes is one fault: it ends after a new connection, and `proof` without a loss. None
-        where that cannot be told yet: it was only just met, and nobody knows how it was before.
+        where that cannot be known yet: it was only just met, and nobody knows how it was before.
         """
         is_back = self.up is True and _is_since(now, self.back_at, by=proof)
         if is_back:

@@ -21,7 +21,7 @@ def confirmed_at(
 ) -> datetime | None:
     """Return when data last said what the alert says; None where none did since the monitor started.
 
-    `judged_at` is when the rules about the monitor itself, which need no run, were last judged.
+    `judged_at` is when the rules about the monitor itself, which need no run, were last evaluated.
     """
     if alert.state is AlertState.RESOLVED:
         return alert.resolved_at

@@ -1,4 +1,4 @@
-"""Bound how many alerts a rule has, and say what was left out; between samples and alerts; pure."""
+"""Bound how many alerts a rule has, and count what was left out; between samples and alerts; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.model.settings import Job, Labels, Rule, labels_of
 def within_limit(
     found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], *, room: int
 ) -> Mapping[Labels, Sample]:
-    """Choose the findings that are alerts: those that are already, then the first by their labels.
+    """Return the findings that are alerts: those that are already, then the first by their labels.
 
     What is active stays whatever the limit says, also after a reload that lowered it: to leave it out
     would resolve what is still wrong. A finding that was left out gets the place of one that cleared.
@@ -35,16 +35,18 @@ def within_limit(
 def left_out_samples(
     rule: Rule, job: Job, left_out: Mapping[Scope, int]
 ) -> list[Sample] | None:
-    """Count for each rule of a query the findings that are no alerts; None where one had no verdict."""
-    scopes = {judged.name: Scope(judged.name, *job.key) for judged in job.query.rules}
+    """Return how many findings of each rule of a query are no alerts; None where one was not evaluated."""
+    scopes = {
+        evaluated.name: Scope(evaluated.name, *job.key) for evaluated in job.query.rules
+    }
     if not left_out.keys() >= set(scopes.values()):
         return None
     return [
         Sample(
             rule.metric,
-            labels_of({"query": job.query.name, "rule": judged.name}),
-            float(left_out[scopes[judged.name]]),
-            labels_of({"limit": str(judged.max_alerts)}),
+            labels_of({"query": job.query.name, "rule": evaluated.name}),
+            float(left_out[scopes[evaluated.name]]),
+            labels_of({"limit": str(evaluated.max_alerts)}),
         )
-        for judged in job.query.rules
+        for evaluated in job.query.rules
     ]

@@ -10,7 +10,7 @@ from monitor.model.settings import Cron, Every, JobKey
 
 
 def to_plan_again(snapshot: Snapshot, now: datetime) -> list[JobKey]:
-    """List the jobs whose next run is to be asked for once more.
+    """Return the jobs whose next run is to be asked for once more.
 
     The run at the start stands for a slot that follows at once: that slot has no run, and so no result
     that would bring the next plan. What a cron was planned for stays until it has run: by that time it is

@@ -21,7 +21,7 @@ PossibleAlert: TypeAlias = Mapping[str, frozenset[str] | None]
 def why_nobody_is_notified(config: Config) -> str:
     """Return why no receiver would ever be notified of an alert; empty where one would.
 
-    Labels that only the data can tell are taken to fit. The watchdog alone reaches nobody: it says that
+    Labels that only the data has are taken to fit. The watchdog alone reaches nobody: it says that
     all is well.
     """
     if not config.receivers:
@@ -40,7 +40,7 @@ def why_nobody_is_notified(config: Config) -> str:
 def possible_alerts(
     jobs: Iterable[Job], own_rules: Iterable[Rule], targets: Sequence[Target]
 ) -> list[PossibleAlert]:
-    """List what alerts there can be, one entry for each rule and target."""
+    """Return what alerts there can be, one entry for each rule and target."""
     return [*_of_jobs(jobs), *_of_own_rules(own_rules, targets)]
 
 

@@ -14,7 +14,7 @@ RESOLVED_KEPT = timedelta(minutes=15)
 """How long a resolved alert is still shown and re-sent, as Prometheus does."""
 
 MAX_RESOLVED = 1000
-"""How many of one rule; the older ones end at an Alertmanager by the end that they were told with."""
+"""How many of one rule; the older ones end at an Alertmanager by the `endsAt` that they were sent with."""
 
 
 class RecentlyResolved:

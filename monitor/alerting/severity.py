@@ -12,7 +12,7 @@ from monitor.model.settings import Labels, Rule, Severity
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 SUPERSEDED = "superseded"
-"""Why an alert ended whose place a louder one took: who is told of that one is not notified of this end."""
+"""Why an alert ended whose place a louder one took: who is notified of that one is not notified of this end."""
 
 
 def rank(severity: Severity) -> int:
@@ -41,17 +41,17 @@ class Risen:
     superseded: Mapping[Labels, Alert] = field(default_factory=dict)
     """The quieter ones that end with them."""
     at_once: frozenset[Labels] = frozenset()
-    """The louder ones whose quieter one fired: they fire without a `for` of their own, since who was told
+    """The louder ones whose quieter one fired: they fire without a `for` of their own, since who was notified
     of that one would else never hear of an end that comes before it has passed."""
 
 
 def with_risen(
     found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity
 ) -> Risen:
-    """Let what a rule found be the alerts that are active, where these are as loud or louder.
+    """Match what a rule found with the alerts that are active, where these are as loud or louder.
 
     A rule can get quieter by a reload, or because it leaves less unjudged: the alert keeps its name until it
-    is over, else its end would be told while it goes on. Louder it takes the quieter one's place.
+    is over, else its end would be announced while it goes on. Louder it takes the quieter one's place.
     """
     others = {
         without_severity(labels): alert
@@ -80,7 +80,7 @@ def with_risen(
 
 
 def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
-    """Begin an alert where a quieter one was: as long ago, but told anew."""
+    """Return an alert that begins where a quieter one was: as long ago, but notified again."""
     return replace(
         alert,
         labels=labels,

@@ -1,4 +1,4 @@
-"""Judge whether the disk of the monitor's own state is about to be full; pure."""
+"""Compute whether the disk of the monitor's own state is about to be full; pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Protocol
 from monitor.model.results import Sample
 from monitor.model.settings import Rule, labels_of
 
-LEAST_FREE_BYTES = 200_000_000
+MIN_FREE_BYTES = 200_000_000
 """With less free, and less than a tenth of the disk, it is about to be full."""
-_LEAST_SHARE = 0.1
+_MIN_FREE_SHARE = 0.1
 
 
 class Room(Protocol):
@@ -29,9 +29,9 @@ class Room(Protocol):
 
 
 def disk_low(rule: Rule, room: Room) -> Sample:
-    """Judge the disk: 1 while there is little room left on it."""
-    is_small_share = room.free_bytes < _LEAST_SHARE * room.disk_bytes
-    is_low = room.free_bytes < LEAST_FREE_BYTES and is_small_share
+    """Return the sample about the disk: 1 while there is little room left on it."""
+    is_small_share = room.free_bytes < _MIN_FREE_SHARE * room.disk_bytes
+    is_low = room.free_bytes < MIN_FREE_BYTES and is_small_share
     sizes = {"free": room.free_bytes, "disk": room.disk_bytes, "size": room.size_bytes}
     details = {name: _megabytes(size) for name, size in sizes.items()}
     return Sample(rule.metric, (), float(is_low), labels_of(details))

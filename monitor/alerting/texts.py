@@ -1,4 +1,4 @@
-"""Return what an alert tells of itself, while it lasts and when it is over; for all who show it; pure."""
+"""Return what an alert says of itself, while it lasts and when it is over; for all who show it; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.timing.durations import format_seconds
 
 RESOLVED_SUMMARY = "resolved_summary"
-"""The annotation that keeps a rule's text for the end; told as the summary then, and never by this name."""
+"""The annotation that keeps a rule's text for the end; shown as the summary then, and never by this name."""
 
 # What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
 # of 0 once more is a gift to all who have spent theirs.

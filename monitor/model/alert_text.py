@@ -10,7 +10,7 @@ _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """List the names that a text asks for, each once; ValueError for a lone brace (write it double)."""
+    """Return the names that a text asks for, each once, in order; ValueError for a lone brace (write it double)."""
     names: dict[str, None] = {}
     for match in _PART.finditer(text):
         if match[0] in "{}":

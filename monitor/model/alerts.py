@@ -29,10 +29,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """What is judged together: one rule on one target, about one subject.
+    """What is evaluated together: one rule on one target, about one subject.
 
     The subject is the query that the rule belongs to; for rules about the monitor itself, the query or
-    the receiver that is judged. Data or no data is known for a whole scope, never for a part of it.
+    the receiver that it is about. Data or no data is known for a whole scope, never for a part of it.
     """
 
     rule: str
@@ -65,9 +65,9 @@ class Alert:
     resolve_reason: str = ""
     """Why it resolved when not by data: rule_changed, rule_removed."""
     peak: float | None = None
-    """The worst value since it began."""
+    """The worst value since it began; None where the rule's condition knows no worse and better."""
     told: tuple[tuple[str, datetime], ...] = ()
-    """Which receivers have a notification of it, and since when the last; by name."""
+    """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
     fingerprint: str = field(default="", repr=False, compare=False)
     """Alertmanager's fingerprint of the labels: computed once, and carried by every copy of the alert."""
 
@@ -77,7 +77,7 @@ class Alert:
 
     @property
     def name(self) -> str:
-        """Give the alert's name, which is its rule's."""
+        """Return the alert's name, which is its rule's."""
         return self.scope.rule
 
     def is_firing(self) -> bool:
@@ -94,7 +94,7 @@ class Alert:
 
     @property
     def fired_for(self) -> timedelta | None:
-        """Tell how long it fired; None if it never did, or has not ended yet."""
+        """Return how long it fired; None if it never did, or has not ended yet."""
         if self.fired_at is None or self.resolved_at is None:
             return None
         return self.resolved_at - self.fired_at

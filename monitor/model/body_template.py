@@ -35,7 +35,7 @@ class BodyTemplate:
         try:
             text = self._template.render(context)
         except Exception as error:  # noqa: BLE001 - a template is a program of the user's: it can raise anything
-            raise ValueError(f"{_line_in(error)}{_told(error)}") from None
+            raise ValueError(f"{_line_in(error)}{_words_of(error)}") from None
         if self._is_json:
             try:
                 json.loads(text, parse_constant=_no_constant)
@@ -47,13 +47,13 @@ class BodyTemplate:
 
 
 def is_json(content_type: str) -> bool:
-    """Tell whether a media type is JSON."""
+    """Return whether a media type is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
 
 
 def samples() -> Sequence[Mapping[str, Any]]:
-    """Make bodies to try a template on: what fires with others, and what is over alone."""
+    """Return bodies to try a template on: what fires with others, and what is over alone."""
     firing, resolved = _alert("firing"), _alert("resolved")
     return (_body("firing", [firing, resolved, firing]), _body("resolved", [resolved]))
 
@@ -109,7 +109,7 @@ def _compiled(text: str) -> Template:
 
 
 def _line_in(error: BaseException) -> str:
-    """Find the line of the template in the trace of its error."""
+    """Return the line of the template in the trace of its error, for a message; empty where it has none."""
     lines = []
     trace = error.__traceback__
     while trace is not None:
@@ -119,7 +119,7 @@ def _line_in(error: BaseException) -> str:
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _told(error: Exception) -> str:
+def _words_of(error: Exception) -> str:
     from jinja2 import TemplateError
 
     # Other errors may repeat values.

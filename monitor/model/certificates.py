@@ -10,7 +10,7 @@ CertificateKind: TypeAlias = Literal["page", "server", "client"]
 """The page's own; a target's server's; the one that we show to a target."""
 
 SOON = timedelta(days=14)
-"""What ends within this time is told; the threshold of TokenMonitorCertificateExpiring is the same."""
+"""What ends within this time is warned of; the threshold of TokenMonitorCertificateExpiring is the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class ConfigError(MonitorError):
 
     @property
     def may_pass(self) -> bool:
-        """Tell whether every problem may be over soon."""
+        """Return whether every problem may be over soon."""
         return all(problem.may_pass for problem in self.problems)
 
 

@@ -1,8 +1,8 @@
-"""Say whether the monitor does its work, by what each of its threads last did; pure."""
+"""Compute whether the monitor does its work, by what each of its threads last did; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,29 +68,28 @@ class ProcessHealth:
     delivery_workers: tuple[DeliveryWorker, ...] = ()
 
 
-def faults(vitals: ProcessHealth, now: datetime) -> tuple[str, ...]:
-    """List what does not live, in words; nothing where all is well.
+def faults(health: ProcessHealth, now: datetime) -> tuple[str, ...]:
+    """Return what does not live, in words, one for each fault; nothing where all is well.
 
     A lost database and a receiver that takes nothing are no faults of the monitor: alerts speak of them.
     """
-    return (
-        *_of_schedule(vitals, now),
-        *(
-            fault
-            for part in vitals.parts
-            for fault in _of_part(part, now, vitals.awake_since)
-        ),
-        *_of_pools(vitals.pools, now, vitals.awake_since),
-        *_of_delivery_workers(vitals.delivery_workers, now, vitals.awake_since),
-    )
+    awake_since = health.awake_since
+    found = list(_of_schedule(health, now))
+    for part in health.parts:
+        found += _of_part(part, now, awake_since)
+    for pool in health.pools:
+        found += _of_pool(pool, now, awake_since)
+    for worker in health.delivery_workers:
+        found += _of_delivery_worker(worker, now, awake_since)
+    return tuple(found)
 
 
-def _of_schedule(vitals: ProcessHealth, now: datetime) -> Iterator[str]:
-    if not vitals.is_scheduling:
+def _of_schedule(health: ProcessHealth, now: datetime) -> Iterator[str]:
+    if not health.is_scheduling:
         yield "the scheduler does not run"
-    elif vitals.overdue is not None:
-        due_at, (target, query) = vitals.overdue
-        late = now - max(due_at, vitals.awake_since)
+    elif health.overdue is not None:
+        due_at, (target, query) = health.overdue
+        late = now - max(due_at, health.awake_since)
         if late > SILENT_FOR:
             yield f"the scheduler has hung: {query} on {target} has been due for {_seconds(late)}"
 
@@ -103,31 +102,24 @@ def _of_part(part: Part, now: datetime, awake_since: datetime) -> Iterator[str]:
         yield f"the {part.name} has done nothing for {_seconds(silent)}"
 
 
-def _of_pools(
-    pools: Iterable[Pool], now: datetime, awake_since: datetime
-) -> Iterator[str]:
-    for pool in pools:
-        stuck = [
-            run for run in pool.runs if _is_stuck(run, now, awake_since, RUN_GRACE)
-        ]
-        # One that hangs has an alert of its own, since its query does not run; with all of them nothing runs.
-        if stuck and len(stuck) >= pool.size:
-            longest = now - min(run.since for run in stuck)
-            names = ", ".join(sorted(run.what for run in stuck))
-            yield f"all workers of {pool.target} have hung for up to {_seconds(longest)}, in {names}"
+def _of_pool(pool: Pool, now: datetime, awake_since: datetime) -> Iterator[str]:
+    stuck = [run for run in pool.runs if _is_stuck(run, now, awake_since, RUN_GRACE)]
+    # One that hangs has an alert of its own, since its query does not run; with all of them nothing runs.
+    if stuck and len(stuck) >= pool.size:
+        longest = now - min(run.since for run in stuck)
+        names = ", ".join(sorted(run.what for run in stuck))
+        yield f"all workers of {pool.target} have hung for up to {_seconds(longest)}, in {names}"
 
 
-def _of_delivery_workers(
-    delivery_workers: Iterable[DeliveryWorker], now: datetime, awake_since: datetime
+def _of_delivery_worker(
+    worker: DeliveryWorker, now: datetime, awake_since: datetime
 ) -> Iterator[str]:
-    for worker in delivery_workers:
-        attempt = worker.attempt
-        if not worker.is_alive:
-            yield f"the delivery to {worker.receiver} does not run"
-        elif attempt is not None and _is_stuck(
-            attempt, now, awake_since, ATTEMPT_GRACE
-        ):
-            yield f"the delivery to {worker.receiver} has hung for {_seconds(now - attempt.since)}"
+    attempt = worker.attempt
+    if not worker.is_alive:
+        yield f"the delivery to {worker.receiver} does not run"
+    elif attempt is not None and _is_stuck(attempt, now, awake_since, ATTEMPT_GRACE):
+        hung_for = _seconds(now - attempt.since)
+        yield f"the delivery to {worker.receiver} has hung for {hung_for}"
 
 
 def _is_stuck(

@@ -1,4 +1,4 @@
-"""Say which hosts are this machine, by their names alone."""
+"""Decide which hosts are this machine, by their names alone; pure."""
 
 from __future__ import annotations
 

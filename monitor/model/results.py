@@ -67,7 +67,7 @@ class ClockOffset:
 
     @property
     def proven_seconds(self) -> float:
-        """Give the part of the difference, in either direction, that no slow network explains."""
+        """Return the part of the difference, in either direction, that no slow network explains."""
         return max(abs(self.seconds) - self.uncertainty_seconds, 0.0)
 
 
@@ -79,7 +79,7 @@ class Replication:
     state: str = ""
 
     def fault(self, max_lag: timedelta) -> str:
-        """Return why the data of this replica is too old to be judged; empty where it is not."""
+        """Return why the data of this replica is too old for rules; empty where it is not."""
         if not max_lag:
             return ""
         if self.lag_seconds is None:
@@ -105,7 +105,7 @@ class Server:
     replication: Replication | None = None
     """None where it is no replica, or where that cannot be known."""
     knows_replication: bool = False
-    """Whether it told us; without the right to ask, nobody knows whether it is a replica."""
+    """Whether it said so; without the right to ask, nobody knows whether it is a replica."""
     altered: tuple[str, ...] = ()
     """Session variables that change an answer and are not as we set them, each with its value."""
     unstated: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Server:
         return None if self.replication is None else self.replication.lag_seconds
 
     def replica_fault(self, max_lag: timedelta) -> str:
-        """Return why its data is too old to be judged; empty where it is not, or `max_lag` is 0."""
+        """Return why its data is too old for rules; empty where it is not, or `max_lag` is 0."""
         return "" if self.replication is None else self.replication.fault(max_lag)
 
 
@@ -269,7 +269,7 @@ class Blocked:
 
     @property
     def message(self) -> str:
-        """Say which columns are missing."""
+        """Return which columns are missing, in words."""
         return f"missing: {', '.join(str(column) for column in self.missing)}"
 
 
@@ -291,7 +291,7 @@ def reason_and_message(outcome: Outcome | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run and its outcome. Times are UTC; `scheduled_at` is the instant that rules reckon with."""
+    """One run and its outcome. Times are UTC; `scheduled_at` is the instant by which rules are evaluated."""
 
     job: Job
     scheduled_at: datetime

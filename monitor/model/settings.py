@@ -25,7 +25,7 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
-    """Make the canonical form of a label set: sorted by name, empty values left out."""
+    """Return the canonical form of a label set: sorted by name, empty values left out."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     return tuple(sorted((name, value) for name, value in items if value != ""))
 
@@ -119,7 +119,7 @@ class Metric:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Name all labels of the metric's samples, without the target's."""
+        """Return the names of all labels of the metric's samples, without the target's."""
         return (
             self.labels
             if self.values_label is None
@@ -151,7 +151,7 @@ class Rule:
     max_alerts: int = 1000
     """How many alerts it may have on one target."""
     needs: tuple[ColumnName, ...] = ()
-    """Columns without which the rule's verdict means nothing, beside those of its query."""
+    """Columns without which the rule's findings mean nothing, beside those of its query."""
     evidence: Statement | None = None
 
 
@@ -203,7 +203,7 @@ class Query:
     """Which functions its statements use that answer in the session's time zone, such as NOW()."""
 
     def statement_for(self, flavor: Flavor) -> Statement:
-        """Choose the statement for this kind of server."""
+        """Return the statement for this kind of server."""
         return self.variants.get(flavor, self.statement)
 
 
@@ -303,7 +303,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that the daemon was told, valid as a whole.
+    """Everything that the files say, valid as a whole.
 
     `jobs` has every (target, query) pair that runs, schema queries first within a target.
     `own_rules` are the rules about the monitor itself. `notices` are facts worth a log line

@@ -63,12 +63,12 @@ class Target:
     max_connections: int = 2
     labels: Mapping[str, str] = field(default_factory=dict)
     max_replica_lag: timedelta = timedelta(minutes=1)
-    """How far a replica may be behind before its data is not judged; 0: as far as it likes."""
+    """How far a replica may be behind before no rule is evaluated on its data; 0: as far as it likes."""
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
 
     def files(self) -> Iterator[NamedFile]:
-        """Walk the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
+        """Yield the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
         if self.password is not None and self.password.file is not None:
             yield NamedFile("password_file", self.password.file, "password")
         if self.tls.ca_file is not None:

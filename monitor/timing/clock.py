@@ -1,4 +1,4 @@
-"""The one source of time: a UTC clock anchored to the monotonic one, which follows a step only when told."""
+"""The one source of time: a UTC clock anchored to the monotonic one, which follows a step only when asked to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Clock(Protocol):
     """Where now comes from; everything that needs time is given one."""
 
     def now(self) -> datetime:
-        """Tell the instant, aware, in UTC."""
+        """Return the instant, aware, in UTC."""
         ...
 
 
@@ -30,15 +30,15 @@ class SettableClock(Clock, Protocol):
 
     @property
     def clock_shift(self) -> timedelta:
-        """Tell by how much it was moved in all: instants read before and after a move do not compare."""
+        """Return by how much it was moved in all: instants read before and after a move do not compare."""
         ...
 
     def reading(self) -> tuple[datetime, timedelta]:
-        """Tell the instant, and `clock_shift` as it was when that was read."""
+        """Return the instant, and `clock_shift` as it was when that was read."""
         ...
 
     def catch_up(self) -> timedelta:
-        """Follow the machine's clock if it was set; gives by how much, zero where there was nothing to do."""
+        """Follow the machine's clock if it was set; return by how much, zero where there was nothing to do."""
         ...
 
 
@@ -56,22 +56,22 @@ class AnchoredClock:
 
     @property
     def clock_shift(self) -> timedelta:
-        """Tell by how much it was moved in all."""
+        """Return by how much it was moved in all."""
         return self._anchor_and_shift[1]
 
     def now(self) -> datetime:
-        """Tell the instant, aware, in UTC; it neither goes back nor jumps, but by `catch_up`."""
+        """Return the instant, aware, in UTC; it neither goes back nor jumps, but by `catch_up`."""
         return self.reading()[0]
 
     def reading(self) -> tuple[datetime, timedelta]:
-        """Tell the instant, and `clock_shift` as it was when that was read."""
+        """Return the instant, and `clock_shift` as it was when that was read."""
         anchor, clock_shift = self._anchor_and_shift
         return anchor + timedelta(
             seconds=_monotonic_seconds() - self._anchored_seconds
         ), clock_shift
 
     def catch_up(self) -> timedelta:
-        """Follow the wall clock if it was set by two seconds or more; gives by how much."""
+        """Follow the wall clock if it was set by two seconds or more; return by how much."""
         by = wall_minus(self)
         if by is None or abs(by) < STEP:
             return timedelta(0)

@@ -158,7 +158,7 @@ def _offsets_near(midnight: datetime, zone: tzinfo) -> set[timedelta]:
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: tzinfo) -> datetime:
-    """Find the first minute after the clocks were put forward, between an instant before it and one after."""
+    """Return the first minute after the clocks were put forward, between an instant before it and one after."""
     offset_before = before.astimezone(zone).utcoffset()
 
     def is_after_gap(minute: int) -> bool:
@@ -198,7 +198,7 @@ def read_crontab(expression: str) -> Crontab:
 
 
 def zone_named(name: str) -> tzinfo:
-    """Find a time zone; UTC also where the system has no zone files."""
+    """Return a time zone; UTC also where the system has no zone files."""
     return UTC if name == "UTC" else ZoneInfo(name)
 
 

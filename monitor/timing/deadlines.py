@@ -48,7 +48,7 @@ class Alarm:
 class Watchdog:
     """The thread that rings alarms. Their actions must be quick and must not block; one that raises is a bug.
 
-    It is told as a thread's last words are, and the thread lives: no other alarm is lost by it.
+    It is reported as what ends a thread is, and the thread lives: no other alarm is lost by it.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Watchdog:
                 alarm.ring()
             # a bug in one action must not cost every other wait its bound
             except Exception:  # noqa: BLE001
-                _tell()
+                _report()
 
     def _next_due(self) -> Alarm | None:
         with self._changed:
@@ -120,8 +120,8 @@ class Watchdog:
         return None
 
 
-def _tell() -> None:
-    """Give the exception to whoever hears of those that end a thread."""
+def _report() -> None:
+    """Report the exception that is being handled, as one that ends a thread is."""
     kind, error, trace = sys.exc_info()
     if kind is not None:
         with suppress(OSError, ValueError):  # standard error is closed
