@@ -28,7 +28,7 @@ class ActiveAlerts:
     def restore(
         self, active: Iterable[Alert], resolved: Iterable[Alert], gap: timedelta
     ) -> None:
-        """Take over alerts of an earlier process: held until a run of theirs succeeds.
+        """Restore alerts of an earlier process: held until a run of theirs succeeds.
 
         `gap` is how long nobody looked: the clock of a pending alert stood still meanwhile.
         """
@@ -46,7 +46,7 @@ class ActiveAlerts:
         return self.active.get(scope, {})
 
     def accept(self, changes: Changes) -> None:
-        """Take over what changed; call when it is recorded."""
+        """Put in force what changed; call when it is recorded."""
         for scope, alerts in changes.changed.items():
             if alerts:
                 self.active[scope] = alerts
@@ -113,7 +113,7 @@ class Changes:
             self.changed.pop(scope, None)
 
     def apply(self, scope: Scope, evaluation: Evaluation) -> None:
-        """Take what an evaluation gave."""
+        """Add what an evaluation gave."""
         self.put(scope, evaluation.active)
         self.transitions.extend(evaluation.transitions)
         self.left_out[scope] = evaluation.left_out

@@ -55,7 +55,7 @@ def evaluate(
     now: datetime,
     is_first: bool,
 ) -> Evaluation:
-    """Take the alerts of a scope through a successful run; `now` is the run's scheduled instant.
+    """Evaluate a rule over a successful run: returns what its alerts are then; `now` is the run's scheduled instant.
 
     Pending, firing, resolved and `keep_firing_for` mean what they mean in Prometheus
     (rules/alerting.go, AlertingRule.Eval). `is_first`: nobody looked before, so that what is found may

@@ -35,7 +35,7 @@ _HAS_OWN_WORDS = (Voice.FAILING, Voice.NOBODY)
 """Elsewhere the alert about the failures is frozen, or that of another speaks for them."""
 
 TargetCheck: TypeAlias = Callable[[Rule, TargetView, datetime], "list[Sample] | None"]
-"""Returns what one rule finds of a target at an instant; None where it cannot be told."""
+"""Returns what one rule finds of a target at an instant; None where that cannot be known."""
 
 
 def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:

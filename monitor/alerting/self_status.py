@@ -47,7 +47,7 @@ class SelfStatus:
 
 
 BySubject: TypeAlias = "Mapping[str, list[Sample] | None]"
-"""What was found of each subject; None where it cannot be told. Most rules have the one subject ""."""
+"""What was found of each subject; None where that cannot be known. Most rules have the one subject ""."""
 
 SelfCheck: TypeAlias = Callable[[Rule, SelfStatus, datetime], BySubject]
 

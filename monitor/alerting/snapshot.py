@@ -209,7 +209,7 @@ def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snaps
 
 
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
-    """Show these alerts: pending, firing, and recently resolved."""
+    """Publish these alerts: pending, firing, and recently resolved."""
     shown = tuple(alerts)
     named = {alert.muted_by for alert in shown} - {None}
     roots = {
@@ -257,7 +257,7 @@ def with_receiver(
 
 
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
-    """Record the last attempt at a receiver; one of several addresses that failed is no failing receiver."""
+    """Record the last attempt at a receiver; one of several addresses that failed does not make a receiver fail."""
     view = snapshot.receivers.get(delivery.receiver)
     if view is None:
         # Removed by a reload meanwhile.

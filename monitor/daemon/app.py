@@ -29,6 +29,8 @@ from monitor.notify.ping import Ping
 from monitor.secrets.redaction import in_address
 from monitor.telemetry.log import Log
 
+# About 10 s in all, so that no service manager kills us first: deploy/systemd gives 20 s. A run gets its
+# grace twice, once to end by itself and once to be cancelled on its server.
 _RUNS_GRACE_SECONDS = 2.0
 _PIPELINE_GRACE_SECONDS = 1.0
 _DELIVERY_GRACE_SECONDS = 2.5
@@ -168,7 +170,7 @@ class App:
         return str(error)
 
     def _steps(self) -> tuple[Reconfigure, ...]:
-        """List what takes a configuration: first what may fail, and then what makes it seen."""
+        """Return what takes a configuration, in order: first what may fail, and then what makes it seen."""
         parts = self._parts
         return (
             self._hide_secrets,
@@ -184,7 +186,7 @@ class App:
         )
 
     def _hide_secrets(self, config: Config) -> None:
-        """Have the log hide what the configuration itself says; of files, who reads them does."""
+        """Hide in the log the secrets that stand in the configuration; who reads those of files hides them."""
         secrets = [
             secret
             for receiver in config.receivers

@@ -43,7 +43,7 @@ class Notifier(Protocol):
     """Delivers to the receivers."""
 
     def poke(self) -> None:
-        """Have every receiver look at once at what there is for it; returns at once."""
+        """Wake every receiver's worker to look at what there is for it; returns at once."""
 
     def move(self, by: timedelta) -> None:
         """Move all instants that are kept."""

@@ -20,7 +20,7 @@ Source: TypeAlias = Literal["configuration", "web-config file"]
 
 
 class ConfigStatus:
-    """What stands refused, for the metric, the page and the alert; thread-safe."""
+    """What is refused until it is corrected, for the metric, the page and the alert; thread-safe."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class ConfigStatus:
         """How the last load ended; None before the first after the start."""
 
     def start(self) -> None:
-        """Note that the start has taken everything."""
+        """Record that the start has taken everything."""
         self._telemetry.reloaded(ok=True, at=self._now())
 
     def note(self, source: Source, problems: Iterable[str] = ()) -> None:
-        """Take what came of a load from this source: no problems when it is in force."""
+        """Record what came of a load from this source: no problems when it is in force."""
         now = self._now()
         with self._lock:
             self._problems = {**self._problems, source: tuple(problems)}
@@ -50,14 +50,14 @@ class ConfigStatus:
             self._telemetry.reloaded(ok=not self.problems, at=now)
 
     def note_web(self, problems: tuple[str, ...]) -> None:
-        """Take what is wrong with the web-config file now; a reload that was refused for it is made again."""
+        """Record what is wrong with the web-config file now; a reload that was refused for it is made again."""
         self.note("web-config file", problems)
         if self.problems and not problems:
             self._reload()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Return all that stand, each once."""
+        """Return all that are not corrected yet, each once."""
         return tuple(
             dict.fromkeys(
                 problem for found in self._problems.values() for problem in found

@@ -238,7 +238,7 @@ class Events:
 
     def _log_success(self, result: Result, success: Success, fields: Fields) -> None:
         after_failures = self._runs.succeeded(result.job.key)
-        # Thousands a day: worth a line only after a failure; an hour's totals are told.
+        # Thousands a day: worth a line only after a failure; an hour's totals are logged.
         self._log.event(
             "run.finished",
             "info" if after_failures else "debug",

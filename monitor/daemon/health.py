@@ -32,7 +32,7 @@ class Health:
     heartbeat: Heartbeat | None = None
 
     def check(self) -> tuple[bool, str]:
-        """Return whether runs are scheduled, made, taken and told of, and in words what is wrong."""
+        """Return whether runs are scheduled, made, taken and delivered, and in words what is wrong."""
         now = self.clock.now()
         ticker, awake_since = self.ticker.sign(now)
         parts = [
@@ -41,7 +41,7 @@ class Health:
         ]
         if self.heartbeat is not None:
             parts.append(Part("heartbeat", self.heartbeat.is_alive(), now))
-        vitals = ProcessHealth(
+        process = ProcessHealth(
             awake_since=awake_since,
             is_scheduling=self.schedule.is_running(),
             overdue=self.schedule.overdue(now),
@@ -49,7 +49,7 @@ class Health:
             pools=self.runners.pools(),
             delivery_workers=self.deliveries.delivery_workers(),
         )
-        wrong = faults(vitals, now)
+        wrong = faults(process, now)
         return (False, "; ".join(wrong)) if wrong else (True, "healthy")
 
 

@@ -36,16 +36,16 @@ class Call(Protocol):
 
 
 class HeartbeatListener(Protocol):
-    """Told of heartbeats, in their own thread; must not raise."""
+    """Called about heartbeats, in their own thread; must not raise."""
 
     def on_heartbeat(self, delivery: Delivery) -> None:
-        """Hear of an attempt."""
+        """Log an attempt."""
 
     def on_withheld(self, reason: str, message: str) -> None:
-        """Hear that none is sent from now on, and why."""
+        """Log that none is sent from now on, and why."""
 
     def on_resumed(self, seconds: float) -> None:
-        """Hear that they are sent again, and for how long they were not."""
+        """Log that they are sent again, and for how long they were not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,13 @@ class Inbox:
         take: Callable[[Work], None],
         on_crash: Callable[[Work, Exception], None],
     ) -> None:
-        """Have a thread give each message to `take`, and what that raises to `on_crash`."""
+        """Start a thread that gives each message to `take`, and what that raises to `on_crash`."""
 
         def work() -> None:
             while not isinstance(message := self._messages.get(), Stop):
                 try:
                     take(message)
-                # The boundary of the pipe: a bug costs this one message, and is told; the rest goes on.
+                # The boundary of the pipe: a bug costs this one message, and is logged; the rest goes on.
                 except Exception as error:  # noqa: BLE001
                     on_crash(message, error)
 
@@ -39,7 +39,7 @@ class Inbox:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Have what is queued taken, then end; waits so long at most."""
+        """End when what is queued is taken; waits so long at most."""
         self.put(Stop())
         if self._thread is not None:
             self._thread.join(timeout_seconds)

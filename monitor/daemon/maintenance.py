@@ -15,24 +15,28 @@ ALIVE = "alive"
 """The mark in the state that says when we were last known to run."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# By so much at most a pending alert's `for` is longer after a crash: its clock runs from the last mark.
 _ALIVE_EVERY = timedelta(seconds=10)
+# SQLite goes on writing to a file that was removed or replaced, and says nothing.
 _DISK_LOOKED_AT_EVERY = timedelta(seconds=10)
+# What is in memory only goes with the process: a disk that was full for a moment is taken again at once, one
+# that is gone costs an attempt a minute.
 _DISK_TRIED_AFTER = timedelta(seconds=1)
-_DISK_TRIED_EVERY = timedelta(minutes=1)
+_MAX_DISK_PAUSE = timedelta(minutes=1)
 _TIDY_EVERY = timedelta(hours=1)
 
 
 class MaintenanceListener(Protocol):
-    """Told of the state in the pipeline's thread; must be quick and never raise."""
+    """Called about the state in the pipeline's thread; must be quick and never raise."""
 
     def on_disk_back(self) -> None:
-        """Hear that the state is on the disk again."""
+        """Log that the state is on the disk again."""
 
     def on_given_up(self, delivery: Delivery) -> None:
-        """Hear of a notification that nobody will get any more."""
+        """Log a notification that nobody will get any more."""
 
     def on_unreadable(self, warning: str) -> None:
-        """Hear of a part of the state that could not be read."""
+        """Log a part of the state that could not be read."""
 
 
 class Maintenance:
@@ -76,7 +80,7 @@ class Maintenance:
             self._is_tidy = self._tidy(config, now)
 
     def _tidy(self, config: Config, now: datetime) -> bool:
-        """Forget a little, or give a little room back; gives whether nothing is left to do."""
+        """Forget a little, or free a little room; returns whether nothing is left to do."""
         names = [receiver.name for receiver in config.receivers]
         forgotten = self._state.prune_before(
             now - config.state.retention, receivers=names, now=now
@@ -88,13 +92,14 @@ class Maintenance:
     def _try_disk(self, snapshot: Snapshot, now: datetime) -> None:
         """Notice a file that was removed or replaced; go back to a disk that was left, ever more rarely."""
         returned = self._state.try_disk(now)
-        self._report_warnings()  # a file that was put aside; before it is said that all is well
+        # Of a file that was quarantined; before it is said that all is well.
+        self._report_warnings()
         if self._state.is_durable:
             self._disk_due_at = now + _DISK_LOOKED_AT_EVERY
             self._disk_pause = _DISK_TRIED_AFTER
         else:
             self._disk_due_at = now + self._disk_pause
-            self._disk_pause = min(2 * self._disk_pause, _DISK_TRIED_EVERY)
+            self._disk_pause = min(2 * self._disk_pause, _MAX_DISK_PAUSE)
         if returned is not None:
             for given_up in returned.given_up:
                 self._listener.on_given_up(given_up)
@@ -109,7 +114,7 @@ class Maintenance:
             self._listener.on_unreadable(warning)
 
     def _keep_alerts(self, snapshot: Snapshot) -> None:
-        """Write again what stands: of a file that was damaged not every row could be taken along."""
+        """Write the active alerts again: of a file that was damaged not every row could be copied."""
         scopes: dict[Scope, dict[Labels, Alert]] = {}
         for alert in snapshot.alerts:
             if alert.state is not AlertState.RESOLVED:

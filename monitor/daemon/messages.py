@@ -1,4 +1,4 @@
-"""The words of the results queue: what the pipeline is handed, and whom it tells of what it did."""
+"""The words of the results queue: what the pipeline is handed, and the listener that logs what it did."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ Message: TypeAlias = Work | Stop
 
 
 class PipelineListener(MaintenanceListener, Protocol):
-    """Told of things as they happen, in the pipeline's thread; only tells others, must be quick and never raise."""
+    """Called as things happen, in the pipeline's thread. Must be quick and never raise; nothing follows from it."""
 
     def on_result(self, update: Update) -> None:
-        """Hear of a run's result, taken into the snapshot."""
+        """Log a run's result, after it was taken into the snapshot."""
 
     def on_missed(self, job: Job, count: int) -> None:
-        """Hear of missed runs."""
+        """Log missed runs."""
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
-        """Hear of alerts that changed, after they and their notifications were recorded."""
+        """Log alerts that changed, after they and their notifications were recorded."""
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
-        """Hear how many alerts that began were not put in a receiver's outbox, since it is full."""
+        """Count the alerts that began and were not put in a receiver's outbox, since it is full."""
 
     def on_clock_moved(self, by: timedelta) -> None:
-        """Hear that the machine's clock was set, after what is on the disk was moved."""
+        """Log that the machine's clock was set, after what is on the disk was moved."""
 
     def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
-        """Hear of a rule whose findings could not become alerts."""
+        """Log a rule whose findings could not become alerts."""

@@ -82,7 +82,7 @@ class Parts:
             log,
             on_config_file=self.config_status.note_web,
         )
-        self.pipeline = self._make_pipeline(config)
+        self.pipeline = self._make_pipeline()
         self.executor = Executor(self.runners, self.deliveries, self.heartbeat)
 
     def _open_state(self, directory: Path) -> OpenedState:
@@ -159,15 +159,13 @@ class Parts:
             notes=lambda: notes_of(self.state),
         )
 
-    def _make_pipeline(self, config: Config) -> Pipeline:
+    def _make_pipeline(self) -> Pipeline:
         sources = Sources(
             receivers=self.deliveries.status,
             next_run_at=self.schedule.next_run_at,
             self_status=self._self_status,
         )
-        return Pipeline(
-            config, self.clock, self.state, self.events, self.latest, sources
-        )
+        return Pipeline(self.clock, self.state, self.events, self.latest, sources)
 
     def _self_status(self) -> SelfStatus:
         return SelfStatus(self.config_status.problems, self.web.certificates)

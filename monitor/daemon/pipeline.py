@@ -1,4 +1,4 @@
-"""Take messages through snapshot, alerts, state and events, one at a time; gives commands, calls nobody back."""
+"""Take messages through snapshot, alerts, state and events, one at a time; yields commands, calls nobody back."""
 
 from __future__ import annotations
 
@@ -73,14 +73,13 @@ class Pipeline:
 
     def __init__(
         self,
-        config: Config,
         clock: SettableClock,
         state: State,
         listener: PipelineListener,
         latest: Latest,
         sources: Sources,
     ) -> None:
-        self._config = config
+        self._config = latest.config
         self._clock = clock
         self._state = state
         self._listener = listener
@@ -107,7 +106,7 @@ class Pipeline:
         return self._active.active_alerts()
 
     def take(self, message: Work) -> Commands:
-        """Take one message; yields each command when it is due, to be carried out before the rest is taken.
+        """Process one message; yields each command when it is due, to be carried out before the rest is processed.
 
         So a run is wanted before the disk can refuse what was found, and the receivers' instants have moved
         before anything is said about receivers. What is raised costs the rest of this one message.
@@ -189,9 +188,9 @@ class Pipeline:
     def _finish(
         self, changes: Changes, now: datetime, *, run_key: str, reminds: bool = False
     ) -> Commands:
-        """Record what changed as a whole, then let it be in force, then show it, then tell of it.
+        """Record what changed as a whole, then let it be in force, then show it, then log it.
 
-        What cannot be recorded is not in force: the next run finds it again, and it is told then.
+        What cannot be recorded is not in force: the next run finds it again, and it is announced then.
         """
         self._explained.update(changes.explained)
         for scope, error in changes.failed:
@@ -259,7 +258,7 @@ class Pipeline:
         return replace(status, receivers=receivers, room=self._state.disk_usage)
 
     def _restore(self, now: datetime) -> None:
-        """Take over the alerts where the state has them; nothing is announced again."""
+        """Restore the alerts from the state; nothing is announced again."""
         alive_at = self._state.read_mark(ALIVE)
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
@@ -295,7 +294,7 @@ class Pipeline:
         self._unmoved += by
 
     def _record_move(self) -> Commands:
-        """Move what is on the disk, then have the others move; tried before all that is recorded."""
+        """Move what is on the disk, and then all that others keep; tried before anything is recorded."""
         if not self._unmoved:
             return
         self._state.move(self._unmoved, self._active.active)
@@ -311,7 +310,7 @@ class Pipeline:
 
 
 def _note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> None:
-    """Note in the firing alerts who has notifications of them, recorded with these as one."""
+    """Write into the firing alerts who was notified of them; recorded with the notifications as one."""
     alerts = (alert for notification in notifications for alert in notification.alerts)
     scopes = {alert.scope for alert in alerts if alert.state is AlertState.FIRING}
     notified = notified_by(notifications)

@@ -44,11 +44,11 @@ class Loader:
         ).start()
 
     def stop(self) -> None:
-        """Have the thread end; returns at once."""
+        """End the thread; returns at once."""
         self._asked.put(None)
 
     def ask(self, answer: ReloadAnswer) -> None:
-        """Have the configuration loaded once more; returns at once."""
+        """Ask for the configuration to be loaded once more; returns at once."""
         self._asked.put(answer)
 
     def _run(self, load: Callable[[], Config]) -> None:
@@ -67,7 +67,7 @@ class Loader:
 
 
 def replace_config(parts: Sequence[Reconfigure], old: Config, new: Config) -> None:
-    """Have every part take the new configuration, in order; ReloadError when all have the old one again.
+    """Apply the new configuration to every part, in order; ReloadError when all have the old one again.
 
     What a part did meanwhile is not undone: put last what others hear of.
     """
@@ -85,7 +85,7 @@ def replace_config(parts: Sequence[Reconfigure], old: Config, new: Config) -> No
 
 
 def changed_jobs(old: Config, new: Config) -> list[Job]:
-    """List the jobs that are others now at the same times: those with a new schedule begin by themselves."""
+    """Return the jobs that are others now at the same times: those with a new schedule begin by themselves."""
     before = {job.key: job for job in old.jobs}
     return [
         job
@@ -96,7 +96,7 @@ def changed_jobs(old: Config, new: Config) -> list[Job]:
 
 
 def needing_restart(old: Config, new: Config) -> list[str]:
-    """Name the tables whose changes a running process cannot take."""
+    """Return the tables whose changes a running process cannot take."""
     listens = replace(
         new.web, hosts=old.web.hosts
     )  # these are looked at by each request

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from monitor.daemon.reloader import Loaded, Loader, ReloadAnswer
 from monitor.model.settings import Config
 
+# A disk with a file of the configuration may hang; who asked by HTTP gets an answer all the same.
 _RELOAD_WAIT_SECONDS = 30.0
 _STOP_LOOK_SECONDS = 0.1
 
@@ -36,7 +37,7 @@ class Requests:
         self._loader.start(load)
 
     def stop(self) -> None:
-        """Have that thread end; returns at once."""
+        """End that thread; returns at once."""
         self._loader.stop()
 
     def next(self) -> Loaded | StopRequest:
@@ -44,7 +45,7 @@ class Requests:
         return self._requests.get()
 
     def on_signal(self, number: signal.Signals) -> None:
-        """Take a signal: SIGHUP asks for a reload, the others for the end, at once if asked again."""
+        """Act on a signal: SIGHUP asks for a reload, the others for the end, at once if asked again."""
         if number is signal.SIGHUP:
             self.reload()
         elif self._is_asked_to_stop:

@@ -1,7 +1,7 @@
 """Start, and try again while what keeps us from it may pass: before the pipe, with the log and no thread.
 
 At boot an address, a name, a disk may come later than we do; a certificate may be half renewed, a backup
-may have the state. None of that is a bad configuration, and a service manager that is told so would leave
+may have the state. None of that is a bad configuration, and a service manager that hears so would leave
 the monitor down. `obstacle_of` is the table of causes; docs/operations.md has it for people.
 """
 
@@ -28,7 +28,7 @@ from monitor.telemetry.log import Log
 DEFAULT_START_SECONDS = 60.0
 """How long a start is tried; less than the time that deploy/systemd gives it."""
 _RUNNING_SECONDS = 5.0
-"""How long one that runs may have the state: if it has just been told to stop, it says so within this."""
+"""How long one that runs may have the state: if it has just been asked to stop, it says so within this."""
 _UNKNOWN_SECONDS = 15.0
 """The same of one that does not say how far it is (an older version): to stop takes 10 s."""
 _FIRST_PAUSE_SECONDS = 0.25
@@ -114,7 +114,7 @@ def start_patiently(
     """
     began = time.monotonic()
     pause_seconds = _FIRST_PAUSE_SECONDS
-    told = ""
+    logged = ""
     while True:
         try:
             return attempt()
@@ -128,12 +128,14 @@ def start_patiently(
             if obstacle.worth_seconds > 0:
                 _log_failed(log, obstacle, tried_seconds)
             raise StartError(obstacle) from cause
-        if obstacle.message != told:
-            told = obstacle.message
+        if obstacle.message != logged:
+            logged = obstacle.message
             log.warning(
-                "start.delayed", message=told, tried_for_seconds=obstacle.worth_seconds
+                "start.delayed",
+                message=logged,
+                tried_for_seconds=obstacle.worth_seconds,
             )
-            service_manager.notify(f"STATUS=Tries again: {told}")
+            service_manager.notify(f"STATUS=Tries again: {logged}")
         if reason := stopped_within(
             min(pause_seconds, obstacle.worth_seconds - tried_seconds)
         ):

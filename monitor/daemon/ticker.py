@@ -1,4 +1,4 @@
-"""Tick each second, and tell by the gaps since when the process is awake; drives what nothing else wakes."""
+"""Tick each second, and find by the gaps since when the process is awake; drives what nothing else wakes."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Ticker:
         self._stopping.set()
 
     def sign(self, now: datetime) -> tuple[Part, datetime]:
-        """Give its sign of life, and since when the process is awake; waits for no lock."""
+        """Return its sign of life, and since when the process is awake; waits for no lock."""
         since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
-        # The clock was set, or the machine slept: then little can be told by how long ago things were.
+        # The clock was set, or the machine slept: then how long ago things were says little.
         has_jumped = (
             abs(now - self._ticked_at - since_tick) > SLEPT and since_tick < SILENT_FOR
         )

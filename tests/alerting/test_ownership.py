@@ -192,7 +192,7 @@ class Told:
 
     def _happens(self, query: str, event: Event) -> None:
         world = self.world
-        job = next(job for job in world.config.jobs if job.query.name == query)
+        job = world.job(query)
         if event.kind in ("waits", "skipped"):
             if event.kind == "skipped":
                 world.take(Missed(job, 1))

@@ -28,9 +28,7 @@ from monitor.model.results import (
     ALTERED_SESSION,
     ClockOffset,
     Failure,
-    Outcome,
     Replication,
-    Result,
     Server,
 )
 from monitor.model.settings import Severity
@@ -92,14 +90,6 @@ class Servers(World):
 
     def __init__(self) -> None:
         super().__init__(a_config(COLUMNS, BALANCES, USAGE, own_rules=RULES))
-        self.server = SERVER
-
-    def run(self, name: str, outcome: Outcome) -> None:
-        job = next(job for job in self.config.jobs if job.query.name == name)
-        reached: Server | None = (
-            None if isinstance(outcome, Failure) and outcome.lost else self.server
-        )
-        self.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
 
     def after(self, passed: timedelta) -> Servers:
         super().after(passed)

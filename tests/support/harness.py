@@ -201,6 +201,8 @@ class World:
         self.next_run_at: datetime | None = None
         self.next_run_at_of: NextRunAt = lambda _key: self.next_run_at
         self.pokes = 0
+        self.server = SERVER
+        """Who answers."""
         self.clock_shift = timedelta(0)
         self.set_by = timedelta(0)
         """By how much the machine's clock was set since we last looked."""
@@ -210,7 +212,7 @@ class World:
             next_run_at=lambda key: self.next_run_at_of(key),
         )
         latest = Latest(self.config, at)
-        self.pipeline = Pipeline(self.config, self, self.state, self, latest, sources)
+        self.pipeline = Pipeline(self, self.state, self, latest, sources)
 
     def take(self, message: Work) -> None:
         """Hand the pipeline a message, and carry out what it makes due."""
@@ -242,9 +244,14 @@ class World:
 
     def run(self, name: str, outcome: Outcome) -> None:
         """Let one run of a query end with this outcome, at this moment."""
-        job = next(job for job in self.config.jobs if job.query.name == name)
-        reached = None if isinstance(outcome, Failure) and outcome.lost else SERVER
-        self.take(Result(job, self.at, self.at, self.at, 0.01, outcome, reached))
+        is_lost = isinstance(outcome, Failure) and outcome.lost
+        reached = None if is_lost else self.server
+        at = self.at
+        self.take(Result(self.job(name), at, at, at, 0.01, outcome, reached))
+
+    def job(self, name: str) -> Job:
+        """Return the job of a query, as the configuration has it now."""
+        return next(job for job in self.config.jobs if job.query.name == name)
 
     def runs(self, columns: Outcome, balances: Outcome, usage: Outcome) -> None:
         """Let each of the three queries end a run."""
