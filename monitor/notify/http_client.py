@@ -26,7 +26,7 @@ from monitor.notify.secrets import without_secrets
 from monitor.notify.transport import Transport
 from monitor.secrets.redaction import in_headers, parts_of
 
-_OWN: Final = MappingProxyType(
+_OWN_HEADERS: Final = MappingProxyType(
     {
         "content-type": "application/json",
         "user-agent": f"token-monitor/{__version__}",
@@ -79,7 +79,9 @@ class HttpClient:
         deadline = time.monotonic() + allowed
         with self._socket.within(allowed):
             try:
-                answer = self._exchange(url, body, _on_the_wire({**_OWN, **given}))
+                answer = self._exchange(
+                    url, body, _on_the_wire({**_OWN_HEADERS, **given})
+                )
                 self._require_whole(answer)
             except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
                 self.close()

@@ -13,6 +13,7 @@ from monitor.notify.alertmanager.settings import (
     AlertmanagerSettings,
 )
 
+# `endsAt` is four of these ahead: of a monitor that died the alerts end within four hours at most.
 _ResendDelay = Annotated[
     Duration, from_to(timedelta(milliseconds=1), timedelta(hours=1), "1ms to 1h")
 ]

@@ -20,6 +20,7 @@ from monitor.notify.email.smtp import SmtpConnection
 from monitor.notify.progress import Progress, StepRefusal, Steps
 from monitor.notify.secrets import read_password
 
+# The mail is delivered by then: a server that takes longer over QUIT is left.
 _QUIT_SECONDS: Final = 1.0
 
 
