@@ -60,6 +60,12 @@ def target_for(
     )
 
 
+def target_of_account(server: PrivateServer, schema: str, account: str) -> Target:
+    """Describe a private server as a target for an account whose password is in $PASSWORD."""
+    password = PasswordSource(env="PASSWORD")
+    return target_for(server, schema=schema, user=account, password=password)
+
+
 def target_at(
     port: int,
     *,

@@ -36,6 +36,7 @@ from tests.database.targets import (
     run_as_root,
     target_at,
     target_for,
+    target_of_account,
     verdict_on,
     wait_until,
     write_password,
@@ -63,12 +64,7 @@ def test_a_password_comes_from_a_file_read_at_each_connect(
 def test_a_refused_password_is_not_hammered(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     database = databases.open(target, environ={"PASSWORD": "wr0ng"})
     before, started = connections_of(server), time.monotonic()
     for _ in range(10):
@@ -103,12 +99,7 @@ def test_an_expired_password_is_a_refused_login_and_not_hammered(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
     run_as_root(server, f"ALTER USER {account}@'%' PASSWORD EXPIRE")
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     database = databases.open(target, environ=PASSWORD)
     before, started = connections_of(server), time.monotonic()
     reason, detail, code = verdict_on(database)
@@ -122,12 +113,7 @@ def test_an_expired_password_is_a_refused_login_and_not_hammered(
 def test_a_password_that_expires_later_costs_no_session_that_is_open(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     database = databases.open(target, environ=PASSWORD)
     fetch(database, "SELECT 1 AS one")
     run_as_root(server, f"ALTER USER {account}@'%' PASSWORD EXPIRE")
@@ -296,12 +282,7 @@ def test_any_password_is_sent_as_utf8(
 ) -> None:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"ALTER USER {account}@'%%' IDENTIFIED BY %s", (password,))
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     assert fetch(
         databases.open(target, environ={"PASSWORD": password}), "SELECT 1 AS one"
     ).rows == ((1,),)

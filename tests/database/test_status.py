@@ -12,7 +12,6 @@ from monitor.database.status import MAX_STATUS_AGE_SECONDS
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Server
-from monitor.model.targets import PasswordSource
 from tests.database.conftest import Databases
 from tests.database.proxy import Listener, error_packet, result_packets, serve_session
 from tests.database.targets import (
@@ -23,6 +22,7 @@ from tests.database.targets import (
     run_as_root,
     target_at,
     target_for,
+    target_of_account,
     verdict_on,
 )
 
@@ -150,12 +150,7 @@ def test_a_server_without_a_source_is_not_a_replica(database: Database) -> None:
 def test_without_the_right_it_is_unknown_whether_it_is_a_replica(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     database = databases.open(target, environ=PASSWORD)
     found = server_of(database)
     assert (found.knows_replication, found.replication, found.surplus_rights) == (
@@ -226,12 +221,7 @@ def test_rights_beyond_reading_are_named(
     databases: Databases, server: PrivateServer, server_schema: str, account: str
 ) -> None:
     run_as_root(server, f"GRANT INSERT, DELETE ON {server_schema}.* TO {account}@'%'")
-    target = target_for(
-        server,
-        schema=server_schema,
-        user=account,
-        password=PasswordSource(env="PASSWORD"),
-    )
+    target = target_of_account(server, server_schema, account)
     found = server_of(databases.open(target, environ=PASSWORD)).surplus_rights
     assert found is not None
     assert sorted(found) == [

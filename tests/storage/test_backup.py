@@ -13,7 +13,8 @@ from monitor.model.alerts import Alert
 from monitor.model.errors import StateError
 from monitor.model.settings import Labels
 from monitor.storage.backup import back_up
-from tests.storage.test_state import SCOPE, TESTDATA, alert, at, by_labels, notification
+from tests.storage.older_state import make_older_state
+from tests.storage.test_state import SCOPE, alert, at, by_labels, notification
 from tests.storage.test_state_directory import fill, holds, opened
 from tests.support.disks import full_disk, garble
 
@@ -121,8 +122,7 @@ def test_a_damaged_state_is_not_a_backup(tmp_path: Path) -> None:
 
 def test_a_state_of_an_older_version_is_backed_up_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    with closing(sqlite3.connect(tmp_path / "state" / "state.sqlite")) as connection:
-        connection.executescript((TESTDATA / "v2.sql").read_text())
+    make_older_state(tmp_path / "state", "v2")
     done = back_up(tmp_path / "state", tmp_path / "saved")
     assert (done.alerts, done.transitions, done.waiting) == (2, 1, 1)
     with closing(sqlite3.connect(tmp_path / "saved")) as copy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import fields
@@ -19,6 +18,7 @@ from monitor.storage.opening import open_database
 from monitor.storage.outbox import OutboxRow
 from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
+from tests.storage.older_state import OLDER_VERSIONS, make_older_state
 
 ROWS = {
     "alerts": AlertRecord._fields,
@@ -28,7 +28,6 @@ ROWS = {
     "marks": ("name", "at"),
     "last_results": LastResultRow._fields,
 }
-OLDER = sorted((Path(__file__).parents[1] / "testdata" / "state").glob("v*.sql"))
 
 
 def columns_in(path: str) -> Iterator[tuple[str, list[str]]]:
@@ -45,14 +44,12 @@ def test_a_row_has_the_columns_of_its_table() -> None:
     assert set(ROWS) == set(TABLES), "schema.TABLES names other tables than have rows"
 
 
-@pytest.mark.parametrize("dump", OLDER, ids=lambda path: path.stem)
+@pytest.mark.parametrize("version", OLDER_VERSIONS)
 def test_the_steps_from_an_older_version_make_the_tables_of_this_one(
-    dump: Path, tmp_path: Path
+    version: str, tmp_path: Path
 ) -> None:
-    path = str(tmp_path / "state.sqlite")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(dump.read_text())
-    renewed = dict(columns_in(path))
+    path = make_older_state(tmp_path, version)
+    renewed = dict(columns_in(str(path)))
     for table, columns in columns_in(MEMORY):
         assert set(renewed[table]) == set(columns), f"schema._STEPS leaves out {table}"
 

@@ -29,10 +29,10 @@ from monitor.storage.serialization import (
     record_to_alert,
 )
 from monitor.timing.shift import moved
+from tests.storage.older_state import OLDER_VERSIONS, make_older_state
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 SCOPE = Scope("Low", "main", "balances")
-TESTDATA = Path(__file__).parent.parent / "testdata" / "state"
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -415,15 +415,11 @@ def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         State(str(path))
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+@pytest.mark.parametrize("version", OLDER_VERSIONS)
 def test_the_state_of_an_earlier_version_is_read_and_renewed(
     tmp_path: Path, version: str
 ) -> None:
-    path = tmp_path / "state.sqlite"
-    connection = sqlite3.connect(path)
-    connection.executescript((TESTDATA / f"{version}.sql").read_text())
-    connection.close()
-    state = State(str(path))
+    state = State(str(make_older_state(tmp_path, version)))
     bare = Alert(
         SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START
     )

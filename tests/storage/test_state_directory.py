@@ -22,10 +22,10 @@ from monitor.model.errors import StateError, StateInUseError
 from monitor.storage import LastResult, OpenedState, State, open_directory, open_reader
 from monitor.storage.directory_lock import DirectoryLock, Phase
 from monitor.storage.file_system import file_system_of, require_local
+from tests.storage.older_state import make_older_state
 from tests.storage.test_state import (
     SCOPE,
     START,
-    TESTDATA,
     alert,
     at,
     attempt,
@@ -646,8 +646,7 @@ def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be read: file is not a database"):
         open_reader(tmp_path)
     path.unlink()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / "v1.sql").read_text())
+    make_older_state(tmp_path, "v1")
     with pytest.raises(
         StateError, match="of version 1; the daemon makes it 4 when it starts"
     ):
@@ -713,9 +712,7 @@ def test_the_file_system_of_a_directory_is_that_of_the_nearest_mount(
 def test_what_waits_in_an_older_file_is_kept_where_the_disk_takes_nothing(
     tmp_path: Path, version: str
 ) -> None:
-    path = tmp_path / "state.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / f"{version}.sql").read_text())
+    path = make_older_state(tmp_path, version)
     with closing(State(str(path), on_disk=False)) as state:
         assert the_due(state, 9).key == "2"
         assert is_back(state)

@@ -16,7 +16,8 @@ import pytest
 
 from monitor.model.alerts import Change, Transition
 from monitor.storage import State
-from tests.storage.test_state import TESTDATA, alert, at
+from tests.storage.older_state import make_older_state
+from tests.storage.test_state import alert, at
 from tests.storage.test_state_directory import fill, holds, opened
 from tests.support.disks import full_disk
 
@@ -104,9 +105,8 @@ def test_the_room_that_the_files_take_is_measured(tmp_path: Path) -> None:
 def test_before_its_tables_are_renewed_the_state_is_kept_for_the_version_before(
     tmp_path: Path, version: int
 ) -> None:
-    path = tmp_path / "state.sqlite"
+    path = make_older_state(tmp_path, f"v{version}")
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / f"v{version}.sql").read_text())
         before = list(connection.iterdump())
     with opened(tmp_path) as made:
         assert made.state.is_durable
@@ -126,9 +126,7 @@ def test_before_its_tables_are_renewed_the_state_is_kept_for_the_version_before(
 def test_a_state_that_cannot_be_copied_is_not_renewed_and_watching_goes_on(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "state.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / "v3.sql").read_text())
+    path = make_older_state(tmp_path, "v3")
     before = path.read_bytes()
     with full_disk(), opened(tmp_path) as made:
         assert not made.state.is_durable
@@ -139,12 +137,8 @@ def test_a_state_that_cannot_be_copied_is_not_renewed_and_watching_goes_on(
 
 
 def test_a_state_that_cannot_be_renewed_leaves_no_copies(tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / "v3.sql").read_text())
-        connection.execute(
-            "CREATE TABLE outbox_waiting (what)"
-        )  # in the way of an index of that name
+    # In the way of an index of that name.
+    make_older_state(tmp_path, "v3", "CREATE TABLE outbox_waiting (what)")
     for _ in range(3):
         with opened(tmp_path) as made:
             assert not made.state.is_durable
@@ -198,9 +192,7 @@ def test_room_is_given_back_in_small_steps_and_the_wal_stays_small(
 
 
 def test_a_file_of_an_older_version_gives_back_room_as_well(tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((TESTDATA / "v3.sql").read_text())
+    path = make_older_state(tmp_path, "v3")
     with closing(State(str(path))) as state:
         fill_with_history(state, 1000)
         full = path.stat().st_size
