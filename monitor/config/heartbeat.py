@@ -33,7 +33,7 @@ def read_heartbeat(
     check_timeout(timeout, shape.interval, section, problems)
     settings = HeartbeatSettings(
         queries=_queries(shape, section, jobs, problems),
-        url=shape.url,
+        url=shape.url or "",
         url_file=below(base, shape.url_file),
         interval=shape.interval,
         timeout=timeout,

@@ -169,7 +169,7 @@ class WebShape(Shape):
 class HeartbeatShape(Shape):
     """`[heartbeat]`."""
 
-    url: Url = ""
+    url: Url | None = None
     url_file: Text | None = None
     interval: Interval = timedelta(minutes=1)
     timeout: AttemptLimit | None = None
