@@ -1,0 +1,346 @@
+"""Every key of the files matters, and every field of a value comes from some key.
+
+A key is declared in a shape, read into a value, and used; where one of the three is forgotten, a test here
+says which key or field it is. The samples below give each key a value that is not its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.config import load
+from monitor.config.queries.schema import MetricShape, QueryShape, RuleShape
+from monitor.config.schema import (
+    HeartbeatShape,
+    LogShape,
+    RootShape,
+    StateShape,
+    TargetShape,
+    TlsShape,
+    WebShape,
+)
+from monitor.config.toml.validation import Shape
+from monitor.model.errors import ConfigError
+from monitor.model.settings import Config, Metric, Query, Rule
+from monitor.notify.kinds import KINDS
+from tests.config.folder import TARGET, Folder
+
+_RULE = '{ column = "x", above = 1, severity = "critical", summary = "s" }'
+_METRIC = '{ help = "h", value = "x" }'
+_QUERY = f"""
+summary = "s"
+parameters = {{ low = 1 }}
+metrics = {{ m = {_METRIC} }}
+rules = {{ R = {_RULE} }}
+"""
+_SQL = "SELECT :low AS x"
+
+Keys = dict[str, str]
+"""The keys of a table, each with its value as TOML writes it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a file: its shape, samples that together give all its keys, and what it becomes."""
+
+    shape: type[Shape]
+    samples: tuple[Keys, ...]
+    load: Callable[[Folder, str], Config]
+    """Loads a configuration in which the table has these lines."""
+    values_in: Callable[[Config], Iterable[Any]]
+    """The values that the table becomes."""
+    derived: frozenset[str] = frozenset()
+    """Fields of the value that no key of this table sets."""
+    refused: frozenset[str] = frozenset()
+    """Keys that are there to be refused with advice."""
+
+
+def _load_root(folder: Folder, lines: str) -> Config:
+    folder.query("own", _QUERY, _SQL)
+    path = folder.path / "config.toml"
+    path.write_text(lines)
+    return load(path, {}, KINDS)
+
+
+def _load_below(before: str) -> Callable[[Folder, str], Config]:
+    """Return what loads a table of config.toml that stands behind other lines."""
+
+    def load_lines(folder: Folder, lines: str) -> Config:
+        for name in ("own", "other", "third"):
+            metric = _QUERY.replace("{ m =", f"{{ m_{name} =").replace(
+                "R =", f"R{name} ="
+            )
+            folder.query(name, metric, _SQL)
+        return folder.load(before + lines)
+
+    return load_lines
+
+
+def _load_query(before: str) -> Callable[[Folder, str], Config]:
+    """Return what loads a table of a query's file that stands behind other lines."""
+
+    def load_lines(folder: Folder, lines: str) -> Config:
+        folder.query("own", before + lines, _SQL)
+        return folder.load(TARGET)
+
+    return load_lines
+
+
+def _queries(config: Config) -> list[Query]:
+    return [job.query for job in config.jobs]
+
+
+def _sampled_rules(config: Config) -> list[Rule]:
+    rules = [rule for query in _queries(config) for rule in query.rules]
+    return [rule for rule in rules if rule.name == "Sample"]
+
+
+def _sampled_metrics(config: Config) -> list[Metric]:
+    metrics = [metric for query in _queries(config) for metric in query.metrics]
+    return [metric for metric in metrics if metric.name == "sample_total"]
+
+
+_ACCOUNT = {"user": '"u"', "database": '"d"'}
+_HEADER = 'summary = "s"\nparameters = { low = 1 }\n'
+_ON_COLUMN = {"column": '"x"', "severity": '"info"', "summary": '"s"'}
+
+TABLES = {
+    "config.toml": Table(
+        RootShape,
+        samples=(
+            {
+                "query_dirs": '["q"]',
+                "shipped_queries": "false",
+                "external_url": '"https://monitor.example.com"',
+                "runbook_base_url": '"https://wiki.example.com"',
+                "parameters": "{ low = 7 }",
+                "targets": '{ main = { unix_socket = "/s", user = "u", database = "d" } }',
+                "queries": "{ own = { max_rows = 7 } }",
+                "rules": '{ R = { severity = "info" } }',
+                "receivers": '{ r = { kind = "webhook", url = "http://h/" } }',
+                "web": '{ listen = "127.0.0.1:1" }',
+                "state": '{ directory = "elsewhere" }',
+                "heartbeat": '{ url = "http://h/", queries = ["own"] }',
+                "log": '{ level = "debug" }',
+            },
+        ),
+        load=_load_root,
+        values_in=lambda config: [config],
+        derived=frozenset({"served_runbooks", "notices", "warnings"}),
+    ),
+    "targets.NAME": Table(
+        TargetShape,
+        samples=(
+            {
+                **_ACCOUNT,
+                "host": '"db.example.com"',
+                "port": "3307",
+                "password_file": '"p"',
+                "max_connections": "7",
+                "max_replica_lag": '"7m"',
+                "time_zone": '"+05:30"',
+                "labels": '{ region = "eu" }',
+                "tls": '{ mode = "required" }',
+                "queries": '["o*"]',
+                "except": '["other"]',
+                "parameters": "{ low = 7 }",
+            },
+            {**_ACCOUNT, "unix_socket": '"/s"', "password_env": '"P"'},
+        ),
+        load=_load_below("[targets.main]\n"),
+        values_in=lambda config: config.targets,
+        refused=frozenset({"password"}),
+    ),
+    "targets.NAME.tls": Table(
+        TlsShape,
+        samples=(
+            {
+                "mode": '"verify_ca"',
+                "ca_file": '"ca"',
+                "cert_file": '"c"',
+                "key_file": '"k"',
+            },
+            {"mode": '"disabled"', "public_key_file": '"p"'},
+        ),
+        load=_load_below(
+            '[targets.main]\nhost = "h"\nuser = "u"\ndatabase = "d"\n[targets.main.tls]\n'
+        ),
+        values_in=lambda config: [target.tls for target in config.targets],
+    ),
+    "web": Table(
+        WebShape,
+        samples=(
+            {"listen": '"0.0.0.0:1"', "config_file": '"web.yml"', "hosts": '["h"]'},
+        ),
+        load=_load_below(TARGET + "[web]\n"),
+        values_in=lambda config: [config.web],
+    ),
+    "state": Table(
+        StateShape,
+        samples=({"directory": '"elsewhere"', "retention": '"7d"'},),
+        load=_load_below(TARGET + "[state]\n"),
+        values_in=lambda config: [config.state],
+    ),
+    "log": Table(
+        LogShape,
+        samples=({"level": '"debug"', "format": '"json"'},),
+        load=_load_below(TARGET + "[log]\n"),
+        values_in=lambda config: [config.log],
+    ),
+    "heartbeat": Table(
+        HeartbeatShape,
+        samples=(
+            {
+                "url": '"http://h/"',
+                "interval": '"30s"',
+                "timeout": '"2s"',
+                "queries": '["own"]',
+            },
+            {"url_file": '"u"'},
+        ),
+        load=_load_below(TARGET + "[heartbeat]\n"),
+        values_in=lambda config: [config.heartbeat],
+    ),
+    "NAME.toml": Table(
+        QueryShape,
+        samples=(
+            {
+                "summary": '"s"',
+                "interval": '"7m"',
+                "timeout": '"7s"',
+                "max_rows": "7",
+                "needs": '["t.c"]',
+                "parameters": "{ low = 7 }",
+                "metrics": f"{{ m = {_METRIC} }}",
+                "rules": f"{{ R = {_RULE} }}",
+                "evidence": '{ sql = "SELECT 1 AS id" }',
+                "schema": '{ table = "t", column = "c", missing = "m" }',
+            },
+            {
+                "summary": '"s"',
+                "parameters": "{ low = 7 }",
+                "cron": '"0 3 * * *"',
+                "time_zone": '"Europe/Berlin"',
+            },
+            {"summary": '"s"', "parameters": "{ low = 7 }", "enabled": "false"},
+        ),
+        load=_load_query(""),
+        values_in=_queries,
+        # By the query's files, and by its target.
+        derived=frozenset({"shipped", "variants", "time_zone", "local_time"}),
+    ),
+    "NAME.toml: metrics.NAME": Table(
+        MetricShape,
+        samples=(
+            {
+                "help": '"h"',
+                "labels": '["plan"]',
+                "value": '"x"',
+                "type": '"counter"',
+                "null": '"zero"',
+            },
+            {"help": '"h"', "values": '{ state = ["a", "b"] }'},
+        ),
+        load=_load_query(_HEADER + "[metrics.sample_total]\n"),
+        values_in=_sampled_metrics,
+        # By the rules that are about it.
+        derived=frozenset({"details", "exported"}),
+    ),
+    "NAME.toml: rules.NAME": Table(
+        RuleShape,
+        samples=(
+            {
+                "metric": '"m"',
+                "where": '{ plan = "pro" }',
+                "above": "7",
+                "for": '"7m"',
+                "keep_firing_for": '"7m"',
+                "max_alerts": "7",
+                "severity": '"critical"',
+                "summary": '"s"',
+                "group_summary": '"s"',
+                "resolved_summary": '"s"',
+                "description": '"s"',
+                "runbook": '"r"',
+                "labels": '{ team = "db" }',
+                "annotations": '{ dashboard = "d" }',
+                "needs": '["t.c"]',
+                "details": '["last"]',
+                "evidence": '"SELECT 1 AS id"',
+            },
+            {**_ON_COLUMN, "by": "[]", "below": "7"},
+            {**_ON_COLUMN, "equals": "7"},
+            {**_ON_COLUMN, "not_equals": "7"},
+            {**_ON_COLUMN, "absent": "true"},
+            {**_ON_COLUMN, "above": "7", "enabled": "false"},
+        ),
+        load=_load_query(
+            _HEADER
+            + "[metrics.m]\nhelp = 'h'\nlabels = ['plan']\nvalue = 'x'\n[rules.Sample]\n"
+        ),
+        values_in=_sampled_rules,
+    ),
+}
+_KEYS = [
+    pytest.param(table, sample, key, id=f"{name}: {key} of {number}")
+    for name, table in TABLES.items()
+    for number, sample in enumerate(table.samples, 1)
+    for key in sample
+]
+
+
+def _lines(keys: Keys) -> str:
+    return "".join(f"{key} = {value}\n" for key, value in keys.items())
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_samples_give_every_key_of_a_shape(table: Table) -> None:
+    fields_of_shape = table.shape.model_fields.items()
+    keys = {field.alias or name for name, field in fields_of_shape}
+    missing = keys - table.refused - set().union(*table.samples)
+    assert not missing, f"add to the samples of {table.shape.__name__}: {missing}"
+
+
+@pytest.mark.parametrize(("table", "sample", "key"), _KEYS)
+def test_without_a_key_the_configuration_is_another(
+    tmp_path: Path, table: Table, sample: Keys, key: str
+) -> None:
+    folder = Folder(tmp_path)
+    whole = table.load(folder, _lines(sample))
+    rest = {name: value for name, value in sample.items() if name != key}
+    try:
+        without = table.load(folder, _lines(rest))
+    except ConfigError:
+        return  # it is required
+    assert without != whole, f"{key} is in {table.shape.__name__}, and nobody reads it"
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_field_of_a_value_is_set_by_some_key(
+    tmp_path: Path, table: Table
+) -> None:
+    folder = Folder(tmp_path)
+    values: list[Any] = []
+    for sample in table.samples:
+        values += table.values_in(table.load(folder, _lines(sample)))
+    optional = {field.name: _default(field) for field in fields(values[0])}
+    unset = {
+        name
+        for name, default in optional.items()
+        if default is not MISSING
+        and all(getattr(value, name) == default for value in values)
+    }
+    left_out = unset - table.derived
+    assert not left_out, f"no key sets these of {type(values[0]).__name__}: {left_out}"
+
+
+def _default(field: Field[Any]) -> Any:
+    """Return the default of a field; MISSING where the type checker asks for a value anyway."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
