@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import click
-import orjson
 
 from monitor.alerting.severity import rank
 from monitor.alerting.texts import shown_annotations
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, format_option, with_common_options
-from monitor.cli.output import echo, table
+from monitor.cli.output import echo, echo_json, table
 from monitor.daemon.maintenance import ALIVE
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.wording import counted, utc_second
@@ -32,16 +31,11 @@ def command(form: str, common: CommonOptions) -> int:
         alerts = sorted(reader.active_alerts(), key=_weight)
         alive_at = reader.read_mark(ALIVE)
     if form == "json":
-        rows = [as_json(alert) for alert in alerts]
-        echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        echo_json(list(map(as_json, alerts)))
         return OK
     seen = utc_second(alive_at) if alive_at else "never"
-    echo(
-        table(
-            [_row(alert) for alert in alerts],
-            ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY"),
-        )
-    )
+    header = ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY")
+    echo(table(map(_row, alerts), header))
     echo(
         f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}"
     )
@@ -95,6 +89,7 @@ def _weight(alert: Alert) -> tuple[bool, bool, int, datetime, str, str]:
     """Sort what fires before what is pending, what is muted last of each, the worst first."""
     return (
         alert.state is not AlertState.FIRING,
+        # The root that it is muted under says what is wrong.
         alert.muted_by is not None,
         -rank(alert.severity),
         alert.active_at,

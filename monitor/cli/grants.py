@@ -89,6 +89,7 @@ def _headline(target: Target, jobs: Sequence[Job]) -> str:
 def _create_user(account: str, targets: Sequence[Target]) -> str:
     is_plain = all(target.tls.mode == "disabled" for target in targets)
     require = "" if is_plain else " REQUIRE SSL"
+    # A bound of the server's own: whatever goes wrong with us, the application keeps its connections.
     limit = sum(map(quota, targets))
     return (
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"

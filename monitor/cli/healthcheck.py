@@ -21,6 +21,7 @@ from monitor.web.web_config import load_web_config
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _TIMEOUT_SECONDS = 3.0
+"""For each of two attempts. The answer needs no database: who takes longer is not healthy."""
 _MAX_BYTES = 10_000
 
 
@@ -41,14 +42,17 @@ def command(common: CommonOptions) -> int:
         )
         return FAILED
     error = ""
-    for is_tls in (False, True) if web.config_file is None else (True, False):
+    # The likelier one first, then the other: the daemon may run with the configuration of before.
+    schemes = (False, True) if web.config_file is None else (True, False)
+    for is_tls in schemes:
         try:
             status, text = _ask(web, is_tls=is_tls)
         except (OSError, http.client.HTTPException) as failed:
             error = error or str(failed) or type(failed).__name__
             continue
-        click.echo(text.strip() or str(status), err=status != http.client.OK)
-        return OK if status == http.client.OK else FAILED
+        is_healthy = status == http.client.OK
+        click.echo(text.strip() or str(status), err=not is_healthy)
+        return OK if is_healthy else FAILED
     click.echo(f"no answer from {web.host}:{web.port}: {error}", err=True)
     return FAILED
 
@@ -62,11 +66,8 @@ def _web(path: Path) -> Web:
     problems = Problems()
     base = path.absolute().parent
     document = read_document(path, path.name, problems)
-    section = (
-        document.at("web")
-        if document is not None
-        else Section({}, {(): Origin(path.name)})
-    )
+    unread = Section({}, {(): Origin(path.name)})
+    section = unread if document is None else document.at("web")
     web = read_web(section, os.environ, base, problems)
     for problem in problems.in_order():
         click.echo(str(problem), err=True)

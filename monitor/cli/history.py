@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from monitor.alerting.texts import shown_annotations
 from monitor.cli import OK
 from monitor.cli.alerts import as_json
 from monitor.cli.options import CommonOptions, format_option, with_common_options
-from monitor.cli.output import echo, table
+from monitor.cli.output import echo, echo_json, table
 from monitor.model.alerts import Transition
 from monitor.storage import DeliveryAttempt, open_reader
 
@@ -49,6 +48,7 @@ def command(
     """
     config = common.load_config()
     if deliveries:
+        # A delivery is of a group of alerts, so it has no one name or target.
         if alertname or target:
             raise click.UsageError(
                 "--deliveries is of all alerts: it goes with --limit and --format only"
@@ -57,18 +57,10 @@ def command(
     with open_reader(config.state.directory) as reader:
         transitions = reader.history(limit, alertname=alertname, target=target)
     if form == "json":
-        rows = [
-            {"at": one.at, "change": str(one.change), **as_json(one.alert)}
-            for one in transitions
-        ]
-        echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        echo_json(list(map(_transition_as_json, transitions)))
         return OK
-    echo(
-        table(
-            [_row(one) for one in transitions],
-            ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY"),
-        )
-    )
+    header = ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY")
+    echo(table(map(_row, transitions), header))
     return OK
 
 
@@ -76,11 +68,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     with open_reader(directory) as reader:
         past = reader.deliveries(limit, is_over=True)
     if form == "json":
-        echo(
-            orjson.dumps(
-                [_delivery_as_json(one) for one in past], option=orjson.OPT_INDENT_2
-            ).decode()
-        )
+        echo_json(list(map(_delivery_as_json, past)))
         return OK
     rows = [
         (
@@ -96,6 +84,11 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     header = ("AT (UTC)", "RECEIVER", "OUTCOME", "REASON", "ATTEMPTS", "ALERTS")
     echo(table(rows, header, right={header.index("ATTEMPTS")}))
     return OK
+
+
+def _transition_as_json(transition: Transition) -> dict[str, object]:
+    change = str(transition.change)
+    return {"at": transition.at, "change": change, **as_json(transition.alert)}
 
 
 def _delivery_as_json(past: DeliveryAttempt) -> dict[str, object]:

@@ -74,6 +74,7 @@ class CommonOptions:
     def make_log(self, *, to_stdout: bool = False) -> Log:
         """Make the log: `run` writes it to stdout, all other commands to stderr."""
         stream = sys.stdout if to_stdout else sys.stderr
+        # The daemon's log is written by a thread: a slow reader of it holds up no run.
         log = configure(stream.buffer, queued=to_stdout)
         self.set_log(log, LogSettings(), is_terminal=stream.isatty())
         return log

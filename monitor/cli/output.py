@@ -12,10 +12,12 @@ from itertools import chain, repeat
 from types import MappingProxyType
 
 import click
+import orjson
 
 from monitor.model.wording import escaped
 
 _WIDTH_WITHOUT_TERMINAL = 120
+"""Into a pipe or a file; also the widest paragraph that one reads with ease."""
 # East Asian characters that are wide or fullwidth (UAX 11).
 _WIDE = MappingProxyType({"W": 2, "F": 2})
 _GAP = "  "
@@ -27,9 +29,15 @@ def echo(text: str) -> None:
 
     A reader that went away (`| head -1`) is no error: what counts is the exit code.
     """
+    # A terminal may take Latin-1 or ASCII alone; to fail on a … would lose the whole result.
     encoding = sys.stdout.encoding or "utf-8"
     with contextlib.suppress(OSError):
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def echo_json(value: object) -> None:
+    """Print a value as JSON for programs and people: indented, instants as RFC 3339."""
+    echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def table(

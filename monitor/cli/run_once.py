@@ -99,6 +99,7 @@ class _TargetRun:
     ) -> None:
         self.database = database
         self.checked: list[Checked] = []
+        # Schema queries first: what they find missing blocks the others, as it does in the daemon.
         self._jobs = sorted(jobs, key=lambda job: job.query.schema is None)
         self._clock = clock
         self._options = options

@@ -30,6 +30,7 @@ def create_account(
 ) -> None:
     """Make the monitor's account, which may only SELECT in `database`, with a password of its own."""
     password = secrets.token_urlsafe(24)
+    # Before anything is in it: another user of the machine might read it in between.
     password_file.touch(mode=0o600)
     password_file.write_text(password + "\n", encoding="utf-8")
     with connection.cursor() as cursor:

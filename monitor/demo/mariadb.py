@@ -190,6 +190,7 @@ class PrivateMariaDB(PrivateServer):
             _program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.data}",
+            # By default root enters by the unix_socket plugin: only the system's own root would.
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             # the machine's own name need not resolve: nobody comes by it
@@ -207,6 +208,7 @@ class PrivateMariaDB(PrivateServer):
 
 
 def _program(name: str) -> str:
+    # Debian has servers in /usr/sbin, which is not on every user's path.
     found = shutil.which(
         name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
     )

@@ -46,6 +46,7 @@ def _alert_weight(known: KnownRule | None) -> Callable[[Alert], AlertWeight]:
         return (
             _state_rank(alert.state),
             -rank(alert.severity),
+            # What data says now, before what it last said.
             alert.held,
             alert.value if is_low_worse else -alert.value,
             alert.active_at,

@@ -27,6 +27,7 @@ _HERE = Path(__file__).parent
 _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
+"""A day; the address of what is cached has a hash of its content in it."""
 _REFUSING_QUALITIES = ("q=0", "q=0.0", "q=0.00", "q=0.000")
 """How a client says that it does not want a coding (RFC 9110, section 12.4.2)."""
 
@@ -41,8 +42,10 @@ class Answers:
         self._views = views
         environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
+            # What a database says is text, whatever it looks like.
             autoescape=True,
             finalize=fit,
+            # A name that is misspelt in the template is an error, not a gap on the page.
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -50,6 +53,7 @@ class Answers:
         self._template = environment.get_template("page.html")
         self._style = (_HERE / "static" / "page.css").read_bytes()
         self._script = (_HERE / "static" / "page.js").read_bytes()
+        # In the addresses of both: after an update no browser shows the page in the style of before.
         self._version = hashlib.sha256(self._style + self._script).hexdigest()[:12]
         self._runbooks = read_runbooks()
 

@@ -94,6 +94,7 @@ def _alert_json(alert: Alert) -> dict[str, Json]:
         "annotations": shown_annotations(alert),
         "state": alert.state.value,
         "activeAt": time_text(alert.active_at),
+        # A string, as Prometheus writes it: JSON has no number for NaN or infinity.
         "value": f"{alert.value:e}",
     }
     if alert.keep_since is not None:

@@ -16,7 +16,9 @@ from monitor.web.http_protocol import ANSWER_SECONDS, Http11
 from monitor.web.listener import ListeningSocket
 
 HANDSHAKE_SECONDS = 5.0
+"""A handshake is two round trips and some milliseconds of a core; half-open ones cost memory."""
 _BREATH_SECONDS = 1.0
+"""Where there are no descriptors left accept fails again at once: without a pause it would burn a core."""
 _LOOK_SECONDS = 0.02
 _MANY_CUT = 100
 _NO_MORE_TO_BE_HAD = frozenset(
@@ -88,6 +90,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         # A client that breaks off, speaks no TLS, or cannot prove itself is no event.
         with contextlib.suppress(OSError):
+            # asyncio sets TCP_NODELAY by itself: an answer's last piece waits for no acknowledgement.
             if tls is None:
                 await loop.connect_accepted_socket(self._protocol, connection)
                 return

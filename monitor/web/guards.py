@@ -129,6 +129,7 @@ def _credentials(header: str) -> tuple[str, str] | None:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+    # A password may have a colon in it, a user may not (RFC 7617).
     user, colon, password = decoded.partition(":")
     if not colon:
         return None

@@ -12,6 +12,7 @@ from monitor.model.errors import ListenError
 MAX_CONNECTIONS = 256
 """More cost the file descriptors that the databases need; a scrape needs one."""
 _BACKLOG = 128
+"""Those that the kernel holds while the loop is busy; a scrape that is refused would be a gap in a graph."""
 _UNREAD_MILLISECONDS = 20_000
 
 
@@ -61,6 +62,7 @@ def listen(host: str, port: int) -> ListeningSocket:
     except OSError as error:
         raise _refused(host, port, error) from error
     try:
+        # Else a restart could not bind for a minute, while connections of before are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)

@@ -38,6 +38,7 @@ MAX_ROWS = 300
 Row = TypeVar("Row", TargetRow, QueryRow)
 
 _NO_TROUBLES = Troubles()
+# What is in an address may be anything; only what looks like a fingerprint is put on the page.
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 

@@ -29,9 +29,12 @@ from monitor.web.views import Views
 from monitor.web.web_config import WebConfig
 
 REQUEST_SECONDS = 60.0
+"""Longer than a client may take to read an answer (50 s), so that this one ends what hangs with us."""
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 0.5
+"""For answers under way when the daemon stops: most take milliseconds, and a stop is waited for."""
 _RECORD_BYTES = 16 * 1024
+"""The largest record of TLS (RFC 8446, section 5.1)."""
 
 
 class WebServer:
@@ -184,10 +187,13 @@ def _uvicorn(app: TimeLimit) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         interface="asgi3",
+        # The program has its own log, set before.
         log_config=None,
         log_level="error",
         access_log=False,
+        # X-Forwarded-For may be anybody's word.
         proxy_headers=False,
+        # The version of the server is nobody's business; the date is added by ExtraHeaders.
         server_header=False,
         date_header=False,
     )

@@ -93,6 +93,7 @@ def _target_status(
         return "wait", "not met yet"
     if not view.up:
         return "bad", "down"
+    # Up, by what was heard last: but that may be long ago.
     if _is_silent(view, snapshot.views_of(view.target.name), now):
         return "warn", "not heard of"
     if view.is_out(now, proof=MAX_PROOF):
@@ -139,11 +140,13 @@ def _server(view: TargetView) -> str:
     """Describe who answered last, and what of it bears on its data."""
     if view.server is None:
         return ""
-    name = " ".join(filter(None, (view.server.flavor, view.server.version)))
-    if view.server.hostname:
-        name += f" on {view.server.hostname}"
-    facts = "; ".join(_server_facts(view, view.server))
-    return f"{name} ({facts})" if facts else name
+    server = view.server
+    words = [server.flavor, server.version]
+    if server.hostname:
+        words += ["on", server.hostname]
+    facts = "; ".join(_server_facts(view, server))
+    words.append(f"({facts})" if facts else "")
+    return " ".join(filter(None, words))
 
 
 def _server_facts(view: TargetView, server: Server) -> Iterator[str]:
