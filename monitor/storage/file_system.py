@@ -10,6 +10,11 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _REMOTE = re.compile(
     r"nfs4?|cifs|smb3|smbfs|9p|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|s3fs|rclone)"
 )
+# Four fields, the mount point, options of any number, and behind a lone hyphen the kind.
+_MOUNT = re.compile(
+    r"^(?:\S+ ){4}(?P<point>\S+) (?:.*? )?- (?P<kind>\S+)", re.MULTILINE
+)
+# Blanks, tabs, newlines and backslashes are written as octal numbers.
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -33,16 +38,16 @@ def require_local(directory: Path) -> None:
 
 def file_system_of(path: PurePosixPath, mounts: str) -> str:
     """Return the kind of file system of a path in the text of mountinfo (proc_pid_mountinfo(5)); "" if none."""
-    found, longest = "", -1
-    for line in mounts.splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split()
-        if len(fields) < 5 or not right:
-            continue
-        point = PurePosixPath(
-            _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
-        )
+    kind = ""
+    depth = -1
+    for mount in _MOUNT.finditer(mounts):
+        point = PurePosixPath(_unescaped(mount["point"]))
         # Of two mounts on one point the later one covers the earlier.
-        if path.is_relative_to(point) and len(point.parts) >= longest:
-            found, longest = right.split()[0], len(point.parts)
-    return found
+        if path.is_relative_to(point) and len(point.parts) >= depth:
+            kind = mount["kind"]
+            depth = len(point.parts)
+    return kind
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 8)), text)
