@@ -24,14 +24,14 @@ class Verification:
     """What TLS proves of the server: whether its certificate is looked at, and the host's name in it."""
 
     mode: ssl.VerifyMode
-    has_name: bool
+    is_host_checked: bool
 
 
 VERIFICATION_BY_MODE: Mapping[str, Verification] = MappingProxyType(
     {
-        "required": Verification(ssl.CERT_NONE, has_name=False),
-        "verify_ca": Verification(ssl.CERT_REQUIRED, has_name=False),
-        "verify_identity": Verification(ssl.CERT_REQUIRED, has_name=True),
+        "required": Verification(ssl.CERT_NONE, is_host_checked=False),
+        "verify_ca": Verification(ssl.CERT_REQUIRED, is_host_checked=False),
+        "verify_identity": Verification(ssl.CERT_REQUIRED, is_host_checked=True),
     }
 )
 """For each mode of a target's `tls` but `disabled`; a test compares it with those that can be configured."""
@@ -62,7 +62,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # In this order: a context that looks at the name cannot be told to verify nothing.
-    context.check_hostname = verification.has_name
+    context.check_hostname = verification.is_host_checked
     context.verify_mode = verification.mode
     try:
         _load_files(context, tls)

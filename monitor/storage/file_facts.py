@@ -12,14 +12,15 @@ from monitor.storage.file_names import wal_of
 _MAGIC = b"SQLite format 3\0"
 _VERSION = slice(60, 64)
 """Where the header has PRAGMA user_version (https://sqlite.org/fileformat2.html)."""
+# The daemon marks every ten seconds that it lives; a disk may be slow.
 _NEWER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file without anything beside it: has it tables, and when was it written."""
+    """What is known of a file without anything beside it; nothing of one with a WAL, which says it all itself."""
 
-    is_hollow: bool = False
+    is_without_tables: bool = False
     written_at: datetime | None = None
 
 
@@ -40,7 +41,7 @@ def read_facts(path: Path) -> FileFacts:
 
 def doubts(found: FileFacts, path: Path, alive_at: datetime | None) -> tuple[str, ...]:
     """Return what a file lacks, in words; `alive_at`: when its daemon was last known to run."""
-    if found.is_hollow:
+    if found.is_without_tables:
         return (
             f"{path} has no tables: a copy of the file alone lacks what a running daemon had beside it"
             " (token-monitor backup makes whole ones); the state begins empty",
