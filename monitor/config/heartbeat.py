@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from monitor.config.patterns import check_patterns, matches_any
+from monitor.config.patterns import check_patterns, matching
 from monitor.config.queries.schedules import check_timeout, fit_timeout
 from monitor.config.schema import HeartbeatShape
 from monitor.config.toml.document import Section
@@ -57,7 +57,7 @@ def _queries(
     # Where jobs could not be made, why has been noted.
     if names:
         check_patterns(shape.queries, names, section, "queries", problems)
-    return tuple(name for name in names if matches_any(name, shape.queries))
+    return matching(shape.queries, names)
 
 
 def _critical_queries(

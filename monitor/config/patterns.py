@@ -10,9 +10,14 @@ from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list
 
 
-def matches_any(name: str, patterns: Iterable[str]) -> bool:
+def matches_any(name: str, patterns: Collection[str]) -> bool:
     """Return whether one of the patterns fits; capitals count, whatever the system."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def matching(patterns: Collection[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that one of the patterns fits, in their order."""
+    return tuple(name for name in names if matches_any(name, patterns))
 
 
 def check_patterns(

@@ -61,7 +61,7 @@ def _why_no_secret(content: bytes) -> str | None:
 
 
 def mode_faults(key: str, path: Path) -> Iterator[FileFault]:
-    """Say where a file with a secret can be read by everybody."""
+    """Note a file with a secret that everybody can read."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""Tell what of a text is a secret, and hide it; pure."""
+"""Find what of a text is a secret, and hide it; pure."""
 
 from __future__ import annotations
 

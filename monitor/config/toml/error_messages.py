@@ -1,4 +1,4 @@
-"""Say in our words what the validator found wrong with a value; pure."""
+"""Write in our words what the validator found wrong with a value; pure."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class _LostError(Exception):
 
 
 def line_map(text: str) -> dict[KeyPath, int]:
-    """Give the line, counted from 1, on which each key and each item of a list begins."""
+    """Return the line, counted from 1, on which each key and each item of a list begins."""
     scanner = _Scanner(text)
     try:
         scanner.read()

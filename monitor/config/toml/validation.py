@@ -216,7 +216,7 @@ def _filled(value: str) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """Zero or more, as Prometheus writes it."""
-# Both bounds are there to refuse a unit that was mistaken, not a wish: ten runs a second are no health check.
+# Both bounds refuse what must be a mistaken unit: ten runs a second are more than a health check.
 Interval = Annotated[Duration, _at_least(timedelta(milliseconds=100), "100ms")]
 Limit = Annotated[Duration, _at_least(timedelta(milliseconds=1), "1ms")]
 ScalarValue = Annotated[Any, PlainValidator(read_scalar)]
