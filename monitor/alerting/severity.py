@@ -87,7 +87,7 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
         severity=severity,
         state=AlertState.PENDING,
         fired_at=None,
-        told=(),
+        notified=(),
         fingerprint="",
         muted_by=None,
     )

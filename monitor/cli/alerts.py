@@ -68,7 +68,7 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     )
     fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
     yield f"  {_state(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
-    for receiver, notified_at in alert.told:
+    for receiver, notified_at in alert.notified:
         yield f"    {receiver} was last told at {utc_second(notified_at)}"
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}

@@ -66,7 +66,7 @@ class Alert:
     """Why it resolved when not by data: rule_changed, rule_removed."""
     peak: float | None = None
     """The worst value since it began; None where the rule's condition knows no worse and better."""
-    told: tuple[tuple[str, datetime], ...] = ()
+    notified: tuple[tuple[str, datetime], ...] = ()
     """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
     fingerprint: str = field(default="", repr=False, compare=False)
     """Alertmanager's fingerprint of the labels: computed once, and carried by every copy of the alert."""

@@ -36,7 +36,7 @@ def notified_once(receivers: Iterable[Receiver]) -> Sequence[Receiver]:
 
 def notified_at(receiver: Receiver, alert: Alert) -> datetime | None:
     """Return since when a receiver has its last notification of an alert; None where it has none."""
-    return dict(alert.told).get(receiver.name)
+    return dict(alert.notified).get(receiver.name)
 
 
 def notifications_for(
@@ -100,9 +100,9 @@ def with_notified(
     receivers = notified.get(alert.labels)
     if not receivers:
         return alert
-    merged = dict(alert.told)
+    merged = dict(alert.notified)
     merged.update(receivers)
-    return replace(alert, told=tuple(sorted(merged.items())))
+    return replace(alert, notified=tuple(sorted(merged.items())))
 
 
 @dataclass(frozen=True, slots=True)

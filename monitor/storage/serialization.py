@@ -29,7 +29,9 @@ def text_to_instant(text: str) -> datetime:
 
 def alert_to_record(alert: Alert) -> dict[str, Any]:
     """Return a value for JSON of an alert; nothing is left out but what is computed of the rest."""
-    return {name: one.write(getattr(alert, name)) for name, one in FIELDS.items()}
+    return {
+        one.key or name: one.write(getattr(alert, name)) for name, one in FIELDS.items()
+    }
 
 
 def record_to_alert(record: Mapping[str, Any]) -> Alert:
@@ -40,9 +42,10 @@ def record_to_alert(record: Mapping[str, Any]) -> Alert:
     """
     values: dict[str, Any] = {}
     try:
-        for name, value in record.items():
-            if name in FIELDS:
-                values[name] = FIELDS[name].read(value)
+        for name, one in FIELDS.items():
+            key = one.key or name
+            if key in record:
+                values[name] = one.read(record[key])
         return Alert(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None
@@ -85,6 +88,8 @@ class StoredField:
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
+    key: str = ""
+    """The key in JSON where it is not the field's name: files of older versions have it."""
 
 
 def _write_instant(value: datetime | None) -> str | None:
@@ -104,13 +109,13 @@ def _read_scope(value: Any) -> Scope:
     return Scope(str(rule), str(target), str(subject))
 
 
-def _write_told(told: Iterable[tuple[str, datetime]]) -> dict[str, str]:
-    return {receiver: instant_to_text(told_at) for receiver, told_at in told}
+def _write_notified(notified: Iterable[tuple[str, datetime]]) -> dict[str, str]:
+    return {receiver: instant_to_text(at) for receiver, at in notified}
 
 
-def _read_told(value: Any) -> tuple[tuple[str, datetime], ...]:
-    told = [(str(name), text_to_instant(at)) for name, at in value.items()]
-    return tuple(sorted(told))
+def _read_notified(value: Any) -> tuple[tuple[str, datetime], ...]:
+    notified = [(str(name), text_to_instant(at)) for name, at in value.items()]
+    return tuple(sorted(notified))
 
 
 def _read_pairs(value: Any) -> tuple[tuple[str, str], ...]:
@@ -155,9 +160,9 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "muted_by": _PLAIN,
         "resolve_reason": _PLAIN,
         "peak": StoredField(_as_it_is, _read_peak),
-        "told": StoredField(_write_told, _read_told),
+        "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )
-"""Each field of an alert, by its name and key: files of older versions have these keys. A test compares it
-with Alert; what is computed of the others is not written, so that nothing that is read contradicts its labels.
+"""Each field of an alert, by its name, which is its key too unless it says another. A test compares it with
+Alert; what is computed of the others is not written, so that nothing that is read contradicts its labels.
 """

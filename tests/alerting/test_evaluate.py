@@ -545,7 +545,7 @@ def test_a_rule_that_gets_louder_fires_anew_and_the_quieter_alert_is_superseded(
         (Change.FIRED, Severity.CRITICAL, ""),
         (Change.RESOLVED, Severity.WARNING, "superseded"),
     }
-    assert (the(after).active_at, the(after).fired_at, the(after).told) == (
+    assert (the(after).active_at, the(after).fired_at, the(after).notified) == (
         START,
         now,
         (),

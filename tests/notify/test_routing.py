@@ -67,7 +67,7 @@ def test_which_receiver_wants_which_alert(
     assert wants(wanting, offered) is is_wanted
 
 
-TOLD = (("hook", START),)
+NOTIFIED = (("hook", START),)
 
 
 def fired(one: Alert) -> Transition:
@@ -79,7 +79,9 @@ def test_one_notification_for_each_receiver_rule_and_target_of_a_run() -> None:
         fired(alert("a")),
         fired(alert("b", target="second")),
         Transition(
-            Change.RESOLVED, alert("c", state=AlertState.RESOLVED, told=TOLD), START
+            Change.RESOLVED,
+            alert("c", state=AlertState.RESOLVED, notified=NOTIFIED),
+            START,
         ),
         Transition(
             Change.RESOLVED, alert("never told", state=AlertState.RESOLVED), START
@@ -131,7 +133,9 @@ def test_the_idempotency_key_is_the_same_for_the_same_change_and_no_other() -> N
         key(
             fired(alert("a")),
             Transition(
-                Change.RESOLVED, alert("b", state=AlertState.RESOLVED, told=TOLD), START
+                Change.RESOLVED,
+                alert("b", state=AlertState.RESOLVED, notified=NOTIFIED),
+                START,
             ),
         ),
         key(fired(alert("a")), fired(replace(alert("b"), fired_at=None))),
@@ -154,7 +158,7 @@ def reminded(
 
 
 def test_who_was_not_told_of_what_fires_is_told() -> None:
-    assert reminded(alert("a"), alert("b"), alert("c", told=TOLD)) == [
+    assert reminded(alert("a"), alert("b"), alert("c", notified=NOTIFIED)) == [
         (["a", "b"], False)
     ]
     assert reminded(alert("a", target="x"), alert("b")) == [
@@ -165,18 +169,21 @@ def test_who_was_not_told_of_what_fires_is_told() -> None:
 
 
 def test_what_still_fires_is_told_again_after_the_repeat_interval() -> None:
-    told = [alert("a", told=TOLD), alert("b", told=(("other", START),))]
+    alerts = [alert("a", notified=NOTIFIED), alert("b", notified=(("other", START),))]
     every_hour = {"repeat_interval": timedelta(hours=1)}
-    assert reminded(*told, minutes=59.9, **every_hour) == [(["b"], False)]
-    assert reminded(*told, minutes=60, **every_hour) == [(["b"], False), (["a"], True)]
-    assert reminded(told[0], minutes=6000, repeat_interval=timedelta(0)) == []
+    assert reminded(*alerts, minutes=59.9, **every_hour) == [(["b"], False)]
+    assert reminded(*alerts, minutes=60, **every_hour) == [
+        (["b"], False),
+        (["a"], True),
+    ]
+    assert reminded(alerts[0], minutes=6000, repeat_interval=timedelta(0)) == []
 
 
 def test_what_is_held_pending_or_resolved_is_not_told_again() -> None:
     assert (
         reminded(
             alert("a", held=True),
-            alert("b", held=True, muted_by="x", told=TOLD),
+            alert("b", held=True, muted_by="x", notified=NOTIFIED),
             minutes=9999,
         )
         == []
@@ -202,8 +209,8 @@ def test_each_repeat_has_a_key_of_its_own_and_the_first_telling_one_for_the_aler
     assert (
         len(
             {
-                *keys(alert(told=TOLD), 300),
-                *keys(alert(told=TOLD), 600),
+                *keys(alert(notified=NOTIFIED), 300),
+                *keys(alert(notified=NOTIFIED), 600),
                 *keys(alert(), 1),
             }
         )
@@ -214,7 +221,7 @@ def test_each_repeat_has_a_key_of_its_own_and_the_first_telling_one_for_the_aler
 def test_who_was_told_is_noted_in_the_alert() -> None:
     later = START + timedelta(hours=1)
     made = reminders_for([receiver(), receiver(name="other")], [alert("a")], now=later)
-    assert with_notified(alert("a", told=TOLD), notified_by(made)).told == (
+    assert with_notified(alert("a", notified=NOTIFIED), notified_by(made)).notified == (
         ("hook", later),
         ("other", later),
     )
@@ -235,6 +242,6 @@ def test_who_was_told_that_it_fires_is_told_its_end_whatever_it_filters_now(
     wanting: Receiver, is_told: bool
 ) -> None:
     end = Transition(
-        Change.RESOLVED, alert(state=AlertState.RESOLVED, told=TOLD), START
+        Change.RESOLVED, alert(state=AlertState.RESOLVED, notified=NOTIFIED), START
     )
     assert bool(notifications_for([wanting], [end], run_key="r", now=START)) is is_told

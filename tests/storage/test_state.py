@@ -423,7 +423,7 @@ def test_the_state_of_an_earlier_version_is_read_and_renewed(
     bare = Alert(
         SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START
     )
-    told = replace(alert(), told=(("hook", at(60)),))
+    told = replace(alert(), notified=(("hook", at(60)),))
     assert state.active_alerts() == (bare, told)
     assert state.history(9) == (resolved("basic", 1),)
     assert replace(the_due(state, 9), id=None) == notification("2", seconds=1)
