@@ -35,6 +35,7 @@ class ActiveAlerts:
         for alert in active:
             back = replace(alert, held=True)
             if alert.state is AlertState.PENDING:
+                # Else a `for` would pass while nobody looked, and a restart would fire alerts.
                 back = replace(back, active_at=alert.active_at + max(gap, timedelta(0)))
             self.active.setdefault(alert.scope, {})[alert.labels] = back
             self._by_target.setdefault(alert.scope.target, set()).add(alert.scope)
@@ -59,6 +60,7 @@ class ActiveAlerts:
             if transition.change is Change.RESOLVED:
                 self.resolved.add(transition.alert)
             elif transition.change is Change.FIRED:
+                # Else it would be shown twice, and an Alertmanager would get its end with it.
                 self.resolved.remove(transition.alert)
 
     def move(self, by: timedelta) -> None:
@@ -107,6 +109,7 @@ class Changes:
 
     def put(self, scope: Scope, alerts: dict[Labels, Alert]) -> None:
         """Replace the alerts of one scope."""
+        # What comes and goes within one message has not changed, and is not written.
         if alerts != self.before.of(scope):
             self.changed[scope] = alerts
         else:

@@ -25,6 +25,7 @@ def annotations_of(
         **rule.annotations,
     }
     if rule.resolved_summary:
+        # Kept with the alert: at its end the rule may be another one, or gone.
         texts[RESOLVED_SUMMARY] = rule.resolved_summary
     rendered = {name: _rendered(text, values) for name, text in texts.items()}
     if rule.runbook and bound.runbook_base_url:

@@ -101,6 +101,7 @@ def _evaluate(
             rule_input.bound, active, rule_input.success, now=at, is_first=is_first
         )
     except SampleError as error:
+        # Held, since a rule that cannot be evaluated is not a rule that finds nothing.
         changes.put(scope, hold(active, muted_by=None))
         changes.failed.append((scope, error))
         return
@@ -124,6 +125,7 @@ def _hold_all_of_lost_target(facts: Facts, changes: Changes, target: str) -> Non
     alerts = changes.alerts_on(target)
     root = root_of(about_target, frozenset(), facts.snapshot, alerts) or None
     own_rules = facts.own_rules
+    # Rules about the monitor have been evaluated already, and speak for those that are held.
     for scope in changes.scopes_on(target):
         if scope.rule not in own_rules:
             changes.put(scope, hold(changes.of(scope), muted_by=root))

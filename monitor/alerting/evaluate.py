@@ -42,6 +42,7 @@ def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
         for sample in samples
         if sample.metric == rule.metric and where <= set(sample.labels)
     ]
+    # An error is not an absence: a run that failed never comes here.
     if rule.condition.finds_absence:
         return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
     return tuple(sample for sample in mine if rule.condition.holds(sample.value))
@@ -70,6 +71,7 @@ def evaluate(
         if labels not in risen.superseded
     }
     missed = _miss(bound, active, found, success, now=now)
+    # A label that is new at every run would make alerts without end: docs/adr/0020.
     room = rule.max_alerts - len(missed.kept)
     chosen = within_limit(found, {**active, **risen.successors}, room=room)
     # What was left out until now may have been found for long.
@@ -115,6 +117,7 @@ def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
     for sample in matching(bound.rule, success.samples):
         labels = bound.alert_labels(sample.labels)
         if labels in found:
+            # Whichever was kept, the other one would be lost: the row that came last must not win.
             shown = ", ".join(f'{name}="{value}"' for name, value in labels)
             metric = bound.rule.metric
             raise SampleError(f"two samples of {metric} would be one alert: {shown}")
@@ -155,6 +158,7 @@ def _seen(
 def _advance(
     alert: Alert, hold_for: timedelta, *, is_new: bool, now: datetime
 ) -> tuple[Alert, Change | None]:
+    # Without a `for` this is so at once: an alert fires at the run that begins it.
     if alert.state is AlertState.PENDING and now - alert.active_at >= hold_for:
         return replace(alert, state=AlertState.FIRING, fired_at=now), Change.FIRED
     return alert, Change.PENDING if is_new else None
@@ -181,6 +185,7 @@ def _miss(
         if _is_silent(success, labels):
             kept[labels] = replace(alert, held=True, muted_by=None)
         elif alert.state is not AlertState.FIRING:
+            # A pending alert that is gone was never announced: dropped silently, as Prometheus does.
             continue
         elif labels in renamed:
             resolved.append(_resolve(alert, now, "rule_changed"))

@@ -92,6 +92,7 @@ def of_limits(
     facts: Facts, job: Job, left_out: Mapping[Scope, int]
 ) -> Iterator[RuleInput]:
     """Yield the rule about rules that find more than they may have alerts, for the query that ran."""
+    # After the query's rules: by then it is known how much each of them leaves out.
     rule = facts.own_rules.get(ALERTS_LIMITED)
     if rule is None:
         return
@@ -131,6 +132,7 @@ def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInp
     rules, target = facts.own_rules, facts.snapshot.targets[name]
     views = facts.snapshot.views_of(name)
     schemas = facts.snapshot.schemas_of(name)
+    # Lazily, and in this order: who speaks for a query depends on the alerts that were evaluated before it.
     known = Known(target, schemas, alerts_of, rules, facts.since)
     together = sessions_together(views)
     for view in views:

@@ -34,6 +34,7 @@ def access_denied(
     if not target.up:
         return None
     refusals = _refusals_by_table(views)
+    # Before any success nothing says that all rights are there.
     if not refusals and all(view.last_success_at is None for view in views):
         return None
     return [

@@ -129,6 +129,7 @@ class Snapshot:
         if view is None:
             return frozenset()
         missing = view.unseen if or_unknown else view.known_missing
+        # While it fails nobody renews its word, which must not block for ever: docs/adr/0006.
         is_known = any(one.holds_at(now) for one in self.schemas_of(target))
         return missing if is_known else frozenset()
 
@@ -346,4 +347,5 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
 
 
 def _without_data(view: QueryView, status: QueryStatus, outcome: Outcome) -> QueryView:
+    # Series go at the first failure, not when they are old: docs/adr/0005.
     return replace(view, status=status, outcome=outcome, samples=(), expires_at=None)

@@ -53,6 +53,7 @@ class Events:
     def on_result(self, update: Update) -> None:
         """Count and log a run; tell when its target was lost or came back."""
         result, before, after = update.result, update.before, update.after
+        # A blocked run was not made: it counts as none.
         if not isinstance(result.outcome, Blocked):
             self._telemetry.run_finished(result)
         self._log_contact(result, before, after)

@@ -17,6 +17,7 @@ from monitor.model.wording import utc_second
 from monitor.timing.clock import Clock
 from monitor.timing.shift import moved
 
+# So often it is looked whether one is due, so that a reload and a recovery are seen at once.
 _LOOK_SECONDS = 1.0
 _MAX_NAMED = 5
 """How many queries a message names: it goes into one line of the log."""
@@ -139,6 +140,7 @@ class Heartbeat:
                 # A reload has put another in its place.
                 return
             self._next_at = now + settings.interval
+        # What was cut by the end of the process is not a failure of the far end.
         if not self._stopping.is_set() or not delivery.reason:
             self._listener.on_heartbeat(delivery)
 

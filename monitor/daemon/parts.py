@@ -60,6 +60,7 @@ class Parts:
             self.telemetry, self.clock.now, reload=self.requests.reload
         )
         self.latest = Latest(config, self.clock.now())
+        # Before all that puts results in, and all that reads what became of them.
         self.inbox = Inbox()
         self.watchdog = Watchdog()
         self.transport = Transport(self.watchdog, self.secrets)
@@ -69,6 +70,7 @@ class Parts:
         )
         self.ticker = Ticker(self.clock, self._on_tick)
         self.deliveries = self._make_deliveries(config)
+        # The page asks about the heartbeat's thread too; the heartbeat itself, which asks first, cannot.
         health = self._make_health()
         self.heartbeat = Heartbeat(
             self.clock,

@@ -44,7 +44,9 @@ class ServerChanges:
         of_target = self._known.setdefault(target, {})
         known = of_target.get(server.hostname)
         if known is server:
+            # The same look at the server as before: nothing can be new.
             return
+        # Each of them is then logged once more, which is better than memory without end.
         if len(of_target) > _MAX_SERVERS:
             of_target.clear()
         of_target[server.hostname] = server

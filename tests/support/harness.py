@@ -201,6 +201,8 @@ class World:
         self.next_run_at: datetime | None = None
         self.next_run_at_of: NextRunAt = lambda _key: self.next_run_at
         self.pokes = 0
+        self.looks = 0
+        """How often the pipeline asked how the receivers do."""
         self.server = SERVER
         """Who answers."""
         self.clock_shift = timedelta(0)
@@ -208,11 +210,16 @@ class World:
         """By how much the machine's clock was set since we last looked."""
         self.executor = Executor(self, self, self)
         sources = Sources(
-            receivers=lambda: self.health,
+            receivers=self.look,
             next_run_at=lambda key: self.next_run_at_of(key),
         )
         latest = Latest(self.config, at)
         self.pipeline = Pipeline(self, self.state, self, latest, sources)
+
+    def look(self) -> Mapping[str, ReceiverHealth]:
+        """Return how the receivers do."""
+        self.looks += 1
+        return self.health
 
     def take(self, message: Work) -> None:
         """Hand the pipeline a message, and carry out what it makes due."""
@@ -244,10 +251,14 @@ class World:
 
     def run(self, name: str, outcome: Outcome) -> None:
         """Let one run of a query end with this outcome, at this moment."""
+        self.take(self.result(name, outcome))
+
+    def result(self, name: str, outcome: Outcome) -> Result:
+        """Return a run of a query that ends with this outcome, at this moment."""
         is_lost = isinstance(outcome, Failure) and outcome.lost
         reached = None if is_lost else self.server
         at = self.at
-        self.take(Result(self.job(name), at, at, at, 0.01, outcome, reached))
+        return Result(self.job(name), at, at, at, 0.01, outcome, reached)
 
     def job(self, name: str) -> Job:
         """Return the job of a query, as the configuration has it now."""
