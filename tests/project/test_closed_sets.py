@@ -34,7 +34,7 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
     (place, frozenset(members.split())): frozenset(left_out.split())
     for place, members, left_out in (
         ("alerting/data_age.py", "OK SKIPPED", "BLOCKED FAILED WAITING"),
-        ("alerting/query_health.py", "FAILING NOBODY", "FROZEN ROOT STALE"),
+        ("alerting/self_monitoring.py", "FAILING NOBODY", "FROZEN ROOT STALE"),
         (
             "alerting/root_alerts.py",
             "LAGGING LOST REFUSED",
