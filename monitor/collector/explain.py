@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from monitor.collector.fetching import fetch
 from monitor.config.sql.required_privileges import sees_only_its_own, system_tables
 from monitor.database import Session
 from monitor.database.grants import read_grant
@@ -36,9 +37,8 @@ def plan(query: Query, session: Session) -> Rows:
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
     if is_show(statement.text):
-        bound = _bound(statement, query.parameters)
-        return session.fetch(
-            statement, bound, timeout=query.timeout, max_rows=query.max_rows
+        return fetch(
+            session, statement, query.parameters, query.timeout, query.max_rows
         )
     rows = _explain(statement, query.parameters, query.timeout, session)
     _touch_system_tables(statement, query.timeout, session)
@@ -129,13 +129,12 @@ def _explain(
     timeout: timedelta,
     session: Session,
 ) -> Rows:
-    bound = _bound(statement, values)
     # FORMAT: a server may be set to answer with a tree instead of rows (MySQL's explain_format)
     explain = Statement(
         f"EXPLAIN FORMAT=TRADITIONAL {statement.text}", statement.parameters
     )
     try:
-        return session.fetch(explain, bound, timeout=timeout, max_rows=MAX_PLAN_ROWS)
+        return fetch(session, explain, values, timeout, MAX_PLAN_ROWS)
     except QueryError as error:
         if error.code != _PLAN_OF_VIEW_DENIED:
             raise
@@ -143,9 +142,4 @@ def _explain(
     empty = Statement(
         f"SELECT 1 FROM (\n{statement.text}\n) planned LIMIT 0", statement.parameters
     )
-    return session.fetch(empty, bound, timeout=timeout, max_rows=MAX_PLAN_ROWS)
-
-
-def _bound(statement: Statement, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return the values that a statement asks for, by their names."""
-    return {name: values[name] for name in statement.parameters}
+    return fetch(session, empty, values, timeout, MAX_PLAN_ROWS)

@@ -1,0 +1,78 @@
+"""Look up example rows for what the rules of a query find, within the time of its run; in a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.alerting.evaluate import matching
+from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
+from monitor.database import Session
+from monitor.model.errors import QueryError
+from monitor.model.results import Cell, EvidenceKey, EvidenceRow, Rows, Sample
+from monitor.model.settings import Query, Rule, Statement
+from monitor.model.wording import clock_time
+
+EVIDENCE_ROWS = 10
+"""Examples, not a list: they go into each message about the alert."""
+# Beyond these a rule's alerts have no examples: each is a statement, within the time of one run.
+_MAX_FINDINGS = 10
+
+
+def look_up_evidence(
+    query: Query, session: Session, samples: tuple[Sample, ...], ends_at_seconds: float
+) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
+    """Look up example rows for what the rules find, until an instant of the monotonic clock.
+
+    Returns them by rule and labels, and what failed, which fails nothing else.
+    """
+    found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
+    errors: list[str] = []
+    for rule, statement, sample in _findings(query.rules, samples):
+        values = {**query.parameters, **dict(sample.labels)}
+        left_seconds = max(MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
+        timeout = timedelta(seconds=left_seconds)
+        try:
+            rows = fetch(session, statement, values, timeout, query.max_rows)
+        except QueryError as error:
+            errors.append(f"{rule}: {error.reason}: {error.message}")
+        except KeyError as error:
+            # An `absent` finding has only the labels of its `where`.
+            errors.append(f"{rule}: no value for :{error.args[0]}")
+        else:
+            found[rule, sample.labels] = _evidence_rows(rows)[:EVIDENCE_ROWS]
+    return found, tuple(errors)
+
+
+def _findings(
+    rules: tuple[Rule, ...], samples: tuple[Sample, ...]
+) -> Iterator[tuple[str, Statement, Sample]]:
+    """Yield what has evidence: the rule's name, its statement and the sample that it found."""
+    for rule in rules:
+        if rule.evidence is None:
+            continue
+        for sample in matching(rule, samples)[:_MAX_FINDINGS]:
+            yield rule.name, rule.evidence, sample
+
+
+def _evidence_rows(rows: Rows) -> tuple[EvidenceRow, ...]:
+    return tuple(
+        {name: _plain(cell) for name, cell in zip(rows.columns, row, strict=True)}
+        for row in rows.rows
+    )
+
+
+def _plain(cell: Cell) -> str | int | float | bool | None:
+    """Make a cell fit for JSON without losing what it says."""
+    if isinstance(cell, str | int | float | None):
+        return cell
+    if isinstance(cell, Decimal):
+        # SUM() and AVG() are DECIMAL in MySQL, also of integers.
+        return int(cell) if cell == cell.to_integral_value() else float(cell)
+    if isinstance(cell, bytes):
+        return f"0x{cell.hex()}"
+    if isinstance(cell, timedelta):
+        return clock_time(cell)
+    return cell.isoformat()

@@ -1,0 +1,58 @@
+"""Send a statement with the values that it asks for, once more where a lock ended it; between run and session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from monitor.database import Session
+from monitor.model.errors import QueryError, Reason
+from monitor.model.results import Rows
+from monitor.model.settings import Query, Scalar, Statement
+
+# Waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007).
+_LOCK_CODES = frozenset({1205, 1213})
+MIN_TRY_SECONDS = 0.1
+"""A statement that is given less would only be begun to be cut."""
+
+
+def fetch(
+    session: Session,
+    statement: Statement,
+    values: Mapping[str, Scalar],
+    timeout: timedelta,
+    max_rows: int,
+) -> Rows:
+    """Return the rows of a statement, bound to those of the values that it names.
+
+    Raises QueryError as the server answers, KeyError for a value that is not there.
+    """
+    bound = {name: values[name] for name in statement.parameters}
+    return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
+
+
+def fetch_past_a_lock(
+    session: Session, statement: Statement, query: Query, ends_at_seconds: float
+) -> Rows:
+    """Fetch; once more in the time that is left where a lock ended the first try before it gave anything."""
+    try:
+        return fetch(
+            session, statement, query.parameters, query.timeout, query.max_rows
+        )
+    except QueryError as error:
+        left_seconds = ends_at_seconds - time.monotonic()
+        if error.code not in _LOCK_CODES or left_seconds < MIN_TRY_SECONDS:
+            raise
+        lock = error
+    try:
+        return fetch(
+            session,
+            statement,
+            query.parameters,
+            timedelta(seconds=left_seconds),
+            query.max_rows,
+        )
+    except QueryError as error:
+        # Whoever reads "timeout" looks for a slow plan; it was the lock all the time.
+        raise (lock if error.reason is Reason.TIMEOUT else error) from None
