@@ -130,6 +130,7 @@ def a_config(
     *targets: Target,
     queries: tuple[Query, ...] = (COLUMNS, BALANCES),
     receivers: tuple[str, ...] = ("oncall",),
+    own_rules: tuple[Rule, ...] = (OWN,),
 ) -> Config:
     """Make a configuration with these targets and queries."""
     chosen = targets or (a_target(),)
@@ -138,7 +139,7 @@ def a_config(
         targets=chosen,
         jobs=tuple(Job(target, query) for target in chosen for query in queries),
         receivers=tuple(Receiver(name, WebhookSettings()) for name in receivers),
-        own_rules=(OWN,),
+        own_rules=own_rules,
         web=Web(port=0),
         state=StateSettings(Path("state")),
     )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from monitor.alerting.snapshot import (
 from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
-from monitor.model.settings import Cron, Labels
+from monitor.model.settings import Config, Cron, Labels
 from monitor.web import api, api_rules
 from tests.web.picture import (
     BALANCES,
@@ -97,8 +99,7 @@ def test_held_and_muted_alerts_say_so() -> None:
 
 
 def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
-    config = a_config(queries=(BALANCES,))
-    config = replace(config, own_rules=())
+    config = a_config(queries=(BALANCES,), own_rules=())
     assert api_rules.rules(
         a_scene(with_alerts(a_snapshot(config), [an_alert(plan="pro")])), config
     ) == {
@@ -143,8 +144,14 @@ def test_a_rule_has_its_condition_its_health_and_its_alerts() -> None:
     }
 
 
-def rules_of(data: api.Json) -> list[dict[str, object]]:
-    """Flatten the groups."""
+def rules_of(
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime = NOW,
+    judged_at: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Return the rules that the API shows, of all groups."""
+    data = api_rules.rules(a_scene(snapshot, now, judged_at), config)
     assert isinstance(data, dict)
     return [rule for group in data["groups"] for rule in group["rules"]]
 
@@ -152,10 +159,8 @@ def rules_of(data: api.Json) -> list[dict[str, object]]:
 def test_a_rule_that_reads_the_same_on_several_targets_is_there_once() -> None:
     config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,))
     alerts = [an_alert(target="eu", state=AlertState.PENDING), an_alert(target="us")]
-    rules = rules_of(
-        api_rules.rules(a_scene(with_alerts(a_snapshot(config), alerts)), config)
-    )
-    assert [(rule["name"], rule["state"], len(rule["alerts"])) for rule in rules] == [  # type: ignore[arg-type]
+    rules = rules_of(with_alerts(a_snapshot(config), alerts), config)
+    assert [(rule["name"], rule["state"], len(rule["alerts"])) for rule in rules] == [
         ("TokenBalancesUninitialized", "firing", 2),
         ("TokenMonitorTargetDown", "inactive", 0),
     ]
@@ -172,9 +177,7 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
         config, targets=(eu, us), jobs=(*config.jobs, *other.jobs), own_rules=()
     )
     alerts = [an_alert(target="us")]
-    rules = rules_of(
-        api_rules.rules(a_scene(with_alerts(a_snapshot(config), alerts)), config)
-    )
+    rules = rules_of(with_alerts(a_snapshot(config), alerts), config)
     assert [(rule["query"], rule["state"]) for rule in rules] == [
         ('token_subscribers{status="needs_init"} > 0', "inactive"),
         ('token_subscribers{status="needs_init"} > 50', "firing"),
@@ -193,10 +196,10 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
 def test_a_rules_health_is_that_of_its_query(
     balances: object, health: str, error: str
 ) -> None:
-    config = replace(a_config(queries=(BALANCES,)), own_rules=())
+    config = a_config(queries=(BALANCES,), own_rules=())
     outcomes = {} if balances is None else {"balances": balances}
     snapshot = a_snapshot(config, outcomes)  # type: ignore[arg-type]  # outcomes
-    [rule] = rules_of(api_rules.rules(a_scene(snapshot), config))
+    [rule] = rules_of(snapshot, config)
     assert (rule["health"], rule["lastError"]) == (health, error)
     is_never = rule["lastEvaluation"] == "0001-01-01T00:00:00Z"
     assert is_never is (balances is None or isinstance(balances, Blocked))
@@ -319,7 +322,7 @@ def test_the_history_has_what_changed_when_and_no_evidence() -> None:
 
 
 def test_an_empty_installation_has_empty_lists() -> None:
-    config = replace(a_config(queries=()), own_rules=())
+    config = a_config(queries=(), own_rules=())
     snapshot = empty_snapshot(config)
     as_of = {"asOf": "2026-11-22T12:00:00.000Z"}
     assert api.alerts(a_scene(snapshot)) == {**as_of, "alerts": []}
@@ -396,18 +399,16 @@ def test_an_alert_about_the_monitor_itself_is_as_old_as_the_last_look() -> None:
 def test_a_rule_whose_data_is_too_old_is_not_well(
     after: float, health: str, error: str
 ) -> None:
-    config = replace(a_config(queries=(BALANCES,)), own_rules=())
-    [rule] = rules_of(
-        api_rules.rules(a_scene(a_snapshot(config), NOW + seconds(after), NOW), config)
-    )
+    config = a_config(queries=(BALANCES,), own_rules=())
+    [rule] = rules_of(a_snapshot(config), config, NOW + seconds(after), NOW)
     assert (rule["health"], rule["lastError"]) == (health, error)
 
 
 def test_a_rule_that_lacks_a_column_of_its_own_is_not_well() -> None:
     picky = replace(BALANCES, rules=(replace(UNINITIALIZED, needs=(MISSING,)),))
-    config = replace(a_config(queries=(COLUMNS, picky)), own_rules=())
+    config = a_config(queries=(COLUMNS, picky), own_rules=())
     snapshot = a_snapshot(config, {**COLUMN_GONE, "balances": WELL["balances"]})
-    rules = rules_of(api_rules.rules(a_scene(snapshot), config))
+    rules = rules_of(snapshot, config)
     assert [(rule["health"], rule["lastError"]) for rule in rules] == [
         ("ok", ""),
         ("err", "main: blocked: missing: users.tokens_remaining"),
@@ -415,24 +416,18 @@ def test_a_rule_that_lacks_a_column_of_its_own_is_not_well() -> None:
 
 
 def test_a_rule_is_as_old_as_on_the_target_where_it_was_judged_least_recently() -> None:
-    config = replace(
-        a_config(a_target("eu"), a_target("us"), queries=(BALANCES,)), own_rules=()
-    )
+    config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,), own_rules=())
     snapshot = with_result(
         a_snapshot(config),
         a_result(config.jobs[0], WELL["balances"], NOW + seconds(60)),
     )
-    [rule] = rules_of(
-        api_rules.rules(a_scene(snapshot, NOW + seconds(60), NOW), config)
-    )
+    [rule] = rules_of(snapshot, config, NOW + seconds(60), NOW)
     assert rule["lastEvaluation"] == "2026-11-22T12:00:00.025Z"
 
 
 def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> None:
     config = a_config(queries=())
-    [rule] = rules_of(
-        api_rules.rules(a_scene(a_snapshot(config), NOW, NOW - seconds(1)), config)
-    )
+    [rule] = rules_of(a_snapshot(config), config, NOW, NOW - seconds(1))
     assert (rule["health"], rule["lastEvaluation"]) == (
         "ok",
         "2026-11-22T11:59:59.000Z",
@@ -442,7 +437,7 @@ def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> No
 def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
     half = replace(UNINITIALIZED, name="Half", condition=Condition("between", 5))  # type: ignore[arg-type]
     config = a_config(queries=(replace(BALANCES, rules=(half, UNINITIALIZED)),))
-    rules = rules_of(api_rules.rules(a_scene(a_snapshot(config)), config))
+    rules = rules_of(a_snapshot(config), config)
     assert [(rule["name"], rule["health"]) for rule in rules] == [
         ("Half", "err"),
         ("TokenBalancesUninitialized", "ok"),

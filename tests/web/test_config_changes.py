@@ -22,7 +22,7 @@ from monitor.web import WebServer
 from monitor.web.web_config import load_web_config
 from tests.web.certificates import Authority
 from tests.web.serving import Client, serving, wait_until
-from tests.web.test_web_config import basic, file_with, hashed, tls_text
+from tests.web.web_config_files import file_with, status_as, tls_text, users_text
 
 AES = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 CHACHA = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
@@ -273,13 +273,13 @@ def test_tls_and_users_that_are_added_are_in_force_at_once(
         assert seen(client, None) == "200"
         file_with(
             authorities.folder,
-            tls_text() + f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n",
+            tls_text() + users_text(alice="wonder"),
         )
         wait_until(lambda: seen(client, authorities.context()) == "200 server")
         assert seen(client, None) == "refused"
         secured = replace(client, tls=authorities.context())
         assert secured.get("/metrics").status == 401
-        assert secured.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(secured, "alice", "wonder") == 200
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import os
 import socket
 import ssl
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import bcrypt
 import pytest
 
 from monitor.model.errors import ConfigError
@@ -22,36 +20,19 @@ from tests.support.hanging import hanging
 from tests.support.resource_limits import no_thread_to_be_had
 from tests.web.certificates import Authority
 from tests.web.serving import Client, serving, wait_until
-
-
-def hashed(password: str, rounds: int = 4) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
-
-
-def basic(user: str, password: str) -> dict[str, str]:
-    return {
-        "authorization": "Basic "
-        + base64.b64encode(f"{user}:{password}".encode()).decode()
-    }
-
-
-def file_with(folder: Path, text: str) -> Path:
-    """Write the file, or put another in its place: whole at once, for a server reads it meanwhile."""
-    path = folder / "web.yml"
-    (folder / "web.new").write_text(text)
-    return (folder / "web.new").replace(path)
+from tests.web.web_config_files import (
+    basic,
+    file_with,
+    hashed,
+    status_as,
+    tls_text,
+    users_text,
+)
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
-
-
-def tls_text(**more: str) -> str:
-    keys = {"cert_file": "server.pem", "key_file": "server.key", **more}
-    return "tls_server_config:\n" + "".join(
-        f"  {key}: {value}\n" for key, value in keys.items()
-    )
 
 
 def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
@@ -187,7 +168,7 @@ def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(
 ) -> None:
     path = file_with(
         tmp_path,
-        f"basic_auth_users:\n  alice: {hashed('wonder')}\n  bob: {hashed('builder')}\n",
+        users_text(alice="wonder", bob="builder"),
     )
     with serving(config_file=path) as client:
         asked = {
@@ -225,7 +206,7 @@ def test_only_a_user_with_the_right_password_gets_in(tmp_path: Path) -> None:
     long = "x" * 72
     path = file_with(
         tmp_path,
-        f"basic_auth_users: {{alice: '{hashed('wonder')}', bob: '{hashed(long)}', é: '{hashed('ü:')}'}}",
+        users_text(alice="wonder", bob=long, é="ü:"),
     )
     attempts = {
         ("alice", "wonder"): 200,
@@ -240,10 +221,7 @@ def test_only_a_user_with_the_right_password_gets_in(tmp_path: Path) -> None:
     }
     with serving(config_file=path) as client:
         for _ in range(2):  # the second time from memory
-            got = {
-                who: client.ask("GET", "/metrics", basic(*who)).status
-                for who in attempts
-            }
+            got = {who: status_as(client, *who) for who in attempts}
             assert got == attempts
         for header in (
             "Basic",
@@ -285,9 +263,7 @@ def flood(client: Client, user: str, *, guesses: int) -> Iterator[Callable[[], i
 def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(
     tmp_path: Path,
 ) -> None:
-    path = file_with(
-        tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=12)}'}}"
-    )
+    path = file_with(tmp_path, users_text(12, alice="wonder"))
     with (
         serving(config_file=path) as client,
         flood(client, "alice", guesses=20) as waiting,
@@ -299,53 +275,40 @@ def test_a_flood_of_wrong_passwords_does_not_stop_the_health_check(
 def test_no_number_of_wrong_passwords_makes_a_scrape_pay_for_the_right_one_again(
     tmp_path: Path,
 ) -> None:
-    path = file_with(
-        tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder', rounds=6)}'}}"
-    )
+    path = file_with(tmp_path, users_text(6, alice="wonder"))
     with serving(config_file=path) as client:
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(client, "alice", "wonder") == 200
         for number in range(150):
-            assert (
-                client.ask("GET", "/metrics", basic("alice", f"guess{number}")).status
-                == 401
-            )
-        slow = hashed(
-            "wonder", rounds=13
-        )  # half a second and more for each guess at bob's
-        file_with(tmp_path, path.read_text().replace("}", f", bob: '{slow}'}}"))
+            assert status_as(client, "alice", f"guess{number}") == 401
+        # Half a second and more for each guess at bob's.
+        slow = hashed("wonder", rounds=13)
+        file_with(tmp_path, f"{path.read_text()}  bob: {slow}\n")
         wait_until(lambda: is_logged(client, "config.reloaded"))
         with flood(client, "bob", guesses=10) as waiting:
-            assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+            assert status_as(client, "alice", "wonder") == 200
             assert waiting() >= 2
 
 
 def test_a_file_on_a_disk_that_hangs_holds_up_no_request_and_counts_when_it_can_be_read(
     tmp_path: Path,
 ) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path, recheck_seconds=0.5) as client:
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(client, "alice", "wonder") == 200
         other = tmp_path / "other.yml"
-        other.write_text(f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
+        other.write_text(users_text(alice="changed"))
         with hanging(other) as is_waited_for:
             other.replace(path)
             wait_until(is_waited_for)
             for _ in range(8):
                 assert client.get("/-/healthy").status == 200
-                assert (
-                    client.ask("GET", "/metrics", basic("alice", "wonder")).status
-                    == 200
-                )
+                assert status_as(client, "alice", "wonder") == 200
             assert client.logged() == []
-        wait_until(
-            lambda: (
-                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
-            )
-        )
+        wait_until(lambda: status_as(client, "alice", "changed") == 200)
 
 
 def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path) as client:
         os.mkfifo(tmp_path / "pipe")  # to open it would last until somebody writes
         (tmp_path / "pipe").replace(path)
@@ -355,15 +318,15 @@ def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
         )
         assert rejected["problems"] == [f"{path}: is no regular file"]
         assert client.get("/-/healthy").status == 200
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(client, "alice", "wonder") == 200
         assert client.get("/metrics").status == 401
 
 
 def test_the_first_scrape_with_a_password_needs_no_new_thread(tmp_path: Path) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path) as client, no_thread_to_be_had():
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
-        assert client.ask("GET", "/metrics", basic("alice", "guess")).status == 401
+        assert status_as(client, "alice", "wonder") == 200
+        assert status_as(client, "alice", "guess") == 401
 
 
 def test_headers_of_the_file_are_on_every_answer_and_win(tmp_path: Path) -> None:
@@ -487,19 +450,15 @@ def test_a_renewed_certificate_is_used_without_a_restart_and_a_broken_one_is_not
 def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(
     tmp_path: Path,
 ) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path) as client:
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
-        file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
-        wait_until(
-            lambda: (
-                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
-            )
-        )
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 401
+        assert status_as(client, "alice", "wonder") == 200
+        file_with(tmp_path, users_text(alice="changed"))
+        wait_until(lambda: status_as(client, "alice", "changed") == 200)
+        assert status_as(client, "alice", "wonder") == 401
         file_with(tmp_path, "basic_auth_users: {alice: changed}")
         wait_until(lambda: is_logged(client, "config.rejected"))
-        assert client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
+        assert status_as(client, "alice", "changed") == 200
         assert client.get("/metrics").status == 401
 
 
@@ -509,7 +468,7 @@ def test_changed_users_count_without_a_restart_and_a_broken_file_does_not(
     ids=["emptied", "half written"],
 )
 def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path) as client:
         file_with(tmp_path, text)
         wait_until(lambda: is_logged(client, "config.rejected"))
@@ -520,7 +479,7 @@ def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -
             f"{path}: basic_auth_users: has no users any more"
         )
         assert client.get("/metrics").status == 401
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(client, "alice", "wonder") == 200
 
 
 @pytest.mark.parametrize(
@@ -535,17 +494,13 @@ def test_a_file_that_loses_its_users_lets_nobody_in(tmp_path: Path, text: str) -
 def test_a_file_that_is_no_yaml_at_all_is_refused_and_the_next_one_counts(
     tmp_path: Path, text: str
 ) -> None:
-    path = file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('wonder')}'}}")
+    path = file_with(tmp_path, users_text(alice="wonder"))
     with serving(config_file=path) as client:
         file_with(tmp_path, text)
         wait_until(lambda: is_logged(client, "config.rejected"))
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
-        file_with(tmp_path, f"basic_auth_users: {{alice: '{hashed('changed')}'}}")
-        wait_until(
-            lambda: (
-                client.ask("GET", "/metrics", basic("alice", "changed")).status == 200
-            )
-        )
+        assert status_as(client, "alice", "wonder") == 200
+        file_with(tmp_path, users_text(alice="changed"))
+        wait_until(lambda: status_as(client, "alice", "changed") == 200)
 
 
 def test_a_file_is_taken_as_soon_as_what_it_needs_is_there_and_refused_in_one_line(
@@ -570,7 +525,7 @@ def test_certificates_are_renewed_whatever_the_file_is_refused_for(
     tmp_path: Path, authority: Authority, lost: str
 ) -> None:
     authority.issue("before", file="server")
-    users = f"basic_auth_users: {{alice: '{hashed('wonder')}'}}\n"
+    users = users_text(alice="wonder")
     path = file_with(tmp_path, tls_text() + users)
     with serving(config_file=path, tls=authority.client_context()) as client:
         file_with(tmp_path, {"users": tls_text(), "TLS": users, "all": "no: ["}[lost])
@@ -578,4 +533,4 @@ def test_certificates_are_renewed_whatever_the_file_is_refused_for(
         authority.issue("after", file="server")
         wait_until(lambda: "after" in subject(client))
         assert client.get("/metrics").status == 401
-        assert client.ask("GET", "/metrics", basic("alice", "wonder")).status == 200
+        assert status_as(client, "alice", "wonder") == 200
