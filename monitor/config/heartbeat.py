@@ -17,6 +17,7 @@ from monitor.config.toml.validation import require_one_of, validate
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Job, Severity
 
+# As long as a delivery may take.
 _DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 
 

@@ -37,6 +37,7 @@ def load(path: Path, environ: Mapping[str, str], kinds: ReceiverKinds) -> Config
     if section is None:
         raise ConfigError(problems.in_order())
     config = _build(path.absolute(), section, environ, problems, kinds)
+    # Only now: whoever edits five files wants all that is wrong with them, not the first of it.
     if len(problems):
         raise ConfigError(problems.in_order())
     return config
@@ -54,6 +55,7 @@ def _build(
     root = validate(RootShape, section, problems)
     entries = _targets(section, base, problems)
     targets = tuple(entry.target for entry in entries if entry.target is not None)
+    # A target or receiver that cannot be read is left out, so that the others are checked all the same.
     receivers = read_receivers(section, base, problems, kinds)
     folders = _folders(root, section, base)
     library = read_library(section, folders, base, problems)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -20,6 +20,7 @@ from monitor.config.toml.validation import (
     between,
     from_to,
 )
+from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.model.targets import SERVER_ZONE, UTC_ZONE, TlsMode
 from monitor.timing.zones import session_zone
 
@@ -144,10 +145,12 @@ class TargetShape(Shape):
     port: Annotated[int, between(1, 65535)] = 3306
     unix_socket: Text | None = None
     user: Trimmed
+    # Refused with advice: files of configuration are copied, committed and shown.
     password: RefusedPassword = None
     password_file: Text | None = None
     password_env: VariableName | None = None
     database: Trimmed
+    # How many queries run here at once; the connection for KILL comes on top.
     max_connections: Annotated[int, between(1, 100)] = 2
     max_replica_lag: Duration = timedelta(minutes=1)
     time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
@@ -179,8 +182,8 @@ class HeartbeatShape(Shape):
 class LogShape(Shape):
     """`[log]`."""
 
-    level: Literal["debug", "info", "warning", "error", "critical"] | None = None
-    format: Literal["json", "console"] | None = None
+    level: LogLevel | None = None
+    format: LogFormat | None = None
 
 
 class StateShape(Shape):

@@ -40,9 +40,10 @@ def select_queries(
         check_queries(entry, library.names, problems)
         check_target_layer(entry, library, problems)
         chosen = entry.choose(library.queries).values()
-        # Of a query that is switched off too: it may be switched on again.
+        # Checked for a query that is switched off too: it may be switched on again.
         values = values_on_target(config, chosen, entry, problems)
         check_labels(entry, chosen, problems)
+        # Schema queries come first, so that what is missing is known before what needs it runs (ADR 0001).
         ordered = sorted(chosen, key=_schema_queries_first)
         runnable = {query.name: query for query in ordered if query.is_runnable}
         selections.append(Selection(entry, runnable, values))
@@ -75,6 +76,7 @@ def _notices_of_target(selection: Selection) -> Iterator[str]:
     queries = selection.queries.values()
     if not queries:
         yield f'no query runs on target "{target}"'
+    # Noted and not refused: who has no schema query may check before each deployment (ADR 0022).
     if any(query.schema is not None for query in queries):
         return
     names = sorted(query.name for query in queries if query.needs_columns)

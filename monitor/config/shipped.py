@@ -31,6 +31,7 @@ def _runbooks() -> dict[str, Path]:
 
 def _directory(name: str, *, in_checkout: str) -> Path:
     """Return a folder in the package, as a wheel has it, or else beside the package."""
+    # Not importlib.resources: the folders hold no module, and messages show where they are.
     package = Path(monitor.__file__).parent
     inside = package / name
     if inside.is_dir():

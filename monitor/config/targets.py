@@ -25,6 +25,7 @@ from monitor.model.targets import PasswordSource, Target, Tls, TlsMode
 
 T = TypeVar("T")
 
+# Alerts about the monitor itself have these, beside the labels of the target.
 _OWN_LABELS: Final = frozenset({"query", "receiver"})
 
 
@@ -56,6 +57,7 @@ def read_target(
     before = len(problems)
     if not name.strip():
         problems.add(section.origin(), "the name of a target cannot be empty")
+    # On what is wrong we go on with stand-ins, so that all problems are seen at once.
     shape = validate(TargetShape, section, problems)
     _check_address(section, problems)
     refuse_both(section, "password_file", "password_env", problems)
@@ -93,6 +95,7 @@ def check_labels(
             problems.add(entry.section.origin("labels", label), message)
 
 
+# From the file itself: of a list with one bad item the shape keeps nothing, and every query would run.
 def _strings(
     section: Section, key: str, *, default: tuple[str, ...]
 ) -> tuple[str, ...]:

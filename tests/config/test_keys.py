@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from monitor.config import load
 from monitor.config.queries.schema import MetricShape, QueryShape, RuleShape
+from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
     HeartbeatShape,
     LogShape,
@@ -26,7 +27,7 @@ from monitor.config.schema import (
 )
 from monitor.config.toml.validation import Shape
 from monitor.model.errors import ConfigError
-from monitor.model.settings import Config, Metric, Query, Rule
+from monitor.model.settings import Config, Metric, Query, Rule, Severity
 from monitor.notify.kinds import KINDS
 from tests.config.folder import TARGET, Folder
 
@@ -337,6 +338,14 @@ def test_every_field_of_a_value_is_set_by_some_key(
     }
     left_out = unset - table.derived
     assert not left_out, f"no key sets these of {type(values[0]).__name__}: {left_out}"
+
+
+@pytest.mark.parametrize(
+    ("shape", "key"), [(RuleShape, "severity"), (ReceiverSchema, "min_severity")]
+)
+def test_every_severity_can_be_given(shape: type[Shape], key: str) -> None:
+    words = get_args(shape.model_fields[key].annotation)
+    assert set(words) == {severity.value for severity in Severity}, shape
 
 
 def _default(field: Field[Any]) -> Any:

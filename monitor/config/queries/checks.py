@@ -92,6 +92,7 @@ def _check_query_evidence(
 
 
 def _check_idle_parameters(query: UnboundQuery, problems: Problems) -> None:
+    # A parameter without effect is a threshold that somebody believes in.
     for name in query.parameters.keys() - query.used_parameters:
         origin = query.section.origin("parameters", name)
         problems.add(origin, "is used nowhere in this query")

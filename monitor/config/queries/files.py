@@ -57,6 +57,7 @@ def find_queries(
     OSError or ValueError where the folder cannot be read.
     """
     found = _Found()
+    # Sorted, as every system lists a folder in its own order, and messages come in that of the files.
     for path in sorted(folder.path.iterdir()):
         if _may_be_of_query(path) and not _is_same(path, config_file):
             fault = found.put(path)

@@ -67,7 +67,9 @@ def read_library(
         name: read_query(files[name], section, base, problems)
         for name, section in sections.items()
     }
-    check_unique(queries.values(), own.at("rules").data.keys(), problems)
+    # A query that is switched off takes no name from one that is on.
+    enabled = [query for query in queries.values() if query.enabled]
+    check_unique(enabled, own.at("rules").data.keys(), problems)
     return Library(
         names=tuple(files),
         queries=queries,

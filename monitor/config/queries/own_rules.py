@@ -12,6 +12,7 @@ from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.validation import validate
 from monitor.model.settings import Metric, Rule
 
+# In the format of a query's file, so that operators change them as any rule (ADR 0012).
 _FILE = Path(__file__).with_name("own_rules.toml")
 
 

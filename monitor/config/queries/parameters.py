@@ -51,6 +51,7 @@ def resolve(
     The type is that of the default; a value of another one is noted, and does not count. `identifiers`
     are those that stand for names of tables and columns.
     """
+    # Query's default < [parameters] < [queries.NAME.parameters] < the target's own: the nearest decides.
     values = dict(declared)
     for layer in layers:
         for name in layer.data.keys() & declared.keys():
@@ -73,6 +74,7 @@ def _value_fault(query: str, default: Scalar, value: Any) -> str | None:
     except ValueError as error:
         return str(error)
     wanted, given = type(default), type(value)
+    # To SQL 1 and 1.0 are one number, to TOML they are not.
     is_integer_for_float = (wanted, given) == (float, int)
     if given is wanted or is_integer_for_float:
         return None

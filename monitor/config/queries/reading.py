@@ -30,7 +30,7 @@ def read_query(
     """Check one query's merged .toml and its statements; `is_sound` says whether all of it is right."""
     before = len(problems)
     declared = _declared(section)
-    # A schema query can bind :needs, which nobody declares.
+    # A schema query can bind :needs, which nobody declares: what all queries of its target need (ADR 0001).
     extra = frozenset({NEEDS} if "schema" in section.data else ())
     shape = validate(QueryShape, section, problems)
     before_statements = len(problems)
@@ -61,6 +61,7 @@ def read_query(
         evidence=read_template(shape.evidence.sql) if shape.evidence else None,
         schema=_schema_columns(shape),
     )
+    # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, shape)
     check_query(query, extra, problems, is_complete=is_complete)
     return replace(query, is_sound=len(problems) == before)

@@ -96,7 +96,7 @@ def _hidden_metric(
     if labels is not None:
         check_labels(labels, "by", section, problems)
     elif subjects.broken:
-        return None
+        return None  # its labels would be those of the others alone
     else:
         labels = _labels_of_all(subjects.metrics.values())
     return Metric(
@@ -104,6 +104,7 @@ def _hidden_metric(
         help="",
         labels=tuple(labels),
         value=column,
+        # A row without a value has no finding: as the rows of tables beside those of columns (ADR 0003).
         null="skip",
         exported=False,
     )

@@ -71,6 +71,7 @@ def _check_keys(
     if _RULE_NAME.fullmatch(name) is None:
         message = "is not a rule name; allowed: letters and digits, a capital first"
         problems.add(section.origin(), message)
+    # The monitor's own rules ask no database: their samples are made from what is known (ADR 0012).
     if subjects.of_monitor:
         for key in section.data.keys() & {"needs", "evidence"}:
             message = "a rule of the monitor itself has none"
@@ -149,6 +150,7 @@ def _where_fault(metric: Metric, name: str, value: str) -> str | None:
         return f"is not a label of {metric.name}{known}"
     if not value:
         return EMPTY_LABEL
+    # Of the label that `values` makes all values are known, so a rule that can never fire is seen.
     if name == metric.values_label and value not in metric.values:
         known = near_miss(value, metric.values)
         return f'"{value}" is never a value of {name}{known}'

@@ -84,7 +84,7 @@ def _is_time_zone(name: str) -> bool:
         return True
     try:
         ZoneInfo(name)
-    # ValueError: no path can be so; OSError: a folder of the zone files, such as Europe.
+    # KeyError: no such zone; ValueError: no path can be so; OSError: a folder of the zone files, such as Europe.
     except (KeyError, ValueError, OSError):
         return False
     return True

@@ -49,6 +49,7 @@ class QueryShape(Shape):
     needs: list[Text] = []
     enabled: bool = True
     parameters: dict[str, ScalarValue] = {}
+    # Any: their tables are checked one by one, so that each problem has the line of its key.
     metrics: dict[str, Any] = {}
     evidence: EvidenceShape | None = None
     schema_: SchemaShape | None = Field(default=None, alias="schema")
@@ -65,6 +66,7 @@ class MetricShape(Shape):
     value: Text | None = None
     values: dict[str, list[Text]] | None = None
     type: Literal["gauge", "counter"] = "gauge"
+    # NULL is never silently 0 or dropped: the query says what it means, and by default it is an error.
     null: Literal["error", "skip", "zero", "nan"] = "error"
 
 

@@ -148,6 +148,7 @@ class UnboundQuery:
         `needs_json` is what a schema query looks for: every column that is needed there.
         """
         parameters = dict(values)
+        # Only where it is asked for: two targets with other needs can then still share the query.
         if any(NEEDS in template.parameters for template in self.templates):
             parameters[NEEDS] = needs_json
         variants = {
@@ -174,6 +175,7 @@ class UnboundQuery:
 
     def fits(self, evidence: Template, rule: Rule) -> bool:
         """Return whether a rule's labels and the parameters are all that a statement asks for."""
+        # A label of the finding has the word over a parameter of that name (ADR 0004).
         known = {*self.parameters, NEEDS, *self.labels_of(rule)}
         return known.issuperset(evidence.parameters)
 

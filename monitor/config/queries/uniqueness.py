@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.toml.problems import Problems
@@ -13,10 +14,9 @@ from monitor.model.settings import Metric
 def check_unique(
     queries: Iterable[UnboundQuery], own_rules: Iterable[str], problems: Problems
 ) -> None:
-    """Note every name that is taken already; a query that is switched off takes none."""
-    enabled = [query for query in queries if query.enabled]
-    _check_rule_names(enabled, own_rules, problems)
-    _check_metric_names(enabled, problems)
+    """Note every name that is taken already, also by one of the monitor's own rules."""
+    _check_rule_names(queries, own_rules, problems)
+    _check_metric_names(queries, problems)
 
 
 def _check_rule_names(
@@ -42,6 +42,7 @@ class _NameOwner:
 
 def _check_metric_names(queries: Iterable[UnboundQuery], problems: Problems) -> None:
     """Refuse metrics of which /metrics could show one only, in either of its formats."""
+    # A family that is given twice breaks the page for a scraper: its # HELP stands there twice.
     owners: dict[str, _NameOwner] = {}
     for query in queries:
         for metric in query.exported_metrics:
@@ -60,10 +61,14 @@ def claimed_names(metric: Metric) -> list[str]:
     In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
     (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
     """
-    if metric.kind == "gauge":
-        return [metric.name]
-    base = metric.name.removesuffix("_total")
-    return sorted([base, metric.name, f"{base}_created"])
+    match metric.kind:
+        case "gauge":
+            return [metric.name]
+        case "counter":
+            base = metric.name.removesuffix("_total")
+            return sorted([base, metric.name, f"{base}_created"])
+        case _:
+            assert_never(metric.kind)
 
 
 def _clash(metric: Metric, other: _NameOwner) -> str:

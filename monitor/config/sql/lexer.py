@@ -42,6 +42,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Variables, `:=` and `::` are tokens of their own only so that no parameter is seen in them.
 _KINDS: Final[dict[str | None, TokenKind]] = {
     "comment": "comment",
     "string": "string",

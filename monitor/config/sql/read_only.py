@@ -83,6 +83,7 @@ def guard(tokens: Sequence[Token]) -> tuple[StatementRefusal, ...]:
         return tuple(odd)  # words that hang together by them say nothing more
     refused = [*_hidden_code(tokens), *_unclosed(tokens)]
     code = code_of(without_trailing_semicolons(tokens))
+    # The driver would refuse a second statement too, but at the run, in the middle of the night.
     semicolons = [token for token in code if token.text == ";"]
     if semicolons:
         refused.append((semicolons[0], "holds several statements; allowed: one"))
@@ -128,6 +129,7 @@ def _odd_text(character: str) -> str:
     return f"{code_point(character)} {advice}"
 
 
+# MySQL runs `WITH … DELETE`: what counts is the verb behind the common tables, not the first word.
 def _verb(code: Sequence[Token]) -> Iterator[StatementRefusal]:
     """Look at the verb that decides what a statement does; there is at least one token."""
     reader = _StatementReader(code)

@@ -65,6 +65,7 @@ class Template:
         parameters = self.parameters
         parts = []
         for token in without_trailing_semicolons(self.tokens):
+            # PyMySQL puts values in on our side; names of tables it cannot, they are checked and quoted.
             if token.kind == "parameter":
                 parts.append(f"%({token.name})s")
             elif token.kind == "identifier":

@@ -64,7 +64,7 @@ def _own_check(error: ErrorDetails, _model: type[BaseModel]) -> str:
 
 
 def _unknown_choice(error: ErrorDetails, _model: type[BaseModel]) -> str:
-    # The validator lists them as 'a', 'b' or 'c'.
+    # The validator has no list for us: it writes them as 'a', 'b' or 'c'.
     listed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
     value = error["input"]
     if isinstance(value, str):

@@ -17,6 +17,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 _BLANK = re.compile(r"[ \t]*")
 _GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
+# The four kinds of strings; those of three quotes may end in up to two more of them.
 _STRING = re.compile(
     r'''"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
     re.DOTALL,
@@ -33,6 +34,7 @@ def line_map(text: str) -> dict[KeyPath, int]:
     scanner = _Scanner(text)
     try:
         scanner.read()
+    # A wrong line is worse than none, so what was found before the scanner got lost is kept and no more.
     except (_LostError, RecursionError, tomllib.TOMLDecodeError):
         return scanner.lines
     return scanner.lines

@@ -28,6 +28,7 @@ class Problems:
     """The list that grows while the files are checked; the same problem is kept once."""
 
     def __init__(self) -> None:
+        # In a dict: a key that several shapes look at is wrong once.
         self._found: dict[Problem, None] = {}
 
     def add(self, origin: Origin, message: str, *, may_pass: bool = False) -> None:
@@ -65,6 +66,7 @@ def format_key(path: KeyPath) -> str:
 
 def near_miss(name: str, known: Iterable[str]) -> str:
     """End a message about an unknown name: what may have been meant, or else what there is."""
+    # A set has no order that a message could have twice.
     names = (
         sorted(known) if isinstance(known, AbstractSet) else list(dict.fromkeys(known))
     )
