@@ -74,6 +74,8 @@ def _group_key(group: Mapping[str, str]) -> str:
 
 def _common(alerts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
     """Return the labels or annotations that all alerts have with the same value, by name."""
+    if not alerts:
+        return {}
     first, *others = (alert[key].items() for alert in alerts)
     shared = set(first)
     for pairs in others:
