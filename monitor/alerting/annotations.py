@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.texts import RESOLVED_SUMMARY
+from monitor.alerting.shown import RESOLVED_SUMMARY
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample

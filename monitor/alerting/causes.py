@@ -17,7 +17,7 @@ from monitor.alerting.alert_names import (
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.denials import denied_table
 from monitor.alerting.freshness import max_silence, run_ends_by
-from monitor.alerting.snapshot import QueryView
+from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert, Scope
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure
@@ -178,21 +178,10 @@ def _is_silent(view: QueryView, since: Since) -> bool:
 
 def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:
     """Return whether a schema query has seen since what the last failure says is missing."""
-    failure, failed_at = view.failure, view.last_run_at
-    if failure is None or failed_at is None:
+    if view.failure is None:
         return False
     seen: set[ColumnName] = set()
     for schema in schemas:
-        looked_at = schema.last_success_at
-        if looked_at is not None and looked_at > failed_at:
-            seen.update(_columns_seen_by(schema))
-    return bool(failure.columns_named(seen))
-
-
-def _columns_seen_by(view: QueryView) -> list[ColumnName]:
-    """Return the columns of which a schema query's last run said whether they are missing."""
-    schema = view.job.query.schema
-    if schema is None:
-        return []
-    found = [schema.column_in(sample.labels) for sample in view.samples]
-    return list(filter(None, found))
+        if schema.has_succeeded_since(view):
+            seen.update(schema.columns_seen)
+    return bool(view.failure.columns_named(seen))

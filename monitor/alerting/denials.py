@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Failure
 from monitor.model.settings import JobKey, Labels, labels_of
 

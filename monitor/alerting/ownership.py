@@ -15,8 +15,9 @@ from typing import assert_never
 from monitor.alerting.alert_names import QUERY_FAILING
 from monitor.alerting.causes import Cause, Known, all_causes, cause_of, is_outdated
 from monitor.alerting.freshness import due_by
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.root_alerts import heard_root
-from monitor.alerting.snapshot import RERUN_GRACE, QueryView
+from monitor.alerting.snapshot import RERUN_GRACE
 from monitor.model.alerts import Alert
 
 
@@ -64,7 +65,9 @@ def speaker_beside(first: QueryView, view: QueryView, known: Known) -> Speaker:
     heard = next(filter(Alert.is_heard, _alerts_that_it_fails(first, known)), None)
     if heard is not None:
         return Speaker(Voice.ROOT, heard.fingerprint)
-    return speaker if speaker.is_due else Speaker(Voice.ROOT)
+    if speaker.is_due:
+        return speaker
+    return Speaker(Voice.ROOT)
 
 
 def _heard_root(cause: Cause, view: QueryView, known: Known) -> Alert | None:
@@ -80,8 +83,9 @@ def _voice_without_root(
     match cause:
         case Cause.SILENT:
             # What says already that it gives no data goes on: that it fails and then hangs is no end.
-            is_said = _is_said_to_fail(view, known)
-            return Voice.FROZEN if is_said else Voice.STALE
+            if _is_said_to_fail(view, known):
+                return Voice.FROZEN
+            return Voice.STALE
         case Cause.FAILING:
             is_its_turn = is_due or not is_outdated(view, known.schemas)
         case Cause.LOST | Cause.REFUSED | Cause.LAGGING | Cause.MISSING | Cause.DENIED:

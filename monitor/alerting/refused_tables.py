@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.denials import denied_table, grant_for
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
-from monitor.alerting.snapshot import QueryView
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
 from monitor.model.targets import Target

@@ -15,7 +15,8 @@ from monitor.alerting.alert_names import (
 from monitor.alerting.causes import Cause, Known
 from monitor.alerting.contact import TargetView
 from monitor.alerting.denials import denied_table, denied_tables
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
 from monitor.model.results import Failure
 from monitor.model.settings import ColumnName, SchemaColumns

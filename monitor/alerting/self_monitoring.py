@@ -18,9 +18,9 @@ from monitor.alerting.alert_names import (
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.evaluate import matching
 from monitor.alerting.ownership import Speaker, Voice
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.self_status import certificates_ending
-from monitor.alerting.snapshot import QueryView
 from monitor.model.results import (
     ALTERED_SESSION,
     Blocked,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import assert_never
 
 from monitor.alerting.contact import TargetView, after_run, is_loss
 from monitor.alerting.freshness import expiry, news_until
-from monitor.model.alerts import Alert, Delivery, ReceiverHealth
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.errors import Reason
-from monitor.model.results import Blocked, Failure, Outcome, Result, Sample, Success
+from monitor.model.results import Blocked, Failure, Outcome, Result, Success
 from monitor.model.settings import ColumnName, Config, Every, Job, JobKey
 
 _OBJECT_DENIED = (1142, 1143, 1370)
@@ -20,73 +20,6 @@ _OBJECT_DENIED = (1142, 1143, 1370)
 
 RERUN_GRACE = timedelta(minutes=1)
 """Beside its time limit: how long a query that is run again at once may wait for its turn."""
-
-
-class QueryStatus(StrEnum):
-    """How the last due run of a query went; waiting before its first."""
-
-    OK = "ok"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-    SKIPPED = "skipped"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class QueryView:
-    """What is known of one job.
-
-    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at`, the
-    instant of that success, and `first_failure_at`, of the first failure that no success has ended,
-    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds.
-    """
-
-    job: Job
-    status: QueryStatus = QueryStatus.WAITING
-    outcome: Outcome | None = None
-    samples: tuple[Sample, ...] = ()
-    last_run_at: datetime | None = None
-    last_success_at: datetime | None = None
-    data_at: datetime | None = None
-    first_failure_at: datetime | None = None
-    duration_seconds: float | None = None
-    consecutive_failures: int = 0
-    expires_at: datetime | None = None
-    next_run_at: datetime | None = None
-    news_until: datetime | None = None
-    """Of a cron that waits longer than usual: from when on what it said is not of now."""
-    missed: int = 0
-    since: datetime | None = None
-    """When this view began: at the start, or at the reload that added or changed the job."""
-    denied: tuple[Failure, ...] = ()
-    """What the server refused to let it see, by the last run that could tell."""
-    regained: frozenset[str] = frozenset()
-    """Of these tables another query was let see again, and it has not run since."""
-    excused_until: datetime | None = None
-    """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
-
-    @property
-    def failure(self) -> Failure | None:
-        """Return why its last run gave no data; None where it gave some, was blocked, or there was none."""
-        return self.outcome if isinstance(self.outcome, Failure) else None
-
-    def is_excused_at(self, now: datetime) -> bool:
-        """Return whether it is being run again, since what it failed of is over."""
-        return self.excused_until is not None and now < self.excused_until
-
-    def samples_at(self, now: datetime) -> tuple[Sample, ...]:
-        """Return the samples that are still fresh at `now`."""
-        return self.samples if self.expires_at is None or now < self.expires_at else ()
-
-    def holds_at(self, now: datetime) -> bool:
-        """Return whether what the last success said still holds, also while it fails since."""
-        if self.data_at is None:
-            return False
-        return now < expiry(self.job, self.data_at, self.next_run_at)
-
-    def is_news_at(self, now: datetime) -> bool:
-        """Return whether its data is of now, as far as its schedule has anybody look."""
-        return self.news_until is None or now < self.news_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +61,9 @@ class Snapshot:
         view = self.targets.get(target)
         if view is None:
             return frozenset()
-        missing = view.unseen if or_unknown else view.known_missing
+        missing = view.known_missing
+        if or_unknown:
+            missing |= view.unknown
         # While it fails nobody renews its word, which must not block for ever: docs/adr/0006.
         is_known = any(one.holds_at(now) for one in self.schemas_of(target))
         return missing if is_known else frozenset()
@@ -136,6 +71,20 @@ class Snapshot:
     def views_of(self, target: str) -> list[QueryView]:
         """Return what is known of a target's jobs, in the order of the configuration."""
         return [self.queries[key] for key in self.keys_of.get(target, ())]
+
+    def view_behind(self, scope: Scope) -> QueryView | None:
+        """Return what is known of the query that a scope is about; None where it is about none."""
+        return self.queries.get((scope.target, scope.subject))
+
+    def query_of(self, alert: Alert) -> QueryView | None:
+        """Return the query of which an alert is a finding; None of an alert about the monitor itself."""
+        view = self.view_behind(alert.scope)
+        # A rule about the monitor itself, too, can have a query as its subject.
+        return view if view is not None and view.has_rule(alert.name) else None
+
+    def root_over(self, alert: Alert) -> Alert | None:
+        """Return the alert under which this one is muted; None where it is muted under none."""
+        return self.roots.get(alert.muted_by or "")
 
     def schemas_of(self, target: str) -> list[QueryView]:
         """Return what is known of a target's schema queries."""
@@ -152,14 +101,12 @@ def for_config(
     snapshot: Snapshot, config: Config, at: datetime | None = None
 ) -> Snapshot:
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
-    keys_of: dict[str, tuple[JobKey, ...]] = {
-        target.name: () for target in config.targets
-    }
+    keys_of: dict[str, tuple[JobKey, ...]] = {}
     queries: dict[JobKey, QueryView] = {}
     has_schema: set[str] = set()
     for job in config.jobs:
         queries[job.key] = _kept(snapshot.queries.get(job.key), job, at)
-        keys_of[job.target.name] += (job.key,)
+        keys_of[job.target.name] = (*keys_of.get(job.target.name, ()), job.key)
         if job.query.schema is not None:
             has_schema.add(job.target.name)
     targets: dict[str, TargetView] = {}
@@ -173,8 +120,8 @@ def for_config(
         targets[target.name] = view
     receivers: dict[str, ReceiverView] = {}
     for receiver in config.receivers:
-        known = snapshot.receivers.get(receiver.name)
-        receivers[receiver.name] = known or ReceiverView(receiver.name)
+        name, new = receiver.name, ReceiverView(receiver.name)
+        receivers[name] = snapshot.receivers.get(name, new)
     return replace(
         snapshot, queries=queries, targets=targets, receivers=receivers, keys_of=keys_of
     )
@@ -187,11 +134,11 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
         return snapshot
     name = result.job.target.name
     target = snapshot.targets[name]
-    queries = {**snapshot.queries, result.job.key: _after(view, result)}
+    queries = dict(snapshot.queries)
     if is_loss(result, target):
         for other in snapshot.views_of(name):
-            if other is not view:
-                queries[other.job.key] = _lost_with_target(other, result)
+            queries[other.job.key] = _lost_with_target(other, result)
+    queries[result.job.key] = _after(view, result)
     targets = {**snapshot.targets, name: after_run(target, result)}
     return replace(snapshot, queries=queries, targets=targets)
 
@@ -323,8 +270,7 @@ def _after_success(view: QueryView, result: Result, success: Success) -> QueryVi
 
 def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryView:
     # What the target explains (lost, full, behind its source) is not a failure of the query.
-    is_lagging = failure.reason is Reason.REPLICA_LAGGING
-    is_its_own = not (failure.is_of_connection or is_lagging)
+    is_its_own = not failure.is_of_target
     is_of_object = failure.reason is Reason.ACCESS_DENIED
     if is_of_object and failure.code in _OBJECT_DENIED:
         # A failure of another kind says nothing of what is refused.

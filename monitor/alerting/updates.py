@@ -10,13 +10,8 @@ from typing import TypeAlias
 
 from monitor.alerting.blocking import newly_blocked, shows_columns
 from monitor.alerting.denials import denied_tables, with_seen
-from monitor.alerting.snapshot import (
-    QueryView,
-    Snapshot,
-    with_excuse,
-    with_next_run,
-    with_result,
-)
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot, with_excuse, with_next_run, with_result
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Result
 from monitor.model.settings import ColumnName, Job

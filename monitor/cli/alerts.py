@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from monitor.alerting.severity import rank
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import echo, echo_json, table

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from monitor.alerting.snapshot import QueryStatus
+from monitor.alerting.query_view import QueryStatus
 from monitor.cli import OK
 from monitor.cli.alerts import alert_lines
 from monitor.cli.options import CommonOptions, all_rule_names, with_common_options

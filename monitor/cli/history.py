@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.cli import OK
 from monitor.cli.alerts import as_json
 from monitor.cli.options import CommonOptions, format_option, with_common_options

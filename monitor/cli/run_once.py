@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.blocking import blocked
 from monitor.alerting.evaluate import evaluate
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.cli.checked import Checked, Finding
 from monitor.cli.preflight import preflight, would_fail
 from monitor.collector.execute import execute

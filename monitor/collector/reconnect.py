@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.alerting.contact import MAX_PROOF, RECOVERY_PAUSE, TargetView
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Failure
 from monitor.model.settings import Job
 

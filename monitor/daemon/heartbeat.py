@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.alerting.freshness import max_silence, run_ends_by
-from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Every

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.results import reason_and_message
 from monitor.model.settings import Config, JobKey, Labels

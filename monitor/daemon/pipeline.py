@@ -11,7 +11,6 @@ from monitor.alerting import cycle
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
 from monitor.alerting.inputs import Facts, scopes_of
-from monitor.alerting.plans import to_plan_again
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
@@ -226,7 +225,9 @@ class Pipeline:
 
     def _plan_again(self, now: datetime) -> None:
         """Ask when jobs run next whose planned run is past."""
-        for key in to_plan_again(self.snapshot, now):
+        for key, view in self.snapshot.queries.items():
+            if not view.is_unplanned_at(now):
+                continue
             planned_at = self._sources.next_run_at(key)
             if planned_at is not None:
                 self._publish(with_next_run(self.snapshot, key, planned_at))

@@ -80,9 +80,22 @@ class Alert:
         """Return the alert's name, which is its rule's."""
         return self.scope.rule
 
+    @property
+    def length(self) -> timedelta:
+        """Return how long it fired; zero if it never did, or has not ended yet."""
+        return self.fired_for or timedelta(0)
+
     def is_firing(self) -> bool:
         """Return whether it is neither pending nor over."""
         return self.state is AlertState.FIRING
+
+    def is_over(self) -> bool:
+        """Return whether it has resolved."""
+        return self.state is AlertState.RESOLVED
+
+    def is_only_held(self) -> bool:
+        """Return whether it has no data, and no other alert is the reason."""
+        return self.held and self.muted_by is None
 
     def is_heard(self) -> bool:
         """Return whether it speaks: it fires, and under no other alert."""
@@ -91,6 +104,17 @@ class Alert:
     def label(self, name: str) -> str:
         """Return the value of a label; empty where it has none of this name."""
         return dict(self.labels).get(name, "")
+
+    def confirmed_by(
+        self, data_at: datetime | None, root: Alert | None
+    ) -> datetime | None:
+        """Return when data last said what it says; `root` is the alert under which it is muted, if any."""
+        if self.is_over():
+            return self.resolved_at
+        if data_at is None or root is None:
+            return data_at
+        # Its query can run while the rule lacks a column: that data does not speak of this alert.
+        return min(data_at, root.active_at)
 
     @property
     def fired_for(self) -> timedelta | None:

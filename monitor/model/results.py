@@ -181,6 +181,11 @@ class Failure:
         return self.lost or self.refused
 
     @property
+    def is_of_target(self) -> bool:
+        """Return whether the target explains it: lost, full, or behind its source."""
+        return self.is_of_connection or self.reason is Reason.REPLICA_LAGGING
+
+    @property
     def is_denial(self) -> bool:
         """Return whether the server let the account in and refused it what the query asks for."""
         return self.reason is Reason.ACCESS_DENIED and not self.is_of_connection

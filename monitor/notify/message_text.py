@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from monitor.alerting.severity import rank
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert
 from monitor.model.wording import format_number
 from monitor.timing.durations import format_seconds

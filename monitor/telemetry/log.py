@@ -15,7 +15,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Transition
 from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.secrets.plain_values import plain_mapping

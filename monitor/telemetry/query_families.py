@@ -9,7 +9,8 @@ from typing import assert_never
 
 from prometheus_client import Metric
 
-from monitor.alerting.snapshot import QueryView, Snapshot
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Sample
 from monitor.model.settings import Cron, Every, Query
 from monitor.model.settings import Metric as MetricSettings

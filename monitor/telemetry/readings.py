@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 from monitor.alerting.contact import TargetView
-from monitor.alerting.data_age import confirmed_at
-from monitor.alerting.snapshot import QueryStatus, QueryView, ReceiverView, Snapshot
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.shown import confirmed_at
+from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.results import Server

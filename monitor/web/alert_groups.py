@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from monitor.alerting.data_age import confirmed_at, is_current, is_waiting
+from monitor.alerting.shown import (
+    confirmed_at,
+    is_current,
+    is_waiting,
+    shown_annotations,
+)
 from monitor.alerting.snapshot import Snapshot
-from monitor.alerting.texts import shown_annotations
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Severity

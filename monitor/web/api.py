@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
-from monitor.alerting.data_age import confirmed_at, has_data
-from monitor.alerting.snapshot import QueryView, Snapshot
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.shown import confirmed_at, shown_annotations
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import reason_and_message
 from monitor.model.settings import Cron, Every
@@ -145,7 +145,7 @@ def _query_json(view: QueryView, now: datetime) -> dict[str, Json]:
         "lastSuccess": time_text(view.last_success_at),
         "dataAt": time_text(view.data_at),
         "dataAgeSeconds": _age_seconds(view.data_at, now),
-        "isCurrent": has_data(view, now),
+        "isCurrent": view.has_data_at(now),
         "firstFailure": time_text(view.first_failure_at),
         "nextRun": time_text(view.next_run_at),
         "durationSeconds": view.duration_seconds,

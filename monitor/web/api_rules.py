@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.alerting.data_age import has_data
-from monitor.alerting.snapshot import QueryStatus, QueryView
+from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config, Rule
 from monitor.web.api import (
@@ -180,7 +179,7 @@ def _error_of(rule: Rule, view: QueryView, scene: Scene) -> str:
         lacking = sorted(map(str, missing.intersection(rule.needs)))
         if lacking:
             return f"blocked: missing: {', '.join(lacking)}"
-    if view.status is QueryStatus.WAITING or has_data(view, scene.now):
+    if view.status is QueryStatus.WAITING or view.has_data_at(scene.now):
         return ""
     return f"stale: no data since {time_text(view.data_at) or 'the start'}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar

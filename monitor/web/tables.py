@@ -8,14 +8,9 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
-from monitor.alerting.data_age import has_data
 from monitor.alerting.freshness import max_silence
-from monitor.alerting.snapshot import (
-    QueryStatus,
-    QueryView,
-    ReceiverView,
-    Snapshot,
-)
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
 from monitor.model.settings import ColumnName, Cron, Every
 from monitor.timing.durations import format_duration
@@ -163,7 +158,7 @@ def _server_facts(view: TargetView, server: Server) -> Iterator[str]:
 def query_row(view: QueryView, now: datetime) -> QueryRow:
     """Describe a query on a target: how its last run went, and whether its data still holds."""
     target, name = view.job.key
-    is_current = has_data(view, now)
+    is_current = view.has_data_at(now)
     tone, status = _query_status(view, is_current=is_current)
     return QueryRow(
         query=name,

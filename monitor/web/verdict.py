@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from monitor.alerting.alert_names import TARGET_DOWN
-from monitor.alerting.data_age import has_data, is_waiting
-from monitor.alerting.snapshot import QueryStatus, QueryView, Snapshot
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.shown import is_waiting
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Cron, Severity
 from monitor.model.wording import counted
@@ -197,7 +198,7 @@ def _situation(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Situ
     for view in snapshot.queries.values():
         if view.status is QueryStatus.WAITING:
             waiting.append(view)
-        elif not has_data(view, now):
+        elif not view.has_data_at(now):
             blind.append(view)
     return _Situation(
         firing,

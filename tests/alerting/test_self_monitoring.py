@@ -16,10 +16,10 @@ from monitor.alerting.alert_names import (
     QUERY_STALE,
 )
 from monitor.alerting.denials import denied_table
+from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.self_monitoring import TARGET_CHECKS
 from monitor.alerting.self_status import SELF_CHECKS
 from monitor.alerting.severity import loudest
-from monitor.alerting.snapshot import QueryStatus
 from monitor.config.queries import own_rules
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition

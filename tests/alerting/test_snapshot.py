@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.snapshot import (
-    QueryStatus,
     ReceiverView,
     Snapshot,
     empty_snapshot,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting.blocking import missing_for
-from monitor.alerting.snapshot import QueryStatus
+from monitor.alerting.query_view import QueryStatus
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.conditions import Condition

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.alerting.data_age import confirmed_at, has_data, is_current, is_waiting
 from monitor.alerting.freshness import news_until
-from monitor.alerting.snapshot import QueryView
+from monitor.alerting.query_view import QueryView
+from monitor.alerting.shown import confirmed_at, is_current, is_waiting
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert
 from monitor.model.results import Outcome
@@ -71,7 +71,7 @@ class Office:
             self.world.shown()["TokenUsageStopped"],
             is_current(self.alert, snapshot, now),
             is_waiting(self.alert, snapshot, now),
-            len(self.view.samples_at(now)) == 1 and has_data(self.view, now),
+            len(self.view.samples_at(now)) == 1 and self.view.has_data_at(now),
         )
 
 

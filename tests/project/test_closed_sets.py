@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monitor.alerting.causes import Cause
 from monitor.alerting.ownership import Voice
-from monitor.alerting.snapshot import QueryStatus
+from monitor.alerting.query_view import QueryStatus
 from monitor.model.alerts import AlertState, Change
 from monitor.model.errors import Reason
 from monitor.model.results import ColumnType
@@ -33,7 +33,7 @@ _COLUMN_TYPES = "BINARY BIT NUMBER SPATIAL TIME"
 SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
     (place, frozenset(members.split())): frozenset(left_out.split())
     for place, members, left_out in (
-        ("alerting/data_age.py", "OK SKIPPED", "BLOCKED FAILED WAITING"),
+        ("alerting/query_view.py", "OK SKIPPED", "BLOCKED FAILED WAITING"),
         ("alerting/self_monitoring.py", "FAILING NOBODY", "FROZEN ROOT STALE"),
         (
             "alerting/root_alerts.py",

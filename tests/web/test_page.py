@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.alerting.contact import Refusals
+from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.snapshot import (
-    QueryStatus,
     Snapshot,
     empty_snapshot,
     with_alerts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.alerting.snapshot import QueryStatus, QueryView
+from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.results import ServerWarning, Success
 from monitor.web.tables import query_row
 from tests.support.harness import START, TIMEOUT, a_config, balances

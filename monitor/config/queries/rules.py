@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import Final, assert_never
 
-from monitor.alerting.texts import RESOLVED_SUMMARY
+from monitor.alerting.shown import RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alerting.texts import shown_annotations
+from monitor.alerting.shown import shown_annotations
 from monitor.config import load
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Rule, labels_of

@@ -1,0 +1,133 @@
+"""What is known of one query on one target, as its runs left it; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.alerting.freshness import expiry
+from monitor.model.results import Failure, Outcome, Sample
+from monitor.model.settings import ColumnName, Cron, Job
+
+
+class QueryStatus(StrEnum):
+    """How the last due run of a query went; waiting before its first."""
+
+    OK = "ok"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """What is known of one job.
+
+    `samples` are those of the last success, and gone as soon as a run gives no data. `data_at`, the
+    instant of that success, and `first_failure_at`, of the first failure that no success has ended,
+    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds.
+    """
+
+    job: Job
+    status: QueryStatus = QueryStatus.WAITING
+    outcome: Outcome | None = None
+    samples: tuple[Sample, ...] = ()
+    last_run_at: datetime | None = None
+    last_success_at: datetime | None = None
+    data_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    duration_seconds: float | None = None
+    consecutive_failures: int = 0
+    expires_at: datetime | None = None
+    next_run_at: datetime | None = None
+    news_until: datetime | None = None
+    """Of a cron that waits longer than usual: from when on what it said is not of now."""
+    missed: int = 0
+    since: datetime | None = None
+    """When this view began: at the start, or at the reload that added or changed the job."""
+    denied: tuple[Failure, ...] = ()
+    """What the server refused to let it see, by the last run that could tell."""
+    regained: frozenset[str] = frozenset()
+    """Of these tables another query was let see again, and it has not run since."""
+    excused_until: datetime | None = None
+    """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
+
+    @property
+    def failure(self) -> Failure | None:
+        """Return why its last run gave no data; None where it gave some, was blocked, or there was none."""
+        return self.outcome if isinstance(self.outcome, Failure) else None
+
+    def is_excused_at(self, now: datetime) -> bool:
+        """Return whether it is being run again, since what it failed of is over."""
+        return _is_ahead(self.excused_until, now)
+
+    def has_rule(self, name: str) -> bool:
+        """Return whether a rule of this name belongs to the query."""
+        return name in {rule.name for rule in self.job.query.rules}
+
+    @property
+    def columns_seen(self) -> frozenset[ColumnName]:
+        """Return the columns of which a schema query's last success said whether they are missing."""
+        schema = self.job.query.schema
+        if schema is None:
+            return frozenset()
+        found = [schema.column_in(sample.labels) for sample in self.samples]
+        return frozenset(filter(None, found))
+
+    def has_succeeded_since(self, run: QueryView) -> bool:
+        """Return whether it gave data after the last run of another query ended."""
+        if run.last_run_at is None or self.last_success_at is None:
+            return False
+        return self.last_success_at > run.last_run_at
+
+    def samples_at(self, now: datetime) -> tuple[Sample, ...]:
+        """Return the samples that are still fresh at `now`."""
+        return () if _is_over(self.expires_at, now) else self.samples
+
+    def holds_at(self, now: datetime) -> bool:
+        """Return whether what the last success said still holds, also while it fails since."""
+        if self.data_at is None:
+            return False
+        return now < expiry(self.job, self.data_at, self.next_run_at)
+
+    def is_news_at(self, now: datetime) -> bool:
+        """Return whether its data is of now, as far as its schedule has anybody look."""
+        return not _is_over(self.news_until, now)
+
+    def has_data_at(self, now: datetime) -> bool:
+        """Return whether what the last success said can still be relied on: nothing failed since."""
+        is_kept = self.status in (QueryStatus.OK, QueryStatus.SKIPPED)
+        return is_kept and _is_ahead(self.expires_at, now)
+
+    def is_between_runs(self, now: datetime) -> bool:
+        """Return whether its cron has it wait longer than usual for its next run, and nothing is wrong."""
+        if not _is_ahead(self.next_run_at, now):
+            return False
+        if self.status is QueryStatus.WAITING:
+            # By an interval the first run is at once: who waits for that has no data.
+            return isinstance(self.job.query.schedule, Cron)
+        return self.has_data_at(now) and not self.is_news_at(now)
+
+    def is_unplanned_at(self, now: datetime) -> bool:
+        """Return whether its next run is not known, or past.
+
+        The run at the start stands for a slot that follows at once: that slot has no run, and so no result
+        that would bring the next plan. What a cron was planned for stays until it has run: by that time it is
+        known whether it is overdue.
+        """
+        if self.next_run_at is None:
+            return True
+        is_cron = isinstance(self.job.query.schedule, Cron)
+        return _is_over(self.next_run_at, now) and not is_cron
+
+
+def _is_ahead(at: datetime | None, now: datetime) -> bool:
+    """Return whether an instant is known and to come."""
+    return at is not None and now < at
+
+
+def _is_over(at: datetime | None, now: datetime) -> bool:
+    """Return whether an instant is known and past, or now."""
+    return at is not None and now >= at

@@ -1,0 +1,85 @@
+"""Compute what is shown of an alert: its texts, and since when data confirms them; for all who show it; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.alerting.snapshot import Snapshot
+from monitor.model.alerts import Alert
+from monitor.timing.durations import format_seconds
+
+RESOLVED_SUMMARY = "resolved_summary"
+"""The annotation that keeps a rule's text for the end; shown as the summary then, and never by this name."""
+
+# What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
+# of 0 once more is a gift to all who have spent theirs.
+_ONLY_WHILE_IT_LASTS = frozenset({"description", "repair"})
+
+
+def shown_annotations(alert: Alert) -> dict[str, str]:
+    """Return the annotations as people and receivers get them.
+
+    Of an alert that is over the summary is in the past and says for how long, and what to do is left out.
+    """
+    annotations = dict(alert.annotations)
+    past = annotations.pop(RESOLVED_SUMMARY, "")
+    if not alert.is_over():
+        return annotations
+    summary = annotations.get("summary", alert.name)
+    kept = {
+        name: text
+        for name, text in annotations.items()
+        if name not in _ONLY_WHILE_IT_LASTS
+    }
+    return {**kept, "summary": _over(alert, summary, past)}
+
+
+def _over(alert: Alert, summary: str, past: str) -> str:
+    length = format_seconds(alert.length)
+    if alert.resolve_reason:
+        # Nobody knows that it is over: its rule went, or is another one now.
+        reason = alert.resolve_reason.replace("_", " ")
+        return f"No longer judged ({reason}), after {length}: {summary}"
+    if past:
+        return f"{past}, for {length}"
+    return f"Over after {length}: {summary}"
+
+
+def confirmed_at(
+    alert: Alert, snapshot: Snapshot, judged_at: datetime
+) -> datetime | None:
+    """Return when data last said what the alert says; None where none did since the monitor started.
+
+    `judged_at` is when the rules about the monitor itself, which need no run, were last evaluated.
+    """
+    view = snapshot.query_of(alert)
+    if view is not None:
+        data_at = view.data_at
+    elif alert.held:
+        # About the monitor itself, and taken over from before its start.
+        data_at = None
+    else:
+        data_at = judged_at
+    return alert.confirmed_by(data_at, snapshot.root_over(alert))
+
+
+def is_waiting(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
+    """Return whether an alert is held for no other reason than that its query's next run is still to come."""
+    if not alert.is_only_held():
+        return False
+    view = snapshot.view_behind(alert.scope)
+    if view is None:
+        return False
+    return view.is_between_runs(now)
+
+
+def is_current(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
+    """Return whether the alert's state is what data says now: not held, and its query still gives data."""
+    if alert.is_over():
+        return True
+    if alert.held:
+        return False
+    view = snapshot.query_of(alert)
+    if view is None:
+        return True
+    return view.has_data_at(now)
