@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from monitor.config.labels import label_fault
 from monitor.config.queries.schema import MetricShape
@@ -72,6 +72,22 @@ def _name_faults(name: str, shape: MetricShape) -> Iterator[str]:
         yield "Prometheus writes series of this name itself; give another name"
     if name == "_total":
         yield "says nothing before _total"
+
+
+def claimed_names(metric: Metric) -> list[str]:
+    """Return every name that a metric takes on /metrics, sorted; of two metrics that share one, one can be there.
+
+    In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
+    (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
+    """
+    match metric.kind:
+        case "gauge":
+            return [metric.name]
+        case "counter":
+            base = metric.name.removesuffix("_total")
+            return sorted([base, metric.name, f"{base}_created"])
+        case _:
+            assert_never(metric.kind)
 
 
 def check_labels(

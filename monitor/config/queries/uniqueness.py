@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
 
+from monitor.config.queries.metrics import claimed_names
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.toml.problems import Problems
 from monitor.model.settings import Metric
@@ -53,22 +53,6 @@ def _check_metric_names(queries: Iterable[UnboundQuery], problems: Problems) -> 
             if others:
                 origin = query.section.origin("metrics", metric.name)
                 problems.add(origin, _clash(metric, others[0]))
-
-
-def claimed_names(metric: Metric) -> list[str]:
-    """Return every name that a metric takes on /metrics, sorted; of two metrics that share one, one can be there.
-
-    In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
-    (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
-    """
-    match metric.kind:
-        case "gauge":
-            return [metric.name]
-        case "counter":
-            base = metric.name.removesuffix("_total")
-            return sorted([base, metric.name, f"{base}_created"])
-        case _:
-            assert_never(metric.kind)
 
 
 def _clash(metric: Metric, other: _NameOwner) -> str:
