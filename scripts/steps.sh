@@ -175,3 +175,32 @@ use_own_proxy() {
     if [ -n "$http" ] && [ "$http" != DIRECT ]; then export http_proxy=${http_proxy:-$http}; fi
     if [ -n "$https" ] && [ "$https" != DIRECT ]; then export https_proxy=${https_proxy:-$https}; fi
 }
+
+# newest_python_environment – sets $newest_python to one in .venv-newest with the locked packages and this checkout: the
+# python3 of the prepared MySQL's system, of a newer Debian than the machine, so it runs with the C library of its own.
+# Fails where there is none.
+newest_python_environment() {
+    local lab=$cache/mysql9 place=$root/.venv-newest stamp version loader pip
+    newest_python=$place/bin/python
+    loader=$(compgen -G "$lab/usr/lib*/ld-linux*.so.*" | head -n 1) && [ -x "$lab/usr/bin/python3" ] || return 1
+    stamp=$({ printf '%s\n' "$lab" "$place"; cat "$root/requirements/dev.txt" "$lab/.ready"; } | sha256sum | cut -d' ' -f1)
+    [ "$(cat "$place/.setup" 2>/dev/null)" = "$stamp" ] && "$newest_python" -c '' 2>/dev/null && return 0
+    version=$(basename -- "$(readlink "$lab/usr/bin/python3")") # python3.14
+    say "installing the locked packages for $version"
+    rm -rf "$place"
+    mkdir -p "$place/bin" "$place/lib/$version/site-packages"
+    # bash, which opens itself as the highest file that it may, since a test leaves its child few
+    cat >"$place/bin/python" <<END
+#!/bin/bash
+exec $loader --inhibit-cache --library-path $(echo "$lab"/usr/lib/*-linux-gnu*) --argv0 "\$0" $lab/usr/bin/$version "\$@"
+END
+    chmod 755 "$place/bin/python"
+    printf 'home = %s\ninclude-system-site-packages = false\n' "$lab/usr/bin" >"$place/pyvenv.cfg"
+    # It has no pip; the other environment's installs for it.
+    pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --no-deps)
+    quietly "${pip[@]}" --require-hashes --only-binary :all: --python-version "${version#python}" \
+        --target "$place/lib/$version/site-packages" -r "$root/requirements/dev.txt" ||
+        fail "could not install the locked packages for $version, see above"
+    printf '%s\n' "$root" >"$place/lib/$version/site-packages/checkout.pth"
+    printf '%s\n' "$stamp" >"$place/.setup"
+}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.timing.deadlines import Watchdog
@@ -28,6 +29,20 @@ LONG_NOT_ASKED = "scripts/test --long runs it"
 
 _WAITING_ROOMS = ("acceptance", "database", "queries", "daemon", "collector", "project")
 """Whose modules take longest, in this order."""
+
+_PURE_ROOMS = (
+    "alerting",
+    "cli",
+    "collector",
+    "config",
+    "daemon",
+    "lifecycle",
+    "model",
+    "storage",
+    "telemetry",
+    "timing",
+)
+_SERVERS = {"mariadb", "mysql", "server", "schema"}
 
 _numbers = itertools.count()
 
@@ -102,22 +117,40 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is pure; skip, with the reason, what was not asked for."""
+    if _is_pure(item):
+        item.add_marker(pytest.mark.pure)
+    no_mysql = why_no_mysql()
+    if no_mysql is not None and item.get_closest_marker("mysql"):
+        item.add_marker(pytest.mark.skip(reason=no_mysql))
+    if not os.environ.get("TOKEN_MONITOR_TEST_LONG") and item.get_closest_marker(
+        "long"
+    ):
+        item.add_marker(pytest.mark.skip(reason=LONG_NOT_ASKED))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Skip, with the reason, what was not asked for; mark what is pure; choose and order what runs."""
-    no_mysql = why_no_mysql()
-    no_long = None if os.environ.get("TOKEN_MONITOR_TEST_LONG") else LONG_NOT_ASKED
-    for item in items:
-        if no_mysql is not None and item.get_closest_marker("mysql"):
-            item.add_marker(pytest.mark.skip(reason=no_mysql))
-        if no_long is not None and item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason=no_long))
+    """Choose what runs, and in which order."""
     _choose(config, items)
     # The rest stays in its random order. The controller of the workers collects nothing itself.
     if os.environ.get("PYTEST_XDIST_WORKER"):
         _longest_first(items)
+
+
+def _is_pure(item: pytest.Item) -> bool:
+    """Return whether a test needs no server and starts no process, and is quick: draws no cases either."""
+    return (
+        item.path.parent.name in _PURE_ROOMS
+        and isinstance(item, pytest.Function)
+        and not _SERVERS.intersection(item.fixturenames)
+        and "subprocess" not in item.function.__code__.co_names
+        and not is_hypothesis_test(item.function)
+        and not any(map(item.get_closest_marker, ("slow", "long", "alone")))
+    )
 
 
 def _choose(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -319,6 +319,7 @@ def live(history: list[tuple[tuple[Event, ...], int]]) -> Told:
 EXAMPLES = 2_000 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 60
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @example([((OK, OK, OK), 7)])

@@ -207,6 +207,7 @@ class WholeLife(Life):
         self.note("next run", [view.job.query.name for view in past])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_week_of_the_shipped_schedules_has_a_run_in_each_slot_and_none_overdue() -> (
     None
@@ -234,6 +235,7 @@ def test_a_week_of_the_shipped_schedules_has_a_run_in_each_slot_and_none_overdue
     assert len(life.ran["main", "not at night"]) > 7 * 18 * 12 - 60
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("days", [2, pytest.param(9, marks=pytest.mark.long)])
 def test_days_at_the_shipped_settings_have_no_moment_that_looks_sick(days: int) -> None:

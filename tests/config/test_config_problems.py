@@ -194,6 +194,7 @@ _KEYS_BY_TABLE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_whatever_the_values_are_it_loads_or_says_what_is_wrong_in_our_words(

@@ -98,6 +98,7 @@ def series(families: Iterable[Metric]) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 @given(_METRICS)
 def test_names_that_are_taken_are_all_exposed_in_both_formats(
     kinds: dict[str, str],
@@ -113,6 +114,7 @@ def test_names_that_are_taken_are_all_exposed_in_both_formats(
     )
 
 
+@pytest.mark.slow
 @given(_METRICS)
 def test_names_are_refused_only_where_the_formats_have_no_room_for_all_of_them(
     kinds: dict[str, str],

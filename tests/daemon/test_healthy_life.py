@@ -245,6 +245,7 @@ def bench(mariadb: PrivateMariaDB, tmp_path: Path) -> Iterator[Bench]:
         bench.close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "happenings",

@@ -78,6 +78,7 @@ def standing(count: int, state: State | None = None) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_second_in_which_nothing_changes_costs_the_same_with_four_times_as_many_alerts() -> (
     None
 ):
@@ -85,6 +86,7 @@ def test_a_second_in_which_nothing_changes_costs_the_same_with_four_times_as_man
     assert steps(many.tick) < 1.2 * steps(few.tick)
 
 
+@pytest.mark.slow
 def test_a_query_beside_many_alerts_costs_the_same_with_four_times_as_many() -> None:
     def beside(count: int) -> int:
         other = a_query(
@@ -136,6 +138,7 @@ def test_labels_that_are_all_new_at_each_run_cost_no_more_than_their_number() ->
     assert min(cpu_seconds(8000) for _ in range(2)) < 80 * few
 
 
+@pytest.mark.slow
 def test_a_run_with_all_new_labels_costs_no_more_than_their_number() -> None:
     def renewed(count: int) -> int:
         world = standing(count)

@@ -63,6 +63,7 @@ def _files_grow_again() -> Iterator[None]:
     let_files_grow(does=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("hours", [6, pytest.param(24, marks=pytest.mark.long)])
 def test_hours_of_faults_bring_no_lie_no_loss_and_no_growth(
@@ -108,6 +109,7 @@ def grown(sizes: list[dict[str, int]]) -> dict[str, tuple[int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_after_a_restart_a_receiver_that_still_fails_is_not_said_to_be_well() -> None:
     world = World(a_config(COLUMNS))
     world.health["hook"] = ReceiverHealth(
@@ -124,6 +126,7 @@ def test_after_a_restart_a_receiver_that_still_fails_is_not_said_to_be_well() ->
     assert again.told() == ["TokenMonitorDeliveryFailing resolved"]
 
 
+@pytest.mark.slow
 def test_a_rule_waits_for_its_column_only_while_what_is_known_of_the_schema_is_fresh() -> (
     None
 ):
@@ -138,6 +141,7 @@ def test_a_rule_waits_for_its_column_only_while_what_is_known_of_the_schema_is_f
 ROUNDS = 50
 
 
+@pytest.mark.slow
 def test_parts_that_begin_reload_and_end_again_and_again_leave_nothing_behind(
     mariadb: PrivateMariaDB, schema: str, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def _balances(twins: Twins, value: float, *, is_old_job: bool = False) -> None:
     twins.compare()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900 if LONG_RUN else 120)
 def test_any_history_gives_the_alerts_and_the_notices_that_the_model_gives() -> None:
     run_state_machine_as_test(

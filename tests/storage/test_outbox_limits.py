@@ -190,6 +190,7 @@ def size_of(world: World) -> int:
     return int(size[0])
 
 
+@pytest.mark.slow
 def test_labels_without_end_before_a_receiver_that_takes_nothing_fill_its_outbox_and_no_more() -> (
     None
 ):

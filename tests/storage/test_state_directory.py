@@ -487,6 +487,7 @@ def test_a_file_that_was_removed_is_noticed_and_made_again(
         holds(again.state)
 
 
+@pytest.mark.slow
 def test_a_file_that_we_never_had_is_quarantined_whole_and_named(
     tmp_path: Path,
 ) -> None:

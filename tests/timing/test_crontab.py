@@ -150,6 +150,7 @@ walks = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     walks,
     st.sampled_from(CHANGES),
