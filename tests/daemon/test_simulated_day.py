@@ -51,7 +51,7 @@ from tests.support.harness import (
     usage,
 )
 from tests.support.simulated_day import BOUNDS, HOUR, Day
-from tests.web.serving import World as Served
+from tests.web.serving import ServedState as Served
 
 SEEDS = {6: 7, 24: 24}
 """Days in which each kind of misfortune lasts long enough to be looked at."""

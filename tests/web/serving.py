@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass
-class World:
+class ServedState:
     """What the server looks at; a test may exchange any of it while the server runs."""
 
     config: Config = field(default_factory=a_config)
@@ -72,7 +72,7 @@ class World:
         return (a_transition(),)
 
     def views(self) -> Views:
-        """Return what the web room reads of this world."""
+        """Return what the web room reads of this state."""
         telemetry = Telemetry("1.2.3")
         telemetry.declare(self.config)
         return Views(
@@ -98,7 +98,7 @@ class Client:
 
     host: str
     port: int
-    world: World
+    served: ServedState
     log_stream: io.BytesIO
     log: Log
     tls: ssl.SSLContext | None = None
@@ -154,27 +154,27 @@ def wait_until(is_so: Callable[[], bool], *, seconds: float = 30.0) -> None:
 
 @contextmanager
 def serving(
-    world: World | None = None,
+    served: ServedState | None = None,
     *,
     config_file: Path | None = None,
     tls: ssl.SSLContext | None = None,
     recheck_seconds: float = 0.05,
 ) -> Iterator[Client]:
     """Serve on a free port until the block ends."""
-    if world is None:
-        world = World()
-        world.snapshot = a_snapshot(world.config)
+    if served is None:
+        served = ServedState()
+        served.snapshot = a_snapshot(served.config)
     stream = io.BytesIO()
     log = configure(stream)
     server = WebServer(
         Web(port=0, config_file=config_file),
-        world.views(),
+        served.views(),
         log,
         recheck_seconds=recheck_seconds,
     )
     host, port = server.start()
     try:
-        yield Client(host, port, world, stream, log, tls)
+        yield Client(host, port, served, stream, log, tls)
     finally:
         server.close(30)
         log.close()

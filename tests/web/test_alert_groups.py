@@ -28,7 +28,7 @@ from tests.web.picture import (
     an_alert,
     seconds,
 )
-from tests.web.serving import World, serving
+from tests.web.serving import ServedState, serving
 
 CONFIG = a_config(queries=(BALANCES,))
 LOW = replace(
@@ -224,12 +224,12 @@ def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
         replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
         for alert in with_plans(many, replace(UNINITIALIZED, name="Over"))
     ]
-    world = World(
+    served = ServedState(
         CONFIG,
         with_alerts(a_snapshot(CONFIG), [root, *with_plans(many), *muted, *over]),
         NOW,
     )
-    with serving(world) as client:
+    with serving(served) as client:
         client.get("/")
         began = time.process_time()
         body = client.get("/").body

@@ -26,7 +26,7 @@ from tests.web.picture import (
     seconds,
     the_incident,
 )
-from tests.web.serving import Client, World, serving
+from tests.web.serving import Client, ServedState, serving
 
 CONFIG = a_config(queries=(BALANCES,))
 REFRESH = "document.getElementById('refresh').click()"
@@ -51,17 +51,17 @@ def plans(*names: str, value: float = 3) -> list[Alert]:
     ]
 
 
-def a_world(*alerts: Alert) -> World:
-    return World(CONFIG, with_alerts(a_snapshot(CONFIG), alerts), NOW)
+def a_world(*alerts: Alert) -> ServedState:
+    return ServedState(CONFIG, with_alerts(a_snapshot(CONFIG), alerts), NOW)
 
 
 def address(client: Client, path: str = "/") -> str:
     return f"http://{client.host}:{client.port}{path}"
 
 
-def later(world: World, *alerts: Alert, by: float = 20) -> None:
-    world.now = NOW + seconds(by)
-    world.snapshot = with_alerts(a_snapshot(CONFIG, at=world.now), alerts)
+def later(served: ServedState, *alerts: Alert, by: float = 20) -> None:
+    served.now = NOW + seconds(by)
+    served.snapshot = with_alerts(a_snapshot(CONFIG, at=served.now), alerts)
 
 
 def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_is_new(
@@ -70,8 +70,8 @@ def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_i
     resolved = the_incident(CONFIG).alerts[
         1
     ]  # muted: it stands in a part that is closed at first
-    world = a_world(*plans("basic", "pro", "team"), resolved)
-    with serving(world) as client:
+    served = a_world(*plans("basic", "pro", "team"), resolved)
+    with serving(served) as client:
         page = browser.open(address(client))
         page.call(
             "Emulation.setDeviceMetricsOverride",
@@ -88,7 +88,7 @@ def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_i
         page.ask("document.body.style.minHeight = '2000px'; scrollTo(0, 400)")
         # One is gone, one is new, one has another value.
         later(
-            world, *plans("basic"), *plans("pro", value=9), *plans("annual"), resolved
+            served, *plans("basic"), *plans("pro", value=9), *plans("annual"), resolved
         )
         page.ask(REFRESH)
         page.wait_until(
@@ -151,27 +151,27 @@ def pictures(count: int, seed: int) -> Iterator[list[Alert]]:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser, seed: int) -> None:
     shown = "document.querySelector('h1').innerHTML + document.getElementById('main').innerHTML"
-    world = a_world()
-    with serving(world) as client:
+    served = a_world()
+    with serving(served) as client:
         page, visitor = browser.open(address(client)), browser.open(address(client))
         many = plans(*(f"p{number}" for number in range(60)))
         for number, alerts in enumerate(
             [*pictures(12, seed), many, [], *pictures(3, seed)]
         ):
-            later(world, *alerts, by=20 * number)
+            later(served, *alerts, by=20 * number)
             page.ask(REFRESH)
             page.wait_until(
-                f"document.querySelector('.clock time').textContent.includes('{world.now:%H:%M:%S}')"
+                f"document.querySelector('.clock time').textContent.includes('{served.now:%H:%M:%S}')"
             )
             visitor.go(address(client))
             assert page.ask(shown) == visitor.ask(shown)
 
 
 def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
-    world = a_world()
-    with serving(world) as client:
+    served = a_world()
+    with serving(served) as client:
         page = browser.open(address(client))
-        later(world, *plans("pro"))
+        later(served, *plans("pro"))
         page.call(
             "Emulation.setVirtualTimePolicy",
             policy="pauseIfNetworkFetchesPending",
@@ -183,8 +183,8 @@ def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
 def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can(
     browser: Browser,
 ) -> None:
-    world = a_world()
-    with serving(world) as client:
+    served = a_world()
+    with serving(served) as client:
         page = browser.open(address(client))
         assert (
             page.ask("document.getElementById('renewal').textContent")
@@ -217,20 +217,20 @@ def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can
 
 
 def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
-    world = a_world()
-    with serving(world) as client:
+    served = a_world()
+    with serving(served) as client:
         page = browser.open(address(client), scripts=False)
         assert page.ask("document.getElementById('renewal').textContent") == ""
-        later(world, *plans("pro"))
+        later(served, *plans("pro"))
         page.go(page.ask("document.getElementById('refresh').href"))
         assert page.ask(HEADLINE) == "users have no balance, for 5 min"
 
 
 def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
-    world = a_world(*the_incident(CONFIG).alerts)
-    muted = world.snapshot.alerts[1]
+    served = a_world(*the_incident(CONFIG).alerts)
+    muted = served.snapshot.alerts[1]
     seen = f"document.getElementById('alert-{muted.fingerprint}').checkVisibility()"
-    with serving(world) as client:
+    with serving(served) as client:
         page = browser.open(generator_url(muted, address(client)))
         assert page.ask(seen)
         assert page.ask("document.querySelectorAll('.asked').length") == 1
@@ -243,14 +243,14 @@ def test_behind_a_password_it_renews_itself_and_shows_evidence(
     users = tmp_path / "web.yml"
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     users.write_text(f"basic_auth_users:\n  ops: {hashed}\n", encoding="utf-8")
-    world = a_world(*plans("pro"))
-    with serving(world, config_file=users) as client:
+    served = a_world(*plans("pro"))
+    with serving(served, config_file=users) as client:
         given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
         page = browser.open(address(client), headers=given)
         assert "user_id: 4711" in page.ask(
             "document.querySelector('.evidence').textContent"
         )
-        later(world, *plans("pro", "team"))
+        later(served, *plans("pro", "team"))
         page.ask(REFRESH)
         page.wait_until(
             f"{HEADLINE} == '6 subscribers have no balance, 2 plans, for 5 min'"

@@ -296,7 +296,7 @@ def test_what_cannot_be_used_is_told_until_it_can_and_the_old_one_serves_on(
     with serving() as views:
         server = WebServer(
             Web(port=0, config_file=path),
-            views.world.views(),
+            views.served.views(),
             views.log,
             on_config_file=said.append,
             recheck_seconds=0.05,

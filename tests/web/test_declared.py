@@ -18,7 +18,7 @@ from monitor.web.routes import ENDPOINTS, OPEN_PATHS, application
 from monitor.web.tables import QueryRow, ReceiverRow, TargetRow
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.words import When
-from tests.web.serving import World
+from tests.web.serving import ServedState
 
 WEB = Path(monitor.web.__file__).parent
 TEMPLATE = (WEB / "templates" / "page.html").read_text(encoding="utf-8")
@@ -66,4 +66,4 @@ def test_only_what_orchestrators_ask_is_open() -> None:
 def test_every_path_is_there_once() -> None:
     paths = [endpoint.path for endpoint in ENDPOINTS]
     assert len(paths) == len(set(paths))
-    assert len(application(World().views()).routes) == len(paths)
+    assert len(application(ServedState().views()).routes) == len(paths)

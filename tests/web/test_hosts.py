@@ -15,7 +15,7 @@ from monitor.model.process_settings import Web
 from monitor.web import WebServer
 from monitor.web.hosts import host_of
 from tests.web.picture import a_config
-from tests.web.serving import Client, World, serving
+from tests.web.serving import Client, ServedState, serving
 
 
 @contextmanager
@@ -23,8 +23,8 @@ def listening(
     on: str = "127.0.0.1", hosts: tuple[str, ...] = (), external: str = ""
 ) -> Iterator[Client]:
     config = replace(a_config(), web=Web(hosts=hosts), external_url=external)
-    with serving(World(config)) as client:
-        server = WebServer(Web(host=on, port=0), client.world.views(), client.log)
+    with serving(ServedState(config)) as client:
+        server = WebServer(Web(host=on, port=0), client.served.views(), client.log)
         _, port = server.start()
         try:
             yield replace(client, port=port)
@@ -93,7 +93,7 @@ def test_on_the_loopback_only_our_own_names_are_answered(
         assert asked(client, host) == status
         assert asked(client, host, "/api/v1/alerts") == status
         assert asked(client, host, "/-/reload", "POST") == status
-        assert client.world.reloads == (status == 200)
+        assert client.served.reloads == (status == 200)
         assert (asked(client, host, "/-/healthy"), asked(client, host, "/-/ready")) == (
             200,
             200,
@@ -128,12 +128,12 @@ def test_the_refusal_says_what_to_write_and_a_reload_takes_it() -> None:
             client.get("/", Host="<script>").text
             == "misdirected: the Host header names no host\n"
         )
-        before = client.world.config
-        client.world.config = replace(
+        before = client.served.config
+        client.served.config = replace(
             before, web=replace(before.web, hosts=("scrape.lan",))
         )
         assert client.get("/", Host="scrape.lan:8917").status == 200
-        assert needing_restart(before, client.world.config) == []
+        assert needing_restart(before, client.served.config) == []
 
 
 def test_a_password_is_not_even_asked_for_by_a_foreign_name() -> None:

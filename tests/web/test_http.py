@@ -75,7 +75,7 @@ def test_what_can_be_read_in_two_ways_or_is_too_much_is_refused(
         answer = said(client, request_)
         assert answer.startswith(b"HTTP/1.1 400 ") or answer == b"", answer[:80]
         assert answer.count(b"HTTP/1.1 ") <= 1
-        assert client.world.reloads == 0
+        assert client.served.reloads == 0
         assert client.get("/-/healthy").status == 200
         assert client.logged() == []
 

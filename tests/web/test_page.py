@@ -50,7 +50,7 @@ from tests.web.picture import (
     seconds,
     the_incident,
 )
-from tests.web.serving import World, serving
+from tests.web.serving import ServedState, serving
 
 CONFIG = a_config()
 WELL_NOW = a_snapshot(CONFIG)
@@ -313,7 +313,7 @@ def test_what_is_due_says_since_when() -> None:
 
 def shown(snapshot: Snapshot) -> str:
     """Return the page as served."""
-    with serving(World(CONFIG, snapshot, NOW + seconds(5))) as client:
+    with serving(ServedState(CONFIG, snapshot, NOW + seconds(5))) as client:
         answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return answer.text
@@ -414,7 +414,7 @@ def test_a_quiet_page_says_so_and_shows_no_alerts() -> None:
 
 def test_what_is_not_current_says_since_when_and_is_marked() -> None:
     config = a_config(queries=(BALANCES,))
-    late = World(
+    late = ServedState(
         config,
         with_alerts(a_snapshot(config), [an_alert(plan="pro")]),
         NOW + seconds(200),
@@ -432,10 +432,10 @@ def test_what_is_not_current_says_since_when_and_is_marked() -> None:
 
 
 def test_a_monitor_that_does_not_work_never_says_that_all_is_well() -> None:
-    world = World(
+    served = ServedState(
         CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run")
     )
-    with serving(world) as client:
+    with serving(served) as client:
         lines = read(client.get("/").text)
     assert lines[:3] == [
         "token-monitor",
@@ -492,7 +492,7 @@ def test_a_target_that_refuses_beside_a_connection_that_lives_or_comes_back_is_n
 
 def test_likely_mistakes_of_the_configuration_are_on_the_page() -> None:
     config = replace(CONFIG, warnings=("receivers.oncall: no alert has this label",))
-    with serving(World(config, WELL_NOW, NOW)) as client:
+    with serving(ServedState(config, WELL_NOW, NOW)) as client:
         lines = read(client.get("/").text)
     place = lines.index("The configuration may not do what was meant")
     assert lines[place + 1] == "receivers.oncall: no alert has this label"
@@ -568,7 +568,7 @@ def test_a_runbook_of_ours_is_linked_beside_the_page_however_it_is_reached() -> 
     config = replace(CONFIG, external_url="https://monitor.example.com")
     url = "https://monitor.example.com/runbooks/usage-stopped"
     alert = replace(an_alert(), annotations=(("runbook_url", url),))
-    with serving(World(config, with_alerts(WELL_NOW, [alert]), NOW)) as client:
+    with serving(ServedState(config, with_alerts(WELL_NOW, [alert]), NOW)) as client:
         page = client.get("/").text
         (address,) = re.findall('href="(runbooks/[^"]*)"', page)
         assert client.get(f"/{address}").text.startswith("# TokenUsageStopped")
@@ -605,7 +605,7 @@ def test_a_failure_without_details_still_reads_well() -> None:
     ]
 
 
-SICK = World(
+SICK = ServedState(
     CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run")
 )
 
@@ -626,7 +626,7 @@ def test_what_is_sick_about_the_monitor_stands_beside_an_incident_and_not_in_its
 
 def test_that_nobody_is_notified_is_said_also_when_all_is_well() -> None:
     config = a_config(receivers=())
-    with serving(World(config, a_snapshot(config), NOW)) as client:
+    with serving(ServedState(config, a_snapshot(config), NOW)) as client:
         lines = read(client.get("/").text)
     assert lines[1] == "All is well"
     assert lines[lines.index("Nobody is notified") + 1].startswith(
@@ -635,15 +635,15 @@ def test_that_nobody_is_notified_is_said_also_when_all_is_well() -> None:
 
 
 def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() -> None:
-    world = World(
+    served = ServedState(
         CONFIG,
         WELL_NOW,
         NOW,
         last_reload=LastReload(NOW - seconds(90), ("config.toml:3: <b>", "x")),
     )
-    with serving(world) as client:
+    with serving(served) as client:
         lines = read(client.get("/").text)
-        world.last_reload = LastReload(NOW)
+        served.last_reload = LastReload(NOW)
         after = read(client.get("/").text)
     place = lines.index(
         "The changed configuration was refused, the old one is in force, for 1 min"
@@ -654,7 +654,7 @@ def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() ->
 
 def test_a_link_to_an_alert_leads_to_an_anchor_that_is_there_and_open() -> None:
     muted = the_incident(CONFIG).alerts[1]
-    with serving(World(CONFIG, the_incident(CONFIG), NOW)) as client:
+    with serving(ServedState(CONFIG, the_incident(CONFIG), NOW)) as client:
         address = generator_url(muted, f"http://{client.host}:{client.port}")
         path, _, anchor = address.removeprefix(
             f"http://{client.host}:{client.port}"

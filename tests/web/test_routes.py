@@ -24,7 +24,7 @@ from monitor.telemetry.log import configure
 from monitor.web import WebServer
 from monitor.web.routes import ENDPOINTS
 from tests.web.picture import NOW, a_snapshot, seconds, the_incident
-from tests.web.serving import Client, World, serving, wait_until
+from tests.web.serving import Client, ServedState, serving, wait_until
 
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
@@ -169,8 +169,8 @@ def test_health_and_readiness_say_yes_or_why_not() -> None:
             (200, "healthy\n"),
             (200, "ready\n"),
         ]
-        client.world.healthy = (False, "the scheduler does not run")
-        client.world.ready = (False, "no run has ended yet")
+        client.served.healthy = (False, "the scheduler does not run")
+        client.served.ready = (False, "no run has ended yet")
         assert [
             (a.status, a.text) for a in map(client.get, ("/-/healthy", "/-/ready"))
         ] == [
@@ -184,12 +184,15 @@ def test_reload_answers_when_it_is_done_or_says_why_the_old_configuration_stays(
 ):
     with serving() as client:
         done = client.ask("POST", "/-/reload")
-        assert (done.status, done.text, client.world.reloads) == (200, "reloaded\n", 1)
-        client.world.reload_error = (
+        assert (done.status, done.text, client.served.reloads) == (200, "reloaded\n", 1)
+        client.served.reload_error = (
             'config.toml:3: web.lisen: unknown; did you mean "listen"?'
         )
         refused = client.ask("POST", "/-/reload")
-        assert (refused.status, refused.text) == (500, f"{client.world.reload_error}\n")
+        assert (refused.status, refused.text) == (
+            500,
+            f"{client.served.reload_error}\n",
+        )
 
 
 def test_a_page_of_another_origin_cannot_reload() -> None:
@@ -210,12 +213,12 @@ def test_a_page_of_another_origin_cannot_reload() -> None:
             client.ask("POST", "/-/reload", {"sec-fetch-site": "cross-site"}).status
             == 403
         )
-        assert client.world.reloads == 1
+        assert client.served.reloads == 1
 
 
 def test_a_bug_in_an_answer_shows_no_trace_and_is_logged() -> None:
     with serving() as client:
-        client.world.history_limits = None  # type: ignore[assignment]  # a bug
+        client.served.history_limits = None  # type: ignore[assignment]  # a bug
         answer = client.get("/api/v1/history")
         assert (answer.status, answer.text) == (500, "Internal Server Error")
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -259,7 +262,7 @@ def test_the_history_is_limited(client: Client) -> None:
         "99999999999999": 400,
     }
     client.get("/api/v1/history")
-    assert client.world.history_limits == [1, 10000, 100]
+    assert client.served.history_limits == [1, 10000, 100]
 
 
 def test_an_upgrade_is_not_taken_up(client: Client) -> None:
@@ -306,7 +309,7 @@ def test_rubbish_gets_no_trace_and_harms_nobody(client: Client, raw: bytes) -> N
 def test_a_port_that_is_taken_is_said_clearly() -> None:
     with serving() as client, serving() as other:
         settings = Web(port=client.port)
-        server = WebServer(settings, client.world.views(), other.log)
+        server = WebServer(settings, client.served.views(), other.log)
         with pytest.raises(MonitorError) as caught:
             server.start()
         server.close(1)
@@ -318,7 +321,7 @@ def test_a_port_that_is_taken_is_said_clearly() -> None:
 def test_an_address_that_is_not_ours_is_said_clearly() -> None:
     with serving() as client:
         server = WebServer(
-            Web(host="192.0.2.1", port=0), client.world.views(), client.log
+            Web(host="192.0.2.1", port=0), client.served.views(), client.log
         )
         with pytest.raises(
             MonitorError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign"
@@ -328,7 +331,7 @@ def test_an_address_that_is_not_ours_is_said_clearly() -> None:
 
 def test_it_listens_on_ipv6_too() -> None:
     with serving() as client:
-        server = WebServer(Web(host="::1", port=0), client.world.views(), client.log)
+        server = WebServer(Web(host="::1", port=0), client.served.views(), client.log)
         try:
             host, port = server.start()
             assert host == "::1"
@@ -344,7 +347,7 @@ def test_after_closing_nothing_listens_and_the_port_is_free() -> None:
     with pytest.raises(ConnectionRefusedError):
         client.connect()
     with serving() as other:
-        again = WebServer(Web(port=client.port), other.world.views(), other.log)
+        again = WebServer(Web(port=client.port), other.served.views(), other.log)
         try:
             assert again.start()[1] == client.port
         finally:
@@ -352,9 +355,9 @@ def test_after_closing_nothing_listens_and_the_port_is_free() -> None:
 
 
 def test_prometheus_reads_our_metrics_and_rules_as_its_own() -> None:
-    world = World()
-    world.snapshot = the_incident(world.config)
-    with serving(world) as client:
+    served = ServedState()
+    served.snapshot = the_incident(served.config)
+    with serving(served) as client:
         alerts = client.get("/api/v1/alerts").json
         rules = client.get("/api/v1/rules").json
     assert alerts["status"] == rules["status"] == "success"
@@ -472,11 +475,11 @@ FORMATS = ("text/plain", "application/openmetrics-text")
 def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() -> None:
     scrapes = 10_000 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 500
     with serving() as client:
-        config = client.world.config
+        config = client.served.config
         pictures = [a_snapshot(config), the_incident(config), empty_snapshot(config)]
         whole = set()
         for picture in pictures:
-            client.world.snapshot = picture
+            client.served.snapshot = picture
             for accept in FORMATS:
                 whole.add(domain_part(client.get("/metrics", accept=accept).text))
         assert len(whole) >= len(pictures)
@@ -485,7 +488,7 @@ def test_scrapes_by_many_threads_while_snapshots_are_swapped_are_each_whole() ->
 
         def swap() -> None:
             while not is_over.wait(0.0005):
-                client.world.snapshot = pictures[next(numbers) % len(pictures)]
+                client.served.snapshot = pictures[next(numbers) % len(pictures)]
 
         def scrape(_: int) -> bool:
             accept = FORMATS[next(numbers) % 2]
@@ -517,11 +520,14 @@ def domain_part(text: str) -> str:
 
 def test_a_scrape_between_any_two_snapshots_is_whole() -> None:
     with serving() as client:
-        well, gone = a_snapshot(client.world.config), the_incident(client.world.config)
+        well, gone = (
+            a_snapshot(client.served.config),
+            the_incident(client.served.config),
+        )
         sizes = set()
         for number in range(50):
-            client.world.snapshot = (well, gone)[number % 2]
-            client.world.now = NOW + seconds(number % 3)
+            client.served.snapshot = (well, gone)[number % 2]
+            client.served.now = NOW + seconds(number % 3)
             sizes.add(client.get("/metrics").text.count("token_subscribers{"))
         assert sizes == {0, 2}
 
@@ -533,4 +539,4 @@ def test_importing_the_server_starts_nothing() -> None:
 
 def test_a_server_that_was_never_started_can_be_closed() -> None:
     log = configure(io.BytesIO(), libraries=False)
-    WebServer(Web(), World().views(), log).close(1)
+    WebServer(Web(), ServedState().views(), log).close(1)

@@ -15,7 +15,7 @@ import pytest
 from monitor.web.http_protocol import REQUEST_SECONDS, Http11
 from monitor.web.listener import MAX_CONNECTIONS, ListeningSocket, listen
 from tests.web.picture import BALANCES, a_config, a_snapshot, subscribers, success
-from tests.web.serving import Client, World, serving, wait_until
+from tests.web.serving import Client, ServedState, serving, wait_until
 
 BOUND_SECONDS = 10.0
 """For one scrape on this machine, however busy; an attack that works makes it wait for ever."""
@@ -91,9 +91,9 @@ def test_clients_that_do_not_read_their_answers_do_not_stop_a_scrape() -> None:
     outcome = success(
         *(subscribers(f"plan{number}" + "x" * 200, "ok", 1) for number in range(2_000))
     )
-    world = World(config, a_snapshot(config, {"balances": outcome}))
+    served = ServedState(config, a_snapshot(config, {"balances": outcome}))
     ask = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with serving(world) as client, many(client, 20, ask * 3):
+    with serving(served) as client, many(client, 20, ask * 3):
         assert (
             scrape_seconds(client) < 3 * BOUND_SECONDS
         )  # the twenty big answers are made first
@@ -149,10 +149,10 @@ def test_listening_takes_a_free_port_and_says_which() -> None:
         assert one.getsockname()[1] != other.getsockname()[1] > 0
 
 
-def test_the_world_can_change_while_it_is_served() -> None:
+def test_what_is_served_can_change_meanwhile() -> None:
     with serving() as client:
         before = client.get("/metrics").text
-        client.world.snapshot = replace(client.world.snapshot, queries={})
+        client.served.snapshot = replace(client.served.snapshot, queries={})
         after = client.get("/metrics").text
     assert ("token_subscribers{" in before, "token_subscribers{" in after) == (
         True,

@@ -160,7 +160,7 @@ def test_a_server_with_a_bad_file_does_not_start(tmp_path: Path) -> None:
     with serving() as client:
         web = Web(port=0, config_file=tmp_path / "no.yml")
         with pytest.raises(ConfigError, match="cannot be read"):
-            WebServer(web, client.world.views(), client.log).start()
+            WebServer(web, client.served.views(), client.log).start()
 
 
 def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(
@@ -193,7 +193,7 @@ def test_passwords_are_asked_for_everywhere_but_at_the_health_checks(
             "/-/ready": 200,
         }
         assert client.ask("POST", "/-/reload").status == 401
-        assert client.world.reloads == 0
+        assert client.served.reloads == 0
         refused = client.get("/metrics")
         assert (
             refused.headers["www-authenticate"]
@@ -387,7 +387,7 @@ def test_clients_must_prove_themselves_where_that_is_wanted(
             other = Client(
                 client.host,
                 client.port,
-                client.world,
+                client.served,
                 client.log_stream,
                 client.log,
                 authority.client_context(certificate),
