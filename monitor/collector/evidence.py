@@ -42,7 +42,7 @@ def look_up_evidence(
             # An `absent` finding has only the labels of its `where`.
             errors.append(f"{rule}: no value for :{error.args[0]}")
         else:
-            found[rule, sample.labels] = _evidence_rows(rows)[:EVIDENCE_ROWS]
+            found[rule, sample.labels] = _evidence_rows(rows)
     return found, tuple(errors)
 
 
@@ -58,10 +58,12 @@ def _findings(
 
 
 def _evidence_rows(rows: Rows) -> tuple[EvidenceRow, ...]:
-    return tuple(
-        {name: _plain(cell) for name, cell in zip(rows.columns, row, strict=True)}
-        for row in rows.rows
-    )
+    """Return the first rows, each cell fit for JSON by its column's name."""
+    found: list[EvidenceRow] = []
+    for cells in rows.rows[:EVIDENCE_ROWS]:
+        plain = map(_plain, cells)
+        found.append(dict(zip(rows.columns, plain, strict=True)))
+    return tuple(found)
 
 
 def _plain(cell: Cell) -> str | int | float | bool | None:
@@ -70,7 +72,8 @@ def _plain(cell: Cell) -> str | int | float | bool | None:
         return cell
     if isinstance(cell, Decimal):
         # SUM() and AVG() are DECIMAL in MySQL, also of integers.
-        return int(cell) if cell == cell.to_integral_value() else float(cell)
+        is_whole = cell == cell.to_integral_value()
+        return int(cell) if is_whole else float(cell)
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
     if isinstance(cell, timedelta):
