@@ -115,6 +115,10 @@ class TargetView:
         """Return what is known of the server while the target is up; None while it is not."""
         return self.server if self.up else None
 
+    def was_lost_by(self, result: Result) -> bool:
+        """Return whether it was this run that found it lost, the last one that did."""
+        return self.loss is not None and self.loss is result.outcome
+
     def is_out(self, now: datetime, *, proof: timedelta) -> bool | None:
         """Return whether it is lost, or was and has not proved yet that it is back.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.alerting.rule_input import own_sample
 from monitor.model.alerts import Alert, Scope
 from monitor.model.results import Sample
-from monitor.model.settings import Job, Labels, Rule, labels_of
+from monitor.model.settings import Job, Labels, Rule
 
 
 def within_limit(
@@ -36,17 +37,12 @@ def left_out_samples(
     rule: Rule, job: Job, left_out: Mapping[Scope, int]
 ) -> list[Sample] | None:
     """Return how many findings of each rule of a query are no alerts; None where one was not evaluated."""
-    scopes = {
-        evaluated.name: Scope(evaluated.name, *job.key) for evaluated in job.query.rules
-    }
-    if not left_out.keys() >= set(scopes.values()):
-        return None
-    return [
-        Sample(
-            rule.metric,
-            labels_of({"query": job.query.name, "rule": evaluated.name}),
-            float(left_out[scopes[evaluated.name]]),
-            labels_of({"limit": str(evaluated.max_alerts)}),
-        )
-        for evaluated in job.query.rules
-    ]
+    samples: list[Sample] = []
+    for evaluated in job.query.rules:
+        count = left_out.get(Scope(evaluated.name, *job.key))
+        if count is None:
+            return None
+        labels = {"query": job.query.name, "rule": evaluated.name}
+        details = {"limit": str(evaluated.max_alerts)}
+        samples.append(own_sample(rule, count, labels, details))
+    return samples

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from monitor.alerting.contact import TargetView, after_run, is_loss
+from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.freshness import expiry, news_until
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
@@ -133,13 +133,13 @@ def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     if view is None or not view.job.runs_as(result.job):
         return snapshot
     name = result.job.target.name
-    target = snapshot.targets[name]
+    target = after_run(snapshot.targets[name], result)
     queries = dict(snapshot.queries)
-    if is_loss(result, target):
+    if target.was_lost_by(result):
         for other in snapshot.views_of(name):
             queries[other.job.key] = _lost_with_target(other, result)
     queries[result.job.key] = _after(view, result)
-    targets = {**snapshot.targets, name: after_run(target, result)}
+    targets = {**snapshot.targets, name: target}
     return replace(snapshot, queries=queries, targets=targets)
 
 
