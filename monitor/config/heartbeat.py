@@ -9,7 +9,7 @@ from typing import Final
 
 from monitor.config.patterns import check_patterns, matching
 from monitor.config.queries.schedules import check_timeout, fit_timeout
-from monitor.config.schema import HeartbeatShape
+from monitor.config.schema import HeartbeatSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import below
@@ -26,39 +26,39 @@ def read_heartbeat(
 ) -> HeartbeatSettings | None:
     """Check the table, and find the queries that it is about; None where it has a problem."""
     before = len(problems)
-    shape = validate(HeartbeatShape, section, problems)
+    checked = validate(HeartbeatSchema, section, problems)
     if len(problems) > before:
         return None
     require_one_of(section, "url", "url_file", problems)
-    timeout = shape.timeout or fit_timeout(_DEFAULT_TIMEOUT, shape.interval)
-    check_timeout(timeout, shape.interval, section, problems)
+    timeout = checked.timeout or fit_timeout(_DEFAULT_TIMEOUT, checked.interval)
+    check_timeout(timeout, checked.interval, section, problems)
     settings = HeartbeatSettings(
-        queries=_queries(shape, section, jobs, problems),
-        url=shape.url or "",
-        url_file=below(base, shape.url_file),
-        interval=shape.interval,
+        queries=_queries(checked, section, jobs, problems),
+        url=checked.url or "",
+        url_file=below(base, checked.url_file),
+        interval=checked.interval,
         timeout=timeout,
     )
     return settings if len(problems) == before else None
 
 
 def _queries(
-    shape: HeartbeatShape,
+    checked: HeartbeatSchema,
     section: Section,
     jobs: Collection[Job],
     problems: Problems,
 ) -> tuple[str, ...]:
     """Choose by name, or else all that have a critical rule; none is a mistake: it would always beat."""
-    if shape.queries is None:
+    if checked.queries is None:
         return _critical_queries(section, jobs, problems)
-    if not shape.queries:
+    if not checked.queries:
         message = "is empty; leave it out for all that have a critical rule"
         problems.add(section.origin("queries"), message)
     names = sorted({job.query.name for job in jobs})
     # Where jobs could not be made, why has been noted.
     if names:
-        check_patterns(shape.queries, names, section, "queries", problems)
-    return matching(shape.queries, names)
+        check_patterns(checked.queries, names, section, "queries", problems)
+    return matching(checked.queries, names)
 
 
 def _critical_queries(

@@ -11,7 +11,7 @@ from monitor.config.queries.files import Folder
 from monitor.config.queries.library import read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
-from monitor.config.schema import RootShape
+from monitor.config.schema import RootSchema
 from monitor.config.selection import notices_of, select_queries
 from monitor.config.shipped import runbook_names, shipped_queries_directory
 from monitor.config.targets import TargetEntry, read_target
@@ -52,7 +52,7 @@ def _build(
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
     base = path.parent
-    root = validate(RootShape, section, problems)
+    root = validate(RootSchema, section, problems)
     entries = _targets(section, base, problems)
     targets = tuple(entry.target for entry in entries if entry.target is not None)
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.
@@ -90,7 +90,7 @@ def _targets(section: Section, base: Path, problems: Problems) -> list[TargetEnt
     ]
 
 
-def _folders(root: RootShape, section: Section, base: Path) -> list[Folder]:
+def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
     """Return the folders of queries, the shipped one first: later ones replace queries of earlier ones."""
     folders = []
     if root.shipped_queries:

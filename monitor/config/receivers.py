@@ -17,7 +17,7 @@ from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import (
     Duration,
     ScalarText,
-    Shape,
+    Schema,
     from_to,
     refuse_both,
     require_one_of,
@@ -46,7 +46,7 @@ _RepeatInterval = Annotated[
 ]
 
 
-class ReceiverSchema(Shape):
+class ReceiverSchema(Schema):
     """`[receivers.NAME]`: what all kinds have; each kind derives its own in notify/KIND/schema.py."""
 
     kind: Any

@@ -1,4 +1,4 @@
-"""The shapes of what config.toml may hold."""
+"""The schemas of what config.toml may hold."""
 
 # ruff: noqa: RUF012 -- the validator copies defaults for each instance
 
@@ -15,7 +15,7 @@ from monitor.config.toml.validation import (
     Duration,
     Interval,
     ScalarValue,
-    Shape,
+    Schema,
     Text,
     between,
     from_to,
@@ -108,7 +108,7 @@ Trimmed = Annotated[Text, AfterValidator(_trimmed)]
 """Text that a blank before or behind it would make another name."""
 
 
-class RootShape(Shape):
+class RootSchema(Schema):
     """The top of config.toml; the tables are checked one by one."""
 
     query_dirs: list[Text] = []
@@ -126,7 +126,7 @@ class RootShape(Shape):
     log: Any = {}
 
 
-class TlsShape(Shape):
+class TlsSchema(Schema):
     """`tls` of a target."""
 
     mode: TlsMode | None = None
@@ -136,7 +136,7 @@ class TlsShape(Shape):
     public_key_file: Text | None = None
 
 
-class TargetShape(Shape):
+class TargetSchema(Schema):
     """`[targets.NAME]`."""
 
     stand_ins = {"user": "-", "database": "-"}
@@ -155,13 +155,13 @@ class TargetShape(Shape):
     max_replica_lag: Duration = timedelta(minutes=1)
     time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
     labels: dict[str, str] = {}
-    tls: TlsShape = TlsShape()
+    tls: TlsSchema = TlsSchema()
     queries: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
     parameters: dict[str, ScalarValue] = {}
 
 
-class WebShape(Shape):
+class WebSchema(Schema):
     """`[web]`."""
 
     listen: Text | None = None
@@ -169,7 +169,7 @@ class WebShape(Shape):
     hosts: list[WebHost] = []
 
 
-class HeartbeatShape(Shape):
+class HeartbeatSchema(Schema):
     """`[heartbeat]`."""
 
     url: Url | None = None
@@ -179,14 +179,14 @@ class HeartbeatShape(Shape):
     queries: list[Text] | None = None
 
 
-class LogShape(Shape):
+class LogSchema(Schema):
     """`[log]`."""
 
     level: LogLevel | None = None
     format: LogFormat | None = None
 
 
-class StateShape(Shape):
+class StateSchema(Schema):
     """`[state]`."""
 
     directory: Text | None = None

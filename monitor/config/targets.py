@@ -10,7 +10,7 @@ from typing import Final, TypeVar, assert_never
 from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.unbound import UnboundQuery
-from monitor.config.schema import TargetShape, TlsShape
+from monitor.config.schema import TargetSchema, TlsSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import below
@@ -58,13 +58,13 @@ def read_target(
     if not name.strip():
         problems.add(section.origin(), "the name of a target cannot be empty")
     # On what is wrong we go on with stand-ins, so that all problems are seen at once.
-    shape = validate(TargetShape, section, problems)
+    checked = validate(TargetSchema, section, problems)
     _check_address(section, problems)
     refuse_both(section, "password_file", "password_env", problems)
     labels = section.at("labels").data
     check_table(section, "labels", labels, _target_label_fault, problems)
-    tls = _tls(shape, section, base, problems)
-    target = _target(name, shape, tls, base)
+    tls = _tls(checked, section, base, problems)
+    target = _target(name, checked, tls, base)
     return TargetEntry(
         name=name,
         section=section,
@@ -95,7 +95,7 @@ def check_labels(
             problems.add(entry.section.origin("labels", label), message)
 
 
-# From the file itself: of a list with one bad item the shape keeps nothing, and every query would run.
+# From the file itself: of a list with one bad item the schema keeps nothing, and every query would run.
 def _strings(
     section: Section, key: str, *, default: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -125,9 +125,11 @@ def _check_address(section: Section, problems: Problems) -> None:
         problems.add(section.origin("port"), 'goes with "host" only')
 
 
-def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -> Tls:
-    given: TlsShape = shape.tls
-    mode = given.mode or _default_mode(shape)
+def _tls(
+    checked: TargetSchema, section: Section, base: Path, problems: Problems
+) -> Tls:
+    given: TlsSchema = checked.tls
+    mode = given.mode or _default_mode(checked)
     if (given.cert_file is None) != (given.key_file is None):
         problems.add(section.origin("tls"), '"cert_file" and "key_file" go together')
     for key, why in _idle_keys(mode).items():
@@ -142,11 +144,11 @@ def _tls(shape: TargetShape, section: Section, base: Path, problems: Problems) -
     )
 
 
-def _default_mode(shape: TargetShape) -> TlsMode:
+def _default_mode(checked: TargetSchema) -> TlsMode:
     """Return what protects a connection of which nothing is said: all there is, beyond this machine."""
-    if shape.unix_socket is not None:
+    if checked.unix_socket is not None:
         return "disabled"
-    is_local = shape.host is not None and is_loopback(shape.host)
+    is_local = checked.host is not None and is_loopback(checked.host)
     return "disabled" if is_local else "verify_identity"
 
 
@@ -177,27 +179,27 @@ def _idle_keys(mode: TlsMode) -> Mapping[str, str]:
             assert_never(mode)
 
 
-def _target(name: str, shape: TargetShape, tls: Tls, base: Path) -> Target:
+def _target(name: str, checked: TargetSchema, tls: Tls, base: Path) -> Target:
     return Target(
         name=name,
-        user=shape.user,
-        database=shape.database,
+        user=checked.user,
+        database=checked.database,
         tls=tls,
-        host=shape.host,
-        port=shape.port,
-        unix_socket=below(base, shape.unix_socket),
-        password=_password(shape, base),
-        max_connections=shape.max_connections,
-        labels=dict(shape.labels),
-        max_replica_lag=shape.max_replica_lag,
-        time_zone=shape.time_zone,
+        host=checked.host,
+        port=checked.port,
+        unix_socket=below(base, checked.unix_socket),
+        password=_password(checked, base),
+        max_connections=checked.max_connections,
+        labels=dict(checked.labels),
+        max_replica_lag=checked.max_replica_lag,
+        time_zone=checked.time_zone,
     )
 
 
-def _password(shape: TargetShape, base: Path) -> PasswordSource | None:
-    if shape.password_file is None and shape.password_env is None:
+def _password(checked: TargetSchema, base: Path) -> PasswordSource | None:
+    if checked.password_file is None and checked.password_env is None:
         return None
     return PasswordSource(
-        file=below(base, shape.password_file),
-        env=shape.password_env,
+        file=below(base, checked.password_file),
+        env=checked.password_env,
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from monitor.config.schema import LogShape, StateShape, WebShape
+from monitor.config.schema import LogSchema, StateSchema, WebSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.text_files import below
@@ -28,12 +28,12 @@ def read_web(
     section: Section, environ: Mapping[str, str], base: Path, problems: Problems
 ) -> Web:
     """Check where to listen; the environment decides over the file."""
-    shape = validate(WebShape, section, problems)
+    checked = validate(WebSchema, section, problems)
     web = Web(
-        config_file=below(base, shape.config_file),
-        hosts=tuple(shape.hosts),
+        config_file=below(base, checked.config_file),
+        hosts=tuple(checked.hosts),
     )
-    for origin, text in _addresses(shape, section, environ):
+    for origin, text in _addresses(checked, section, environ):
         try:
             host, port = parse_listen(text)
         except ValueError as error:
@@ -44,11 +44,11 @@ def read_web(
 
 
 def _addresses(
-    shape: WebShape, section: Section, environ: Mapping[str, str]
+    checked: WebSchema, section: Section, environ: Mapping[str, str]
 ) -> Iterator[tuple[Origin, str]]:
     """Walk the addresses that are given, the one that counts last; all of them are checked."""
-    if shape.listen is not None:
-        yield section.origin("listen"), shape.listen
+    if checked.listen is not None:
+        yield section.origin("listen"), checked.listen
     if LISTEN_VARIABLE in environ:
         yield _variable(LISTEN_VARIABLE), environ[LISTEN_VARIABLE]
 
@@ -57,21 +57,21 @@ def read_state(
     section: Section, environ: Mapping[str, str], base: Path, problems: Problems
 ) -> StateSettings:
     """Check where the state is kept; the environment decides over the file."""
-    shape = validate(StateShape, section, problems)
-    directory = shape.directory or _DEFAULT_DIRECTORY
+    checked = validate(StateSchema, section, problems)
+    directory = checked.directory or _DEFAULT_DIRECTORY
     directory = environ.get(STATE_VARIABLE, directory)
     if not directory.strip():
         problems.add(_variable(STATE_VARIABLE), "is empty; allowed: a directory")
     settings = StateSettings(base / directory)
-    if shape.retention is None:
+    if checked.retention is None:
         return settings
-    return replace(settings, retention=shape.retention)
+    return replace(settings, retention=checked.retention)
 
 
 def read_log(section: Section, problems: Problems) -> LogSettings:
     """Check what is logged, and how."""
-    shape = validate(LogShape, section, problems)
-    return LogSettings(level=shape.level, format=shape.format)
+    checked = validate(LogSchema, section, problems)
+    return LogSettings(level=checked.level, format=checked.format)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

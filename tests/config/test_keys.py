@@ -1,6 +1,6 @@
 """Every key of the files matters, and every field of a value comes from some key.
 
-A key is declared in a shape, read into a value, and used; where one of the three is forgotten, a test here
+A key is declared in a schema, read into a value, and used; where one of the three is forgotten, a test here
 says which key or field it is. The samples below give each key a value that is not its default.
 """
 
@@ -14,18 +14,18 @@ from typing import Any, get_args
 import pytest
 
 from monitor.config import load
-from monitor.config.queries.schema import MetricShape, QueryShape, RuleShape
+from monitor.config.queries.schema import MetricSchema, QuerySchema, RuleSchema
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
-    HeartbeatShape,
-    LogShape,
-    RootShape,
-    StateShape,
-    TargetShape,
-    TlsShape,
-    WebShape,
+    HeartbeatSchema,
+    LogSchema,
+    RootSchema,
+    StateSchema,
+    TargetSchema,
+    TlsSchema,
+    WebSchema,
 )
-from monitor.config.toml.validation import Shape
+from monitor.config.toml.validation import Schema
 from monitor.model.errors import ConfigError
 from monitor.model.settings import Config, Metric, Query, Rule, Severity
 from monitor.notify.kinds import KINDS
@@ -47,9 +47,9 @@ Keys = dict[str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a file: its shape, samples that together give all its keys, and what it becomes."""
+    """One table of a file: its schema, samples that together give all its keys, and what it becomes."""
 
-    shape: type[Shape]
+    schema: type[Schema]
     samples: tuple[Keys, ...]
     load: Callable[[Folder, str], Config]
     """Loads a configuration in which the table has these lines."""
@@ -112,7 +112,7 @@ _ON_COLUMN = {"column": '"x"', "severity": '"info"', "summary": '"s"'}
 
 TABLES = {
     "config.toml": Table(
-        RootShape,
+        RootSchema,
         samples=(
             {
                 "query_dirs": '["q"]',
@@ -135,7 +135,7 @@ TABLES = {
         derived=frozenset({"served_runbooks", "notices", "warnings"}),
     ),
     "targets.NAME": Table(
-        TargetShape,
+        TargetSchema,
         samples=(
             {
                 **_ACCOUNT,
@@ -158,7 +158,7 @@ TABLES = {
         refused=frozenset({"password"}),
     ),
     "targets.NAME.tls": Table(
-        TlsShape,
+        TlsSchema,
         samples=(
             {
                 "mode": '"verify_ca"',
@@ -174,7 +174,7 @@ TABLES = {
         values_in=lambda config: [target.tls for target in config.targets],
     ),
     "web": Table(
-        WebShape,
+        WebSchema,
         samples=(
             {"listen": '"0.0.0.0:1"', "config_file": '"web.yml"', "hosts": '["h"]'},
         ),
@@ -182,19 +182,19 @@ TABLES = {
         values_in=lambda config: [config.web],
     ),
     "state": Table(
-        StateShape,
+        StateSchema,
         samples=({"directory": '"elsewhere"', "retention": '"7d"'},),
         load=_load_below(TARGET + "[state]\n"),
         values_in=lambda config: [config.state],
     ),
     "log": Table(
-        LogShape,
+        LogSchema,
         samples=({"level": '"debug"', "format": '"json"'},),
         load=_load_below(TARGET + "[log]\n"),
         values_in=lambda config: [config.log],
     ),
     "heartbeat": Table(
-        HeartbeatShape,
+        HeartbeatSchema,
         samples=(
             {
                 "url": '"http://h/"',
@@ -208,7 +208,7 @@ TABLES = {
         values_in=lambda config: [config.heartbeat],
     ),
     "NAME.toml": Table(
-        QueryShape,
+        QuerySchema,
         samples=(
             {
                 "summary": '"s"',
@@ -236,7 +236,7 @@ TABLES = {
         derived=frozenset({"shipped", "variants", "time_zone", "local_time"}),
     ),
     "NAME.toml: metrics.NAME": Table(
-        MetricShape,
+        MetricSchema,
         samples=(
             {
                 "help": '"h"',
@@ -253,7 +253,7 @@ TABLES = {
         derived=frozenset({"details", "exported"}),
     ),
     "NAME.toml: rules.NAME": Table(
-        RuleShape,
+        RuleSchema,
         samples=(
             {
                 "metric": '"m"',
@@ -301,10 +301,10 @@ def _lines(keys: Keys) -> str:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_the_samples_give_every_key_of_a_shape(table: Table) -> None:
-    fields_of_shape = table.shape.model_fields.items()
+    fields_of_shape = table.schema.model_fields.items()
     keys = {field.alias or name for name, field in fields_of_shape}
     missing = keys - table.refused - set().union(*table.samples)
-    assert not missing, f"add to the samples of {table.shape.__name__}: {missing}"
+    assert not missing, f"add to the samples of {table.schema.__name__}: {missing}"
 
 
 @pytest.mark.parametrize(("table", "sample", "key"), _KEYS)
@@ -318,7 +318,7 @@ def test_without_a_key_the_configuration_is_another(
         without = table.load(folder, _lines(rest))
     except ConfigError:
         return  # it is required
-    assert without != whole, f"{key} is in {table.shape.__name__}, and nobody reads it"
+    assert without != whole, f"{key} is in {table.schema.__name__}, and nobody reads it"
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -341,11 +341,11 @@ def test_every_field_of_a_value_is_set_by_some_key(
 
 
 @pytest.mark.parametrize(
-    ("shape", "key"), [(RuleShape, "severity"), (ReceiverSchema, "min_severity")]
+    ("schema", "key"), [(RuleSchema, "severity"), (ReceiverSchema, "min_severity")]
 )
-def test_every_severity_can_be_given(shape: type[Shape], key: str) -> None:
-    words = get_args(shape.model_fields[key].annotation)
-    assert set(words) == {severity.value for severity in Severity}, shape
+def test_every_severity_can_be_given(schema: type[Schema], key: str) -> None:
+    words = get_args(schema.model_fields[key].annotation)
+    assert set(words) == {severity.value for severity in Severity}, schema
 
 
 def _default(field: Field[Any]) -> Any:

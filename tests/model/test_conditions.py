@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from monitor.config.queries.schema import RuleShape
+from monitor.config.queries.schema import RuleSchema
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 
 VALUES = (4.0, 5.0, 6.0, math.nan)
@@ -29,8 +29,8 @@ def test_the_table_says_of_each_condition_what_it_is() -> None:
 
 
 def test_each_condition_can_be_written_in_a_file() -> None:
-    missing = set(CONDITIONS) - set(RuleShape.model_fields)
-    assert not missing, "config/queries/schema.py: RuleShape has no such keys"
+    missing = set(CONDITIONS) - set(RuleSchema.model_fields)
+    assert not missing, "config/queries/schema.py: RuleSchema has no such keys"
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)

@@ -17,15 +17,15 @@ import yaml
 
 from monitor.config import load
 from monitor.config.schema import (
-    HeartbeatShape,
-    LogShape,
-    RootShape,
-    StateShape,
-    TargetShape,
-    TlsShape,
-    WebShape,
+    HeartbeatSchema,
+    LogSchema,
+    RootSchema,
+    StateSchema,
+    TargetSchema,
+    TlsSchema,
+    WebSchema,
 )
-from monitor.config.toml.validation import Shape
+from monitor.config.toml.validation import Schema
 from monitor.config.web_and_state import LISTEN_VARIABLE, STATE_VARIABLE
 from monitor.daemon.start import DEFAULT_START_SECONDS
 from monitor.model.conditions import CONDITIONS
@@ -380,7 +380,7 @@ def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_co
 # The example config.toml
 
 
-def keys_of(*shapes: type[Shape]) -> set[str]:
+def keys_of(*shapes: type[Schema]) -> set[str]:
     return {
         field.alias or name
         for shape in shapes
@@ -412,15 +412,15 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
 
 def test_the_example_configuration_speaks_of_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    shapes: tuple[type[Shape], ...] = (
+    shapes: tuple[type[Schema], ...] = (
         *(
-            RootShape,
-            TargetShape,
-            TlsShape,
-            WebShape,
-            StateShape,
-            HeartbeatShape,
-            LogShape,
+            RootSchema,
+            TargetSchema,
+            TlsSchema,
+            WebSchema,
+            StateSchema,
+            HeartbeatSchema,
+            LogSchema,
         ),
         *(kind.schema for kind in KINDS.values()),
     )

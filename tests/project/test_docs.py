@@ -24,7 +24,7 @@ from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema
 from monitor.config.queries.rule_texts import TEXT_NAMES
 from monitor.config.receivers import ReceiverSchema
-from monitor.config.toml.validation import Shape
+from monitor.config.toml.validation import Schema
 from monitor.demo.incidents import INCIDENTS
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
@@ -123,35 +123,35 @@ def rules_of(config: Config) -> list[Rule]:
 
 # configuration.md
 
-HEADINGS: dict[str, type[Shape]] = {
-    "Top of config.toml": schema.RootShape,
-    "`[targets.NAME]`": schema.TargetShape,
-    "`tls` of a target": schema.TlsShape,
+HEADINGS: dict[str, type[Schema]] = {
+    "Top of config.toml": schema.RootSchema,
+    "`[targets.NAME]`": schema.TargetSchema,
+    "`tls` of a target": schema.TlsSchema,
     "`[receivers.NAME]`": ReceiverSchema,
     **{f"Kind `{name}`": kind.schema for name, kind in KINDS.items()},
-    "`[web]`": schema.WebShape,
-    "`[state]`": schema.StateShape,
-    "`[heartbeat]`": schema.HeartbeatShape,
-    "`[log]`": schema.LogShape,
-    "Top of NAME.toml": query_schema.QueryShape,
-    "`[metrics.NAME]`": query_schema.MetricShape,
-    "`[evidence]`": query_schema.EvidenceShape,
-    "`[schema]`": query_schema.SchemaShape,
-    "`[rules.NAME]`": query_schema.RuleShape,
+    "`[web]`": schema.WebSchema,
+    "`[state]`": schema.StateSchema,
+    "`[heartbeat]`": schema.HeartbeatSchema,
+    "`[log]`": schema.LogSchema,
+    "Top of NAME.toml": query_schema.QuerySchema,
+    "`[metrics.NAME]`": query_schema.MetricSchema,
+    "`[evidence]`": query_schema.EvidenceSchema,
+    "`[schema]`": query_schema.MissingColumnsSchema,
+    "`[rules.NAME]`": query_schema.RuleSchema,
 }
 
 
-def shapes_in(module: ModuleType) -> set[type[Shape]]:
+def shapes_in(module: ModuleType) -> set[type[Schema]]:
     return {
         one
         for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, Shape)
-    } - {Shape}
+        if isinstance(one, type) and issubclass(one, Schema)
+    } - {Schema}
 
 
 def test_every_table_of_the_files_has_a_section() -> None:
     # A shape of the program's own file, which no user writes.
-    own = {query_schema.OwnMetricShape}
+    own = {query_schema.OwnMetricSchema}
     receivers = {ReceiverSchema, *(kind.schema for kind in KINDS.values())}
     found = shapes_in(schema) | shapes_in(query_schema) | receivers
     assert found == {*HEADINGS.values(), *own}

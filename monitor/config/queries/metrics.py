@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 from monitor.config.labels import label_fault
-from monitor.config.queries.schema import MetricShape
+from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import check_list, require_one_of, validate
@@ -37,29 +37,29 @@ _PREFIX_OF_PROMETHEUS: Final = "scrape_"
 def read_metric(name: str, section: Section, problems: Problems) -> Metric | None:
     """Check one metric; None where it has a problem."""
     before = len(problems)
-    shape = validate(MetricShape, section, problems)
-    for fault in _name_faults(name, shape):
+    checked = validate(MetricSchema, section, problems)
+    for fault in _name_faults(name, checked):
         problems.add(section.origin(), fault)
-    check_labels(shape.labels, "labels", section, problems)
+    check_labels(checked.labels, "labels", section, problems)
     require_one_of(section, "value", "values", problems, at_second=True)
-    values_label, values = _values(shape, section, problems)
+    values_label, values = _values(checked, section, problems)
     if len(problems) > before:
         return None
     return Metric(
         name=name,
-        help=shape.help,
-        labels=tuple(shape.labels),
-        value=shape.value,
+        help=checked.help,
+        labels=tuple(checked.labels),
+        value=checked.value,
         values_label=values_label,
         values=values,
-        kind=shape.type,
-        null=shape.null,
+        kind=checked.type,
+        null=checked.null,
     )
 
 
-def _name_faults(name: str, shape: MetricShape) -> Iterator[str]:
+def _name_faults(name: str, checked: MetricSchema) -> Iterator[str]:
     """Walk what is wrong with the name of a metric, alone and for its type."""
-    if shape.type == "counter" and not name.endswith("_total"):
+    if checked.type == "counter" and not name.endswith("_total"):
         yield "a counter's name must end in _total"
     if _METRIC_NAME.fullmatch(name) is None:
         yield "is not a metric name; allowed: letters, digits, _ and :, no digit first"
@@ -106,17 +106,17 @@ def check_labels(
 
 
 def _values(
-    shape: MetricShape, section: Section, problems: Problems
+    checked: MetricSchema, section: Section, problems: Problems
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return the label that `values` names, and the columns that become its values."""
-    if shape.values is None:
+    if checked.values is None:
         return None, ()
-    if len(shape.values) != 1:
+    if len(checked.values) != 1:
         message = "names exactly one label: { LABEL = [columns] }"
         problems.add(section.origin("values"), message)
         return None, ()
-    ((label, columns),) = shape.values.items()
-    fault = _values_fault(label, columns, shape.labels)
+    ((label, columns),) = checked.values.items()
+    fault = _values_fault(label, columns, checked.labels)
     if fault is not None:
         problems.add(section.origin("values", label), fault)
     return label, tuple(columns)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.rules import read_rules
-from monitor.config.queries.schema import OwnMetricShape
+from monitor.config.queries.schema import OwnMetricSchema
 from monitor.config.toml.document import Section, read_document, tables
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.validation import validate
@@ -28,11 +28,11 @@ def read_own_rules(section: Section, problems: Problems) -> tuple[Rule, ...]:
     """Check the monitor's own rules, overrides laid over them; those that are switched off are left out."""
     metrics = {}
     for name, table in tables(section, "metrics", problems):
-        shape = validate(OwnMetricShape, table, problems)
+        checked = validate(OwnMetricSchema, table, problems)
         metrics[name] = Metric(
             name=name,
-            help=shape.help,
-            labels=tuple(shape.labels),
+            help=checked.help,
+            labels=tuple(checked.labels),
             value=name,
         )
     subjects = RuleSubjects(metrics, of_monitor=True)

@@ -14,7 +14,7 @@ from monitor.config.queries.parameters import NEEDS, check_declared
 from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schedules import read_schedule
-from monitor.config.queries.schema import QueryShape
+from monitor.config.queries.schema import QuerySchema
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section, tables
@@ -32,7 +32,7 @@ def read_query(
     declared = _declared(section)
     # A schema query can bind :needs, which nobody declares: what all queries of its target need (ADR 0001).
     extra = frozenset({NEEDS} if "schema" in section.data else ())
-    shape = validate(QueryShape, section, problems)
+    checked = validate(QuerySchema, section, problems)
     before_statements = len(problems)
     check_declared(section, declared, problems)
     statement = _template(files.sql, base, declared, extra, problems)
@@ -43,42 +43,42 @@ def read_query(
     are_statements_sound = len(problems) == before_statements
     subjects = _subjects(section, declared, problems)
     rules, metrics = read_rules(section, subjects, problems)
-    schedule, timeout = read_schedule(shape, section, problems)
+    schedule, timeout = read_schedule(checked, section, problems)
     query = UnboundQuery(
         files=files,
         section=section,
-        summary=shape.summary,
-        enabled=shape.enabled,
+        summary=checked.summary,
+        enabled=checked.enabled,
         schedule=schedule,
         timeout=timeout,
-        max_rows=shape.max_rows,
-        needs=tuple(shape.needs),
+        max_rows=checked.max_rows,
+        needs=tuple(checked.needs),
         parameters=declared,
         statement=statement,
         variants=variants,
         metrics=metrics,
         rules=rules,
-        evidence=read_template(shape.evidence.sql) if shape.evidence else None,
-        schema=_schema_columns(shape),
+        evidence=read_template(checked.evidence.sql) if checked.evidence else None,
+        schema=_schema_columns(checked),
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
-    is_complete = are_statements_sound and _is_whole(query, shape)
+    is_complete = are_statements_sound and _is_whole(query, checked)
     check_query(query, extra, problems, is_complete=is_complete)
     return replace(query, is_sound=len(problems) == before)
 
 
-def _is_whole(query: UnboundQuery, shape: QueryShape) -> bool:
+def _is_whole(query: UnboundQuery, checked: QuerySchema) -> bool:
     """Return whether nothing of the file was left out because it is wrong."""
     given = query.section
     return (
-        set(query.parameters) == set(shape.parameters)
+        set(query.parameters) == set(checked.parameters)
         and len(query.rules) == len(given.at("rules").data)
-        and ("evidence" in given.data) == (shape.evidence is not None)
+        and ("evidence" in given.data) == (checked.evidence is not None)
     )
 
 
-def _schema_columns(shape: QueryShape) -> SchemaColumns | None:
-    schema = shape.schema_
+def _schema_columns(checked: QuerySchema) -> SchemaColumns | None:
+    schema = checked.schema_
     if schema is None:
         return None
     return SchemaColumns(
@@ -89,7 +89,7 @@ def _schema_columns(shape: QueryShape) -> SchemaColumns | None:
 
 
 def _declared(section: Section) -> dict[str, Scalar]:
-    # From the file itself, not from its checked shape: a bad default must not make its name unknown.
+    # From the file itself, not from what is checked: a bad default must not make its name unknown.
     declared: dict[str, Scalar] = {}
     for name, value in section.at("parameters").data.items():
         is_scalar = isinstance(value, (int, float, bool, str))

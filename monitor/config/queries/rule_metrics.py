@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from monitor.config.queries.metrics import check_labels
-from monitor.config.queries.schema import RuleShape
+from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import require_one_of
@@ -60,7 +60,7 @@ class KeptMetrics:
 
 
 def metric_of(
-    shape: RuleShape, section: Section, subjects: RuleSubjects, problems: Problems
+    checked: RuleSchema, section: Section, subjects: RuleSubjects, problems: Problems
 ) -> Metric | None:
     """Return what a rule is about; None where it says too little, or the metric has problems itself."""
     if subjects.of_monitor and "column" in section.data:
@@ -72,27 +72,27 @@ def metric_of(
     if section.data.keys() >= {"by", "metric"}:
         message = 'goes with "column" only; a metric has its labels'
         problems.add(section.origin("by"), message)
-    if shape.column is not None:
-        return _hidden_metric(shape.column, shape, section, subjects, problems)
-    if shape.metric is None or shape.metric in subjects.broken:
+    if checked.column is not None:
+        return _hidden_metric(checked.column, checked, section, subjects, problems)
+    if checked.metric is None or checked.metric in subjects.broken:
         return None
-    if shape.metric not in subjects.metrics:
-        known = near_miss(shape.metric, subjects.metrics)
+    if checked.metric not in subjects.metrics:
+        known = near_miss(checked.metric, subjects.metrics)
         problems.add(
-            section.origin("metric"), f'unknown metric "{shape.metric}"{known}'
+            section.origin("metric"), f'unknown metric "{checked.metric}"{known}'
         )
-    return subjects.metrics.get(shape.metric)
+    return subjects.metrics.get(checked.metric)
 
 
 def _hidden_metric(
     column: str,
-    shape: RuleShape,
+    checked: RuleSchema,
     section: Section,
     subjects: RuleSubjects,
     problems: Problems,
 ) -> Metric | None:
     """Return the metric of a column; None where its labels are those of metrics that have problems."""
-    labels = shape.by
+    labels = checked.by
     if labels is not None:
         check_labels(labels, "by", section, problems)
     elif subjects.broken:

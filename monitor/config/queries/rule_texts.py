@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from monitor.config.queries.rule_metrics import RuleSubjects
-from monitor.config.queries.schema import RuleShape
+from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.model.alert_text import names_in
@@ -27,7 +27,7 @@ def detail_fault(name: str) -> str | None:
 
 
 def check_texts(
-    shape: RuleShape,
+    checked: RuleSchema,
     metric: Metric,
     subjects: RuleSubjects,
     section: Section,
@@ -35,27 +35,27 @@ def check_texts(
 ) -> tuple[str, ...]:
     """Check every text of a rule, and return the names that they ask for, each once."""
     of_both = {*metric.label_names, *subjects.parameters}
-    of_alert = {*of_both, *TEXT_NAMES, *shape.details}
+    of_alert = {*of_both, *TEXT_NAMES, *checked.details}
     of_group = {*of_both, *_GROUP_NAMES}
     asked: list[str] = []
-    for keys, text in _texts_of_one(shape).items():
+    for keys, text in _texts_of_one(checked).items():
         asked += _names_in(text, of_alert, section.origin(*keys), problems)
     origin = section.origin("group_summary")
-    for name in _names_in(shape.group_summary, of_group, origin, problems):
+    for name in _names_in(checked.group_summary, of_group, origin, problems):
         if name not in _GROUP_NAMES:
             asked.append(name)
     return tuple(dict.fromkeys(asked))
 
 
-def _texts_of_one(shape: RuleShape) -> dict[tuple[str, ...], str]:
+def _texts_of_one(checked: RuleSchema) -> dict[tuple[str, ...], str]:
     """Return the texts about one alert by their keys."""
     texts: dict[tuple[str, ...], str] = {
-        ("summary",): shape.summary,
-        ("resolved_summary",): shape.resolved_summary,
-        ("description",): shape.description,
-        ("runbook",): shape.runbook,
+        ("summary",): checked.summary,
+        ("resolved_summary",): checked.resolved_summary,
+        ("description",): checked.description,
+        ("runbook",): checked.runbook,
     }
-    for name, text in shape.annotations.items():
+    for name, text in checked.annotations.items():
         texts["annotations", name] = text
     return texts
 

@@ -10,7 +10,7 @@ from monitor.alerting.shown import RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
-from monitor.config.queries.schema import RuleShape
+from monitor.config.queries.schema import RuleSchema
 from monitor.config.queries.unbound import UnboundRule
 from monitor.config.sql.statement import read_template
 from monitor.config.toml.document import Section, tables
@@ -45,22 +45,22 @@ def _read_rule(
     """Check one rule and keep its metric; None where it has a problem."""
     before = len(problems)
     _check_keys(name, section, subjects, problems)
-    shape = validate(RuleShape, section, problems)
-    condition = _condition(shape, section, problems)
-    metric = metric_of(shape, section, subjects, problems)
+    checked = validate(RuleSchema, section, problems)
+    condition = _condition(checked, section, problems)
+    metric = metric_of(checked, section, subjects, problems)
     if metric is None:
         return None
-    _check_names(shape, metric, section, problems)
-    text_names = check_texts(shape, metric, subjects, section, problems)
+    _check_names(checked, metric, section, problems)
+    text_names = check_texts(checked, metric, subjects, section, problems)
     if condition is None or len(problems) > before:
         return None
-    kept_name = metrics.keep(metric, shape.details if shape.enabled else ())
+    kept_name = metrics.keep(metric, checked.details if checked.enabled else ())
     return UnboundRule(
-        rule=_rule(name, shape, kept_name, condition),
+        rule=_rule(name, checked, kept_name, condition),
         section=section,
-        enabled=shape.enabled,
-        needs=tuple(shape.needs),
-        evidence=read_template(shape.evidence) if shape.evidence else None,
+        enabled=checked.enabled,
+        needs=tuple(checked.needs),
+        evidence=read_template(checked.evidence) if checked.evidence else None,
         text_names=text_names,
     )
 
@@ -78,29 +78,29 @@ def _check_keys(
             problems.add(section.origin(key), message)
 
 
-def _rule(name: str, shape: RuleShape, metric: str, condition: Condition) -> Rule:
+def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> Rule:
     """Return the rule without what its target decides: the needs and the evidence."""
     return Rule(
         name=name,
         metric=metric,
         condition=condition,
-        severity=Severity(shape.severity),
-        summary=shape.summary,
-        group_summary=shape.group_summary,
-        resolved_summary=shape.resolved_summary,
-        description=shape.description,
-        runbook=shape.runbook,
-        where=labels_of(shape.where),
-        hold=shape.for_,
-        keep_firing_for=shape.keep_firing_for,
-        max_alerts=shape.max_alerts,
-        labels=dict(shape.labels),
-        annotations=dict(shape.annotations),
+        severity=Severity(checked.severity),
+        summary=checked.summary,
+        group_summary=checked.group_summary,
+        resolved_summary=checked.resolved_summary,
+        description=checked.description,
+        runbook=checked.runbook,
+        where=labels_of(checked.where),
+        hold=checked.for_,
+        keep_firing_for=checked.keep_firing_for,
+        max_alerts=checked.max_alerts,
+        labels=dict(checked.labels),
+        annotations=dict(checked.annotations),
     )
 
 
 def _condition(
-    shape: RuleShape, section: Section, problems: Problems
+    checked: RuleSchema, section: Section, problems: Problems
 ) -> Condition | None:
     given = [kind for kind in CONDITIONS if kind in section.data]
     if len(given) != 1:
@@ -108,40 +108,40 @@ def _condition(
             section.origin(*given[1:2]), f"give exactly one of {', '.join(CONDITIONS)}"
         )
         return None
-    if shape.absent is False:
+    if checked.absent is False:
         problems.add(section.origin("absent"), "false says nothing; allowed: true")
-    return _condition_of(given[0], shape)
+    return _condition_of(given[0], checked)
 
 
-def _condition_of(kind: ConditionKind, shape: RuleShape) -> Condition | None:
+def _condition_of(kind: ConditionKind, checked: RuleSchema) -> Condition | None:
     """Build the condition of the one key that is given; None where its value is not valid."""
     match kind:
         case "above":
-            threshold = shape.above
+            threshold = checked.above
         case "below":
-            threshold = shape.below
+            threshold = checked.below
         case "equals":
-            threshold = shape.equals
+            threshold = checked.equals
         case "not_equals":
-            threshold = shape.not_equals
+            threshold = checked.not_equals
         case "absent":
-            return None if shape.absent is None else Condition(kind)
+            return None if checked.absent is None else Condition(kind)
         case _:
             assert_never(kind)
     return None if threshold is None else Condition(kind, threshold)
 
 
 def _check_names(
-    shape: RuleShape, metric: Metric, section: Section, problems: Problems
+    checked: RuleSchema, metric: Metric, section: Section, problems: Problems
 ) -> None:
     """Check the names of labels, annotations and columns that a rule gives."""
     where_fault = partial(_where_fault, metric)
-    check_table(section, "where", shape.where, where_fault, problems)
+    check_table(section, "where", checked.where, where_fault, problems)
     rule_label_fault = partial(_rule_label_fault, metric)
-    check_table(section, "labels", shape.labels, rule_label_fault, problems)
-    annotations = shape.annotations
+    check_table(section, "labels", checked.labels, rule_label_fault, problems)
+    annotations = checked.annotations
     check_table(section, "annotations", annotations, _annotation_fault, problems)
-    check_list(section, "details", shape.details, detail_fault, problems)
+    check_list(section, "details", checked.details, detail_fault, problems)
 
 
 def _where_fault(metric: Metric, name: str, value: str) -> str | None:

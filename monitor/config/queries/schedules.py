@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.config.queries.schema import QueryShape
+from monitor.config.queries.schema import QuerySchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import refuse_both
@@ -15,21 +15,21 @@ from monitor.timing.durations import format_duration
 
 
 def read_schedule(
-    shape: QueryShape, section: Section, problems: Problems
+    checked: QuerySchema, section: Section, problems: Problems
 ) -> tuple[Every | Cron, timedelta]:
     """Check schedule and timeout of one query, and return both."""
-    timeout = shape.timeout
+    timeout = checked.timeout
     if "cron" in section.data:
         refuse_both(section, "interval", "cron", problems)
-        return _cron(shape, section, problems), timeout
+        return _cron(checked, section, problems), timeout
     if "time_zone" in section.data:
         problems.add(section.origin("time_zone"), 'goes with "cron" only')
-    schedule = Every(shape.interval)
-    if "interval" in section.data.keys() - shape.model_fields_set:
+    schedule = Every(checked.interval)
+    if "interval" in section.data.keys() - checked.model_fields_set:
         return schedule, timeout  # it is wrong: no word of a timeout beside the default
-    if timeout >= shape.interval and not _is_chosen_for_interval(section):
-        timeout = fit_timeout(timeout, shape.interval)
-    check_timeout(timeout, shape.interval, section, problems)
+    if timeout >= checked.interval and not _is_chosen_for_interval(section):
+        timeout = fit_timeout(timeout, checked.interval)
+    check_timeout(timeout, checked.interval, section, problems)
     return schedule, timeout
 
 
@@ -64,19 +64,19 @@ def _is_chosen_for_interval(section: Section) -> bool:
     return timeout_file != own_file or interval_file == own_file
 
 
-def _cron(shape: QueryShape, section: Section, problems: Problems) -> Cron:
-    zone = shape.time_zone
+def _cron(checked: QuerySchema, section: Section, problems: Problems) -> Cron:
+    zone = checked.time_zone
     if not _is_time_zone(zone):
         allowed = "IANA names such as UTC, Europe/Berlin"
         message = f'"{zone}" is not a time zone; allowed: {allowed}'
         problems.add(section.origin("time_zone"), message)
-    if shape.cron is None:  # given, and not a text: the validator said so
+    if checked.cron is None:  # given, and not a text: the validator said so
         return Cron("", zone)
     try:
-        read_crontab(shape.cron)
+        read_crontab(checked.cron)
     except ValueError as error:
         problems.add(section.origin("cron"), str(error))
-    return Cron(shape.cron, zone)
+    return Cron(checked.cron, zone)
 
 
 def _is_time_zone(name: str) -> bool:

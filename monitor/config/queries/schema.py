@@ -1,4 +1,4 @@
-"""The shapes of what a query's .toml may hold."""
+"""The schemas of what a query's .toml may hold."""
 
 # ruff: noqa: RUF012 -- the validator copies defaults for each instance
 
@@ -15,19 +15,19 @@ from monitor.config.toml.validation import (
     Limit,
     ScalarText,
     ScalarValue,
-    Shape,
+    Schema,
     Text,
     between,
 )
 
 
-class EvidenceShape(Shape):
+class EvidenceSchema(Schema):
     """`[evidence]`."""
 
     sql: Text
 
 
-class SchemaShape(Shape):
+class MissingColumnsSchema(Schema):
     """`[schema]`: result columns of a query that says which columns are missing."""
 
     table: Text
@@ -35,7 +35,7 @@ class SchemaShape(Shape):
     missing: Text
 
 
-class QueryShape(Shape):
+class QuerySchema(Schema):
     """The top of NAME.toml; metrics and rules are checked one by one."""
 
     stand_ins = {"summary": "-"}
@@ -51,12 +51,12 @@ class QueryShape(Shape):
     parameters: dict[str, ScalarValue] = {}
     # Any: their tables are checked one by one, so that each problem has the line of its key.
     metrics: dict[str, Any] = {}
-    evidence: EvidenceShape | None = None
-    schema_: SchemaShape | None = Field(default=None, alias="schema")
+    evidence: EvidenceSchema | None = None
+    schema_: MissingColumnsSchema | None = Field(default=None, alias="schema")
     rules: dict[str, Any] = {}
 
 
-class MetricShape(Shape):
+class MetricSchema(Schema):
     """`[metrics.NAME]`."""
 
     stand_ins = {"help": "-"}
@@ -70,7 +70,7 @@ class MetricShape(Shape):
     null: Literal["error", "skip", "zero", "nan"] = "error"
 
 
-class OwnMetricShape(Shape):
+class OwnMetricSchema(Schema):
     """`[metrics.NAME]` of the monitor's own rules: a series that is never exported under this name."""
 
     stand_ins = {"help": "-"}
@@ -79,7 +79,7 @@ class OwnMetricShape(Shape):
     labels: list[Text] = []
 
 
-class RuleShape(Shape):
+class RuleSchema(Schema):
     """`[rules.NAME]`."""
 
     stand_ins = {"severity": "info", "summary": "-"}

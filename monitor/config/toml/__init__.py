@@ -1,1 +1,1 @@
-"""TOML files to checked tables: sections that know who said what, shapes, and the list of problems."""
+"""TOML files to checked tables: sections that know who said what, schemas, and the list of problems."""

@@ -101,7 +101,7 @@ def _found(error: ErrorDetails) -> str:
 
 
 def _keys_of(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the keys that a table of a shape may have; none where the path leads to no shape."""
+    """Return the keys that a table of a schema may have; none where the path leads to no schema."""
     for name in path:
         inner = _shape_in(_annotations(model).get(name))
         if inner is None:
@@ -117,7 +117,7 @@ def _annotations(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _shape_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the shape of an annotation, alone or as in `TlsShape | None`."""
+    """Return the schema of an annotation, alone or as in `TlsSchema | None`."""
     for option in (annotation, *get_args(annotation)):
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option

@@ -28,7 +28,7 @@ class Problems:
     """The list that grows while the files are checked; the same problem is kept once."""
 
     def __init__(self) -> None:
-        # In a dict: a key that several shapes look at is wrong once.
+        # In a dict: a key that several schemas look at is wrong once.
         self._found: dict[Problem, None] = {}
 
     def add(self, origin: Origin, message: str, *, may_pass: bool = False) -> None:

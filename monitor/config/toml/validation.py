@@ -1,4 +1,4 @@
-"""The check of one section against its shape, and the types of values that have messages of their own."""
+"""The check of one section against its schema, and the types of values that have messages of their own."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from monitor.model.settings import Scalar
 from monitor.timing.durations import parse_duration
 
 
-class Shape(BaseModel):
+class Schema(BaseModel):
     """A table whose keys are all known; nothing is converted from one type to another."""
 
-    # Built at its first use: a start needs a few shapes only, and each takes milliseconds.
+    # Built at its first use: a start needs a few schemas only, and each takes milliseconds.
     model_config = ConfigDict(
         defer_build=True,
         extra="forbid",
@@ -40,42 +40,42 @@ class Shape(BaseModel):
     """Values for required keys that are missing or wrong, so that the rest can be checked on."""
 
 
-ShapeT = TypeVar("ShapeT", bound=Shape)
+SchemaT = TypeVar("SchemaT", bound=Schema)
 ItemT = TypeVar("ItemT")
 
 
-def validate(shape: type[ShapeT], section: Section, problems: Problems) -> ShapeT:
+def validate(schema: type[SchemaT], section: Section, problems: Problems) -> SchemaT:
     """Check a section; what is wrong is noted and left out, so that the rest can be checked on.
 
-    The shape has a stand-in for every key that is required, so there is always something to go on with.
+    The schema has a stand-in for every key that is required, so there is always something to go on with.
     """
-    return shape.model_validate(_sound_data(shape, section, problems))
+    return schema.model_validate(_sound_data(schema, section, problems))
 
 
 def try_validate(
-    shape: type[ShapeT], section: Section, problems: Problems
-) -> ShapeT | None:
+    schema: type[SchemaT], section: Section, problems: Problems
+) -> SchemaT | None:
     """Check as `validate`; None where a required key is missing or wrong, and nothing can stand in for it."""
     try:
-        return validate(shape, section, problems)
+        return validate(schema, section, problems)
     except ValidationError:
         return None
 
 
 def _sound_data(
-    shape: type[Shape], section: Section, problems: Problems
+    schema: type[Schema], section: Section, problems: Problems
 ) -> dict[str, Any]:
     """Return what of a section is right, with stand-ins; the rest is noted."""
     data = dict(section.data)
     try:
-        shape.model_validate(data)
+        schema.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             # "[key]" is how the validator says that the key itself is wrong, not its value.
             keys = [key for key in detail["loc"] if key != "[key]"]
-            problems.add(section.origin(*keys), message_of(detail, shape))
+            problems.add(section.origin(*keys), message_of(detail, schema))
             data.pop(str(keys[0]), None)
-    return {**shape.stand_ins, **data}
+    return {**schema.stand_ins, **data}
 
 
 def require_one_of(

@@ -28,7 +28,7 @@ class AlertmanagerSchema(ReceiverSchema):
 
 def read_alertmanager(table: ReceiverTable) -> AlertmanagerSettings:
     """Read the table; problems are noted in it."""
-    shape = table.validate(AlertmanagerSchema)
+    checked = table.validate(AlertmanagerSchema)
     if not table.section.data.get("urls"):
         table.add('is required for kind "alertmanager": at least one URL', "urls")
     if table.has("repeat_interval"):
@@ -36,4 +36,4 @@ def read_alertmanager(table: ReceiverTable) -> AlertmanagerSettings:
             'an Alertmanager repeats by itself; it is sent what fires every "resend_delay"',
             "repeat_interval",
         )
-    return AlertmanagerSettings(tuple(shape.urls or ()), shape.resend_delay)
+    return AlertmanagerSettings(tuple(checked.urls or ()), checked.resend_delay)

@@ -53,14 +53,14 @@ class EmailSchema(ReceiverSchema):
 
 def read_email(table: ReceiverTable) -> EmailSettings:
     """Read the table; problems are noted in it."""
-    shape = table.validate(EmailSchema)
+    checked = table.validate(EmailSchema)
     table.refuse_two("password_file", "password_env")
-    is_local = is_loopback(shape.host)
-    tls = shape.tls or ("disabled" if is_local else "starttls")
-    password = table.secret(shape.password_file, shape.password_env)
-    if not shape.to and table.has("to"):
+    is_local = is_loopback(checked.host)
+    tls = checked.tls or ("disabled" if is_local else "starttls")
+    password = table.secret(checked.password_file, checked.password_env)
+    if not checked.to and table.has("to"):
         table.add("is empty; at least one address is required", "to")
-    _check_user(shape, table)
+    _check_user(checked, table)
     if tls == "disabled":
         # Where there is no host a stand-in has its place, of which nothing can be said.
         if password is not None and not is_local and table.has("host"):
@@ -69,27 +69,27 @@ def read_email(table: ReceiverTable) -> EmailSettings:
                 ' allowed: "starttls", "implicit"',
                 "tls",
             )
-        if shape.ca_file is not None:
+        if checked.ca_file is not None:
             table.add(
                 'means nothing while tls is disabled; give tls = "starttls" or "implicit"',
                 "ca_file",
             )
     return EmailSettings(
-        host=shape.host,
-        port=shape.port or default_port(tls),
-        sender=shape.from_,
-        to=tuple(shape.to),
+        host=checked.host,
+        port=checked.port or default_port(tls),
+        sender=checked.from_,
+        to=tuple(checked.to),
         tls=tls,
-        ca_file=table.path(shape.ca_file),
-        user=shape.user,
+        ca_file=table.path(checked.ca_file),
+        user=checked.user,
         password=password,
     )
 
 
-def _check_user(shape: EmailSchema, table: ReceiverTable) -> None:
+def _check_user(checked: EmailSchema, table: ReceiverTable) -> None:
     """Note a user without a password, and a password without a user."""
     given = table.given("password_file", "password_env", "password")
-    if shape.user is not None and not given:
+    if checked.user is not None and not given:
         table.add('goes with "password_file" or "password_env"', "user")
     if given and not table.has("user"):
         table.add('goes with "user"', given[0])

@@ -24,17 +24,17 @@ class PagerdutySchema(ReceiverSchema):
 
 def read_pagerduty(table: ReceiverTable) -> PagerdutySettings:
     """Read the table; problems are noted in it."""
-    shape = table.validate(PagerdutySchema)
+    checked = table.validate(PagerdutySchema)
     file, variable = "routing_key_file", "routing_key_env"
     # Of a literal key the schema says all that is to be said.
     if not table.given(file, variable, "routing_key"):
         table.add(f'give exactly one of "{file}" and "{variable}"')
     table.refuse_two(file, variable)
-    url = urlsplit(shape.url)
+    url = urlsplit(checked.url)
     if url.scheme != "https" and not is_loopback(url.hostname or ""):
         table.add(
             "the routing key is not sent without TLS beyond this machine; give https://…",
             "url",
         )
-    key = table.secret(shape.routing_key_file, shape.routing_key_env)
-    return PagerdutySettings(key or PasswordSource(), shape.url)
+    key = table.secret(checked.routing_key_file, checked.routing_key_env)
+    return PagerdutySettings(key or PasswordSource(), checked.url)

@@ -17,6 +17,6 @@ class SlackSchema(ReceiverSchema):
 
 def read_slack(table: ReceiverTable) -> SlackSettings:
     """Read the table; problems are noted in it."""
-    shape = table.validate(SlackSchema)
+    checked = table.validate(SlackSchema)
     table.require_one("url", "url_file")
-    return SlackSettings(url=shape.url or "", url_file=table.path(shape.url_file))
+    return SlackSettings(url=checked.url or "", url_file=table.path(checked.url_file))

@@ -48,33 +48,33 @@ class WebhookSchema(ReceiverSchema):
 
 def read_webhook(table: ReceiverTable) -> WebhookSettings:
     """Read the table; problems are noted in it."""
-    shape = table.validate(WebhookSchema)
+    checked = table.validate(WebhookSchema)
     table.require_one("url", "url_file")
     table.refuse_two("hmac_secret_file", "hmac_secret_env")
-    _check_headers(shape, table)
-    content_type = shape.content_type or "application/json"
+    _check_headers(checked, table)
+    content_type = checked.content_type or "application/json"
     return WebhookSettings(
-        url=shape.url or "",
-        url_file=table.path(shape.url_file),
-        headers=dict(shape.headers),
+        url=checked.url or "",
+        url_file=table.path(checked.url_file),
+        headers=dict(checked.headers),
         header_files={
-            name: table.base / path for name, path in shape.header_files.items()
+            name: table.base / path for name, path in checked.header_files.items()
         },
-        hmac_secret=table.secret(shape.hmac_secret_file, shape.hmac_secret_env),
-        template=_template(shape, content_type, table),
+        hmac_secret=table.secret(checked.hmac_secret_file, checked.hmac_secret_env),
+        template=_template(checked, content_type, table),
         content_type=content_type,
     )
 
 
-def _check_headers(shape: WebhookSchema, table: ReceiverTable) -> None:
-    _check_names(shape.headers, "headers", table)
-    _check_names(shape.header_files, "header_files", table)
-    for name, value in shape.headers.items():
+def _check_headers(checked: WebhookSchema, table: ReceiverTable) -> None:
+    _check_names(checked.headers, "headers", table)
+    _check_names(checked.header_files, "header_files", table)
+    for name, value in checked.headers.items():
         if not is_value(value):
             table.add(INVALID_VALUE, "headers", name)
     # Names of headers are the same in capitals and in small letters (RFC 9110, 5.1).
-    in_headers = set(map(str.lower, shape.headers))
-    for name in shape.header_files:
+    in_headers = set(map(str.lower, checked.headers))
+    for name in checked.header_files:
         if name.lower() in in_headers:
             table.add('is given in "headers" too', "header_files", name)
 
@@ -87,13 +87,13 @@ def _check_names(names: Iterable[str], key: str, table: ReceiverTable) -> None:
 
 
 def _template(
-    shape: WebhookSchema, content_type: str, table: ReceiverTable
+    checked: WebhookSchema, content_type: str, table: ReceiverTable
 ) -> str | None:
     """Return the text of the user's own body, tried with an alert; None for Alertmanager's body."""
     table.refuse_two("template", "template_file")
-    text = shape.template
-    if shape.template_file is not None:
-        text = _read_template(table.base / shape.template_file, shape, table)
+    text = checked.template
+    if checked.template_file is not None:
+        text = _read_template(table.base / checked.template_file, checked, table)
     if text is not None:
         _try_template(text, content_type, table)
     elif table.has("content_type") and not table.has("template_file"):
@@ -102,7 +102,7 @@ def _template(
 
 
 def _read_template(
-    path: Path, shape: WebhookSchema, table: ReceiverTable
+    path: Path, checked: WebhookSchema, table: ReceiverTable
 ) -> str | None:
     """Read the file; None where it cannot be read or is too long, which is noted."""
     try:
@@ -118,7 +118,7 @@ def _read_template(
         if len(text) <= _MAX_TEMPLATE_CHARACTERS:
             return text
         fault = f"is too long; allowed: {_MAX_TEMPLATE_CHARACTERS:,} characters"
-    table.add(f'"{shape.template_file}" {fault}', "template_file")
+    table.add(f'"{checked.template_file}" {fault}', "template_file")
     return None
 
 
