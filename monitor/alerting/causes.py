@@ -96,6 +96,7 @@ def cause_of(view: QueryView, known: Known) -> Cause | None:
         return Cause.LOST
     if isinstance(view.outcome, Blocked):
         return Cause.MISSING
+    # A hang comes before a failure: the last word of a query that hangs may be hours old.
     own_cause = _own_cause(view, known)
     if own_cause is None:
         return None
@@ -144,6 +145,7 @@ def _cause_of_failure(failure: Failure, target: TargetView) -> Cause:
         case Reason.REPLICA_LAGGING:
             cause, is_known = Cause.LAGGING, bool(target.replica_fault)
         case Reason.SCHEMA_MISSING:
+            # An error 1054 or 1146 that no schema query explains is a mistake in the query itself.
             lacked = failure.columns_lacked(target.known_missing)
             cause, is_known = Cause.MISSING, bool(lacked)
         case Reason.ACCESS_DENIED:

@@ -125,6 +125,8 @@ class TargetView:
         What comes and goes is one fault: it ends after a new connection, and `proof` without a loss. None
         where that cannot be known yet: it was only just met, and nobody knows how it was before.
         """
+        # docs/adr/0024: as long after its end as its `for`, so that losses and recoveries in turn do
+        # not restart `for` each time.
         is_back = self.up is True and _is_since(now, self.back_at, by=proof)
         if is_back:
             return False
@@ -140,6 +142,7 @@ def after_run(view: TargetView, result: Result) -> TargetView:
     """Return what is known after a run; one that was not made says nothing about the target."""
     if isinstance(result.outcome, Blocked):
         return view
+    # Also a run that succeeds may have been refused: it ran on the connection that lived already.
     if result.refusal is not None:
         refusals = view.refusals.after_refusal(result.refusal, result.started_at)
         view = replace(view, refusals=refusals)
@@ -158,6 +161,7 @@ def is_loss(result: Result, view: TargetView) -> bool:
     """
     if result.loss is None:
         return False
+    # Results come in any order: a run that timed out tells of a time before others got in.
     return _is_since(result.started_at, view.met_at)
 
 

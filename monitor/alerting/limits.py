@@ -27,6 +27,7 @@ def within_limit(
             chosen[labels] = sample
         else:
             new.append(labels)
+    # By their labels, so that the same ones are chosen at each run: docs/adr/0020.
     room_for_new = max(0, room - len(chosen))
     for labels in sorted(new)[:room_for_new]:
         chosen[labels] = found[labels]

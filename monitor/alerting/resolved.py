@@ -45,6 +45,7 @@ class RecentlyResolved:
         is_changed = False
         for of_rule in self._by_rule.values():
             while of_rule:
+                # They stand in the order in which they came, so that none behind it is older.
                 oldest = next(iter(of_rule.values()))
                 if not _is_old(oldest, now):
                     break

@@ -31,6 +31,7 @@ _IsRoot: TypeAlias = Callable[[Alert], bool]
 
 def heard_root(cause: Cause, view: QueryView, known: Known) -> Alert | None:
     """Return the alert that speaks for all that have this cause; None where none does."""
+    # Of several about one query any would do; by the labels it is the same one at each look.
     heard = filter(Alert.is_heard, _alerts_about(cause, view, known))
     return min(heard, key=lambda alert: alert.labels, default=None)
 
@@ -96,6 +97,7 @@ def _root_by_view(
     scope: Scope, target: TargetView, snapshot: Snapshot
 ) -> _IsRoot | None:
     """Return which alert is the root by how the target and the query are; None where these do not say."""
+    # In the order of what hides what: of a target that is lost nothing else can be known.
     if target.up is False:
         return partial(_is_named, name=TARGET_DOWN)
     if target.replica_fault:

@@ -53,6 +53,7 @@ def with_risen(
     A rule can get quieter by a reload, or because it leaves less unjudged: the alert keeps its name until it
     is over, else its end would be announced while it goes on. Louder it takes the quieter one's place.
     """
+    # By their labels without the severity: of another severity it is another alert for Alertmanager.
     others = {
         without_severity(labels): alert
         for labels, alert in active.items()

@@ -30,6 +30,7 @@ class Room(Protocol):
 
 def disk_low(rule: Rule, room: Room) -> Sample:
     """Return the sample about the disk: 1 while there is little room left on it."""
+    # Both: 200 MB are plenty on a small disk that is nearly empty, a tenth of a large one is plenty too.
     is_small_share = room.free_bytes < _MIN_FREE_SHARE * room.disk_bytes
     is_low = room.free_bytes < MIN_FREE_BYTES and is_small_share
     sizes = {"free": room.free_bytes, "disk": room.disk_bytes, "size": room.size_bytes}

@@ -51,6 +51,7 @@ def format_number(value: float) -> str:
     """
     if not math.isfinite(value):
         return _NOT_FINITE[f"{value}"]
+    # Decimal, since a float's own format turns to 1e+21 where a reader wants digits.
     if value == int(value):
         return format(Decimal(int(value)), "f")
     return format(Decimal(f"{value:.15g}"), "f")

@@ -13,6 +13,7 @@ STEP = timedelta(seconds=2)
 SLEPT = timedelta(seconds=5)
 """A thread that has something to do each second and finds so long gone by was not let run."""
 
+# Two clocks are read one after the other: a process that was stopped in between would call that a step.
 _AT_ONCE_SECONDS = 0.1
 _TRIES = 5
 

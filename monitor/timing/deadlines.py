@@ -23,6 +23,8 @@ class Alarm:
 
     def ring(self) -> None:
         """Do the action, unless the alarm was cancelled."""
+        # Under the lock, so that `cancel` cannot return while the action still runs: what it acts on,
+        # a connection say, may be somebody else's by then.
         with self._lock:
             if not self._cancelled:
                 self.rang = True
@@ -64,6 +66,7 @@ class Watchdog:
         RuntimeError where the thread cannot be started: this alarm will not ring, the next one tries again.
         """
         alarm = Alarm(action)
+        # Not the wall clock: a step of it would ring all at once, or none for an hour.
         due = time.monotonic() + seconds
         with self._changed:
             if self._closed:
@@ -76,6 +79,7 @@ class Watchdog:
                 )
                 thread.start()
                 self._thread = thread
+            # The number decides between equal instants, since alarms cannot be compared.
             heapq.heappush(self._alarms, (due, next(self._order), alarm))
             if self._alarms[0][2] is alarm:
                 self._changed.notify()
