@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -32,11 +33,9 @@ class _LostError(Exception):
 def line_map(text: str) -> dict[KeyPath, int]:
     """Return the line, counted from 1, on which each key and each item of a list begins."""
     scanner = _Scanner(text)
-    try:
+    # A wrong line is worse than none: where the scanner gets lost, what it has found is kept.
+    with suppress(_LostError, RecursionError, tomllib.TOMLDecodeError):
         scanner.read()
-    # A wrong line is worse than none, so what was found before the scanner got lost is kept and no more.
-    except (_LostError, RecursionError, tomllib.TOMLDecodeError):
-        return scanner.lines
     return scanner.lines
 
 
@@ -49,63 +48,66 @@ class _Scanner:
         self.lines: dict[KeyPath, int] = {}
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._arrays: dict[KeyPath, int] = {}
+        """How many tables each `[[array]]` has so far."""
 
     def read(self) -> None:
+        """Read to the end; `lines` is complete then."""
         table: KeyPath = ()
-        while True:
-            self._skip(_GAP)
-            if self.at >= len(self.text):
-                return
+        self._read(_GAP)
+        while self.at < len(self.text):
             if self._peek() == "[":
                 table = self._header()
             else:
                 self._pair(table)
+            self._read(_GAP)
 
     def _header(self) -> KeyPath:
+        """Read `[a.b]` or `[[a.b]]`, and return the path of the table that begins."""
         line = self._line()
         is_array = self.text.startswith("[[", self.at)
-        self.at += 2 if is_array else 1
+        opening, closing = ("[[", "]]") if is_array else ("[", "]")
+        self._take(opening)
         *parents, last = self._keys()
-        self._take("]]" if is_array else "]")
+        self._take(closing)
         path: KeyPath = ()
         for key in parents:
             path = self._into((*path, key), line)
         path = (*path, last)
         self.lines.setdefault(path, line)
         if is_array:
-            self._arrays[path] = self._arrays.get(path, 0) + 1
-            path = (*path, self._arrays[path] - 1)
+            position = self._arrays.get(path, 0)
+            self._arrays[path] = position + 1
+            path = (*path, position)
             self.lines[path] = line
         return path
 
     def _into(self, path: KeyPath, line: int) -> KeyPath:
-        # [a.b] below [[a]] means the last element of a.
         self.lines.setdefault(path, line)
-        return (*path, self._arrays[path] - 1) if path in self._arrays else path
+        if path not in self._arrays:
+            return path
+        # [a.b] below [[a]] is in the last element of a.
+        return (*path, self._arrays[path] - 1)
 
     def _pair(self, table: KeyPath) -> None:
+        """Read `a.b = value`."""
         line = self._line()
         path = table
         for key in self._keys():
             path = (*path, key)
             self.lines.setdefault(path, line)
         self._take("=")
-        self._skip(_BLANK)
+        self._read(_BLANK)
         self._value(path)
 
     def _keys(self) -> list[str]:
+        """Read the keys of a dotted one."""
         keys = []
         while True:
-            self._skip(_BLANK)
-            match = _KEY.match(self.text, self.at)
-            if match is None:
-                raise _LostError
-            self.at = match.end()
-            keys.append(_plain_key(match[0]))
-            self._skip(_BLANK)
-            if self._peek() != ".":
+            self._read(_BLANK)
+            keys.append(_plain_key(self._read(_KEY)))
+            self._read(_BLANK)
+            if not self._is_next("."):
                 return keys
-            self.at += 1
 
     def _value(self, path: KeyPath) -> None:
         first = self._peek()
@@ -113,53 +115,53 @@ class _Scanner:
             self._list(path)
         elif first == "{":
             self._inline_table(path)
-        else:
-            match = (_STRING if first in ('"', "'") else _PLAIN).match(
-                self.text, self.at
-            )
-            if match is None or not match[0]:
-                raise _LostError
-            self.at = match.end()
+        elif first in ('"', "'"):
+            self._read(_STRING)
+        elif not self._read(_PLAIN):
+            raise _LostError
 
     def _list(self, path: KeyPath) -> None:
-        self.at += 1
+        self._take("[")
+        self._read(_GAP)
         position = 0
-        while True:
-            self._skip(_GAP)
-            if self._peek() == "]":
-                self.at += 1
-                return
+        while not self._is_next("]"):
             self.lines[(*path, position)] = self._line()
             self._value((*path, position))
             position += 1
             self._separator("]")
 
     def _inline_table(self, path: KeyPath) -> None:
-        self.at += 1
-        while True:
-            self._skip(_GAP)
-            if self._peek() == "}":
-                self.at += 1
-                return
+        self._take("{")
+        self._read(_GAP)
+        while not self._is_next("}"):
             self._pair(path)
             self._separator("}")
 
     def _separator(self, end: str) -> None:
-        self._skip(_GAP)
-        if self._peek() == ",":
-            self.at += 1
-        elif self._peek() != end:
+        """Read the comma behind an item; there may be none before the end."""
+        self._read(_GAP)
+        if not self._is_next(",") and self._peek() != end:
             raise _LostError
+        self._read(_GAP)
 
-    def _skip(self, pattern: re.Pattern[str]) -> None:
+    def _read(self, pattern: re.Pattern[str]) -> str:
+        """Return what matches here, and go on behind it."""
         match = pattern.match(self.text, self.at)
-        if match is not None:
-            self.at = match.end()
+        if match is None:
+            raise _LostError
+        self.at = match.end()
+        return match[0]
 
     def _take(self, wanted: str) -> None:
-        if not self.text.startswith(wanted, self.at):
+        """Go on behind this text, which must be here."""
+        if not self._is_next(wanted):
             raise _LostError
-        self.at += len(wanted)
+
+    def _is_next(self, text: str) -> bool:
+        """Return whether this text is here, and go on behind it."""
+        is_here = self.text.startswith(text, self.at)
+        self.at += len(text) if is_here else 0
+        return is_here
 
     def _peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -169,6 +171,7 @@ class _Scanner:
 
 
 def _plain_key(written: str) -> str:
+    """Return a key without its quotes, and what its escapes stand for."""
     if written[0] == "'":
         return written[1:-1]
     if written[0] == '"':
