@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from monitor.config.queries.schema import RuleSchema
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 
+ROOT = Path(__file__).parent.parent.parent
 VALUES = (4.0, 5.0, 6.0, math.nan)
 
 FOUND: Mapping[ConditionKind, str] = {
@@ -47,3 +49,13 @@ def test_the_worst_value_is_one_of_those_that_were_found(kind: ConditionKind) ->
     first = condition.worst(None, 7.0)
     assert first in (None, 7.0)
     assert condition.worst(first, 9.0) in ((7.0, 9.0) if first else (None,))
+
+
+def test_the_documentation_says_that_each_condition_takes_the_place_of_the_others() -> (
+    None
+):
+    page = ROOT / "docs" / "configuration.md"
+    listed = " / ".join(f"`{kind}`" for kind in CONDITIONS)
+    assert listed in page.read_text(encoding="utf-8"), (
+        "docs/configuration.md, Overrides"
+    )
