@@ -46,11 +46,11 @@ def _over(alert: Alert, summary: str, past: str) -> str:
 
 
 def confirmed_at(
-    alert: Alert, snapshot: Snapshot, judged_at: datetime
+    alert: Alert, snapshot: Snapshot, evaluated_at: datetime
 ) -> datetime | None:
     """Return when data last said what the alert says; None where none did since the monitor started.
 
-    `judged_at` is when the rules about the monitor itself, which need no run, were last evaluated.
+    `evaluated_at` is when the rules about the monitor itself, which need no run, were last evaluated.
     """
     view = snapshot.query_of(alert)
     if view is not None:
@@ -59,7 +59,7 @@ def confirmed_at(
         # About the monitor itself, and taken over from before its start.
         data_at = None
     else:
-        data_at = judged_at
+        data_at = evaluated_at
     return alert.confirmed_by(data_at, snapshot.root_over(alert))
 
 

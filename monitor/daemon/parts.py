@@ -141,7 +141,7 @@ class Parts:
                 disk_usage=self.state.disk_usage,
                 log_dropped=log.dropped,
                 certificates=self.latest.self_status.certificates,
-                judged_at=self.latest.evaluated_at,
+                evaluated_at=self.latest.evaluated_at,
             )
 
         exposition = Exposition(
@@ -156,7 +156,7 @@ class Parts:
             is_healthy=health.check,
             is_ready=Readiness(self.latest).check,
             reload=self.requests.reload_and_wait,
-            judged_at=lambda: self.latest.evaluated_at,
+            evaluated_at=lambda: self.latest.evaluated_at,
             last_reload=lambda: self.config_status.last,
             notes=lambda: notes_of(self.state),
         )

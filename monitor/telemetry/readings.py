@@ -37,7 +37,7 @@ class MonitorState:
     log_dropped: int = 0
     certificates: tuple[Certificate, ...] = ()
     """Those of the page."""
-    judged_at: datetime | None = None
+    evaluated_at: datetime | None = None
     """When the pipeline last judged; None: at the time of the scrape."""
 
 
@@ -199,10 +199,10 @@ def oldest_active(alerts: list[Alert], _reading: Reading) -> float:
 
 def oldest_confirmed(alerts: list[Alert], reading: Reading) -> float | None:
     """Return when data last confirmed the one where that is longest ago; None where one never was."""
-    judged_at = reading.monitor.judged_at or reading.now
+    evaluated_at = reading.monitor.evaluated_at or reading.now
     instants: list[datetime] = []
     for alert in alerts:
-        at = confirmed_at(alert, reading.snapshot, judged_at)
+        at = confirmed_at(alert, reading.snapshot, evaluated_at)
         if at is None:
             return None
         instants.append(at)

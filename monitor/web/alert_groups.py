@@ -212,7 +212,7 @@ def _row(
     began_at = alert.active_at
     ended_at = alert.resolved_at if is_over else None
     fired_at = alert.fired_at if alert.state is AlertState.FIRING else None
-    confirmed = confirmed_at(alert, scene.snapshot, scene.judged_at)
+    confirmed = confirmed_at(alert, scene.snapshot, scene.evaluated_at)
     return AlertRow(
         anchor=f"alert-{alert.fingerprint}",
         cells=tuple((name, labels.get(name, "")) for name in columns),

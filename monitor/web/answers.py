@@ -156,7 +156,7 @@ class Answers:
         return Scene(
             views.snapshot(),
             views.now(),
-            views.judged_at(),
+            views.evaluated_at(),
             shows_evidence=_has_given_password(request),
         )
 

@@ -52,7 +52,7 @@ def alert_json(alert: Alert, scene: Scene) -> dict[str, Json]:
 
     With its evidence only where the scene shows evidence.
     """
-    confirmed = time_text(confirmed_at(alert, scene.snapshot, scene.judged_at))
+    confirmed = time_text(confirmed_at(alert, scene.snapshot, scene.evaluated_at))
     body = _alert_json(alert)
     body["fingerprint"] = alert.fingerprint
     body["ageSeconds"] = round((scene.now - alert.active_at).total_seconds(), 3)

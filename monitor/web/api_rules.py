@@ -107,7 +107,7 @@ def _use_of(rule: Rule, uses: list[RuleUse]) -> RuleUse:
 def _own_group(
     config: Config, alerts: Mapping[str, Sequence[Alert]], scene: Scene
 ) -> Json:
-    evaluation = RuleEvaluation("ok", last=_evaluated_text(scene.judged_at))
+    evaluation = RuleEvaluation("ok", last=_evaluated_text(scene.evaluated_at))
     judged = [
         JudgedRule(rule, evaluation, alerts.get(rule.name, ()))
         for rule in config.own_rules

@@ -23,13 +23,13 @@ class LastReload:
 class Scene:
     """What one answer shows: a snapshot, as it looks at an instant, to one client.
 
-    `judged_at` is when the rules about the monitor itself were last judged. Evidence is shown only to who
+    `evaluated_at` is when the rules about the monitor itself were last judged. Evidence is shown only to who
     has given a password.
     """
 
     snapshot: Snapshot
     now: datetime
-    judged_at: datetime
+    evaluated_at: datetime
     shows_evidence: bool = False
 
 
@@ -39,7 +39,7 @@ class Views:
 
     `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
     `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration
-    stays; `judged_at` when the rules about the monitor itself were last judged; `last_reload` how the last
+    stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
     load of the configuration ended, None before the first; `notes` what its operator should know.
     """
 
@@ -51,6 +51,6 @@ class Views:
     is_healthy: Callable[[], tuple[bool, str]]
     is_ready: Callable[[], tuple[bool, str]]
     reload: Callable[[], str | None]
-    judged_at: Callable[[], datetime]
+    evaluated_at: Callable[[], datetime]
     last_reload: Callable[[], LastReload | None] = lambda: None
     notes: Callable[[], tuple[str, ...]] = tuple

@@ -489,7 +489,7 @@ def test_every_route_is_documented_with_its_method_and_no_other(config: Config) 
         is_healthy=lambda: (True, ""),
         is_ready=lambda: (True, ""),
         reload=lambda: None,
-        judged_at=lambda: datetime.now(UTC),
+        evaluated_at=lambda: datetime.now(UTC),
     )
     found = {
         f"{method} {re.sub('{([a-z]+)}', lambda name: name[1].upper(), route.path)}"

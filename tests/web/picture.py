@@ -200,10 +200,10 @@ def a_snapshot(
 
 
 def a_scene(
-    snapshot: Snapshot, now: datetime = NOW, judged_at: datetime | None = None
+    snapshot: Snapshot, now: datetime = NOW, evaluated_at: datetime | None = None
 ) -> Scene:
     """Return what an answer shows: a picture at `now`, when the own rules were judged too by default."""
-    return Scene(snapshot, now, judged_at or now)
+    return Scene(snapshot, now, evaluated_at or now)
 
 
 def an_alert(

@@ -86,7 +86,7 @@ class ServedState:
             is_healthy=lambda: self.healthy,
             is_ready=lambda: self.ready,
             reload=self.reload,
-            judged_at=lambda: self.now,
+            evaluated_at=lambda: self.now,
             last_reload=lambda: self.last_reload,
             notes=lambda: self.notes,
         )

@@ -148,10 +148,10 @@ def rules_of(
     snapshot: Snapshot,
     config: Config,
     now: datetime = NOW,
-    judged_at: datetime | None = None,
+    evaluated_at: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rules that the API shows, of all groups."""
-    data = api_rules.rules(a_scene(snapshot, now, judged_at), config)
+    data = api_rules.rules(a_scene(snapshot, now, evaluated_at), config)
     assert isinstance(data, dict)
     return [rule for group in data["groups"] for rule in group["rules"]]
 
