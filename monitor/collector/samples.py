@@ -18,7 +18,7 @@ from monitor.model.settings import (
     labels_of,
 )
 
-Row = Mapping[str, CellField]
+CellRow = Mapping[str, CellField]
 """One row's cells by the names of their columns."""
 
 VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
@@ -67,7 +67,7 @@ def schema_of(query: Query) -> SchemaColumns:
     return query.schema
 
 
-def fields_of(rows: Rows) -> list[Row]:
+def fields_of(rows: Rows) -> list[CellRow]:
     """Return each row's cells by their columns; SampleError where two columns have one name."""
     # By their names one of them would stand for both.
     doubled = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
@@ -75,7 +75,7 @@ def fields_of(rows: Rows) -> list[Row]:
         raise SampleError(
             f"two columns are called {', '.join(doubled)}; alias one of them"
         )
-    fields: list[Row] = []
+    fields: list[CellRow] = []
     for number, cells in enumerate(rows.rows, start=1):
         types = rows.types or _types_of(cells)
         row = {}
@@ -123,7 +123,7 @@ def _require_columns(named: tuple[str, ...], rows: Rows, by: str) -> None:
         )
 
 
-def _samples_of_metric(metric: Metric, fields: list[Row]) -> Iterator[Sample]:
+def _samples_of_metric(metric: Metric, fields: list[CellRow]) -> Iterator[Sample]:
     first_row: dict[Labels, int] = {}
     for number, row in enumerate(fields, start=1):
         for sample in _samples_of_row(metric, row):
@@ -135,7 +135,7 @@ def _samples_of_metric(metric: Metric, fields: list[Row]) -> Iterator[Sample]:
             yield sample
 
 
-def _samples_of_row(metric: Metric, row: Row) -> Iterator[Sample]:
+def _samples_of_row(metric: Metric, row: CellRow) -> Iterator[Sample]:
     labels = {name: label_of(row[name]) for name in metric.labels}
     details = labels_of({name: text_of(row[name]) for name in metric.details})
     for column in _value_columns(metric):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from monitor.collector.cells import text_of
-from monitor.collector.samples import Row, fields_of, missing_of, schema_of
+from monitor.collector.samples import CellRow, fields_of, missing_of, schema_of
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Failure, Rows
@@ -192,6 +192,6 @@ def _silent_labels(schema: SchemaColumns, touches: _Touches) -> tuple[Labels, ..
     return (*whole, *single)
 
 
-def _name_of(row: Row, schema: SchemaColumns) -> ColumnName:
+def _name_of(row: CellRow, schema: SchemaColumns) -> ColumnName:
     """Return what a row is about; a row about a whole table has no column."""
     return ColumnName(text_of(row[schema.table]), text_of(row[schema.column]))
