@@ -11,5 +11,5 @@ from tests.config.folder import Folder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Give an empty folder for a configuration."""
+    """Make an empty folder for a configuration."""
     return Folder(tmp_path)
