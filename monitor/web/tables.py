@@ -84,18 +84,20 @@ def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow
 def _target_status(
     view: TargetView, snapshot: Snapshot, now: datetime
 ) -> tuple[Tone, str]:
-    if view.up is None:
-        return "wait", "not met yet"
-    if not view.up:
-        return "bad", "down"
-    # Up, by what was heard last: but that may be long ago.
-    if _is_silent(view, snapshot.views_of(view.target.name), now):
-        return "warn", "not heard of"
-    if view.is_out(now, proof=MAX_PROOF):
-        return "warn", "coming back"
-    if view.is_refusing(now, proof=MAX_PROOF):
-        return "warn", "up, refuses new connections"
-    return "ok", "up"
+    is_silent = _is_silent(view, snapshot.views_of(view.target.name), now)
+    is_out = view.is_out(now, proof=MAX_PROOF)
+    is_refusing = view.is_refusing(now, proof=MAX_PROOF)
+    # The first that is so counts.
+    cases: tuple[tuple[bool, Tone, str], ...] = (
+        (view.up is None, "wait", "not met yet"),
+        (view.up is False, "bad", "down"),
+        # Up, by what was heard last: but that may be long ago.
+        (is_silent, "warn", "not heard of"),
+        (is_out, "warn", "coming back"),
+        (is_refusing, "warn", "up, refuses new connections"),
+        (True, "ok", "up"),
+    )
+    return next((tone, status) for is_so, tone, status in cases if is_so)
 
 
 def _target_troubles(
