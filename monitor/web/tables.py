@@ -88,7 +88,7 @@ def _target_status(
     is_out = view.is_out(now, proof=MAX_PROOF)
     is_refusing = view.is_refusing(now, proof=MAX_PROOF)
     # The first that is so counts.
-    cases: tuple[tuple[bool, Tone, str], ...] = (
+    cases: tuple[tuple[bool | None, Tone, str], ...] = (
         (view.up is None, "wait", "not met yet"),
         (view.up is False, "bad", "down"),
         # Up, by what was heard last: but that may be long ago.
