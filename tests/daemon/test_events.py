@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
+import monitor
 from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
 from monitor.alerting.updates import Update
 from monitor.daemon.events import Events
@@ -43,6 +47,9 @@ from tests.support.harness import (
     columns,
     usage,
 )
+
+EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|withheld)")
+"""As tests/project/test_docs.py finds them."""
 
 
 class Book:
@@ -388,3 +395,19 @@ def test_a_kill_that_fails_is_told_once_a_streak_and_counted_each_time(
     assert samples["token_monitor_kills_total", ""] == 6
     assert samples["token_monitor_kill_failures_total", "denied"] == 3
     assert samples["token_monitor_kill_failures_total", "unreachable"] == 1
+
+
+def test_every_event_has_a_name_by_which_the_test_of_the_documents_finds_it() -> None:
+    methods = {"always", "debug", "error", "event", "info", "warning"}
+    strange = []
+    for path in Path(monitor.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            is_log = isinstance(node.func, ast.Attribute) and node.func.attr in methods
+            name = node.args[0]
+            if not is_log or not isinstance(name, ast.Constant):
+                continue
+            if isinstance(name.value, str) and not EVENT.fullmatch(name.value):
+                strange.append(f"{path.name}:{node.lineno}: {name.value}")
+    assert strange == [], "thing.happened, in the past; see docs/logs.md"
