@@ -1,3 +1,5 @@
+"""The JSON of /api/v1, whole values: alerts, rules, queries, history."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""What the page says of a snapshot: the answer to its first question, its tables, its cards."""
+
 from __future__ import annotations
 
 import html

@@ -1,3 +1,5 @@
+"""Every path as a client sees it: methods, headers, encodings, reload, history's limit."""
+
 from __future__ import annotations
 
 import gzip

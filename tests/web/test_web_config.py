@@ -1,3 +1,5 @@
+"""The web-config file: what is refused, who gets in, and what happens when it changes."""
+
 from __future__ import annotations
 
 import os
