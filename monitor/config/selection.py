@@ -57,7 +57,7 @@ def _schema_queries_first(query: UnboundQuery) -> tuple[bool, str]:
 def notices_of(
     config: Section, library: Library, selections: Iterable[Selection]
 ) -> Iterator[str]:
-    """Walk what is valid and without effect, worth a line at the start and in `validate`; targets first."""
+    """Yield what is valid and without effect, worth a line at the start and in `validate`; targets first."""
     running: set[str] = set()
     for selection in selections:
         running.update(selection.queries)

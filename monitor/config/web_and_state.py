@@ -46,7 +46,7 @@ def read_web(
 def _addresses(
     checked: WebSchema, section: Section, environ: Mapping[str, str]
 ) -> Iterator[tuple[Origin, str]]:
-    """Walk the addresses that are given, the one that counts last; all of them are checked."""
+    """Yield the addresses that are given, the one that counts last; all of them are checked."""
     if checked.listen is not None:
         yield section.origin("listen"), checked.listen
     if LISTEN_VARIABLE in environ:

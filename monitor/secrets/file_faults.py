@@ -33,7 +33,7 @@ class FileFault:
 
 
 def secret_faults(file: NamedFile, read: ReadFile) -> Iterator[FileFault]:
-    """Walk what is wrong with a secret or password; nothing of what it is in the texts."""
+    """Yield what is wrong with a secret or password; nothing of what it is in the texts."""
     try:
         content = read(file.path).removesuffix(b"\n").removesuffix(b"\r")
     except SecretError as error:

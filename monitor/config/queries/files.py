@@ -106,7 +106,7 @@ class _Found:
         return None
 
     def halves(self) -> Iterator[tuple[Path, str]]:
-        """Walk the files to which another one is missing, each with what to say of it."""
+        """Yield the files to which another one is missing, each with what to say of it."""
         tomls, statements = self.tomls.keys(), self.statements.keys()
         for name in tomls - statements:
             yield self.tomls[name], f"has no statement beside it: {name}.sql"

@@ -83,7 +83,7 @@ def read_library(
 
 
 def _shortened(queries: Iterable[UnboundQuery]) -> Iterator[str]:
-    """Walk notices of timeouts that were shortened, as config.toml gives an interval that they do not fit."""
+    """Yield notices of timeouts that were shortened, as config.toml gives an interval that they do not fit."""
     for query in queries:
         given = query.section.data.get("timeout")
         if given is None or not query.is_sound:

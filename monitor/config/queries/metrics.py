@@ -58,7 +58,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
 
 
 def _name_faults(name: str, checked: MetricSchema) -> Iterator[str]:
-    """Walk what is wrong with the name of a metric, alone and for its type."""
+    """Yield what is wrong with the name of a metric, alone and for its type."""
     if checked.type == "counter" and not name.endswith("_total"):
         yield "a counter's name must end in _total"
     if _METRIC_NAME.fullmatch(name) is None:

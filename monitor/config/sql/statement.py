@@ -101,7 +101,7 @@ def name_fault(placeholder: str, value: Scalar) -> str | None:
 def _unknown_names(
     tokens: Sequence[Token], declared: Mapping[str, Scalar], extra: AbstractSet[str]
 ) -> Iterator[tuple[Token, str]]:
-    """Walk the tokens that name no parameter, or one that does not fit there, each with why."""
+    """Yield the tokens that name no parameter, or one that does not fit there, each with why."""
     bindable = {*declared, *extra}
     for token in tokens:
         fault = None

@@ -60,7 +60,7 @@ class Section:
         return Section(data, origins)
 
     def own_origins(self) -> Iterator[tuple[KeyPath, Origin]]:
-        """Walk the origins of this table's keys, their paths from this table on."""
+        """Yield the origins of this table's keys, their paths from this table on."""
         start = len(self.path)
         for path, origin in self.origins.items():
             if path[:start] == self.path:
@@ -109,7 +109,7 @@ def _line_of(message: str, text: str) -> int:
 def tables(
     section: Section, key: str, problems: Problems
 ) -> Iterator[tuple[str, Section]]:
-    """Walk the named tables below a key: `[targets.main]`; what is not a table is a problem."""
+    """Yield the named tables below a key: `[targets.main]`; what is not a table is a problem."""
     value = section.data.get(key, {})
     if not isinstance(value, Mapping):
         message = f"{found(value)}; allowed: tables [{key}.NAME]"
