@@ -57,6 +57,7 @@ def _alerts_about_missing(view: QueryView, known: Known) -> Iterator[Alert]:
     """Yield the alerts of schema queries about a column that the query lacks, or about its whole table."""
     if view.outcome is None:
         return
+    # Of a run that failed it is the server's words that say which of the missing columns it lacked.
     lacked = view.outcome.columns_lacked(known.target.known_missing)
     for schema in known.schemas:
         query = schema.job.query

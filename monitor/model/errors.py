@@ -73,6 +73,7 @@ HIDDEN_PLACE = "near '…'"
 
 def message_with_place(message: str, place: str) -> str:
     """Return the words of a syntax error with the place where the server stumbled; not for logs."""
+    # The place is a piece of the statement, which may hold what a log must not show.
     if not place:
         return message
     if HIDDEN_PLACE in message:

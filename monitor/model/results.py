@@ -241,7 +241,7 @@ class Success:
         seen = self.missing or frozenset()
         if before is None:
             return seen
-        # A lost right brings no column back.
+        # A lost right brings no column back: information_schema shows only what the account may see.
         return seen | (before & self.unknown)
 
 

@@ -26,6 +26,7 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Return the canonical form of a label set: sorted by name, empty values left out."""
+    # A label without a value is no label, as in Prometheus: else one alert would have two identities.
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     return tuple(sorted((name, value) for name, value in items if value != ""))
 
@@ -149,7 +150,7 @@ class Rule:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     max_alerts: int = 1000
-    """How many alerts it may have on one target."""
+    """How many alerts it may have on one target: a label that is new at each run has no end (docs/adr/0020)."""
     needs: tuple[ColumnName, ...] = ()
     """Columns without which the rule's findings mean nothing, beside those of its query."""
     evidence: Statement | None = None

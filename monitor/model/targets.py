@@ -104,5 +104,6 @@ class Target:
         )
 
     def _account(self) -> tuple[object, ...]:
+        # Case does not count in the names of hosts. The password does not either: servers limit accounts.
         host = self.host and self.host.lower()
         return (host, self.port, self.unix_socket, self.user)
