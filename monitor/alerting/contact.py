@@ -119,19 +119,21 @@ class TargetView:
         """Return whether it was this run that found it lost, the last one that did."""
         return self.loss is not None and self.loss is result.outcome
 
-    def is_out(self, now: datetime, *, proof: timedelta) -> bool | None:
+    def is_out(self, now: datetime, *, proof: timedelta) -> bool:
         """Return whether it is lost, or was and has not proved yet that it is back.
 
-        What comes and goes is one fault: it ends after a new connection, and `proof` without a loss. None
-        where that cannot be known yet: it was only just met, and nobody knows how it was before.
+        What comes and goes is one fault: it ends after a new connection, and `proof` without a loss.
         """
-        # docs/adr/0024: as long after its end as its `for`, so that losses and recoveries in turn do
-        # not restart `for` each time.
-        is_back = self.up is True and _is_since(now, self.back_at, by=proof)
-        if is_back:
-            return False
-        was_ever_lost = self.lost_at is not None
-        return True if was_ever_lost else None
+        return self.lost_at is not None and not self._is_in(now, proof)
+
+    def is_newly_met(self, now: datetime, *, proof: timedelta) -> bool:
+        """Return whether it was never lost, and has not let us in for `proof`: how it was before nobody knows."""
+        return self.lost_at is None and not self._is_in(now, proof)
+
+    def _is_in(self, now: datetime, proof: timedelta) -> bool:
+        # docs/adr/0024: a fault is over as long after its end as its `for`, so that losses and recoveries
+        # in turn do not restart `for` each time.
+        return self.up is True and _is_since(now, self.back_at, by=proof)
 
     def is_refusing(self, now: datetime, *, proof: timedelta) -> bool:
         """Return whether new connections are refused beside one that lives, or were within `proof`."""

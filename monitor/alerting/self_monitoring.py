@@ -40,12 +40,13 @@ TargetCheck: TypeAlias = Callable[[Rule, TargetView, datetime], "list[Sample] | 
 
 def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] | None:
     """Return whether a target lets nobody in, or did not until a moment ago."""
-    is_out = target.is_out(now, proof=proof_of(rule))
-    if is_out is None:
+    proof = proof_of(rule)
+    if target.is_newly_met(now, proof=proof):
         return None
     details: dict[str, str] = {}
     if target.loss is not None:
         details = {"reason": str(target.loss.reason), "message": target.loss.message}
+    is_out = target.is_out(now, proof=proof)
     return [own_sample(rule, is_out, details=details)]
 
 
@@ -56,7 +57,7 @@ def connections_refused(
     if not target.up:
         return None
     proof = proof_of(rule)
-    if target.refusal is None and target.is_out(now, proof=proof) is None:
+    if target.refusal is None and target.is_newly_met(now, proof=proof):
         # How it was before we met it will be known when it has let us in for a while.
         return None
     details: dict[str, str] = {}

@@ -62,6 +62,8 @@ def seen(*runs: Result) -> TargetView:
 
 
 def is_out(view: TargetView, at: float) -> bool | None:
+    if view.is_newly_met(time(at), proof=MAX_PROOF):
+        return None
     return view.is_out(time(at), proof=MAX_PROOF)
 
 
