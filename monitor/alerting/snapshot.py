@@ -103,18 +103,18 @@ def for_config(
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
     keys_of: dict[str, tuple[JobKey, ...]] = {}
     queries: dict[JobKey, QueryView] = {}
-    has_schema: set[str] = set()
+    with_schema: set[str] = set()
     for job in config.jobs:
         queries[job.key] = _kept(snapshot.queries.get(job.key), job, at)
         keys_of[job.target.name] = (*keys_of.get(job.target.name, ()), job.key)
         if job.query.schema is not None:
-            has_schema.add(job.target.name)
+            with_schema.add(job.target.name)
     targets: dict[str, TargetView] = {}
     for target in config.targets:
         view = snapshot.targets.get(target.name)
         if view is None or view.target != target:
             view = TargetView(target)
-        if target.name not in has_schema:
+        if target.name not in with_schema:
             # Without a schema query nobody would ever say that a column is back.
             view = replace(view, missing=None, unknown=frozenset())
         targets[target.name] = view

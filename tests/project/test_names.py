@@ -1,4 +1,4 @@
-"""No type name stands for two things."""
+"""No type name stands for two things, and no name lies."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def test_no_type_name_stands_for_two_things() -> None:
             places[name].append(str(path.relative_to(ROOT)))
     twice = [f"{name}: {', '.join(at)}" for name, at in places.items() if len(at) > 1]
     assert not twice, "\n".join(twice)
+
+
+def test_what_is_asked_as_a_question_is_answered_by_yes_or_no() -> None:
+    lying = []
+    for path in sorted((ROOT / "monitor").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef) or node.returns is None:
+                continue
+            is_question = node.name.lstrip("_").startswith(("is_", "has_"))
+            if is_question and ast.unparse(node.returns) != "bool":
+                lying.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}")
+    assert not lying, "\n".join(lying)
