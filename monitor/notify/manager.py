@@ -21,21 +21,25 @@ _STOP_SECONDS: Final = 2.0
 
 
 class Deliveries:
-    """Deliver to every receiver, none waiting for another. All methods are of one thread, but `poke`."""
+    """Delivers to every receiver, none waiting for another.
+
+    Any thread may wake the workers or ask how they are; which there are is replaced in one step.
+    """
 
     def __init__(self, receivers: Iterable[Receiver], context: DeliveryContext) -> None:
         self._context = context
-        self._parts: Mapping[str, ReceiverWorkers] = {}
-        self._use(receivers)
+        self._parts = self._made(receivers, {})
 
     def apply(self, receivers: Iterable[Receiver], *, external_url: str) -> None:
         """Deliver to these from now on; one that did not change goes on undisturbed, with its health."""
         before = self._parts
+        known = before
         if external_url != self._context.external_url:
             # All that is sent names it: every worker begins again.
             self._context = replace(self._context, external_url=external_url)
-            self._parts = {}
-        self._use(receivers)
+            known = {}
+        # In one step: another thread may ask for the status at any time.
+        self._parts = self._made(receivers, known)
         gone = [
             part for name, part in before.items() if self._parts.get(name) is not part
         ]
@@ -82,15 +86,17 @@ class Deliveries:
         """Return of each worker whether it lives and what it is at; waits for no lock."""
         return tuple(worker.liveness() for worker in self._workers())
 
-    def _use(self, receivers: Iterable[Receiver]) -> None:
-        """Have workers for these receivers: those that there are already, where nothing changed."""
+    def _made(
+        self, receivers: Iterable[Receiver], known: Mapping[str, ReceiverWorkers]
+    ) -> Mapping[str, ReceiverWorkers]:
+        """Return workers for these receivers: those that are known, where nothing changed."""
         parts: dict[str, ReceiverWorkers] = {}
         for receiver in receivers:
-            part = self._parts.get(receiver.name)
+            part = known.get(receiver.name)
             if part is None or part.receiver != receiver:
                 part = kind_of(receiver).workers(receiver, self._context)
             parts[receiver.name] = part
-        self._parts = parts
+        return parts
 
     def _workers(self) -> Sequence[Worker]:
         return _workers_of(self._parts.values())

@@ -101,17 +101,22 @@ def title(notification: Notification) -> str:
 
     The first words are what a phone shows of it. Of several alerts the worst speaks: `(3)`.
     """
-    worst = max(notification.alerts, key=_badness)
-    alike = [alert for alert in notification.alerts if alert.state is worst.state]
-    parts = [f"[{_state(worst, notification)}]"]
+    about = []
     for key in ("alertname", "target"):
         name = shortened(notification.group.get(key, ""), _MAX_NAME)
-        parts.append(one_line(name))
-    if len(alike) > 1:
-        parts.append(f"({len(alike)})")
-    heading = " ".join(part for part in parts if part)
+        about.append(one_line(name))
+    if not notification.alerts:
+        return _joined_words("[resolved]", *about)
+    worst = max(notification.alerts, key=_badness)
+    alike = [alert for alert in notification.alerts if alert.state is worst.state]
+    count = f"({len(alike)})" if len(alike) > 1 else ""
+    heading = _joined_words(f"[{_state(worst, notification)}]", *about, count)
     summary = one_line(shown_annotations(worst).get("summary", ""))
     return f"{heading}: {summary}" if summary else heading
+
+
+def _joined_words(*words: str) -> str:
+    return " ".join(filter(None, words))
 
 
 def _badness(alert: Alert) -> tuple[bool, int]:

@@ -43,7 +43,7 @@ def test_a_webhook_gets_one_test_alert_whatever_it_filters() -> None:
     )
 
 
-def test_each_canary_has_a_key_of_its_own() -> None:
+def test_each_test_alert_has_a_key_of_its_own() -> None:
     with far_end() as server:
         send_test_alert(receiver(server.url), CLOCK, "")
         send_test_alert(receiver(server.url), CLOCK, "")

@@ -76,8 +76,7 @@ def _common(alerts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
     """Return the labels or annotations that all alerts have with the same value, by name."""
     if not alerts:
         return {}
-    first, *others = (alert[key].items() for alert in alerts)
-    shared = set(first)
-    for pairs in others:
-        shared &= pairs
+    shared = set(alerts[0][key].items())
+    for alert in alerts[1:]:
+        shared &= alert[key].items()
     return dict(sorted(shared))
