@@ -47,7 +47,7 @@ _RepeatInterval = Annotated[
 
 
 class ReceiverSchema(Schema):
-    """`[receivers.NAME]`: what all kinds have; each kind derives its own in notify/KIND/schema.py."""
+    """`[receivers.NAME]`: what all kinds have; each kind derives its own in notify/KIND/settings.py."""
 
     kind: Any
     min_severity: Literal["critical", "warning", "info"] = "info"

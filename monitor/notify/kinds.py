@@ -12,19 +12,22 @@ from typing import Any, Final
 
 from monitor.model.settings import Receiver
 from monitor.notify.alertmanager.kind import AlertmanagerKind
-from monitor.notify.alertmanager.schema import AlertmanagerSchema, read_alertmanager
-from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.alertmanager.settings import (
+    AlertmanagerSchema,
+    AlertmanagerSettings,
+    read_alertmanager,
+)
 from monitor.notify.context import SenderContext
-from monitor.notify.email.schema import EmailSchema, read_email
-from monitor.notify.email.settings import EmailSettings
+from monitor.notify.email.settings import EmailSchema, EmailSettings, read_email
 from monitor.notify.kind import OutboxKind, ReceiverKind
 from monitor.notify.outbox import Sender
-from monitor.notify.pagerduty.schema import PagerdutySchema, read_pagerduty
-from monitor.notify.pagerduty.settings import PagerdutySettings
-from monitor.notify.slack.schema import SlackSchema, read_slack
-from monitor.notify.slack.settings import SlackSettings
-from monitor.notify.webhook.schema import WebhookSchema, read_webhook
-from monitor.notify.webhook.settings import WebhookSettings
+from monitor.notify.pagerduty.settings import (
+    PagerdutySchema,
+    PagerdutySettings,
+    read_pagerduty,
+)
+from monitor.notify.slack.settings import SlackSchema, SlackSettings, read_slack
+from monitor.notify.webhook.settings import WebhookSchema, WebhookSettings, read_webhook
 
 
 def _email_sender(settings: EmailSettings, context: SenderContext) -> Sender:

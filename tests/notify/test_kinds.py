@@ -26,7 +26,7 @@ def lacking(kind: str) -> list[str]:
     """List what a kind lacks of what every kind has."""
     lacking = [
         f"{kind}/{part}.py in monitor/notify/"
-        for part in ("__init__", "settings", "schema", "sender")
+        for part in ("__init__", "settings", "sender")
         if not (ROOT / "monitor" / "notify" / kind / f"{part}.py").is_file()
     ]
     if kind not in KINDS:

@@ -1,11 +1,16 @@
-"""What a receiver of PagerDuty has of its own."""
+"""`kind = "pagerduty"`: what such a receiver has of its own, and the keys that say it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
+from urllib.parse import urlsplit
 
+from monitor.config.receivers import ReceiverSchema, ReceiverTable
+from monitor.config.schema import Url, VariableName, refuse_literal
+from monitor.config.toml.validation import Text
+from monitor.model.hosts import is_loopback
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
 
@@ -30,3 +35,30 @@ class PagerdutySettings(ReceiverSettings):
     def secrets(self) -> Sequence[str]:
         """Return nothing: the key is never in the configuration itself."""
         return ()
+
+
+class PagerdutySchema(ReceiverSchema):
+    """`kind = "pagerduty"`."""
+
+    url: Url = PUBLIC_URL
+    routing_key: Annotated[Any, refuse_literal("key", "routing_key")] = None
+    routing_key_file: Text | None = None
+    routing_key_env: VariableName | None = None
+
+
+def read_pagerduty(table: ReceiverTable) -> PagerdutySettings:
+    """Read the table; problems are noted in it."""
+    checked = table.validate(PagerdutySchema)
+    file, variable = "routing_key_file", "routing_key_env"
+    # Of a literal key the schema says all that is to be said.
+    if not table.given(file, variable, "routing_key"):
+        table.add(f'give exactly one of "{file}" and "{variable}"')
+    table.refuse_two(file, variable)
+    url = urlsplit(checked.url)
+    if url.scheme != "https" and not is_loopback(url.hostname or ""):
+        table.add(
+            "the routing key is not sent without TLS beyond this machine; give https://…",
+            "url",
+        )
+    key = table.secret(checked.routing_key_file, checked.routing_key_env)
+    return PagerdutySettings(key or PasswordSource(), checked.url)
