@@ -57,10 +57,10 @@ def command(
     with open_reader(config.state.directory) as reader:
         transitions = reader.history(limit, alertname=alertname, target=target)
     if form == "json":
-        echo_json(list(map(_transition_as_json, transitions)))
+        echo_json(list(map(transition_as_json, transitions)))
         return OK
     header = ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY")
-    echo(table(map(_row, transitions), header))
+    echo(table(map(transition_row, transitions), header))
     return OK
 
 
@@ -86,7 +86,8 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     return OK
 
 
-def _transition_as_json(transition: Transition) -> dict[str, object]:
+def transition_as_json(transition: Transition) -> dict[str, object]:
+    """Write a transition with the names that the log's alert events have."""
     change = str(transition.change)
     return {"at": transition.at, "change": change, **as_json(transition.alert)}
 
@@ -104,7 +105,8 @@ def _delivery_as_json(past: DeliveryAttempt) -> dict[str, object]:
     }
 
 
-def _row(transition: Transition) -> tuple[str, ...]:
+def transition_row(transition: Transition) -> tuple[str, ...]:
+    """Write a transition as a line of the table."""
     alert = transition.alert
     why = f" ({alert.resolve_reason})" if alert.resolve_reason else ""
     return (
