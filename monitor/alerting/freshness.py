@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from monitor.model.settings import Cron, Every, Job
+from monitor.model.schedules import MAX_WAIT, SLOTS, Cron, Every
+from monitor.model.settings import Job
 from monitor.timing.crontab import read_crontab, zone_named
 
 CRON_GRACE = timedelta(minutes=1)
 """How much later than its time a cron query may begin."""
 
-_SLOTS = 3
-"""A single failure is no news: three slots without a success are."""
-_MAX_WAIT = timedelta(hours=2)
-"""How much longer than one interval nobody is notified, at most: who waits for three days does not watch."""
 _CRON_FALLBACK = timedelta(days=1)
 """How long the data of a cron holds as long as its next run is not known."""
 
@@ -26,10 +23,8 @@ def max_silence(job: Job) -> timedelta | None:
 
     Of a long interval it is the next slot and two hours.
     """
-    schedule = job.query.schedule
-    if isinstance(schedule, Cron):
-        return None
-    return _three_slots(schedule) + job.query.timeout
+    silence = job.query.schedule.max_silence
+    return None if silence is None else silence + job.query.timeout
 
 
 def due_by(job: Job, success_at: datetime) -> datetime:
@@ -39,11 +34,11 @@ def due_by(job: Job, success_at: datetime) -> datetime:
     """
     schedule = job.query.schedule
     if isinstance(schedule, Every):
-        return success_at + _three_slots(schedule) + job.query.timeout
-    slots = _next_slots(schedule, success_at, _SLOTS)
+        return success_at + schedule.three_slots + job.query.timeout
+    slots = _next_slots(schedule, success_at, SLOTS)
     if not slots:
         return run_ends_by(job, success_at + _CRON_FALLBACK)
-    last = min(slots[-1], slots[0] + _MAX_WAIT)
+    last = min(slots[-1], slots[0] + MAX_WAIT)
     return run_ends_by(job, last)
 
 
@@ -54,7 +49,7 @@ def expiry(job: Job, data_at: datetime, next_run_at: datetime | None) -> datetim
     """
     schedule = job.query.schedule
     if isinstance(schedule, Every):
-        return data_at + _SLOTS * schedule.interval + job.query.timeout
+        return data_at + SLOTS * schedule.interval + job.query.timeout
     if next_run_at is None or next_run_at <= data_at:
         return run_ends_by(job, data_at + _CRON_FALLBACK)
     return run_ends_by(job, next_run_at)
@@ -96,8 +91,3 @@ def _next_slots(schedule: Cron, after: datetime, count: int) -> list[datetime]:
         slots.append(slot)
         after = slot
     return slots
-
-
-def _three_slots(schedule: Every) -> timedelta:
-    further_slots = (_SLOTS - 1) * schedule.interval
-    return schedule.interval + min(further_slots, _MAX_WAIT)

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from monitor.alerting.freshness import expiry
 from monitor.model.results import Failure, Outcome, Sample
-from monitor.model.settings import ColumnName, Cron, Job
+from monitor.model.schedules import Cron
+from monitor.model.settings import ColumnName, Job
 
 
 class QueryStatus(StrEnum):

@@ -13,7 +13,8 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
-from monitor.model.settings import ColumnName, Config, Every, Job, JobKey
+from monitor.model.schedules import Every
+from monitor.model.settings import ColumnName, Config, Job, JobKey
 
 _OBJECT_DENIED = (1142, 1143, 1370)
 """A table, a column, a routine: what a GRANT can be given for, by name."""

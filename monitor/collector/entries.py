@@ -19,7 +19,8 @@ from monitor.collector.slots import (
     slot_at,
     slot_of_tick,
 )
-from monitor.model.settings import Cron, Every, Job
+from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Job
 
 MAX_SPREAD = timedelta(seconds=10)
 """Over how long the first runs of many jobs are spread: not all at once, and none is waited for long."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from monitor.model.settings import Cron
+from monitor.model.schedules import Cron
 from monitor.timing.clock import STEP
 from monitor.timing.crontab import read_crontab, zone_named
 

@@ -13,7 +13,7 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Delivery
 from monitor.model.process_settings import HeartbeatSettings
-from monitor.model.settings import Every
+from monitor.model.schedules import Every
 from monitor.model.wording import utc_second
 from monitor.timing.clock import Clock
 from monitor.timing.shift import moved

@@ -37,7 +37,8 @@ from monitor.model.alerts import (
     ReceiverHealth,
 )
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, Every, JobKey
+from monitor.model.schedules import Every
+from monitor.model.settings import Config, JobKey
 from monitor.notify.reminders import Reminders
 from monitor.notify.routing import (
     notifications_for,

@@ -17,6 +17,7 @@ from monitor.model.process_settings import (
     StateSettings,
     Web,
 )
+from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.targets import UTC_ZONE, NamedFile, Target
 
 Scalar: TypeAlias = int | float | bool | str
@@ -71,31 +72,6 @@ class Statement:
 
     text: str
     parameters: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """A schedule on a fixed grid."""
-
-    interval: timedelta
-
-    @property
-    def period(self) -> timedelta:
-        """Return how often it runs."""
-        return self.interval
-
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """A schedule by a five-field cron expression in a named time zone."""
-
-    expression: str
-    time_zone: str = "UTC"
-
-    @property
-    def period(self) -> timedelta:
-        """Return how often it runs; as rarely as can be, since its slots may be any time apart."""
-        return timedelta.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +163,7 @@ class Query:
     name: str
     summary: str
     statement: Statement
-    schedule: Every | Cron
+    schedule: QuerySchedule
     timeout: timedelta
     max_rows: int
     source: Path

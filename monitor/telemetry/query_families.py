@@ -12,8 +12,9 @@ from prometheus_client import Metric
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Sample
-from monitor.model.settings import Cron, Every, Query
+from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Metric as MetricSettings
+from monitor.model.settings import Query
 from monitor.model.targets import Target
 from monitor.model.wording import readable
 from monitor.timing.durations import format_duration

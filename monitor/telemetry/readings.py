@@ -15,7 +15,7 @@ from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.results import Server
-from monitor.model.settings import Every
+from monitor.model.schedules import Every
 from monitor.storage.disk_usage import DiskUsage
 
 _View = TypeVar("_View")

@@ -15,7 +15,7 @@ from monitor.alerting.shown import confirmed_at, shown_annotations
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import reason_and_message
-from monitor.model.settings import Cron, Every
+from monitor.model.schedules import Cron, Every, QuerySchedule
 from monitor.web.views import Scene
 
 Json: TypeAlias = (
@@ -77,7 +77,7 @@ def reason_of(view: QueryView) -> tuple[str, str]:
     return reason_and_message(view.outcome)
 
 
-def schedule_json(schedule: Every | Cron) -> tuple[float | None, str | None]:
+def schedule_json(schedule: QuerySchedule) -> tuple[float | None, str | None]:
     """Return interval (seconds) and cron expression; one of them is null."""
     match schedule:
         case Every(interval):

@@ -12,7 +12,8 @@ from monitor.alerting.freshness import max_silence
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
-from monitor.model.settings import ColumnName, Cron, Every
+from monitor.model.schedules import Cron, Every, QuerySchedule
+from monitor.model.settings import ColumnName
 from monitor.timing.durations import format_duration
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, until, when, when_known
@@ -216,7 +217,7 @@ def _duration(seconds: float | None) -> str:
     return "" if seconds is None else duration(seconds)
 
 
-def _cadence(schedule: Every | Cron) -> str:
+def _cadence(schedule: QuerySchedule) -> str:
     match schedule:
         case Every(interval):
             return f"every {format_duration(interval)}"

@@ -12,7 +12,8 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.shown import is_waiting
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.settings import Cron, Severity
+from monitor.model.schedules import Cron
+from monitor.model.settings import Severity
 from monitor.model.wording import counted
 from monitor.web.words import age
 

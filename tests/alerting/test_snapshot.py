@@ -20,7 +20,8 @@ from monitor.alerting.snapshot import (
 from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome
-from monitor.model.settings import Cron, Statement
+from monitor.model.schedules import Cron
+from monitor.model.settings import Statement
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

@@ -11,7 +11,8 @@ from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding, worst
 from monitor.cli.reports import REPORTS
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
-from monitor.model.settings import ColumnName, Every, Job, Query, Severity, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import ColumnName, Job, Query, Severity, Statement
 from monitor.model.targets import Target, Tls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,7 +19,8 @@ from monitor.model.alerts import AlertState
 from monitor.model.health import SILENT_FOR, ProcessHealth, faults
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome, Result, Success
-from monitor.model.settings import Config, Cron, Every, Job
+from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Config, Job
 from monitor.notify.kinds import KINDS
 from monitor.web.verdict import verdict_of
 from tests.support.driven_schedule import SECOND, DrivenSchedule, Machine

@@ -7,7 +7,8 @@ from dataclasses import replace
 from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
 from monitor.collector.reconnect import Reconnects
 from monitor.model.results import Outcome
-from monitor.model.settings import Cron, Every, Job
+from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Job
 from tests.web.picture import (
     BALANCES,
     COLUMNS,

@@ -15,14 +15,8 @@ from monitor.collector.cells import REFUSALS
 from monitor.collector.samples import VALUE_OF_NULL, missing_of, samples_of
 from monitor.model.errors import SampleError
 from monitor.model.results import Cell, ColumnType, Rows, Sample
-from monitor.model.settings import (
-    ColumnName,
-    Every,
-    Metric,
-    Query,
-    SchemaColumns,
-    Statement,
-)
+from monitor.model.schedules import Every
+from monitor.model.settings import ColumnName, Metric, Query, SchemaColumns, Statement
 
 BALANCE = Metric("balance_tokens", "Sum of balances", labels=("plan",), value="tokens")
 SUBSCRIBERS = Metric(

@@ -21,7 +21,8 @@ from monitor.collector.slots import (
     slot_index,
     slot_of_tick,
 )
-from monitor.model.settings import Cron, Every, Job, Query, SchemaColumns, Statement
+from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Job, Query, SchemaColumns, Statement
 from monitor.model.targets import Target, Tls
 from monitor.timing.clock import AnchoredClock
 

@@ -20,7 +20,8 @@ from monitor.collector.schema_check import (
 )
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Rows
-from monitor.model.settings import ColumnName, Every, Query, SchemaColumns, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import ColumnName, Query, SchemaColumns, Statement
 
 QUERY = Query(
     "columns",

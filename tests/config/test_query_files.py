@@ -16,10 +16,9 @@ from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.model.conditions import Condition
 from monitor.model.errors import ConfigError
+from monitor.model.schedules import Cron, Every
 from monitor.model.settings import (
     ColumnName,
-    Cron,
-    Every,
     Flavor,
     Metric,
     Query,

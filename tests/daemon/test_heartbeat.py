@@ -23,7 +23,8 @@ from monitor.model.alerts import Delivery
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.results import Outcome
-from monitor.model.settings import Cron, Job
+from monitor.model.schedules import Cron
+from monitor.model.settings import Job
 from monitor.notify.kinds import KINDS
 from monitor.notify.ping import Ping
 from monitor.notify.transport import Transport

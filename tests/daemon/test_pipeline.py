@@ -18,7 +18,8 @@ from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Result, Success
-from monitor.model.settings import Cron, Job
+from monitor.model.schedules import Cron
+from monitor.model.settings import Job
 from monitor.storage import State
 from tests.support.harness import (
     BALANCE,

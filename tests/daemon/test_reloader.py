@@ -17,7 +17,8 @@ from monitor.daemon.reloader import (
 )
 from monitor.model.errors import ConfigError, Problem, ReloadError
 from monitor.model.process_settings import Web
-from monitor.model.settings import Config, Every
+from monitor.model.schedules import Every
+from monitor.model.settings import Config
 from tests.support.harness import BALANCES, COLUMNS, USAGE, a_config
 
 OLD = a_config(COLUMNS, BALANCES)

@@ -14,15 +14,8 @@ from monitor.demo.mariadb import PrivateServer
 from monitor.model.conditions import Condition
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import Rows
-from monitor.model.settings import (
-    Every,
-    Metric,
-    Query,
-    Rule,
-    Scalar,
-    Severity,
-    Statement,
-)
+from monitor.model.schedules import Every
+from monitor.model.settings import Metric, Query, Rule, Scalar, Severity, Statement
 from monitor.model.targets import PasswordSource, Target, Tls
 
 DISABLED = Tls("disabled")

@@ -16,7 +16,8 @@ from monitor.collector.execute import execute
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Outcome, Success
-from monitor.model.settings import Every, Job, Query, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import Job, Query, Statement
 from monitor.model.targets import Target
 from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases

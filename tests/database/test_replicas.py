@@ -14,7 +14,8 @@ from monitor.database.replication import replication_of
 from monitor.database.status import MAX_STATUS_AGE_SECONDS
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Replication, Result, Success
-from monitor.model.settings import Every, Job, Query, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import Job, Query, Statement
 from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
 from tests.database.replicas import BOTH, Pair, replicating

@@ -15,7 +15,8 @@ from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Tran
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import Config, Every, Job, Severity, labels_of
+from monitor.model.schedules import Every
+from monitor.model.settings import Config, Job, Severity, labels_of
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
 from tests.support.harness import (
     BALANCE,

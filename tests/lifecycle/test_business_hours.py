@@ -13,7 +13,7 @@ from monitor.alerting.shown import confirmed_at, is_current, is_waiting
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert
 from monitor.model.results import Outcome
-from monitor.model.settings import Cron
+from monitor.model.schedules import Cron
 from monitor.timing.crontab import read_crontab
 from monitor.web.alert_groups import PageContext, group_of
 from monitor.web.verdict import verdict_of

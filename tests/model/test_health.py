@@ -20,13 +20,8 @@ from monitor.model.health import (
     UnderWay,
     faults,
 )
-from monitor.model.settings import (
-    DEFAULT_TIMEOUT,
-    Cron,
-    Job,
-    Query,
-    Statement,
-)
+from monitor.model.schedules import Cron
+from monitor.model.settings import DEFAULT_TIMEOUT, Job, Query, Statement
 from monitor.storage import State
 from monitor.timing.clock import AnchoredClock
 from tests.acceptance.program import wait_until

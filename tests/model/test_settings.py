@@ -1,7 +1,8 @@
-"""What makes two targets or two jobs the same at a reload is decided for each of their keys."""
+"""Each key of a target or a query: whether it makes another one at a reload is decided, and somebody goes by it."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -10,13 +11,21 @@ from typing import Any
 
 import pytest
 
+from monitor.model.process_settings import (
+    HeartbeatSettings,
+    LogSettings,
+    StateSettings,
+    Web,
+)
+from monitor.model.schedules import Cron, Every
 from monitor.model.settings import (
     ColumnName,
-    Cron,
     Flavor,
     Job,
     Metric,
     Query,
+    Receiver,
+    Rule,
     SchemaColumns,
     Statement,
 )
@@ -80,3 +89,33 @@ def test_it_is_decided_of_each_key_of_a_query_whether_it_bears_on_a_run(
     bears_on, value = QUERY[key]
     other = replace(JOB.query, **{key: value})
     assert Job(JOB.target, other).runs_as(JOB) is (bears_on == NEITHER)
+
+
+ROOT = Path(__file__).parent.parent.parent
+# These only hand a value on.
+HANDED_ON_IN = ("model", "config")
+VALUES = (
+    *(Target, Tls, Query, Every, Cron, SchemaColumns, Metric, Rule, Receiver),
+    *(Web, HeartbeatSettings, LogSettings, StateSettings),
+)
+
+
+def names_read() -> set[str]:
+    """Return every attribute that is read where values are gone by, and not only handed on."""
+    names: set[str] = set()
+    for path in (ROOT / "monitor").rglob("*.py"):
+        if path.relative_to(ROOT).parts[1] not in HANDED_ON_IN:
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            names.update(node.attr for node in nodes if isinstance(node, ast.Attribute))
+    return names
+
+
+def test_somebody_goes_by_each_field_that_comes_from_a_key() -> None:
+    read = names_read()
+    idle = [
+        f"{value.__name__}.{field.name}"
+        for value in VALUES
+        for field in fields(value)
+        if field.name not in read
+    ]
+    assert not idle, f"nobody outside of {' and '.join(HANDED_ON_IN)} goes by {idle}"

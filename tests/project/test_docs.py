@@ -30,7 +30,8 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
 from monitor.model.alerts import Change
 from monitor.model.errors import Reason
-from monitor.model.settings import Config, Every, Job, Rule, Scalar
+from monitor.model.schedules import Every
+from monitor.model.settings import Config, Job, Rule, Scalar
 from monitor.notify.alertmanager.settings import DEFAULT_RESEND_DELAY
 from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry

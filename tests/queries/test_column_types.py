@@ -14,7 +14,8 @@ from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import QueryError, Reason, SampleError
 from monitor.model.results import Sample
-from monitor.model.settings import Every, Metric, Query, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import Metric, Query, Statement
 from tests.queries.conftest import Bench
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"

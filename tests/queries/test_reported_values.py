@@ -12,7 +12,8 @@ from monitor.collector.execute import answer
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.results import Sample
-from monitor.model.settings import Every, Metric, Query, Statement
+from monitor.model.schedules import Every
+from monitor.model.settings import Metric, Query, Statement
 from tests.queries.conftest import Bench
 
 

@@ -18,10 +18,10 @@ from monitor.model.conditions import Condition
 from monitor.model.errors import Reason, SampleError
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
+from monitor.model.schedules import Every
 from monitor.model.settings import (
     ColumnName,
     Config,
-    Every,
     Flavor,
     Job,
     JobKey,

@@ -29,7 +29,8 @@ from monitor.model.alerts import Alert, AlertState, Change, Notification, Transi
 from monitor.model.conditions import Condition
 from monitor.model.errors import DeliveryError
 from monitor.model.results import Failure, Outcome, Result, Success
-from monitor.model.settings import Config, Every, Job, Query, Receiver, Rule, Severity
+from monitor.model.schedules import Every
+from monitor.model.settings import Config, Job, Query, Receiver, Rule, Severity
 from monitor.notify.context import DeliveryContext
 from monitor.notify.outbox import OutboxWorker
 from monitor.notify.transport import Transport

@@ -36,7 +36,8 @@ from monitor.model.results import (
     Sample,
     ServerWarning,
 )
-from monitor.model.settings import Config, Cron, Every, Metric, labels_of
+from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Config, Metric, labels_of
 from monitor.telemetry import own_metrics
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition, declared_metrics

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.collector.slots import next_cron_time
-from monitor.model.settings import Cron
+from monitor.model.schedules import Cron
 from monitor.timing.crontab import read_crontab
 
 MINUTE = timedelta(minutes=1)

@@ -21,10 +21,10 @@ from monitor.model.results import (
     Server,
     Success,
 )
+from monitor.model.schedules import Every
 from monitor.model.settings import (
     ColumnName,
     Config,
-    Every,
     Flavor,
     Job,
     Metric,

@@ -19,7 +19,8 @@ from monitor.alerting.snapshot import (
 from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
-from monitor.model.settings import Config, Cron, Labels
+from monitor.model.schedules import Cron
+from monitor.model.settings import Config, Labels
 from monitor.web import api, api_rules
 from tests.web.picture import (
     BALANCES,

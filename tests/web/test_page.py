@@ -25,7 +25,8 @@ from monitor.alerting.snapshot import (
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
-from monitor.model.settings import Cron, Flavor, Severity, labels_of
+from monitor.model.schedules import Cron
+from monitor.model.settings import Flavor, Severity, labels_of
 from monitor.notify.payload import generator_url
 from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, page_of

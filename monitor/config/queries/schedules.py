@@ -9,14 +9,14 @@ from monitor.config.queries.schema import QuerySchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import refuse_both
-from monitor.model.settings import Cron, Every
+from monitor.model.schedules import Cron, Every, QuerySchedule
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import format_duration
 
 
 def read_schedule(
     checked: QuerySchema, section: Section, problems: Problems
-) -> tuple[Every | Cron, timedelta]:
+) -> tuple[QuerySchedule, timedelta]:
     """Check schedule and timeout of one query, and return both."""
     timeout = checked.timeout
     if "cron" in section.data:

@@ -12,10 +12,9 @@ from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.parameters import NEEDS
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
+from monitor.model.schedules import QuerySchedule
 from monitor.model.settings import (
     ColumnName,
-    Cron,
-    Every,
     Flavor,
     Metric,
     Query,
@@ -49,7 +48,7 @@ class UnboundQuery:
     section: Section
     summary: str
     enabled: bool
-    schedule: Every | Cron
+    schedule: QuerySchedule
     timeout: timedelta
     max_rows: int
     needs: tuple[str, ...]
