@@ -17,6 +17,7 @@ from monitor.model.alerts import AlertState, Change
 from monitor.model.errors import Reason
 from monitor.model.results import ColumnType
 from monitor.model.settings import Flavor, Severity
+from monitor.telemetry.own_metrics import Counted
 
 ROOT = Path(__file__).parent.parent.parent
 CLOSED: Mapping[str, type[Enum]] = {
@@ -121,3 +122,27 @@ def test_a_table_by_the_words_of_severities_has_all_of_them() -> None:
                 place = f"{path.relative_to(ROOT)}:{node.lineno}"
                 forgotten.append(f"{place}: no {', '.join(missing)}")
     assert not forgotten, "\n".join(forgotten)
+
+
+def members_named(place: str, closed: type[Enum]) -> set[str]:
+    """Return which members of a set are named by the code in a file or below a folder."""
+    root = ROOT / "monitor" / place
+    named = set()
+    for path in root.rglob("*.py") if root.is_dir() else [root]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id == closed.__name__:
+                    named.add(node.attr)
+    return named
+
+
+def test_each_reason_is_given_by_somebody() -> None:
+    given = members_named("database", Reason) | members_named("collector", Reason)
+    idle = sorted(Reason.__members__.keys() - given)
+    assert not idle, f"no code of database/ or collector/ gives the reason {idle}"
+
+
+def test_each_counter_is_counted() -> None:
+    counted = members_named("telemetry/counters.py", Counted)
+    idle = sorted(Counted.__members__.keys() - counted)
+    assert not idle, f"telemetry/counters.py never counts {idle}"
