@@ -194,7 +194,9 @@ def _show_steps(steps: Sequence[Mapping[str, str]]) -> None:
     echo(indented(table(cells, header, right=(_PLAN_COLUMNS.index("rows"),))))
     for step in steps:
         rows = step["rows"]
-        is_scan = step["type"] == "ALL" and rows.isdigit()
+        # <derived2> is a result in between: the server guesses its size, and its tables have lines of their own
+        is_table = not step["table"].startswith("<")
+        is_scan = step["type"] == "ALL" and rows.isdigit() and is_table
         if is_scan and int(rows) > _MANY_ROWS:
             echo(
                 f"    note: reads the whole table {step['table']},"
