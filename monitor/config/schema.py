@@ -17,8 +17,8 @@ from monitor.config.toml.validation import (
     ScalarValue,
     Schema,
     Text,
-    between,
     from_to,
+    integer_in,
 )
 from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.model.targets import SERVER_ZONE, UTC_ZONE, TlsMode
@@ -142,7 +142,7 @@ class TargetSchema(Schema):
     stand_ins = {"user": "-", "database": "-"}
 
     host: Host | None = None
-    port: Annotated[int, between(1, 65535)] = 3306
+    port: Annotated[int, integer_in(1, 65535)] = 3306
     unix_socket: Text | None = None
     user: Trimmed
     # Refused with advice: files of configuration are copied, committed and shown.
@@ -151,7 +151,7 @@ class TargetSchema(Schema):
     password_env: VariableName | None = None
     database: Trimmed
     # How many queries run here at once; the connection for KILL comes on top.
-    max_connections: Annotated[int, between(1, 100)] = 2
+    max_connections: Annotated[int, integer_in(1, 100)] = 2
     max_replica_lag: Duration = timedelta(minutes=1)
     time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
     labels: dict[str, str] = {}

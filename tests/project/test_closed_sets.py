@@ -18,7 +18,6 @@ from monitor.model.alerts import AlertState, Change
 from monitor.model.errors import Reason
 from monitor.model.results import ColumnType
 from monitor.model.settings import Flavor, Severity
-from monitor.telemetry.own_metrics import Counted
 
 ROOT = Path(__file__).parent.parent.parent
 CLOSED: Mapping[str, type[Enum]] = {
@@ -139,9 +138,3 @@ def test_each_reason_is_given_by_somebody() -> None:
     given = members_named("database", Reason) | members_named("collector", Reason)
     idle = sorted(Reason.__members__.keys() - given)
     assert not idle, f"no code of database/ or collector/ gives the reason {idle}"
-
-
-def test_each_counter_is_counted() -> None:
-    counted = members_named("telemetry/counters.py", Counted)
-    idle = sorted(Counted.__members__.keys() - counted)
-    assert not idle, f"telemetry/counters.py never counts {idle}"

@@ -438,7 +438,7 @@ def test_the_rules_about_the_monitor_itself_were_judged_at_the_last_look() -> No
 
 
 def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
-    half = replace(UNINITIALIZED, name="Half", condition=Condition("between", 5))  # type: ignore[arg-type]
+    half = replace(UNINITIALIZED, name="Half", condition=Condition("unknown", 5))  # type: ignore[arg-type]
     config = a_config(queries=(replace(BALANCES, rules=(half, UNINITIALIZED)),))
     rules = rules_of(a_snapshot(config), config)
     assert [(rule["name"], rule["health"]) for rule in rules] == [

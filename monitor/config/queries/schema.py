@@ -17,7 +17,7 @@ from monitor.config.toml.validation import (
     ScalarValue,
     Schema,
     Text,
-    between,
+    integer_in,
 )
 
 
@@ -45,7 +45,7 @@ class QuerySchema(Schema):
     cron: Text | None = None
     time_zone: Text = "UTC"
     timeout: Limit = timedelta(seconds=10)
-    max_rows: Annotated[int, between(1, 1_000_000)] = 1000
+    max_rows: Annotated[int, integer_in(1, 1_000_000)] = 1000
     needs: list[Text] = []
     enabled: bool = True
     parameters: dict[str, ScalarValue] = {}
@@ -95,7 +95,7 @@ class RuleSchema(Schema):
     absent: bool | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
-    max_alerts: Annotated[int, between(1, 100_000)] = 1000
+    max_alerts: Annotated[int, integer_in(1, 100_000)] = 1000
     severity: Literal["critical", "warning", "info"]
     summary: Text
     group_summary: str = ""

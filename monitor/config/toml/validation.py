@@ -166,7 +166,7 @@ def from_to(
     return AfterValidator(check)
 
 
-def between(lowest: int, highest: int) -> AfterValidator:
+def integer_in(lowest: int, highest: int) -> AfterValidator:
     """Allow whole numbers from lowest to highest."""
 
     def check(value: int) -> int:

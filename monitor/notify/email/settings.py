@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Host, RefusedPassword, VariableName
-from monitor.config.toml.validation import Text, between
+from monitor.config.toml.validation import Text, integer_in
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
@@ -95,7 +95,7 @@ class EmailSchema(ReceiverSchema):
     }
 
     host: Host
-    port: Annotated[int, between(1, 65535)] | None = None
+    port: Annotated[int, integer_in(1, 65535)] | None = None
     from_: _Mailbox = Field(alias="from")
     to: list[_Mailbox]
     tls: SmtpTls | None = None
