@@ -37,6 +37,10 @@ class Every:
         """Return for how long no run may end, its time limit apart."""
         return self.three_slots
 
+    def as_run(self) -> QuerySchedule:
+        """Return what of it bears on what a run gives: nothing."""
+        return _AT_ANY_TIME
+
 
 @dataclass(frozen=True, slots=True)
 class Cron:
@@ -55,6 +59,12 @@ class Cron:
         """Return None: it is silent from one slot to the next, and those may be any time apart."""
         return None
 
+    def as_run(self) -> QuerySchedule:
+        """Return what of it bears on what a run gives: nothing."""
+        return _AT_ANY_TIME
+
 
 QuerySchedule: TypeAlias = Every | Cron
 """When a query runs."""
+
+_AT_ANY_TIME = Every(timedelta(1))

@@ -209,7 +209,7 @@ class Job:
             self.query,
             rules=(),
             summary="",
-            schedule=Every(timedelta(1)),
+            schedule=self.query.schedule.as_run(),
             timeout=timedelta(1),
         )
         return Job(self.target.as_asked(), query)
