@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     except MonitorError as error:
         click.echo(f"token-monitor: {error}", err=True)
         return entry.error_code
-    # A bug: told with its trace (which shows no values), and never an exit code that means something else.
+    # A bug: reported with its trace (which shows no values), and never an exit code that means something else.
     except Exception:  # noqa: BLE001
         traceback.print_exc()
         return entry.crash_code

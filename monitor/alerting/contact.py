@@ -163,7 +163,7 @@ def is_loss(result: Result, view: TargetView) -> bool:
     """
     if result.loss is None:
         return False
-    # Results come in any order: a run that timed out tells of a time before others got in.
+    # Results come in any order: a run that timed out is about a time before others got in.
     return _is_since(result.started_at, view.met_at)
 
 

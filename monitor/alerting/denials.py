@@ -39,7 +39,7 @@ def denied_table(outcome: object) -> str:
 
 
 def denied_tables(view: QueryView) -> frozenset[str]:
-    """Return the tables that are refused to a query, as far as its runs could tell."""
+    """Return the tables that are refused to a query, as far as its runs could see."""
     return frozenset(filter(None, map(denied_table, view.denied)))
 
 

@@ -82,7 +82,7 @@ def _voice_without_root(
     """Decide who speaks as long as no root's alert fires."""
     match cause:
         case Cause.SILENT:
-            # What says already that it gives no data goes on: that it fails and then hangs is no end.
+            # What says already that it gives no data goes on: that it fails and then hangs is not an end.
             if _is_said_to_fail(view, known):
                 return Voice.FROZEN
             return Voice.STALE

@@ -49,7 +49,7 @@ class QueryView:
     since: datetime | None = None
     """When this view began: at the start, or at the reload that added or changed the job."""
     denied: tuple[Failure, ...] = ()
-    """What the server refused to let it see, by the last run that could tell."""
+    """What the server refused to let it see, by the last run that could see that."""
     regained: frozenset[str] = frozenset()
     """Of these tables another query was let see again, and it has not run since."""
     excused_until: datetime | None = None

@@ -184,7 +184,7 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     if view is None:
         return snapshot
     planned = replace(view, next_run_at=at)
-    # What a cron said holds until its next run, of which the plan after a success is the first to tell.
+    # What a cron said holds until its next run, which the plan after a success is the first to show.
     is_cron = not isinstance(view.job.query.schedule, Every)
     if is_cron and view.data_at and view.expires_at:
         planned = replace(

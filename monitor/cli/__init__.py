@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         ),
         "alerts": CommandEntry("Show the alerts that are pending or firing now."),
         "history": CommandEntry("Show what alerts did, newest first."),
-        "explain": CommandEntry("Say why an alert is or is not firing."),
+        "explain": CommandEntry("Explain why an alert is or is not firing."),
         "backup": CommandEntry("Copy the state into a file, while the daemon goes on."),
         "notify": CommandEntry("Send a test alert through a receiver."),
         "healthcheck": CommandEntry(
@@ -67,7 +67,7 @@ _NO_COMMAND = CommandEntry("", USAGE)
 
 
 def entry_of(name: str) -> CommandEntry:
-    """Return what is known of a command; of what is no command, how its failures end."""
+    """Return what is known of a command; of what is not a command, how its failures end."""
     return COMMANDS.get(name, _NO_COMMAND)
 
 
@@ -120,5 +120,5 @@ class _CommandGroup(click.Group):
 def commands() -> None:
     """Run SQL health queries on a schedule, export Prometheus metrics, emit alerts.
 
-    Every command takes --config FILE (default config.toml); COMMAND --help tells the rest.
+    Every command takes --config FILE (default config.toml); COMMAND --help shows the rest.
     """

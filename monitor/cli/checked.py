@@ -73,8 +73,10 @@ class Checked:
             case Success() as success:
                 return _refusal(success)
             case Failure() as failure:
-                is_told = any(finding.name == WOULD_FAIL for finding in self.findings)
-                return None if is_told else failure
+                is_reported = any(
+                    finding.name == WOULD_FAIL for finding in self.findings
+                )
+                return None if is_reported else failure
             case Blocked():
                 return None
             case unknown:

@@ -30,7 +30,7 @@ _NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
 @click.option("--target", help="Only this target.")
 @with_common_options
 def command(alert: str, target: str | None, common: CommonOptions) -> int:
-    """Say why ALERT is or is not firing: its rule, its query's last run, its values, its clock.
+    """Explain why ALERT is or is not firing: its rule, its query's last run, its values, its clock.
 
     Exit codes: 0, 1 when there is no state to read.
     """

@@ -27,7 +27,7 @@ _GAP = "  "
 def echo(text: str) -> None:
     """Print a result to stdout, also where the terminal's encoding lacks some of its characters.
 
-    A reader that went away (`| head -1`) is no error: what counts is the exit code.
+    A reader that went away (`| head -1`) is not an error: what counts is the exit code.
     """
     # A terminal may take Latin-1 or ASCII alone; to fail on a … would lose the whole result.
     encoding = sys.stdout.encoding or "utf-8"

@@ -123,7 +123,7 @@ def _failure(error: QueryError) -> Failure:
         error.code,
         error.detail,
         lost=isinstance(error, TargetError),
-        place=error.place,
+        excerpt=error.excerpt,
     )
 
 

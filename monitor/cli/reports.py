@@ -267,8 +267,8 @@ def _counts_text(checked: Sequence[Checked]) -> str:
     counts = _counts(checked)
     targets = len({one.result.job.target.name for one in checked})
     queries = counted(counts.pop("queries"), "query", "queries")
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    return f"{queries} on {counted(targets, 'target')}: {told}"
+    listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return f"{queries} on {counted(targets, 'target')}: {listed}"
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(

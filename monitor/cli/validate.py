@@ -30,7 +30,7 @@ def command(connect: bool, common: CommonOptions) -> int:
     """Check the configuration and all query files, offline.
 
     --connect also enters each target, shows the account's rights and warns of more than reading, and asks
-    for the plan of each query. The only query that is run tells whether the history has the zone that is set.
+    for the plan of each query. The only query that is run asks whether the history has the zone that is set.
 
     Exit codes: 0, 2 when something is wrong.
     """

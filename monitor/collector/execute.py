@@ -175,7 +175,7 @@ def _failure(error: QueryError) -> Failure:
         message=error.message,
         code=error.code,
         detail=error.detail,
-        place=error.place,
+        excerpt=error.excerpt,
     )
 
 

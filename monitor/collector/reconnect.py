@@ -13,7 +13,7 @@ from monitor.model.settings import Job
 
 _FIRST_PAUSE = timedelta(seconds=1)
 MAX_PAUSE = timedelta(seconds=15)
-"""A recovery is seen within it; more often would cost a server that comes up more than it tells us."""
+"""A recovery is seen within it; more often would cost a server that comes up more than it is worth to us."""
 
 
 @dataclass(frozen=True, slots=True)

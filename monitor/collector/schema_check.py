@@ -111,7 +111,7 @@ class _Touches:
 def check_schema(query: Query, look: Look, touch: Touch) -> SchemaAnswer:
     """Look, and touch what looks missing; look again while the two disagree.
 
-    information_schema hides what the account may not see: 1142 and 1143 tell that from 1054 and 1146. On
+    information_schema hides what the account may not see: 1142 and 1143 distinguish that from 1054 and 1146. On
     MariaDB it also hides a table for the moment in which a copying ALTER or a RENAME changes it, at any look.
     Raises QueryError: access_denied where nothing at all can be seen.
     """

@@ -50,7 +50,7 @@ class WorkerPool:
         with self._changed:
             if self._stopped or self._busy.get(task.job.key) == task.job:
                 return False
-            # Another version of the job, before a reload: one that runs is no reason to refuse this one,
+            # Another version of the job, before a reload: one that runs is not a reason to refuse this one,
             # and one that waits need not be run any more.
             self._tasks = deque(
                 other for other in self._tasks if other.job.key != task.job.key

@@ -109,7 +109,7 @@ def _heartbeat(
     section: Section, base: Path, jobs: tuple[Job, ...], problems: Problems
 ) -> HeartbeatSettings | None:
     table = table_at(section, "heartbeat", problems)
-    # An empty table is a heartbeat whose keys are missing; none at all is no heartbeat.
+    # An empty table is a heartbeat whose keys are missing; none at all means no heartbeat.
     if not isinstance(section.data.get("heartbeat"), Mapping):
         return None
     return read_heartbeat(table, base, jobs, problems)

@@ -30,7 +30,7 @@ def check_patterns(
     """Note each pattern of a list, by its position there, that fits no query."""
 
     def fault(pattern: str) -> str | None:
-        # The default: where there are no queries at all, it is no mistake.
+        # The default: where there are no queries at all, it is not a mistake.
         if pattern == "*":
             return None
         if any(fnmatchcase(query, pattern) for query in queries):

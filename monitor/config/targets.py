@@ -41,7 +41,7 @@ class TargetEntry:
     labels: Mapping[str, str]
 
     def choose(self, queries: Mapping[str, T]) -> dict[str, T]:
-        """Return what runs here, of things that go by the names of queries."""
+        """Return what runs here, of what goes by the names of queries."""
         chosen = {}
         for name, query in queries.items():
             is_wanted = matches_any(name, self.patterns)

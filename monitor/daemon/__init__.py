@@ -1,1 +1,1 @@
-"""The process around the pipe: how it starts, and what it tells of that."""
+"""The process around the pipe: built from its parts, started, reloaded and stopped."""

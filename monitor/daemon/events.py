@@ -1,4 +1,4 @@
-"""Tell of what happens as it happens: log events and counters; hears the pipeline and the deliveries."""
+"""Log and count what happens, as it happens: the listener of the pipeline and of the deliveries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HEARTBEAT = ("heartbeat", "")
 
 
 class Events:
-    """Writes each event once and counts it. It only tells: nothing in the program follows from it.
+    """Writes each event once and counts it. Nothing else in the program follows from it.
 
     Called by the pipeline's thread; of deliveries, kills and heartbeats by their own.
     """
@@ -51,7 +51,7 @@ class Events:
         self._lock = threading.Lock()
 
     def on_result(self, update: Update) -> None:
-        """Count and log a run; tell when its target was lost or came back."""
+        """Count and log a run; log also when its target was lost or came back."""
         result, before, after = update.result, update.before, update.after
         # A blocked run was not made: it counts as none.
         if not isinstance(result.outcome, Blocked):
@@ -84,7 +84,7 @@ class Events:
             self._log.event(f"alert.{transition.change}", level, **fields)
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
-        """Count alerts that wait outside of a full outbox; the receiver's own alert tells of them."""
+        """Count alerts that wait outside of a full outbox; the receiver's own alert reports them."""
         for receiver, count in counts.items():
             self._telemetry.refused(receiver, count)
 

@@ -20,6 +20,6 @@ def log_file_faults(config: Config, log: Log, now: Callable[[], datetime]) -> No
         for fault in inspect_files(config, SecretDisk().read, now()):
             log.warning("config.noticed", message=fault.text)
 
-    # Where there is no thread to be had, each file is told of at its use.
+    # Where there is no thread to be had, each file is reported at its use.
     with contextlib.suppress(RuntimeError):
         threading.Thread(target=look, name="files", daemon=True).start()

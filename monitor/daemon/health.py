@@ -1,4 +1,4 @@
-"""Say whether the daemon does its work: gathers signs of life from all threads, asks no database."""
+"""Check whether the daemon does its work: gathers signs of life from all threads, asks no database."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Ticker:
     def sign(self, now: datetime) -> tuple[Part, datetime]:
         """Return its sign of life, and since when the process is awake; waits for no lock."""
         since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
-        # The clock was set, or the machine slept: then how long ago things were says little.
+        # The clock was set, or the machine slept: then ages say little.
         has_jumped = (
             abs(now - self._ticked_at - since_tick) > SLEPT and since_tick < SILENT_FOR
         )

@@ -243,7 +243,7 @@ def identify(connection: Connection) -> str:
     if isinstance(rows, Refusal):
         rows = connection.execute(IDENTIFY_BARELY)
     version, comment, hostname, read_only = rows[0]
-    # a server may be told to give another version than its own; the greeting has its own as well
+    # a server may be configured to give another version than its own; the greeting has its own as well
     flavor = flavor_of(f"{version} {connection.driver.server_version}", str(comment))
     connection.server = Server(
         flavor,

@@ -41,7 +41,7 @@ class ConnectionId:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server's plain answer that it does not do or tell something; after it the connection is in order."""
+    """The server's plain answer that it does not do or show something; after it the connection is in order."""
 
     message: str
 

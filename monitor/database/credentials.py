@@ -61,7 +61,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     verification = VERIFICATION_BY_MODE[tls.mode]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # In this order: a context that looks at the name cannot be told to verify nothing.
+    # In this order: a context that looks at the name cannot be set to verify nothing.
     context.check_hostname = verification.is_host_checked
     context.verify_mode = verification.mode
     try:

@@ -28,7 +28,7 @@ IDENTIFY_HOST = "SELECT @@hostname LIMIT 1"
 FIRST_STATEMENT_LIMIT = timedelta(seconds=10)
 """The server's own limit until the first query states its timeout: for what we ask ourselves."""
 
-# A limit of 0 is no limit at all, on both servers.
+# A limit of 0 means none at all, on both servers.
 _MIN_LIMIT_SECONDS = 0.001
 
 

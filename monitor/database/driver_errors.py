@@ -13,7 +13,7 @@ from monitor.database.reasons import (
     classify,
     is_answer,
     shown_message,
-    syntax_error_place,
+    syntax_error_excerpt,
 )
 from monitor.model.errors import QueryError, Reason, TargetError
 
@@ -61,7 +61,7 @@ def failure_of(error: Exception) -> QueryError:
         _shown(error, code),
         code=code,
         detail=kind.detail,
-        place=syntax_error_place(_server_words(error), code),
+        excerpt=syntax_error_excerpt(_server_words(error), code),
     )
 
 

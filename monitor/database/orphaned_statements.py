@@ -41,7 +41,7 @@ class OrphanedStatements:
     def check(self, connection: Connection, sql: str) -> None:
         """Ask about an earlier sending of the same statement; QueryError `timeout` while it still runs.
 
-        Of another server behind the same address, or one that does not tell, nothing is known: it may run.
+        Of another server behind the same address, or one that does not show it, nothing is known: it may run.
         """
         where = self._known.get(sql)
         if where is None or where.hostname != connection.server.hostname:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from monitor.model.errors import HIDDEN_PLACE, Reason
+from monitor.model.errors import HIDDEN_EXCERPT, Reason
 from monitor.model.wording import shortened
 
 
@@ -109,7 +109,7 @@ _NAMES_ARE_QUOTED = frozenset(
 )
 _NEAR = re.compile(r"near '(.*)' at line", re.DOTALL)
 _SYNTAX_ERRORS = frozenset({1064, 1149})
-_MAX_PLACE = 100
+_MAX_EXCERPT = 100
 # A value is quoted as it is, its own quotes not escaped: from the first quote that opens to the last one.
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?:.*['\"]|.*$)", re.DOTALL)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
@@ -143,14 +143,14 @@ def is_answer(code: int | None, words: str = "") -> bool:
 
 def shown_message(message: str, code: int | None) -> str:
     """Mask SQL literals, parts of statements and mail addresses in an error's words, and cut it."""
-    text = _NEAR.sub(f"{HIDDEN_PLACE} at line", message)
+    text = _NEAR.sub(f"{HIDDEN_EXCERPT} at line", message)
     if code not in _NAMES_ARE_QUOTED:
         text = _QUOTED.sub("'…'", text)
     text = _ADDRESS.sub("…@…", " ".join(text.split()))
     return shortened(text, _MAX_MESSAGE)
 
 
-def syntax_error_place(message: str, code: int | None) -> str:
+def syntax_error_excerpt(message: str, code: int | None) -> str:
     """Return the part of the statement that the server quotes in a syntax error, without mail addresses."""
     if code not in _SYNTAX_ERRORS:
         return ""
@@ -158,4 +158,4 @@ def syntax_error_place(message: str, code: int | None) -> str:
     if found is None:
         return ""
     text = _ADDRESS.sub("…@…", " ".join(found[1].split()))
-    return shortened(text, _MAX_PLACE)
+    return shortened(text, _MAX_EXCERPT)

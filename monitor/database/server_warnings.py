@@ -38,7 +38,7 @@ def read_warnings(
     for warning in found:
         if warning.code in connection.dialect.spoiling_warnings:
             raise _spoilt(warning, count)
-    # A server counts more warnings than it keeps (max_error_count), and a cut is not told from the rest.
+    # A server counts more warnings than it keeps (max_error_count), and a cut cannot be distinguished from the rest.
     if len(found) < count:
         message = f"the server counts {count} warnings on its answer and tells {len(found)}: it may be cut"
         raise QueryError(Reason.BAD_RESULT, message, detail="warnings")
@@ -51,7 +51,7 @@ def _found(connection: Connection) -> list[ServerWarning]:
     try:
         rows = connection.execute("SHOW WARNINGS")
     except pymysql.MySQLError as error:
-        # A KILL or a limit that comes now is meant for the query: it is no refusal to tell its warnings.
+        # A KILL or a limit that comes now is meant for the query: it is not a refusal to show its warnings.
         reason = classify(code_of(error), connecting=False).reason
         if reason in _ENDED or not is_answer_error(error):
             raise

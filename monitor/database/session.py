@@ -91,7 +91,7 @@ class Session:
         if not self.connection.in_order:
             self.connection.close()
             self.connection = self._reopen()
-            # Meanwhile: what was to be stopped is no more, and nothing else would stop this one.
+            # Meanwhile: what was to be stopped has ended, and nothing else would stop this one.
             if self._is_stopped:
                 raise _stopped()
         if self.connection.server.altered:

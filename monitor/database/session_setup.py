@@ -21,7 +21,7 @@ UNPROVEN = "unproven"
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """The names of what the servers of one version do not let us set, and of what they do not tell."""
+    """The names of what the servers of one version do not let us set, and of what they do not show."""
 
     settings: frozenset[str] = frozenset()
     questions: frozenset[str] = frozenset()
@@ -167,7 +167,7 @@ def _set_otherwise(
 def _read(
     connection: Connection, questions: Mapping[str, str], *, besides: Set[str]
 ) -> dict[str, object]:
-    """Read all at once, without what the server refuses to tell; return the values by name."""
+    """Read all at once, without what the server refuses to show; return the values by name."""
     values: dict[str, object] = {}
 
     def read_together(some: Mapping[str, str]) -> Refusal | None:

@@ -41,7 +41,7 @@ class Effect(Enum):
     ANSWER = "answer"
     """Rows may be missing or mean something else: no result can be believed."""
     COST = "cost"
-    """A statement may take longer, wait longer or be refused: worth telling."""
+    """A statement may take longer, wait longer or be refused: worth a line in the log."""
     LIMIT = "limit"
     """The same, and the operator knows it by the name of a limit."""
 

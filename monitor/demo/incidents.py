@@ -22,7 +22,7 @@ class Incident(ABC):
     name: str
     alert: str
     broken: str
-    """What the user is told when it breaks, and `fixed` when it is over."""
+    """What the user reads when it breaks, and `fixed` when it is over."""
     fixed: str
 
     def __init__(

@@ -55,7 +55,7 @@ class Program:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            # ^C in the terminal is for the demo, which stops things in its own order
+            # ^C in the terminal is for the demo, which stops its parts in its own order
             start_new_session=True,
         )
         self._reader.start()

@@ -276,7 +276,7 @@ class _Application:
         self._refused_at: float | None = None
 
     def look(self, traffic: Traffic, now: float, *, is_broken: bool) -> None:
-        """Compare with the last look; while something is broken, a lull is no recovery."""
+        """Compare with the last look; while something is broken, a lull is not a recovery."""
         counts = traffic.counts
         if counts[CallOutcome.PAYMENT_REQUIRED] > self._refused:
             if self._refused_at is None:

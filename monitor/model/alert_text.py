@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# str.format is no choice: "{x.__class__}" reaches into the program.
+# str.format will not do: "{x.__class__}" reaches into the program.
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 

@@ -67,24 +67,24 @@ class ListenError(MonitorError):
         self.may_pass = may_pass
 
 
-HIDDEN_PLACE = "near '…'"
+HIDDEN_EXCERPT = "near '…'"
 """What stands in the words of a syntax error where the server quotes the statement."""
 
 
-def message_with_place(message: str, place: str) -> str:
-    """Return the words of a syntax error with the place where the server stumbled; not for logs."""
-    # The place is a piece of the statement, which may hold what a log must not show.
-    if not place:
+def message_with_excerpt(message: str, excerpt: str) -> str:
+    """Return the words of a syntax error with the excerpt that the server stumbled over; not for logs."""
+    # The excerpt is a piece of the statement, which may hold what a log must not show.
+    if not excerpt:
         return message
-    if HIDDEN_PLACE in message:
-        return message.replace(HIDDEN_PLACE, f"near '{place}'", 1)
-    return f"{message} (near '{place}')"
+    if HIDDEN_EXCERPT in message:
+        return message.replace(HIDDEN_EXCERPT, f"near '{excerpt}'", 1)
+    return f"{message} (near '{excerpt}')"
 
 
 class QueryError(MonitorError):
     """A run that gave no data: a reason, the server's own words without SQL literals, its error code.
 
-    `place` is the part of the statement that the server stumbled over: for its author, never for a log.
+    `excerpt` is the part of the statement that the server stumbled over: for its author, never for a log.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class QueryError(MonitorError):
         *,
         code: int | None = None,
         detail: str = "",
-        place: str = "",
+        excerpt: str = "",
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.code = code
         self.detail = detail
-        self.place = place
+        self.excerpt = excerpt
 
     @property
     def author_message(self) -> str:
-        """Return the message with the place of a syntax error in it."""
-        return message_with_place(self.message, self.place)
+        """Return the message with the excerpt of a syntax error in it."""
+        return message_with_excerpt(self.message, self.excerpt)
 
 
 class TargetError(QueryError):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import Certificate
-from monitor.model.errors import Reason, message_with_place
+from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 from monitor.timing.durations import format_duration
 
@@ -103,7 +103,7 @@ class Server:
     """Session limits that took effect: statement, lock, read_only."""
     clock: ClockOffset | None = None
     replication: Replication | None = None
-    """None where it is no replica, or where that cannot be known."""
+    """None where it is not a replica, or where that cannot be known."""
     knows_replication: bool = False
     """Whether it said so; without the right to ask, nobody knows whether it is a replica."""
     altered: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class Server:
 
     @property
     def replica_lag_seconds(self) -> float | None:
-        """Return how far it is behind its source; None where it stands, is no replica or cannot know."""
+        """Return how far it is behind its source; None where it stands, is not a replica or cannot know."""
         return None if self.replication is None else self.replication.lag_seconds
 
     def replica_fault(self, max_lag: timedelta) -> str:
@@ -166,14 +166,14 @@ class Failure:
     code: int | None = None
     detail: str = ""
     lost: bool = False
-    place: str = field(default="", repr=False)
+    excerpt: str = field(default="", repr=False)
     """Where the server stumbled over the statement: for its author's eyes, never for a log or a page."""
     refused: bool = False
 
     @property
     def author_message(self) -> str:
-        """Return the message with the place of a syntax error in it."""
-        return message_with_place(self.message, self.place)
+        """Return the message with the excerpt of a syntax error in it."""
+        return message_with_excerpt(self.message, self.excerpt)
 
     @property
     def is_of_connection(self) -> bool:

@@ -27,7 +27,7 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Return the canonical form of a label set: sorted by name, empty values left out."""
-    # A label without a value is no label, as in Prometheus: else one alert would have two identities.
+    # A label without a value is not a label, as in Prometheus: else one alert would have two identities.
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     return tuple(sorted((name, value) for name, value in items if value != ""))
 
@@ -216,7 +216,7 @@ class Job:
 
     @property
     def is_first_to_know(self) -> bool:
-        """Return whether it tells early what the target refuses: it is asked at once, or about every table.
+        """Return whether it shows early what the target refuses: it is asked at once, or about every table.
 
         What has a cron waits for its hour.
         """

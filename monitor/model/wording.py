@@ -37,7 +37,7 @@ def shortened(text: str, max_characters: int) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Write a number of things: `1 query`, `2 queries`; without a plural an `s` is added."""
+    """Write a number with its noun: `1 query`, `2 queries`; without a plural an `s` is added."""
     if number == 1:
         return f"1 {noun}"
     return f"{number} {plural or noun + 's'}"

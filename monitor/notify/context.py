@@ -62,7 +62,7 @@ class Outbox(Protocol):
         ...
 
     def expire(self, receiver: str, *, now: datetime) -> Sequence[Delivery]:
-        """Give up what is too old or too much, and return it."""
+        """Drop what is too old or too much, and return it."""
         ...
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:

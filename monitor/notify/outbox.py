@@ -149,7 +149,7 @@ class OutboxWorker(Worker):
         return done.error is None
 
     def _weigh(self, notification: Notification, error: DeliveryError | None) -> None:
-        """Break off for a while when the receiver fails; an answer that is no use again is an answer."""
+        """Break off for a while when the receiver fails; an answer that is of no use again is an answer."""
         self._not_before = None
         if error is None or not error.recoverable:
             self._failed.clear()

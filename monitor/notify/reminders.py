@@ -84,7 +84,7 @@ def reminders_for(
 ) -> tuple[Notification, ...]:
     """Make those of what fires: to who has none of it, as when a reload brought the receiver, and again.
 
-    Nothing of what is held: its state is as it was when there was data, which is no news.
+    Nothing of what is held: its state is as it was when there was data, which is not news.
     """
     firing = [alert for alert in alerts if _has_news(alert)]
     notifications: list[Notification] = []

@@ -19,7 +19,7 @@ OnRead: TypeAlias = Callable[[str, Iterable[str]], None]
 """Takes the place that was read and what of its content must be hidden; by any thread, must not raise."""
 
 _MAX_BYTES: Final = 4096
-"""More is no password, key or address: the file of something else."""
+"""More is not a password, key or address: the file of something else."""
 _DISK_SECONDS: Final = 3
 """How long a disk, or a file server, may take: what waits is a connection or a delivery."""
 
@@ -44,7 +44,7 @@ class SecretReader:
     def password(self, source: PasswordSource) -> bytes:
         """Read it as it stands, only without one line end behind it; it may be empty."""
         content = self._content(source)
-        # White space around it may be what tells the hidden text from the shown, so it is not part of it.
+        # White space around it may be all that distinguishes the hidden text from the shown, so it is not part of it.
         self._report(source, [content.decode(errors="replace").strip()])
         return content
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, quote_plus, unquote, urlsplit
 SECRET: Final = "<secret>"  # noqa: S105 - what is shown in place of one
 
 _MIN_LENGTH: Final = 6
-"""Of fewer characters a secret cannot be told from other text."""
+"""Of fewer characters a secret cannot be distinguished from other text."""
 _MIN_LENGTH_ECHOED: Final = 4
 """The same in what somebody says to whom it was sent."""
 _MIN_LENGTH_OF_PART: Final = 8
@@ -39,27 +39,27 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The values that must not be written, by the place that each was read from."""
+    """The values that must not be written, by the source that each was read from."""
 
-    _places: Mapping[str, tuple[frozenset[str], frozenset[str]]] = field(
+    _sources: Mapping[str, tuple[frozenset[str], frozenset[str]]] = field(
         default_factory=dict, repr=False
     )
-    """Of each place what it holds now, and what it held just before."""
+    """Of each source what it holds now, and what it held just before."""
     _forms: tuple[str, ...] = field(default=(), repr=False)
 
-    def put(self, place: str, values: Iterable[str]) -> Secrets:
-        """Add what a place holds now; what it held just before stays, in use by somebody, and no more.
+    def put(self, source: str, values: Iterable[str]) -> Secrets:
+        """Add what a source holds now; what it held just before stays, in use by somebody, and no more.
 
         Returns the same object where nothing has changed.
         """
         now = frozenset(_at_least(_MIN_LENGTH, values))
-        latest, _ = self._places.get(place, (_NOTHING, _NOTHING))
+        latest, _ = self._sources.get(source, (_NOTHING, _NOTHING))
         if now == latest or not now:  # nothing: a file that is just being written
             return self
-        places = {**self._places, place: (now, latest)}
-        generations = chain.from_iterable(places.values())
+        sources = {**self._sources, source: (now, latest)}
+        generations = chain.from_iterable(sources.values())
         forms = _forms_of(chain.from_iterable(generations))
-        return replace(self, _places=places, _forms=_longest_first(forms))
+        return replace(self, _sources=sources, _forms=_longest_first(forms))
 
     def hide(self, text: str) -> str:
         """Return a text without the known values, and without the user part of addresses."""
@@ -93,7 +93,7 @@ def in_header(value: str) -> list[str]:
 
 
 def in_address(address: str) -> list[str]:
-    """Return what to hide of an address that is secret: all of it, and of its parts what is no mere word.
+    """Return what to hide of an address that is secret: all of it, and of its parts what is not a mere word.
 
     A word such as `services` or `alerts` would be hidden in every text.
     """

@@ -58,7 +58,7 @@ def back_up(directory: Path, path: Path) -> BackedUp:
             f"{path} is there already; a backup is written over nothing"
         ) from None
     except (OSError, sqlite3.Error) as error:
-        # An OSError names the file that the copy has while it is written, which tells nobody anything.
+        # An OSError names the file that the copy has while it is written, which helps nobody.
         said = getattr(error, "strerror", None) or error
         raise StateError(f"{source} cannot be backed up to {path}: {said}") from None
     return backed_up

@@ -36,7 +36,7 @@ def open_directory(
     """Open or make the state in a directory.
 
     StateError when another daemon has it, another program has it locked, or a newer version wrote it.
-    A directory that cannot be written is no reason not to watch: the state is then in memory, until
+    A directory that cannot be written does not keep us from watching: the state is then in memory, until
     `State.try_disk` succeeds; and a damaged file is quarantined. Both are in `warnings`.
     """
     lock = DirectoryLock(directory)

@@ -50,7 +50,7 @@ class DirectoryLock:
         self.note(self._phase)
 
     def note(self, phase: Phase) -> None:
-        """Write into the lock file whose it is and how far we are; a disk that takes nothing is no matter."""
+        """Write into the lock file whose it is and how far we are; a disk that takes nothing does not matter."""
         self._phase = phase
         if self._file is None:
             return

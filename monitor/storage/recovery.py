@@ -38,7 +38,7 @@ def join(
 ) -> tuple[Delivery, ...]:
     """Copy all rows into a target that nobody has read: what it has of the past stays, and comes first.
 
-    Its alerts give way to ours, and what waits in it is given up: it tells of what is over, or of what
+    Its alerts give way to ours, and what waits in it is given up: it is about what is over, or of what
     we have found and reported ourselves meanwhile (docs/adr/0009). Returns what was given up.
     """
     how = outbox.GivingUp(at=now, reason="unreadable", message=_TOO_LATE)

@@ -26,7 +26,7 @@ WEIGH = "UPDATE outbox SET size = length(CAST(alerts AS BLOB)) WHERE size = 0"
 """Computes the size of what waits, where that is not known: an older version did not write it."""
 
 # Instants are text in UTC with microseconds (serialization.instant_to_text), so that they sort as text.
-# Numbers are those of the order in which things came; AUTOINCREMENT: the outbox never uses one twice, also
+# Numbers are those of the order in which rows came; AUTOINCREMENT: the outbox never uses one twice, also
 # when it was empty, so that "earlier" stays what it was.
 _TABLES = f"""
 CREATE TABLE alerts (

@@ -273,7 +273,7 @@ class State(StateQueries):
         self._disk.write(partial(outbox.retry_now, receiver=receiver, now=now))
 
     def expire(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
-        """Give up what has waited for too long; return what has to be logged of it."""
+        """Drop what has waited for too long; return what has to be logged of it."""
         too_old = instant_to_text(now - self._limits.outbox_age)
         oldest = self._rows(
             "SELECT created_at FROM outbox WHERE receiver = ? ORDER BY id LIMIT 1",

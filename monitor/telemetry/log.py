@@ -1,4 +1,4 @@
-"""Write each event as one JSON line; an edge that never raises, delays nobody and tells no secret."""
+"""Write each event as one JSON line; an edge that never raises, delays nobody and shows no secret."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ class Writer:
     def _write(self, line: bytes) -> None:
         with self._writing:
             # After a part of a line, so that this one can be read.
-            begun_anew = b"\n" + line if self._torn else line
+            on_new_line = b"\n" + line if self._torn else line
             try:
-                self._put(begun_anew)
+                self._put(on_new_line)
             # EPIPE, ENOSPC, EAGAIN; of a closed file it is a ValueError.
             except (OSError, ValueError):
                 self._drop()

@@ -108,7 +108,7 @@ class PageContext:
     """The names of the alerts that others are muted under, by fingerprint."""
     asked: str = ""
     runbooks_url: str = ""
-    """Where the monitor serves its runbooks to the world, with a slash at the end."""
+    """Where the monitor serves its runbooks to its readers, with a slash at the end."""
 
 
 def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRule]:
@@ -188,7 +188,7 @@ def _shown(alerts: Sequence[Alert], asked: str) -> list[Alert]:
 
 
 def _texts(alert: Alert, oldest: Alert, context: PageContext) -> Texts:
-    """Return an alert's texts, with the group's instant in place of its own, which is no difference."""
+    """Return an alert's texts, with the group's instant in place of its own, which is not a difference."""
     if alert.state is AlertState.RESOLVED:
         # What to do is over too: a repair that is pasted now would give again what was honestly spent.
         return Texts("", "", "")

@@ -58,7 +58,7 @@ class Answers:
         self._runbooks = read_runbooks()
 
     def page(self, request: Request) -> Response:
-        """Show how things are; `?alert=FINGERPRINT` shows that one in any case."""
+        """Show the page; `?alert=FINGERPRINT` shows that one in any case."""
         config = self._views.config()
         page = page_of(
             self._scene(request),

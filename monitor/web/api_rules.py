@@ -197,7 +197,7 @@ def _rule_json(judged: JudgedRule, scene: Scene) -> dict[str, Json]:
     rule, evaluation = judged.rule, judged.evaluation
     try:
         query = expression(rule)
-    # A defect in one rule must not take all others from who asks; it is told where that rule stands.
+    # A defect in one rule must not take all others from who asks; it is shown where that rule stands.
     except Exception as defect:  # noqa: BLE001
         query = ""
         evaluation = _with_defect(evaluation, defect)

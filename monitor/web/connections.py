@@ -88,7 +88,7 @@ class Connections:
         self, connection: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
         loop = asyncio.get_running_loop()
-        # A client that breaks off, speaks no TLS, or cannot prove itself is no event.
+        # A client that breaks off, speaks no TLS, or cannot prove itself is not an event.
         with contextlib.suppress(OSError):
             # asyncio sets TCP_NODELAY by itself: an answer's last piece waits for no acknowledgement.
             if tls is None:

@@ -9,9 +9,9 @@ from monitor.database.reasons import (
     classify,
     is_answer,
     shown_message,
-    syntax_error_place,
+    syntax_error_excerpt,
 )
-from monitor.model.errors import Reason, message_with_place
+from monitor.model.errors import Reason, message_with_excerpt
 
 DOWN, DENIED, MISSING = Reason.TARGET_DOWN, Reason.ACCESS_DENIED, Reason.SCHEMA_MISSING
 
@@ -199,7 +199,7 @@ def test_values_in_a_message_are_masked_and_names_are_not(
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "place"),
+    ("code", "message", "excerpt"),
     [
         (
             1064,
@@ -207,19 +207,19 @@ def test_values_in_a_message_are_masked_and_names_are_not(
             "FORM users WHERE x = '…@…'",
         ),
         (1064, f"syntax to use near '{'x' * 200}' at line 1", "x" * 99 + "…"),
-        (1064, "no place", ""),
+        (1064, "no excerpt", ""),
         (1054, "Unknown column near 'secret' at line 1", ""),
     ],
 )
-def test_the_place_of_a_syntax_error_is_kept_apart(
-    code: int, message: str, place: str
+def test_the_excerpt_of_a_syntax_error_is_kept_apart(
+    code: int, message: str, excerpt: str
 ) -> None:
-    assert syntax_error_place(message, code) == place
-    assert not place or place not in shown_message(message, code)
+    assert syntax_error_excerpt(message, code) == excerpt
+    assert not excerpt or excerpt not in shown_message(message, code)
 
 
-def test_the_author_sees_the_place_where_the_log_has_an_ellipsis() -> None:
+def test_the_author_sees_the_excerpt_where_the_log_has_an_ellipsis() -> None:
     shown = "use near '…' at line 3"
-    assert message_with_place(shown, "FORM") == "use near 'FORM' at line 3"
-    assert message_with_place("cut …", "FORM") == "cut … (near 'FORM')"
-    assert message_with_place(shown, "") == shown
+    assert message_with_excerpt(shown, "FORM") == "use near 'FORM' at line 3"
+    assert message_with_excerpt("cut …", "FORM") == "cut … (near 'FORM')"
+    assert message_with_excerpt(shown, "") == shown

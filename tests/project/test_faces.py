@@ -84,7 +84,7 @@ def test_what_other_rooms_call_says_what_it_does(room: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("folder", ["tests"])
+@pytest.mark.parametrize("folder", ["monitor", "tests"])
 def test_a_docstring_begins_with_what_is_done(folder: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"

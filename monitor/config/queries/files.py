@@ -53,7 +53,7 @@ def find_queries(
 ) -> list[QueryFiles]:
     """Return the queries of a folder by name; half a query is a problem, other files are left alone.
 
-    The configuration may be in the same folder, as a mount may have one folder only: it is no query.
+    The configuration may be in the same folder, as a mount may have one folder only: it is not a query.
     OSError or ValueError where the folder cannot be read.
     """
     found = _Found()

@@ -115,7 +115,7 @@ def _unknown_names(
 
 
 def _identifier_fault(token: Token, declared: Mapping[str, Scalar]) -> str | None:
-    """Return why this is no parameter with the name of a table or column, or None where it is."""
+    """Return why this is not a parameter with the name of a table or column, or None where it is."""
     if token.name in declared:
         return name_fault(token.text, declared[token.name])
     names = [name for name, value in declared.items() if isinstance(value, str)]

@@ -80,7 +80,7 @@ class WebhookSender:
 
 
 def signature(secret: str, body: bytes, now: datetime) -> Mapping[str, str]:
-    """Make the headers by which a receiver can tell that a body is ours, and not an old one."""
+    """Make the headers by which a receiver can verify that a body is ours, and not an old one."""
     timestamp = str(int(now.timestamp()))
     signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
     return {
