@@ -576,6 +576,16 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
             assert "NAME" in code or (ROOT / code).exists(), code
 
 
+def test_each_of_the_twelve_changes_touches_four_files_at_most() -> None:
+    table = rows(sections(ROOT / "CONTRIBUTING.md")["Twelve changes"], header="change")
+    assert len(table) == 12
+    for change, files, tells in table:
+        assert codes(files), f"{change}: no file"
+        assert all(code.startswith("monitor/") for code in codes(files)), change
+        assert len(codes(files)) <= 4, f"{change}: {len(codes(files))} files"
+        assert tells, f"{change}: what tells?"
+
+
 def test_every_page_can_be_found_from_the_readme() -> None:
     reached: set[Path] = set()
     waiting = [README]
