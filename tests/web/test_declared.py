@@ -44,6 +44,25 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
     assert unused - NOT_SHOWN == set(), "not in templates/page.html"
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("page", (Page,)),
+        ("group", (AlertGroup,)),
+        ("banner", (Banner,)),
+        ("row", (AlertRow, TargetRow, QueryRow, ReceiverRow)),
+        ("moment", (When,)),
+    ],
+)
+def test_the_template_names_only_what_is_computed_for_it(
+    name: str, values: tuple[type[Any], ...]
+) -> None:
+    # Not page.css, which is a file.
+    named = set(re.findall(rf"(?<![\w/]){name}\.(\w+)", TEMPLATE))
+    known = {attribute for value in values for attribute in dir(value)}
+    assert named - known == set(), f"no value for the page has these of {name}"
+
+
 def test_every_tone_has_its_colours() -> None:
     missing = [tone for tone in get_args(Tone) if f".{tone}" not in STYLE]
     assert missing == [], "not in static/page.css"
