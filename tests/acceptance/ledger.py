@@ -160,7 +160,7 @@ class Recorded:
         return str(self.alert["labels"]["alertname"])
 
     @property
-    def told(self) -> Told:
+    def reported(self) -> Told:
         """Return what a receiver has to hear of it."""
         status = "firing" if self.change == "fired" else "resolved"
         return self.fingerprint, _milliseconds(self.alert["fired_at"]), status
@@ -216,11 +216,11 @@ class Ledger:
             (fingerprint, starts_at)
             for fingerprint, starts_at, _ in self._begun()
             if (fingerprint, starts_at, "resolved")
-            not in {one.told for one in self.announced}
+            not in {one.reported for one in self.announced}
         }
 
     def _begun(self) -> list[Told]:
-        return [one.told for one in self.announced if one.change == "fired"]
+        return [one.reported for one in self.announced if one.change == "fired"]
 
     def faults(self) -> list[str]:
         """Find what is wrong in the history by itself."""
@@ -266,7 +266,7 @@ class Ledger:
             for told in alerts:
                 heard[told].add(arrival.key)
                 order[told[0]].append(told)
-        wanted = [one.told for one in self.announced]
+        wanted = [one.reported for one in self.announced]
         faults += [
             f"recorded and never arrived: {told}"
             for told in wanted
@@ -294,7 +294,7 @@ class Ledger:
 
     def faults_of_alertmanager(self, arrivals: Iterable[Arrival]) -> list[str]:
         """Find what an Alertmanager was told and is not so, and whether it knows the truth at the end."""
-        recorded = {one.told for one in self.announced}
+        recorded = {one.reported for one in self.announced}
         faults = []
         last: dict[str, Told] = {}
         for arrival in arrivals:

@@ -64,7 +64,7 @@ class Demo:
                 if re.search(pattern, line):
                     return line
             if time.monotonic() > deadline or not self._reader.is_alive():
-                pytest.fail(f"no line with {pattern}:\n" + "\n".join(self.told()))
+                pytest.fail(f"no line with {pattern}:\n" + "\n".join(self.reported()))
             time.sleep(0.02)
 
     def send(self, number: int) -> None:
@@ -80,7 +80,7 @@ class Demo:
             self._process.terminate()
         self.wait()
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         """Return what a person would read: without the runs that went well."""
         return [line for line in self.lines if "run.finished" not in line]
 
@@ -153,7 +153,7 @@ def test_the_alert_of_an_incident_comes_and_goes(incidents: tuple[str, ...]) -> 
         }
         for name, started in running.items():
             alert = INCIDENTS[name].alert
-            assert started.wait() == 0, "\n".join(started.told())
+            assert started.wait() == 0, "\n".join(started.reported())
             said = "\n".join(started.said())
             order = [
                 "BREAKING: ",
@@ -187,7 +187,7 @@ def test_without_an_incident_no_alert_fires_and_it_ends_by_itself() -> None:
             with urllib.request.urlopen(metrics, timeout=15) as response:
                 page = response.read().decode()
             time.sleep(0.05)
-        assert started.wait() == 0, "\n".join(started.told())
+        assert started.wait() == 0, "\n".join(started.reported())
         fired = {
             event["alertname"]
             for event in started.events()
@@ -203,14 +203,14 @@ def test_a_signal_ends_it_and_nothing_is_left(number: int) -> None:
         started.wait_for_line(r"the page +http")
         assert processes_with(str(temporary))
         started.send(number)
-        assert started.wait(60) == 0, "\n".join(started.told())
+        assert started.wait(60) == 0, "\n".join(started.reported())
 
 
 def test_a_signal_while_it_starts_leaves_nothing() -> None:
     with demo() as (started, _):
         started.wait_for_line("starting a private MariaDB")
         started.send(signal.SIGTERM)
-        assert started.wait(60) == 0, "\n".join(started.told())
+        assert started.wait(60) == 0, "\n".join(started.reported())
 
 
 def test_an_address_that_is_taken_ends_it_with_a_clear_line_and_leaves_nothing() -> (
@@ -228,4 +228,4 @@ def test_an_address_that_is_taken_ends_it_with_a_clear_line_and_leaves_nothing()
 def test_an_unknown_incident_is_refused_with_the_names_that_there_are() -> None:
     with demo("--incident", "flood") as (started, _):
         assert started.wait(60) == 2
-        assert "missing-column" in "\n".join(started.told())
+        assert "missing-column" in "\n".join(started.reported())

@@ -20,7 +20,7 @@ from tests.support.harness import (
     OWN_RULES,
     SECOND,
     TIMEOUT,
-    World,
+    Harness,
     a_config,
     a_query,
     a_rule,
@@ -112,7 +112,7 @@ def test_what_gets_the_place_of_one_that_cleared_says_that_it_may_be_older() -> 
     }
 
 
-def a_world(limit: int) -> World:
+def a_harness(limit: int) -> Harness:
     many = a_query(
         "many",
         metrics=(Metric("m", "", ("k",), value="n"),),
@@ -121,38 +121,38 @@ def a_world(limit: int) -> World:
             a_rule("Few", "m", condition=Condition("above", 9.0)),
         ),
     )
-    return World(a_config(many, own_rules=(*OWN_RULES, LIMITED)))
+    return Harness(a_config(many, own_rules=(*OWN_RULES, LIMITED)))
 
 
-def run(world: World, names: str) -> None:
+def run(harness: Harness, names: str) -> None:
     found = samples("m", dict.fromkeys(names, 1.0), "k")
-    world.after(MINUTE).run("many", Success(found, len(found)))
+    harness.after(MINUTE).run("many", Success(found, len(found)))
 
 
 def test_the_rest_is_told_by_one_alert_until_there_is_none_for_five_minutes() -> None:
-    world = a_world(2)
-    run(world, "abcde")
-    assert sorted(world.told()) == [
+    harness = a_harness(2)
+    run(harness, "abcde")
+    assert sorted(harness.reported()) == [
         "Many fired",
         "Many fired",
         "TokenMonitorAlertsLimited fired",
     ]
-    limited = next(a for a in world.state.active_alerts() if a.name == LIMITED.name)
+    limited = next(a for a in harness.state.active_alerts() if a.name == LIMITED.name)
     assert (limited.value, dict(limited.labels)["rule"], limited.scope.target) == (
         3.0,
         "Many",
         "main",
     )
-    run(world, "cde")
-    assert sorted(world.told()) == [
+    run(harness, "cde")
+    assert sorted(harness.reported()) == [
         "Many fired",
         "Many fired",
         "Many resolved",
         "Many resolved",
     ]
     for _ in range(6):
-        run(world, "de")
-    assert world.told() == [
+        run(harness, "de")
+    assert harness.reported() == [
         "Many resolved",
         "Many fired",
         "TokenMonitorAlertsLimited resolved",
@@ -160,38 +160,40 @@ def test_the_rest_is_told_by_one_alert_until_there_is_none_for_five_minutes() ->
 
 
 def test_without_data_nobody_says_that_nothing_is_left_out() -> None:
-    world = a_world(1)
-    run(world, "ab")
-    world.after(10 * MINUTE).run("many", TIMEOUT)
-    world.after(SECOND).tick()
-    assert world.shown()["TokenMonitorAlertsLimited"] == "firing held"
+    harness = a_harness(1)
+    run(harness, "ab")
+    harness.after(10 * MINUTE).run("many", TIMEOUT)
+    harness.after(SECOND).tick()
+    assert harness.shown()["TokenMonitorAlertsLimited"] == "firing held"
 
 
 def test_a_lower_limit_after_a_reload_resolves_nothing() -> None:
-    world = a_world(3)
-    run(world, "abc")
-    lower = a_world(1).config
-    again = world.restarted(MINUTE, lower)
-    again.told()
+    harness = a_harness(3)
+    run(harness, "abc")
+    lower = a_harness(1).config
+    again = harness.restarted(MINUTE, lower)
+    again.reported()
     run(again, "abc")
-    assert again.told() == []
+    assert again.reported() == []
     run(again, "c")
-    assert again.told() == ["Many resolved", "Many resolved"]
+    assert again.reported() == ["Many resolved", "Many resolved"]
 
 
 def test_of_what_resolved_the_newest_are_kept() -> None:
-    world = a_world(5000)
+    harness = a_harness(5000)
     names = [f"k{number:04}" for number in range(1200)]
     found = samples("m", dict.fromkeys(names, 1.0), "k")
-    world.after(MINUTE).run("many", Success(found, len(found)))
-    world.after(MINUTE).run("many", Success(found[:600], 600))
-    world.after(MINUTE).run("many", Success((), 0))
-    kept = [a for a in world.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED]
+    harness.after(MINUTE).run("many", Success(found, len(found)))
+    harness.after(MINUTE).run("many", Success(found[:600], 600))
+    harness.after(MINUTE).run("many", Success((), 0))
+    kept = [
+        a for a in harness.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED
+    ]
     assert len(kept) == 1000
     assert {dict(a.labels)["k"] for a in kept} >= set(names[:600])
-    world.after(timedelta(minutes=16)).tick()
+    harness.after(timedelta(minutes=16)).tick()
     assert not [
-        a for a in world.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED
+        a for a in harness.pipeline.snapshot.alerts if a.state is AlertState.RESOLVED
     ]
 
 

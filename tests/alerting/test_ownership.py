@@ -31,7 +31,7 @@ from tests.support.harness import (
     SECOND,
     SERVER,
     USAGE,
-    World,
+    Harness,
     a_config,
     a_rule,
     balances,
@@ -152,10 +152,10 @@ histories = st.lists(
 
 @dataclass
 class Told:
-    """A world and, beside it, what the oracle remembers."""
+    """A harness and, beside it, what the oracle remembers."""
 
-    world: World = field(
-        default_factory=lambda: World(
+    harness: Harness = field(
+        default_factory=lambda: Harness(
             a_config(COLUMNS, BALANCES, USAGE, own_rules=RULES)
         )
     )
@@ -169,11 +169,11 @@ class Told:
     first_in_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        self.world.runs(columns(), balances(pro=0), usage(0))
-        self.first_in_at = self.world.at
-        self.explained_at = dict.fromkeys(QUERIES, self.world.at)
-        self.ran_at = dict.fromkeys(QUERIES, self.world.at)
-        self.data_at = dict.fromkeys(QUERIES, self.world.at)
+        self.harness.runs(columns(), balances(pro=0), usage(0))
+        self.first_in_at = self.harness.at
+        self.explained_at = dict.fromkeys(QUERIES, self.harness.at)
+        self.ran_at = dict.fromkeys(QUERIES, self.harness.at)
+        self.data_at = dict.fromkeys(QUERIES, self.harness.at)
         self.last = dict.fromkeys(QUERIES, OK)
 
     def slot(self, now: Mapping[str, Event]) -> None:
@@ -186,25 +186,27 @@ class Told:
 
     def _pass(self, passed: timedelta) -> None:
         for _ in range(passed // TICK):
-            self.world.asleep(TICK)
-            self.world.tick()
+            self.harness.asleep(TICK)
+            self.harness.tick()
             self._check()
 
     def _happens(self, query: str, event: Event) -> None:
-        world = self.world
-        job = world.job(query)
+        harness = self.harness
+        job = harness.job(query)
         if event.kind in ("waits", "skipped"):
             if event.kind == "skipped":
-                world.take(Missed(job, 1))
-        elif blocked := blocked_run(job, world.at, world.pipeline.snapshot, world.at):
-            world.take(blocked)
-            self.last[query], self.ran_at[query] = Event("blocked"), world.at
+                harness.take(Missed(job, 1))
+        elif blocked := blocked_run(
+            job, harness.at, harness.pipeline.snapshot, harness.at
+        ):
+            harness.take(blocked)
+            self.last[query], self.ran_at[query] = Event("blocked"), harness.at
         else:
-            world.take(self._result(job, event))
+            harness.take(self._result(job, event))
             has_data = event.kind in ("ok", "shared") or (
                 event.kind == "column" and query != "balances"
             )
-            self.last[query], self.ran_at[query] = OK if has_data else event, world.at
+            self.last[query], self.ran_at[query] = OK if has_data else event, harness.at
             if (
                 event.kind == "lost"
             ):  # what all of them told before is gone with the target
@@ -212,7 +214,7 @@ class Told:
             if event.kind == "denied":
                 self.denied[query] = event.detail
             if has_data:
-                self.explained_at[query] = self.data_at[query] = world.at
+                self.explained_at[query] = self.data_at[query] = harness.at
                 self.denied.pop(query, None)
             if query == "missing_columns" and event.kind == "column":
                 self.last["balances"] = Event("blocked")
@@ -231,7 +233,7 @@ class Told:
                 server = None
             case "shared":
                 # Lost is a target only where no connection of ours lives that could be shared.
-                is_up = self.world.pipeline.snapshot.targets["main"].up
+                is_up = self.harness.pipeline.snapshot.targets["main"].up
                 refusal, let_in_at = (
                     TARGETS["quota"],
                     self.first_in_at if is_up else None,
@@ -242,7 +244,7 @@ class Told:
                 outcome, server = LAGGING, LATE
             case _:
                 assert event.kind in ("ok", "column"), event.kind
-        at = self.world.at
+        at = self.harness.at
         return Result(job, at, at, at, 0.01, outcome, server, None, let_in_at, refusal)
 
     def _data(self, query: str, *, is_missing: bool) -> Outcome:
@@ -261,7 +263,7 @@ class Told:
     def _check(self) -> None:
         firing = [
             alert
-            for alert in self.world.pipeline.snapshot.alerts
+            for alert in self.harness.pipeline.snapshot.alerts
             if alert.state is AlertState.FIRING and alert.muted_by is None
         ]
         for query in QUERIES:
@@ -273,31 +275,31 @@ class Told:
             ]
             roots = [alert.name for alert in firing if self._explains(alert, query)]
             if roots:
-                self.explained_at[query] = self.world.at
-            silent_for = self.world.at - self.explained_at[query]
-            said = f"{self.world.at:%H:%M:%S} {query}: own {own}, roots {roots}, none for {silent_for}"
+                self.explained_at[query] = self.harness.at
+            silent_for = self.harness.at - self.explained_at[query]
+            said = f"{self.harness.at:%H:%M:%S} {query}: own {own}, roots {roots}, none for {silent_for}"
             assert len(own) <= 1, said
             if (
                 self.last[query] is OK
-                and self.world.at - self.data_at[query] < 2 * MINUTE
+                and self.harness.at - self.data_at[query] < 2 * MINUTE
             ):
                 assert own == [], f"it has data: {said}"
             if silent_for > ALLOWED or roots:
                 assert len(own) + len(roots[:1]) == 1, said
             if own:
-                assert self.world.at - self.data_at[query] >= 2 * MINUTE, (
+                assert self.harness.at - self.data_at[query] >= 2 * MINUTE, (
                     f"too early: {said}"
                 )
 
     def _explains(self, alert: Alert, query: str) -> bool:
         """Return whether an alert is about what keeps a query from giving data."""
         event = self.last[query]
-        if event is OK and self.world.at - self.explained_at[query] < 3 * MINUTE:
+        if event is OK and self.harness.at - self.explained_at[query] < 3 * MINUTE:
             return False
         if alert.name == "TokenMonitorTargetDown":
             return True
         if alert.name == "TokenMonitorConnectionsRefused":
-            is_silent = self.world.at - self.ran_at[query] > 3 * MINUTE + 10 * SECOND
+            is_silent = self.harness.at - self.ran_at[query] > 3 * MINUTE + 10 * SECOND
             return is_silent or event.kind == "refused" or event.detail.endswith("busy")
         if alert.name == "TokenMonitorReplicaLagging":
             return event.kind == "lagging"

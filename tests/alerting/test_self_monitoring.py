@@ -44,7 +44,7 @@ from tests.support.harness import (
     SERVER,
     TIMEOUT,
     USAGE,
-    World,
+    Harness,
     a_config,
     a_rule,
     balances,
@@ -85,8 +85,8 @@ def denied(table: str, code: int = 1142) -> Failure:
     return Failure(Reason.ACCESS_DENIED, REFUSED + table, code, "privilege")
 
 
-class Servers(World):
-    """A world in which it matters which server answers."""
+class Servers(Harness):
+    """A harness in which it matters which server answers."""
 
     def __init__(self) -> None:
         super().__init__(a_config(COLUMNS, BALANCES, USAGE, own_rules=RULES))
@@ -114,31 +114,31 @@ class Servers(World):
 def test_a_late_replica_is_one_alert_and_everything_else_is_held_and_muted_under_it(
     late: Server,
 ) -> None:
-    world = Servers()
-    world.server = CLOSE
-    world.well()
-    world.after(2 * MINUTE).well()
-    assert world.told() == [
+    harness = Servers()
+    harness.server = CLOSE
+    harness.well()
+    harness.after(2 * MINUTE).well()
+    assert harness.reported() == [
         "TokenBalances pending",
         "TokenUsageStopped fired",
         "TokenBalances fired",
     ]
-    world.server = late
-    world.after(MINUTE).late()
-    view = world.pipeline.snapshot.queries["main", "balances"]
+    harness.server = late
+    harness.after(MINUTE).late()
+    view = harness.pipeline.snapshot.queries["main", "balances"]
     assert (view.status, view.samples, view.consecutive_failures) == (
         QueryStatus.FAILED,
         (),
         0,
     )
-    assert world.pipeline.snapshot.targets["main"].up is True
+    assert harness.pipeline.snapshot.targets["main"].up is True
     for _ in range(10):
-        world.after(MINUTE).late()
-    assert world.told() == [
+        harness.after(MINUTE).late()
+    assert harness.reported() == [
         "TokenMonitorReplicaLagging pending",
         "TokenMonitorReplicaLagging fired",
     ]
-    assert world.shown() == {
+    assert harness.shown() == {
         "TokenBalances": "firing held muted",
         "TokenUsageStopped": "firing held muted",
         "TokenMonitorReplicaLagging": "firing",
@@ -148,57 +148,57 @@ def test_a_late_replica_is_one_alert_and_everything_else_is_held_and_muted_under
 def test_a_replica_that_has_caught_up_resolves_it_and_what_was_refused_runs_at_once() -> (
     None
 ):
-    world = Servers()
-    world.server = LATE
-    world.late()
-    world.after(2 * MINUTE).late()
-    world.wanted.clear()
-    world.server = CLOSE
-    world.after(SECOND).run("missing_columns", columns())
-    assert world.told()[-1] == "TokenMonitorReplicaLagging resolved"
-    assert world.wanted == ["balances", "usage"]
-    world.run("balances", balances())
-    assert world.told() == []
+    harness = Servers()
+    harness.server = LATE
+    harness.late()
+    harness.after(2 * MINUTE).late()
+    harness.wanted.clear()
+    harness.server = CLOSE
+    harness.after(SECOND).run("missing_columns", columns())
+    assert harness.reported()[-1] == "TokenMonitorReplicaLagging resolved"
+    assert harness.wanted == ["balances", "usage"]
+    harness.run("balances", balances())
+    assert harness.reported() == []
 
 
 def test_a_replica_that_is_late_for_less_than_a_minute_pages_nobody() -> None:
-    world = Servers()
-    world.server = LATE
-    world.late()
-    world.server = CLOSE
-    world.after(30 * SECOND).well()
-    assert "TokenMonitorReplicaLagging fired" not in world.told()
+    harness = Servers()
+    harness.server = LATE
+    harness.late()
+    harness.server = CLOSE
+    harness.after(30 * SECOND).well()
+    assert "TokenMonitorReplicaLagging fired" not in harness.reported()
 
 
 def test_a_lost_server_is_not_said_to_be_late() -> None:
-    world = Servers()
-    world.server = LATE
-    world.late()
-    world.after(2 * MINUTE).late()
-    world.runs(LOST, LOST, LOST)
-    world.after(MINUTE)
-    shown = world.shown()
+    harness = Servers()
+    harness.server = LATE
+    harness.late()
+    harness.after(2 * MINUTE).late()
+    harness.runs(LOST, LOST, LOST)
+    harness.after(MINUTE)
+    shown = harness.shown()
     assert shown["TokenMonitorTargetDown"] == "firing"
     assert shown["TokenMonitorReplicaLagging"] == "firing held muted"
 
 
 def test_a_clock_that_is_off_for_five_minutes_is_told_with_its_side() -> None:
-    world = Servers()
-    world.server = replace(SERVER, clock=ClockOffset(-95.0, 0.5))
+    harness = Servers()
+    harness.server = replace(SERVER, clock=ClockOffset(-95.0, 0.5))
     for _ in range(6):
-        world.well()
-        world.after(MINUTE)
-    told = [line for line in world.told() if "Clock" in line]
+        harness.well()
+        harness.after(MINUTE)
+    told = [line for line in harness.reported() if "Clock" in line]
     assert told == ["TokenMonitorClockSkew pending", "TokenMonitorClockSkew fired"]
     (alert,) = [
         one
-        for one in world.pipeline.snapshot.alerts
+        for one in harness.pipeline.snapshot.alerts
         if one.name == "TokenMonitorClockSkew"
     ]
     assert alert.value == 94.5
-    world.server = replace(SERVER, clock=ClockOffset(-2.0, 0.5))
-    world.well()
-    assert [line for line in world.told() if "Clock" in line] == [
+    harness.server = replace(SERVER, clock=ClockOffset(-2.0, 0.5))
+    harness.well()
+    assert [line for line in harness.reported() if "Clock" in line] == [
         "TokenMonitorClockSkew resolved"
     ]
 
@@ -207,48 +207,48 @@ def test_a_clock_that_is_off_for_five_minutes_is_told_with_its_side() -> None:
     "clock", [ClockOffset(30.2, 0.5), ClockOffset(-29.0, 0.0), None]
 )
 def test_a_clock_that_may_be_right_is_not_told(clock: ClockOffset | None) -> None:
-    world = Servers()
-    world.server = replace(SERVER, clock=clock)
-    world.well()
-    world.after(10 * MINUTE)
-    assert not [line for line in world.told() if "Clock" in line]
+    harness = Servers()
+    harness.server = replace(SERVER, clock=clock)
+    harness.well()
+    harness.after(10 * MINUTE)
+    assert not [line for line in harness.reported() if "Clock" in line]
 
 
 def test_what_servers_say_of_themselves_is_in_the_metrics_while_it_is_known() -> None:
-    world = Servers()
-    assert world.families() == {}
-    world.server = replace(
+    harness = Servers()
+    assert harness.families() == {}
+    harness.server = replace(
         LATE,
         clock=ClockOffset(-1.5, 0.1),
         read_only=True,
         surplus_rights=("INSERT on `app`.*", "FILE on *.*"),
     )
-    world.late()
-    assert world.families() == {
+    harness.late()
+    assert harness.families() == {
         "token_monitor_target_clock_offset_seconds": [-1.5],
         "token_monitor_target_read_only": [1.0],
         "token_monitor_target_replica_lag_seconds": [312.0],
         "token_monitor_target_surplus_rights": [2],
     }
-    world.server = replace(STANDING, read_only=False)
-    world.late()
-    assert world.families() == {"token_monitor_target_read_only": [0.0]}
-    world.runs(LOST, LOST, LOST)
-    assert world.families() == {}
+    harness.server = replace(STANDING, read_only=False)
+    harness.late()
+    assert harness.families() == {"token_monitor_target_read_only": [0.0]}
+    harness.runs(LOST, LOST, LOST)
+    assert harness.families() == {}
 
 
 def test_a_right_that_is_gone_has_one_voice_for_each_table() -> None:
-    world = Servers()
-    world.well()
-    world.told()
+    harness = Servers()
+    harness.well()
+    harness.reported()
     for _ in range(5):
-        world.after(MINUTE).runs(
+        harness.after(MINUTE).runs(
             denied("`app`.`users`"), denied("'users'"), denied("'usage'")
         )
-    assert events(world) == ["TokenMonitorAccessDenied fired"] * 2
+    assert events(harness) == ["TokenMonitorAccessDenied fired"] * 2
     told = {
         dict(one.labels)["table"]: dict(one.annotations)
-        for one in firing(world, "AccessDenied")
+        for one in firing(harness, "AccessDenied")
     }
     assert told["users"] == {
         "summary": "GRANT SELECT ON `app`.`users` TO 'm'@'localhost'; balances, missing_columns"
@@ -259,34 +259,36 @@ def test_a_right_that_is_gone_has_one_voice_for_each_table() -> None:
 
 
 def test_of_a_right_that_comes_back_nobody_is_told_more_than_that() -> None:
-    world = Servers()
-    world.well()
-    world.told()
+    harness = Servers()
+    harness.well()
+    harness.reported()
     for _ in range(5):
-        world.after(MINUTE).runs(*[denied("'users'")] * 3)
-    assert events(world) == ["TokenMonitorAccessDenied fired"]
-    world.after(MINUTE).wanted.clear()
-    world.run("missing_columns", columns())
-    assert events(world) == ["TokenMonitorAccessDenied resolved"]
-    assert sorted(world.wanted) == ["balances", "usage"], "the others are tried at once"
-    world.after(20 * SECOND).tick()
-    assert events(world) == []
-    world.run("balances", balances(pro=7))
-    world.run("usage", denied("'users'"))
-    world.after(2 * MINUTE).tick()
-    assert events(world) == ["TokenMonitorAccessDenied fired"], (
+        harness.after(MINUTE).runs(*[denied("'users'")] * 3)
+    assert events(harness) == ["TokenMonitorAccessDenied fired"]
+    harness.after(MINUTE).wanted.clear()
+    harness.run("missing_columns", columns())
+    assert events(harness) == ["TokenMonitorAccessDenied resolved"]
+    assert sorted(harness.wanted) == ["balances", "usage"], (
+        "the others are tried at once"
+    )
+    harness.after(20 * SECOND).tick()
+    assert events(harness) == []
+    harness.run("balances", balances(pro=7))
+    harness.run("usage", denied("'users'"))
+    harness.after(2 * MINUTE).tick()
+    assert events(harness) == ["TokenMonitorAccessDenied fired"], (
         "what is still refused is told again"
     )
 
 
 def test_after_a_restart_a_lost_right_is_not_over_before_who_needs_it_has_run() -> None:
-    world = Servers()
-    world.well()
-    world.told()
+    harness = Servers()
+    harness.well()
+    harness.reported()
     for _ in range(3):
-        world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
-    assert events(world) == ["TokenMonitorAccessDenied fired"]
-    again = world.restarted(MINUTE)
+        harness.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    assert events(harness) == ["TokenMonitorAccessDenied fired"]
+    again = harness.restarted(MINUTE)
     again.run("missing_columns", columns())
     again.run("balances", balances(pro=7))
     again.tick()
@@ -300,62 +302,64 @@ def test_after_a_restart_a_lost_right_is_not_over_before_who_needs_it_has_run() 
 
 
 def test_that_a_target_is_back_does_not_say_that_a_right_is() -> None:
-    world = Servers()
-    world.well()
+    harness = Servers()
+    harness.well()
     for _ in range(3):
-        world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
-    world.after(30 * SECOND).run("balances", LOST)
-    world.after(MINUTE).told()
-    world.run("balances", balances(pro=7))
-    world.after(20 * SECOND).run("usage", denied("'usage'"))
-    world.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
-    assert events(world) == ["TokenMonitorTargetDown resolved"]
+        harness.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    harness.after(30 * SECOND).run("balances", LOST)
+    harness.after(MINUTE).reported()
+    harness.run("balances", balances(pro=7))
+    harness.after(20 * SECOND).run("usage", denied("'usage'"))
+    harness.after(MINUTE).runs(columns(), balances(pro=7), denied("'usage'"))
+    assert events(harness) == ["TokenMonitorTargetDown resolved"]
 
 
 def test_a_right_that_is_back_within_a_minute_pages_nobody() -> None:
-    world = Servers()
-    world.well()
-    world.told()
-    world.after(MINUTE).runs(*[denied("'users'")] * 3)
-    world.after(40 * SECOND).well()
+    harness = Servers()
+    harness.well()
+    harness.reported()
+    harness.after(MINUTE).runs(*[denied("'users'")] * 3)
+    harness.after(40 * SECOND).well()
     for _ in range(5):
-        world.after(MINUTE).well()
-    assert [line for line in world.told() if "Monitor" in line] == [
+        harness.after(MINUTE).well()
+    assert [line for line in harness.reported() if "Monitor" in line] == [
         "TokenMonitorAccessDenied pending"
     ]
 
 
-def events(world: World) -> list[str]:
+def events(harness: Harness) -> list[str]:
     return [
-        line for line in world.told() if "Monitor" in line and "pending" not in line
+        line
+        for line in harness.reported()
+        if "Monitor" in line and "pending" not in line
     ]
 
 
-def firing(world: World, name: str) -> list[Alert]:
-    alerts = world.pipeline.snapshot.alerts
+def firing(harness: Harness, name: str) -> list[Alert]:
+    alerts = harness.pipeline.snapshot.alerts
     return [
         one for one in alerts if name in one.name and one.state is AlertState.FIRING
     ]
 
 
 def test_a_session_that_cannot_be_believed_has_one_voice() -> None:
-    world = Servers()
-    world.well()
+    harness = Servers()
+    harness.well()
     altered = Failure(Reason.BAD_RESULT, "sql_select_limit is 1", None, ALTERED_SESSION)
     for _ in range(5):
-        world.after(MINUTE).runs(altered, altered, altered)
+        harness.after(MINUTE).runs(altered, altered, altered)
     failing = [
         alert
-        for alert in world.pipeline.snapshot.alerts
+        for alert in harness.pipeline.snapshot.alerts
         if "QueryFailing" in alert.name
     ]
     assert [alert.scope.subject for alert in failing] == ["missing_columns"]
     # a bad row is each query's own
     rows = replace(altered, detail="")
     for _ in range(5):
-        world.after(MINUTE).runs(rows, rows, rows)
+        harness.after(MINUTE).runs(rows, rows, rows)
     active = [
-        alert for alert in world.pipeline.snapshot.alerts if alert.resolved_at is None
+        alert for alert in harness.pipeline.snapshot.alerts if alert.resolved_at is None
     ]
     assert len([alert for alert in active if "QueryFailing" in alert.name]) == 3
 
@@ -379,17 +383,17 @@ def test_a_query_that_failed_before_the_restart_is_not_said_to_fail_only_since_i
         next(rule for rule in OWN_RULES if "Failing" in rule.name),
         summary="since {failing_since}",
     )
-    world = World(a_config(USAGE, own_rules=(told,)))
-    world.run("usage", usage(5))
-    world.after(MINUTE)
-    began = f"{world.at:%H:%M:%S}"
+    harness = Harness(a_config(USAGE, own_rules=(told,)))
+    harness.run("usage", usage(5))
+    harness.after(MINUTE)
+    began = f"{harness.at:%H:%M:%S}"
     for _ in range(4):
-        world.run("usage", TIMEOUT)
-        world.after(MINUTE)
-    (alert,) = firing(world, "QueryFailing")
+        harness.run("usage", TIMEOUT)
+        harness.after(MINUTE)
+    (alert,) = firing(harness, "QueryFailing")
     assert f"{began} UTC" in (said := dict(alert.annotations)["summary"])
     assert "at least" not in said
-    again = world.restarted(MINUTE)
+    again = harness.restarted(MINUTE)
     for _ in range(4):
         again.run("usage", TIMEOUT)
         again.after(MINUTE)
@@ -406,11 +410,11 @@ def test_a_query_that_fails_is_as_loud_as_the_loudest_rule_that_it_leaves_withou
     )
     for severity in Severity:
         query = replace(USAGE, rules=(replace(USAGE.rules[0], severity=severity),))
-        world = World(a_config(query, own_rules=(quiet,)))
-        world.run("usage", usage(5))
+        harness = Harness(a_config(query, own_rules=(quiet,)))
+        harness.run("usage", usage(5))
         for _ in range(4):
-            world.after(MINUTE).run("usage", TIMEOUT)
-        (alert,) = firing(world, "QueryFailing")
+            harness.after(MINUTE).run("usage", TIMEOUT)
+        (alert,) = firing(harness, "QueryFailing")
         assert alert.severity is loudest([severity, Severity.WARNING])
 
 

@@ -28,7 +28,7 @@ from tests.support.harness import (
     MINUTE,
     OWN_RULES,
     SERVER,
-    World,
+    Harness,
     a_config,
     a_rule,
     columns,
@@ -84,8 +84,8 @@ def test_days_until_a_certificate_ends_are_told_of_whose_it_is() -> None:
     ]
 
 
-class Connected(World):
-    """A world whose target is reached over TLS."""
+class Connected(Harness):
+    """A harness whose target is reached over TLS."""
 
     def __init__(self) -> None:
         super().__init__(a_config(COLUMNS, own_rules=(*OWN_RULES, EXPIRING)))
@@ -100,20 +100,20 @@ class Connected(World):
         """Let a day pass with a run at its end; gives what was told of certificates."""
         self.asleep(timedelta(days=1)).run("missing_columns", outcome)
         self.after(MINUTE)
-        return [line for line in self.told() if "Certificate" in line]
+        return [line for line in self.reported() if "Certificate" in line]
 
 
 def test_a_certificate_fires_two_weeks_before_it_ends_is_held_while_the_target_is_lost_and_resolves() -> (
     None
 ):
-    world = Connected()
-    world.run("missing_columns", columns())
-    assert world.day(columns()) == ["TokenMonitorCertificateExpiring fired"]
-    assert world.day(columns()) == []
-    assert world.day(LOST) == []
-    assert world.shown()["TokenMonitorCertificateExpiring"].startswith("firing held")
-    world.ends_at += timedelta(days=90)
-    assert world.day(columns()) == ["TokenMonitorCertificateExpiring resolved"]
+    harness = Connected()
+    harness.run("missing_columns", columns())
+    assert harness.day(columns()) == ["TokenMonitorCertificateExpiring fired"]
+    assert harness.day(columns()) == []
+    assert harness.day(LOST) == []
+    assert harness.shown()["TokenMonitorCertificateExpiring"].startswith("firing held")
+    harness.ends_at += timedelta(days=90)
+    assert harness.day(columns()) == ["TokenMonitorCertificateExpiring resolved"]
 
 
 def test_the_end_of_a_certificate_is_read_of_either_form_and_of_the_first_in_a_file(

@@ -24,7 +24,7 @@ from monitor.model.settings import Config, Job
 from monitor.notify.kinds import KINDS
 from monitor.web.verdict import verdict_of
 from tests.support.driven_schedule import SECOND, DrivenSchedule, Machine
-from tests.support.harness import SERVER, World
+from tests.support.harness import SERVER, Harness
 
 START = datetime(2026, 3, 23, 7, 31, 12, 345678, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -139,30 +139,30 @@ class WholeLife(Life):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.world = World(self.config, at=START)
-        # The world's own knows no schedule.
-        self.world.next_run_at_of = self.schedule.next_run_at
-        self.world.take(NewConfig(self.config))
+        self.harness = Harness(self.config, at=START)
+        # The harness's own knows no schedule.
+        self.harness.next_run_at_of = self.schedule.next_run_at
+        self.harness.take(NewConfig(self.config))
         self.heartbeat = HeartbeatSettings(
             tuple(sorted({job.query.name for job in self.config.jobs}))
         )
 
     def set_clocks(self) -> timedelta:
-        by = self.world.set_by = super().set_clocks()
+        by = self.harness.set_by = super().set_clocks()
         # the pipeline moves what it keeps, and its clock with it
-        self.world.at = self.machine.now() - by
-        self.world.tick()
+        self.harness.at = self.machine.now() - by
+        self.harness.tick()
         return by
 
     def run(self, job: Job, scheduled_at: datetime, clock_shift: timedelta) -> None:
         super().run(job, scheduled_at, clock_shift)
         now = self.machine.now()
-        self.world.at = now + timedelta(
+        self.harness.at = now + timedelta(
             milliseconds=self.machine.choose.randint(2, 900)
         )
         found = self.outcome(job, now)
-        self.world.take(
-            Result(job, scheduled_at, now, self.world.at, 0.01, found, SERVER)
+        self.harness.take(
+            Result(job, scheduled_at, now, self.harness.at, 0.01, found, SERVER)
         )
 
     def outcome(self, job: Job, now: datetime) -> Outcome:
@@ -170,7 +170,7 @@ class WholeLife(Life):
         return healthy(job)
 
     def check(self) -> None:
-        now, snapshot = self.machine.now(), self.world.pipeline.snapshot
+        now, snapshot = self.machine.now(), self.harness.pipeline.snapshot
         self.check_runs(now, snapshot)
         firing = [
             one.name for one in snapshot.alerts if one.state is not AlertState.RESOLVED

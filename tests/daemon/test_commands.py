@@ -16,7 +16,7 @@ from monitor.daemon.commands import (
 )
 from monitor.daemon.messages import Tick
 from monitor.model.settings import Job
-from tests.support.harness import MINUTE, NO_COLUMN, TARGET, USAGE, World, columns
+from tests.support.harness import MINUTE, NO_COLUMN, TARGET, USAGE, Harness, columns
 
 
 class Others:
@@ -60,19 +60,19 @@ def test_a_command_is_carried_out_by_whom_it_concerns(
 
 
 def test_what_a_result_wants_is_yielded_before_the_disk_is_asked_for_anything() -> None:
-    world = World()
-    world.run("missing_columns", columns())
-    commands = world.pipeline.take(world.result("balances", NO_COLUMN))
+    harness = Harness()
+    harness.run("missing_columns", columns())
+    commands = harness.pipeline.take(harness.result("balances", NO_COLUMN))
     first = next(iter(commands))
     assert isinstance(first, RunNow)
     assert [job.query.name for job in first.jobs] == ["missing_columns"]
 
 
 def test_when_the_clock_was_set_receivers_move_before_the_tick_looks_at_them() -> None:
-    world = World()
-    world.set_by = MINUTE
-    commands = iter(world.pipeline.take(Tick()))
+    harness = Harness()
+    harness.set_by = MINUTE
+    commands = iter(harness.pipeline.take(Tick()))
     assert next(commands) == ShiftTimes(MINUTE)
-    assert world.looks == 0
+    assert harness.looks == 0
     assert list(commands)
-    assert world.looks == 1
+    assert harness.looks == 1

@@ -41,7 +41,7 @@ from tests.support.harness import (
     SERVER,
     START,
     TIMEOUT,
-    World,
+    Harness,
     a_config,
     balances,
     columns,
@@ -242,17 +242,17 @@ def test_a_target_is_lost_once_and_recovered_once(book: Book) -> None:
 def test_alerts_are_as_loud_as_their_severity_and_wake_the_receivers(
     book: Book,
 ) -> None:
-    world = World()
-    world.on_transitions = book.writer.on_transitions  # type: ignore[method-assign]
-    world.runs(columns(), balances(pro=7), usage(5))
-    world.tick()
+    harness = Harness()
+    harness.on_transitions = book.writer.on_transitions  # type: ignore[method-assign]
+    harness.runs(columns(), balances(pro=7), usage(5))
+    harness.tick()
     events = book.events()
     assert events == [
         "info alert.pending",  # TokenBalances waits for its `for`
         "error alert.fired",
         "info alert.fired",  # the watchdog
     ]
-    assert world.pokes > 0
+    assert harness.pokes > 0
 
 
 def test_a_delivery_again_is_quiet_unless_it_ends_failures(book: Book) -> None:

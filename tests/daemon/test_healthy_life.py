@@ -150,7 +150,7 @@ class Day(WholeLife):
         self.happenings = happenings
         self.application = Application(bench)
         self.minute_at = START
-        self.told: dict[str, set[str]] = defaultdict(set)
+        self.reported: dict[str, set[str]] = defaultdict(set)
         super().__init__(load(SHIPPED, {}, KINDS))
 
     def happening(self) -> tuple[str, timedelta]:
@@ -179,10 +179,10 @@ class Day(WholeLife):
 
     def hear(self) -> None:
         """Take down what was told, and whether what is said to be over is over."""
-        heard, self.world.transitions = self.world.transitions, []
+        heard, self.harness.transitions = self.harness.transitions, []
         for one in heard:
             if one.change is Change.FIRED and "Watchdog" not in one.alert.name:
-                self.told[self.happening()[0]].add(one.alert.name)
+                self.reported[self.happening()[0]].add(one.alert.name)
             if (
                 one.change is Change.RESOLVED
                 and one.alert.name == "TokenBalancesUninitialized"
@@ -201,7 +201,7 @@ class Day(WholeLife):
         self.note("untrue end", [f"{left} without a balance"] if left else ())
 
     def check(self) -> None:
-        self.check_runs(self.machine.now(), self.world.pipeline.snapshot)
+        self.check_runs(self.machine.now(), self.harness.pipeline.snapshot)
 
 
 @contextmanager
@@ -263,9 +263,9 @@ def test_a_healthy_day_pages_for_what_is_written_down_and_for_nothing_untrue(
 
     with copied_again_and_again(bench.server, bench.schema, is_deploying):
         day.live(EACH * len(happenings), looks_every=timedelta(seconds=47))
-    print({name: sorted(day.told[name]) for name in happenings})  # noqa: T201
+    print({name: sorted(day.reported[name]) for name in happenings})  # noqa: T201
     assert day.wrong == []
     assert day.missed == {}
-    assert {name: told for name, told in day.told.items() if told} == {
+    assert {name: told for name, told in day.reported.items() if told} == {
         name: rules for name, rules in PAGES.items() if name in happenings
     }

@@ -62,14 +62,14 @@ class Driven:
 
 
 @dataclass
-class World:
+class HeartbeatHarness:
     """A heartbeat on a clock that we drive, over a picture that we change, with a far end that we choose."""
 
     clock: Driven = field(default_factory=Driven)
     snapshot: Snapshot = field(default_factory=lambda: empty_snapshot(a_config(), NOW))
     health: tuple[bool, str] = (True, "healthy")
     reason: str = ""
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(
@@ -88,16 +88,16 @@ class World:
         return Delivery("heartbeat", self.now, 0.1, reason=self.reason)
 
     def abort(self) -> None:
-        self.told.append("aborted")
+        self.reported.append("aborted")
 
     def on_heartbeat(self, delivery: Delivery) -> None:
-        self.told.append(delivery.reason or "beat")
+        self.reported.append(delivery.reason or "beat")
 
     def on_withheld(self, reason: str, message: str) -> None:
-        self.told.append(f"withheld, {reason}: {message}")
+        self.reported.append(f"withheld, {reason}: {message}")
 
     def on_resumed(self, seconds: float) -> None:
-        self.told.append(f"resumed after {seconds:g} s")
+        self.reported.append(f"resumed after {seconds:g} s")
 
     def run(self, outcomes: Mapping[str, Outcome] = WELL) -> None:
         for view in list(self.snapshot.queries.values()):
@@ -108,55 +108,55 @@ class World:
 
     def after(self, length: float) -> list[str]:
         """Let time pass, looking each second; give what was told meanwhile."""
-        self.told.clear()
+        self.reported.clear()
         for _ in range(int(length)):
             self.clock.instant += seconds(1)
             self.heartbeat.look()
-        return self.told
+        return self.reported
 
 
 def test_it_beats_once_an_interval_from_the_first_whole_picture_on() -> None:
-    world = World()
+    harness = HeartbeatHarness()
     assert (
-        world.after(5) == []
+        harness.after(5) == []
     )  # the first runs have not ended: no heartbeat, and nothing to be said
-    world.run()
-    assert world.after(1) == ["beat"]
-    assert world.after(59) == []
-    assert world.after(61) == ["beat", "beat"]
+    harness.run()
+    assert harness.after(1) == ["beat"]
+    assert harness.after(59) == []
+    assert harness.after(61) == ["beat", "beat"]
 
 
 def test_a_query_without_success_for_three_intervals_and_its_limit_stops_it_and_that_is_said_once() -> (
     None
 ):
-    world = World()
-    world.run()
-    world.after(1)
+    harness = HeartbeatHarness()
+    harness.run()
+    harness.after(1)
     for _ in range(3):
-        world.after(59)
-        world.run({**WELL, "balances": FAILURE})
-        world.after(1)
+        harness.after(59)
+        harness.run({**WELL, "balances": FAILURE})
+        harness.after(1)
     # 181 s since the last success; 3 minutes and the time limit of 10 s are allowed
     late = "withheld, late: not in time: balances on main (no data since 2026-11-22 12:00:00 UTC)"
-    assert world.after(60) == ["beat", late] or world.told == [late]
-    assert world.after(300)[-1:] != ["beat"]
-    world.run()
-    assert world.after(1)[0].startswith("resumed after ")
-    assert world.told[1] == "beat"
+    assert harness.after(60) == ["beat", late] or harness.reported == [late]
+    assert harness.after(300)[-1:] != ["beat"]
+    harness.run()
+    assert harness.after(1)[0].startswith("resumed after ")
+    assert harness.reported[1] == "beat"
 
 
 def test_a_clock_that_was_set_shortens_no_silence_and_delays_no_beat() -> None:
-    world = World()
-    world.run()
-    world.after(1)
-    world.health = (False, "the pipeline has ended")
-    assert world.after(90) == ["withheld, unhealthy: the pipeline has ended"]
-    world.clock.instant -= seconds(3600)
-    world.heartbeat.move(seconds(-3600))
-    world.health = (True, "healthy")
-    world.run()
-    assert world.after(1) == ["resumed after 31 s", "beat"]
-    assert world.after(60) == ["beat"]
+    harness = HeartbeatHarness()
+    harness.run()
+    harness.after(1)
+    harness.health = (False, "the pipeline has ended")
+    assert harness.after(90) == ["withheld, unhealthy: the pipeline has ended"]
+    harness.clock.instant -= seconds(3600)
+    harness.heartbeat.move(seconds(-3600))
+    harness.health = (True, "healthy")
+    harness.run()
+    assert harness.after(1) == ["resumed after 31 s", "beat"]
+    assert harness.after(60) == ["beat"]
 
 
 @pytest.mark.parametrize(
@@ -172,71 +172,71 @@ def test_a_clock_that_was_set_shortens_no_silence_and_delays_no_beat() -> None:
 def test_only_success_keeps_it_going(
     outcomes: Mapping[str, Outcome], is_stopped: bool
 ) -> None:
-    world = World()
-    world.run()
+    harness = HeartbeatHarness()
+    harness.run()
     for _ in range(6):
-        world.after(59)
-        world.run(outcomes)
-        world.after(1)
-    assert (world.after(60) == []) is is_stopped
+        harness.after(59)
+        harness.run(outcomes)
+        harness.after(1)
+    assert (harness.after(60) == []) is is_stopped
 
 
 def test_what_never_ran_is_late_when_its_time_is_over() -> None:
-    world = World()
-    assert world.after(190) == []
-    assert world.after(1) == [
+    harness = HeartbeatHarness()
+    assert harness.after(190) == []
+    assert harness.after(1) == [
         "withheld, late: not in time: missing_columns on main (no data yet); balances on main (no data yet)"
     ]
 
 
 def test_every_target_counts_and_only_the_queries_that_were_named() -> None:
     config = a_config(a_target("one"), a_target("two"))
-    world = World(snapshot=empty_snapshot(config, NOW))
-    world.heartbeat.apply(replace(BOTH, queries=("balances",)), world)
-    world.run({"balances": WELL["balances"]})
-    assert world.after(1)[-1:] == ["beat"]
+    harness = HeartbeatHarness(snapshot=empty_snapshot(config, NOW))
+    harness.heartbeat.apply(replace(BOTH, queries=("balances",)), harness)
+    harness.run({"balances": WELL["balances"]})
+    assert harness.after(1)[-1:] == ["beat"]
     two = next(
         view
-        for view in world.snapshot.queries.values()
+        for view in harness.snapshot.queries.values()
         if view.job.key == ("two", "balances")
     )
     for _ in range(5):
-        world.after(60)
-        world.snapshot = with_result(
-            world.snapshot, a_result(two.job, WELL["balances"], world.now)
+        harness.after(60)
+        harness.snapshot = with_result(
+            harness.snapshot, a_result(two.job, WELL["balances"], harness.now)
         )
-    assert world.after(60) == []
-    assert world.health == (True, "healthy")
+    assert harness.after(60) == []
+    assert harness.health == (True, "healthy")
 
 
 def test_a_monitor_that_is_not_healthy_does_not_beat() -> None:
-    world = World()
-    world.run()
-    assert world.after(1) == ["beat"]
-    world.health = (False, "the pipeline does not run")
-    assert world.after(100) == ["withheld, unhealthy: the pipeline does not run"]
-    world.health = (True, "healthy")
-    assert world.after(1) == ["resumed after 41 s", "beat"]
+    harness = HeartbeatHarness()
+    harness.run()
+    assert harness.after(1) == ["beat"]
+    harness.health = (False, "the pipeline does not run")
+    assert harness.after(100) == ["withheld, unhealthy: the pipeline does not run"]
+    harness.health = (True, "healthy")
+    assert harness.after(1) == ["resumed after 41 s", "beat"]
 
 
 def test_a_failed_call_is_told_and_the_next_comes_in_its_time() -> None:
-    world = World()
-    world.run()
-    world.reason = "http_500"
-    assert world.after(61) == ["http_500", "http_500"]
+    harness = HeartbeatHarness()
+    harness.run()
+    harness.reason = "http_500"
+    assert harness.after(61) == ["http_500", "http_500"]
 
 
 def test_without_settings_it_is_silent_and_a_reload_takes_effect_at_once() -> None:
-    world = World()
-    world.run()
-    world.heartbeat.apply(None, None)
-    assert world.after(120) == []
-    world.heartbeat.apply(replace(BOTH, interval=seconds(10)), world)
-    assert world.after(11) == ["beat", "beat"]
-    world.heartbeat.apply(
-        replace(BOTH, interval=seconds(10)), world
+    harness = HeartbeatHarness()
+    harness.run()
+    harness.heartbeat.apply(None, None)
+    assert harness.after(120) == []
+    harness.heartbeat.apply(replace(BOTH, interval=seconds(10)), harness)
+    assert harness.after(11) == ["beat", "beat"]
+    harness.heartbeat.apply(
+        replace(BOTH, interval=seconds(10)), harness
     )  # nothing has changed
-    assert world.after(5) == []
+    assert harness.after(5) == []
 
 
 # Cron: its period.

@@ -28,7 +28,7 @@ from tests.storage.test_state import alert, by_labels
 from tests.support.harness import (
     MINUTE,
     SECOND,
-    World,
+    Harness,
     a_config,
     a_query,
     a_rule,
@@ -67,15 +67,15 @@ def found(count: int, *, changed: int = 0, generation: int = 0) -> Success:
     return Success(samples("m", values, "k"), count)
 
 
-def standing(count: int, state: State | None = None) -> World:
+def standing(count: int, state: State | None = None) -> Harness:
     """Let so many alerts fire, and everybody be told."""
-    world = World(a_config(MANY), state=state)
-    world.run("many", found(count))
-    world.after(10 * SECOND).run("many", found(count))
-    world.tick()
-    world.posted()
-    world.after(10 * SECOND).tick()
-    return world
+    harness = Harness(a_config(MANY), state=state)
+    harness.run("many", found(count))
+    harness.after(10 * SECOND).run("many", found(count))
+    harness.tick()
+    harness.posted()
+    harness.after(10 * SECOND).tick()
+    return harness
 
 
 @pytest.mark.slow
@@ -94,12 +94,12 @@ def test_a_query_beside_many_alerts_costs_the_same_with_four_times_as_many() -> 
             metrics=(Metric("o", "", value="n"),),
             rules=(a_rule("Other", "o"),),
         )
-        world = World(a_config(MANY, other))
-        world.run("many", found(count))
-        world.run("other", Success((Sample("o", (), 0.0),), 1))
-        world.at += MINUTE
-        fires = steps(lambda: world.run("other", Success((Sample("o", (), 1.0),), 1)))
-        assert "Other" in world.shown()
+        harness = Harness(a_config(MANY, other))
+        harness.run("many", found(count))
+        harness.run("other", Success((Sample("o", (), 0.0),), 1))
+        harness.at += MINUTE
+        fires = steps(lambda: harness.run("other", Success((Sample("o", (), 1.0),), 1)))
+        assert "Other" in harness.shown()
         return fires
 
     assert beside(2000) < 1.2 * beside(500)
@@ -141,9 +141,9 @@ def test_labels_that_are_all_new_at_each_run_cost_no_more_than_their_number() ->
 @pytest.mark.slow
 def test_a_run_with_all_new_labels_costs_no_more_than_their_number() -> None:
     def renewed(count: int) -> int:
-        world = standing(count)
-        world.at += MINUTE
-        return steps(lambda: world.run("many", found(count, generation=1)))
+        harness = standing(count)
+        harness.at += MINUTE
+        return steps(lambda: harness.run("many", found(count, generation=1)))
 
     assert renewed(1200) < 5 * renewed(300)
 
@@ -154,13 +154,13 @@ def test_of_many_alerts_only_those_that_changed_are_written(
 ) -> None:
     path = tmp_path / "state.sqlite"
     with closing(State(str(path))) as state:
-        world = standing(300, state)
+        harness = standing(300, state)
         with closing(sqlite3.connect(path, isolation_level=None)) as shell:
             shell.execute("CREATE TABLE writes (n)")
             shell.execute(
                 "CREATE TRIGGER t AFTER INSERT ON alerts BEGIN INSERT INTO writes VALUES (1); END"
             )
-            world.after(MINUTE).run("many", found(300, changed=changed))
+            harness.after(MINUTE).run("many", found(300, changed=changed))
             (written,) = shell.execute("SELECT count(*) FROM writes").fetchone()
         assert written == changed
         stands = {

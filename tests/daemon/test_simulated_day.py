@@ -45,7 +45,7 @@ from tests.support.harness import (
     NO_COLUMN,
     START,
     TIMEOUT,
-    World,
+    Harness,
     a_config,
     columns,
     usage,
@@ -111,31 +111,31 @@ def grown(sizes: list[dict[str, int]]) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.slow
 def test_after_a_restart_a_receiver_that_still_fails_is_not_said_to_be_well() -> None:
-    world = World(a_config(COLUMNS))
-    world.health["hook"] = ReceiverHealth(
-        world.at - 6 * MINUTE, "refused", "connection refused", 4
+    harness = Harness(a_config(COLUMNS))
+    harness.health["hook"] = ReceiverHealth(
+        harness.at - 6 * MINUTE, "refused", "connection refused", 4
     )
-    world.tick()
-    assert world.told() == ["TokenMonitorDeliveryFailing fired"]
-    again = world.restarted(MINUTE)
+    harness.tick()
+    assert harness.reported() == ["TokenMonitorDeliveryFailing fired"]
+    again = harness.restarted(MINUTE)
     again.health["hook"] = ReceiverHealth(again.at, "refused", "connection refused", 4)
     again.after(MINUTE).tick()
-    assert again.told() == []
+    assert again.reported() == []
     again.health["hook"] = ReceiverHealth()
     again.tick()
-    assert again.told() == ["TokenMonitorDeliveryFailing resolved"]
+    assert again.reported() == ["TokenMonitorDeliveryFailing resolved"]
 
 
 @pytest.mark.slow
 def test_a_rule_waits_for_its_column_only_while_what_is_known_of_the_schema_is_fresh() -> (
     None
 ):
-    world = World()
-    world.runs(columns(BALANCE), NO_COLUMN, usage(5))
+    harness = Harness()
+    harness.runs(columns(BALANCE), NO_COLUMN, usage(5))
     for _ in range(10):
-        world.after(MINUTE).run("missing_columns", TIMEOUT)
-        world.run("usage", usage(5))
-    assert world.shown()["TokenUsageStopped"] == "firing"
+        harness.after(MINUTE).run("missing_columns", TIMEOUT)
+        harness.run("usage", usage(5))
+    assert harness.shown()["TokenUsageStopped"] == "firing"
 
 
 ROUNDS = 50

@@ -31,7 +31,7 @@ from tests.support.harness import (
     START,
     TIMEOUT,
     USAGE,
-    World,
+    Harness,
     a_config,
     a_rule,
 )
@@ -148,11 +148,11 @@ class Twins:
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self.world = World(self.settings.config())
+        self.harness = Harness(self.settings.config())
         self.model = Model(self.settings.judged(), TARGET_RULE, REFUSED_RULE)
         self.before_reload: Sequence[Job] = ()
         self.agrees = True
-        self.told: list[Event] = []
+        self.reported: list[Event] = []
         self.last: dict[Who, Event] = {}
         self.was_clock_set = False
         self.are_resolved_known = True
@@ -173,20 +173,20 @@ class Twins:
 
     @property
     def now(self) -> datetime:
-        """Return the instant at which the world stands."""
-        return self.world.at
+        """Return the instant that its clock shows."""
+        return self.harness.at
 
     # what can happen
 
     def wait(self, seconds: float, *, ticks: bool = True) -> None:
         """Let time pass, with or without a tick at its end."""
-        self.world.asleep(timedelta(seconds=seconds))
+        self.harness.asleep(timedelta(seconds=seconds))
         if ticks:
             self.tick()
 
     def tick(self) -> None:
         """Have what depends on time alone judged."""
-        self.world.tick()
+        self.harness.tick()
         self.model.time_passes(self.now)
         self.compare()
         self._check_resolved()
@@ -251,12 +251,12 @@ class Twins:
         self, seconds: int, *, is_clean: bool, settings: Settings | None = None
     ) -> None:
         """End the process, by a signal or a kill, and begin another."""
-        old = self.world
+        old = self.harness
         if is_clean:
             old.state.write_mark(ALIVE, old.now())
         alive_at = old.state.read_mark(ALIVE)
         self.settings = settings or self.settings
-        self.world = old.restarted(timedelta(seconds=seconds), self.settings.config())
+        self.harness = old.restarted(timedelta(seconds=seconds), self.settings.config())
         assert alive_at is not None
         self.model.restart(self.now - max(alive_at, self.began_at))
         self.began_at = self.now
@@ -269,16 +269,16 @@ class Twins:
 
     def reload(self, settings: Settings) -> None:
         """Put another configuration in force."""
-        self.before_reload = self.world.config.jobs
+        self.before_reload = self.harness.config.jobs
         self.settings = settings
-        self.world.config = settings.config()
-        self.world.take(NewConfig(self.world.config))
+        self.harness.config = settings.config()
+        self.harness.take(NewConfig(self.harness.config))
         self.model.reload(settings.judged(), self.now)
 
     def clock_is_set(self, seconds: int) -> None:
         """Set the machine's clock; the next tick notices."""
         by = timedelta(seconds=seconds)
-        self.world.set_by = by
+        self.harness.set_by = by
         self.model.clock_is_set(by)
         self.began_at += by
         self.entered_at = self.entered_at and self.entered_at + by
@@ -290,7 +290,7 @@ class Twins:
             for who, event in self.last.items()
         }
         self.was_clock_set = True
-        self.world.tick()
+        self.harness.tick()
         self.model.time_passes(self.now)
         self.compare()
 
@@ -319,7 +319,7 @@ class Twins:
         self._check_notifications()
         for event in events:
             self._check_course(event)
-            self.told.append(event)
+            self.reported.append(event)
         self._check_memory()
         self.agrees = True
 
@@ -337,7 +337,7 @@ class Twins:
                     if not _is_repeat(notification):
                         heard.append((str(alert.state), _who(alert)))
                     self._check_notice(notification, alert)
-                self.world.state.delivered(
+                self.harness.state.delivered(
                     notification, Delivery("hook", self.now, 0.0)
                 )
         assert sorted(heard) == sorted(self.news)
@@ -395,17 +395,17 @@ class Twins:
         """Nothing stands that a process killed now would not find again."""
         kept = {
             _who(alert): (alert.state, alert.fired_at)
-            for alert in self.world.state.active_alerts()
+            for alert in self.harness.state.active_alerts()
         }
         assert kept == {
             _who(alert): (alert.state, alert.fired_at)
-            for alert in self.world.pipeline.active_alerts()
+            for alert in self.harness.pipeline.active_alerts()
         }
 
     def check_history(self) -> None:
         """Compare what was told with what is kept of it, at the end."""
-        history = reversed(self.world.state.history(10_000))
-        assert sorted(map(_event, history)) == sorted(self.told)
+        history = reversed(self.harness.state.history(10_000))
+        assert sorted(map(_event, history)) == sorted(self.reported)
 
     # how they are driven
 
@@ -422,7 +422,7 @@ class Twins:
         jobs = (
             self.before_reload
             if is_old_job and self.before_reload
-            else self.world.config.jobs
+            else self.harness.config.jobs
         )
         job = next((job for job in jobs if job.query.name == query), None)
         if job is None:
@@ -434,9 +434,9 @@ class Twins:
         )
         at = max(self.now - timedelta(seconds=late), earliest)
         self.scheduled[query] = at
-        blocked = blocked_run(job, at, self.world.pipeline.snapshot, self.now)
+        blocked = blocked_run(job, at, self.harness.pipeline.snapshot, self.now)
         if blocked is not None and not is_old_job:
-            self.world.take(blocked)
+            self.harness.take(blocked)
             self.model.no_data(query, is_lost=None, at=at, now=self.now)
             return
         has_none = isinstance(outcome, Failure) and (outcome.lost or outcome.refused)
@@ -445,7 +445,7 @@ class Twins:
         result = Result(
             job, at, at, self.now, 0.01, outcome, reached, None, entered_at, refusal
         )
-        self.world.take(result)
+        self.harness.take(result)
         if outcome is ENDED_BY_US:
             return
         if reached is not None and refusal is None:
@@ -458,10 +458,10 @@ class Twins:
             self.model.no_data(query, is_lost=outcome is LOST, at=at, now=self.now)
 
     def _due(self) -> tuple[Notification, ...]:
-        return self.world.state.due("hook", now=self.now, limit=1000)
+        return self.harness.state.due("hook", now=self.now, limit=1000)
 
     def _take_transitions(self) -> list[Transition]:
-        taken, self.world.transitions = self.world.transitions, []
+        taken, self.harness.transitions = self.harness.transitions, []
         self.names.update(
             (change.alert.fingerprint, change.alert.name) for change in taken
         )
@@ -470,7 +470,7 @@ class Twins:
     def _alerts(self, *states: AlertState) -> list[Alert]:
         return [
             alert
-            for alert in self.world.pipeline.snapshot.alerts
+            for alert in self.harness.pipeline.snapshot.alerts
             if alert.state in states
         ]
 

@@ -25,7 +25,7 @@ class Who(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What the world is told of an alert."""
+    """What receivers and log have of an alert."""
 
     change: str
     who: Who

@@ -18,7 +18,7 @@ from monitor.timing.crontab import read_crontab
 from monitor.web.alert_groups import PageContext, group_of
 from monitor.web.verdict import verdict_of
 from monitor.web.views import Scene
-from tests.support.harness import LOST, MINUTE, SECOND, USAGE, World, a_config, usage
+from tests.support.harness import LOST, MINUTE, SECOND, USAGE, Harness, a_config, usage
 
 HOURS = "0 8-19 * * mon-fri"
 FRIDAY, MONDAY = datetime(2026, 11, 27, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 
 
 class Office:
-    """A world whose one query runs by the cron."""
+    """A harness whose one query runs by the cron."""
 
     def __init__(self, at: datetime, outcome: Outcome) -> None:
         query = replace(
@@ -34,41 +34,41 @@ class Office:
             schedule=Cron(HOURS, "UTC"),
             rules=(replace(USAGE.rules[0], needs=()),),
         )
-        self.world = World(a_config(query), at=at)
+        self.harness = Harness(a_config(query), at=at)
         self.runs(at, outcome)
 
     def runs(self, at: datetime, outcome: Outcome) -> None:
         self.passes(at)
-        self.world.next_run_at = read_crontab(HOURS).next_after(at, UTC)
-        self.world.run("usage", outcome)
+        self.harness.next_run_at = read_crontab(HOURS).next_after(at, UTC)
+        self.harness.run("usage", outcome)
 
     def passes(self, at: datetime) -> None:
-        self.world.asleep(at - self.world.at).tick()
+        self.harness.asleep(at - self.harness.at).tick()
 
     def words(self) -> tuple[str, str]:
         """Return the note beside the alert on the page, and the headline."""
-        snapshot, now = self.world.pipeline.snapshot, self.world.at
+        snapshot, now = self.harness.pipeline.snapshot, self.harness.at
         headline = verdict_of(snapshot, [((self.alert,), "No usage")], now).text
         context = PageContext(Scene(snapshot, now, now))
         return group_of([self.alert], context).note, headline
 
     @property
     def view(self) -> QueryView:
-        return self.world.pipeline.snapshot.queries["main", "usage"]
+        return self.harness.pipeline.snapshot.queries["main", "usage"]
 
     @property
     def alert(self) -> Alert:
         return next(
             a
-            for a in self.world.pipeline.snapshot.alerts
+            for a in self.harness.pipeline.snapshot.alerts
             if a.name == "TokenUsageStopped"
         )
 
     def seen(self) -> tuple[str, bool, bool, bool]:
         """Return how the alert is shown, whether as of now, whether it waits, and whether the series holds."""
-        snapshot, now = self.world.pipeline.snapshot, self.world.at
+        snapshot, now = self.harness.pipeline.snapshot, self.harness.at
         return (
-            self.world.shown()["TokenUsageStopped"],
+            self.harness.shown()["TokenUsageStopped"],
             is_current(self.alert, snapshot, now),
             is_waiting(self.alert, snapshot, now),
             len(self.view.samples_at(now)) == 1 and self.view.has_data_at(now),
@@ -96,10 +96,10 @@ def test_over_the_weekend_an_alert_fires_on_held_until_the_next_run() -> None:
         office.passes(at)
         seen[at] = office.seen()
     assert seen == picture
-    snapshot = office.world.pipeline.snapshot
-    assert confirmed_at(office.alert, snapshot, office.world.at) == FRIDAY + 19 * HOUR
-    assert office.world.told() == ["TokenUsageStopped fired"]
-    assert office.world.posted() == ["TokenUsageStopped firing"]
+    snapshot = office.harness.pipeline.snapshot
+    assert confirmed_at(office.alert, snapshot, office.harness.at) == FRIDAY + 19 * HOUR
+    assert office.harness.reported() == ["TokenUsageStopped fired"]
+    assert office.harness.posted() == ["TokenUsageStopped firing"]
 
 
 @pytest.mark.parametrize(("age", "state"), [(9, "firing"), (0, "resolved")])
@@ -116,10 +116,10 @@ def test_a_run_that_does_not_come_on_monday_is_told_as_soon_as_its_data_is_too_o
 ):
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     office.passes(MONDAY + 8 * HOUR)
-    office.world.after(69 * SECOND)
-    assert "TokenMonitorQueryStale" not in office.world.shown()
-    office.world.after(6 * SECOND)
-    assert office.world.shown()["TokenMonitorQueryStale"] == "firing"
+    office.harness.after(69 * SECOND)
+    assert "TokenMonitorQueryStale" not in office.harness.shown()
+    office.harness.after(6 * SECOND)
+    assert office.harness.shown()["TokenMonitorQueryStale"] == "firing"
     assert office.seen() == ("firing held", False, False, False)
 
 
@@ -136,20 +136,20 @@ def test_the_page_says_for_what_an_alert_waits() -> None:
 def test_after_a_restart_or_a_reload_at_the_weekend_it_waits_as_before() -> None:
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     office.passes(FRIDAY + 30 * HOUR)
-    office.world.take(NewConfig(office.world.config))
+    office.harness.take(NewConfig(office.harness.config))
     assert office.seen() == ("firing held", False, True, True)
-    again = office.world.restarted(HOUR)
-    again.next_run_at = office.world.next_run_at
+    again = office.harness.restarted(HOUR)
+    again.next_run_at = office.harness.next_run_at
     again.tick()
-    office.world = again
+    office.harness = again
     assert office.seen() == ("firing held", False, True, False)
 
 
 def test_a_target_that_is_lost_at_the_weekend_is_why_there_is_no_data() -> None:
     office = Office(FRIDAY + 19 * HOUR, usage(9))
     office.passes(FRIDAY + 30 * HOUR)
-    office.world.run("usage", LOST)
-    office.world.after(31 * SECOND)
+    office.harness.run("usage", LOST)
+    office.harness.after(31 * SECOND)
     assert office.seen() == ("firing held muted", False, False, False)
 
 
@@ -161,7 +161,7 @@ def test_only_what_waits_longer_than_usual_is_not_of_now(
     expression: str, hours: int | None
 ) -> None:
     office = Office(FRIDAY + 19 * HOUR, usage(9))
-    job = office.world.config.jobs[0]
+    job = office.harness.config.jobs[0]
     job = replace(job, query=replace(job.query, schedule=Cron(expression, "UTC")))
     slots = [FRIDAY]
     while slots[-1] < MONDAY:

@@ -181,7 +181,7 @@ class Histories(RuleBasedStateMachine):
             self.twins.receiver(is_up=True)
             self.twins.compare()
             self.twins.check_history()
-        self.twins.world.state.close()
+        self.twins.harness.state.close()
 
 
 def test_a_quieter_alert_whose_place_a_louder_one_took_fires_anew_after_that_ones_end() -> (
@@ -209,7 +209,7 @@ def test_a_louder_alert_ends_aloud_although_it_had_not_held_for_its_own_time() -
     _balances(twins, 0.0)
     assert [
         (one.change, one.who.own, one.reason)
-        for one in twins.told
+        for one in twins.reported
         if one.who.about == "pro"
     ] == [
         ("fired", "warning", ""),

@@ -26,7 +26,7 @@ from tests.storage.test_state import alert, at
 from tests.support.harness import (
     MINUTE,
     SECOND,
-    World,
+    Harness,
     a_config,
     a_query,
     a_rule,
@@ -166,27 +166,27 @@ MANY = a_query(
 
 
 @contextmanager
-def crowded(limit: int = 10**6, size: int = 10**6) -> Iterator[World]:
+def crowded(limit: int = 10**6, size: int = 10**6) -> Iterator[Harness]:
     with closing(
         State(limits=StateLimits(outbox_entries=limit, outbox_bytes=size))
     ) as state:
-        yield World(a_config(MANY), state=state)
+        yield Harness(a_config(MANY), state=state)
 
 
-def run(world: World, names: list[str]) -> None:
-    world.after(2 * SECOND).run(
+def run(harness: Harness, names: list[str]) -> None:
+    harness.after(2 * SECOND).run(
         "many", Success(samples("m", dict.fromkeys(names, 1.0), "k"), len(names))
     )
 
 
-def churn(world: World, times: int) -> None:
+def churn(harness: Harness, times: int) -> None:
     """Let all label sets be new at each run, before a receiver that takes nothing."""
     for number in range(times):
-        run(world, [f"k{number}-{one}" for one in range(20)])
+        run(harness, [f"k{number}-{one}" for one in range(20)])
 
 
-def size_of(world: World) -> int:
-    (size,) = world.state._disk.rows("SELECT sum(size) FROM outbox")
+def size_of(harness: Harness) -> int:
+    (size,) = harness.state._disk.rows("SELECT sum(size) FROM outbox")
     return int(size[0])
 
 
@@ -194,31 +194,31 @@ def size_of(world: World) -> int:
 def test_labels_without_end_before_a_receiver_that_takes_nothing_fill_its_outbox_and_no_more() -> (
     None
 ):
-    with crowded(size=100_000) as world:
-        churn(world, 40)
-        full = [line for line in world.told() if "is full" in line]
+    with crowded(size=100_000) as harness:
+        churn(harness, 40)
+        full = [line for line in harness.reported() if "is full" in line]
         assert full
         assert set(full) == {"hook is full: 20 not told"}
-        size = size_of(world)
+        size = size_of(harness)
         assert size < 130_000
-        churn(world, 40)
-        assert size_of(world) == size
-        assert world.state.outbox()["hook"].full_since is not None
+        churn(harness, 40)
+        assert size_of(harness) == size
+        assert harness.state.outbox()["hook"].full_since is not None
 
 
 def test_what_was_not_notified_is_notified_when_there_is_room_and_what_was_notified_is_ended() -> (
     None
 ):
-    with crowded(size=100_000) as world:
-        run(world, ["known"])
-        assert world.posted() == ["Many firing"]
-        churn(world, 40)
-        assert world.state.bound_outbox(world.at) == {"hook"}
-        run(world, ["late"])
+    with crowded(size=100_000) as harness:
+        run(harness, ["known"])
+        assert harness.posted() == ["Many firing"]
+        churn(harness, 40)
+        assert harness.state.bound_outbox(harness.at) == {"hook"}
+        run(harness, ["late"])
         run(
-            world, ["late", "known"]
+            harness, ["late", "known"]
         )  # `known` had resolved, which the outbox took although it is full
-        for notification in list(taken(world.state)):
+        for notification in list(taken(harness.state)):
             ended = [
                 name_k(one)
                 for one in notification.alerts
@@ -228,12 +228,12 @@ def test_what_was_not_notified_is_notified_when_there_is_room_and_what_was_notif
                 break
         else:
             pytest.fail("nobody was told that it ended")
-        list(taken(world.state))
-        world.after(3 * SECOND)
-        world.tick()
+        list(taken(harness.state))
+        harness.after(3 * SECOND)
+        harness.tick()
         waiting = [
             name_k(one)
-            for due in taken(world.state)
+            for due in taken(harness.state)
             for one in due.alerts
             if one.name == "Many"
         ]
@@ -245,21 +245,23 @@ def name_k(one: Alert) -> str:
 
 
 def test_a_full_outbox_is_an_alert_after_five_minutes_until_it_has_room() -> None:
-    world = World()
-    since = world.at
-    world.health["hook"] = ReceiverHealth(waiting=9, oldest_at=since, full_since=since)
-    world.after(4 * MINUTE).tick()
-    assert "TokenMonitorDeliveryFailing" not in world.shown()
-    world.after(2 * MINUTE).tick()
+    harness = Harness()
+    since = harness.at
+    harness.health["hook"] = ReceiverHealth(
+        waiting=9, oldest_at=since, full_since=since
+    )
+    harness.after(4 * MINUTE).tick()
+    assert "TokenMonitorDeliveryFailing" not in harness.shown()
+    harness.after(2 * MINUTE).tick()
     firing = next(
         one
-        for one in world.pipeline.snapshot.alerts
+        for one in harness.pipeline.snapshot.alerts
         if one.name == "TokenMonitorDeliveryFailing"
     )
     assert firing.state is AlertState.FIRING
-    world.health["hook"] = ReceiverHealth(waiting=5, oldest_at=since)
-    world.after(MINUTE).tick()
-    assert "TokenMonitorDeliveryFailing" in world.shown(), "it still has much to take"
-    world.health["hook"] = ReceiverHealth()
-    world.after(timedelta(seconds=5)).tick()
-    assert world.shown().get("TokenMonitorDeliveryFailing") == "resolved"
+    harness.health["hook"] = ReceiverHealth(waiting=5, oldest_at=since)
+    harness.after(MINUTE).tick()
+    assert "TokenMonitorDeliveryFailing" in harness.shown(), "it still has much to take"
+    harness.health["hook"] = ReceiverHealth()
+    harness.after(timedelta(seconds=5)).tick()
+    assert harness.shown().get("TokenMonitorDeliveryFailing") == "resolved"

@@ -12,7 +12,7 @@ from monitor.model.alerts import AlertState
 from monitor.model.conditions import Condition
 from monitor.storage import State
 from monitor.storage.disk_usage import DiskUsage
-from tests.support.harness import SECOND, World, a_config
+from tests.support.harness import SECOND, Harness, a_config
 from tests.web.picture import OWN
 
 MB = 1_000_000
@@ -64,19 +64,21 @@ def test_a_disk_that_fills_fires_and_resolves_and_one_that_cannot_be_measured_ho
     tmp_path: Path,
 ) -> None:
     config = a_config()
-    world = World(
+    harness = Harness(
         replace(config, own_rules=(*config.own_rules, RULE)),
         state=State(str(tmp_path / "state.db")),
     )
     small = DiskUsage(size_bytes=MB, free_bytes=MB, disk_bytes=10_000 * MB)
-    world.state.disk_usage = small
-    world.after(SECOND).tick()
-    assert world.told() == ["TokenMonitorStateDiskLow fired"]
-    world.state.disk_usage = None
-    world.after(SECOND).tick()
-    (alert,) = [one for one in world.pipeline.active_alerts() if one.name == RULE.name]
+    harness.state.disk_usage = small
+    harness.after(SECOND).tick()
+    assert harness.reported() == ["TokenMonitorStateDiskLow fired"]
+    harness.state.disk_usage = None
+    harness.after(SECOND).tick()
+    (alert,) = [
+        one for one in harness.pipeline.active_alerts() if one.name == RULE.name
+    ]
     assert (alert.state, alert.held) == (AlertState.FIRING, True)
-    world.state.disk_usage = replace(small, free_bytes=9_000 * MB)
-    world.after(SECOND).tick()
-    assert world.told() == ["TokenMonitorStateDiskLow resolved"]
-    world.state.close()
+    harness.state.disk_usage = replace(small, free_bytes=9_000 * MB)
+    harness.after(SECOND).tick()
+    assert harness.reported() == ["TokenMonitorStateDiskLow resolved"]
+    harness.state.close()

@@ -15,23 +15,31 @@ from monitor.model.alerts import Change, Transition
 from monitor.storage import open_directory
 from tests.storage.test_state import alert
 from tests.support.disks import garble
-from tests.support.harness import MINUTE, SECOND, START, World, balances, columns, usage
+from tests.support.harness import (
+    MINUTE,
+    SECOND,
+    START,
+    Harness,
+    balances,
+    columns,
+    usage,
+)
 
 
 class Told:
     """What was said of the disk, in its order; `lost` stands for the daemon's event `state.degraded`."""
 
-    def __init__(self, world: World, lost: list[str]) -> None:
-        self.world = world
+    def __init__(self, harness: Harness, lost: list[str]) -> None:
+        self.harness = harness
         self.lost = lost
 
     def after(self, passed: timedelta) -> list[str]:
         before = len(self.lost)
-        self.world.after(passed)
-        self.world.tick()
+        self.harness.after(passed)
+        self.harness.tick()
         return [
             *self.lost[before:],
-            *(line for line in self.world.told() if "Token" not in line),
+            *(line for line in self.harness.reported() if "Token" not in line),
         ]
 
 
@@ -40,12 +48,12 @@ def living(directory: Path) -> Iterator[Told]:
     """Run the pipeline on a state in this folder, until one of its alerts fires."""
     lost: list[str] = []
     opened = open_directory(directory, now=START, on_lost_disk=lost.append)
-    world = World(state=opened.state)
+    harness = Harness(state=opened.state)
     try:
-        world.runs(columns(), balances(), usage(3))
-        world.tick()
-        assert "TokenUsageStopped fired" in world.told()
-        yield Told(world, lost)
+        harness.runs(columns(), balances(), usage(3))
+        harness.tick()
+        assert "TokenUsageStopped fired" in harness.reported()
+        yield Told(harness, lost)
     finally:
         opened.state.close()
         opened.lock.release()
@@ -63,7 +71,7 @@ def test_a_file_that_was_removed_is_reported_as_lost_and_then_as_back(
             shutil.rmtree(directory)
         assert told.after(11 * SECOND) == ["the file was removed", "disk back"]
         assert told.after(MINUTE) == []
-        assert told.world.state.is_durable
+        assert told.harness.state.is_durable
 
 
 def test_a_file_that_is_quarantined_is_named_before_the_disk_is_back(
@@ -79,7 +87,7 @@ def test_a_file_that_is_quarantined_is_named_before_the_disk_is_back(
             f" it is kept as {aside}"
         ]
         assert aside.exists()
-        firing = [alert.name for alert in told.world.state.active_alerts()]
+        firing = [alert.name for alert in told.harness.state.active_alerts()]
         assert "TokenUsageStopped" in firing, "what stands is written again"
 
 
@@ -97,10 +105,10 @@ def test_what_waited_in_a_file_that_could_not_be_read_is_reported_as_given_up(
         path.rmdir()
         elsewhere.rename(path)
         assert told.after(MINUTE) == ["given up unreadable", "disk back"]
-        assert told.world.posted() == ["TokenUsageStopped firing"], (
+        assert told.harness.posted() == ["TokenUsageStopped firing"], (
             "found and told anew"
         )
-        assert told.world.state.is_durable
+        assert told.harness.state.is_durable
 
 
 def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(
@@ -109,13 +117,13 @@ def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(
     path = tmp_path / "state.sqlite"
     opened = open_directory(tmp_path, now=START, on_lost_disk=print)
     try:
-        world = World(state=opened.state, at=START)
+        harness = Harness(state=opened.state, at=START)
         wide = replace(alert(), annotations=(("summary", "x" * 10_000),))
         changes = [Transition(Change.FIRED, wide, START - timedelta(days=60))] * 800
         opened.state.record({}, changes, ())
         full = path.stat().st_size
         for _ in range(60):
-            world.after(SECOND).tick()
+            harness.after(SECOND).tick()
             if path.stat().st_size < full / 5:
                 break
         assert path.stat().st_size < full / 5

@@ -1,4 +1,4 @@
-"""A small world for tests of the order of things: one target, three queries, a clock that we drive."""
+"""A small harness for tests of what comes in which order: one target, three queries, a clock that we drive."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ NO_COLUMN = Failure(
 TIMEOUT = Failure(Reason.TIMEOUT, "took too long", 1969)
 
 
-class World:
+class Harness:
     """The pipeline without its threads: results go in, and what was heard is kept in order."""
 
     def __init__(
@@ -189,7 +189,7 @@ class World:
         self.config = config or a_config()
         self.at = at
         self.state = State() if state is None else state
-        # Its own state is closed with the last of its worlds: Python warns of a database that is left open.
+        # Its own state is closed with the last of its harnesses: Python warns of a database that is left open.
         self._end = weakref.finalize(self, self.state.close)
         if state is not None:
             self._end.detach()
@@ -227,7 +227,7 @@ class World:
             self.executor.carry_out(command)
 
     def now(self) -> datetime:
-        """Return the instant at which the world stands."""
+        """Return the instant that its clock shows."""
         return self.at
 
     def reading(self) -> tuple[datetime, timedelta]:
@@ -241,9 +241,9 @@ class World:
         self.clock_shift += by
         return by
 
-    def restarted(self, after: timedelta, config: Config | None = None) -> World:
+    def restarted(self, after: timedelta, config: Config | None = None) -> Harness:
         """End this process and begin another on the same state, so much later."""
-        again = World(config or self.config, state=self.state, at=self.at + after)
+        again = Harness(config or self.config, state=self.state, at=self.at + after)
         if self._end.detach() is not None:
             again._end = weakref.finalize(again, self.state.close)
         again.take(NewConfig(again.config))
@@ -274,7 +274,7 @@ class World:
         """Let the pipeline look at the clock."""
         self.take(Tick())
 
-    def after(self, passed: timedelta) -> World:
+    def after(self, passed: timedelta) -> Harness:
         """Let time pass, with a tick every few seconds as the process has them."""
         end = self.at + passed
         while end - self.at > _TICK:
@@ -283,12 +283,12 @@ class World:
         self.at = end
         return self
 
-    def asleep(self, passed: timedelta) -> World:
+    def asleep(self, passed: timedelta) -> Harness:
         """Let time pass while the process is stopped or suspended."""
         self.at += passed
         return self
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         """Return what alerts did since the last call, watchdog aside."""
         heard, self.heard = self.heard, []
         return [line for line in heard if "Watchdog" not in line]

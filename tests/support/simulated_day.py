@@ -205,7 +205,7 @@ class DrivenWorker(OutboxWorker):
             )
 
 
-class Process(harness.World):
+class Process(harness.Harness):
     """One life of the daemon: the pipeline, the workers of receivers, what it wants to run at once."""
 
     def __init__(self, config: Config, state: State, at: datetime, day: Day) -> None:
@@ -241,14 +241,14 @@ class Process(harness.World):
 
 
 class Day:
-    """The world around the processes: truth, faults, the grid; and what is held against what they say."""
+    """What surrounds the processes: truth, faults, the grid; and what is held against what they say."""
 
     def __init__(self, directory: Path, seed: int) -> None:
         self.path = directory / "state.sqlite"
         self.choose = random.Random(seed)
         self.truths = {target.name: Truth() for target in TARGETS}
         self.wires = {receiver.name: Wire() for receiver in RECEIVERS}
-        self.told: list[str] = []
+        self.announced: list[str] = []
         self.firing: set[str] = set()
         self.faults: list[str] = []
         self.done: Counter[str] = Counter()
@@ -353,7 +353,7 @@ class Day:
                 self.run(job, self.process.at)
 
     def run(self, job: Job, scheduled_at: datetime) -> None:
-        """Let one run end as the world has it."""
+        """Let one run end as the simulation has it."""
         process = self.process
         snapshot = process.pipeline.snapshot
         blocked = blocked_run(job, scheduled_at, snapshot, process.at)
@@ -540,7 +540,7 @@ class Day:
         if alert.name == "TokenMonitorWatchdog" or transition.change is Change.PENDING:
             return
         if alert.resolve_reason != "superseded":  # of that nobody is notified
-            self.told.append(_announced(alert))
+            self.announced.append(_announced(alert))
         self.checks[f"{alert.name} {transition.change}"] += 1
         if (transition.change is Change.FIRED) == (alert.fingerprint in self.firing):
             self._fault(f"{transition.change} again: {alert}")
@@ -708,15 +708,15 @@ class Day:
                 for one in wire.unfounded
             ]
             lost, more = (
-                Counter(self.told) - Counter(wire.came),
-                Counter(wire.came) - Counter(self.told),
+                Counter(self.announced) - Counter(wire.came),
+                Counter(wire.came) - Counter(self.announced),
             )
             if lost or more:
                 faults.append(f"{name} did not get {lost}, got {more}")
             faults += [
                 f"{name} got {fingerprint} out of order"
-                for fingerprint in {one.split()[0] for one in self.told}
-                if _of(fingerprint, wire.came) != _of(fingerprint, self.told)
+                for fingerprint in {one.split()[0] for one in self.announced}
+                if _of(fingerprint, wire.came) != _of(fingerprint, self.announced)
             ]
         return faults
 

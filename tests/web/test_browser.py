@@ -51,7 +51,7 @@ def plans(*names: str, value: float = 3) -> list[Alert]:
     ]
 
 
-def a_world(*alerts: Alert) -> ServedState:
+def served_state(*alerts: Alert) -> ServedState:
     return ServedState(CONFIG, with_alerts(a_snapshot(CONFIG), alerts), NOW)
 
 
@@ -70,7 +70,7 @@ def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_i
     resolved = the_incident(CONFIG).alerts[
         1
     ]  # muted: it stands in a part that is closed at first
-    served = a_world(*plans("basic", "pro", "team"), resolved)
+    served = served_state(*plans("basic", "pro", "team"), resolved)
     with serving(served) as client:
         page = browser.open(address(client))
         page.call(
@@ -151,7 +151,7 @@ def pictures(count: int, seed: int) -> Iterator[list[Alert]]:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser, seed: int) -> None:
     shown = "document.querySelector('h1').innerHTML + document.getElementById('main').innerHTML"
-    served = a_world()
+    served = served_state()
     with serving(served) as client:
         page, visitor = browser.open(address(client)), browser.open(address(client))
         many = plans(*(f"p{number}" for number in range(60)))
@@ -168,7 +168,7 @@ def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser, seed: int) 
 
 
 def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
-    served = a_world()
+    served = served_state()
     with serving(served) as client:
         page = browser.open(address(client))
         later(served, *plans("pro"))
@@ -183,7 +183,7 @@ def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
 def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can(
     browser: Browser,
 ) -> None:
-    served = a_world()
+    served = served_state()
     with serving(served) as client:
         page = browser.open(address(client))
         assert (
@@ -217,7 +217,7 @@ def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can
 
 
 def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
-    served = a_world()
+    served = served_state()
     with serving(served) as client:
         page = browser.open(address(client), scripts=False)
         assert page.ask("document.getElementById('renewal').textContent") == ""
@@ -227,7 +227,7 @@ def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
 
 
 def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
-    served = a_world(*the_incident(CONFIG).alerts)
+    served = served_state(*the_incident(CONFIG).alerts)
     muted = served.snapshot.alerts[1]
     seen = f"document.getElementById('alert-{muted.fingerprint}').checkVisibility()"
     with serving(served) as client:
@@ -243,7 +243,7 @@ def test_behind_a_password_it_renews_itself_and_shows_evidence(
     users = tmp_path / "web.yml"
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     users.write_text(f"basic_auth_users:\n  ops: {hashed}\n", encoding="utf-8")
-    served = a_world(*plans("pro"))
+    served = served_state(*plans("pro"))
     with serving(served, config_file=users) as client:
         given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
         page = browser.open(address(client), headers=given)
