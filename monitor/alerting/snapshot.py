@@ -129,10 +129,22 @@ def for_config(
 
 
 def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
-    """Record one result; one of a job that a reload removed or changed meanwhile is left out."""
+    """Record one result, where its job's next run is planned as it was."""
+    view = snapshot.queries.get(result.job.key)
+    return with_run(snapshot, result, view.next_run_at if view else None)
+
+
+def with_run(
+    snapshot: Snapshot, result: Result, next_run_at: datetime | None
+) -> Snapshot:
+    """Record one result, and when its job runs next.
+
+    One of a job that a reload removed or changed meanwhile is left out: returns the snapshot itself.
+    """
     view = snapshot.queries.get(result.job.key)
     if view is None or not view.job.runs_as(result.job):
         return snapshot
+    view = replace(view, next_run_at=next_run_at)
     name = result.job.target.name
     target = after_run(snapshot.targets[name], result)
     queries = dict(snapshot.queries)
@@ -232,13 +244,14 @@ def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
 
 def _after(view: QueryView, result: Result) -> QueryView:
     outcome = result.outcome
+    if isinstance(outcome, Blocked):
+        return _without_data(view, QueryStatus.BLOCKED, outcome)
+    ran = _after_run(view, result)
     match outcome:
         case Success():
-            return _after_success(_after_run(view, result), result, outcome)
+            return _after_success(ran, result, outcome)
         case Failure():
-            return _after_failure(_after_run(view, result), result, outcome)
-        case Blocked():
-            return _without_data(view, QueryStatus.BLOCKED, outcome)
+            return _after_failure(ran, result, outcome)
         case _:
             assert_never(outcome)
 
@@ -263,6 +276,7 @@ def _after_success(view: QueryView, result: Result, success: Success) -> QueryVi
         last_success_at=result.finished_at,
         data_at=result.scheduled_at,
         expires_at=expiry(view.job, result.scheduled_at, view.next_run_at),
+        news_until=news_until(view.job, result.scheduled_at, view.next_run_at),
         first_failure_at=None,
         consecutive_failures=0,
         denied=success.refusals,

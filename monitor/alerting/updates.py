@@ -11,7 +11,7 @@ from typing import TypeAlias
 from monitor.alerting.blocking import newly_blocked, shows_columns
 from monitor.alerting.denials import denied_tables, with_seen
 from monitor.alerting.query_view import QueryView
-from monitor.alerting.snapshot import Snapshot, with_excuse, with_next_run, with_result
+from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Result
 from monitor.model.settings import ColumnName, Job
@@ -38,10 +38,9 @@ def updated(
 ) -> Update | None:
     """Return what a result makes of the snapshot; None of a job that a reload removed or changed meanwhile."""
     key = result.job.key
-    after = with_result(snapshot, result)
+    after = with_run(snapshot, result, next_run_at)
     if after is snapshot:
         return None
-    after = with_next_run(after, key, next_run_at)
     wanted = wanted_after(result, snapshot, after)
     if wanted and not isinstance(result.outcome, Failure):
         # What they failed of is over. After a failure nothing is, so that nobody is excused.
