@@ -25,7 +25,12 @@ class CheckStatus(IntEnum):
     UNKNOWN = 3
 
 
-_BY_WEIGHT = (CheckStatus.CRITICAL, CheckStatus.UNKNOWN, CheckStatus.WARNING)
+_BY_WEIGHT = (
+    CheckStatus.CRITICAL,
+    CheckStatus.UNKNOWN,
+    CheckStatus.WARNING,
+    CheckStatus.OK,
+)
 """The worst first: what was found wrong outweighs what could not be checked."""
 
 
@@ -90,14 +95,15 @@ class Checked:
     @property
     def status(self) -> CheckStatus:
         """Return what this query alone comes to."""
-        own = CheckStatus.OK if self.failure is None else CheckStatus.UNKNOWN
-        return worst([own, *(finding.status for finding in self.findings)])
+        statuses = [finding.status for finding in self.findings]
+        if self.failure is not None:
+            statuses.append(CheckStatus.UNKNOWN)
+        return worst(statuses)
 
 
 def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:
     """Return the one that counts: critical, then unknown, then warning; ok of none."""
-    found = set(statuses)
-    return next((status for status in _BY_WEIGHT if status in found), CheckStatus.OK)
+    return min(statuses, key=_BY_WEIGHT.index, default=CheckStatus.OK)
 
 
 def _refusal(success: Success) -> Failure | None:
@@ -105,6 +111,6 @@ def _refusal(success: Success) -> Failure | None:
     if not success.refusals:
         return None
     first = success.refusals[0]
-    names = ", ".join(sorted(map(str, success.unknown)))
+    names = ", ".join(sorted(str(column) for column in success.unknown))
     message = f"cannot tell of {names}: {first.message}"
     return Failure(first.reason, message, first.code, first.detail)
