@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import click
 
@@ -25,6 +25,19 @@ _DAEMONS = 2
 _FOR_KILL = 1
 _FOR_CHECK = 2
 """`check`, `query` or `validate --connect` while the daemon runs, and its KILL."""
+_LOCAL_HOSTS: Mapping[str | None, str] = MappingProxyType(
+    {
+        "127.0.0.1": "127.0.0.1",
+        "::1": "::1",
+        "localhost": "localhost",
+        None: "localhost",  # a unix socket is localhost too
+    }
+)
+"""The host of an account by the host that we connect to, where that is the server's own.
+
+A server that looks up no names knows no localhost by TCP.
+"""
+_ANY_HOST = "%"
 
 
 @click.command("grants")
@@ -79,8 +92,8 @@ def grants(targets: Sequence[Target], config: Config) -> str:
 
 
 def _headline(target: Target, jobs: Sequence[Job]) -> str:
-    count = sum(job.target == target for job in jobs)
-    queries = counted(count, "query", "queries")
+    own = [job for job in jobs if job.target == target]
+    queries = counted(len(own), "query", "queries")
     return (
         f"-- target {target.name}: {queries}, at most {target.max_connections} at once"
     )
@@ -90,7 +103,7 @@ def _create_user(account: str, targets: Sequence[Target]) -> str:
     is_plain = all(target.tls.mode == "disabled" for target in targets)
     require = "" if is_plain else " REQUIRE SSL"
     # A bound of the server's own: whatever goes wrong with us, the application keeps its connections.
-    limit = sum(map(quota, targets))
+    limit = sum(quota(target) for target in targets)
     return (
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
         f" WITH MAX_USER_CONNECTIONS {limit};"
@@ -103,14 +116,8 @@ def quota(target: Target) -> int:
 
 
 def _host(target: Target) -> str:
-    """Return the host of the account: a server that looks up no names knows no localhost by TCP."""
-    match target.host:
-        case "127.0.0.1" | "::1" as loopback:
-            return loopback
-        case None | "localhost":  # a unix socket is localhost too
-            return "localhost"
-        case _:
-            return "%"
+    """Return the host of the account: from elsewhere we may come by any address."""
+    return _LOCAL_HOSTS.get(target.host, _ANY_HOST)
 
 
 def _of_schema(database: str, account: str) -> list[str]:
@@ -140,8 +147,9 @@ def _needed(
 def _privileges(job: Job) -> list[Privilege]:
     """Return what the statements of a query need, those of its rules' evidence too."""
     statements = [job.query.statement, *job.query.variants.values()]
-    evidence = map(attrgetter("evidence"), job.query.rules)
-    statements.extend(filter(None, evidence))
+    statements.extend(
+        rule.evidence for rule in job.query.rules if rule.evidence is not None
+    )
     found: list[Privilege] = []
     for statement in statements:
         found.extend(required_privileges(statement.text, job.target.database))
