@@ -7,8 +7,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, repeat
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import MappingProxyType
 
 import click
@@ -47,13 +46,12 @@ def table(
     right: Collection[int] = (),
 ) -> str:
     """Align columns, those in `right` by their ends; every row has as many cells as the header."""
-    lines = [list(map(plain_line, row)) for row in (header, *rows)]
-    columns = [
-        _aligned(column, is_right=number in right)
-        for number, column in enumerate(zip(*lines, strict=True))
-    ]
-    aligned = map(_GAP.join, zip(*columns, strict=True))
-    return "\n".join(map(str.rstrip, aligned))
+    columns = []
+    for number, cells in enumerate(zip(header, *rows, strict=True)):
+        column = [plain_line(cell) for cell in cells]
+        columns.append(_aligned(column, is_right=number in right))
+    lines = [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    return "\n".join(lines)
 
 
 def records(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
@@ -67,13 +65,13 @@ def records(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _field_lines(name: str, cell: str) -> list[str]:
+def _field_lines(name: str, cell: str) -> Iterator[str]:
     """Write a cell behind its name; the further lines of its text below the first one."""
-    lines = plain(cell).splitlines() or [""]
-    heads = chain([name], repeat(" " * _width(name)))
-    return [
-        f"{head}{_GAP}{line}".rstrip() for head, line in zip(heads, lines, strict=False)
-    ]
+    margin = " " * _width(name)
+    head = name
+    for line in plain(cell).splitlines() or [""]:
+        yield f"{head}{_GAP}{line}".rstrip()
+        head = margin
 
 
 def table_or_records(
@@ -83,9 +81,9 @@ def table_or_records(
     shown = table(rows, header, right=right)
     if not rows:
         return shown
-    has_lines = "\n" in "".join(chain.from_iterable(rows))
-    width = max(map(_width, shown.splitlines()))
-    if has_lines or width > terminal_width():
+    has_lines = any("\n" in "".join(row) for row in rows)
+    widest = max(shown.splitlines(), key=_width)
+    if has_lines or _width(widest) > terminal_width():
         return records(rows, header)
     return shown
 
@@ -97,7 +95,9 @@ def terminal_width() -> int:
 
 def indented(text: str, by: int = 4) -> str:
     """Move every line of a text to the right."""
-    return "\n".join(" " * by + line if line else "" for line in text.splitlines())
+    margin = " " * by
+    lines = [margin + line if line else "" for line in text.splitlines()]
+    return "\n".join(lines)
 
 
 def wrapped(text: str, by: int = 4) -> str:
@@ -131,12 +131,15 @@ def plain_line(text: str) -> str:
 
 def _aligned(cells: Sequence[str], *, is_right: bool = False) -> list[str]:
     """Pad the cells of a column to one width."""
-    widths = [_width(cell) for cell in cells]
-    longest = max(widths, default=0)
+    widest = max(cells, key=_width, default="")
+    width = _width(widest)
     padded = []
-    for cell, width in zip(cells, widths, strict=True):
-        padding = " " * (longest - width)
-        padded.append(padding + cell if is_right else cell + padding)
+    for cell in cells:
+        padding = " " * (width - _width(cell))
+        if is_right:
+            padded.append(padding + cell)
+        else:
+            padded.append(cell + padding)
     return padded
 
 
@@ -144,7 +147,7 @@ def _width(text: str) -> int:
     """Return how many columns a terminal needs for a text."""
     if text.isascii():
         return len(text)
-    return sum(map(_columns_of, text))
+    return sum(_columns_of(character) for character in text)
 
 
 def _columns_of(character: str) -> int:
