@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -139,16 +139,19 @@ def _rows_again(job: Job, session: Session) -> Rows:
 
 def _show_rows(rows: Rows) -> None:
     echo(f"\n{counted(len(rows.rows), 'row')}:")
-    texts = [tuple(map(_text, row)) for row in rows.rows]
+    texts = [_texts(row) for row in rows.rows]
     echo(table_or_records(texts, rows.columns, right=_numeric(rows)))
 
 
 def _numeric(rows: Rows) -> set[int]:
-    return {
-        at
-        for at in range(len(rows.columns))
-        if all(isinstance(row[at], int | float | Decimal | None) for row in rows.rows)
-    }
+    """Return the positions of the columns that hold nothing but numbers and NULL."""
+    columns = range(len(rows.columns))
+    return {column for column in columns if _is_numeric(column, rows)}
+
+
+def _is_numeric(column: int, rows: Rows) -> bool:
+    numeric = int | float | Decimal | None
+    return all(isinstance(row[column], numeric) for row in rows.rows)
 
 
 def _show_samples(job: Job, success: Success) -> None:
@@ -156,7 +159,8 @@ def _show_samples(job: Job, success: Success) -> None:
     samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
         echo(f"\n{counted(len(samples), 'sample')}:")
-        echo("\n".join(map(_sample, samples)))
+        for sample in samples:
+            echo(_sample(sample))
 
 
 def _show_rules(rules: Sequence[Rule], success: Success) -> None:
@@ -165,8 +169,8 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
     lines = []
     for rule in rules:
         found = matching(rule, success.samples)
-        where = "; ".join(map(_finding, found)) or "-"
-        lines.append((rule.name, str(rule.severity), str(len(found)), where))
+        where = "; ".join(_finding(sample) for sample in found)
+        lines.append((rule.name, str(rule.severity), str(len(found)), where or "-"))
     echo(table(lines, header, right=(header.index("FINDS"),)))
 
 
@@ -174,7 +178,7 @@ def _show_evidence(success: Success) -> None:
     for (rule, labels), rows in success.evidence.items():
         if rows:
             echo(f"\nevidence of {rule}{_braces(labels)}:")
-            cells = [tuple(map(_text, row.values())) for row in rows]
+            cells = [_texts(row.values()) for row in rows]
             echo(indented(table(cells, tuple(rows[0])), 2))
     for message in success.evidence_errors:
         _complain(f"evidence: {message}")
@@ -190,6 +194,10 @@ def _finding(sample: Sample) -> str:
 
 def _braces(labels: Sequence[tuple[str, str]]) -> str:
     return f"{{{label_pairs(labels)}}}" if labels else ""
+
+
+def _texts(row: Iterable[Cell]) -> list[str]:
+    return [_text(cell) for cell in row]
 
 
 def _text(cell: Cell) -> str:
