@@ -45,8 +45,15 @@ def _as_table(checked: Sequence[Checked], status: CheckStatus) -> str:
 
 
 def _worst_first(checked: Sequence[Checked]) -> list[Finding]:
-    findings = [finding for one in checked for finding in one.findings]
+    findings = _findings(checked)
     return sorted(findings, key=lambda finding: finding.status, reverse=True)
+
+
+def _findings(checked: Sequence[Checked]) -> list[Finding]:
+    found: list[Finding] = []
+    for one in checked:
+        found.extend(one.findings)
+    return found
 
 
 def _details(finding: Finding) -> str:
@@ -82,7 +89,7 @@ def _json(
         "exit_code": int(status),
         "problems": list(problems),
         "counts": _counts(checked),
-        "checks": list(map(_check_json, checked)),
+        "checks": [_check_json(one) for one in checked],
     }
     return json.dumps(document, indent=2)
 
@@ -97,9 +104,9 @@ def _check_json(one: Checked) -> dict[str, object]:
         "status": _state(one).lower(),
         "message": _text(one),
         "reason": None if failure is None else str(failure.reason),
-        "missing": list(map(str, missing)),
+        "missing": [str(column) for column in missing],
         "duration_seconds": round(one.result.duration_seconds, 6),
-        "findings": list(map(_finding_json, one.findings)),
+        "findings": [_finding_json(finding) for finding in one.findings],
     }
 
 
@@ -109,7 +116,7 @@ def _finding_json(finding: Finding) -> dict[str, object]:
         "severity": str(finding.severity),
         "labels": dict(finding.labels),
         "annotations": dict(finding.annotations),
-        "evidence": list(map(dict, finding.evidence)),
+        "evidence": [dict(row) for row in finding.evidence],
     }
 
 
@@ -155,9 +162,12 @@ def _failures(checked: Sequence[Checked]) -> list[str]:
 
 def _cut(texts: Sequence[str]) -> str:
     """Join what fits; old Nagios agents pass on 1 KB. `texts` is not empty."""
-    kept = [texts[0][:_MAX_NAGIOS_TEXT]]
-    for text in texts[1:]:
-        if sum(map(len, kept)) + len(text) > _MAX_NAGIOS_TEXT:
+    first, *others = texts
+    kept = [first[:_MAX_NAGIOS_TEXT]]
+    room = _MAX_NAGIOS_TEXT - len(kept[0])
+    for text in others:
+        room -= len(text)
+        if room < 0:
             break
         kept.append(text)
     left_out = len(texts) - len(kept)
@@ -253,7 +263,7 @@ def _columns_text(missing: Sequence[ColumnName]) -> str:
 
 
 def _counts(checked: Sequence[Checked]) -> dict[str, int]:
-    statuses = [finding.status for one in checked for finding in one.findings]
+    statuses = [finding.status for finding in _findings(checked)]
     return {
         "queries": len(checked),
         "critical": statuses.count(CheckStatus.CRITICAL),
