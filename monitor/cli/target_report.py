@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
-from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from monitor.cli import OK, USAGE
 from monitor.cli.output import echo, indented, table
@@ -36,8 +35,7 @@ _GRANTS_TIMEOUT = timedelta(seconds=5)
 _MAX_GRANTS = 1000
 _MANY_ROWS = 100_000
 """So many rows are read in some hundredths of a second; more are worth a note."""
-_PLAN_COLUMNS = ("table", "type", "key", "rows", "extra")
-
+_PLAN_HEADER = ("TABLE", "TYPE", "KEY", "ROWS", "EXTRA")
 _NOTHING = "-"
 
 
@@ -51,6 +49,25 @@ class _Planned:
     unjudged: Mapping[str, tuple[ColumnName, ...]]
     """The rules that lack columns of their own, and which."""
     seen_in_part: str
+
+
+class _Step(NamedTuple):
+    """A step of a plan, in the words of EXPLAIN; `_NOTHING` where the server leaves a column empty."""
+
+    table: str
+    type: str
+    key: str
+    rows: str
+    extra: str
+
+    @property
+    def is_long_scan(self) -> bool:
+        """Return whether it reads a large table as a whole."""
+        if self.type != "ALL" or not self.rows.isdigit():
+            return False
+        # <derived2> is a result in between: the server guesses its size, and its tables have lines of their own
+        is_table = not self.table.startswith("<")
+        return is_table and int(self.rows) > _MANY_ROWS
 
 
 def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
@@ -109,9 +126,10 @@ def _show_rights(session: Session) -> None:
     if isinstance(rows, QueryError):
         echo(f"  warning: the rights cannot be seen: {rows.reason}: {rows.message}")
         return
-    lines = map(str, chain.from_iterable(rows.rows))
-    for grant in filter(None, map(read_grant, lines)):
-        echo(f"  {_right(grant)}")
+    for row in rows.rows:
+        grant = read_grant(str(row[0]))
+        if grant is not None:
+            echo(f"  {_right(grant)}")
 
 
 def _right(grant: Grant) -> str:
@@ -165,7 +183,8 @@ def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
         yield f"warning {warning.code} of the server: {warning.message}"
     for rule, columns in planned.unjudged.items():
         yield f"{rule} cannot be judged: {missing_text(columns)}"
-    yield from map("warning: {}".format, evidence_faults(query, session))
+    for fault in evidence_faults(query, session):
+        yield f"warning: {fault}"
 
 
 def _show_history_clock(query: Query, session: Session) -> None:
@@ -180,39 +199,46 @@ def _show_history_clock(query: Query, session: Session) -> None:
             f" {error}"
         )
         return
-    thresholds = map(attrgetter("condition.threshold"), query.rules)
-    for warning in history_warnings(rows, min(thresholds, default=0.0)):
+    thresholds = [rule.condition.threshold for rule in query.rules]
+    threshold = min(thresholds, default=0.0)
+    for warning in history_warnings(rows, threshold):
         echo(f"    warning: {warning}")
 
 
-def _show_steps(steps: Sequence[Mapping[str, str]]) -> None:
+def _show_steps(steps: Sequence[_Step]) -> None:
     """Print the steps of a plan, and note what reads a large table as a whole."""
     if not steps:
         return
-    cells = map(itemgetter(*_PLAN_COLUMNS), steps)
-    header = list(map(str.upper, _PLAN_COLUMNS))
-    echo(indented(table(cells, header, right=(_PLAN_COLUMNS.index("rows"),))))
+    right = {_PLAN_HEADER.index("ROWS")}
+    echo(indented(table(steps, _PLAN_HEADER, right=right)))
     for step in steps:
-        rows = step["rows"]
-        # <derived2> is a result in between: the server guesses its size, and its tables have lines of their own
-        is_table = not step["table"].startswith("<")
-        is_scan = step["type"] == "ALL" and rows.isdigit() and is_table
-        if is_scan and int(rows) > _MANY_ROWS:
+        if step.is_long_scan:
             echo(
-                f"    note: reads the whole table {step['table']},"
-                f" about {int(rows):,} rows, at each run"
+                f"    note: reads the whole table {step.table},"
+                f" about {int(step.rows):,} rows, at each run"
             )
 
 
-def _steps(rows: Rows) -> list[dict[str, str]]:
-    """Return the steps of a plan that read a table, each by the names of its columns.
+def _steps(rows: Rows) -> list[_Step]:
+    """Return the steps of a plan that read a table.
 
     The servers have different columns, and spell them differently. Of a view there may be none: its plan
     takes a right that a monitor does not need.
     """
-    names = list(map(str.lower, rows.columns))
-    steps = [dict(zip(names, map(_cell, row), strict=True)) for row in rows.rows]
-    return [step for step in steps if step["table"] != _NOTHING]
+    names = [column.lower() for column in rows.columns]
+    steps = []
+    for row in rows.rows:
+        cells = dict(zip(names, row, strict=True))
+        step = _Step(
+            table=_cell(cells["table"]),
+            type=_cell(cells["type"]),
+            key=_cell(cells["key"]),
+            rows=_cell(cells["rows"]),
+            extra=_cell(cells["extra"]),
+        )
+        if step.table != _NOTHING:
+            steps.append(step)
+    return steps
 
 
 def _cell(cell: object) -> str:
