@@ -31,11 +31,12 @@ def command(form: str, common: CommonOptions) -> int:
         alerts = sorted(reader.active_alerts(), key=_weight)
         alive_at = reader.read_mark(ALIVE)
     if form == "json":
-        echo_json(list(map(as_json, alerts)))
+        echo_json([as_json(alert) for alert in alerts])
         return OK
     seen = utc_second(alive_at) if alive_at else "never"
     header = ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY")
-    echo(table(map(_row, alerts), header))
+    rows = [_row(alert) for alert in alerts]
+    echo(table(rows, header))
     echo(
         f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}"
     )

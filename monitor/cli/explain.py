@@ -90,7 +90,8 @@ def _samples(rule: Rule, result: LastResult) -> Iterator[str]:
         for one in result.samples
         if one.metric == rule.metric and where.issubset(one.labels)
     ]
-    yield from first_lines(list(map(_sample, found)), _MAX_SAMPLES)
+    lines = [_sample(one) for one in found]
+    yield from first_lines(lines, _MAX_SAMPLES)
     kept, count = len(result.samples), result.sample_count
     if count > kept:
         yield (

@@ -57,10 +57,11 @@ def command(
     with open_reader(config.state.directory) as reader:
         transitions = reader.history(limit, alertname=alertname, target=target)
     if form == "json":
-        echo_json(list(map(transition_as_json, transitions)))
+        echo_json([transition_as_json(one) for one in transitions])
         return OK
     header = ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY")
-    echo(table(map(transition_row, transitions), header))
+    rows = [transition_row(one) for one in transitions]
+    echo(table(rows, header))
     return OK
 
 
@@ -68,7 +69,7 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
     with open_reader(directory) as reader:
         past = reader.deliveries(limit, is_over=True)
     if form == "json":
-        echo_json(list(map(_delivery_as_json, past)))
+        echo_json([_delivery_as_json(one) for one in past])
         return OK
     rows = [
         (
