@@ -123,15 +123,20 @@ def _failure_text(failure: Failure) -> str:
 
 
 def _joined(columns: Iterable[ColumnName]) -> str:
-    return ", ".join(sorted(map(str, columns)))
+    names = sorted(str(column) for column in columns)
+    return ", ".join(names)
 
 
 def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> bool:
     """Return whether it should have answered of late, by its most frequent query, and nobody knows."""
     if view.met_at is None:
         return False
-    allowed = filter(None, (max_silence(query.job) for query in queries))
-    return now - view.met_at > min(allowed, default=timedelta.max)
+    allowed = timedelta.max
+    for query in queries:
+        silence = max_silence(query.job)
+        if silence is not None:
+            allowed = min(allowed, silence)
+    return now - view.met_at > allowed
 
 
 def _server(view: TargetView) -> str:
@@ -143,8 +148,9 @@ def _server(view: TargetView) -> str:
     if server.hostname:
         words += ["on", server.hostname]
     facts = "; ".join(_server_facts(view, server))
-    words.append(f"({facts})" if facts else "")
-    return " ".join(filter(None, words))
+    if facts:
+        words.append(f"({facts})")
+    return " ".join(words)
 
 
 def _server_facts(view: TargetView, server: Server) -> Iterator[str]:
@@ -202,7 +208,8 @@ def _query_trouble(view: QueryView) -> str:
         case Blocked() as blocked:
             return blocked.message
         case Success() as success:
-            return "; ".join(map(_warning_text, success.warnings))
+            texts = [_warning_text(warning) for warning in success.warnings]
+            return "; ".join(texts)
         case None:
             return ""
         case unknown:
