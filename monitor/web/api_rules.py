@@ -176,7 +176,7 @@ def _error_of(rule: Rule, view: QueryView, scene: Scene) -> str:
         return f"{reason}: {message}"
     if rule.needs:
         missing = scene.snapshot.missing_columns(view.job.target.name, scene.now)
-        lacking = sorted(map(str, missing.intersection(rule.needs)))
+        lacking = sorted(str(column) for column in missing.intersection(rule.needs))
         if lacking:
             return f"blocked: missing: {', '.join(lacking)}"
     if view.status is QueryStatus.WAITING or view.has_data_at(scene.now):
@@ -219,8 +219,9 @@ def _rule_json(judged: JudgedRule, scene: Scene) -> dict[str, Json]:
 
 
 def _with_defect(evaluation: RuleEvaluation, defect: Exception) -> RuleEvaluation:
-    text = f"cannot be shown: {type(defect).__name__}: {defect}"
-    error = "; ".join(filter(None, (evaluation.error, text)))
+    error = f"cannot be shown: {type(defect).__name__}: {defect}"
+    if evaluation.error:
+        error = f"{evaluation.error}; {error}"
     return replace(evaluation, health="err", error=error)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from itertools import chain
 from types import MappingProxyType
 
 import httptools
@@ -185,7 +184,9 @@ class Http11(HttpToolsProtocol):
         hosts_allowed = _HOST_HEADERS.get(version)
         if hosts_allowed is None:
             raise _UnacceptableRequestError
-        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value)
         if size > MAX_REQUEST_BYTES:
             raise _UnacceptableRequestError
         self._check_coding(version)

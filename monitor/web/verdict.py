@@ -61,8 +61,8 @@ class _Situation:
 
     @property
     def pending_text(self) -> str:
-        pending = [_loud_in(one, AlertState.PENDING) for one in self.pending]
-        return f"{counted(sum(map(len, pending)), 'alert')} pending"
+        count = sum(len(_loud_in(one, AlertState.PENDING)) for one in self.pending)
+        return f"{counted(count, 'alert')} pending"
 
     @property
     def blind_text(self) -> str:
@@ -147,7 +147,9 @@ def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Ver
     is_starting = not all(_is_for_later(view, now) for view in situation.waiting)
     nothing_ran = len(situation.waiting) == len(snapshot.queries)
     nothing_known = "Nothing is known yet: no query was due since the start"
-    seen = filter(None, (_all_seen(snapshot, now), situation.waiting_text))
+    seen = _all_seen(snapshot, now)
+    if situation.waiting:
+        seen = f"{seen}; {situation.waiting_text}"
     # What speaks against a yes, and what is said of it; the first that is so counts.
     cases: tuple[tuple[object, Verdict], ...] = (
         (
@@ -167,7 +169,7 @@ def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Ver
             Verdict("wait", "Nothing is watched", "no query runs on any target"),
         ),
         (nothing_ran, Verdict("wait", nothing_known, details)),
-        (True, Verdict("ok", "All is well", "; ".join(seen))),
+        (True, Verdict("ok", "All is well", seen)),
     )
     return next(verdict for is_so, verdict in cases if is_so)
 

@@ -233,7 +233,7 @@ class _Check:
         text = f"is not supported; allowed: {', '.join(CIPHERS)}"
         for one in _unknown(value, CIPHERS):
             self._refuse(name, f"{one!r} {text}")
-        return tuple(map(str, value))
+        return tuple(str(one) for one in value)
 
     def _optional_file(self, section: Mapping[Any, Any], key: str) -> Path | None:
         if section.get(key) is None:
