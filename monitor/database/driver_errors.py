@@ -110,8 +110,8 @@ def _socket_reason(error: OSError) -> tuple[Reason, str]:
 def _socket_words(error: OSError) -> str:
     # A certificate that is refused says why in an attribute of its own.
     verify_message = str(getattr(error, "verify_message", ""))
-    words = (verify_message, error.strerror, str(error), type(error).__name__)
-    return next(filter(None, words))
+    candidates = (verify_message, error.strerror, str(error))
+    return next((words for words in candidates if words), type(error).__name__)
 
 
 def _cause_of(error: BaseException) -> BaseException:

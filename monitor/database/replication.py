@@ -15,7 +15,8 @@ def replication_of(rows: Iterable[Mapping[str, object]]) -> Replication | None:
 
     `rows` by the columns' names, a row for each source.
     """
-    return max(map(_of_source, rows), key=_delay_seconds, default=None)
+    sources = [_of_source(row) for row in rows]
+    return max(sources, key=_delay_seconds, default=None)
 
 
 def _delay_seconds(source: Replication) -> float:

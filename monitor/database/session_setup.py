@@ -72,10 +72,12 @@ class SessionSetup:
         connection.proof = {name: questions[name] for name in values}
         connection.proven = values
         held = (settings | otherwise | values.keys()) - {one.name for one in wrong}
-        limits = (variables[name].limit for name in variables if name in held)
+        limits = [
+            one.limit for name, one in variables.items() if one.limit and name in held
+        ]
         connection.server = replace(
             _as_proven(server, wrong, values),
-            limits=tuple(filter(None, limits)),
+            limits=tuple(limits),
             time_zone=str(facts["server_zone"] or ""),
             utc_offsets=_offsets((facts["january"], facts["july"])),
         )
