@@ -87,12 +87,12 @@ def replace_config(parts: Sequence[Reconfigure], old: Config, new: Config) -> No
 def changed_jobs(old: Config, new: Config) -> list[Job]:
     """Return the jobs that are others now at the same times: those with a new schedule begin by themselves."""
     before = {job.key: job for job in old.jobs}
-    return [
-        job
-        for job in new.jobs
-        if (known := before.get(job.key, job)) != job
-        and known.query.schedule == job.query.schedule
-    ]
+    changed = []
+    for job in new.jobs:
+        known = before.get(job.key, job)
+        if known != job and known.query.schedule == job.query.schedule:
+            changed.append(job)
+    return changed
 
 
 def needing_restart(old: Config, new: Config) -> list[str]:

@@ -78,7 +78,7 @@ def configuration(queries: Mapping[str, Mapping[str, Any]], parts: ConfigParts) 
             tables.append(_table(f"rules.{rule}", _quick(rule, keys)))
     for rule, changed in _OWN_RULES.items():
         tables.append(_table(f"rules.{rule}", changed))
-    return "\n".join(filter(None, tables))
+    return "\n".join(table for table in tables if table)
 
 
 def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Final
 from urllib.parse import SplitResult, quote, quote_plus, unquote, urlsplit
 
@@ -57,8 +56,10 @@ class Secrets:
         if now == latest or not now:  # nothing: a file that is just being written
             return self
         sources = {**self._sources, source: (now, latest)}
-        generations = chain.from_iterable(sources.values())
-        forms = _forms_of(chain.from_iterable(generations))
+        known: set[str] = set()
+        for generations in sources.values():
+            known.update(*generations)
+        forms = _forms_of(known)
         return replace(self, _sources=sources, _forms=_longest_first(forms))
 
     def hide(self, text: str) -> str:
@@ -107,7 +108,8 @@ def in_address(address: str) -> list[str]:
     parts += [
         part for part in _at_least(_MIN_LENGTH_OF_PART, likely) if _MADE_UP.match(part)
     ]
-    return [address, *parts, *map(unquote, parts)]
+    decoded = [unquote(part) for part in parts]
+    return [address, *parts, *decoded]
 
 
 def parts_of(address: str) -> frozenset[str]:
@@ -118,7 +120,8 @@ def parts_of(address: str) -> frozenset[str]:
     pieces = {target, user, split.query}
     pieces.update(user.split(":"), split.path.split("/"))
     pieces.update(value for _, value in _parameters(split))
-    return frozenset({*pieces, *map(unquote, pieces)} - {"", "/"})
+    decoded = {unquote(piece) for piece in pieces}
+    return frozenset((pieces | decoded) - {"", "/"})
 
 
 def _split(address: str) -> SplitResult:
