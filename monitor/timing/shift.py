@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
@@ -29,7 +28,8 @@ def _moved(value: object, by: timedelta) -> object:
         return value + by
     parts, put_together = _taken_apart(value)
     moved_parts = [_moved(part, by) for part in parts]
-    if all(map(operator.is_, moved_parts, parts)):
+    pairs = zip(moved_parts, parts, strict=True)
+    if all(moved_part is part for moved_part, part in pairs):
         return value
     return put_together(moved_parts)
 
@@ -37,10 +37,16 @@ def _moved(value: object, by: timedelta) -> object:
 @singledispatch
 def _taken_apart(value: object) -> _TakenApart:
     if is_dataclass(value) and not isinstance(value, type):
-        # A field that is not given to the constructor is computed again from the others.
-        names = [field.name for field in fields(value) if field.init]
-        parts = [getattr(value, name) for name in names]
-        return parts, lambda new: replace(value, **dict(zip(names, new, strict=True)))
+        parts: dict[str, object] = {}
+        for field in fields(value):
+            # One that is not given to the constructor is computed again from the others.
+            if field.init:
+                parts[field.name] = getattr(value, field.name)
+        names = tuple(parts)
+        return (
+            tuple(parts.values()),
+            lambda new: replace(value, **dict(zip(names, new, strict=True))),
+        )
     return (), lambda _: value
 
 
