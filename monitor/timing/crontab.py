@@ -176,25 +176,36 @@ def read_crontab(expression: str) -> Crontab:
     if len(fields) != len(_FIELDS):
         raise ValueError(_not_five(expression, len(fields)))
     try:
-        minutes, hours, days, months, weekdays = map(_numbers, _FIELDS, fields)
+        minutes, hours, days, months, weekdays = (
+            _numbers(field, text) for field, text in zip(_FIELDS, fields, strict=True)
+        )
     except ValueError as error:
         raise ValueError(
             f'"{expression}" is not a cron expression: {error}; {_FORM}'
         ) from None
+    _, hour_text, day_text, _, weekday_text = fields
+    begins_with_star = day_text.startswith("*") or weekday_text.startswith("*")
     crontab = Crontab(
         minutes=minutes,
         hours=hours,
         days=days,
         months=months,
         weekdays=frozenset(weekday % 7 for weekday in weekdays),
-        is_either_enough=not fields[2].startswith("*")
-        and not fields[4].startswith("*"),
-        counts_twice=fields[1].startswith("*"),
+        is_either_enough=not begins_with_star,
+        counts_twice=hour_text.startswith("*"),
     )
-    all_days = (date(2000, 1, 1) + days * _DAY for days in range(_MAX_DAYS_APART))
-    if not any(map(crontab.has_day, all_days)):
+    if not _has_some_day(crontab):
         raise ValueError(f'"{expression}" never comes: there is no such day')
     return crontab
+
+
+def _has_some_day(crontab: Crontab) -> bool:
+    day = date(2000, 1, 1)
+    for _ in range(_MAX_DAYS_APART):
+        if crontab.has_day(day):
+            return True
+        day += _DAY
+    return False
 
 
 def zone_named(name: str) -> tzinfo:
