@@ -5,7 +5,9 @@ The numbers are decided in docs/adr/0024-who-speaks-for-a-query.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from monitor.model.schedules import MAX_WAIT, SLOTS, Cron, Every
 from monitor.model.settings import Job
@@ -24,7 +26,9 @@ def max_silence(job: Job) -> timedelta | None:
     Of a long interval it is the next slot and two hours.
     """
     silence = job.query.schedule.max_silence
-    return None if silence is None else silence + job.query.timeout
+    if silence is None:
+        return None
+    return silence + job.query.timeout
 
 
 def due_by(job: Job, success_at: datetime) -> datetime:
@@ -35,7 +39,7 @@ def due_by(job: Job, success_at: datetime) -> datetime:
     schedule = job.query.schedule
     if isinstance(schedule, Every):
         return success_at + schedule.three_slots + job.query.timeout
-    slots = _next_slots(schedule, success_at, SLOTS)
+    slots = list(islice(_slots_after(schedule, success_at), SLOTS))
     if not slots:
         return run_ends_by(job, success_at + _CRON_FALLBACK)
     last = min(slots[-1], slots[0] + MAX_WAIT)
@@ -71,23 +75,20 @@ def news_until(
     schedule = job.query.schedule
     if isinstance(schedule, Every) or next_run_at is None:
         return None
-    following = _next_slots(schedule, next_run_at, 1)
-    if not following:
+    following = next(_slots_after(schedule, next_run_at), None)
+    if following is None:
         return None
-    usual_wait = following[0] - next_run_at
-    is_longer = next_run_at - data_at > usual_wait
-    return data_at + usual_wait if is_longer else None
+    usual_wait = following - next_run_at
+    if next_run_at - data_at <= usual_wait:
+        return None
+    return data_at + usual_wait
 
 
-def _next_slots(schedule: Cron, after: datetime, count: int) -> list[datetime]:
-    """Return the next slots of a cron; fewer where it comes no more."""
+def _slots_after(schedule: Cron, instant: datetime) -> Iterator[datetime]:
+    """Yield the slots of a cron after an instant, in order, until it comes no more."""
     crontab = read_crontab(schedule.expression)
     zone = zone_named(schedule.time_zone)
-    slots: list[datetime] = []
-    for _ in range(count):
-        slot = crontab.next_after(after, zone)
-        if slot is None:
-            break
-        slots.append(slot)
-        after = slot
-    return slots
+    slot = crontab.next_after(instant, zone)
+    while slot is not None:
+        yield slot
+        slot = crontab.next_after(slot, zone)
