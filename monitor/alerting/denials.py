@@ -40,7 +40,15 @@ def denied_table(outcome: object) -> str:
 
 def denied_tables(view: QueryView) -> frozenset[str]:
     """Return the tables that are refused to a query, as far as its runs could see."""
-    return frozenset(filter(None, map(denied_table, view.denied)))
+    tables = {denied_table(failure) for failure in view.denied}
+    return frozenset(tables - {""})
+
+
+def tables_seen_again(before: Snapshot, after: Snapshot, key: JobKey) -> frozenset[str]:
+    """Return the tables that were refused to a query, and that its last run was let see."""
+    were_denied = denied_tables(before.queries[key])
+    are_denied = denied_tables(after.queries[key])
+    return were_denied - are_denied
 
 
 def grant_for(message: str, *, statement: str, database: str, account: str) -> str:
@@ -92,7 +100,7 @@ def with_seen(before: Snapshot, after: Snapshot, key: JobKey) -> Snapshot:
 
     That they are run again for another reason, such as a target that is back, gives nobody a right.
     """
-    seen = denied_tables(before.queries[key]) - denied_tables(after.queries[key])
+    seen = tables_seen_again(before, after, key)
     if not seen:
         return after
     queries = dict(after.queries)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeAlias
 
 from monitor.alerting.blocking import newly_blocked, shows_columns
-from monitor.alerting.denials import denied_tables, with_seen
+from monitor.alerting.denials import denied_tables, tables_seen_again, with_seen
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
@@ -57,7 +57,7 @@ def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]
     """Return the other jobs of the target that a result makes worth running now, without waiting for their time."""
     name, key = result.job.target.name, result.job.key
     was, now = before.targets[name], after.targets[name]
-    granted = denied_tables(before.queries[key]) - denied_tables(after.queries[key])
+    granted = tables_seen_again(before, after, key)
     # The first of these that is so says which jobs are wanted.
     cases: tuple[tuple[bool, _IsWanted], ...] = (
         # A column or table is unknown: the schema queries say which.
