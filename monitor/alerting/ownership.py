@@ -7,6 +7,7 @@ where causes take turns, does not keep the query silent for longer than a root m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -44,6 +45,17 @@ class Speaker:
     """It has had no success for three slots."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Deadlines:
+    """By when what must have come, counted from when a query had data, or was spoken for."""
+
+    success_at: datetime
+    root_at: datetime
+    """Until when a root is waited for that does not fire: as long as the slowest takes to."""
+    rerun_at: datetime
+    """Until when it is excused that is being run again: not again and again."""
+
+
 def speaker_for(view: QueryView, known: Known) -> Speaker:
     """Decide who speaks for a query."""
     cause = cause_of(view, known)
@@ -52,9 +64,9 @@ def speaker_for(view: QueryView, known: Known) -> Speaker:
     root = _heard_root(cause, view, known)
     if root is not None:
         return Speaker(Voice.ROOT, root.fingerprint)
-    is_due = known.now > _due_by(view, known)
-    voice = _voice_without_root(cause, view, known, is_due=is_due)
-    return Speaker(voice, is_due=is_due)
+    deadlines = _deadlines_of(view, known)
+    voice = _voice_without_root(cause, view, known, deadlines)
+    return Speaker(voice, is_due=known.now > deadlines.success_at)
 
 
 def speaker_beside(first: QueryView, view: QueryView, known: Known) -> Speaker:
@@ -62,22 +74,24 @@ def speaker_beside(first: QueryView, view: QueryView, known: Known) -> Speaker:
     speaker = speaker_for(view, known)
     if speaker.voice is not Voice.FAILING or first is view:
         return speaker
-    heard = next(filter(Alert.is_heard, _alerts_that_it_fails(first, known)), None)
-    if heard is not None:
-        return Speaker(Voice.ROOT, heard.fingerprint)
+    for alert in _alerts_that_it_fails(first, known):
+        if alert.is_heard():
+            return Speaker(Voice.ROOT, alert.fingerprint)
     if speaker.is_due:
         return speaker
     return Speaker(Voice.ROOT)
 
 
 def _heard_root(cause: Cause, view: QueryView, known: Known) -> Alert | None:
-    causes = all_causes(cause, view, known)
-    roots = (heard_root(one, view, known) for one in causes)
-    return next(filter(None, roots), None)
+    for possible_cause in all_causes(cause, view, known):
+        root = heard_root(possible_cause, view, known)
+        if root is not None:
+            return root
+    return None
 
 
 def _voice_without_root(
-    cause: Cause, view: QueryView, known: Known, *, is_due: bool
+    cause: Cause, view: QueryView, known: Known, deadlines: _Deadlines
 ) -> Voice:
     """Decide who speaks as long as no root's alert fires."""
     match cause:
@@ -87,40 +101,36 @@ def _voice_without_root(
                 return Voice.FROZEN
             return Voice.STALE
         case Cause.FAILING:
+            is_due = known.now > deadlines.success_at
             is_its_turn = is_due or not is_outdated(view, known.schemas)
         case Cause.LOST | Cause.REFUSED | Cause.LAGGING | Cause.MISSING | Cause.DENIED:
-            # A root is waited for, once, as long as the slowest takes to fire.
-            is_its_turn = is_due and known.now > _waited_for(view, known)
+            is_its_turn = known.now > deadlines.root_at
         case _:
             assert_never(cause)
-    if is_its_turn and not _is_excused(view, known):
-        return Voice.FAILING
-    return Voice.ROOT
+    if not is_its_turn:
+        return Voice.ROOT
+    if view.is_excused_at(known.now) and known.now <= deadlines.rerun_at:
+        # It is being run again, since what it failed of is over.
+        return Voice.ROOT
+    return Voice.FAILING
 
 
-def _alerts_that_it_fails(view: QueryView, known: Known) -> list[Alert]:
-    return list(known.alerts(QUERY_FAILING, *view.job.key))
+def _alerts_that_it_fails(view: QueryView, known: Known) -> Iterable[Alert]:
+    return known.alerts(QUERY_FAILING, *view.job.key)
 
 
 def _is_said_to_fail(view: QueryView, known: Known) -> bool:
-    return any(map(Alert.is_firing, _alerts_that_it_fails(view, known)))
+    alerts = _alerts_that_it_fails(view, known)
+    return any(alert.is_firing() for alert in alerts)
 
 
-def _is_excused(view: QueryView, known: Known) -> bool:
-    """Return whether it is being run again, since what it failed of is over; not again and again."""
-    if not view.is_excused_at(known.now):
-        return False
-    longest_rerun = view.job.query.timeout + RERUN_GRACE
-    return known.now <= _waited_for(view, known) + longest_rerun
-
-
-def _due_by(view: QueryView, known: Known) -> datetime:
-    """Return by when it must have had a success, counted from when it had data, or was spoken for."""
+def _deadlines_of(view: QueryView, known: Known) -> _Deadlines:
     explained_until = known.since.explained.get(view.job.key)
     counted_from = known.since.latest(view.since, view.data_at, explained_until)
-    return due_by(view.job, counted_from)
-
-
-def _waited_for(view: QueryView, known: Known) -> datetime:
-    """Return until when a root is waited for that does not fire: as long as the slowest takes to."""
-    return _due_by(view, known) + known.slowest_root
+    success_at = due_by(view.job, counted_from)
+    root_at = success_at + known.slowest_root
+    return _Deadlines(
+        success_at=success_at,
+        root_at=root_at,
+        rerun_at=root_at + view.job.query.timeout + RERUN_GRACE,
+    )
