@@ -56,7 +56,8 @@ class Since:
 
     def latest(self, *instants: datetime | None) -> datetime:
         """Return the latest of some instants that are known, at least when the process began or woke."""
-        return max(filter(None, (self.awake_at, *instants)))
+        known = [instant for instant in instants if instant is not None]
+        return max([self.awake_at, *known])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ class Known:
     def alerts(self, rule: str, target: str, subject: str = "") -> Iterable[Alert]:
         """Return the alerts of a rule, as they stand."""
         return self.alerts_of(Scope(rule, target, subject)).values()
+
+    def alerts_of_query(self, view: QueryView) -> list[Alert]:
+        """Return the alerts of all rules of a query, as they stand."""
+        alerts: list[Alert] = []
+        for rule in view.job.query.rules:
+            alerts += self.alerts(rule.name, *view.job.key)
+        return alerts
 
 
 def cause_of(view: QueryView, known: Known) -> Cause | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from monitor.alerting.freshness import expiry
+from monitor.model.alerts import Alert
 from monitor.model.results import Failure, Outcome, Sample
 from monitor.model.schedules import Cron
 from monitor.model.settings import ColumnName, Job
@@ -74,8 +76,24 @@ class QueryView:
         schema = self.job.query.schema
         if schema is None:
             return frozenset()
-        found = [schema.column_in(sample.labels) for sample in self.samples]
-        return frozenset(filter(None, found))
+        columns: set[ColumnName] = set()
+        for sample in self.samples:
+            column = schema.column_in(sample.labels)
+            if column is not None:
+                columns.add(column)
+        return frozenset(columns)
+
+    def columns_lacked(self, missing: Set[ColumnName]) -> Set[ColumnName]:
+        """Return for want of which of the missing columns its last run gave no data."""
+        if self.outcome is None:
+            return frozenset()
+        # Of a run that failed it is the server's words that say which of them it lacked.
+        return self.outcome.columns_lacked(missing)
+
+    def is_about(self, alert: Alert, columns: Set[ColumnName]) -> bool:
+        """Return whether it is a schema query whose alert is about one of these columns, or their table."""
+        schema = self.job.query.schema
+        return schema is not None and schema.is_about(alert.labels, columns)
 
     def has_succeeded_since(self, run: QueryView) -> bool:
         """Return whether it gave data after the last run of another query ended."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from functools import partial
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from monitor.alerting.alert_names import (
@@ -18,21 +18,56 @@ from monitor.alerting.denials import denied_table, denied_tables
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
-from monitor.model.results import Failure
-from monitor.model.settings import ColumnName, SchemaColumns
+from monitor.model.settings import ColumnName
 
 _OF_WHOLE_TARGET: Mapping[Cause, str] = {
     Cause.LOST: TARGET_DOWN,
     Cause.REFUSED: CONNECTIONS_REFUSED,
     Cause.LAGGING: REPLICA_LAGGING,
 }
-_IsRoot: TypeAlias = Callable[[Alert], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The root is the alert of this name, of which a target has one."""
+
+    name: str
+
+    def fits(self, alert: Alert) -> bool:
+        return alert.name == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class _AboutTable:
+    """The root is the alert about the table that is refused."""
+
+    table: str
+
+    def fits(self, alert: Alert) -> bool:
+        is_denial = alert.name == ACCESS_DENIED
+        return is_denial and alert.label("table") == self.table
+
+
+@dataclass(frozen=True, slots=True)
+class _AboutColumns:
+    """The root is an alert of a schema query about one of these columns."""
+
+    columns: Set[ColumnName]
+    snapshot: Snapshot
+
+    def fits(self, alert: Alert) -> bool:
+        view = self.snapshot.view_behind(alert.scope)
+        return view is not None and view.is_about(alert, self.columns)
+
+
+_Root: TypeAlias = _Named | _AboutTable | _AboutColumns
 
 
 def heard_root(cause: Cause, view: QueryView, known: Known) -> Alert | None:
     """Return the alert that speaks for all that have this cause; None where none does."""
+    alerts = _alerts_about(cause, view, known)
+    heard = [alert for alert in alerts if alert.is_heard()]
     # Of several about one query any would do; by the labels it is the same one at each look.
-    heard = filter(Alert.is_heard, _alerts_about(cause, view, known))
     return min(heard, key=lambda alert: alert.labels, default=None)
 
 
@@ -53,24 +88,14 @@ def _alerts_about(cause: Cause, view: QueryView, known: Known) -> Iterable[Alert
             assert_never(cause)
 
 
-def _alerts_about_missing(view: QueryView, known: Known) -> Iterator[Alert]:
-    """Yield the alerts of schema queries about a column that the query lacks, or about its whole table."""
-    if view.outcome is None:
-        return
-    # Of a run that failed it is the server's words that say which of the missing columns it lacked.
-    lacked = view.outcome.columns_lacked(known.target.known_missing)
+def _alerts_about_missing(view: QueryView, known: Known) -> list[Alert]:
+    """Return the alerts of schema queries about a column that the query lacks, or about its whole table."""
+    lacked = view.columns_lacked(known.target.known_missing)
+    found: list[Alert] = []
     for schema in known.schemas:
-        query = schema.job.query
-        is_about = partial(_is_about, schema=query.schema, columns=lacked)
-        for rule in query.rules:
-            alerts = known.alerts(rule.name, *schema.job.key)
-            yield from filter(is_about, alerts)
-
-
-def _is_about(
-    alert: Alert, *, schema: SchemaColumns | None, columns: Set[ColumnName]
-) -> bool:
-    return schema is not None and schema.is_about(alert.labels, columns)
+        alerts = known.alerts_of_query(schema)
+        found += [alert for alert in alerts if schema.is_about(alert, lacked)]
+    return found
 
 
 def root_of(
@@ -83,51 +108,30 @@ def root_of(
     target = snapshot.targets.get(scope.target)
     if target is None:
         return ""
-    is_root = _root_by_view(scope, target, snapshot)
-    if is_root is None:
+    root = _root_by_view(scope, target, snapshot)
+    if root is None:
         missing = target.known_missing & needs
-        schemas = {
-            view.job.query.name: view.job.query.schema
-            for view in snapshot.views_of(scope.target)
-        }
-        is_root = partial(_is_of_schema_query, schemas=schemas, missing=missing)
-    return next((alert.fingerprint for alert in alerts if is_root(alert)), "")
+        root = _AboutColumns(missing, snapshot)
+    for alert in alerts:
+        if root.fits(alert):
+            return alert.fingerprint
+    return ""
 
 
-def _root_by_view(
-    scope: Scope, target: TargetView, snapshot: Snapshot
-) -> _IsRoot | None:
+def _root_by_view(scope: Scope, target: TargetView, snapshot: Snapshot) -> _Root | None:
     """Return which alert is the root by how the target and the query are; None where these do not say."""
     # In the order of what hides what: of a target that is lost nothing else can be known.
     if target.up is False:
-        return partial(_is_named, name=TARGET_DOWN)
+        return _Named(TARGET_DOWN)
     if target.replica_fault:
-        return partial(_is_named, name=REPLICA_LAGGING)
-    view = snapshot.queries.get((scope.target, scope.subject))
+        return _Named(REPLICA_LAGGING)
+    view = snapshot.view_behind(scope)
     if view is None:
         return None
-    if isinstance(view.outcome, Failure) and view.outcome.refused:
-        return partial(_is_named, name=CONNECTIONS_REFUSED)
-    table = denied_table(view.outcome)
+    failure = view.failure
+    if failure is not None and failure.refused:
+        return _Named(CONNECTIONS_REFUSED)
+    table = denied_table(failure)
     if table:
-        return partial(_is_about_table, table=table)
+        return _AboutTable(table)
     return None
-
-
-def _is_named(alert: Alert, *, name: str) -> bool:
-    return alert.name == name
-
-
-def _is_about_table(alert: Alert, *, table: str) -> bool:
-    return alert.name == ACCESS_DENIED and alert.label("table") == table
-
-
-def _is_of_schema_query(
-    alert: Alert,
-    *,
-    schemas: Mapping[str, SchemaColumns | None],
-    missing: Set[ColumnName],
-) -> bool:
-    """Return whether an alert is a schema query's about one of these columns."""
-    schema = schemas.get(alert.scope.subject)
-    return _is_about(alert, schema=schema, columns=missing)
