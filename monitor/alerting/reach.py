@@ -10,7 +10,11 @@ from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity
 from monitor.model.targets import Target
 
-_RANKED: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+_RANKED: Final = (
+    Severity.INFO.value,
+    Severity.WARNING.value,
+    Severity.CRITICAL.value,
+)
 _ANYTHING: Final = None
 _ONLY: Final = "alerts are only on the page and in the log"
 
@@ -46,8 +50,8 @@ def possible_alerts(
 
 def is_reached(receiver: Receiver, alerts: Iterable[PossibleAlert]) -> bool:
     """Return whether a receiver would be notified of some alert but the watchdog."""
-    loud_enough = _RANKED[_RANKED.index(receiver.min_severity) :]
-    severities = frozenset(map(str, loud_enough))
+    lowest = _RANKED.index(receiver.min_severity.value)
+    severities = frozenset(_RANKED[lowest:])
     return any(_fits(possible, receiver, severities) for possible in alerts)
 
 
@@ -106,15 +110,16 @@ def _of_own_rules(
     """Yield those about the monitor itself: of each target or of none, as loud as what they stand for."""
     without_target: dict[str, str] = {}
     of_targets = [{"target": target.name, **target.labels} for target in targets]
+    unfixed: dict[str, frozenset[str] | None] = {
+        "query": _ANYTHING,
+        "receiver": _ANYTHING,
+        "rule": _ANYTHING,
+    }
+    of_any_severity = {"severity": frozenset(_RANKED)}
     for rule in rules:
         for target_labels in [*of_targets, without_target]:
-            labels: dict[str, frozenset[str] | None] = dict.fromkeys(
-                ("query", "receiver", "rule"), _ANYTHING
-            )
             names = {**target_labels, **rule.labels, "alertname": rule.name}
-            labels.update(_fixed(names))
-            labels["severity"] = frozenset(map(str, Severity))
-            yield labels
+            yield {**unfixed, **_fixed(names), **of_any_severity}
 
 
 def _fixed(labels: Mapping[str, str]) -> dict[str, frozenset[str] | None]:
