@@ -76,7 +76,10 @@ class ActiveAlerts:
 
     def active_alerts(self) -> tuple[Alert, ...]:
         """Return all pending and firing alerts."""
-        return tuple(chain.from_iterable(map(dict.values, self.active.values())))
+        active: list[Alert] = []
+        for alerts in self.active.values():
+            active += alerts.values()
+        return tuple(active)
 
     def everything(self) -> tuple[Alert, ...]:
         """Return all alerts, the recently resolved last."""
