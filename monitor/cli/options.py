@@ -167,7 +167,8 @@ def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
     for pattern in patterns:
         fitting = fnmatch.filter(names, pattern)
         if not fitting:
-            raise click.UsageError(f'no query "{pattern}"{near_miss(pattern, names)}')
+            known = near_miss(pattern, sorted(names))
+            raise click.UsageError(f'no query "{pattern}"{known}')
         found.update(fitting)
     return found
 

@@ -80,6 +80,7 @@ class CronEntry(Entry):
         super().__init__(job)
         self._cron = cron
         self._time: datetime | None = None
+        self._last_steady: datetime | None = None
 
     def expect_first(self, at: Moment, jobs_in_all: int) -> None:
         """Wait for its time: it may be one at which the database has nothing else to do."""
@@ -89,12 +90,21 @@ class CronEntry(Entry):
         """Run at once where the clock was set past its time, else when that comes."""
         if self._time is not None and self._time <= at.now:
             self.due_steady = at.steady
-        else:
-            self._expect_after(at.now, at.clock_shift)
+            return
+        after = at.now
+        if self._last_steady is not None:
+            # The clock was set back by a little: as it is now, the last run was just ahead of its time.
+            after = max(after, self._last_steady + at.clock_shift + EARLY)
+        self._expect_after(after, at.clock_shift)
 
     def tick(self, at: Moment) -> SlotTick:
         """Return the minute of the tick; a cron misses nothing, since its times have no count."""
+        if self._time is not None and at.now < self._time:
+            # The clock was set back a moment ago, and nobody has had the times computed again yet.
+            self.expect_again(at)
+            return SlotTick(None)
         near = at.now + EARLY
+        self._last_steady = at.steady
         self._expect_after(near, at.clock_shift)
         return SlotTick(near.replace(second=0, microsecond=0))
 

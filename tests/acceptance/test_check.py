@@ -408,6 +408,7 @@ def test_queries_are_chosen_by_name_or_pattern(
         ((), "targets = 1", "targets"),
         ((), None, "there is no such file"),
         (("balancs",), "", 'no query "balancs"; did you mean "balances"?'),
+        (("zz",), "", 'no query "zz"; allowed: auto_initialized, balances, last_rows,'),
         (("--target", "mian"), "", 'no target "mian"; did you mean "main"?'),
         (
             (),
@@ -415,7 +416,14 @@ def test_queries_are_chosen_by_name_or_pattern(
             "",
         ),
     ],
-    ids=["bad config", "no config", "unknown query", "unknown target", "healthy names"],
+    ids=[
+        "bad config",
+        "no config",
+        "unknown query",
+        "no query like it",
+        "unknown target",
+        "healthy names",
+    ],
 )
 def test_what_cannot_be_begun_is_unknown_and_says_why_in_every_format(
     form: str,
