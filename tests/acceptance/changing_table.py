@@ -44,7 +44,7 @@ class Stand:
 
     begun_at: float
     done_at: float
-    things: dict[str, int] | None
+    numbers: dict[str, int] | None
 
 
 def query_of_things(interval: str, *, timeout: str = "95ms") -> str:
@@ -52,7 +52,7 @@ def query_of_things(interval: str, *, timeout: str = "95ms") -> str:
     return _QUERY.replace("{interval}", interval).replace("{timeout}", timeout)
 
 
-class Tide:
+class ChangingTable:
     """Changes the table all the time, in a thread, and remembers what it held when."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Tide:
         self._connection = connection
         self._choose = random.Random(seed)
         self._stopped = threading.Event()
-        self._things: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         self._thread = threading.Thread(target=self._go, daemon=True)
         self._do(
             "CREATE TABLE things (name VARCHAR(9) PRIMARY KEY, n INT NOT NULL)", {}
@@ -77,13 +77,13 @@ class Tide:
         """Begin to change the table, in a thread of its own."""
         self._thread.start()
 
-    def end(self, things: dict[str, int]) -> None:
+    def end(self, numbers: dict[str, int]) -> None:
         """Stop, and leave the table with exactly this in it."""
         self._stopped.set()
         self._thread.join()
-        for name in self._things.keys() - things.keys():
+        for name in self._numbers.keys() - numbers.keys():
             self._remove(name)
-        for name, number in things.items():
+        for name, number in numbers.items():
             self._put(name, number)
 
     def at_some_time(
@@ -94,7 +94,9 @@ class Tide:
             *pairwise([*self.stands, Stand(time.time() + 1e6, time.time() + 1e6, None)])
         ]
         return any(
-            stand.begun_at <= end and following.done_at >= begin and holds(stand.things)
+            stand.begun_at <= end
+            and following.done_at >= begin
+            and holds(stand.numbers)
             for stand, following in followed
         )
 
@@ -103,32 +105,32 @@ class Tide:
             name, luck = self._choose.choice(NAMES), self._choose.random()
             if luck < 0.02:
                 self._hide(self._choose.uniform(0.05, 0.8))
-            elif luck < 0.3 and name in self._things:
+            elif luck < 0.3 and name in self._numbers:
                 self._remove(name)
             else:
                 self._put(name, self._choose.choice((0, 1, 9)))
 
     def _put(self, name: str, number: int) -> None:
         sql = f"INSERT INTO things VALUES ('{name}', {number}) ON DUPLICATE KEY UPDATE n = {number}"
-        self._do(sql, {**self._things, name: number})
+        self._do(sql, {**self._numbers, name: number})
 
     def _remove(self, name: str) -> None:
-        rest = {key: number for key, number in self._things.items() if key != name}
+        rest = {key: number for key, number in self._numbers.items() if key != name}
         self._do(f"DELETE FROM things WHERE name = '{name}'", rest)
 
     def _hide(self, seconds: float) -> None:
         """Let the query fail for a while: whatever the table held, nobody can know."""
-        things = self._things
+        numbers = self._numbers
         self._do("RENAME TABLE things TO hidden", None)
         self._stopped.wait(seconds)
-        self._do("RENAME TABLE hidden TO things", things)
+        self._do("RENAME TABLE hidden TO things", numbers)
 
-    def _do(self, sql: str, things: dict[str, int] | None) -> None:
+    def _do(self, sql: str, numbers: dict[str, int] | None) -> None:
         begun_at = time.time()
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
-        self.stands.append(Stand(begun_at, time.time(), things))
-        self._things = things or {}
+        self.stands.append(Stand(begun_at, time.time(), numbers))
+        self._numbers = numbers or {}
 
 
 @dataclass
@@ -170,7 +172,11 @@ class _Looks:
 
 
 def faults_of_truth(
-    ledger: Ledger, lives: Sequence[Life], tide: Tide, *, interval_seconds: float
+    ledger: Ledger,
+    lives: Sequence[Life],
+    changing: ChangingTable,
+    *,
+    interval_seconds: float,
 ) -> list[str]:
     """Find alerts that began or ended without the table's having been so when it was looked at."""
     looked = _Looks(lives, interval_seconds)
@@ -182,16 +188,16 @@ def faults_of_truth(
         begin, end = looked(one)
 
         def is_so(
-            things: dict[str, int] | None,
+            numbers: dict[str, int] | None,
             name: str = name,
             above: int = above,
             change: str = one.change,
         ) -> bool:
-            return things is not None and (things.get(name, 0) > above) == (
+            return numbers is not None and (numbers.get(name, 0) > above) == (
                 change == "fired"
             )
 
-        if not tide.at_some_time(begin, end, is_so):
+        if not changing.at_some_time(begin, end, is_so):
             faults.append(f"{one.change} without cause: {one.name} {name} at {one.at}")
         if one.change == "fired" and one.name == "ThingVeryWrong":
             held = _instant(one.alert["fired_at"]) - _instant(one.alert["active_at"])

@@ -12,7 +12,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.faults import Watched, watching
 from tests.acceptance.ledger import Taker, moody
 from tests.acceptance.program import Hook, short_directory
-from tests.acceptance.single_value import Things
+from tests.acceptance.single_value import SingleValue
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def takers() -> Iterator[dict[str, Taker]]:
 
 
 @pytest.fixture
-def things(mariadb: PrivateMariaDB, schema: str, folder: Path) -> Things:
+def single_value(mariadb: PrivateMariaDB, schema: str, folder: Path) -> SingleValue:
     """Make the table of one number, which a config watches."""
-    return Things(mariadb, schema, folder)
+    return SingleValue(mariadb, schema, folder)
 
 
 @pytest.fixture(scope="module")

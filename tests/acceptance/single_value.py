@@ -19,7 +19,7 @@ FIRING = 'token_monitor_alerts{alertname="Things",severity="critical",state="fir
 _numbers = itertools.count()
 
 
-class Things:
+class SingleValue:
     """The table, and the config that watches it; `extra` is appended to config.toml."""
 
     def __init__(self, server: PrivateServer, schema: str, folder: Path) -> None:
@@ -79,8 +79,8 @@ class Things:
                 """,
         )
         # what a busy machine does to three runs in a row is over by then
-        patience = '[rules.TokenMonitorQueryFailing]\nfor = "3s"'
-        extra = f"{extra}\n{patience}"
+        hold_failing = '[rules.TokenMonitorQueryFailing]\nfor = "3s"'
+        extra = f"{extra}\n{hold_failing}"
         return only_ours(
             write_config(
                 self.folder, self.server, self.schema, extra=extra, target=target

@@ -19,7 +19,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import webhook
 from tests.acceptance.observers import Alertmanager
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.single_value import ALERT, FIRING, Things, a_schema
+from tests.acceptance.single_value import ALERT, FIRING, SingleValue, a_schema
 from tests.notify.far_end import (
     Answer,
     FarEnd,
@@ -72,7 +72,7 @@ TAKEN: Mapping[str, Answer] = {
 
 
 @dataclass(frozen=True)
-class Course:
+class Incident:
     """An alert that fired and resolved while every receiver had a trouble of its own; all is over."""
 
     daemon: Daemon
@@ -99,7 +99,7 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def course(mariadb: PrivateMariaDB) -> Iterator[Course]:
+def incident(mariadb: PrivateMariaDB) -> Iterator[Incident]:
     """Let the alert come and go once, with all receivers."""
     folder = short_directory()
     with ExitStack() as stack:
@@ -125,11 +125,13 @@ def course(mariadb: PrivateMariaDB) -> Iterator[Course]:
             name: stack.enter_context(far_end(*trouble))
             for name, trouble in answers.items()
         }
-        things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
-        daemon = stack.enter_context(
-            running(things.config("\n".join(map(receiver_of, ends.items()))))
+        single_value = SingleValue(
+            mariadb, stack.enter_context(a_schema(mariadb)), folder
         )
-        yield run_the_course(daemon, things, ends, elsewhere)
+        daemon = stack.enter_context(
+            running(single_value.config("\n".join(map(receiver_of, ends.items()))))
+        )
+        yield run_the_incident(daemon, single_value, ends, elsewhere)
 
 
 def receiver_of(named: tuple[str, FarEnd]) -> str:
@@ -142,17 +144,20 @@ def receiver_of(named: tuple[str, FarEnd]) -> str:
     return f'[receivers.{name}]\n{kind}\ntimeout = "{timeout}"'
 
 
-def run_the_course(
-    daemon: Daemon, things: Things, ends: Mapping[str, FarEnd], elsewhere: FarEnd
-) -> Course:
+def run_the_incident(
+    daemon: Daemon,
+    single_value: SingleValue,
+    ends: Mapping[str, FarEnd],
+    elsewhere: FarEnd,
+) -> Incident:
     daemon.wait_for("run.finished")
     before = daemon.resident_bytes()
-    things.set(1)
+    single_value.set(1)
     for name in ends:
         if name not in PERMANENT:
             daemon.wait_for("delivery.succeeded", receiver=name, seconds=60)
     assert daemon.series(FIRING) == {FIRING: 1.0}
-    things.set(0)
+    single_value.set(0)
     for name, end in ends.items():
         is_told = is_over_at if name.startswith("am-") else is_resolved_at
         wait_until(
@@ -161,7 +166,9 @@ def run_the_course(
             why=f"{name} resolves",
         )
     failures = daemon.series("token_monitor_delivery_failures_total")
-    return Course(daemon, ends, elsewhere, failures, (before, daemon.resident_bytes()))
+    return Incident(
+        daemon, ends, elsewhere, failures, (before, daemon.resident_bytes())
+    )
 
 
 def is_resolved_at(end: FarEnd) -> bool:
@@ -182,14 +189,14 @@ def is_over(request: Request) -> bool:
 
 @pytest.mark.parametrize("name", [*RECOVERABLE, "redirects"])
 def test_a_webhook_with_trouble_that_passes_gets_everything_in_order_with_the_same_key(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
     reason = RECOVERABLE[name][0] if name in RECOVERABLE else "redirect"
-    assert course.counted(name) == {reason: 2.0}
-    told = course.daemon.seen("delivery.failed", receiver=name)
+    assert incident.counted(name) == {reason: 2.0}
+    told = incident.daemon.seen("delivery.failed", receiver=name)
     assert {(one["reason"], one["recoverable"]) for one in told} == {(reason, True)}
     assert len(told) == 1, "the same again is counted, not written"
-    posted = course.posted(name)
+    posted = incident.posted(name)
     assert [status for status, _ in posted] == [
         "firing",
         "firing",
@@ -202,90 +209,92 @@ def test_a_webhook_with_trouble_that_passes_gets_everything_in_order_with_the_sa
 
 @pytest.mark.parametrize("name", PERMANENT)
 def test_what_a_webhook_refuses_for_good_is_counted_and_does_not_hold_up_what_follows(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
-    assert course.counted(name) == {f"http_{PERMANENT[name]}": 1.0}
-    (told,) = course.daemon.seen("delivery.failed", receiver=name)
+    assert incident.counted(name) == {f"http_{PERMANENT[name]}": 1.0}
+    (told,) = incident.daemon.seen("delivery.failed", receiver=name)
     assert not told["recoverable"]
     assert "Bad gateway" in told["message"], "what it answered is said"
-    assert [status for status, _ in course.posted(name)] == ["firing", "resolved"]
+    assert [status for status, _ in incident.posted(name)] == ["firing", "resolved"]
 
 
 @pytest.mark.parametrize("name", [*RECOVERABLE, "redirects"])
 def test_an_alertmanager_with_trouble_that_passes_is_told_until_it_knows(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
     reason = RECOVERABLE[name][0] if name in RECOVERABLE else "redirect"
-    assert course.counted(f"am-{name}") == {reason: 2.0}
-    told_to_end = [is_over(request) for request in course.ends[f"am-{name}"].requests]
+    assert incident.counted(f"am-{name}") == {reason: 2.0}
+    told_to_end = [is_over(request) for request in incident.ends[f"am-{name}"].requests]
     assert told_to_end[:3] == [False] * 3, "two that it did not take, one that it did"
     assert told_to_end == sorted(told_to_end), "it is over once, and stays over"
 
 
 @pytest.mark.parametrize("name", POISON)
 def test_what_an_alertmanager_refuses_as_bad_is_put_aside_for_a_while_and_told_again(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
-    assert course.counted(name) == {f"http_{POISON[name]}": 1.0}
-    first, second, *_ = course.ends[name].requests
+    assert incident.counted(name) == {f"http_{POISON[name]}": 1.0}
+    first, second, *_ = incident.ends[name].requests
     assert second.at - first.at > 8, "ten times the delay of 1 s"
     assert [is_over(first), is_over(second)] == [False, False]
 
 
 @pytest.mark.parametrize("name", ["redirects", "am-redirects"])
-def test_a_redirect_is_never_followed(course: Course, name: str) -> None:
-    assert course.counted(name) == {"redirect": 2.0}
-    assert course.elsewhere.requests == []
+def test_a_redirect_is_never_followed(incident: Incident, name: str) -> None:
+    assert incident.counted(name) == {"redirect": 2.0}
+    assert incident.elsewhere.requests == []
 
 
 @pytest.mark.parametrize(
     "name", [prefix + name for name in TAKEN for prefix in ("", "am-")]
 )
 def test_an_answer_without_end_is_not_read_and_not_kept(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
-    assert course.counted(name) == {}
-    before, after = course.resident_bytes
+    assert incident.counted(name) == {}
+    before, after = incident.resident_bytes
     assert after - before < 100e6
 
 
 def test_an_answer_that_is_lost_makes_the_receiver_get_it_twice_with_one_key(
-    course: Course,
+    incident: Incident,
 ) -> None:
     # it took the notification in and then never answered, or hung up instead
     for name in ("stalls", "hangs-up"):
-        first, again, *_ = course.posted(name)
+        first, again, *_ = incident.posted(name)
         assert first == again
 
 
 @pytest.mark.parametrize("name", ["healthy", "am-healthy"])
 def test_a_receiver_that_works_waits_for_none_that_does_not(
-    course: Course, name: str
+    incident: Incident, name: str
 ) -> None:
-    assert course.counted(name) == {}
-    fired = course.ends[name].requests[0]
+    assert incident.counted(name) == {}
+    fired = incident.ends[name].requests[0]
     for other in ("stalls", "trickles", "am-stalls", "am-trickles"):
-        assert fired.at < course.ends[other].requests[1].at, (
+        assert fired.at < incident.ends[other].requests[1].at, (
             f"{other} had three seconds to answer first"
         )
     if name == "healthy":
-        assert [status for status, _ in course.posted(name)] == ["firing", "resolved"]
+        assert [status for status, _ in incident.posted(name)] == ["firing", "resolved"]
 
 
-def test_trouble_at_receivers_changes_no_alert_and_stops_no_run(course: Course) -> None:
-    assert len(course.daemon.seen("alert.fired", alertname=ALERT)) == 1
-    assert len(course.daemon.seen("alert.resolved", alertname=ALERT)) == 1
-    assert course.daemon.get("/-/healthy")[0] == 200
-    assert course.daemon.seen("pipeline.failed") == []
+def test_trouble_at_receivers_changes_no_alert_and_stops_no_run(
+    incident: Incident,
+) -> None:
+    assert len(incident.daemon.seen("alert.fired", alertname=ALERT)) == 1
+    assert len(incident.daemon.seen("alert.resolved", alertname=ALERT)) == 1
+    assert incident.daemon.get("/-/healthy")[0] == 200
+    assert incident.daemon.seen("pipeline.failed") == []
     outbox = "token_monitor_outbox_notifications"
     wait_until(
-        lambda: set(course.daemon.series(outbox).values()) == {0.0},
+        lambda: set(incident.daemon.series(outbox).values()) == {0.0},
         why="everything was taken",
     )
 
 
 def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everything(
-    things: Things, folder: Path, hook: Hook
+    single_value: SingleValue, folder: Path, hook: Hook
 ) -> None:
     other_hook = Hook()
     one, other = (
@@ -293,19 +302,19 @@ def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everythin
         Alertmanager(folder / "other", other_hook.url),
     )
     urls = json.dumps([one.url, other.url])
-    config = things.config(
+    config = single_value.config(
         f'[receivers.am]\nkind = "alertmanager"\nurls = {urls}\nresend_delay = "1s"\ntimeout = "1s"'
     )
     try:
         one.start()
         with running(config) as daemon:
-            things.set(1)
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
             daemon.wait_for("delivery.failed", receiver="am", reason="refused")
             other.start()
             other_hook.wait_for("firing", ALERT)
             other.freeze()
-            things.set(0)
+            single_value.set(0)
             hook.wait_for("resolved", ALERT)
             daemon.wait_for("delivery.failed", receiver="am", reason="timeout")
             other.thaw()
@@ -323,13 +332,13 @@ def test_of_two_alertmanagers_one_may_be_down_or_frozen_and_both_learn_everythin
 
 
 def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(
-    things: Things,
+    single_value: SingleValue,
 ) -> None:
     with far_end() as works:
         urls = json.dumps([works.url, f"http://127.0.0.1:{free_port()}"])
         receiver = f'[receivers.am]\nkind = "alertmanager"\nurls = {urls}\nresend_delay = "200ms"'
-        with running(things.config(receiver)) as daemon:
-            things.set(1)
+        with running(single_value.config(receiver)) as daemon:
+            single_value.set(1)
             wait_until(lambda: len(works.requests) > 10)
             daemon.wait_for("delivery.failed", receiver="am")
             (failed,) = daemon.seen("delivery.failed", receiver="am")
@@ -344,18 +353,18 @@ def test_an_alertmanager_that_stays_down_beside_one_that_works_is_written_once(
 
 
 def test_what_is_over_while_an_alertmanager_is_down_is_over_there_too_when_it_is_back(
-    things: Things, folder: Path, hook: Hook
+    single_value: SingleValue, folder: Path, hook: Hook
 ) -> None:
     alertmanager = Alertmanager(folder / "am", hook.url)
     receiver = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{alertmanager.url}"]\nresend_delay = "1s"'
     try:
         alertmanager.start()
-        with running(things.config(receiver)) as daemon:
-            things.set(1)
+        with running(single_value.config(receiver)) as daemon:
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
             wait_until(alertmanager.has_notified, why="it knows that it has told")
             alertmanager.stop(with_signal=signal.SIGTERM)
-            things.set(0)
+            single_value.set(0)
             daemon.wait_for("alert.resolved", alertname=ALERT)
             daemon.wait_for("delivery.failed", receiver="am")
             alertmanager.start()
@@ -370,10 +379,10 @@ def test_what_is_over_while_an_alertmanager_is_down_is_over_there_too_when_it_is
 
 
 def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
     port = free_port()
-    config = things.config(
+    config = single_value.config(
         f'{webhook(hook.url)}\n[receivers.down]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}"'
     )
     with running(config) as daemon:
@@ -382,7 +391,7 @@ def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
             zip((1, 0, 2, 0), changes, strict=True)
         ):
             seen = len(daemon.events)
-            things.set(number)
+            single_value.set(number)
             daemon.wait_for(f"alert.{change}", alertname=ALERT, after=seen)
             wait_until(
                 lambda told=told: len(hook.alerts()) > told,  # type: ignore[misc]
@@ -406,14 +415,16 @@ def waiting(daemon: Daemon) -> bool:
 
 
 def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_beside_it(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
     with far_end() as end:
         alertmanager = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{end.url}"]\nresend_delay = "1s"'
-        with running(things.config(f"{webhook(hook.url)}\n{alertmanager}")) as daemon:
-            things.set(1)
+        with running(
+            single_value.config(f"{webhook(hook.url)}\n{alertmanager}")
+        ) as daemon:
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
-            things.execute("RENAME TABLE things TO gone")
+            single_value.execute("RENAME TABLE things TO gone")
             daemon.wait_for("run.failed", query="things", reason="schema_missing")
             hook.wait_for("firing", "TokenMonitorQueryFailing")
             assert daemon.series("app_things") == {}, (
@@ -424,9 +435,9 @@ def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_b
             # four delays is how long an Alertmanager would keep what is not told again
             wait_until(lambda: len(end.requests) > sent + 6)
             assert not any(is_over(request) for request in end.requests)
-            things.execute("RENAME TABLE gone TO things")
+            single_value.execute("RENAME TABLE gone TO things")
             hook.wait_for("resolved", "TokenMonitorQueryFailing")
-            things.set(0)
+            single_value.set(0)
             hook.wait_for("resolved", ALERT)
             wait_until(lambda: is_over_at(end))
     assert sorted(hook.alerts()) == sorted(

@@ -22,7 +22,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.program import Daemon, Hook, running, wait_until
-from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.acceptance.single_value import ALERT, FIRING, SingleValue
 from tests.notify.far_end import FarEnd, far_end, stall
 from tests.support.servers import free_port
 
@@ -38,9 +38,9 @@ NEW_TARGETS = 8
 class Mute:
     """The program with its output somewhere else; its address is known beforehand."""
 
-    def __init__(self, things: Things, hook: Hook) -> None:
+    def __init__(self, single_value: SingleValue, hook: Hook) -> None:
         self._port = free_port()
-        self.config = things.config(webhook(hook.url))
+        self.config = single_value.config(webhook(hook.url))
         text = self.config.read_text()
         self.config.write_text(text.replace("127.0.0.1:0", f"127.0.0.1:{self._port}"))
 
@@ -94,36 +94,36 @@ class Mute:
         )
 
 
-def comes_and_goes(things: Things, hook: Hook) -> None:
-    things.set(1)
+def comes_and_goes(single_value: SingleValue, hook: Hook) -> None:
+    single_value.set(1)
     hook.wait_for("firing", ALERT)
-    things.set(0)
+    single_value.set(0)
     hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
 
 
 @pytest.mark.parametrize("output", ["full", "closed"])
 def test_an_output_that_takes_nothing_costs_events_that_are_counted_and_nothing_else(
-    things: Things, hook: Hook, output: str
+    single_value: SingleValue, hook: Hook, output: str
 ) -> None:
     reader, descriptor = (
         os.pipe() if output == "closed" else (None, os.open("/dev/full", os.O_WRONLY))
     )
     if reader is not None:
         os.close(reader)
-    mute = Mute(things, hook)
+    mute = Mute(single_value, hook)
     with mute.running(descriptor):
         os.close(descriptor)
         wait_until(lambda: mute.value(DROPPED) > 3, why="dropped events are counted")
-        comes_and_goes(things, hook)
+        comes_and_goes(single_value, hook)
 
 
 def test_an_output_that_nobody_reads_delays_nothing_and_loses_nothing_once_it_is_read(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    mute = Mute(things, hook)
+    mute = Mute(single_value, hook)
     with os.fdopen(reader, "rb") as lines:
         with mute.running(writer):
             wait_until(
@@ -132,7 +132,7 @@ def test_an_output_that_nobody_reads_delays_nothing_and_loses_nothing_once_it_is
             )
             os.close(writer)
             before = mute.runs()
-            comes_and_goes(things, hook)
+            comes_and_goes(single_value, hook)
             wait_until(lambda: mute.runs() > before + 5)
             assert mute.value(DROPPED) == 0
             events = [json.loads(lines.readline())]
@@ -157,17 +157,17 @@ def limited(daemon: Daemon, which: int, limit: int) -> Iterator[None]:
 
 
 def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heals(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
-    with running(things.config(webhook(hook.url))) as daemon:
-        things.set(1)
+    with running(single_value.config(webhook(hook.url))) as daemon:
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
         page = http.client.HTTPConnection(*daemon.address, timeout=30)
         assert ask(page, "/-/healthy")[0] == 200
         open_before = daemon.descriptors()
         seen = len(daemon.events)
         with limited(daemon, resource.RLIMIT_NOFILE, 3):
-            things.kill_sessions()
+            single_value.kill_sessions()
             # a connection that asks nothing for 2 s is closed, and there would be no other
             down = 'token_monitor_up{target="main"} 0.0\n'
             wait_until(
@@ -186,7 +186,7 @@ def test_without_a_descriptor_left_runs_fail_the_page_answers_and_all_of_it_heal
         wait_until(
             lambda: daemon.descriptors() <= open_before + 1, why="none is left open"
         )
-        things.set(0)
+        single_value.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
 
@@ -206,10 +206,10 @@ def data_bytes(daemon: Daemon) -> int:
 
 
 def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed_is_told_later(
-    things: Things, folder: Path
+    single_value: SingleValue, folder: Path
 ) -> None:
-    things.execute("CREATE TABLE sizes (size INT)")
-    things.execute("INSERT INTO sizes VALUES (1)")
+    single_value.execute("CREATE TABLE sizes (size INT)")
+    single_value.execute("INSERT INTO sizes VALUES (1)")
     two_files(
         folder,
         "big",
@@ -222,23 +222,23 @@ def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed
             value = "size"
             """,
     )
-    with far_end() as end, running(things.config(webhook(end.url))) as daemon:
+    with far_end() as end, running(single_value.config(webhook(end.url))) as daemon:
         daemon.wait_for("run.finished", query="big")
         daemon.wait_for("run.finished", query="things")
         # what a failed run gives back the C library keeps: from here on there is hardly any left
         with limited(daemon, resource.RLIMIT_DATA, data_bytes(daemon) + ROOM_BYTES):
-            things.execute(f"UPDATE sizes SET size = {BIG_BYTES}")
+            single_value.execute(f"UPDATE sizes SET size = {BIG_BYTES}")
             failed = daemon.wait_for("run.failed", query="big", reason="internal")
             assert "MemoryError" in failed["message"]
-            things.set(1)
+            single_value.set(1)
             daemon.wait_for("alert.fired", alertname=ALERT)
             daemon.wait_for("run.finished", query="things", after=len(daemon.events))
-        things.execute("UPDATE sizes SET size = 2")
+        single_value.execute("UPDATE sizes SET size = 2")
         wait_until(
             lambda: daemon.series("app_size") == {'app_size{target="main"}': 2.0}
         )
         wait_until(lambda: told_of(end), seconds=60, why="the firing alert is posted")
-        things.set(0)
+        single_value.set(0)
         wait_until(lambda: told_of(end)[-1][0] == "resolved", seconds=60)
         counted = 'token_monitor_query_failures_total{query="big",reason="internal",target="main"}'
         assert daemon.series(counted)[counted] >= 1
@@ -260,14 +260,14 @@ def told_of(end: FarEnd) -> list[tuple[str, str]]:
 
 
 def test_a_target_that_gets_no_thread_misses_its_runs_says_so_and_runs_as_soon_as_there_is_one(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
-    config = things.config(webhook(hook.url))
+    config = single_value.config(webhook(hook.url))
     text = config.read_text()
     main = text[text.index("[targets.main]") : text.index("[web]")]
     others = [f"other{number}" for number in range(NEW_TARGETS)]
     with running(config) as daemon:
-        things.set(1)
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
         config.write_text(
             text + "".join(main.replace("main", other) for other in others)
@@ -313,11 +313,11 @@ def test_neither_a_frozen_database_nor_a_receiver_that_hangs_keeps_it_from_endin
     try:
         with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE app")
-        things = Things(server, "app", folder)
+        single_value = SingleValue(server, "app", folder)
         with far_end(*[stall] * 9) as end:
-            config = things.config(webhook(end.url) + '\ntimeout = "60s"')
+            config = single_value.config(webhook(end.url) + '\ntimeout = "60s"')
             with running(config) as daemon:
-                things.set(1)
+                single_value.set(1)
                 wait_until(lambda: end.requests, why="it is posted and not answered")
                 server.signal(signal.SIGSTOP)
                 daemon.wait_for("run.failed")

@@ -14,7 +14,7 @@ from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.faults import stood_still
 from tests.acceptance.observers import Alertmanager
 from tests.acceptance.program import Hook, running, wait_until
-from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.acceptance.single_value import ALERT, FIRING, SingleValue
 from tests.notify.far_end import far_end
 from tests.support.hanging import hanging
 
@@ -35,13 +35,13 @@ summary = "It took its time"
 
 
 def test_reload_after_reload_starves_no_query_leaks_nothing_and_keeps_every_clock(
-    things: Things, folder: Path, hook: Hook
+    single_value: SingleValue, folder: Path, hook: Hook
 ) -> None:
-    config = things.config(webhook(hook.url))
+    config = single_value.config(webhook(hook.url))
     two_files(folder, "rare", sql="SELECT 1 AS one", toml=SLOWER_THAN_RELOADS)
     text = config.read_text()
     with running(config) as daemon:
-        things.set(1)
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
         pending = daemon.wait_for("alert.pending", alertname="Rare")
         threads, descriptors = daemon.threads(), daemon.descriptors()
@@ -82,15 +82,15 @@ def test_reload_after_reload_starves_no_query_leaks_nothing_and_keeps_every_cloc
 
 
 def test_a_rule_that_a_reload_removes_is_over_in_alertmanager_and_says_why(
-    things: Things, folder: Path, hook: Hook
+    single_value: SingleValue, folder: Path, hook: Hook
 ) -> None:
     alertmanager = Alertmanager(folder / "am", hook.url)
     receiver = f'[receivers.am]\nkind = "alertmanager"\nurls = ["{alertmanager.url}"]\nresend_delay = "1s"'
-    config = things.config(receiver)
+    config = single_value.config(receiver)
     try:
         alertmanager.start()
         with running(config) as daemon:
-            things.set(1)
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
             (before,) = alertmanager.alerts()
             two_files(
@@ -114,13 +114,13 @@ def test_a_rule_that_a_reload_removes_is_over_in_alertmanager_and_says_why(
 
 
 def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(
-    things: Things, hook: Hook
+    single_value: SingleValue, hook: Hook
 ) -> None:
-    config = things.config(webhook(hook.url))
+    config = single_value.config(webhook(hook.url))
     good = config.read_text()
     successful = "token_monitor_config_last_reload_successful"
     with running(config) as daemon:
-        things.set(1)
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
         for bad in (
             "[rules.Things]\nabove = 'many'\n",
@@ -139,7 +139,7 @@ def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(
             assert daemon.series(FIRING) == {FIRING: 1.0}
         config.unlink()
         assert daemon.get("/-/reload", method="POST")[0] == 500
-        things.set(0)
+        single_value.set(0)
         hook.wait_for("resolved", ALERT)
         config.write_text(good)
         assert daemon.get("/-/reload", method="POST")[0] == 200
@@ -148,9 +148,9 @@ def test_a_bad_reload_in_the_middle_of_an_alert_changes_nothing(
 
 
 def test_a_web_config_file_that_waits_for_a_restart_is_refused_where_that_start_would_end(
-    things: Things,
+    single_value: SingleValue,
 ) -> None:
-    config = things.config()
+    config = single_value.config()
     good = config.read_text()
     web = config.with_name("web.yml")
     successful = "token_monitor_config_last_reload_successful"
@@ -168,9 +168,9 @@ def test_a_web_config_file_that_waits_for_a_restart_is_refused_where_that_start_
 
 
 def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(
-    things: Things,
+    single_value: SingleValue,
 ) -> None:
-    config = things.config()
+    config = single_value.config()
     with (
         running(config) as daemon,
         ThreadPoolExecutor(6) as clients,
@@ -193,9 +193,9 @@ def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(
 
 
 def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(
-    things: Things,
+    single_value: SingleValue,
 ) -> None:
-    config = things.config()
+    config = single_value.config()
     with running(config) as daemon, ThreadPoolExecutor(3) as clients:
         daemon.wait_for("run.finished", query="things")
         with hanging(config) as is_waited_for:
@@ -214,9 +214,9 @@ def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(
 
 
 def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_end(
-    things: Things,
+    single_value: SingleValue,
 ) -> None:
-    config = things.config()
+    config = single_value.config()
     with running(config) as daemon:
         daemon.wait_for("run.finished", query="things")
         config.unlink()
@@ -229,52 +229,52 @@ def test_a_pipe_in_place_of_the_configuration_is_refused_and_it_still_hears_its_
 
 
 def test_a_password_that_is_changed_on_the_server_and_then_in_its_file_needs_no_restart(
-    things: Things, folder: Path, hook: Hook
+    single_value: SingleValue, folder: Path, hook: Hook
 ) -> None:
-    user = f"rotated_{things.schema}"
-    things.execute(f"CREATE USER {user}@localhost IDENTIFIED BY 'before'")
-    things.execute(f"GRANT SELECT ON {things.schema}.* TO {user}@localhost")
+    user = f"rotated_{single_value.schema}"
+    single_value.execute(f"CREATE USER {user}@localhost IDENTIFIED BY 'before'")
+    single_value.execute(f"GRANT SELECT ON {single_value.schema}.* TO {user}@localhost")
     (folder / "password").write_text("before\n")
-    config = things.config(
+    config = single_value.config(
         webhook(hook.url), target={"user": user, "password_file": "password"}
     )
     try:
         with running(config) as daemon:
-            things.set(1)
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
-            things.execute(
+            single_value.execute(
                 f"ALTER USER {user}@localhost IDENTIFIED BY 'after-the-rotation'"
             )
-            things.kill_sessions()
+            single_value.kill_sessions()
             lost = daemon.wait_for("target.lost")
             assert lost["reason"] == "access_denied" or stood_still(lost)
             daemon.wait_for("run.failed", reason="access_denied")
             assert daemon.series(FIRING) == {FIRING: 1.0}
-            things.set(0)
+            single_value.set(0)
             (folder / "password").write_text("after-the-rotation\n")
             daemon.wait_for("target.recovered", seconds=60)
             hook.wait_for("resolved", ALERT)
         assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
         assert "after-the-rotation" not in "\n".join(daemon.raw)
     finally:
-        things.execute(f"DROP USER {user}@localhost")
+        single_value.execute(f"DROP USER {user}@localhost")
 
 
 def test_the_address_of_a_receiver_that_is_changed_in_its_file_counts_for_what_still_waits(
-    things: Things, folder: Path
+    single_value: SingleValue, folder: Path
 ) -> None:
     file = folder / "address"
     with far_end() as end:
         file.write_text("http://127.0.0.1:1/old-secret-path\n")
-        config = things.config(
+        config = single_value.config(
             f'[receivers.hook]\nkind = "webhook"\nurl_file = {json.dumps(str(file))}'
         )
         with running(config) as daemon:
-            things.set(1)
+            single_value.set(1)
             daemon.wait_for("delivery.failed", receiver="hook", reason="refused")
             file.write_text(f"{end.url}/new-secret-path\n")
             daemon.wait_for("delivery.succeeded", receiver="hook", seconds=60)
-            things.set(0)
+            single_value.set(0)
             wait_until(lambda: len(end.requests) == 2)
         assert [request.json["status"] for request in end.requests] == [
             "firing",

@@ -15,7 +15,7 @@ import pytest
 
 from tests.acceptance.configs import webhook
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.single_value import ALERT, FIRING, Things
+from tests.acceptance.single_value import ALERT, FIRING, SingleValue
 from tests.support.disks import SPOILT, full_disk, garble, let_files_grow
 
 DURABLE = "token_monitor_state_durable"
@@ -89,34 +89,34 @@ def remount(disk: Path, how: str) -> None:
     assert mount("-o", f"remount,{how}", str(disk))
 
 
-def config_for(things: Things, hook: Hook, disk: Path) -> Path:
-    return things.config(f'{webhook(hook.url)}\n[state]\ndirectory = "{disk}"')
+def config_for(single_value: SingleValue, hook: Hook, disk: Path) -> Path:
+    return single_value.config(f'{webhook(hook.url)}\n[state]\ndirectory = "{disk}"')
 
 
 def is_durable(daemon: Daemon) -> bool:
     return daemon.series(DURABLE) == {DURABLE: 1.0}
 
 
-def is_kept_over_a_kill(config: Path, things: Things, hook: Hook) -> None:
+def is_kept_over_a_kill(config: Path, single_value: SingleValue, hook: Hook) -> None:
     """Start anew: what fires is not announced again, and what is over is told."""
     with running(config) as again:
         again.wait_for("run.finished")
         wait_until(lambda: again.series(FIRING) == {FIRING: 1.0})
         assert again.seen("alert.fired", alertname=ALERT) == []
         wait_until(lambda: is_durable(again))
-        things.set(0)
+        single_value.set(0)
         hook.wait_for("resolved", ALERT)
     assert hook.alerts() == [("firing", ALERT), ("resolved", ALERT)]
 
 
 def test_a_full_disk_costs_no_alert_and_no_delivery_and_is_used_again_when_there_is_room(
-    things: Things, hook: Hook, disk: Path
+    single_value: SingleValue, hook: Hook, disk: Path
 ) -> None:
-    config = config_for(things, hook, disk)
+    config = config_for(single_value, hook, disk)
     with running(config) as daemon:
         daemon.wait_for("run.finished")
         with full(disk, daemon):
-            things.set(1)
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
             daemon.wait_for("delivery.succeeded", receiver="hook")
             lost = daemon.wait_for("state.degraded")
@@ -128,31 +128,31 @@ def test_a_full_disk_costs_no_alert_and_no_delivery_and_is_used_again_when_there
         wait_until(lambda: is_durable(daemon))
         assert len(daemon.seen("state.degraded")) == 1
         daemon.kill()
-    is_kept_over_a_kill(config, things, hook)
+    is_kept_over_a_kill(config, single_value, hook)
 
 
 def test_a_read_only_disk_at_the_start_is_said_watched_without_and_used_when_it_can_be_written(
-    things: Things, hook: Hook, disk: Path
+    single_value: SingleValue, hook: Hook, disk: Path
 ) -> None:
-    config = config_for(things, hook, disk)
+    config = config_for(single_value, hook, disk)
     with on_read_only(disk, config) as (daemon, can_be_written):
         assert "is in memory" in daemon.wait_for("state.degraded")["message"]
-        things.set(1)
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
         daemon.wait_for("delivery.succeeded", receiver="hook")
         assert daemon.series(DURABLE) == {DURABLE: 0.0}
         can_be_written()
         daemon.wait_for("state.recovered", seconds=60)
         daemon.kill()
-    is_kept_over_a_kill(config, things, hook)
+    is_kept_over_a_kill(config, single_value, hook)
 
 
 def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
-    things: Things, hook: Hook, disk: Path
+    single_value: SingleValue, hook: Hook, disk: Path
 ) -> None:
-    config = config_for(things, hook, disk)
+    config = config_for(single_value, hook, disk)
     with running(config) as daemon:
-        things.set(1)
+        single_value.set(1)
         daemon.wait_for("delivery.succeeded", receiver="hook")
         garble(disk / "state.sqlite")
         daemon.wait_for("state.degraded", seconds=30)
@@ -167,17 +167,17 @@ def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
         assert daemon.series(FIRING) == {FIRING: 1.0}
         assert SPOILT in (disk / "state.sqlite.replaced").read_bytes()
         daemon.kill()
-    is_kept_over_a_kill(config, things, hook)
+    is_kept_over_a_kill(config, single_value, hook)
 
 
 @pytest.mark.parametrize("gone", ["file", "directory"])
 def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
-    things: Things, hook: Hook, folder: Path, gone: str
+    single_value: SingleValue, hook: Hook, folder: Path, gone: str
 ) -> None:
     directory = folder / "kept"
-    config = config_for(things, hook, directory)
+    config = config_for(single_value, hook, directory)
     with running(config) as daemon:
-        things.set(1)
+        single_value.set(1)
         daemon.wait_for("delivery.succeeded", receiver="hook")
         if gone == "file":
             (directory / "state.sqlite").unlink()
@@ -192,13 +192,13 @@ def test_a_state_that_is_removed_under_the_daemon_is_noticed_and_made_again(
         assert (directory / "state.sqlite").exists()
         wait_until(lambda: is_durable(daemon))
         daemon.kill()
-    is_kept_over_a_kill(config, things, hook)
+    is_kept_over_a_kill(config, single_value, hook)
 
 
 def test_another_disk_that_covers_the_first_is_noticed_though_its_file_has_the_same_number(
-    things: Things, hook: Hook, disk: Path
+    single_value: SingleValue, hook: Hook, disk: Path
 ) -> None:
-    config = config_for(things, hook, disk)
+    config = config_for(single_value, hook, disk)
     with ExitStack() as stack:
         with running(config) as daemon:
             daemon.wait_for("run.finished")
@@ -209,12 +209,12 @@ def test_another_disk_that_covers_the_first_is_noticed_though_its_file_has_the_s
             )
             daemon.wait_for("state.recovered")
             wait_until(lambda: is_durable(daemon))
-            things.set(1)
+            single_value.set(1)
             hook.wait_for("firing", ALERT)
             daemon.wait_for("delivery.succeeded", receiver="hook")
             assert len(daemon.seen("state.degraded")) == 1
             daemon.kill()
-        is_kept_over_a_kill(config, things, hook)
+        is_kept_over_a_kill(config, single_value, hook)
 
 
 @contextmanager
@@ -247,14 +247,14 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_is_lost_or_told_twice(
-    things: Things, hook: Hook, folder: Path
+    single_value: SingleValue, hook: Hook, folder: Path
 ) -> None:
     directory = folder / "kept"
-    with running(config_for(things, hook, directory)) as daemon:
+    with running(config_for(single_value, hook, directory)) as daemon:
         daemon.wait_for("run.finished")
         wait_until(lambda: (directory / "state.sqlite").exists())
         with locked(directory):
-            things.set(1)
+            single_value.set(1)
             # it tries for twelve seconds
             daemon.wait_for("pipeline.failed", seconds=40)
             assert daemon.get("/-/healthy")[0] == 200
@@ -263,7 +263,7 @@ def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_
             )
         hook.wait_for("firing", ALERT)
         with locked(directory):
-            things.set(0)
+            single_value.set(0)
             daemon.wait_for("run.finished", query="things", after=len(daemon.events))
             assert daemon.get("/metrics")[0] == 200
             assert daemon.seen("alert.resolved", alertname=ALERT) == []
@@ -276,14 +276,14 @@ def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_
 
 
 def test_a_state_that_another_program_has_locked_does_not_keep_it_from_ending(
-    things: Things, hook: Hook, folder: Path
+    single_value: SingleValue, hook: Hook, folder: Path
 ) -> None:
     directory = folder / "kept"
-    config = config_for(things, hook, directory)
+    config = config_for(single_value, hook, directory)
     with running(config) as daemon:
         daemon.wait_for("run.finished")
         with locked(directory):
-            things.set(1)
+            single_value.set(1)
             daemon.wait_for("run.finished", after=len(daemon.events))
             asked_at = time.monotonic()
             assert daemon.stop() == 0
@@ -294,10 +294,10 @@ def test_a_state_that_another_program_has_locked_does_not_keep_it_from_ending(
 
 
 def test_a_lock_file_that_somebody_removes_lets_no_second_daemon_in(
-    things: Things, hook: Hook, folder: Path
+    single_value: SingleValue, hook: Hook, folder: Path
 ) -> None:
     directory = folder / "kept"
-    config = config_for(things, hook, directory)
+    config = config_for(single_value, hook, directory)
     with running(config) as daemon:
         daemon.wait_for("run.finished")
         (directory / "lock").unlink()
@@ -307,6 +307,6 @@ def test_a_lock_file_that_somebody_removes_lets_no_second_daemon_in(
         finally:
             second.kill()
         assert "is in use by another token-monitor" in "\n".join(second.raw)
-        things.set(1)
+        single_value.set(1)
         hook.wait_for("firing", ALERT)
     assert hook.alerts() == [("firing", ALERT)]

@@ -22,7 +22,7 @@ import pytest
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.configs import two_files, webhook
 from tests.acceptance.program import Daemon, Hook, running, short_directory, wait_until
-from tests.acceptance.single_value import ALERT, Things, a_schema
+from tests.acceptance.single_value import ALERT, SingleValue, a_schema
 from tests.web.certificates import Authority
 
 PASSWORD = "wonder"
@@ -38,7 +38,7 @@ class Guarded:
     """The program with TLS and a password before its page."""
 
     daemon: Daemon
-    things: Things
+    single_value: SingleValue
     hook: Hook
     tls: ssl.SSLContext
 
@@ -69,7 +69,7 @@ class Guarded:
         """Runs are made on time, and an alert comes and goes and is told."""
         told = len(self.alerts())
         for number, status in ((1, "firing"), (0, "resolved")):
-            self.things.set(number)
+            self.single_value.set(number)
             wait_until(
                 lambda status=status: (status, ALERT) in self.alerts()[told:],  # type: ignore[misc]
                 why=status,
@@ -88,7 +88,9 @@ def guarded(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
         stack.callback(shutil.rmtree, folder)
         hook = Hook()
         stack.callback(hook.close)
-        things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
+        single_value = SingleValue(
+            mariadb, stack.enter_context(a_schema(mariadb)), folder
+        )
         authority = Authority(folder)
         authority.issue("server")
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
@@ -96,20 +98,20 @@ def guarded(mariadb: PrivateMariaDB) -> Iterator[Guarded]:
             "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
             f"basic_auth_users: {{ops: '{hashed}'}}\n"
         )
-        hostile_plan(things, folder)
-        config = things.config(webhook(hook.url))
+        hostile_plan(single_value, folder)
+        config = single_value.config(webhook(hook.url))
         text = config.read_text()
         config.write_text(text.replace("[web]", '[web]\nconfig_file = "web.yml"'))
         daemon = stack.enter_context(running(config))
         daemon.wait_for("run.finished", query="things")
         hook.wait_for("firing", "HostilePlan")
-        yield Guarded(daemon, things, hook, authority.client_context())
+        yield Guarded(daemon, single_value, hook, authority.client_context())
 
 
-def hostile_plan(things: Things, folder: Path) -> None:
+def hostile_plan(single_value: SingleValue, folder: Path) -> None:
     """Add a row whose text is an attack, and an alert that shows it."""
     with (
-        things.server.connect(things.schema) as connection,
+        single_value.server.connect(single_value.schema) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("CREATE TABLE plans (plan VARCHAR(200), n INT)")
@@ -237,8 +239,8 @@ def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serv
         "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
     )
     soon = '[rules.TokenMonitorConfigRejected]\nfor = "1s"\n'
-    things = Things(mariadb, schema, folder)
-    config = things.config(soon)
+    single_value = SingleValue(mariadb, schema, folder)
+    config = single_value.config(soon)
     config.write_text(
         config.read_text().replace("[web]", '[web]\nconfig_file = "web.yml"')
     )
@@ -247,7 +249,7 @@ def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serv
         daemon.wait_for("monitor.started")
         hook = Hook()
         stack.callback(hook.close)
-        page = Guarded(daemon, things, hook, authority.client_context())
+        page = Guarded(daemon, single_value, hook, authority.client_context())
         key = (folder / "server.key").read_bytes()
         Authority(folder, "other").issue("other")
         shutil.copy(folder / "other.key", folder / "server.key")

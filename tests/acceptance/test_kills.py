@@ -13,8 +13,8 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.changing_table import (
+    ChangingTable,
     Life,
-    Tide,
     faults_of_log,
     faults_of_truth,
     query_of_things,
@@ -126,11 +126,11 @@ def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
     )
     choose.shuffle(plan)
     with mariadb.connect(schema) as connection:
-        tide = Tide(connection, seed)
-        tide.start()
+        changing = ChangingTable(connection, seed)
+        changing.start()
         for kind in plan:
             lives.live(kind)
-        tide.end({"a": 0, "b": 1, "c": 9})
+        changing.end({"a": 0, "b": 1, "c": 9})
     for taker in takers.values():
         taker.answer = lambda: (200, 0.0)
     firing = {("ThingWrong", "b"), ("ThingWrong", "c"), ("ThingVeryWrong", "c")}
@@ -168,7 +168,7 @@ def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
     for name in ("steady", "moody", "slow"):
         assert ledger.faults_of_webhook(takers[name].arrivals) == [], name
     assert ledger.faults_of_alertmanager(takers["alertmanager"].arrivals) == []
-    assert faults_of_truth(ledger, lives.lives, tide, interval_seconds=0.1) == []
+    assert faults_of_truth(ledger, lives.lives, changing, interval_seconds=0.1) == []
     assert faults_of_log(ledger, lives.lives) == []
     assert not ledger.is_locked()
     again = {

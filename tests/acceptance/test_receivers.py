@@ -9,7 +9,7 @@ import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.program import run_command, running, wait_until
-from tests.acceptance.single_value import ALERT, Things, a_schema
+from tests.acceptance.single_value import ALERT, SingleValue, a_schema
 from tests.notify.email.mail_end import MailEnd, mail_end
 from tests.notify.far_end import Answer, FarEnd, far_end, status
 
@@ -84,11 +84,13 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     with ExitStack() as stack:
-        things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
+        single_value = SingleValue(
+            mariadb, stack.enter_context(a_schema(mariadb)), folder
+        )
         ends = Ends(stack, folder)
-        daemon = stack.enter_context(running(things.config(ends.config)))
+        daemon = stack.enter_context(running(single_value.config(ends.config)))
         daemon.wait_for("run.finished")
-        things.set(1)
+        single_value.set(1)
         assert (
             daemon.wait_for("delivery.failed", receiver="mail")["reason"] == "smtp_535"
         )
@@ -100,7 +102,7 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
         ends.mend()  # no reload, no restart
         for name in ("chat", "pager", "hook", "mail"):
             daemon.wait_for("delivery.succeeded", receiver=name, seconds=60)
-        things.set(0)
+        single_value.set(0)
         wait_until(
             lambda: len(ends.mail.mails) == 2, seconds=60, why="the mail of the end"
         )
@@ -139,14 +141,16 @@ def test_every_kind_can_be_tried(
     mariadb: PrivateMariaDB, folder: Path, name: str
 ) -> None:
     with ExitStack() as stack:
-        things = Things(mariadb, stack.enter_context(a_schema(mariadb)), folder)
+        single_value = SingleValue(
+            mariadb, stack.enter_context(a_schema(mariadb)), folder
+        )
         ends = Ends(stack, folder)
         arguments = (
             "notify",
             "--test",
             name,
             "--config",
-            str(things.config(ends.config)),
+            str(single_value.config(ends.config)),
         )
         refused = run_command(*arguments)
         assert refused.returncode == 1

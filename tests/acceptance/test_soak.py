@@ -20,8 +20,8 @@ from monitor.collector.slots import grid_offset, slot_at, slot_index
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.traffic import Traffic
 from tests.acceptance.changing_table import (
+    ChangingTable,
     Life,
-    Tide,
     faults_of_log,
     faults_of_truth,
     query_of_things,
@@ -231,12 +231,12 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
     traffic = Traffic(lambda: database.connect("app"), per_second=20)
     begun_at = time.time()
     with database.connect("app") as connection:
-        tide = Tide(connection, SEED, pauses=(0.1, 0.9))
+        changing = ChangingTable(connection, SEED, pauses=(0.1, 0.9))
         daemon = Daemon(config)
         try:
             daemon.wait_for("monitor.started", seconds=60)
             watch, misfortune = Watch(daemon), Misfortune(proxy, config, daemon)
-            parts = (traffic, tide, watch, misfortune)
+            parts = (traffic, changing, watch, misfortune)
             for part in parts:
                 part.start()
             whole_from = time.time() + 5
@@ -246,7 +246,7 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
             watch.stop()
             misfortune.stop()
             traffic.stop()
-            tide.end({"a": 0, "b": 1, "c": 9})
+            changing.end({"a": 0, "b": 1, "c": 9})
             for taker in takers.values():
                 taker.answer = lambda: (200, 0.0)
             directory = config.parent / "state"
@@ -301,7 +301,7 @@ def test_minutes_of_faults_leave_it_small_healthy_and_true(
     for name in WEBHOOKS:
         assert ledger.faults_of_webhook(takers[name].arrivals) == [], name
     assert ledger.faults_of_alertmanager(takers["alertmanager"].arrivals) == []
-    assert faults_of_truth(ledger, lives, tide, interval_seconds=1) == []
+    assert faults_of_truth(ledger, lives, changing, interval_seconds=1) == []
     assert faults_of_log(ledger, lives) == []
     assert watch.troubles == []
     assert {

@@ -51,7 +51,7 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
         ]
         changed = [*daemon.seen("alert.fired"), *daemon.seen("alert.resolved")]
         assert [one for one in changed if is_of_the_incident(one["alertname"])] == []
-        assert standing(config) == {
+        assert active_alerts(config) == {
             "UpgradeTold": ("firing", False),
             "UpgradeOwed": ("firing", False),
             "UpgradeEarly": ("pending", False),
@@ -71,7 +71,7 @@ def is_of_the_incident(alertname: str) -> bool:
     )
 
 
-def standing(config: Path) -> dict[str, tuple[str, bool]]:
+def active_alerts(config: Path) -> dict[str, tuple[str, bool]]:
     """Return the state of each alert, and whether it is muted."""
     done = run_command("alerts", "--format", "json", "--config", str(config))
     assert done.returncode == 0, done.stderr

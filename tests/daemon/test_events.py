@@ -53,7 +53,7 @@ EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|withheld)")
 
 
 class Book:
-    """A journal that writes into memory."""
+    """A log that writes into memory."""
 
     def __init__(self) -> None:
         self.stream = io.BytesIO()

@@ -67,7 +67,7 @@ def found(count: int, *, changed: int = 0, generation: int = 0) -> Success:
     return Success(samples("m", values, "k"), count)
 
 
-def standing(count: int, state: State | None = None) -> Harness:
+def with_active(count: int, state: State | None = None) -> Harness:
     """Let so many alerts fire, and everybody be told."""
     harness = Harness(a_config(MANY), state=state)
     harness.run("many", found(count))
@@ -82,7 +82,7 @@ def standing(count: int, state: State | None = None) -> Harness:
 def test_a_second_in_which_nothing_changes_costs_the_same_with_four_times_as_many_alerts() -> (
     None
 ):
-    few, many = standing(500), standing(2000)
+    few, many = with_active(500), with_active(2000)
     assert steps(many.tick) < 1.2 * steps(few.tick)
 
 
@@ -141,7 +141,7 @@ def test_labels_that_are_all_new_at_each_run_cost_no_more_than_their_number() ->
 @pytest.mark.slow
 def test_a_run_with_all_new_labels_costs_no_more_than_their_number() -> None:
     def renewed(count: int) -> int:
-        harness = standing(count)
+        harness = with_active(count)
         harness.at += MINUTE
         return steps(lambda: harness.run("many", found(count, generation=1)))
 
@@ -154,7 +154,7 @@ def test_of_many_alerts_only_those_that_changed_are_written(
 ) -> None:
     path = tmp_path / "state.sqlite"
     with closing(State(str(path))) as state:
-        harness = standing(300, state)
+        harness = with_active(300, state)
         with closing(sqlite3.connect(path, isolation_level=None)) as shell:
             shell.execute("CREATE TABLE writes (n)")
             shell.execute(

@@ -96,7 +96,7 @@ WITH_GAPS = st.builds(
 )
 
 
-def standing(name: str, timeline: Timeline) -> list[list[Alert]]:
+def active(name: str, timeline: Timeline) -> list[list[Alert]]:
     """Return our alerts after each of the runs."""
     active: Mapping[Labels, Alert] = {}
     seen = []
@@ -159,7 +159,7 @@ def expected(
 ) -> dict[str, list[dict[str, Any]]]:
     """Write what stands after one run, for promtool to compare: states, instants, what fires and its text."""
     at = format_duration(number * INTERVAL)
-    standing = [alert for ours in alerts.values() for alert in ours]
+    active = [alert for ours in alerts.values() for alert in ours]
     firing = {
         name: [alert for alert in ours if alert.state is AlertState.FIRING]
         for name, ours in alerts.items()
@@ -174,7 +174,7 @@ def expected(
                         "labels": series("ALERTS", alert, alertstate=str(alert.state)),
                         "value": 1,
                     }
-                    for alert in standing
+                    for alert in active
                 ],
             },
             {
@@ -185,7 +185,7 @@ def expected(
                         "labels": series("ALERTS_FOR_STATE", alert),
                         "value": (alert.active_at - EPOCH).total_seconds(),
                     }
-                    for alert in standing
+                    for alert in active
                 ],
             },
         ],
@@ -260,7 +260,7 @@ def promtool_says(
 def difference(drawn: Sequence[Timeline], *, only_with_data: bool = False) -> str:
     """Return where Prometheus differs from us; of runs that gave data, or of all."""
     named = {f"Low{number}": timeline for number, timeline in enumerate(drawn)}
-    ours = {name: standing(name, timeline) for name, timeline in named.items()}
+    ours = {name: active(name, timeline) for name, timeline in named.items()}
     wanted = []
     for number in range(len(drawn[0].runs)):
         compared = {
@@ -303,7 +303,7 @@ def test_after_a_short_gap_the_next_data_give_what_prometheus_says(
 ) -> None:
     assert difference(drawn, only_with_data=True) == ""
     for timeline in drawn:
-        seen = standing("Low", timeline)
+        seen = active("Low", timeline)
         for before, after, run in zip(seen, seen[1:], timeline.runs[1:], strict=False):
             if run is None:
                 assert [(a.labels, a.state) for a in before] == [
@@ -329,7 +329,7 @@ def a_timeline(row: str, *, hold: int = 0, keep: int = 0) -> Timeline:
 def states(timeline: Timeline) -> list[str]:
     return [
         ",".join(str(alert.state) for alert in alerts)
-        for alerts in standing("Low0", timeline)
+        for alerts in active("Low0", timeline)
     ]
 
 

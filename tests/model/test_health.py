@@ -131,8 +131,8 @@ FAULTS: dict[str, tuple[ProcessHealth, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_verdict_names_what_does_not_live(name: str) -> None:
-    vitals, expected = FAULTS[name]
-    assert faults(vitals, NOW) == expected
+    process_health, expected = FAULTS[name]
+    assert faults(process_health, NOW) == expected
 
 
 # A real scheduler.
@@ -175,7 +175,7 @@ def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> 
         assert late is not None
         assert late[1] == ("main", "often")
         assert timedelta(seconds=30) < later - late[0] <= later - began
-        vitals = signs(
+        process_health = signs(
             overdue=late,
             awake_since=clock.now() - timedelta(hours=1),
             parts=(),
@@ -183,7 +183,7 @@ def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> 
         )
         assert (
             "the scheduler has hung: often on main has been due for "
-            in faults(vitals, later)[0]
+            in faults(process_health, later)[0]
         )
     finally:
         go_on.set()
@@ -258,9 +258,9 @@ def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:
             assert state.is_asked.wait(20)
             (hung,) = deliveries.delivery_workers()
             assert hung.attempt is not None
-            vitals = signs(delivery_workers=(hung,), awake_since=LONG_AGO)
+            process_health = signs(delivery_workers=(hung,), awake_since=LONG_AGO)
             later = CLOCK.now() + timedelta(minutes=10)
-            assert faults(vitals, later)[-1].startswith(
+            assert faults(process_health, later)[-1].startswith(
                 "the delivery to oncall has hung for 6"
             )
             state.go_on.set()
