@@ -22,7 +22,7 @@ from typing import Any
 HANG_UP = 0
 Answer = tuple[int, float]
 """Status, or HANG_UP for none at all; and after how many seconds."""
-Told = tuple[str, str, str]
+Recorder = tuple[str, str, str]
 """Fingerprint, `startsAt` in milliseconds, status: what tells one announcement from another."""
 
 
@@ -160,7 +160,7 @@ class Recorded:
         return str(self.alert["labels"]["alertname"])
 
     @property
-    def reported(self) -> Told:
+    def reported(self) -> Recorder:
         """Return what a receiver has to hear of it."""
         status = "firing" if self.change == "fired" else "resolved"
         return self.fingerprint, _milliseconds(self.alert["fired_at"]), status
@@ -219,7 +219,7 @@ class Ledger:
             not in {one.reported for one in self.announced}
         }
 
-    def _begun(self) -> list[Told]:
+    def _begun(self) -> list[Recorder]:
         return [one.reported for one in self.announced if one.change == "fired"]
 
     def faults(self) -> list[str]:
@@ -252,8 +252,8 @@ class Ledger:
 
     def faults_of_webhook(self, arrivals: Iterable[Arrival]) -> list[str]:
         """Find what a webhook should have heard and did not, heard twice as new, or heard out of order."""
-        heard: dict[Told, set[str]] = defaultdict(set)
-        order: dict[str, list[Told]] = defaultdict(list)
+        heard: dict[Recorder, set[str]] = defaultdict(set)
+        order: dict[str, list[Recorder]] = defaultdict(list)
         seen_keys: dict[str, Any] = {}
         faults = []
         for arrival in arrivals:
@@ -263,28 +263,28 @@ class Ledger:
                     faults.append(f"another body under the same key: {arrival.key}")
                 continue
             seen_keys[arrival.key] = alerts
-            for told in alerts:
-                heard[told].add(arrival.key)
-                order[told[0]].append(told)
+            for logged in alerts:
+                heard[logged].add(arrival.key)
+                order[logged[0]].append(logged)
         wanted = [one.reported for one in self.announced]
         faults += [
-            f"recorded and never arrived: {told}"
-            for told in wanted
-            if told not in heard
+            f"recorded and never arrived: {logged}"
+            for logged in wanted
+            if logged not in heard
         ]
         faults += [
-            f"arrived and never recorded: {told}"
-            for told in heard
-            if told not in set(wanted)
+            f"arrived and never recorded: {logged}"
+            for logged in heard
+            if logged not in set(wanted)
         ]
         faults += [
-            f"announced as new {len(keys)} times: {told}"
-            for told, keys in heard.items()
+            f"announced as new {len(keys)} times: {logged}"
+            for logged, keys in heard.items()
             if len(keys) > 1
         ]
         expected = defaultdict(list)
-        for told in wanted:
-            expected[told[0]].append(told)
+        for logged in wanted:
+            expected[logged[0]].append(logged)
         faults += [
             f"out of order: {sequence} instead of {expected[fingerprint]}"
             for fingerprint, sequence in order.items()
@@ -296,16 +296,18 @@ class Ledger:
         """Find what an Alertmanager was told and is not so, and whether it knows the truth at the end."""
         recorded = {one.reported for one in self.announced}
         faults = []
-        last: dict[str, Told] = {}
+        last: dict[str, Recorder] = {}
         for arrival in arrivals:
             for alert in arrival.body:
-                told = _posted(alert, arrival.at)
+                logged = _posted(alert, arrival.at)
                 if alert["labels"]["alertname"] == "TokenMonitorWatchdog":
                     continue
-                if told not in recorded:
-                    faults.append(f"told Alertmanager what was never recorded: {told}")
+                if logged not in recorded:
+                    faults.append(
+                        f"told Alertmanager what was never recorded: {logged}"
+                    )
                 if arrival.status == 200:
-                    last[told[0]] = told
+                    last[logged[0]] = logged
         firing = {
             (fingerprint, starts_at)
             for fingerprint, starts_at, status in last.values()
@@ -334,11 +336,11 @@ def duplicates(arrivals: Iterable[Arrival]) -> int:
     )
 
 
-def _told(alert: dict[str, Any]) -> Told:
+def _told(alert: dict[str, Any]) -> Recorder:
     return alert["fingerprint"], alert["startsAt"], alert["status"]
 
 
-def _posted(alert: dict[str, Any], at: float) -> Told:
+def _posted(alert: dict[str, Any], at: float) -> Recorder:
     is_over = datetime.fromisoformat(alert["endsAt"]).timestamp() <= at
     return (
         fingerprint_of(alert["labels"]),

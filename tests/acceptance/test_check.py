@@ -224,9 +224,9 @@ def test_evidence_is_in_the_json_of_its_finding_and_nobody_is_named_elsewhere(
     assert code == CRITICAL
     assert [row["user_id"] for row in finding["evidence"]] == [5]
     assert "@example.com" not in json.dumps(document)
-    told = run_command("check", "uninitialized", "--config", config).stdout
-    assert "user_id=5" not in told
-    assert "@example.com" not in told
+    reported = run_command("check", "uninitialized", "--config", config).stdout
+    assert "user_id=5" not in reported
+    assert "@example.com" not in reported
 
 
 @pytest.mark.parametrize("form", ["table", "json", "nagios"])
@@ -273,7 +273,7 @@ def test_a_server_that_says_nothing_costs_one_connect_timeout_and_not_one_for_ea
     assert {one["reason"] for one in document["checks"]} == {"target_down"}
 
 
-def test_a_wrong_password_is_unknown_and_the_password_is_not_told(
+def test_a_wrong_password_is_unknown_and_the_password_is_not_shown(
     server: PrivateServer, server_schema: str, folder: Path
 ) -> None:
     user = f"{server_schema}_locked"
@@ -322,7 +322,7 @@ def test_rights_taken_away_are_access_denied_and_not_missing_columns(
     assert document["counts"]["critical"] == 0
 
 
-def test_one_query_over_its_time_is_unknown_and_the_others_are_told(
+def test_one_query_over_its_time_is_unknown_and_the_others_are_reported(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     query(folder, "slow", "SELECT SLEEP(30) AS n", timeout="200ms")
@@ -366,7 +366,7 @@ def test_two_findings_that_would_be_one_alert_are_a_bad_result(
     assert (code, document["checks"][0]["reason"]) == (UNKNOWN, "bad_result")
 
 
-def test_of_two_targets_one_may_be_down_and_the_other_is_told(
+def test_of_two_targets_one_may_be_down_and_the_other_is_reported(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     token_system(mariadb, schema)
@@ -617,7 +617,7 @@ def test_the_schema_preflight_names_each_query_that_would_fail_and_what_is_missi
     config = write_config(folder, server, server_schema)
     config.write_text('query_dirs = ["queries"]\n' + config.read_text())
     code, document = checked_json("--schema", "--config", str(config))
-    told = {
+    reported = {
         finding["labels"]["query"]: finding["annotations"]["summary"]
         for one in document["checks"]
         for finding in one["findings"]
@@ -625,18 +625,18 @@ def test_the_schema_preflight_names_each_query_that_would_fail_and_what_is_missi
     }
     assert code == CRITICAL
     assert document["counts"]["failed"] == document["counts"]["blocked"] == 0
-    assert {"last_rows", "recent_usage", "own", "own_table"} <= set(told)
-    assert "balances" not in told
+    assert {"last_rows", "recent_usage", "own", "own_table"} <= set(reported)
+    assert "balances" not in reported
     assert (
-        told["last_rows"]
+        reported["last_rows"]
         == "query last_rows cannot run on main: token_usage_history.action is missing"
     )
     assert (
-        told["own"]
+        reported["own"]
         .lower()
         .startswith("query own cannot run on main: unknown column 'nickname' in")
     )
-    assert told["own_table"] == (
+    assert reported["own_table"] == (
         f"query own_table cannot run on main: Table '{server_schema}.sessions' doesn't exist"
     )
     done = run_command("check", "--schema", "--config", str(config))

@@ -161,7 +161,7 @@ def run_the_incident(
     for name, end in ends.items():
         is_told = is_over_at if name.startswith("am-") else is_resolved_at
         wait_until(
-            lambda end=end, told=is_told: told(end),  # type: ignore[misc]
+            lambda end=end, reported=is_told: reported(end),  # type: ignore[misc]
             seconds=60,
             why=f"{name} resolves",
         )
@@ -193,9 +193,9 @@ def test_a_webhook_with_trouble_that_passes_gets_everything_in_order_with_the_sa
 ) -> None:
     reason = RECOVERABLE[name][0] if name in RECOVERABLE else "redirect"
     assert incident.counted(name) == {reason: 2.0}
-    told = incident.daemon.seen("delivery.failed", receiver=name)
-    assert {(one["reason"], one["recoverable"]) for one in told} == {(reason, True)}
-    assert len(told) == 1, "the same again is counted, not written"
+    reported = incident.daemon.seen("delivery.failed", receiver=name)
+    assert {(one["reason"], one["recoverable"]) for one in reported} == {(reason, True)}
+    assert len(reported) == 1, "the same again is counted, not written"
     posted = incident.posted(name)
     assert [status for status, _ in posted] == [
         "firing",
@@ -212,14 +212,14 @@ def test_what_a_webhook_refuses_for_good_is_counted_and_does_not_hold_up_what_fo
     incident: Incident, name: str
 ) -> None:
     assert incident.counted(name) == {f"http_{PERMANENT[name]}": 1.0}
-    (told,) = incident.daemon.seen("delivery.failed", receiver=name)
-    assert not told["recoverable"]
-    assert "Bad gateway" in told["message"], "what it answered is said"
+    (reported,) = incident.daemon.seen("delivery.failed", receiver=name)
+    assert not reported["recoverable"]
+    assert "Bad gateway" in reported["message"], "what it answered is said"
     assert [status for status, _ in incident.posted(name)] == ["firing", "resolved"]
 
 
 @pytest.mark.parametrize("name", [*RECOVERABLE, "redirects"])
-def test_an_alertmanager_with_trouble_that_passes_is_told_until_it_knows(
+def test_an_alertmanager_with_trouble_that_passes_is_notified_until_it_knows(
     incident: Incident, name: str
 ) -> None:
     reason = RECOVERABLE[name][0] if name in RECOVERABLE else "redirect"
@@ -230,7 +230,7 @@ def test_an_alertmanager_with_trouble_that_passes_is_told_until_it_knows(
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_what_an_alertmanager_refuses_as_bad_is_put_aside_for_a_while_and_told_again(
+def test_what_an_alertmanager_refuses_as_bad_is_quarantined_for_a_while_and_sent_again(
     incident: Incident, name: str
 ) -> None:
     assert incident.counted(name) == {f"http_{POISON[name]}": 1.0}
@@ -378,7 +378,7 @@ def test_what_is_over_while_an_alertmanager_is_down_is_over_there_too_when_it_is
         alertmanager.stop()
 
 
-def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
+def test_what_comes_and_goes_while_a_receiver_is_down_is_reported_in_its_order(
     single_value: SingleValue, hook: Hook
 ) -> None:
     port = free_port()
@@ -387,14 +387,14 @@ def test_what_comes_and_goes_while_a_receiver_is_down_is_told_in_its_order(
     )
     with running(config) as daemon:
         changes = ("fired", "resolved", "fired", "resolved")
-        for told, (number, change) in enumerate(
+        for reported, (number, change) in enumerate(
             zip((1, 0, 2, 0), changes, strict=True)
         ):
             seen = len(daemon.events)
             single_value.set(number)
             daemon.wait_for(f"alert.{change}", alertname=ALERT, after=seen)
             wait_until(
-                lambda told=told: len(hook.alerts()) > told,  # type: ignore[misc]
+                lambda reported=reported: len(hook.alerts()) > reported,  # type: ignore[misc]
                 why=f"the hook knows: {change}",
             )
         refused = daemon.wait_for("delivery.failed", receiver="down")
@@ -414,7 +414,7 @@ def waiting(daemon: Daemon) -> bool:
     return any(daemon.series("token_monitor_outbox_notifications").values())
 
 
-def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_told_beside_it(
+def test_a_query_that_fails_while_its_alert_fires_resolves_nothing_and_is_reported_beside_it(
     single_value: SingleValue, hook: Hook
 ) -> None:
     with far_end() as end:

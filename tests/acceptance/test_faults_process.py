@@ -205,7 +205,7 @@ def data_bytes(daemon: Daemon) -> int:
     raise AssertionError("the kernel does not tell VmData")
 
 
-def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed_is_told_later(
+def test_without_memory_a_result_costs_its_run_alerts_are_found_and_what_is_owed_is_reported_later(
     single_value: SingleValue, folder: Path
 ) -> None:
     single_value.execute("CREATE TABLE sizes (size INT)")

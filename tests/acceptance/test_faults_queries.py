@@ -108,7 +108,7 @@ def forget_limits(sent: bytes) -> bytes:
     return sent.replace(b"max_statement_time", b"no_statement_time")
 
 
-def test_a_server_that_knows_no_limit_is_told_to_kill(watched: Watched) -> None:
+def test_a_server_that_knows_no_limit_is_asked_to_kill(watched: Watched) -> None:
     watched.breaks(from_client=forget_limits)
     wait_until(watched.is_well, seconds=60, why="the new sessions are in use")
     watched.begin()

@@ -106,9 +106,9 @@ def test_a_rule_that_a_reload_removes_is_over_in_alertmanager_and_says_why(
             assert resolved["resolve_reason"] == "rule_removed"
             hook.wait_for("resolved", ALERT)
             wait_until(lambda: alertmanager.alerts() == [])
-            (told,) = hook.bodies[-1]["alerts"]
-            assert told["fingerprint"] == before["fingerprint"]
-            assert told["annotations"]["resolve_reason"] == "rule_removed"
+            (reported,) = hook.bodies[-1]["alerts"]
+            assert reported["fingerprint"] == before["fingerprint"]
+            assert reported["annotations"]["resolve_reason"] == "rule_removed"
     finally:
         alertmanager.stop()
 
@@ -192,7 +192,7 @@ def test_reloads_that_hang_take_no_scrape_and_no_page_and_all_are_answered(
         )
 
 
-def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_told(
+def test_sigterm_is_heard_while_reloads_hang_and_who_asked_for_them_is_answered(
     single_value: SingleValue,
 ) -> None:
     config = single_value.config()

@@ -123,7 +123,7 @@ def is_full(watched: Watched, stack: contextlib.ExitStack) -> bool:
     return len(watched.sessions(user="greedy")) == ROOM
 
 
-def test_a_quota_that_leaves_us_one_connection_is_told_and_runs_share_it(
+def test_a_quota_that_leaves_us_one_connection_is_reported_and_runs_share_it(
     watched: Watched,
 ) -> None:
     # One query holds its connection for a while, or all of them would get along with the one that there is.
@@ -346,7 +346,7 @@ def drop_all_but_ours(server: PrivateServer) -> None:
                 cursor.execute(f"KILL {session}")
 
 
-def test_a_replica_that_stands_is_told_as_that_and_its_data_not_judged(
+def test_a_replica_that_stands_is_reported_as_that_and_its_data_not_judged(
     folder: Path, hook: Hook
 ) -> None:
     with replicating(PrivateMariaDB) as pair:

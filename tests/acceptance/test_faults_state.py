@@ -147,7 +147,7 @@ def test_a_read_only_disk_at_the_start_is_said_watched_without_and_used_when_it_
     is_kept_over_a_kill(config, single_value, hook)
 
 
-def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_anew(
+def test_a_state_that_is_damaged_under_the_daemon_is_left_and_written_again(
     single_value: SingleValue, hook: Hook, disk: Path
 ) -> None:
     config = config_for(single_value, hook, disk)
@@ -246,7 +246,7 @@ def locked(directory: Path) -> Iterator[None]:
         shell.execute("ROLLBACK")
 
 
-def test_a_state_that_another_program_has_locked_delays_and_is_told_and_nothing_is_lost_or_told_twice(
+def test_a_state_that_another_program_has_locked_delays_and_is_reported_and_nothing_is_lost_or_notified_of_twice(
     single_value: SingleValue, hook: Hook, folder: Path
 ) -> None:
     directory = folder / "kept"

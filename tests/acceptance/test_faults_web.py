@@ -67,14 +67,14 @@ class Guarded:
 
     def goes_on(self) -> None:
         """Runs are made on time, and an alert comes and goes and is told."""
-        told = len(self.alerts())
+        reported = len(self.alerts())
         for number, status in ((1, "firing"), (0, "resolved")):
             self.single_value.set(number)
             wait_until(
-                lambda status=status: (status, ALERT) in self.alerts()[told:],  # type: ignore[misc]
+                lambda status=status: (status, ALERT) in self.alerts()[reported:],  # type: ignore[misc]
                 why=status,
             )
-        assert self.alerts()[told:] == [("firing", ALERT), ("resolved", ALERT)]
+        assert self.alerts()[reported:] == [("firing", ALERT), ("resolved", ALERT)]
 
     def alerts(self) -> list[tuple[str, str]]:
         """Return what was posted of the number."""
@@ -230,7 +230,7 @@ def test_what_stands_in_the_database_is_text_on_the_page_and_whole_in_the_series
     )
 
 
-def test_what_cannot_be_used_of_the_page_is_told_everywhere_and_the_old_one_serves_on(
+def test_what_cannot_be_used_of_the_page_is_reported_everywhere_and_the_old_one_serves_on(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     authority = Authority(folder)

@@ -21,7 +21,7 @@ listen = "127.0.0.1:0"
 """
 
 
-def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_told_at_the_start(
+def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_reported_at_the_start(
     folder: Path,
 ) -> None:
     (folder / "config.toml").write_text(CONFIG)
@@ -33,8 +33,8 @@ def test_a_secret_that_everybody_may_read_and_one_that_cannot_be_right_are_told_
         everybody = (
             "its mode, 0644, lets everybody on this machine read it; chmod o= it"
         )
-        told = f"targets.main.password_file: {folder}/pw: {everybody}"
-        daemon.wait_for("config.noticed", message=told, level="warning")
+        reported = f"targets.main.password_file: {folder}/pw: {everybody}"
+        daemon.wait_for("config.noticed", message=reported, level="warning")
         mark = (
             "begins with a byte order mark, which counts; save it as UTF-8 without BOM"
         )

@@ -93,10 +93,10 @@ def test_a_daemon_whose_machinery_is_frozen_says_what_and_stops_its_heartbeat(
                 why="all three are said",
             )
             beats = len(far.requests)
-            told = healthy(daemon)[1]
-            assert "the scheduler has hung: one on main has been due for " in told
-            assert "the pipeline has done nothing for " in told
-            assert "the ticker has done nothing for " in told
+            reported = healthy(daemon)[1]
+            assert "the scheduler has hung: one on main has been due for " in reported
+            assert "the pipeline has done nothing for " in reported
+            assert "the ticker has done nothing for " in reported
             checked = run_command("healthcheck", "--config", str(config))
             assert checked.returncode == 1
             assert "the pipeline has done nothing for " in checked.stderr
@@ -244,8 +244,10 @@ def test_a_heartbeat_is_sent_while_all_runs_and_withheld_while_a_column_is_missi
         daemon.wait_for("heartbeat.resumed", seconds=30, after=seen)
         wait_until(lambda: len(far.requests) > beats, why="heartbeats go on")
         # Each is said once: a slow machine may have it withheld once more, and not twice in a row.
-        told = [(one["event"], one.get("reason")) for one in told_of_heartbeats(daemon)]
-        assert not [one for one, other in pairwise(told) if one == other]
+        reported = [
+            (one["event"], one.get("reason")) for one in told_of_heartbeats(daemon)
+        ]
+        assert not [one for one, other in pairwise(reported) if one == other]
         before = daemon.series("token_monitor_heartbeat_")
         at = before["token_monitor_heartbeat_last_success_timestamp_seconds"]
         far.answers = [status(500)] * 3

@@ -113,7 +113,7 @@ def test_a_healthy_database_at_the_shipped_settings_is_healthy_at_every_look(
             while (passed := time.monotonic() - began) < LENGTH:
                 seen.look(daemon, at_page=seen.looks % 10 == 0)
                 wait_until(lambda: time.monotonic() >= began + seen.looks)
-            told = Counter(
+            reported = Counter(
                 f"{one['event']} {one.get('alertname', '')}".strip()
                 for one in daemon.events
                 if one["event"].startswith(
@@ -127,10 +127,10 @@ def test_a_healthy_database_at_the_shipped_settings_is_healthy_at_every_look(
         traffic.stop()
     print(  # noqa: T201
         f"\n{passed:.0f} s: {seen.looks} looks, {len(seen.wrong)} of them not healthy; {len(far.requests)}"
-        f" heartbeats came; {sum(traffic.counts.values())} uses; told: {dict(told)}"
+        f" heartbeats came; {sum(traffic.counts.values())} uses; reported: {dict(reported)}"
     )
     assert seen.wrong == []
     assert seen.looks >= 0.95 * LENGTH
-    assert set(told) <= {"alert.fired TokenMonitorWatchdog", "heartbeat.succeeded"}
+    assert set(reported) <= {"alert.fired TokenMonitorWatchdog", "heartbeat.succeeded"}
     # Whether one is due is looked at once a second.
     assert min(len(far.requests), total) >= LENGTH // 61

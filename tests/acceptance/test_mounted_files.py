@@ -107,7 +107,7 @@ def as_root(server: PrivateMariaDB, statement: str) -> None:
 @pytest.mark.parametrize(
     "name", [b"caf\xe9", b"a b'\"", b"two\nlines", "größe-大".encode()]
 )
-def test_a_folder_of_any_name_does_and_what_is_told_of_it_stays_one_line(
+def test_a_folder_of_any_name_does_and_what_is_reported_of_it_stays_one_line(
     mariadb: PrivateMariaDB, schema: str, folder: Path, name: bytes
 ) -> None:
     inner = folder / os.fsdecode(name)
@@ -117,9 +117,9 @@ def test_a_folder_of_any_name_does_and_what_is_told_of_it_stays_one_line(
     with running(config) as daemon:
         wait_until(lambda: number(daemon) == 1)
         (inner / os.fsdecode(b"queries/b\xe9d.sql")).write_text("SELEC")
-        status, told = daemon.get("/-/reload", method="POST")
+        status, reported = daemon.get("/-/reload", method="POST")
         assert status == 500
-        assert "is not a query name" in told
+        assert "is not a query name" in reported
         daemon.wait_for("config.rejected")
         assert daemon.get("/")[0] == 200
         assert number(daemon) == 1

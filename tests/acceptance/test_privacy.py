@@ -328,10 +328,10 @@ def test_hostile_text_of_a_database_is_text_in_the_page_the_api_and_the_metrics(
         assert "1337" not in page
         assert len(page) < 50_000  # of a book nobody reads more
         assert not [mark for mark in "\x00\x07\x1b\x7f\u202e\u2066" if mark in page]
-        told = json.loads(daemon.get("/api/v1/alerts")[1])["data"]["alerts"]
-        assert {one["labels"]["said"] for one in told if "said" in one["labels"]} == {
-            *HOSTILE.values()
-        }
+        reported = json.loads(daemon.get("/api/v1/alerts")[1])["data"]["alerts"]
+        assert {
+            one["labels"]["said"] for one in reported if "said" in one["labels"]
+        } == {*HOSTILE.values()}
         scraped = text_string_to_metric_families(daemon.get("/metrics")[1])
         (family,) = (one for one in scraped if one.name == "hostile")
         assert {sample.labels["said"] for sample in family.samples} == {

@@ -200,8 +200,12 @@ def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_n
     }
     assert alert["labels"] == labels
     assert alert["status"]["state"] == "active"
-    told = scene.daemon.wait_for("alert.fired", alertname="TokenColumnMissing")
-    assert alert["fingerprint"] == fingerprint(labels_of(labels)) == told["fingerprint"]
+    reported = scene.daemon.wait_for("alert.fired", alertname="TokenColumnMissing")
+    assert (
+        alert["fingerprint"]
+        == fingerprint(labels_of(labels))
+        == reported["fingerprint"]
+    )
     assert (
         "ALTER TABLE users ADD COLUMN tokens_remaining"
         in alert["annotations"]["repair"]

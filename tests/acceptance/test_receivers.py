@@ -80,7 +80,7 @@ class Ends:
             """
 
 
-def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
+def test_every_kind_is_notified_of_both_ends_and_no_secret_is_shown_to_the_log(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     with ExitStack() as stack:
@@ -114,9 +114,9 @@ def test_every_kind_is_told_of_both_ends_and_no_secret_is_told_to_the_log(
             )
         log = "\n".join(daemon.raw)
     titles = [f"[critical] {ALERT} main: ", f"[resolved] {ALERT} main: Over after "]
-    told = [request.json["text"] for request in ends.slack.requests[1:]]
+    reported = [request.json["text"] for request in ends.slack.requests[1:]]
     subjects = [str(envelope.message["Subject"]) for envelope in ends.mail.mails]
-    for said in (told, subjects):
+    for said in (reported, subjects):
         for text, title in zip(said, titles, strict=True):
             assert text.startswith(title)
     assert [request.json["event_action"] for request in ends.pager.requests[1:]] == [

@@ -95,12 +95,12 @@ PASSING: dict[str, tuple[Callable[[Path], AbstractContextManager[Path]], str]] =
 
 
 @pytest.mark.parametrize("cause", PASSING)
-def test_what_passes_is_waited_for_and_told_once(cause: str, folder: Path) -> None:
-    obstacle, told = PASSING[cause]
+def test_what_passes_is_waited_for_and_reported_once(cause: str, folder: Path) -> None:
+    obstacle, reported = PASSING[cause]
     with obstacle(folder) as config:
         daemon = Daemon(config)
         try:
-            assert told in daemon.wait_for("start.delayed")["message"]
+            assert reported in daemon.wait_for("start.delayed")["message"]
         except BaseException:
             daemon.kill()
             raise
@@ -113,27 +113,27 @@ def test_what_passes_is_waited_for_and_told_once(cause: str, folder: Path) -> No
 
 @pytest.mark.parametrize("cause", PASSING)
 def test_what_would_pass_and_does_not_is_exit_1(cause: str, folder: Path) -> None:
-    obstacle, told = PASSING[cause]
+    obstacle, reported = PASSING[cause]
     with obstacle(folder) as config:
         daemon = Daemon(config, arguments=QUICK)
         assert daemon.wait() == 1
     assert daemon.events[-1]["event"] == "start.failed"
-    assert told in daemon.events[-1]["message"]
+    assert reported in daemon.events[-1]["message"]
 
 
 @pytest.mark.parametrize(
-    ("listen", "told"),
+    ("listen", "reported"),
     [
         ("192.0.2.1:8917", "Cannot assign requested address"),
         ("not-there-yet.invalid:8917", "cannot listen on not-there-yet.invalid:8917"),
     ],
 )
 def test_an_address_that_this_machine_does_not_have_yet_is_exit_1(
-    listen: str, told: str, folder: Path
+    listen: str, reported: str, folder: Path
 ) -> None:
     daemon = Daemon(write(folder, listen=listen), arguments=QUICK)
     assert daemon.wait() == 1
-    assert told in daemon.raw[-1]
+    assert reported in daemon.raw[-1]
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def misspelt(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "code", "told"),
+    ("obstacle", "code", "reported"),
     [
         (misspelt, 2, "web.listn"),
         (newer, 3, "version 99"),
@@ -166,13 +166,13 @@ def misspelt(folder: Path) -> Iterator[Path]:
 def test_where_starting_again_cannot_help_the_exit_code_says_so_within_seconds(
     obstacle: Callable[[Path], AbstractContextManager[Path]],
     code: int,
-    told: str,
+    reported: str,
     folder: Path,
 ) -> None:
     with obstacle(folder) as config:
         daemon = Daemon(config)
         assert daemon.wait(30) == code
-    assert told in "\n".join(daemon.raw)
+    assert reported in "\n".join(daemon.raw)
 
 
 def test_without_a_thread_it_is_tried_again_and_starts_when_there_are_some(

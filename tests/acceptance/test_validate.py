@@ -35,7 +35,7 @@ def test_a_good_configuration_is_summed_up_without_asking_any_server(
     )
 
 
-def test_all_problems_of_all_files_are_told_at_once(
+def test_all_problems_of_all_files_are_reported_at_once(
     mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     config = write_config(
@@ -82,7 +82,7 @@ def test_a_web_config_file_with_problems_is_a_problem(
 @pytest.mark.parametrize(
     ("days", "words"), [(60, ""), (3, "ends: 20"), (-1, "has ended: 20")]
 )
-def test_a_certificate_of_the_page_that_ends_soon_is_told(
+def test_a_certificate_of_the_page_that_ends_soon_is_reported(
     days: int, words: str, mariadb: PrivateMariaDB, folder: Path
 ) -> None:
     config = write_config(folder, mariadb, "app", extra='config_file = "web.yml"')
@@ -92,10 +92,10 @@ def test_a_certificate_of_the_page_that_ends_soon_is_told(
     )
     done = run_command("validate", "--config", str(config))
     assert done.returncode == 0
-    told = [
+    reported = [
         line for line in done.stdout.splitlines() if "certificate of the page" in line
     ]
-    assert [words in line for line in told] == ([True] if words else [])
+    assert [words in line for line in reported] == ([True] if words else [])
 
 
 def test_a_query_that_replaces_a_shipped_one_is_noted(
@@ -187,7 +187,7 @@ def test_a_full_scan_of_a_big_table_is_noted(
     assert re.search(note, done.stdout, re.MULTILINE)
 
 
-def test_a_query_that_cannot_be_planned_is_told_with_its_reason(
+def test_a_query_that_cannot_be_planned_is_reported_with_its_reason(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     token_system(mariadb, schema)
@@ -227,7 +227,7 @@ def test_each_target_has_its_own_queries_and_one_that_is_down_says_why(
     assert parts["dead"].strip() == "dead: target_down: No such file or directory"
 
 
-def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told(
+def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_reported(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
     toml = 'summary = "Ours"\n[metrics.own_n]\nhelp = "h"\nvalue = "n"\n'
@@ -236,7 +236,9 @@ def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told
     with mariadb.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET GLOBAL time_zone = '-05:00'")
         try:
-            told = run_command("validate", "--connect", "--config", str(config)).stdout
+            reported = run_command(
+                "validate", "--connect", "--config", str(config)
+            ).stdout
             text = config.read_text()
             config.write_text(
                 text.replace(
@@ -246,10 +248,10 @@ def test_a_query_that_asks_for_the_time_in_another_zone_than_the_servers_is_told
             quiet = run_command("validate", "--connect", "--config", str(config)).stdout
         finally:
             cursor.execute("SET GLOBAL time_zone = 'SYSTEM'")
-    assert "own: ok" in told
+    assert "own: ok" in reported
     assert (
         "warning: uses NOW() in a session at +00:00, and the server's own zone is -05:00"
-        in told
+        in reported
     )
     assert "own: ok" in quiet
     assert "uses NOW()" not in quiet
@@ -268,8 +270,8 @@ def test_connected_it_names_the_zone_to_set_for_a_history_in_local_time(
     config = write_config(folder, server, server_schema)
     done = run_command("validate", "--connect", "--config", str(config))
     assert done.returncode == 0
-    told = r"  warning: \d+ rows of the usage history are up to \d h \d+ min in the future\. .*\"\+07:00\""
-    assert re.search(told, done.stdout)
+    reported = r"  warning: \d+ rows of the usage history are up to \d h \d+ min in the future\. .*\"\+07:00\""
+    assert re.search(reported, done.stdout)
 
 
 def test_connected_it_says_that_the_server_does_not_know_a_zone(

@@ -532,7 +532,7 @@ def test_a_rule_that_gets_quieter_keeps_its_alert_until_it_is_over(keep: int) ->
     ]
 
 
-def test_a_rule_that_gets_louder_fires_anew_and_the_quieter_alert_is_superseded() -> (
+def test_a_rule_that_gets_louder_fires_again_and_the_quieter_alert_is_superseded() -> (
     None
 ):
     old = run(of_severity(Severity.WARNING), success(sample(9)))

@@ -129,7 +129,9 @@ def run(harness: Harness, names: str) -> None:
     harness.after(MINUTE).run("many", Success(found, len(found)))
 
 
-def test_the_rest_is_told_by_one_alert_until_there_is_none_for_five_minutes() -> None:
+def test_the_rest_is_reported_by_one_alert_until_there_is_none_for_five_minutes() -> (
+    None
+):
     harness = a_harness(2)
     run(harness, "abcde")
     assert sorted(harness.reported()) == [

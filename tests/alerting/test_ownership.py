@@ -151,7 +151,7 @@ histories = st.lists(
 
 
 @dataclass
-class Told:
+class Recorder:
     """A harness and, beside it, what the oracle remembers."""
 
     harness: Harness = field(
@@ -310,12 +310,12 @@ class Told:
         return False
 
 
-def live(history: list[tuple[tuple[Event, ...], int]]) -> Told:
-    told = Told()
+def live(history: list[tuple[tuple[Event, ...], int]]) -> Recorder:
+    reported = Recorder()
     for events_of_slot, times in history:
         for _ in range(times):
-            told.slot(dict(zip(QUERIES, events_of_slot, strict=True)))
-    return told
+            reported.slot(dict(zip(QUERIES, events_of_slot, strict=True)))
+    return reported
 
 
 EXAMPLES = 2_000 if os.environ.get("TOKEN_MONITOR_TEST_LONG") else 60

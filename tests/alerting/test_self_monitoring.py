@@ -182,14 +182,14 @@ def test_a_lost_server_is_not_said_to_be_late() -> None:
     assert shown["TokenMonitorReplicaLagging"] == "firing held muted"
 
 
-def test_a_clock_that_is_off_for_five_minutes_is_told_with_its_side() -> None:
+def test_a_clock_that_is_off_for_five_minutes_is_reported_with_its_side() -> None:
     harness = Servers()
     harness.server = replace(SERVER, clock=ClockOffset(-95.0, 0.5))
     for _ in range(6):
         harness.well()
         harness.after(MINUTE)
-    told = [line for line in harness.reported() if "Clock" in line]
-    assert told == ["TokenMonitorClockSkew pending", "TokenMonitorClockSkew fired"]
+    logged = [line for line in harness.reported() if "Clock" in line]
+    assert logged == ["TokenMonitorClockSkew pending", "TokenMonitorClockSkew fired"]
     (alert,) = [
         one
         for one in harness.pipeline.snapshot.alerts
@@ -206,7 +206,7 @@ def test_a_clock_that_is_off_for_five_minutes_is_told_with_its_side() -> None:
 @pytest.mark.parametrize(
     "clock", [ClockOffset(30.2, 0.5), ClockOffset(-29.0, 0.0), None]
 )
-def test_a_clock_that_may_be_right_is_not_told(clock: ClockOffset | None) -> None:
+def test_a_clock_that_may_be_right_is_not_reported(clock: ClockOffset | None) -> None:
     harness = Servers()
     harness.server = replace(SERVER, clock=clock)
     harness.well()
@@ -246,19 +246,19 @@ def test_a_right_that_is_gone_has_one_voice_for_each_table() -> None:
             denied("`app`.`users`"), denied("'users'"), denied("'usage'")
         )
     assert events(harness) == ["TokenMonitorAccessDenied fired"] * 2
-    told = {
+    logged = {
         dict(one.labels)["table"]: dict(one.annotations)
         for one in firing(harness, "AccessDenied")
     }
-    assert told["users"] == {
+    assert logged["users"] == {
         "summary": "GRANT SELECT ON `app`.`users` TO 'm'@'localhost'; balances, missing_columns"
     }
-    assert told["usage"] == {
+    assert logged["usage"] == {
         "summary": "GRANT SELECT ON `app`.`usage` TO 'm'@'localhost'; usage"
     }
 
 
-def test_of_a_right_that_comes_back_nobody_is_told_more_than_that() -> None:
+def test_of_a_right_that_comes_back_nobody_is_notified_of_more_than_that() -> None:
     harness = Servers()
     harness.well()
     harness.reported()
@@ -379,11 +379,11 @@ def test_a_refused_column_is_of_its_table() -> None:
 def test_a_query_that_failed_before_the_restart_is_not_said_to_fail_only_since_it() -> (
     None
 ):
-    told = replace(
+    logged = replace(
         next(rule for rule in OWN_RULES if "Failing" in rule.name),
         summary="since {failing_since}",
     )
-    harness = Harness(a_config(USAGE, own_rules=(told,)))
+    harness = Harness(a_config(USAGE, own_rules=(logged,)))
     harness.run("usage", usage(5))
     harness.after(MINUTE)
     began = f"{harness.at:%H:%M:%S}"

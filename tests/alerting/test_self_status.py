@@ -55,7 +55,7 @@ EXPIRING = a_rule(
         (("a", "b", "c", "d", "e"), "a; b; c; and 2 more"),
     ],
 )
-def test_the_problems_are_counted_and_the_first_of_them_are_told(
+def test_the_problems_are_counted_and_the_first_of_them_are_reported(
     problems: tuple[str, ...], text: str
 ) -> None:
     sample = config_rejected(REJECTED, SelfStatus(problems))
@@ -65,7 +65,7 @@ def test_the_problems_are_counted_and_the_first_of_them_are_told(
     )
 
 
-def test_days_until_a_certificate_ends_are_told_of_whose_it_is() -> None:
+def test_days_until_a_certificate_ends_are_reported_of_whose_it_is() -> None:
     certificates = (
         Certificate("server", NOW + timedelta(days=20, hours=12)),
         Certificate("client", NOW - timedelta(days=1)),

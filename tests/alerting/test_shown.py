@@ -28,15 +28,15 @@ def an_alert(state: AlertState, **changed: str) -> Alert:
     return replace(alert(state=state), annotations=labels_of({**TEXTS, **changed}))
 
 
-def test_while_it_lasts_all_is_told_but_what_is_kept_for_the_end() -> None:
+def test_while_it_lasts_all_is_reported_but_what_is_kept_for_the_end() -> None:
     for state in (AlertState.PENDING, AlertState.FIRING):
-        told = shown_annotations(an_alert(state))
-        assert told == {
+        reported = shown_annotations(an_alert(state))
+        assert reported == {
             name: text for name, text in TEXTS.items() if name != "resolved_summary"
         }
 
 
-def test_what_is_over_is_told_in_the_past_with_its_length_and_without_what_to_do() -> (
+def test_what_is_over_is_reported_in_the_past_with_its_length_and_without_what_to_do() -> (
     None
 ):
     assert shown_annotations(an_alert(AlertState.RESOLVED)) == {
@@ -47,8 +47,8 @@ def test_what_is_over_is_told_in_the_past_with_its_length_and_without_what_to_do
 
 
 def test_a_rule_without_words_for_the_end_says_that_it_is_over() -> None:
-    told = shown_annotations(an_alert(AlertState.RESOLVED, resolved_summary=""))
-    assert told["summary"] == "Over after 1m: The column is missing"
+    reported = shown_annotations(an_alert(AlertState.RESOLVED, resolved_summary=""))
+    assert reported["summary"] == "Over after 1m: The column is missing"
 
 
 def test_of_an_alert_whose_rule_went_nobody_says_that_it_is_over() -> None:
@@ -58,7 +58,7 @@ def test_of_an_alert_whose_rule_went_nobody_says_that_it_is_over() -> None:
     )
 
 
-def test_a_length_is_told_in_whole_seconds() -> None:
+def test_a_length_is_reported_in_whole_seconds() -> None:
     fired = an_alert(AlertState.RESOLVED)
     ended = replace(fired, resolved_at=START + timedelta(seconds=30.4))
     assert shown_annotations(ended)["summary"] == "The column was missing, for 30s"

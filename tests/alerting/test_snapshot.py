@@ -188,7 +188,7 @@ def test_a_failure_that_never_reached_the_target_says_nothing_of_it() -> None:
     assert with_result(lost, bug).targets["main"].up is False
 
 
-def test_what_a_lost_target_told_before_is_gone_with_it_and_no_failure_of_its_queries() -> (
+def test_what_a_lost_target_said_before_is_gone_with_it_and_no_failure_of_its_queries() -> (
     None
 ):
     config = a_config(a_target("eu"), a_target("us"))

@@ -143,7 +143,7 @@ def _labels(name: ColumnName) -> dict[str, str]:
 
 
 @given(TRUTHS, LIES)
-def test_an_account_that_sees_something_is_told_something(
+def test_an_account_that_sees_something_is_shown_something(
     truth: Mapping[ColumnName, object], lies: Sequence[frozenset[ColumnName]]
 ) -> None:
     if set(truth.values()) & {HIDDEN, TABLE_HIDDEN}:
@@ -155,7 +155,7 @@ def test_an_account_that_sees_something_is_told_something(
 
 
 @given(TRUTHS)
-def test_an_information_schema_that_does_not_lie_is_told_in_full(
+def test_an_information_schema_that_does_not_lie_is_reported_in_full(
     truth: Mapping[ColumnName, object],
 ) -> None:
     server = Server(truth)

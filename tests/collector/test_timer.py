@@ -85,7 +85,7 @@ def test_what_is_late_is_called_once_and_not_dropped(calls: Calls) -> None:
     assert calls.are_over()
 
 
-def test_a_time_that_changed_is_heard_of_when_it_is_told_to_look_again(
+def test_a_time_that_changed_is_heard_of_when_it_is_asked_to_look_again(
     calls: Calls,
 ) -> None:
     calls.plan("one", LONG_AGO + YEAR, LONG_AGO + YEAR)

@@ -61,7 +61,9 @@ def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["config.toml", "queries/one.toml", "queries/one.sql", "body.json"]
 )
-def test_a_pipe_in_place_of_a_file_is_told_at_once(tmp_path: Path, name: str) -> None:
+def test_a_pipe_in_place_of_a_file_is_reported_at_once(
+    tmp_path: Path, name: str
+) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "config.toml").write_text(
         'query_dirs = ["queries"]\nshipped_queries = false\n'

@@ -238,7 +238,7 @@ def test_no_address_and_no_header_is_in_what_is_shown_of_a_configuration(
         assert "s3cret" not in repr(load(tmp_path / "config.toml", {}, KINDS))
 
 
-def test_a_template_is_read_anew_with_the_configuration(tmp_path: Path) -> None:
+def test_a_template_is_read_again_with_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "body").write_text("{{ status }}")
     text = 'kind = "webhook"\nurl = "http://h/"\ntemplate_file = "body"\ncontent_type = "text/plain"'
     first = webhook(tmp_path, text)

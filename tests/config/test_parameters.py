@@ -78,7 +78,7 @@ def test_each_target_has_its_own_table_names_and_equal_ones_share_the_query(
         assert query_of(config, name) is not query_of(config, name, "other")
 
 
-def test_a_schema_query_is_told_every_needed_column_of_its_target(
+def test_a_schema_query_is_given_every_needed_column_of_its_target(
     folder: Folder,
 ) -> None:
     folder.query(

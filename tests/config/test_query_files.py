@@ -190,14 +190,14 @@ def test_a_timeout_that_was_not_chosen_for_an_interval_follows_it(
     folder.query("balances", f'summary = "s"\n{query}\n')
     config = folder.load(f"{TARGET}[queries.balances]\n{override}")
     assert query_of(config).timeout == parse_duration(timeout)
-    told = (
+    reported = (
         [
             f'query "balances": its timeout, {notice[0]}, does not fit its interval; now {notice[1]}'
         ]
         if notice
         else []
     )
-    assert list(config.notices) == told
+    assert list(config.notices) == reported
 
 
 def test_a_timeout_that_is_chosen_must_fit(folder: Folder) -> None:

@@ -284,7 +284,7 @@ def test_a_bug_is_written_with_its_trace_and_what_it_cost(book: Book) -> None:
     assert book.counters("pipeline")["token_monitor_pipeline_failures_total", ""] == 1
 
 
-def test_a_rule_that_cannot_judge_is_told_once_and_counted_each_time(
+def test_a_rule_that_cannot_judge_is_reported_once_and_counted_each_time(
     book: Book,
 ) -> None:
     for _ in range(3):
@@ -301,7 +301,7 @@ def test_a_rule_that_cannot_judge_is_told_once_and_counted_each_time(
     assert book.counters("rule_failures")["token_monitor_rule_failures_total", ""] == 3
 
 
-def test_a_look_up_of_examples_that_fails_is_told_and_counted(book: Book) -> None:
+def test_a_look_up_of_examples_that_fails_is_reported_and_counted(book: Book) -> None:
     book.run(
         "balances",
         replace(balances(), evidence_errors=("Found: timeout", "Lost: timeout")),
@@ -310,7 +310,7 @@ def test_a_look_up_of_examples_that_fails_is_told_and_counted(book: Book) -> Non
     assert book.counters("evidence")["token_monitor_evidence_failures_total", ""] == 2
 
 
-def test_each_server_behind_a_target_is_told_once_and_again_when_it_changed(
+def test_each_server_behind_a_target_is_reported_once_and_again_when_it_changed(
     book: Book,
 ) -> None:
     one = replace(
@@ -331,33 +331,35 @@ def test_each_server_behind_a_target_is_told_once_and_again_when_it_changed(
         replace(one, read_only=True),
     ):
         book.run("usage", usage(3), server)
-    told = [line for line in book.all_lines() if line["event"] == "target.connected"]
+    reported = [
+        line for line in book.all_lines() if line["event"] == "target.connected"
+    ]
     assert [
-        (line["hostname"], line["read_only"], line["replica"]) for line in told
+        (line["hostname"], line["read_only"], line["replica"]) for line in reported
     ] == [
         ("one", False, False),
         ("two", True, True),
         ("one", True, False),
     ]
-    assert (told[0]["server"], told[0]["clock_offset_seconds"]) == (
+    assert (reported[0]["server"], reported[0]["clock_offset_seconds"]) == (
         "mariadb 10.11.6",
         0.25,
     )
 
 
-def test_a_session_without_its_limits_is_told_once(book: Book) -> None:
+def test_a_session_without_its_limits_is_reported_once(book: Book) -> None:
     bare = replace(SERVER, limits=("lock",))
     for server in (bare, bare, SERVER, SERVER, bare):
         book.run("usage", usage(3), server)
-    told = [line for line in book.lines() if line["event"] == "target.unprotected"]
-    assert [line["lacking"] for line in told] == [
+    reported = [line for line in book.lines() if line["event"] == "target.unprotected"]
+    assert [line["lacking"] for line in reported] == [
         ["statement", "read_only"],
         [],
         ["statement", "read_only"],
     ]
 
 
-def test_rights_that_the_account_should_not_have_are_told_once_for_each_change(
+def test_rights_that_the_account_should_not_have_are_reported_once_for_each_change(
     book: Book,
 ) -> None:
     some, more = (
@@ -366,25 +368,27 @@ def test_rights_that_the_account_should_not_have_are_told_once_for_each_change(
     )
     for rights in (None, some, some, None, some, more, (), ()):
         book.run("usage", usage(3), replace(SERVER, surplus_rights=rights))
-    told = [line for line in book.lines() if line["event"] == "target.overprivileged"]
-    assert [(line["level"], line["rights"]) for line in told] == [
+    reported = [
+        line for line in book.lines() if line["event"] == "target.overprivileged"
+    ]
+    assert [(line["level"], line["rights"]) for line in reported] == [
         ("warning", ["INSERT on `app`.*"]),
         ("warning", ["INSERT, DELETE on `app`.*", "FILE on *.*"]),
         ("info", []),
     ]
 
 
-def test_a_kill_that_fails_is_told_once_a_streak_and_counted_each_time(
+def test_a_kill_that_fails_is_reported_once_a_streak_and_counted_each_time(
     book: Book,
 ) -> None:
     for reason in ("denied", "denied", "unreachable", "", "", "denied"):
         book.writer.on_kill(Kill("main", reason, reason and "no"))
     book.writer.on_kill(Kill("gone", "denied", "no"))
-    told = [
+    reported = [
         (line["event"], line.get("reason"), line.get("last_repeated"))
         for line in book.lines()
     ]
-    assert told == [
+    assert reported == [
         ("kill.failed", "denied", None),
         ("kill.failed", "unreachable", 2),
         ("kill.succeeded", None, None),

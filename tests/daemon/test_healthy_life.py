@@ -266,6 +266,6 @@ def test_a_healthy_day_pages_for_what_is_written_down_and_for_nothing_untrue(
     print({name: sorted(day.reported[name]) for name in happenings})  # noqa: T201
     assert day.wrong == []
     assert day.missed == {}
-    assert {name: told for name, told in day.reported.items() if told} == {
+    assert {name: logged for name, logged in day.reported.items() if logged} == {
         name: rules for name, rules in PAGES.items() if name in happenings
     }

@@ -219,7 +219,7 @@ def test_a_monitor_that_is_not_healthy_does_not_beat() -> None:
     assert harness.after(1) == ["resumed after 41 s", "beat"]
 
 
-def test_a_failed_call_is_told_and_the_next_comes_in_its_time() -> None:
+def test_a_failed_call_is_reported_and_the_next_comes_in_its_time() -> None:
     harness = HeartbeatHarness()
     harness.run()
     harness.reason = "http_500"

@@ -55,7 +55,7 @@ def test_healthy_results_tell_nothing_and_are_shown() -> None:
     assert set(statuses.values()) == {QueryStatus.OK}
 
 
-def test_a_missing_column_is_told_once_and_everything_under_it_is_blocked_held_and_muted() -> (
+def test_a_missing_column_is_reported_once_and_everything_under_it_is_blocked_held_and_muted() -> (
     None
 ):
     harness = Harness()
@@ -220,7 +220,7 @@ def test_a_query_that_never_ran_goes_stale_too() -> None:
     assert harness.reported() == ["TokenMonitorQueryStale fired"] * 3
 
 
-def test_a_receiver_that_takes_nothing_for_five_minutes_is_told() -> None:
+def test_a_receiver_that_takes_nothing_for_five_minutes_is_reported() -> None:
     harness = Harness(a_config(COLUMNS))
     harness.health["hook"] = ReceiverHealth(
         harness.at, "refused", "connection refused", 3
@@ -235,7 +235,7 @@ def test_a_receiver_that_takes_nothing_for_five_minutes_is_told() -> None:
     assert harness.reported() == ["TokenMonitorDeliveryFailing resolved"]
 
 
-def test_missed_runs_are_told_and_the_query_is_shown_as_skipped() -> None:
+def test_missed_runs_are_reported_and_the_query_is_shown_as_skipped() -> None:
     harness = Harness()
     job = harness.config.jobs[1]
     harness.take(Missed(job, 2))
@@ -270,7 +270,7 @@ def the_notified(harness: Harness, receiver: str = "hook") -> list[tuple[str, bo
     return [one for one in found if "Watchdog" not in one[0]]
 
 
-def test_what_still_fires_is_told_again_each_repeat_interval_also_over_a_restart() -> (
+def test_what_still_fires_is_sent_again_each_repeat_interval_also_over_a_restart() -> (
     None
 ):
     harness = Harness()
@@ -295,24 +295,26 @@ def test_what_still_fires_is_told_again_each_repeat_interval_also_over_a_restart
     assert the_notified(again) == [("TokenUsageStopped resolved", False)]
 
 
-def test_what_is_muted_is_not_told_again() -> None:
+def test_what_is_muted_is_not_sent_again() -> None:
     harness = Harness()
     harness.runs(columns(), balances(pro=0), usage(5))
     the_notified(harness)
-    told = []
+    logged = []
     for _ in range(5 * 60):
         harness.at += MINUTE
         harness.run("missing_columns", LOST)
         harness.run("usage", LOST)
         harness.tick()
-        told += [name for name, _ in the_notified(harness)]
+        logged += [name for name, _ in the_notified(harness)]
     assert (
-        told.count("TokenMonitorTargetDown firing"),
-        told.count("TokenUsageStopped firing"),
+        logged.count("TokenMonitorTargetDown firing"),
+        logged.count("TokenUsageStopped firing"),
     ) == (2, 0)
 
 
-def test_a_receiver_that_a_reload_brings_is_told_what_fires_and_hears_its_end() -> None:
+def test_a_receiver_that_a_reload_brings_is_notified_of_what_fires_and_hears_its_end() -> (
+    None
+):
     harness = Harness()
     harness.run("usage", usage(5))
     late = replace(HOOK, name="late")
@@ -327,7 +329,7 @@ def test_a_receiver_that_a_reload_brings_is_told_what_fires_and_hears_its_end() 
     ]
 
 
-def test_a_receiver_that_a_reload_brings_hears_no_end_of_what_it_was_never_told() -> (
+def test_a_receiver_that_a_reload_brings_hears_no_end_of_what_it_was_never_notified_of() -> (
     None
 ):
     harness = Harness()
@@ -349,7 +351,7 @@ def test_a_result_of_a_job_that_a_reload_removed_is_left_out() -> None:
     assert harness.reported() == []
 
 
-def test_a_cause_older_than_our_start_is_told_as_since_at_least() -> None:
+def test_a_cause_older_than_our_start_is_reported_as_since_at_least() -> None:
     harness = Harness()
     harness.runs(columns(BALANCE), NO_COLUMN, usage(0))
     assert next(iter(harness.pipeline.active_alerts())).since_at_least is True
@@ -400,7 +402,7 @@ def test_a_column_that_is_back_after_the_schema_could_not_be_looked_at_makes_no_
     assert harness.wanted == ["balances", "usage"]
     harness.tick()
     harness.after(SECOND).run("balances", balances(pro=0))
-    assert [told for told in harness.reported() if "Failing fired" in told] == []
+    assert [logged for logged in harness.reported() if "Failing fired" in logged] == []
 
 
 def test_a_query_that_goes_on_lacking_a_column_which_the_schema_query_sees_is_failing() -> (
@@ -493,7 +495,7 @@ def test_after_a_restart_what_fires_is_held_and_not_announced_again() -> None:
     assert again.posted() == []
 
 
-def test_what_cleared_while_we_were_down_is_resolved_by_the_first_run_and_told() -> (
+def test_what_cleared_while_we_were_down_is_resolved_by_the_first_run_and_reported() -> (
     None
 ):
     harness = Harness()
@@ -629,7 +631,7 @@ def test_a_receiver_that_a_reload_removed_is_judged_no_more() -> None:
     assert "hook" not in harness.pipeline.snapshot.receivers
 
 
-def test_what_cannot_be_recorded_does_not_stand_and_is_told_when_it_can() -> None:
+def test_what_cannot_be_recorded_does_not_stand_and_is_reported_when_it_can() -> None:
     harness = Harness()
     harness.run("usage", usage(0))
     harness.state.close()
@@ -670,7 +672,9 @@ def test_a_run_that_we_ended_ourselves_says_nothing() -> None:
     assert harness.pipeline.snapshot.queries["main", "usage"].status is QueryStatus.OK
 
 
-def test_a_query_that_fails_on_another_column_than_the_missing_one_is_told() -> None:
+def test_a_query_that_fails_on_another_column_than_the_missing_one_is_reported() -> (
+    None
+):
     harness = Harness()
     harness.runs(columns(BALANCE), NO_COLUMN, usage(0))
     harness.reported()
@@ -680,10 +684,10 @@ def test_a_query_that_fails_on_another_column_than_the_missing_one_is_told() -> 
     same = Failure(
         Reason.SCHEMA_MISSING, "Unknown column 'u.tokens_remaining' in 'SELECT'", 1054
     )
-    for failure, told in ((same, []), (other, ["TokenMonitorQueryFailing fired"])):
+    for failure, logged in ((same, []), (other, ["TokenMonitorQueryFailing fired"])):
         for _ in range(3):
             harness.after(SECOND).run("usage", failure)
-        assert harness.reported() == told
+        assert harness.reported() == logged
 
 
 def test_a_failure_that_the_missing_column_does_not_explain_is_held_but_not_muted() -> (
@@ -766,7 +770,7 @@ def test_a_lost_target_is_probed_by_one_query_after_1_2_4_8_and_then_every_15_se
     assert pauses == [2.0, 4.0, 8.0, 15.0, 15.0]
 
 
-def test_a_reload_that_changes_only_a_rule_keeps_what_its_query_told() -> None:
+def test_a_reload_that_changes_only_a_rule_keeps_what_its_query_found() -> None:
     harness = Harness()
     harness.runs(columns(), balances(pro=0), usage(5))
     stricter = replace(

@@ -129,7 +129,7 @@ class Start:
         return [(line["event"], line["message"]) for line in lines]
 
 
-def test_what_passes_is_told_once_and_what_comes_then_as_well() -> None:
+def test_what_passes_is_reported_once_and_what_comes_then_as_well() -> None:
     taken, locked = ListenError("taken", may_pass=True), StateLockedError("locked")
     start = Start(locked, locked, locked, taken, taken)
     assert start.go() == "started"
@@ -146,7 +146,7 @@ def test_one_who_is_asked_to_stop_meanwhile_stops() -> None:
     )
 
 
-def test_what_does_not_pass_ends_the_start_and_is_told() -> None:
+def test_what_does_not_pass_ends_the_start_and_is_reported() -> None:
     start = Start(*[StateLockedError("locked")] * 9)
     with pytest.raises(StartError, match="locked") as failed:
         start.go(seconds=0)

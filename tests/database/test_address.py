@@ -157,9 +157,9 @@ def test_a_lookup_that_gets_no_thread_is_reported_and_the_next_one_is_made(
 def test_a_lookup_that_fails_as_nobody_foresaw_is_not_the_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[object] = []
+    reported: list[object] = []
     monkeypatch.setattr(
-        threading, "excepthook", lambda args: told.append(args.exc_type)
+        threading, "excepthook", lambda args: reported.append(args.exc_type)
     )
     names = NameServer()
     names.answer = "192.0.2.1"
@@ -180,4 +180,4 @@ def test_a_lookup_that_fails_as_nobody_foresaw_is_not_the_last(
     with pytest.raises(socket.gaierror):
         resolver.addresses(seconds=30.0)
     assert resolver.addresses(seconds=30.0) == at("192.0.2.1")
-    assert told == [MemoryError]
+    assert reported == [MemoryError]

@@ -43,8 +43,8 @@ def asked_again(database: Database) -> Server:
 
 def state(*cells: str) -> bytes:
     """Answer the question for a server's state; the first cell is a date."""
-    told = result_packets(("at", "server", "engine", "session"), (cells,))
-    return told.replace(b"\x64\0\0\0\xfd", b"\x64\0\0\0\x0c", 1)
+    reported = result_packets(("at", "server", "engine", "session"), (cells,))
+    return reported.replace(b"\x64\0\0\0\xfd", b"\x64\0\0\0\x0c", 1)
 
 
 def test_the_clock_of_this_machine_is_ours(database: Database) -> None:
@@ -89,9 +89,9 @@ def test_what_a_slow_network_explains_is_not_held_against_a_clock(
     def answer(sql: str) -> bytes | None:
         if not sql.startswith(STATE):
             return None
-        told = state(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1")
+        reported = state(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1")
         time.sleep(0.4)
-        return told
+        return reported
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
         clock = server_of(

@@ -124,11 +124,11 @@ def test_a_query_that_asks_for_the_time_in_another_zone_is_reported_once() -> No
         target=Target("main", "m", "app", Tls("disabled")),
         query=_query("+00:00", "NOW()"),
     )
-    (told,) = servers.zone_news(job, LONDON)
-    assert told[:2] == ("zone.mismatched", "warning")
+    (reported,) = servers.zone_news(job, LONDON)
+    assert reported[:2] == ("zone.mismatched", "warning")
     assert (
         "uses NOW() in a session at +00:00, and the server's own zone is Europe/London"
-        in str(told[2]["message"])
+        in str(reported[2]["message"])
     )
     assert list(servers.zone_news(job, LONDON)) == []
 

@@ -32,7 +32,7 @@ def test_the_incident_begins_when_all_is_well_and_ends_about_half_way(
     assert plan(for_seconds) == expected
 
 
-def test_the_verdict_needs_the_alert_to_fire_after_the_break_and_to_resolve_after_the_mending() -> (
+def test_the_verdict_needs_the_alert_to_fire_after_the_break_and_to_resolve_after_the_fix() -> (
     None
 ):
     verdict = ExpectedAlert("TokenColumnMissing")

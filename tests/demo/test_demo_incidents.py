@@ -127,7 +127,7 @@ def test_the_population_is_healthy(mariadb: PrivateMariaDB, tokens: str) -> None
         (TwoSubscriptions, CONFLICTING, 5),
     ],
 )
-def test_an_incident_makes_its_finding_and_mending_leaves_none(
+def test_an_incident_makes_its_finding_and_its_fix_leaves_none(
     mariadb: PrivateMariaDB,
     tokens: str,
     incident: type[Incident],

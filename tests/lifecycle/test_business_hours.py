@@ -111,7 +111,7 @@ def test_the_first_run_of_the_week_says_what_is_now(age: float, state: str) -> N
     assert office.seen() == (state, True, False, True)
 
 
-def test_a_run_that_does_not_come_on_monday_is_told_as_soon_as_its_data_is_too_old() -> (
+def test_a_run_that_does_not_come_on_monday_is_reported_as_soon_as_its_data_is_too_old() -> (
     None
 ):
     office = Office(FRIDAY + 19 * HOUR, usage(9))

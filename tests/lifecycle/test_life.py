@@ -184,7 +184,7 @@ class Histories(RuleBasedStateMachine):
         self.twins.harness.state.close()
 
 
-def test_a_quieter_alert_whose_place_a_louder_one_took_fires_anew_after_that_ones_end() -> (
+def test_a_quieter_alert_whose_place_a_louder_one_took_fires_again_after_that_ones_end() -> (
     None
 ):
     twins = Twins()

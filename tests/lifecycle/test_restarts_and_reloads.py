@@ -46,7 +46,7 @@ def test_what_is_pending_waits_through_each_of_several_restarts() -> None:
     assert harness.at - alert.active_at == (10 + 3 * 12) * SECOND
 
 
-def test_what_resolved_is_still_told_while_it_is_pending_again_also_after_a_restart() -> (
+def test_what_resolved_is_still_reported_while_it_is_pending_again_also_after_a_restart() -> (
     None
 ):
     harness = Harness()
@@ -77,14 +77,14 @@ def test_without_a_schema_query_no_rule_waits_for_a_column_to_come_back() -> Non
     ]
 
 
-def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_fires_anew() -> (
+def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_fires_again() -> (
     None
 ):
     harness = Harness()
     harness.runs(columns(), balances(pro=0), usage(9))
     assert harness.reported() == ["TokenUsageStopped fired"]
     higher = replace(USAGE.rules[0], condition=Condition("above", 100.0))
-    for threshold, told in (
+    for threshold, logged in (
         (higher, "resolved"),
         (USAGE.rules[0], "fired"),
         (higher, "resolved"),
@@ -93,7 +93,7 @@ def test_a_threshold_that_moves_while_an_alert_fires_ends_it_and_back_again_it_f
             NewConfig(a_config(COLUMNS, BALANCES, replace(USAGE, rules=(threshold,))))
         )
         harness.after(MINUTE).run("usage", usage(9))
-        assert harness.reported() == [f"TokenUsageStopped {told}"]
+        assert harness.reported() == [f"TokenUsageStopped {logged}"]
     assert harness.posted() == [
         "TokenUsageStopped firing",
         "TokenUsageStopped resolved",
@@ -126,13 +126,13 @@ def test_what_was_pending_and_no_more_tells_nobody_of_an_end() -> None:
     assert harness.posted() == []
 
 
-def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
+def test_who_hears_of_the_quieter_alert_alone_is_notified_that_it_ended() -> None:
     heard = {
         "": ["warning firing", "critical firing"],
         "warning": ["warning firing", "warning resolved"],
         "critical": ["critical firing"],
     }
-    for severity, told in heard.items():
+    for severity, logged in heard.items():
         receiver = replace(
             HOOK, match=labels_of({"severity": severity} if severity else {})
         )
@@ -153,7 +153,7 @@ def test_who_hears_of_the_quieter_alert_alone_is_told_that_it_ended() -> None:
                 alerts += notification.alerts
                 harness.state.delivered(notification, Delivery("hook", harness.at, 0.0))
         assert sorted(f"{alert.severity} {alert.state}" for alert in alerts) == sorted(
-            told
+            logged
         )
 
 

@@ -245,11 +245,13 @@ class HungDisk(State):
 
 def test_a_delivery_that_hangs_is_seen_and_one_that_sleeps_is_not() -> None:
     state = HungDisk()
-    told: list[Delivery] = []
+    reported: list[Delivery] = []
     oncall = receiver("http://127.0.0.1:9/", name="oncall", timeout=DEFAULT_TIMEOUT)
     with (
         closing(state),
-        delivering([oncall], told.append, state=state, is_started=False) as deliveries,
+        delivering(
+            [oncall], reported.append, state=state, is_started=False
+        ) as deliveries,
     ):
         (before,) = deliveries.delivery_workers()
         assert before == DeliveryWorker("oncall", True, None)

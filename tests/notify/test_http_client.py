@@ -301,9 +301,9 @@ def test_an_error_tells_of_the_answer_and_not_of_the_secrets_that_it_echoes(
         errors = [
             failure(post, address, Authorization="Bearer hdr-secret3") for _ in range(3)
         ]
-    told = " ".join([*map(str, errors), *map(repr, errors), caplog.text])
+    notified = " ".join([*map(str, errors), *map(repr, errors), caplog.text])
     for secret in ("T0SECRET-1", "secret2", "s3cretkey", "hdr-secret3", "passw0rd99"):
-        assert secret not in told
+        assert secret not in notified
     assert "HTTP 404: no service at <secret>, nor <secret> for <secret>" in str(
         errors[0]
     )

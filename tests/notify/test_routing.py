@@ -152,12 +152,12 @@ def reminded(
         [receiver(**options), receiver(name="am", kind="alertmanager")], alerts, now=now
     )
     return [
-        ([dict(one.labels)["plan"] for one in told.alerts], told.is_repeat)
-        for told in made
+        ([dict(one.labels)["plan"] for one in sent.alerts], sent.is_repeat)
+        for sent in made
     ]
 
 
-def test_who_was_not_told_of_what_fires_is_told() -> None:
+def test_who_was_not_notified_of_what_fires_is_notified() -> None:
     assert reminded(alert("a"), alert("b"), alert("c", notified=NOTIFIED)) == [
         (["a", "b"], False)
     ]
@@ -168,7 +168,7 @@ def test_who_was_not_told_of_what_fires_is_told() -> None:
     assert reminded(alert("a"), min_severity=Severity.CRITICAL) == []
 
 
-def test_what_still_fires_is_told_again_after_the_repeat_interval() -> None:
+def test_what_still_fires_is_sent_again_after_the_repeat_interval() -> None:
     alerts = [alert("a", notified=NOTIFIED), alert("b", notified=(("other", START),))]
     every_hour = {"repeat_interval": timedelta(hours=1)}
     assert reminded(*alerts, minutes=59.9, **every_hour) == [(["b"], False)]
@@ -179,7 +179,7 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval() -> None:
     assert reminded(alerts[0], minutes=6000, repeat_interval=timedelta(0)) == []
 
 
-def test_what_is_held_pending_or_resolved_is_not_told_again() -> None:
+def test_what_is_held_pending_or_resolved_is_not_sent_again() -> None:
     assert (
         reminded(
             alert("a", held=True),
@@ -218,7 +218,7 @@ def test_each_repeat_has_a_key_of_its_own_and_the_first_telling_one_for_the_aler
     )
 
 
-def test_who_was_told_is_noted_in_the_alert() -> None:
+def test_who_was_notified_is_noted_in_the_alert() -> None:
     later = START + timedelta(hours=1)
     made = reminders_for([receiver(), receiver(name="other")], [alert("a")], now=later)
     assert with_notified(alert("a", notified=NOTIFIED), notified_by(made)).notified == (
@@ -238,7 +238,7 @@ def test_who_was_told_is_noted_in_the_alert() -> None:
         (receiver(name="other"), False),
     ],
 )
-def test_who_was_told_that_it_fires_is_told_its_end_whatever_it_filters_now(
+def test_who_was_notified_that_it_fires_is_notified_of_its_end_whatever_it_filters_now(
     wanting: Receiver, is_told: bool
 ) -> None:
     end = Transition(

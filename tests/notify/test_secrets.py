@@ -60,7 +60,7 @@ def receivers(server: FarEnd, file: Path, address: Path) -> dict[str, Receiver]:
 
 
 @pytest.mark.parametrize("kind", ["header", "hmac", "webhook", "slack", "pagerduty"])
-def test_what_a_receiver_reads_is_told_before_it_is_sent(
+def test_what_a_receiver_reads_is_reported_before_it_is_sent(
     tmp_path: Path, file: Path, kind: str
 ) -> None:
     with far_end() as server:
@@ -79,7 +79,7 @@ def test_what_a_receiver_reads_is_told_before_it_is_sent(
     assert "services" not in heard.secrets
 
 
-def test_the_password_of_a_mail_server_is_told_before_it_is_sent(
+def test_the_password_of_a_mail_server_is_reported_before_it_is_sent(
     file: Path,
 ) -> None:
     with mail_end(password="s3cret-of-ours") as server:
@@ -100,7 +100,7 @@ def test_the_password_of_a_mail_server_is_told_before_it_is_sent(
     assert heard.secrets == {"s3cret-of-ours"}
 
 
-def test_the_address_of_the_heartbeat_is_told_before_it_is_called(
+def test_the_address_of_the_heartbeat_is_reported_before_it_is_called(
     watchdog: Watchdog, tmp_path: Path
 ) -> None:
     with far_end() as server:

@@ -103,8 +103,10 @@ def test_who_names_several_members_of_a_closed_set_names_all_or_says_which_not()
         if left_out != SELECTIONS.get((place, members), frozenset()):
             text = f"{sorted(members)} without {sorted(left_out)}"
             forgotten.append(f"monitor/{place}:{line}: {name} {text}")
-    told = "\n".join(forgotten)
-    assert not forgotten, f"name all, or say in SELECTIONS what is left out:\n{told}"
+    reported = "\n".join(forgotten)
+    assert not forgotten, (
+        f"name all, or say in SELECTIONS what is left out:\n{reported}"
+    )
 
 
 def test_a_table_by_the_words_of_severities_has_all_of_them() -> None:

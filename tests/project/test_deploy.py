@@ -267,7 +267,7 @@ def test_each_rule_of_prometheus_fires_on_its_trouble_and_no_other_does(
         (UNJUDGED, {"alertname": "TokenMonitorRuleFails", **QUERY}),
     ],
 )
-def test_what_went_wrong_before_the_first_scrape_is_told(
+def test_what_went_wrong_before_the_first_scrape_is_reported(
     series: str, labels: dict[str, str], tmp_path: Path
 ) -> None:
     common = {"job": "token-monitor", "instance": "a", "severity": "warning"}
@@ -288,7 +288,7 @@ def test_a_statement_that_cannot_be_stopped_on_a_lost_target_is_no_alert_more(
     firing(tmp_path, {**HEALTHY, **lost, NOT_KILLED: GROWS}, {**common, **labels})
 
 
-def test_a_monitor_that_is_not_scraped_at_all_is_told(tmp_path: Path) -> None:
+def test_a_monitor_that_is_not_scraped_at_all_is_reported(tmp_path: Path) -> None:
     firing(
         tmp_path,
         {},

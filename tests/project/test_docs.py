@@ -266,22 +266,24 @@ def test_every_section_of_a_query_says_its_times_metrics_rules_and_parameters(
         every = f"Every {format_duration(query.schedule.interval)}, timeout {format_duration(query.timeout)}"
         assert every in text, f"{name}: {every}"
         assert "Cost: " in text, name
-        told = {
+        reported = {
             line.partition(":")[0].strip("- "): line
             for line in text.splitlines()
             if line.startswith("- ")
         }
-        assert codes(told["Metrics"]) == [
+        assert codes(reported["Metrics"]) == [
             metric.name for metric in query.metrics if metric.exported
         ], name
         rules = [
-            code for code in codes(told["Rules"].partition(".")[0]) if code[0].isupper()
+            code
+            for code in codes(reported["Rules"].partition(".")[0])
+            if code[0].isupper()
         ]
         assert rules == [rule.name for rule in query.rules], name
         parameters = next(
             (
                 codes(line)
-                for start, line in told.items()
+                for start, line in reported.items()
                 if start.startswith("Parameters")
             ),
             [],
@@ -292,7 +294,12 @@ def test_every_section_of_a_query_says_its_times_metrics_rules_and_parameters(
             if not is_name(query.source, key)
         }
         line = next(
-            (line for start, line in told.items() if start.startswith("Parameters")), ""
+            (
+                line
+                for start, line in reported.items()
+                if start.startswith("Parameters")
+            ),
+            "",
         )
         assert [code for code in parameters if code in query.parameters] == list(
             settings
@@ -320,14 +327,14 @@ def test_the_parameters_that_are_names_are_those_that_are_documented_for_all(
     config: Config,
 ) -> None:
     text = sections(DOCS / "queries.md")["What all have in common"]
-    told = text.partition("**Other names.**")[2].partition(", to be set in")[0]
+    reported = text.partition("**Other names.**")[2].partition(", to be set in")[0]
     names = {
         key
         for job in config.jobs
         for key, value in job.query.parameters.items()
         if isinstance(value, str) and re.fullmatch(r"[a-z_]+", value) and key != "needs"
     }
-    assert set(codes(told)) - {"action"} == names
+    assert set(codes(reported)) - {"action"} == names
 
 
 # metrics.md
@@ -420,8 +427,8 @@ def event_rows() -> dict[str, set[str]]:
     }
     alert = set(codes(page["Fields of an alert"]))
     return {
-        event: told | (alert if event.startswith("alert.") else set())
-        for event, told in table.items()
+        event: reported | (alert if event.startswith("alert.") else set())
+        for event, reported in table.items()
     }
 
 
@@ -518,8 +525,10 @@ def test_every_room_is_in_the_architecture_and_no_other() -> None:
         for path in (ROOT / "monitor").iterdir()
         if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
     }
-    told = first_codes(sections(DOCS / "architecture.md")["The rooms"], header="room")
-    assert sorted(name.rstrip("/") for name in told) == sorted(there - {"__init__"})
+    reported = first_codes(
+        sections(DOCS / "architecture.md")["The rooms"], header="room"
+    )
+    assert sorted(name.rstrip("/") for name in reported) == sorted(there - {"__init__"})
 
 
 # all pages
@@ -810,11 +819,11 @@ def hook() -> Iterator[Hook]:
 
 
 def _check_fields(seen: Iterable[dict[str, object]]) -> None:
-    told = event_rows()
+    reported = event_rows()
     for event in seen:
         fields = set(event) - {"timestamp", "level", "event"}
-        assert fields <= told[str(event["event"])], (
-            f"{event['event']}: {fields - told[str(event['event'])]}"
+        assert fields <= reported[str(event["event"])], (
+            f"{event['event']}: {fields - reported[str(event['event'])]}"
         )
 
 

@@ -416,7 +416,7 @@ _DENIED = {
 
 
 @pytest.mark.parametrize("case", list(_DENIED))
-def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_told(
+def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_reported(
     fresh: Bench, case: str
 ) -> None:
     grants, hidden, silent = _DENIED[case]
@@ -424,15 +424,15 @@ def test_a_lost_right_on_one_table_is_unknown_there_and_the_rest_is_told(
     with blind(fresh, SUBSCRIPTIONS, HISTORY, *grants) as session:
         success = answer(fresh.queries["missing_columns"], session).success
 
-    told = {
+    reported = {
         (labels["table"], labels["column"]): sample.value
         for sample in success.samples
         if sample.metric == "token_schema_column_missing"
         and (labels := dict(sample.labels))
     }
     unknown = {("users", column) for column in hidden}
-    assert set(told) == EXPECTED - unknown
-    assert {name for name, value in told.items() if value == 1} == {
+    assert set(reported) == EXPECTED - unknown
+    assert {name for name, value in reported.items() if value == 1} == {
         ("user_subscriptions", "tokens_limit")
     }
     found = [

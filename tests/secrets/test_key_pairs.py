@@ -64,7 +64,7 @@ def secret(folder: Path, content: bytes, mode: int = 0o600) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "told", "is_certain"),
+    ("content", "reported", "is_certain"),
     [
         (
             b"\xef\xbb\xbfs3cret\r\n",
@@ -82,23 +82,23 @@ def secret(folder: Path, content: bytes, mode: int = 0o600) -> str:
         (b"s3cret\n\n", "has blanks or empty lines around it, which count", False),
     ],
 )
-def test_a_password_file_that_is_not_what_it_looks_like_is_told(
-    content: bytes, told: str, is_certain: bool, tmp_path: Path
+def test_a_password_file_that_is_not_what_it_looks_like_is_reported(
+    content: bytes, reported: str, is_certain: bool, tmp_path: Path
 ) -> None:
     text = secret(tmp_path, content)
     assert faults(tmp_path, text) == [
-        (f"targets.main.password_file: pw: {told}", is_certain)
+        (f"targets.main.password_file: pw: {reported}", is_certain)
     ]
 
 
 @pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n", b"s3 cret"])
-def test_a_password_file_that_is_well_is_not_told(
+def test_a_password_file_that_is_well_is_not_reported(
     content: bytes, tmp_path: Path
 ) -> None:
     assert faults(tmp_path, secret(tmp_path, content)) == []
 
 
-def test_a_secret_that_everybody_may_read_or_that_is_not_there_is_told(
+def test_a_secret_that_everybody_may_read_or_that_is_not_there_is_reported(
     tmp_path: Path,
 ) -> None:
     text = secret(tmp_path, b"s3cret", mode=0o644)
@@ -122,7 +122,7 @@ def tls(certificate: Path, key: Path, authority: str = "ca.pem") -> str:
     return f'tls = {{ mode = "verify_ca", {files} }}\n'
 
 
-def test_certificates_and_keys_of_a_target_that_cannot_be_used_are_told(
+def test_certificates_and_keys_of_a_target_that_cannot_be_used_are_reported(
     tmp_path: Path,
 ) -> None:
     authority = Authority(tmp_path)
@@ -171,11 +171,11 @@ def test_certificates_and_keys_of_a_target_that_cannot_be_used_are_told(
         ),
     ]
     # That one ends soon is told and not certain.
-    told = [
+    reported = [
         [dateless(one) for one, is_certain in faults(tmp_path, text) if is_certain]
         for text, _ in cases
     ]
-    assert told == [expected for _, expected in cases]
+    assert reported == [expected for _, expected in cases]
     later = [
         text
         for text, is_certain in faults(tmp_path, tls(soon, soon_key))
@@ -230,7 +230,7 @@ def test_a_key_pair_is_loaded_in_one_place_only() -> None:
     assert found == ["key_pairs.py"]
 
 
-def test_a_pipe_in_place_of_a_key_is_told_at_once(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_key_is_reported_at_once(tmp_path: Path) -> None:
     certificate, key = Authority(tmp_path).issue("client")
     key.unlink()
     os.mkfifo(key)
@@ -239,7 +239,7 @@ def test_a_pipe_in_place_of_a_key_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "check"])
-def test_a_folder_that_may_not_be_entered_is_told_as_that(
+def test_a_folder_that_may_not_be_entered_is_reported_as_that(
     command: str, tmp_path: Path
 ) -> None:
     closed = tmp_path / "closed"

@@ -15,7 +15,7 @@ from tests.support.hanging import hanging
 from tests.support.resource_limits import no_thread_to_be_had
 
 
-class Told:
+class Recorder:
     """Takes what a reader tells of."""
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reported() -> Recorder:
+    return Recorder()
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_anything_else_is_taken_without_the_white_space_around_it(
     assert reader.address(file) == "one two"
 
 
-def test_every_secret_is_told_with_its_place_before_it_is_given(
-    tmp_path: Path, told: Told
+def test_every_secret_is_reported_with_its_place_before_it_is_given(
+    tmp_path: Path, reported: Recorder
 ) -> None:
     file = tmp_path / "file"
     file.write_text("Bearer s3cret-one\n")
-    reader = SecretReader({"PW": " the-passw0rd"}, on_read=told)
+    reader = SecretReader({"PW": " the-passw0rd"}, on_read=reported)
     place = str(file)
     for read, expected in (
         (
@@ -86,10 +86,10 @@ def test_every_secret_is_told_with_its_place_before_it_is_given(
         (lambda: reader.header(file), (place, ["Bearer s3cret-one", "s3cret-one"])),
     ):
         assert read()
-        assert told.secrets.pop() == expected
+        assert reported.secrets.pop() == expected
     file.write_text("https://h/ping/0123-abcd")
     assert reader.address(file)
-    ((_, secrets),) = told.secrets
+    ((_, secrets),) = reported.secrets
     assert {"https://h/ping/0123-abcd", "0123-abcd"} == set(secrets) - {""}
 
 
@@ -103,11 +103,11 @@ READS: tuple[Callable[[SecretReader, Path], object], ...] = (
 
 @pytest.mark.parametrize("read", READS, ids=["password", "text", "header", "address"])
 def test_what_cannot_be_read_is_said_by_its_place_and_never_shown(
-    tmp_path: Path, told: Told, read: Callable[[SecretReader, Path], object]
+    tmp_path: Path, reported: Recorder, read: Callable[[SecretReader, Path], object]
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "long").write_text("s3cret" * 1000)
-    reader = SecretReader({}, on_read=told)
+    reader = SecretReader({}, on_read=reported)
     for name, message in (
         ("none", "No such file or directory"),
         ("", "is no regular file"),
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_said_by_its_place_and_never_shown(
             read(reader, path)
         assert str(caught.value) == f"{path}: {message}"
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    assert told.secrets == []
+    assert reported.secrets == []
 
 
 def test_only_a_password_may_be_empty_or_no_text(tmp_path: Path) -> None:

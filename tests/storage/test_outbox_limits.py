@@ -36,7 +36,7 @@ from tests.support.harness import (
 NAMES = "abcd"
 
 
-def told(number: int, rule: str, changes: dict[str, bool]) -> Notification:
+def logged(number: int, rule: str, changes: dict[str, bool]) -> Notification:
     """Return which of these fire, and that the others resolved."""
     alerts = tuple(
         replace(
@@ -61,9 +61,9 @@ def last_states(
     notifications: list[Notification],
 ) -> dict[tuple[str, str], tuple[AlertState, float]]:
     return {
-        (one.group["alertname"], name_of(told)): (told.state, told.value)
+        (one.group["alertname"], name_of(logged)): (logged.state, logged.value)
         for one in notifications
-        for told in one.alerts
+        for logged in one.alerts
     }
 
 
@@ -86,7 +86,7 @@ def test_what_is_notified_at_last_is_the_same_with_a_limit_and_without(
     changes: list[tuple[str, dict[str, bool]]], limit: int
 ) -> None:
     """In order, whatever was merged, and what is next of each rule is what it was."""
-    sent = [told(number, rule, of) for number, (rule, of) in enumerate(changes)]
+    sent = [logged(number, rule, of) for number, (rule, of) in enumerate(changes)]
     with closing(State(limits=StateLimits(outbox_entries=limit or 1))) as state:
         for one in sent:
             state.bound_outbox(one.created_at)
@@ -100,10 +100,10 @@ def test_what_is_notified_at_last_is_the_same_with_a_limit_and_without(
         ][:1]
         for name in NAMES:
             values = [
-                told.value
+                logged.value
                 for one in of_rule
-                for told in one.alerts
-                if name_of(told) == name
+                for logged in one.alerts
+                if name_of(logged) == name
             ]
             assert values == sorted(set(values))
 
@@ -112,7 +112,7 @@ def test_an_alert_that_flaps_for_a_day_fits_in_a_small_outbox() -> None:
     with closing(State(limits=StateLimits(outbox_entries=20))) as state:
         for number in range(500):
             assert state.bound_outbox(at(number)) == frozenset()
-            state.record({}, (), [told(number, "Low", {"a": number % 2 == 0})])
+            state.record({}, (), [logged(number, "Low", {"a": number % 2 == 0})])
         assert state.outbox()["hook"].waiting <= 20
         assert [one.alerts[0].value for one in taken(state)][-1] == 499.0
 
@@ -120,7 +120,7 @@ def test_an_alert_that_flaps_for_a_day_fits_in_a_small_outbox() -> None:
 def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
     with closing(State(limits=StateLimits(outbox_entries=4))) as state:
         for number in range(4):
-            state.record({}, (), [told(number, "Low", {"a": True})])
+            state.record({}, (), [logged(number, "Low", {"a": True})])
         state._disk.write(
             lambda c: c.execute("UPDATE outbox SET alerts = 'none' WHERE key = '2'")
         )
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_left_where_it_is_and_the_rest_merged() -> None:
 def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
     with closing(State(limits=StateLimits(outbox_entries=2))) as state:
         for number in range(3):
-            state.record({}, (), [told(number, str(number), {"a": True})])
+            state.record({}, (), [logged(number, str(number), {"a": True})])
         assert state.bound_outbox(at(9)) == {"hook"}
         state.move(timedelta(hours=1), {})
         assert state.bound_outbox(at(3700)) == {"hook"}
@@ -140,8 +140,8 @@ def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
 
 def test_of_very_many_that_nobody_got_the_history_keeps_how_many_they_were() -> None:
     with closing(State()) as state:
-        many = told(0, "Low", dict.fromkeys(map(str, range(100)), True))
-        state.record({}, (), [many, told(1, "High", {"a": True})])
+        many = logged(0, "Low", dict.fromkeys(map(str, range(100)), True))
+        state.record({}, (), [many, logged(1, "High", {"a": True})])
         state.expire("hook", now=at(1) + timedelta(hours=25))
         few, past = state.deliveries(9)
         assert (past.summary, past.alerts) == ("Low on main: 100 firing", ())

@@ -423,8 +423,8 @@ def test_the_state_of_an_earlier_version_is_read_and_renewed(
     bare = Alert(
         SCOPE, (("alertname", "Low"),), Severity.INFO, AlertState.PENDING, 1e300, START
     )
-    told = replace(alert(), notified=(("hook", at(60)),))
-    assert state.active_alerts() == (bare, told)
+    reported = replace(alert(), notified=(("hook", at(60)),))
+    assert state.active_alerts() == (bare, reported)
     assert state.history(9) == (resolved("basic", 1),)
     assert replace(the_due(state, 9), id=None) == notification("2", seconds=1)
     assert [past.alerts for past in state.deliveries(9)] == [(alert(),)]
@@ -567,8 +567,8 @@ def test_what_waited_too_long_is_given_up_and_reported(state: State) -> None:
     day = timedelta(hours=24)
     assert state.expire("hook", now=START + day) == ()
     now = at(1) + day
-    (told,) = state.expire("hook", now=now)
-    assert told == Delivery(
+    (reported,) = state.expire("hook", now=now)
+    assert reported == Delivery(
         "hook",
         now,
         0.0,
@@ -585,7 +585,7 @@ def test_what_waited_too_long_is_given_up_and_reported(state: State) -> None:
         "old",
         True,
         (alert(),),
-        told,
+        reported,
     )
     assert state.expire("hook", now=now) == ()
 
@@ -603,10 +603,10 @@ def test_what_nobody_takes_any_more_is_counted_and_given_up_with_the_old_history
     state.save_results(
         [LastResult("main", "old", at(1)), LastResult("main", "new", at(9))]
     )
-    (told,) = state.prune_before(
+    (reported,) = state.prune_before(
         at(5), receivers=["hook", "other"], now=at(99)
     ).given_up
-    assert (told.receiver, told.reason, told.recoverable, told.at) == (
+    assert (reported.receiver, reported.reason, reported.recoverable, reported.at) == (
         "gone",
         "unclaimed",
         False,

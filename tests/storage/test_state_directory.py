@@ -415,8 +415,13 @@ def test_a_file_that_may_not_be_read_stays_where_it_is_and_is_joined_when_it_may
             path.chmod(0o666)
         returned = poor.state.try_disk(at(9))
         assert returned is not None
-        (told,) = returned.given_up
-        assert (told.receiver, told.reason, told.at, told.recoverable) == (
+        (reported,) = returned.given_up
+        assert (
+            reported.receiver,
+            reported.reason,
+            reported.at,
+            reported.recoverable,
+        ) == (
             "hook",
             "unreadable",
             at(9),

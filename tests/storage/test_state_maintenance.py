@@ -26,7 +26,7 @@ from tests.support.harness import (
 )
 
 
-class Told:
+class Recorder:
     """What was said of the disk, in its order; `lost` stands for the daemon's event `state.degraded`."""
 
     def __init__(self, harness: Harness, lost: list[str]) -> None:
@@ -44,7 +44,7 @@ class Told:
 
 
 @contextmanager
-def living(directory: Path) -> Iterator[Told]:
+def living(directory: Path) -> Iterator[Recorder]:
     """Run the pipeline on a state in this folder, until one of its alerts fires."""
     lost: list[str] = []
     opened = open_directory(directory, now=START, on_lost_disk=lost.append)
@@ -53,7 +53,7 @@ def living(directory: Path) -> Iterator[Told]:
         harness.runs(columns(), balances(), usage(3))
         harness.tick()
         assert "TokenUsageStopped fired" in harness.reported()
-        yield Told(harness, lost)
+        yield Recorder(harness, lost)
     finally:
         opened.state.close()
         opened.lock.release()
@@ -64,22 +64,22 @@ def test_a_file_that_was_removed_is_reported_as_lost_and_then_as_back(
     tmp_path: Path, gone: str
 ) -> None:
     directory = tmp_path / "state"
-    with living(directory) as told:
+    with living(directory) as logged:
         if gone == "file":
             (directory / "state.sqlite").unlink()
         else:
             shutil.rmtree(directory)
-        assert told.after(11 * SECOND) == ["the file was removed", "disk back"]
-        assert told.after(MINUTE) == []
-        assert told.harness.state.is_durable
+        assert logged.after(11 * SECOND) == ["the file was removed", "disk back"]
+        assert logged.after(MINUTE) == []
+        assert logged.harness.state.is_durable
 
 
 def test_a_file_that_is_quarantined_is_named_before_the_disk_is_back(
     tmp_path: Path,
 ) -> None:
-    with living(tmp_path) as told:
+    with living(tmp_path) as logged:
         garble(tmp_path / "state.sqlite")
-        said = told.after(MINUTE)
+        said = logged.after(MINUTE)
         assert (said[0], said[-1]) == ("database disk image is malformed", "disk back")
         aside = tmp_path / "state.sqlite.replaced"
         assert said[1:-1] == [
@@ -87,7 +87,7 @@ def test_a_file_that_is_quarantined_is_named_before_the_disk_is_back(
             f" it is kept as {aside}"
         ]
         assert aside.exists()
-        firing = [alert.name for alert in told.harness.state.active_alerts()]
+        firing = [alert.name for alert in logged.harness.state.active_alerts()]
         assert "TokenUsageStopped" in firing, "what stands is written again"
 
 
@@ -99,16 +99,16 @@ def test_what_waited_in_a_file_that_could_not_be_read_is_reported_as_given_up(
         pass
     path.rename(elsewhere)
     path.mkdir()
-    with living(tmp_path) as told:
-        assert told.after(MINUTE) == []
+    with living(tmp_path) as logged:
+        assert logged.after(MINUTE) == []
         assert path.is_dir()
         path.rmdir()
         elsewhere.rename(path)
-        assert told.after(MINUTE) == ["given up unreadable", "disk back"]
-        assert told.harness.posted() == ["TokenUsageStopped firing"], (
+        assert logged.after(MINUTE) == ["given up unreadable", "disk back"]
+        assert logged.harness.posted() == ["TokenUsageStopped firing"], (
             "found and told anew"
         )
-        assert told.harness.state.is_durable
+        assert logged.harness.state.is_durable
 
 
 def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(

@@ -92,12 +92,12 @@ def test_a_watchdog_that_never_got_its_thread_can_be_closed() -> None:
     watchdog.close()
 
 
-def test_an_action_that_raises_is_told_and_costs_no_other_alarm(
+def test_an_action_that_raises_is_reported_and_costs_no_other_alarm(
     watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     monkeypatch.setattr(
-        threading, "excepthook", lambda args: told.append(str(args.exc_value))
+        threading, "excepthook", lambda args: reported.append(str(args.exc_value))
     )
     rung: list[str] = []
     watchdog.after(0.2, lambda: rung.append("other"))
@@ -106,5 +106,5 @@ def test_an_action_that_raises_is_told_and_costs_no_other_alarm(
         raise ValueError("a bug")
 
     watchdog.after(0.0, fail)
-    wait_until(lambda: rung and told, "the other rang")
-    assert (rung, told) == (["other"], ["a bug"])
+    wait_until(lambda: rung and reported, "the other rang")
+    assert (rung, reported) == (["other"], ["a bug"])

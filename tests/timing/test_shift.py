@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 class Part:
     name: str
     at: datetime | None = None
-    told: tuple[tuple[str, datetime], ...] = ()
+    reported: tuple[tuple[str, datetime], ...] = ()
     parts: object = field(default_factory=dict)
 
 

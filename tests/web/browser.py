@@ -159,19 +159,19 @@ class Page:
     def complaints(self) -> list[str]:
         """List what the browser had to say: what its policy refused, what raised."""
         self.call("Page.getFrameTree")
-        told = [
+        reported = [
             event
             for event in self._browser.events
             if event.get("sessionId") == self._session
         ]
         entries = [
             event["params"]["entry"]
-            for event in told
+            for event in reported
             if event["method"] == "Log.entryAdded"
         ]
         raised = [
             event["params"]
-            for event in told
+            for event in reported
             if event["method"] == "Runtime.exceptionThrown"
         ]
         return [entry["text"] for entry in entries] + [str(one) for one in raised]

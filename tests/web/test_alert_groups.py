@@ -239,10 +239,11 @@ def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"), [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")]
+    ("asked", "reported"),
+    [("0123456789abcdef", "0123456789abcdef"), ("<b>", ""), ("", "")],
 )
-def test_an_alert_that_is_over_is_told_as_that(asked: str, told: str) -> None:
-    assert page(an_alert(), asked=asked).asked == told
+def test_an_alert_that_is_over_is_reported_as_that(asked: str, reported: str) -> None:
+    assert page(an_alert(), asked=asked).asked == reported
 
 
 def test_that_alerts_of_a_rule_are_over_is_said_once() -> None:

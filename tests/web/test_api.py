@@ -449,12 +449,12 @@ def test_a_rule_that_cannot_be_written_takes_no_other_with_it() -> None:
     assert str(rules[0]["lastError"]).startswith("cannot be shown: ")
 
 
-def test_evidence_is_told_only_where_it_is_asked_for() -> None:
+def test_evidence_is_reported_only_where_it_is_asked_for() -> None:
     snapshot = with_alerts(a_snapshot(a_config()), [an_alert(plan="pro")])
     scene = a_scene(snapshot)
-    plain, told = (
+    plain, reported = (
         json.loads(json.dumps(api.alerts(one)))["alerts"][0]
         for one in (scene, replace(scene, shows_evidence=True))
     )
     assert "evidence" not in plain
-    assert told["evidence"] == [{"user_id": 4711}]
+    assert reported["evidence"] == [{"user_id": 4711}]

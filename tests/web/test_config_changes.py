@@ -287,7 +287,7 @@ def test_tls_and_users_that_are_added_are_in_force_at_once(
     ["no: [", "other key", "protected key", "no certificate"],
     ids=lambda text: text,
 )
-def test_what_cannot_be_used_is_told_until_it_can_and_the_old_one_serves_on(
+def test_what_cannot_be_used_is_reported_until_it_can_and_the_old_one_serves_on(
     authorities: Authorities, broken: str
 ) -> None:
     folder = authorities.folder

@@ -103,8 +103,8 @@ REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
 
 
 def refusing(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
-    told = with_delivery(snapshot, delivery)
-    return with_receiver(told, "oncall", ReceiverHealth(delivery.at))
+    reported = with_delivery(snapshot, delivery)
+    return with_receiver(reported, "oncall", ReceiverHealth(delivery.at))
 
 
 SAID = "summary of TokenBalancesUninitialized, for 5 min"

@@ -190,7 +190,7 @@ def test_what_an_alertmanager_has_forgotten_is_news_to_it(reported: Reported) ->
         assert first_again.is_resend is False
 
 
-def test_all_is_told_anew_with_the_right_times_when_the_clock_was_set(
+def test_all_is_sent_again_with_the_right_times_when_the_clock_was_set(
     reported: Reported,
 ) -> None:
     hour = timedelta(hours=1)
@@ -294,7 +294,7 @@ def test_many_alerts_go_in_batches_of_256(reported: Reported) -> None:
     ]
 
 
-def test_every_address_is_told_and_one_that_hangs_delays_no_other(
+def test_every_address_is_notified_and_one_that_hangs_delays_no_other(
     reported: Reported,
 ) -> None:
     alerts = Alerts(fresh("a"))
@@ -497,7 +497,7 @@ def test_an_address_that_refuses_everything_is_failing(reported: Reported) -> No
             )
 
 
-def test_an_address_with_nothing_to_be_told_is_not_failing(reported: Reported) -> None:
+def test_an_address_with_nothing_to_be_sent_is_not_failing(reported: Reported) -> None:
     alerts = Alerts(fresh("a"))
     with (
         far_end(status(500)) as server,

@@ -10,14 +10,14 @@ from tests.notify.far_end import START, alert
 EVIDENCE = ({"user_id": 7, "plan": "pró", "balance": None},)
 
 
-def test_an_alertmanager_is_told_when_a_firing_alert_ends_unless_it_is_told_again() -> (
+def test_an_alertmanager_is_sent_when_a_firing_alert_ends_unless_it_is_sent_again() -> (
     None
 ):
     delay = timedelta(minutes=1)
     now = (START + timedelta(minutes=5)).astimezone(timezone(timedelta(hours=2)))
     firing = alert(evidence=EVIDENCE)
-    told = alert_body(firing, ends_at=now + 4 * delay, external_url="https://m")
-    assert told == {
+    sent = alert_body(firing, ends_at=now + 4 * delay, external_url="https://m")
+    assert sent == {
         "labels": dict(firing.labels),
         "annotations": {
             "summary": "pro is low",
@@ -36,5 +36,5 @@ def test_an_alertmanager_is_told_when_a_firing_alert_ends_unless_it_is_told_agai
 
 def test_labels_that_are_no_text_become_text() -> None:
     odd = replace(alert(), labels=(("alertname", "Low"), ("plan", 7)))  # type: ignore[arg-type] # what must not happen
-    told = alert_body(odd, ends_at=START, external_url="")
-    assert told["labels"] == {"alertname": "Low", "plan": "7"}
+    sent = alert_body(odd, ends_at=START, external_url="")
+    assert sent["labels"] == {"alertname": "Low", "plan": "7"}

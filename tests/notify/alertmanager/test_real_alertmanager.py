@@ -182,7 +182,7 @@ def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
         until(lambda: notices(hook) == [("firing", "pro"), ("resolved", "pro")])
 
 
-def test_a_held_alert_is_kept_alive_beyond_the_end_that_was_told_first(
+def test_a_held_alert_is_kept_alive_beyond_the_end_that_was_sent_first(
     alertmanager: Alertmanager, hook: FarEnd
 ) -> None:
     reported = Reported()

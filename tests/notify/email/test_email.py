@@ -201,11 +201,11 @@ def test_hostile_texts_stay_texts(text: str) -> None:
         evidence=({"note": text},),
         labels=(*hostile.labels, ("zone", zone)),
     )
-    told = Notification(
+    sent = Notification(
         "mail", KEY, {"alertname": text, "target": text}, (hostile,), START
     )
     with mail_end() as server, sending(mail(server)) as email:
-        email.send(told, START)
+        email.send(sent, START)
         (envelope,) = server.mails
         until(lambda: "QUIT" in server.commands)
         assert [command.partition(" ")[0] for command in server.commands] == [
@@ -319,7 +319,7 @@ def test_a_ca_file_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     assert (error.reason, error.recoverable) == ("tls", True)
 
 
-def test_a_wrong_password_is_tried_again_read_anew_and_never_repeated(
+def test_a_wrong_password_is_tried_again_read_again_and_never_repeated(
     password_file: Path,
 ) -> None:
     password_file.write_text("wrong-s3cret")
@@ -423,7 +423,7 @@ def test_an_old_server_that_knows_only_helo_is_greeted_so() -> None:
         assert len(server.mails) == 1
 
 
-def test_who_was_accepted_does_not_get_it_again_and_who_was_not_is_told() -> None:
+def test_who_was_accepted_does_not_get_it_again_and_who_was_not_is_reported() -> None:
     three = "three@example.com"
     replies: dict[str, list[Reply]] = {
         f"RCPT TO:<{TWO}": [b"450 later\r\n"],
@@ -440,11 +440,11 @@ def test_who_was_accepted_does_not_get_it_again_and_who_was_not_is_told() -> Non
         assert [envelope.recipients for envelope in server.mails] == [[ONE], [TWO]]
         email.send(notification("mail", key="next"), START)
         assert server.mails[2].recipients == [ONE, TWO, three]
-    told = [
+    sent = [
         (error.value.reason, error.value.message, error.value.recoverable)
         for error in (first, second)
     ]
-    assert told == [
+    assert sent == [
         ("smtp_450", f"1 of 3 recipients: {TWO}: 450 later", True),
         ("smtp_550", f"1 of 3 recipients: {three}: 550 no such user", False),
     ]

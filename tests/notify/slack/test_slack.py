@@ -174,8 +174,8 @@ def test_hostile_texts_call_nobody_and_keep_to_the_limits(text: str) -> None:
         ),
         evidence=({"note": text},),
     )
-    told = Notification("chat", "k", {"alertname": text}, (hostile,) * 30, START)
-    body = message_of(told, PAGE)
+    sent = Notification("chat", "k", {"alertname": text}, (hostile,) * 30, START)
+    body = message_of(sent, PAGE)
     require_block_kit(body)
     json.dumps(body, ensure_ascii=False).encode()
     for one in [body["text"], *sections(body)]:
@@ -254,12 +254,12 @@ def test_a_receiver_can_be_tried() -> None:
 
 def test_sql_to_copy_is_a_block_of_code_and_stays_as_it_is() -> None:
     sql = "ALTER TABLE users\n  ADD COLUMN tokens_remaining INT NULL AFTER role; -- `users` < 5"
-    told = replace(
+    sent = replace(
         alert(),
         annotations=labels_of({"summary": "gone", "repair": sql, "team": "billing"}),
     )
     made = message_of(
-        Notification("chat", "k", {"alertname": "Gone"}, (told,), START), ""
+        Notification("chat", "k", {"alertname": "Gone"}, (sent,), START), ""
     )
     section = made["attachments"][0]["blocks"][0]["text"]["text"]
     assert "repair:\n```" + sql.replace("<", "&lt;") + "```\n" in section

@@ -123,7 +123,7 @@ def test_what_was_due_before_the_start_is_sent_and_leaves_the_outbox(
     )
 
 
-def test_what_becomes_due_is_sent_in_order_when_told_so(
+def test_what_becomes_due_is_sent_in_order_when_asked_to(
     state: State, reported: Reported
 ) -> None:
     with far_end() as server, deliveries(state, reported, receiver(server.url)) as made:
@@ -516,7 +516,7 @@ def test_a_locked_state_does_not_leave_a_receiver_failing_that_has_nothing_to_ge
         assert [one.delivery.reason for one in state.deliveries(9)] == past
 
 
-def test_what_is_too_old_is_told_not_sent_and_no_trouble_of_the_receiver(
+def test_what_is_too_old_is_reported_not_sent_and_no_trouble_of_the_receiver(
     reported: Reported,
 ) -> None:
     day = timedelta(hours=24)
