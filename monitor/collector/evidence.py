@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import TypeAlias
 
 from monitor.alerting.evaluate import matching
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
@@ -19,6 +20,8 @@ EVIDENCE_ROWS = 10
 """Examples, not a list: they go into each message about the alert."""
 # Beyond these a rule's alerts have no examples: each is a statement, within the time of one run.
 _MAX_FINDINGS = 10
+
+_PlainCell: TypeAlias = str | int | float | bool | None
 
 
 def look_up_evidence(
@@ -61,19 +64,22 @@ def _evidence_rows(rows: Rows) -> tuple[EvidenceRow, ...]:
     """Return the first rows, each cell fit for JSON by its column's name."""
     found: list[EvidenceRow] = []
     for cells in rows.rows[:EVIDENCE_ROWS]:
-        plain = map(_plain, cells)
-        found.append(dict(zip(rows.columns, plain, strict=True)))
+        row: dict[str, _PlainCell] = {}
+        for column, cell in zip(rows.columns, cells, strict=True):
+            row[column] = _plain(cell)
+        found.append(row)
     return tuple(found)
 
 
-def _plain(cell: Cell) -> str | int | float | bool | None:
+def _plain(cell: Cell) -> _PlainCell:
     """Make a cell fit for JSON without losing what it says."""
     if isinstance(cell, str | int | float | None):
         return cell
     if isinstance(cell, Decimal):
         # SUM() and AVG() are DECIMAL in MySQL, also of integers.
-        is_whole = cell == cell.to_integral_value()
-        return int(cell) if is_whole else float(cell)
+        if cell == cell.to_integral_value():
+            return int(cell)
+        return float(cell)
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
     if isinstance(cell, timedelta):
