@@ -70,7 +70,7 @@ def missing_needs(
 
 def missing_text(columns: Iterable[ColumnName]) -> str:
     """Return which columns are missing, as a sentence."""
-    names = sorted(map(str, columns))
+    names = sorted(str(column) for column in columns)
     verb = "is" if len(names) == 1 else "are"
     return f"{', '.join(names)} {verb} missing"
 

@@ -77,22 +77,26 @@ def fields_of(rows: Rows) -> list[CellRow]:
         )
     fields: list[CellRow] = []
     for number, cells in enumerate(rows.rows, start=1):
-        types = rows.types or _types_of(cells)
-        row = {}
-        for name, cell, column_type in zip(rows.columns, cells, types, strict=True):
-            row[name] = CellField(
-                cell=cell,
-                column=name,
-                type=column_type,
-                row=number,
-            )
-        fields.append(row)
+        fields.append(_fields_of_row(rows, number, cells))
     return fields
+
+
+def _fields_of_row(rows: Rows, number: int, cells: tuple[Cell, ...]) -> CellRow:
+    types = rows.types or _types_of(cells)
+    row = {}
+    for name, cell, column_type in zip(rows.columns, cells, types, strict=True):
+        row[name] = CellField(
+            cell=cell,
+            column=name,
+            type=column_type,
+            row=number,
+        )
+    return row
 
 
 def _types_of(cells: tuple[Cell, ...]) -> tuple[ColumnType, ...]:
     """Return what each cell says by itself that it is, where no server said it of the columns."""
-    return tuple(map(type_of, cells))
+    return tuple(type_of(cell) for cell in cells)
 
 
 def _columns_of(metric: Metric) -> tuple[str, ...]:
