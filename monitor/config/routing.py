@@ -37,13 +37,8 @@ def warnings_of(
     for receiver in receivers:
         section = config.at("receivers", receiver.name)
         _check_switches(receiver, section, problems, has_watchdog=has_watchdog)
-        faults = len(problems)
-        for label, value in receiver.match:
-            _check_filter(label, value, section, alerts, problems)
-        # Each filter fits something, but no alert fits them all; a fault of one says so already.
-        if len(problems) == faults:
-            _check_all_filters(receiver, section, alerts, problems)
-    return tuple(map(str, problems.in_order()))
+        _check_filters(receiver, section, alerts, problems)
+    return tuple(str(problem) for problem in problems.in_order())
 
 
 def _check_switches(
@@ -55,6 +50,20 @@ def _check_switches(
         problems.add(section.origin("send_resolved"), _ENDS_BY_ITSELF)
 
 
+def _check_filters(
+    receiver: Receiver,
+    section: Section,
+    alerts: Sequence[PossibleAlert],
+    problems: Problems,
+) -> None:
+    faults = len(problems)
+    for label, value in receiver.match:
+        _check_filter(label, value, section, alerts, problems)
+    # Each filter fits something, but no alert fits them all; a fault of one says so already.
+    if len(problems) == faults:
+        _check_all_filters(receiver, section, alerts, problems)
+
+
 def _check_filter(
     label: str,
     value: str,
@@ -64,22 +73,18 @@ def _check_filter(
 ) -> None:
     """Check that some alert has the label, and that it can have the value."""
     origin = section.origin("match", label)
-    names: set[str] = set()
+    labelled = [alert for alert in alerts if label in alert]
+    if not labelled:
+        names = set[str]().union(*alerts)
+        problems.add(origin, f"no alert has this label{near_miss(label, names)}")
+        return
     known: set[str] = set()
-    is_known = False
-    for alert in alerts:
-        names.update(alert)
-        if label not in alert:
-            continue
+    for alert in labelled:
         values = alert[label]
         if is_possible(values, value):
             return
-        is_known = True
         known.update(values or ())
-    if is_known:
-        problems.add(origin, f'no alert has it with "{value}"{near_miss(value, known)}')
-    else:
-        problems.add(origin, f"no alert has this label{near_miss(label, names)}")
+    problems.add(origin, f'no alert has it with "{value}"{near_miss(value, known)}')
 
 
 def _check_all_filters(
@@ -92,6 +97,5 @@ def _check_all_filters(
     if receiver.watchdog or is_reached(receiver, alerts):
         return
     keys = [key for key in ("match", "min_severity") if key in section.data]
-    problems.add(
-        section.origin(*keys[:1]), f"no alert is let through by {' and '.join(keys)}"
-    )
+    origin = section.origin(*keys[:1])
+    problems.add(origin, f"no alert is let through by {' and '.join(keys)}")
