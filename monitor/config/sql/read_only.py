@@ -111,8 +111,10 @@ def _odd_characters(tokens: Sequence[Token]) -> list[StatementRefusal]:
     """Find what editors and web pages put in place of plain characters, once of each kind."""
     found: dict[str, Token] = {}
     for token in tokens:
-        if token.kind not in _WITH_ANY_TEXT:
-            for character in filter(_is_odd, token.text):
+        if token.kind in _WITH_ANY_TEXT:
+            continue
+        for character in token.text:
+            if _is_odd(character):
                 found.setdefault(character, token)
     return [(token, _odd_text(character)) for character, token in found.items()]
 
