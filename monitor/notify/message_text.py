@@ -90,7 +90,7 @@ def alert_text(
         notes=tuple(
             (name, text) for name, text in annotations.items() if name not in _NOT_NOTES
         ),
-        evidence=tuple(map(clean_row, alert.evidence)),
+        evidence=tuple(clean_row(row) for row in alert.evidence),
         links=_links(alert, external_url),
         is_firing=alert.state is AlertState.FIRING,
     )
@@ -116,7 +116,7 @@ def title(notification: Notification) -> str:
 
 
 def _joined_words(*words: str) -> str:
-    return " ".join(filter(None, words))
+    return " ".join(word for word in words if word)
 
 
 def _badness(alert: Alert) -> tuple[bool, int]:

@@ -27,9 +27,10 @@ def generator_url(alert: Alert, external_url: str) -> str:
 
 def annotations_of(alert: Alert) -> dict[str, str]:
     """Return an alert's annotations, with its evidence as JSON, and how it ended; the dict is the caller's."""
-    annotations = as_strings(shown_annotations(alert).items())
+    shown = shown_annotations(alert)
+    annotations = as_strings(shown.items())
     if alert.evidence:
-        rows = list(map(dict, alert.evidence))
+        rows = [dict(row) for row in alert.evidence]
         annotations["evidence"] = json.dumps(rows, ensure_ascii=False, default=str)
     if alert.resolve_reason:
         annotations["resolve_reason"] = alert.resolve_reason

@@ -99,7 +99,8 @@ def _section_text(alert: AlertText, max_length: int) -> str:
         f"*{escaped(alert.summary, max_length // 3)}*",
         escaped(facts, _MAX_FACTS),
     ]
-    left = max_length - len(links) - sum(map(len, lines)) - 2 * len(lines)
+    written = sum(len(line) for line in lines)
+    left = max_length - len(links) - written - 2 * len(lines)
     for text, code in _parts(alert):
         if left < (_MIN_CODE if code else _MIN_LINE):
             break

@@ -108,7 +108,7 @@ def _check_headers(checked: WebhookSchema, table: ReceiverTable) -> None:
         if not is_value(value):
             table.add(INVALID_VALUE, "headers", name)
     # Names of headers are the same in capitals and in small letters (RFC 9110, 5.1).
-    given = set(map(str.lower, checked.headers))
+    given = {name.lower() for name in checked.headers}
     for name in checked.header_files:
         if name.lower() in given:
             table.add('is given in "headers" too', "header_files", name)
