@@ -53,7 +53,8 @@ class Console:
             style = _STYLES.get(level, "")
             lines += self._headed(time, level, style, plain_text(name, event))
         trace = str(event.get("exception", ""))
-        lines += map(escaped, trace.splitlines())
+        for trace_line in trace.splitlines():
+            lines.append(escaped(trace_line))
         text = "\n".join(line.rstrip() for line in lines)
         return f"{text}\n".encode("utf-8", "replace")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import orjson
 
@@ -35,18 +35,22 @@ _MAX_LISTED = 4
 
 def plain_text(name: str, event: Mapping[str, Plain]) -> str:
     """Write what happened to what, then the message, then the rest as fields."""
-    subject = _joined("/", map(_word, (event.get("target"), event.get("query"))))
-    what = _joined(": ", (subject, escaped(_text(event.get("message")))))
-    return _joined(" ", (f"{escaped(name):18}", what, _fields(event))).rstrip()
+    target = _word(event.get("target"))
+    query = _word(event.get("query"))
+    subject = _joined("/", target, query)
+    message = escaped(_text(event.get("message")))
+    what = _joined(": ", subject, message)
+    line = _joined(" ", f"{escaped(name):18}", what, _fields(event))
+    return line.rstrip()
 
 
 def alert_text(event: Mapping[str, Plain]) -> str:
     """Write which alert changed, on what, and what was found."""
-    subject = _joined(
-        " on ", (_text(event.get("alertname")), _text(event.get("target")))
-    )
+    name = _text(event.get("alertname"))
+    target = _text(event.get("target"))
+    subject = _joined(" on ", name, target)
     summary = _text(_mapping(event.get("annotations")).get("summary"))
-    what = _joined(": ", (subject, summary))
+    what = _joined(": ", subject, summary)
     return escaped(f"{_text(event.get('severity'))} {what}")
 
 
@@ -57,7 +61,7 @@ def alert_details(change: str, event: Mapping[str, Plain]) -> str:
         f"{key}={_word(labels[key])}" for key in labels if key not in _SHOWN_LABELS
     )
     facts = _resolved_facts(event) if change == "resolved" else _active_facts(event)
-    return escaped(_joined(" · ", (which, *facts)))
+    return escaped(_joined(" · ", which, *facts))
 
 
 def _active_facts(event: Mapping[str, Plain]) -> tuple[str, str]:
@@ -101,7 +105,7 @@ def _short(value: Plain) -> str:
     if not isinstance(value, list):
         return _word(value)
     if 0 < len(value) <= _MAX_LISTED:
-        return ",".join(map(_word, value))
+        return ",".join(_word(item) for item in value)
     return str(len(value))
 
 
@@ -122,6 +126,6 @@ def _mapping(value: Plain) -> Mapping[str, Plain]:
     return value if isinstance(value, dict) else {}
 
 
-def _joined(between: str, parts: Iterable[str]) -> str:
+def _joined(between: str, *parts: str) -> str:
     """Join what there is."""
-    return between.join(filter(None, parts))
+    return between.join(part for part in parts if part)
