@@ -146,7 +146,8 @@ def _show_query(query: Query, session: Session) -> int:
         echo(f"  {query.name}: {planned.reason}: {planned.author_message}")
         return USAGE
     missing = planned.missing
-    echo(f"  {query.name}: {missing_text(missing) if missing else 'ok'}")
+    verdict = missing_text(missing) if missing else "ok"
+    echo(f"  {query.name}: {verdict}")
     for note in _notes(query, planned, session):
         echo(f"    {note}")
     if not is_show(query.statement_for(session.server.flavor).text):
