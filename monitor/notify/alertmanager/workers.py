@@ -94,7 +94,11 @@ class AlertmanagerWorkers:
             if health.failing_since is not None
         ]
         is_failing = len(failing_since) == len(healths)
-        changed_at = [at for at in map(_changed_at, lacking) if at is not None]
+        changed_at: list[datetime] = []
+        for alert in lacking:
+            at = _changed_at(alert)
+            if at is not None:
+                changed_at.append(at)
         return ReceiverHealth(
             max(failing_since) if is_failing else None,
             worst.last_reason,
