@@ -85,7 +85,7 @@ def _open_file(
     except sqlite3.DatabaseError as error:
         kept = quarantine(path, f"damaged-{now:%Y%m%dT%H%M%SZ}")
         warnings.append(
-            f"{path} is damaged ({error}); it is kept as {kept}, and the state begins anew"
+            f"{path} is damaged ({error}); it is kept as {kept}, and a new state is begun"
         )
         return open_state()
     return state

@@ -13,7 +13,7 @@ from monitor.storage.schema import TABLES, WEIGH
 
 _PAST = ("transitions", "deliveries")
 _PRESENT = ("alerts", "outbox")
-_TOO_LATE = "the file that it waited in could not be read when we started; what is wrong was told anew"
+_TOO_LATE = "the file that it waited in could not be read when we started; what is wrong was reported again"
 
 
 class Extent(Enum):

@@ -167,7 +167,7 @@ class Watched:
         )
 
     def breaks(self, **faults: object) -> None:
-        """Have the daemon connect anew, to a proxy with these faults; nothing is dropped in the middle."""
+        """Have the daemon connect again, to a proxy with these faults; nothing is dropped in the middle."""
         self.pauses()
         for name, value in faults.items():
             assert hasattr(self.proxy, name)
@@ -277,7 +277,7 @@ class Watched:
         ] == []
 
     def keeps_its_word(self) -> None:
-        """Things goes on firing and is not announced anew; the other target does not notice anything."""
+        """Things goes on firing and is not announced again; the other target does not notice anything."""
         assert "Things" in self.firing()
         assert not {name for _, name in self.news()} & {"Things"}
         self.is_not_lost("second")

@@ -37,7 +37,7 @@ def connect_anew(watched: Watched) -> None:
     watched.proxy.listener.drop_all()
     watched.goes_on()
     wait_until(
-        lambda: watched.proxy.listener.accepted > accepted, why="it connects anew"
+        lambda: watched.proxy.listener.accepted > accepted, why="it connects again"
     )
 
 

@@ -336,7 +336,7 @@ def total_failures(daemon: Daemon) -> float:
 
 
 def drop_all_but_ours(server: PrivateServer) -> None:
-    """Have the monitor connect anew: on a connection that it has it asks how the replica stands each 15 s."""
+    """Have the monitor connect again: on a connection that it has it asks how the replica stands each 15 s."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM information_schema.processlist WHERE db = 'mysql'"

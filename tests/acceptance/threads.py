@@ -48,7 +48,7 @@ def frozen_when(
     *,
     seconds: float = 60,
 ) -> Iterator[None]:
-    """Stop the threads that are chosen; where that came at a wrong moment they go on, and are chosen anew.
+    """Stop the threads that are chosen; where that came at a wrong moment they go on, and are chosen again.
 
     Between the choice and the stop a thread may have gone on to something else.
     """

@@ -163,7 +163,7 @@ class Picture:
             "9 X 1 9 9 9",
             "P hP - P P F",
             "P> P> F>",
-            id="false after a gap starts anew",
+            id="false after a gap starts again",
         ),
         pytest.param(
             0, 2, "9 1 1 1", "F K K R", "F> R>", id="kept from the first miss"

@@ -91,7 +91,7 @@ class Bench:
         ]
 
     def load(self, folder: Path, parameters: Mapping[str, str]) -> Mapping[str, Query]:
-        """Load the shipped queries anew, with parameters of the target."""
+        """Load the shipped queries again, with parameters of the target."""
         return shipped_queries(folder, self.server, self.schema, parameters)
 
     @contextmanager

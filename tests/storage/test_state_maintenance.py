@@ -106,7 +106,7 @@ def test_what_waited_in_a_file_that_could_not_be_read_is_reported_as_given_up(
         elsewhere.rename(path)
         assert logged.after(MINUTE) == ["given up unreadable", "disk back"]
         assert logged.harness.posted() == ["TokenUsageStopped firing"], (
-            "found and told anew"
+            "found and reported again"
         )
         assert logged.harness.state.is_durable
 

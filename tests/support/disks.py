@@ -31,7 +31,7 @@ def full_disk(pid: int = 0) -> Iterator[None]:
 
 
 def garble(path: Path, *, table: str | None = None) -> None:
-    """Spoil a table, or every page but the first, as a bad disk does, and have the daemon read them anew."""
+    """Spoil a table, or every page but the first, as a bad disk does, and have the daemon read them again."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
         connection.execute(
             "INSERT INTO marks VALUES ('other', '2026-11-22T14:00:00+00:00')"
