@@ -144,10 +144,8 @@ class ZeroBalances(Incident):
             self._traffic.initialise(does=False)
             self._keep_values()
             users = self._some_subscribers(12)
-            chosen, blocked = (
-                ", ".join(map(str, users)),
-                ", ".join(map(str, users[::2])),
-            )
+            chosen = ", ".join(map(str, users))
+            blocked = ", ".join(map(str, users[::2]))
             self._do(
                 f"UPDATE user_subscriptions SET tokens_limit = 0 WHERE user_id IN ({blocked})",
                 f"UPDATE users SET tokens_remaining = 0 WHERE id IN ({chosen})",
@@ -174,9 +172,8 @@ class NegativeBalances(Incident):
             self._keep_values()
             chosen = self._some_subscribers(4)
             self._traffic.leave_alone(chosen)
-            self._do(
-                f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({', '.join(map(str, chosen))})"
-            )
+            users = ", ".join(map(str, chosen))
+            self._do(f"UPDATE users SET tokens_remaining = -250 WHERE id IN ({users})")
 
     def fix_it(self) -> None:
         """Restore the balances."""
