@@ -10,7 +10,7 @@ from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.ticker import Ticker
-from monitor.model.health import Part, ProcessHealth, faults
+from monitor.model.health import LoopThread, ProcessHealth, faults
 from monitor.notify.manager import Deliveries
 from monitor.timing.clock import Clock
 
@@ -35,17 +35,17 @@ class Health:
         """Return whether runs are scheduled, made, taken and delivered, and in words what is wrong."""
         now = self.clock.now()
         ticker, awake_since = self.ticker.sign(now)
-        parts = [
-            Part("pipeline", self.inbox.is_alive(), self.latest.evaluated_at),
+        loops = [
+            LoopThread("pipeline", self.inbox.is_alive(), self.latest.evaluated_at),
             ticker,
         ]
         if self.heartbeat is not None:
-            parts.append(Part("heartbeat", self.heartbeat.is_alive(), now))
+            loops.append(LoopThread("heartbeat", self.heartbeat.is_alive(), now))
         process = ProcessHealth(
             awake_since=awake_since,
             is_scheduling=self.schedule.is_running(),
             overdue=self.schedule.overdue(now),
-            parts=tuple(parts),
+            loops=tuple(loops),
             pools=self.runners.pools(),
             delivery_workers=self.deliveries.delivery_workers(),
         )

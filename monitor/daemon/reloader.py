@@ -1,4 +1,4 @@
-"""Load the configuration when asked, and put it in force part by part, or the old one back."""
+"""Load the configuration when asked, and put it in force part by part, or refuse it: the old one stays."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from monitor.model.health import SILENT_FOR, Part
+from monitor.model.health import SILENT_FOR, LoopThread
 from monitor.timing.clock import SLEPT, Clock
 
 _TICK_SECONDS = 1.0
@@ -32,15 +32,15 @@ class Ticker:
         """Tick no more; returns at once."""
         self._stopping.set()
 
-    def sign(self, now: datetime) -> tuple[Part, datetime]:
+    def sign(self, now: datetime) -> tuple[LoopThread, datetime]:
         """Return its sign of life, and since when the process is awake; waits for no lock."""
         since_tick = timedelta(seconds=time.monotonic() - self._ticked_seconds)
         # The clock was set, or the machine slept: then ages say little.
         has_jumped = (
             abs(now - self._ticked_at - since_tick) > SLEPT and since_tick < SILENT_FOR
         )
-        part = Part("ticker", self._thread.is_alive(), now - since_tick)
-        return part, now if has_jumped else self._awake_since
+        loop = LoopThread("ticker", self._thread.is_alive(), now - since_tick)
+        return loop, now if has_jumped else self._awake_since
 
     def _run(self) -> None:
         while not self._stopping.wait(_TICK_SECONDS):

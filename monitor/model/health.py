@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 SILENT_FOR = timedelta(seconds=15)
-"""A part that has something to do each second and did nothing for so long is frozen."""
+"""A thread that has something to do each second and did nothing for so long is frozen."""
 
 RUN_GRACE = timedelta(seconds=15)
 """Beyond three time limits: a run is ended by the server, by KILL and by a cut long before."""
@@ -17,7 +17,7 @@ ATTEMPT_GRACE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LoopThread:
     """A thread that has something to do each second, and when it last did."""
 
     name: str
@@ -63,7 +63,7 @@ class ProcessHealth:
     awake_since: datetime
     is_scheduling: bool
     overdue: tuple[datetime, tuple[str, str]] | None = None
-    parts: tuple[Part, ...] = ()
+    loops: tuple[LoopThread, ...] = ()
     pools: tuple[Pool, ...] = ()
     delivery_workers: tuple[DeliveryWorker, ...] = ()
 
@@ -75,8 +75,8 @@ def faults(health: ProcessHealth, now: datetime) -> tuple[str, ...]:
     """
     awake_since = health.awake_since
     found = list(_of_schedule(health, now))
-    for part in health.parts:
-        found += _of_part(part, now, awake_since)
+    for loop in health.loops:
+        found += _of_loop(loop, now, awake_since)
     for pool in health.pools:
         found += _of_pool(pool, now, awake_since)
     for worker in health.delivery_workers:
@@ -94,12 +94,12 @@ def _of_schedule(health: ProcessHealth, now: datetime) -> Iterator[str]:
             yield f"the scheduler has hung: {query} on {target} has been due for {_seconds(late)}"
 
 
-def _of_part(part: Part, now: datetime, awake_since: datetime) -> Iterator[str]:
-    silent = now - max(part.last_at, awake_since)
-    if not part.is_alive:
-        yield f"the {part.name} does not run"
+def _of_loop(loop: LoopThread, now: datetime, awake_since: datetime) -> Iterator[str]:
+    silent = now - max(loop.last_at, awake_since)
+    if not loop.is_alive:
+        yield f"the {loop.name} does not run"
     elif silent > SILENT_FOR:
-        yield f"the {part.name} has done nothing for {_seconds(silent)}"
+        yield f"the {loop.name} has done nothing for {_seconds(silent)}"
 
 
 def _of_pool(pool: Pool, now: datetime, awake_since: datetime) -> Iterator[str]:

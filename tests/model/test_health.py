@@ -14,7 +14,7 @@ from monitor.collector.scheduler import Schedule
 from monitor.model.alerts import Delivery
 from monitor.model.health import (
     DeliveryWorker,
-    Part,
+    LoopThread,
     Pool,
     ProcessHealth,
     UnderWay,
@@ -45,7 +45,10 @@ def signs(**changes: object) -> ProcessHealth:
     well: dict[str, object] = {
         "awake_since": LONG_AGO,
         "is_scheduling": True,
-        "parts": (Part("pipeline", True, ago(1)), Part("ticker", True, ago(1))),
+        "loops": (
+            LoopThread("pipeline", True, ago(1)),
+            LoopThread("ticker", True, ago(1)),
+        ),
         "pools": (Pool("main", 2, (under_way("balances", 3),)),),
         "delivery_workers": (DeliveryWorker("oncall", True, None),),
     }
@@ -68,11 +71,16 @@ FAULTS: dict[str, tuple[ProcessHealth, tuple[str, ...]]] = {
         (),
     ),
     "a pipeline that ended": (
-        signs(parts=(Part("pipeline", False, ago(1)),)),
+        signs(loops=(LoopThread("pipeline", False, ago(1)),)),
         ("the pipeline does not run",),
     ),
     "a pipeline that hangs": (
-        signs(parts=(Part("pipeline", True, ago(16)), Part("ticker", True, ago(1)))),
+        signs(
+            loops=(
+                LoopThread("pipeline", True, ago(16)),
+                LoopThread("ticker", True, ago(1)),
+            )
+        ),
         ("the pipeline has done nothing for 16 s",),
     ),
     "one worker of two that hangs": (
@@ -118,7 +126,10 @@ FAULTS: dict[str, tuple[ProcessHealth, tuple[str, ...]]] = {
     "several at once": (
         signs(
             is_scheduling=False,
-            parts=(Part("pipeline", False, ago(1)), Part("ticker", False, ago(1))),
+            loops=(
+                LoopThread("pipeline", False, ago(1)),
+                LoopThread("ticker", False, ago(1)),
+            ),
         ),
         (
             "the scheduler does not run",
@@ -178,7 +189,7 @@ def test_a_scheduler_that_hangs_is_overdue_with_the_job_that_waits_longest() -> 
         process_health = signs(
             overdue=late,
             awake_since=clock.now() - timedelta(hours=1),
-            parts=(),
+            loops=(),
             pools=(),
         )
         assert (
