@@ -56,24 +56,30 @@ def updated(
 def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
     """Return the other jobs of the target that a result makes worth running now, without waiting for their time."""
     name, key = result.job.target.name, result.job.key
-    was, now = before.targets[name], after.targets[name]
-    granted = tables_seen_again(before, after, key)
-    # The first of these that is so says which jobs are wanted.
-    cases: tuple[tuple[bool, _IsWanted], ...] = (
-        # A column or table is unknown: the schema queries say which.
-        (_failed_of(result.outcome, Reason.SCHEMA_MISSING), _is_schema_query),
-        # The replica has caught up.
-        (bool(was.replica_fault) and not now.replica_fault, _is_lagging),
-        # The run was let see tables that were refused to it, and to others.
-        (bool(granted), partial(_is_refused, tables=granted)),
-        # The target answers again, and stays: not each time that it comes and goes.
-        (was.recovered_at != now.recovered_at, _has_failed),
-        # Columns are back, or may be seen again.
-        (True, partial(_waits_for, back=was.unseen - now.unseen)),
-    )
-    is_wanted = next(predicate for is_so, predicate in cases if is_so)
+    is_wanted = _wanted_by(result, before, after)
     others = (view for view in after.views_of(name) if view.job.key != key)
     return [view.job for view in others if is_wanted(view)]
+
+
+def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted:
+    """Return what makes a job wanted; of several things that a result shows the first decides."""
+    name, key = result.job.target.name, result.job.key
+    was, now = before.targets[name], after.targets[name]
+    if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
+        # A column or table is unknown: the schema queries say which.
+        return _is_schema_query
+    if was.replica_fault and not now.replica_fault:
+        # The replica has caught up.
+        return _is_lagging
+    seen_again = tables_seen_again(before, after, key)
+    if seen_again:
+        # The run was let see tables that were refused to it, and to others.
+        return partial(_is_refused, tables=seen_again)
+    if was.recovered_at != now.recovered_at:
+        # The target answers again, and stays: not each time that it comes and goes.
+        return _has_failed
+    # Columns are back, or may be seen again.
+    return partial(_waits_for, back=was.unseen - now.unseen)
 
 
 def _failed_of(outcome: object, reason: Reason) -> bool:
