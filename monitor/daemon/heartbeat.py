@@ -66,12 +66,12 @@ class Heartbeat:
         clock: Clock,
         *,
         snapshot: Callable[[], Snapshot],
-        is_healthy: Callable[[], tuple[bool, str]],
+        check_health: Callable[[], tuple[bool, str]],
         listener: HeartbeatListener,
     ) -> None:
         self._clock = clock
         self._snapshot = snapshot
-        self._is_healthy = is_healthy
+        self._check_health = check_health
         self._listener = listener
         self._lock = threading.Lock()
         self._settings: HeartbeatSettings | None = None
@@ -126,7 +126,7 @@ class Heartbeat:
             # Further away than one interval it is only after the clock was set.
             if now < self._next_at <= now + settings.interval:
                 return
-        obstacle = withheld(settings, self._snapshot(), self._is_healthy(), now)
+        obstacle = withheld(settings, self._snapshot(), self._check_health(), now)
         if obstacle is not None:
             self._withhold(obstacle, now)
             return

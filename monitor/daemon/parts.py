@@ -75,7 +75,7 @@ class Parts:
         self.heartbeat = Heartbeat(
             self.clock,
             snapshot=self.latest.get,
-            is_healthy=health.check,
+            check_health=health.check,
             listener=self.events,
         )
         self.web = WebServer(
@@ -153,8 +153,8 @@ class Parts:
             config=lambda: self.latest.config,
             render_metrics=exposition.render,
             history=self.state.history,
-            is_healthy=health.check,
-            is_ready=Readiness(self.latest).check,
+            check_health=health.check,
+            check_readiness=Readiness(self.latest).check,
             reload=self.requests.reload_and_wait,
             evaluated_at=lambda: self.latest.evaluated_at,
             last_reload=lambda: self.config_status.last,

@@ -255,6 +255,7 @@ def identify(connection: Connection) -> str:
 
 
 def _refuse_plugin(connection: object) -> NoReturn:
+    # As the clients of MySQL call it: CR_AUTH_PLUGIN_ERR.
     raise pymysql.OperationalError(
         2061,
         "the server asks for the password by an unsafe method (clear text); refused",

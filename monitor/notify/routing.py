@@ -154,6 +154,7 @@ class Batch:
             instant = "" if fired_at is None else fired_at.isoformat()
             parts.append(f"{one.alert.fingerprint} {instant} {one.change}")
         text = "\n".join(parts)
+        # 128 bits: no two events will share a key.
         digest = hashlib.sha256(text.encode())
         return digest.hexdigest()[:32]
 

@@ -72,7 +72,7 @@ class Answers:
         return Response(body, media_type="text/html")
 
     def _troubles(self, config: Config) -> Troubles:
-        is_healthy, words = self._views.is_healthy()
+        is_healthy, words = self._views.check_health()
         return Troubles(
             sick="" if is_healthy else words,
             unnotified=why_nobody_is_notified(config),
@@ -109,11 +109,11 @@ class Answers:
 
     async def healthy(self, _request: Request) -> Response:
         """Return whether the process does its work; never touches a database."""
-        return _health(self._views.is_healthy)
+        return _health(self._views.check_health)
 
     async def ready(self, _request: Request) -> Response:
         """Return whether the first picture is there."""
-        return _health(self._views.is_ready)
+        return _health(self._views.check_readiness)
 
     def reload(self, request: Request) -> Response:
         """Load the configuration again; 500 with the reason when the old one stays."""

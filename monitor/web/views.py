@@ -38,7 +38,7 @@ class Views:
     """The web server's only way in. Called from its threads, several at once.
 
     `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
-    `is_healthy` and `is_ready` a verdict and its words; `reload` None, or why the old configuration
+    `check_health` and `check_readiness` a verdict and its words; `reload` None, or why the old configuration
     stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
     load of the configuration ended, None before the first; `notes` what its operator should know.
     """
@@ -48,8 +48,8 @@ class Views:
     config: Callable[[], Config]
     render_metrics: Callable[[str], tuple[bytes, str]]
     history: Callable[[int], Sequence[Transition]]
-    is_healthy: Callable[[], tuple[bool, str]]
-    is_ready: Callable[[], tuple[bool, str]]
+    check_health: Callable[[], tuple[bool, str]]
+    check_readiness: Callable[[], tuple[bool, str]]
     reload: Callable[[], str | None]
     evaluated_at: Callable[[], datetime]
     last_reload: Callable[[], LastReload | None] = lambda: None

@@ -75,7 +75,7 @@ class HeartbeatHarness:
         self.heartbeat = Heartbeat(
             self.clock,
             snapshot=lambda: self.snapshot,
-            is_healthy=lambda: self.health,
+            check_health=lambda: self.health,
             listener=self,
         )
         self.heartbeat.apply(BOTH, self)

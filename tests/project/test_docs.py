@@ -494,8 +494,8 @@ def test_every_route_is_documented_with_its_method_and_no_other(config: Config) 
         config=lambda: config,
         render_metrics=lambda accept: (b"", accept),
         history=lambda limit: (),
-        is_healthy=lambda: (True, ""),
-        is_ready=lambda: (True, ""),
+        check_health=lambda: (True, ""),
+        check_readiness=lambda: (True, ""),
         reload=lambda: None,
         evaluated_at=lambda: datetime.now(UTC),
     )

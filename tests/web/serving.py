@@ -83,8 +83,8 @@ class ServedState:
                 telemetry, lambda: self.snapshot, lambda: self.now
             ).render,
             history=self.history,
-            is_healthy=lambda: self.healthy,
-            is_ready=lambda: self.ready,
+            check_health=lambda: self.healthy,
+            check_readiness=lambda: self.ready,
             reload=self.reload,
             evaluated_at=lambda: self.now,
             last_reload=lambda: self.last_reload,

@@ -148,7 +148,7 @@ class SmtpConnection:
             answer = smtp.docmd("AUTH", f"PLAIN {_base64(_plain(user, password))}")
         elif "LOGIN" in offered:
             answer = smtp.docmd("AUTH", f"LOGIN {_base64(user)}")
-            if answer[0] == 334:
+            if answer[0] == 334:  # go on: the password is asked for (RFC 4954)
                 answer = smtp.docmd(_base64(password))
         else:
             text = f"{address}: the server offers no AUTH PLAIN and no AUTH LOGIN"
