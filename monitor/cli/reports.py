@@ -264,12 +264,14 @@ def _columns_text(missing: Sequence[ColumnName]) -> str:
 
 def _counts(checked: Sequence[Checked]) -> dict[str, int]:
     statuses = [finding.status for finding in _findings(checked)]
+    failed = [one for one in checked if one.failure is not None]
+    blocked = [one for one in checked if one.is_blocked]
     return {
         "queries": len(checked),
         "critical": statuses.count(CheckStatus.CRITICAL),
         "warning": statuses.count(CheckStatus.WARNING),
-        "failed": sum(one.failure is not None for one in checked),
-        "blocked": sum(one.is_blocked for one in checked),
+        "failed": len(failed),
+        "blocked": len(blocked),
     }
 
 
