@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
 
@@ -46,14 +46,28 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Deadlines:
-    """By when what must have come, counted from when a query had data, or was spoken for."""
+class _Overdue:
+    """For how long a success is overdue, beside what is waited for meanwhile; negative before it is due."""
 
-    success_at: datetime
-    root_at: datetime
-    """Until when a root is waited for that does not fire: as long as the slowest takes to."""
-    rerun_at: datetime
-    """Until when it is excused that is being run again: not again and again."""
+    time: timedelta
+    slowest_root: timedelta
+    """How long the slowest root takes to fire."""
+    longest_rerun: timedelta
+
+    @property
+    def is_due(self) -> bool:
+        """Return whether it has had no success for three slots."""
+        return self.time > timedelta(0)
+
+    @property
+    def is_past_root(self) -> bool:
+        """Return whether a root that does not fire has been waited for long enough."""
+        return self.time > self.slowest_root
+
+    @property
+    def is_past_rerun(self) -> bool:
+        """Return whether it is excused no more that it is being run again."""
+        return self.time > self.slowest_root + self.longest_rerun
 
 
 def speaker_for(view: QueryView, known: Known) -> Speaker:
@@ -64,9 +78,9 @@ def speaker_for(view: QueryView, known: Known) -> Speaker:
     root = _heard_root(cause, view, known)
     if root is not None:
         return Speaker(Voice.ROOT, root.fingerprint)
-    deadlines = _deadlines_of(view, known)
-    voice = _voice_without_root(cause, view, known, deadlines)
-    return Speaker(voice, is_due=known.now > deadlines.success_at)
+    overdue = _overdue_of(view, known)
+    voice = _voice_without_root(cause, view, known, overdue)
+    return Speaker(voice, is_due=overdue.is_due)
 
 
 def speaker_beside(first: QueryView, view: QueryView, known: Known) -> Speaker:
@@ -91,7 +105,7 @@ def _heard_root(cause: Cause, view: QueryView, known: Known) -> Alert | None:
 
 
 def _voice_without_root(
-    cause: Cause, view: QueryView, known: Known, deadlines: _Deadlines
+    cause: Cause, view: QueryView, known: Known, overdue: _Overdue
 ) -> Voice:
     """Decide who speaks as long as no root's alert fires."""
     match cause:
@@ -101,16 +115,15 @@ def _voice_without_root(
                 return Voice.FROZEN
             return Voice.STALE
         case Cause.FAILING:
-            is_due = known.now > deadlines.success_at
-            is_its_turn = is_due or not is_outdated(view, known.schemas)
+            is_its_turn = overdue.is_due or not is_outdated(view, known.schemas)
         case Cause.LOST | Cause.REFUSED | Cause.LAGGING | Cause.MISSING | Cause.DENIED:
-            is_its_turn = known.now > deadlines.root_at
+            is_its_turn = overdue.is_past_root
         case _:
             assert_never(cause)
     if not is_its_turn:
         return Voice.ROOT
-    if view.is_excused_at(known.now) and known.now <= deadlines.rerun_at:
-        # It is being run again, since what it failed of is over.
+    if view.is_excused_at(known.now) and not overdue.is_past_rerun:
+        # It is being run again, since what it failed of is over; but not again and again.
         return Voice.ROOT
     return Voice.FAILING
 
@@ -124,13 +137,11 @@ def _is_said_to_fail(view: QueryView, known: Known) -> bool:
     return any(alert.is_firing() for alert in alerts)
 
 
-def _deadlines_of(view: QueryView, known: Known) -> _Deadlines:
+def _overdue_of(view: QueryView, known: Known) -> _Overdue:
     explained_until = known.since.explained.get(view.job.key)
     counted_from = known.since.latest(view.since, view.data_at, explained_until)
-    success_at = due_by(view.job, counted_from)
-    root_at = success_at + known.slowest_root
-    return _Deadlines(
-        success_at=success_at,
-        root_at=root_at,
-        rerun_at=root_at + view.job.query.timeout + RERUN_GRACE,
+    return _Overdue(
+        time=known.now - due_by(view.job, counted_from),
+        slowest_root=known.slowest_root,
+        longest_rerun=view.job.query.timeout + RERUN_GRACE,
     )
