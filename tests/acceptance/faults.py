@@ -233,7 +233,7 @@ class Watched:
         return failed
 
     def lost(self, *, reason: str = "target_down", detail: str | None = None) -> Event:
-        """Wait until the target is told as lost, by log, metric and one alert; nothing of it is shown."""
+        """Wait until the target is reported as lost, by log, metric and one alert; nothing of it is shown."""
         lost = self.daemon.wait_for(
             "target.lost", after=self.mark, target="main", seconds=40
         )

@@ -293,7 +293,7 @@ class Ledger:
         return faults
 
     def faults_of_alertmanager(self, arrivals: Iterable[Arrival]) -> list[str]:
-        """Find what an Alertmanager was told and is not so, and whether it knows the truth at the end."""
+        """Find what an Alertmanager was sent and is not so, and whether it knows the truth at the end."""
         recorded = {one.reported for one in self.announced}
         faults = []
         last: dict[str, Recorder] = {}

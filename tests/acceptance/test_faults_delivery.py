@@ -62,7 +62,7 @@ RECOVERABLE: Mapping[str, tuple[str, tuple[Answer, ...]]] = {
     "stalls": ("timeout", twice(stall)),
     "trickles": ("timeout", twice(trickle(b"HTTP/1.1 200 OK\r\n", b"X"))),
 }
-"""Trouble that may pass: the reason that is told, and the first answers; then 200."""
+"""Trouble that may pass: the reason that is reported, and the first answers; then 200."""
 PERMANENT = {"bad-request": 400, "too-large": 413, "unprocessable": 422}
 POISON = {"am-bad-request": 400, "am-too-large": 413}
 TAKEN: Mapping[str, Answer] = {
@@ -180,7 +180,7 @@ def is_over_at(end: FarEnd) -> bool:
 
 
 def is_over(request: Request) -> bool:
-    """Return whether an Alertmanager was told that something had ended when it was told."""
+    """Return whether an Alertmanager was sent that something had ended when it was sent."""
     came_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - request.at)
     return any(
         datetime.fromisoformat(alert["endsAt"]) <= came_at for alert in request.json
@@ -404,7 +404,7 @@ def test_what_comes_and_goes_while_a_receiver_is_down_is_reported_in_its_order(
             assert daemon.seen("delivery.failed", receiver="down") == [refused]
             posted = [request.json["status"] for request in back.requests]
             keys = [request.headers["idempotency-key"] for request in back.requests]
-        # pairs that nobody was told of may be left out; what is told is never reversed and ends well
+        # pairs that nobody was notified of may be left out; what is reported is never reversed and ends well
         assert posted in (["firing", "resolved"] * 2, ["firing", "resolved"])
         assert len(set(keys)) == len(keys)
     assert [status for status, _ in hook.alerts()] == ["firing", "resolved"] * 2

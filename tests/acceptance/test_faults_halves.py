@@ -1,4 +1,4 @@
-"""Half a fault: some connections work and others do not, or it comes and goes; nothing untrue is told."""
+"""Half a fault: some connections work and others do not, or it comes and goes; nothing untrue is reported."""
 
 from __future__ import annotations
 

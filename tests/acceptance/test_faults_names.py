@@ -52,7 +52,7 @@ def test_a_name_server_that_is_silent_forgets_the_name_or_moves_it(
 
 
 def is_down(watched: Watched) -> bool:
-    """Return whether the target was told as lost, and no connection that was under way then came through."""
+    """Return whether the target was reported as lost, and no connection that was under way then came through."""
     return len(watched.since("target.lost")) > len(watched.since("target.recovered"))
 
 

@@ -98,7 +98,7 @@ def is_durable(daemon: Daemon) -> bool:
 
 
 def is_kept_over_a_kill(config: Path, single_value: SingleValue, hook: Hook) -> None:
-    """Start again: what fires is not announced again, and what is over is told."""
+    """Start again: what fires is not announced again, and what is over is reported."""
     with running(config) as again:
         again.wait_for("run.finished")
         wait_until(lambda: again.series(FIRING) == {FIRING: 1.0})

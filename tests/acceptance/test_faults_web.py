@@ -66,7 +66,7 @@ class Guarded:
             connection.close()
 
     def goes_on(self) -> None:
-        """Runs are made on time, and an alert comes and goes and is told."""
+        """Runs are made on time, and an alert comes and goes and is reported."""
         reported = len(self.alerts())
         for number, status in ((1, "firing"), (0, "resolved")):
             self.single_value.set(number)

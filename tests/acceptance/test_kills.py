@@ -68,7 +68,7 @@ class Lives:
             daemon.kill()
 
     def _recording(self, daemon: Daemon) -> None:
-        """Kill it as soon as it says that something is recorded: most likely nobody was told yet."""
+        """Kill it as soon as it says that something is recorded: most likely nobody was notified yet."""
         daemon.wait_for("monitor.started", seconds=60)
         _for(self.choose.uniform(0.0, 0.8))
         after = len(daemon.events)
@@ -134,7 +134,7 @@ def test_killed_at_random_instants_it_loses_nothing_and_never_lies(
     for taker in takers.values():
         taker.answer = lambda: (200, 0.0)
     firing = {("ThingWrong", "b"), ("ThingWrong", "c"), ("ThingVeryWrong", "c")}
-    # no run may take too long on a busy machine: what is told of that last would still be on its way
+    # no run may take too long on a busy machine: what is reported of that last would still be on its way
     two_files(
         config.parent, "things", sql=QUERY, toml=query_of_things("1s", timeout="950ms")
     )

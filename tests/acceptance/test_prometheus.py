@@ -167,7 +167,7 @@ def prometheus(scene: Scene, folder: Path) -> Iterator[Prometheus]:
 def sent_again_for_longer_than_it_lives(
     alertmanager: Alertmanager, name: str, watched: Callable[[], None]
 ) -> None:
-    """Wait until an alert was sent after the end that was told first; look at `watched` all the time."""
+    """Wait until an alert was sent after the end that was sent first; look at `watched` all the time."""
     (first,) = alertmanager.alerts(alertname=name)
 
     def is_sent_again() -> bool:

@@ -59,7 +59,7 @@ def test_an_upgrade_in_the_middle_of_an_incident_resolves_repeats_and_loses_noth
             "TokenColumnMissing": ("firing", False),
             "TokenMonitorWatchdog": ("firing", False),
         }
-        # Who was told before the upgrade hears of the end after it.
+        # Who was notified before the upgrade hears of the end after it.
         set_number(mariadb, schema, "told", 0)
         hook.wait_for("resolved", alert_of("told"))
 

@@ -12,7 +12,7 @@ from monitor.demo.mariadb import PrivateServer
 from tests.acceptance.configs import two_files, write_config
 
 TABLES = ("told", "owed", "early", "held")
-"""One number each: its alert was told; waits in the outbox; is pending; is held, since its column is gone."""
+"""One number each: its alert was announced; waits in the outbox; is pending; is held, since its column is gone."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?=Z|\+00:00)")
 

@@ -1,4 +1,4 @@
-"""A rule has so many alerts on a target: which those are, what is told of the rest, and what clears."""
+"""A rule has so many alerts on a target: which those are, what is reported of the rest, and what clears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who would be told of an alert: nobody is said loudly, and never where somebody would be."""
+"""Who would be notified of an alert: nobody is said loudly, and never where somebody would be."""
 
 from __future__ import annotations
 

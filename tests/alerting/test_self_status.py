@@ -97,7 +97,7 @@ class Connected(Harness):
         super().run(name, outcome)
 
     def day(self, outcome: Outcome) -> list[str]:
-        """Let a day pass with a run at its end; gives what was told of certificates."""
+        """Let a day pass with a run at its end; gives what was reported of certificates."""
         self.asleep(timedelta(days=1)).run("missing_columns", outcome)
         self.after(MINUTE)
         return [line for line in self.reported() if "Certificate" in line]

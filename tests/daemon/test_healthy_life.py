@@ -178,7 +178,7 @@ class Day(WholeLife):
         return by
 
     def hear(self) -> None:
-        """Take down what was told, and whether what is said to be over is over."""
+        """Take down what was reported, and whether what is said to be over is over."""
         heard, self.harness.transitions = self.harness.transitions, []
         for one in heard:
             if one.change is Change.FIRED and "Watchdog" not in one.alert.name:

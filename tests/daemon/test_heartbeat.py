@@ -107,7 +107,7 @@ class HeartbeatHarness:
                 self.snapshot = with_result(self.snapshot, result)
 
     def after(self, length: float) -> list[str]:
-        """Let time pass, looking each second; give what was told meanwhile."""
+        """Let time pass, looking each second; give what was reported meanwhile."""
         self.reported.clear()
         for _ in range(int(length)):
             self.clock.instant += seconds(1)

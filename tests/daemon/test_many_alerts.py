@@ -68,7 +68,7 @@ def found(count: int, *, changed: int = 0, generation: int = 0) -> Success:
 
 
 def with_active(count: int, state: State | None = None) -> Harness:
-    """Let so many alerts fire, and everybody be told."""
+    """Let so many alerts fire, and everybody be notified."""
     harness = Harness(a_config(MANY), state=state)
     harness.run("many", found(count))
     harness.after(10 * SECOND).run("many", found(count))

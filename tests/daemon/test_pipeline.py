@@ -1,4 +1,4 @@
-"""Results through the pipe, on a driven clock: what is told, what is shown, what is posted."""
+"""Results through the pipe, on a driven clock: what is reported, what is shown, what is posted."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others(
 
 
 def the_notified(harness: Harness, receiver: str = "hook") -> list[tuple[str, bool]]:
-    """Take what waits for a receiver: the alerts with their states, and whether it is told again."""
+    """Take what waits for a receiver: the alerts with their states, and whether it is reported again."""
     found: list[tuple[str, bool]] = []
     while due := harness.state.due(receiver, now=harness.at):
         found.extend(

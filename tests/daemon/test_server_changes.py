@@ -1,4 +1,4 @@
-"""What the log is told of the servers behind the targets."""
+"""What the log has of the servers behind the targets."""
 
 from __future__ import annotations
 

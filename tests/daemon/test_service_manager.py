@@ -1,4 +1,4 @@
-"""What systemd is told of the process, by a real socket as systemd has it."""
+"""What systemd is notified of, by a real socket as systemd has it."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Listener:
 
 
 class Proxy:
-    """Passes bytes between clients and a real server on loopback, as badly as it is told to."""
+    """Passes bytes between clients and a real server on loopback, as badly as it is asked to."""
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port

@@ -158,7 +158,7 @@ def make_digits(server: PrivateServer, schema: str) -> None:
 
 
 def running_away(server: PrivateServer) -> tuple[int, ...]:
-    """List the threads that run the runaway, those too that were told to end and have not yet."""
+    """List the threads that run the runaway, those too that were asked to end and have not yet."""
     return running(server, "SELECT SUM(SQRT(")
 
 

@@ -1,4 +1,4 @@
-"""Stopping statements on their server: every way out of a run does, and a KILL that fails is told."""
+"""Stopping statements on their server: every way out of a run does, and a KILL that fails is reported."""
 
 from __future__ import annotations
 

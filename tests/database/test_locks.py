@@ -1,4 +1,4 @@
-"""Locks of others: waited for briefly, tried once more within the run's own time, and then told."""
+"""Locks of others: waited for briefly, tried once more within the run's own time, and then reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server remarks on its own answer: what spoils a result, what is only told, what it hides."""
+"""What a server remarks on its own answer: what spoils a result, what is only reported, what it hides."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ def test_a_runaway_query_ends_at_its_timeout_on_the_server_too(
         assert 0.4 < time.monotonic() - started < 20
         return error.detail == "statement_limit" and error.code in (1969, 3024)
 
-    # One that is busy or stands still for a third of a second is told by us to end it.
+    # One that is busy or stands still for a third of a second is asked by us to end it.
     wait_until(is_ended_by_the_server, "it speaks first")
     wait_until(lambda: not sessions_of(server, running=True), "the query is gone")
     assert fetch(database, "SELECT 1 AS one").rows == ((1,),)

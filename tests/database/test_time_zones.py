@@ -1,4 +1,4 @@
-"""In which time zone a query runs, and who is told where that is not the server's own."""
+"""In which time zone a query runs, and who is notified where that is not the server's own."""
 
 from __future__ import annotations
 

@@ -373,7 +373,7 @@ class Twins:
         assert event.fired_at is None or event.active_at <= event.fired_at <= event.at
 
     def _check_repeats(self) -> None:
-        """What fires is told again in time, but for what is held."""
+        """What fires is sent again in time, but for what is held."""
         if not self.is_receiver_up:
             return
         for alert in self._alerts(AlertState.FIRING):
@@ -403,7 +403,7 @@ class Twins:
         }
 
     def check_history(self) -> None:
-        """Compare what was told with what is kept of it, at the end."""
+        """Compare what was reported with what is kept of it, at the end."""
         history = reversed(self.harness.state.history(10_000))
         assert sorted(map(_event, history)) == sorted(self.reported)
 

@@ -1,4 +1,4 @@
-"""Every secret of a receiver and of the heartbeat is told of before it leaves, so that the log hides it."""
+"""Every secret of a receiver and of the heartbeat is reported before it leaves, so that the log hides it."""
 
 from __future__ import annotations
 

@@ -309,7 +309,7 @@ def test_every_section_of_a_query_says_its_times_metrics_rules_and_parameters(
 
 
 def is_name(source: Path, key: str) -> bool:
-    """Return whether a parameter stands for the name of a table or column: such are told once, for all."""
+    """Return whether a parameter stands for the name of a table or column: such are reported once, for all."""
     return (
         key == "needs"
         or f"`{key}`"

@@ -1,4 +1,4 @@
-"""Keys, certificates and files with secrets: what is wrong is told, and nobody is asked for a passphrase."""
+"""Keys, certificates and files with secrets: what is wrong is reported, and nobody is asked for a passphrase."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def encrypted(key_file: Path) -> Path:
 
 
 def faults(folder: Path, text: str) -> list[tuple[str, bool]]:
-    """Inspect the files that a configuration names; paths are told without the folder."""
+    """Inspect the files that a configuration names; paths are reported without the folder."""
     path = folder / "config.toml"
     path.write_text(HEAD + text)
     found = inspect_files(load(path, {}, KINDS), SecretDisk().read, datetime.now(UTC))
@@ -170,7 +170,7 @@ def test_certificates_and_keys_of_a_target_that_cannot_be_used_are_reported(
             ],
         ),
     ]
-    # That one ends soon is told and not certain.
+    # That one ends soon is reported and not certain.
     reported = [
         [dateless(one) for one, is_certain in faults(tmp_path, text) if is_certain]
         for text, _ in cases

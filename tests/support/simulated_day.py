@@ -157,7 +157,7 @@ class Wire:
         self.keys: list[int] = []
         self.came: list[str] = []
         self.unfounded: list[str] = []
-        """What was told again, and never told before."""
+        """What was sent again, and never sent before."""
 
     def send(self, notification: Notification, now: datetime) -> None:
         """Take a notification, or refuse it where the receiver is down."""

@@ -186,7 +186,7 @@ def test_a_held_alert_is_kept_alive_beyond_the_end_that_was_sent_first(
     alertmanager: Alertmanager, hook: FarEnd
 ) -> None:
     reported = Reported()
-    # Four delays are what it is told: neither it nor we stand still for three.
+    # Four delays are what it is sent: neither it nor we stand still for three.
     with deliveries(
         Active(fresh(held=True)), reported, alertmanager.url, resend_delay=1
     ):
