@@ -28,6 +28,12 @@ _ALIVE_BYTES = 1 << 16
 
 _Answer = TypeVar("_Answer")
 
+# A name may lead elsewhere by then, and hosted servers cut old connections (PlanetScale: after 24 h).
+_MAX_AGE_SECONDS = 3600.0
+_AGE_SPREAD_SECONDS = 300
+# Less than the session's wait_timeout (600), so that we are the ones who close.
+_MAX_IDLE_SECONDS = 540.0
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionId:
@@ -127,6 +133,15 @@ class Connection:
         if not self.proof:
             return True
         return self.read(self.proof) == self.proven
+
+    def is_expired(self) -> bool:
+        """Return whether its time is over, as one that lives or as one that is idle."""
+        now = time.monotonic()
+        # spread, so that what was opened together is not renewed together
+        oldest = _MAX_AGE_SECONDS - self.identity.thread_id % _AGE_SPREAD_SECONDS
+        return (
+            now - self.opened_at >= oldest or now - self.idle_since >= _MAX_IDLE_SECONDS
+        )
 
     def cut(self) -> None:
         """End every wait on the connection now; from any thread, never blocks."""

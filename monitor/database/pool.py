@@ -21,11 +21,6 @@ from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
-# A name may lead elsewhere by then, and hosted servers cut old connections (PlanetScale: after 24 h).
-_MAX_AGE_SECONDS = 3600.0
-_AGE_SPREAD_SECONDS = 300
-# Less than the session's wait_timeout (600), so that we are the ones who close.
-_MAX_IDLE_SECONDS = 540.0
 # For the two answers that say it: whether the connection lives, and the server's status.
 _ALIVE_SECONDS = 2.0
 # One each for what may break a connection: SHOW REPLICA STATUS, SHOW GRANTS.
@@ -74,6 +69,7 @@ class Database:
         self._reserved = 0
         self._leased: set[Session] = set()
         self._checking: set[Connection] = set()
+        self._opening = 0
         """Let in, and not lent yet: whether they are good is being asked."""
         self._try_again_at: float | None = None
         """While new connections are refused beside one that lives: when to ask for one again."""
@@ -167,7 +163,7 @@ class Database:
         at = self._try_again_at
         if at is not None and time.monotonic() < at:
             return False
-        return _is_expired(connection)
+        return connection.is_expired()
 
     def _renewed(
         self, old: Connection, until_seconds: float
@@ -201,11 +197,11 @@ class Database:
         while True:
             with self._changed:
                 self._try_again_at = None
-                if self._idle or self._in_use():
+                if self._idle or self._may_live():
                     self._try_again_at = time.monotonic() + _TRY_AGAIN_SECONDS
                 left_seconds = until_seconds - time.monotonic()
                 self._changed.wait_for(
-                    lambda: self._is_stopping or self._idle or not self._in_use(),
+                    lambda: self._is_stopping or self._idle or not self._may_live(),
                     max(left_seconds, 0.0),
                 )
                 if self._is_stopping:
@@ -219,6 +215,10 @@ class Database:
     def _in_use(self) -> int:
         """Return how many connections live and are not idle; under the lock."""
         return len(self._leased) + len(self._checking)
+
+    def _may_live(self) -> bool:
+        """Return whether one lives, or is being let in and has the last place of a quota; under the lock."""
+        return self._in_use() > 0 or self._opening > 0
 
     def _idle_connection(self, until_seconds: float) -> Connection | None:
         """Take an idle connection that is good; the others on the way are closed. None where there is none."""
@@ -250,11 +250,7 @@ class Database:
     def _new_connection(self, until_seconds: float) -> Connection:
         """Open a connection that says how its server stands; TargetError where none is to be had in time."""
         for _ in range(_MAX_TRIES):
-            connection = self._connector.open(
-                timedelta(seconds=until_seconds - time.monotonic())
-            )
-            with self._changed:
-                self._checking.add(connection)
+            connection = self._open(until_seconds)
             with self._closed_when_interrupted(connection):
                 if self._status_reader.refresh(connection, until_seconds):
                     return connection
@@ -267,6 +263,22 @@ class Database:
         )
         self._connector.note_failure(error)
         raise error
+
+    def _open(self, until_seconds: float) -> Connection:
+        """Open a connection, which counts as one that lives from then on."""
+        with self._changed:
+            self._opening += 1
+        try:
+            connection = self._connector.open(
+                timedelta(seconds=until_seconds - time.monotonic())
+            )
+            with self._changed:
+                self._checking.add(connection)
+        finally:
+            with self._changed:
+                self._opening -= 1
+                self._changed.notify_all()
+        return connection
 
     @contextmanager
     def _closed_when_interrupted(self, connection: Connection) -> Iterator[None]:
@@ -314,18 +326,7 @@ class Database:
         if not connection.in_order:
             return False
         is_last = not self._idle and not self._in_use()
-        return not _is_expired(connection) or is_last or self._try_again_at is not None
-
-
-def _is_expired(connection: Connection) -> bool:
-    """Return whether the time of a connection is over, as one that lives or as one that is idle."""
-    now = time.monotonic()
-    # spread, so that what was opened together is not renewed together
-    oldest = _MAX_AGE_SECONDS - connection.identity.thread_id % _AGE_SPREAD_SECONDS
-    return (
-        now - connection.opened_at >= oldest
-        or now - connection.idle_since >= _MAX_IDLE_SECONDS
-    )
+        return not connection.is_expired() or is_last or self._try_again_at is not None
 
 
 def _refused(error: TargetError) -> RefusedError:

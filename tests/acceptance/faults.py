@@ -270,11 +270,12 @@ class Watched:
 
     def is_not_lost(self, target: str = "main") -> None:
         """The target was not told as lost, but where it was the machine that stood still."""
-        assert [
+        lost = [
             one
             for one in self.since("target.lost", target=target)
             if not stood_still(one)
-        ] == []
+        ]
+        assert lost == [], lost
 
     def keeps_its_word(self) -> None:
         """Things goes on firing and is not announced again; the other target does not notice anything."""

@@ -119,6 +119,8 @@ def test_a_server_that_knows_no_limit_is_asked_to_kill(watched: Watched) -> None
     watched.is_stopped_on_the_server()
     others_go_on(watched)
     watched.proxy.heal()
+    # sessions that know no limit would be kept
+    watched.breaks()
     watched.recovers()
 
 
@@ -168,6 +170,7 @@ def test_a_kill_that_the_server_refuses_leaves_our_own_cut(
         watched.proxy.heal()
         watched.execute(*(f"KILL {session}" for session in watched.running()))
         watched.steer(CALM)
+    watched.breaks()
     watched.recovers()
 
 

@@ -39,6 +39,8 @@ def frozen(server: PrivateServer) -> Iterator[None]:
 def drop_sessions(watched: Watched) -> None:
     watched.pauses()
     watched.execute(*(f"KILL {session}" for session in watched.sessions()))
+    # one that closes still counts against a quota
+    wait_until(lambda: not watched.sessions(), why="our own are closed")
     watched.goes_on()
 
 
