@@ -130,8 +130,13 @@ def test_a_quota_that_leaves_us_one_connection_is_reported_and_runs_share_it(
 ) -> None:
     # One query holds its connection for a while, or all of them would get along with the one that there is.
     watched.steer("SELECT 'held' AS name, SLEEP(0.3) AS n")
-    watched.execute("ALTER USER watcher@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
-    drop_sessions(watched)
+    watched.pauses()
+    _, *others = watched.sessions()
+    watched.execute(
+        *(f"KILL {session}" for session in others),
+        "ALTER USER watcher@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1",
+    )
+    watched.goes_on()
     watched.waits_for("firing", "TokenMonitorConnectionsRefused")
     watched.keeps_its_word()
     # with the one connection that there is, the rest goes on
