@@ -25,7 +25,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.demo.configuration import ACCOUNT, configuration, create_account
+from monitor.demo.configuration import (
+    ACCOUNT,
+    ConfigParts,
+    configuration,
+    create_account,
+)
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import DATABASE, create_tables, populate
 from monitor.demo.webhook import Received, WebhookReceiver
@@ -98,8 +103,7 @@ class Bench:
             (folder / "queries" / "bench_toggle.sql").write_text(TOGGLE_SQL)
             (folder / "queries" / "bench_toggle.toml").write_text(TOGGLE_TOML)
             head = 'query_dirs = ["queries"]\n'
-        text = configuration(
-            {},
+        parts = ConfigParts(
             socket=self.server.socket,
             database=DATABASE,
             password_file=self.password_file,
@@ -107,6 +111,7 @@ class Bench:
             listen=f"127.0.0.1:{port}",
             state=folder / "state",
         )
+        text = configuration({}, parts)
         (folder / "config.toml").write_text(head + text)
         config = str(folder / "config.toml")
         return [
