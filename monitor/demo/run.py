@@ -129,9 +129,7 @@ class _Demo:
             ),
             encoding="utf-8",
         )
-        self._log = MonitorLog(
-            directory / "monitor.telemetry.log", self._lines, self._log_format
-        )
+        self._log = MonitorLog(directory / "monitor.log", self._lines, self._log_format)
         parts.callback(self._log.close)
         self._program = Program(
             config, log_format=self._log.format, on_line=self._log.add

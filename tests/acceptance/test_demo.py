@@ -179,6 +179,10 @@ def test_every_incident_has_its_turn() -> None:
 def test_without_an_incident_no_alert_fires_and_it_ends_by_itself() -> None:
     with demo("--for", "15", "--log-format", "json") as (started, _):
         metrics = started.wait_for_line(r"the metrics +http").split()[-1]
+        # as the README shows it
+        log = re.search(r"the log +(\S+) ", started.wait_for_line("the log +/"))
+        assert log is not None
+        assert Path(log[1]).name == "monitor.log"
         page = ""
         while not re.search(
             r'^token_subscribers\{.*status="ok".*\} [1-9]', page, re.MULTILINE

@@ -70,9 +70,7 @@ def test_the_monitors_log_is_in_a_file_and_shown_only_where_it_was_asked_for(
     form: str | None, shown: str, tmp_path: Path
 ) -> None:
     out = io.StringIO()
-    log = MonitorLog(
-        tmp_path / "monitor.telemetry.log", DemoConsole(out, DemoStop()), form
-    )
+    log = MonitorLog(tmp_path / "monitor.log", DemoConsole(out, DemoStop()), form)
     log.add('{"event":"run.failed"}')
     assert log.path.read_text() == '{"event":"run.failed"}\n'
     assert out.getvalue() == shown
