@@ -40,6 +40,8 @@ from tests.database.targets import (
 
 ONE = ((1,),)
 HOUR_SECONDS = 3600.0
+_COMMAND = b"\x03"
+"""The first byte of a statement that a client sends."""
 
 
 def lent_id(database: Database) -> int:
@@ -460,6 +462,36 @@ def leased(database: Database) -> tuple[int, str | None]:
     """Return which connection is lent, and why none other was."""
     with database.lease(deadline_seconds=20) as session:
         return id_of(session), session.refusal.detail if session.refusal else None
+
+
+def test_a_run_that_is_refused_waits_also_for_one_that_is_just_being_let_in(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    run_as_root(
+        own_mariadb, "ALTER USER over_tcp@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1"
+    )
+    is_setting_up, goes_on = threading.Event(), threading.Event()
+
+    def hold_first_command(sent: bytes) -> bytes:
+        # the login has passed: the server counts this connection, and nobody has it yet
+        is_setting_up.set()
+        assert goes_on.wait(20)
+        return sent
+
+    with Proxy(own_mariadb.port or 0) as proxy, ThreadPoolExecutor(2) as pool:
+        database = databases.open(target_at(proxy.port), environ=PASSWORD)
+        proxy.from_client = lambda sent: (
+            hold_first_command(sent) if sent.startswith(_COMMAND) else sent
+        )
+        first = pool.submit(leased, database)
+        assert is_setting_up.wait(20)
+        second = pool.submit(leased, database)
+        wait_until(
+            lambda: bool(database._try_again_at) or second.done(), "it was refused"
+        )
+        goes_on.set()
+        lives, _ = first.result(20)
+        assert second.result(20) == (lives, "quota")
 
 
 def test_where_the_one_that_lives_is_not_free_in_time_the_target_is_not_lost(
