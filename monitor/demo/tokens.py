@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,6 +59,20 @@ TABLES = (
 )
 
 
+_INSERT_USER = (
+    "INSERT INTO users (id, email, username, password, full_name, is_verified, tokens_remaining)"
+    " VALUES (%s, %s, %s, '*', %s, 1, %s)"
+)
+_INSERT_SUBSCRIPTION = (
+    "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active)"
+    " VALUES (%s, %s, %s, %s)"
+)
+_INSERT_USE = (
+    "INSERT INTO token_usage_history (user_id, article_id, tokens_used, action, created_at)"
+    " VALUES (%s, %s, %s, %s, %s)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _User:
     number: int
@@ -92,42 +107,30 @@ def populate(
     """
     choose = random.Random(seed)
     people = [_person(number, choose) for number in range(1, users + 1)]
+    active = [user.number for user in people if user.has_used]
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO users (id, email, username, password, full_name, is_verified, tokens_remaining)"
-            " VALUES (%s, %s, %s, '*', %s, 1, %s)",
-            [
-                (
-                    user.number,
-                    f"user{user.number}@example.com",
-                    f"user{user.number}",
-                    f"User {user.number}",
-                    user.balance,
-                )
-                for user in people
-            ],
-        )
-        cursor.executemany(
-            "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active)"
-            " VALUES (%s, %s, %s, %s)",
-            [
-                (
-                    user.number,
-                    PLAN_LIMITS[user.plan],
-                    user.plan,
-                    int(user.is_subscribed),
-                )
-                for user in people
-                if user.plan is not None
-            ],
-        )
-        cursor.executemany(
-            "INSERT INTO token_usage_history (user_id, article_id, tokens_used, action, created_at)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            _history(
-                [user.number for user in people if user.has_used], now, events, choose
-            ),
-        )
+        cursor.executemany(_INSERT_USER, [_user_row(user) for user in people])
+        cursor.executemany(_INSERT_SUBSCRIPTION, _subscription_rows(people))
+        cursor.executemany(_INSERT_USE, _history(active, now, events, choose))
+
+
+def _user_row(user: _User) -> tuple[object, ...]:
+    name = f"user{user.number}"
+    return (
+        user.number,
+        f"{name}@example.com",
+        name,
+        f"User {user.number}",
+        user.balance,
+    )
+
+
+def _subscription_rows(people: Iterable[_User]) -> list[tuple[object, ...]]:
+    return [
+        (user.number, PLAN_LIMITS[user.plan], user.plan, int(user.is_subscribed))
+        for user in people
+        if user.plan is not None
+    ]
 
 
 def cost_of(action: str, choose: random.Random) -> int:

@@ -99,12 +99,8 @@ def step(
     return evaluation.active, evaluation.transitions
 
 
-@settings(max_examples=300, deadline=None)
-@given(histories(), st.integers(0, 100), st.integers(0, 100))
-def test_any_history_ends_in_the_state_that_its_data_give(
-    history: list[Run], for_seconds: int, keep_seconds: int
-) -> None:
-    rule = Rule(
+def low_rule(for_seconds: int, keep_seconds: int) -> Rule:
+    return Rule(
         "Low",
         "low",
         Condition("above", 0),
@@ -113,6 +109,14 @@ def test_any_history_ends_in_the_state_that_its_data_give(
         hold=timedelta(seconds=for_seconds),
         keep_firing_for=timedelta(seconds=keep_seconds),
     )
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories(), st.integers(0, 100), st.integers(0, 100))
+def test_any_history_ends_in_the_state_that_its_data_give(
+    history: list[Run], for_seconds: int, keep_seconds: int
+) -> None:
+    rule = low_rule(for_seconds, keep_seconds)
     active: dict[Labels, Alert] = {}
     before: dict[str, AlertState | None] = dict.fromkeys(PLANS)
     for number, run in enumerate(history, start=1):
@@ -136,15 +140,7 @@ def test_any_history_ends_in_the_state_that_its_data_give(
 def test_the_instants_of_an_alert_are_in_order(
     history: list[Run], for_seconds: int, keep_seconds: int
 ) -> None:
-    rule = Rule(
-        "Low",
-        "low",
-        Condition("above", 0),
-        Severity.WARNING,
-        "",
-        hold=timedelta(seconds=for_seconds),
-        keep_firing_for=timedelta(seconds=keep_seconds),
-    )
+    rule = low_rule(for_seconds, keep_seconds)
     active: dict[Labels, Alert] = {}
     for run in history:
         active, transitions = step(rule, active, run)
