@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model.errors import SampleError
+from tests.database.targets import wait_until
 from tests.queries import oracle
 from tests.queries.conftest import Bench
 from tests.queries.strategies import EXAMPLES, contents
@@ -243,6 +244,16 @@ def test_the_zone_does_not_cost_the_index_on_the_time(tokens: Bench, name: str) 
     with tokens.connection.cursor() as cursor:
         cursor.execute("SHOW INDEX FROM token_usage_history WHERE Key_name = 'by_time'")
         is_indexed = bool(cursor.fetchall())
+    if is_indexed:
+        # until the server has purged the rows that were there before, it takes the index for a bad one
+        wait_until(lambda: rows_read(tokens, name) < 1000, f"{name} uses the index")
+    else:
+        assert rows_read(tokens, name) >= 1000
+
+
+def rows_read(tokens: Bench, name: str) -> int:
+    """Count the rows that the server reads for a query, with a plan of its newest statistics."""
+    with tokens.connection.cursor() as cursor:
         cursor.execute("ANALYZE TABLE token_usage_history")
         cursor.fetchall()
     tokens.session.connection.execute("FLUSH STATUS")
@@ -250,5 +261,4 @@ def test_the_zone_does_not_cost_the_index_on_the_time(tokens: Bench, name: str) 
     counts = tokens.session.connection.execute(
         "SHOW SESSION STATUS LIKE 'Handler_read%'"
     )
-    read = sum(int(str(count)) for _, count in counts)
-    assert (read < 1000) is is_indexed
+    return sum(int(str(count)) for _, count in counts)

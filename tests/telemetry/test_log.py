@@ -268,7 +268,8 @@ def test_warnings_of_other_libraries_come_in_our_form(written: Written) -> None:
         for h in logging.getLogger().handlers
         if type(h).__module__ == "monitor.telemetry.log"
     ]
-    ours[0].handle(bad)
+    # the newest: a log that another test left open has its own before it
+    ours[-1].handle(bad)
     try:
         int("x")
     except ValueError:
