@@ -618,8 +618,9 @@ def test_who_may_not_read_the_state_hears_what_to_type(
 def test_a_reader_of_a_directory_that_it_may_not_write(tmp_path: Path) -> None:
     with opened(tmp_path) as made:
         fill(made.state)
+    # pathlib imports urllib only when it needs it: then where the interpreter lies may be hidden from that user
     program = (
-        "import os, sys; from pathlib import Path; from monitor.storage import open_reader\n"
+        "import os, sys, urllib.request; from pathlib import Path; from monitor.storage import open_reader\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "print(len(open_reader(Path(sys.argv[1])).active_alerts()))"
     )
