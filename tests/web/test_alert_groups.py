@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
-from monitor.model.settings import Rule, Severity, labels_of
+from monitor.model.settings import Rule, Scalar, Severity, labels_of
 from monitor.web.alert_groups import MAX_GROUP_ROWS, AlertGroup
 from monitor.web.page import Page, page_of
 from tests.web.picture import (
@@ -96,6 +96,23 @@ def test_a_rule_that_says_nothing_of_groups_has_its_worst_alert_speak_and_counts
     ]
     said = page_of(a_scene(with_alerts(a_snapshot(config), alerts))).verdict.text
     assert said == "plan basic is low, and 2 more, for 5 min"
+
+
+def test_a_group_says_the_parameters_of_its_query_as_they_are_written() -> None:
+    rule = replace(
+        UNINITIALIZED, group_summary="{total} lie {days} d, {share}, {kind}, {strict}"
+    )
+    parameters: dict[str, Scalar] = {
+        "days": 3,
+        "share": 0.5,
+        "kind": "paid",
+        "strict": True,
+    }
+    query = replace(BALANCES, rules=(rule,), parameters=parameters)
+    config = a_config(queries=(query,))
+    alerts = with_plans(PLANS, rule)
+    said = page_of(a_scene(with_alerts(a_snapshot(config), alerts))).verdict.text
+    assert said == "60 lie 3 d, 0.5, paid, true, 3 plans, for 5 min"
 
 
 def test_since_when_is_said_once() -> None:
