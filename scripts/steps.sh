@@ -204,3 +204,14 @@ END
     printf '%s\n' "$root" >"$place/lib/$version/site-packages/checkout.pth"
     printf '%s\n' "$stamp" >"$place/.setup"
 }
+
+# report_coverage PYTHON – combines what the processes of a run have measured (COVERAGE_FILE), prints the ten modules
+# of which the least is reached, and the total; fails below fail_under of pyproject.toml.
+report_coverage() {
+    local report code=0
+    "$1" -m coverage combine --quiet
+    report=$("$1" -m coverage report --sort=cover) || code=$?
+    sed -n '1,12p; /^TOTAL/p' <<<"$report"
+    ((code != 2)) || fail "fewer lines are reached than fail_under in pyproject.toml asks for: test what is new, or what lost its test (docs/development.md, Coverage)"
+    return "$code"
+}
