@@ -40,7 +40,6 @@ _PURE_ROOMS = (
     "daemon",
     "lifecycle",
     "model",
-    "storage",
     "telemetry",
     "timing",
 )

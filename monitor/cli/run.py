@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -62,8 +63,13 @@ def command(start_seconds: float, common: CommonOptions) -> int:
         set_log(config.log)
         from monitor.daemon.app import App  # only the daemon needs all of it
 
-        app = App(config, os.environ, log, set_log=set_log)
-        app.start()
+        try:
+            app = App(config, os.environ, log, set_log=set_log)
+            app.start()
+        finally:
+            # Off since the entry. What lives as long as the process need not be looked at again.
+            gc.freeze()
+            gc.enable()
         return app
 
     try:

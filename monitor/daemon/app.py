@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -104,9 +103,6 @@ class App:
 
     def serve(self) -> None:
         """Serve until a signal says stop; then stop everything in order."""
-        # What lives as long as the process need not be looked at again.
-        gc.collect()
-        gc.freeze()
         service_manager.notify("READY=1")
         reason = self._serve_requests()
         service_manager.notify("STOPPING=1")

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -20,8 +19,8 @@ from monitor.web import api, api_rules
 from monitor.web.banners import Troubles
 from monitor.web.guards import USER
 from monitor.web.page import page_of
+from monitor.web.page_template import PageTemplate
 from monitor.web.views import Scene, Views
-from monitor.web.words import fit
 
 _HERE = Path(__file__).parent
 _MAX_HISTORY = 10_000
@@ -40,22 +39,12 @@ class Answers:
 
     def __init__(self, views: Views) -> None:
         self._views = views
-        environment = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            # What a database says is text, whatever it looks like.
-            autoescape=True,
-            finalize=fit,
-            # A name that is misspelt in the template is an error, not a gap on the page.
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._template = environment.get_template("page.html")
         self._style = (_HERE / "static" / "page.css").read_bytes()
         self._script = (_HERE / "static" / "page.js").read_bytes()
         # In the addresses of both: after an update no browser shows the page in the style of before.
-        self._version = hashlib.sha256(self._style + self._script).hexdigest()[:12]
+        version = hashlib.sha256(self._style + self._script).hexdigest()[:12]
         self._runbooks = read_runbooks()
+        self._template = PageTemplate(version=version, runbooks=self._runbooks)
 
     def page(self, request: Request) -> Response:
         """Show the page; `?alert=FINGERPRINT` shows that one in any case."""
@@ -66,10 +55,7 @@ class Answers:
             self._troubles(config),
             asked=request.query_params.get("alert", ""),
         )
-        body = self._template.render(
-            page=page, version=self._version, runbooks=self._runbooks
-        )
-        return Response(body, media_type="text/html")
+        return Response(self._template.render(page), media_type="text/html")
 
     def _troubles(self, config: Config) -> Troubles:
         is_healthy, words = self._views.check_health()

@@ -184,6 +184,7 @@ def test_every_job_runs_at_once_at_the_start_and_schema_queries_first(
     assert sorted(names) == ["balances", "columns", "usage"]
 
 
+@pytest.mark.slow
 def test_after_the_first_run_the_instants_are_those_of_the_grid() -> None:
     slots = Slots(timedelta(milliseconds=200))
     try:
@@ -193,6 +194,7 @@ def test_after_the_first_run_the_instants_are_those_of_the_grid() -> None:
         slots.schedule.stop()
 
 
+@pytest.mark.slow
 def test_slots_that_had_no_run_are_counted_as_missed() -> None:
     slots = Slots(timedelta(milliseconds=300))
     try:

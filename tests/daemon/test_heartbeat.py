@@ -368,6 +368,7 @@ def test_it_is_a_get_of_the_address_without_a_body(watchdog: Watchdog) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "reason", "limit"),
     [

@@ -156,6 +156,7 @@ def recorder() -> Iterator[Recorder]:
     one.schedule.stop()
 
 
+@pytest.mark.slow
 def test_a_schedule_that_ticks_is_never_overdue(recorder: Recorder) -> None:
     recorder.schedule.start(
         [a_job("often", timedelta(milliseconds=100)), a_job("rare")]

@@ -12,6 +12,7 @@ from tests.database.targets import wait_until
 from tests.support.resource_limits import no_thread_to_be_had
 
 
+@pytest.mark.slow
 def test_alarms_ring_in_the_order_of_their_deadlines(watchdog: Watchdog) -> None:
     rung: list[str] = []
     started = time.monotonic()
@@ -22,6 +23,7 @@ def test_alarms_ring_in_the_order_of_their_deadlines(watchdog: Watchdog) -> None
     assert time.monotonic() - started >= 1.0
 
 
+@pytest.mark.slow
 def test_a_cancelled_alarm_does_not_ring(watchdog: Watchdog) -> None:
     rung: list[str] = []
     with watchdog.after(1.0, lambda: rung.append("cancelled")) as alarm:
