@@ -32,7 +32,8 @@ class SessionSetup:
     """States and proves the variables of one target's sessions; thread-safe, each connection in one thread.
 
     What a server does not know or grant is remembered by its version, so that only the first session
-    there costs a round trip for each such variable.
+    there costs a round trip for each such variable. A limit is too much to lose: one that was refused is
+    asked for by each session, or a refusal of the moment would cost every later one its limit.
     """
 
     _refused: dict[tuple[str, str], _Refused] = field(default_factory=dict)
@@ -65,9 +66,6 @@ class SessionSetup:
             settings=frozenset(assignments.keys() - settings),
             questions=frozenset(questions.keys() - values.keys()),
         )
-        # Where something is wrong the refusals may have been of the moment.
-        self._remember(server, refused, forget=bool(wrong))
-
         facts = {name: values.pop(name, None) for name in FACTS}
         connection.proof = {name: questions[name] for name in values}
         connection.proven = values
@@ -75,6 +73,9 @@ class SessionSetup:
         limits = [
             one.limit for name, one in variables.items() if one.limit and name in held
         ]
+        # Where something is wrong or a limit lacks, the refusals may have been of the moment.
+        lacking = {one.limit for one in variables.values() if one.limit} - {*limits}
+        self._remember(server, refused, forget=bool(wrong or lacking))
         connection.server = replace(
             _as_proven(server, wrong, values),
             limits=tuple(limits),

@@ -235,6 +235,22 @@ def test_what_is_right_though_the_setting_was_refused_or_swallowed_is_no_fault(
         assert fetch_in(session, "SELECT 1 AS one").rows == ((1,),)
 
 
+def test_a_limit_that_was_refused_for_a_moment_is_set_on_the_next_session(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy:
+        proxy.from_client = lambda sent: sent.replace(
+            b"max_statement_time", b"no_statement_time"
+        )
+        database = databases.open(target_at(proxy.port), environ=PASSWORD)
+        with database.lease(deadline_seconds=20) as session:
+            assert "statement" not in session.server.limits
+        proxy.from_client = None
+        proxy.listener.drop_all()
+        with database.lease(deadline_seconds=20) as session:
+            assert session.server.limits == ("lock", "statement", "read_only")
+
+
 def test_a_session_that_became_another_clients_is_not_lent_again(
     database: Database, server: PrivateServer
 ) -> None:
