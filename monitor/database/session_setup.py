@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
@@ -70,15 +70,12 @@ class SessionSetup:
         connection.proof = {name: questions[name] for name in values}
         connection.proven = values
         held = (settings | otherwise | values.keys()) - {one.name for one in wrong}
-        limits = [
-            one.limit for name, one in variables.items() if one.limit and name in held
-        ]
+        limits, lacks_limit = _limits(variables.values(), held)
         # Where something is wrong or a limit lacks, the refusals may have been of the moment.
-        lacking = {one.limit for one in variables.values() if one.limit} - {*limits}
-        self._remember(server, refused, forget=bool(wrong or lacking))
+        self._remember(server, refused, forget=bool(wrong) or lacks_limit)
         connection.server = replace(
             _as_proven(server, wrong, values),
-            limits=tuple(limits),
+            limits=limits,
             time_zone=str(facts["server_zone"] or ""),
             utc_offsets=_offsets((facts["january"], facts["july"])),
         )
@@ -107,6 +104,15 @@ def enter_zone(connection: Connection, time_zone: str) -> None:
         raise QueryError(Reason.BAD_RESULT, message, detail=ALTERED_SESSION)
     connection.time_zone = time_zone
     connection.note_change("time_zone", found)
+
+
+def _limits(
+    variables: Iterable[Variable], held: Set[str]
+) -> tuple[tuple[str, ...], bool]:
+    """Return the limits that hold, by the operator's names, and whether one does not."""
+    limited = [one for one in variables if one.limit]
+    limits = tuple(one.limit for one in limited if one.name in held)
+    return limits, len(limits) < len(limited)
 
 
 def _kind_of(server: Server) -> tuple[str, str]:
