@@ -20,7 +20,7 @@ class PageTemplate:
     """The template of the page.
 
     Its text is read at once, so that an update of the files does not mix two versions. Jinja and what it
-    makes of the text are a tenth of the start and three megabytes: only a monitor that is looked at pays.
+    makes of the text are an eighth of the start and five megabytes: only a monitor that is looked at pays.
     """
 
     def __init__(self, *, version: str, runbooks: Mapping[str, str]) -> None:

@@ -302,3 +302,32 @@ def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
         if text in line:
             return b"".join(lines)
     raise AssertionError(b"".join(lines[-30:]).decode())
+
+
+def test_once_it_runs_garbage_is_looked_for_again(tmp_path: Path) -> None:
+    program = """
+import gc, os, signal, sys, threading, time
+from monitor.__main__ import main
+
+def end_when_it_is_on_again():
+    # The signal is for the main thread, which holds it back until it can take it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    while gc.isenabled():
+        time.sleep(0.001)
+    while not gc.isenabled():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=end_when_it_is_on_again, daemon=True).start()
+sys.argv = ["token-monitor", "run", "--config", sys.argv[1]]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(write(tmp_path))],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
