@@ -287,6 +287,8 @@ def test_alerts_about_which_a_run_says_nothing_are_held_and_all_others_judged() 
         (dict(labels)["table"], dict(labels).get("column", "")): alert.held
         for labels, alert in second.active.items()
     }
+    muted = hold(first.active, muted_by="0123456789abcdef")
+    assert run(judged, partial, muted, now=START + INTERVAL) == second
     assert states == {("users", "a"): True, ("users", ""): True, ("plans", "b"): False}
     assert [dict(one.alert.labels).get("column") for one in second.transitions] == ["a"]
     assert [one.change for one in second.transitions] == [Change.RESOLVED]
