@@ -106,6 +106,11 @@ class Changes:
     explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """The queries for which the alert of a root speaks, and since when that was last so."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is nothing to record and nothing to announce."""
+        return not self.changed and not self.transitions
+
     def of(self, scope: Scope) -> Mapping[Labels, Alert]:
         """Return the alerts of one scope as they would be."""
         return self.changed.get(scope, self.before.of(scope))

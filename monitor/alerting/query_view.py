@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from monitor.alerting.freshness import expiry
 from monitor.model.alerts import Alert
-from monitor.model.results import Failure, Outcome, Sample
+from monitor.model.positions import Position, is_next
+from monitor.model.results import Failure, Outcome, Result, Sample
 from monitor.model.schedules import Cron
 from monitor.model.settings import ColumnName, Job
 
@@ -56,6 +57,14 @@ class QueryView:
     """Of these tables another query was let see again, and it has not run since."""
     excused_until: datetime | None = None
     """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
+    position: Position | None = None
+    """How far a walk has come, as it is recorded."""
+
+    def is_next(self, result: Result) -> bool:
+        """Return whether a result is one of this job as it is now, and goes on from where its walk stands."""
+        if not self.job.runs_as(result.job):
+            return False
+        return result.position is None or is_next(result.position, self.position)
 
     @property
     def failure(self) -> Failure | None:

@@ -12,9 +12,11 @@ from monitor.alerting.freshness import expiry, news_until
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.errors import Reason
+from monitor.model.positions import Position
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
 from monitor.model.schedules import Every
 from monitor.model.settings import ColumnName, Config, Job, JobKey
+from monitor.model.walked import kept_position
 
 _OBJECT_DENIED = (1142, 1143, 1370)
 """A table, a column, a routine: what a GRANT can be given for, by name."""
@@ -83,6 +85,11 @@ class Snapshot:
         # A rule about the monitor itself, too, can have a query as its subject.
         return view if view is not None and view.has_rule(alert.name) else None
 
+    def position_of(self, key: JobKey) -> Position | None:
+        """Return how far a job's walk has come; None where it has not begun."""
+        view = self.queries.get(key)
+        return None if view is None else view.position
+
     def root_over(self, alert: Alert) -> Alert | None:
         """Return the alert under which this one is muted; None where it is muted under none."""
         return self.roots.get(alert.muted_by or "")
@@ -139,10 +146,11 @@ def with_run(
 ) -> Snapshot:
     """Record one result, and when its job runs next.
 
-    One of a job that a reload removed or changed meanwhile is left out: returns the snapshot itself.
+    One of a job that a reload removed or changed meanwhile is left out, and one that did not begin where its
+    walk stands: returns the snapshot itself.
     """
     view = snapshot.queries.get(result.job.key)
-    if view is None or not view.job.runs_as(result.job):
+    if view is None or not view.is_next(result):
         return snapshot
     view = replace(view, next_run_at=next_run_at)
     name = result.job.target.name
@@ -237,8 +245,10 @@ def _with_receiver(snapshot: Snapshot, view: ReceiverView) -> Snapshot:
 
 
 def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
-    if view is None or not view.job.runs_as(job):
+    if view is None:
         return QueryView(job, since=at)
+    if not view.job.runs_as(job):
+        return QueryView(job, since=at, position=kept_position(view.position, job))
     return replace(view, job=job)
 
 
@@ -280,6 +290,7 @@ def _after_success(view: QueryView, result: Result, success: Success) -> QueryVi
         first_failure_at=None,
         consecutive_failures=0,
         denied=success.refusals,
+        position=success.position or view.position,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,8 +13,9 @@ from monitor.alerting.denials import denied_tables, tables_seen_again, with_seen
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
+from monitor.model.positions import Position
 from monitor.model.results import Blocked, Failure, Result
-from monitor.model.settings import ColumnName, Job
+from monitor.model.settings import ColumnName, Job, JobKey
 
 _IsWanted: TypeAlias = Callable[[QueryView], bool]
 
@@ -32,11 +33,20 @@ class Update:
     blocked: tuple[Result, ...] = ()
     """Of the jobs that it shows to be blocked: to be taken next, since their data must go at once."""
 
+    @property
+    def positions(self) -> Mapping[JobKey, Position]:
+        """Return how far a walk has come by this result, if it was of one."""
+        position = self.result.position
+        return {} if position is None else {self.result.job.key: position}
+
 
 def updated(
     snapshot: Snapshot, result: Result, next_run_at: datetime | None, now: datetime
 ) -> Update | None:
-    """Return what a result makes of the snapshot; None of a job that a reload removed or changed meanwhile."""
+    """Return what a result makes of the snapshot.
+
+    None of a job that a reload removed or changed meanwhile, and of a walk that did not begin where it stands.
+    """
     key = result.job.key
     after = with_run(snapshot, result, next_run_at)
     if after is snapshot:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import assert_never
 
+from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
 from monitor.collector.fetching import fetch_past_a_lock
+from monitor.collector.findings import RunFindings
 from monitor.collector.samples import samples_of
 from monitor.collector.schema_check import SchemaAnswer, check_schema
+from monitor.collector.sweep import sweep_on
 from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
 from monitor.model.errors import (
@@ -19,18 +25,12 @@ from monitor.model.errors import (
     SampleError,
     TargetError,
 )
+from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Rows, Server, Success
 from monitor.model.settings import Job, Query, Statement
+from monitor.model.walks import Cursor, Sweep
 from monitor.timing.clock import Clock
 from monitor.timing.durations import format_duration
-
-
-@dataclass(frozen=True, slots=True)
-class RunFindings:
-    """What a run found while it was being made: the rows as they came, and what became of them."""
-
-    rows: Rows
-    success: Success
 
 
 @dataclass(slots=True)
@@ -43,9 +43,15 @@ class _Contact:
 
 
 def execute(
-    job: Job, scheduled_at: datetime, database: Database, clock: Clock
+    job: Job,
+    scheduled_at: datetime,
+    database: Database,
+    clock: Clock,
+    position: Position | None = None,
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
+
+    `position` is how far the walk of its query has come, if it walks.
 
     Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
     owns `database`; one of its connections is leased for the run and given back in any case.
@@ -53,7 +59,8 @@ def execute(
     started_at = clock.now()
     started_seconds = time.monotonic()
     contact = _Contact()
-    outcome = _outcome(job, database, clock, contact)
+    look = partial(answer, job.query, position=position, now=started_at)
+    outcome = _outcome(job, database, clock, contact, look)
     return Result(
         job=job,
         scheduled_at=scheduled_at,
@@ -67,13 +74,19 @@ def execute(
     )
 
 
-def _outcome(job: Job, database: Database, clock: Clock, contact: _Contact) -> Outcome:
+def _outcome(
+    job: Job,
+    database: Database,
+    clock: Clock,
+    contact: _Contact,
+    look: Callable[[Session], RunFindings],
+) -> Outcome:
     timeout_seconds = job.query.timeout.total_seconds()
     try:
         with database.lease(deadline_seconds=timeout_seconds) as session:
             _note_contact(session, clock, contact)
             _check_replica(job, session.server)
-            return answer(job.query, session).success
+            return look(session).success
     except RefusedError as error:
         contact.refusal = replace(_failure(error), refused=True)
         return contact.refusal
@@ -99,11 +112,30 @@ def _note_contact(session: Session, clock: Clock, contact: _Contact) -> None:
         contact.refusal = _failure(session.refusal)
 
 
-def answer(query: Query, session: Session) -> RunFindings:
+def answer(
+    query: Query,
+    session: Session,
+    position: Position | None = None,
+    now: datetime | None = None,
+) -> RunFindings:
     """Run the query in a session that the caller leased; its rows, and what they mean.
 
+    One that walks goes on from a position at `now`; without `now` it looks once, and nothing is kept of that.
     Raises QueryError as the server answers, SampleError where the rows cannot be read.
     """
+    walk = query.walk
+    match walk:
+        case None:
+            return _answer_at_once(query, session)
+        case Cursor():
+            return read_forward(query, walk, session, position, now)
+        case Sweep():
+            return sweep_on(query, walk, session, position, now)
+        case _:
+            assert_never(walk)
+
+
+def _answer_at_once(query: Query, session: Session) -> RunFindings:
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)

@@ -168,7 +168,13 @@ class TargetRunners:
             thread = threading.get_ident()
             running[thread] = UnderWay(query.name, self._clock.now(), query.timeout)
             try:
-                result = execute(task.job, task.scheduled_at, database, self._clock)
+                result = execute(
+                    task.job,
+                    task.scheduled_at,
+                    database,
+                    self._clock,
+                    self._snapshot().position_of(task.job.key),
+                )
                 self._on_result(replace(result, clock_shift=task.clock_shift))
             finally:
                 del running[thread]

@@ -21,8 +21,9 @@ from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.messages import Missed, Tick
 from monitor.daemon.notices import notes_of
-from monitor.daemon.pipeline import Pipeline, Sources
+from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.requests import Requests
+from monitor.daemon.sources import Sources
 from monitor.daemon.ticker import Ticker
 from monitor.database import Database
 from monitor.model.alerts import Delivery

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
@@ -23,18 +23,19 @@ from monitor.alerting.snapshot import (
     with_next_run,
     with_receiver,
 )
-from monitor.alerting.updates import updated
+from monitor.alerting.updates import Update, updated
+from monitor.alerting.walks import with_positions
 from monitor.collector.reconnect import Reconnects
 from monitor.daemon.commands import Command, RunNow, ShiftTimes, WakeReceivers
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE, Maintenance
 from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
+from monitor.daemon.sources import Sources
 from monitor.model.alerts import (
     Alert,
     AlertState,
     Delivery,
     Notification,
-    ReceiverHealth,
 )
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.schedules import Every
@@ -51,18 +52,6 @@ from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
 
 Commands: TypeAlias = Iterator[Command]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the pipeline asks others at a tick or at a result; answered at once, from memory or the state."""
-
-    receivers: Callable[[], Mapping[str, ReceiverHealth]]
-    """How each receiver does."""
-    next_run_at: Callable[[JobKey], datetime | None]
-    """When the job runs next."""
-    self_status: Callable[[], SelfStatus] = SelfStatus
-    """What is wrong with the configuration and the page's certificate."""
 
 
 class Pipeline:
@@ -145,15 +134,19 @@ class Pipeline:
         update = updated(self.snapshot, result, next_run_at, now)
         if update is None:
             return
-        self._publish(update.after)
+        walked = update if update.positions else None
+        if walked is None:
+            # Nothing that the disk refuses hides what a run gave.
+            self._publish(update.after)
         self._maintenance.ran(key)
         self._listener.on_result(update)
         if update.wanted:
             # Before what the disk can refuse: nothing shows it later.
             yield RunNow(update.wanted)
-        changes = cycle.after_result(self._facts(now), self._active, update.result)
+        facts = self._facts(now, update.after)
+        changes = cycle.after_result(facts, self._active, update.result)
         run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
-        yield from self._finish(changes, now, run_key=run_key)
+        yield from self._finish(changes, now, run_key=run_key, walked=walked)
         for blocked in update.blocked:
             yield from self._take_result(blocked, now)
 
@@ -186,11 +179,18 @@ class Pipeline:
         yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
 
     def _finish(
-        self, changes: Changes, now: datetime, *, run_key: str, reminds: bool = False
+        self,
+        changes: Changes,
+        now: datetime,
+        *,
+        run_key: str,
+        reminds: bool = False,
+        walked: Update | None = None,
     ) -> Commands:
         """Record what changed as a whole, then let it be in force, then show it, then log it.
 
-        What cannot be recorded is not in force: the next run finds it again, and it is announced then.
+        What cannot be recorded is not in force: the next run finds it again, and it is announced then. So it is
+        with what a walk read, whose position is recorded with what was found there: it is read again.
         """
         self._explained.update(changes.explained)
         for scope, error in changes.failed:
@@ -209,20 +209,38 @@ class Pipeline:
             reminders = self._reminders.due(receivers, active, now=now, full=full)
             _note_notified(changes, reminders)
             notifications += reminders
-        if not changes.changed and not transitions:
+        if changes.is_empty and walked is None:
             self._active.accept(changes)
             return
         yield from self._record_move()
-        self._state.record(changes.changed, transitions, notifications)
-        self._active.accept(changes)
+        self._record(changes, notifications, walked)
+        if changes.is_empty:
+            return
         self._publish_alerts()
         self._listener.on_transitions(transitions)
         self._listener.on_refused(refused_by(receivers, transitions, full))
         yield WakeReceivers()
 
-    def _facts(self, now: datetime) -> Facts:
+    def _record(
+        self,
+        changes: Changes,
+        notifications: tuple[Notification, ...],
+        walked: Update | None,
+    ) -> None:
+        """Record what changed with where a walk has come, and let both be in force."""
+        self._state.record(
+            changes.changed,
+            changes.transitions,
+            notifications,
+            positions={} if walked is None else walked.positions,
+        )
+        if walked is not None:
+            self._publish(walked.after)
+        self._active.accept(changes)
+
+    def _facts(self, now: datetime, snapshot: Snapshot | None = None) -> Facts:
         since = Since(now, self._awake_since, self._explained)
-        return Facts(self._config, self.snapshot, since)
+        return Facts(self._config, snapshot or self.snapshot, since)
 
     def _plan_again(self, now: datetime) -> None:
         """Ask when jobs run next whose planned run is past."""
@@ -271,6 +289,7 @@ class Pipeline:
             self._state.move(gap, self._active.active)
         # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
         self._state.record(self._active.active, (), (), marks={ALIVE: now})
+        self._publish(with_positions(self.snapshot, self._state.positions()))
         self._publish_alerts()
 
     def _follow_clock(self) -> Commands:

@@ -12,6 +12,7 @@ from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import Certificate
 from monitor.model.errors import Reason, message_with_excerpt
+from monitor.model.positions import Position
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 from monitor.timing.durations import format_duration
 
@@ -229,6 +230,8 @@ class Success:
     """What the server refused to let a schema query see, in the server's words."""
     warnings: tuple[ServerWarning, ...] = ()
     """What the server remarked on the answers of the run, none of which makes the result doubtful."""
+    position: Position | None = None
+    """Where the next run of a walk begins; in force once it is recorded, together with what it found."""
 
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""
@@ -311,6 +314,11 @@ class Result:
     """When the connection that it ran on was let in; None where it had none, or had it from its start."""
     refusal: Failure | None = None
     """Why a new connection was refused before it ran on one that lived already."""
+
+    @property
+    def position(self) -> Position | None:
+        """Return where the next run of a walk begins; None where this one made no way."""
+        return self.outcome.position if isinstance(self.outcome, Success) else None
 
     @property
     def entered_at(self) -> datetime:

@@ -19,6 +19,7 @@ from monitor.model.process_settings import (
 )
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.targets import UTC_ZONE, NamedFile, Target
+from monitor.model.walks import Walk
 
 Scalar: TypeAlias = int | float | bool | str
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -174,6 +175,8 @@ class Query:
     metrics: tuple[Metric, ...] = ()
     rules: tuple[Rule, ...] = ()
     schema: SchemaColumns | None = None
+    walk: Walk | None = None
+    """How it reads what is too much for one statement; None: it is one statement."""
     time_zone: str = UTC_ZONE
     """The zone of the session that it runs in: an offset, a name, or SERVER_ZONE."""
     local_time: tuple[str, ...] = ()

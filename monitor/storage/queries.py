@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from monitor.model.alerts import Alert, AlertState, Change, Transition
-from monitor.model.settings import Labels
+from monitor.model.positions import Position
+from monitor.model.settings import JobKey, Labels
 from monitor.storage.history import (
     DeliveryAttempt,
     DeliveryRow,
@@ -18,6 +19,7 @@ from monitor.storage.history import (
     row_to_transition,
 )
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
+from monitor.storage.positions import row_to_position
 from monitor.storage.rows import column_list
 from monitor.storage.serialization import (
     instant_to_text,
@@ -122,6 +124,11 @@ class StateQueries(ABC):
         columns = column_list(LastResultRow._fields)
         rows = self._rows(f"SELECT {columns} FROM last_results ORDER BY target, query")
         return tuple(self._readable("last_results", row_to_result, rows))
+
+    def positions(self) -> Mapping[JobKey, Position]:
+        """Return how far each walk has come; one that cannot be read begins anew."""
+        rows = self._rows("SELECT target, query, position FROM positions")
+        return dict(self._readable("positions", row_to_position, rows))
 
     def read_mark(self, name: str) -> datetime | None:
         """Return the instant that was remembered under a name; None where there is none, or one that is spoilt."""

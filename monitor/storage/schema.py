@@ -6,8 +6,16 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 4
-TABLES = ("alerts", "transitions", "outbox", "deliveries", "marks", "last_results")
+SCHEMA_VERSION = 5
+TABLES = (
+    "alerts",
+    "transitions",
+    "outbox",
+    "deliveries",
+    "marks",
+    "last_results",
+    "positions",
+)
 
 _LAST_RESULTS = """
 CREATE TABLE last_results (
@@ -15,6 +23,13 @@ CREATE TABLE last_results (
     status TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL,
     consecutive_failures INTEGER NOT NULL, first_failure_at TEXT,
     samples TEXT NOT NULL, sample_count INTEGER NOT NULL,
+    PRIMARY KEY (target, query)
+) WITHOUT ROWID;
+"""
+
+_POSITIONS = """
+CREATE TABLE positions (
+    target TEXT NOT NULL, query TEXT NOT NULL, position TEXT NOT NULL,
     PRIMARY KEY (target, query)
 ) WITHOUT ROWID;
 """
@@ -63,6 +78,7 @@ CREATE TABLE marks (
     name TEXT NOT NULL PRIMARY KEY, at TEXT NOT NULL
 ) WITHOUT ROWID;
 {_LAST_RESULTS}
+{_POSITIONS}
 """
 
 # What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
@@ -84,6 +100,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         4: (
             f"ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;{WEIGH};{_OUTBOX_WAITING}"
         ),
+        5: _POSITIONS,
     }
 )
 

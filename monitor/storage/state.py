@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
-from monitor.model.settings import Labels
+from monitor.model.positions import Position
+from monitor.model.settings import JobKey, Labels
 from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
 from monitor.storage.disk import BackOnDisk, Disk
@@ -29,6 +30,7 @@ from monitor.storage.outbox_limits import (
     OutboxLimits,
     merge,
 )
+from monitor.storage.positions import write_positions
 from monitor.storage.queries import OutboxView, StateQueries
 from monitor.storage.retention import Pruned, prune, prune_step
 from monitor.storage.rows import insert_into
@@ -133,11 +135,13 @@ class State(StateQueries):
         notifications: Sequence[Notification],
         *,
         marks: Mapping[str, datetime] = MappingProxyType({}),
+        positions: Mapping[JobKey, Position] = MappingProxyType({}),
     ) -> None:
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
-        of their receivers' outboxes; `marks` are instants by name, beside those that are there.
+        of their receivers' outboxes; `marks` are instants by name, and `positions` how far walks have come,
+        beside those that are there.
         """
 
         def write(connection: sqlite3.Connection) -> None:
@@ -151,6 +155,7 @@ class State(StateQueries):
             connection.executemany(
                 _MARK, [(name, instant_to_text(at)) for name, at in marks.items()]
             )
+            write_positions(connection, positions)
 
         with self._recording:
             self._disk.write(write)

@@ -14,7 +14,13 @@ from typing import Any, get_args
 import pytest
 
 from monitor.config import load
-from monitor.config.queries.schema import MetricSchema, QuerySchema, RuleSchema
+from monitor.config.queries.schema import (
+    CursorSchema,
+    MetricSchema,
+    QuerySchema,
+    RuleSchema,
+    SweepSchema,
+)
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
     HeartbeatSchema,
@@ -40,6 +46,10 @@ metrics = {{ m = {_METRIC} }}
 rules = {{ R = {_RULE} }}
 """
 _SQL = "SELECT :low AS x"
+_WALKS = {
+    "cursor": "SELECT COUNT(*) AS x FROM t WHERE id > :since AND id <= :until",
+    "sweep": "SELECT COUNT(*) AS x FROM t WHERE id > :from_key AND id <= :to_key",
+}
 
 Keys = dict[str, str]
 """The keys of a table, each with its value as TOML writes it."""
@@ -86,7 +96,10 @@ def _load_query(before: str) -> Callable[[Folder, str], Config]:
     """Return what loads a table of a query's file that stands behind other lines."""
 
     def load_lines(folder: Folder, lines: str) -> Config:
-        folder.query("own", before + lines, _SQL)
+        # A walk goes with a statement of its own.
+        named = [word for word in _WALKS if word in before + lines]
+        sql = _WALKS[named[0]] if named else _SQL
+        folder.query("own", before + lines, sql)
         return folder.load(TARGET)
 
     return load_lines
@@ -229,11 +242,25 @@ TABLES = {
                 "time_zone": '"Europe/Berlin"',
             },
             {"summary": '"s"', "parameters": "{ low = 7 }", "enabled": "false"},
+            {"summary": '"s"', "cursor": '{ column = "t.id" }'},
+            {"summary": '"s"', "sweep": '{ key = "t.id" }'},
         ),
         load=_load_query(""),
         values_in=_queries,
         # By the query's files, and by its target.
         derived=frozenset({"shipped", "variants", "time_zone", "local_time"}),
+    ),
+    "NAME.toml: cursor": Table(
+        CursorSchema,
+        samples=({"column": '"t.id"', "settle": '"7s"'},),
+        load=_load_query('summary = "s"\n[cursor]\n'),
+        values_in=lambda config: [query.walk for query in _queries(config)],
+    ),
+    "NAME.toml: sweep": Table(
+        SweepSchema,
+        samples=({"key": '"t.id"', "cycle": '"7m"', "piece": '"7ms"'},),
+        load=_load_query('summary = "s"\n[sweep]\n'),
+        values_in=lambda config: [query.walk for query in _queries(config)],
     ),
     "NAME.toml: metrics.NAME": Table(
         MetricSchema,

@@ -138,6 +138,8 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[metrics.NAME]`": query_schema.MetricSchema,
     "`[evidence]`": query_schema.EvidenceSchema,
     "`[schema]`": query_schema.MissingColumnsSchema,
+    "`[cursor]`": query_schema.CursorSchema,
+    "`[sweep]`": query_schema.SweepSchema,
     "`[rules.NAME]`": query_schema.RuleSchema,
 }
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.collector.execute import RunFindings, answer
+from monitor.collector.execute import answer
+from monitor.collector.findings import RunFindings
 from monitor.config import load
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateConnection, PrivateServer

@@ -16,6 +16,7 @@ from monitor.storage.history import DeliveryRow, TransitionRow
 from monitor.storage.last_results import LastResultRow
 from monitor.storage.opening import open_database
 from monitor.storage.outbox import OutboxRow
+from monitor.storage.positions import POSITION_COLUMNS
 from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
 from tests.storage.older_state import OLDER_VERSIONS, make_older_state
@@ -27,6 +28,7 @@ ROWS = {
     "deliveries": DeliveryRow._fields,
     "marks": ("name", "at"),
     "last_results": LastResultRow._fields,
+    "positions": POSITION_COLUMNS,
 }
 
 

@@ -12,7 +12,8 @@ from monitor.alerting.updates import Update
 from monitor.daemon.commands import Executor
 from monitor.daemon.latest import Latest
 from monitor.daemon.messages import NewConfig, Tick, Work
-from monitor.daemon.pipeline import Pipeline, Sources
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.sources import Sources
 from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason, SampleError

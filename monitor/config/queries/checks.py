@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
+from monitor.config.queries.walks import check_walk
 from monitor.config.sql.statement import Template, name_fault
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.validation import check_list
@@ -31,6 +32,9 @@ def check_query(
     """
     need_fault = partial(_need_fault, query.parameters)
     check_list(query.section, "needs", query.needs, need_fault, problems)
+    if query.walk is not None:
+        statements = (query.statement, *query.variants.values())
+        check_walk(query.walk, query.section, statements, need_fault, problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:

@@ -16,6 +16,7 @@ from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schedules import read_schedule
 from monitor.config.queries.schema import QuerySchema
 from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.queries.walks import read_walk
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Origin, Problems
@@ -33,6 +34,8 @@ def read_query(
     # A schema query can bind :needs, which nobody declares: what all queries of its target need (ADR 0001).
     extra = frozenset({NEEDS} if "schema" in section.data else ())
     checked = validate(QuerySchema, section, problems)
+    walk = read_walk(checked, section, problems)
+    extra |= set(walk.parameters if walk is not None else ())
     before_statements = len(problems)
     check_declared(section, declared, problems)
     statement = _template(files.sql, base, declared, extra, problems)
@@ -60,6 +63,7 @@ def read_query(
         rules=rules,
         evidence=read_template(checked.evidence.sql) if checked.evidence else None,
         schema=_schema_columns(checked),
+        walk=walk,
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, checked)

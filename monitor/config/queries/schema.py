@@ -19,6 +19,7 @@ from monitor.config.toml.validation import (
     Text,
     integer_in,
 )
+from monitor.model.walks import DEFAULT_CYCLE, DEFAULT_PIECE, DEFAULT_SETTLE
 
 
 class EvidenceSchema(Schema):
@@ -33,6 +34,21 @@ class MissingColumnsSchema(Schema):
     table: Text
     column: Text
     missing: Text
+
+
+class CursorSchema(Schema):
+    """`[cursor]`: the column by which a query reads forward, each row once."""
+
+    column: Text
+    settle: Duration = DEFAULT_SETTLE
+
+
+class SweepSchema(Schema):
+    """`[sweep]`: the unique key by which a query reads a table in small pieces."""
+
+    key: Text
+    cycle: Interval = DEFAULT_CYCLE
+    piece: Limit = DEFAULT_PIECE
 
 
 class QuerySchema(Schema):
@@ -53,6 +69,8 @@ class QuerySchema(Schema):
     metrics: dict[str, Any] = {}
     evidence: EvidenceSchema | None = None
     schema_: MissingColumnsSchema | None = Field(default=None, alias="schema")
+    cursor: CursorSchema | None = None
+    sweep: SweepSchema | None = None
     rules: dict[str, Any] = {}
 
 

@@ -23,6 +23,7 @@ from monitor.model.settings import (
     SchemaColumns,
     Statement,
 )
+from monitor.model.walks import Walk
 
 NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -59,6 +60,8 @@ class UnboundQuery:
     rules: tuple[UnboundRule, ...]
     evidence: Template | None
     schema: SchemaColumns | None
+    walk: Walk | None = None
+    """Its column as the file has it, with parameters in braces."""
     is_sound: bool = True
     """Whether it can be bound; one with problems is only checked against the others."""
 
@@ -116,8 +119,11 @@ class UnboundQuery:
     def identifiers(self) -> frozenset[str]:
         """Return the parameters that stand somewhere for the name of a table or column."""
         names: set[str] = set()
-        for need in _all_needs(self.needs, self.rules):
-            names.update(NAME_PARAMETER.findall(need))
+        texts = _all_needs(self.needs, self.rules)
+        if self.walk is not None:
+            texts += [self.walk.table, self.walk.column]
+        for text in texts:
+            names.update(NAME_PARAMETER.findall(text))
         for template in self.templates:
             names.update(template.identifiers)
         return frozenset(names)
@@ -170,6 +176,7 @@ class UnboundQuery:
             metrics=self.metrics,
             rules=rules,
             schema=self.schema,
+            walk=_bound_walk(self.walk, values),
         )
 
     def fits(self, evidence: Template, rule: Rule) -> bool:
@@ -204,16 +211,25 @@ def _all_needs(needs: Iterable[str], rules: Iterable[UnboundRule]) -> list[str]:
     return texts
 
 
+def _bound_walk(walk: Walk | None, values: Mapping[str, Scalar]) -> Walk | None:
+    """Return a walk by the column that it has on a target."""
+    if walk is None:
+        return None
+    table = _named(walk.table, values)
+    return replace(walk, table=table, column=_named(walk.column, values))
+
+
+def _named(text: str, values: Mapping[str, Scalar]) -> str:
+    """Return a text with the parameters in braces replaced."""
+    return NAME_PARAMETER.sub(lambda match: str(values[match[1]]), text)
+
+
 def _columns(
     texts: Iterable[str], values: Mapping[str, Scalar]
 ) -> tuple[ColumnName, ...]:
     """Return the columns of `table.column`, with the parameters in braces replaced; sorted, each once."""
-
-    def value(match: re.Match[str]) -> str:
-        return str(values[match[1]])
-
     columns: set[ColumnName] = set()
     for text in texts:
-        table, _, column = NAME_PARAMETER.sub(value, text).partition(".")
+        table, _, column = _named(text, values).partition(".")
         columns.add(ColumnName(table, column))
     return tuple(sorted(columns, key=str))

@@ -1,0 +1,51 @@
+"""Read how a query walks, `[cursor]` or `[sweep]`, and check it before its target is known; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from monitor.config.queries.schema import QuerySchema
+from monitor.config.sql.statement import Template
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems
+from monitor.config.toml.validation import refuse_both
+from monitor.model.walks import Cursor, Sweep, Walk
+
+
+def read_walk(
+    checked: QuerySchema, section: Section, problems: Problems
+) -> Walk | None:
+    """Return how a query walks, its column as the file has it, with parameters in braces; None: it does not."""
+    cursor, sweep = checked.cursor, checked.sweep
+    if cursor is not None and sweep is not None:
+        refuse_both(section, "cursor", "sweep", problems)
+    if cursor is not None:
+        table, _, column = cursor.column.partition(".")
+        return Cursor(table, column, cursor.settle)
+    if sweep is not None:
+        table, _, column = sweep.key.partition(".")
+        return Sweep(table, column, sweep.cycle, sweep.piece)
+    return None
+
+
+def check_walk(
+    walk: Walk,
+    section: Section,
+    statements: Iterable[Template],
+    column_fault: Callable[[str], str | None],
+    problems: Problems,
+) -> None:
+    """Note a walk by something that is not a column, and a statement that does not read between two keys.
+
+    `column_fault` says why a text is not `table.column`.
+    """
+    fault = column_fault(f"{walk.table}.{walk.column}")
+    if fault is not None:
+        problems.add(section.origin(walk.section, walk.key), fault)
+    asked = set(walk.parameters)
+    names = " and :".join(walk.parameters)
+    message = f"goes with statements that read between :{names}"
+    for template in statements:
+        # One that could not be read is empty, and its own problem.
+        if template.text and not asked.issubset(template.parameters):
+            problems.add(section.origin(walk.section), message)

@@ -1,0 +1,38 @@
+"""How far a walk has come and what it must remember of its way: goes with a result, kept in the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPosition:
+    """How far a cursor has counted.
+
+    `of` says what was walked: of another column or statement it would mean nothing. `serial` is one more than
+    that of the position that the run began at, so that no result is taken twice, or out of its order.
+    """
+
+    of: str
+    serial: int
+    until: int
+    """The highest value of the column that is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPosition:
+    """How far a sweep has come in its cycle; `of` and `serial` as a cursor's."""
+
+    of: str
+    serial: int
+
+
+Position: TypeAlias = CursorPosition | SweepPosition
+
+
+def is_next(position: Position, before: Position | None) -> bool:
+    """Return whether a position was reached from the one before it, and not from an older one."""
+    if before is None:
+        return position.serial == 1
+    return position.of == before.of and position.serial == before.serial + 1

@@ -1,0 +1,61 @@
+"""How far each walk has come, as it is kept: one row of JSON for each query that walks."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+from monitor.model.positions import CursorPosition, Position, SweepPosition
+from monitor.model.settings import JobKey
+from monitor.storage.rows import insert_into
+from monitor.storage.serialization import UnreadableError, text_to_json
+
+POSITION_COLUMNS = ("target", "query", "position")
+_INSERT = insert_into("positions", POSITION_COLUMNS, or_replace=True)
+
+
+def write_positions(
+    connection: sqlite3.Connection, positions: Mapping[JobKey, Position]
+) -> None:
+    """Write how far walks have come, in place of what was there of them."""
+    rows = [
+        (target, query, position_to_text(position))
+        for (target, query), position in positions.items()
+    ]
+    connection.executemany(_INSERT, rows)
+
+
+def row_to_position(row: Sequence[Any]) -> tuple[JobKey, Position]:
+    """Read a row of `positions`; UnreadableError."""
+    target, query, text = row
+    try:
+        return (target, query), text_to_position(text)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from None
+
+
+def position_to_text(position: Position) -> str:
+    """Return a position as JSON that `text_to_position` reads."""
+    match position:
+        case CursorPosition():
+            parts: dict[str, object] = {"walk": "cursor", "until": position.until}
+        case SweepPosition():
+            parts = {"walk": "sweep"}
+        case _:
+            assert_never(position)
+    said = {**parts, "of": position.of, "serial": position.serial}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def text_to_position(text: str) -> Position:
+    """Read a position; ValueError, TypeError or KeyError where it is none."""
+    parts = text_to_json(text)
+    match parts["walk"]:
+        case "cursor":
+            return CursorPosition(parts["of"], parts["serial"], parts["until"])
+        case "sweep":
+            return SweepPosition(parts["of"], parts["serial"])
+        case walk:
+            raise ValueError(f"no such walk: {walk}")

@@ -1,0 +1,19 @@
+"""How far walks have come, as the state keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.model.positions import CursorPosition, Position
+from monitor.storage import State
+
+
+def test_a_position_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = str(tmp_path / "state.sqlite")
+    positions: dict[tuple[str, str], Position] = {
+        ("main", "usage"): CursorPosition("cursor t.id", 7, 120)
+    }
+    state = State(path)
+    state.record({}, (), (), positions=positions)
+    state.close()
+    assert State(path).positions() == positions
