@@ -297,11 +297,15 @@ def hold_for(process: subprocess.Popen[bytes], seconds: float) -> None:
 def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
     assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return b"".join(lines)
-    raise AssertionError(b"".join(lines[-30:]).decode())
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if text in line:
+                return b"".join(lines)
+    finally:
+        # Shown where the test fails, also by its time limit.
+        print(b"".join(lines[-30:]).decode())
+    raise AssertionError(f"it ended without a line with {text!r}")
 
 
 def test_once_it_runs_garbage_is_looked_for_again(tmp_path: Path) -> None:
