@@ -304,7 +304,7 @@ def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
                 return b"".join(lines)
     finally:
         # Shown where the test fails, also by its time limit.
-        print(b"".join(lines[-30:]).decode())
+        sys.stdout.write(b"".join(lines[-30:]).decode())
     raise AssertionError(f"it ended without a line with {text!r}")
 
 
