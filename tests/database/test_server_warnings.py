@@ -132,6 +132,25 @@ def test_a_proxy_that_answers_show_warnings_itself_makes_the_result_doubtful(
         assert caught.value.reason is Reason.BAD_RESULT
 
 
+def test_warnings_that_may_not_be_seen_make_the_result_doubtful(
+    databases: Databases, own_mariadb: PrivateMariaDB
+) -> None:
+    with Proxy(own_mariadb.port or 0) as proxy:
+        proxy.from_client = lambda sent: (
+            b"\x03SHOW REFUSED" if sent == b"\x03SHOW WARNINGS" else sent
+        )
+        database = databases.open(target_at(proxy.port), environ=PASSWORD)
+        with database.lease(deadline_seconds=20) as session:
+            before = id_of(session)
+            with pytest.raises(QueryError) as caught:
+                fetch_in(session, "SELECT 1 / 0 AS n")
+            assert caught.value.reason is Reason.BAD_RESULT
+            assert "counts 1 warnings on its answer" in caught.value.message
+            # the refusal is about the warnings: the connection is in order
+            assert fetch_in(session, "SELECT 1 AS one").warnings == ()
+            assert id_of(session) == before
+
+
 def test_warnings_cost_nothing_where_there_are_none(
     databases: Databases, own_mariadb: PrivateMariaDB
 ) -> None:
