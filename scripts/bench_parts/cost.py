@@ -1,0 +1,204 @@
+"""Measure the database's time a minute of the shipped queries, and of the documented ones, on each schema.
+
+Each query is run by `token-monitor query`, and what its statements cost is read from the server's own books:
+time of its statements, the sum a minute by the shipped intervals. A sweep is walked whole, which is what its
+cycle costs; what a minute of the daemon costs is the part `minutes`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from monitor.demo.mariadb import PrivateConnection
+from monitor.timing.durations import parse_duration
+from scripts.bench_parts.data import SCHEMAS, freshen
+from scripts.bench_parts.options import Options, say
+from scripts.bench_parts.plots import bars
+from scripts.bench_parts.programs import (
+    Target,
+    create_account,
+    our_command,
+    our_environment,
+)
+from scripts.bench_parts.rows import Row
+from scripts.bench_parts.servers import ServerKind, serving
+from scripts.bench_parts.statements import (
+    Statement,
+    empty_the_books,
+    longest_of,
+    seconds_of,
+    statements_in,
+)
+
+DOCUMENTED = {
+    "D1": """SELECT u.id, u.email, u.tokens_remaining, us.tokens_limit, us.plan_type,
+        CASE WHEN u.tokens_remaining IS NULL THEN 'Needs Init' WHEN u.tokens_remaining = 0 THEN 'Empty'
+            WHEN u.tokens_remaining < 1000 THEN 'Low' ELSE 'OK' END AS status
+        FROM users u LEFT JOIN user_subscriptions us ON u.id = us.user_id AND us.is_active = 1
+        WHERE us.is_active = 1 ORDER BY u.tokens_remaining ASC""",
+    "D2": """SELECT tuh.user_id, u.email, tuh.action, tuh.tokens_used, tuh.created_at
+        FROM token_usage_history tuh JOIN users u ON tuh.user_id = u.id
+        ORDER BY tuh.created_at DESC LIMIT 20""",
+    "D3": """SELECT u.id, u.email, u.tokens_remaining, us.tokens_limit
+        FROM users u JOIN user_subscriptions us ON u.id = us.user_id
+        WHERE u.tokens_remaining = us.tokens_limit AND us.is_active = 1""",
+}
+"""The documented health queries, as documented."""
+
+_MINUTE = timedelta(minutes=1)
+_A_MINUTE = ": shipped queries, a minute"
+_LONGEST = ": longest statement"
+
+
+def run(options: Options) -> list[Row]:
+    """Measure on each server and schema."""
+    rows: list[Row] = []
+    for kind in options.servers:
+        for schema in options.schemas or SCHEMAS:
+            with _target(options, kind, schema) as (target, connection):
+                rows += _documented(options, kind, target, connection)
+                rows += _shipped(options, kind, target, connection)
+    return rows
+
+
+def plots(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the plots of a minute and of the longest statement."""
+    return {
+        "cost": bars(
+            "Each query on its interval", "ms a minute", _by_end(rows, _A_MINUTE)
+        ),
+        "longest": bars("Longest statement", "ms", _by_end(rows, _LONGEST)),
+    }
+
+
+def _by_end(rows: Sequence[Row], end: str) -> dict[str, float]:
+    return {
+        row.measure.removesuffix(end): row.median
+        for row in rows
+        if row.measure.endswith(end)
+    }
+
+
+@contextmanager
+def _target(
+    options: Options, kind: ServerKind, schema: str
+) -> Iterator[tuple[Target, PrivateConnection]]:
+    with (
+        tempfile.TemporaryDirectory(prefix="tm-") as name,
+        serving(kind, options.folder) as server,
+        server.connect(schema) as connection,
+    ):
+        freshen(connection, schema)
+        password_file = Path(name) / "password"
+        create_account(connection, "bench", schema, password_file)
+        target = Target("main", server, schema, "bench", password_file)
+        (Path(name) / "config.toml").write_text(target.table())
+        yield target, connection
+
+
+def _shipped(
+    options: Options, kind: ServerKind, target: Target, connection: PrivateConnection
+) -> list[Row]:
+    where = f"{kind} {target.schema}"
+    rows: list[Row] = []
+    a_minute = [0.0] * options.repeats
+    longest = [0.0] * options.repeats
+    for name, interval in intervals_of(options.checkout).items():
+        costs = _costs_of(options, kind, target, connection, name)
+        seconds = [seconds_of(statements) for statements in costs]
+        longest = [max(pair) for pair in zip(longest, map(longest_of, costs), strict=True)]  # fmt: skip
+        a_minute = [
+            total + each * (_MINUTE / interval)
+            for total, each in zip(a_minute, seconds, strict=True)
+        ]
+        samples = tuple(each * 1000 for each in seconds)
+        rows.append(Row("cost", f"{where}: {name}, one run", "ms", samples))
+        say(rows[-1].line())
+    total = tuple(each * 1000 for each in a_minute)
+    rows.append(Row("cost", f"{where}{_A_MINUTE}", "ms", total))
+    say(rows[-1].line())
+    worst = tuple(each * 1000 for each in longest)
+    rows.append(Row("cost", f"{where}{_LONGEST}", "ms", worst))
+    say(rows[-1].line())
+    return rows
+
+
+def _costs_of(
+    options: Options,
+    kind: ServerKind,
+    target: Target,
+    connection: PrivateConnection,
+    name: str,
+) -> list[list[Statement]]:
+    config = target.password_file.with_name("config.toml")
+    command = our_command("query", name, "--config", str(config))
+    found: list[list[Statement]] = []
+    for _ in range(options.repeats + 1):
+        empty_the_books(connection)
+        done = subprocess.run(
+            command,
+            env=our_environment(options.checkout),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"bench: {name} failed: {done.stdout}{done.stderr}")
+        found.append(statements_in(connection, kind, target.schema))
+    return found[1:]  # the first one warms
+
+
+def intervals_of(checkout: Path) -> dict[str, timedelta]:
+    """Return the shipped queries with their intervals."""
+    found: dict[str, timedelta] = {}
+    for path in sorted((checkout / "queries").glob("*.toml")):
+        document = tomllib.loads(path.read_text())
+        text = document.get("interval") or document.get("sweep", {}).get("cycle", "30m")
+        found[path.stem] = parse_duration(text)
+    return found
+
+
+def _documented(
+    options: Options, kind: ServerKind, target: Target, connection: PrivateConnection
+) -> list[Row]:
+    rows: list[Row] = []
+    a_minute = [0.0] * options.repeats
+    for name, statement in DOCUMENTED.items():
+        samples = _seconds_of(options, kind, target, connection, statement)
+        a_minute = [sum(pair) for pair in zip(a_minute, samples, strict=True)]
+        rows.append(_row(kind, target, f"{name} as documented", samples))
+        say(rows[-1].line())
+    rows.append(_row(kind, target, "documented queries once a minute", a_minute))
+    return rows
+
+
+def _row(kind: ServerKind, target: Target, what: str, seconds: Sequence[float]) -> Row:
+    samples = tuple(each * 1000 for each in seconds)
+    return Row("cost", f"{kind} {target.schema}: {what}", "ms", samples)
+
+
+def _seconds_of(
+    options: Options,
+    kind: ServerKind,
+    target: Target,
+    connection: PrivateConnection,
+    statement: str,
+) -> list[float]:
+    found: list[float] = []
+    for _ in range(options.repeats + 1):
+        empty_the_books(connection)
+        with (
+            target.server.connect(target.schema) as other,
+            other.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+            cursor.fetchall()
+        found.append(seconds_of(statements_in(connection, kind, target.schema)))
+    return found[1:]
