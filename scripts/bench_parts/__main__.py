@@ -21,15 +21,16 @@ from scripts.bench_parts.programs import ROOT
 from scripts.bench_parts.rows import Row
 from scripts.bench_parts.servers import SERVER_KINDS
 
-PARTS = ("data", "cost", "minutes", "latency", "start")
+PARTS = ("data", "cost", "minutes", "growth", "latency", "start")
 """In the order in which they run."""
+ONLY_BY_NAME = ("limits",)
 
 
 def main() -> None:
     """Run the parts that were asked for, and write what they measured."""
     parser = _parser()
     arguments = parser.parse_args()
-    unknown = [part for part in arguments.parts if part not in PARTS]
+    unknown = set(arguments.parts).difference(PARTS, ONLY_BY_NAME)
     if unknown:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     options = _options(arguments)
@@ -73,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         "--usage", type=int, default=5_010_000, help="rows of usage (default 5,010,000)"
     )
     parser.add_argument(
+        "--times",
+        nargs="+",
+        type=float,
+        default=(0.1, 1, 10),
+        help="sizes that `growth` measures, of that of the data (default 0.1 1 10)",
+    )
+    parser.add_argument(
         "--repeats", type=int, default=5, help="of each measurement (default 5)"
     )
     parser.add_argument(
@@ -109,6 +117,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         schemas=tuple(arguments.schemas),
         users=arguments.users,
         usage=arguments.usage,
+        times=tuple(arguments.times),
         repeats=arguments.repeats,
         minutes=arguments.minutes,
         checkout=arguments.checkout.absolute(),

@@ -93,12 +93,15 @@ def make(
     size: Size,
     schemas: Sequence[str] = SCHEMAS,
 ) -> None:
-    """Make those of the schemas that the server does not have in this size, and freshen all of them."""
+    """Make those of the schemas that the server does not have in this size, and bring all of them up to now."""
     with server.connect() as connection:
         _execute(connection, "SET SESSION time_zone = '+00:00'")
         for schema in schemas:
-            if sizes_of(connection, schema) is None:
-                _make_schema(connection, kind, schema, size)
+            if sizes_of(connection, schema) != _size_in(schema, size):
+                began = time.monotonic()
+                make_schema(connection, schema, size, datetime.now(UTC))
+                seconds = time.monotonic() - began
+                say(f"{kind}: {schema} made in {seconds:.0f} s")
             freshen(connection, schema)
 
 
@@ -133,12 +136,12 @@ def freshen(connection: PrivateConnection, schema: str) -> None:
             )
 
 
-def _make_schema(
-    connection: PrivateConnection, kind: ServerKind, schema: str, size: Size
+def make_schema(
+    connection: PrivateConnection, schema: str, size: Size, now: datetime
 ) -> None:
-    began = time.monotonic()
-    usage = min(size.usage, _DAY_ROWS) if "null" in schema else size.usage
-    now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    """Make a schema anew, with rows of usage up to `now` (aware)."""
+    now = now.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    size = _size_in(schema, size)
     _execute(connection, f"DROP DATABASE IF EXISTS {schema}")
     create_tables(connection, schema)
     if "indexed" in schema:
@@ -151,12 +154,18 @@ def _make_schema(
     _fill(
         connection, size.users // 100, lambda n: _SECOND_SUBSCRIPTIONS.format(numbers=n)
     )
-    _fill(connection, usage, lambda n: _HISTORY.format(users=size.users, rows=usage, now=now, numbers=n))  # fmt: skip
+    history = {"users": size.users, "rows": size.usage, "now": now}
+    _fill(connection, size.usage, lambda n: _HISTORY.format(**history, numbers=n))
     for table in ("users", "user_subscriptions", "token_usage_history"):
         _execute(connection, f"ANALYZE TABLE {table}")
     _execute(connection, "CREATE TABLE bench_size (users INT, `usage` INT)")
-    _execute(connection, f"INSERT INTO bench_size VALUES ({size.users}, {usage})")
-    say(f"{kind}: {schema} made in {time.monotonic() - began:.0f} s")
+    _execute(connection, f"INSERT INTO bench_size VALUES ({size.users}, {size.usage})")
+
+
+def _size_in(schema: str, size: Size) -> Size:
+    """Return the size of a schema: where every balance is NULL only those matter."""
+    usage = min(size.usage, _DAY_ROWS) if "null" in schema else size.usage
+    return Size(size.users, usage)
 
 
 def _fill(
