@@ -60,7 +60,8 @@ def _needs_json(selection: Selection) -> str:
             "queries": _few(sorted(needed_by[column])),
         }
         rows.append(row)
-    return json.dumps(rows)
+    # Plain letters: the schema query changes their case, which an escape would not follow.
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def _few(names: Sequence[str]) -> str:
