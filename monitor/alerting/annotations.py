@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.shown import RESOLVED_SUMMARY
+from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY, at_least_text
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample
@@ -28,6 +28,8 @@ def annotations_of(
         # Kept with the alert: at its end the rule may be another one, or gone.
         texts[RESOLVED_SUMMARY] = rule.resolved_summary
     rendered = {name: _rendered(text, values) for name, text in texts.items()}
+    if sample.at_least:
+        rendered[AT_LEAST] = "true"
     if rule.runbook and bound.runbook_base_url:
         base_url = bound.runbook_base_url.rstrip("/")
         rendered.setdefault("runbook_url", f"{base_url}/{rule.runbook}")
@@ -51,7 +53,7 @@ def _values(
         **parameters,
         **dict(sample.details),
         **dict(alert.labels),
-        "value": format_number(sample.value),
+        "value": at_least_text(format_number(sample.value), is_bound=sample.at_least),
         "since": f"at least {since}" if alert.since_at_least else since,
         "count": str(count),
         "threshold": bound.rule.condition.threshold_text,

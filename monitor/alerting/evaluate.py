@@ -45,7 +45,11 @@ def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
     # An error is not an absence: a run that failed never comes here.
     if rule.condition.finds_absence:
         return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
-    return tuple(sample for sample in mine if rule.condition.holds(sample.value))
+    return tuple(sample for sample in mine if _is_finding(rule, sample))
+
+
+def _is_finding(rule: Rule, sample: Sample) -> bool:
+    return rule.condition.holds(sample.value, at_least=sample.at_least)
 
 
 def evaluate(
@@ -114,7 +118,10 @@ def retire(active: Mapping[Labels, Alert], *, now: datetime, reason: str) -> Eva
 def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
     """Return the findings by the labels of the alerts that they are."""
     found: dict[Labels, Sample] = {}
-    for sample in matching(bound.rule, success.samples):
+    findings = matching(bound.rule, success.samples)
+    if bound.rule.condition.finds_absence and success.is_part(bound.rule.metric):
+        findings = ()  # what is lacking may be in what was not counted
+    for sample in findings:
         labels = bound.alert_labels(sample.labels)
         if labels in found:
             # Whichever was kept, the other one would be lost: the row that came last must not win.
@@ -182,7 +189,7 @@ def _miss(
     resolved: list[Transition] = []
     for labels, alert in unfound.items():
         keep_since = alert.keep_since or now
-        if _is_silent(success, labels):
+        if success.is_silent_about(bound.rule.metric, labels):
             kept[labels] = replace(alert, held=True, muted_by=None)
         elif alert.state is not AlertState.FIRING:
             # A pending alert that is gone was never announced: dropped silently, as Prometheus does.
@@ -197,11 +204,6 @@ def _miss(
         else:
             resolved.append(_resolve(alert, now, ""))
     return _Unfound(kept, resolved)
-
-
-def _is_silent(success: Success, labels: Labels) -> bool:
-    """Return whether the run says nothing about an alert with these labels."""
-    return any(set(unknown) <= set(labels) for unknown in success.silent)
 
 
 def _superseded(risen: Risen, now: datetime) -> list[Transition]:

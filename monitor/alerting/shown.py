@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert
+from monitor.model.wording import format_number
 from monitor.timing.durations import format_seconds
 
 RESOLVED_SUMMARY = "resolved_summary"
 """The annotation that keeps a rule's text for the end; shown as the summary then, and never by this name."""
+
+AT_LEAST = "value_is_at_least"
+"""The annotation that marks a value of which not all was counted; never shown."""
 
 # What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
 # of 0 once more is a gift to all who have spent theirs.
@@ -23,6 +28,7 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
     """
     annotations = dict(alert.annotations)
     past = annotations.pop(RESOLVED_SUMMARY, "")
+    annotations.pop(AT_LEAST, None)
     if not alert.is_over():
         return annotations
     summary = annotations.get("summary", alert.name)
@@ -32,6 +38,23 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
         if name not in _ONLY_WHILE_IT_LASTS
     }
     return {**kept, "summary": _over(alert, summary, past)}
+
+
+def is_at_least(alert: Alert) -> bool:
+    """Return whether not all was counted of what the alert's value says."""
+    return AT_LEAST in dict(alert.annotations)
+
+
+def total_text(alerts: Sequence[Alert]) -> str:
+    """Return what the values of alerts come to, as texts say it."""
+    total = format_number(sum(alert.value for alert in alerts))
+    is_bound = any(is_at_least(alert) for alert in alerts)
+    return at_least_text(total, is_bound=is_bound)
+
+
+def at_least_text(number: str, *, is_bound: bool) -> str:
+    """Return a number as texts say it."""
+    return f"at least {number}" if is_bound else number
 
 
 def _over(alert: Alert, summary: str, past: str) -> str:

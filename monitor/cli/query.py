@@ -111,6 +111,9 @@ def _answer(job: Job, session: Session) -> int:
     _show_rows(found.rows)
     for refusal in success.refusals:
         _complain(f"not seen, so not told: {refusal.reason}: {refusal.message}")
+    for bound in success.lower_bounds:
+        what = f"{bound.metric}{_braces(bound.labels)}"
+        _complain(f"not all counted: {what} is at least what is shown")
     for warning in success.warnings:
         _complain(f"warning {warning.code} of the server: {warning.message}")
     _show_samples(job, success)

@@ -149,7 +149,7 @@ class _TargetRun:
                 except SampleError as error:
                     failure = Failure(Reason.BAD_RESULT, f"{rule.name}: {error}")
                     return Checked(replace(result, outcome=failure), tuple(found))
-        return Checked(result, tuple(found), counted(success.row_count, "row"))
+        return Checked(result, tuple(found), _note(success))
 
     def _findings(self, rule: Rule, result: Result, success: Success) -> list[Finding]:
         # Whoever asks gets all that is found: nothing is kept of it.
@@ -170,6 +170,12 @@ class _TargetRun:
             for change in evaluation.transitions
             if change.change is Change.FIRED
         ]
+
+
+def _note(success: Success) -> str:
+    rows = counted(success.row_count, "row")
+    names = dict.fromkeys(bound.metric for bound in success.lower_bounds)
+    return f"{rows}; at least, not all counted: {', '.join(names)}" if names else rows
 
 
 def _finding(alert: Alert) -> Finding:

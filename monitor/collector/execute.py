@@ -13,6 +13,7 @@ from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
 from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
+from monitor.collector.lower_bounds import lower_bounds_of, with_lower_bounds
 from monitor.collector.samples import samples_of
 from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.collector.sweep import sweep_on
@@ -147,14 +148,23 @@ def _answer_at_once(query: Query, session: Session) -> RunFindings:
         rows = schema.rows
     try:
         samples = samples_of(query, rows)
+        lower_bounds = lower_bounds_of(query, rows)
     except SampleError:
         # NULL is all that is to be seen of a zone that the server does not know
         fault = unknown_zone(query, session)
         if fault:
             raise SampleError(fault) from None
         raise
+    samples = with_lower_bounds(samples, lower_bounds)
     evidence, errors = look_up_evidence(query, session, samples, ends_at_seconds)
-    success = Success(samples, len(rows.rows), evidence, errors, warnings=rows.warnings)
+    success = Success(
+        samples,
+        len(rows.rows),
+        evidence,
+        errors,
+        warnings=rows.warnings,
+        lower_bounds=lower_bounds,
+    )
     if schema is not None:
         success = _with_schema(success, schema)
     return RunFindings(rows, success)

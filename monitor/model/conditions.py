@@ -25,6 +25,8 @@ class ConditionType:
     """Whether (value, threshold) is a finding; None where a finding is that there is no value."""
     worse: Callable[[float, float], float] | None = None
     """Which of two values is the worse one; None where neither is."""
+    holds_of_more: bool = False
+    """Whether what holds of a value holds of every higher one, so that counting in part is enough."""
 
 
 # Python compares NaN as PromQL does: it is neither above, below nor equal to anything, and so it
@@ -35,6 +37,7 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         promql="{series} > {threshold}",
         holds=operator.gt,
         worse=max,
+        holds_of_more=True,
     ),
     "below": ConditionType(
         words="below {threshold}",
@@ -91,10 +94,12 @@ class Condition:
         """Return the condition about a series as PromQL writes it: `m{plan="pro"} > 50`."""
         return self._type.promql.format(series=series, threshold=self.threshold_text)
 
-    def holds(self, value: float) -> bool:
-        """Return whether a sample with this value is a finding."""
+    def holds(self, value: float, *, at_least: bool = False) -> bool:
+        """Return whether a sample with this value is a finding; with `at_least`, whatever the whole value is."""
         holds = self._type.holds
-        return holds is not None and holds(value, self.threshold)
+        if holds is None or (at_least and not self._type.holds_of_more):
+            return False
+        return holds(value, self.threshold)
 
     def worst(self, before: float | None, value: float) -> float | None:
         """Return the worst of an alert's values so far; None where no value is worse than another."""

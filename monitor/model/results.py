@@ -12,6 +12,7 @@ from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import Certificate
 from monitor.model.errors import Reason, message_with_excerpt
+from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
 from monitor.timing.durations import format_duration
@@ -143,6 +144,8 @@ class Sample:
     labels: Labels
     value: float
     details: Labels = ()
+    at_least: bool = False
+    """Whether not all was counted, so that the value may be higher."""
 
 
 _QUOTED = re.compile(r"'([^']+)'")
@@ -230,12 +233,24 @@ class Success:
     """What the server refused to let a schema query see, in the server's words."""
     warnings: tuple[ServerWarning, ...] = ()
     """What the server remarked on the answers of the run, none of which makes the result doubtful."""
+    lower_bounds: tuple[LowerBound, ...] = ()
+    """What was only counted in part: it may be more, and what was not found may be there."""
     position: Position | None = None
     """Where the next run of a walk begins; in force once it is recorded, together with what it found."""
 
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""
         return frozenset()
+
+    def is_silent_about(self, metric: str, labels: Labels) -> bool:
+        """Return whether that it found no such sample says nothing about an alert with these labels."""
+        if any(set(unknown) <= set(labels) for unknown in self.silent):
+            return True
+        return any(bound.covers(metric, labels) for bound in self.lower_bounds)
+
+    def is_part(self, metric: str) -> bool:
+        """Return whether of some samples of a metric not all was counted."""
+        return any(bound.metric == metric for bound in self.lower_bounds)
 
     def missing_after(
         self, before: frozenset[ColumnName] | None

@@ -81,7 +81,8 @@ class Metric:
 
     Either `value` names the one column with the number, or `values` names columns that become the
     values of one more label, `values_label`. A metric that is not exported feeds rules only.
-    `details` are columns kept as text beside the sample, for the texts of alerts.
+    `details` are columns kept as text beside the sample, for the texts of alerts. `at_least` has, by value
+    columns, the columns that say with 1 that not all was counted.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Metric:
     null: Literal["error", "skip", "zero", "nan"] = "error"
     details: tuple[str, ...] = ()
     exported: bool = True
+    at_least: tuple[tuple[str, str], ...] = ()
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -103,6 +105,17 @@ class Metric:
             if self.values_label is None
             else (*self.labels, self.values_label)
         )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return the columns that say of its values whether all was counted."""
+        return tuple(dict(self.at_least).values())
+
+    def labels_of_column(self, column: str) -> Labels:
+        """Return the label that a value has by its column alone, if there is one."""
+        if self.values_label is None:
+            return ()
+        return ((self.values_label, column),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from monitor.alerting.shown import shown_annotations
+from monitor.alerting.shown import shown_annotations, total_text
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
@@ -100,7 +100,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     values.update((name, _scalar(value)) for name, value in known.parameters.items())
     values.update(alerts[0].labels)
     values.update(counts)
-    values["total"] = format_number(sum(alert.value for alert in alerts))
+    values["total"] = total_text(alerts)
     values["count"] = str(len(alerts))
     values["threshold"] = known.rule.condition.threshold_text
     said = render(text, values)

@@ -9,10 +9,17 @@ import pytest
 
 from monitor.alerting.evaluate import Evaluation, evaluate, hold, matching, retire
 from monitor.alerting.rule_input import BoundRule
+from monitor.alerting.shown import is_at_least, shown_annotations
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
-from monitor.model.conditions import Condition
+from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.errors import SampleError
-from monitor.model.results import EvidenceKey, EvidenceRow, Sample, Success
+from monitor.model.lower_bounds import LowerBound
+from monitor.model.results import (
+    EvidenceKey,
+    EvidenceRow,
+    Sample,
+    Success,
+)
 from monitor.model.settings import ColumnName, Labels, Rule, Scalar, Severity
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -82,7 +89,18 @@ def the(evaluation: Evaluation) -> Alert:
 
 # Pictures of time. A row gives the value at each interval; X is a run without data, 0r zero rows.
 # Under it the state after each run: P pending, F firing, K kept firing, R resolved just now, - none;
-# h before it: held. The alerts' events are P>, F> and R>.
+# h before it: held. The alerts' events are P>, F> and R>. With + the value was counted in part: it is at least that.
+
+
+def of_word(word: str) -> Success:
+    """Return a run that gave a value; `0r` zero rows, and with a + behind it not all was counted."""
+    is_part = word.endswith("+")
+    number = word.removesuffix("+")
+    found = () if number == "0r" else (sample(float(number)),)
+    if not is_part:
+        return success(*found)
+    marked = tuple(replace(one, at_least=True) for one in found)
+    return replace(success(*marked), lower_bounds=(LowerBound("tokens"),))
 
 
 @dataclass
@@ -100,7 +118,7 @@ class Picture:
         if word == "X":
             self.active = hold(self.active, muted_by=None)
         else:
-            result = success() if word == "0r" else success(sample(float(word)))
+            result = of_word(word)
             evaluation = run(self.judged, result, self.active, now=self.now)
             self.active, changed = evaluation.active, evaluation.transitions
         self.events.extend(changed)
@@ -140,6 +158,13 @@ class Picture:
             0, 0, "9 1", "F R", "F> R>", id="for 0 fires at once, never pending"
         ),
         pytest.param(0, 0, "9 0r", "F R", "F> R>", id="zero rows resolve"),
+        pytest.param(1, 0, "9+ 9+ 1", "P F R", "P> F> R>", id="at least is enough"),
+        pytest.param(
+            0, 0, "9 1+ 0r+ 1", "F hF hF R", "F> R>", id="counted in part holds"
+        ),
+        pytest.param(
+            2, 0, "9 1+ 9", "P hP F", "P> F>", id="counted in part keeps pending"
+        ),
         pytest.param(1, 0, "9 9 9 9", "P F F F", "P> F>", id="firing is told once"),
         pytest.param(
             1,
@@ -758,3 +783,43 @@ def test_an_alert_remembers_its_worst_value(
     ).transitions
     assert (transition.change, transition.alert.peak) == (Change.RESOLVED, peak)
     assert transition.alert.fired_for == 9 * INTERVAL
+
+
+@pytest.mark.parametrize("kind", CONDITIONS)
+def test_what_was_counted_in_part_proves_that_it_is_above_and_nothing_else(
+    kind: ConditionKind,
+) -> None:
+    part = LowerBound("tokens", (("plan", "pro"),))
+    for value in (4.0, 5.0, 6.0):
+        one = replace(sample(value, plan="pro"), at_least=True)
+        given = replace(success(one), lower_bounds=(part,))
+        found = run(rule(condition=Condition(kind, 5)), given).active
+        assert bool(found) == (kind == "above" and value > 5)
+    nothing = replace(success(), lower_bounds=(part,))
+    assert not run(rule(condition=Condition(kind, 5)), nothing).active
+
+
+def test_only_what_was_counted_in_part_is_held() -> None:
+    before = run(rule(), success(sample(9, plan="pro"), sample(9, plan="free")))
+    part = LowerBound("tokens", (("plan", "pro"),))
+
+    after = run(
+        rule(),
+        replace(success(), lower_bounds=(part, LowerBound("other"))),
+        before.active,
+        now=START + INTERVAL,
+    )
+
+    ((_, alert),) = after.active.items()
+    assert (dict(alert.labels)["plan"], alert.held) == ("pro", True)
+    (resolved,) = after.transitions
+    assert dict(resolved.alert.labels)["plan"] == "free"
+
+
+def test_texts_say_that_a_value_is_at_least_so_much() -> None:
+    one = replace(sample(9, plan="pro"), at_least=True)
+    alert = the(run(rule(summary="{value} are low"), success(one)))
+
+    assert shown_annotations(alert)["summary"] == "at least 9 are low"
+    assert set(shown_annotations(alert)) == {"summary"}
+    assert is_at_least(alert)

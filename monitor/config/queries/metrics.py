@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 from monitor.config.labels import label_fault
 from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
-from monitor.config.toml.problems import Problems
-from monitor.config.toml.validation import check_list, require_one_of, validate
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import (
+    check_list,
+    check_table,
+    require_one_of,
+    validate,
+)
 from monitor.model.settings import Metric
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -43,6 +49,8 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
     check_labels(checked.labels, "labels", section, problems)
     require_one_of(section, "value", "values", problems, at_second=True)
     values_label, values = _values(checked, section, problems)
+    at_least_fault = partial(_at_least_fault, values or [checked.value or ""])
+    check_table(section, "at_least", checked.at_least, at_least_fault, problems)
     if len(problems) > before:
         return None
     return Metric(
@@ -54,6 +62,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         values=values,
         kind=checked.type,
         null=checked.null,
+        at_least=tuple(checked.at_least.items()),
     )
 
 
@@ -120,6 +129,13 @@ def _values(
     if fault is not None:
         problems.add(section.origin("values", label), fault)
     return label, tuple(columns)
+
+
+def _at_least_fault(columns: Sequence[str], column: str, _flag: str) -> str | None:
+    """Return what is wrong with the name of a column, which a value of the metric is to be of."""
+    if column in columns:
+        return None
+    return f'"{column}" gives no value of the metric{near_miss(column, columns)}'
 
 
 def _values_fault(

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import Final, assert_never
 
-from monitor.alerting.shown import RESOLVED_SUMMARY
+from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
@@ -169,6 +169,8 @@ def _rule_label_fault(metric: Metric, name: str, value: str) -> str | None:
 def _annotation_fault(name: str, _text: str) -> str | None:
     if name == RESOLVED_SUMMARY:
         return "is a key of the rule itself, beside summary"
+    if name == AT_LEAST:
+        return "is kept by the monitor itself; give another name"
     # A reserved label name is a fine annotation name; a wrong grammar is not.
     fault = grammar_fault(name)
     return None if fault is None else fault.replace("label name", "name")

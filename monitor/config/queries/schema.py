@@ -86,6 +86,7 @@ class MetricSchema(Schema):
     type: Literal["gauge", "counter"] = "gauge"
     # NULL is never silently 0 or dropped: the query says what it means, and by default it is an error.
     null: Literal["error", "skip", "zero", "nan"] = "error"
+    at_least: dict[str, Text] = {}
 
 
 class OwnMetricSchema(Schema):
