@@ -18,7 +18,7 @@ from pathlib import Path
 from scripts.bench_parts import page
 from scripts.bench_parts.options import Options, say
 from scripts.bench_parts.programs import ROOT
-from scripts.bench_parts.rows import Row
+from scripts.bench_parts.rows import Row, compared
 from scripts.bench_parts.servers import SERVER_KINDS
 
 PARTS = ("data", "cost", "minutes", "growth", "latency", "start")
@@ -44,6 +44,8 @@ def main() -> None:
         rows += found
         if hasattr(module, "plots"):
             plots |= module.plots(found)
+    if arguments.before:
+        rows = compared(rows, json.loads(arguments.before.read_text()))
     if arguments.json:
         documents = [row.document() for row in rows]
         arguments.json.write_text(json.dumps(documents, indent=1, ensure_ascii=False))
@@ -104,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="fewer starts and faults, less waiting"
     )
     parser.add_argument("--json", type=Path, help="write what was measured here too")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        help="compare with what an earlier run wrote by --json",
+    )
     parser.add_argument(
         "--docs", type=Path, help="renew the page performance.md in this folder"
     )

@@ -11,6 +11,7 @@ import contextlib
 import json
 import random
 import shutil
+import statistics
 import tempfile
 import threading
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from monitor.demo.mariadb import PrivateMariaDB
 from scripts.bench_parts.options import Options, say
+from scripts.bench_parts.plots import bars
 from scripts.bench_parts.programs import (
     Target,
     create_account,
@@ -125,6 +127,15 @@ def run(options: Options) -> list[Row]:
         began = _faults(server, faults)
         _wait_for_all(arrivals, paths, began)
         return _rows(began, arrivals.at)
+
+
+def plots(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the plot of the medians."""
+    values = {"token-monitor": rows[1].median} if len(rows) > 1 else {}
+    for row in rows[1:]:
+        name = f"the others, {row.against.rpartition('with ')[2]}"
+        values[name] = statistics.median(row.reference)
+    return {"latency": bars("From a fault to its POST, median", "s", values)}
 
 
 def _table(server: PrivateMariaDB, folder: Path) -> Target:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -53,6 +53,17 @@ def row_of(document: Mapping[str, Any]) -> Row:
     fields["samples"] = tuple(fields["samples"])
     fields["reference"] = tuple(fields["reference"])
     return Row(**fields)
+
+
+def compared(rows: Sequence[Row], before: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the rows beside the samples of an earlier run, where it has the measure and they have no other peer."""
+    samples = {document["measure"]: document["samples"] for document in before}
+    return [
+        replace(row, reference=tuple(samples[row.measure]), against="before")
+        if row.measure in samples and not row.reference
+        else row
+        for row in rows
+    ]
 
 
 def number(value: float) -> str:
