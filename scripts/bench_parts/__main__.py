@@ -11,6 +11,8 @@ import importlib
 import json
 import os
 import platform
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,8 @@ ONLY_BY_NAME = ("limits",)
 
 def main() -> None:
     """Run the parts that were asked for, and write what they measured."""
+    # what was started is stopped, also where somebody stops us
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     parser = _parser()
     arguments = parser.parse_args()
     unknown = set(arguments.parts).difference(PARTS, ONLY_BY_NAME)

@@ -55,6 +55,12 @@ def create_account(
         cursor.execute(f"GRANT SELECT ON {schema}.* TO {account}@localhost")
 
 
+def drop_account(server: PrivateServer, account: str) -> None:
+    """Remove an account."""
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP USER IF EXISTS {account}@localhost")
+
+
 def our_environment(checkout: Path) -> dict[str, str]:
     """Return the environment in which the program of a checkout runs, with none of our caller's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TOKEN_MONITOR_")}

@@ -37,6 +37,8 @@ class AccountTime:
     seconds: float
     cpu_seconds: float
     rows: int
+    longest: float
+    """Of all so far."""
 
 
 def empty_the_books(connection: PrivateConnection) -> None:
@@ -94,12 +96,12 @@ def account_time(
     """Return what an account has cost so far, everything that its sessions did."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT SUM(COUNT_STAR), SUM(SUM_TIMER_WAIT), SUM(SUM_ROWS_EXAMINED)"
+            "SELECT SUM(COUNT_STAR), SUM(SUM_TIMER_WAIT), SUM(SUM_ROWS_EXAMINED), MAX(MAX_TIMER_WAIT)"
             f" {', SUM(SUM_CPU_TIME)' if kind == 'mysql' else ''}"
             " FROM performance_schema.events_statements_summary_by_user_by_event_name WHERE USER = %s",
             (account,),
         )
-        runs, total, rows, *cpu = cursor.fetchone() or (0, 0, 0)
+        runs, total, rows, longest, *cpu = cursor.fetchone() or (0, 0, 0, 0)
         if kind == "mariadb":
             cursor.execute(
                 "SELECT COALESCE(SUM(CPU_TIME), 0) FROM information_schema.USER_STATISTICS WHERE USER = %s",
@@ -113,4 +115,5 @@ def account_time(
         seconds=int(total or 0) * _PICOSECONDS,
         cpu_seconds=cpu_seconds,
         rows=int(rows or 0),
+        longest=int(longest or 0) * _PICOSECONDS,
     )
