@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from monitor.alerting.evaluate import Evaluation
+from monitor.alerting.quiet import Quiet
 from monitor.alerting.resolved import RecentlyResolved
+from monitor.alerting.scopes import Scopes
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.errors import SampleError
 from monitor.model.settings import Labels
@@ -23,6 +25,8 @@ class ActiveAlerts:
     resolved: RecentlyResolved = field(default_factory=RecentlyResolved)
     evaluated: set[Scope] = field(default_factory=set)
     """Scopes that had data since the start: what they find next began since then."""
+    quiet: dict[str, Quiet] = field(default_factory=dict)
+    """The targets about which there is nothing to say, as they were when that was last evaluated."""
     _by_target: dict[str, set[Scope]] = field(default_factory=dict)
 
     def restore(
@@ -56,6 +60,11 @@ class ActiveAlerts:
                 self.active.pop(scope, None)
                 self._by_target.get(scope.target, set()).discard(scope)
         self.evaluated |= changes.evaluated
+        for name, quiet in changes.quiet.items():
+            if quiet is not None:
+                self.quiet[name] = quiet
+            else:
+                self.quiet.pop(name, None)
         for transition in changes.transitions:
             if transition.change is Change.RESOLVED:
                 self.resolved.add(transition.alert)
@@ -69,6 +78,12 @@ class ActiveAlerts:
             scope: moved(alerts, by) for scope, alerts in self.active.items()
         }
         self.resolved.move(by)
+        self.quiet.clear()
+
+    def is_to_look_at(self, target: str, now: datetime) -> bool:
+        """Return whether a target is to be looked at without a result: all but those that are quiet until later."""
+        quiet = self.quiet.get(target)
+        return quiet is None or quiet.is_over(now)
 
     def scopes_on(self, target: str) -> frozenset[Scope]:
         """Return the scopes of one target that have alerts: with many targets nobody may look at all."""
@@ -103,6 +118,8 @@ class Changes:
     """Scopes whose findings could not become alerts; their alerts are held."""
     left_out: dict[Scope, int] = field(default_factory=dict)
     """How many findings of each scope that was evaluated are no alerts, since its rule has too many."""
+    quiet: dict[str, Quiet | None] = field(default_factory=dict)
+    """The targets that were looked at, and how quiet each is; None of one that is not."""
     explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """The queries for which the alert of a root speaks, and since when that was last so."""
 
@@ -129,12 +146,14 @@ class Changes:
         self.transitions.extend(evaluation.transitions)
         self.left_out[scope] = evaluation.left_out
 
-    def rename(self, gone: Iterable[Scope], scopes: Iterable[Scope]) -> None:
-        """Move alerts to the query that has their rule now: what they are is said by their labels.
+    def note_nothing(self, scope: Scope) -> None:
+        """Note that a scope without alerts was evaluated, and that nothing was found."""
+        self.evaluated.add(scope)
+        self.left_out[scope] = 0
 
-        `scopes` are those of queries' rules, whose names are unique.
-        """
-        successors = {(scope.rule, scope.target): scope for scope in scopes}
+    def rename(self, gone: Iterable[Scope], scopes: Scopes) -> None:
+        """Move alerts to the query that has their rule now: what they are is said by their labels."""
+        successors = scopes.by_rule_and_target()
         for scope in sorted(gone):
             new = successors.get((scope.rule, scope.target))
             alerts = self.of(scope)
@@ -156,10 +175,19 @@ class Changes:
         """Return the scopes that have alerts."""
         return self.before.active.keys() | self.changed.keys()
 
+    def scopes_outside(self, scopes: Scopes) -> set[Scope]:
+        """Return the scopes that have alerts and are none of these."""
+        return {scope for scope in self.scopes() if not scopes.has(scope)}
+
     def scopes_on(self, target: str) -> set[Scope]:
         """Return the scopes of one target that have alerts."""
         changed = (scope for scope in self.changed if scope.target == target)
         return {*self.before.scopes_on(target), *changed}
+
+    def has_alerts_of(self, rules: Collection[str], target: str) -> bool:
+        """Return whether one of these rules has an alert on a target."""
+        scopes = self.scopes_on(target)
+        return any(scope.rule in rules and self.of(scope) for scope in scopes)
 
     def alerts_on(self, target: str) -> Iterator[Alert]:
         """Return the pending and firing alerts about one target as they would be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
 
@@ -28,6 +28,8 @@ AlertsOf = Callable[[Scope], Mapping[Labels, Alert]]
 
 ROOTS = (TARGET_DOWN, CONNECTIONS_REFUSED, REPLICA_LAGGING, ACCESS_DENIED)
 """The monitor's own alerts that can be a root; those of schema queries can be one too."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Cause(Enum):
@@ -56,8 +58,7 @@ class Since:
 
     def latest(self, *instants: datetime | None) -> datetime:
         """Return the latest of some instants that are known, at least when the process began or woke."""
-        known = [instant for instant in instants if instant is not None]
-        return max([self.awake_at, *known])
+        return max([self.awake_at, *filter(None, instants)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def cause_of(view: QueryView, known: Known) -> Cause | None:
 
 
 def _own_cause(view: QueryView, known: Known) -> Cause | None:
-    if _is_silent(view, known.since):
+    if is_silent(view, known.since):
         return Cause.SILENT
     if view.failure is None:
         return None
@@ -142,7 +143,7 @@ def _waits_for_a_connection(view: QueryView, known: Known) -> bool:
     """Return whether it waits for the one connection that lives while no other is had."""
     if not known.target.is_refusing(known.now, proof=MAX_PROOF):
         return False
-    if _is_silent(view, known.since):
+    if is_silent(view, known.since):
         return True
     return view.failure is not None and view.failure.waited_for_connection
 
@@ -174,16 +175,19 @@ def _cause_of_failure(failure: Failure, target: TargetView) -> Cause:
     return cause if is_known else Cause.FAILING
 
 
-def _is_silent(view: QueryView, since: Since) -> bool:
+def is_silent(view: QueryView, since: Since) -> bool:
     """Return whether no run of a query has ended, well or not, for as long as it may be without news."""
+    return since.now > silent_after(view, since)
+
+
+def silent_after(view: QueryView, since: Since) -> datetime:
+    """Return after which instant a query of which no run ends is silent; never of a cron that is not planned."""
     allowed = max_silence(view.job)
     if allowed is not None:
-        heard_at = since.latest(view.since, view.last_run_at)
-        return since.now > heard_at + allowed
+        return since.latest(view.since, view.last_run_at) + allowed
     if view.next_run_at is None:
-        return False
-    run_at = since.latest(view.next_run_at)
-    return since.now > run_ends_by(view.job, run_at)
+        return _NEVER
+    return run_ends_by(view.job, since.latest(view.next_run_at))
 
 
 def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:

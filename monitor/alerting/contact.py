@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.model.certificates import Certificate
 from monitor.model.results import Blocked, Failure, Result, Server, Success
 from monitor.model.settings import ColumnName
 from monitor.model.targets import Target
@@ -86,6 +87,20 @@ class TargetView:
         """Return how far the server's clock was ahead of ours at the last contact; None where unknown."""
         server = self.server_in_contact
         return None if server is None else server.clock_offset_seconds
+
+    @property
+    def proven_skew_seconds(self) -> float:
+        """Return by how much the server's clock is off ours for certain; 0 where unknown."""
+        server = self.server_in_contact
+        if server is None or server.clock is None:
+            return 0.0
+        return server.clock.proven_seconds
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Return the certificates of its connections; none while it lets nobody in."""
+        server = self.server_in_contact
+        return () if server is None else server.certificates
 
     @property
     def replica_lag_seconds(self) -> float | None:

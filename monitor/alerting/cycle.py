@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.alerting.active import ActiveAlerts, Changes
-from monitor.alerting.evaluate import evaluate, hold, retire
+from monitor.alerting.evaluate import evaluate, hold, matching, retire
 from monitor.alerting.inputs import (
     Facts,
     held_by_schema,
@@ -20,16 +20,15 @@ from monitor.alerting.inputs import (
     of_queries,
     of_result,
     of_target,
-    query_scopes,
-    scopes_of,
 )
+from monitor.alerting.quiet import quiet_of
 from monitor.alerting.root_alerts import root_of
 from monitor.alerting.rule_input import RuleInput
+from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import Scope
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
-from monitor.model.settings import Config
 
 
 def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
@@ -49,28 +48,56 @@ def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
     return changes
 
 
-def at_tick(facts: Facts, active: ActiveAlerts, status: SelfStatus) -> Changes:
-    """Evaluate what depends on time alone."""
+def due_targets(
+    targets: Iterable[str], active: ActiveAlerts, now: datetime
+) -> list[str]:
+    """Return the targets to look at without a result: all but those that are quiet until later."""
+    return [name for name in targets if active.is_to_look_at(name, now)]
+
+
+def at_tick(
+    facts: Facts, active: ActiveAlerts, status: SelfStatus, targets: Iterable[str]
+) -> Changes:
+    """Evaluate what depends on time alone, of those targets that are due."""
     changes = Changes(active)
-    for name in facts.snapshot.targets:
+    for name in targets:
         _evaluate_target(facts, changes, name)
     _evaluate_all(facts, changes, held_until_next_run(facts), facts.now)
     _evaluate_all(facts, changes, of_monitor(facts, status), facts.now)
     return changes
 
 
-def after_reload(config: Config, active: ActiveAlerts, now: datetime) -> Changes:
-    """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
+def after_reload(scopes: Scopes, active: ActiveAlerts, now: datetime) -> Changes:
+    """Resolve what the new configuration has no rule for; what did not change goes on untouched.
+
+    `scopes` are those of the new configuration.
+    """
     changes = Changes(active)
-    scopes = scopes_of(config)
-    changes.rename(changes.scopes() - scopes, query_scopes(config))
-    for scope in changes.scopes() - scopes:
-        gone = retire(changes.of(scope), now=now, reason="rule_removed")
-        changes.apply(scope, gone)
+    if gone := changes.scopes_outside(scopes):
+        changes.rename(gone, scopes)
+    for scope in changes.scopes_outside(scopes):
+        evaluation = retire(changes.of(scope), now=now, reason="rule_removed")
+        changes.apply(scope, evaluation)
     return changes
 
 
 def _evaluate_target(facts: Facts, changes: Changes, name: str) -> None:
+    """Evaluate the rules about a target and its queries, unless it is as quiet as it was when that was last done."""
+    snapshot, rules = facts.snapshot, facts.own_rules
+    views = snapshot.views_of(name)
+    quiet = quiet_of(snapshot.targets[name], views, rules, facts.since)
+    if quiet is not None and changes.has_alerts_of(rules, name):
+        quiet = None
+    known = changes.before.quiet.get(name)
+    if quiet is not None and quiet.is_known_by(known, facts.now):
+        changes.quiet[name] = quiet.following(known)
+        return
+    _evaluate_rules_of_target(facts, changes, name)
+    has_alerts = changes.has_alerts_of(rules, name)
+    changes.quiet[name] = None if has_alerts else quiet
+
+
+def _evaluate_rules_of_target(facts: Facts, changes: Changes, name: str) -> None:
     """Evaluate the rules about a target, and then those about its queries: the first may speak for these."""
     _evaluate_all(facts, changes, of_target(facts, name), facts.now)
     for rule_input in of_queries(facts, name, changes.of):
@@ -94,6 +121,10 @@ def _evaluate(
         if active:
             root = _root_of(facts, changes, rule_input)
             changes.put(scope, hold(active, muted_by=root or None))
+        return
+    if not active and not matching(rule_input.bound.rule, rule_input.success.samples):
+        # So it is nearly always: there is nothing to find out about alerts that are not there.
+        changes.note_nothing(scope)
         return
     is_first = changes.is_first(scope)
     try:

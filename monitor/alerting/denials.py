@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
+from monitor.model.chunked_map import updated
 from monitor.model.results import Failure
 from monitor.model.settings import JobKey, Labels, labels_of
 
@@ -103,8 +104,8 @@ def with_seen(before: Snapshot, after: Snapshot, key: JobKey) -> Snapshot:
     seen = tables_seen_again(before, after, key)
     if not seen:
         return after
-    queries = dict(after.queries)
+    queries: dict[JobKey, QueryView] = {}
     for view in after.views_of(key[0]):
         regained = view.regained | (denied_tables(view) & seen)
         queries[view.job.key] = replace(view, regained=regained)
-    return replace(after, queries=queries)
+    return replace(after, queries=updated(after.queries, queries))

@@ -6,7 +6,7 @@ Each function yields rule inputs in the order in which they are to be evaluated.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 
@@ -46,16 +46,18 @@ class Facts:
     """As the message left it."""
     since: Since
     """Now, and from when it counts that a query gives no data."""
+    own_rules: Mapping[str, Rule] = field(init=False)
+    """The rules about the monitor itself that are enabled, by name."""
+
+    def __post_init__(self) -> None:
+        """Look the rules up once a cycle, not once a target."""
+        rules = {rule.name: rule for rule in self.config.own_rules}
+        object.__setattr__(self, "own_rules", rules)
 
     @property
     def now(self) -> datetime:
         """Return the instant of the cycle."""
         return self.since.now
-
-    @property
-    def own_rules(self) -> Mapping[str, Rule]:
-        """Return the rules about the monitor itself that are enabled, by name."""
-        return {rule.name: rule for rule in self.config.own_rules}
 
 
 def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
@@ -82,7 +84,8 @@ def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:
 
 def held_until_next_run(facts: Facts) -> Iterator[RuleInput]:
     """Yield, to be held, the rules of cron queries whose next run is not due for long: nobody looks meanwhile."""
-    for view in facts.snapshot.queries.values():
+    snapshot = facts.snapshot
+    for view in [snapshot.queries[key] for key in snapshot.crons]:
         if not view.is_news_at(facts.now):
             for rule in view.job.query.rules:
                 yield _of_rule(facts, rule, view.job, None)
@@ -161,26 +164,6 @@ def of_monitor(facts: Facts, status: SelfStatus) -> Iterator[RuleInput]:
         for subject, samples in check(rule, status, facts.now).items():
             bound = _bound(facts, rule, Scope(rule_name, "", subject))
             yield RuleInput(bound, _success(samples))
-
-
-def query_scopes(config: Config) -> set[Scope]:
-    """Return the scopes of the rules that belong to queries."""
-    return {
-        Scope(rule.name, *job.key) for job in config.jobs for rule in job.query.rules
-    }
-
-
-def scopes_of(config: Config) -> set[Scope]:
-    """Return every scope that this configuration can have evaluated."""
-    scopes = query_scopes(config)
-    for rule in config.own_rules:
-        scopes.add(Scope(rule.name, "", ""))
-        scopes.update(Scope(rule.name, target.name, "") for target in config.targets)
-        scopes.update(Scope(rule.name, *job.key) for job in config.jobs)
-        scopes.update(
-            Scope(rule.name, "", receiver.name) for receiver in config.receivers
-        )
-    return scopes
 
 
 def _of_rule(facts: Facts, rule: Rule, job: Job, success: Success | None) -> RuleInput:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from monitor.alerting.freshness import expiry
 from monitor.model.alerts import Alert
 from monitor.model.positions import Position, is_next
-from monitor.model.results import Failure, Outcome, Result, Sample
+from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron
 from monitor.model.settings import ColumnName, Job
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class QueryStatus(StrEnum):
@@ -71,13 +74,19 @@ class QueryView:
         """Return why its last run gave no data; None where it gave some, was blocked, or there was none."""
         return self.outcome if isinstance(self.outcome, Failure) else None
 
+    @property
+    def is_well(self) -> bool:
+        """Return whether its last run gave data, or there was none yet, and nothing is refused to it."""
+        has_data = self.outcome is None or isinstance(self.outcome, Success)
+        return has_data and not self.denied
+
     def is_excused_at(self, now: datetime) -> bool:
         """Return whether it is being run again, since what it failed of is over."""
         return _is_ahead(self.excused_until, now)
 
     def has_rule(self, name: str) -> bool:
         """Return whether a rule of this name belongs to the query."""
-        return name in {rule.name for rule in self.job.query.rules}
+        return name in self.job.query.rule_names
 
     @property
     def columns_seen(self) -> frozenset[ColumnName]:
@@ -145,10 +154,15 @@ class QueryView:
         that would bring the next plan. What a cron was planned for stays until it has run: by that time it is
         known whether it is overdue.
         """
+        return now >= self.unplanned_from
+
+    @property
+    def unplanned_from(self) -> datetime:
+        """Return from when on its next run is not known, or past; never of a cron that is planned."""
         if self.next_run_at is None:
-            return True
+            return _ALWAYS
         is_cron = isinstance(self.job.query.schedule, Cron)
-        return _is_over(self.next_run_at, now) and not is_cron
+        return _NEVER if is_cron else self.next_run_at
 
 
 def _is_ahead(at: datetime | None, now: datetime) -> bool:

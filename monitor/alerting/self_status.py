@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
@@ -133,6 +134,19 @@ def certificates_ending(
         labels = {"certificate": certificate.kind}
         samples.append(own_sample(rule, days, labels, details))
     return samples
+
+
+def next_ending(
+    rule: Rule, certificates: Iterable[Certificate], now: datetime, *, default: datetime
+) -> datetime:
+    """Return when the first certificate that is far from its end comes as near to it as the rule says."""
+    near_at: list[datetime] = []
+    for certificate in certificates:
+        # One without an end has it in the year 9999, beyond which there is no instant.
+        with suppress(OverflowError):
+            days = timedelta(days=rule.condition.threshold)
+            near_at.append(certificate.ends_at - days)
+    return min([at for at in near_at if at >= now], default=default)
 
 
 def _whose(certificate: Certificate, target: str) -> str:

@@ -11,6 +11,7 @@ from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.freshness import expiry, news_until
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
+from monitor.model.chunked_map import ChunkedMap, updated
 from monitor.model.errors import Reason
 from monitor.model.positions import Position
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
@@ -48,6 +49,8 @@ class Snapshot:
     """The alerts under which others are muted, by fingerprint."""
     keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
     """The jobs of each target: with a thousand targets nobody may look through all for one."""
+    crons: tuple[JobKey, ...] = ()
+    """The jobs that run at the times of a cron."""
 
     def is_lost(self, target: str) -> bool:
         """Return whether a target lets nobody in; False of one that is not known yet."""
@@ -110,6 +113,9 @@ def for_config(
 ) -> Snapshot:
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
     keys_of: dict[str, tuple[JobKey, ...]] = {}
+    crons = tuple(
+        job.key for job in config.jobs if not isinstance(job.query.schedule, Every)
+    )
     queries: dict[JobKey, QueryView] = {}
     with_schema: set[str] = set()
     for job in config.jobs:
@@ -131,7 +137,12 @@ def for_config(
         name, new = receiver.name, ReceiverView(receiver.name)
         receivers[name] = snapshot.receivers.get(name, new)
     return replace(
-        snapshot, queries=queries, targets=targets, receivers=receivers, keys_of=keys_of
+        snapshot,
+        queries=ChunkedMap(queries),
+        targets=ChunkedMap(targets),
+        receivers=receivers,
+        keys_of=keys_of,
+        crons=crons,
     )
 
 
@@ -155,13 +166,16 @@ def with_run(
     view = replace(view, next_run_at=next_run_at)
     name = result.job.target.name
     target = after_run(snapshot.targets[name], result)
-    queries = dict(snapshot.queries)
+    changed: dict[JobKey, QueryView] = {}
     if target.was_lost_by(result):
         for other in snapshot.views_of(name):
-            queries[other.job.key] = _lost_with_target(other, result)
-    queries[result.job.key] = _after(view, result)
-    targets = {**snapshot.targets, name: target}
-    return replace(snapshot, queries=queries, targets=targets)
+            changed[other.job.key] = _lost_with_target(other, result)
+    changed[result.job.key] = _after(view, result)
+    return replace(
+        snapshot,
+        queries=updated(snapshot.queries, changed),
+        targets=updated(snapshot.targets, {name: target}),
+    )
 
 
 def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snapshot:
@@ -174,7 +188,7 @@ def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snaps
         for job in jobs
         if job.key in snapshot.queries
     }
-    return replace(snapshot, queries={**snapshot.queries, **queries})
+    return replace(snapshot, queries=updated(snapshot.queries, queries))
 
 
 def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
@@ -237,7 +251,7 @@ def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
 
 
 def _with_query(snapshot: Snapshot, view: QueryView) -> Snapshot:
-    return replace(snapshot, queries={**snapshot.queries, view.job.key: view})
+    return replace(snapshot, queries=updated(snapshot.queries, {view.job.key: view}))
 
 
 def _with_receiver(snapshot: Snapshot, view: ReceiverView) -> Snapshot:

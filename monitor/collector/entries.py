@@ -23,8 +23,31 @@ from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job
 
 MAX_SPREAD = timedelta(seconds=10)
-"""Over how long the first runs of many jobs are spread: not all at once, and none is waited for long."""
+"""Over how long the first runs of some jobs are spread: not all at once, and none is waited for long."""
 _SPREAD_PER_JOB = timedelta(milliseconds=50)
+_FEW = 200
+"""So many fill MAX_SPREAD; beyond them it is what a first run costs a core that counts."""
+_COST = timedelta(milliseconds=5)
+"""What a first run takes of a core, most of it for a new connection, and as much again."""
+_SCHEMA_COST = timedelta(milliseconds=1)
+"""What that is for each job where a target has some, of which one is about its schema."""
+_AFTER_SCHEMA = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLooks:
+    """Over how long the first runs of all jobs are spread."""
+
+    schemas: timedelta
+    """For the schema queries, which come first on their target."""
+    others: timedelta
+
+    @classmethod
+    def of(cls, jobs_in_all: int) -> FirstLooks:
+        """Return it for so many jobs."""
+        beyond = max(0, jobs_in_all - _FEW)
+        few = min(MAX_SPREAD, jobs_in_all * _SPREAD_PER_JOB)
+        return cls(beyond * _SCHEMA_COST, few + beyond * _COST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +74,17 @@ class SlotTick:
 class Entry(ABC):
     """A job, and when it is due next: the one account of it, which timer, page and health check go by."""
 
+    __slots__ = ("due_steady", "is_ticking", "job")
+
     def __init__(self, job: Job) -> None:
         self.job = job
         self.due_steady: datetime | None = None
+        # The timer calls it.
         self.is_ticking = False
-        """The timer calls it."""
+
+    def next_due(self) -> datetime | None:
+        """Return when it is due next, by the steady clock; None: never."""
+        return self.due_steady
 
     @abstractmethod
     def expect_first(self, at: Moment, jobs_in_all: int) -> None:
@@ -75,6 +104,8 @@ class Entry(ABC):
 
 class CronEntry(Entry):
     """A job that runs when its cron says so, by what the clock shows."""
+
+    __slots__ = ("_cron", "_last_steady", "_time")
 
     def __init__(self, job: Job, cron: Cron) -> None:
         super().__init__(job)
@@ -116,6 +147,8 @@ class CronEntry(Entry):
 class GridEntry(Entry):
     """A job that runs in each slot of its grid, and the last slot in which it ran."""
 
+    __slots__ = ("_interval", "_last_index", "_last_shift", "_last_steady", "_offset")
+
     def __init__(self, job: Job, schedule: Every) -> None:
         super().__init__(job)
         self._interval = schedule.interval
@@ -125,11 +158,22 @@ class GridEntry(Entry):
         self._last_shift = timedelta(0)
 
     def expect_first(self, at: Moment, jobs_in_all: int) -> None:
-        """Run by itself within some seconds; what says whether the schema is whole goes first."""
-        delay = timedelta(0)
+        """Run by itself within some seconds, of a fleet within what the cores take, at most one interval.
+
+        What says whether a target's schema is whole goes first there.
+        """
+        looks = FirstLooks.of(jobs_in_all)
+        schemas = min(looks.schemas, self._interval / 2)
+        delay = grid_offset((self.job.target.name, ""), schemas)
         if self.job.query.schema is None:
-            spread = min(MAX_SPREAD, jobs_in_all * _SPREAD_PER_JOB)
-            delay = grid_offset(self.job.key, spread)
+            others = looks.others - looks.schemas
+            if looks.others < self._interval / 2:
+                delay += grid_offset(self.job.key, others)
+            else:
+                # In its slot: one run in each interval from the start, and no second wave behind the first.
+                slot = next_slot(at.now, self._interval, self._offset)
+                after_schema = delay + grid_offset(self.job.key, _AFTER_SCHEMA)
+                delay = max(slot - at.now, min(after_schema, self._interval))
         self.due_steady = at.steady + delay
 
     def expect_again(self, at: Moment) -> None:

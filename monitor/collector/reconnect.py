@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,12 +40,14 @@ class Reconnects:
     _attempts: dict[str, _ReconnectAttempt] = field(default_factory=dict)
     _rerun_after: dict[str, datetime] = field(default_factory=dict)
 
-    def due(self, snapshot: Snapshot, now: datetime) -> list[Job]:
-        """Return the jobs to run now, one for each lost target whose time has come."""
+    def due(
+        self, snapshot: Snapshot, now: datetime, targets: Iterable[str]
+    ) -> list[Job]:
+        """Return the jobs to run now, one for each lost target whose time has come; `targets` has all lost ones."""
         jobs: list[Job] = []
         attempts: dict[str, _ReconnectAttempt] = {}
-        for name, target in snapshot.targets.items():
-            if target.up is not False:
+        for name in targets:
+            if snapshot.targets[name].up is not False:
                 continue
             first = _ReconnectAttempt(now + _FIRST_PAUSE, _FIRST_PAUSE)
             attempt = self._attempts.get(name, first)
@@ -55,15 +58,18 @@ class Reconnects:
         self._attempts = attempts
         return jobs
 
-    def due_again(self, snapshot: Snapshot, now: datetime) -> list[Job]:
+    def due_again(
+        self, snapshot: Snapshot, now: datetime, targets: Iterable[str]
+    ) -> list[Job]:
         """Return the jobs whose last run failed of what is over; of one target at most each half minute.
 
-        A target that comes and goes has them run when it has stayed, not each time.
+        `targets` has all on which a run failed last. One that comes and goes has them run when it has stayed,
+        not each time.
         """
         jobs: list[Job] = []
-        for name, target in snapshot.targets.items():
+        for name in targets:
             is_too_soon = self._rerun_after.get(name, now) > now
-            if is_too_soon or not _is_back(target, now):
+            if is_too_soon or not _is_back(snapshot.targets[name], now):
                 continue
             failed = [view.job for view in snapshot.views_of(name) if _is_over(view)]
             if failed:

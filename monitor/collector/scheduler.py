@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 from monitor.collector.entries import Entry, Moment, entry_of
@@ -133,8 +134,8 @@ class Schedule:
         key = entry.job.key
         self._timer.set(
             _timer_name(key),
-            due=lambda: entry.due_steady,
-            call=lambda: self._tick(key),
+            due=entry.next_due,
+            call=partial(self._tick, key),
         )
         entry.is_ticking = True
 

@@ -25,7 +25,8 @@ def grid_offset(key: tuple[str, str], interval: timedelta) -> timedelta:
     A random jitter would not do: APScheduler adds it to the run before, so that 60 s became 65 s.
     """
     digest = hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest()
-    return timedelta(microseconds=int.from_bytes(digest) % (interval // _MICROSECOND))
+    microseconds = max(interval // _MICROSECOND, 1)
+    return timedelta(microseconds=int.from_bytes(digest) % microseconds)
 
 
 def next_slot(instant: datetime, interval: timedelta, offset: timedelta) -> datetime:

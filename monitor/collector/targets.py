@@ -1,4 +1,4 @@
-"""Run jobs on their targets: a database and workers for each, and the way of a due job to them."""
+"""Run jobs on their targets: a database and a queue for each, and the way of a due job to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.blocking import blocked_run
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.execute import execute
-from monitor.collector.worker_pool import Task, WorkerPool
+from monitor.collector.worker_pool import Task, TaskQueue, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Result
@@ -31,11 +31,11 @@ OpenDatabase = Callable[[Target], Database]
 
 @dataclass(frozen=True, slots=True)
 class _TargetRunner:
-    """Runs one target's jobs, in threads of its own on connections of its own."""
+    """Runs one target's jobs, in threads of the pool on connections of its own."""
 
     target: Target
     database: Database
-    workers: WorkerPool
+    queue: TaskQueue
     running: dict[int, UnderWay] = field(default_factory=dict)
     """What each thread runs, by its identity."""
 
@@ -54,8 +54,27 @@ class _Retiring:
         return is_same or self.target.shares_account_with(target)
 
 
+@dataclass(slots=True)
+class _Losses:
+    """How often in a row a target let nobody in: from the second time on one run at a time sees whether it does.
+
+    Else each silent target would hold as many threads as it may have connections.
+    """
+
+    max_connections: int
+    in_a_row: int = 0
+
+    def limit_after(self, result: Result) -> int:
+        """Count a run, and return how many may run at once after it."""
+        if result.loss is not None:
+            self.in_a_row += 1
+        elif result.server is not None:
+            self.in_a_row = 0
+        return 1 if self.in_a_row > 1 else self.max_connections
+
+
 class TargetRunners:
-    """Every target's database and workers; owns them and closes them.
+    """Every target's database and queue, and the threads that they share; owns them and closes them.
 
     `on_result` is called in a worker's thread, or for a job that is blocked in the thread that dispatches it;
     `on_missed` in that one, for a job whose last run is not over.
@@ -75,6 +94,7 @@ class TargetRunners:
         self._on_result = on_result
         self._on_missed = on_missed
         self._snapshot = snapshot
+        self._workers = WorkerPool()
         self._runners: Mapping[str, _TargetRunner] = {}
         self._retiring: list[_Retiring] = []
 
@@ -160,6 +180,7 @@ class TargetRunners:
         until_seconds = time.monotonic() + _OLD_ENDS_SECONDS
 
         running: dict[int, UnderWay] = {}
+        losses = _Losses(target.max_connections)
 
         def run(task: Task) -> None:
             for over in before:
@@ -175,22 +196,19 @@ class TargetRunners:
                     self._clock,
                     self._snapshot().position_of(task.job.key),
                 )
+                queue.limit(losses.limit_after(result))
                 self._on_result(replace(result, clock_shift=task.clock_shift))
             finally:
                 del running[thread]
 
-        return _TargetRunner(
-            target,
-            database,
-            WorkerPool(target.name, target.max_connections, run),
-            running,
-        )
+        queue = self._workers.queue(target.max_connections, run)
+        return _TargetRunner(target, database, queue, running)
 
     def _submit(self, task: Task) -> bool:
         runner = self._runners.get(task.job.target.name)
         if runner is None:
             return True  # a reload has just removed the target: nothing is missed
-        return runner.workers.submit(task, first=task.job.query.schema is not None)
+        return runner.queue.submit(task, first=task.job.query.schema is not None)
 
 
 def _start(retiring: _Retiring) -> None:
@@ -202,10 +220,10 @@ def _start(retiring: _Retiring) -> None:
 
 def _stop(runner: _TargetRunner, grace_seconds: float, over: threading.Event) -> None:
     try:
-        runner.workers.stop()
-        if not runner.workers.join(grace_seconds):
+        runner.queue.stop()
+        if not runner.queue.join(grace_seconds):
             runner.database.cancel_all()
-            runner.workers.join(max(grace_seconds, _CUT_SECONDS))
+            runner.queue.join(max(grace_seconds, _CUT_SECONDS))
         runner.database.close()
     finally:
         over.set()

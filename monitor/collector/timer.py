@@ -5,14 +5,16 @@ What it is used for, and what we do ourselves, is in docs/adr/0026-apscheduler-a
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TypeAlias
 
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores.base import JobLookupError
+from apscheduler.job import Job
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -24,6 +26,7 @@ MakeScheduler: TypeAlias = Callable[..., BaseScheduler]
 
 _RETRY = timedelta(milliseconds=100)
 """How soon a call that did not say when it is due next, or is late for that already, is made again."""
+_NOTHING_DUE = timedelta(days=1)
 
 
 class ThreadScheduler(BaseScheduler):  # type: ignore[misc]  # APScheduler has no types
@@ -72,7 +75,14 @@ class Timer:
         *,
         scheduler: MakeScheduler = ThreadScheduler,
     ) -> None:
+        self._now = now
         self._zone = _ClockZone(now)
+        self._lock = threading.Lock()
+        self._calls: dict[str, _TimedCall] = {}
+        self._plans: list[tuple[datetime, int, _TimedCall]] = []
+        # The number decides between equal instants, since calls cannot be compared.
+        self._order = itertools.count()
+        self._job: Job | None = None
         self._scheduler = scheduler(
             timezone=self._zone,
             # In the scheduler's own thread: in a pool, ten calls that hang would hold up all others.
@@ -89,6 +99,9 @@ class Timer:
 
     def start(self) -> None:
         """Begin to call back. Raises RuntimeError where the system gives no thread."""
+        # One job of its for all of ours: with 80,000 of them each call would cost three times as much.
+        trigger = _DueTrigger(self._first_due, self._zone)
+        self._job = self._scheduler.add_job(self._call_due, trigger)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -103,25 +116,97 @@ class Timer:
 
     def set(self, name: str, due: Due, call: Callable[[], None]) -> None:
         """Call this whenever it is due; it takes the place of what had the name before."""
-        trigger = _DueTrigger(due, self._zone)
-        self._scheduler.add_job(call, trigger, id=name, replace_existing=True)
+        one = _TimedCall(name, due, call)
+        with self._lock:
+            self._calls[name] = one
+            is_first = self._plan(one, due())
+        if is_first:
+            self._look_at_first()
 
     def remove(self, name: str) -> None:
         """Call this no more; nothing happens where it is not there."""
-        with suppress(JobLookupError):
-            self._scheduler.remove_job(name)
+        with self._lock:
+            self._calls.pop(name, None)
 
     def look_again(self) -> None:
         """Ask again when everything is due: what was answered before is out of date."""
-        for job in self._scheduler.get_jobs():
-            due = job.trigger.get_next_fire_time(None, self._zone.now())
-            with suppress(JobLookupError):  # it has been removed meanwhile
-                job.modify(next_run_time=due)
+        with self._lock:
+            self._plans.clear()
+            for one in self._calls.values():
+                self._plan(one, one.due())
+        self._look_at_first()
 
     def wake(self) -> None:
         """Look now at what is due, instead of after the wait that was computed."""
         if self._scheduler.running:
             self._scheduler.wakeup()
+
+    def _plan(self, one: _TimedCall, at: datetime | None) -> bool:
+        """Note when something is due; returns whether nothing is due before it. Under the lock."""
+        one.at = at
+        if at is None:
+            return False
+        heapq.heappush(self._plans, (at, next(self._order), one))
+        return self._plans[0][2] is one
+
+    def _first_due(self) -> datetime:
+        """Return when the first of all is due."""
+        with self._lock:
+            self._drop_outdated()
+            if self._plans:
+                return self._plans[0][0]
+        # A job without a time to come is forgotten by the scheduler.
+        return self._now() + _NOTHING_DUE
+
+    def _look_at_first(self) -> None:
+        """Have the scheduler wait for what is first now; not under our lock, since it asks with its own held."""
+        if self._job is not None:
+            self._job.modify(next_run_time=self._zone.instant(self._first_due()))
+
+    def _call_due(self) -> None:
+        """Call all that is due, each once; raises the first error when all were called."""
+        failed: Exception | None = None
+        while (one := self._next_call()) is not None:
+            try:
+                one.call()
+            # The scheduler logs it: here it would cost the others their time.
+            except Exception as error:  # noqa: BLE001
+                failed = failed or error
+            with self._lock:
+                if self._calls.get(one.name) is one:
+                    self._plan_again(one)
+        if failed is not None:
+            raise failed
+
+    def _next_call(self) -> _TimedCall | None:
+        with self._lock:
+            self._drop_outdated()
+            if not self._plans or self._plans[0][0] > self._now():
+                return None
+            return heapq.heappop(self._plans)[2]
+
+    def _plan_again(self, one: _TimedCall) -> None:
+        """Plan what was just called: one that did not say when it is due next is called again soon."""
+        at, now = one.due(), self._now()
+        self._plan(one, now + _RETRY if at is not None and at <= now else at)
+
+    def _drop_outdated(self) -> None:
+        """Drop what has been removed, replaced or planned for another time since; under the lock."""
+        while self._plans:
+            at, _, one = self._plans[0]
+            if self._calls.get(one.name) is one and one.at == at:
+                return
+            heapq.heappop(self._plans)
+
+
+@dataclass(slots=True)
+class _TimedCall:
+    """What is to be called, and when next, as it last said."""
+
+    name: str
+    due: Due
+    call: Callable[[], None]
+    at: datetime | None = None
 
 
 class _ClockZone(tzinfo):

@@ -1,6 +1,7 @@
-"""Run one target's jobs in threads of its own: a slow target spends only its own threads.
+"""Run the jobs of all targets in threads that they share: as many as runs are under way, of each target so many.
 
-In a pool that all targets share, ten runs that hang would hold up those of fifty healthy ones.
+A number of threads that is set beforehand would be held by targets that are silent; threads for each target
+would be 2,000 for 1,000 targets, of which three work (docs/adr/0036).
 """
 
 from __future__ import annotations
@@ -10,8 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from monitor.model.settings import Job
+
+MAX_THREADS = 4096
+"""More would mean that thousands of targets hang at once: their runs wait, and healthy ones among them."""
+_IDLE_SECONDS = 10.0
+"""How long a thread waits for work before it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,107 +33,226 @@ class Task:
     clock_shift: timedelta = timedelta(0)
 
 
-class WorkerPool:
-    """At most `size` daemon threads, started when there is work for one more of them.
+Run: TypeAlias = Callable[[Task], None]
 
-    A job that is queued or running is refused; so the queue never holds more than one task a job. They are
-    daemons, since the end of the process waits for none that hangs in a database.
+
+class TaskQueue:
+    """One target's tasks, of which at most `size` run at once. Thread-safe, by the lock of its pool.
+
+    A job that is queued or running is refused; so there is never more than one task of a job waiting.
     """
 
-    def __init__(self, name: str, size: int, run: Callable[[Task], None]) -> None:
-        self._name = name
+    def __init__(self, pool: WorkerPool, size: int, run: Run) -> None:
+        self._pool = pool
         self._size = size
-        self._run = run
+        self.run = run
         self._tasks: deque[Task] = deque()
         self._busy: dict[tuple[str, str], Job] = {}
-        self._threads: list[threading.Thread] = []
-        self._idle = 0
         self._running = 0
         self._stopped = False
-        self._changed = threading.Condition()
+        self.is_listed = False
+        """It waits in the pool for a thread; under the pool's lock, as all that follows."""
+        # Only who waits for its end needs it: a fleet has thousands of queues.
+        self._ended: threading.Condition | None = None
 
     def submit(self, task: Task, *, first: bool = False) -> bool:
         """Queue a task, before all others if `first`; False when its job still waits or runs."""
-        with self._changed:
+        with self._pool.lock:
             if self._stopped or self._busy.get(task.job.key) == task.job:
                 return False
             # Another version of the job, before a reload: one that runs is not a reason to refuse this one,
             # and one that waits need not be run any more.
-            self._tasks = deque(
-                other for other in self._tasks if other.job.key != task.job.key
-            )
-            is_all_busy = self._idle <= len(self._tasks)
-            may_grow = len(self._threads) < self._size
-            if is_all_busy and may_grow and not self._grow():
-                return False
+            if task.job.key in self._busy:
+                kept = (one for one in self._tasks if one.job.key != task.job.key)
+                self._tasks = deque(kept)
             self._busy[task.job.key] = task.job
             if first:
                 self._tasks.appendleft(task)
             else:
                 self._tasks.append(task)
-            self._changed.notify()
-            return True
+            if self._pool.serve(self):
+                return True
+            self._tasks.remove(task)
+            self._forget(task)
+            return False
+
+    def limit(self, size: int) -> None:
+        """Let at most so many run at once from now on; what runs already is let run."""
+        with self._pool.lock:
+            if size != self._size:
+                self._size = size
+                self._pool.serve(self)
 
     def stop(self) -> None:
-        """Forget what is queued and let the threads end after what they run now."""
-        with self._changed:
+        """Forget what is queued, and take no more; what runs is let run."""
+        with self._pool.lock:
             self._stopped = True
             for task in self._tasks:
                 self._forget(task)
             self._tasks.clear()
-            self._changed.notify_all()
 
     def join(self, timeout_seconds: float) -> bool:
         """Wait for what runs; False when something still does."""
-        with self._changed:
-            return self._changed.wait_for(
+        with self._pool.lock:
+            if self._ended is None:
+                self._ended = threading.Condition(self._pool.lock)
+            return self._ended.wait_for(
                 lambda: not self._tasks and not self._running, timeout_seconds
             )
 
-    def _grow(self) -> bool:
-        thread = threading.Thread(
-            target=self._work,
-            name=f"{self._name}-{len(self._threads) + 1}",
-            daemon=True,
-        )
-        try:
-            thread.start()
-        except RuntimeError:
-            # The system gives no more threads: work with those that there are.
-            return bool(self._threads)
-        self._threads.append(thread)
-        return True
+    def has_next(self) -> bool:
+        """Return whether a task may begin."""
+        return bool(self._tasks) and self._running < self._size
 
-    def _work(self) -> None:
-        task: Task | None = None
-        try:
-            while (task := self._next(after=task)) is not None:
-                self._run(task)
-        finally:
-            # also when the run let an exception through: the next task gets a new thread
-            with self._changed:
-                self._end(task)
-                self._threads.remove(threading.current_thread())
+    def begin(self) -> Task:
+        """Take the next task, which runs from now on."""
+        self._running += 1
+        return self._tasks.popleft()
 
-    def _next(self, *, after: Task | None) -> Task | None:
-        with self._changed:
-            self._end(after)
-            self._idle += 1
-            try:
-                self._changed.wait_for(lambda: self._stopped or bool(self._tasks))
-                if not self._tasks:
-                    return None
-                self._running += 1
-                return self._tasks.popleft()
-            finally:
-                self._idle -= 1
-
-    def _end(self, task: Task | None) -> None:
-        if task is not None:
-            self._running -= 1
-            self._forget(task)
-            self._changed.notify_all()
+    def end(self, task: Task) -> None:
+        """Note that a task runs no more."""
+        self._running -= 1
+        self._forget(task)
+        if self._ended is not None:
+            self._ended.notify_all()
 
     def _forget(self, task: Task) -> None:
         if self._busy.get(task.job.key) is task.job:
             del self._busy[task.job.key]
+
+
+class WorkerPool:
+    """Daemon threads for the tasks of all queues, started when there is work for one more of them.
+
+    A queue that has more to run than threads are to be had waits its turn behind the others. The threads are
+    daemons, since the end of the process waits for none that hangs in a database.
+    """
+
+    def __init__(self, *, max_threads: int = MAX_THREADS) -> None:
+        self.lock = threading.Lock()
+        self._max_threads = max_threads
+        self._threads = 0
+        self._started = 0
+        # The last one that became idle is the next to work, so that those that are not needed end.
+        self._idle: list[_WorkerThread] = []
+        self._waiting: deque[TaskQueue] = deque()
+
+    def queue(self, size: int, run: Run) -> TaskQueue:
+        """Return a queue for one target, of which at most `size` tasks run at once, by `run`."""
+        return TaskQueue(self, size, run)
+
+    def serve(self, queue: TaskQueue) -> bool:
+        """Begin what a queue may begin, under the lock; False where there is no thread at all to be had."""
+        while queue.has_next() and not queue.is_listed:
+            if self._idle:
+                self._idle.pop().wake(queue, queue.begin())
+            elif not self._grow(queue):
+                if not self._threads:
+                    return False
+                self._list(queue)
+        return True
+
+    def next_work(
+        self, worker: _WorkerThread, queue: TaskQueue, done: Task
+    ) -> tuple[TaskQueue, Task] | None:
+        """Return what a worker is to run after a task; None where it is idle from now on."""
+        with self.lock:
+            queue.end(done)
+            if queue.has_next() and not queue.is_listed:
+                self._list(queue)
+            while self._waiting:
+                following = self._waiting.popleft()
+                following.is_listed = False
+                if following.has_next():
+                    task = following.begin()
+                    # Its next one waits behind the other queues.
+                    if following.has_next():
+                        self._list(following)
+                    return following, task
+            self._idle.append(worker)
+            return None
+
+    def dismiss(self, worker: _WorkerThread) -> bool:
+        """Let a worker end that has waited for long; False where it has just been given work."""
+        with self.lock:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._threads -= 1
+            return True
+
+    def lose(self, queue: TaskQueue, task: Task) -> None:
+        """Note that a thread ends, since a run let an exception through: the next task gets a new one."""
+        with self.lock:
+            self._threads -= 1
+            queue.end(task)
+            if queue.has_next() and not queue.is_listed:
+                self._list(queue)
+            if self._waiting:
+                following = self._waiting.popleft()
+                following.is_listed = False
+                self.serve(following)
+
+    def _list(self, queue: TaskQueue) -> None:
+        queue.is_listed = True
+        self._waiting.append(queue)
+
+    def _grow(self, queue: TaskQueue) -> bool:
+        if self._threads >= self._max_threads:
+            return False
+        self._started += 1
+        worker = _WorkerThread(self, f"worker-{self._started}")
+        try:
+            worker.start()
+        except RuntimeError:
+            # The system gives no more threads: work with those that there are.
+            return False
+        self._threads += 1
+        worker.wake(queue, queue.begin())
+        return True
+
+
+class _WorkerThread:
+    """One thread of the pool."""
+
+    def __init__(self, pool: WorkerPool, name: str) -> None:
+        self._pool = pool
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._is_woken = threading.Lock()
+        self._is_woken.acquire()
+        self._given: tuple[TaskQueue, Task] | None = None
+
+    def start(self) -> None:
+        """Start the thread, which waits to be given work. Raises RuntimeError where there is none to be had."""
+        self._thread.start()
+
+    def wake(self, queue: TaskQueue, task: Task) -> None:
+        """Hand it a task; only while it has none."""
+        self._given = queue, task
+        self._is_woken.release()
+
+    def _work(self) -> None:
+        while (given := self._wait()) is not None:
+            self._run_on(*given)
+
+    def _wait(self) -> tuple[TaskQueue, Task] | None:
+        """Return what it was given; None where that took too long."""
+        while not self._is_woken.acquire(timeout=_IDLE_SECONDS):
+            if self._pool.dismiss(self):
+                return None
+        given, self._given = self._given, None
+        return given
+
+    def _run_on(self, queue: TaskQueue, task: Task) -> None:
+        """Run a task, and what is next, until there is nothing to do."""
+        following: tuple[TaskQueue, Task] | None = queue, task
+        while following is not None:
+            queue, task = following
+            is_over = False
+            try:
+                queue.run(task)
+                is_over = True
+            finally:
+                if not is_over:
+                    self._pool.lose(queue, task)
+            following = self._pool.next_work(self, queue, task)

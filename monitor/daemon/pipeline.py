@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TypeAlias, assert_never
 
 from monitor.alerting import cycle
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
-from monitor.alerting.inputs import Facts, scopes_of
+from monitor.alerting.inputs import Facts
 from monitor.alerting.resolved import RESOLVED_KEPT
+from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
     Snapshot,
@@ -31,12 +33,7 @@ from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE, Maintenance
 from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
 from monitor.daemon.sources import Sources
-from monitor.model.alerts import (
-    Alert,
-    AlertState,
-    Delivery,
-    Notification,
-)
+from monitor.model.alerts import Alert, AlertState, Delivery, Notification
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, JobKey
@@ -151,11 +148,12 @@ class Pipeline:
             yield from self._take_result(blocked, now)
 
     def _take_tick(self, now: datetime) -> Commands:
-        self._plan_again(now)
+        due = cycle.due_targets(self.snapshot.targets, self._active, now)
+        self._plan_again(due, now)
         facts = self._facts(now)
-        yield from self._run_again(now)
+        yield from self._run_again(due, now)
         status = self._look_at_ourselves()
-        changes = cycle.at_tick(facts, self._active, status)
+        changes = cycle.at_tick(facts, self._active, status, due)
         if self._active.resolved.forget(now):
             self._publish_alerts()
         run_key = f"tick@{now.isoformat()}"
@@ -174,8 +172,12 @@ class Pipeline:
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
-        changes = cycle.after_reload(config, self._active, now)
-        self._active.evaluated &= scopes_of(config)
+        scopes = Scopes(config)
+        changes = cycle.after_reload(scopes, self._active, now)
+        self._active.evaluated = {
+            scope for scope in self._active.evaluated if scopes.has(scope)
+        }
+        self._active.quiet.clear()
         yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
 
     def _finish(
@@ -242,20 +244,21 @@ class Pipeline:
         since = Since(now, self._awake_since, self._explained)
         return Facts(self._config, snapshot or self.snapshot, since)
 
-    def _plan_again(self, now: datetime) -> None:
-        """Ask when jobs run next whose planned run is past."""
-        for key, view in self.snapshot.queries.items():
+    def _plan_again(self, targets: Iterable[str], now: datetime) -> None:
+        """Ask when jobs of these targets run next whose planned run is past."""
+        for view in chain.from_iterable(map(self.snapshot.views_of, targets)):
             if not view.is_unplanned_at(now):
                 continue
+            key = view.job.key
             planned_at = self._sources.next_run_at(key)
             if planned_at is not None:
                 self._publish(with_next_run(self.snapshot, key, planned_at))
 
-    def _run_again(self, now: datetime) -> Commands:
-        """Try lost targets, and run what failed of what is over."""
-        if jobs := self._reconnects.due(self.snapshot, now):
+    def _run_again(self, targets: Iterable[str], now: datetime) -> Commands:
+        """Try those of these targets that are lost, and run what failed of what is over."""
+        if jobs := self._reconnects.due(self.snapshot, now, targets):
             yield RunNow(tuple(jobs))
-        if jobs := self._reconnects.due_again(self.snapshot, now):
+        if jobs := self._reconnects.due_again(self.snapshot, now, targets):
             # None counts as failing before it has failed once more.
             self._publish(with_excuse(self.snapshot, jobs, now))
             yield RunNow(tuple(jobs))

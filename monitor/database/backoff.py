@@ -9,7 +9,8 @@ from monitor.model.errors import Reason, TargetError
 
 _FIRST_WAIT_SECONDS = 1.0
 _MAX_WAIT_SECONDS = 60.0
-_BREAK_SECONDS = 1.0
+# At most half of the pauses between the looks at a lost target, 1, 2, 4 … 15 s.
+_BREAKS_SECONDS = (1.0, 1.0, 1.0, 2.0, 4.0, 7.0)
 # Of the login itself; what else fails says nothing about the password.
 _REFUSED_LOGIN = ("login", "auth_plugin")
 
@@ -58,15 +59,17 @@ class LoginBackoff:
 
 
 class CircuitBreaker:
-    """The last failure to reach the server; for a second it is everybody's answer; thread-safe.
+    """The last failure to reach the server; for a while it is everybody's answer; thread-safe.
 
     However many queries are due, a server that is sick or unreachable is tried once a second, and none of
-    them waits for the same silence again.
+    them waits for the same silence again. One that stays so is tried ever more rarely, though not more rarely
+    than a lost target is looked at (collector/reconnect.py): else a thread would always wait at a silent one.
     """
 
     def __init__(self) -> None:
         self._error: TargetError | None = None
         self._until = 0.0
+        self._failures = 0
 
     def check(self) -> None:
         """Raise the last failure again while it is too early to try."""
@@ -77,12 +80,15 @@ class CircuitBreaker:
     def note(self, error: TargetError) -> None:
         """Note how an attempt failed."""
         if error.reason is Reason.TARGET_DOWN:
-            self._until = time.monotonic() + _BREAK_SECONDS
+            place = min(self._failures, len(_BREAKS_SECONDS) - 1)
+            self._failures += 1
+            self._until = time.monotonic() + _BREAKS_SECONDS[place]
             self._error = error
 
     def reset(self) -> None:
         """Note that the server let us in."""
         self._error = None
+        self._failures = 0
 
 
 def _again(error: TargetError) -> TargetError:

@@ -7,7 +7,6 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import NoReturn
 
 import pymysql
@@ -15,7 +14,7 @@ from pymysql.cursors import SSCursor
 
 from monitor.database.address import Address, Lookup, Resolver, dial, unix_address
 from monitor.database.backoff import CircuitBreaker, LoginBackoff
-from monitor.database.connection import Connection, Refusal, shut
+from monitor.database.connection import Connection, Refusal, SocketHandle
 from monitor.database.credentials import (
     certificates_of,
     read_password,
@@ -192,7 +191,7 @@ class Connector:
     ) -> Connection:
         connection: Connection | None = None
         failure: TargetError | None = None
-        handle, alarm = self._watched(opened, deadline)
+        handle, alarm = self._watched(opened, deadline, is_tls=driver.uses_tls)
         with alarm:
             try:
                 driver.connect(opened)
@@ -221,14 +220,14 @@ class Connector:
         )
 
     def _watched(
-        self, opened: socket.socket, deadline: float
-    ) -> tuple[socket.socket, Alarm]:
-        """Return a second handle on a socket, and the alarm that shuts the connection down at the deadline."""
-        handle: socket.socket | None = None
+        self, opened: socket.socket, deadline: float, *, is_tls: bool
+    ) -> tuple[SocketHandle, Alarm]:
+        """Return a second hold on a socket, and the alarm that shuts the connection down at the deadline."""
+        handle: SocketHandle | None = None
         try:
-            handle = opened.dup()
+            handle = SocketHandle(opened, is_tls=is_tls)
             remaining = max(deadline - time.monotonic(), 0.0)
-            return handle, self._watchdog.after(remaining, partial(shut, handle))
+            return handle, self._watchdog.after(remaining, handle.shut)
         except (OSError, RuntimeError) as error:  # no descriptor, no thread to be had
             for one in (opened, handle):
                 if one is not None:
@@ -263,7 +262,7 @@ def _refuse_plugin(connection: object) -> NoReturn:
 
 
 def _discard(
-    connection: Connection | None, opened: socket.socket, handle: socket.socket
+    connection: Connection | None, opened: socket.socket, handle: SocketHandle
 ) -> None:
     if connection is not None:
         connection.in_order = False

@@ -47,6 +47,7 @@ class DriverConnection(_PyMySQLConnection):
     _takes_any_key = False
     # The driver's own, which its stubs leave out.
     _read_timeout: float | None
+    _write_timeout: float | None
     _sock: object
     _result: MySQLResult | None
 
@@ -59,6 +60,8 @@ class DriverConnection(_PyMySQLConnection):
         self.received_bytes = 0
         self._allowed_bytes = max_bytes
         self._read_timeout = seconds
+        # The same for what is sent: of two that differ the driver sets the socket's at each turn.
+        self._write_timeout = seconds
 
     def trust_transport(self) -> None:
         """Note that nobody can listen: MySQL wants the password as it is on a unix socket, not by RSA."""
@@ -85,6 +88,11 @@ class DriverConnection(_PyMySQLConnection):
         if is_from_server and not self._takes_any_key:
             raise pymysql.OperationalError(_AUTH_PLUGIN_ERROR, _NO_KEY)
         self._known_key = key
+
+    @property
+    def uses_tls(self) -> bool:
+        """Return whether it wraps the socket that it is given; decided when it is made."""
+        return bool(self.ssl)
 
     def peer_certificate(self) -> bytes | None:
         """Return the certificate that the server showed (DER); None without TLS."""

@@ -28,6 +28,9 @@ _MAX_TRIES = 3
 _STOP_SECONDS = 1.5
 # Beside one of ours that lives, a new connection is asked for only to see whether it gets in again.
 _TRY_AGAIN_SECONDS = 10.0
+# How long a second connection waits for use: long enough for queries that meet each minute, and no longer, since
+# a fleet would hold a session on each server that it used once.
+_MAX_SPARE_SECONDS = 180.0
 
 
 class Database:
@@ -320,13 +323,17 @@ class Database:
     def _is_needed(self, connection: Connection) -> bool:
         """Return whether a connection that nobody has is to be kept; under the lock.
 
-        One whose time is over goes while another lives. The last one stays, and so do all while new ones are
-        refused: to close it first would make a target lost that only lets nobody in any more.
+        One whose time is over goes while another lives, and so does a second one that is not used. The last one
+        stays, and so do all while new ones are refused: to close it first would make a target lost that only
+        lets nobody in any more.
         """
         if not connection.in_order:
             return False
         is_last = not self._idle and not self._in_use()
-        return not connection.is_expired() or is_last or self._try_again_at is not None
+        if is_last or self._try_again_at is not None:
+            return True
+        is_spare = time.monotonic() - connection.idle_since >= _MAX_SPARE_SECONDS
+        return not is_spare and not connection.is_expired()
 
 
 def _refused(error: TargetError) -> RefusedError:

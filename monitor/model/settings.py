@@ -195,6 +195,11 @@ class Query:
     local_time: tuple[str, ...] = ()
     """Which functions its statements use that answer in the session's time zone, such as NOW()."""
 
+    @property
+    def rule_names(self) -> frozenset[str]:
+        """Return the names of its rules."""
+        return frozenset(rule.name for rule in self.rules)
+
     def statement_for(self, flavor: Flavor) -> Statement:
         """Return the statement for this kind of server."""
         return self.variants.get(flavor, self.statement)
@@ -318,6 +323,11 @@ class Config:
     warnings: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def own_rule_names(self) -> frozenset[str]:
+        """Return the names of the rules about the monitor itself."""
+        return frozenset(rule.name for rule in self.own_rules)
 
     def runbook_base_for(self, name: str) -> str:
         """Return the address below which a runbook is found; empty where there is none to name."""

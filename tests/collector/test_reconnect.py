@@ -45,7 +45,7 @@ def tries(
     """Return at which seconds, of sixty from the first on, what is run."""
     made = []
     for second in range(first, first + 61):
-        jobs = reconnects.due(snapshot, NOW + seconds(second))
+        jobs = reconnects.due(snapshot, NOW + seconds(second), snapshot.targets)
         if jobs:
             made.append((second - first, [job.query.name for job in jobs]))
     return made
@@ -88,13 +88,13 @@ def test_targets_are_tried_each_by_itself() -> None:
     for job in config.jobs:
         snapshot = after(snapshot, job, LOST, 0)
     reconnects = Reconnects()
-    reconnects.due(snapshot, NOW)
-    tried = reconnects.due(snapshot, NOW + seconds(1))
+    reconnects.due(snapshot, NOW, snapshot.targets)
+    tried = reconnects.due(snapshot, NOW + seconds(1), snapshot.targets)
     assert [job.target.name for job in tried] == ["eu", "us"]
 
 
 def again(reconnects: Reconnects, snapshot: Snapshot, second: float) -> list[str]:
-    jobs = reconnects.due_again(snapshot, NOW + seconds(second))
+    jobs = reconnects.due_again(snapshot, NOW + seconds(second), snapshot.targets)
     return [job.query.name for job in jobs]
 
 

@@ -1,0 +1,65 @@
+"""A mapping of many that changes by few: the next one shares all but a piece of it; what a snapshot is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Generic, TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+_SIZE = 128
+"""Of a piece: with 8,000 entries a change copies 128 and 63 references, instead of 8,000."""
+
+
+class ChunkedMap(Mapping[_K, _V], Generic[_K, _V]):
+    """A mapping in the order in which it was given, that is never changed: any thread may read it."""
+
+    __slots__ = ("_chunks", "_places")
+
+    def __init__(self, entries: Mapping[_K, _V]) -> None:
+        self._places: dict[_K, int] = {key: place for place, key in enumerate(entries)}
+        values = list(entries.values())
+        starts = range(0, len(values), _SIZE)
+        self._chunks = [values[start : start + _SIZE] for start in starts]
+
+    def __getitem__(self, key: _K) -> _V:
+        chunk, place = divmod(self._places[key], _SIZE)
+        return self._chunks[chunk][place]
+
+    def __iter__(self) -> Iterator[_K]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __repr__(self) -> str:
+        return f"ChunkedMap({dict(zip(self, self._all_values(), strict=True))!r})"
+
+    def _all_values(self) -> Iterator[_V]:
+        return chain.from_iterable(self._chunks)
+
+    def updated(self, changes: Mapping[_K, _V]) -> ChunkedMap[_K, _V]:
+        """Return a mapping with these values in place of those of their keys; what is new comes last."""
+        if not changes.keys() <= self._places.keys():
+            return ChunkedMap({**self, **changes})
+        new: ChunkedMap[_K, _V] = object.__new__(ChunkedMap)
+        new._places = self._places
+        new._chunks = list(self._chunks)
+        for key, value in changes.items():
+            chunk, place = divmod(self._places[key], _SIZE)
+            copied = list(new._chunks[chunk])
+            copied[place] = value
+            new._chunks[chunk] = copied
+        return new
+
+
+def updated(before: Mapping[_K, _V], changes: Mapping[_K, _V]) -> Mapping[_K, _V]:
+    """Return a mapping with these changes, at the cost of a piece of it where it has pieces."""
+    if isinstance(before, ChunkedMap):
+        return before.updated(changes)
+    return ChunkedMap({**before, **changes})

@@ -1,0 +1,117 @@
+"""Leaving quiet targets alone changes nothing: the same alerts at the same instants as looking at all, always."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.daemon.messages import NewConfig, Work
+from monitor.model.certificates import Certificate
+from monitor.model.conditions import Condition
+from monitor.model.errors import Reason
+from monitor.model.results import ClockOffset, Failure, Outcome, Replication
+from tests.alerting.test_ownership import RULES
+from tests.alerting.test_self_status import EXPIRING
+from tests.support.harness import (
+    BALANCES,
+    COLUMNS,
+    LOST,
+    MINUTE,
+    SERVER,
+    TIMEOUT,
+    USAGE,
+    Harness,
+    a_config,
+    a_rule,
+    balances,
+    columns,
+    usage,
+)
+
+DENIED = Failure(
+    Reason.ACCESS_DENIED,
+    "SELECT command denied to user 'm'@'h' for table `app`.`users`",
+    1142,
+)
+REFUSED = replace(LOST, lost=False, refused=True)
+OUTCOMES: dict[str, tuple[Outcome, ...]] = {
+    "missing_columns": (columns(), TIMEOUT, LOST),
+    "balances": (balances(pro=0), balances(pro=7), TIMEOUT, LOST, DENIED, REFUSED),
+    "usage": (usage(0), usage(9), TIMEOUT, LOST, DENIED),
+}
+OWN_RULES = (
+    *RULES,
+    EXPIRING,
+    a_rule(
+        "TokenMonitorClockSkew",
+        "clock_skew_seconds",
+        hold=MINUTE,
+        condition=Condition("above", 60.0),
+    ),
+)
+SERVERS = (
+    SERVER,
+    replace(SERVER, clock=ClockOffset(90.0, 0.1)),
+    replace(SERVER, replication=Replication(3600.0)),
+)
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 3, 20, 61, 200))
+
+
+class LooksAtAll(Harness):
+    """A pipeline that evaluates everything about every target at each message."""
+
+    def take(self, message: Work) -> None:
+        self.pipeline._active.quiet.clear()
+        super().take(message)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([*OUTCOMES]), st.integers(0, 5), st.integers(0, 2)),
+        st.tuples(st.just("pass"), st.integers(0, 5), st.integers(0, 1)),
+        st.tuples(st.just("reload"), st.integers(0, 0), st.integers(0, 0)),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+def a_harness(kind: type[Harness]) -> Harness:
+    return kind(a_config(COLUMNS, BALANCES, USAGE, own_rules=OWN_RULES))
+
+
+def make(harness: Harness, step: tuple[str, int, int]) -> None:
+    word, choice, other = step
+    if word == "pass":
+        passed = PAUSES[choice % len(PAUSES)]
+        _ = harness.asleep(passed) if other else harness.after(passed)
+        harness.tick()
+    elif word == "reload":
+        harness.take(NewConfig(harness.config))
+    else:
+        ends_at = harness.at + timedelta(days=14, seconds=30)
+        server = SERVERS[other % len(SERVERS)]
+        harness.server = replace(server, certificates=(Certificate("server", ends_at),))
+        outcomes = OUTCOMES[word]
+        harness.run(word, outcomes[choice % len(outcomes)])
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS)
+def test_what_is_left_alone_would_have_said_nothing(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    left_alone, looked_at = a_harness(Harness), a_harness(LooksAtAll)
+    for step in steps:
+        make(left_alone, step)
+        make(looked_at, step)
+        assert left_alone.reported() == looked_at.reported()
+        assert left_alone.pipeline.active_alerts() == looked_at.pipeline.active_alerts()
+        assert left_alone.wanted == looked_at.wanted
+        assert (
+            left_alone.pipeline._active.evaluated
+            == looked_at.pipeline._active.evaluated
+        )
