@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from monitor.cli import UNKNOWN
+from monitor.cli.asking import ask_now
 from monitor.cli.checked import Checked, worst
 from monitor.cli.options import (
     CommonOptions,
@@ -56,7 +57,7 @@ def command(
     """
     report = REPORTS[form]
     try:
-        config = common.load_config()
+        config = common.load_config(ask_now)
         jobs = selected(config, queries, target)
     except ConfigError as error:
         print_problems(error)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import click
 
 from monitor.cli import OK
+from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, selected_targets, with_common_options
 from monitor.cli.output import echo
 from monitor.config.sql.required_privileges import (
@@ -45,7 +46,7 @@ _ANY_HOST = "%"
 @with_common_options
 def command(target: str | None, common: CommonOptions) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
-    config = common.load_config()
+    config = common.load_config(ask_now)
     chosen = selected_targets(config, target)
     texts = [
         grants(account, config)

@@ -14,7 +14,9 @@ from typing import Any, get_args
 import click
 
 from monitor.config import load
+from monitor.config.sources import AskInDirectory
 from monitor.config.toml.problems import near_miss
+from monitor.daemon.http_lists import kept_list
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config, Job
@@ -63,13 +65,18 @@ class CommonOptions:
     log_level: Level | None
     log_format: Format | None
 
-    def load_config(self) -> Config:
-        """Load the configuration; ConfigError has every problem, and says what to do where there is no file."""
+    def load_config(
+        self, ask: AskInDirectory = kept_list, *, is_whole: bool = False
+    ) -> Config:
+        """Load the configuration; ConfigError has every problem, and says what to do where there is no file.
+
+        The targets of `[http_sd]` are those that were last in force, or those that `ask` gives.
+        """
         path = self.config_path
         if _is_missing(path):
             message = _NO_FILE.format(folder=path.absolute().parent)
             raise ConfigError((Problem(str(path), message),))
-        return load(path, os.environ, KINDS)
+        return load(path, os.environ, KINDS, ask, is_whole=is_whole)
 
     def make_log(self, *, to_stdout: bool = False) -> Log:
         """Make the log: `run` writes it to stdout, all other commands to stderr."""

@@ -10,6 +10,7 @@ import click
 
 from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
+from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, selected, with_common_options
 from monitor.cli.output import echo, indented, label_pairs, table, table_or_records
 from monitor.collector.execute import answer
@@ -41,7 +42,7 @@ def command(
 
     Exit codes: 0, 1 when it failed on a target.
     """
-    config = common.load_config()
+    config = common.load_config(ask_now)
     log = common.make_log()
     jobs = selected(config, [name], target)
     code = OK

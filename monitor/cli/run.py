@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import FAILED, IN_USE, OK, USAGE
+from monitor.cli.asking import lists_of
 from monitor.cli.options import CommonOptions, print_problems, with_common_options
 from monitor.daemon import signals
 from monitor.daemon.start import (
@@ -22,7 +23,9 @@ from monitor.daemon.start import (
     start_patiently,
 )
 from monitor.model.errors import ConfigError
+from monitor.secrets.reader import SecretReader
 from monitor.telemetry.log import Log
+from monitor.timing.deadlines import Watchdog
 
 if TYPE_CHECKING:
     from monitor.daemon.app import App
@@ -58,13 +61,16 @@ def command(start_seconds: float, common: CommonOptions) -> int:
     log = common.make_log(to_stdout=True)
     set_log = partial(common.set_log, log, is_terminal=sys.stdout.isatty())
 
+    secrets = SecretReader(os.environ, on_read=log.hide)
+    lists = lists_of(Watchdog(), secrets)
+
     def attempt() -> App:
-        config = common.load_config()
+        config = common.load_config(lists.ask)
         set_log(config.log)
         from monitor.daemon.app import App  # only the daemon needs all of it
 
         try:
-            app = App(config, os.environ, log, set_log=set_log)
+            app = App(config, os.environ, log, lists, set_log=set_log)
             app.start()
         finally:
             # Off since the entry. What lives as long as the process need not be looked at again.

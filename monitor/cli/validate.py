@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import click
 
 from monitor.cli import OK, USAGE
+from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, rule_names, with_common_options
 from monitor.cli.output import echo, plain_line
 from monitor.cli.target_report import show_target
+from monitor.daemon.http_lists import kept_list
 from monitor.model.certificates import SOON
 from monitor.model.settings import Config
 from monitor.model.wording import counted, utc_minute
@@ -34,7 +36,7 @@ def command(connect: bool, common: CommonOptions) -> int:
 
     Exit codes: 0, 2 when something is wrong.
     """
-    config = common.load_config()
+    config = common.load_config(ask_now if connect else kept_list, is_whole=True)
     web = _check_web(config)
     log = common.make_log()
     echo(_summary(config))
@@ -56,7 +58,7 @@ def _show_targets(config: Config) -> int:
         for target in config.targets:
             jobs = [job for job in config.jobs if job.target.name == target.name]
             codes.append(show_target(target, jobs, watchdog))
-    return max(codes)
+    return max(codes, default=OK)
 
 
 def _check_web(config: Config) -> WebConfig:

@@ -20,17 +20,26 @@ def make_jobs(selections: Iterable[Selection]) -> tuple[Job, ...]:
     jobs: list[Job] = []
     # Equal queries are one object, so that targets share what is worked out per query.
     shared: dict[str, Query] = {}
+    # Of the targets of one list the selections are the same objects.
+    bound: dict[tuple[int, str], list[Query]] = {}
     for selection in selections:
         target = selection.entry.target
         if target is None:
             continue
-        needs = _needs_json(selection)
-        for name, unbound in selection.queries.items():
-            bound = unbound.bind(selection.values[name], needs)
-            query = _in_zone(bound, target.time_zone)
-            query = shared.setdefault(_identity(query), query)
-            jobs.append(Job(target, query))
+        kind = (id(selection.queries), target.time_zone)
+        if kind not in bound:
+            queries = _bind(selection, target.time_zone)
+            bound[kind] = [shared.setdefault(_identity(one), one) for one in queries]
+        jobs.extend(Job(target, query) for query in bound[kind])
     return tuple(jobs)
+
+
+def _bind(selection: Selection, time_zone: str) -> list[Query]:
+    needs = _needs_json(selection)
+    return [
+        _in_zone(unbound.bind(selection.values[name], needs), time_zone)
+        for name, unbound in selection.queries.items()
+    ]
 
 
 def _in_zone(query: Query, time_zone: str) -> Query:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.queries.files import Folder
-from monitor.config.queries.library import read_library
+from monitor.config.queries.library import Library, read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootSchema
 from monitor.config.selection import notices_of, select_queries
+from monitor.config.shards import read_shard
 from monitor.config.shipped import runbook_names, shipped_queries_directory
-from monitor.config.targets import TargetEntry, read_target
-from monitor.config.toml.document import Section, read_document, table_at, tables
+from monitor.config.sources import AskInDirectory, read_sources
+from monitor.config.targets import TargetEntry
+from monitor.config.toml.document import Section, read_document, table_at
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
@@ -23,71 +27,104 @@ from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Config, Job
+from monitor.model.shards import Shard
 
 
-def load(path: Path, environ: Mapping[str, str], kinds: ReceiverKinds) -> Config:
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    kinds: ReceiverKinds,
+    ask: AskInDirectory | None = None,
+    *,
+    is_whole: bool = False,
+) -> Config:
     """Read the configuration and all queries; ConfigError carries every problem of every file.
 
     Relative paths in it are taken from its own folder. Files with secrets are named in the Config, and
     neither read nor looked for. `kinds` are the kinds of receivers that there are, by name: notify has them,
-    which stands above this room.
+    which stands above this room. `ask` asks for the targets of `[http_sd]`; without it there are none of
+    them. `is_whole`: with the targets of all shards, not only of this one.
     """
     problems = Problems()
     section = read_document(path, path.name, problems)
     if section is None:
         raise ConfigError(problems.in_order())
-    config = _build(path.absolute(), section, environ, problems, kinds)
+    context = _Context(path.absolute(), section, environ, problems)
+    config = _build(context, kinds, ask, is_whole=is_whole)
     # Only now: whoever edits five files wants all that is wrong with them, not the first of it.
     if len(problems):
         raise ConfigError(problems.in_order())
     return config
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every part of a configuration is read from."""
+
+    path: Path
+    section: Section
+    environ: Mapping[str, str]
+    problems: Problems
+
+    def table(self, key: str) -> Section:
+        """View one table of the top."""
+        return table_at(self.section, key, self.problems)
+
+
 def _build(
-    path: Path,
-    section: Section,
-    environ: Mapping[str, str],
-    problems: Problems,
+    context: _Context,
     kinds: ReceiverKinds,
+    ask: AskInDirectory | None,
+    *,
+    is_whole: bool,
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
+    path, section, problems = context.path, context.section, context.problems
     base = path.parent
     root = validate(RootSchema, section, problems)
-    entries = _targets(section, base, problems)
-    targets = tuple(entry.target for entry in entries if entry.target is not None)
+    state = read_state(context.table("state"), context.environ, base, problems)
+
+    asked = None if ask is None else partial(ask, state.directory)
+    sources = read_sources(root, section, base, problems, asked)
+    shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.
     receivers = read_receivers(section, base, problems, kinds)
-    folders = _folders(root, section, base)
-    library = read_library(section, folders, base, problems)
-    selections = select_queries(section, library, entries, problems)
-    jobs = make_jobs(selections)
-    notices = notices_of(section, library, selections)
+    library = read_library(section, _folders(root, section, base), base, problems)
+    # All shards check all targets: a list that one of them refuses is refused by all.
+    selections = select_queries(section, library, sources.entries, problems)
+    own = [one for one in selections if _is_ours(one.entry, shard, root.replicas)]
+    targets = tuple(one.entry.target for one in own if one.entry.target is not None)
+    jobs = make_jobs(own)
+    # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
+    notices = library.notices
+    warnings: tuple[str, ...] = ()
+    if shard is None:
+        notices = (*notices, *notices_of(section, library, selections))
+        warnings = warnings_of(section, receivers, targets, jobs, library.own_rules)
     return Config(
         path=path,
         targets=targets,
         jobs=jobs,
         receivers=receivers,
         own_rules=library.own_rules,
-        web=read_web(table_at(section, "web", problems), environ, base, problems),
-        state=read_state(table_at(section, "state", problems), environ, base, problems),
+        web=read_web(context.table("web"), context.environ, base, problems),
+        state=state,
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
-        warnings=warnings_of(section, receivers, targets, jobs, library.own_rules),
-        notices=(*library.notices, *notices),
-        heartbeat=_heartbeat(section, base, jobs, problems),
-        log=read_log(table_at(section, "log", problems), problems),
+        warnings=warnings,
+        notices=notices,
+        heartbeat=_heartbeat(context, jobs, library, is_shard=shard is not None),
+        log=read_log(context.table("log"), problems),
+        targets_files=sources.files,
+        http_sd=sources.http_sd,
+        shard=shard,
+        replicas=root.replicas,
     )
 
 
-def _targets(section: Section, base: Path, problems: Problems) -> list[TargetEntry]:
-    if section.data.get("targets", {}) == {}:
-        message = "at least one target is required: [targets.NAME]"
-        problems.add(section.origin("targets"), message)
-    return [
-        read_target(name, table, base, problems)
-        for name, table in tables(section, "targets", problems)
-    ]
+def _is_ours(entry: TargetEntry, shard: Shard | None, replicas: int) -> bool:
+    return shard is None or shard.owns(entry.name, replicas)
 
 
 def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
@@ -106,10 +143,12 @@ def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
 
 
 def _heartbeat(
-    section: Section, base: Path, jobs: tuple[Job, ...], problems: Problems
+    context: _Context, jobs: tuple[Job, ...], library: Library, *, is_shard: bool
 ) -> HeartbeatSettings | None:
-    table = table_at(section, "heartbeat", problems)
+    table = context.table("heartbeat")
     # An empty table is a heartbeat whose keys are missing; none at all means no heartbeat.
-    if not isinstance(section.data.get("heartbeat"), Mapping):
+    if not isinstance(context.section.data.get("heartbeat"), Mapping):
         return None
-    return read_heartbeat(table, base, jobs, problems)
+    # What a shard does not run, another one does.
+    known = library.names if is_shard else {job.query.name for job in jobs}
+    return read_heartbeat(table, context.path.parent, jobs, known, context.problems)

@@ -95,6 +95,12 @@ def _trimmed(value: str) -> str:
     return value
 
 
+def _refuse_address(_: object) -> object:
+    raise ValueError("is said by each target itself, as host:port in its list")
+
+
+_of_each_target = BeforeValidator(_refuse_address)
+
 Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 AttemptLimit = Annotated[
@@ -117,6 +123,11 @@ class RootSchema(Schema):
     runbook_base_url: BaseUrl = ""
     parameters: dict[str, ScalarValue] = {}
     targets: Any = {}
+    targets_file: Text | None = None
+    targets_defaults: Any = {}
+    http_sd: Any = {}
+    shard: Text | None = None
+    replicas: Annotated[int, integer_in(1, 10)] = 1
     queries: Any = {}
     rules: Any = {}
     receivers: Any = {}
@@ -159,6 +170,30 @@ class TargetSchema(Schema):
     queries: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
     parameters: dict[str, ScalarValue] = {}
+
+
+class TargetsDefaultsSchema(TargetSchema):
+    """`[targets_defaults]`: what targets of files and of `[http_sd]` have; where they are, these say."""
+
+    stand_ins = {}
+
+    host: Annotated[Any, _of_each_target] = None
+    unix_socket: Annotated[Any, _of_each_target] = None
+    user: Trimmed = ""
+    database: Trimmed = ""
+    secrets_directory: Text | None = None
+
+
+class HttpSdSchema(Schema):
+    """`[http_sd]`."""
+
+    url: Url | None = None
+    url_file: Text | None = None
+    header_files: dict[str, Text] = {}
+    refresh: Annotated[
+        Duration, from_to(timedelta(seconds=1), timedelta(days=1), "1s to 1d")
+    ] = timedelta(minutes=1)
+    timeout: AttemptLimit = timedelta(seconds=10)
 
 
 class WebSchema(Schema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.config.parameter_layers import (
     check_layers,
@@ -35,19 +35,30 @@ def select_queries(
 ) -> list[Selection]:
     """Choose for each target; what config.toml says there of queries and parameters is checked."""
     check_layers(config, library, problems)
-    selections = []
+    selections: list[Selection] = []
+    # Targets of one list differ in address and values of labels: what follows is found once for all of them.
+    known: dict[tuple[int, frozenset[str]], Selection] = {}
     for entry in entries:
-        check_queries(entry, library.names, problems)
-        check_target_layer(entry, library, problems)
-        chosen = entry.choose(library.queries).values()
-        # Checked for a query that is switched off too: it may be switched on again.
-        values = values_on_target(config, chosen, entry, problems)
-        check_labels(entry, chosen, problems)
-        # Schema queries come first, so that what is missing is known before what needs it runs (ADR 0001).
-        ordered = sorted(chosen, key=_schema_queries_first)
-        runnable = {query.name: query for query in ordered if query.is_runnable}
-        selections.append(Selection(entry, runnable, values))
+        kind = (id(entry.section), frozenset(entry.labels))
+        if kind not in known:
+            known[kind] = _select(config, library, entry, problems)
+        selections.append(replace(known[kind], entry=entry))
     return selections
+
+
+def _select(
+    config: Section, library: Library, entry: TargetEntry, problems: Problems
+) -> Selection:
+    check_queries(entry, library.names, problems)
+    check_target_layer(entry, library, problems)
+    chosen = entry.choose(library.queries).values()
+    # Checked for a query that is switched off too: it may be switched on again.
+    values = values_on_target(config, chosen, entry, problems)
+    check_labels(entry, chosen, problems)
+    # Schema queries come first, so that what is missing is known before what needs it runs (ADR 0001).
+    ordered = sorted(chosen, key=_schema_queries_first)
+    runnable = {query.name: query for query in ordered if query.is_runnable}
+    return Selection(entry, runnable, values)
 
 
 def _schema_queries_first(query: UnboundQuery) -> tuple[bool, str]:

@@ -12,7 +12,7 @@ from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.schema import TargetSchema, TlsSchema
 from monitor.config.toml.document import Section
-from monitor.config.toml.problems import Problems
+from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import (
     check_table,
@@ -39,6 +39,9 @@ class TargetEntry:
     patterns: tuple[str, ...]
     exceptions: tuple[str, ...]
     labels: Mapping[str, str]
+    label_section: Section
+    """Where its labels are said: in its table, or in a list of targets."""
+    origin: Origin
 
     def choose(self, queries: Mapping[str, T]) -> dict[str, T]:
         """Return what runs here, of what goes by the names of queries."""
@@ -60,18 +63,40 @@ def read_target(
     # On what is wrong we go on with stand-ins, so that all problems are seen at once.
     checked = validate(TargetSchema, section, problems)
     _check_address(section, problems)
-    refuse_both(section, "password_file", "password_env", problems)
-    labels = section.at("labels").data
-    check_table(section, "labels", labels, _target_label_fault, problems)
-    tls = _tls(checked, section, base, problems)
-    target = _target(name, checked, tls, base)
+    target = target_of(name, checked, section, base, problems)
     return TargetEntry(
         name=name,
         section=section,
         target=target if len(problems) == before else None,
-        patterns=_strings(section, "queries", default=("*",)),
-        exceptions=_strings(section, "except", default=()),
+        patterns=strings_of(section, "queries", default=("*",)),
+        exceptions=strings_of(section, "except", default=()),
         labels=target.labels,
+        label_section=section,
+        origin=section.origin(),
+    )
+
+
+def target_of(
+    name: str, checked: TargetSchema, section: Section, base: Path, problems: Problems
+) -> Target:
+    """Return the target that a table describes; what is wrong in it beyond single keys is noted."""
+    refuse_both(section, "password_file", "password_env", problems)
+    labels = section.at("labels").data
+    check_table(section, "labels", labels, target_label_fault, problems)
+    tls = _tls(checked, section, base, problems)
+    return Target(
+        name=name,
+        user=checked.user,
+        database=checked.database,
+        tls=tls,
+        host=checked.host,
+        port=checked.port,
+        unix_socket=below(base, checked.unix_socket),
+        password=_password(checked, base),
+        max_connections=checked.max_connections,
+        labels=dict(checked.labels),
+        max_replica_lag=checked.max_replica_lag,
+        time_zone=checked.time_zone,
     )
 
 
@@ -80,7 +105,7 @@ def check_queries(
 ) -> None:
     """Note each pattern of a target that fits no query."""
     for key in ("queries", "except"):
-        patterns = _strings(entry.section, key, default=())
+        patterns = strings_of(entry.section, key, default=())
         check_patterns(patterns, queries, entry.section, key, problems)
 
 
@@ -92,11 +117,11 @@ def check_labels(
     for query in enabled:
         for label in entry.labels.keys() & query.label_names:
             message = f'query "{query.name}" has a label of this name'
-            problems.add(entry.section.origin("labels", label), message)
+            problems.add(entry.label_section.origin("labels", label), message)
 
 
 # From the file itself: of a list with one bad item the schema keeps nothing, and every query would run.
-def _strings(
+def strings_of(
     section: Section, key: str, *, default: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the strings of a list; what else is in it, or in its place, has been noted already."""
@@ -106,7 +131,7 @@ def _strings(
     return tuple(item for item in value if isinstance(item, str))
 
 
-def _target_label_fault(label: str, value: object) -> str | None:
+def target_label_fault(label: str, value: object) -> str | None:
     """Return why a target cannot have this label, or None where it can."""
     fault = label_fault(label)
     if fault is not None:
@@ -145,10 +170,14 @@ def _tls(
 
 
 def _default_mode(checked: TargetSchema) -> TlsMode:
-    """Return what protects a connection of which nothing is said: all there is, beyond this machine."""
     if checked.unix_socket is not None:
         return "disabled"
-    is_local = checked.host is not None and is_loopback(checked.host)
+    return default_mode_for(checked.host)
+
+
+def default_mode_for(host: str | None) -> TlsMode:
+    """Return what protects a connection of which nothing is said: all there is, beyond this machine."""
+    is_local = host is not None and is_loopback(host)
     return "disabled" if is_local else "verify_identity"
 
 
@@ -177,23 +206,6 @@ def _idle_keys(mode: TlsMode) -> Mapping[str, str]:
             return {"public_key_file": _NEEDS_NO_TLS}
         case _:
             assert_never(mode)
-
-
-def _target(name: str, checked: TargetSchema, tls: Tls, base: Path) -> Target:
-    return Target(
-        name=name,
-        user=checked.user,
-        database=checked.database,
-        tls=tls,
-        host=checked.host,
-        port=checked.port,
-        unix_socket=below(base, checked.unix_socket),
-        password=_password(checked, base),
-        max_connections=checked.max_connections,
-        labels=dict(checked.labels),
-        max_replica_lag=checked.max_replica_lag,
-        time_zone=checked.time_zone,
-    )
 
 
 def _password(checked: TargetSchema, base: Path) -> PasswordSource | None:

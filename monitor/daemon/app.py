@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from monitor import __version__
 from monitor.daemon import service_manager, signals
 from monitor.daemon.config_status import load_whole
+from monitor.daemon.http_lists import HttpLists
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig, Work
 from monitor.daemon.notices import log_notices
@@ -46,11 +47,12 @@ class App:
         config: Config,
         environ: Mapping[str, str],
         log: Log,
+        lists: HttpLists,
         *,
         set_log: Callable[[LogSettings], None] = lambda _settings: None,
     ) -> None:
         self._environ, self._log, self._set_log = environ, log, set_log
-        self._parts = Parts(config, environ, log)
+        self._parts = Parts(config, environ, log, lists)
 
     def start(self) -> None:
         """Start everything, or nothing: what had started is stopped again when it raises."""
@@ -90,12 +92,16 @@ class App:
         parts.heartbeat.start()
         undo.callback(parts.requests.stop)
         parts.requests.start(self._load)
+        undo.callback(parts.discovery.stop)
+        parts.discovery.apply(config)
+        parts.discovery.start()
         # The last: what was sent meanwhile waits for it.
         signals.take(parts.requests.on_signal)
 
     def _load(self) -> Config:
-        path = self._parts.latest.config.path
-        return load_whole(path, self._environ, self._parts.web)
+        parts = self._parts
+        path = parts.latest.config.path
+        return load_whole(path, self._environ, parts.web, parts.lists.ask)
 
     def _take(self, message: Work) -> None:
         for command in self._parts.pipeline.take(message):
@@ -119,6 +125,7 @@ class App:
     def _stop(self) -> None:
         parts = self._parts
         parts.heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
+        parts.discovery.stop()
         parts.ticker.stop()
         parts.state.set_busy_timeout(_STATE_GRACE_SECONDS)
         parts.schedule.stop()
@@ -147,6 +154,7 @@ class App:
         except (ConfigError, ReloadError) as error:
             return self._reject(error)
         parts.latest.config = loaded
+        parts.discovery.apply(loaded)
         parts.config_status.note("configuration")
         parts.runners.run_now(changed_jobs(old, loaded))
         self._log.info(
@@ -190,6 +198,8 @@ class App:
         ]
         if config.heartbeat is not None:
             secrets += in_address(config.heartbeat.url)
+        if config.http_sd is not None:
+            secrets += in_address(config.http_sd.url)
         self._log.hide("the configuration", secrets)
 
     def _set_heartbeat(self, config: Config) -> None:
@@ -203,6 +213,7 @@ def _facts(config: Config, host: str, port: int) -> dict[str, object]:
         "version": __version__,
         "address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "config": str(config.path),
+        "shard": None if config.shard is None else str(config.shard),
         "targets": [target.name for target in config.targets],
         "queries": sorted({job.query.name for job in config.jobs}),
         "receivers": [receiver.name for receiver in config.receivers],

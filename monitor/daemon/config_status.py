@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.config import load
+from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config
 from monitor.notify.kinds import KINDS
@@ -72,12 +73,14 @@ def _check_file_to_come(config: Config, web: WebServer) -> None:
         load_web_config(to_come)
 
 
-def load_whole(path: Path, environ: Mapping[str, str], web: WebServer) -> Config:
+def load_whole(
+    path: Path, environ: Mapping[str, str], web: WebServer, ask: AskInDirectory
+) -> Config:
     """Load the configuration, and have the web-config file taken; ConfigError has the problems of both."""
     problems: tuple[Problem, ...] = ()
     config: Config | None = None
     try:
-        config = load(path, environ, KINDS)
+        config = load(path, environ, KINDS, ask)
         _check_file_to_come(config, web)
     except ConfigError as error:
         problems = error.problems

@@ -29,6 +29,7 @@ from monitor.timing.clock import Clock
 
 # Two words, so that it is not a receiver's.
 _HEARTBEAT = ("heartbeat", "")
+_HTTP_SD = ("http_sd", "")
 
 
 class Events:
@@ -201,6 +202,17 @@ class Events:
             )
         elif repeats:
             self._log.error("heartbeat.failed", **fields, **repeats)
+
+    def on_http_sd(self, delivery: Delivery) -> None:
+        """Count and log a request for the list of targets."""
+        self._telemetry.http_sd(delivery)
+        fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
+        repeats = self._attempted(_HTTP_SD, delivery)
+        if not delivery.reason:
+            level: Level = "info" if repeats else "debug"
+            self._log.event("discovery.succeeded", level, **fields, **(repeats or {}))
+        elif repeats:
+            self._log.error("discovery.failed", **fields, **repeats)
 
     def _attempted(self, subject: tuple[str, ...], delivery: Delivery) -> Fields | None:
         with self._lock:

@@ -64,5 +64,7 @@ class Readiness:
         """Return whether a run has ended since the start, and that in words."""
         if not self._is_ready:
             views = self._latest.snapshot.queries.values()
-            self._is_ready = any(view.outcome for view in views)
+            # A shard may have no target at all: nothing is late there.
+            has_nothing_to_do = not self._latest.config.jobs
+            self._is_ready = has_nothing_to_do or any(view.outcome for view in views)
         return (True, "ready") if self._is_ready else (False, "no run has ended yet")

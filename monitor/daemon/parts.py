@@ -14,9 +14,11 @@ from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.daemon.commands import Executor
 from monitor.daemon.config_status import ConfigStatus
+from monitor.daemon.discovery import Discovery
 from monitor.daemon.events import Events
 from monitor.daemon.health import Health, Readiness
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.http_lists import HttpLists
 from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.messages import Missed, Tick
@@ -49,7 +51,13 @@ _OPEN_SECONDS = 1.0
 class Parts:
     """The object graph. It is one-way: what a part is given exists before it."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        log: Log,
+        lists: HttpLists,
+    ) -> None:
         self.clock = AnchoredClock()
         self.telemetry = Telemetry(__version__)
         self.events = Events(log, self.telemetry, self.clock)
@@ -87,6 +95,8 @@ class Parts:
         )
         self.pipeline = self._make_pipeline()
         self.executor = Executor(self.runners, self.deliveries, self.heartbeat)
+        self.lists = lists
+        self.discovery = self._make_discovery()
 
     def _open_state(self, directory: Path) -> OpenedState:
         opened = open_directory(
@@ -123,6 +133,14 @@ class Parts:
             external_url=config.external_url,
         )
         return Deliveries(config.receivers, context)
+
+    def _make_discovery(self) -> Discovery:
+        return Discovery(
+            self.clock,
+            self.lists,
+            reload=self.requests.reload,
+            on_http_sd=self.events.on_http_sd,
+        )
 
     def _make_health(self) -> Health:
         return Health(

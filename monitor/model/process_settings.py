@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from monitor.model.targets import NamedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class HeartbeatSettings:
     url_file: Path | None = None
     interval: timedelta = timedelta(minutes=1)
     timeout: timedelta = timedelta(seconds=10)
+
+    def files(self) -> Iterator[NamedFile]:
+        """Yield the file with the address."""
+        if self.url_file is not None:
+            yield NamedFile("url_file", self.url_file)
 
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
 from monitor.model.conditions import Condition
+from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -18,6 +19,7 @@ from monitor.model.process_settings import (
     Web,
 )
 from monitor.model.schedules import Every, QuerySchedule
+from monitor.model.shards import Shard
 from monitor.model.targets import UTC_ZONE, NamedFile, Target
 from monitor.model.walks import Walk
 
@@ -323,6 +325,12 @@ class Config:
     warnings: tuple[str, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     log: LogSettings = field(default_factory=LogSettings)
+    targets_files: TargetsFiles | None = None
+    http_sd: HttpSdSettings | None = None
+    shard: Shard | None = None
+    """Which of several daemons this is; `targets` and `jobs` are its own. None: it watches all."""
+    replicas: int = 1
+    """How many daemons watch each target."""
 
     @property
     def own_rule_names(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -107,3 +107,11 @@ class Target:
         # Case does not count in the names of hosts. The password does not either: servers limit accounts.
         host = self.host and self.host.lower()
         return (host, self.port, self.unix_socket, self.user)
+
+
+def of_different_files(targets: Iterable[Target]) -> Iterable[Target]:
+    """Return the first of those that name the same files: of a thousand with one password that is enough."""
+    first: dict[object, Target] = {}
+    for target in targets:
+        first.setdefault((target.password, target.tls), target)
+    return first.values()

@@ -7,8 +7,8 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -73,25 +73,54 @@ class HttpClient:
         attempt takes several requests. `now` is what a date in Retry-After is compared with.
         """
         url = _parsed(address)
-        given = _basic_auth(url)
-        given.update((name.lower(), value) for name, value in headers.items())
+        given = _with_auth(url, headers)
         allowed = self._timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + allowed
-        with self._socket.within(allowed):
-            try:
-                answer = self._exchange(
-                    url, body, _on_the_wire({**_OWN_HEADERS, **given})
-                )
-                self._require_whole(answer)
-            except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
-                self.close()
-                raise self._failure(error, url) from None
+        with self._within(allowed, url):
+            answer = self._exchange(url, body, _on_the_wire(given))
+            self._require_whole(answer)
         # The time is up for the status only; a little is left for what explains it.
         seconds_left = max(deadline - time.monotonic(), 0.1)
         text = self._text(answer, min(_BODY_SECONDS, seconds_left))
         parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
         _check(answer, without_secrets(text, secrets, parts=parts), now)
         return answer.status
+
+    def fetch(
+        self,
+        address: str,
+        headers: Mapping[str, str],
+        *,
+        now: datetime,
+        secrets: Iterable[str],
+        max_bytes: int,
+    ) -> bytes:
+        """Return the body of a 2xx answer, whole and in time, else raise DeliveryError without the secrets."""
+        url = _parsed(address)
+        given = _with_auth(url, headers)
+        with self._within(self._timeout_seconds, url):
+            answer = self._exchange(url, b"", _on_the_wire(given))
+            # One more than allowed is enough to know; a far end can send without an end.
+            content = answer.read(max_bytes + 1)
+            self._require_whole(answer)
+        self.close()
+        parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
+        text = content[:_MAX_BODY_BYTES].decode(errors="replace")
+        _check(answer, without_secrets(text, secrets, parts=parts), now)
+        if len(content) > max_bytes:
+            message = f"the answer is longer than {max_bytes:,} bytes"
+            raise DeliveryError("too_long", message, recoverable=True)
+        return content
+
+    @contextmanager
+    def _within(self, seconds: float, url: Url) -> Iterator[None]:
+        """Bound the time of the body; what goes wrong in it is a DeliveryError, and ends the connection."""
+        with self._socket.within(seconds):
+            try:
+                yield
+            except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
+                self.close()
+                raise self._failure(error, url) from None
 
     def abort(self) -> None:
         """End what is under way, from another thread; nothing is sent afterwards."""
@@ -224,6 +253,12 @@ def _parsed(address: str) -> Url:
             "bad_url", "the address is no http or https address", recoverable=True
         )
     return url
+
+
+def _with_auth(url: Url, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a request: our own, those of the address, those that are given."""
+    given = {name.lower(): value for name, value in headers.items()}
+    return {**_OWN_HEADERS, **_basic_auth(url), **given}
 
 
 def _basic_auth(url: Url) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from monitor.model.certificates import SOON
 from monitor.model.settings import Config
-from monitor.model.targets import NamedFile, Tls
+from monitor.model.targets import NamedFile, Tls, of_different_files
 from monitor.model.wording import utc_minute
 from monitor.secrets.certificates import validity
 from monitor.secrets.file_faults import FileFault, ReadFile, mode_faults, secret_faults
@@ -23,7 +23,7 @@ def inspect_files(config: Config, read: ReadFile, now: datetime) -> Iterator[Fil
 
     `now` is an aware UTC datetime, against which certificates are checked.
     """
-    for target in config.targets:
+    for target in of_different_files(config.targets):
         section = f"targets.{target.name}"
         for file in target.files():
             yield from _of_file(file, section, read, now)
@@ -32,10 +32,13 @@ def inspect_files(config: Config, read: ReadFile, now: datetime) -> Iterator[Fil
         section = f"receivers.{receiver.name}"
         for file in receiver.settings.files():
             yield from _of_file(file, section, read, now)
-    heartbeat = config.heartbeat
-    if heartbeat is not None and heartbeat.url_file is not None:
-        file = NamedFile("url_file", heartbeat.url_file)
-        yield from _of_file(file, "heartbeat", read, now)
+    for section, settings in (
+        ("heartbeat", config.heartbeat),
+        ("http_sd", config.http_sd),
+    ):
+        if settings is not None:
+            for file in settings.files():
+                yield from _of_file(file, section, read, now)
 
 
 def _of_file(

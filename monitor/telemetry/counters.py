@@ -18,6 +18,7 @@ from prometheus_client import (
 from monitor.model.alerts import Delivery
 from monitor.model.results import Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Config, Job
+from monitor.model.shards import Shard
 from monitor.telemetry.own_metrics import (
     BUILD_INFO,
     DURATION_BUCKETS,
@@ -69,6 +70,8 @@ class Telemetry:
         self._owners = _NOBODY
         self._rules: frozenset[tuple[str, str]] = frozenset()
         self._heartbeat_at: datetime | None = None
+        self._http_sd_at: datetime | None = None
+        self._shard: Shard | None = None
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
 
@@ -88,6 +91,16 @@ class Telemetry:
         return self._heartbeat_at
 
     @property
+    def http_sd_at(self) -> datetime | None:
+        """Return when the list of targets was last had."""
+        return self._http_sd_at
+
+    @property
+    def shard(self) -> Shard | None:
+        """Return which shard this is; None where it watches all targets."""
+        return self._shard
+
+    @property
     def rules(self) -> frozenset[tuple[str, str]]:
         """Return name and severity of each known rule."""
         return self._rules
@@ -97,6 +110,7 @@ class Telemetry:
         before = self._owners
         self._owners = {owner: owner.keys_in(config) for owner in Owner}
         self._rules = _rules_in(config)
+        self._shard = config.shard
         for metric, family in self._families.items():
             keys = self._owners[metric.owner]
             for key in before[metric.owner] - keys:
@@ -167,8 +181,17 @@ class Telemetry:
         else:
             self._heartbeat_at = delivery.at
 
+    def http_sd(self, delivery: Delivery) -> None:
+        """Count a request for the list of targets and how it went."""
+        self._count(Counted.HTTP_SD)
+        if delivery.reason:
+            self._count(Counted.HTTP_SD_FAILURES, delivery.reason)
+        else:
+            self._http_sd_at = delivery.at
+
     def move(self, by: timedelta) -> None:
         """Move the instants that are kept: the clock was set by this much."""
+        self._http_sd_at = moved(self._http_sd_at, by)
         self._heartbeat_at = moved(self._heartbeat_at, by)
         self._reloaded_at = moved(self._reloaded_at, by)
 

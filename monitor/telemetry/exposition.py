@@ -106,6 +106,8 @@ class Exposition:
             reload_ok=self._telemetry.reload_ok,
             reloaded_at=self._telemetry.reloaded_at,
             heartbeat_at=self._telemetry.heartbeat_at,
+            http_sd_at=self._telemetry.http_sd_at,
+            shard=self._telemetry.shard,
         )
 
 

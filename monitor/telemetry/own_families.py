@@ -26,6 +26,7 @@ from monitor.telemetry.readings import (
     oldest_active,
     oldest_confirmed,
     seconds,
+    shard_info,
     statuses,
     surplus_rights,
 )
@@ -206,6 +207,20 @@ OWN_METRICS: tuple[ReadMetric, ...] = (
         (),
         "gauge",
         of_monitor(lambda reading: seconds(reading.heartbeat_at)),
+    ),
+    ReadMetric(
+        "token_monitor_http_sd_last_success_timestamp_seconds",
+        "When the list of targets was last had from its address",
+        (),
+        "gauge",
+        of_monitor(lambda reading: seconds(reading.http_sd_at)),
+    ),
+    ReadMetric(
+        "token_monitor_shard_info",
+        "Which of how many shards this is, counted from 0; absent where it watches all targets",
+        ("shard", "shards"),
+        "gauge",
+        shard_info,
     ),
     ReadMetric(
         "token_monitor_state_durable",

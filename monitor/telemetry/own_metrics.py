@@ -185,6 +185,17 @@ class Counted(Enum):
         Owner.MONITOR,
         by=("reason",),
     )
+    HTTP_SD = _counter(
+        "token_monitor_http_sd_refreshes_total",
+        "How often the address with the list of targets was asked",
+        Owner.MONITOR,
+    )
+    HTTP_SD_FAILURES = _counter(
+        "token_monitor_http_sd_failures_total",
+        "Requests for the list of targets that gave none, by reason",
+        Owner.MONITOR,
+        by=("reason",),
+    )
 
 
 RUN_DURATION = CountedMetric(

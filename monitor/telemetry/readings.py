@@ -16,6 +16,7 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.results import Server
 from monitor.model.schedules import Every
+from monitor.model.shards import Shard
 from monitor.storage.disk_usage import DiskUsage
 
 _View = TypeVar("_View")
@@ -54,6 +55,8 @@ class Reading:
     reload_ok: bool | None = None
     reloaded_at: datetime | None = None
     heartbeat_at: datetime | None = None
+    http_sd_at: datetime | None = None
+    shard: Shard | None = None
 
     @cached_property
     def alert_groups(self) -> dict[tuple[str, str, str], list[Alert]]:
@@ -212,6 +215,13 @@ def oldest_confirmed(alerts: list[Alert], reading: Reading) -> float | None:
 def held(alerts: list[Alert], _reading: Reading) -> float:
     """Count the alerts whose rule has no data."""
     return sum(alert.held for alert in alerts)
+
+
+def shard_info(reading: Reading) -> Series:
+    """Yield 1 for the shard that this is; nothing where it watches all targets."""
+    shard = reading.shard
+    if shard is not None:
+        yield (str(shard.index), str(shard.count)), 1
 
 
 def seconds(at: datetime | None) -> float | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from monitor.config.data_files import DataError, parse_yaml
 from monitor.model.errors import ConfigError, Problem
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, ServerTls
@@ -72,37 +73,16 @@ def load_web_config(path: Path) -> WebConfig:
 
 def _parse(path: Path) -> Mapping[Any, Any]:
     """Return what is in the file, any YAML mapping; ConfigError where it cannot be had."""
-    import yaml  # only who has such a file pays for it
-
-    text = _read_text(path)
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError((_yaml_problem(path, error),)) from error
-    # Of a date that is none, a number, a tag or a depth it raises whatever Python does.
-    except (
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        message = f"no valid YAML: {error}"
-        raise ConfigError((Problem(str(path), message, ""),)) from error
+        document = parse_yaml(_read_text(path))
+    except DataError as error:
+        problem = Problem(str(path), str(error), line=error.line)
+        raise ConfigError((problem,)) from error
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise ConfigError((Problem(str(path), "must be a mapping", ""),))
     return document
-
-
-def _yaml_problem(path: Path, error: Exception) -> Problem:
-    # Most of PyYAML's errors have a problem and the mark of where it is, counted from 0.
-    text = getattr(error, "problem", None) or str(error)
-    mark = getattr(error, "problem_mark", None)
-    line = None if mark is None else mark.line + 1
-    return Problem(str(path), f"no valid YAML: {text}", line=line)
 
 
 def _read_text(path: Path) -> str:

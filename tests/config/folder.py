@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load
+from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError
 from monitor.model.settings import (
     Config,
@@ -78,13 +79,17 @@ class Folder:
         (directory / f"{name}.sql").write_text(sql)
 
     def load(
-        self, text: str, head: str = 'query_dirs = ["q"]\n', **environ: str
+        self,
+        text: str,
+        head: str = 'query_dirs = ["q"]\n',
+        ask: AskInDirectory | None = None,
+        **environ: str,
     ) -> Config:
         """Load config.toml with this text, and without the shipped queries."""
         (self.path / "q").mkdir(exist_ok=True)
         path = self.path / "config.toml"
         path.write_text(f"shipped_queries = false\n{head}{text}")
-        return load(path, environ, KINDS)
+        return load(path, environ, KINDS, ask)
 
     def problems(self, text: str, head: str = 'query_dirs = ["q"]\n') -> list[str]:
         """Return the problems of a configuration that cannot be loaded."""

@@ -24,10 +24,12 @@ from monitor.config.queries.schema import (
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
     HeartbeatSchema,
+    HttpSdSchema,
     LogSchema,
     RootSchema,
     StateSchema,
     TargetSchema,
+    TargetsDefaultsSchema,
     TlsSchema,
     WebSchema,
 )
@@ -73,6 +75,7 @@ class Table:
 
 def _load_root(folder: Folder, lines: str) -> Config:
     folder.query("own", _QUERY, _SQL)
+    (folder.path / "list.json").write_text('[{"targets": ["h:1"]}]')
     path = folder.path / "config.toml"
     path.write_text(lines)
     return load(path, {}, KINDS)
@@ -88,6 +91,19 @@ def _load_below(before: str) -> Callable[[Folder, str], Config]:
             )
             folder.query(name, metric, _SQL)
         return folder.load(before + lines)
+
+    return load_lines
+
+
+def _load_list(before: str, labels: str) -> Callable[[Folder, str], Config]:
+    """Return what loads the table of what targets of a list have; with one that has these labels."""
+
+    def load_lines(folder: Folder, lines: str) -> Config:
+        folder.query("own", _QUERY, _SQL)
+        folder.query("other", 'summary = "s"', "SELECT 1 AS x")
+        text = f'[{{"targets": ["127.0.0.1"], "labels": {labels}}}]'
+        (folder.path / "list.json").write_text(text)
+        return folder.load('targets_file = "list.json"\n' + before + lines)
 
     return load_lines
 
@@ -134,6 +150,11 @@ TABLES = {
                 "runbook_base_url": '"https://wiki.example.com"',
                 "parameters": "{ low = 7 }",
                 "targets": '{ main = { unix_socket = "/s", user = "u", database = "d" } }',
+                "targets_file": '"list.json"',
+                "targets_defaults": '{ user = "u", database = "d" }',
+                "http_sd": '{ url = "http://h/" }',
+                "shard": '"1/2"',
+                "replicas": "2",
                 "queries": "{ own = { max_rows = 7 } }",
                 "rules": '{ R = { severity = "info" } }',
                 "receivers": '{ r = { kind = "webhook", url = "http://h/" } }',
@@ -185,6 +206,54 @@ TABLES = {
             '[targets.main]\nhost = "h"\nuser = "u"\ndatabase = "d"\n[targets.main.tls]\n'
         ),
         values_in=lambda config: [target.tls for target in config.targets],
+    ),
+    "targets_defaults": Table(
+        TargetsDefaultsSchema,
+        samples=(
+            {
+                **_ACCOUNT,
+                "port": "1",
+                "password_file": '"secret"',
+                "max_connections": "7",
+                "max_replica_lag": '"7m"',
+                "time_zone": '"+07:00"',
+                "labels": '{ region = "eu" }',
+                "tls": '{ mode = "required" }',
+                "queries": '["own"]',
+                "except": '["other"]',
+                "parameters": "{ low = 7 }",
+            },
+            {**_ACCOUNT, "password_env": '"NAME"'},
+        ),
+        load=_load_list("[targets_defaults]\n", '{"region": ""}'),
+        values_in=lambda config: config.targets,
+        derived=frozenset({"host", "unix_socket"}),
+        refused=frozenset({"host", "unix_socket", "password", "secrets_directory"}),
+    ),
+    "targets_defaults with secrets": Table(
+        TargetsDefaultsSchema,
+        samples=({**_ACCOUNT, "secrets_directory": '"secrets"'},),
+        load=_load_list("[targets_defaults]\n", '{"__secret__": "one"}'),
+        values_in=lambda config: [target.password for target in config.targets],
+        derived=frozenset({"env"}),
+        refused=frozenset(
+            field.alias or name
+            for name, field in TargetsDefaultsSchema.model_fields.items()
+        ),
+    ),
+    "http_sd": Table(
+        HttpSdSchema,
+        samples=(
+            {
+                "url": '"http://h/"',
+                "header_files": '{ Authorization = "token" }',
+                "refresh": '"7m"',
+                "timeout": '"7s"',
+            },
+            {"url_file": '"u"'},
+        ),
+        load=_load_below(TARGET + "[http_sd]\n"),
+        values_in=lambda config: [config.http_sd],
     ),
     "web": Table(
         WebSchema,

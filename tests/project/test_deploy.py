@@ -18,10 +18,12 @@ import yaml
 from monitor.config import load
 from monitor.config.schema import (
     HeartbeatSchema,
+    HttpSdSchema,
     LogSchema,
     RootSchema,
     StateSchema,
     TargetSchema,
+    TargetsDefaultsSchema,
     TlsSchema,
     WebSchema,
 )
@@ -402,9 +404,13 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
         r"^#(?=[^\s#])", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     (tmp_path / "my-queries").mkdir()
+    (tmp_path / "targets").mkdir()
+    listed = "- targets: [db1]\n  labels: {__secret__: db1}\n"
+    (tmp_path / "targets" / "one.yml").write_text(listed)
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     config = load(path, {}, KINDS)
+    assert [target.name for target in config.targets] == ["main", "db1"]
     assert [receiver.kind for receiver in config.receivers] == [
         *("alertmanager", "webhook", "slack", "pagerduty", "email")
     ]
@@ -420,7 +426,9 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
             WebSchema,
             StateSchema,
             HeartbeatSchema,
+            HttpSdSchema,
             LogSchema,
+            TargetsDefaultsSchema,
         ),
         *(kind.schema for kind in KINDS.values()),
     )

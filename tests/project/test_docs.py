@@ -128,6 +128,8 @@ HEADINGS: dict[str, type[Schema]] = {
     "Top of config.toml": schema.RootSchema,
     "`[targets.NAME]`": schema.TargetSchema,
     "`tls` of a target": schema.TlsSchema,
+    "`[targets_defaults]`": schema.TargetsDefaultsSchema,
+    "`[http_sd]`": schema.HttpSdSchema,
     "`[receivers.NAME]`": ReceiverSchema,
     **{f"Kind `{name}`": kind.schema for name, kind in KINDS.items()},
     "`[web]`": schema.WebSchema,
@@ -165,8 +167,17 @@ def own_fields(heading: str) -> dict[str, FieldInfo]:
     shape = HEADINGS[heading]
     is_kind = shape in [kind.schema for kind in KINDS.values()]
     common = ReceiverSchema.model_fields if is_kind else {}
-    fields = shape.model_fields.items()
-    return {field.alias or name: field for name, field in fields if name not in common}
+    if shape is schema.TargetsDefaultsSchema:
+        said_again = ("user", "database", "host", "unix_socket")
+        fields = schema.TargetSchema.model_fields
+        common = {
+            name: field for name, field in fields.items() if name not in said_again
+        }
+    return {
+        field.alias or name: field
+        for name, field in shape.model_fields.items()
+        if name not in common
+    }
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

@@ -42,6 +42,10 @@ class Problems:
         )
         self._found[problem] = None
 
+    def include(self, problems: Iterable[Problem]) -> None:
+        """Note what was found elsewhere."""
+        self._found.update(dict.fromkeys(problems))
+
     def __len__(self) -> int:
         return len(self._found)
 
