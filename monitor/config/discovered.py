@@ -113,7 +113,7 @@ def _entry(
         exceptions=template.exceptions,
         labels=target.labels,
         label_section=group,
-        origin=group.origin("targets", position),
+        place=("targets", position),
     )
 
 

@@ -12,6 +12,7 @@ from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.schema import TargetSchema, TlsSchema
 from monitor.config.toml.document import Section
+from monitor.config.toml.lines import KeyPath
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import (
@@ -41,7 +42,13 @@ class TargetEntry:
     labels: Mapping[str, str]
     label_section: Section
     """Where its labels are said: in its table, or in a list of targets."""
-    origin: Origin
+    place: KeyPath = ()
+    """Which key or item there says that there is such a target."""
+
+    @property
+    def origin(self) -> Origin:
+        """Return where it is named: looked for when a message needs it, since a list may be long."""
+        return self.label_section.origin(*self.place)
 
     def choose(self, queries: Mapping[str, T]) -> dict[str, T]:
         """Return what runs here, of what goes by the names of queries."""
@@ -72,7 +79,6 @@ def read_target(
         exceptions=strings_of(section, "except", default=()),
         labels=target.labels,
         label_section=section,
-        origin=section.origin(),
     )
 
 

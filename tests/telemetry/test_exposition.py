@@ -315,6 +315,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         'token_monitor_outbox_refused_total{receiver="oncall"}': 0.0,
         "token_monitor_log_events_dropped_total": 0.0,
         "token_monitor_heartbeats_total": 0.0,
+        "token_monitor_http_sd_refreshes_total": 0.0,
         "token_monitor_state_durable": 1.0,
         "token_monitor_exposition_skipped_total": 0.0,
         'token_monitor_kills_total{target="main"}': 0.0,
@@ -409,6 +410,7 @@ def test_every_counter_counts_something() -> None:
     telemetry.delivered(Delivery("oncall", NOW, 0.1, reason="timeout"))
     telemetry.refused("oncall", 1)
     telemetry.heartbeat(Delivery("heartbeat", NOW, 0.1, reason="timeout"))
+    telemetry.http_sd(Delivery("http_sd", NOW, 0.1, reason="timeout"))
     counted = {
         sample.name
         for family in telemetry.registry.collect()
