@@ -6,13 +6,14 @@ alerts has its alerts held and is named in `Changes.failed`; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.evaluate import evaluate, hold, matching, retire
 from monitor.alerting.inputs import (
     Facts,
+    are_due_to_fire,
     held_by_schema,
     held_until_next_run,
     of_limits,
@@ -29,6 +30,11 @@ from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import Scope
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
+
+_MANY = 100
+"""So many targets in trouble are all looked at each second."""
+_MAX_TURNS = 10
+"""For so many seconds at most one that is in trouble is not looked at, where no result comes."""
 
 
 def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
@@ -48,11 +54,26 @@ def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
     return changes
 
 
-def due_targets(
-    targets: Iterable[str], active: ActiveAlerts, now: datetime
-) -> list[str]:
+def due_targets(facts: Facts, active: ActiveAlerts) -> list[str]:
     """Return the targets to look at without a result: all but those that are quiet until later."""
-    return [name for name in targets if active.is_to_look_at(name, now)]
+    now = facts.now
+    return [name for name in facts.snapshot.targets if active.is_to_look_at(name, now)]
+
+
+def in_turn(facts: Facts, active: ActiveAlerts, due: Sequence[str]) -> Sequence[str]:
+    """Return which of the targets that are due are looked at now: all, but of very many each every few seconds.
+
+    What a tick takes must not grow with those that are in trouble, or the others wait. An alert whose `for` is
+    over is never waited for.
+    """
+    turns = min(len(due) // _MANY + 1, _MAX_TURNS)
+    turn = int(facts.now.timestamp()) % turns
+    chosen = due[turn::turns]
+    if turns > 1:
+        now = Changes(active)
+        firing = [name for name in due if are_due_to_fire(facts, now.alerts_on(name))]
+        chosen = [*dict.fromkeys([*firing, *chosen])]
+    return chosen
 
 
 def at_tick(

@@ -5,10 +5,11 @@ Each function yields rule inputs in the order in which they are to be evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from types import MappingProxyType
 
 from monitor.alerting.alert_names import (
     ACCESS_DENIED,
@@ -32,9 +33,11 @@ from monitor.alerting.self_monitoring import (
 from monitor.alerting.self_status import SELF_CHECKS, SelfStatus
 from monitor.alerting.severity import with_worst_severity
 from monitor.alerting.snapshot import Snapshot
-from monitor.model.alerts import Scope
+from monitor.model.alerts import Alert, Scope
 from monitor.model.results import Result, Sample, Success
-from monitor.model.settings import Config, Job, Rule
+from monitor.model.settings import Config, Job, Rule, Scalar
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +148,24 @@ def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInp
         if QUERY_FAILING in rules:
             rule = with_worst_severity(rules[QUERY_FAILING], left_unevaluated)
             samples = failing(rule, view, speaker, others)
-            found = _of_target(facts, rule, Scope(rule.name, name, query), samples)
-            yield replace(found, root=speaker.root)
+            scope = Scope(rule.name, name, query)
+            yield _of_target(facts, rule, scope, samples, root=speaker.root)
         if QUERY_STALE in rules:
             rule = with_worst_severity(rules[QUERY_STALE], left_unevaluated)
             samples = stale(rule, view, speaker)
-            found = _of_target(facts, rule, Scope(rule.name, name, query), samples)
-            yield replace(found, root=speaker.root)
+            scope = Scope(rule.name, name, query)
+            yield _of_target(facts, rule, scope, samples, root=speaker.root)
+
+
+def are_due_to_fire(facts: Facts, alerts: Iterable[Alert]) -> bool:
+    """Return whether one of these alerts, if it is about the monitor itself, has been pending for its `for`."""
+    for alert in alerts:
+        rule = facts.own_rules.get(alert.name)
+        if rule is None or not alert.is_pending():
+            continue
+        if facts.now - alert.active_at >= rule.hold:
+            return True
+    return False
 
 
 def of_monitor(facts: Facts, status: SelfStatus) -> Iterator[RuleInput]:
@@ -167,27 +181,33 @@ def of_monitor(facts: Facts, status: SelfStatus) -> Iterator[RuleInput]:
 
 
 def _of_rule(facts: Facts, rule: Rule, job: Job, success: Success | None) -> RuleInput:
-    bound = _bound(facts, rule, Scope(rule.name, *job.key), job.target.labels)
-    bound = replace(bound, parameters=job.query.parameters)
+    scope, labels = Scope(rule.name, *job.key), job.target.labels
+    bound = _bound(facts, rule, scope, labels, job.query.parameters)
     needs = frozenset(job.query.needs) | frozenset(rule.needs)
     return RuleInput(bound, success, needs)
 
 
 def _of_target(
-    facts: Facts, rule: Rule, scope: Scope, samples: list[Sample] | None
+    facts: Facts,
+    rule: Rule,
+    scope: Scope,
+    samples: list[Sample] | None,
+    *,
+    root: str | None = None,
 ) -> RuleInput:
     labels = facts.snapshot.targets[scope.target].target.labels
-    return RuleInput(_bound(facts, rule, scope, labels), _success(samples))
+    return RuleInput(_bound(facts, rule, scope, labels), _success(samples), root=root)
 
 
 def _bound(
     facts: Facts,
     rule: Rule,
     scope: Scope,
-    target_labels: Mapping[str, str] | None = None,
+    target_labels: Mapping[str, str] = _NOTHING,
+    parameters: Mapping[str, Scalar] = _NOTHING,
 ) -> BoundRule:
     base_url = facts.config.runbook_base_for(rule.runbook)
-    return BoundRule(rule, scope, target_labels or {}, runbook_base_url=base_url)
+    return BoundRule(rule, scope, target_labels, parameters, base_url)
 
 
 def _success(samples: list[Sample] | None) -> Success | None:

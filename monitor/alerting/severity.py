@@ -28,7 +28,8 @@ def loudest(severities: Iterable[Severity]) -> Severity:
 def with_worst_severity(rule: Rule, others: Iterable[Rule]) -> Rule:
     """Return the rule as loud as the loudest of those that it leaves without data."""
     severities = [rule.severity, *(other.severity for other in others)]
-    return replace(rule, severity=loudest(severities))
+    severity = loudest(severities)
+    return rule if severity is rule.severity else replace(rule, severity=severity)
 
 
 @dataclass(frozen=True, slots=True)

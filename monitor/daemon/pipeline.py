@@ -148,12 +148,13 @@ class Pipeline:
             yield from self._take_result(blocked, now)
 
     def _take_tick(self, now: datetime) -> Commands:
-        due = cycle.due_targets(self.snapshot.targets, self._active, now)
-        self._plan_again(due, now)
+        due = cycle.due_targets(self._facts(now), self._active)
+        looked_at = cycle.in_turn(self._facts(now), self._active, due)
+        self._plan_again(looked_at, now)
         facts = self._facts(now)
         yield from self._run_again(due, now)
         status = self._look_at_ourselves()
-        changes = cycle.at_tick(facts, self._active, status, due)
+        changes = cycle.at_tick(facts, self._active, status, looked_at)
         if self._active.resolved.forget(now):
             self._publish_alerts()
         run_key = f"tick@{now.isoformat()}"

@@ -85,6 +85,10 @@ class Alert:
         """Return how long it fired; zero if it never did, or has not ended yet."""
         return self.fired_for or timedelta(0)
 
+    def is_pending(self) -> bool:
+        """Return whether it has not fired yet."""
+        return self.state is AlertState.PENDING
+
     def is_firing(self) -> bool:
         """Return whether it is neither pending nor over."""
         return self.state is AlertState.FIRING
