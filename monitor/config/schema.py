@@ -202,6 +202,8 @@ class WebSchema(Schema):
     listen: Text | None = None
     config_file: Text | None = None
     hosts: list[WebHost] = []
+    # Each costs a line of /metrics for each query of each target.
+    duration_buckets: list[Duration] = []
 
 
 class HeartbeatSchema(Schema):

@@ -32,6 +32,9 @@ def read_web(
     web = Web(
         config_file=below(base, checked.config_file),
         hosts=tuple(checked.hosts),
+        duration_buckets=tuple(
+            bound.total_seconds() for bound in checked.duration_buckets
+        ),
     )
     for origin, text in _addresses(checked, section, environ):
         try:

@@ -62,6 +62,7 @@ class App:
             self._hide_secrets(config)
             parts.telemetry.declare(config)
             parts.config_status.start()
+            undo.callback(parts.exposition.close)
             undo.callback(parts.web.close, _WEB_GRACE_SECONDS)
             host, port = parts.web.start()
             self._start_threads(undo, config)
@@ -87,6 +88,8 @@ class App:
         parts.schedule.start(config.jobs)
         undo.callback(parts.ticker.stop)
         parts.ticker.start()
+        undo.callback(parts.preparer.stop)
+        parts.preparer.start()
         undo.callback(parts.heartbeat.stop, _HEARTBEAT_GRACE_SECONDS)
         self._set_heartbeat(config)
         parts.heartbeat.start()
@@ -126,6 +129,7 @@ class App:
         parts = self._parts
         parts.heartbeat.stop(_HEARTBEAT_GRACE_SECONDS)
         parts.discovery.stop()
+        parts.preparer.stop()
         parts.ticker.stop()
         parts.state.set_busy_timeout(_STATE_GRACE_SECONDS)
         parts.schedule.stop()
@@ -135,6 +139,7 @@ class App:
         parts.deliveries.close()
         parts.watchdog.close()
         parts.web.close(_WEB_GRACE_SECONDS)
+        parts.exposition.close()
         # Where it is not marked, a pending alert's clock runs from the last mark.
         with contextlib.suppress(sqlite3.Error):
             parts.state.write_mark(ALIVE, parts.clock.now())

@@ -78,6 +78,9 @@ class Parts:
             self.clock, submit=self.runners.dispatch, missed=self._on_missed
         )
         self.ticker = Ticker(self.clock, self._on_tick)
+        self.exposition = self._make_exposition(log)
+        # A thread of its own: to prepare what a fleet has found may take longer than a tick should.
+        self.preparer = Ticker(self.clock, self._prepare_scrapes, name="scrapes")
         self.deliveries = self._make_deliveries(config)
         # The page asks about the heartbeat's thread too; the heartbeat itself, which asks first, cannot.
         health = self._make_health()
@@ -89,7 +92,7 @@ class Parts:
         )
         self.web = WebServer(
             config.web,
-            self._views(log, replace(health, heartbeat=self.heartbeat)),
+            self._views(replace(health, heartbeat=self.heartbeat)),
             log,
             on_config_file=self.config_status.note_web,
         )
@@ -153,7 +156,7 @@ class Parts:
             deliveries=self.deliveries,
         )
 
-    def _views(self, log: Log, health: Health) -> Views:
+    def _make_exposition(self, log: Log) -> Exposition:
         def monitor_state() -> MonitorState:
             return MonitorState(
                 is_durable=self.state.is_durable,
@@ -163,14 +166,16 @@ class Parts:
                 evaluated_at=self.latest.evaluated_at,
             )
 
-        exposition = Exposition(
+        return Exposition(
             self.telemetry, self.latest.get, self.clock.now, monitor=monitor_state
         )
+
+    def _views(self, health: Health) -> Views:
         return Views(
             snapshot=self.latest.get,
             now=self.clock.now,
             config=lambda: self.latest.config,
-            render_metrics=exposition.render,
+            exposition=self.exposition,
             history=self.state.history,
             check_health=health.check,
             check_readiness=Readiness(self.latest).check,
@@ -197,6 +202,9 @@ class Parts:
     def _on_tick(self, _now: datetime) -> None:
         self.schedule.follow_clock_step()
         self.inbox.put(Tick())
+
+    def _prepare_scrapes(self, _now: datetime) -> None:
+        self.exposition.refresh()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self.events.on_delivery(delivery)

@@ -97,8 +97,9 @@ def changed_jobs(old: Config, new: Config) -> list[Job]:
 
 def needing_restart(old: Config, new: Config) -> list[str]:
     """Return the tables whose changes a running process cannot take."""
+    # By these somebody goes anew at each request, or at each load.
     listens = replace(
-        new.web, hosts=old.web.hosts
-    )  # these are looked at by each request
+        new.web, hosts=old.web.hosts, duration_buckets=old.web.duration_buckets
+    )
     changed = {"web": listens != old.web, "state": new.state != old.state}
     return [name for name, is_other in changed.items() if is_other]

@@ -16,13 +16,19 @@ _TICK_SECONDS = 1.0
 class Ticker:
     """A thread that calls `on_tick` with the instant; that must be quick and must not raise."""
 
-    def __init__(self, clock: Clock, on_tick: Callable[[datetime], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_tick: Callable[[datetime], None],
+        *,
+        name: str = "ticker",
+    ) -> None:
         self._clock = clock
         self._on_tick = on_tick
         self._ticked_at = self._awake_since = clock.now()
         self._ticked_seconds = time.monotonic()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to tick."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -37,10 +37,19 @@ class ChunkedMap(Mapping[_K, _V], Generic[_K, _V]):
     def __contains__(self, key: object) -> bool:
         return key in self._places
 
-    def __repr__(self) -> str:
-        return f"ChunkedMap({dict(zip(self, self._all_values(), strict=True))!r})"
+    def items(self) -> ItemsView[_K, _V]:
+        """Return the pairs; to walk them looks up none of them."""
+        return _Items(self)
 
-    def _all_values(self) -> Iterator[_V]:
+    def values(self) -> ValuesView[_V]:
+        """Return the values, in the order of their keys."""
+        return _Values(self)
+
+    def __repr__(self) -> str:
+        return f"ChunkedMap({dict(self.items())!r})"
+
+    def all_values(self) -> Iterator[_V]:
+        """Yield the values."""
         return chain.from_iterable(self._chunks)
 
     def updated(self, changes: Mapping[_K, _V]) -> ChunkedMap[_K, _V]:
@@ -56,6 +65,24 @@ class ChunkedMap(Mapping[_K, _V], Generic[_K, _V]):
             copied[place] = value
             new._chunks[chunk] = copied
         return new
+
+
+class _Items(ItemsView[_K, _V]):
+    def __init__(self, whole: ChunkedMap[_K, _V]) -> None:
+        super().__init__(whole)
+        self._whole = whole
+
+    def __iter__(self) -> Iterator[tuple[_K, _V]]:
+        return zip(self._whole, self._whole.all_values(), strict=True)
+
+
+class _Values(ValuesView[_V]):
+    def __init__(self, whole: ChunkedMap[_K, _V]) -> None:
+        super().__init__(whole)
+        self._whole = whole
+
+    def __iter__(self) -> Iterator[_V]:
+        return self._whole.all_values()
 
 
 def updated(before: Mapping[_K, _V], changes: Mapping[_K, _V]) -> Mapping[_K, _V]:

@@ -20,6 +20,8 @@ class Web:
     config_file: Path | None = None
     hosts: tuple[str, ...] = ()
     """By which hosts it may be asked, `*` by any; none: by any, but only by its own on the loopback."""
+    duration_buckets: tuple[float, ...] = ()
+    """Bounds, in seconds, of the histogram of how long runs took; none: only how many there were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,78 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
-
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-)
 
 from monitor.model.alerts import Delivery
 from monitor.model.results import Blocked, Failure, Kill, Result, Success
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
-from monitor.telemetry.own_metrics import (
-    BUILD_INFO,
-    DURATION_BUCKETS,
-    RUN_DURATION,
-    Counted,
-    CountedMetric,
-    Key,
-    Owner,
-)
+from monitor.telemetry.counts import CountedSeries, Counts, Durations, Histogram
+from monitor.telemetry.own_metrics import Counted, Key, Owner
 from monitor.timing.shift import moved
 
-Family: TypeAlias = Counter | Histogram
+Changed: TypeAlias = Mapping[Owner, Set[Key]]
+"""Whose counters have changed."""
 
-_NOBODY: Mapping[Owner, frozenset[Key]] = MappingProxyType(
-    dict.fromkeys(Owner, frozenset())
+_MONITOR_KEY: Key = ()
+_AT_FIRST: Mapping[Owner, frozenset[Key]] = MappingProxyType(
+    {
+        owner: frozenset([_MONITOR_KEY] if owner is Owner.MONITOR else [])
+        for owner in Owner
+    }
 )
 
 
 class Telemetry:
-    """Our own counters, in a registry of their own; each may be called from any thread.
+    """Our own counters; each method may be called from any thread.
 
     `declare` makes the known series begin at 0, and forgets those of what a reload removed. What comes late
     of something that is removed is not counted: it would begin a series that nobody ends.
     """
 
     def __init__(self, version: str) -> None:
-        # Each counter would have a second series, _created, that nobody asks for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types there
-        self.registry = CollectorRegistry()
-        build_info = Gauge(
-            BUILD_INFO.name,
-            BUILD_INFO.help,
-            BUILD_INFO.labels,
-            registry=self.registry,
-        )
-        build_info.labels(version).set(1)
-        self._durations = Histogram(
-            RUN_DURATION.name,
-            RUN_DURATION.help,
-            RUN_DURATION.labels,
-            registry=self.registry,
-            buckets=DURATION_BUCKETS,
-        )
-        self._counters = {one: self._counter(one.value) for one in Counted}
-        self._families: dict[CountedMetric, Family] = {
-            RUN_DURATION: self._durations,
-            **{one.value: counter for one, counter in self._counters.items()},
-        }
-        self._owners = _NOBODY
+        self.monitor_version = version
+        self._lock = threading.Lock()
+        self._counts = {one: Counts(one.value) for one in Counted}
+        self._durations = Histogram()
+        self._changed: dict[Owner, set[Key]] = {owner: set() for owner in Owner}
+        self._changes = 0
+        self._owners = _AT_FIRST
         self._rules: frozenset[tuple[str, str]] = frozenset()
         self._heartbeat_at: datetime | None = None
         self._http_sd_at: datetime | None = None
         self._shard: Shard | None = None
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
+        self._begin(_AT_FIRST)
+
+    @property
+    def changes(self) -> int:
+        """Return a number that is another one whenever a counter has changed."""
+        return self._changes
+
+    def take_changed(self) -> Changed:
+        """Return whose counters have changed since the last call; there may be one caller."""
+        with self._lock:
+            changed = self._changed
+            self._changed = {owner: set() for owner in Owner}
+        return changed
+
+    def series(self, counted: Counted) -> list[CountedSeries]:
+        """Return all series of a counter."""
+        with self._lock:
+            return self._counts[counted].series()
+
+    def series_of(self, counted: Counted, key: Key) -> Iterator[CountedSeries]:
+        """Yield the series of a counter that belong to one owner."""
+        return self._counts[counted].series_of(key)
+
+    def durations_of(self, key: Key) -> Durations | None:
+        """Return how long the runs of a target and query took; None of one that is not known."""
+        return self._durations.get(key)
+
+    def buckets_of(self, durations: Durations) -> list[tuple[str, int]]:
+        """Return the buckets of a histogram: the label `le`, and how many runs took no longer."""
+        return list(self._durations.buckets_of(durations))
 
     @property
     def reload_ok(self) -> bool | None:
@@ -107,16 +112,16 @@ class Telemetry:
 
     def declare(self, config: Config) -> None:
         """Begin the series of every job, target and receiver at 0; drop those that are no more."""
-        before = self._owners
-        self._owners = {owner: owner.keys_in(config) for owner in Owner}
+        owners = {owner: owner.keys_in(config) for owner in Owner}
+        with self._lock:
+            before, self._owners = self._owners, owners
+            self._durations.use(config.web.duration_buckets)
+            for owner, keys in before.items():
+                for key in keys - owners[owner]:
+                    self._forget(owner, key)
+            self._begin(owners)
         self._rules = _rules_in(config)
         self._shard = config.shard
-        for metric, family in self._families.items():
-            keys = self._owners[metric.owner]
-            for key in before[metric.owner] - keys:
-                _forget(metric, family, key)
-            for key in keys:
-                _begin(metric, family, key)
 
     def run_finished(self, result: Result) -> None:
         """Count a run and how it went; a blocked run was not made, and counts nowhere."""
@@ -124,68 +129,70 @@ class Telemetry:
         outcome = result.outcome
         if isinstance(outcome, Blocked) or key not in self._owners[Owner.JOB]:
             return
-        self._count(Counted.RUNS, *key)
-        self._durations.labels(*key).observe(result.duration_seconds)
+        self._count(Counted.RUNS, key)
+        with self._lock:
+            self._durations.observe(key, result.duration_seconds)
         match outcome:
             case Failure():
-                self._count(Counted.FAILURES, *key, outcome.reason.value)
+                self._count(Counted.FAILED_RUNS, key)
+                self._count(Counted.FAILURES, key, outcome.reason.value)
             case Success():
                 failed = len(outcome.evidence_errors)
-                self._count(Counted.EVIDENCE_FAILURES, *key, times=failed)
+                self._count(Counted.EVIDENCE_FAILURES, key, times=failed)
                 for warning in outcome.warnings:
-                    self._count(Counted.SERVER_WARNINGS, *key, str(warning.code))
+                    self._count(Counted.SERVER_WARNINGS, key, str(warning.code))
             case _:
                 assert_never(outcome)
 
     def unjudged(self, key: tuple[str, str]) -> None:
         """Count a result, of a target and query, that a rule could not judge."""
         if key in self._owners[Owner.JOB]:
-            self._count(Counted.RULE_FAILURES, *key)
+            self._count(Counted.RULE_FAILURES, key)
 
     def crashed(self) -> None:
         """Count a message of the pipe that was lost."""
-        self._count(Counted.PIPELINE_FAILURES)
+        self._count(Counted.PIPELINE_FAILURES, _MONITOR_KEY)
 
     def killed(self, kill: Kill) -> None:
         """Count an attempt to stop a statement on its server and how it went."""
         if (kill.target,) not in self._owners[Owner.TARGET]:
             return
-        self._count(Counted.KILLS, kill.target)
+        self._count(Counted.KILLS, (kill.target,))
         if kill.reason:
-            self._count(Counted.KILL_FAILURES, kill.target, kill.reason)
+            self._count(Counted.KILL_FAILURES, (kill.target,), kill.reason)
 
     def missed(self, job: Job, count: int) -> None:
         """Count runs that were due and not made."""
         if job.key in self._owners[Owner.JOB]:
-            self._count(Counted.MISSED, *job.key, times=count)
+            self._count(Counted.MISSED, job.key, times=count)
 
     def delivered(self, delivery: Delivery) -> None:
         """Count an attempt at a receiver and how it went."""
         receiver = delivery.receiver
         if (receiver,) not in self._owners[Owner.RECEIVER]:
             return
-        self._count(Counted.DELIVERIES, receiver)
+        self._count(Counted.DELIVERIES, (receiver,))
         if delivery.reason:
-            self._count(Counted.DELIVERY_FAILURES, receiver, delivery.reason)
+            self._count(Counted.DELIVERY_FAILURES, (receiver,), delivery.reason)
 
     def refused(self, receiver: str, count: int) -> None:
         """Count alerts that were not put in a receiver's outbox, since it is full."""
         if (receiver,) in self._owners[Owner.OUTBOX]:
-            self._count(Counted.REFUSED, receiver, times=count)
+            self._count(Counted.REFUSED, (receiver,), times=count)
 
     def heartbeat(self, delivery: Delivery) -> None:
         """Count an attempt at the heartbeat's address and how it went."""
-        self._count(Counted.HEARTBEATS)
+        self._count(Counted.HEARTBEATS, _MONITOR_KEY)
         if delivery.reason:
-            self._count(Counted.HEARTBEAT_FAILURES, delivery.reason)
+            self._count(Counted.HEARTBEAT_FAILURES, _MONITOR_KEY, delivery.reason)
         else:
             self._heartbeat_at = delivery.at
 
     def http_sd(self, delivery: Delivery) -> None:
         """Count a request for the list of targets and how it went."""
-        self._count(Counted.HTTP_SD)
+        self._count(Counted.HTTP_SD, _MONITOR_KEY)
         if delivery.reason:
-            self._count(Counted.HTTP_SD_FAILURES, delivery.reason)
+            self._count(Counted.HTTP_SD_FAILURES, _MONITOR_KEY, delivery.reason)
         else:
             self._http_sd_at = delivery.at
 
@@ -201,33 +208,34 @@ class Telemetry:
         if ok:
             self._reloaded_at = at
 
-    def _counter(self, metric: CountedMetric) -> Counter:
-        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+    def _count(self, counted: Counted, key: Key, *part: str, times: int = 1) -> None:
+        if not times:
+            return
+        with self._lock:
+            self._counts[counted].add(key, *part, times=times)
+            self._note(counted.value.owner, key)
 
-    def _count(self, counted: Counted, *labels: str, times: int = 1) -> None:
-        counter = self._counters[counted]
-        series = counter.labels(*labels) if labels else counter
-        series.inc(times)
+    def _begin(self, owners: Mapping[Owner, frozenset[Key]]) -> None:
+        for counted, counts in self._counts.items():
+            for key in owners[counted.value.owner]:
+                counts.begin(key)
+        for key in owners[Owner.JOB]:
+            self._durations.begin(key)
+        for owner, keys in owners.items():
+            for key in keys:
+                self._note(owner, key)
 
+    def _forget(self, owner: Owner, key: Key) -> None:
+        for counted, counts in self._counts.items():
+            if counted.value.owner is owner:
+                counts.forget(key)
+        if owner is Owner.JOB:
+            self._durations.forget(key)
+        self._note(owner, key)
 
-def _begin(metric: CountedMetric, family: Family, key: Key) -> None:
-    """Make the series of an owner that are known beforehand; those that are there keep their count."""
-    # In a series that begins with its first event, increase() sees none.
-    if not metric.is_divided:
-        family.labels(*key)
-    for value in metric.known:
-        family.labels(*key, value)
-
-
-def _forget(metric: CountedMetric, family: Family, key: Key) -> None:
-    """Remove every series of an owner."""
-    if not metric.is_divided:
-        family.remove(*key)
-    elif not metric.known:
-        # It looks at every series of the family: for those alone of which there are few.
-        family.remove_by_labels(dict(zip(metric.labels, key, strict=False)))
-    for value in metric.known:
-        family.remove(*key, value)
+    def _note(self, owner: Owner, key: Key) -> None:
+        self._changed[owner].add(key)
+        self._changes += 1
 
 
 def _rules_in(config: Config) -> frozenset[tuple[str, str]]:

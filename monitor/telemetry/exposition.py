@@ -1,40 +1,32 @@
-"""Render the snapshot and our own counters as a Prometheus exposition; an edge that only reads."""
+"""Answer scrapes from what is prepared of the snapshot and our own counters; an edge that only reads."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-
-from prometheus_client import (
-    CollectorRegistry,
-    Metric,
-    PlatformCollector,
-    ProcessCollector,
-)
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.own_families import OWN_METRICS, family_of, own_families
+from monitor.telemetry.negotiation import ScrapeFormat, negotiated
+from monitor.telemetry.own_families import OWN_METRICS
+from monitor.telemetry.own_lines import OwnLines, page_certificates
 from monitor.telemetry.own_metrics import BUILD_INFO, RUN_DURATION, Counted, OwnMetric
-from monitor.telemetry.query_families import domain_families
+from monitor.telemetry.pages import PreparedPage, joined
+from monitor.telemetry.prepared import Prepared, Renewal
+from monitor.telemetry.process_metrics import PROCESS_FAMILIES, ProcessMetrics
 from monitor.telemetry.readings import MonitorState, Reading
-from monitor.telemetry.text_format import (
-    EOF,
-    OPENMETRICS,
-    TEXT,
-    prefers_openmetrics,
-    written,
-)
-
-# What a family that cannot be rendered raises: names and values of the wrong kind, text outside UTF-8.
-_UNRENDERABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+from monitor.telemetry.text_format import EOF, family_name, head, number
 
 SKIPPED = OwnMetric(
     "token_monitor_exposition_skipped_total",
-    "Families and series that could not be rendered and were left out, over all scrapes",
+    "Series that could not be rendered and were left out, over all scrapes",
     (),
     "counter",
 )
+_MAX_ACCEPTS = 100
+"""Accept headers whose meaning is remembered; a client may send what it likes."""
 
 
 def declared_metrics() -> tuple[OwnMetric, ...]:
@@ -43,10 +35,41 @@ def declared_metrics() -> tuple[OwnMetric, ...]:
     return (BUILD_INFO, *counted, RUN_DURATION, *OWN_METRICS, SKIPPED)
 
 
-class Exposition:
-    """What /metrics gives. A family that cannot be rendered is left out and counted; the rest is whole.
+@dataclass(frozen=True, slots=True)
+class ScrapeRequest:
+    """What a scraper asks for: its Accept headers, and of which target.
 
-    It asks no database: `snapshot`, `now` and `monitor` are called once for each scrape, in its thread.
+    `target` None is the whole page, an empty one what belongs to no target.
+    """
+
+    accept: str = ""
+    accept_encoding: str = ""
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """What a scraper gets."""
+
+    body: bytes
+    format: ScrapeFormat
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A page, and of what it was made."""
+
+    page: PreparedPage
+    prepared: Prepared
+    reading: Reading
+
+
+class Exposition:
+    """What /metrics gives. A series that cannot be rendered is left out and counted; the rest is whole.
+
+    Lines are prepared by `refresh`, or at the latest by `prepare`; both may take long, and be called from any
+    thread. `answer` has only to add what is new at each scrape; one thread calls it. It asks no database:
+    `snapshot`, `now` and `monitor` are called at each request.
     """
 
     def __init__(
@@ -61,41 +84,70 @@ class Exposition:
         self._snapshot = snapshot
         self._now = now
         self._monitor = monitor
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
-        PlatformCollector(registry=self._process)
+        self._own = OwnLines(telemetry)
+        self._taken = _own_families()
+        self._process = ProcessMetrics()
+        self._lock = threading.Lock()
+        self._prepared = Prepared()
+        self._pages: dict[tuple[str | None, bool], _Made] = {}
+        """By target and format; of the pages that are kept."""
+        self._formats: dict[tuple[str, str], ScrapeFormat] = {}
         self._skipped = 0
+        self._skipped_head = head(SKIPPED.name, SKIPPED.help, SKIPPED.kind)
 
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Return the exposition in the format that the Accept header prefers, and its content type."""
-        is_openmetrics = prefers_openmetrics(accept)
-        parts: list[bytes] = []
-        names: set[str] = set()
-        for family in self._families():
-            # A second family of one name would have a second HELP, which costs a scraper the whole page.
-            is_second = family.name in names
-            names.add(family.name)
-            part = (
-                b"" if is_second else _rendered(family, is_openmetrics=is_openmetrics)
-            )
-            if part:
-                parts.append(part)
-            else:
-                self._skipped += 1
-        if is_openmetrics:
-            return b"".join((*parts, EOF)), OPENMETRICS
-        return b"".join(parts), TEXT
+    def close(self) -> None:
+        """Close what is kept open to read of the process."""
+        self._process.close()
 
-    def _families(self) -> Iterator[Metric]:
+    def knows(self, target: str) -> bool:
+        """Return whether there is a page of this target."""
+        return target == "" or target in self._snapshot().targets
+
+    def refresh(self) -> None:
+        """Prepare the lines of what has changed, so that the next scrape need not."""
+        with self._lock:
+            self._renew(self._read())
+
+    def is_at_hand(self, request: ScrapeRequest) -> bool:
+        """Return whether `answer` can answer at once; else `prepare` has to come first."""
         reading = self._read()
-        yield from self._telemetry.registry.collect()
-        yield from own_families(reading)
-        domain, skipped = domain_families(reading.snapshot, reading.now)
-        yield from domain
-        self._skipped += skipped
-        # After all others, whose failures it counts.
-        yield family_of(SKIPPED, [((), self._skipped)])
-        yield from self._process.collect()
+        if not self._is_current(reading):
+            return False
+        if request.target:
+            return True
+        made = self._made(request)
+        if made is None or not self._is_still(made, reading):
+            return False
+        return made.page.is_deflated or not self._format(request).is_gzipped
+
+    def prepare(self, request: ScrapeRequest) -> None:
+        """Prepare what `answer` will need."""
+        with self._lock:
+            reading = self._read()
+            self._renew(reading)
+            if request.target:
+                return
+            made = self._made(request)
+            if made is None or not self._is_still(made, reading):
+                made = self._make(request, reading)
+                self._pages[self._kind(request)] = made
+            if self._format(request).is_gzipped and not made.page.is_deflated:
+                made.page.deflate()
+
+    def answer(self, request: ScrapeRequest) -> Scrape:
+        """Return what the scraper gets, of what was prepared last."""
+        chosen = self._format(request)
+        made = self._made(request)
+        if made is None:
+            made = self._make(request, self._read())
+        end = self._end(request, made.page, is_openmetrics=chosen.is_openmetrics)
+        body = made.page.gzipped(end) if chosen.is_gzipped else made.page.plain(end)
+        return Scrape(body, chosen)
+
+    def scrape(self, request: ScrapeRequest = ScrapeRequest()) -> Scrape:
+        """Prepare and answer."""
+        self.prepare(request)
+        return self.answer(request)
 
     def _read(self) -> Reading:
         return Reading(
@@ -110,10 +162,86 @@ class Exposition:
             shard=self._telemetry.shard,
         )
 
+    def _is_current(self, reading: Reading) -> bool:
+        changes = self._telemetry.changes
+        return self._prepared.is_current(reading.snapshot, changes, reading.now)
 
-def _rendered(family: Metric, *, is_openmetrics: bool) -> bytes:
-    """Return one family as text; empty when it cannot be."""
-    try:
-        return written(family, is_openmetrics=is_openmetrics)
-    except _UNRENDERABLE:
-        return b""
+    def _is_still(self, made: _Made, reading: Reading) -> bool:
+        return made.prepared is self._prepared and made.reading.is_as(reading)
+
+    def _renew(self, reading: Reading) -> None:
+        if self._is_current(reading):
+            return
+        # Before the changed ones are taken: what changes between the two is looked at once more.
+        changes = self._telemetry.changes
+        changed = self._telemetry.take_changed()
+        renewal = Renewal(
+            self._prepared,
+            reading.snapshot,
+            self._own,
+            changed=changed,
+            taken=self._taken,
+        )
+        self._prepared = renewal.prepared(changes, reading.now)
+
+    def _kind(self, request: ScrapeRequest) -> tuple[str | None, bool]:
+        return request.target, self._format(request).is_openmetrics
+
+    def _made(self, request: ScrapeRequest) -> _Made | None:
+        return self._pages.get(self._kind(request))
+
+    def _make(self, request: ScrapeRequest, reading: Reading) -> _Made:
+        prepared = self._prepared
+        is_openmetrics = self._format(request).is_openmetrics
+        if request.target:
+            alone = prepared.of_target(request.target)
+            page = joined(self._own, alone, is_openmetrics=is_openmetrics)
+            return _Made(page, prepared, reading)
+        page = joined(
+            self._own,
+            prepared if request.target is None else prepared.without_targets(),
+            beginning=b"".join(
+                self._of_monitor(reading, is_openmetrics=is_openmetrics)
+            ),
+            certificates=page_certificates(reading),
+            is_openmetrics=is_openmetrics,
+        )
+        made = self._made(request)
+        if made is not None and made.page.is_as(page):
+            # The next result has often brought nothing new: then it need not be deflated again.
+            page = made.page
+        return _Made(page, prepared, reading)
+
+    def _of_monitor(self, reading: Reading, *, is_openmetrics: bool) -> Iterator[bytes]:
+        for column in self._own.of_monitor:
+            lines = column.write(reading)
+            if lines:
+                yield column.head.of(is_openmetrics=is_openmetrics)
+                yield lines
+
+    def _end(
+        self, request: ScrapeRequest, page: PreparedPage, *, is_openmetrics: bool
+    ) -> bytes:
+        """Return what is new at each scrape: what had to be left out, and the process."""
+        eof = EOF if is_openmetrics else b""
+        if request.target:
+            return eof
+        self._skipped += page.skipped
+        head_ = self._skipped_head.of(is_openmetrics=is_openmetrics)
+        line = f"{SKIPPED.name} {number(self._skipped)}\n".encode()
+        process = self._process.lines(is_openmetrics=is_openmetrics)
+        return b"".join((head_, line, process, eof))
+
+    def _format(self, request: ScrapeRequest) -> ScrapeFormat:
+        asked = (request.accept, request.accept_encoding)
+        known = self._formats.get(asked)
+        if known is None:
+            if len(self._formats) >= _MAX_ACCEPTS:
+                self._formats.clear()
+            known = self._formats[asked] = negotiated(*asked)
+        return known
+
+
+def _own_families() -> frozenset[str]:
+    own = {family_name(one.name, one.kind) for one in declared_metrics()}
+    return PROCESS_FAMILIES | own

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from prometheus_client import Metric
-
+from monitor.alerting.contact import TargetView
+from monitor.alerting.query_view import QueryView
 from monitor.telemetry.own_metrics import OwnMetric
 from monitor.telemetry.readings import (
+    Read,
     Reading,
-    ReadSeries,
-    Series,
     alert_counts,
     certificate_ends,
     held,
@@ -19,40 +18,25 @@ from monitor.telemetry.readings import (
     of_alerts,
     of_disk,
     of_monitor,
-    of_queries,
+    of_query,
     of_receivers,
-    of_servers,
-    of_targets,
+    of_server,
+    of_target,
     oldest_active,
     oldest_confirmed,
     seconds,
     shard_info,
-    statuses,
     surplus_rights,
 )
 
+_Subject = TypeVar("_Subject")
+
 
 @dataclass(frozen=True, slots=True)
-class ReadMetric(OwnMetric):
-    """A metric that is read from what is known at a scrape; it has no series of what nobody knows."""
+class ReadMetric(OwnMetric, Generic[_Subject]):
+    """A metric that is read from what is known; it has no series of what nobody knows."""
 
-    read: ReadSeries
-
-    def family(self, reading: Reading) -> Metric:
-        """Return the family with all its series."""
-        return family_of(self, self.read(reading))
-
-
-def family_of(metric: OwnMetric, series: Series) -> Metric:
-    """Return the family of a metric with these series; ValueError where the labels are not its own."""
-    # Made at each scrape: a series of a Gauge object would outlive what it is about (docs/adr/0010).
-    # The family of a counter has the name without _total, which only its sample has.
-    family = Metric(metric.name.removesuffix("_total"), metric.help, metric.kind)
-    for values, value in series:
-        pairs = zip(metric.labels, values, strict=True)
-        labels = {name: text for name, text in pairs if text}
-        family.add_sample(metric.name, labels, float(value))
-    return family
+    read: Read[_Subject]
 
 
 _TARGET = ("target",)
@@ -60,34 +44,73 @@ _JOB = ("target", "query")
 _RECEIVER = ("receiver",)
 _ALERTS = ("alertname", "severity", "state")
 
-OWN_METRICS: tuple[ReadMetric, ...] = (
+QUERY_METRICS: tuple[ReadMetric[QueryView], ...] = (
+    ReadMetric(
+        "token_monitor_query_last_run_timestamp_seconds",
+        "When the last run finished",
+        _JOB,
+        "gauge",
+        of_query(lambda view: seconds(view.last_run_at)),
+    ),
+    ReadMetric(
+        "token_monitor_query_last_success_timestamp_seconds",
+        "When the last run that gave data finished",
+        _JOB,
+        "gauge",
+        of_query(lambda view: seconds(view.last_success_at)),
+    ),
+    ReadMetric(
+        "token_monitor_query_interval_seconds",
+        "How often the query runs; absent for cron schedules",
+        _JOB,
+        "gauge",
+        of_query(interval),
+    ),
+    ReadMetric(
+        "token_monitor_query_last_duration_seconds",
+        "How long the last run took",
+        _JOB,
+        "gauge",
+        of_query(lambda view: view.duration_seconds),
+    ),
+)
+"""What is read of each query on each target, in the order in which /metrics has it."""
+
+QUERY_STATUS = OwnMetric(
+    "token_monitor_query_status",
+    "How the last due run went: 1 for the status that holds, 0 for those that held before",
+    (*_JOB, "status"),
+    "gauge",
+)
+
+TARGET_METRICS: tuple[ReadMetric[TargetView], ...] = (
     ReadMetric(
         "token_monitor_up",
         "Whether the target answered at the last contact",
         _TARGET,
         "gauge",
-        of_targets(lambda view: view.up),
+        of_target(lambda view: view.up),
     ),
     ReadMetric(
         "token_monitor_target_clock_offset_seconds",
         "How far the server's clock was ahead of ours at the last contact; below 0: behind",
         _TARGET,
         "gauge",
-        of_servers(lambda view, _server: view.clock_offset_seconds),
+        of_server(lambda view, _server: view.clock_offset_seconds),
     ),
     ReadMetric(
         "token_monitor_target_read_only",
         "Whether the server takes no writes",
         _TARGET,
         "gauge",
-        of_servers(lambda _view, server: server.read_only),
+        of_server(lambda _view, server: server.read_only),
     ),
     ReadMetric(
         "token_monitor_target_replica_lag_seconds",
         "How far the replica was behind its source at the last contact",
         _TARGET,
         "gauge",
-        of_servers(lambda view, _server: view.replica_lag_seconds),
+        of_server(lambda view, _server: view.replica_lag_seconds),
     ),
     ReadMetric(
         "token_monitor_certificate_expiry_timestamp_seconds",
@@ -101,43 +124,19 @@ OWN_METRICS: tuple[ReadMetric, ...] = (
         "Rights of the account that are more than reading",
         _TARGET,
         "gauge",
-        of_servers(surplus_rights),
+        of_server(surplus_rights),
     ),
     ReadMetric(
         "token_monitor_target_last_contact_timestamp_seconds",
         "When the target last answered",
         _TARGET,
         "gauge",
-        of_targets(lambda view: seconds(view.met_at)),
+        of_target(lambda view: seconds(view.met_at)),
     ),
-    ReadMetric(
-        "token_monitor_query_last_run_timestamp_seconds",
-        "When the last run finished",
-        _JOB,
-        "gauge",
-        of_queries(lambda view: seconds(view.last_run_at)),
-    ),
-    ReadMetric(
-        "token_monitor_query_last_success_timestamp_seconds",
-        "When the last run that gave data finished",
-        _JOB,
-        "gauge",
-        of_queries(lambda view: seconds(view.last_success_at)),
-    ),
-    ReadMetric(
-        "token_monitor_query_interval_seconds",
-        "How often the query runs; absent for cron schedules",
-        _JOB,
-        "gauge",
-        of_queries(interval),
-    ),
-    ReadMetric(
-        "token_monitor_query_status",
-        "How the last due run went: 1 for the status that holds, 0 for the others",
-        (*_JOB, "status"),
-        "gauge",
-        statuses,
-    ),
+)
+"""What is read of each target."""
+
+MONITOR_METRICS: tuple[ReadMetric[Reading], ...] = (
     ReadMetric(
         "token_monitor_alerts",
         "Alerts by state",
@@ -251,12 +250,12 @@ OWN_METRICS: tuple[ReadMetric, ...] = (
         of_monitor(lambda reading: reading.monitor.log_dropped),
     ),
 )
-"""Every metric that a scrape reads, in the order in which /metrics has them."""
+"""What is read of the monitor as a whole."""
 
-
-def own_families(reading: Reading) -> Iterator[Metric]:
-    """Yield what the monitor knows of targets, queries, alerts, receivers and itself; no empty family."""
-    for metric in OWN_METRICS:
-        family = metric.family(reading)
-        if family.samples:
-            yield family
+OWN_METRICS: tuple[OwnMetric, ...] = (
+    *QUERY_METRICS,
+    QUERY_STATUS,
+    *TARGET_METRICS,
+    *MONITOR_METRICS,
+)
+"""Every metric that is read."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias, assert_never
 
-from monitor.model.errors import Reason
 from monitor.model.results import KILL_REASONS
 from monitor.model.settings import Config
 
@@ -58,8 +57,7 @@ class Owner(StrEnum):
         """Return all owners of this kind that a configuration has."""
         match self:
             case Owner.MONITOR:
-                # What has no labels is there from the start, and what has begins with its first event.
-                keys: list[Key] = []
+                keys: list[Key] = [()]
             case Owner.JOB:
                 keys = [job.key for job in config.jobs]
             case Owner.TARGET:
@@ -82,11 +80,12 @@ class CountedMetric(OwnMetric):
     """A metric that only goes up.
 
     `known` are the values of its last label that begin at 0; without them such a series begins with its first
-    event, as of codes that no list could hold.
+    event. So does one that is `rare`: each costs a line for each query of each target.
     """
 
     owner: Owner
     known: tuple[str, ...] = ()
+    is_rare: bool = False
 
     @property
     def is_divided(self) -> bool:
@@ -100,9 +99,11 @@ def _counter(
     owner: Owner,
     by: tuple[str, ...] = (),
     known: tuple[str, ...] = (),
+    *,
+    is_rare: bool = False,
 ) -> CountedMetric:
     labels = (*owner.labels, *by)
-    return CountedMetric(name, what, labels, "counter", owner, known)
+    return CountedMetric(name, what, labels, "counter", owner, known, is_rare)
 
 
 class Counted(Enum):
@@ -113,12 +114,16 @@ class Counted(Enum):
         "Runs of the query on the target",
         Owner.JOB,
     )
+    FAILED_RUNS = _counter(
+        "token_monitor_query_failed_runs_total",
+        "Runs that gave no data",
+        Owner.JOB,
+    )
     FAILURES = _counter(
         "token_monitor_query_failures_total",
         "Runs that gave no data, by reason",
         Owner.JOB,
         by=("reason",),
-        known=tuple(Reason),
     )
     MISSED = _counter(
         "token_monitor_query_missed_total",
@@ -129,11 +134,13 @@ class Counted(Enum):
         "token_monitor_rule_failures_total",
         "How often a rule of the query could not judge its result",
         Owner.JOB,
+        is_rare=True,
     )
     EVIDENCE_FAILURES = _counter(
         "token_monitor_evidence_failures_total",
         "Look-ups of examples for an alert of the query that failed",
         Owner.JOB,
+        is_rare=True,
     )
     SERVER_WARNINGS = _counter(
         "token_monitor_server_warnings_total",
@@ -205,9 +212,6 @@ RUN_DURATION = CountedMetric(
     "histogram",
     Owner.JOB,
 )
-DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From a look-up by key to the largest timeout that is sensible; each costs a line for each query."""
-
 BUILD_INFO = OwnMetric(
     "token_monitor_build_info",
     "The version of the monitor",

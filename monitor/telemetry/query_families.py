@@ -1,130 +1,121 @@
-"""Group the samples of all runs into metric families, as on /metrics; between store and metrics."""
+"""Lay out the families of what queries export: which there are, and which queries share one; pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import assert_never
 
-from prometheus_client import Metric
-
-from monitor.alerting.query_view import QueryView
-from monitor.alerting.snapshot import Snapshot
-from monitor.model.results import Sample
 from monitor.model.schedules import Cron, Every
+from monitor.model.settings import Job, JobKey, Query
 from monitor.model.settings import Metric as MetricSettings
-from monitor.model.settings import Query
-from monitor.model.targets import Target
-from monitor.model.wording import readable
+from monitor.telemetry.text_format import Head, family_name, head
 from monitor.timing.durations import format_duration
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-def domain_families(snapshot: Snapshot, now: datetime) -> tuple[list[Metric], int]:
-    """Return the fresh samples of all jobs by metric, each with one HELP; counts what had to be left out.
+@dataclass(frozen=True, slots=True)
+class QueryFamily:
+    """One family of /metrics: the samples of one metric, of all targets."""
 
-    Left out: a metric that another query has with another type, and a series that is there already.
+    head: Head
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The families of all queries by the names of their metrics, in their order.
+
+    A metric of a job that is in none has no place on the page: its name is taken or not one, or another query
+    has it with another type.
     """
-    domain = _Domain()
-    for view in snapshot.queries.values():
-        domain.add(view, view.samples_at(now))
-    return domain.families(), domain.skipped
 
+    families: Mapping[str, QueryFamily] = field(default_factory=dict)
+    shared: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
+    """Of a target on which two jobs export one metric, and can give the same series: all its jobs."""
 
-class _Domain:
-    """The families of one scrape, as they grow."""
+    def sharing(self, key: JobKey) -> tuple[JobKey, ...]:
+        """Return the jobs whose samples are to be looked at together with those of this one."""
+        return self.shared.get(key[0], (key,))
 
-    def __init__(self) -> None:
-        self.skipped = 0
-        self._families: dict[str, Metric] = {}
-        self._queries: dict[str, list[Query]] = {}
-        self._seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
-
-    def add(self, view: QueryView, samples: Iterable[Sample]) -> None:
-        """Add the samples of one job."""
-        exported = self._families_of(view.job.query)
-        for sample in samples:
-            # Others feed rules only.
-            if sample.metric in exported:
-                self._add_sample(sample, exported[sample.metric], view.job.target)
-
-    def families(self) -> list[Metric]:
-        """Return the families that have series, their HELP completed."""
-        for name, family in self._families.items():
-            text = family.documentation.rstrip(". ")
-            family.documentation = f"{text} ({_cadence(self._queries[name])})"
-        return [family for family in self._families.values() if family.samples]
-
-    def _add_sample(
-        self, sample: Sample, family: Metric | None, target: Target
-    ) -> None:
-        labels = {**target.labels, **dict(sample.labels), "target": target.name}
-        if family is None or not self._is_new(sample, labels):
-            self.skipped += 1
-            return
-        # A lone surrogate would cost the whole family.
-        written = {name: readable(value) for name, value in labels.items()}
-        family.add_sample(sample.metric, written, sample.value)
-
-    def _is_new(self, sample: Sample, labels: Mapping[str, str]) -> bool:
-        """Return whether a sample is one that a scraper takes, and the first of its labels."""
-        # Of a value that is None the library makes a line that breaks the scrape.
-        if not isinstance(sample.value, int | float):
-            return False
-        # Prometheus takes the first of two equal series without a word, or refuses the page.
-        identity = (sample.metric, frozenset(labels.items()))
-        is_new = identity not in self._seen
-        self._seen.add(identity)
-        return is_new
-
-    def _families_of(self, query: Query) -> dict[str, Metric | None]:
-        """Return the families of what a query exports, by the names of its metrics."""
+    def exported(self, query: Query) -> dict[str, bool]:
+        """Return of each metric that a query exports whether it has a place on the page."""
         return {
-            metric.name: self._family(metric, query)
-            for metric in query.metrics
-            if metric.exported
+            name: self.families.get(name, _NO_FAMILY).kind == metric.kind
+            for name, metric in _exported(query).items()
         }
 
-    def _family(self, metric: MetricSettings, query: Query) -> Metric | None:
-        """Return the family of a metric; None where its samples have no place on the page."""
-        if not _METRIC_NAME.fullmatch(metric.name):
-            # The library would write another name for it, which may be that of another metric.
-            return None
-        family = self._families.get(metric.name)
-        if family is None:
-            family = Metric(_family_name(metric), metric.help, metric.kind)
-            self._families[metric.name] = family
-        if family.type != metric.kind:
-            return None
-        self._queries.setdefault(metric.name, []).append(query)
-        return family
+
+_NO_FAMILY = QueryFamily(Head(b"", b""), "")
 
 
-def _family_name(metric: MetricSettings) -> str:
-    """Return the name for HELP and TYPE: only a counter's is without _total, a gauge may end so."""
-    if metric.kind == "counter":
-        return metric.name.removesuffix("_total")
-    return metric.name
+@dataclass(slots=True)
+class _Draft:
+    """A family while jobs are added to it."""
+
+    metric: MetricSettings
+    queries: dict[int, Query] = field(default_factory=dict)
+    """Each once, by its identity: a thousand targets have the same ones."""
+
+
+def layout_of(jobs: Sequence[Job], taken: Collection[str]) -> Layout:
+    """Return the layout for these jobs; `taken` are the names of other families."""
+    drafts: dict[str, _Draft] = {}
+    for job in jobs:
+        for name, metric in _exported(job.query).items():
+            draft = drafts.setdefault(name, _Draft(metric))
+            draft.queries[id(job.query)] = job.query
+    families: dict[str, QueryFamily] = {}
+    names = set(taken)
+    for name, draft in drafts.items():
+        # A second family of one name would have a second HELP, which costs a scraper the whole page.
+        own_name = family_name(name, draft.metric.kind)
+        if own_name not in names and _METRIC_NAME.fullmatch(name):
+            names.add(own_name)
+            families[name] = _family(draft)
+    return Layout(families, _shared(jobs))
+
+
+def _exported(query: Query) -> dict[str, MetricSettings]:
+    return {metric.name: metric for metric in query.metrics if metric.exported}
+
+
+def _family(draft: _Draft) -> QueryFamily:
+    metric = draft.metric
+    text = f"{metric.help.rstrip('. ')} ({_cadence(draft.queries.values())})"
+    return QueryFamily(head(metric.name, text, metric.kind), metric.kind)
+
+
+def _shared(jobs: Sequence[Job]) -> dict[str, tuple[JobKey, ...]]:
+    """Return the jobs of each target of which two export one metric."""
+    names: dict[str, list[str]] = {}
+    keys: dict[str, tuple[JobKey, ...]] = {}
+    for job in jobs:
+        target = job.target.name
+        keys[target] = (*keys.get(target, ()), job.key)
+        names.setdefault(target, []).extend(_exported(job.query))
+    is_shared = {target: len(set(all_)) < len(all_) for target, all_ in names.items()}
+    return {target: keys[target] for target in names if is_shared[target]}
 
 
 def _cadence(queries: Iterable[Query]) -> str:
     """Return how old a value can be: the exporter keeps it between runs."""
     intervals: set[timedelta] = set()
-    crons: set[str] = set()
+    times: set[str] = set()
     for query in queries:
         match query.schedule:
             case Every():
                 intervals.add(query.schedule.interval)
             case Cron():
-                crons.add(f"cron {query.schedule.expression}")
+                times.add(f"cron {query.schedule.expression}")
             case _:
                 assert_never(query.schedule)
-    times = sorted(crons)
+    every: list[str] = []
     if intervals:
         # One bound where all are alike.
         bounds = sorted({min(intervals), max(intervals)})
-        span = " to ".join(map(format_duration, bounds))
-        times.insert(0, f"every {span}")
-    return f"as of the last run, {', '.join(times)}"
+        every.append(f"every {' to '.join(map(format_duration, bounds))}")
+    return f"as of the last run, {', '.join([*every, *sorted(times)])}"

@@ -1,15 +1,15 @@
-"""Read what the monitor knows at a scrape, as series of its own metrics; between snapshot and families."""
+"""Read what the monitor knows, as series of its own metrics; between snapshot and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 from monitor.alerting.contact import TargetView
-from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.shown import confirmed_at
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Alert, AlertState
@@ -43,7 +43,7 @@ class MonitorState:
 
 
 # Without slots: a cached property keeps its value in the object's dict.
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """All that one scrape reads, taken once, so that its families are of one moment."""
 
@@ -58,6 +58,17 @@ class Reading:
     http_sd_at: datetime | None = None
     shard: Shard | None = None
 
+    def is_as(self, other: Reading) -> bool:
+        """Return whether another one reads the same; only the instants may differ."""
+        # Snapshot and rules are replaced as a whole when they change: nobody need look into them.
+        is_same = self.snapshot is other.snapshot and self.rules is other.rules
+        return is_same and self._own_facts() == other._own_facts()
+
+    def _own_facts(self) -> tuple[object, ...]:
+        reloads = (self.reload_ok, self.reloaded_at)
+        lists = (self.http_sd_at, self.shard)
+        return (self.monitor, *reloads, self.heartbeat_at, *lists)
+
     @cached_property
     def alert_groups(self) -> dict[tuple[str, str, str], list[Alert]]:
         """Return what is pending or firing, by rule, severity and state, in their order."""
@@ -69,69 +80,66 @@ class Reading:
         return dict(sorted(groups.items()))
 
 
-ReadSeries: TypeAlias = Callable[[Reading], Series]
+Read: TypeAlias = Callable[[_View], Series]
+"""Gives the series of one query, one target, or of the monitor as a whole."""
 
 
-def _of_each(
-    views: Callable[[Reading], Iterable[_View]],
-    key: Callable[[_View], tuple[str, ...]],
-    value: Callable[[_View], float | None],
-) -> ReadSeries:
-    """Read a value of each view; None is left out."""
+def _given(labels: tuple[str, ...], value: float | None) -> Series:
+    """Return a series of what is known; None has none."""
+    return () if value is None else ((labels, value),)
 
-    def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:
-        for view in views(reading):
-            found = value(view)
-            if found is not None:
-                yield key(view), found
+
+def of_query(value: Callable[[QueryView], float | None]) -> Read[QueryView]:
+    """Read a value of a query on a target; None is left out. Labels: target, query."""
+
+    def read(view: QueryView) -> Series:
+        return _given(view.job.key, value(view))
 
     return read
 
 
-def of_targets(value: Callable[[TargetView], float | None]) -> ReadSeries:
-    """Read a value of each target; labels: target."""
-    return _of_each(
-        lambda reading: reading.snapshot.targets.values(),
-        lambda view: (view.target.name,),
-        value,
-    )
+def of_target(value: Callable[[TargetView], float | None]) -> Read[TargetView]:
+    """Read a value of a target; None is left out. Labels: target."""
+
+    def read(view: TargetView) -> Series:
+        return _given((view.target.name,), value(view))
+
+    return read
 
 
-def of_servers(value: Callable[[TargetView, Server], float | None]) -> ReadSeries:
-    """Read what servers said of themselves; nothing of one that is lost, or did not say."""
+def of_server(value: Callable[[TargetView, Server], float | None]) -> Read[TargetView]:
+    """Read what a server said of itself; nothing of one that is lost, or did not say."""
 
-    def of_target(view: TargetView) -> float | None:
+    def of_view(view: TargetView) -> float | None:
         if not view.up or view.server is None:
             return None
         return value(view, view.server)
 
-    return of_targets(of_target)
+    return of_target(of_view)
 
 
-def of_queries(value: Callable[[QueryView], float | None]) -> ReadSeries:
-    """Read a value of each query on each target; labels: target, query."""
-    return _of_each(
-        lambda reading: reading.snapshot.queries.values(),
-        lambda view: view.job.key,
-        value,
-    )
-
-
-def of_receivers(value: Callable[[ReceiverView], float | None]) -> ReadSeries:
+def of_receivers(value: Callable[[ReceiverView], float | None]) -> Read[Reading]:
     """Read a value of each receiver; labels: receiver."""
-    return _of_each(
-        lambda reading: reading.snapshot.receivers.values(),
-        lambda view: (view.name,),
-        value,
-    )
+
+    def read(reading: Reading) -> Series:
+        for view in reading.snapshot.receivers.values():
+            found = value(view)
+            if found is not None:
+                yield (view.name,), found
+
+    return read
 
 
-def of_monitor(value: Callable[[Reading], float | None]) -> ReadSeries:
+def of_monitor(value: Callable[[Reading], float | None]) -> Read[Reading]:
     """Read a value of the monitor as a whole; no labels."""
-    return _of_each(lambda reading: (reading,), lambda _reading: (), value)
+
+    def read(reading: Reading) -> Series:
+        return _given((), value(reading))
+
+    return read
 
 
-def of_disk(value: Callable[[DiskUsage], float]) -> ReadSeries:
+def of_disk(value: Callable[[DiskUsage], float]) -> Read[Reading]:
     """Read a value of the state's disk; nothing where it cannot be looked at."""
 
     def of_reading(reading: Reading) -> float | None:
@@ -141,10 +149,12 @@ def of_disk(value: Callable[[DiskUsage], float]) -> ReadSeries:
     return of_monitor(of_reading)
 
 
-def of_alerts(value: Callable[[list[Alert], Reading], float | None]) -> ReadSeries:
+def of_alerts(
+    value: Callable[[list[Alert], Reading], float | None],
+) -> Read[Reading]:
     """Read a value of what is pending or firing; labels: alertname, severity, state."""
 
-    def read(reading: Reading) -> Iterator[tuple[tuple[str, ...], float]]:
+    def read(reading: Reading) -> Series:
         for key, alerts in reading.alert_groups.items():
             found = value(alerts, reading)
             if found is not None:
@@ -164,19 +174,15 @@ def alert_counts(reading: Reading) -> Series:
     return counts.items()
 
 
-def statuses(reading: Reading) -> Series:
-    """Yield 1 for the status that a query has, 0 for the others."""
-    for view in reading.snapshot.queries.values():
-        for status in QueryStatus:
-            yield (*view.job.key, status.value), view.status is status
+def certificate_ends(view: TargetView) -> Series:
+    """Yield when the certificates of a server's connection end; labels: certificate, target."""
+    if view.up and view.server is not None:
+        for one in view.server.certificates:
+            yield (one.kind, view.target.name), one.ends_at.timestamp()
 
 
-def certificate_ends(reading: Reading) -> Series:
-    """Yield those of each server's connection, then those of the page, which have no target."""
-    for name, view in reading.snapshot.targets.items():
-        if view.up and view.server is not None:
-            for one in view.server.certificates:
-                yield (one.kind, name), one.ends_at.timestamp()
+def page_certificate_ends(reading: Reading) -> Series:
+    """Yield when those of the page end, which have no target."""
     for one in reading.monitor.certificates:
         yield (one.kind, ""), one.ends_at.timestamp()
 

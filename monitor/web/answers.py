@@ -1,8 +1,7 @@
-"""Answer requests from the views: metrics, health, reload, the JSON API, the page."""
+"""Answer requests from the views: health, reload, the JSON API, the page."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from monitor.alerting.reach import why_nobody_is_notified
 from monitor.config.shipped import read_runbooks
 from monitor.model.settings import Config
-from monitor.web import api, api_rules
+from monitor.web import api, api_rules, service_discovery
 from monitor.web.banners import Troubles
 from monitor.web.guards import USER
 from monitor.web.page import page_of
@@ -27,8 +26,6 @@ _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
 """A day; the address of what is cached has a hash of its content in it."""
-_REFUSING_QUALITIES = ("q=0", "q=0.0", "q=0.00", "q=0.000")
-"""How a client says that it does not want a coding (RFC 9110, section 12.4.2)."""
 
 
 class Answers:
@@ -82,16 +79,13 @@ class Answers:
             return PlainTextResponse("no such runbook\n", 404)
         return PlainTextResponse(text)
 
-    def metrics(self, request: Request) -> Response:
-        """Return the exposition, in the format and encoding that the client asks for."""
-        accept = request.headers.get("accept", "")
-        body, content_type = self._views.render_metrics(accept)
-        headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
-            # Level 1: a sixth of the time of level 9 for a seventh more bytes.
-            body = gzip.compress(body, compresslevel=1, mtime=0)
-            headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers)
+    async def targets(self, request: Request) -> Response:
+        """Return each target as one that a Prometheus scrapes by itself, in the format of its http_sd."""
+        config = self._views.config()
+        address = request.headers.get("host", "localhost")
+        scheme = request.scope["scheme"]
+        groups = service_discovery.target_groups(config.targets, address, scheme)
+        return Response(orjson.dumps(groups), media_type="application/json")
 
     async def healthy(self, _request: Request) -> Response:
         """Return whether the process does its work; never touches a database."""
@@ -177,14 +171,6 @@ def _limit_of(text: str) -> int | None:
 
 def _has_given_password(request: Request) -> bool:
     return bool(request.scope.get(USER))
-
-
-def _takes_gzip(accept_encoding: str) -> bool:
-    for part in accept_encoding.lower().split(","):
-        coding, _, quality = part.partition(";")
-        if coding.strip() == "gzip":
-            return quality.replace(" ", "") not in _REFUSING_QUALITIES
-    return False
 
 
 def _is_foreign(request: Request) -> bool:

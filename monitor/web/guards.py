@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from email.utils import formatdate
+from typing import TypeAlias
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,30 +64,56 @@ class TimeLimit:
             return  # the server ends, and has cut the connection: nobody waits for the answer any more
 
 
+HeaderList: TypeAlias = list[tuple[bytes, bytes]]
+
+
 class ExtraHeaders:
     """Adds the security headers, and those of the web-config file, to every answer."""
 
     def __init__(self, app: ASGIApp, config: Callable[[], WebConfig]) -> None:
         self._app = app
         self._config = config
+        self._ours = _encoded({**SECURITY_HEADERS, "cache-control": "no-store"})
+        self._date = (0, b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and add to its answer."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add_headers(MutableHeaders(scope=message))
+                message["headers"] = self._with_others(message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
+    def _with_others(self, own: Iterable[tuple[bytes, bytes]]) -> HeaderList:
         """Add what the answer does not set itself; the operator's own headers win over all."""
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        headers.setdefault("cache-control", "no-store")
-        headers.setdefault("date", formatdate(usegmt=True))
-        headers.update(self._config().headers)
+        operators = self._config().headers
+        headers = dict(self._ours)
+        headers[b"date"] = self._now()
+        headers.update(own)
+        headers.update(_encoded(operators) if operators else ())
+        return list(headers.items())
+
+    def _now(self) -> bytes:
+        """Return the date as a header has it; each second another one."""
+        second = int(time.time())
+        if self._date[0] != second:
+            self._date = (second, formatdate(second, usegmt=True).encode())
+        return self._date[1]
+
+
+def header_of(scope: Scope, name: bytes) -> str | None:
+    """Return a header, by its name in lower case; several of one name are one list (RFC 9110, section 5.3)."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def _encoded(headers: Mapping[str, str]) -> HeaderList:
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers.items()
+    ]
 
 
 class BasicAuth:
@@ -110,7 +137,7 @@ class BasicAuth:
         if not users or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
-        given = _credentials(Headers(scope=scope).get("authorization", ""))
+        given = _credentials(header_of(scope, b"authorization") or "")
         if given is not None and await self._passwords.are_right(users, *given):
             scope[USER] = given[0]
             await self._app(scope, receive, send)

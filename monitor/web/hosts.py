@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import Config
+from monitor.web.guards import header_of
 
 ANY = "*"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{0,5})?")
@@ -36,11 +36,13 @@ class HostCheck:
         self._listens_on = listens_on
         self._config = config
         self._open_paths = open_paths
+        self._accepted: tuple[str, Config | None] = ("", None)
+        """The header that was accepted last, and by which configuration."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 421 (Misdirected Request, RFC 9110)."""
         # Without one, as HTTP/1.0 may be, no browser has asked.
-        header = Headers(scope=scope).get("host")
+        header = header_of(scope, b"host")
         is_open = scope["path"] in self._open_paths
         if header is None or is_open or self._is_ours(header):
             await self._app(scope, receive, send)
@@ -50,10 +52,18 @@ class HostCheck:
 
     def _is_ours(self, header: str) -> bool:
         config = self._config()
-        hosts = {host.lower() for host in config.web.hosts}
-        if not hosts and not is_loopback(self._listens_on):
+        # Who scrapes comes by the same name each time, and a reload makes another configuration.
+        if self._accepted == (header, config):
             return True
-        if ANY in hosts:
+        if not self._is_among(header, config):
+            return False
+        self._accepted = (header, config)
+        return True
+
+    def _is_among(self, header: str, config: Config) -> bool:
+        hosts = {host.lower() for host in config.web.hosts}
+        is_open_to_all = not hosts and not is_loopback(self._listens_on)
+        if is_open_to_all or ANY in hosts:
             return True
         host = host_of(header)
         if host is None:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.web.answers import Answers
+from monitor.web.scrapes import METRICS_PATH, Scrapes
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 
@@ -22,7 +23,7 @@ THREADS = 4
 _MAX_BODY_BYTES = 64 * 1024
 """No request needs a body; a client that sends one, such as to a reload, may go on."""
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]] | Scrapes
 """What the application calls for a request."""
 Answer: TypeAlias = Callable[[Answers, Request], Response]
 """A method that may take long to compute its answer: for a thread."""
@@ -32,8 +33,9 @@ QuickAnswer: TypeAlias = Callable[[Answers, Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """The threads that compute answers."""
+    """The threads that compute answers, and what answers scrapes without one."""
 
+    scrapes: Scrapes
     requests: Threads
     reload: Threads
     """One of its own: reloads come one at a time, and one that hangs takes no scrape's thread."""
@@ -55,6 +57,10 @@ def _in_reload_thread(answer: Answer) -> Binding:
     return lambda answers, pools: pools.reload.within(partial(answer, answers))
 
 
+def _scrapes(_answers: Answers, pools: Pools) -> Handler:
+    return pools.scrapes
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path: the method of `Answers` that answers it, and where that runs.
@@ -74,7 +80,7 @@ ENDPOINTS = (
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),
     Endpoint("/runbooks/{name}", _at_once(Answers.runbook)),
-    Endpoint("/metrics", _in_thread(Answers.metrics)),
+    Endpoint(METRICS_PATH, _scrapes),
     Endpoint("/-/healthy", _at_once(Answers.healthy), is_open=True),
     Endpoint("/-/ready", _at_once(Answers.ready), is_open=True),
     Endpoint("/-/reload", _in_reload_thread(Answers.reload), method="POST"),
@@ -82,6 +88,7 @@ ENDPOINTS = (
     Endpoint("/api/v1/rules", _in_thread(Answers.rules)),
     Endpoint("/api/v1/history", _in_thread(Answers.history)),
     Endpoint("/api/v1/queries", _in_thread(Answers.queries)),
+    Endpoint("/sd/targets", _at_once(Answers.targets)),
 )
 """Every path. `docs/http.md` describes each of them, and a test compares."""
 
@@ -94,9 +101,9 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     `threads` compute the answers that take long; all threads live while the application's lifespan does.
     """
     answers = Answers(views)
-    pools = Pools(
-        requests=threads or Threads(THREADS), reload=Threads(1, name="reload")
-    )
+    requests = threads or Threads(THREADS)
+    scrapes = Scrapes(views.exposition, requests)
+    pools = Pools(scrapes, requests, reload=Threads(1, name="reload"))
     routes = [
         Route(
             endpoint.path, endpoint.binding(answers, pools), methods=[endpoint.method]

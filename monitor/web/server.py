@@ -24,6 +24,7 @@ from monitor.web.hosts import HostCheck
 from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import ListeningSocket, listen
 from monitor.web.routes import OPEN_PATHS, THREADS, application
+from monitor.web.scrapes import Scrapes, ScrapesFirst
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 from monitor.web.web_config import WebConfig
@@ -121,8 +122,9 @@ class WebServer:
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         threads = Threads(THREADS)
         routes = application(self._views, threads)
+        answered = ScrapesFirst(routes, Scrapes(self._views.exposition, threads))
         inner = HostCheck(
-            BasicAuth(routes, self._current, threads, OPEN_PATHS),
+            BasicAuth(answered, self._current, threads, OPEN_PATHS),
             self._settings.host,
             self._views.config,
             OPEN_PATHS,

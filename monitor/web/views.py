@@ -1,4 +1,4 @@
-"""Declare what the web server may ask of the rest of the program: it sees these callables and nothing else."""
+"""Declare what the web server may ask of the rest of the program: it sees these and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
 from monitor.model.settings import Config
+from monitor.telemetry.exposition import Exposition
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Scene:
 class Views:
     """The web server's only way in. Called from its threads, several at once.
 
-    `render_metrics(accept)` gives body and content type; `history(limit)` the newest transitions first;
+    `exposition` answers scrapes; `history(limit)` gives the newest transitions first;
     `check_health` and `check_readiness` a verdict and its words; `reload` None, or why the old configuration
     stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
     load of the configuration ended, None before the first; `notes` what its operator should know.
@@ -46,7 +47,7 @@ class Views:
     snapshot: Callable[[], Snapshot]
     now: Callable[[], datetime]
     config: Callable[[], Config]
-    render_metrics: Callable[[str], tuple[bytes, str]]
+    exposition: Exposition
     history: Callable[[int], Sequence[Transition]]
     check_health: Callable[[], tuple[bool, str]]
     check_readiness: Callable[[], tuple[bool, str]]

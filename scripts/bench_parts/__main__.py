@@ -23,7 +23,7 @@ from scripts.bench_parts.programs import ROOT
 from scripts.bench_parts.rows import Row, compared
 from scripts.bench_parts.servers import SERVER_KINDS
 
-PARTS = ("data", "cost", "minutes", "growth", "latency", "start", "fleet")
+PARTS = ("data", "cost", "minutes", "growth", "latency", "start", "fleet", "scrape")
 """In the order in which they run."""
 ONLY_BY_NAME = ("limits",)
 

@@ -114,7 +114,7 @@ class Alertmanager(Observer):
 
     def _command(self) -> Sequence[str]:
         return (
-            _program("prometheus-alertmanager", "alertmanager"),
+            program("prometheus-alertmanager", "alertmanager"),
             f"--config.file={self._config}",
             f"--storage.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
@@ -170,7 +170,7 @@ class Prometheus(Observer):
 
     def _command(self) -> Sequence[str]:
         return (
-            _program("prometheus"),
+            program("prometheus"),
             f"--config.file={self._config}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
@@ -204,7 +204,8 @@ class Prometheus(Observer):
         return found
 
 
-def _program(*names: str) -> str:
+def program(*names: str) -> str:
+    """Return the path of the first of these programs that is installed."""
     found = next((path for path in map(shutil.which, names) if path is not None), None)
     assert found is not None, f"{names[0]} is not installed; scripts/setup installs it"
     return found

@@ -32,8 +32,7 @@ from monitor.model.results import (
     Server,
 )
 from monitor.model.settings import Severity
-from monitor.telemetry.own_families import own_families
-from monitor.telemetry.readings import Reading
+from monitor.telemetry.own_families import TARGET_METRICS
 from tests.support.harness import (
     BALANCES,
     COLUMNS,
@@ -102,12 +101,16 @@ class Servers(Harness):
         self.runs(LAGGING, LAGGING, LAGGING)
 
     def families(self) -> dict[str, list[float]]:
-        return {
-            family.name: [sample.value for sample in family.samples]
-            for family in own_families(Reading(self.pipeline.snapshot, self.at))
-            if family.name.startswith("token_monitor_target_")
-            and "last_contact" not in family.name
-        }
+        found: dict[str, list[float]] = {}
+        for metric in TARGET_METRICS:
+            if not metric.name.startswith("token_monitor_target_"):
+                continue
+            if "last_contact" in metric.name:
+                continue
+            for view in self.pipeline.snapshot.targets.values():
+                for _labels, value in metric.read(view):
+                    found.setdefault(metric.name, []).append(value)
+        return found
 
 
 @pytest.mark.parametrize("late", [LATE, STANDING], ids=["late", "standing"])

@@ -258,7 +258,12 @@ TABLES = {
     "web": Table(
         WebSchema,
         samples=(
-            {"listen": '"0.0.0.0:1"', "config_file": '"web.yml"', "hosts": '["h"]'},
+            {
+                "listen": '"0.0.0.0:1"',
+                "config_file": '"web.yml"',
+                "hosts": '["h"]',
+                "duration_buckets": '["1s"]',
+            },
         ),
         load=_load_below(TARGET + "[web]\n"),
         values_in=lambda config: [config.web],

@@ -29,7 +29,7 @@ from monitor.model.results import Sample
 from monitor.model.settings import Config
 from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.exposition import Exposition
+from monitor.telemetry.exposition import Exposition, ScrapeRequest
 from tests.web.picture import NOW, a_result, success
 
 _SUFFIXES = (
@@ -75,11 +75,8 @@ def exposed(config: Config, accept: str = "") -> str:
     for job in config.jobs:
         samples = [Sample(metric.name, (), 7.0) for metric in job.query.metrics]
         snapshot = with_result(snapshot, a_result(job, success(*samples)))
-    return (
-        Exposition(Telemetry("1"), lambda: snapshot, lambda: NOW)
-        .render(accept)[0]
-        .decode()
-    )
+    exposition = Exposition(Telemetry("1"), lambda: snapshot, lambda: NOW)
+    return exposition.scrape(ScrapeRequest(accept)).body.decode()
 
 
 def openmetrics(text: str) -> Iterable[Metric]:

@@ -222,7 +222,8 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     )
     deliveries = Deliveries(one.receivers, context)
     log = configure(io.BytesIO(), libraries=False)
-    web = WebServer(replace(one.web, port=0), Served().views(), log)
+    views = Served().views()
+    web = WebServer(replace(one.web, port=0), views, log)
     web.start()
     deliveries.start()
     runners.apply(one.targets)
@@ -240,6 +241,7 @@ def live_once(one: Config, other: Config, taker: Taker) -> None:
     deliveries.close()
     watchdog.close()
     web.close(5)
+    views.exposition.close()
     state.close()
     log.close()
 

@@ -374,7 +374,7 @@ def process_names(config: Config) -> set[str]:
     exposition = Exposition(
         telemetry, lambda: empty_snapshot(config), lambda: datetime.now(UTC)
     )
-    text = exposition.render()[0].decode()
+    text = exposition.scrape().body.decode()
     return set(
         re.findall(r"^# TYPE ((?:process|python)_\w+) ", text, flags=re.MULTILINE)
     )
@@ -505,7 +505,9 @@ def test_every_route_is_documented_with_its_method_and_no_other(config: Config) 
         snapshot=lambda: empty_snapshot(config),
         now=lambda: datetime.now(UTC),
         config=lambda: config,
-        render_metrics=lambda accept: (b"", accept),
+        exposition=Exposition(
+            Telemetry("0"), lambda: empty_snapshot(config), lambda: datetime.now(UTC)
+        ),
         history=lambda limit: (),
         check_health=lambda: (True, ""),
         check_readiness=lambda: (True, ""),

@@ -27,7 +27,6 @@ from monitor.alerting.snapshot import (
     with_result,
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
-from monitor.model.errors import Reason
 from monitor.model.results import (
     KILL_REASONS,
     Blocked,
@@ -40,16 +39,15 @@ from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.telemetry import own_metrics
 from monitor.telemetry.counters import Telemetry
-from monitor.telemetry.exposition import Exposition, declared_metrics
+from monitor.telemetry.exposition import (
+    Exposition,
+    ScrapeRequest,
+    declared_metrics,
+)
+from monitor.telemetry.negotiation import OPENMETRICS, TEXT, negotiated
 from monitor.telemetry.own_metrics import Counted, OwnMetric
 from monitor.telemetry.readings import MonitorState
-from monitor.telemetry.text_format import (
-    EOF,
-    OPENMETRICS,
-    TEXT,
-    prefers_openmetrics,
-    written,
-)
+from monitor.telemetry.text_format import EOF, LineFormat, head
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,
@@ -97,7 +95,7 @@ class Scrape:
         )
 
     def text(self, accept: str = "") -> str:
-        return self.exposition.render(accept)[0].decode()
+        return self.exposition.scrape(ScrapeRequest(accept)).body.decode()
 
     def series(self, *starts: str) -> dict[str, float]:
         """Return the series whose names begin so, as they stand in the exposition."""
@@ -213,7 +211,6 @@ def test_a_series_that_two_queries_give_is_there_once_and_the_other_is_counted()
     ("metric", "sample"),
     [
         (Metric("no name", "", value="n"), Sample("no name", (), 1.0)),
-        (Metric("a", "\udc80", value="n"), Sample("a", (), 1.0)),
         (Metric("a", "", value="n"), Sample("a", (), None)),  # type: ignore[arg-type]  # a bug elsewhere
         (
             Metric("token_monitor_up", "", value="n"),
@@ -240,6 +237,14 @@ def test_a_family_that_cannot_be_rendered_costs_itself_and_nothing_else(
         "token_monitor_exposition_skipped_total": 2
     }
     assert len(openmetrics(scrape)) > 10
+
+
+def test_a_help_that_utf_8_cannot_carry_is_repaired() -> None:
+    config = a_config(queries=(a_query(metrics=(Metric("a", "\udc80", value="n"),)),))
+    snapshot = a_snapshot(config, {"balances": success(Sample("a", (), 1.0))})
+    assert (
+        "# HELP a ? (as of the last run, every 1m)\n" in Scrape(config, snapshot).text()
+    )
 
 
 def test_odd_label_values_are_escaped_or_repaired_and_read_back() -> None:
@@ -274,13 +279,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
     config = a_config(queries=(BALANCES,))
     scrape = Scrape(config)
     job = 'query="balances",target="main"'
-    own = {
-        s: v for s, v in scrape.series("token_monitor").items() if "_bucket" not in s
-    }
-    failures = {
-        f'token_monitor_query_failures_total{{query="balances",reason="{reason}",target="main"}}': 0.0
-        for reason in Reason
-    }
+    own = scrape.series("token_monitor")
     kills = {
         f'token_monitor_kill_failures_total{{reason="{reason}",target="main"}}': 0.0
         for reason in KILL_REASONS
@@ -294,19 +293,13 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         for name, severity in rules
         for state in ("pending", "firing")
     }
-    status = {
-        f'token_monitor_query_status{{query="balances",status="{status}",target="main"}}': float(
-            status == "waiting"
-        )
-        for status in ("ok", "failed", "blocked", "skipped", "waiting")
-    }
     assert own == {
         'token_monitor_build_info{version="1.2.3"}': 1.0,
         f"token_monitor_query_runs_total{{{job}}}": 0.0,
         f"token_monitor_query_missed_total{{{job}}}": 0.0,
-        f"token_monitor_rule_failures_total{{{job}}}": 0.0,
-        f"token_monitor_evidence_failures_total{{{job}}}": 0.0,
+        f"token_monitor_query_failed_runs_total{{{job}}}": 0.0,
         "token_monitor_pipeline_failures_total": 0.0,
+        f'token_monitor_query_duration_seconds_bucket{{le="+Inf",{job}}}': 0.0,
         f"token_monitor_query_duration_seconds_count{{{job}}}": 0.0,
         f"token_monitor_query_duration_seconds_sum{{{job}}}": 0.0,
         f"token_monitor_query_interval_seconds{{{job}}}": 60.0,
@@ -319,10 +312,9 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         "token_monitor_state_durable": 1.0,
         "token_monitor_exposition_skipped_total": 0.0,
         'token_monitor_kills_total{target="main"}': 0.0,
+        'token_monitor_query_status{query="balances",status="waiting",target="main"}': 1.0,
         **kills,
-        **failures,
         **alerts,
-        **status,
     }
 
 
@@ -358,8 +350,11 @@ def test_runs_deliveries_and_reloads_are_counted() -> None:
         f"token_monitor_query_runs_total{{{key}}}": 3.0,
         'token_monitor_query_failures_total{query="balances",reason="query_error",target="main"}': 1.0,
         'token_monitor_query_failures_total{query="balances",reason="target_down",target="main"}': 1.0,
+        f"token_monitor_query_failed_runs_total{{{key}}}": 2.0,
         f"token_monitor_query_duration_seconds_count{{{key}}}": 3.0,
-        'token_monitor_query_duration_seconds_bucket{le="0.025",query="balances",target="main"}': 3.0,
+        f"token_monitor_query_duration_seconds_sum{{{key}}}": 0.075,
+        f'token_monitor_query_duration_seconds_bucket{{le="+Inf",{key}}}': 3.0,
+        f"token_monitor_query_last_duration_seconds{{{key}}}": 0.025,
         f"token_monitor_query_missed_total{{{key}}}": 2.0,
         f"token_monitor_query_last_run_timestamp_seconds{{{key}}}": stamp + 2.025,
         f"token_monitor_query_last_success_timestamp_seconds{{{key}}}": stamp + 0.025,
@@ -411,14 +406,12 @@ def test_every_counter_counts_something() -> None:
     telemetry.refused("oncall", 1)
     telemetry.heartbeat(Delivery("heartbeat", NOW, 0.1, reason="timeout"))
     telemetry.http_sd(Delivery("http_sd", NOW, 0.1, reason="timeout"))
-    counted = {
-        sample.name
-        for family in telemetry.registry.collect()
-        for sample in family.samples
-        if sample.value > 0
-    }
-    declared = {one.value.name for one in Counted}
-    assert declared - counted == set(), "declared, and never counted"
+    idle = [
+        counted.value.name
+        for counted in Counted
+        if not any(value > 0 for _labels, value in telemetry.series(counted))
+    ]
+    assert idle == [], "declared, and never counted"
 
 
 def test_alerts_are_counted_by_rule_state_and_severity_and_resolved_ones_are_not() -> (
@@ -533,10 +526,32 @@ def test_a_reload_forgets_what_it_removed_and_keeps_the_counts_of_the_rest() -> 
     ],
 )
 def test_the_format_follows_the_accept_header(accept: str, expected: bool) -> None:
-    assert prefers_openmetrics(accept) is expected
-    body, content_type = Scrape(a_config()).exposition.render(accept)
-    assert content_type == (OPENMETRICS if expected else TEXT)
-    assert body.endswith(b"# EOF\n") is expected
+    chosen = negotiated(accept)
+    assert chosen.is_openmetrics is expected
+    scraped = Scrape(a_config()).exposition.scrape(ScrapeRequest(accept))
+    assert scraped.format == chosen
+    assert chosen.content_type.startswith(OPENMETRICS if expected else TEXT)
+    assert scraped.body.endswith(b"# EOF\n") is expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("", ""),
+        (";escaping=allow-utf-8", "; escaping=allow-utf-8"),
+        ("; escaping=underscores", "; escaping=underscores"),
+        (";escaping=values", "; escaping=values"),
+        (';escaping="allow-utf-8"', "; escaping=allow-utf-8"),
+        # It would double each underscore; ours are as they are.
+        (";escaping=dots", "; escaping=underscores"),
+        (";escaping=nonsense", ""),
+    ],
+)
+def test_the_content_type_says_how_names_are_escaped_to_who_asks(
+    asked: str, answered: str
+) -> None:
+    accept = f"application/openmetrics-text;version=1.0.0{asked};q=0.6,text/plain;q=0.3"
+    assert negotiated(accept).content_type == OPENMETRICS + answered
 
 
 def pictures() -> Iterator[tuple[str, Snapshot, Config]]:
@@ -598,20 +613,21 @@ def test_what_we_write_reads_as_what_the_library_writes(
     kind: str, text: str, series: list[tuple[dict[str, str], float]]
 ) -> None:
     family = Family("token_thing", text, kind)
+    name = "token_thing_total" if kind == "counter" else "token_thing"
+    lines = b""
     for labels, value in series:
-        family.add_sample(
-            "token_thing_total" if kind == "counter" else "token_thing", labels, value
-        )
-    ours, theirs = (
-        written(family, is_openmetrics=False).decode(),
-        generate_latest(One(family)).decode(),
-    )
+        family.add_sample(name, labels, value)
+        line_format = LineFormat(name, tuple(labels))
+        lines += line_format.line(tuple(labels.values()), value).encode()
+    heads = head(name, text, kind)
+    ours = (heads.text + lines).decode()
+    theirs = generate_latest(One(family)).decode()
     assert ours.split("\n")[:2] == theirs.split("\n")[:2]
     assert [_parts(line) for line in ours.split("\n")] == [
         _parts(line) for line in theirs.split("\n")
     ]
     openmetrics_theirs = generate_openmetrics(One(family))  # type: ignore[no-untyped-call]  # it has no types
-    openmetrics_ours = written(family, is_openmetrics=True) + EOF
+    openmetrics_ours = heads.openmetrics + lines + EOF
     assert [_parts(line) for line in openmetrics_ours.decode().split("\n")] == [
         _parts(line) for line in openmetrics_theirs.decode().split("\n")
     ]
@@ -637,7 +653,7 @@ def test_promtool_finds_nothing_to_complain_of(
 ) -> None:
     scrape = Scrape(config, snapshot)
     scrape.telemetry.reloaded(True, NOW)
-    body = scrape.exposition.render()[0]
+    body = scrape.exposition.scrape().body
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=body, capture_output=True, timeout=30
     )

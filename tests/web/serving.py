@@ -79,9 +79,7 @@ class ServedState:
             snapshot=lambda: self.snapshot,
             now=lambda: self.now,
             config=lambda: self.config,
-            render_metrics=Exposition(
-                telemetry, lambda: self.snapshot, lambda: self.now
-            ).render,
+            exposition=Exposition(telemetry, lambda: self.snapshot, lambda: self.now),
             history=self.history,
             check_health=lambda: self.healthy,
             check_readiness=lambda: self.ready,

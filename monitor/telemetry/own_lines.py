@@ -1,0 +1,175 @@
+"""Write the metrics of our own as lines: of one query on a target, of one target, of the monitor itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from monitor.alerting.contact import TargetView
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.own_families import (
+    MONITOR_METRICS,
+    QUERY_METRICS,
+    QUERY_STATUS,
+    TARGET_METRICS,
+    ReadMetric,
+)
+from monitor.telemetry.own_metrics import (
+    BUILD_INFO,
+    RUN_DURATION,
+    Counted,
+    Key,
+    Owner,
+    OwnMetric,
+)
+from monitor.telemetry.readings import Reading, Series, page_certificate_ends
+from monitor.telemetry.text_format import Head, LineFormat, head
+
+_Subject = TypeVar("_Subject")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[_Subject]):
+    """One family, and how its lines are written of one subject: a query on a target, a target, the monitor."""
+
+    metric: OwnMetric
+    head: Head
+    write: Callable[[_Subject], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySubject:
+    """What the lines of one query on one target are written of."""
+
+    view: QueryView
+    statuses: frozenset[QueryStatus]
+    """Those that it has been shown with."""
+
+
+class OwnLines:
+    """The families of our own, in their order, each with what writes its lines."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self.of_query: Sequence[Column[QuerySubject]] = (
+            *self._counted(Owner.JOB, lambda subject: subject.view.job.key),
+            self._durations(),
+            *[_of_view(one) for one in QUERY_METRICS],
+            _statuses(),
+        )
+        self.of_target: Sequence[Column[TargetView]] = (
+            *[_read(one) for one in TARGET_METRICS],
+            *self._counted(Owner.TARGET, lambda view: (view.target.name,)),
+        )
+        self.of_monitor: Sequence[Column[Reading]] = (
+            self._build_info(),
+            *self._counted_all(Owner.RECEIVER, Owner.OUTBOX, Owner.MONITOR),
+            *[_read(one) for one in MONITOR_METRICS],
+        )
+
+    def _build_info(self) -> Column[Reading]:
+        line = _format(BUILD_INFO).line((self._telemetry.monitor_version,), 1)
+        return _column(BUILD_INFO, lambda _reading: line.encode())
+
+    def _counted(
+        self, owner: Owner, key: Callable[[_Subject], Key]
+    ) -> list[Column[_Subject]]:
+        """Return the counters of one kind of owner, written one owner at a time."""
+
+        def column(counted: Counted) -> Column[_Subject]:
+            lines = _writer(counted.value)
+            series_of = self._telemetry.series_of
+            return _column(
+                counted.value, lambda subject: lines(series_of(counted, key(subject)))
+            )
+
+        return [column(one) for one in Counted if one.value.owner is owner]
+
+    def _counted_all(self, *owners: Owner) -> list[Column[Reading]]:
+        """Return the counters of these kinds of owners, written all at once."""
+
+        def column(counted: Counted) -> Column[Reading]:
+            lines = _writer(counted.value)
+            series = self._telemetry.series
+            return _column(counted.value, lambda _reading: lines(series(counted)))
+
+        return [column(one) for one in Counted if one.value.owner in owners]
+
+    def _durations(self) -> Column[QuerySubject]:
+        name, labels = RUN_DURATION.name, RUN_DURATION.labels
+        bucket = LineFormat(f"{name}_bucket", (*labels, "le"))
+        count = LineFormat(f"{name}_count", labels)
+        total = LineFormat(f"{name}_sum", labels)
+
+        def write(subject: QuerySubject) -> bytes:
+            key = subject.view.job.key
+            durations = self._telemetry.durations_of(key)
+            if durations is None:
+                return b""
+            buckets = self._telemetry.buckets_of(durations)
+            # The last bucket has all of them: read once, so that both are of one moment.
+            _bound, runs = buckets[-1]
+            lines = [bucket.line((*key, bound), below) for bound, below in buckets]
+            lines.append(count.line(key, runs))
+            lines.append(total.line(key, durations.sum_seconds))
+            return "".join(lines).encode()
+
+        return _column(RUN_DURATION, write)
+
+
+def page_certificates(reading: Reading) -> bytes:
+    """Return the lines of the page's certificates, which stand among those of the targets."""
+    (metric,) = [one for one in TARGET_METRICS if "certificate" in one.labels]
+    line = LineFormat(metric.name, ("certificate",)).line
+    series = page_certificate_ends(reading)
+    return "".join([line(labels[:1], value) for labels, value in series]).encode()
+
+
+def _statuses() -> Column[QuerySubject]:
+    """Return the statuses of a query: the one that holds, and 0 for those that it was shown with.
+
+    All of them would be half a kilobyte for each query of each target. That it waits for its first run is
+    over for good once it has run.
+    """
+    line = _format(QUERY_STATUS).line
+
+    def write(subject: QuerySubject) -> bytes:
+        view = subject.view
+        shown = subject.statuses - {QueryStatus.WAITING} | {view.status}
+        lines = [
+            line((*view.job.key, status.value), status is view.status)
+            for status in QueryStatus
+            if status in shown
+        ]
+        return "".join(lines).encode()
+
+    return _column(QUERY_STATUS, write)
+
+
+def _of_view(metric: ReadMetric[QueryView]) -> Column[QuerySubject]:
+    lines = _writer(metric)
+    return _column(metric, lambda subject: lines(metric.read(subject.view)))
+
+
+def _read(metric: ReadMetric[_Subject]) -> Column[_Subject]:
+    lines = _writer(metric)
+    return _column(metric, lambda subject: lines(metric.read(subject)))
+
+
+def _column(metric: OwnMetric, write: Callable[[_Subject], bytes]) -> Column[_Subject]:
+    return Column(metric, head(metric.name, metric.help, metric.kind), write)
+
+
+def _writer(metric: OwnMetric) -> Callable[[Series], bytes]:
+    line = _format(metric).line
+
+    def lines(series: Iterable[tuple[tuple[str, ...], float]]) -> bytes:
+        return "".join([line(labels, value) for labels, value in series]).encode()
+
+    return lines
+
+
+def _format(metric: OwnMetric) -> LineFormat:
+    return LineFormat(metric.name, metric.labels)
