@@ -30,6 +30,7 @@ from monitor.model.settings import (
     Statement,
 )
 from monitor.model.targets import PasswordSource, Target, Tls
+from monitor.model.walks import Cursor
 from tests.support.harness import BALANCES, a_config
 
 JOB = a_config(BALANCES).jobs[0]
@@ -66,6 +67,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "needs": (ANSWER, (ColumnName("other", "other"),)),
     "metrics": (ANSWER, (Metric("other", "Other"),)),
     "rules": (NEITHER, ()),
+    "walk": (ANSWER, Cursor("other", timedelta(9))),
     "schema": (ANSWER, SchemaColumns("t", "c", "m")),
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
