@@ -67,7 +67,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "needs": (ANSWER, (ColumnName("other", "other"),)),
     "metrics": (ANSWER, (Metric("other", "Other"),)),
     "rules": (NEITHER, ()),
-    "walk": (ANSWER, Cursor("other", timedelta(9))),
+    "walk": (ANSWER, Cursor("other", "other")),
     "schema": (ANSWER, SchemaColumns("t", "c", "m")),
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
