@@ -11,31 +11,38 @@ import weakref
 from contextlib import ExitStack
 from pathlib import Path
 
-from monitor.telemetry.text_format import LineFormat, head, number
+from monitor.telemetry.text_format import LineFormat, head
 
 _PROC = Path("/proc/self")
 _DESCRIPTORS = "/proc/self/fd"
 _METRICS = (
-    ("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes."),
-    ("process_resident_memory_bytes", "gauge", "Resident memory size in bytes."),
+    ("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", "%d.0"),
+    (
+        "process_resident_memory_bytes",
+        "gauge",
+        "Resident memory size in bytes.",
+        "%d.0",
+    ),
     (
         "process_start_time_seconds",
         "gauge",
         "Start time of the process since unix epoch in seconds.",
+        "%r",
     ),
     (
         "process_cpu_seconds_total",
         "counter",
         "Total user and system CPU time spent in seconds.",
+        "%r",
     ),
-    ("process_open_fds", "gauge", "Number of open file descriptors."),
-    ("process_max_fds", "gauge", "Maximum number of open file descriptors."),
+    ("process_open_fds", "gauge", "Number of open file descriptors.", "%d.0"),
+    ("process_max_fds", "gauge", "Maximum number of open file descriptors.", "%d.0"),
 )
 """Names and words of prometheus_client, whose own reader takes five times as long as all the rest of a scrape."""
-_PYTHON = ("python_info", "gauge", "Python platform information")
+_PYTHON = ("python_info", "gauge", "Python platform information", "1.0")
 
 PROCESS_FAMILIES = frozenset(
-    name.removesuffix("_total") for name, _kind, _help in (*_METRICS, _PYTHON)
+    name.removesuffix("_total") for name, _kind, _help, _value in (*_METRICS, _PYTHON)
 )
 
 
@@ -62,7 +69,7 @@ class ProcessMetrics:
         if self._started_at is None:
             return python
         values = self._values(self._started_at)
-        text = self._formats[is_openmetrics] % tuple(map(number, values))
+        text = self._formats[is_openmetrics] % values
         return text.encode() + python
 
     def close(self) -> None:
@@ -110,9 +117,9 @@ def _started_at() -> float:
 
 def _format(is_openmetrics: bool) -> str:  # noqa: FBT001 - one for each
     parts = []
-    for name, kind, text in _METRICS:
+    for name, kind, text, value in _METRICS:
         written = head(name, text, kind).of(is_openmetrics=is_openmetrics)
-        parts.append(f"{written.decode()}{name} %s\n")
+        parts.append(f"{written.decode()}{name} {value}\n")
     return "".join(parts)
 
 
@@ -125,7 +132,7 @@ def _python_info(is_openmetrics: bool) -> bytes:  # noqa: FBT001 - the same
         "patchlevel": str(patchlevel),
         "version": platform.python_version(),
     }
-    name, kind, text = _PYTHON
+    name, kind, text, _value = _PYTHON
     written = head(name, text, kind).of(is_openmetrics=is_openmetrics)
     return (
         written
