@@ -25,6 +25,8 @@ SKIPPED = OwnMetric(
     (),
     "counter",
 )
+_FEW_QUERIES = 2000
+_SMALL_BYTES = 128 * 1024
 _MAX_ACCEPTS = 100
 """Accept headers whose meaning is remembered; a client may send what it likes."""
 
@@ -120,19 +122,29 @@ class Exposition:
             return False
         return made.page.is_deflated or not self._format(request).is_gzipped
 
+    def prepare_if_quick(self, request: ScrapeRequest) -> bool:
+        """Prepare what `answer` will need, if that takes a millisecond or so and nobody else does it now.
+
+        To have another thread do it takes longer where many threads run: each hand-over waits for the interpreter.
+        """
+        made = self._made(request)
+        is_small = bool(request.target) or (
+            made is not None and len(made.page.body) < _SMALL_BYTES
+        )
+        if not is_small or len(self._prepared.queries) > _FEW_QUERIES:
+            return False
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._prepare(request)
+        finally:
+            self._lock.release()
+        return True
+
     def prepare(self, request: ScrapeRequest) -> None:
         """Prepare what `answer` will need."""
         with self._lock:
-            reading = self._read()
-            self._renew(reading)
-            if request.target:
-                return
-            made = self._made(request)
-            if made is None or not self._is_still(made, reading):
-                made = self._make(request, reading)
-                self._pages[self._kind(request)] = made
-            if self._format(request).is_gzipped and not made.page.is_deflated:
-                made.page.deflate()
+            self._prepare(request)
 
     def answer(self, request: ScrapeRequest) -> Scrape:
         """Return what the scraper gets, of what was prepared last."""
@@ -148,6 +160,18 @@ class Exposition:
         """Prepare and answer."""
         self.prepare(request)
         return self.answer(request)
+
+    def _prepare(self, request: ScrapeRequest) -> None:
+        reading = self._read()
+        self._renew(reading)
+        if request.target:
+            return
+        made = self._made(request)
+        if made is None or not self._is_still(made, reading):
+            made = self._make(request, reading)
+            self._pages[self._kind(request)] = made
+        if self._format(request).is_gzipped and not made.page.is_deflated:
+            made.page.deflate()
 
     def _read(self) -> Reading:
         return Reading(

@@ -19,7 +19,7 @@ _UNKNOWN = b"unknown target; /sd/targets lists those that there are\n"
 class Scrapes:
     """Sends the exposition in the format and encoding that the client asks for.
 
-    What takes long, as after a result, is done in a thread; most answers are at hand.
+    What takes long, as after results of a fleet, is done in a thread; most answers are at hand.
     """
 
     def __init__(self, exposition: Exposition, threads: Threads) -> None:
@@ -33,7 +33,10 @@ class Scrapes:
         if request.target is not None and not exposition.knows(request.target):
             await _send(send, 404, b"text/plain; charset=utf-8", _UNKNOWN)
             return
-        if not exposition.is_at_hand(request):
+        is_ready = exposition.is_at_hand(request) or exposition.prepare_if_quick(
+            request
+        )
+        if not is_ready:
             await self._threads.do(exposition.prepare, request)
         scrape = exposition.answer(request)
         headers = [(b"vary", b"Accept, Accept-Encoding")]
