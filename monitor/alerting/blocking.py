@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.results import Blocked, Result, Success
 from monitor.model.settings import ColumnName, Job
@@ -58,3 +59,13 @@ def shows_columns(result: Result) -> bool:
     """Return whether a result says which columns there are: a success of a schema query."""
     is_schema_query = result.job.query.schema is not None
     return is_schema_query and isinstance(result.outcome, Success)
+
+
+def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:
+    """Return whether a schema query has seen since what the last failure says is missing."""
+    if view.failure is None:
+        return False
+    seen: set[ColumnName] = set()
+    for schema in schemas:
+        seen.update(schema.columns_seen_since(view))
+    return bool(view.failure.columns_named(seen))

@@ -21,7 +21,7 @@ from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert, Scope
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure
-from monitor.model.settings import ColumnName, JobKey, Labels, Rule
+from monitor.model.settings import JobKey, Labels, Rule
 
 AlertsOf = Callable[[Scope], Mapping[Labels, Alert]]
 """Returns the alerts of a scope as they stand."""
@@ -42,6 +42,8 @@ class Cause(Enum):
     DENIED = auto()
     FAILING = auto()
     """Something of its own."""
+    DEFERRED = auto()
+    """Its runs are put off for the server's sake."""
     SILENT = auto()
     """None of its runs ends: it hangs, waits, or is not begun."""
 
@@ -103,7 +105,7 @@ def cause_of(view: QueryView, known: Known) -> Cause | None:
     target = known.target
     if target.up is False:
         return Cause.LOST
-    if isinstance(view.outcome, Blocked):
+    if isinstance(view.last_word, Blocked):
         return Cause.MISSING
     # A hang comes before a failure: the last word of a query that hangs may be hours old.
     own_cause = _own_cause(view, known)
@@ -120,9 +122,9 @@ def cause_of(view: QueryView, known: Known) -> Cause | None:
 def _own_cause(view: QueryView, known: Known) -> Cause | None:
     if is_silent(view, known.since):
         return Cause.SILENT
-    if view.failure is None:
-        return None
-    return _cause_of_failure(view.failure, known.target)
+    if view.failure is not None:
+        return _cause_of_failure(view.failure, known.target)
+    return Cause.DEFERRED if view.is_put_off else None
 
 
 def all_causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
@@ -137,6 +139,8 @@ def all_causes(cause: Cause, view: QueryView, known: Known) -> Iterator[Cause]:
         yield Cause.REFUSED
     if view.failure is not None:
         yield _cause_of_failure(view.failure, known.target)
+    if view.waits_for(known.target.replica_fault):
+        yield Cause.LAGGING
 
 
 def _waits_for_a_connection(view: QueryView, known: Known) -> bool:
@@ -182,20 +186,9 @@ def is_silent(view: QueryView, since: Since) -> bool:
 
 def silent_after(view: QueryView, since: Since) -> datetime:
     """Return after which instant a query of which no run ends is silent; never of a cron that is not planned."""
-    allowed = max_silence(view.job)
+    allowed = max_silence(view.paced)
     if allowed is not None:
         return since.latest(view.since, view.last_run_at) + allowed
     if view.next_run_at is None:
         return _NEVER
     return run_ends_by(view.job, since.latest(view.next_run_at))
-
-
-def is_outdated(view: QueryView, schemas: Iterable[QueryView]) -> bool:
-    """Return whether a schema query has seen since what the last failure says is missing."""
-    if view.failure is None:
-        return False
-    seen: set[ColumnName] = set()
-    for schema in schemas:
-        if schema.has_succeeded_since(view):
-            seen.update(schema.columns_seen)
-    return bool(view.failure.columns_named(seen))

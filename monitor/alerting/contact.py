@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from monitor.alerting.load import LoadAccount
 from monitor.model.certificates import Certificate
+from monitor.model.deferral import Deferred, may_wait
 from monitor.model.results import Blocked, Failure, Result, Server, Success
-from monitor.model.settings import ColumnName
+from monitor.model.settings import ColumnName, Job
 from monitor.model.targets import Target
 
 RECOVERY_PAUSE = timedelta(seconds=30)
@@ -76,6 +78,8 @@ class TargetView:
     """When it first let in a new connection after that, or at all."""
     refusals: Refusals = Refusals()
     """Of new connections, while one of ours lives."""
+    load: LoadAccount = field(default_factory=LoadAccount)
+    """What our queries cost the server, and how far their intervals are stretched for that."""
 
     @property
     def unseen(self) -> frozenset[ColumnName]:
@@ -114,6 +118,10 @@ class TargetView:
         if self.server is None:
             return ""
         return self.server.replica_fault(self.target.max_replica_lag)
+
+    def stretch_of(self, job: Job) -> int:
+        """Return how many times its own interval a job of the target has, to keep all within their share."""
+        return self.load.stretch if may_wait(job) else 1
 
     @property
     def known_missing(self) -> frozenset[ColumnName]:
@@ -228,8 +236,12 @@ def _after_contact(view: TargetView, result: Result, server: Server) -> TargetVi
     )
 
 
-def _after_outcome(view: TargetView, outcome: Success | Failure) -> TargetView:
+def _after_outcome(
+    view: TargetView, outcome: Success | Failure | Deferred
+) -> TargetView:
     """Note why the run gave no data, or what a schema query said of the target's columns."""
+    if isinstance(outcome, Deferred):
+        return view
     if isinstance(outcome, Failure):
         return replace(view, last_failure=outcome)
     if outcome.missing is None:

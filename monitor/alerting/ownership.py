@@ -14,7 +14,8 @@ from enum import Enum, auto
 from typing import assert_never
 
 from monitor.alerting.alert_names import QUERY_FAILING
-from monitor.alerting.causes import Cause, Known, all_causes, cause_of, is_outdated
+from monitor.alerting.blocking import is_outdated
+from monitor.alerting.causes import Cause, Known, all_causes, cause_of
 from monitor.alerting.freshness import due_by
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.root_alerts import heard_root
@@ -114,6 +115,8 @@ def _voice_without_root(
             if _is_said_to_fail(view, known):
                 return Voice.FROZEN
             return Voice.STALE
+        case Cause.DEFERRED:
+            return _voice_of_deferred(overdue, known)
         case Cause.FAILING:
             is_its_turn = overdue.is_due or not is_outdated(view, known.schemas)
         case Cause.LOST | Cause.REFUSED | Cause.LAGGING | Cause.MISSING | Cause.DENIED:
@@ -126,6 +129,15 @@ def _voice_without_root(
         # It is being run again, since what it failed of is over; but not again and again.
         return Voice.ROOT
     return Voice.FAILING
+
+
+def _voice_of_deferred(overdue: _Overdue, known: Known) -> Voice:
+    """Decide who speaks for a query whose runs are put off, and which has not failed before that."""
+    # A late replica has an alert of its own, which may be about to fire.
+    is_lagging = bool(known.target.replica_fault)
+    is_its_turn = overdue.is_past_root if is_lagging else overdue.is_due
+    # Held until then: that a run was put off ends no alert.
+    return Voice.STALE if is_its_turn else Voice.ROOT
 
 
 def _alerts_that_it_fails(view: QueryView, known: Known) -> Iterable[Alert]:
@@ -141,7 +153,7 @@ def _overdue_of(view: QueryView, known: Known) -> _Overdue:
     explained_until = known.since.explained.get(view.job.key)
     counted_from = known.since.latest(view.since, view.data_at, explained_until)
     return _Overdue(
-        time=known.now - due_by(view.job, counted_from),
+        time=known.now - due_by(view.paced, counted_from),
         slowest_root=known.slowest_root,
         longest_rerun=view.job.query.timeout + RERUN_GRACE,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from monitor.alerting.freshness import expiry
 from monitor.model.alerts import Alert
+from monitor.model.deferral import Deferred, stretched
 from monitor.model.positions import Position, is_next
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron
@@ -25,7 +26,11 @@ class QueryStatus(StrEnum):
     FAILED = "failed"
     BLOCKED = "blocked"
     SKIPPED = "skipped"
+    DEFERRED = "deferred"
     WAITING = "waiting"
+
+
+_KEPT = (QueryStatus.OK, QueryStatus.SKIPPED, QueryStatus.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class QueryView:
 
     `samples` are those of the last success, and gone as soon as a run gives no data. `data_at`, the
     instant of that success, and `first_failure_at`, of the first failure that no success has ended,
-    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds.
+    are the schedule's; `last_…_at` are when runs finished. A blocked run neither fails nor succeeds, and
+    one that was put off changes nothing but `deferral`.
     """
 
     job: Job
@@ -62,6 +68,10 @@ class QueryView:
     """What it failed of is over, and it is being run again: until then, or that run, it does not fail."""
     position: Position | None = None
     """How far a walk has come, as it is recorded."""
+    deferral: Deferred | None = None
+    """Why its last due run was put off; None where it was made."""
+    stretch: int = 1
+    """How many times its own interval it has, so that the target's queries stay within their share."""
 
     def is_next(self, result: Result) -> bool:
         """Return whether a result is one of this job as it is now, and goes on from where its walk stands."""
@@ -70,14 +80,50 @@ class QueryView:
         return result.position is None or is_next(result.position, self.position)
 
     @property
+    def paced(self) -> Job:
+        """Return the job with the interval that it has now."""
+        return self.job if self.stretch == 1 else stretched(self.job, self.stretch)
+
+    @property
+    def is_put_off(self) -> bool:
+        """Return whether its last due run was put off for the server's sake."""
+        return self.deferral is not None
+
+    @property
+    def waits_for_server(self) -> bool:
+        """Return whether its last due run was put off, or failed of a replica that is too late."""
+        outcome = self.last_word
+        return isinstance(outcome, Deferred | Failure) and outcome.is_for_server
+
+    def waits_for(self, replica_fault: str) -> bool:
+        """Return whether it is put off, and its target is a replica with this fault."""
+        return self.is_put_off and bool(replica_fault)
+
+    def put_off(self, deferral: Deferred) -> QueryView:
+        """Return the view after a run was put off: what its last run said stands for as long as it holds.
+
+        Not what a replica said that is too late now: it may have been past already.
+        """
+        view = replace(self, status=QueryStatus.DEFERRED, deferral=deferral)
+        if deferral.reason == "replica_lagging":
+            view = replace(view, samples=(), expires_at=None)
+        return view
+
+    @property
+    def last_word(self) -> Outcome | None:
+        """Return what became of its last due run, made or not; None before one."""
+        return self.deferral or self.outcome
+
+    @property
     def failure(self) -> Failure | None:
         """Return why its last run gave no data; None where it gave some, was blocked, or there was none."""
         return self.outcome if isinstance(self.outcome, Failure) else None
 
     @property
     def is_well(self) -> bool:
-        """Return whether its last run gave data, or there was none yet, and nothing is refused to it."""
-        has_data = self.outcome is None or isinstance(self.outcome, Success)
+        """Return whether its last due run gave data, or there was none yet, and nothing is refused to it."""
+        last_word = self.last_word
+        has_data = last_word is None or isinstance(last_word, Success)
         return has_data and not self.denied
 
     def is_excused_at(self, now: datetime) -> bool:
@@ -113,6 +159,10 @@ class QueryView:
         schema = self.job.query.schema
         return schema is not None and schema.is_about(alert.labels, columns)
 
+    def columns_seen_since(self, run: QueryView) -> frozenset[ColumnName]:
+        """Return the columns that it has seen after the last run of another query ended."""
+        return self.columns_seen if self.has_succeeded_since(run) else frozenset()
+
     def has_succeeded_since(self, run: QueryView) -> bool:
         """Return whether it gave data after the last run of another query ended."""
         if run.last_run_at is None or self.last_success_at is None:
@@ -127,7 +177,7 @@ class QueryView:
         """Return whether what the last success said still holds, also while it fails since."""
         if self.data_at is None:
             return False
-        return now < expiry(self.job, self.data_at, self.next_run_at)
+        return now < expiry(self.paced, self.data_at, self.next_run_at)
 
     def is_news_at(self, now: datetime) -> bool:
         """Return whether its data is of now, as far as its schedule has anybody look."""
@@ -135,7 +185,7 @@ class QueryView:
 
     def has_data_at(self, now: datetime) -> bool:
         """Return whether what the last success said can still be relied on: nothing failed since."""
-        is_kept = self.status in (QueryStatus.OK, QueryStatus.SKIPPED)
+        is_kept = self.status in _KEPT
         return is_kept and _is_ahead(self.expires_at, now)
 
     def is_between_runs(self, now: datetime) -> bool:

@@ -82,7 +82,7 @@ def _alerts_about(cause: Cause, view: QueryView, known: Known) -> Iterable[Alert
             return [alert for alert in denied if alert.label("table") in tables]
         case Cause.MISSING:
             return _alerts_about_missing(view, known)
-        case Cause.FAILING | Cause.SILENT:
+        case Cause.FAILING | Cause.DEFERRED | Cause.SILENT:
             return ()
         case _:
             assert_never(cause)

@@ -182,7 +182,7 @@ def _failing_since(view: QueryView) -> str:
 
 def stale(rule: Rule, view: QueryView, speaker: Speaker) -> list[Sample] | None:
     """Return whether none of a query's runs ended, well or not, for as long as it may be without news."""
-    if speaker.voice is Voice.ROOT or isinstance(view.outcome, Blocked):
+    if speaker.voice is Voice.ROOT or isinstance(view.last_word, Blocked):
         return None
     is_stale = speaker.voice is Voice.STALE
     if view.last_run_at is None and not is_stale:
@@ -190,5 +190,12 @@ def stale(rule: Rule, view: QueryView, speaker: Speaker) -> list[Sample] | None:
     last_success = "never"
     if view.last_success_at is not None:
         last_success = utc_second(view.last_success_at)
+    details = {"last_success": last_success, "deferred": _deferral_words(view)}
     labels = {"query": view.job.query.name}
-    return [own_sample(rule, is_stale, labels, {"last_success": last_success})]
+    return [own_sample(rule, is_stale, labels, details)]
+
+
+def _deferral_words(view: QueryView) -> str:
+    if view.deferral is None:
+        return ""
+    return f" Its runs are put off: {view.deferral.message}."

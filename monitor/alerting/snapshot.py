@@ -9,9 +9,11 @@ from typing import assert_never
 
 from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.freshness import expiry, news_until
+from monitor.alerting.pacing import after_run_paid, stretches_of, with_pace
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.chunked_map import ChunkedMap, updated
+from monitor.model.deferral import Deferred, may_wait
 from monitor.model.errors import Reason
 from monitor.model.positions import Position
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
@@ -77,6 +79,11 @@ class Snapshot:
     def views_of(self, target: str) -> list[QueryView]:
         """Return what is known of a target's jobs, in the order of the configuration."""
         return [self.queries[key] for key in self.keys_of.get(target, ())]
+
+    def stretches_on(self, target: str) -> dict[JobKey, int]:
+        """Return how many times its own interval each job of a target is to have."""
+        jobs = [view.job for view in self.views_of(target)]
+        return stretches_of(self.targets, jobs)
 
     def view_behind(self, scope: Scope) -> QueryView | None:
         """Return what is known of the query that a scope is about; None where it is about none."""
@@ -165,12 +172,19 @@ def with_run(
         return snapshot
     view = replace(view, next_run_at=next_run_at)
     name = result.job.target.name
+    views = snapshot.views_of(name)
     target = after_run(snapshot.targets[name], result)
+    target = after_run_paid(target, result, views)
     changed: dict[JobKey, QueryView] = {}
     if target.was_lost_by(result):
-        for other in snapshot.views_of(name):
+        for other in views:
             changed[other.job.key] = _lost_with_target(other, result)
     changed[result.job.key] = _after(view, result)
+    for key in snapshot.keys_of[name]:
+        before = changed.get(key) or snapshot.queries[key]
+        paced = with_pace(before, target, has_run=key == result.job.key)
+        if paced is not before:
+            changed[key] = paced
     return replace(
         snapshot,
         queries=updated(snapshot.queries, changed),
@@ -229,33 +243,8 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     return _with_query(snapshot, planned)
 
 
-def with_receiver(
-    snapshot: Snapshot, receiver: str, health: ReceiverHealth
-) -> Snapshot:
-    """Record how a receiver does."""
-    view = snapshot.receivers.get(receiver, ReceiverView(receiver))
-    if view.health == health:
-        return snapshot
-    return _with_receiver(snapshot, replace(view, health=health))
-
-
-def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
-    """Record the last attempt at a receiver; one of several addresses that failed does not make a receiver fail."""
-    view = snapshot.receivers.get(delivery.receiver)
-    if view is None:
-        # Removed by a reload meanwhile.
-        return snapshot
-    taken_at = view.taken_at if delivery.reason else delivery.at
-    changed = replace(view, last_delivery=delivery, taken_at=taken_at)
-    return _with_receiver(snapshot, changed)
-
-
 def _with_query(snapshot: Snapshot, view: QueryView) -> Snapshot:
     return replace(snapshot, queries=updated(snapshot.queries, {view.job.key: view}))
-
-
-def _with_receiver(snapshot: Snapshot, view: ReceiverView) -> Snapshot:
-    return replace(snapshot, receivers={**snapshot.receivers, view.name: view})
 
 
 def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
@@ -263,13 +252,16 @@ def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
         return QueryView(job, since=at)
     if not view.job.runs_as(job):
         return QueryView(job, since=at, position=kept_position(view.position, job))
-    return replace(view, job=job)
+    stretch = view.stretch if may_wait(job) else 1
+    return replace(view, job=job, stretch=stretch)
 
 
 def _after(view: QueryView, result: Result) -> QueryView:
     outcome = result.outcome
     if isinstance(outcome, Blocked):
         return _without_data(view, QueryStatus.BLOCKED, outcome)
+    if isinstance(outcome, Deferred):
+        return view.put_off(outcome)
     ran = _after_run(view, result)
     match outcome:
         case Success():
@@ -289,6 +281,7 @@ def _after_run(view: QueryView, result: Result) -> QueryView:
         duration_seconds=result.duration_seconds,
         regained=frozenset(),
         excused_until=None,
+        deferral=None,
     )
 
 
@@ -299,7 +292,7 @@ def _after_success(view: QueryView, result: Result, success: Success) -> QueryVi
         samples=success.samples,
         last_success_at=result.finished_at,
         data_at=result.scheduled_at,
-        expires_at=expiry(view.job, result.scheduled_at, view.next_run_at),
+        expires_at=expiry(view.paced, result.scheduled_at, view.next_run_at),
         news_until=news_until(view.job, result.scheduled_at, view.next_run_at),
         first_failure_at=None,
         consecutive_failures=0,
@@ -334,4 +327,11 @@ def _lost_with_target(view: QueryView, result: Result) -> QueryView:
 
 def _without_data(view: QueryView, status: QueryStatus, outcome: Outcome) -> QueryView:
     # Series go at the first failure, not when they are old: docs/adr/0005.
-    return replace(view, status=status, outcome=outcome, samples=(), expires_at=None)
+    return replace(
+        view,
+        status=status,
+        outcome=outcome,
+        samples=(),
+        expires_at=None,
+        deferral=None,
+    )

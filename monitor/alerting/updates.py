@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from monitor.alerting.blocking import newly_blocked, shows_columns
 from monitor.alerting.denials import denied_tables, tables_seen_again, with_seen
+from monitor.alerting.pacing import put_off_words
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
@@ -32,6 +33,15 @@ class Update:
     """Worth running at once."""
     blocked: tuple[Result, ...] = ()
     """Of the jobs that it shows to be blocked: to be taken next, since their data must go at once."""
+
+    @property
+    def stretches(self) -> Mapping[JobKey, int]:
+        """Return how many times their own intervals the target's jobs are to have, where that has changed."""
+        name = self.result.job.target.name
+        was, now = self.before.targets[name].load, self.after.targets[name].load
+        if was.stretch == now.stretch:
+            return {}
+        return self.after.stretches_on(name)
 
     @property
     def positions(self) -> Mapping[JobKey, Position]:
@@ -78,9 +88,9 @@ def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted:
     if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
         # A column or table is unknown: the schema queries say which.
         return _is_schema_query
-    if was.replica_fault and not now.replica_fault:
-        # The replica has caught up.
-        return _is_lagging
+    if put_off_words(was) and not put_off_words(now):
+        # The replica has caught up, or the server is not busy any more.
+        return _was_put_off
     seen_again = tables_seen_again(before, after, key)
     if seen_again:
         # The run was let see tables that were refused to it, and to others.
@@ -104,8 +114,8 @@ def _is_schema_query(view: QueryView) -> bool:
     return view.job.query.schema is not None
 
 
-def _is_lagging(view: QueryView) -> bool:
-    return _failed_of(view.outcome, Reason.REPLICA_LAGGING)
+def _was_put_off(view: QueryView) -> bool:
+    return view.waits_for_server
 
 
 def _is_refused(view: QueryView, tables: frozenset[str]) -> bool:

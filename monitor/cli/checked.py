@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import assert_never
 
+from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, EvidenceRow, Failure, Result, Success
 from monitor.model.settings import Severity
 
@@ -82,7 +83,7 @@ class Checked:
                     finding.name == WOULD_FAIL for finding in self.findings
                 )
                 return None if is_reported else failure
-            case Blocked():
+            case Blocked() | Deferred():
                 return None
             case unknown:
                 assert_never(unknown)

@@ -22,7 +22,12 @@ from monitor.timing.durations import format_duration
 
 _Named = TypeVar("_Named", Rule, Alert)
 _MAX_SAMPLES = 20
-_NO_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED, QueryStatus.WAITING)
+_NO_RUN = (
+    QueryStatus.BLOCKED,
+    QueryStatus.DEFERRED,
+    QueryStatus.SKIPPED,
+    QueryStatus.WAITING,
+)
 
 
 @click.command("explain")

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
+from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Success
 from monitor.model.settings import ColumnName
 from monitor.model.targets import Target
@@ -210,7 +211,7 @@ def _was_run(one: Checked) -> bool:
             return True
         case Failure() as failure:
             return not failure.lost
-        case Blocked():
+        case Blocked() | Deferred():
             return False
         case unknown:
             assert_never(unknown)

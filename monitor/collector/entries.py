@@ -95,6 +95,10 @@ class Entry(ABC):
         """Note when it is due now that the clock was set; a time that it went past is not lost."""
 
     @abstractmethod
+    def stretch(self, times: int, at: Moment) -> None:
+        """Make the interval so many times the job's own from now on."""
+
+    @abstractmethod
     def tick(self, at: Moment) -> SlotTick:
         """Return what a tick is for, and note when it is due next.
 
@@ -128,6 +132,9 @@ class CronEntry(Entry):
             after = max(after, self._last_steady + at.clock_shift + EARLY)
         self._expect_after(after, at.clock_shift)
 
+    def stretch(self, times: int, at: Moment) -> None:
+        """Keep its times: somebody chose them."""
+
     def tick(self, at: Moment) -> SlotTick:
         """Return the minute of the tick; a cron misses nothing, since its times have no count."""
         if self._time is not None and at.now < self._time:
@@ -147,11 +154,18 @@ class CronEntry(Entry):
 class GridEntry(Entry):
     """A job that runs in each slot of its grid, and the last slot in which it ran."""
 
-    __slots__ = ("_interval", "_last_index", "_last_shift", "_last_steady", "_offset")
+    __slots__ = (
+        "_interval",
+        "_last_index",
+        "_last_shift",
+        "_last_steady",
+        "_offset",
+        "_own_interval",
+    )
 
     def __init__(self, job: Job, schedule: Every) -> None:
         super().__init__(job)
-        self._interval = schedule.interval
+        self._own_interval = self._interval = schedule.interval
         self._offset = grid_offset(job.key, schedule.interval)
         self._last_index: int | None = None
         self._last_steady: datetime | None = None
@@ -183,6 +197,20 @@ class GridEntry(Entry):
             slot = next_slot(at.now, self._interval, self._offset) - at.clock_shift
             in_turn = self._last_steady + self._interval
             self.due_steady = max(at.steady, min(slot, in_turn))
+
+    def stretch(self, times: int, at: Moment) -> None:
+        """Change to a grid of so many times the interval; slots that it leaves out are not missed."""
+        interval = self._own_interval * times
+        if interval == self._interval:
+            return
+        self._interval = interval
+        self._offset = grid_offset(self.job.key, interval)
+        if self._last_index is None:
+            # It waits for its first run, or for the first since the clock was set.
+            return
+        self._last_index = slot_of_tick(at.now, interval, self._offset)
+        following = slot_at(self._last_index + 1, interval, self._offset)
+        self.due_steady = following - at.clock_shift
 
     def tick(self, at: Moment) -> SlotTick:
         """Return the slot of a tick, and count the slots between it and the last that had no run."""

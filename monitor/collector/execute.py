@@ -19,6 +19,7 @@ from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.collector.sweep import sweep_on
 from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
+from monitor.model.deferral import Deferred, may_wait
 from monitor.model.errors import (
     QueryError,
     Reason,
@@ -41,6 +42,7 @@ class _Contact:
     server: Server | None = None
     let_in_at: datetime | None = None
     refusal: Failure | None = None
+    statement_seconds: float = 0.0
 
 
 def execute(
@@ -49,10 +51,13 @@ def execute(
     database: Database,
     clock: Clock,
     position: Position | None = None,
+    *,
+    spares_server: bool = False,
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
 
-    `position` is how far the walk of its query has come, if it walks.
+    `position` is how far the walk of its query has come, if it walks. `spares_server`: a job that may wait is
+    put off while the server is busy, or a replica too late; what a person asks for is run all the same.
 
     Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
     owns `database`; one of its connections is leased for the run and given back in any case.
@@ -61,7 +66,7 @@ def execute(
     started_seconds = time.monotonic()
     contact = _Contact()
     look = partial(answer, job.query, position=position, now=started_at)
-    outcome = _outcome(job, database, clock, contact, look)
+    outcome = _outcome(job, database, clock, contact, look, spares_server=spares_server)
     return Result(
         job=job,
         scheduled_at=scheduled_at,
@@ -72,6 +77,7 @@ def execute(
         server=contact.server,
         let_in_at=contact.let_in_at,
         refusal=contact.refusal,
+        statement_seconds=contact.statement_seconds,
     )
 
 
@@ -81,13 +87,21 @@ def _outcome(
     clock: Clock,
     contact: _Contact,
     look: Callable[[Session], RunFindings],
+    *,
+    spares_server: bool,
 ) -> Outcome:
     timeout_seconds = job.query.timeout.total_seconds()
     try:
         with database.lease(deadline_seconds=timeout_seconds) as session:
             _note_contact(session, clock, contact)
+            deferral = deferral_of(job, session.server) if spares_server else None
+            if deferral is not None:
+                return deferral
             _check_replica(job, session.server)
-            return look(session).success
+            try:
+                return look(session).success
+            finally:
+                contact.statement_seconds = session.statement_seconds
     except RefusedError as error:
         contact.refusal = replace(_failure(error), refused=True)
         return contact.refusal
@@ -200,6 +214,22 @@ def _check_time(query: Query, ends_at_seconds: float) -> None:
         raise QueryError(
             Reason.TIMEOUT, f"no result within {format_duration(query.timeout)}"
         )
+
+
+def deferral_of(job: Job, server: Server) -> Deferred | None:
+    """Return why a run waits for the server's sake, by its status of at most 15 s ago; None of one that does not.
+
+    What is critical never waits. Also for what reads in pieces: to be asked again before it goes on.
+    """
+    if not may_wait(job):
+        return None
+    busy = job.target.load.busy_words(server.threads_running)
+    if busy:
+        return Deferred("busy", busy)
+    fault = server.replica_fault(job.target.max_replica_lag)
+    if fault:
+        return Deferred("replica_lagging", fault)
+    return None
 
 
 def _check_replica(job: Job, server: Server) -> None:

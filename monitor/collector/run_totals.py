@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Result, Success
 
 PERIOD = timedelta(hours=1)
@@ -21,6 +22,7 @@ class Totals:
     runs: int = 0
     failed: int = 0
     blocked: int = 0
+    deferred: int = 0
     database_seconds: float = 0.0
     slowest_query: str = ""
     slowest_seconds: float = 0.0
@@ -31,6 +33,8 @@ class Totals:
             case Blocked():
                 # It was not made, and took no time of the database.
                 return replace(self, blocked=self.blocked + 1)
+            case Deferred():
+                return replace(self, deferred=self.deferred + 1)
             case Failure():
                 failed = self.failed + 1
             case Success():
@@ -56,6 +60,7 @@ class Totals:
             "runs": self.runs,
             "failed": self.failed,
             "blocked": self.blocked,
+            "deferred": self.deferred,
             "database_seconds": round(self.database_seconds, 3),
             "slowest_query": self.slowest_query,
             "slowest_seconds": round(self.slowest_seconds, 6),

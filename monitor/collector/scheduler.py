@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
 from monitor.collector.entries import Entry, Moment, entry_of
 from monitor.collector.timer import MakeScheduler, ThreadScheduler, Timer
-from monitor.model.settings import Job
+from monitor.model.settings import Job, JobKey
 from monitor.timing.clock import SLEPT, SettableClock
 
 Submit: TypeAlias = Callable[[Job, datetime, timedelta], None]
@@ -37,6 +37,8 @@ class Schedule:
         self._submit = submit
         self._missed = missed
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._stretches: dict[JobKey, int] = {}
+        """How many times their own intervals jobs have that are stretched, also of those that come yet."""
         self._lock = threading.Lock()
         self._clock_shift = clock.clock_shift
         self._timer = Timer(self._steady_now, scheduler=scheduler)
@@ -59,6 +61,7 @@ class Schedule:
                 del self._entries[key]
             new = [entry_of(job) for job in wanted.values() if not self._keep(job)]
             for entry in new:
+                entry.stretch(self._stretches.get(entry.job.key, 1), self._moment())
                 entry.expect_first(self._moment(), len(wanted))
             self._entries.update((entry.job.key, entry) for entry in new)
         # Not under our lock: the timer ticks under its own, and then asks for ours.
@@ -66,6 +69,22 @@ class Schedule:
             self._timer.remove(_timer_name(key))
         for entry in new:
             self._start_ticking(entry)
+
+    def stretch(self, stretches: Mapping[JobKey, int]) -> None:
+        """Make the intervals of jobs so many times their own from now on; what has a cron keeps its times."""
+        with self._lock:
+            for key, times in stretches.items():
+                if times == self._stretches.get(key, 1):
+                    continue
+                self._stretches[key] = times
+                entry = self._entries.get(key)
+                if entry is not None:
+                    entry.stretch(times, self._moment())
+            self._stretches = {
+                key: times for key, times in self._stretches.items() if times > 1
+            }
+        # Not under our lock, as in `apply`.
+        self._timer.look_again()
 
     def next_run_at(self, key: tuple[str, str]) -> datetime | None:
         """Return when a job runs next, None when it is not scheduled; waits for no lock."""

@@ -195,6 +195,7 @@ class TargetRunners:
                     database,
                     self._clock,
                     self._snapshot().position_of(task.job.key),
+                    spares_server=True,
                 )
                 queue.limit(losses.limit_after(result))
                 self._on_result(replace(result, clock_shift=task.clock_shift))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.config.hosts import host_fault
+from monitor.config.load import with_load
 from monitor.config.schema import TargetsDefaultsSchema
 from monitor.config.targets import (
     TargetEntry,
@@ -21,6 +22,7 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import refuse_both, validate
+from monitor.model.load_limits import LoadLimits
 from monitor.model.targets import PasswordSource, Target
 
 _NAME: Final = "__name__"
@@ -64,14 +66,17 @@ class TargetTemplate:
         return replace(self.target, host=host, port=port, tls=tls)
 
 
-def read_template(section: Section, base: Path, problems: Problems) -> TargetTemplate:
-    """Check `[targets_defaults]`; paths are taken from `base`, the folder of config.toml."""
+def read_template(
+    section: Section, base: Path, load: LoadLimits, problems: Problems
+) -> TargetTemplate:
+    """Check `[targets_defaults]`; paths are taken from `base`, the folder of config.toml, `load` from `[load]`."""
     checked = validate(TargetsDefaultsSchema, section, problems)
     refuse_both(section, "password_file", "secrets_directory", problems)
     refuse_both(section, "password_env", "secrets_directory", problems)
+    target = target_of("", checked, section, base, problems)
     return TargetTemplate(
         section=section,
-        target=target_of("", checked, section, base, problems),
+        target=replace(target, load=with_load(load, checked.load)),
         has_tls_mode=checked.tls.mode is not None,
         patterns=strings_of(section, "queries", default=("*",)),
         exceptions=strings_of(section, "except", default=()),

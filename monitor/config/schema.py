@@ -89,6 +89,12 @@ def _web_host(value: str) -> str:
     return value
 
 
+def _share(value: float) -> float:
+    if not 0 < value <= 1:
+        raise ValueError(f"{value:g} is out of range; allowed: above 0, to 1")
+    return value
+
+
 def _trimmed(value: str) -> str:
     if value != value.strip():
         raise ValueError(f'"{value}" has blanks around it; write "{value.strip()}"')
@@ -135,6 +141,7 @@ class RootSchema(Schema):
     state: Any = {}
     heartbeat: Any = {}
     log: Any = {}
+    load: Any = {}
 
 
 class TlsSchema(Schema):
@@ -145,6 +152,14 @@ class TlsSchema(Schema):
     cert_file: Text | None = None
     key_file: Text | None = None
     public_key_file: Text | None = None
+
+
+class LoadSchema(Schema):
+    """`[load]`, and `load` of a target, which wins key by key."""
+
+    share: Annotated[float, AfterValidator(_share)] | None = None
+    threads_running: Annotated[int, integer_in(0, 100_000)] | None = None
+    max_rows_read: Annotated[int, integer_in(1, 10**12)] | None = None
 
 
 class TargetSchema(Schema):
@@ -167,6 +182,7 @@ class TargetSchema(Schema):
     time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
     labels: dict[str, str] = {}
     tls: TlsSchema = TlsSchema()
+    load: LoadSchema = LoadSchema()
     queries: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
     parameters: dict[str, ScalarValue] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor.config.discovered import entries_of, read_template
+from monitor.config.load import read_load
 from monitor.config.schema import HttpSdSchema, RootSchema
 from monitor.config.target_lists import read_files
 from monitor.config.targets import TargetEntry, read_target
@@ -44,8 +45,9 @@ def read_sources(
     ask: AskForTargets | None,
 ) -> TargetSources:
     """Read every source, whatever is wrong with the others; without `ask` nothing is asked for."""
+    load = read_load(table_at(section, "load", problems), root.replicas, problems)
     entries = [
-        read_target(name, table, base, problems)
+        read_target(name, table, base, load, problems)
         for name, table in tables(section, "targets", problems)
     ]
     files: TargetsFiles | None = None
@@ -57,7 +59,7 @@ def read_sources(
     if http_sd is not None and ask is not None:
         groups += _asked(http_sd, ask, problems)
     defaults = table_at(section, "targets_defaults", problems)
-    template = read_template(defaults, base, problems)
+    template = read_template(defaults, base, load, problems)
     entries += entries_of(groups, template, problems)
     is_listed = files is not None or "http_sd" in section.data
     if not is_listed and section.data.get("targets", {}) == {}:

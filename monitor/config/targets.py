@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar, assert_never
 
 from monitor.config.labels import EMPTY_LABEL, label_fault
+from monitor.config.load import with_load
 from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.schema import TargetSchema, TlsSchema
@@ -22,6 +23,7 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.model.hosts import is_loopback
+from monitor.model.load_limits import LoadLimits
 from monitor.model.targets import PasswordSource, Target, Tls, TlsMode
 
 T = TypeVar("T")
@@ -61,9 +63,9 @@ class TargetEntry:
 
 
 def read_target(
-    name: str, section: Section, base: Path, problems: Problems
+    name: str, section: Section, base: Path, load: LoadLimits, problems: Problems
 ) -> TargetEntry:
-    """Check one target; paths are taken from `base`, the folder of config.toml."""
+    """Check one target; paths are taken from `base`, the folder of config.toml, and `load` from the file's top."""
     before = len(problems)
     if not name.strip():
         problems.add(section.origin(), "the name of a target cannot be empty")
@@ -71,6 +73,7 @@ def read_target(
     checked = validate(TargetSchema, section, problems)
     _check_address(section, problems)
     target = target_of(name, checked, section, base, problems)
+    target = replace(target, load=with_load(load, checked.load))
     return TargetEntry(
         name=name,
         section=section,

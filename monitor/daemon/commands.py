@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias, assert_never
 
-from monitor.model.settings import Job
+from monitor.model.settings import Job, JobKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,14 @@ class ShiftTimes:
     by: timedelta
 
 
-Command: TypeAlias = RunNow | WakeReceivers | ShiftTimes
+@dataclass(frozen=True, slots=True)
+class SetPace:
+    """These jobs are to have so many times their own intervals."""
+
+    stretches: Mapping[JobKey, int]
+
+
+Command: TypeAlias = RunNow | WakeReceivers | ShiftTimes | SetPace
 
 
 class Runner(Protocol):
@@ -37,6 +44,13 @@ class Runner(Protocol):
 
     def run_now(self, jobs: Iterable[Job]) -> None:
         """Run jobs without waiting for their time; returns at once."""
+
+
+class Pacer(Protocol):
+    """Says when jobs are due."""
+
+    def stretch(self, stretches: Mapping[JobKey, int]) -> None:
+        """Make the intervals of jobs so many times their own; returns at once."""
 
 
 class Notifier(Protocol):
@@ -63,6 +77,7 @@ class Executor:
     runner: Runner
     notifier: Notifier
     heartbeat: Movable
+    pacer: Pacer
 
     def carry_out(self, command: Command) -> None:
         """Do what a message has made due."""
@@ -74,5 +89,7 @@ class Executor:
             case ShiftTimes(by):
                 self.notifier.move(by)
                 self.heartbeat.move(by)
+            case SetPace(stretches):
+                self.pacer.stretch(stretches)
             case _:
                 assert_never(command)

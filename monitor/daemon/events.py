@@ -12,15 +12,10 @@ from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
+from monitor.model.deferral import Deferred
 from monitor.model.errors import SampleError
-from monitor.model.results import (
-    Blocked,
-    Failure,
-    Kill,
-    Result,
-    Success,
-    reason_and_message,
-)
+from monitor.model.kills import Kill
+from monitor.model.results import Blocked, Failure, Result, Success, reason_and_message
 from monitor.model.settings import Job, Severity
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.dedup import Deduplicator, Fields
@@ -58,6 +53,7 @@ class Events:
         if not isinstance(result.outcome, Blocked):
             self._telemetry.run_finished(result)
         self._log_contact(result, before, after)
+        self._log_pace(result.job.target.name, before, after)
         target, query = result.job.key
         for news in self._servers.news(after.targets[target]):
             self._log.event(news.event, news.level, target=target, **news.fields)
@@ -246,6 +242,8 @@ class Events:
                 self._log_without_data("run.failed", result, fields)
             case Blocked():
                 self._log_without_data("run.blocked", result, fields)
+            case Deferred():
+                self._log_without_data("run.deferred", result, fields, "info")
             case _:
                 assert_never(result.outcome)
 
@@ -266,11 +264,29 @@ class Events:
                 "evidence.failed", target=target, query=query, message=message
             )
 
-    def _log_without_data(self, event: str, result: Result, fields: Fields) -> None:
+    def _log_without_data(
+        self, event: str, result: Result, fields: Fields, level: Level = "warning"
+    ) -> None:
         reason, message = reason_and_message(result.outcome)
         repeats = self._runs.failed(result.job.key, reason, message, result.finished_at)
         if repeats:
-            self._log.warning(event, **fields, **repeats)
+            self._log.event(event, level, **fields, **repeats)
+
+    def _log_pace(self, name: str, before: Snapshot, after: Snapshot) -> None:
+        """Log that intervals of a target are stretched, by how much, and that they are not any more."""
+        was, now = before.targets[name].load, after.targets[name]
+        if was.stretch == now.load.stretch:
+            return
+        at = self._clock.now()
+        is_stretched = now.load.stretch > 1
+        self._log.event(
+            "load.stretched" if is_stretched else "load.restored",
+            "warning" if is_stretched else "info",
+            target=name,
+            stretch=now.load.stretch,
+            spent_seconds=round(now.load.spent_seconds(at), 3),
+            budget_seconds=round(now.target.load.budget_seconds, 3),
+        )
 
     def _log_contact(self, result: Result, before: Snapshot, after: Snapshot) -> None:
         name = result.job.target.name

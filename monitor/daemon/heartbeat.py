@@ -22,7 +22,11 @@ from monitor.timing.shift import moved
 _LOOK_SECONDS = 1.0
 _MAX_NAMED = 5
 """How many queries a message names: it goes into one line of the log."""
-_WITHOUT_A_RUN = (QueryStatus.BLOCKED, QueryStatus.SKIPPED)
+_WITHOUT_A_RUN = (
+    QueryStatus.BLOCKED,
+    QueryStatus.DEFERRED,
+    QueryStatus.SKIPPED,
+)
 
 
 class Call(Protocol):
@@ -188,7 +192,7 @@ def is_late(view: QueryView, now: datetime) -> bool:
 
     A cron query that was not due since we began is not late.
     """
-    allowed = max_silence(view.job)
+    allowed = max_silence(view.paced)
     if allowed is not None:
         since = view.data_at or view.since
         return since is not None and now > since + allowed

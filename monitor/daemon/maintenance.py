@@ -124,7 +124,7 @@ class Maintenance:
 
 
 def _last_result(view: QueryView, now: datetime) -> LastResult:
-    reason, message = reason_and_message(view.outcome)
+    reason, message = reason_and_message(view.last_word)
     return LastResult(
         target=view.job.target.name,
         query=view.job.query.name,

@@ -97,7 +97,7 @@ class Parts:
             on_config_file=self.config_status.note_web,
         )
         self.pipeline = self._make_pipeline()
-        self.executor = Executor(self.runners, self.deliveries, self.heartbeat)
+        self.executor = self._make_executor()
         self.lists = lists
         self.discovery = self._make_discovery()
 
@@ -110,6 +110,9 @@ class Parts:
         )
         opened.state.set_busy_timeout(BUSY_SECONDS)
         return opened
+
+    def _make_executor(self) -> Executor:
+        return Executor(self.runners, self.deliveries, self.heartbeat, self.schedule)
 
     def _make_runners(self) -> TargetRunners:
         open_database = partial(

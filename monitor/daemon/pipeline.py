@@ -12,6 +12,8 @@ from monitor.alerting import cycle
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
 from monitor.alerting.inputs import Facts
+from monitor.alerting.pacing import stretches_of
+from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
@@ -19,16 +21,14 @@ from monitor.alerting.snapshot import (
     Snapshot,
     for_config,
     with_alerts,
-    with_delivery,
     with_excuse,
     with_missed,
     with_next_run,
-    with_receiver,
 )
 from monitor.alerting.updates import Update, updated
 from monitor.alerting.walks import with_positions
 from monitor.collector.reconnect import Reconnects
-from monitor.daemon.commands import Command, RunNow, ShiftTimes, WakeReceivers
+from monitor.daemon.commands import Command, RunNow, SetPace, ShiftTimes, WakeReceivers
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE, Maintenance
 from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
@@ -137,6 +137,8 @@ class Pipeline:
             self._publish(update.after)
         self._maintenance.ran(key)
         self._listener.on_result(update)
+        if update.stretches:
+            yield SetPace(update.stretches)
         if update.wanted:
             # Before what the disk can refuse: nothing shows it later.
             yield RunNow(update.wanted)
@@ -173,6 +175,7 @@ class Pipeline:
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
+        yield SetPace(stretches_of(snapshot.targets, config.jobs))
         scopes = Scopes(config)
         changes = cycle.after_reload(scopes, self._active, now)
         self._active.evaluated = {

@@ -46,6 +46,8 @@ class Dialect:
     """Whether a SLEEP that reached the limit ends with a row and no error, so that only the time shows it."""
     read_only_variable: str
     """The session variable that says that nothing can be written."""
+    threads_running: str
+    """Reads how many threads run a statement, within another SELECT."""
     replication_questions: tuple[str, ...]
     """Statements for what the server replicates from all its sources; the next if one is not known."""
     kill_query: str
@@ -63,11 +65,16 @@ class Dialect:
         return f"{self.limit_variable} = {self.limit_value(seconds)}"
 
     def status_questions(self) -> tuple[str, ...]:
-        """Return statements for the time and what is read only: server, engine, session; the next if one fails."""
+        """Return statements for the time, what is read only (server, engine, session) and the threads that run.
+
+        The next if one fails.
+        """
+        read_only = f"@@read_only, @@innodb_read_only, {self.read_only_variable}"
         return (
-            f"SELECT UTC_TIMESTAMP(6), @@read_only, @@innodb_read_only, {self.read_only_variable}",
-            "SELECT UTC_TIMESTAMP(6), @@read_only, NULL, NULL",
-            "SELECT UTC_TIMESTAMP(6), NULL, NULL, NULL",
+            f"SELECT UTC_TIMESTAMP(6), {read_only}, {self.threads_running}",
+            f"SELECT UTC_TIMESTAMP(6), {read_only}, NULL",
+            "SELECT UTC_TIMESTAMP(6), @@read_only, NULL, NULL, NULL",
+            "SELECT UTC_TIMESTAMP(6), NULL, NULL, NULL, NULL",
         )
 
 
@@ -75,6 +82,11 @@ class Dialect:
 _KILL_QUERY = "KILL QUERY {thread_id:d}"
 _RUNNING_STATEMENT = (
     "SELECT info FROM information_schema.processlist WHERE id = {thread_id:d}"
+)
+# A schema is at hand for every account on both; the LIMIT is for a server that knows the name twice.
+_THREADS_RUNNING = (
+    "(SELECT variable_value FROM {schema}.global_status"
+    " WHERE variable_name = 'Threads_running' LIMIT 1)"
 )
 # GROUP_CONCAT was cut, LIMIT ROWS EXAMINED left rows out.
 _INCOMPLETE = (1260, 1931)
@@ -91,6 +103,7 @@ _MARIADB = Dialect(
     limit_value=lambda seconds: f"{seconds:.3f}",
     answers_at_limit=False,
     read_only_variable="@@tx_read_only",
+    threads_running=_THREADS_RUNNING.format(schema="information_schema"),
     replication_questions=("SHOW ALL SLAVES STATUS",),
     kill_query=_KILL_QUERY,
     running_statement=_RUNNING_STATEMENT,
@@ -104,6 +117,7 @@ _MYSQL = Dialect(
     limit_value=lambda seconds: f"{round(seconds * 1000)}",
     answers_at_limit=True,
     read_only_variable="@@transaction_read_only",
+    threads_running=_THREADS_RUNNING.format(schema="performance_schema"),
     # The old spelling is a syntax error from 8.4 on, the new one before 8.0.22.
     replication_questions=("SHOW REPLICA STATUS", "SHOW SLAVE STATUS"),
     kill_query=_KILL_QUERY,

@@ -15,7 +15,8 @@ from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.session import Session, SessionServices
 from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, RefusedError, TargetError
-from monitor.model.results import BUSY, CANCELLED, Kill
+from monitor.model.kills import Kill
+from monitor.model.results import BUSY, CANCELLED
 from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog

@@ -59,6 +59,8 @@ class Session:
         self._killer = services.killer
         self._watchdog = services.watchdog
         self._orphans = services.orphans
+        self.statement_seconds = 0.0
+        """How long the statements of this lease ran, what each took to be answered."""
         self._is_stopped = False
         self._time_zone = UTC_ZONE
 
@@ -117,6 +119,7 @@ class Session:
             partial(self._ask, sql, timeout=timeout, max_rows=max_rows), timeout
         )
         elapsed_seconds = time.monotonic() - started
+        self.statement_seconds += elapsed_seconds
         is_answered = isinstance(outcome, Rows) or is_answer_error(outcome)
         # Without an answer it may run on: it is not sent again while it does (docs/adr/0007).
         if not is_answered and not isinstance(outcome, QueryError):

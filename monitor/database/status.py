@@ -1,4 +1,4 @@
-"""Read a server's status before a session is lent: its clock against ours, replication, the account's rights."""
+"""Read a server's status before a session is lent: its clock, load and replication, the account's rights."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _MAX_ANSWER_BYTES = 1 << 20
 _PAUSE_AFTER_HANG_SECONDS = 15.0
 
 _SILENT = Replication(None, "it does not say how far it is")
-_STATUS_COLUMNS = 4
-"""The time, and what is read only: server, engine, session."""
+_STATUS_COLUMNS = 5
+"""The time, what is read only (server, engine, session), and how many threads run."""
 
 _Answer = TypeVar("_Answer")
 
@@ -136,7 +136,7 @@ def _read_state(connection: Connection) -> None:
     row: tuple[object, ...] = (None,) * _STATUS_COLUMNS
     if rows and len(rows[0]) == _STATUS_COLUMNS:
         row = rows[0]
-    server_at, server_read_only, engine_read_only, session_read_only = row
+    server_at, server_read_only, engine_read_only, session_read_only, running = row
     clock = None
     if isinstance(server_at, datetime):
         ahead = server_at.replace(tzinfo=UTC) - middle_at
@@ -148,8 +148,18 @@ def _read_state(connection: Connection) -> None:
     if session_read_only is not None and not is_on(session_read_only):
         limits = tuple(limit for limit in limits if limit != "read_only")
     connection.server = replace(
-        connection.server, clock=clock, read_only=read_only, limits=limits
+        connection.server,
+        clock=clock,
+        read_only=read_only,
+        limits=limits,
+        threads_running=_count(running),
     )
+
+
+def _count(cell: object) -> int | None:
+    """Return a status variable, which servers give as text; None where it is not a whole number."""
+    text = str(cell)
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _read_replication(connection: Connection) -> None:

@@ -68,6 +68,8 @@ def configuration(queries: Mapping[str, Mapping[str, Any]], parts: ConfigParts) 
             },
         ),
         _table("receivers.demo", {"kind": "webhook", "url": parts.webhook_url}),
+        # So often as here they would take more of a server than a monitor should.
+        _table("load", {"share": 1}),
         _table("web", {"listen": parts.listen}),
         _table("state", {"directory": str(parts.state)}),
     ]

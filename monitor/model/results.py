@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from monitor.model.certificates import Certificate
+from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
@@ -120,6 +121,8 @@ class Server:
     """The server's own, where it speaks TLS, and the one that we show it."""
     surplus_rights: tuple[str, ...] | None = None
     """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
+    threads_running: int | None = None
+    """How many threads ran a statement; None where it did not say."""
 
     @property
     def clock_offset_seconds(self) -> float | None:
@@ -187,7 +190,12 @@ class Failure:
     @property
     def is_of_target(self) -> bool:
         """Return whether the target explains it: lost, full, or behind its source."""
-        return self.is_of_connection or self.reason is Reason.REPLICA_LAGGING
+        return self.is_of_connection or self.is_for_server
+
+    @property
+    def is_for_server(self) -> bool:
+        """Return whether it waits for a replica to catch up."""
+        return self.reason is Reason.REPLICA_LAGGING
 
     @property
     def is_denial(self) -> bool:
@@ -263,19 +271,6 @@ class Success:
         return seen | (before & self.unknown)
 
 
-KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")
-"""Why a statement could not be stopped on its server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """One attempt to stop a statement on its server; without a reason it was done."""
-
-    target: str
-    reason: str = ""
-    message: str = ""
-
-
 CANCELLED = "cancelled"
 """The detail of a run that we ended ourselves, because its target goes or the monitor stops."""
 
@@ -296,7 +291,7 @@ class Blocked:
         return f"missing: {', '.join(str(column) for column in self.missing)}"
 
 
-Outcome: TypeAlias = Success | Failure | Blocked
+Outcome: TypeAlias = Success | Failure | Blocked | Deferred
 
 
 def reason_and_message(outcome: Outcome | None) -> tuple[str, str]:
@@ -306,6 +301,8 @@ def reason_and_message(outcome: Outcome | None) -> tuple[str, str]:
             return str(outcome.reason), outcome.message
         case Blocked():
             return "blocked", outcome.message
+        case Deferred():
+            return "deferred", outcome.message
         case Success() | None:
             return "", ""
         case _:
@@ -329,6 +326,8 @@ class Result:
     """When the connection that it ran on was let in; None where it had none, or had it from its start."""
     refusal: Failure | None = None
     """Why a new connection was refused before it ran on one that lived already."""
+    statement_seconds: float = 0.0
+    """How long its statements ran, of `duration_seconds`."""
 
     @property
     def position(self) -> Position | None:

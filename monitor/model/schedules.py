@@ -66,6 +66,10 @@ class Every:
         """Return what of it bears on what a run gives: nothing."""
         return _AT_ANY_TIME
 
+    def stretched(self, times: int) -> QuerySchedule:
+        """Return the schedule with so many times its interval."""
+        return self if times == 1 else Every(self.interval * times)
+
 
 @dataclass(frozen=True, slots=True)
 class Cron:
@@ -130,6 +134,10 @@ class Cron:
     def as_run(self) -> QuerySchedule:
         """Return what of it bears on what a run gives: nothing."""
         return _AT_ANY_TIME
+
+    def stretched(self, _times: int) -> QuerySchedule:
+        """Return the schedule itself: its times are somebody's choice, and have no interval."""
+        return self
 
 
 QuerySchedule: TypeAlias = Every | Cron

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from monitor.model.load_limits import LoadLimits
+
 UTC_ZONE = "+00:00"
 SERVER_ZONE = "server"
 """Stands for the time zone that a database server has itself."""
@@ -66,6 +68,7 @@ class Target:
     """How far a replica may be behind before no rule is evaluated on its data; 0: as far as it likes."""
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
+    load: LoadLimits = field(default_factory=LoadLimits)
 
     def files(self) -> Iterator[NamedFile]:
         """Yield the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
@@ -92,6 +95,7 @@ class Target:
             max_replica_lag=timedelta(0),
             # A session gets its zone from the query that runs in it.
             time_zone=UTC_ZONE,
+            load=LoadLimits(),
         )
 
     def as_asked(self) -> Target:
@@ -101,6 +105,7 @@ class Target:
             labels={},
             max_replica_lag=timedelta(0),
             max_connections=1,
+            load=LoadLimits(),
         )
 
     def _account(self) -> tuple[object, ...]:

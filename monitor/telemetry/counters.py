@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
 from monitor.model.alerts import Delivery
-from monitor.model.results import Blocked, Failure, Kill, Result, Success
+from monitor.model.deferral import Deferred
+from monitor.model.kills import Kill
+from monitor.model.results import Blocked, Failure, Result, Success
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
 from monitor.telemetry.counts import CountedSeries, Counts, Durations, Histogram
@@ -124,10 +126,13 @@ class Telemetry:
         self._shard = config.shard
 
     def run_finished(self, result: Result) -> None:
-        """Count a run and how it went; a blocked run was not made, and counts nowhere."""
+        """Count a run and how it went; one that was not made is counted only where it was put off."""
         key = result.job.key
         outcome = result.outcome
         if isinstance(outcome, Blocked) or key not in self._owners[Owner.JOB]:
+            return
+        if isinstance(outcome, Deferred):
+            self._count(Counted.DEFERRED, key[:1], outcome.reason)
             return
         self._count(Counted.RUNS, key)
         with self._lock:

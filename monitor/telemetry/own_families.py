@@ -113,6 +113,27 @@ TARGET_METRICS: tuple[ReadMetric[TargetView], ...] = (
         of_server(lambda view, _server: view.replica_lag_seconds),
     ),
     ReadMetric(
+        "token_monitor_target_threads_running",
+        "How many threads ran a statement on the server at the last look",
+        _TARGET,
+        "gauge",
+        of_server(lambda _view, server: server.threads_running),
+    ),
+    ReadMetric(
+        "token_monitor_target_load_ratio",
+        "For which part of the ten minutes before the last run a statement of ours ran on the server",
+        _TARGET,
+        "gauge",
+        of_target(lambda view: view.load.ratio),
+    ),
+    ReadMetric(
+        "token_monitor_target_interval_stretch",
+        "How many times their own intervals the queries that are not critical have, to stay within the share",
+        _TARGET,
+        "gauge",
+        of_target(lambda view: view.load.stretch),
+    ),
+    ReadMetric(
         "token_monitor_certificate_expiry_timestamp_seconds",
         "When a certificate ends: the page's, a target's server's, or the one that we show it",
         ("certificate", "target"),

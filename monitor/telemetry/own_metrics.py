@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never, get_args
 
-from monitor.model.results import KILL_REASONS
+from monitor.model.kills import KILL_REASONS
+from monitor.model.load_limits import PutOffReason
 from monitor.model.settings import Config
 
 MetricKind: TypeAlias = Literal["counter", "gauge", "histogram"]
@@ -129,6 +130,13 @@ class Counted(Enum):
         "token_monitor_query_missed_total",
         "Runs that were due and not made, since the last one was not over",
         Owner.JOB,
+    )
+    DEFERRED = _counter(
+        "token_monitor_target_deferred_runs_total",
+        "Runs that were put off for the server's sake, by reason",
+        Owner.TARGET,
+        by=("reason",),
+        known=get_args(PutOffReason),
     )
     RULE_FAILURES = _counter(
         "token_monitor_rule_failures_total",

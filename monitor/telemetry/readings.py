@@ -189,7 +189,7 @@ def page_certificate_ends(reading: Reading) -> Series:
 
 def interval(view: QueryView) -> float | None:
     """Return how often a query runs; None for a cron, which has no one interval."""
-    schedule = view.job.query.schedule
+    schedule = view.paced.query.schedule
     if isinstance(schedule, Every):
         return schedule.interval.total_seconds()
     return None

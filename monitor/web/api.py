@@ -73,8 +73,8 @@ def time_text(at: datetime | None) -> str | None:
 
 
 def reason_of(view: QueryView) -> tuple[str, str]:
-    """Return why a query gives no data: the reason's word and the message; both empty when it does."""
-    return reason_and_message(view.outcome)
+    """Return why a query gives no data, or no newer data: the reason's word and the message; else both empty."""
+    return reason_and_message(view.last_word)
 
 
 def schedule_json(schedule: QuerySchedule) -> tuple[float | None, str | None]:
@@ -131,7 +131,7 @@ def _transition_json(transition: Transition) -> dict[str, Json]:
 def _query_json(view: QueryView, now: datetime) -> dict[str, Json]:
     target, name = view.job.key
     reason, message = reason_of(view)
-    interval, cron = schedule_json(view.job.query.schedule)
+    interval, cron = schedule_json(view.paced.query.schedule)
     return {
         "target": target,
         "query": name,

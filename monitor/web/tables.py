@@ -11,8 +11,9 @@ from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.freshness import max_silence
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import ReceiverView, Snapshot
+from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
-from monitor.model.schedules import Cron, Every, QuerySchedule
+from monitor.model.schedules import Cron, Every
 from monitor.model.settings import ColumnName
 from monitor.timing.durations import format_duration
 from monitor.web.verdict import Tone
@@ -133,7 +134,7 @@ def _is_silent(view: TargetView, queries: list[QueryView], now: datetime) -> boo
         return False
     allowed = timedelta.max
     for query in queries:
-        silence = max_silence(query.job)
+        silence = max_silence(query.paced)
         if silence is not None:
             allowed = min(allowed, silence)
     return now - view.met_at > allowed
@@ -179,7 +180,7 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
         last_run=when_known(view.last_run_at, now),
         last_success=when_known(view.last_success_at, now),
         duration=_duration(view.duration_seconds),
-        cadence=_cadence(view.job.query.schedule),
+        cadence=_cadence(view),
         next_run=None if view.next_run_at is None else until(view.next_run_at, now),
         is_current=is_current,
     )
@@ -192,7 +193,9 @@ def _query_status(view: QueryView, *, is_current: bool) -> tuple[Tone, str]:
             return ("ok", "ok") if is_current else ("bad", "stale")
         case QueryStatus.WAITING:
             return "wait", "waiting"
-        case QueryStatus.SKIPPED | QueryStatus.BLOCKED as status:
+        case (
+            QueryStatus.SKIPPED | QueryStatus.BLOCKED | QueryStatus.DEFERRED
+        ) as status:
             return "warn", status.value
         case QueryStatus.FAILED:
             return "bad", "failed"
@@ -201,12 +204,12 @@ def _query_status(view: QueryView, *, is_current: bool) -> tuple[Tone, str]:
 
 
 def _query_trouble(view: QueryView) -> str:
-    """Return why there is no data, or what the server remarked on it."""
-    match view.outcome:
+    """Return why there is no data, or no newer data, or what the server remarked on it."""
+    match view.last_word:
         case Failure() as failure:
             return f"{failure.reason.value}: {failure.message}"
-        case Blocked() as blocked:
-            return blocked.message
+        case Blocked() | Deferred() as unmade:
+            return unmade.message
         case Success() as success:
             texts = [_warning_text(warning) for warning in success.warnings]
             return "; ".join(texts)
@@ -224,10 +227,12 @@ def _duration(seconds: float | None) -> str:
     return "" if seconds is None else duration(seconds)
 
 
-def _cadence(schedule: QuerySchedule) -> str:
+def _cadence(view: QueryView) -> str:
+    schedule = view.paced.query.schedule
     match schedule:
         case Every(interval):
-            return f"every {format_duration(interval)}"
+            stretched = "" if view.stretch == 1 else " (stretched)"
+            return f"every {format_duration(interval)}{stretched}"
         case Cron(expression):
             return f"cron {expression}"
         case unknown:

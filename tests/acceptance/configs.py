@@ -33,6 +33,9 @@ def write_config(
         "[targets.main]",
         *(f"{key} = {json.dumps(value)}" for key, value in settings.items()),
     ]
+    if "[load]" not in extra:
+        # Intervals of some hundred milliseconds take more of a server than a monitor should.
+        lines.append("[load]\nshare = 1\nthreads_running = 0")
     path = folder / "config.toml"
     path.write_text(
         "\n".join([*lines, f'[web]\nlisten = "{web}"', extra, ""]), encoding="utf-8"

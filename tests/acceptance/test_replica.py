@@ -51,8 +51,11 @@ def test_a_replica_that_stands_holds_everything_until_it_goes_on(folder: Path) -
             wait_until(
                 lambda: (
                     {
-                        e["query"]
-                        for e in daemon.seen("run.failed", reason="replica_lagging")
+                        event["query"]
+                        for event in (
+                            *daemon.seen("run.failed", reason="replica_lagging"),
+                            *daemon.seen("run.deferred"),
+                        )
                     }
                     >= asked
                 ),

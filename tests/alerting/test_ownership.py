@@ -19,6 +19,7 @@ from monitor.alerting.blocking import blocked_run
 from monitor.daemon.messages import Missed
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
+from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Outcome, Replication, Result, Server
 from monitor.model.settings import Job, Severity
@@ -138,6 +139,8 @@ events = st.one_of(
             Event("lagging"),
             Event("column"),
             Event("skipped"),
+            Event("deferred"),
+            Event("deferred", "lagging"),
             Event("waits"),
         ]
     ),
@@ -201,6 +204,9 @@ class Recorder:
         ):
             harness.take(blocked)
             self.last[query], self.ran_at[query] = Event("blocked"), harness.at
+        elif event.kind == "deferred":
+            # Not made either: neither data nor a failure.
+            harness.take(self._deferred(job, event))
         else:
             harness.take(self._result(job, event))
             has_data = event.kind in ("ok", "shared") or (
@@ -218,6 +224,13 @@ class Recorder:
                 self.denied.pop(query, None)
             if query == "missing_columns" and event.kind == "column":
                 self.last["balances"] = Event("blocked")
+
+    def _deferred(self, job: Job, event: Event) -> Result:
+        at = self.harness.at
+        is_late = event.detail == "lagging"
+        outcome = Deferred("replica_lagging" if is_late else "busy", "it waits")
+        server = LATE if is_late else SERVER
+        return Result(job, at, at, at, 0.01, outcome, server)
 
     def _result(self, job: Job, event: Event) -> Result:
         server: Server | None = SERVER

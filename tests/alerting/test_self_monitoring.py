@@ -105,7 +105,7 @@ class Servers(Harness):
         for metric in TARGET_METRICS:
             if not metric.name.startswith("token_monitor_target_"):
                 continue
-            if "last_contact" in metric.name:
+            if metric.name.endswith(("_stretch", "_contact_timestamp_seconds")):
                 continue
             for view in self.pipeline.snapshot.targets.values():
                 for _labels, value in metric.read(view):

@@ -6,15 +6,14 @@ from datetime import timedelta
 import pytest
 
 from monitor.alerting.query_view import QueryStatus
+from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import (
     ReceiverView,
     Snapshot,
     empty_snapshot,
     for_config,
-    with_delivery,
     with_missed,
     with_next_run,
-    with_receiver,
     with_result,
 )
 from monitor.model.alerts import Delivery, ReceiverHealth

@@ -1,4 +1,4 @@
-"""When jobs are due: crons on a clock that is set beside their time, and the first looks of a fleet."""
+"""Entries of the schedule: crons on a clock that is set, first looks of a fleet, intervals that are stretched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.collector.entries import Entry, Moment, SlotTick, entry_of
-from monitor.collector.slots import EARLY
+from monitor.collector.slots import EARLY, grid_offset, slot_at, slot_of_tick
 from monitor.model.schedules import Cron
 from tests.collector.test_scheduler import START, TARGET, a_job
 
@@ -109,3 +109,54 @@ def test_a_fleet_has_one_run_of_each_job_in_each_interval_from_the_start() -> No
         assert second is not None
         # Where its slot was before its target's schema query could run, the first is that much later.
         assert minute - timedelta(seconds=10) < second - first <= minute
+
+
+STILL = timedelta(0)
+MINUTE = timedelta(minutes=1)
+
+
+def slots(entry: Entry, count: int) -> list[datetime]:
+    """Let the entry tick when it is due, so often; return the slots. None is missed."""
+    found = []
+    for _ in range(count):
+        assert entry.due_steady is not None
+        tick = entry.tick(shown(entry.due_steady, STILL))
+        assert tick.scheduled_at is not None
+        assert tick.missed == 0
+        found.append(tick.scheduled_at)
+    return found
+
+
+def test_a_stretched_job_runs_in_each_slot_of_a_longer_grid_and_misses_none() -> None:
+    entry = entry_of(a_job("balances", MINUTE))
+    entry.expect_first(shown(SLOT, STILL), 1)
+    last = slots(entry, 3)[-1]
+    entry.stretch(4, shown(last + SECOND, STILL))
+    stretched = slots(entry, 5)
+    offset = grid_offset(("main", "balances"), 4 * MINUTE)
+    first = slot_of_tick(stretched[0], 4 * MINUTE, offset)
+    assert stretched == [slot_at(first + n, 4 * MINUTE, offset) for n in range(5)]
+    assert last < stretched[0] <= last + SECOND + 4 * MINUTE
+    entry.stretch(1, shown(stretched[-1] + SECOND, STILL))
+    back = slots(entry, 3)
+    assert stretched[-1] < back[0] <= stretched[-1] + SECOND + MINUTE
+    assert back[2] - back[0] == 2 * MINUTE
+
+
+def test_a_job_that_is_stretched_before_its_first_run_has_that_as_it_was_planned() -> (
+    None
+):
+    entry = entry_of(a_job("balances", MINUTE))
+    entry.expect_first(shown(SLOT, STILL), 1)
+    due = entry.due_steady
+    entry.stretch(4, shown(SLOT, STILL))
+    assert entry.due_steady == due
+    first, second, third = slots(entry, 3)
+    assert first == due
+    assert third - second == 4 * MINUTE
+
+
+def test_a_cron_keeps_its_times_whatever_is_stretched() -> None:
+    entry = nightly(shown(SLOT - SECOND, STILL))
+    entry.stretch(9, shown(SLOT - SECOND, STILL))
+    assert slots(entry, 2) == [SLOT, SLOT + DAY]

@@ -83,6 +83,12 @@ class Recorder:
     def next(self) -> tuple[str, datetime]:
         return self.submitted.get(timeout=30)
 
+    def next_of(self, wanted: str) -> datetime:
+        name, at = self.next()
+        while name != wanted:
+            name, at = self.next()
+        return at
+
 
 class Slots:
     """Follows one job from slot to slot: each has its run, or is counted as missed."""
@@ -315,3 +321,30 @@ def test_a_clock_that_is_set_back_delays_no_job(
     next_run_at = recorder.schedule.next_run_at(("main", "balances"))
     assert next_run_at is not None
     assert next_run_at - recorder.clock.now() <= timedelta(seconds=61)
+
+
+def test_a_job_that_is_stretched_is_submitted_so_much_more_rarely_and_then_as_before() -> (
+    None
+):
+    recorder = Recorder()
+    interval = timedelta(milliseconds=200)
+    recorder.schedule.start([a_job("dear", interval), a_job("other", interval)])
+    try:
+        recorder.schedule.stretch({("main", "dear"): 10, ("main", "other"): 1})
+        heard = [recorder.next() for _ in range(33)]
+        dear = [at for name, at in heard if name == "dear"]
+        others = [at for name, at in heard if name == "other"]
+        assert len(dear) <= 6
+        assert len(others) >= 27
+        assert dear[-1] - dear[-2] == 10 * interval
+        # also of a version of the job that a reload brings
+        recorder.schedule.apply([a_job("dear", 2 * interval)])
+        recorder.schedule.stretch({("main", "dear"): 10})
+        first, second = (recorder.next_of("dear") for _ in range(2))
+        assert second - first > 10 * interval
+        recorder.schedule.stretch({("main", "dear"): 1})
+        back = [recorder.next_of("dear") for _ in range(4)]
+        assert back[3] - back[2] == 2 * interval
+        assert recorder.missed.empty()
+    finally:
+        recorder.schedule.stop()

@@ -25,6 +25,7 @@ from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
     HeartbeatSchema,
     HttpSdSchema,
+    LoadSchema,
     LogSchema,
     RootSchema,
     StateSchema,
@@ -136,6 +137,7 @@ def _sampled_metrics(config: Config) -> list[Metric]:
 
 
 _ACCOUNT = {"user": '"u"', "database": '"d"'}
+_LOAD = {"share": "0.5", "threads_running": "7", "max_rows_read": "7"}
 _HEADER = 'summary = "s"\nparameters = { low = 1 }\n'
 _ON_COLUMN = {"column": '"x"', "severity": '"info"', "summary": '"s"'}
 
@@ -162,6 +164,7 @@ TABLES = {
                 "state": '{ directory = "elsewhere" }',
                 "heartbeat": '{ url = "http://h/", queries = ["own"] }',
                 "log": '{ level = "debug" }',
+                "load": "{ share = 0.5 }",
             },
         ),
         load=_load_root,
@@ -181,6 +184,7 @@ TABLES = {
                 "time_zone": '"+05:30"',
                 "labels": '{ region = "eu" }',
                 "tls": '{ mode = "required" }',
+                "load": "{ share = 0.5 }",
                 "queries": '["o*"]',
                 "except": '["other"]',
                 "parameters": "{ low = 7 }",
@@ -219,6 +223,7 @@ TABLES = {
                 "time_zone": '"+07:00"',
                 "labels": '{ region = "eu" }',
                 "tls": '{ mode = "required" }',
+                "load": "{ share = 0.5 }",
                 "queries": '["own"]',
                 "except": '["other"]',
                 "parameters": "{ low = 7 }",
@@ -254,6 +259,23 @@ TABLES = {
         ),
         load=_load_below(TARGET + "[http_sd]\n"),
         values_in=lambda config: [config.http_sd],
+    ),
+    "targets.NAME.load": Table(
+        LoadSchema,
+        samples=(_LOAD,),
+        load=_load_below(
+            '[targets.main]\nhost = "h"\nuser = "u"\ndatabase = "d"\n[targets.main.load]\n'
+        ),
+        values_in=lambda config: [target.load for target in config.targets],
+        # By how many monitors there are.
+        derived=frozenset({"replicas"}),
+    ),
+    "load": Table(
+        LoadSchema,
+        samples=(_LOAD,),
+        load=_load_below(TARGET + "[load]\n"),
+        values_in=lambda config: [target.load for target in config.targets],
+        derived=frozenset({"replicas"}),
     ),
     "web": Table(
         WebSchema,

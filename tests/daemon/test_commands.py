@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -11,11 +11,12 @@ from monitor.daemon.commands import (
     Command,
     Executor,
     RunNow,
+    SetPace,
     ShiftTimes,
     WakeReceivers,
 )
 from monitor.daemon.messages import Tick
-from monitor.model.settings import Job
+from monitor.model.settings import Job, JobKey
 from tests.support.harness import MINUTE, NO_COLUMN, TARGET, USAGE, Harness, columns
 
 
@@ -29,6 +30,10 @@ class Others:
     def run_now(self, jobs: Iterable[Job]) -> None:
         """Write down which jobs were to be run."""
         self.done.append(f"{self.name} runs {[job.query.name for job in jobs]}")
+
+    def stretch(self, stretches: Mapping[JobKey, int]) -> None:
+        """Write down how many times their own intervals jobs have."""
+        self.done.append(f"{self.name} stretches {stretches}")
 
     def poke(self) -> None:
         """Write down that it was woken."""
@@ -45,6 +50,10 @@ class Others:
         (RunNow((Job(TARGET, USAGE),)), ["runner runs ['usage']"]),
         (WakeReceivers(), ["notifier wakes"]),
         (
+            SetPace({("main", "usage"): 3}),
+            ["pacer stretches {('main', 'usage'): 3}"],
+        ),
+        (
             ShiftTimes(MINUTE),
             ["notifier moves by 0:01:00", "heartbeat moves by 0:01:00"],
         ),
@@ -54,7 +63,10 @@ def test_a_command_is_carried_out_by_whom_it_concerns(
     command: Command, expected: list[str]
 ) -> None:
     done: list[str] = []
-    executor = Executor(*(Others(n, done) for n in ("runner", "notifier", "heartbeat")))
+    runner, notifier, heartbeat, pacer = (
+        Others(name, done) for name in ("runner", "notifier", "heartbeat", "pacer")
+    )
+    executor = Executor(runner, notifier, heartbeat, pacer)
     executor.carry_out(command)
     assert done == expected
 

@@ -20,11 +20,11 @@ from monitor.alerting.updates import Update
 from monitor.daemon.events import Events
 from monitor.model.alerts import Delivery, Scope
 from monitor.model.errors import SampleError
+from monitor.model.kills import Kill
 from monitor.model.results import (
     Blocked,
     ClockOffset,
     Failure,
-    Kill,
     Outcome,
     Replication,
     Result,
@@ -211,6 +211,7 @@ def test_an_hour_says_what_failed_what_was_blocked_and_what_was_slowest(
         "runs": 4,
         "failed": 1,
         "blocked": 1,
+        "deferred": 0,
         "database_seconds": 3.02,
         "slowest_query": "usage",
         "slowest_seconds": 2.5,

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
-from monitor.model.results import Kill
+from monitor.model.kills import Kill
 from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog

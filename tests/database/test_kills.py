@@ -16,7 +16,8 @@ from monitor.database import Database
 from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from monitor.model.errors import QueryError, Reason
-from monitor.model.results import Failure, Kill, Success
+from monitor.model.kills import Kill
+from monitor.model.results import Failure, Success
 from monitor.model.settings import Job
 from monitor.model.targets import PasswordSource, Target
 from monitor.timing.clock import AnchoredClock

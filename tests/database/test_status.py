@@ -43,7 +43,9 @@ def asked_again(database: Database) -> Server:
 
 def state(*cells: str) -> bytes:
     """Answer the question for a server's state; the first cell is a date."""
-    reported = result_packets(("at", "server", "engine", "session"), (cells,))
+    reported = result_packets(
+        ("at", "server", "engine", "session", "threads"), (cells,)
+    )
     return reported.replace(b"\x64\0\0\0\xfd", b"\x64\0\0\0\x0c", 1)
 
 
@@ -65,7 +67,7 @@ def test_a_clock_that_is_off_is_seen_at_connect_and_on_a_live_session(
         if not sql.startswith(STATE):
             return None
         return state(
-            f"{datetime.now(UTC) + off[0]:%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1"
+            f"{datetime.now(UTC) + off[0]:%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1", "3"
         )
 
     with Listener(lambda client: serve_session(client, answer)) as listener:
@@ -89,7 +91,9 @@ def test_what_a_slow_network_explains_is_not_held_against_a_clock(
     def answer(sql: str) -> bytes | None:
         if not sql.startswith(STATE):
             return None
-        reported = state(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1")
+        reported = state(
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "0", "0", "1", "3"
+        )
         time.sleep(0.4)
         return reported
 
@@ -107,7 +111,7 @@ def test_a_session_that_is_not_read_only_after_all_is_said(
 ) -> None:
     def answer(sql: str) -> bytes | None:
         return (
-            state("2026-01-01 00:00:00", "0", "0", "0")
+            state("2026-01-01 00:00:00", "0", "0", "0", "3")
             if sql.startswith(STATE)
             else None
         )
@@ -279,3 +283,36 @@ def test_a_server_that_is_slow_to_answer_is_not_down(databases: Databases) -> No
         database = databases.open(target_at(listener.port), environ=PASSWORD)
         assert fetch(database, "SELECT 1 AS one").rows == (("1",),)
         assert listener.accepted == 1
+
+
+def test_how_many_threads_run_is_seen_with_the_rest_by_an_account_that_may_only_read(
+    databases: Databases, server: PrivateServer, server_schema: str, account: str
+) -> None:
+    target = target_of_account(server, server_schema, account)
+    database = databases.open(target, environ=PASSWORD)
+    running = server_of(database).threads_running
+    assert running is not None
+    assert 1 <= running < 1000
+    with database.lease(deadline_seconds=20) as session:
+        assert session.connection.status_questions is not None
+        (question,) = session.connection.status_questions
+        assert "global_status" in question, "in the one statement for the status"
+
+
+def test_a_server_that_does_not_tell_of_its_threads_tells_the_rest(
+    databases: Databases,
+) -> None:
+    def answer(sql: str) -> bytes | None:
+        if "global_status" in sql:
+            return error_packet(1, 1142, "SELECT command denied")
+        if sql.startswith(STATE):
+            return state(
+                f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "1", "0", "1", "-"
+            )
+        return None
+
+    with Listener(lambda client: serve_session(client, answer)) as listener:
+        database = databases.open(target_at(listener.port), environ=PASSWORD)
+        server = server_of(database)
+    assert (server.threads_running, server.read_only) == (None, True)
+    assert server.clock is not None

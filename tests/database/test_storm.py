@@ -15,7 +15,8 @@ from monitor.collector.targets import TargetRunners
 from monitor.database import Database
 from monitor.demo.mariadb import PrivateServer
 from monitor.model.errors import Reason
-from monitor.model.results import Failure, Kill, Result
+from monitor.model.kills import Kill
+from monitor.model.results import Failure, Result
 from monitor.model.settings import Job, Query
 from monitor.model.targets import PasswordSource, Target
 from monitor.secrets.reader import SecretReader

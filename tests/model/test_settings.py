@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from monitor.model.load_limits import LoadLimits
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -50,6 +51,7 @@ TARGET: Mapping[str, tuple[str, Any]] = {
     "labels": (NEITHER, {"other": "label"}),
     "max_replica_lag": (NEITHER, timedelta(hours=9)),
     "time_zone": (ANSWER, "+09:00"),
+    "load": (NEITHER, LoadLimits(share=0.9)),
 }
 """On what each key of a target bears, and another value for it."""
 

@@ -34,23 +34,23 @@ _COLUMN_TYPES = "BINARY BIT NUMBER SPATIAL TIME"
 SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
     (place, frozenset(members.split())): frozenset(left_out.split())
     for place, members, left_out in (
-        ("alerting/query_view.py", "OK SKIPPED", "BLOCKED FAILED WAITING"),
+        ("alerting/query_view.py", "DEFERRED OK SKIPPED", "BLOCKED FAILED WAITING"),
         ("alerting/self_monitoring.py", "FAILING NOBODY", "FROZEN ROOT STALE"),
         (
             "alerting/root_alerts.py",
             "LAGGING LOST REFUSED",
-            "DENIED FAILING MISSING SILENT",
+            "DEFERRED DENIED FAILING MISSING SILENT",
         ),
         (
             "alerting/updates.py",
             "ACCESS_DENIED SCHEMA_MISSING",
             f"{_REASONS_OF_RUNS} KILLED TIMEOUT",
         ),
-        ("cli/explain.py", "BLOCKED SKIPPED WAITING", "FAILED OK"),
+        ("cli/explain.py", "BLOCKED DEFERRED SKIPPED WAITING", "FAILED OK"),
         ("cli/run_once.py", "CRITICAL WARNING", "INFO"),
         ("collector/cells.py", "JSON TEXT", f"{_COLUMN_TYPES} DATE DATETIME"),
         ("collector/cells.py", "DATE DATETIME", f"{_COLUMN_TYPES} JSON TEXT"),
-        ("daemon/heartbeat.py", "BLOCKED SKIPPED", "FAILED OK WAITING"),
+        ("daemon/heartbeat.py", "BLOCKED DEFERRED SKIPPED", "FAILED OK WAITING"),
         (
             "database/server_warnings.py",
             "KILLED TIMEOUT",

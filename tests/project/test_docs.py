@@ -135,6 +135,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[web]`": schema.WebSchema,
     "`[state]`": schema.StateSchema,
     "`[heartbeat]`": schema.HeartbeatSchema,
+    "`[load]`": schema.LoadSchema,
     "`[log]`": schema.LogSchema,
     "Top of NAME.toml": query_schema.QuerySchema,
     "`[metrics.NAME]`": query_schema.MetricSchema,

@@ -202,6 +202,7 @@ class Harness:
         self.next_run_at: datetime | None = None
         self.next_run_at_of: NextRunAt = lambda _key: self.next_run_at
         self.pokes = 0
+        self.stretches: dict[JobKey, int] = {}
         self.looks = 0
         """How often the pipeline asked how the receivers do."""
         self.server = SERVER
@@ -209,7 +210,7 @@ class Harness:
         self.clock_shift = timedelta(0)
         self.set_by = timedelta(0)
         """By how much the machine's clock was set since we last looked."""
-        self.executor = Executor(self, self, self)
+        self.executor = Executor(self, self, self, self)
         sources = Sources(
             receivers=self.look,
             next_run_at=lambda key: self.next_run_at_of(key),
@@ -364,6 +365,10 @@ class Harness:
     def run_now(self, jobs: Iterable[Job]) -> None:
         """Note which queries are to run at once."""
         self.wanted.extend(job.query.name for job in jobs)
+
+    def stretch(self, stretches: Mapping[JobKey, int]) -> None:
+        """Note how many times their own intervals jobs have."""
+        self.stretches.update(stretches)
 
     def poke(self) -> None:
         """Count how often receivers would be woken."""

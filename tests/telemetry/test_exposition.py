@@ -17,24 +17,19 @@ from prometheus_client.openmetrics.exposition import (
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from monitor.alerting.receivers import with_receiver
 from monitor.alerting.snapshot import (
     Snapshot,
     empty_snapshot,
     for_config,
     with_alerts,
     with_missed,
-    with_receiver,
     with_result,
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
-from monitor.model.results import (
-    KILL_REASONS,
-    Blocked,
-    Kill,
-    Outcome,
-    Sample,
-    ServerWarning,
-)
+from monitor.model.deferral import Deferred
+from monitor.model.kills import KILL_REASONS, Kill
+from monitor.model.results import Blocked, Outcome, Sample, ServerWarning
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.telemetry import own_metrics
@@ -298,6 +293,9 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         f"token_monitor_query_runs_total{{{job}}}": 0.0,
         f"token_monitor_query_missed_total{{{job}}}": 0.0,
         f"token_monitor_query_failed_runs_total{{{job}}}": 0.0,
+        'token_monitor_target_interval_stretch{target="main"}': 1.0,
+        'token_monitor_target_deferred_runs_total{reason="busy",target="main"}': 0.0,
+        'token_monitor_target_deferred_runs_total{reason="replica_lagging",target="main"}': 0.0,
         "token_monitor_pipeline_failures_total": 0.0,
         f'token_monitor_query_duration_seconds_bucket{{le="+Inf",{job}}}': 0.0,
         f"token_monitor_query_duration_seconds_count{{{job}}}": 0.0,
@@ -398,6 +396,7 @@ def test_every_counter_counts_something() -> None:
     )
     telemetry.run_finished(a_result(job, remarked))
     telemetry.run_finished(a_result(job, FAILURE))
+    telemetry.run_finished(a_result(job, Deferred("busy", "it is")))
     telemetry.missed(job, 1)
     telemetry.unjudged(job.key)
     telemetry.crashed()

@@ -12,14 +12,13 @@ import pytest
 
 from monitor.alerting.contact import Refusals
 from monitor.alerting.query_view import QueryStatus
+from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import (
     Snapshot,
     empty_snapshot,
     with_alerts,
-    with_delivery,
     with_missed,
     with_next_run,
-    with_receiver,
     with_result,
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth

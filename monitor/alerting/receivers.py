@@ -1,0 +1,33 @@
+"""Keep in the snapshot how each receiver does, and what the last delivery to it came to; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.alerting.snapshot import ReceiverView, Snapshot
+from monitor.model.alerts import Delivery, ReceiverHealth
+
+
+def with_receiver(
+    snapshot: Snapshot, receiver: str, health: ReceiverHealth
+) -> Snapshot:
+    """Record how a receiver does."""
+    view = snapshot.receivers.get(receiver, ReceiverView(receiver))
+    if view.health == health:
+        return snapshot
+    return _with_receiver(snapshot, replace(view, health=health))
+
+
+def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:
+    """Record the last attempt at a receiver; one of several addresses that failed does not make a receiver fail."""
+    view = snapshot.receivers.get(delivery.receiver)
+    if view is None:
+        # Removed by a reload meanwhile.
+        return snapshot
+    taken_at = view.taken_at if delivery.reason else delivery.at
+    changed = replace(view, last_delivery=delivery, taken_at=taken_at)
+    return _with_receiver(snapshot, changed)
+
+
+def _with_receiver(snapshot: Snapshot, view: ReceiverView) -> Snapshot:
+    return replace(snapshot, receivers={**snapshot.receivers, view.name: view})
