@@ -97,7 +97,8 @@ def after_reload(scopes: Scopes, active: ActiveAlerts, now: datetime) -> Changes
     if gone := changes.scopes_outside(scopes):
         changes.rename(gone, scopes)
     for scope in changes.scopes_outside(scopes):
-        evaluation = retire(changes.of(scope), now=now, reason="rule_removed")
+        reason = scopes.why_gone(scope)
+        evaluation = retire(changes.of(scope), now=now, reason=reason)
         changes.apply(scope, evaluation)
     return changes
 

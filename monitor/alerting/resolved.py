@@ -16,6 +16,9 @@ RESOLVED_KEPT = timedelta(minutes=15)
 MAX_RESOLVED = 1000
 """How many of one rule; the older ones end at an Alertmanager by the `endsAt` that they were sent with."""
 
+MOVED = "moved"
+"""Why an alert ended whose target another shard watches now: it may go on there, so that nobody is notified."""
+
 
 class RecentlyResolved:
     """Resolved alerts by rule and labels, in the order in which they came; one thread's own."""
@@ -28,7 +31,12 @@ class RecentlyResolved:
             yield from of_rule.values()
 
     def add(self, alert: Alert) -> None:
-        """Keep one, and the oldest of a rule that has too many no longer."""
+        """Keep one, and the oldest of a rule that has too many no longer.
+
+        Not one that moved: an Alertmanager would get its end, while another shard sends that it fires.
+        """
+        if alert.resolve_reason == MOVED:
+            return
         of_rule = self._by_rule.setdefault(alert.name, OrderedDict())
         of_rule[alert.labels] = alert
         of_rule.move_to_end(alert.labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.alerting.resolved import MOVED
 from monitor.model.alerts import Scope
 from monitor.model.settings import Config
 
@@ -30,6 +31,10 @@ class Scopes:
     def has(self, scope: Scope) -> bool:
         """Return whether a scope is one of them."""
         return scope.rule in self._rules.get((scope.target, scope.subject), _NOTHING)
+
+    def why_gone(self, scope: Scope) -> str:
+        """Return why a scope is none of them: its rule went, or its target is another shard's now."""
+        return MOVED if scope.target in self._config.elsewhere else "rule_removed"
 
     def by_rule_and_target(self) -> Mapping[tuple[str, str], Scope]:
         """Return the scopes of the rules that belong to queries, whose names are unique."""

@@ -46,7 +46,8 @@ _ANY_HOST = "%"
 @with_common_options
 def command(target: str | None, common: CommonOptions) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""
-    config = common.load_config(ask_now)
+    # The account is the same for all shards.
+    config = common.load_config(ask_now, is_whole=True)
     chosen = selected_targets(config, target)
     texts = [
         grants(account, config)
@@ -77,7 +78,7 @@ def grants(targets: Sequence[Target], config: Config) -> str:
     # Two targets may be of one schema.
     databases = dict.fromkeys(target.database for target in targets)
     lines = [_headline(target, jobs) for target in targets]
-    lines.append(_create_user(account, targets))
+    lines.append(_create_user(account, targets, config.replicas))
     for database in databases:
         lines.extend(_of_schema(database, account))
     needed = _needed(jobs, databases)
@@ -100,11 +101,11 @@ def _headline(target: Target, jobs: Sequence[Job]) -> str:
     )
 
 
-def _create_user(account: str, targets: Sequence[Target]) -> str:
+def _create_user(account: str, targets: Sequence[Target], replicas: int) -> str:
     is_plain = all(target.tls.mode == "disabled" for target in targets)
     require = "" if is_plain else " REQUIRE SSL"
     # A bound of the server's own: whatever goes wrong with us, the application keeps its connections.
-    limit = sum(quota(target) for target in targets)
+    limit = replicas * sum(quota(target) for target in targets)
     return (
         f"CREATE USER {account} IDENTIFIED BY 'put a long random password here'{require}"
         f" WITH MAX_USER_CONNECTIONS {limit};"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,10 @@ from monitor.config.queries.library import Library, read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootSchema
-from monitor.config.selection import notices_of, select_queries
+from monitor.config.selection import Selection, notices_of, select_queries
 from monitor.config.shards import read_shard
 from monitor.config.shipped import runbook_names, shipped_queries_directory
 from monitor.config.sources import AskInDirectory, read_sources
-from monitor.config.targets import TargetEntry
 from monitor.config.toml.document import Section, read_document, table_at
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import shown
@@ -79,8 +78,7 @@ def _build(
     is_whole: bool,
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
-    path, section, problems = context.path, context.section, context.problems
-    base = path.parent
+    section, problems, base = context.section, context.problems, context.path.parent
     root = validate(RootSchema, section, problems)
     state = read_state(context.table("state"), context.environ, base, problems)
 
@@ -92,7 +90,7 @@ def _build(
     library = read_library(section, _folders(root, section, base), base, problems)
     # All shards check all targets: a list that one of them refuses is refused by all.
     selections = select_queries(section, library, sources.entries, problems)
-    own = [one for one in selections if _is_ours(one.entry, shard, root.replicas)]
+    own, elsewhere = _shared_out(selections, shard, root.replicas)
     targets = tuple(one.entry.target for one in own if one.entry.target is not None)
     jobs = make_jobs(own)
     # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
@@ -102,7 +100,7 @@ def _build(
         notices = (*notices, *notices_of(section, library, selections))
         warnings = warnings_of(section, receivers, targets, jobs, library.own_rules)
     return Config(
-        path=path,
+        path=context.path,
         targets=targets,
         jobs=jobs,
         receivers=receivers,
@@ -120,11 +118,25 @@ def _build(
         http_sd=sources.http_sd,
         shard=shard,
         replicas=root.replicas,
+        elsewhere=elsewhere,
     )
 
 
-def _is_ours(entry: TargetEntry, shard: Shard | None, replicas: int) -> bool:
-    return shard is None or shard.owns(entry.name, replicas)
+def _shared_out(
+    selections: Sequence[Selection], shard: Shard | None, replicas: int
+) -> tuple[Sequence[Selection], frozenset[str]]:
+    """Return what is this shard's, and the names of the other targets."""
+    if shard is None:
+        return selections, frozenset()
+    own: list[Selection] = []
+    elsewhere: set[str] = set()
+    for selection in selections:
+        name = selection.entry.name
+        if shard.owns(name, replicas):
+            own.append(selection)
+        else:
+            elsewhere.add(name)
+    return own, frozenset(elsewhere)
 
 
 def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:

@@ -331,6 +331,8 @@ class Config:
     """Which of several daemons this is; `targets` and `jobs` are its own. None: it watches all."""
     replicas: int = 1
     """How many daemons watch each target."""
+    elsewhere: frozenset[str] = frozenset()
+    """The names of the targets that other shards watch."""
 
     @property
     def own_rule_names(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.alert_names import WATCHDOG
+from monitor.alerting.resolved import MOVED
 from monitor.alerting.severity import SUPERSEDED, rank, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver
@@ -176,6 +177,9 @@ def _is_news(
             return False
         case Change.FIRED:
             return wants(receiver, alert) and not is_full
+        case Change.RESOLVED if alert.resolve_reason == MOVED:
+            # Whoever watches the target now says how it goes on.
+            return False
         case Change.RESOLVED:
             if _goes_on(alert, begun) and not receiver.settings.keeps_incidents:
                 # The louder alert says it all; only what keeps incidents must close its own.

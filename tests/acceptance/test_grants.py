@@ -273,6 +273,16 @@ def test_two_monitors_and_a_check_fit_beside_each_other(
             ] == []
 
 
+def test_the_account_has_room_for_every_shard_that_watches_its_targets(
+    folder: Path,
+) -> None:
+    path = folder / "config.toml"
+    table = 'host = "db"\nuser = "u"\ndatabase = "d"\n'
+    path.write_text(f'shard = "auto/5"\nreplicas = 2\n[targets.main]\n{table}')
+    printed = run_command("grants", "--config", str(path)).stdout
+    assert "MAX_USER_CONNECTIONS 16;" in printed
+
+
 def test_a_target_that_is_not_there_is_bad_usage(
     server: PrivateServer, folder: Path
 ) -> None:

@@ -321,6 +321,7 @@ def test_each_target_is_on_as_many_shards_as_there_are_replicas_and_jobs_go_with
     for index in range(3):
         config = load(folder, head=f'shard = "{index}/3"\nreplicas = 2\n{LISTED}')
         names = [target.name for target in config.targets]
+        assert config.elsewhere == {f"db{n}" for n in range(50)} - set(names)
         assert [job.target.name for job in config.jobs] == names
         assert (config.shard and str(config.shard), config.replicas) == (
             f"{index}/3",

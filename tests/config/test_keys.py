@@ -169,7 +169,7 @@ TABLES = {
         ),
         load=_load_root,
         values_in=lambda config: [config],
-        derived=frozenset({"served_runbooks", "notices", "warnings"}),
+        derived=frozenset({"served_runbooks", "notices", "warnings", "elsewhere"}),
     ),
     "targets.NAME": Table(
         TargetSchema,

@@ -259,6 +259,27 @@ def test_a_reload_that_removes_a_rule_resolves_its_alerts_and_leaves_the_others(
     assert resolved.resolve_reason == "rule_removed"
 
 
+def test_what_fires_on_a_target_that_another_shard_watches_now_ends_without_a_notice() -> (
+    None
+):
+    harness = Harness()
+    harness.runs(columns(), balances(pro=7), usage(5))
+    harness.reported()
+    assert harness.shown()["TokenUsageStopped"] == "firing"
+    the_notified(harness)
+    (target,) = harness.config.targets
+    harness.config = replace(
+        harness.config, targets=(), jobs=(), elsewhere=frozenset({target.name})
+    )
+    harness.take(NewConfig(harness.config))
+    # Logged and in the history, and neither shown nor sent: an Alertmanager would take the end for the truth.
+    assert harness.reported() == ["TokenUsageStopped resolved"]
+    (ended,) = [one for one in harness.state.history(9) if one.change == "resolved"]
+    assert ended.alert.resolve_reason == "moved"
+    assert "TokenUsageStopped" not in harness.shown()
+    assert the_notified(harness) == []
+
+
 def the_notified(harness: Harness, receiver: str = "hook") -> list[tuple[str, bool]]:
     """Take what waits for a receiver: the alerts with their states, and whether it is reported again."""
     found: list[tuple[str, bool]] = []

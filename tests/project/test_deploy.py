@@ -116,6 +116,7 @@ REFUSED = f'token_monitor_outbox_refused_total{{receiver="oncall", {OF_MONITOR}}
 NOT_BEATEN = (
     f"token_monitor_heartbeat_failures_total{{{OF_MONITOR}, reason='http_500'}}"
 )
+NOT_LISTED = f"token_monitor_http_sd_failures_total{{{OF_MONITOR}, reason='timeout'}}"
 LOST = f"token_monitor_pipeline_failures_total{{{OF_MONITOR}}}"
 UNJUDGED = f"token_monitor_rule_failures_total{{{OF_QUERY}}}"
 DURABLE = f"token_monitor_state_durable{{{OF_MONITOR}}}"
@@ -140,6 +141,7 @@ HEALTHY = {
     MISSED: ZERO,
     NOT_DELIVERED: ZERO,
     NOT_BEATEN: ZERO,
+    NOT_LISTED: ZERO,
     REFUSED: ZERO,
     LOST: ZERO,
     UNJUDGED: ZERO,
@@ -187,6 +189,10 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "TokenMonitorHeartbeatsFail": (
         {NOT_BEATEN: GROWS},
         {"severity": "warning", "reason": "http_500"},
+    ),
+    "TokenMonitorDiscoveryFails": (
+        {NOT_LISTED: GROWS},
+        {"severity": "warning", "reason": "timeout"},
     ),
     "TokenMonitorLosesResults": ({LOST: GROWS}, {"severity": "warning"}),
     "TokenMonitorRuleFails": ({UNJUDGED: GROWS}, {**QUERY, "severity": "warning"}),
