@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         "--usage", type=int, default=5_010_000, help="rows of usage (default 5,010,000)"
     )
     parser.add_argument(
+        "--queries", nargs="+", default=(), help="only these of the shipped queries"
+    )
+    parser.add_argument(
         "--times",
         nargs="+",
         type=float,
@@ -129,6 +132,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         users=arguments.users,
         usage=arguments.usage,
         times=tuple(arguments.times),
+        queries=tuple(arguments.queries),
         repeats=arguments.repeats,
         minutes=arguments.minutes,
         checkout=arguments.checkout.absolute(),

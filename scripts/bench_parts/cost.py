@@ -120,6 +120,8 @@ def shipped(
     rows: list[Row] = []
     totals = [_NOTHING] * options.repeats
     for query in queries_of(options.checkout):
+        if options.queries and query.name not in options.queries:
+            continue
         costs = _costs_of(options, kind, target, connection, query.name)
         totals = [
             total.plus(cost, query.runs_a_minute)

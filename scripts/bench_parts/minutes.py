@@ -67,7 +67,7 @@ def run(options: Options) -> list[Row]:
         watched = list(_targets(options, folder, stack))
         port = free_port()
         config = folder / "config.toml"
-        config.write_text(_configuration(watched, port, folder))
+        config.write_text(_configuration(options, watched, port, folder))
         log: list[str] = []
         command = our_command("run", "--config", str(config))
         for each in watched:
@@ -96,8 +96,11 @@ def _targets(options: Options, folder: Path, stack: ExitStack) -> Iterator[Watch
             yield Watched(kind, target, connection)
 
 
-def _configuration(watched: Sequence[Watched], port: int, folder: Path) -> str:
-    tables = [each.target.table() for each in watched]
+def _configuration(
+    options: Options, watched: Sequence[Watched], port: int, folder: Path
+) -> str:
+    chosen = f"queries = {list(options.queries or ['*'])}\n"
+    tables = [each.target.table() + chosen for each in watched]
     tables.append(f'[web]\nlisten = "127.0.0.1:{port}"\n')
     tables.append(f'[state]\ndirectory = "{folder / "state"}"\n')
     return "\n".join(tables)

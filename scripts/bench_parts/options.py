@@ -28,6 +28,8 @@ class Options:
     """A folder of programs to compare with."""
     schemas: tuple[str, ...] = ()
     """Only these of the data; all by default."""
+    queries: tuple[str, ...] = ()
+    """Only these of the shipped queries; all by default."""
     times: tuple[float, ...] = ()
     """Sizes that the part `growth` measures, of that of the data."""
     is_quick: bool = False

@@ -23,11 +23,23 @@ def write(docs: Path, rows: Sequence[Row], when: str, plots: Mapping[str, str]) 
     for part in dict.fromkeys(row.part for row in rows):
         own = [row.document() for row in rows if row.part == part]
         known[part] = {"measured": when, "rows": own}
-    results.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n")  # fmt: skip
+    results.write_text(_json(known))
     for name, svg in plots.items():
         (results.parent / f"{name}.svg").write_text(svg)
     page = docs / _PAGE
     page.write_text(with_tables(page.read_text(), known))
+
+
+def _json(results: Mapping[str, Mapping[str, object]]) -> str:
+    """Return the results as JSON, a line for each row, so that a change shows what changed."""
+    parts = []
+    for part, result in sorted(results.items()):
+        rows = result["rows"]
+        assert isinstance(rows, list)
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        head = json.dumps(result["measured"], ensure_ascii=False)
+        parts.append(f'"{part}": {{"measured": {head}, "rows": [\n{lines}\n]}}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def with_tables(text: str, results: Mapping[str, Mapping[str, object]]) -> str:
