@@ -12,7 +12,7 @@
 -- and no difference is taken of a column as it is, since UNSIGNED has none below 0 (ERROR 1690).
 -- Cost: one pass over users with a look-up of each user's subscriptions; 5 s (MariaDB 10.11) and 6 s (MySQL 9) with a
 -- million users, so it runs every 5 minutes. Questions that only concern the unhealthy have cheaper queries of
--- their own (uninitialized, low_balances, unable_actions).
+-- their own (uninitialized).
 -- SQL_BIG_RESULT sorts instead of using a temporary table (MariaDB: 3 s instead of 15 s with a million subscribers),
 -- and STRAIGHT_JOIN keeps users first, so that the look-ups go through the index on user_subscriptions(user_id).
 SELECT
@@ -22,11 +22,6 @@ SELECT
     COALESCE(SUM(subscriber.balance = 0), 0) AS `empty`,
     COALESCE(SUM(subscriber.balance > 0 AND subscriber.balance < :low_balance), 0) AS low,
     COALESCE(SUM(subscriber.balance > 0 AND subscriber.balance >= :low_balance), 0) AS ok,
-    -- auto-initialisation saves NULL and 0 where the limit is positive, and nobody else
-    COALESCE(SUM(CASE WHEN subscriber.balance < 0 THEN 1
-                      WHEN subscriber.balance > 0 THEN 0
-                      WHEN subscriber.tokens_limit > 0 THEN 0
-                      ELSE 1 END), 0) AS blocked,
     -- a product, not a quotient: a limit of 0 divides nothing
     COALESCE(SUM(subscriber.balance >= 0 AND subscriber.tokens_limit > 0
                  AND subscriber.balance < :low_share * subscriber.tokens_limit), 0) AS below_share,

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 
 from monitor.config import load
+from monitor.config.former_names import former_queries
 from monitor.config.sources import AskInDirectory
 from monitor.config.toml.problems import near_miss
 from monitor.daemon.http_lists import kept_list
@@ -124,7 +125,8 @@ def selected(config: Config, queries: Sequence[str], target: str | None) -> list
     """
     targets = {one.name for one in selected_targets(config, target)}
     names = dict.fromkeys(job.query.name for job in config.jobs)
-    chosen = _matching(list(names), queries)
+    wanted = _present_names(queries, list(names))
+    chosen = _matching(list(names), wanted)
     jobs = [
         job
         for job in config.jobs
@@ -164,6 +166,15 @@ def all_rule_names(config: Config) -> set[str]:
 def rule_names(config: Config) -> set[str]:
     """Return the names of the rules of all queries; not of those about the monitor itself."""
     return {rule.name for job in config.jobs for rule in job.query.rules}
+
+
+def _present_names(queries: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the queries that are asked for, by the names that they have now; a former one is told."""
+    now = {former.name: former.now for former in former_queries(names)}
+    for name in queries:
+        if name in now:
+            click.echo(f'"{name}" is part of "{now[name]}" now', err=True)
+    return [now.get(name, name) for name in queries]
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:

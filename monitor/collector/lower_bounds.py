@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from monitor.collector.cells import number_of
+from monitor.collector.cells import CellField, number_of
 from monitor.collector.samples import CellRow, fields_of
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.results import Rows, Sample
@@ -29,20 +29,26 @@ def with_lower_bounds(
 
 
 def _of_metric(metric: Metric, fields: Iterable[CellRow]) -> list[LowerBound]:
-    raised = _raised(metric.flags, fields)
+    raised = _raised(metric.at_least.values(), fields)
     bounds = []
-    for column, flag in metric.at_least:
+    for column, flag in metric.at_least.items():
         if flag in raised:
             bounds.append(LowerBound(metric.name, metric.labels_of_column(column)))
     return bounds
 
 
 def _raised(flags: Iterable[str], fields: Iterable[CellRow]) -> set[str]:
-    """Return the columns that are not 0 in some row."""
+    """Return the columns that are not 0 in some row; NULL says nothing."""
     raised: set[str] = set()
     for row in fields:
-        raised.update(flag for flag in flags if number_of(row[flag]))
+        raised.update(flag for flag in flags if _is_set(row[flag]))
     return raised
+
+
+def _is_set(field: CellField) -> bool:
+    if field.cell is None:
+        return False
+    return number_of(field) != 0
 
 
 def _marked(sample: Sample, bounds: Sequence[LowerBound]) -> Sample:

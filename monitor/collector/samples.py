@@ -105,7 +105,7 @@ def _columns_of(metric: Metric) -> tuple[str, ...]:
         *metric.labels,
         *_value_columns(metric),
         *metric.details,
-        *metric.flags,
+        *metric.at_least.values(),
     )
 
 

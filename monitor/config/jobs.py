@@ -52,7 +52,8 @@ def _in_zone(query: Query, time_zone: str) -> Query:
 def _identity(query: Query) -> str:
     """Return what makes two queries from the same files equal."""
     # Types count: 1, 1.0 and true are equal in Python, not in SQL.
-    return json.dumps([query.name, query.time_zone, sorted(query.parameters.items())])
+    parameters = sorted(query.parameters.items())
+    return json.dumps([query.name, query.time_zone, parameters, query.parts])
 
 
 def _needs_json(selection: Selection) -> str:

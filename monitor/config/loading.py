@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.queries.files import Folder
-from monitor.config.queries.library import Library, read_library
+from monitor.config.queries.library import Library, find_all, read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootSchema
@@ -78,8 +79,9 @@ def _build(
     is_whole: bool,
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
+    root = validate(RootSchema, context.section, context.problems)
+    context, library, former = _read_queries(context, root)
     section, problems, base = context.section, context.problems, context.path.parent
-    root = validate(RootSchema, section, problems)
     state = read_state(context.table("state"), context.environ, base, problems)
 
     asked = None if ask is None else partial(ask, state.directory)
@@ -87,7 +89,6 @@ def _build(
     shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.
     receivers = read_receivers(section, base, problems, kinds)
-    library = read_library(section, _folders(root, section, base), base, problems)
     # All shards check all targets: a list that one of them refuses is refused by all.
     selections = select_queries(section, library, sources.entries, problems)
     own, elsewhere = _shared_out(selections, shard, root.replicas)
@@ -110,7 +111,7 @@ def _build(
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
-        warnings=warnings,
+        warnings=(*former, *warnings),
         notices=notices,
         heartbeat=_heartbeat(context, jobs, library, is_shard=shard is not None),
         log=read_log(context.table("log"), problems),
@@ -120,6 +121,20 @@ def _build(
         replicas=root.replicas,
         elsewhere=elsewhere,
     )
+
+
+def _read_queries(
+    context: _Context, root: RootSchema
+) -> tuple[_Context, Library, tuple[str, ...]]:
+    """Read all queries; from here on config.toml is by the names that they have now, with warnings of others."""
+    section, problems, base = context.section, context.problems, context.path.parent
+    found = find_all(section, _folders(root, section, base), base, problems)
+    former = Problems()
+    section = with_present_lists(section, found.files, former)
+    present = with_present_names(section, found.files, former)
+    library = read_library(present.config, found, present.left_out, base, problems)
+    warnings = tuple(str(warning) for warning in former.in_order())
+    return replace(context, section=present.config), library, warnings
 
 
 def _shared_out(

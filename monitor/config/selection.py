@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from monitor.config.former_names import parts_left_out
 from monitor.config.parameter_layers import (
     check_layers,
     check_target_layer,
@@ -51,7 +52,7 @@ def _select(
 ) -> Selection:
     check_queries(entry, library.names, problems)
     check_target_layer(entry, library, problems)
-    chosen = entry.choose(library.queries).values()
+    chosen = _chosen(entry, library)
     # Checked for a query that is switched off too: it may be switched on again.
     values = values_on_target(config, chosen, entry, problems)
     check_labels(entry, chosen, problems)
@@ -59,6 +60,17 @@ def _select(
     ordered = sorted(chosen, key=_schema_queries_first)
     runnable = {query.name: query for query in ordered if query.is_runnable}
     return Selection(entry, runnable, values)
+
+
+def _chosen(entry: TargetEntry, library: Library) -> list[UnboundQuery]:
+    """Return what runs on a target, of each query what is wanted there."""
+    chosen = []
+    for name, query in entry.choose(library.queries).items():
+        left_out = parts_left_out(
+            (name, query.parts), library.names, entry.patterns, entry.exceptions
+        )
+        chosen.append(query.leaving_out(left_out))
+    return chosen
 
 
 def _schema_queries_first(query: UnboundQuery) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar, assert_never
 
+from monitor.config.former_names import former_queries, is_chosen
 from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.load import with_load
 from monitor.config.patterns import check_patterns, matches_any
@@ -56,7 +57,7 @@ class TargetEntry:
         """Return what runs here, of what goes by the names of queries."""
         chosen = {}
         for name, query in queries.items():
-            is_wanted = matches_any(name, self.patterns)
+            is_wanted = is_chosen(name, self.patterns, queries)
             if is_wanted and not matches_any(name, self.exceptions):
                 chosen[name] = query
         return chosen
@@ -113,9 +114,10 @@ def check_queries(
     entry: TargetEntry, queries: Collection[str], problems: Problems
 ) -> None:
     """Note each pattern of a target that fits no query."""
+    known = (*queries, *(former.name for former in former_queries(queries)))
     for key in ("queries", "except"):
         patterns = strings_of(entry.section, key, default=())
-        check_patterns(patterns, queries, entry.section, key, problems)
+        check_patterns(patterns, known, entry.section, key, problems)
 
 
 def check_labels(

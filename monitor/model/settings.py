@@ -97,7 +97,7 @@ class Metric:
     null: Literal["error", "skip", "zero", "nan"] = "error"
     details: tuple[str, ...] = ()
     exported: bool = True
-    at_least: tuple[tuple[str, str], ...] = ()
+    at_least: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -108,16 +108,9 @@ class Metric:
             else (*self.labels, self.values_label)
         )
 
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Return the columns that say of its values whether all was counted."""
-        return tuple(dict(self.at_least).values())
-
     def labels_of_column(self, column: str) -> Labels:
         """Return the label that a value has by its column alone, if there is one."""
-        if self.values_label is None:
-            return ()
-        return ((self.values_label, column),)
+        return () if self.values_label is None else ((self.values_label, column),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +194,12 @@ class Query:
     def rule_names(self) -> frozenset[str]:
         """Return the names of its rules."""
         return frozenset(rule.name for rule in self.rules)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of its rules and of what it exports: targets may want different ones."""
+        exported = (metric.name for metric in self.metrics if metric.exported)
+        return (*(rule.name for rule in self.rules), *exported)
 
     def statement_for(self, flavor: Flavor) -> Statement:
         """Return the statement for this kind of server."""

@@ -49,19 +49,23 @@ def test_rows_samples_and_what_the_rules_say_are_shown(
     assert (done.returncode, done.stderr) == (0, "")
     title, _, shown = done.stdout.partition("\n\n")
     assert title.startswith("uninitialized on main (m")
-    assert shown == (
-        "1 row:\n"
-        "plan  null  zero\n"
-        "pro      1     0\n"
-        "\n"
-        "2 samples:\n"
+    assert shown.startswith("2 rows:\nplan  null  zero  blocked  negative  ")
+    _, samples, rules, evidence = shown.split("\n\n")
+    assert samples.startswith(
+        "10 samples:\n"
         'token_subscribers_uninitialized{balance="null",plan="pro"} 1\n'
         'token_subscribers_uninitialized{balance="zero",plan="pro"} 0\n'
-        "\n"
+        'token_subscribers_unable{action="ai_rewrite"} 0\n'
+    )
+    assert rules == (
         "rules, now and without their `for`:\n"
         "RULE                        SEVERITY  FINDS  WHERE\n"
         'TokenBalancesUninitialized  critical      1  {balance="null",plan="pro"} 1\n'
-        "\n"
+        "TokenSubscribersBlocked     critical      0  -\n"
+        "TokenBalancesNegative       warning       0  -\n"
+        "TokenBalancesLow            warning       0  -"
+    )
+    assert evidence == (
         'evidence of TokenBalancesUninitialized{balance="null",plan="pro"}:\n'
         "  user_id  balance  tokens_limit\n"
         "  5        NULL     200000\n"
@@ -217,7 +221,7 @@ SHIPPED = (
     "missing_columns",
     "recent_usage",
     "refill_loop",
-    "unable_actions",
+    "uninitialized",
 )
 
 

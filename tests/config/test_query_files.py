@@ -11,7 +11,7 @@ import pytest
 
 from monitor.config import load, shipped_queries_directory
 from monitor.config.queries.files import Folder as QueryFolder
-from monitor.config.queries.library import read_library
+from monitor.config.queries.library import find_all
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.model.conditions import Condition
@@ -252,14 +252,14 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
         ):  # fmt: skip
             (program / part).parent.mkdir(parents=True, exist_ok=True)
             (program / part).write_text(source.read_text())
-    for name in ("balances", "other"):
+    for name in ("plain", "other"):
         (program / "monitor" / "queries" / f"{name}.toml").write_text(
             'summary = "shipped"'
         )
         (program / "monitor" / "queries" / f"{name}.sql").write_text("SELECT 1 AS x")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "balances.toml").write_text('summary = "mine"')
-    (tmp_path / "mine" / "balances.sql").write_text("SELECT 1 AS x")
+    (tmp_path / "mine" / "plain.toml").write_text('summary = "mine"')
+    (tmp_path / "mine" / "plain.sql").write_text("SELECT 1 AS x")
     (tmp_path / "config.toml").write_text('query_dirs = ["mine"]\n' + TARGET)
     script = (
         "from pathlib import Path; from monitor.config import load; c = load(Path('config.toml'), {}, {});"
@@ -274,9 +274,9 @@ def test_a_users_query_replaces_the_shipped_one_and_says_so(tmp_path: Path) -> N
         check=True,
     )
     assert done.stdout.splitlines() == [
-        'query "balances" of mine replaces the shipped one',
-        "('balances', 'mine', False)",
+        'query "plain" of mine replaces the shipped one',
         "('other', 'shipped', True)",
+        "('plain', 'mine', False)",
     ]
 
 
@@ -300,7 +300,7 @@ def test_a_folder_of_the_program_that_is_not_there_is_named(tmp_path: Path) -> N
     problems = Problems()
     section = read_document(tmp_path / "config.toml", "config.toml", problems)
     assert section is not None
-    read_library(
+    find_all(
         section, [QueryFolder(tmp_path / "gone", "the program")], tmp_path, problems
     )
     assert [str(problem) for problem in problems.in_order()] == [

@@ -87,7 +87,6 @@ def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
     for row in found:
         for status in ("needs_init", "negative", "empty", "low", "ok"):
             metrics["token_subscribers"][row.plan, status] += row.status == status
-        metrics["token_subscribers_blocked"][(row.plan,)] += row.is_blocked
         metrics["token_subscribers_below_share"][(row.plan,)] += (
             row.balance is not None
             and row.limit is not None
@@ -98,8 +97,35 @@ def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
     return {name: dict(series) for name, series in metrics.items()}
 
 
-def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
-    """Return the series of `uninitialized`: both balances for each plan that has one of them."""
+def unhealthy(found: Sequence[Subscriber]) -> dict[str, Series]:
+    """Return every series of the query `uninitialized`, where all are counted."""
+    negative = [row.plan for row in found if row.status == "negative"]
+    blocked = [row.plan for row in found if row.is_blocked]
+    return {
+        **_uninitialized(found),
+        **_by_plan("token_subscribers_negative", negative),
+        **_by_plan("token_subscribers_blocked", blocked),
+        **_low_balances(found),
+        **_unable_actions(found),
+        "token_subscribers_counted_in_part": dict.fromkeys(
+            [("unhealthy",), ("emptied",), ("critical",)], 0.0
+        ),
+    }
+
+
+def looks(found: Iterable[Subscriber]) -> dict[str, int]:
+    """Return how many each of the three looks of `uninitialized` is about."""
+    dearest = max(1000, *COSTS.values())
+    balances = [row.balance for row in found]
+    return {
+        "unhealthy": sum(one is None or one < dearest for one in balances),
+        "emptied": sum(one is None or one <= 0 for one in balances),
+        "critical": sum(one is None or one < 0 for one in balances),
+    }
+
+
+def _uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Return both balances for each plan that has one of them."""
     series: Series = {}
     for row in found:
         if not row.balance and row.gives_tokens:
@@ -111,14 +137,13 @@ def uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
     return {"token_subscribers_uninitialized": series} if series else {}
 
 
-def low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
-    """Return the series of `low_balances`."""
+def _low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
     low = [row.plan for row in found if row.status in ("empty", "low")]
     return _by_plan("token_subscribers_below_low_balance", low)
 
 
-def unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
-    """Return the series of `unable_actions`, which are always there."""
+def _unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
+    """Return the series of each feature, which are always there."""
     series: Series = {
         (action,): float(
             sum(row.balance is not None and row.balance < cost for row in found)

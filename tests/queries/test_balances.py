@@ -23,9 +23,7 @@ def test_the_balance_queries_agree_with_the_documented_ones(
     found = oracle.subscribers(tokens.connection)
 
     assert tokens.series("balances") == oracle.balances(found)
-    assert tokens.series("uninitialized") == oracle.uninitialized(found)
-    assert tokens.series("low_balances") == oracle.low_balances(found)
-    assert tokens.series("unable_actions") == oracle.unable_actions(found)
+    assert tokens.series("uninitialized") == oracle.unhealthy(found)
     assert tokens.series("auto_initialized") == oracle.at_limit(
         tokens.connection, found
     )
@@ -54,16 +52,15 @@ def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
 ) -> None:
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
-    states: dict[str, tuple[str, Callable[[oracle.Subscriber], bool]]] = {
-        "TokenSubscribersBlocked": ("balances", lambda row: row.is_blocked),
-        "TokenBalancesNegative": ("balances", lambda row: row.status == "negative"),
-        "TokenBalancesUninitialized": (
-            "uninitialized",
-            lambda row: row.balance is None and row.gives_tokens,
+    states: dict[str, Callable[[oracle.Subscriber], bool]] = {
+        "TokenSubscribersBlocked": lambda row: row.is_blocked,
+        "TokenBalancesNegative": lambda row: row.status == "negative",
+        "TokenBalancesUninitialized": lambda row: (
+            row.balance is None and row.gives_tokens
         ),
     }
-    for rule, (query, is_meant) in states.items():
-        evidence = tokens.answer(query).success.evidence
+    evidence = tokens.answer("uninitialized").success.evidence
+    for rule, is_meant in states.items():
         named = {
             (dict(labels)["plan"], row["user_id"])
             for (name, labels), rows in evidence.items()
@@ -77,10 +74,7 @@ def test_empty_tables_give_no_plans_and_every_feature_at_zero(tokens: Bench) -> 
     replace_rows(tokens.connection, Data())
 
     assert tokens.series("balances") == {}
-    assert tokens.series("uninitialized") == {}
-    assert tokens.series("unable_actions") == {
-        "token_subscribers_unable": {(action,): 0.0 for action in oracle.COSTS}
-    }
+    assert tokens.series("uninitialized") == oracle.unhealthy(())
     assert tokens.series("subscriptions") == {
         "token_subscribers_conflicting": {(): 0.0}
     }
@@ -118,12 +112,9 @@ def test_parameters_move_the_bounds(tokens: Bench) -> None:
     assert found["token_subscribers"]["pro", "low"] == 2
     assert found["token_subscribers"]["pro", "ok"] == 2
     assert found["token_subscribers_below_share"] == {("pro",): 4.0}
-    low = tokens.series("low_balances", low_balance=2)
-    assert low == {"token_subscribers_below_low_balance": {("pro",): 1.0}}
-    unable = tokens.series("unable_actions", cost_find_image=5000)[
-        "token_subscribers_unable"
-    ]
-    assert unable[("find_image",)] == 4
+    found = tokens.series("uninitialized", low_balance=2, cost_find_image=5000)
+    assert found["token_subscribers_below_low_balance"] == {("pro",): 1.0}
+    assert found["token_subscribers_unable"][("find_image",)] == 4
 
 
 @pytest.mark.parametrize("plan", ["pro", "none"])
@@ -156,7 +147,7 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
     )
     # Examples are looked up where a rule finds something; TokenBalancesLow begins at many users.
     found: dict[str, tuple[EvidenceRow, ...]] = {}
-    for query in ("balances", "refill_loop", "subscriptions"):
+    for query in ("uninitialized", "refill_loop", "subscriptions"):
         for (rule, _), rows in tokens.answer(query).success.evidence.items():
             found[rule] = rows
 
@@ -186,7 +177,7 @@ def test_many_low_balances_are_shown_by_plan(tokens: Bench) -> None:
     ]
     replace_rows(tokens.connection, Data(users, subscriptions))
 
-    evidence = tokens.answer("low_balances").success.evidence
+    evidence = tokens.answer("uninitialized").success.evidence
 
     assert list(evidence) == [("TokenBalancesLow", (("plan", "pro"),))]
     assert {
@@ -207,8 +198,8 @@ def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(
         tokens.connection,
         Data(users, [*limits, Subscription(3, 90, "pro"), Subscription(4, 0, "x")]),
     )
-    (rule,) = tokens.queries["uninitialized"].rules
-    repair = rule.annotations["repair"]
+    rules = {rule.name: rule for rule in tokens.queries["uninitialized"].rules}
+    repair = rules["TokenBalancesUninitialized"].annotations["repair"]
     places = [
         repair.index(word)
         for word in ("Before you run", "spent everything", "SELECT COUNT", "\nUPDATE")

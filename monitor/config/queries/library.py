@@ -9,6 +9,7 @@ from pathlib import Path
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
+from monitor.config.queries.replaced import lost_parts, replaced_parts
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.uniqueness import check_unique
 from monitor.config.toml.document import Section, read_document, tables
@@ -42,14 +43,28 @@ class Library:
         return frozenset().union(*self.declared_by.values())
 
 
+@dataclass(frozen=True, slots=True)
+class FoundQueries:
+    """The files of every query by its name, and notices of folders and queries that do not count."""
+
+    files: Mapping[str, QueryFiles]
+    notices: tuple[str, ...]
+    replaced: frozenset[str]
+    """The shipped queries in whose place another one came."""
+
+
 def read_library(
-    config: Section, folders: Iterable[Folder], base: Path, problems: Problems
+    config: Section,
+    found_queries: FoundQueries,
+    left_out: Mapping[str, frozenset[str]],
+    base: Path,
+    problems: Problems,
 ) -> Library:
     """Read every query and the monitor's own rules, with what config.toml lays over them.
 
-    Of queries with one name the one of the last folder counts.
+    `left_out` are rules and metrics that a query is not to have, by its name.
     """
-    files, notices = _find_all(config, folders, base, problems)
+    files = found_queries.files
     overrides = _Overrides(
         queries=dict(tables(config, "queries", problems)),
         rules=dict(tables(config, "rules", problems)),
@@ -63,10 +78,12 @@ def read_library(
     _check_query_overrides(config, files, problems)
     if len(sections) == len(files):  # else a rule may be in a file that was not read
         _check_rule_overrides(config, [*sections.values(), own], problems)
-    queries = {
-        name: read_query(files[name], section, base, problems)
-        for name, section in sections.items()
-    }
+    replaced = replaced_parts(files, sections)
+    queries = {}
+    for name, section in sections.items():
+        read = read_query(files[name], section, base, problems)
+        parts = {*left_out.get(name, ()), *replaced.get(name, ())}
+        queries[name] = read.leaving_out(parts)
     # A query that is switched off takes no name from one that is on.
     enabled = [query for query in queries.values() if query.enabled]
     check_unique(enabled, own.at("rules").data.keys(), problems)
@@ -78,7 +95,11 @@ def read_library(
             for name, section in sections.items()
         },
         own_rules=read_own_rules(overrides.over_rules(own), problems),
-        notices=(*notices, *_shortened(queries.values())),
+        notices=(
+            *found_queries.notices,
+            *lost_parts(found_queries.replaced, sections),
+            *_shortened(queries.values()),
+        ),
     )
 
 
@@ -93,13 +114,14 @@ def _shortened(queries: Iterable[UnboundQuery]) -> Iterator[str]:
             yield f'query "{query.name}": its timeout, {given}, does not fit its interval; now {fits}'
 
 
-def _find_all(
+def find_all(
     config: Section, folders: Iterable[Folder], base: Path, problems: Problems
-) -> tuple[dict[str, QueryFiles], list[str]]:
-    """Return the files of every query, and notices of folders and queries that do not count."""
+) -> FoundQueries:
+    """Find every query; of those with one name the one of the last folder counts."""
     notices = []
     files: dict[str, QueryFiles] = {}
     folder_of: dict[str, Folder] = {}
+    shipped: set[str] = set()
     config_file = base / config.origin().file
     for folder in folders:
         try:
@@ -116,9 +138,11 @@ def _find_all(
             if earlier is not None:
                 replaced = f"replaces {earlier.owner}"
                 notices.append(f'query "{query.name}" of {folder.name} {replaced}')
+                if earlier.is_shipped:
+                    shipped.add(query.name)
             files[query.name] = query
             folder_of[query.name] = folder
-    return files, notices
+    return FoundQueries(files, tuple(notices), frozenset(shipped))
 
 
 def _origin_of(folder: Folder, config: Section) -> Origin:

@@ -62,7 +62,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         values=values,
         kind=checked.type,
         null=checked.null,
-        at_least=tuple(checked.at_least.items()),
+        at_least=dict(checked.at_least),
     )
 
 

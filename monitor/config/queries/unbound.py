@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -137,6 +137,26 @@ class UnboundQuery:
             *self.variants.values(),
             *(template for template in evidence if template is not None),
         )
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Return the names of all its rules and exported metrics."""
+        rules = (rule.rule.name for rule in self.rules)
+        return frozenset((*rules, *(metric.name for metric in self.exported_metrics)))
+
+    def leaving_out(self, parts: Collection[str]) -> UnboundQuery:
+        """Return the query without these rules, and with these metrics for rules only."""
+        if not parts:
+            return self
+        rules = tuple(
+            replace(rule, enabled=False) if rule.rule.name in parts else rule
+            for rule in self.rules
+        )
+        metrics = tuple(
+            replace(metric, exported=False) if metric.name in parts else metric
+            for metric in self.metrics
+        )
+        return replace(self, rules=rules, metrics=metrics)
 
     def labels_of(self, rule: Rule) -> tuple[str, ...]:
         """Return the labels of the samples that a rule of this query judges."""
