@@ -18,6 +18,7 @@ _QUOTES = "`'\""
 _WORD = re.compile(r"[\w$]+")
 _RIGHTS = {"table": "SELECT ON", "routine": "EXECUTE ON FUNCTION"}
 
+_NO_TABLES: frozenset[str] = frozenset()
 _ANYTHING: Labels = ()
 """Labels that every alert carries."""
 
@@ -41,6 +42,8 @@ def denied_table(outcome: object) -> str:
 
 def denied_tables(view: QueryView) -> frozenset[str]:
     """Return the tables that are refused to a query, as far as its runs could see."""
+    if not view.denied:
+        return _NO_TABLES
     tables = {denied_table(failure) for failure in view.denied}
     return frozenset(tables - {""})
 
@@ -48,6 +51,8 @@ def denied_tables(view: QueryView) -> frozenset[str]:
 def tables_seen_again(before: Snapshot, after: Snapshot, key: JobKey) -> frozenset[str]:
     """Return the tables that were refused to a query, and that its last run was let see."""
     were_denied = denied_tables(before.queries[key])
+    if not were_denied:
+        return were_denied
     are_denied = denied_tables(after.queries[key])
     return were_denied - are_denied
 

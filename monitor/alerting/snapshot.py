@@ -72,6 +72,8 @@ class Snapshot:
         missing = view.known_missing
         if or_unknown:
             missing |= view.unknown
+        if not missing:
+            return missing
         # While it fails nobody renews its word, which must not block for ever: docs/adr/0006.
         is_known = any(one.holds_at(now) for one in self.schemas_of(target))
         return missing if is_known else frozenset()
@@ -84,6 +86,11 @@ class Snapshot:
         """Return how many times its own interval each job of a target is to have."""
         jobs = [view.job for view in self.views_of(target)]
         return stretches_of(self.targets, jobs)
+
+    def views_beside(self, key: JobKey) -> list[QueryView]:
+        """Return what is known of the other jobs of a job's target."""
+        target, _ = key
+        return [view for view in self.views_of(target) if view.job.key != key]
 
     def view_behind(self, scope: Scope) -> QueryView | None:
         """Return what is known of the query that a scope is about; None where it is about none."""

@@ -75,14 +75,14 @@ def updated(
 
 def wanted_after(result: Result, before: Snapshot, after: Snapshot) -> list[Job]:
     """Return the other jobs of the target that a result makes worth running now, without waiting for their time."""
-    name, key = result.job.target.name, result.job.key
     is_wanted = _wanted_by(result, before, after)
-    others = (view for view in after.views_of(name) if view.job.key != key)
-    return [view.job for view in others if is_wanted(view)]
+    if is_wanted is None:
+        return []
+    return [view.job for view in after.views_beside(result.job.key) if is_wanted(view)]
 
 
-def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted:
-    """Return what makes a job wanted; of several things that a result shows the first decides."""
+def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted | None:
+    """Return what makes a job wanted, None for nothing; of several things that a result shows the first decides."""
     name, key = result.job.target.name, result.job.key
     was, now = before.targets[name], after.targets[name]
     if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
@@ -99,7 +99,10 @@ def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted:
         # The target answers again, and stays: not each time that it comes and goes.
         return _has_failed
     # Columns are back, or may be seen again.
-    return partial(_waits_for, back=was.unseen - now.unseen)
+    back = was.unseen - now.unseen
+    if not back:
+        return None
+    return partial(_waits_for, back=back)
 
 
 def _failed_of(outcome: object, reason: Reason) -> bool:
@@ -124,8 +127,6 @@ def _is_refused(view: QueryView, tables: frozenset[str]) -> bool:
 
 def _waits_for(view: QueryView, back: frozenset[ColumnName]) -> bool:
     """Return whether a query was blocked, or had a rule held, for want of columns of which some are back."""
-    if not back:
-        return False
     if isinstance(view.outcome, Failure):
         return view.outcome.reason in (Reason.SCHEMA_MISSING, Reason.ACCESS_DENIED)
     if isinstance(view.outcome, Blocked):

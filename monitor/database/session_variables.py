@@ -7,6 +7,7 @@ A variable that is missing here is either on the list of those that may have any
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -71,7 +72,8 @@ class Variable:
     @property
     def expression(self) -> str:
         """Return what SELECT reads to prove it."""
-        return self.proof or f"@@SESSION.{self.name}"
+        # Each connection keeps them: of a thousand they are the same texts.
+        return self.proof or sys.intern(f"@@SESSION.{self.name}")
 
     @property
     def wanted(self) -> str:
