@@ -164,10 +164,15 @@ def scrape(address: str) -> tuple[str, float]:
     return text, time.monotonic() - began
 
 
-def total(page: str, metric: str) -> float:
-    """Return the sum of a metric's series."""
-    values = re.findall(rf"^{metric}(?:\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE)
-    return sum(float(value) for value in values)
+def total(page: str, metric: str, besides: Sequence[str] = ()) -> float:
+    """Return the sum of a metric's series, without those of some targets."""
+    left_out = set(besides)
+    series = re.findall(rf"^{metric}(\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE)
+    return sum(
+        float(value)
+        for labels, value in series
+        if not left_out.intersection(re.findall(r'target="([^"]*)"', labels))
+    )
 
 
 def planned_first(
@@ -301,7 +306,9 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
                     text[:40]: round(count / seconds, 2)
                     for text, count in statements.items()
                 },
-                "missed": total(page, "token_monitor_query_missed_total"),
+                "missed": total(
+                    page, "token_monitor_query_missed_total", besides=silent
+                ),
                 "failed": total(page, "token_monitor_query_failures_total"),
                 "page_mb": round(len(page) / 1e6, 2),
                 "page_seconds": round(scrape_seconds, 2),
@@ -313,9 +320,13 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         result["late_first_ms"], result["late_ms"] = spread(early), spread(late)
         result["late_all_ms"] = spread(early + late)
     runs = statements["query"]
-    result["bare_cpu"] = bare_loop(stub.port, options.targets, {"query": 1.0}, 30)
+    result["bare_cpu"] = bare_loop(
+        stub.port, options.targets, {"query": 1.0}, options.bare_seconds
+    )
     rates = {text: count / runs for text, count in statements.items()}
-    result["bare_cpu_all_statements"] = bare_loop(stub.port, options.targets, rates, 30)
+    result["bare_cpu_all_statements"] = bare_loop(
+        stub.port, options.targets, rates, options.bare_seconds
+    )
     expected = options.targets * QUERIES / INTERVAL_SECONDS
     result["ratio_to_bare"] = round(
         result["cpu"] / result["bare_cpu"] * expected / result["runs_a_second"], 2
