@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,7 @@ class Fleet:
     def __init__(self, targets: Sequence[Target]) -> None:
         self.results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self.missed: Counter[tuple[str, str]] = Counter()
+        self._numbers = itertools.count(100)
         self.watchdog = Watchdog()
         self.clock = AnchoredClock()
         self.runners = TargetRunners(
@@ -78,8 +80,8 @@ class Fleet:
         return self.results.get(timeout=30)
 
     def next_of(self, target: Target) -> Outcome:
-        """Make a run of a target, and return what came of it."""
-        self.dispatch(target, a_query(1))
+        """Make a run of a target, of a query that does not run yet, and return what came of it."""
+        self.dispatch(target, a_query(next(self._numbers)))
         return self.next().outcome
 
     def _open(self, target: Target) -> Database:
