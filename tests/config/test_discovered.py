@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from monitor.config.sources import AskInDirectory
 from monitor.config.target_lists import read_answer
 from monitor.config.toml.document import Section
 from monitor.model.discovery import HttpSdSettings
@@ -451,3 +456,69 @@ def test_an_answer_that_is_no_list_of_targets_is_refused(
     with pytest.raises(ConfigError, match="http_sd") as caught:
         read_answer(answer)
     assert str(caught.value).splitlines() == [problem]
+
+
+_WORDS = st.sampled_from(
+    [
+        *("targets", "labels", "__name__", "__user__", "__secret__", "region"),
+        *(
+            "db1",
+            "db1:3306",
+            "[::1]:1",
+            "user:hunter2@db1",
+            "@",
+            ":",
+            "\ud800",
+            "é",
+            "",
+        ),
+    ]
+)
+_ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _WORDS, st.text()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+_LIKELY = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "targets": st.lists(st.one_of(_WORDS, _ANYTHING), max_size=3),
+            "labels": st.dictionaries(_WORDS, st.one_of(_WORDS, _ANYTHING), max_size=3),
+        },
+    ),
+    max_size=3,
+)
+
+
+@given(st.one_of(_ANYTHING, _LIKELY))
+def test_whatever_an_address_answers_gives_targets_or_problems_and_nothing_else(
+    answer: object,
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Folder(Path(directory))
+        text = json.dumps(answer)
+
+        def ask(_directory: Path, _settings: HttpSdSettings) -> tuple[Section, ...]:
+            return read_answer(text)
+
+        config, said = loaded(folder, ask)
+    # What may be a password in an address is never repeated; the names of labels are.
+    assert not re.search(r"targets\[\d+\]: .*hunter2", said)
+    assert bool(said) is (config is None)
+    if config is not None:
+        assert config.targets
+        for target in config.targets:
+            assert target.name.encode()
+            assert target.host
+            assert all(value.encode() for value in target.labels.values())
+
+
+def loaded(folder: Folder, ask: AskInDirectory) -> tuple[Config | None, str]:
+    """Return the configuration, or what is wrong with it."""
+    try:
+        return folder.load(HTTP_SD + DEFAULTS, ask=ask), ""
+    except ConfigError as error:
+        return None, str(error)
