@@ -19,6 +19,8 @@ MAX_THREADS = 4096
 """More would mean that thousands of targets hang at once: their runs wait, and healthy ones among them."""
 _IDLE_SECONDS = 10.0
 """How long a thread waits for work before it ends."""
+_KEPT_THREADS = 4
+"""So many stay: where the system gives no more threads for a while, what is due is run all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,9 @@ class WorkerPool:
             return None
 
     def dismiss(self, worker: _WorkerThread) -> bool:
-        """Let a worker end that has waited for long; False where it has just been given work."""
+        """Let a worker end that has waited for long; False where it has just been given work, or is kept."""
         with self.lock:
-            if worker not in self._idle:
+            if worker not in self._idle or self._threads <= _KEPT_THREADS:
                 return False
             self._idle.remove(worker)
             self._threads -= 1

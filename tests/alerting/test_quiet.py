@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.daemon.messages import NewConfig, Work
 from monitor.model.certificates import Certificate
 from monitor.model.conditions import Condition
+from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication
 from tests.alerting.test_ownership import RULES
@@ -36,11 +37,20 @@ DENIED = Failure(
     "SELECT command denied to user 'm'@'h' for table `app`.`users`",
     1142,
 )
+WAITS = Deferred("busy", "it waits")
 REFUSED = replace(LOST, lost=False, refused=True)
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "missing_columns": (columns(), TIMEOUT, LOST),
-    "balances": (balances(pro=0), balances(pro=7), TIMEOUT, LOST, DENIED, REFUSED),
-    "usage": (usage(0), usage(9), TIMEOUT, LOST, DENIED),
+    "balances": (
+        balances(pro=0),
+        balances(pro=7),
+        TIMEOUT,
+        LOST,
+        DENIED,
+        REFUSED,
+        WAITS,
+    ),
+    "usage": (usage(0), usage(9), TIMEOUT, LOST, DENIED, WAITS),
 }
 OWN_RULES = (
     *RULES,
@@ -70,7 +80,7 @@ class LooksAtAll(Harness):
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from([*OUTCOMES]), st.integers(0, 5), st.integers(0, 2)),
+        st.tuples(st.sampled_from([*OUTCOMES]), st.integers(0, 6), st.integers(0, 2)),
         st.tuples(st.just("pass"), st.integers(0, 5), st.integers(0, 1)),
         st.tuples(st.just("reload"), st.integers(0, 0), st.integers(0, 0)),
     ),
