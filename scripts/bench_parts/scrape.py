@@ -64,15 +64,17 @@ def run(options: Options) -> list[Row]:
     """Measure all of it."""
     seconds = 0.5 if options.is_quick else 2.0
     rounds = 1 if options.is_quick else max(5, options.repeats)
-    rows = [
-        *_beside_query_exporter(options, rounds, seconds),
-        *_beside_a_constant(rounds, seconds),
-        *_small(rounds, seconds),
-        *_fleet(rounds, seconds),
-        *_while_queries_run(options, rounds, seconds),
-    ]
-    for row in rows:
-        say(row.line())
+    rows: list[Row] = []
+    for found in (
+        _beside_query_exporter(options, rounds, seconds),
+        _beside_a_constant(rounds, seconds),
+        _small(rounds, seconds),
+        _fleet(rounds, seconds),
+        _while_queries_run(options, rounds, seconds),
+    ):
+        for row in found:
+            say(row.line())
+            rows.append(row)
     return rows
 
 
@@ -212,7 +214,7 @@ def _daemon(
         + f'\n[web]\nlisten = "127.0.0.1:{port}"\n[state]\ndirectory = "state"\n'
     )
     log: list[str] = []
-    command = our_command("--log-level", "warning", "run", "--config", str(config))
+    command = our_command("run", "--config", str(config), "--log-level", "warning")
     with running(command, log, our_environment(options.checkout)) as process:
         wait_for_metrics(port, process, log)
         deadline = time.monotonic() + 120

@@ -444,6 +444,28 @@ def test_a_gzipped_page_is_one_member_and_what_was_plain(
         assert gzip.decompress(page.gzipped(tail)) == whole
 
 
+def test_a_reload_that_gives_a_target_other_labels_shows_them_on_what_is_there() -> (
+    None
+):
+    world = World()
+    world.run(1, success(subscribers("pro", "ok", 1)))
+    line = 'token_subscribers{plan="pro",region="%s",status="ok",target="eu"} 1.0\n'
+    assert line % "eu" in text_of(world.exposition, ScrapeRequest())
+    world.load(FEWER)
+    text = text_of(world.exposition, ScrapeRequest())
+    assert line % "EU" in text
+    assert line % "eu" not in text
+
+
+def test_a_label_of_a_sample_wins_over_one_of_the_target_but_for_its_name() -> None:
+    world = World()
+    odd = labels_of({"plan": "pro", "region": "moon", "target": "other"})
+    world.run(1, success(Sample("token_subscribers", odd, 1.0)))
+    check(world)
+    line = 'token_subscribers{plan="pro",region="moon",target="eu"} 1.0\n'
+    assert line in text_of(world.exposition, ScrapeRequest())
+
+
 def test_a_target_that_a_reload_brings_or_removes_is_known_at_once() -> None:
     world = World()
     assert world.exposition.knows("us")
