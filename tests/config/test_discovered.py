@@ -474,13 +474,18 @@ _WORDS = st.sampled_from(
         ),
     ]
 )
-_ANYTHING = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _WORDS, st.text()),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=3)
-    ),
-    max_leaves=12,
+_LEAF = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), _WORDS, st.text()
 )
+
+
+def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.one_of(
+        inner, st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=3)
+    )
+
+
+_ANYTHING = _nested(_nested(_LEAF))
 _LIKELY = st.lists(
     st.fixed_dictionaries(
         {},
