@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor.alerting.rule_input import BoundRule
 from monitor.config import load
 from monitor.config.former_names import FORMER_QUERIES, MOVED_PARTS
 from monitor.config.shipped import shipped_queries_directory
+from monitor.model.alerts import Scope
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, Rule
 from monitor.notify.kinds import KINDS
@@ -211,6 +213,20 @@ def test_a_rule_that_moved_is_still_overridden_where_it_was(tmp_path: Path) -> N
         'config.toml:5: queries.balances.rules.TokenBalancesNegative: is in "uninitialized" now;'
         " write [queries.uninitialized.rules.TokenBalancesNegative]",
     )
+
+
+def test_alerts_of_a_rule_that_moved_have_the_labels_that_they_had(
+    plain: Config,
+) -> None:
+    rule = rules_of(plain)["TokenBalancesNegative"]
+    bound = BoundRule(rule, Scope(rule.name, "main", "uninitialized"))
+    assert dict(bound.alert_labels((("plan", "pro"),))) == {
+        "alertname": "TokenBalancesNegative",
+        "plan": "pro",
+        "severity": "warning",
+        "status": "negative",
+        "target": "main",
+    }
 
 
 def test_an_own_query_of_a_former_name_keeps_its_rules_and_metrics(
