@@ -18,6 +18,7 @@ from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
+from monitor.model.walks import any_bounds
 from monitor.model.wording import clock_time, counted, format_number
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -69,7 +70,8 @@ def _sql_of(job: Job) -> list[str]:
         statements[f"{_place(job)} ({flavor})"] = variant
     texts = []
     for title, statement in statements.items():
-        text = runnable_sql(statement, job.query.parameters).strip()
+        values = {**job.query.parameters, **any_bounds(job.query.walk)}
+        text = runnable_sql(statement, values).strip()
         texts.append(f"-- {title}\n{_ended(text)}")
     return texts
 
@@ -135,7 +137,8 @@ def _complain(text: str) -> None:
 def _rows_again(job: Job, session: Session) -> Rows:
     """Run the statement once more, for its rows alone: they show what is wrong with them."""
     statement = job.query.statement_for(session.server.flavor)
-    values = {name: job.query.parameters[name] for name in statement.parameters}
+    known = {**job.query.parameters, **any_bounds(job.query.walk)}
+    values = {name: known[name] for name in statement.parameters}
     return session.fetch(
         statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows
     )

@@ -18,6 +18,7 @@ from monitor.collector.explain import (
     missing_text,
     plan,
     seen_in_part,
+    unfit_column,
 )
 from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
 from monitor.daemon.server_changes import lacking, zone_warning
@@ -49,6 +50,8 @@ class _Planned:
     unjudged: Mapping[str, tuple[ColumnName, ...]]
     """The rules that lack columns of their own, and which."""
     seen_in_part: str
+    unfit_column: str
+    """Why a query cannot read forward by its column; empty where it can, or does not."""
 
 
 class _Step(NamedTuple):
@@ -170,13 +173,16 @@ def _planned(query: Query, session: Session) -> _Planned:
         columns = missing_needs(rule.needs, query, session)
         if columns:
             unjudged[rule.name] = columns
-    return _Planned(rows, missing, unjudged, seen_in_part(query, session))
+    in_part, unfit = seen_in_part(query, session), unfit_column(query, session)
+    return _Planned(rows, missing, unjudged, in_part, unfit)
 
 
 def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
     """Yield what to know of a query that can be planned; the server is asked about its evidence meanwhile."""
     if planned.seen_in_part:
         yield f"warning: sees only its own {planned.seen_in_part}: {NO_PROCESS}"
+    if planned.unfit_column:
+        yield f"warning: {planned.unfit_column}: no row is counted, {_instead(query)}"
     zone = zone_warning(query, session.server)
     if zone:
         yield f"warning: {zone}"
@@ -186,6 +192,12 @@ def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
         yield f"{rule} cannot be judged: {missing_text(columns)}"
     for fault in evidence_faults(query, session):
         yield f"warning: {fault}"
+
+
+def _instead(query: Query) -> str:
+    if query.fallback is None:
+        return "the query fails"
+    return "only the windows are read, by time and every 5m"
 
 
 def _show_history_clock(query: Query, session: Session) -> None:

@@ -1,19 +1,68 @@
-"""Read forward from where the last run has come, each row once; in a run."""
+"""Read forward from where the last run has come, each row once; in a run.
+
+Rows are counted up to the highest id of a while ago (cursor_ranges), and looked at up to the newest one for the
+windows. Each statement is a short piece; what one run does not reach is the next one's.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from monitor.collector.fetching import fetch
+from monitor.collector import cursor_check
+from monitor.collector.cursor_counting import count_forward, count_late, restart_at
+from monitor.collector.cursor_looking import MAX_AHEAD, catch_up, look_ahead, look_back
+from monitor.collector.cursor_memory import first_minute
+from monitor.collector.cursor_ranges import (
+    RECENT_IDS,
+    gaps_between,
+    kept_gaps,
+    recount_of,
+    settled_mark,
+    with_mark,
+    without_passed,
+)
+from monitor.collector.cursor_rows import ALL_MINUTES
+from monitor.collector.cursor_run import CursorRun
+from monitor.collector.cursor_samples import (
+    CursorView,
+    longest_window,
+    samples_of_cursor,
+)
+from monitor.collector.cursor_statements import Bounds, CursorStatements, first_rows
+from monitor.collector.cursor_windows import read_windows
+from monitor.collector.evidence import look_up_evidence
 from monitor.collector.findings import RunFindings
-from monitor.collector.samples import samples_of
+from monitor.collector.time_zones import unknown_zone
 from monitor.database import Session
-from monitor.model.identifiers import quoted
-from monitor.model.positions import CursorPosition, Position
+from monitor.model.cursor_position import (
+    NOT_BEGUN,
+    CursorMemory,
+    CursorPosition,
+    Mark,
+)
+from monitor.model.errors import QueryError, SampleError
+from monitor.model.positions import Position
 from monitor.model.results import Success
-from monitor.model.settings import Query, Statement
-from monitor.model.walked import walked_by
+from monitor.model.settings import Query
+from monitor.model.walked import shape_of, walked_by
 from monitor.model.walks import Cursor
+
+_CHECK_EVERY = timedelta(hours=1)
+_KEEP_EVERY = timedelta(minutes=10)
+"""So much is read again after a restart; the memory is too large to be written with each position."""
+_ONE_LOOK = timedelta(hours=1)
+"""So far back goes a look of which nothing is kept."""
+_SHOWN_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitness:
+    """Whether the column can serve, and when that was found out."""
+
+    reason: str
+    checked_at: datetime | None
 
 
 def read_forward(
@@ -25,25 +74,211 @@ def read_forward(
 ) -> RunFindings:
     """Read what came since the position, and return it with the next one.
 
-    Without `now` it is one look, of which nothing is kept. Raises QueryError as the server answers,
-    SampleError where the rows cannot be read.
+    Without `now` it is one look at the last hour, of which nothing is kept. Raises QueryError as the server
+    answers, SampleError where the rows cannot be read.
     """
-    newest = _newest(query, walk, session)
+    started_seconds = time.monotonic()
+    ends_at_seconds = started_seconds + query.timeout.total_seconds()
+    session.use_time_zone(query.time_zone)
     before = position if isinstance(position, CursorPosition) else None
-    since = before.until if before is not None else newest
-    statement = query.statement_for(session.server.flavor)
-    values = {**query.parameters, "since": since, "until": newest}
-    rows = fetch(session, statement, values, query.timeout, query.max_rows)
-    serial = before.serial + 1 if before is not None else 1
-    after = CursorPosition(walked_by(query), serial, newest)
-    samples = samples_of(query, rows)
-    kept = None if now is None else after
-    success = Success(samples, len(rows.rows), warnings=rows.warnings, position=kept)
-    return RunFindings(rows, success)
+    fitness = _fitness(query, walk, session, before, now)
+    start = _start(query, before, fitness.checked_at)
+    if fitness.reason:
+        return read_windows(query, session, start, now, fitness.reason)
+    statements = CursorStatements(query, walk, session, ends_at_seconds)
+    try:
+        bounds = statements.bounds()
+    except QueryError as error:
+        # It was there when it was last looked for.
+        if before is None or not cursor_check.is_unknown_column(error):
+            raise
+        return read_forward(query, walk, session, replace(before, checked_at=None), now)
+    if now is None:
+        return _one_look(query, statements, bounds)
+    # What is highest was so by then, and not at the begin of the run, which may have waited.
+    seen_at = now + timedelta(seconds=time.monotonic() - started_seconds)
+    return _go_on(statements, bounds, start, seen_at)
 
 
-def _newest(query: Query, walk: Cursor, session: Session) -> int:
-    """Return the highest value of the column; 0 of an empty table."""
-    sql = f"SELECT COALESCE(MAX({quoted(walk.column)}), 0) FROM {quoted(walk.table)}"
-    rows = fetch(session, Statement(sql), {}, query.timeout, 1)
-    return int(str(rows.rows[0][0]))
+def _fitness(
+    query: Query,
+    walk: Cursor,
+    session: Session,
+    before: CursorPosition | None,
+    now: datetime | None,
+) -> _Fitness:
+    if before is not None and before.checked_at is not None and now is not None:
+        age = now - before.checked_at
+        if timedelta(0) <= age < _CHECK_EVERY:
+            windows = before.windows
+            reason = "" if windows is None else windows.reason
+            return _Fitness(reason, before.checked_at)
+    return _Fitness(cursor_check.why_unfit(query, walk, session), now)
+
+
+def _start(
+    query: Query, before: CursorPosition | None, checked_at: datetime | None
+) -> CursorPosition:
+    """Return the position of this run, with nothing done yet; `until` is -1 where none was ever counted."""
+    if before is None:
+        return CursorPosition(walked_by(query), 1, NOT_BEGUN, checked_at=checked_at)
+    return replace(before, serial=before.serial + 1, checked_at=checked_at)
+
+
+def _one_look(
+    query: Query, statements: CursorStatements, bounds: Bounds
+) -> RunFindings:
+    """Read the last hour, whatever it takes within the time of the run; of rows without a time one piece."""
+    highest = bounds.highest or 0
+    start = CursorPosition(walked_by(query), 1, highest)
+    run = CursorRun(statements, start, _empty_memory(query, highest), bounds)
+    run.memory = replace(run.memory, is_complete=False)
+    has_time = bool(statements.walk.time)
+    oldest = first_minute(bounds.now_seconds, _ONE_LOOK)
+
+    def may_go_on() -> bool:
+        is_first = run.memory.low == highest
+        return is_first or (has_time and statements.has_time)
+
+    after_minute = oldest if has_time else ALL_MINUTES
+    look_back(run, oldest, may_go_on, counts=True, after_minute=after_minute)
+    memory = run.builder.built(run.memory)
+    if memory.is_complete and memory.low > 0:
+        # As far as was looked, which is not a day.
+        memory = replace(memory, is_complete=False, covered_from=oldest + 1)
+    seen = replace(start, totals=run.totals, labels=run.labels)
+    return _findings(run, memory, seen)
+
+
+def _go_on(
+    statements: CursorStatements, bounds: Bounds, start: CursorPosition, now: datetime
+) -> RunFindings:
+    """Count what is settled, look at the rest, and return it with the position that the next run begins at."""
+    query, highest = statements.query, bounds.highest or 0
+    start = _begun(statements, bounds, start, now)
+    marks = with_mark(start.marks, now, highest)
+    run = CursorRun(statements, start, _memory(query, start, highest), bounds)
+    catch_up(run)
+    settled = _settled(run, marks, now)
+    new_gaps = () if settled is None else count_forward(run, settled, now)
+    recount = recount_of(start.gaps, now)
+    late_rows = count_late(run, recount) if recount.due else 0
+    if highest - max(run.until, run.memory.high) > MAX_AHEAD:
+        run.forget(_empty_memory(query, highest))
+    oldest = first_minute(bounds.now_seconds, longest_window(query.metrics))
+    look_back(run, oldest, lambda: statements.has_budget)
+    memory = run.builder.built(run.memory, oldest_minute=oldest + 1)
+    ahead = look_ahead(run, memory, highest)
+    is_all_counted = run.until == highest
+    keeps_memory = run.is_new_memory or _is_due(start.kept_at, now)
+    reached_at = start.until_at
+    if settled is not None and run.until >= settled.highest:
+        reached_at = settled.seen_at
+    after = replace(
+        start,
+        until=run.until,
+        until_at=now if is_all_counted else reached_at,
+        memory=memory,
+        kept_at=now if keeps_memory else start.kept_at,
+        keeps_memory=keeps_memory,
+        shape=shape_of(query),
+        marks=without_passed(marks, run.until),
+        gaps=kept_gaps((*recount.later, *new_gaps)),
+        piece=run.piece,
+        totals=run.totals,
+        labels=run.labels,
+        late_rows=start.late_rows + late_rows,
+        left_out=run.left_out,
+        windows=None,
+    )
+    return _findings(run, ahead, after, now)
+
+
+def _begun(
+    statements: CursorStatements, bounds: Bounds, start: CursorPosition, now: datetime
+) -> CursorPosition:
+    """Return where this run begins: at the end at the first start, behind what is new in a table begun anew."""
+    highest = bounds.highest or 0
+    if start.until == NOT_BEGUN:
+        since = max(0, highest - RECENT_IDS)
+        ids = statements.ids(since, highest, RECENT_IDS)
+        gaps = gaps_between(ids, since, highest, now)
+        return replace(start, until=highest, until_at=now, gaps=gaps)
+    if highest >= start.until:
+        return start
+    newest_seconds = None
+    if start.until_at is not None and statements.walk.time:
+        newest_seconds = bounds.now_seconds - (now - start.until_at).total_seconds()
+    probe = CursorRun(statements, start, CursorMemory(0, 0), bounds)
+    until = 0
+    if bounds.highest is not None:
+        until = restart_at(probe, highest, newest_seconds)
+    return replace(
+        start, until=until, marks=(), gaps=(), memory=None, restarts=start.restarts + 1
+    )
+
+
+def _settled(run: CursorRun, marks: tuple[Mark, ...], now: datetime) -> Mark | None:
+    """Return up to where rows can be counted; None where nothing is to be counted."""
+    settle = run.statements.walk.settle
+    settled = settled_mark(marks, now, settle, None)
+    if settled is None or settled.highest <= run.until:
+        return None
+    oldest_open_seconds = run.statements.oldest_open_seconds()
+    settled = settled_mark(marks, now, settle, oldest_open_seconds)
+    if settled is None or settled.highest <= run.until:
+        return None
+    return settled
+
+
+def _is_due(kept_at: datetime | None, now: datetime) -> bool:
+    return kept_at is None or not timedelta(0) <= now - kept_at < _KEEP_EVERY
+
+
+def _memory(query: Query, start: CursorPosition, highest: int) -> CursorMemory:
+    """Return the memory of the position, or an empty one where it is of something else."""
+    memory = start.memory
+    if memory is None or start.shape != shape_of(query):
+        return _empty_memory(query, highest)
+    is_too_old = start.until - memory.high > MAX_AHEAD
+    return _empty_memory(query, highest) if is_too_old else memory
+
+
+def _empty_memory(query: Query, highest: int) -> CursorMemory:
+    """Return a memory that is still to be read; complete where nobody asks for it."""
+    is_asked_for = bool(longest_window(query.metrics))
+    return CursorMemory(highest, highest, is_complete=not is_asked_for)
+
+
+def _findings(
+    run: CursorRun,
+    memory: CursorMemory,
+    position: CursorPosition,
+    now: datetime | None = None,
+) -> RunFindings:
+    """Return the samples of a run, with its position where it is to be kept."""
+    query, statements = run.query, run.statements
+    if run.has_timeless:
+        # That no time can be read is all that is to be seen of a zone that the server does not know.
+        fault = unknown_zone(query, statements.session)
+        if fault:
+            raise SampleError(fault)
+    behind_seconds = 0.0
+    if now is not None and position.until_at is not None:
+        behind_seconds = max(0.0, (now - position.until_at).total_seconds())
+    view = CursorView(
+        run.bounds.now_seconds, position, memory, run.range_sums, behind_seconds
+    )
+    samples = tuple(samples_of_cursor(query.metrics, view))
+    evidence, errors = look_up_evidence(
+        query, statements.session, samples, statements.ends_at_seconds
+    )
+    success = Success(
+        samples,
+        run.row_count,
+        evidence,
+        errors,
+        warnings=tuple(statements.warnings),
+        position=None if now is None else position,
+    )
+    return RunFindings(first_rows(run.shown, _SHOWN_ROWS), success)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import assert_never
 
 from monitor.collector.cursor import read_forward
@@ -65,7 +64,11 @@ def execute(
     started_at = clock.now()
     started_seconds = time.monotonic()
     contact = _Contact()
-    look = partial(answer, job.query, position=position, now=started_at)
+
+    def look(session: Session) -> RunFindings:
+        # Behind the wait for a connection: what a walk sees is not of before.
+        return answer(job.query, session, position, clock.now())
+
     outcome = _outcome(job, database, clock, contact, look, spares_server=spares_server)
     return Result(
         job=job,

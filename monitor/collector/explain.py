@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from monitor.collector.cursor_check import why_unfit
 from monitor.collector.fetching import fetch
 from monitor.config.sql.required_privileges import sees_only_its_own, system_tables
 from monitor.database import Session
@@ -18,6 +19,7 @@ from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Rows
 from monitor.model.settings import ColumnName, Query, Rule, Scalar, Statement
+from monitor.model.walks import Cursor, any_bounds
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
 
@@ -34,13 +36,16 @@ def plan(query: Query, session: Session) -> Rows:
 
     Raises QueryError, which says why it cannot be planned: `schema_missing` names the table or column.
     """
-    statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
+    statement = query.statement_for(session.server.flavor)
+    if query.fallback is not None and unfit_column(query, session):
+        statement = query.fallback
     if is_show(statement.text):
         return fetch(
             session, statement, query.parameters, query.timeout, query.max_rows
         )
-    rows = _explain(statement, query.parameters, query.timeout, session)
+    values = {**query.parameters, **any_bounds(query.walk)}
+    rows = _explain(statement, values, query.timeout, session)
     _touch_system_tables(statement, query.timeout, session)
     return rows
 
@@ -81,6 +86,12 @@ def seen_in_part(query: Query, session: Session) -> str:
     if what and not _may_see_all(query.timeout, session):
         return what
     return ""
+
+
+def unfit_column(query: Query, session: Session) -> str:
+    """Return why a query cannot read forward by its column, empty where it can or does not; raises QueryError."""
+    walk = query.walk
+    return why_unfit(query, walk, session) if isinstance(walk, Cursor) else ""
 
 
 def is_show(text: str) -> bool:

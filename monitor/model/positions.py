@@ -5,19 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-
-@dataclass(frozen=True, slots=True)
-class CursorPosition:
-    """How far a cursor has counted.
-
-    `of` says what was walked: of another column or statement it would mean nothing. `serial` is one more than
-    that of the position that the run began at, so that no result is taken twice, or out of its order.
-    """
-
-    of: str
-    serial: int
-    until: int
-    """The highest value of the column that is counted."""
+from monitor.model.cursor_position import CursorPosition as CursorPosition
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
+from monitor.model.columns import ColumnName as ColumnName
+from monitor.model.columns import Labels as Labels
+from monitor.model.columns import SchemaColumns as SchemaColumns
+from monitor.model.columns import labels_of as labels_of
 from monitor.model.conditions import Condition
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
+from monitor.model.levels import Flavor as Flavor
+from monitor.model.levels import Severity as Severity
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -21,48 +26,9 @@ from monitor.model.process_settings import (
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.shards import Shard
 from monitor.model.targets import UTC_ZONE, NamedFile, Target
-from monitor.model.walks import Walk
+from monitor.model.walks import WINDOW_LABEL, CursorFact, Walk, Window
 
 Scalar: TypeAlias = int | float | bool | str
-Labels: TypeAlias = tuple[tuple[str, str], ...]
-"""Label names and values, sorted by name: hashable, so that a label set can be an identity."""
-
-
-def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
-    """Return the canonical form of a label set: sorted by name, empty values left out."""
-    # A label without a value is not a label, as in Prometheus: else one alert would have two identities.
-    items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((name, value) for name, value in items if value != ""))
-
-
-class Flavor(StrEnum):
-    """The kind of server; chosen at connect, never guessed from the configuration."""
-
-    MARIADB = "mariadb"
-    MYSQL = "mysql"
-
-
-class Severity(StrEnum):
-    """How loudly an alert speaks."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnName:
-    """A column of a table that a query cannot do without."""
-
-    table: str
-    column: str
-
-    def __str__(self) -> str:
-        return f"{self.table}.{self.column}"
-
-    def is_named_in(self, names: Set[str]) -> bool:
-        """Return whether these names, in lower case, have the column's or its table's."""
-        return self.column.lower() in names or self.table.lower() in names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +51,8 @@ class Metric:
     values of one more label, `values_label`. A metric that is not exported feeds rules only.
     `details` are columns kept as text beside the sample, for the texts of alerts. `at_least` has, by value
     columns, the columns that say with 1 that not all was counted.
+    With a cursor: rows are added up over `windows`, or different values of `distinct` counted; `is_future`
+    takes rows alone whose time is still to come; `of_cursor` is what the cursor knows of itself.
     """
 
     name: str
@@ -98,15 +66,32 @@ class Metric:
     details: tuple[str, ...] = ()
     exported: bool = True
     at_least: Mapping[str, str] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+    distinct: str | None = None
+    is_future: bool = False
+    of_cursor: CursorFact | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """Return the names of all labels of the metric's samples, without the target's."""
-        return (
-            self.labels
-            if self.values_label is None
-            else (*self.labels, self.values_label)
-        )
+        names = self.labels
+        if self.values_label is not None:
+            names = (*names, self.values_label)
+        if self.windows:
+            names = (*names, WINDOW_LABEL)
+        return names
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """Return the columns whose cells become values; none of what is counted once, or is a fact."""
+        if self.of_cursor is not None:
+            return ()
+        return self.values if self.value is None else (self.value,)
+
+    @property
+    def has_memory(self) -> bool:
+        """Return whether its samples come from the rows of the last day, and not of the last range alone."""
+        return bool(self.windows) or self.is_future
 
     def labels_of_column(self, column: str) -> Labels:
         """Return the label that a value has by its column alone, if there is one."""
@@ -142,30 +127,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaColumns:
-    """In which columns a schema query says table, column, and 1 for missing."""
-
-    table: str
-    column: str
-    missing: str
-
-    def column_in(self, labels: Labels) -> ColumnName | None:
-        """Return the column that a sample or an alert of the query is about; None where it names none."""
-        named = dict(labels)
-        if self.table not in named or self.column not in named:
-            return None
-        return ColumnName(named[self.table], named[self.column])
-
-    def is_about(self, labels: Labels, columns: Iterable[ColumnName]) -> bool:
-        """Return whether an alert of the query is about one of these columns, or about the whole table."""
-        named = dict(labels)
-        table, column = named.get(self.table, ""), named.get(self.column)
-        if column is None:
-            return table in {one.table for one in columns}
-        return ColumnName(table, column) in columns
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
     """One health query as it is on one target: parameters bound, identifiers put in."""
 
@@ -185,6 +146,7 @@ class Query:
     schema: SchemaColumns | None = None
     walk: Walk | None = None
     """How it reads what is too much for one statement; None: it is one statement."""
+    fallback: Statement | None = None
     time_zone: str = UTC_ZONE
     """The zone of the session that it runs in: an offset, a name, or SERVER_ZONE."""
     local_time: tuple[str, ...] = ()

@@ -28,6 +28,11 @@ def _digest(query: Query) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
+def shape_of(query: Query) -> str:
+    """Return what a cursor's memory was read by: of another statement it would mean something else."""
+    return _digest(query)
+
+
 def kept_position(position: Position | None, job: Job) -> Position | None:
     """Return a position where the job as it is now walks the same way; else None, and it begins anew."""
     if position is None or position.of != walked_by(job.query):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 DEFAULT_SETTLE = timedelta(seconds=30)
@@ -29,6 +30,8 @@ class Cursor:
     table: str
     column: str
     settle: timedelta = DEFAULT_SETTLE
+    time: str = ""
+    """The column of the result with the time of a row, in Unix seconds; empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +51,34 @@ class Sweep:
     piece: timedelta = DEFAULT_PIECE
 
 
+WINDOW_LABEL = "window"
+KIND_LABEL = "kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time before each run, and how the label `window` calls it."""
+
+    name: str
+    length: timedelta
+
+
+class CursorFact(StrEnum):
+    """What a cursor knows of itself, as the value of a metric."""
+
+    LATE_ROWS = "late_rows"
+    LEFT_OUT = "left_out"
+    RESTARTS = "restarts"
+    BEHIND_SECONDS = "behind_seconds"
+    ESTIMATED = "estimated"
+
+
 Walk: TypeAlias = Cursor | Sweep
+
+
+def any_bounds(walk: Walk | None) -> dict[str, int]:
+    """Return values for what a walk's statement reads between, where it is only to be planned or shown."""
+    if walk is None:
+        return {}
+    first, last = walk.parameters
+    return {first: 0, last: 1000}

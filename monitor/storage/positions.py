@@ -9,11 +9,20 @@ from typing import Any, assert_never
 
 from monitor.model.positions import CursorPosition, Position, SweepPosition
 from monitor.model.settings import JobKey
+from monitor.storage.cursor_records import (
+    cursor_to_record,
+    packed_memory,
+    record_to_cursor,
+)
 from monitor.storage.rows import insert_into
 from monitor.storage.serialization import UnreadableError, text_to_json
 
-POSITION_COLUMNS = ("target", "query", "position")
-_INSERT = insert_into("positions", POSITION_COLUMNS, or_replace=True)
+POSITION_COLUMNS = ("target", "query", "position", "memory")
+# What a position remembers of rows is large, and written seldom: it stays where none is given.
+_UPSERT = (
+    f"{insert_into('positions', POSITION_COLUMNS)} ON CONFLICT (target, query) DO UPDATE"
+    " SET position = excluded.position, memory = COALESCE(excluded.memory, memory)"
+)
 
 
 def write_positions(
@@ -21,17 +30,17 @@ def write_positions(
 ) -> None:
     """Write how far walks have come, in place of what was there of them."""
     rows = [
-        (target, query, position_to_text(position))
+        (target, query, position_to_text(position), _memory_of(position))
         for (target, query), position in positions.items()
     ]
-    connection.executemany(_INSERT, rows)
+    connection.executemany(_UPSERT, rows)
 
 
 def row_to_position(row: Sequence[Any]) -> tuple[JobKey, Position]:
     """Read a row of `positions`; UnreadableError."""
-    target, query, text = row
+    target, query, text, memory = row
     try:
-        return (target, query), text_to_position(text)
+        return (target, query), text_to_position(text, memory)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from None
 
@@ -40,7 +49,8 @@ def position_to_text(position: Position) -> str:
     """Return a position as JSON that `text_to_position` reads."""
     match position:
         case CursorPosition():
-            parts: dict[str, object] = {"walk": "cursor", "until": position.until}
+            record = cursor_to_record(position)
+            parts: dict[str, object] = {"walk": "cursor", **record}
         case SweepPosition():
             parts = {"walk": "sweep"}
         case _:
@@ -49,12 +59,19 @@ def position_to_text(position: Position) -> str:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
-def text_to_position(text: str) -> Position:
+def _memory_of(position: Position) -> bytes | None:
+    """Return what a position remembers of rows, packed, where it is to be written."""
+    if not isinstance(position, CursorPosition) or not position.keeps_memory:
+        return None
+    return None if position.memory is None else packed_memory(position.memory)
+
+
+def text_to_position(text: str, memory: bytes | None = None) -> Position:
     """Read a position; ValueError, TypeError or KeyError where it is none."""
     parts = text_to_json(text)
     match parts["walk"]:
         case "cursor":
-            return CursorPosition(parts["of"], parts["serial"], parts["until"])
+            return record_to_cursor(parts, parts["of"], parts["serial"], memory)
         case "sweep":
             return SweepPosition(parts["of"], parts["serial"])
         case walk:

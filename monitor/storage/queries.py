@@ -19,7 +19,7 @@ from monitor.storage.history import (
     row_to_transition,
 )
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
-from monitor.storage.positions import row_to_position
+from monitor.storage.positions import POSITION_COLUMNS, row_to_position
 from monitor.storage.rows import column_list
 from monitor.storage.serialization import (
     instant_to_text,
@@ -127,7 +127,7 @@ class StateQueries(ABC):
 
     def positions(self) -> Mapping[JobKey, Position]:
         """Return how far each walk has come; one that cannot be read begins anew."""
-        rows = self._rows("SELECT target, query, position FROM positions")
+        rows = self._rows(f"SELECT {column_list(POSITION_COLUMNS)} FROM positions")
         return dict(self._readable("positions", row_to_position, rows))
 
     def read_mark(self, name: str) -> datetime | None:

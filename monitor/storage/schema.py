@@ -29,7 +29,7 @@ CREATE TABLE last_results (
 
 _POSITIONS = """
 CREATE TABLE positions (
-    target TEXT NOT NULL, query TEXT NOT NULL, position TEXT NOT NULL,
+    target TEXT NOT NULL, query TEXT NOT NULL, position TEXT NOT NULL, memory BLOB,
     PRIMARY KEY (target, query)
 ) WITHOUT ROWID;
 """

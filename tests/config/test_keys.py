@@ -54,6 +54,8 @@ _WALKS = {
     "sweep": "SELECT COUNT(*) AS x FROM t WHERE id > :from_key AND id <= :to_key",
 }
 
+_CURSOR = 'summary = "s"\n[cursor]\ncolumn = "t.id"\ntime = "at"\n'
+
 Keys = dict[str, str]
 """The keys of a table, each with its value as TOML writes it."""
 
@@ -338,7 +340,10 @@ TABLES = {
                 "time_zone": '"Europe/Berlin"',
             },
             {"summary": '"s"', "parameters": "{ low = 7 }", "enabled": "false"},
-            {"summary": '"s"', "cursor": '{ column = "t.id" }'},
+            {
+                "summary": '"s"',
+                "cursor": '{ column = "t.id", fallback = "SELECT 1 AS x" }',
+            },
             {"summary": '"s"', "sweep": '{ key = "t.id" }'},
         ),
         load=_load_query(""),
@@ -348,7 +353,14 @@ TABLES = {
     ),
     "NAME.toml: cursor": Table(
         CursorSchema,
-        samples=({"column": '"t.id"', "settle": '"7s"'},),
+        samples=(
+            {
+                "column": '"t.id"',
+                "settle": '"7s"',
+                "time": '"at"',
+                "fallback": '"SELECT 1 AS x"',
+            },
+        ),
         load=_load_query('summary = "s"\n[cursor]\n'),
         values_in=lambda config: [query.walk for query in _queries(config)],
     ),
@@ -374,8 +386,16 @@ TABLES = {
                 "values": '{ state = ["a", "b"] }',
                 "at_least": '{ b = "cut" }',
             },
+            {
+                "help": '"h"',
+                "value": '"x"',
+                "windows": '["5m", "24h"]',
+                "distinct": '"user_id"',
+            },
+            {"help": '"h"', "value": '"x"', "future": "true"},
+            {"help": '"h"', "of_cursor": '"late_rows"'},
         ),
-        load=_load_query(_HEADER + "[metrics.sample_total]\n"),
+        load=_load_query(_CURSOR + "[metrics.sample_total]\n"),
         values_in=_sampled_metrics,
         # By the rules that are about it.
         derived=frozenset({"details", "exported"}),

@@ -47,6 +47,12 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
             f"{_REASONS_OF_RUNS} KILLED TIMEOUT",
         ),
         ("cli/explain.py", "BLOCKED DEFERRED SKIPPED WAITING", "FAILED OK"),
+        (
+            "collector/cursor_statements.py",
+            "TIMEOUT TOO_MANY_ROWS",
+            "ACCESS_DENIED BAD_RESULT INTERNAL KILLED LOCK_WAIT QUERY_ERROR REPLICA_LAGGING"
+            " SCHEMA_MISSING TARGET_DOWN",
+        ),
         ("cli/run_once.py", "CRITICAL WARNING", "INFO"),
         ("collector/cells.py", "JSON TEXT", f"{_COLUMN_TYPES} DATE DATETIME"),
         ("collector/cells.py", "DATE DATETIME", f"{_COLUMN_TYPES} JSON TEXT"),

@@ -63,20 +63,17 @@ class Bench:
 
     def answer(self, name: str, **parameters: Scalar) -> RunFindings:
         """Run a shipped query as the daemon does, evidence included."""
-        query = self.queries[name]
-        found = answer(
-            replace(query, parameters={**query.parameters, **parameters}), self.session
-        )
-        assert found.success.evidence_errors == ()
-        return found
+        return self._answer(self.queries[name], parameters)
 
     def series(self, name: str, **parameters: Scalar) -> dict[str, Series]:
         """Run a shipped query; give its series by metric, labels in the metric's order."""
-        order = {
-            metric.name: metric.label_names for metric in self.queries[name].metrics
-        }
+        return self.series_of(self.queries[name], **parameters)
+
+    def series_of(self, query: Query, **parameters: Scalar) -> dict[str, Series]:
+        """Run a query; give its series as `series` does."""
+        order = {metric.name: metric.label_names for metric in query.metrics}
         found: dict[str, Series] = {}
-        for sample in self.answer(name, **parameters).success.samples:
+        for sample in self._answer(query, parameters).success.samples:
             labels = dict(sample.labels)
             key = tuple(labels.pop(label, "") for label in order[sample.metric])
             assert not labels
@@ -94,6 +91,12 @@ class Bench:
     def load(self, folder: Path, parameters: Mapping[str, str]) -> Mapping[str, Query]:
         """Load the shipped queries again, with parameters of the target."""
         return shipped_queries(folder, self.server, self.schema, parameters)
+
+    def _answer(self, query: Query, parameters: Mapping[str, Scalar]) -> RunFindings:
+        changed = replace(query, parameters={**query.parameters, **parameters})
+        found = answer(changed, self.session)
+        assert found.success.evidence_errors == ()
+        return found
 
     @contextmanager
     def as_user(self, user: str) -> Iterator[Session]:

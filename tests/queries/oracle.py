@@ -35,6 +35,12 @@ WHERE u.tokens_remaining = us.tokens_limit AND us.is_active = 1
 """
 
 WINDOWS = {"5m": 300, "1h": 3600, "24h": 86400}
+WINDOW_METRICS = (
+    "token_usage_recent_events",
+    "token_usage_recent_tokens",
+    "token_usage_recent_users",
+    "token_usage_future_events",
+)
 COSTS = {
     "ai_rewrite": 2000,
     "seo_title": 300,

@@ -56,6 +56,14 @@ _METRICS = {
     "token_usage_recent_tokens": ("action", "window"),
     "token_usage_recent_users": ("action", "window"),
     "token_usage_future_events": ("action",),
+    "token_usage_events_total": ("action",),
+    "token_usage_tokens_total": ("action",),
+    "token_usage_invalid_rows_total": ("kind",),
+    "token_usage_late_rows_total": (),
+    "token_usage_left_out_rows_total": ("kind",),
+    "token_usage_restarts_total": (),
+    "token_usage_behind_seconds": (),
+    "token_usage_users_estimated": (),
     "token_usage_misdated_seconds": ("kind",),
     "token_usage_last_event_timestamp_seconds": (),
     "token_usage_history_empty": (),
@@ -197,6 +205,8 @@ def test_the_collation_of_the_tables_changes_nothing(
 def test_the_shown_sql_of_a_query_can_be_pasted_into_a_client(tokens: Bench) -> None:
     replace_rows(tokens.connection, _SAMPLE)
     for query in queries(tokens):
+        if query.walk is not None:
+            continue  # what it reads between is another range at each run
         values = {name: query.parameters[name] for name in query.statement.parameters}
         sql = tokens.session.statement_sql(query.statement, values)
         assert "%(" not in sql

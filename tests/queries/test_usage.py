@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model.errors import SampleError
+from monitor.model.settings import Query
+from monitor.model.walks import Cursor
 from tests.database.targets import wait_until
 from tests.queries import oracle
 from tests.queries.conftest import Bench
@@ -27,12 +30,28 @@ def test_the_usage_queries_agree_with_the_history(
     assert tokens.series("recent_usage", history_time_zone=zone) == oracle.recent_usage(
         data.usages
     )
+    forward = tokens.series_of(reading_forward(tokens), history_time_zone=zone)
+    by_hand = oracle.recent_usage(data.usages)
+    for metric in oracle.WINDOW_METRICS:
+        assert forward.get(metric, {}) == by_hand.get(metric, {})
     assert tokens.series("last_usage", history_time_zone=zone) == oracle.last_usage(
         data.usages, NOW.timestamp()
     )
     assert tokens.series(
         "usage_without_subscription", history_time_zone=zone
     ) == oracle.unsubscribed_users(data)
+
+
+def reading_forward(tokens: Bench) -> Query:
+    """Return `recent_usage` with the number that the history of these tests has in place of an id."""
+    query = tokens.queries["recent_usage"]
+    assert isinstance(query.walk, Cursor)
+    text = query.statement.text.replace("`id`", "`nr`")
+    return replace(
+        query,
+        statement=replace(query.statement, text=text),
+        walk=replace(query.walk, column="nr"),
+    )
 
 
 @EXAMPLES

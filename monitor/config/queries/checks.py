@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final
 
+from monitor.config.queries.cursor_metrics import check_cursor_metrics
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
 from monitor.config.queries.walks import check_walk
 from monitor.config.sql.statement import Template, name_fault
@@ -35,6 +36,10 @@ def check_query(
     if query.walk is not None:
         statements = (query.statement, *query.variants.values())
         check_walk(query.walk, query.section, statements, need_fault, problems)
+    check_cursor_metrics(query.exported_metrics, query.walk, query.section, problems)
+    if query.fallback is not None:
+        origin = query.section.origin("cursor", "fallback")
+        _check_statement(query, query.fallback, origin, frozenset(), problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:

@@ -8,6 +8,11 @@ from functools import partial
 from typing import Final, assert_never
 
 from monitor.config.labels import label_fault
+from monitor.config.queries.cursor_metrics import (
+    labels_of_fact,
+    read_windows,
+    stands_without_value,
+)
 from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
@@ -18,6 +23,7 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.model.settings import Metric
+from monitor.model.walks import CursorFact
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _OWN_PREFIX: Final = "token_monitor_"
@@ -47,22 +53,28 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
     for fault in _name_faults(name, checked):
         problems.add(section.origin(), fault)
     check_labels(checked.labels, "labels", section, problems)
-    require_one_of(section, "value", "values", problems, at_second=True)
+    if not stands_without_value(checked):
+        require_one_of(section, "value", "values", problems, at_second=True)
     values_label, values = _values(checked, section, problems)
     at_least_fault = partial(_at_least_fault, values or [checked.value or ""])
     check_table(section, "at_least", checked.at_least, at_least_fault, problems)
+    windows = read_windows(checked, section, problems)
     if len(problems) > before:
         return None
     return Metric(
         name=name,
         help=checked.help,
-        labels=tuple(checked.labels),
+        labels=tuple(checked.labels) or labels_of_fact(checked),
         value=checked.value,
         values_label=values_label,
         values=values,
         kind=checked.type,
         null=checked.null,
         at_least=dict(checked.at_least),
+        windows=windows,
+        distinct=checked.distinct,
+        is_future=checked.future,
+        of_cursor=None if checked.of_cursor is None else CursorFact(checked.of_cursor),
     )
 
 

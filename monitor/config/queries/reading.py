@@ -64,6 +64,7 @@ def read_query(
         evidence=read_template(checked.evidence.sql) if checked.evidence else None,
         schema=_schema_columns(checked),
         walk=walk,
+        fallback=_fallback(checked),
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, checked)
@@ -79,6 +80,13 @@ def _is_whole(query: UnboundQuery, checked: QuerySchema) -> bool:
         and len(query.rules) == len(given.at("rules").data)
         and ("evidence" in given.data) == (checked.evidence is not None)
     )
+
+
+def _fallback(checked: QuerySchema) -> Template | None:
+    cursor = checked.cursor
+    if cursor is None or cursor.fallback is None:
+        return None
+    return read_template(cursor.fallback)
 
 
 def _schema_columns(checked: QuerySchema) -> SchemaColumns | None:

@@ -41,6 +41,8 @@ class CursorSchema(Schema):
 
     column: Text
     settle: Duration = DEFAULT_SETTLE
+    time: str = ""
+    fallback: Text | None = None
 
 
 class SweepSchema(Schema):
@@ -87,6 +89,13 @@ class MetricSchema(Schema):
     # NULL is never silently 0 or dropped: the query says what it means, and by default it is an error.
     null: Literal["error", "skip", "zero", "nan"] = "error"
     at_least: dict[str, Text] = {}
+    windows: list[Text] = []
+    distinct: Text | None = None
+    future: bool = False
+    of_cursor: (
+        Literal["late_rows", "left_out", "restarts", "behind_seconds", "estimated"]
+        | None
+    ) = None
 
 
 class OwnMetricSchema(Schema):

@@ -62,6 +62,8 @@ class UnboundQuery:
     schema: SchemaColumns | None
     walk: Walk | None = None
     """Its column as the file has it, with parameters in braces."""
+    fallback: Template | None = None
+    """What a query with a cursor runs where the column cannot serve."""
     is_sound: bool = True
     """Whether it can be bound; one with problems is only checked against the others."""
 
@@ -132,6 +134,7 @@ class UnboundQuery:
     def templates(self) -> tuple[Template, ...]:
         """Return every statement of the query, evidence too."""
         evidence = [self.evidence, *(rule.evidence for rule in self.rules)]
+        evidence.append(self.fallback)
         return (
             self.statement,
             *self.variants.values(),
@@ -197,6 +200,7 @@ class UnboundQuery:
             rules=rules,
             schema=self.schema,
             walk=_bound_walk(self.walk, values),
+            fallback=None if self.fallback is None else self.fallback.statement(values),
         )
 
     def fits(self, evidence: Template, rule: Rule) -> bool:

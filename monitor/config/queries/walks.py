@@ -21,7 +21,7 @@ def read_walk(
         refuse_both(section, "cursor", "sweep", problems)
     if cursor is not None:
         table, _, column = cursor.column.partition(".")
-        return Cursor(table, column, cursor.settle)
+        return Cursor(table, column, cursor.settle, cursor.time)
     if sweep is not None:
         table, _, column = sweep.key.partition(".")
         return Sweep(table, column, sweep.cycle, sweep.piece)

@@ -1,0 +1,207 @@
+"""Add up what a cursor's statement gave for one range, by what its file says of the columns; pure.
+
+A row that cannot be true never fails a run: it is left out of what it cannot be part of, and counted by kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.collector.cells import CellField, label_of, number_of
+from monitor.collector.cursor_memory import MemoryBuilder, member_hash, minute_of
+from monitor.model.cursor_position import UNCOVERED, SeriesKey
+from monitor.model.errors import SampleError
+from monitor.model.results import Cell, Rows
+from monitor.model.settings import Labels, Metric, Query, labels_of
+
+MAX_LABEL_SETS = 100
+"""Beyond so many every further one is `other`: a label with an id in it must not fill the memory."""
+OTHER = "other"
+NO_TIME = "time"
+"""The kind of rows whose time cannot be read: they are in no window."""
+_TIMELESS = -UNCOVERED
+ALL_MINUTES = _TIMELESS - 1
+
+
+@dataclass(slots=True)
+class RangeSums:
+    """What ranges add up to, as it grows within a run."""
+
+    memory: MemoryBuilder
+    """Where the rows' minutes are kept; one to be thrown away where they are kept already."""
+    after_minute: int = ALL_MINUTES
+    """Only rows of later minutes are added up; the memory has all."""
+    sums: dict[SeriesKey, float] = field(default_factory=dict)
+    """Of each series without a window: what the rows add up to."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many rows were left out of something, by kind."""
+    row_count: int = 0
+    oldest_minute: int = UNCOVERED
+    newest_minute: int = _TIMELESS
+
+    def see(self, series: SeriesKey, minute: int, member: Cell) -> None:
+        """Note that a member was in a minute of a series; NULL is nobody."""
+        if member is not None:
+            self.memory.see(series, minute, member_hash(member))
+
+
+class RowAdder:
+    """Adds up rows of one query; knows which label sets there are, and bounds them."""
+
+    def __init__(self, query: Query, time_column: str, known: Sequence[Labels]) -> None:
+        self._query = query
+        self._metrics = [one for one in query.metrics if one.of_cursor is None]
+        self._time_column = time_column
+        self._known = dict.fromkeys(known)
+        self._labels: dict[tuple[str, Sequence[Cell]], Labels] = {}
+
+    @property
+    def known(self) -> tuple[Labels, ...]:
+        """Return every label set that a row had."""
+        return tuple(self._known)
+
+    def add(self, rows: Rows, to: RangeSums) -> None:
+        """Add all rows; SampleError only where a column is not there at all."""
+        if not rows.columns:
+            return
+        self._require_columns(rows)
+        for number, cells in enumerate(rows.rows, start=1):
+            self._add_row(_Row(rows, cells, number), to)
+        to.row_count += len(rows.rows)
+
+    def _require_columns(self, rows: Rows) -> None:
+        given = {*rows.columns, ""}
+        named = [self._time_column]
+        for metric in self._metrics:
+            named += _columns_of(metric)
+        lacking = [name for name in dict.fromkeys(named) if name not in given]
+        if lacking:
+            raise SampleError(
+                f"{self._query.name} names column {', '.join(lacking)};"
+                f" the statement gives {', '.join(rows.columns)}"
+            )
+
+    def _add_row(self, row: _Row, to: RangeSums) -> None:
+        kinds: set[str] = set()
+        minute = self._minute(row, kinds, to)
+        for metric in self._metrics:
+            labels = self._labels_of(metric, row, kinds)
+            if labels is None:
+                continue
+            if metric.distinct is None:
+                _add_values(metric, labels, row, minute, kinds, to)
+            else:
+                member = row.cell(metric.distinct)
+                to.see((metric.name, labels), minute, member)
+        to.left_out.update(kinds)
+
+    def _minute(self, row: _Row, kinds: set[str], to: RangeSums) -> int:
+        """Return the minute of a row's time, one that never was where it has none that can be read."""
+        if not self._time_column:
+            return _TIMELESS
+        try:
+            minute = minute_of(number_of(row.field(self._time_column)))
+        except SampleError:
+            kinds.add(NO_TIME)
+            return _TIMELESS
+        to.oldest_minute = min(minute, to.oldest_minute)
+        to.newest_minute = max(minute, to.newest_minute)
+        return minute
+
+    def _labels_of(self, metric: Metric, row: _Row, kinds: set[str]) -> Labels | None:
+        cells = tuple(row.cell(name) for name in metric.labels)
+        key = (metric.name, cells)
+        labels = self._labels.get(key)
+        if labels is not None:
+            return labels
+        try:
+            pairs = {name: label_of(row.field(name)) for name in metric.labels}
+        except SampleError:
+            kinds.add("label")
+            return None
+        labels = self._bounded(labels_of(pairs))
+        self._labels[key] = labels
+        return labels
+
+    def _bounded(self, labels: Labels) -> Labels:
+        if labels in self._known:
+            return labels
+        if labels and len(self._known) >= MAX_LABEL_SETS:
+            labels = tuple((name, OTHER) for name, _ in labels)
+        self._known[labels] = None
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    rows: Rows
+    cells: tuple[Cell, ...]
+    number: int
+
+    def cell(self, column: str) -> Cell:
+        """Return the cell of a column."""
+        return self.cells[self.rows.columns.index(column)]
+
+    def field(self, column: str) -> CellField:
+        """Return the cell with what an error has to say of it."""
+        position = self.rows.columns.index(column)
+        return CellField(
+            cell=self.cells[position],
+            column=column,
+            type=self.rows.types[position],
+            row=self.number,
+        )
+
+
+def _add_values(
+    metric: Metric,
+    labels: Labels,
+    row: _Row,
+    minute: int,
+    kinds: set[str],
+    to: RangeSums,
+) -> None:
+    for column in metric.value_columns:
+        value = _value(metric, row, column, kinds)
+        if value is None:
+            continue
+        series = (metric.name, with_values_label(metric, labels, column))
+        if metric.has_memory:
+            to.memory.add(series, minute, value, is_future=metric.is_future)
+        elif minute > to.after_minute:
+            to.sums[series] = to.sums.get(series, 0.0) + value
+
+
+def with_values_label(metric: Metric, labels: Labels, column: str) -> Labels:
+    """Return the labels of a value that stands in a column which is a label's value."""
+    return labels_of((*labels, *metric.labels_of_column(column)))
+
+
+def _columns_of(metric: Metric) -> Sequence[str]:
+    # What counts once has its value's column in another statement.
+    columns = metric.value_columns if metric.distinct is None else (metric.distinct,)
+    return (*metric.labels, *columns)
+
+
+_OF_NULL: Mapping[str, float] = {"zero": 0.0}
+
+
+def _value(metric: Metric, row: _Row, column: str, kinds: set[str]) -> float | None:
+    """Return what a row adds to a metric; None where it adds nothing."""
+    cell = row.cell(column)
+    if cell is None:
+        if metric.null in ("error", "nan"):
+            kinds.add("null")
+        return _OF_NULL.get(metric.null)
+    try:
+        value = number_of(row.field(column))
+    except SampleError:
+        kinds.add("value")
+        return None
+    if value < 0 and metric.kind == "counter":
+        # A counter that goes down reads as a restart, and as its whole value once more.
+        kinds.add("negative")
+        return None
+    return value

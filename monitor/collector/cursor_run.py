@@ -1,0 +1,135 @@
+"""What one run of a cursor reads and adds up, piece by piece; the next position and the samples come of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.collector.cursor_memory import MemoryBuilder
+from monitor.collector.cursor_ranges import FIRST_PIECE, MAX_PIECE, next_piece
+from monitor.collector.cursor_rows import NO_TIME, RangeSums, RowAdder
+from monitor.collector.cursor_statements import (
+    Bounds,
+    CursorStatements,
+    is_too_much,
+)
+from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
+from monitor.model.errors import QueryError
+from monitor.model.results import Rows
+from monitor.model.settings import Labels, Query
+
+
+@dataclass(slots=True)
+class CursorRun:
+    """One run as it goes on; `position` is the one that it began at."""
+
+    statements: CursorStatements
+    position: CursorPosition
+    memory: CursorMemory
+    """How far what is remembered reaches; what that is, `builder` has."""
+    bounds: Bounds
+    adder: RowAdder = field(init=False)
+    builder: MemoryBuilder = field(init=False)
+    piece: int = field(init=False)
+    until: int = field(init=False)
+    totals: dict[SeriesKey, float] = field(init=False)
+    """Of counters, over all ranges that were ever counted."""
+    left_out: Counter[str] = field(init=False)
+    range_sums: dict[SeriesKey, float] = field(default_factory=dict)
+    """Of the ranges of this run alone."""
+    shown: Rows = field(default_factory=lambda: Rows((), ()))
+    """The newest rows that were read."""
+    row_count: int = 0
+    is_new_memory: bool = field(init=False)
+    """Whether what is remembered did not begin at the position's: then that is not to be found any more."""
+    has_timeless: bool = False
+    """Whether some row had no time that could be read."""
+
+    def __post_init__(self) -> None:
+        walk = self.statements.walk
+        self.adder = RowAdder(self.query, walk.time, self.position.labels)
+        self.builder = MemoryBuilder(self.memory, self.bounds.now_seconds)
+        self.is_new_memory = self.memory is not self.position.memory
+        self.until = self.position.until
+        self.totals = dict(self.position.totals)
+        self.left_out = Counter(self.position.left_out)
+        self.piece = min(self.position.piece or FIRST_PIECE, self._largest)
+
+    @property
+    def query(self) -> Query:
+        """Return whose run it is."""
+        return self.statements.query
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """Return every label set that a row had, in this run or before."""
+        return self.adder.known
+
+    def read(self, since: int, until: int, sums: RangeSums) -> bool:
+        """Add the rows above `since` up to `until`; False where they are too many, and the piece is smaller now."""
+        rows = self.rows(since, until)
+        if rows is None:
+            return False
+        self.add(rows, sums)
+        return True
+
+    def rows(self, since: int, until: int) -> Rows | None:
+        """Return the rows of a range; None where they are too many, and the piece is smaller now."""
+        try:
+            rows = self.statements.rows(since, until)
+        except QueryError as error:
+            if not is_too_much(error) or self.piece == 1 or until <= since + 1:
+                raise
+            self.piece = max(1, min(self.piece, until - since) // 4)
+            return None
+        is_whole = until - since >= self.piece
+        seconds = self.statements.piece_seconds
+        wanted = next_piece(self.piece, seconds, self._largest)
+        # How fast a piece is that is not full says nothing of one that is.
+        self.piece = wanted if is_whole else min(self.piece, max(wanted, 1))
+        return rows
+
+    def add(self, rows: Rows, sums: RangeSums) -> None:
+        """Add rows to sums; those that came last are what is shown."""
+        self.adder.add(rows, sums)
+        self.row_count += len(rows.rows)
+        self.has_timeless |= NO_TIME in sums.left_out
+        if not self.shown.columns or rows.rows:
+            self.shown = rows
+
+    def settled_rows(self, since: int, until: int, ids: Sequence[int]) -> Rows | None:
+        """Return the rows of a range that is to be counted, when nothing but `ids` was in it.
+
+        None as for `rows`, and where rows come and go meanwhile.
+        """
+        rows = self.rows(since, until)
+        if rows is None or len(ids) == until - since:
+            # With a row for every id none can have come since these were asked for.
+            return rows
+        is_still = self.statements.ids(since, until, len(ids) + 1) == list(ids)
+        return rows if is_still else None
+
+    def counting(self, *, in_memory: bool) -> RangeSums:
+        """Return sums for a range that is counted; its rows may be in the memory already, or come there later."""
+        elsewhere = MemoryBuilder(CursorMemory(0, 0), self.bounds.now_seconds)
+        return RangeSums(self.builder if in_memory else elsewhere)
+
+    def count(self, sums: RangeSums) -> None:
+        """Add what a range came to, to all that was counted."""
+        counters = {one.name for one in self.query.metrics if one.kind == "counter"}
+        for series, value in sums.sums.items():
+            self.range_sums[series] = self.range_sums.get(series, 0.0) + value
+            if series[0] in counters:
+                self.totals[series] = self.totals.get(series, 0.0) + value
+        self.left_out.update(sums.left_out)
+
+    def forget(self, memory: CursorMemory) -> None:
+        """Begin with another memory, which is empty."""
+        self.memory = memory
+        self.is_new_memory = True
+        self.builder = MemoryBuilder(memory, self.bounds.now_seconds)
+
+    @property
+    def _largest(self) -> int:
+        return min(MAX_PIECE, self.query.max_rows)

@@ -1,0 +1,136 @@
+"""Make the samples of a cursor's run: counters, the last range, windows, what the cursor knows of itself; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from monitor.collector.cursor_memory import (
+    first_minute,
+    is_covered,
+    is_estimated,
+    labels_within,
+    minute_of,
+    window_members,
+    window_sum,
+)
+from monitor.collector.cursor_rows import with_values_label
+from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
+from monitor.model.results import Sample
+from monitor.model.settings import Labels, Metric, labels_of
+from monitor.model.walks import KIND_LABEL, WINDOW_LABEL, CursorFact, Window
+
+
+@dataclass(frozen=True, slots=True)
+class CursorView:
+    """What the samples of one run are made of."""
+
+    now_seconds: float
+    """The server's clock."""
+    position: CursorPosition
+    memory: CursorMemory
+    """With the rows that are not counted yet, since they may not be all."""
+    range_sums: Mapping[SeriesKey, float] = field(default_factory=dict)
+    """What the rows that were counted in this run add up to."""
+    behind_seconds: float = 0.0
+    """How old what is counted is."""
+
+
+def samples_of_cursor(metrics: Iterable[Metric], view: CursorView) -> list[Sample]:
+    """Return the samples of all metrics, metric by metric; windows only as far as their rows have been read."""
+    samples: list[Sample] = []
+    for metric in metrics:
+        samples.extend(_samples_of(metric, view))
+    return samples
+
+
+def longest_window(metrics: Iterable[Metric]) -> timedelta:
+    """Return how far back the metrics reach; zero where none has windows."""
+    lengths = [timedelta(0)]
+    for metric in metrics:
+        lengths += [window.length for window in metric.windows]
+        lengths.append(timedelta(minutes=metric.is_future))
+    return max(lengths)
+
+
+def _samples_of(metric: Metric, view: CursorView) -> Iterator[Sample]:
+    if metric.of_cursor is not None:
+        yield from _facts(metric, metric.of_cursor, view)
+    elif metric.is_future:
+        now_minute = minute_of(view.now_seconds)
+        for series in _series_of(metric, view, now_minute - 24 * 60):
+            value = window_sum(view.memory, series, now_minute)
+            yield Sample(metric.name, series[1], value)
+    elif metric.windows:
+        for window in metric.windows:
+            yield from _window_samples(metric, window, view)
+    elif metric.kind == "counter":
+        yield from _of_each(metric, view.position.totals, view)
+    else:
+        yield from _of_each(metric, view.range_sums, view)
+
+
+def _window_samples(
+    metric: Metric, window: Window, view: CursorView
+) -> Iterator[Sample]:
+    after = first_minute(view.now_seconds, window.length)
+    if not is_covered(view.memory, after):
+        return
+    longest = first_minute(view.now_seconds, longest_window((metric,)))
+    for series in _series_of(metric, view, longest):
+        if metric.distinct is None:
+            value = window_sum(view.memory, series, after)
+        else:
+            value = window_members(view.memory, series, after)
+        labels = labels_of({**dict(series[1]), WINDOW_LABEL: window.name})
+        yield Sample(metric.name, labels, value)
+
+
+def _series_of(metric: Metric, view: CursorView, after_minute: int) -> list[SeriesKey]:
+    """Return the series of a metric: one for each label set that had a row behind a minute."""
+    # Of all metrics with these labels: what nobody was seen in, or nothing of the future, is 0 there.
+    names = sorted(metric.labels)
+    found = labels_within(view.memory, after_minute)
+    return [
+        (metric.name, labels)
+        for labels in sorted(found)
+        if [name for name, _ in labels] == names
+    ]
+
+
+def _of_each(
+    metric: Metric, values: Mapping[SeriesKey, float], view: CursorView
+) -> Iterator[Sample]:
+    """Yield a sample for every label set that is known of the metric, 0 where nothing was added."""
+    for labels in _known_labels(metric, view.position.labels):
+        for column in metric.value_columns:
+            series = (metric.name, with_values_label(metric, labels, column))
+            yield Sample(metric.name, series[1], values.get(series, 0.0))
+
+
+def _known_labels(metric: Metric, known: Iterable[Labels]) -> list[Labels]:
+    if not metric.labels:
+        return [()]
+    names = sorted(metric.labels)
+    return sorted(labels for labels in known if [name for name, _ in labels] == names)
+
+
+def _facts(metric: Metric, fact: CursorFact, view: CursorView) -> Iterator[Sample]:
+    if fact is CursorFact.LEFT_OUT:
+        for kind, count in sorted(view.position.left_out.items()):
+            yield Sample(metric.name, ((KIND_LABEL, kind),), float(count))
+    else:
+        yield Sample(metric.name, (), _fact_value(fact, view))
+
+
+def _fact_value(fact: CursorFact, view: CursorView) -> float:
+    values = {
+        CursorFact.LATE_ROWS: view.position.late_rows,
+        CursorFact.RESTARTS: view.position.restarts,
+        CursorFact.BEHIND_SECONDS: view.behind_seconds,
+        CursorFact.ESTIMATED: is_estimated(view.memory),
+        # Each of its kinds is a series.
+        CursorFact.LEFT_OUT: sum(view.position.left_out.values()),
+    }
+    return float(values[fact])
