@@ -346,6 +346,7 @@ def main() -> None:
         default=0,
         help="how many targets fall silent after the start",
     )
+    parser.add_argument("--bare-seconds", type=float, default=30.0)
     parser.add_argument("--silent-from-start", action="store_true")
     parser.add_argument(
         "--root", type=Path, default=ROOT, help="the checkout whose daemon is measured"
