@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from monitor.cli import OK, USAGE
+from monitor.cli.cost_verdict import show_verdict
 from monitor.cli.output import echo, indented, table
 from monitor.cli.preflight import attempt, evidence_faults
 from monitor.collector.execute import answer
@@ -20,6 +21,7 @@ from monitor.collector.explain import (
     seen_in_part,
     unfit_column,
 )
+from monitor.collector.plan_cost import MANY_ROWS
 from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
 from monitor.daemon.server_changes import lacking, zone_warning
 from monitor.database import Database, Session
@@ -34,8 +36,6 @@ from monitor.timing.deadlines import Watchdog
 _LEASE_SECONDS = 10.0
 _GRANTS_TIMEOUT = timedelta(seconds=5)
 _MAX_GRANTS = 1000
-_MANY_ROWS = 100_000
-"""So many rows are read in some hundredths of a second; more are worth a note."""
 _PLAN_HEADER = ("TABLE", "TYPE", "KEY", "ROWS", "EXTRA")
 _NOTHING = "-"
 
@@ -54,6 +54,15 @@ class _Planned:
     """Why a query cannot read forward by its column; empty where it can, or does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A query that was shown: the exit code, and its plan where it would run."""
+
+    query: Query
+    code: int
+    plan: Rows | None = None
+
+
 class _Step(NamedTuple):
     """A step of a plan, in the words of EXPLAIN; `_NOTHING` where the server leaves a column empty."""
 
@@ -69,8 +78,7 @@ class _Step(NamedTuple):
         if self.type != "ALL" or not self.rows.isdigit():
             return False
         # <derived2> is a result in between: the server guesses its size, and its tables have lines of their own
-        is_table = not self.table.startswith("<")
-        return is_table and int(self.rows) > _MANY_ROWS
+        return not self.table.startswith("<") and int(self.rows) > MANY_ROWS
 
 
 def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
@@ -80,13 +88,16 @@ def show_target(target: Target, jobs: Sequence[Job], watchdog: Watchdog) -> int:
         with database.lease(deadline_seconds=_LEASE_SECONDS) as session:
             _show_server(target, session.server)
             _show_rights(session)
-            codes = [_show_query(job.query, session) for job in jobs]
+            shown = [_show_query(job.query, session) for job in jobs]
+            codes = [one.code for one in shown]
+            plans = [(one.query, one.plan) for one in shown]
+            codes.append(show_verdict(plans, session, target.load))
     except TargetError as error:
         echo(f"\n{target.name}: {error.reason}: {error.message}")
         return USAGE
     finally:
         database.close()
-    return max(codes, default=OK)
+    return max(codes)
 
 
 def _show_server(target: Target, server: Server) -> None:
@@ -142,12 +153,12 @@ def _right(grant: Grant) -> str:
     return f"warning: more rights than a monitor needs: {names} on {grant.where}"
 
 
-def _show_query(query: Query, session: Session) -> int:
+def _show_query(query: Query, session: Session) -> _Shown:
     """Show whether a query would run, what of it could not be judged, and how the server would read."""
     planned = attempt(lambda: _planned(query, session))
     if isinstance(planned, QueryError):
         echo(f"  {query.name}: {planned.reason}: {planned.author_message}")
-        return USAGE
+        return _Shown(query, USAGE)
     missing = planned.missing
     verdict = missing_text(missing) if missing else "ok"
     echo(f"  {query.name}: {verdict}")
@@ -161,7 +172,8 @@ def _show_query(query: Query, session: Session) -> int:
     elif query.name == HISTORY_CLOCK and query.shipped:
         _show_history_clock(query, session)
     is_faulty = any((missing, planned.unjudged, zone_fault))
-    return USAGE if is_faulty else OK
+    code = USAGE if is_faulty else OK
+    return _Shown(query, code, planned.rows)
 
 
 def _planned(query: Query, session: Session) -> _Planned:

@@ -32,7 +32,8 @@ def command(connect: bool, common: CommonOptions) -> int:
     """Check the configuration and all query files, offline.
 
     --connect also enters each target, shows the account's rights and warns of more than reading, and asks
-    for the plan of each query. The only query that is run asks whether the history has the zone that is set.
+    for the plan of each query. Each query is then run once, for a verdict on what they cost, but for what
+    would read too many rows: that is refused.
 
     Exit codes: 0, 2 when something is wrong.
     """

@@ -18,7 +18,7 @@ from monitor.database.grants import read_grant
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Rows
-from monitor.model.settings import ColumnName, Query, Rule, Scalar, Statement
+from monitor.model.settings import ColumnName, Flavor, Query, Rule, Scalar, Statement
 from monitor.model.walks import Cursor, any_bounds
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
@@ -48,6 +48,25 @@ def plan(query: Query, session: Session) -> Rows:
     rows = _explain(statement, values, query.timeout, session)
     _touch_system_tables(statement, query.timeout, session)
     return rows
+
+
+def fetched(query: Query, session: Session) -> Rows:
+    """Run a query's statement once, for what it costs; QueryError as the server answers."""
+    statement = query.statement_for(session.server.flavor)
+    session.use_time_zone(query.time_zone)
+    return fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+
+
+def analyzed(query: Query, session: Session) -> Rows | None:
+    """Run a query for its plan with what it really read; None where the server has no table of that.
+
+    Raises QueryError as its run would.
+    """
+    if session.server.flavor is not Flavor.MARIADB:
+        return None
+    statement = query.statement_for(session.server.flavor)
+    analyze = Statement(f"ANALYZE {statement.text}", statement.parameters)
+    return fetch(session, analyze, query.parameters, query.timeout, MAX_PLAN_ROWS)
 
 
 def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
