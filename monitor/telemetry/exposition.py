@@ -27,6 +27,8 @@ SKIPPED = OwnMetric(
     "counter",
 )
 _REUSED_SECONDS = 0.01
+_REUSED_BYTES = 2_000_000
+_MAX_ANSWERS = 4
 _FEW_QUERIES = 2000
 _SMALL_BYTES = 128 * 1024
 _MAX_ACCEPTS = 100
@@ -171,7 +173,9 @@ class Exposition:
         if last is not None and last.made is made and now < last.good_until:
             return last.scrape
         scrape = self._answer(request, made)
-        if not made.page.skipped and len(scrape.body) < _SMALL_BYTES:
+        if not made.page.skipped and len(scrape.body) < _REUSED_BYTES:
+            if len(self._answers) >= _MAX_ANSWERS:
+                self._answers.clear()
             kept = _Answered(made, scrape, now + _REUSED_SECONDS)
             self._answers[request.target, chosen] = kept
         return scrape
