@@ -144,7 +144,8 @@ def _evaluate(
             root = _root_of(facts, changes, rule_input)
             changes.put(scope, hold(active, muted_by=root or None))
         return
-    if not active and not matching(rule_input.bound.rule, rule_input.success.samples):
+    judged = rule_input.bound.judged(rule_input.success)
+    if not active and not matching(rule_input.bound.rule, judged):
         # So it is nearly always: there is nothing to find out about alerts that are not there.
         changes.note_nothing(scope)
         return
@@ -158,7 +159,8 @@ def _evaluate(
         changes.put(scope, hold(active, muted_by=None))
         changes.failed.append((scope, error))
         return
-    changes.evaluated.add(scope)
+    if () not in rule_input.success.silent:
+        changes.evaluated.add(scope)
     changes.apply(scope, evaluation)
 
 

@@ -118,7 +118,7 @@ def retire(active: Mapping[Labels, Alert], *, now: datetime, reason: str) -> Eva
 def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
     """Return the findings by the labels of the alerts that they are."""
     found: dict[Labels, Sample] = {}
-    findings = matching(bound.rule, success.samples)
+    findings = matching(bound.rule, bound.judged(success))
     if bound.rule.condition.finds_absence and success.is_part(bound.rule.metric):
         findings = ()  # what is lacking may be in what was not counted
     for sample in findings:

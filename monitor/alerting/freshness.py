@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from monitor.model.errors import Reason
+from monitor.model.positions import Position, SweepPosition
+from monitor.model.results import Failure
 from monitor.model.schedules import CRON_GRACE
 from monitor.model.settings import Job
+from monitor.model.sweeps import Cycle, holds_until
+from monitor.model.walks import Sweep
 
 
 def max_silence(job: Job) -> timedelta | None:
@@ -48,3 +53,16 @@ def news_until(
 ) -> datetime | None:
     """Return until when what a cron said is news, where its next run is further away than the one after that."""
     return job.query.schedule.news_until(data_at, next_run_at)
+
+
+def known_until(
+    job: Job, position: Position | None, failure: Failure
+) -> datetime | None:
+    """Return until when the last whole cycle of a sweep holds although a run failed; None: nothing does."""
+    if failure.lost or failure.reason is Reason.SCHEMA_MISSING:
+        return None
+    match job.query.walk, position:
+        case Sweep() as sweep, SweepPosition(last=Cycle()):
+            return holds_until(position.last, position.under_way, sweep)
+        case _:
+            return None

@@ -22,6 +22,17 @@ class BoundRule:
     runbook_base_url: str = ""
     """The address below which the rule's runbook is found; empty where there is none to name."""
 
+    def judged(self, success: Success) -> tuple[Sample, ...]:
+        """Return the samples of a run that the rule judges.
+
+        One that is proven to be more counts for `above`: whatever else the sweep finds, it stays above.
+        """
+        if not success.proven or self.rule.condition.kind != "above":
+            return success.samples
+        samples = (*success.samples, *success.proven)
+        last_of_each = {(sample.metric, sample.labels): sample for sample in samples}
+        return tuple(last_of_each.values())
+
     def alert_labels(self, sample_labels: Labels) -> Labels:
         """Return the label set that is the identity of the alert about such a sample.
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from monitor.alerting.contact import TargetView, after_run
-from monitor.alerting.freshness import expiry, news_until
+from monitor.alerting.freshness import expiry, known_until, news_until
 from monitor.alerting.pacing import after_run_paid, stretches_of, with_pace
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
@@ -316,10 +316,16 @@ def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryVi
         # A failure of another kind says nothing of what is refused.
         view = replace(view, denied=(failure,))
     return replace(
-        _without_data(view, QueryStatus.FAILED, failure),
+        _kept_data(_without_data(view, QueryStatus.FAILED, failure), view, failure),
         first_failure_at=view.first_failure_at or result.scheduled_at,
         consecutive_failures=view.consecutive_failures + is_its_own,
     )
+
+
+def _kept_data(without: QueryView, view: QueryView, failure: Failure) -> QueryView:
+    """Return a view after a failure with what its last whole sweep said: a piece that fails does not undo it."""
+    until = known_until(view.job, view.position, failure)
+    return replace(without, samples=view.samples if until else (), expires_at=until)
 
 
 def _lost_with_target(view: QueryView, result: Result) -> QueryView:

@@ -18,8 +18,8 @@ from monitor.model.wording import clock_time
 
 EVIDENCE_ROWS = 10
 """Examples, not a list: they go into each message about the alert."""
-# Beyond these a rule's alerts have no examples: each is a statement, within the time of one run.
-_MAX_FINDINGS = 10
+MAX_FINDINGS = 10
+"""Beyond these a rule's alerts have no examples: each is a statement, within the time of one run."""
 
 _PlainCell: TypeAlias = str | int | float | bool | None
 
@@ -56,7 +56,7 @@ def _findings(
     for rule in rules:
         if rule.evidence is None:
             continue
-        for sample in matching(rule, samples)[:_MAX_FINDINGS]:
+        for sample in matching(rule, samples)[:MAX_FINDINGS]:
             yield rule.name, rule.evidence, sample
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from monitor.collector.cells import CellField, label_of, number_of, text_of, type_of
 from monitor.model.errors import SampleError
+from monitor.model.metric_columns import value_columns
 from monitor.model.results import Cell, ColumnType, Rows, Sample
 from monitor.model.settings import (
     ColumnName,
@@ -17,6 +18,7 @@ from monitor.model.settings import (
     SchemaColumns,
     labels_of,
 )
+from monitor.model.walks import Sweep
 
 CellRow = Mapping[str, CellField]
 """One row's cells by the names of their columns."""
@@ -31,13 +33,14 @@ def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
     """Return all samples of a result, metric by metric, in the order of the rows.
 
     Raises SampleError, which names the row (from 1) and the column: a cell that cannot be read, a column that
-    is not there, two rows with one label set.
+    is not there, two rows with one label set. Those of a sweep are parts of a sum.
     """
     fields = fields_of(rows)
     samples: list[Sample] = []
+    are_added = isinstance(query.walk, Sweep)
     for metric in query.metrics:
         _require_columns(_columns_of(metric), rows, f"metric {metric.name}")
-        samples.extend(_samples_of_metric(metric, fields))
+        samples.extend(_samples_of_metric(metric, fields, are_added=are_added))
     return tuple(samples)
 
 
@@ -103,17 +106,10 @@ def _columns_of(metric: Metric) -> tuple[str, ...]:
     """Return every column that a metric names, in the order in which an error lists them."""
     return (
         *metric.labels,
-        *_value_columns(metric),
+        *value_columns(metric),
         *metric.details,
         *metric.at_least.values(),
     )
-
-
-def _value_columns(metric: Metric) -> tuple[str, ...]:
-    """Return the columns whose cells become values: one, or one for each value of `values_label`."""
-    if metric.value is None:
-        return metric.values
-    return (metric.value,)
 
 
 def _require_columns(named: tuple[str, ...], rows: Rows, by: str) -> None:
@@ -128,13 +124,15 @@ def _require_columns(named: tuple[str, ...], rows: Rows, by: str) -> None:
         )
 
 
-def _samples_of_metric(metric: Metric, fields: list[CellRow]) -> Iterator[Sample]:
+def _samples_of_metric(
+    metric: Metric, fields: list[CellRow], *, are_added: bool
+) -> Iterator[Sample]:
     first_row: dict[Labels, int] = {}
     for number, row in enumerate(fields, start=1):
         for sample in _samples_of_row(metric, row):
             # Two would be one alert and one series, and which of them counts would be chance.
             earlier = first_row.setdefault(sample.labels, number)
-            if earlier != number:
+            if earlier != number and not are_added:
                 problem = _same_labels(metric, sample.labels, earlier)
                 raise SampleError(problem, row=number)
             yield sample
@@ -143,7 +141,7 @@ def _samples_of_metric(metric: Metric, fields: list[CellRow]) -> Iterator[Sample
 def _samples_of_row(metric: Metric, row: CellRow) -> Iterator[Sample]:
     labels = {name: label_of(row[name]) for name in metric.labels}
     details = labels_of({name: text_of(row[name]) for name in metric.details})
-    for column in _value_columns(metric):
+    for column in value_columns(metric):
         value = _value(metric, row[column])
         if value is None:
             continue

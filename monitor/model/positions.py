@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from monitor.model.cursor_position import CursorPosition as CursorPosition
+from monitor.model.sweeps import Cycle, Pace, PartCycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +15,24 @@ class SweepPosition:
 
     of: str
     serial: int
+    pace: Pace = field(default_factory=Pace)
+    under_way: PartCycle | None = None
+    """None between two cycles."""
+    last: Cycle | None = None
+    """The last whole cycle, whose sums are the result."""
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether nothing was read yet."""
+        return self.last is None and self.under_way is None
 
 
 Position: TypeAlias = CursorPosition | SweepPosition
+
+
+def last_cycle(position: Position | None) -> Cycle | None:
+    """Return the last whole cycle of a sweep; None where there is none, or it is no sweep."""
+    return position.last if isinstance(position, SweepPosition) else None
 
 
 def is_next(position: Position, before: Position | None) -> bool:

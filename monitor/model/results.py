@@ -245,6 +245,8 @@ class Success:
     """What was only counted in part: it may be more, and what was not found may be there."""
     position: Position | None = None
     """Where the next run of a walk begins; in force once it is recorded, together with what it found."""
+    proven: tuple[Sample, ...] = ()
+    """From a sweep: what the part of the cycle that is read proves to be more than the last whole one said."""
 
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""
@@ -258,7 +260,8 @@ class Success:
 
     def is_part(self, metric: str) -> bool:
         """Return whether of some samples of a metric not all was counted."""
-        return any(bound.metric == metric for bound in self.lower_bounds)
+        bounded = {bound.metric for bound in self.lower_bounds}
+        return metric in bounded or () in self.silent
 
     def missing_after(
         self, before: frozenset[ColumnName] | None

@@ -70,6 +70,7 @@ class Metric:
     distinct: str | None = None
     is_future: bool = False
     of_cursor: CursorFact | None = None
+    positive: bool = False  # no row takes anything off it
 
     @property
     def label_names(self) -> tuple[str, ...]:

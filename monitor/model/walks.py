@@ -6,15 +6,21 @@ next one with its result.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
 DEFAULT_SETTLE = timedelta(seconds=30)
 """Of transactions of 45 s some are lost with it, of those up to 20 s none was in the experiments."""
 DEFAULT_CYCLE = timedelta(minutes=30)
 DEFAULT_PIECE = timedelta(milliseconds=20)
+WHOLE_TABLE: Mapping[str, int] = MappingProxyType({"from_key": -1, "to_key": 2**63 - 1})
+"""The values of a sweep's parameters with which its statement reads a table with usual keys at once."""
+LONGEST_STEP = timedelta(minutes=1)
+"""So often a sweep reads some pieces, or oftener where its cycle is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,11 @@ class Sweep:
     """The shortest: a server that is busy, or large, makes it longer."""
     piece: timedelta = DEFAULT_PIECE
 
+    @property
+    def step(self) -> timedelta:
+        """Return how far apart its runs are, each of which reads some pieces."""
+        return min(self.cycle, LONGEST_STEP)
+
 
 WINDOW_LABEL = "window"
 KIND_LABEL = "kind"
@@ -82,3 +93,8 @@ def any_bounds(walk: Walk | None) -> dict[str, int]:
         return {}
     first, last = walk.parameters
     return {first: 0, last: 1000}
+
+
+def result_interval(walk: Walk | None, interval: timedelta) -> timedelta:
+    """Return how often there is a new result of a query that runs at this interval: of a sweep once a cycle."""
+    return walk.cycle if isinstance(walk, Sweep) else interval

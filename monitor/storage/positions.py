@@ -16,6 +16,7 @@ from monitor.storage.cursor_records import (
 )
 from monitor.storage.rows import insert_into
 from monitor.storage.serialization import UnreadableError, text_to_json
+from monitor.storage.sweep_positions import parts_to_sweep, sweep_to_parts
 
 POSITION_COLUMNS = ("target", "query", "position", "memory")
 # What a position remembers of rows is large, and written seldom: it stays where none is given.
@@ -52,7 +53,7 @@ def position_to_text(position: Position) -> str:
             record = cursor_to_record(position)
             parts: dict[str, object] = {"walk": "cursor", **record}
         case SweepPosition():
-            parts = {"walk": "sweep"}
+            parts = {"walk": "sweep", **sweep_to_parts(position)}
         case _:
             assert_never(position)
     said = {**parts, "of": position.of, "serial": position.serial}
@@ -73,6 +74,6 @@ def text_to_position(text: str, memory: bytes | None = None) -> Position:
         case "cursor":
             return record_to_cursor(parts, parts["of"], parts["serial"], memory)
         case "sweep":
-            return SweepPosition(parts["of"], parts["serial"])
+            return parts_to_sweep(parts)
         case walk:
             raise ValueError(f"no such walk: {walk}")

@@ -11,6 +11,7 @@ from typing import assert_never
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job, JobKey, Query
 from monitor.model.settings import Metric as MetricSettings
+from monitor.model.walks import result_interval
 from monitor.telemetry.text_format import Head, family_name, head
 from monitor.timing.durations import format_duration
 
@@ -108,7 +109,8 @@ def _cadence(queries: Iterable[Query]) -> str:
     for query in queries:
         match query.schedule:
             case Every():
-                intervals.add(query.schedule.interval)
+                interval = query.schedule.interval
+                intervals.add(result_interval(query.walk, interval))
             case Cron():
                 times.add(f"cron {query.schedule.expression}")
             case _:

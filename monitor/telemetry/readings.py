@@ -14,6 +14,7 @@ from monitor.alerting.shown import confirmed_at
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
+from monitor.model.positions import last_cycle
 from monitor.model.results import Server
 from monitor.model.schedules import Every
 from monitor.model.shards import Shard
@@ -193,6 +194,18 @@ def interval(view: QueryView) -> float | None:
     if isinstance(schedule, Every):
         return schedule.interval.total_seconds()
     return None
+
+
+def oldest_piece(view: QueryView) -> float | None:
+    """Return when the oldest piece of a sweep's last whole cycle was read; None before there is one."""
+    cycle = last_cycle(view.position)
+    return None if cycle is None else cycle.begun_at.timestamp()
+
+
+def newest_piece(view: QueryView) -> float | None:
+    """Return when the newest piece of a sweep's last whole cycle was read; None before there is one."""
+    cycle = last_cycle(view.position)
+    return None if cycle is None else cycle.read_at.timestamp()
 
 
 def surplus_rights(_view: TargetView, server: Server) -> float | None:

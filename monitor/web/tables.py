@@ -15,7 +15,9 @@ from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import ColumnName
+from monitor.model.walks import Sweep
 from monitor.timing.durations import format_duration
+from monitor.web.sweeps import sweep_cadence
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, until, when, when_known
 
@@ -228,8 +230,10 @@ def _duration(seconds: float | None) -> str:
 
 
 def _cadence(view: QueryView) -> str:
-    schedule = view.paced.query.schedule
-    match schedule:
+    query = view.job.query
+    if isinstance(query.walk, Sweep):
+        return sweep_cadence(query.walk, view.position)
+    match view.paced.query.schedule:
         case Every(interval):
             stretched = "" if view.stretch == 1 else " (stretched)"
             return f"every {format_duration(interval)}{stretched}"

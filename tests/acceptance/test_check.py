@@ -408,7 +408,7 @@ def test_queries_are_chosen_by_name_or_pattern(
         ((), "targets = 1", "targets"),
         ((), None, "there is no such file"),
         (("balancs",), "", 'no query "balancs"; did you mean "balances"?'),
-        (("zz",), "", 'no query "zz"; allowed: auto_initialized, balances, last_rows,'),
+        (("zz",), "", 'no query "zz"; allowed: balances, last_rows,'),
         (("--target", "mian"), "", 'no target "mian"; did you mean "main"?'),
         (
             (),

@@ -385,6 +385,7 @@ TABLES = {
                 "help": '"h"',
                 "values": '{ state = ["a", "b"] }',
                 "at_least": '{ b = "cut" }',
+                "positive": "true",
             },
             {
                 "help": '"h"',

@@ -62,6 +62,11 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
             "KILLED TIMEOUT",
             f"{_REASONS_OF_RUNS} ACCESS_DENIED SCHEMA_MISSING",
         ),
+        (
+            "collector/sweep_piece.py",
+            "KILLED LOCK_WAIT TIMEOUT",
+            f"{_REASONS_OF_RUNS.replace('LOCK_WAIT ', '')} ACCESS_DENIED SCHEMA_MISSING",
+        ),
         ("telemetry/readings.py", "FIRING PENDING", "RESOLVED"),
         ("web/api.py", "FIRING PENDING", "RESOLVED"),
     )

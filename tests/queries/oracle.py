@@ -87,8 +87,19 @@ def subscribers(connection: PrivateConnection) -> tuple[Subscriber, ...]:
     return tuple(deciding.values())
 
 
-def balances(found: Iterable[Subscriber]) -> dict[str, Series]:
+def balances(
+    connection: PrivateConnection, found: Sequence[Subscriber]
+) -> dict[str, Series]:
     """Return every series of the query `balances`."""
+    return {
+        **by_state(found),
+        **at_limit(connection, found),
+        **conflicting(connection),
+    }
+
+
+def by_state(found: Iterable[Subscriber]) -> dict[str, Series]:
+    """Return the series that count balances by their state and add them up."""
     metrics: dict[str, Series] = defaultdict(lambda: defaultdict(float))
     for row in found:
         for status in ("needs_init", "negative", "empty", "low", "ok"):
@@ -195,10 +206,13 @@ def conflicting(connection: PrivateConnection) -> dict[str, Series]:
     }
 
 
-def without_limit(connection: PrivateConnection) -> dict[str, Series]:
-    """Count the documented balance query's rows whose limit gives nothing."""
-    rows = _ask(connection, BALANCES)
-    useless = [spelled(row[4]) for row in rows if row[3] is None or row[3] <= 0]
+def without_limit(data: Data) -> dict[str, Series]:
+    """Count the active subscriptions whose limit gives nothing, also of users that are gone."""
+    useless = [
+        spelled(row.plan)
+        for row in data.subscriptions
+        if row.is_active == 1 and row.user_id is not None and not (row.limit or 0) > 0
+    ]
     return _by_plan("token_subscriptions_without_limit", useless)
 
 

@@ -22,11 +22,8 @@ def test_the_balance_queries_agree_with_the_documented_ones(
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
 
-    assert tokens.series("balances") == oracle.balances(found)
+    assert tokens.series("balances") == oracle.balances(tokens.connection, found)
     assert tokens.series("uninitialized") == oracle.unhealthy(found)
-    assert tokens.series("auto_initialized") == oracle.at_limit(
-        tokens.connection, found
-    )
     assert tokens.series("refill_loop") == oracle.refilled(
         tokens.connection, found, data.usages
     )
@@ -34,15 +31,14 @@ def test_the_balance_queries_agree_with_the_documented_ones(
 
 @EXAMPLES
 @given(data=contents())
-def test_the_subscription_queries_agree_with_the_documented_balance_query(
+def test_subscriptions_that_give_nothing_count_also_where_their_user_is_gone(
     tokens: Bench, data: Data
 ) -> None:
     replace_rows(tokens.connection, data)
 
-    assert tokens.series("subscriptions") == oracle.conflicting(tokens.connection)
-    assert tokens.series("subscriptions_without_limit") == oracle.without_limit(
-        tokens.connection
-    )
+    found = tokens.series("subscriptions_without_limit")
+
+    assert found == oracle.without_limit(data)
 
 
 @EXAMPLES
@@ -73,11 +69,8 @@ def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
 def test_empty_tables_give_no_plans_and_every_feature_at_zero(tokens: Bench) -> None:
     replace_rows(tokens.connection, Data())
 
-    assert tokens.series("balances") == {}
+    assert tokens.series("balances") == {"token_subscribers_conflicting": {(): 0.0}}
     assert tokens.series("uninitialized") == oracle.unhealthy(())
-    assert tokens.series("subscriptions") == {
-        "token_subscribers_conflicting": {(): 0.0}
-    }
 
 
 def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_last(
@@ -93,12 +86,13 @@ def test_the_highest_limit_decides_then_the_lowest_plan_name_and_no_limit_comes_
     users = [User(1, 100), User(2, 500), User(3, -1), User(4, 900), User(5, 5)]
     replace_rows(tokens.connection, Data(users, subscriptions))
 
-    limits = tokens.series("balances")["token_limit_tokens"]
+    found = tokens.series("balances")
 
+    limits = found["token_limit_tokens"]
     assert limits == {("pro",): 899.0, ("basic",): 510.0, ("zoo",): 900.0}
-    assert tokens.series("auto_initialized") == {
-        "token_subscribers_at_limit": {("pro",): 1.0, ("basic",): 1.0, ("zoo",): 1.0}
-    }
+    at_limit = found["token_subscribers_at_limit"]
+    assert at_limit == {("pro",): 1.0, ("basic",): 1.0, ("zoo",): 1.0}
+    assert found["token_subscribers_conflicting"] == {(): 4.0}
 
 
 def test_parameters_move_the_bounds(tokens: Bench) -> None:
@@ -147,7 +141,7 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
     )
     # Examples are looked up where a rule finds something; TokenBalancesLow begins at many users.
     found: dict[str, tuple[EvidenceRow, ...]] = {}
-    for query in ("uninitialized", "refill_loop", "subscriptions"):
+    for query in ("uninitialized", "refill_loop", "balances"):
         for (rule, _), rows in tokens.answer(query).success.evidence.items():
             found[rule] = rows
 

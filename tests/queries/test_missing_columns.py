@@ -379,7 +379,7 @@ def test_the_loader_hands_over_every_need_of_the_target(fresh: Bench) -> None:
     assert needed <= {(need["table"], need["column"]) for need in given}
     by = {(need["table"], need["column"]): need["queries"] for need in given}
     assert by["users", "tokens_remaining"] == (
-        "auto_initialized, balances, last_usage, refill_loop, uninitialized"
+        "balances, last_usage, refill_loop, uninitialized"
     )
     assert needed <= EXPECTED
 

@@ -34,8 +34,9 @@ def check_query(
     need_fault = partial(_need_fault, query.parameters)
     check_list(query.section, "needs", query.needs, need_fault, problems)
     if query.walk is not None:
-        statements = (query.statement, *query.variants.values())
-        check_walk(query.walk, query.section, statements, need_fault, problems)
+        check_walk(
+            query.walk, query.section, query.walked_templates, need_fault, problems
+        )
     check_cursor_metrics(query.exported_metrics, query.walk, query.section, problems)
     if query.fallback is not None:
         origin = query.section.origin("cursor", "fallback")

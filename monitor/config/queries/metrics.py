@@ -75,6 +75,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         distinct=checked.distinct,
         is_future=checked.future,
         of_cursor=None if checked.of_cursor is None else CursorFact(checked.of_cursor),
+        positive=checked.positive,
     )
 
 

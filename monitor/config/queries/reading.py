@@ -15,6 +15,7 @@ from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schedules import read_schedule
 from monitor.config.queries.schema import QuerySchema
+from monitor.config.queries.sweeps import check_sweep
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.walks import read_walk
 from monitor.config.sql.statement import Template, read_template
@@ -46,7 +47,7 @@ def read_query(
     are_statements_sound = len(problems) == before_statements
     subjects = _subjects(section, declared, problems)
     rules, metrics = read_rules(section, subjects, problems)
-    schedule, timeout = read_schedule(checked, section, problems)
+    schedule, timeout = read_schedule(checked, walk, section, problems)
     query = UnboundQuery(
         files=files,
         section=section,
@@ -69,6 +70,8 @@ def read_query(
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, checked)
     check_query(query, extra, problems, is_complete=is_complete)
+    if are_statements_sound:
+        query = check_sweep(query, base, problems)
     return replace(query, is_sound=len(problems) == before)
 
 

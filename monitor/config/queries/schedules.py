@@ -10,26 +10,33 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import refuse_both
 from monitor.model.schedules import Cron, Every, QuerySchedule
+from monitor.model.walks import Sweep, Walk
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import format_duration
 
 
 def read_schedule(
-    checked: QuerySchema, section: Section, problems: Problems
+    checked: QuerySchema, walk: Walk | None, section: Section, problems: Problems
 ) -> tuple[QuerySchedule, timedelta]:
-    """Check schedule and timeout of one query, and return both."""
+    """Check schedule and timeout of one query, and return both; a sweep runs oftener than it has a result."""
     timeout = checked.timeout
+    interval = walk.step if isinstance(walk, Sweep) else checked.interval
     if "cron" in section.data:
+        if isinstance(walk, Sweep):
+            problems.add(
+                section.origin("cron"),
+                "a sweep reads a little at a time and has none; give its cycle",
+            )
         refuse_both(section, "interval", "cron", problems)
         return _cron(checked, section, problems), timeout
     if "time_zone" in section.data:
         problems.add(section.origin("time_zone"), 'goes with "cron" only')
-    schedule = Every(checked.interval)
+    schedule = Every(interval)
     if "interval" in section.data.keys() - checked.model_fields_set:
         return schedule, timeout  # it is wrong: no word of a timeout beside the default
-    if timeout >= checked.interval and not _is_chosen_for_interval(section):
-        timeout = fit_timeout(timeout, checked.interval)
-    check_timeout(timeout, checked.interval, section, problems)
+    if timeout >= interval and not _is_chosen_for_interval(section):
+        timeout = fit_timeout(timeout, interval)
+    check_timeout(timeout, interval, section, problems)
     return schedule, timeout
 
 

@@ -75,6 +75,10 @@ class QuerySchema(Schema):
     sweep: SweepSchema | None = None
     rules: dict[str, Any] = {}
 
+    def cycle_of(self, sweep: SweepSchema) -> timedelta:
+        """Return how long a cycle takes at least; whoever gives an interval means how old a result may be."""
+        return self.interval if "interval" in self.model_fields_set else sweep.cycle
+
 
 class MetricSchema(Schema):
     """`[metrics.NAME]`."""
@@ -96,6 +100,7 @@ class MetricSchema(Schema):
         Literal["late_rows", "left_out", "restarts", "behind_seconds", "estimated"]
         | None
     ) = None
+    positive: bool = False
 
 
 class OwnMetricSchema(Schema):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from monitor.config.queries.files import QueryFiles
@@ -23,7 +24,7 @@ from monitor.model.settings import (
     SchemaColumns,
     Statement,
 )
-from monitor.model.walks import Walk
+from monitor.model.walks import WHOLE_TABLE, Sweep, Walk
 
 NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -161,6 +162,22 @@ class UnboundQuery:
         )
         return replace(self, rules=rules, metrics=metrics)
 
+    @property
+    def walked_templates(self) -> tuple[Template, ...]:
+        """Return the statements that a walk binds its ends into; of a sweep also evidence, looked up in a piece."""
+        if isinstance(self.walk, Sweep):
+            return self.templates
+        return (self.statement, *self.variants.values())
+
+    @property
+    def statements_by_file(self) -> Mapping[Path, Template]:
+        """Return the statements for each kind of server, by their files."""
+        found = {self.files.sql: self.statement}
+        for flavor, template in self.variants.items():
+            path = self.files.variants[flavor]
+            found[path] = template
+        return found
+
     def labels_of(self, rule: Rule) -> tuple[str, ...]:
         """Return the labels of the samples that a rule of this query judges."""
         by_name = {metric.name: metric.label_names for metric in self.metrics}
@@ -179,6 +196,9 @@ class UnboundQuery:
         # Only where it is asked for: two targets with other needs can then still share the query.
         if any(NEEDS in template.parameters for template in self.templates):
             parameters[NEEDS] = needs_json
+        if isinstance(self.walk, Sweep):
+            # For who looks at the statement alone: as if the table were one piece.
+            parameters |= WHOLE_TABLE
         variants = {
             flavor: template.statement(values)
             for flavor, template in self.variants.items()
@@ -207,6 +227,8 @@ class UnboundQuery:
         """Return whether a rule's labels and the parameters are all that a statement asks for."""
         # A label of the finding has the word over a parameter of that name (ADR 0004).
         known = {*self.parameters, NEEDS, *self.labels_of(rule)}
+        if self.walk is not None:
+            known.update(self.walk.parameters)
         return known.issuperset(evidence.parameters)
 
     def _bind_rule(self, unbound: UnboundRule, values: Mapping[str, Scalar]) -> Rule:

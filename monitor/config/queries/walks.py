@@ -24,7 +24,7 @@ def read_walk(
         return Cursor(table, column, cursor.settle, cursor.time)
     if sweep is not None:
         table, _, column = sweep.key.partition(".")
-        return Sweep(table, column, sweep.cycle, sweep.piece)
+        return Sweep(table, column, checked.cycle_of(sweep), sweep.piece)
     return None
 
 

@@ -1,0 +1,120 @@
+"""How wide pieces are, how much of its time a run takes, when a cycle begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.collector.sweep_pace import first_pace, is_due, next_pace, step_seconds
+from monitor.model.positions import SweepPosition
+from monitor.model.sweeps import Cycle, Pace, PartCycle
+from monitor.model.walks import Sweep
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SWEEP = Sweep("users", "id", cycle=5 * MINUTE)
+PIECE_SECONDS = 0.02
+
+
+def walk(
+    pace: Pace, seconds_of: Callable[[int], float], pieces: int
+) -> list[tuple[int, float]]:
+    """Return the widths of pieces, and what they took, as a server gives it that takes so long for a width."""
+    read = []
+    for _ in range(pieces):
+        seconds = seconds_of(pace.width)
+        read.append((pace.width, seconds))
+        pace = next_pace(pace, pace.width, seconds, PIECE_SECONDS)
+    return read
+
+
+@given(
+    per_key=st.floats(1e-7, 1e-3),
+    fixed=st.floats(0, 0.004),
+    first=st.integers(1, 10**6),
+)
+def test_the_width_comes_to_the_time_that_a_piece_should_take(
+    per_key: float, fixed: float, first: int
+) -> None:
+    read = walk(Pace(first), lambda width: fixed + per_key * width, 40)
+
+    _, seconds = read[-1]
+    narrowest = fixed + per_key
+    assert seconds <= max(1.05 * PIECE_SECONDS, narrowest)
+    assert seconds >= min(0.5 * PIECE_SECONDS, narrowest)
+
+
+def test_one_quick_piece_at_most_doubles_the_width() -> None:
+    pace = next_pace(Pace(5000), 5000, 0.0001, PIECE_SECONDS)
+
+    assert pace.width == 10_000
+
+
+def test_where_narrow_pieces_take_as_long_they_become_wide_until_half_is_for_their_rows() -> (
+    None
+):
+    # Without an index on the key each piece is a scan of 400 ms.
+    read = walk(Pace(), lambda width: 0.4 + 1e-6 * width, 30)
+
+    width, seconds = read[-1]
+    assert width > 300_000
+    assert seconds == pytest.approx(0.8, rel=0.1)
+
+
+def test_when_there_is_an_index_again_pieces_are_narrow_again() -> None:
+    pace = first_pace(Pace(400_000, 0.4, 400_000, 0.8))
+
+    read = walk(pace, lambda width: 3e-6 * width, 20)
+
+    assert read[-1][1] == pytest.approx(PIECE_SECONDS, rel=0.1)
+
+
+def test_a_server_that_is_slow_for_a_while_is_not_taken_for_one_without_an_index() -> (
+    None
+):
+    pace = Pace(6000)
+    for factor in (5, 5, 5, 1, 1, 1, 1, 1):
+        seconds = factor * 3e-6 * pace.width
+        pace = next_pace(pace, pace.width, seconds, PIECE_SECONDS)
+
+    assert pace.fixed_seconds == 0
+    assert 3e-6 * pace.width <= 1.05 * PIECE_SECONDS
+
+
+def position(*, last: Cycle | None = None, under_way: bool = False) -> SweepPosition:
+    part = PartCycle(Cycle(NOW, NOW), 0, 10, 100) if under_way else None
+    return SweepPosition("", 1, under_way=part, last=last)
+
+
+def test_a_run_takes_an_eighth_of_the_share_and_more_before_there_is_a_result() -> None:
+    whole = Cycle(NOW, NOW)
+
+    assert step_seconds(position(), SWEEP) == pytest.approx(3)
+    assert step_seconds(position(under_way=True), SWEEP) == pytest.approx(0.3)
+    assert step_seconds(position(last=whole), SWEEP) == pytest.approx(0.075)
+    often = replace(SWEEP, cycle=timedelta(seconds=1))
+    assert step_seconds(position(last=whole), often) == pytest.approx(0.00125)
+
+
+@pytest.mark.parametrize(
+    ("after", "due"),
+    [
+        (timedelta(0), False),
+        (4 * MINUTE, False),
+        (5 * MINUTE - timedelta(seconds=2), True),  # a run that came a moment early
+        (5 * MINUTE, True),
+        (60 * MINUTE, True),
+        (-MINUTE, True),  # the clock was wrong
+    ],
+)
+def test_a_cycle_begins_when_the_last_one_began_a_cycle_ago(
+    after: timedelta, *, due: bool
+) -> None:
+    before = position(last=Cycle(NOW, NOW + MINUTE))
+
+    assert is_due(before, SWEEP, NOW + after) is due
