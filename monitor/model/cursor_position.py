@@ -92,7 +92,7 @@ class CursorPosition:
     shape: str = ""
     """What the memory was read by: statement, parameters and metrics."""
     marks: tuple[Mark, ...] = ()
-    """Oldest first. They are not kept over a restart, when the clock may be another one."""
+    """Oldest first."""
     gaps: tuple[Gap, ...] = ()
     """In the order in which they were counted."""
     piece: int = 0

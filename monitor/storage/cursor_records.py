@@ -13,6 +13,7 @@ from monitor.model.cursor_position import (
     CursorMemory,
     CursorPosition,
     Gap,
+    Mark,
     SeriesKey,
     WindowRead,
 )
@@ -24,7 +25,7 @@ _FASTEST = 1
 
 
 def cursor_to_record(position: CursorPosition) -> dict[str, Any]:
-    """Return a value for JSON of a position, without its memory and its marks: a later clock may be another one."""
+    """Return a value for JSON of a position, without its memory."""
     record: dict[str, Any] = {
         "until": position.until,
         "until_at": _instant(position.until_at),
@@ -35,6 +36,9 @@ def cursor_to_record(position: CursorPosition) -> dict[str, Any]:
         "late_rows": position.late_rows,
         "restarts": position.restarts,
         "left_out": dict(position.left_out),
+        "marks": [
+            [instant_to_text(mark.seen_at), mark.highest] for mark in position.marks
+        ],
         "gaps": [
             [gap.first, gap.last, instant_to_text(gap.counted_at)]
             for gap in position.gaps
@@ -66,6 +70,9 @@ def record_to_cursor(
         late_rows=record["late_rows"],
         restarts=record["restarts"],
         left_out=record["left_out"],
+        marks=tuple(
+            Mark(text_to_instant(at), highest) for at, highest in record["marks"]
+        ),
         gaps=tuple(
             Gap(first, last, text_to_instant(at)) for first, last, at in record["gaps"]
         ),
