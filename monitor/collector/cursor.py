@@ -156,9 +156,7 @@ def _go_on(
     """Count what is settled, look at the rest, and return it with the position that the next run begins at."""
     query, highest = statements.query, bounds.highest or 0
     start = _begun(statements, bounds, start, now)
-    # Before a restart the clock may have been another one.
-    known = tuple(mark for mark in start.marks if mark.seen_at <= now)
-    marks = with_mark(known, now, highest)
+    marks = with_mark(start.marks, now, highest)
     run = CursorRun(statements, start, _memory(query, start, highest), bounds)
     catch_up(run)
     settled = _settled(run, marks, now)

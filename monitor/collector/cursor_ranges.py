@@ -32,6 +32,8 @@ _AIM_SECONDS = 0.025
 
 def with_mark(marks: tuple[Mark, ...], now: datetime, highest: int) -> tuple[Mark, ...]:
     """Return the marks with what is highest now; not each one of a fast query is kept."""
+    # Before a restart the clock may have been another one.
+    marks = tuple(mark for mark in marks if mark.seen_at <= now)
     if marks and marks[-1].highest == highest:
         # That it was the highest before already says more.
         return marks

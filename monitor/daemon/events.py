@@ -10,6 +10,7 @@ from typing import assert_never
 from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
+from monitor.daemon.cursor_news import cursor_news
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.deferral import Deferred
@@ -58,6 +59,11 @@ class Events:
         for news in self._servers.news(after.targets[target]):
             self._log.event(news.event, news.level, target=target, **news.fields)
         for news in self._servers.zone_news(result.job, result.server):
+            self._log.event(
+                news.event, news.level, target=target, query=query, **news.fields
+            )
+        key = result.job.key
+        for news in cursor_news(before.position_of(key), after.position_of(key)):
             self._log.event(
                 news.event, news.level, target=target, query=query, **news.fields
             )

@@ -1,0 +1,52 @@
+"""Tell what a run of a cursor changed that a person should know, from two positions; for the log, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.daemon.server_changes import ServerEvent
+from monitor.model.cursor_position import CursorPosition
+from monitor.model.positions import Position
+
+
+def cursor_news(
+    before: Position | None, after: Position | None
+) -> Iterator[ServerEvent]:
+    """Yield what is new: counting that began anew, rows that came late, a column that cannot serve or can again."""
+    if isinstance(after, CursorPosition):
+        nothing = CursorPosition("", 0, 0)
+        was = before if isinstance(before, CursorPosition) else nothing
+        for event, is_new in _changes(was, after):
+            if is_new:
+                yield event
+
+
+def _changes(
+    was: CursorPosition, now: CursorPosition
+) -> list[tuple[ServerEvent, bool]]:
+    """Return every event that there could be, and whether it is one."""
+    restarted = ServerEvent(
+        "cursor.restarted",
+        "warning",
+        {"was_until": was.until, "until": now.until},
+    )
+    corrected = ServerEvent(
+        "cursor.corrected",
+        "warning",
+        {"late_rows": now.late_rows - was.late_rows},
+    )
+    reason, reason_before = _unfit(now), _unfit(was)
+    refused = ServerEvent("cursor.refused", "warning", {"message": reason})
+    accepted = ServerEvent("cursor.accepted", "info", {})
+    is_other = reason != reason_before
+    return [
+        (restarted, now.restarts > was.restarts),
+        (corrected, now.late_rows > was.late_rows),
+        (refused, is_other and bool(reason)),
+        (accepted, is_other and not reason),
+    ]
+
+
+def _unfit(position: CursorPosition) -> str:
+    """Return why the column cannot serve; empty where it can."""
+    return "" if position.windows is None else position.windows.reason

@@ -1,0 +1,36 @@
+"""What the log tells of a query that reads forward."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from monitor.daemon.cursor_news import cursor_news
+from monitor.model.cursor_position import CursorPosition, WindowRead
+
+_COUNTED = CursorPosition("cursor t.id", 7, 120, late_rows=2)
+_UNFIT = replace(_COUNTED, windows=WindowRead("t.id is not unique", datetime.now(UTC)))
+
+
+def events(before: CursorPosition | None, after: CursorPosition | None) -> list[str]:
+    return [one.event for one in cursor_news(before, after)]
+
+
+def test_an_ordinary_run_is_no_news() -> None:
+    assert events(None, None) == []
+    assert events(None, replace(_COUNTED, late_rows=0)) == []
+    assert events(_COUNTED, replace(_COUNTED, serial=8, until=130)) == []
+    assert events(_UNFIT, _UNFIT) == []
+
+
+def test_a_table_that_was_truncated_late_rows_and_an_unfit_column_are_news() -> None:
+    (restarted,) = cursor_news(_COUNTED, replace(_COUNTED, until=0, restarts=1))
+    assert restarted.fields == {"was_until": 120, "until": 0}
+    (corrected,) = cursor_news(_COUNTED, replace(_COUNTED, late_rows=5))
+    assert corrected.fields == {"late_rows": 3}
+    (refused,) = cursor_news(_COUNTED, _UNFIT)
+    assert (refused.event, refused.fields["message"]) == (
+        "cursor.refused",
+        "t.id is not unique",
+    )
+    assert events(_UNFIT, _COUNTED) == ["cursor.accepted"]
