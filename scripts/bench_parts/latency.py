@@ -304,8 +304,9 @@ def _rows(found: Mapping[str, Sequence[float]]) -> list[Row]:
     for path, wait in (("/at_once", "0 s"), ("/default", "30 s")):
         if path in found:
             against = f"sql_exporter, Prometheus, Alertmanager with group_wait {wait}"
+            title = f"{measure}; theirs: group_wait {wait}"
             rows.append(
-                Row("latency", measure, "s", ours, tuple(found[path]), against, "≤ 0.20 of theirs")
+                Row("latency", title, "s", ours, tuple(found[path]), against, "≤ 0.20 of theirs")
             )  # fmt: skip
     for row in rows:
         say(row.line())
