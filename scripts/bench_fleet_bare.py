@@ -26,6 +26,7 @@ def main() -> None:
             user=f"bare{number}",
             password="x",
             database="app",
+            ssl_disabled=True,
             autocommit=True,
         )
         for number in range(asked["targets"])
