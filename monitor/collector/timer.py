@@ -9,12 +9,14 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TypeAlias
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.job import Job
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -103,6 +105,8 @@ class Timer:
         trigger = _DueTrigger(self._first_due, self._zone)
         self._job = self._scheduler.add_job(self._call_due, trigger)
         self._scheduler.start()
+        # What was planned while it started, it may not have heard of.
+        self._look_at_first()
 
     def stop(self) -> None:
         """Stop calling back; waits for a call that is being made."""
@@ -160,8 +164,12 @@ class Timer:
 
     def _look_at_first(self) -> None:
         """Have the scheduler wait for what is first now; not under our lock, since it asks with its own held."""
-        if self._job is not None:
-            self._job.modify(next_run_time=self._zone.instant(self._first_due()))
+        if self._job is None:
+            return
+        at = self._zone.instant(self._first_due())
+        # While it starts, and after its end, the scheduler knows of no job.
+        with suppress(JobLookupError):
+            self._job.modify(next_run_time=at)
 
     def _call_due(self) -> None:
         """Call all that is due, each once; raises the first error when all were called."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -123,3 +124,32 @@ def test_it_says_whether_it_runs(calls: Calls) -> None:
     calls.timer.stop()
     assert not calls.timer.is_running()
     calls.timer.wake()
+
+
+def test_after_its_end_it_may_be_given_things_and_asked_to_look_again(
+    calls: Calls,
+) -> None:
+    calls.timer.start()
+    calls.timer.stop()
+    calls.plan("too late", LONG_AGO, None)
+    calls.timer.look_again()
+    assert calls.are_over()
+
+
+def test_what_is_planned_while_it_starts_is_called_whatever_the_instant() -> None:
+    for _ in range(300):
+        calls = Calls()
+        begun = threading.Barrier(2)
+
+        def start(timer: Timer = calls.timer, begun: threading.Barrier = begun) -> None:
+            begun.wait()
+            timer.start()
+
+        starter = threading.Thread(target=start)
+        starter.start()
+        begun.wait()
+        calls.plan("one", LONG_AGO, LONG_AGO + YEAR)
+        calls.timer.look_again()
+        assert calls.next()[0] == "one"
+        starter.join()
+        calls.timer.stop()
