@@ -17,7 +17,7 @@ from monitor.config.queries.schedules import read_schedule
 from monitor.config.queries.schema import QuerySchema
 from monitor.config.queries.sweeps import check_sweep
 from monitor.config.queries.unbound import UnboundQuery
-from monitor.config.queries.walks import read_walk
+from monitor.config.queries.walks import of_statement, read_walk
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Origin, Problems
@@ -44,6 +44,8 @@ def read_query(
         flavor: _template(path, base, declared, extra, problems)
         for flavor, path in files.variants.items()
     }
+    if walk is not None:
+        walk = of_statement(walk, statement)
     are_statements_sound = len(problems) == before_statements
     subjects = _subjects(section, declared, problems)
     rules, metrics = read_rules(section, subjects, problems)

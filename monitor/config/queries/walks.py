@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from monitor.config.queries.schema import QuerySchema
+from monitor.config.sql.first_table import first_table
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
@@ -15,17 +17,26 @@ from monitor.model.walks import Cursor, Sweep, Walk
 def read_walk(
     checked: QuerySchema, section: Section, problems: Problems
 ) -> Walk | None:
-    """Return how a query walks, its column as the file has it, with parameters in braces; None: it does not."""
+    """Return how a query walks, its column as the file has it, with parameters in braces; None: it does not.
+
+    A column without a table is one of the table that the statement reads: `of_statement` says which.
+    """
     cursor, sweep = checked.cursor, checked.sweep
     if cursor is not None and sweep is not None:
         refuse_both(section, "cursor", "sweep", problems)
     if cursor is not None:
-        table, _, column = cursor.column.partition(".")
+        table, _, column = cursor.column.rpartition(".")
         return Cursor(table, column, cursor.settle, cursor.time)
     if sweep is not None:
-        table, _, column = sweep.key.partition(".")
+        table, _, column = sweep.key.rpartition(".")
         return Sweep(table, column, checked.cycle_of(sweep), sweep.piece)
     return None
+
+
+def of_statement(walk: Walk, statement: Template) -> Walk:
+    """Return the walk with the table that the statement reads first, where the file names none."""
+    table = walk.table or first_table(statement.tokens)
+    return replace(walk, table=table)
 
 
 def check_walk(
@@ -39,7 +50,7 @@ def check_walk(
 
     `column_fault` says why a text is not `table.column`.
     """
-    fault = column_fault(f"{walk.table}.{walk.column}")
+    fault = column_fault(f"{walk.table}.{walk.column}".lstrip("."))
     if fault is not None:
         problems.add(section.origin(walk.section, walk.key), fault)
     asked = set(walk.parameters)
