@@ -65,7 +65,7 @@ def long_scans(plan: Rows, text: str) -> Iterator[LongScan]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _PlanStep:
     """One step of a plan."""
 
     select: object
@@ -95,14 +95,14 @@ class _Step:
         return min(outer * self.rows, _MAX_ROWS)
 
 
-def _steps(plan: Rows) -> Iterator[_Step]:
+def _steps(plan: Rows) -> Iterator[_PlanStep]:
     """Yield the steps of a plan; what ANALYZE counted goes before what was guessed."""
     names = [column.lower() for column in plan.columns]
     for row in plan.rows:
         cells = dict(zip(names, row, strict=True))
         rows = _number(cells.get("rows"), 0.0)
         filtered = _number(cells.get("filtered"), 100.0)
-        yield _Step(
+        yield _PlanStep(
             select=cells.get("id"),
             table=str(cells.get("table")),
             type=str(cells.get("type")),

@@ -98,6 +98,7 @@ def test_the_configuration_makes_every_query_and_rule_quick_and_leaves_the_rest(
             }
         },
         "receivers": {"demo": {"kind": "webhook", "url": "http://127.0.0.1:1/"}},
+        "load": {"share": 1},
         "web": {"listen": "127.0.0.1:0"},
         "state": {"directory": "/tmp/state"},
         "queries": {
