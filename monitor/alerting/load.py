@@ -14,6 +14,7 @@ from statistics import median_low
 
 from monitor.model.deferral import may_wait
 from monitor.model.load_limits import LOAD_WINDOW, LoadLimits
+from monitor.model.results import Failure, Result
 from monitor.model.schedules import Every
 from monitor.model.settings import Job
 
@@ -114,3 +115,12 @@ def _with_spent(
 def _rounded(times: float) -> int:
     """Return a whole number of intervals: slots of the grid are left out, and none is moved."""
     return min(max(math.ceil(times), 1), MAX_STRETCH)
+
+
+def accounted_seconds(result: Result) -> float:
+    """Return what a run counts for in its target's share, in seconds of statements.
+
+    One that failed counts for nothing: what it took is a wait for a lock or a limit, and a query that fails
+    keeps its schedule, so that its recovery is seen as soon as ever.
+    """
+    return 0.0 if isinstance(result.outcome, Failure) else result.statement_seconds

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.freshness import expiry
+from monitor.alerting.load import accounted_seconds
 from monitor.alerting.query_view import QueryView
 from monitor.model.results import Result
 from monitor.model.settings import Job, JobKey
@@ -19,10 +20,11 @@ def after_run_paid(
 
     `views` are all of the target. A run that had no statement cost nothing, and says nothing of what one costs.
     """
-    if not result.statement_seconds:
+    seconds = accounted_seconds(result)
+    if not seconds:
         return target
     query, at = result.job.query.name, result.finished_at
-    load = target.load.with_run(query, result.statement_seconds, at)
+    load = target.load.with_run(query, seconds, at)
     jobs = [view.job for view in views]
     load = load.with_pace(jobs, target.target.load, at)
     return replace(target, load=load)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.daemon.messages import NewConfig
 from monitor.model.deferral import Deferred
+from monitor.model.errors import Reason
 from monitor.model.load_limits import LoadLimits
-from monitor.model.results import Outcome, Replication
+from monitor.model.results import Failure, Outcome, Replication
 from monitor.model.schedules import Cron
 from monitor.model.settings import Severity
 from tests.support.harness import (
@@ -248,3 +249,13 @@ def test_a_server_is_busy_above_the_limit_only() -> None:
     ]
     assert not LoadLimits(threads_running=0).busy_words(10_000)
     assert BALANCE in BALANCES.needs
+
+
+def test_what_failed_counts_for_nothing_so_a_query_that_fails_keeps_its_schedule() -> (
+    None
+):
+    harness = Waiting()
+    for _ in range(5):
+        harness.after(MINUTE)
+        harness.ran("balances", Failure(Reason.LOCK_WAIT, "waited"), 10.0)
+    assert harness.view().stretch == 1
