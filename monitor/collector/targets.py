@@ -163,6 +163,7 @@ class TargetRunners:
         deadline = time.monotonic() + 2 * grace_seconds
         for one in self._retiring:
             one.over.wait(max(0.0, deadline - time.monotonic()))
+        self._workers.stop()
 
     def _retire(self, runner: _TargetRunner, grace_seconds: float) -> _Retiring:
         over = threading.Event()

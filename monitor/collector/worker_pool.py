@@ -20,7 +20,7 @@ MAX_THREADS = 4096
 _IDLE_SECONDS = 10.0
 """How long a thread waits for work before it ends."""
 _KEPT_THREADS = 4
-"""So many stay: where the system gives no more threads for a while, what is due is run all the same."""
+"""So many stay until the stop: where the system gives no more threads, what is due is run all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,17 @@ class WorkerPool:
         # The last one that became idle is the next to work, so that those that are not needed end.
         self._idle: list[_WorkerThread] = []
         self._waiting: deque[TaskQueue] = deque()
+        self._stopped = False
 
     def queue(self, size: int, run: Run) -> TaskQueue:
         """Return a queue for one target, of which at most `size` tasks run at once, by `run`."""
         return TaskQueue(self, size, run)
+
+    def stop(self) -> None:
+        """Let every thread end: those that are idle at once, the others when what they run is over."""
+        with self.lock:
+            self._stopped = True
+            self._end_idle()
 
     def serve(self, queue: TaskQueue) -> bool:
         """Begin what a queue may begin, under the lock; False where there is no thread at all to be had."""
@@ -172,6 +179,8 @@ class WorkerPool:
                         self._list(following)
                     return following, task
             self._idle.append(worker)
+            if self._stopped:
+                self._end_idle()
             return None
 
     def dismiss(self, worker: _WorkerThread) -> bool:
@@ -194,6 +203,12 @@ class WorkerPool:
                 following = self._waiting.popleft()
                 following.is_listed = False
                 self.serve(following)
+
+    def _end_idle(self) -> None:
+        self._threads -= len(self._idle)
+        for worker in self._idle:
+            worker.end()
+        self._idle.clear()
 
     def _list(self, queue: TaskQueue) -> None:
         queue.is_listed = True
@@ -233,12 +248,16 @@ class _WorkerThread:
         self._given = queue, task
         self._is_woken.release()
 
+    def end(self) -> None:
+        """Let the thread end; only while it has no task."""
+        self._is_woken.release()
+
     def _work(self) -> None:
         while (given := self._wait()) is not None:
             self._run_on(*given)
 
     def _wait(self) -> tuple[TaskQueue, Task] | None:
-        """Return what it was given; None where that took too long."""
+        """Return what it was given; None where it is to end, or waited too long."""
         while not self._is_woken.acquire(timeout=_IDLE_SECONDS):
             if self._pool.dismiss(self):
                 return None

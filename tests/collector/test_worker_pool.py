@@ -202,6 +202,34 @@ def test_where_no_thread_is_to_be_had_a_task_is_refused_and_the_next_one_runs(
     assert one.join(30)
 
 
+def test_once_stopped_idle_threads_end_at_once_and_one_that_hangs_when_its_run_is_over(
+    runs: Runs,
+) -> None:
+    pool = WorkerPool()
+    threads: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+
+    def run(one: Task) -> None:
+        threads.put(threading.current_thread())
+        runs(one)
+
+    idle, hanging = pool.queue(3, run), pool.queue(1, run)
+    for name in ("a", "b", "c"):
+        assert idle.submit(task(name))
+    without_work = [threads.get(timeout=30) for _ in range(3)]
+    assert hanging.submit(task("hanging"))
+    hangs = threads.get(timeout=30)
+    runs.let_end("a", "b", "c")
+    assert idle.join(30)
+    pool.stop()
+    for thread in without_work:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert hangs.is_alive()
+    runs.let_end("hanging")
+    hangs.join(5)
+    assert not hangs.is_alive()
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 3), min_size=1, max_size=6),
