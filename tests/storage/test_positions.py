@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from monitor.model.positions import CursorPosition, Position
@@ -13,7 +14,7 @@ def test_a_position_is_there_after_a_restart(tmp_path: Path) -> None:
     positions: dict[tuple[str, str], Position] = {
         ("main", "usage"): CursorPosition("cursor t.id", 7, 120)
     }
-    state = State(path)
-    state.record({}, (), (), positions=positions)
-    state.close()
-    assert State(path).positions() == positions
+    with closing(State(path)) as state:
+        state.record({}, (), (), positions=positions)
+    with closing(State(path)) as state:
+        assert state.positions() == positions
