@@ -1,6 +1,7 @@
 """Ask a server whether a query could run: its plan, and a touch of what a plan alone does not reach.
 
-No row of the application's tables is read. A plan says nothing of rights that are asked for only while
+Of the application's tables no more is read than the ends of indexes, and about a dozen rows where a cursor's column
+is looked at, however many rows there are. A plan says nothing of rights that are asked for only while
 information_schema is filled, nor of the columns under `needs`.
 """
 
