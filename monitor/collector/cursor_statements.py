@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
+from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
 from monitor.database import Session
 from monitor.model.cursor_position import Gap
 from monitor.model.errors import QueryError, Reason
@@ -72,7 +72,7 @@ class CursorStatements:
         sql = (
             f"SELECT (SELECT MAX({self._column}) FROM {self._table}), UNIX_TIMESTAMP()"
         )
-        ((highest, now_seconds),) = self._ask(sql, 1)
+        highest, now_seconds = self._ask_one(sql)
         return Bounds(_integer_or_none(highest), float(str(now_seconds)))
 
     def oldest_open_seconds(self) -> float | None:
@@ -83,7 +83,7 @@ class CursorStatements:
             if error.reason is Reason.ACCESS_DENIED:
                 return None
             raise
-        ((seconds,),) = rows.rows
+        (seconds,) = only_row(rows)
         return 0.0 if seconds is None else max(0.0, float(str(seconds)))
 
     def ids(self, since: int, until: int, most: int) -> list[int]:
@@ -108,7 +108,7 @@ class CursorStatements:
     def highest_up_to(self, until: int) -> int | None:
         """Return the highest id up to one."""
         sql = f"SELECT MAX({self._column}) FROM {self._table} WHERE {self._column} <= {until:d}"
-        ((found,),) = self._ask(sql, 1)
+        (found,) = self._ask_one(sql)
         return _integer_or_none(found)
 
     def lowest_from(self, one: int, otherwise: int) -> int:
@@ -117,7 +117,7 @@ class CursorStatements:
             f"SELECT COALESCE(MIN({self._column}), {otherwise:d}) FROM {self._table}"
             f" WHERE {self._column} >= {one:d}"
         )
-        ((found,),) = self._ask(sql, 1)
+        (found,) = self._ask_one(sql)
         return int(str(found))
 
     def newest_seconds(self, one: int) -> float:
@@ -144,6 +144,9 @@ class CursorStatements:
     @property
     def _table(self) -> str:
         return quoted(self.walk.table)
+
+    def _ask_one(self, sql: str) -> tuple[Cell, ...]:
+        return only_row(self._fetch(Statement(sql), {}, 1))
 
     def _ask(self, sql: str, max_rows: int) -> Sequence[tuple[Cell, ...]]:
         return self._fetch(Statement(sql), {}, max_rows).rows

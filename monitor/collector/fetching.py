@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from monitor.database import Session
-from monitor.model.errors import QueryError, Reason
-from monitor.model.results import Rows
+from monitor.model.errors import QueryError, Reason, SampleError
+from monitor.model.results import Cell, Rows
 from monitor.model.settings import Query, Scalar, Statement
 
 # Waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007).
@@ -30,6 +30,18 @@ def fetch(
     """
     bound = {name: values[name] for name in statement.parameters}
     return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
+
+
+def only_row(rows: Rows) -> tuple[Cell, ...]:
+    """Return the row of a statement that gives one whatever there is; SampleError where it gave none.
+
+    A session whose variables somebody changed may leave rows out, and that must not look like an empty table.
+    """
+    if len(rows.rows) != 1:
+        raise SampleError(
+            f"{len(rows.rows)} rows where the server must give one: a variable of the session may leave rows out"
+        )
+    return rows.rows[0]
 
 
 def fetch_past_a_lock(

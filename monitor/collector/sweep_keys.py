@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from monitor.collector.fetching import fetch
+from monitor.collector.fetching import fetch, only_row
 from monitor.database import Session
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
-from monitor.model.results import Cell, ColumnType
+from monitor.model.results import Cell, ColumnType, Rows
 from monitor.model.settings import Scalar, Statement
 from monitor.model.sweeps import SweepKey
 from monitor.model.walks import Sweep
@@ -39,7 +39,7 @@ class SweepKeys:
         key, table = self._names()
         sql = f"SELECT MIN({key}) AS lowest, MAX({key}) AS highest FROM {table}"
         rows = fetch(self.session, Statement(sql), {}, self.timeout, 1)
-        lowest, highest = rows.rows[0]
+        lowest, highest = only_row(rows)
         if lowest is None or highest is None:
             return None
         last = self._key(highest, rows.types[0])
@@ -58,8 +58,9 @@ class SweepKeys:
             f"SELECT {key} AS next FROM {table} WHERE {key} > %(reached)s AND {key} <= %(end)s"
             f" ORDER BY {key} LIMIT 1 OFFSET {width - 1}"
         )
-        found = self._value(sql, {"reached": reached, "end": end})
-        return end if found is None else str(found)
+        found = self._ask(sql, {"reached": reached, "end": end}).rows
+        # Behind the key there are fewer rows than that.
+        return str(found[0][0]) if found else end
 
     def gap_end(self, reached: SweepKey, end: SweepKey) -> SweepKey:
         """Return up to where there is no row behind a key, so that nothing is left to read there."""
@@ -71,9 +72,11 @@ class SweepKeys:
         return end if found is None else max(reached, int(str(found)) - 1)
 
     def _value(self, sql: str, values: dict[str, Scalar]) -> Cell:
+        return only_row(self._ask(sql, values))[0]
+
+    def _ask(self, sql: str, values: dict[str, Scalar]) -> Rows:
         statement = Statement(sql, tuple(values))
-        rows = fetch(self.session, statement, values, self.timeout, 1).rows
-        return rows[0][0] if rows else None
+        return fetch(self.session, statement, values, self.timeout, 1)
 
     def _names(self) -> tuple[str, str]:
         return quoted(self.sweep.column), quoted(self.sweep.table)

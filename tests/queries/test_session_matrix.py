@@ -47,7 +47,9 @@ _SEEN = Data(
             )
             for number in range(1, 61)
         ),
-        *(Subscription(number, 800, "starter") for number in range(1, 61, 7)),
+        *(Subscription(number, 800, "starter") for number in range(8, 61, 7)),
+        # names that only their ends tell apart decide which of two equal limits counts
+        Subscription(1, 700, _PLANS[0]),
         Subscription(4, None, None),
     ],
     [
@@ -268,3 +270,13 @@ def test_what_the_matrix_runs_feels_a_variable_that_is_not_stated(
         == matrix.pristine
     }
     assert unfelt <= _UNFELT
+
+
+def test_a_table_whose_rows_a_session_leaves_out_is_not_an_empty_one(
+    matrix: Matrix,
+) -> None:
+    found = matrix.answers(set_behind_our_back="sql_select_limit = 0")
+
+    for name in ("balances", "subscriptions_without_limit"):
+        assert isinstance(found[name], SampleError), name
+        assert "0 rows where the server must give one" in str(found[name])
