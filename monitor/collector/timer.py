@@ -163,13 +163,16 @@ class Timer:
         return self._now() + _NOTHING_DUE
 
     def _look_at_first(self) -> None:
-        """Have the scheduler wait for what is first now; not under our lock, since it asks with its own held."""
+        """Have the scheduler look now at what is due, and find out by itself when to look next.
+
+        Never by an instant that is computed here: while it makes a call that is not planned again yet, that
+        would be too late, and would take the place of the right one.
+        """
         if self._job is None:
             return
-        at = self._zone.instant(self._first_due())
         # While it starts, and after its end, the scheduler knows of no job.
         with suppress(JobLookupError):
-            self._job.modify(next_run_time=at)
+            self._job.modify(next_run_time=self._zone.now())
 
     def _call_due(self) -> None:
         """Call all that is due, each once; raises the first error when all were called."""

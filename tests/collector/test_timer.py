@@ -42,10 +42,13 @@ class Calls:
 
         def call() -> None:
             self.due[name] = then
-            self._made.put((name, self.clock.now()))
+            self.note(name)
 
         self.due[name] = due
         self.timer.set(name, due=lambda: self.due[name], call=call)
+
+    def note(self, name: str) -> None:
+        self._made.put((name, self.clock.now()))
 
     def next(self) -> tuple[str, datetime]:
         return self._made.get(timeout=30)
@@ -153,3 +156,29 @@ def test_what_is_planned_while_it_starts_is_called_whatever_the_instant() -> Non
         assert calls.next()[0] == "one"
         starter.join()
         calls.timer.stop()
+
+
+def test_a_look_at_what_is_due_while_a_call_is_made_puts_off_nothing(
+    calls: Calls,
+) -> None:
+    lookers: list[threading.Thread] = []
+    rounds = 50
+
+    def call() -> None:
+        calls.due["one"] = calls.clock.now() + timedelta(milliseconds=1)
+        # What it plans is far, and first for as long as this call is under way.
+        looker = threading.Thread(
+            target=calls.plan, args=("far", LONG_AGO + YEAR, LONG_AGO + YEAR)
+        )
+        looker.start()
+        looker.join(0.005)
+        lookers.append(looker)
+        calls.note("one")
+
+    calls.due["one"] = LONG_AGO
+    calls.timer.set("one", due=lambda: calls.due["one"], call=call)
+    calls.timer.start()
+    for _ in range(rounds):
+        assert calls.next()[0] == "one"
+    for looker in lookers:
+        looker.join(30)
