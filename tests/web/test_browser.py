@@ -12,8 +12,13 @@ import bcrypt
 import pytest
 
 from monitor.alerting.snapshot import with_alerts
+from monitor.alerting.walks import with_positions
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.positions import SweepPosition
 from monitor.model.settings import labels_of
+from monitor.model.sweeps import Cycle
+from monitor.model.walked import walked_by
+from monitor.model.walks import Sweep
 from monitor.notify.payload import generator_url
 from tests.web.browser import Browser, a_browser
 from tests.web.picture import (
@@ -224,6 +229,31 @@ def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
         later(served, *plans("pro"))
         page.go(page.ask("document.getElementById('refresh').href"))
         assert page.ask(HEADLINE) == "users have no balance, for 5 min"
+
+
+def test_how_a_sweep_runs_takes_more_lines_and_not_more_width(browser: Browser) -> None:
+    swept = replace(BALANCES, walk=Sweep("users", "id"))
+    config = a_config(queries=(swept,))
+    snapshot = a_snapshot(config)
+    ended_at = NOW - seconds(60)
+    cycle = Cycle(ended_at - seconds(4000), ended_at)
+    position = SweepPosition(walked_by(swept), 1, last=cycle)
+    served = ServedState(
+        config, with_positions(snapshot, {("main", swept.name): position}), NOW
+    )
+    with serving(served) as client:
+        page = browser.open(address(client))
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=900,
+            height=800,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        text = page.ask("document.querySelector('td[data-name=Runs]').innerText")
+        assert "the last took" in text
+        width = "document.documentElement.scrollWidth"
+        assert page.ask(f"{width} <= window.innerWidth")
 
 
 def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
