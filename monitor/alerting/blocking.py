@@ -24,8 +24,8 @@ def blocked_run(
 ) -> Result | None:
     """Return the result of a run that is not to be made; None of one that is.
 
-    The one place that is asked before a run, by the schedule and after a schema query: whatever else is to
-    keep a query from running, a pause for instance, is decided here.
+    Asked by the schedule before each run: whatever else is to keep a query from running, a pause for instance,
+    is decided here.
     """
     missing = missing_for(job, snapshot, now)
     if not missing:
@@ -34,25 +34,27 @@ def blocked_run(
 
 
 def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
-    """Return the columns that a job needs and that are known to be missing; none when that is old knowledge.
-
-    A schema query is never blocked: it is the one that sees a column come back. Nor is any query of a lost
-    target, whose next success says that the target is back.
-    """
-    if job.query.schema is not None or snapshot.is_lost(job.target.name):
-        return frozenset()
-    missing = snapshot.missing_columns(job.target.name, now)
-    return missing & frozenset(job.query.needs)
+    """Return the columns that a job needs and that are known to be missing; none when that is old knowledge."""
+    return _lacked(job, snapshot.blocking_columns(job.target.name, now))
 
 
-def newly_blocked(snapshot: Snapshot, target: str, now: datetime) -> list[Result]:
-    """Return the results of a target's jobs that are blocked and were not before: their data must go at once."""
+def newly_blocked(
+    views: Iterable[QueryView], missing: frozenset[ColumnName], now: datetime
+) -> list[Result]:
+    """Return the results of the jobs that are blocked and were not before: their data must go at once."""
     found: list[Result] = []
-    for view in snapshot.views_of(target):
-        run = blocked_run(view.job, now, snapshot, now)
-        if run is not None and not isinstance(view.outcome, Blocked):
-            found.append(run)
+    for view in views:
+        lacked = _lacked(view.job, missing)
+        if lacked and not isinstance(view.outcome, Blocked):
+            found.append(blocked(view.job, now, lacked, now))
     return found
+
+
+def _lacked(job: Job, missing: frozenset[ColumnName]) -> frozenset[ColumnName]:
+    """Return which of these columns a job needs; a schema query is the one that sees them come back."""
+    if job.query.schema is not None:
+        return frozenset()
+    return missing & frozenset(job.query.needs)
 
 
 def shows_columns(result: Result) -> bool:

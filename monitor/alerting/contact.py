@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from monitor.alerting.load import LoadAccount
 from monitor.model.certificates import Certificate
-from monitor.model.deferral import Deferred, may_wait
+from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Result, Server, Success
-from monitor.model.settings import ColumnName, Job
+from monitor.model.settings import ColumnName
 from monitor.model.targets import Target
 
 RECOVERY_PAUSE = timedelta(seconds=30)
@@ -119,9 +119,13 @@ class TargetView:
             return ""
         return self.server.replica_fault(self.target.max_replica_lag)
 
-    def stretch_of(self, job: Job) -> int:
-        """Return how many times its own interval a job of the target has, to keep all within their share."""
-        return self.load.stretch if may_wait(job) else 1
+    @property
+    def put_off_words(self) -> str:
+        """Return why what is not critical waits there, as of the last contact; empty where it does not."""
+        if self.server is None:
+            return ""
+        busy = self.target.load.busy_words(self.server.threads_running)
+        return busy or self.replica_fault
 
     @property
     def known_missing(self) -> frozenset[ColumnName]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median_low
 
-from monitor.model.deferral import may_wait
 from monitor.model.load_limits import LOAD_WINDOW, LoadLimits
 from monitor.model.results import Failure, Result
 from monitor.model.schedules import Every
@@ -41,6 +40,10 @@ class LoadAccount:
     """By query: how many seconds the statements of its last runs took, the newest first."""
     stretch: int = 1
     """How many times their own intervals the queries that may wait have now."""
+
+    def stretch_of(self, job: Job) -> int:
+        """Return how many times its own interval a job of the target has, to keep all within their share."""
+        return self.stretch if job.query.may_wait else 1
 
     def spent_seconds(self, now: datetime) -> float:
         """Return how long statements ran within the window that ends now, in seconds."""
@@ -84,7 +87,7 @@ class LoadAccount:
         """Return by how much the intervals of what may wait must be longer than they are by themselves."""
         urgent_seconds, waiting_seconds = 0.0, 0.0
         for job, seconds in self._demands(jobs):
-            if may_wait(job):
+            if job.query.may_wait:
                 waiting_seconds += seconds
             else:
                 urgent_seconds += seconds
@@ -117,10 +120,18 @@ def _rounded(times: float) -> int:
     return min(max(math.ceil(times), 1), MAX_STRETCH)
 
 
-def accounted_seconds(result: Result) -> float:
-    """Return what a run counts for in its target's share, in seconds of statements.
+def after_run_paid(
+    account: LoadAccount, result: Result, jobs: Iterable[Job], limits: LoadLimits
+) -> LoadAccount:
+    """Return a target's account after a run, and with the stretch of its jobs' intervals that follows from it.
 
+    `jobs` are all of the target. A run that had no statement cost nothing, and says nothing of what one costs.
     One that failed counts for nothing: what it took is a wait for a lock or a limit, and a query that fails
     keeps its schedule, so that its recovery is seen as soon as ever.
     """
-    return 0.0 if isinstance(result.outcome, Failure) else result.statement_seconds
+    seconds = result.statement_seconds
+    if not seconds or isinstance(result.outcome, Failure):
+        return account
+    at = result.finished_at
+    account = account.with_run(result.job.query.name, seconds, at)
+    return account.with_pace(jobs, limits, at)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from monitor.alerting.freshness import expiry
+from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred, stretched
-from monitor.model.positions import Position, is_next
+from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron
 from monitor.model.settings import ColumnName, Job
@@ -77,7 +77,25 @@ class QueryView:
         """Return whether a result is one of this job as it is now, and goes on from where its walk stands."""
         if not self.job.runs_as(result.job):
             return False
-        return result.position is None or is_next(result.position, self.position)
+        position, before = result.position, self.position
+        if position is None:
+            return True
+        if before is None:
+            return position.serial == 1
+        return position.of == before.of and position.serial == before.serial + 1
+
+    def planned(self, next_run_at: datetime | None) -> QueryView:
+        """Return the view with when its job runs next."""
+        planned = replace(self, next_run_at=next_run_at)
+        # What a cron said holds until its next run, which the plan after a success is the first to show.
+        is_cron = isinstance(self.job.query.schedule, Cron)
+        if not is_cron or self.data_at is None or self.expires_at is None:
+            return planned
+        return replace(
+            planned,
+            expires_at=planned.held_until,
+            news_until=planned.said_news_until,
+        )
 
     @property
     def paced(self) -> Job:
@@ -98,16 +116,6 @@ class QueryView:
     def waits_for(self, replica_fault: str) -> bool:
         """Return whether it is put off, and its target is a replica with this fault."""
         return self.is_put_off and bool(replica_fault)
-
-    def put_off(self, deferral: Deferred) -> QueryView:
-        """Return the view after a run was put off: what its last run said stands for as long as it holds.
-
-        Not what a replica said that is too late now: it may have been past already.
-        """
-        view = replace(self, status=QueryStatus.DEFERRED, deferral=deferral)
-        if deferral.reason == "replica_lagging":
-            view = replace(view, samples=(), expires_at=None)
-        return view
 
     @property
     def last_word(self) -> Outcome | None:
@@ -173,11 +181,23 @@ class QueryView:
         """Return the samples that are still fresh at `now`."""
         return () if _is_over(self.expires_at, now) else self.samples
 
+    @property
+    def held_until(self) -> datetime | None:
+        """Return until when what the last success said holds, at the interval that it has; None before one."""
+        if self.data_at is None:
+            return None
+        return expiry(self.paced, self.data_at, self.next_run_at)
+
+    @property
+    def said_news_until(self) -> datetime | None:
+        """Return until when what the last success said is of now; None where that has no end, or before one."""
+        if self.data_at is None:
+            return None
+        return news_until(self.job, self.data_at, self.next_run_at)
+
     def holds_at(self, now: datetime) -> bool:
         """Return whether what the last success said still holds, also while it fails since."""
-        if self.data_at is None:
-            return False
-        return now < expiry(self.paced, self.data_at, self.next_run_at)
+        return _is_ahead(self.held_until, now)
 
     def is_news_at(self, now: datetime) -> bool:
         """Return whether its data is of now, as far as its schedule has anybody look."""

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from monitor.alerting.contact import TargetView, after_run
-from monitor.alerting.freshness import expiry, known_until, news_until
-from monitor.alerting.pacing import after_run_paid, stretches_of, with_pace
+from monitor.alerting.load import after_run_paid
+from monitor.alerting.query_runs import views_after
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
-from monitor.model.chunked_map import ChunkedMap, updated
-from monitor.model.deferral import Deferred, may_wait
-from monitor.model.errors import Reason
+from monitor.model.chunked_map import updated
 from monitor.model.positions import Position
-from monitor.model.results import Blocked, Failure, Outcome, Result, Success
-from monitor.model.schedules import Every
-from monitor.model.settings import ColumnName, Config, Job, JobKey
-from monitor.model.walked import kept_position
-
-_OBJECT_DENIED = (1142, 1143, 1370)
-"""A table, a column, a routine: what a GRANT can be given for, by name."""
+from monitor.model.results import Result
+from monitor.model.settings import ColumnName, Job, JobKey
 
 RERUN_GRACE = timedelta(minutes=1)
 """Beside its time limit: how long a query that is run again at once may wait for its turn."""
@@ -59,6 +51,15 @@ class Snapshot:
         view = self.targets.get(target)
         return view is not None and view.up is False
 
+    def blocking_columns(self, target: str, now: datetime) -> frozenset[ColumnName]:
+        """Return the columns without which a target's queries are not run: missing, as far as is known.
+
+        None of a lost target, whose next success says that it is back.
+        """
+        if self.is_lost(target):
+            return frozenset()
+        return self.missing_columns(target, now)
+
     def missing_columns(
         self, target: str, now: datetime, *, or_unknown: bool = False
     ) -> frozenset[ColumnName]:
@@ -84,8 +85,9 @@ class Snapshot:
 
     def stretches_on(self, target: str) -> dict[JobKey, int]:
         """Return how many times its own interval each job of a target is to have."""
+        account = self.targets[target].load
         jobs = [view.job for view in self.views_of(target)]
-        return stretches_of(self.targets, jobs)
+        return {job.key: account.stretch_of(job) for job in jobs}
 
     def views_beside(self, key: JobKey) -> list[QueryView]:
         """Return what is known of the other jobs of a job's target."""
@@ -117,49 +119,6 @@ class Snapshot:
         return [view for view in views if view.job.query.schema is not None]
 
 
-def empty_snapshot(config: Config, at: datetime | None = None) -> Snapshot:
-    """Return the beginning: every job waits, no target was met."""
-    return for_config(Snapshot(), config, at)
-
-
-def for_config(
-    snapshot: Snapshot, config: Config, at: datetime | None = None
-) -> Snapshot:
-    """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
-    keys_of: dict[str, tuple[JobKey, ...]] = {}
-    crons = tuple(
-        job.key for job in config.jobs if not isinstance(job.query.schedule, Every)
-    )
-    queries: dict[JobKey, QueryView] = {}
-    with_schema: set[str] = set()
-    for job in config.jobs:
-        queries[job.key] = _kept(snapshot.queries.get(job.key), job, at)
-        keys_of[job.target.name] = (*keys_of.get(job.target.name, ()), job.key)
-        if job.query.schema is not None:
-            with_schema.add(job.target.name)
-    targets: dict[str, TargetView] = {}
-    for target in config.targets:
-        view = snapshot.targets.get(target.name)
-        if view is None or view.target != target:
-            view = TargetView(target)
-        if target.name not in with_schema:
-            # Without a schema query nobody would ever say that a column is back.
-            view = replace(view, missing=None, unknown=frozenset())
-        targets[target.name] = view
-    receivers: dict[str, ReceiverView] = {}
-    for receiver in config.receivers:
-        name, new = receiver.name, ReceiverView(receiver.name)
-        receivers[name] = snapshot.receivers.get(name, new)
-    return replace(
-        snapshot,
-        queries=ChunkedMap(queries),
-        targets=ChunkedMap(targets),
-        receivers=receivers,
-        keys_of=keys_of,
-        crons=crons,
-    )
-
-
 def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
     """Record one result, where its job's next run is planned as it was."""
     view = snapshot.queries.get(result.job.key)
@@ -174,24 +133,16 @@ def with_run(
     One of a job that a reload removed or changed meanwhile is left out, and one that did not begin where its
     walk stands: returns the snapshot itself.
     """
+    name = result.job.target.name
+    views = snapshot.views_of(name)
     view = snapshot.queries.get(result.job.key)
     if view is None or not view.is_next(result):
         return snapshot
-    view = replace(view, next_run_at=next_run_at)
-    name = result.job.target.name
-    views = snapshot.views_of(name)
     target = after_run(snapshot.targets[name], result)
-    target = after_run_paid(target, result, views)
-    changed: dict[JobKey, QueryView] = {}
-    if target.was_lost_by(result):
-        for other in views:
-            changed[other.job.key] = _lost_with_target(other, result)
-    changed[result.job.key] = _after(view, result)
-    for key in snapshot.keys_of[name]:
-        before = changed.get(key) or snapshot.queries[key]
-        paced = with_pace(before, target, has_run=key == result.job.key)
-        if paced is not before:
-            changed[key] = paced
+    jobs = [one.job for one in views]
+    account = after_run_paid(target.load, result, jobs, target.target.load)
+    target = replace(target, load=account)
+    changed = views_after(views, result, target, next_run_at)
     return replace(
         snapshot,
         queries=updated(snapshot.queries, changed),
@@ -238,113 +189,8 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     view = snapshot.queries.get(key)
     if view is None:
         return snapshot
-    planned = replace(view, next_run_at=at)
-    # What a cron said holds until its next run, which the plan after a success is the first to show.
-    is_cron = not isinstance(view.job.query.schedule, Every)
-    if is_cron and view.data_at and view.expires_at:
-        planned = replace(
-            planned,
-            expires_at=expiry(view.job, view.data_at, at),
-            news_until=news_until(view.job, view.data_at, at),
-        )
-    return _with_query(snapshot, planned)
+    return _with_query(snapshot, view.planned(at))
 
 
 def _with_query(snapshot: Snapshot, view: QueryView) -> Snapshot:
     return replace(snapshot, queries=updated(snapshot.queries, {view.job.key: view}))
-
-
-def _kept(view: QueryView | None, job: Job, at: datetime | None) -> QueryView:
-    if view is None:
-        return QueryView(job, since=at)
-    if not view.job.runs_as(job):
-        return QueryView(job, since=at, position=kept_position(view.position, job))
-    stretch = view.stretch if may_wait(job) else 1
-    return replace(view, job=job, stretch=stretch)
-
-
-def _after(view: QueryView, result: Result) -> QueryView:
-    outcome = result.outcome
-    if isinstance(outcome, Blocked):
-        return _without_data(view, QueryStatus.BLOCKED, outcome)
-    if isinstance(outcome, Deferred):
-        return view.put_off(outcome)
-    ran = _after_run(view, result)
-    match outcome:
-        case Success():
-            return _after_success(ran, result, outcome)
-        case Failure():
-            return _after_failure(ran, result, outcome)
-        case _:
-            assert_never(outcome)
-
-
-def _after_run(view: QueryView, result: Result) -> QueryView:
-    """Return a view after a run that was made, whatever came of it."""
-    return replace(
-        view,
-        outcome=result.outcome,
-        last_run_at=result.finished_at,
-        duration_seconds=result.duration_seconds,
-        regained=frozenset(),
-        excused_until=None,
-        deferral=None,
-    )
-
-
-def _after_success(view: QueryView, result: Result, success: Success) -> QueryView:
-    return replace(
-        view,
-        status=QueryStatus.OK,
-        samples=success.samples,
-        last_success_at=result.finished_at,
-        data_at=result.scheduled_at,
-        expires_at=expiry(view.paced, result.scheduled_at, view.next_run_at),
-        news_until=news_until(view.job, result.scheduled_at, view.next_run_at),
-        first_failure_at=None,
-        consecutive_failures=0,
-        denied=success.refusals,
-        position=success.position or view.position,
-    )
-
-
-def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryView:
-    # What the target explains (lost, full, behind its source) is not a failure of the query.
-    is_its_own = not failure.is_of_target
-    is_of_object = failure.reason is Reason.ACCESS_DENIED
-    if is_of_object and failure.code in _OBJECT_DENIED:
-        # A failure of another kind says nothing of what is refused.
-        view = replace(view, denied=(failure,))
-    return replace(
-        _kept_data(_without_data(view, QueryStatus.FAILED, failure), view, failure),
-        first_failure_at=view.first_failure_at or result.scheduled_at,
-        consecutive_failures=view.consecutive_failures + is_its_own,
-    )
-
-
-def _kept_data(without: QueryView, view: QueryView, failure: Failure) -> QueryView:
-    """Return a view after a failure with what its last whole sweep said: a piece that fails does not undo it."""
-    until = known_until(view.job, view.position, failure)
-    return replace(without, samples=view.samples if until else (), expires_at=until)
-
-
-def _lost_with_target(view: QueryView, result: Result) -> QueryView:
-    """Withdraw what a query gave before its target was lost: it cannot be known any more."""
-    if view.status is QueryStatus.WAITING:
-        return view
-    return replace(
-        _without_data(view, QueryStatus.FAILED, result.outcome),
-        first_failure_at=view.first_failure_at or result.scheduled_at,
-    )
-
-
-def _without_data(view: QueryView, status: QueryStatus, outcome: Outcome) -> QueryView:
-    # Series go at the first failure, not when they are old: docs/adr/0005.
-    return replace(
-        view,
-        status=status,
-        outcome=outcome,
-        samples=(),
-        expires_at=None,
-        deferral=None,
-    )

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from monitor.alerting.blocking import newly_blocked, shows_columns
 from monitor.alerting.denials import denied_tables, tables_seen_again, with_seen
-from monitor.alerting.pacing import put_off_words
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
@@ -57,7 +56,7 @@ def updated(
 
     None of a job that a reload removed or changed meanwhile, and of a walk that did not begin where it stands.
     """
-    key = result.job.key
+    key, name = result.job.key, result.job.target.name
     after = with_run(snapshot, result, next_run_at)
     if after is snapshot:
         return None
@@ -65,10 +64,11 @@ def updated(
     if wanted and not isinstance(result.outcome, Failure):
         # What they failed of is over. After a failure nothing is, so that nobody is excused.
         after = with_excuse(after, wanted, now)
-    after = with_seen(snapshot, after, key)
     blocked: list[Result] = []
     if shows_columns(result):
-        blocked = newly_blocked(after, result.job.target.name, now)
+        missing = after.blocking_columns(name, now)
+        blocked = newly_blocked(after.views_of(name), missing, now)
+    after = with_seen(snapshot, after, key)
     result = replace(result, job=after.queries[key].job)
     return Update(result, snapshot, after, tuple(wanted), tuple(blocked))
 
@@ -88,7 +88,7 @@ def _wanted_by(result: Result, before: Snapshot, after: Snapshot) -> _IsWanted |
     if _failed_of(result.outcome, Reason.SCHEMA_MISSING):
         # A column or table is unknown: the schema queries say which.
         return _is_schema_query
-    if put_off_words(was) and not put_off_words(now):
+    if was.put_off_words and not now.put_off_words:
         # The replica has caught up, or the server is not busy any more.
         return _was_put_off
     seen_again = tables_seen_again(before, after, key)

@@ -18,7 +18,7 @@ from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.collector.sweep import sweep_on
 from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
-from monitor.model.deferral import Deferred, may_wait
+from monitor.model.deferral import Deferred
 from monitor.model.errors import (
     QueryError,
     Reason,
@@ -224,7 +224,7 @@ def deferral_of(job: Job, server: Server) -> Deferred | None:
 
     What is critical never waits. Also for what reads in pieces: to be asked again before it goes on.
     """
-    if not may_wait(job):
+    if not job.query.may_wait:
         return None
     busy = job.target.load.busy_words(server.threads_running)
     if busy:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from monitor.alerting.configured import empty_snapshot
 from monitor.alerting.self_status import SelfStatus
-from monitor.alerting.snapshot import Snapshot, empty_snapshot
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert
 from monitor.model.settings import Config
 

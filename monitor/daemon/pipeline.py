@@ -11,15 +11,14 @@ from typing import TypeAlias, assert_never
 from monitor.alerting import cycle
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
+from monitor.alerting.configured import all_stretches, for_config
 from monitor.alerting.inputs import Facts
-from monitor.alerting.pacing import stretches_of
 from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
     Snapshot,
-    for_config,
     with_alerts,
     with_excuse,
     with_missed,
@@ -175,7 +174,7 @@ class Pipeline:
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
-        yield SetPace(stretches_of(snapshot.targets, config.jobs))
+        yield SetPace(all_stretches(snapshot))
         scopes = Scopes(config)
         changes = cycle.after_reload(scopes, self._active, now)
         self._active.evaluated = {

@@ -1,4 +1,4 @@
-"""Which jobs may wait for their server's sake, and what a run that was put off is: one of the outcomes of a run."""
+"""What a run that was put off for its server's sake is: one of the outcomes; and a job with longer intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from monitor.model.load_limits import PutOffReason
-from monitor.model.settings import ColumnName, Job, Severity
+from monitor.model.settings import ColumnName, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,9 @@ class Deferred:
         return frozenset()
 
 
-def may_wait(job: Job) -> bool:
-    """Return whether a job may run later or more rarely for the server's sake: nothing critical hangs on it.
-
-    What says whether the schema is whole never waits: all other queries depend on it.
-    """
-    if job.query.schema is not None:
-        return False
-    return all(rule.severity is not Severity.CRITICAL for rule in job.query.rules)
-
-
 def stretched(job: Job, times: int) -> Job:
     """Return the job with so many times its interval; itself where it has none, or may not wait."""
-    if times == 1 or not may_wait(job):
+    if times == 1 or not job.query.may_wait:
         return job
     schedule = job.query.schedule.stretched(times)
     return replace(job, query=replace(job.query, schedule=schedule))

@@ -33,10 +33,3 @@ Position: TypeAlias = CursorPosition | SweepPosition
 def last_cycle(position: Position | None) -> Cycle | None:
     """Return the last whole cycle of a sweep; None where there is none, or it is no sweep."""
     return position.last if isinstance(position, SweepPosition) else None
-
-
-def is_next(position: Position, before: Position | None) -> bool:
-    """Return whether a position was reached from the one before it, and not from an older one."""
-    if before is None:
-        return position.serial == 1
-    return position.of == before.of and position.serial == before.serial + 1

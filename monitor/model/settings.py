@@ -164,6 +164,16 @@ class Query:
         exported = (metric.name for metric in self.metrics if metric.exported)
         return (*(rule.name for rule in self.rules), *exported)
 
+    @property
+    def may_wait(self) -> bool:
+        """Return whether it may run later or more rarely for the server's sake: nothing critical hangs on it.
+
+        What says whether the schema is whole never waits: all other queries depend on it.
+        """
+        if self.schema is not None:
+            return False
+        return all(rule.severity is not Severity.CRITICAL for rule in self.rules)
+
     def statement_for(self, flavor: Flavor) -> Statement:
         """Return the statement for this kind of server."""
         return self.variants.get(flavor, self.statement)

@@ -25,7 +25,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_result
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Result, Sample, Server, Success
 from monitor.model.schedules import Every

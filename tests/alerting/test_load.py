@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting.load import MAX_STRETCH, LoadAccount
-from monitor.model.deferral import may_wait, stretched
+from monitor.model.deferral import stretched
 from monitor.model.load_limits import LOAD_WINDOW, LoadLimits
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job, Severity
@@ -123,7 +123,7 @@ def test_several_monitors_of_one_target_share_the_share() -> None:
 
 def test_a_job_with_a_critical_rule_or_about_the_schema_is_never_stretched() -> None:
     critical = a_job("critical", severity=Severity.CRITICAL)
-    assert not may_wait(critical)
+    assert not critical.query.may_wait
     assert stretched(critical, 5) is critical
     assert stretched(a_job("other"), 5).query.schedule == Every(5 * MINUTE)
     cron = Job(TARGET, replace(a_job("n").query, schedule=Cron("0 3 * * *")))

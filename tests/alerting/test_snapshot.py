@@ -5,13 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import (
     ReceiverView,
     Snapshot,
-    empty_snapshot,
-    for_config,
     with_missed,
     with_next_run,
     with_result,

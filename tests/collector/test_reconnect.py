@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_result
 from monitor.collector.reconnect import Reconnects
 from monitor.model.results import Outcome
 from monitor.model.schedules import Cron, Every

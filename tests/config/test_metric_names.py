@@ -22,7 +22,8 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from monitor.alerting.snapshot import empty_snapshot, with_result
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import with_result
 from monitor.config import load
 from monitor.model.errors import ConfigError
 from monitor.model.results import Sample

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import monitor
-from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_result
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_result
 from monitor.alerting.updates import Update
 from monitor.daemon.events import Events
 from monitor.model.alerts import Delivery, Scope

@@ -10,13 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.snapshot import (
-    Snapshot,
-    empty_snapshot,
-    with_missed,
-    with_next_run,
-    with_result,
-)
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run, with_result
 from monitor.config import load
 from monitor.daemon.heartbeat import Heartbeat, is_late
 from monitor.model.alerts import Delivery

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from monitor.alerting.snapshot import empty_snapshot
+from monitor.alerting.configured import empty_snapshot
 from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.config import load

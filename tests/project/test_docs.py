@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from starlette.routing import Route
 
-from monitor.alerting.snapshot import empty_snapshot
+from monitor.alerting.configured import empty_snapshot
 from monitor.cli import commands
 from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema

@@ -17,15 +17,9 @@ from prometheus_client.openmetrics.exposition import (
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.receivers import with_receiver
-from monitor.alerting.snapshot import (
-    Snapshot,
-    empty_snapshot,
-    for_config,
-    with_alerts,
-    with_missed,
-    with_result,
-)
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_missed, with_result
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.deferral import Deferred
 from monitor.model.kills import KILL_REASONS, Kill

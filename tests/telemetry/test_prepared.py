@@ -19,15 +19,9 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.query_view import QueryStatus
-from monitor.alerting.snapshot import (
-    Snapshot,
-    empty_snapshot,
-    for_config,
-    with_missed,
-    with_next_run,
-    with_result,
-)
+from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run, with_result
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Sample
 from monitor.model.schedules import Cron

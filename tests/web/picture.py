@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.alerting.snapshot import Snapshot, empty_snapshot, with_alerts, with_result
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason

@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerting.snapshot import (
-    Snapshot,
-    empty_snapshot,
-    with_alerts,
-    with_next_run,
-    with_result,
-)
+from monitor.alerting.configured import empty_snapshot
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_next_run, with_result
 from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked

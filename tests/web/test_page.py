@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from monitor.alerting.configured import empty_snapshot
 from monitor.alerting.contact import Refusals
 from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import (
     Snapshot,
-    empty_snapshot,
     with_alerts,
     with_missed,
     with_next_run,

@@ -20,7 +20,7 @@ import pytest
 from prometheus_client import parser as prometheus
 from prometheus_client.openmetrics import parser as openmetrics
 
-from monitor.alerting.snapshot import empty_snapshot
+from monitor.alerting.configured import empty_snapshot
 from monitor.model.errors import MonitorError
 from monitor.model.process_settings import Web
 from monitor.telemetry.log import configure

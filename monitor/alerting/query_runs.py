@@ -1,0 +1,159 @@
+"""Take a run into the views of its target's queries: its own, and those that a loss or a pace changes; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from monitor.alerting.contact import TargetView
+from monitor.alerting.freshness import known_until
+from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.model.deferral import Deferred
+from monitor.model.errors import Reason
+from monitor.model.results import Blocked, Failure, Outcome, Result, Success
+from monitor.model.settings import JobKey
+
+_OBJECT_DENIED = (1142, 1143, 1370)
+"""A table, a column, a routine: what a GRANT can be given for, by name."""
+
+
+def views_after(
+    views: Iterable[QueryView],
+    result: Result,
+    target: TargetView,
+    next_run_at: datetime | None,
+) -> dict[JobKey, QueryView]:
+    """Return those views of a target's queries that a run changes, by the keys of their jobs.
+
+    `views` are all of the target, `target` is what is known of it after the run, whose job runs next at
+    `next_run_at`.
+    """
+    changed: dict[JobKey, QueryView] = {}
+    for view in views:
+        if view.job.key == result.job.key:
+            stretch = _stretch_of(view, target)
+            planned = replace(view, next_run_at=next_run_at, stretch=stretch)
+            changed[view.job.key] = _after_own(planned, result)
+            continue
+        other = _beside(view, result, target)
+        if other is not view:
+            changed[view.job.key] = other
+    return changed
+
+
+def _stretch_of(view: QueryView, target: TargetView) -> int:
+    return target.load.stretch if view.job.query.may_wait else 1
+
+
+def _beside(view: QueryView, result: Result, target: TargetView) -> QueryView:
+    """Return the view of a query after a run of another one; the view itself where that changes nothing."""
+    if target.was_lost_by(result):
+        view = _lost_with_target(view, result)
+    # What shrinks does so at its next run: until then none is expected sooner than it was planned.
+    if _stretch_of(view, target) <= view.stretch:
+        return view
+    slower = replace(view, stretch=_stretch_of(view, target))
+    if view.expires_at is None or slower.held_until is None:
+        return slower
+    # What it said last holds until it runs again, which is later now.
+    return replace(slower, expires_at=max(view.expires_at, slower.held_until))
+
+
+def _after_own(view: QueryView, result: Result) -> QueryView:
+    outcome = result.outcome
+    if isinstance(outcome, Blocked):
+        return _without_data(view, QueryStatus.BLOCKED, outcome)
+    if isinstance(outcome, Deferred):
+        return _put_off(view, outcome)
+    ran = _after_run(view, result)
+    match outcome:
+        case Success():
+            return _after_success(ran, result, outcome)
+        case Failure():
+            return _after_failure(ran, result, outcome)
+        case _:
+            assert_never(outcome)
+
+
+def _after_run(view: QueryView, result: Result) -> QueryView:
+    """Return a view after a run that was made, whatever came of it."""
+    return replace(
+        view,
+        outcome=result.outcome,
+        last_run_at=result.finished_at,
+        duration_seconds=result.duration_seconds,
+        regained=frozenset(),
+        excused_until=None,
+        deferral=None,
+    )
+
+
+def _put_off(view: QueryView, deferral: Deferred) -> QueryView:
+    """Return a view after a run was put off: what its last run said stands for as long as it holds.
+
+    Not what a replica said that is too late now: it may have been past already.
+    """
+    view = replace(view, status=QueryStatus.DEFERRED, deferral=deferral)
+    if deferral.reason == "replica_lagging":
+        view = replace(view, samples=(), expires_at=None)
+    return view
+
+
+def _after_success(view: QueryView, result: Result, success: Success) -> QueryView:
+    view = replace(view, data_at=result.scheduled_at)
+    return replace(
+        view,
+        status=QueryStatus.OK,
+        samples=success.samples,
+        last_success_at=result.finished_at,
+        expires_at=view.held_until,
+        news_until=view.said_news_until,
+        first_failure_at=None,
+        consecutive_failures=0,
+        denied=success.refusals,
+        position=success.position or view.position,
+    )
+
+
+def _after_failure(view: QueryView, result: Result, failure: Failure) -> QueryView:
+    # What the target explains (lost, full, behind its source) is not a failure of the query.
+    is_its_own = not failure.is_of_target
+    is_of_object = failure.reason is Reason.ACCESS_DENIED
+    if is_of_object and failure.code in _OBJECT_DENIED:
+        # A failure of another kind says nothing of what is refused.
+        view = replace(view, denied=(failure,))
+    return replace(
+        _kept_data(_without_data(view, QueryStatus.FAILED, failure), view, failure),
+        first_failure_at=view.first_failure_at or result.scheduled_at,
+        consecutive_failures=view.consecutive_failures + is_its_own,
+    )
+
+
+def _kept_data(without: QueryView, view: QueryView, failure: Failure) -> QueryView:
+    """Return a view after a failure with what its last whole sweep said: a piece that fails does not undo it."""
+    until = known_until(view.job, view.position, failure)
+    return replace(without, samples=view.samples if until else (), expires_at=until)
+
+
+def _lost_with_target(view: QueryView, result: Result) -> QueryView:
+    """Withdraw what a query gave before its target was lost: it cannot be known any more."""
+    if view.status is QueryStatus.WAITING:
+        return view
+    return replace(
+        _without_data(view, QueryStatus.FAILED, result.outcome),
+        first_failure_at=view.first_failure_at or result.scheduled_at,
+    )
+
+
+def _without_data(view: QueryView, status: QueryStatus, outcome: Outcome) -> QueryView:
+    # Series go at the first failure, not when they are old: docs/adr/0005.
+    return replace(
+        view,
+        status=status,
+        outcome=outcome,
+        samples=(),
+        expires_at=None,
+        deferral=None,
+    )
