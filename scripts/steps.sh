@@ -196,8 +196,8 @@ exec $loader --inhibit-cache --library-path $(echo "$lab"/usr/lib/*-linux-gnu*) 
 END
     chmod 755 "$place/bin/python"
     printf 'home = %s\ninclude-system-site-packages = false\n' "$lab/usr/bin" >"$place/pyvenv.cfg"
-    # It has no pip; the other environment's installs for it.
-    pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --no-deps)
+    # It has no pip; the other environment's installs for it, and would compile for itself.
+    pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile)
     quietly "${pip[@]}" --require-hashes --only-binary :all: --python-version "${version#python}" \
         --target "$place/lib/$version/site-packages" -r "$root/requirements/dev.txt" ||
         fail "could not install the locked packages for $version, see above"
