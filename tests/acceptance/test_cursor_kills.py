@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.demo.mariadb import PrivateMariaDB
+from monitor.demo.mariadb import PrivateServer
 from tests.acceptance.configs import write_config
 from tests.acceptance.program import Daemon, wait_until
 
@@ -32,7 +32,7 @@ _INSERT = (
 class Writers:
     """Transactions of up to `longest_seconds`, some rolled back; rows with the action `gone` may be deleted."""
 
-    server: PrivateMariaDB
+    server: PrivateServer
     schema: str
     longest_seconds: float
     committed: Counter[str] = field(default_factory=Counter)
@@ -102,31 +102,44 @@ def counted(daemon: Daemon) -> dict[str, float]:
     }
 
 
+_LONG = [pytest.mark.long, pytest.mark.timeout(3000)]
+
+
 @pytest.mark.parametrize(
-    ("kills", "settle_seconds"),
+    ("server", "kills", "settle_seconds"),
     [
-        pytest.param(10, 3, marks=pytest.mark.timeout(300)),
-        pytest.param(200, 30, marks=[pytest.mark.long, pytest.mark.timeout(3000)]),
+        pytest.param("mariadb", 10, 3, marks=pytest.mark.timeout(300)),
+        pytest.param("mariadb", 200, 30, marks=_LONG),
+        pytest.param("mysql", 200, 30, marks=[*_LONG, pytest.mark.mysql]),
     ],
+    indirect=["server"],
 )
 def test_killed_while_transactions_write_it_counts_each_row_once(
-    kills: int, settle_seconds: int, mariadb: PrivateMariaDB, schema: str, folder: Path
+    kills: int,
+    settle_seconds: int,
+    server: PrivateServer,
+    server_schema: str,
+    folder: Path,
 ) -> None:
     kills = int(os.environ.get("TOKEN_MONITOR_TEST_KILLS", kills))
     chance = random.Random(kills)
-    with mariadb.connect(schema) as connection, connection.cursor() as cursor:
+    with server.connect(server_schema) as connection, connection.cursor() as cursor:
         cursor.execute(_TABLE)
     extra = (
         '[queries.recent_usage]\ninterval = "200ms"\ntimeout = "190ms"\n'
         f'[queries.recent_usage.cursor]\nsettle = "{settle_seconds}s"'
     )
     config = write_config(
-        folder, mariadb, schema, extra=extra, target={"queries": ["recent_usage"]}
+        folder,
+        server,
+        server_schema,
+        extra=extra,
+        target={"queries": ["recent_usage"]},
     )
     first = Daemon(config)
     first.wait_for("run.finished", query="recent_usage", seconds=60)
     assert first.stop() == 0
-    writers = Writers(mariadb, schema, settle_seconds * 2 / 3)
+    writers = Writers(server, server_schema, settle_seconds * 2 / 3)
     with writers.at_work():
         for _ in range(kills):
             daemon = Daemon(config)
