@@ -7,10 +7,12 @@ windows. Each statement is a short piece; what one run does not reach is the nex
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.collector import cursor_check
+from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor_counting import count_forward, count_late, restart_at
 from monitor.collector.cursor_looking import MAX_AHEAD, catch_up, look_ahead, look_back
 from monitor.collector.cursor_memory import first_minute
@@ -71,6 +73,7 @@ def read_forward(
     session: Session,
     position: Position | None,
     now: datetime | None,
+    courtesy: Courtesy = USUAL,
 ) -> RunFindings:
     """Read what came since the position, and return it with the next one.
 
@@ -92,12 +95,13 @@ def read_forward(
         # It was there when it was last looked for.
         if before is None or not cursor_check.is_unknown_column(error):
             raise
-        return read_forward(query, walk, session, replace(before, checked_at=None), now)
+        unchecked = replace(before, checked_at=None)
+        return read_forward(query, walk, session, unchecked, now, courtesy)
     if now is None:
         return _one_look(query, statements, bounds)
     # What is highest was so by then, and not at the begin of the run, which may have waited.
     seen_at = now + timedelta(seconds=time.monotonic() - started_seconds)
-    return _go_on(statements, bounds, start, seen_at)
+    return _go_on(statements, bounds, start, seen_at, courtesy)
 
 
 def _fitness(
@@ -151,7 +155,11 @@ def _one_look(
 
 
 def _go_on(
-    statements: CursorStatements, bounds: Bounds, start: CursorPosition, now: datetime
+    statements: CursorStatements,
+    bounds: Bounds,
+    start: CursorPosition,
+    now: datetime,
+    courtesy: Courtesy,
 ) -> RunFindings:
     """Count what is settled, look at the rest, and return it with the position that the next run begins at."""
     query, highest = statements.query, bounds.highest or 0
@@ -166,7 +174,7 @@ def _go_on(
     if highest - max(run.until, run.memory.high) > MAX_AHEAD:
         run.forget(_empty_memory(query, highest))
     oldest = first_minute(bounds.now_seconds, longest_window(query.metrics))
-    look_back(run, oldest, lambda: statements.has_budget)
+    look_back(run, oldest, _may_look_back(statements, courtesy))
     memory = run.builder.built(run.memory, oldest_minute=oldest + 1)
     ahead = look_ahead(run, memory, highest)
     is_all_counted = run.until == highest
@@ -192,6 +200,21 @@ def _go_on(
         windows=None,
     )
     return _findings(run, ahead, after, now)
+
+
+def _may_look_back(
+    statements: CursorStatements, courtesy: Courtesy
+) -> Callable[[], bool]:
+    """Return what says whether a run may read another piece of the day before, which the next run can do, too."""
+    begun_seconds = statements.spent_seconds
+    budget_seconds = courtesy.run_seconds(statements.query)
+
+    def may_go_on() -> bool:
+        spent_seconds = statements.spent_seconds - begun_seconds
+        is_within = statements.has_budget and spent_seconds < budget_seconds
+        return is_within and not courtesy.is_busy()
+
+    return may_go_on
 
 
 def _begun(

@@ -13,7 +13,7 @@ from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
 from monitor.database import Session
 from monitor.model.errors import QueryError
 from monitor.model.results import Cell, EvidenceKey, EvidenceRow, Rows, Sample
-from monitor.model.settings import Query, Rule, Statement
+from monitor.model.settings import Bindable, Labels, Query, Rule, Statement
 from monitor.model.wording import clock_time
 
 EVIDENCE_ROWS = 10
@@ -34,7 +34,7 @@ def look_up_evidence(
     found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
     errors: list[str] = []
     for rule, statement, sample in _findings(query.rules, samples):
-        values = {**query.parameters, **dict(sample.labels)}
+        values = _values(query, sample)
         left_seconds = max(MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
         timeout = timedelta(seconds=left_seconds)
         try:
@@ -47,6 +47,16 @@ def look_up_evidence(
         else:
             found[rule, sample.labels] = _evidence_rows(rows)
     return found, tuple(errors)
+
+
+def lists_of(details: Labels) -> dict[str, tuple[str, ...]]:
+    """Return what the details of a sample stand for in a statement: each the list that its text is, by commas."""
+    return {name: tuple(text.split(",")) for name, text in details}
+
+
+def _values(query: Query, sample: Sample) -> dict[str, Bindable]:
+    """Return what evidence may ask for: parameters, over them details, over both the labels of what was found."""
+    return {**query.parameters, **lists_of(sample.details), **dict(sample.labels)}
 
 
 def _findings(

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
+from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
 from monitor.collector.fetching import fetch_past_a_lock
@@ -32,6 +34,9 @@ from monitor.model.settings import Job, Query, Statement
 from monitor.model.walks import Cursor, Sweep
 from monitor.timing.clock import Clock
 from monitor.timing.durations import format_duration
+
+_BUSY_AGE_SECONDS = 5.0
+"""Between pieces the status may be so old: to read it costs as much as a hundredth of a piece."""
 
 
 @dataclass(slots=True)
@@ -66,8 +71,12 @@ def execute(
     contact = _Contact()
 
     def look(session: Session) -> RunFindings:
+        courtesy = USUAL
+        if spares_server:
+            is_busy = partial(_is_busy, job, session)
+            courtesy = Courtesy(job.target.load.own_share, is_busy)
         # Behind the wait for a connection: what a walk sees is not of before.
-        return answer(job.query, session, position, clock.now())
+        return answer(job.query, session, position, clock.now(), courtesy)
 
     outcome = _outcome(job, database, clock, contact, look, spares_server=spares_server)
     return Result(
@@ -135,6 +144,7 @@ def answer(
     session: Session,
     position: Position | None = None,
     now: datetime | None = None,
+    courtesy: Courtesy = USUAL,
 ) -> RunFindings:
     """Run the query in a session that the caller leased; its rows, and what they mean.
 
@@ -146,9 +156,9 @@ def answer(
         case None:
             return _answer_at_once(query, session)
         case Cursor():
-            return read_forward(query, walk, session, position, now)
+            return read_forward(query, walk, session, position, now, courtesy)
         case Sweep():
-            return sweep_on(query, walk, session, position, now)
+            return sweep_on(query, walk, session, position, now, courtesy)
         case _:
             assert_never(walk)
 
@@ -222,7 +232,7 @@ def _check_time(query: Query, ends_at_seconds: float) -> None:
 def deferral_of(job: Job, server: Server) -> Deferred | None:
     """Return why a run waits for the server's sake, by its status of at most 15 s ago; None of one that does not.
 
-    What is critical never waits. Also for what reads in pieces: to be asked again before it goes on.
+    What is critical never waits. What reads in pieces asks again before it goes on.
     """
     if not job.query.may_wait:
         return None
@@ -233,6 +243,12 @@ def deferral_of(job: Job, server: Server) -> Deferred | None:
     if fault:
         return Deferred("replica_lagging", fault)
     return None
+
+
+def _is_busy(job: Job, session: Session) -> bool:
+    """Return whether a walk that is under way is to pause, by a status that is not old."""
+    session.refresh_status(max_age_seconds=_BUSY_AGE_SECONDS)
+    return deferral_of(job, session.server) is not None
 
 
 def _check_replica(job: Job, server: Server) -> None:

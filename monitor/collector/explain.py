@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from itertools import chain
 
 from monitor.collector.cursor_check import why_unfit
 from monitor.collector.fetching import fetch
@@ -19,7 +20,14 @@ from monitor.database.grants import read_grant
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Rows
-from monitor.model.settings import ColumnName, Flavor, Query, Rule, Scalar, Statement
+from monitor.model.settings import (
+    Bindable,
+    ColumnName,
+    Flavor,
+    Query,
+    Rule,
+    Statement,
+)
 from monitor.model.walks import Cursor, any_bounds
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
@@ -77,10 +85,15 @@ def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
     """
     if rule.evidence is None:
         return
-    any_labels: dict[str, Scalar] = dict.fromkeys(rule.evidence.parameters, "")
-    values = {**any_labels, **query.parameters}
+    any_labels: dict[str, Bindable] = dict.fromkeys(rule.evidence.parameters, "")
+    values = {**any_labels, **query.parameters, **_any_details(rule, query)}
     _explain(rule.evidence, values, query.timeout, session)
     _touch_system_tables(rule.evidence, query.timeout, session)
+
+
+def _any_details(rule: Rule, query: Query) -> dict[str, tuple[str, ...]]:
+    details = [one.details for one in query.metrics if one.name == rule.metric]
+    return dict.fromkeys(chain.from_iterable(details), ("",))
 
 
 def missing_needs(
@@ -156,7 +169,7 @@ def _touch_system_tables(
 
 def _explain(
     statement: Statement,
-    values: Mapping[str, Scalar],
+    values: Mapping[str, Bindable],
     timeout: timedelta,
     session: Session,
 ) -> Rows:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason, SampleError
 from monitor.model.results import Cell, Rows
-from monitor.model.settings import Query, Scalar, Statement
+from monitor.model.settings import Bindable, Query, Statement
 
 # Waited for a lock, chosen as the victim of a deadlock: the server has undone all of it (docs/adr/0007).
 _LOCK_CODES = frozenset({1205, 1213})
@@ -20,7 +20,7 @@ MIN_TRY_SECONDS = 0.1
 def fetch(
     session: Session,
     statement: Statement,
-    values: Mapping[str, Scalar],
+    values: Mapping[str, Bindable],
     timeout: timedelta,
     max_rows: int,
 ) -> Rows:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.findings import RunFindings
 from monitor.collector.sweep_keys import SweepKeys
-from monitor.collector.sweep_pace import first_pace, is_due, step_seconds
+from monitor.collector.sweep_pace import first_pace, is_due
 from monitor.collector.sweep_piece import Piece, PieceReader
 from monitor.collector.sweep_rows import RowSums
 from monitor.collector.sweep_sums import (
@@ -39,13 +39,13 @@ def sweep_on(
     session: Session,
     position: Position | None,
     now: datetime | None,
-    is_busy: Callable[[], bool] = lambda: False,
+    courtesy: Courtesy = USUAL,
 ) -> RunFindings:
     """Read the next pieces, and return what the last whole cycle gave with the next position.
 
-    Without `now` the whole table is read at full speed, and nothing is kept of that. `is_busy` is asked before
-    each piece whether the server has no time for it. Raises QueryError as the server answers, SampleError where
-    the rows cannot be read; then the position is what it was.
+    One piece at least, and no more than courtesy allows; none where the server is busy. Without `now` the whole
+    table is read at full speed, and nothing is kept of that. Raises QueryError as the server answers, SampleError
+    where the rows cannot be read; then the position is what it was.
     """
     session.use_time_zone(query.time_zone)
     before = position if isinstance(position, SweepPosition) else None
@@ -54,7 +54,7 @@ def sweep_on(
         run = _SweepRun(query, walk, session, datetime.now(UTC), time.monotonic())
         return run.read_whole(start)
     run = _SweepRun(query, walk, session, now, time.monotonic())
-    end = run.read_step(start, step_seconds(start, walk), is_busy)
+    end = run.read_step(start, courtesy)
     success = run.success(end)
     if end is not start:
         kept = replace(end, serial=start.serial + 1)
@@ -76,19 +76,15 @@ class _SweepRun:
     warnings: tuple[ServerWarning, ...] = ()
     evidence_errors: tuple[str, ...] = ()
 
-    def read_step(
-        self,
-        position: SweepPosition,
-        budget_seconds: float,
-        is_busy: Callable[[], bool],
-    ) -> SweepPosition:
-        """Read pieces for about this time, one at least; to the end of the cycle at most."""
-        if is_busy():
+    def read_step(self, position: SweepPosition, courtesy: Courtesy) -> SweepPosition:
+        """Read pieces for about as long as a step may take, one at least; to the end of the cycle at most."""
+        budget_seconds = courtesy.step_seconds(self.sweep.step)
+        if courtesy.is_busy():
             self._check_age(position)
             return position
         if position.under_way is None and is_due(position, self.sweep, self.now):
             position = self._begun(position)
-        while position.under_way is not None and not is_busy():
+        while position.under_way is not None and not courtesy.is_busy():
             try:
                 position = self._with_piece(position, position.under_way)
             except (QueryError, SampleError):

@@ -1,4 +1,4 @@
-"""Compute how wide a sweep's next piece is, how much time its run may take, and when a cycle begins; pure."""
+"""Compute how wide a sweep's next piece is, and when a cycle begins; pure."""
 
 from __future__ import annotations
 
@@ -11,29 +11,10 @@ from monitor.model.positions import SweepPosition
 from monitor.model.sweeps import Pace
 from monitor.model.walks import Sweep
 
-LOAD_SHARE: Final = 0.01
-"""All queries of a target together may use so much of its statement time."""
-_OF_SHARE: Final = 1 / 8
-"""What one sweep takes of it: the others want some, too."""
-_OF_SHARE_AT_FIRST: Final = 1 / 2
-"""As long as it has said nothing at all."""
-_SAVED_SECONDS: Final = 600.0
-"""The share is counted over so long, and a sweep that begins has used none of it."""
-
 _MAX_GROWTH: Final = 2.0
 _MAX_SHRINKING: Final = 1 / 4
 _NO_TIME_SECONDS: Final = 1e-4
 """A piece never took less."""
-
-
-def step_seconds(
-    position: SweepPosition, sweep: Sweep, load_share: float = LOAD_SHARE
-) -> float:
-    """Return how much statement time the run that begins at a position may take; it reads one piece at least."""
-    if position.is_new:
-        return load_share * _SAVED_SECONDS * _OF_SHARE_AT_FIRST
-    share = _OF_SHARE if position.last is not None else _OF_SHARE_AT_FIRST
-    return load_share * sweep.step.total_seconds() * share
 
 
 def is_due(position: SweepPosition, sweep: Sweep, now: datetime) -> bool:

@@ -8,11 +8,13 @@ import pymysql
 from pymysql import converters
 
 from monitor.model.errors import QueryError, Reason
-from monitor.model.settings import Scalar, Statement
+from monitor.model.settings import Bindable, Statement
 
 
 def bound(
-    statement: Statement, values: Mapping[str, Scalar], escape: Callable[[Scalar], str]
+    statement: Statement,
+    values: Mapping[str, Bindable],
+    escape: Callable[[Bindable], str],
 ) -> str:
     """Return the SQL as it is sent; QueryError for a missing value or one that the driver cannot bind."""
     if not statement.parameters:
@@ -40,7 +42,7 @@ def _unbound(message: str) -> QueryError:
     return QueryError(Reason.QUERY_ERROR, message, detail="parameters")
 
 
-def runnable_sql(statement: Statement, values: Mapping[str, Scalar]) -> str:
+def runnable_sql(statement: Statement, values: Mapping[str, Bindable]) -> str:
     """Return the SQL as for a server in its default mode, without a connection; for people to read and paste.
 
     QueryError as from `bound`.

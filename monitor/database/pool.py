@@ -67,6 +67,7 @@ class Database:
             killer=self._killer,
             watchdog=watchdog,
             orphans=OrphanedStatements(),
+            status=self._status_reader,
         )
         self._changed = threading.Condition()
         self._idle: list[Connection] = []

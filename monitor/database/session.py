@@ -16,9 +16,10 @@ from monitor.database.killer import Killer
 from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
+from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
-from monitor.model.settings import Scalar, Statement
+from monitor.model.settings import Bindable, Statement
 from monitor.model.targets import UTC_ZONE
 from monitor.timing.deadlines import Watchdog
 from monitor.timing.durations import format_duration
@@ -37,6 +38,7 @@ class SessionServices:
     killer: Killer
     watchdog: Watchdog
     orphans: OrphanedStatements
+    status: StatusReader
 
 
 class Session:
@@ -59,6 +61,7 @@ class Session:
         self._killer = services.killer
         self._watchdog = services.watchdog
         self._orphans = services.orphans
+        self._status = services.status
         self.statement_seconds = 0.0
         """How long the statements of this lease ran, what each took to be answered."""
         self._is_stopped = False
@@ -69,14 +72,16 @@ class Session:
         """Return which server answers, and its status as of at most 15 s before the lease."""
         return self.connection.server
 
-    def statement_sql(self, statement: Statement, values: Mapping[str, Scalar]) -> str:
+    def statement_sql(
+        self, statement: Statement, values: Mapping[str, Bindable]
+    ) -> str:
         """Return the SQL as `fetch` would send it; QueryError for a value that is missing or cannot be bound."""
         return bound(statement, values, self.connection.driver.escape)
 
     def fetch(
         self,
         statement: Statement,
-        values: Mapping[str, Scalar],
+        values: Mapping[str, Bindable],
         *,
         timeout: timedelta,
         max_rows: int,
@@ -105,6 +110,16 @@ class Session:
     def use_time_zone(self, time_zone: str) -> None:
         """Set the time zone that what follows runs in: an offset, a name, or `server` for the server's own."""
         self._time_zone = time_zone
+
+    def refresh_status(self, *, max_age_seconds: float) -> None:
+        """Read the server's status again where it is older; where the connection died of it, the next is another."""
+        connection = self.connection
+        if not connection.in_order:
+            return  # the next one tells by itself
+        until_seconds = time.monotonic() + max_age_seconds
+        connection.in_order = self._status.refresh(
+            connection, until_seconds, max_age_seconds=max_age_seconds
+        )
 
     def stop(self) -> None:
         """End what runs, from another thread; its fetch raises `killed`. Returns at once."""

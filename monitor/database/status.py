@@ -44,14 +44,20 @@ class StatusReader:
         self._rights: tuple[str, ...] | None = None
         self._rights_at = float("-inf")
 
-    def refresh(self, connection: Connection, until_seconds: float) -> bool:
+    def refresh(
+        self,
+        connection: Connection,
+        until_seconds: float,
+        *,
+        max_age_seconds: float = MAX_STATUS_AGE_SECONDS,
+    ) -> bool:
         """Read the status into `connection.server`; False when the connection turned out to be dead.
 
         `until_seconds`, of time.monotonic, bounds the first answer, which may take longer than the others.
         What the server does not have, or does not let this account ask, is unknown and asked no more on
         this connection: rights on the whole server are those of the time when it was opened.
         """
-        if time.monotonic() - connection.status_at < MAX_STATUS_AGE_SECONDS:
+        if time.monotonic() - connection.status_at < max_age_seconds:
             return True
         is_new = connection.status_at < 0
         seconds = _ANSWER_SECONDS

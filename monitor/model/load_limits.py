@@ -27,9 +27,14 @@ class LoadLimits:
     """How many monitors watch the target, and share the share."""
 
     @property
+    def own_share(self) -> float:
+        """Return the part of time for this monitor, where several watch the target."""
+        return self.share / self.replicas
+
+    @property
     def budget_seconds(self) -> float:
         """Return how long statements may run within the window, in seconds."""
-        return self.share * LOAD_WINDOW.total_seconds() / self.replicas
+        return self.own_share * LOAD_WINDOW.total_seconds()
 
     def busy_words(self, threads_running: int | None) -> str:
         """Return that a server with so many running threads is busy; empty where it is not, or does not say."""

@@ -21,11 +21,6 @@ class SweepPosition:
     last: Cycle | None = None
     """The last whole cycle, whose sums are the result."""
 
-    @property
-    def is_new(self) -> bool:
-        """Return whether nothing was read yet."""
-        return self.last is None and self.under_way is None
-
 
 Position: TypeAlias = CursorPosition | SweepPosition
 

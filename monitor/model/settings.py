@@ -29,6 +29,8 @@ from monitor.model.targets import UTC_ZONE, NamedFile, Target
 from monitor.model.walks import WINDOW_LABEL, CursorFact, Walk, Window
 
 Scalar: TypeAlias = int | float | bool | str
+Bindable: TypeAlias = Scalar | tuple[str, ...]
+"""What a statement's parameter may be bound to: also a list, in its own brackets, behind IN."""
 
 
 @dataclass(frozen=True, slots=True)

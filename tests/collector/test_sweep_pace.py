@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collector.sweep_pace import first_pace, is_due, next_pace, step_seconds
+from monitor.collector.courtesy import Courtesy
+from monitor.collector.sweep_pace import first_pace, is_due, next_pace
 from monitor.model.positions import SweepPosition
-from monitor.model.sweeps import Cycle, Pace, PartCycle
+from monitor.model.sweeps import Cycle, Pace
 from monitor.model.walks import Sweep
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -86,19 +87,11 @@ def test_a_server_that_is_slow_for_a_while_is_not_taken_for_one_without_an_index
     assert 3e-6 * pace.width <= 1.05 * PIECE_SECONDS
 
 
-def position(*, last: Cycle | None = None, under_way: bool = False) -> SweepPosition:
-    part = PartCycle(Cycle(NOW, NOW), 0, 10, 100) if under_way else None
-    return SweepPosition("", 1, under_way=part, last=last)
-
-
-def test_a_run_takes_an_eighth_of_the_share_and_more_before_there_is_a_result() -> None:
-    whole = Cycle(NOW, NOW)
-
-    assert step_seconds(position(), SWEEP) == pytest.approx(3)
-    assert step_seconds(position(under_way=True), SWEEP) == pytest.approx(0.3)
-    assert step_seconds(position(last=whole), SWEEP) == pytest.approx(0.075)
+def test_a_run_takes_an_eighth_of_the_share_of_its_target_the_first_one_too() -> None:
+    assert Courtesy().step_seconds(SWEEP.step) == pytest.approx(0.075)
+    assert Courtesy(share=0.04).step_seconds(SWEEP.step) == pytest.approx(0.3)
     often = replace(SWEEP, cycle=timedelta(seconds=1))
-    assert step_seconds(position(last=whole), often) == pytest.approx(0.00125)
+    assert Courtesy().step_seconds(often.step) == pytest.approx(0.00125)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +108,6 @@ def test_a_run_takes_an_eighth_of_the_share_and_more_before_there_is_a_result() 
 def test_a_cycle_begins_when_the_last_one_began_a_cycle_ago(
     after: timedelta, *, due: bool
 ) -> None:
-    before = position(last=Cycle(NOW, NOW + MINUTE))
+    before = SweepPosition("", 1, last=Cycle(NOW, NOW + MINUTE))
 
     assert is_due(before, SWEEP, NOW + after) is due

@@ -130,12 +130,13 @@ def unhealthy(found: Sequence[Subscriber]) -> dict[str, Series]:
     }
 
 
-def looks(found: Iterable[Subscriber]) -> dict[str, int]:
-    """Return how many each of the three looks of `uninitialized` is about."""
+def looks(connection: PrivateConnection) -> dict[str, int]:
+    """Return how many each of the three looks of `uninitialized` counts: first subscriptions, then users."""
     dearest = max(1000, *COSTS.values())
-    balances = [row.balance for row in found]
+    rows = [(row[0], row[2]) for row in _ask(connection, BALANCES)]
+    balances = dict(rows).values()
     return {
-        "unhealthy": sum(one is None or one < dearest for one in balances),
+        "unhealthy": sum(one is None or one < dearest for _, one in rows),
         "emptied": sum(one is None or one <= 0 for one in balances),
         "critical": sum(one is None or one < 0 for one in balances),
     }

@@ -52,7 +52,7 @@ def test_what_is_counted_in_part_is_a_lower_bound_and_what_is_not_is_exact(
 
     in_part = {
         look: number >= max_counted
-        for look, number in oracle.looks(subscribers).items()
+        for look, number in oracle.looks(tokens.connection).items()
     }
     assert found["token_subscribers_counted_in_part"] == {
         (look,): float(is_part) for look, is_part in in_part.items()

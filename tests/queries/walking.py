@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from monitor.collector.courtesy import Courtesy
 from monitor.collector.sweep import sweep_on
 from monitor.database import Session
 from monitor.model.positions import Position, SweepPosition
@@ -62,7 +63,8 @@ def step(
     is_busy: Callable[[], bool] = lambda: False,
 ) -> Success:
     """Make one run that goes on from a position."""
-    return sweep_on(query, sweep_of(query), session, position, now, is_busy).success
+    courtesy = Courtesy(is_busy=is_busy)
+    return sweep_on(query, sweep_of(query), session, position, now, courtesy).success
 
 
 def kept(success: Success, before: Position | None) -> Position | None:

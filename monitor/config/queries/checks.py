@@ -44,7 +44,7 @@ def check_query(
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:
-            known = {*extra, *query.labels_of(rule.rule)}
+            known = {*extra, *query.labels_of(rule.rule), *rule.details}
             origin = rule.section.origin("evidence")
             _check_statement(query, rule.evidence, origin, known, problems)
     if is_complete:

@@ -62,6 +62,7 @@ def _read_rule(
         needs=tuple(checked.needs),
         evidence=read_template(checked.evidence) if checked.evidence else None,
         text_names=text_names,
+        details=tuple(checked.details),
     )
 
 

@@ -40,6 +40,8 @@ class UnboundRule:
     evidence: Template | None
     text_names: tuple[str, ...]
     """Every name that its texts ask for."""
+    details: tuple[str, ...] = ()
+    """Which columns its findings bring along as text; evidence takes each for a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""How a walk spares the server that it reads: by a share of its time, and by pausing; from a job to its walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from monitor.model.load_limits import LoadLimits
+from monitor.model.schedules import Every
+from monitor.model.settings import Query
+
+_OF_SHARE: Final = 1 / 8
+"""What one walk takes of the share of all queries of its target: the others want some, too."""
+_CRON_STEP: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Courtesy:
+    """What a walk may take of its server's time."""
+
+    share: float = LoadLimits().own_share
+    """All queries of a target together may use so much of its statement time."""
+    is_busy: Callable[[], bool] = lambda: False
+    """Asked before each piece: whether the server has no time for it."""
+
+    def step_seconds(self, step: timedelta) -> float:
+        """Return how much statement time one of the runs may take that are so far apart."""
+        return self.share * step.total_seconds() * _OF_SHARE
+
+    def run_seconds(self, query: Query) -> float:
+        """Return how much statement time one run of a query may take for what can be read later as well."""
+        schedule = query.schedule
+        return self.step_seconds(
+            schedule.interval if isinstance(schedule, Every) else _CRON_STEP
+        )
+
+
+USUAL: Final = Courtesy()
