@@ -6,14 +6,11 @@ Counted are steps of the program where they can be, not seconds: the same on a b
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -25,6 +22,7 @@ from monitor.model.results import Sample, Success
 from monitor.model.settings import Labels, Metric, Rule, Severity
 from monitor.storage import State
 from tests.storage.test_state import alert, by_labels
+from tests.support.calls import steps
 from tests.support.harness import (
     MINUTE,
     SECOND,
@@ -40,23 +38,6 @@ MANY = a_query(
     metrics=(Metric("m", "", ("k",), value="n"),),
     rules=(a_rule("Many", "m", summary="{k} has {value}", max_alerts=100_000),),
 )
-
-
-def steps(work: Callable[[], object]) -> int:
-    """Count the calls that a piece of work makes, those of C included."""
-    count = 0
-
-    def tally(_frame: FrameType, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(tally)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def found(count: int, *, changed: int = 0, generation: int = 0) -> Success:
