@@ -212,15 +212,13 @@ class Ledger:
 
     def firing(self) -> set[tuple[str, str]]:
         """Return fingerprint and `startsAt` of what fires, without the watchdog."""
+        reported = {one.reported for one in self.announced}
         return {
             (fingerprint, starts_at)
-            for fingerprint, starts_at, _ in self._begun()
-            if (fingerprint, starts_at, "resolved")
-            not in {one.reported for one in self.announced}
+            for fingerprint, starts_at, status in reported
+            if status == "firing"
+            and (fingerprint, starts_at, "resolved") not in reported
         }
-
-    def _begun(self) -> list[Recorder]:
-        return [one.reported for one in self.announced if one.change == "fired"]
 
     def faults(self) -> list[str]:
         """Find what is wrong in the history by itself."""
@@ -274,8 +272,7 @@ class Ledger:
         ]
         faults += [
             f"arrived and never recorded: {logged}"
-            for logged in heard
-            if logged not in set(wanted)
+            for logged in heard.keys() - set(wanted)
         ]
         faults += [
             f"announced as new {len(keys)} times: {logged}"

@@ -162,8 +162,10 @@ class Day(WholeLife):
         self.bench.session.connection.execute(
             f"SET SESSION timestamp = {now.timestamp():.6f}"
         )
+        # What walks goes on from where it has come, as with the daemon.
+        position = self.harness.pipeline.snapshot.position_of(job.key)
         try:
-            return answer(job.query, self.bench.session).success
+            return answer(job.query, self.bench.session, position, now).success
         except SampleError as error:
             return Failure(Reason.BAD_RESULT, str(error))
         except QueryError as error:
