@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred, stretched
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Rows, Success
 
 

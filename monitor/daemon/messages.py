@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 
@@ -11,6 +10,7 @@ from monitor.alerting.updates import Update
 from monitor.daemon.maintenance import MaintenanceListener
 from monitor.model.alerts import Delivery, Scope, Transition
 from monitor.model.errors import SampleError
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 

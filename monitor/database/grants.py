@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from monitor.model.lazy_dataclass import dataclass
 
 # What a monitor may have: to read, and to see what the server does.
 _READING = frozenset(

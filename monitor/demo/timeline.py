@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from monitor.model.lazy_dataclass import dataclass
 
 _HEALTHY_SECONDS = 8.0
 _BROKEN_SECONDS = 25.0

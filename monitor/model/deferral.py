@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import PutOffReason
 from monitor.model.settings import ColumnName, Job
 

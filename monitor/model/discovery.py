@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import NamedFile
 
 FileMark: TypeAlias = tuple[int, ...]

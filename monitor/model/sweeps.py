@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels
 from monitor.model.walks import Sweep
 

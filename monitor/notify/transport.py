@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.shift import moved
 
 Fields: TypeAlias = dict[str, object]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import assert_never
 
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job, JobKey, Query
 from monitor.model.settings import Metric as MetricSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,6 @@ def a_job(
     return Job(TARGET, query)
 
 
-@dataclass(frozen=True)
 class Unaffordable(Cron):
     """A schedule for which there is no memory."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +10,7 @@ from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import check_list
+from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Metric
 from monitor.model.walks import (
     KIND_LABEL,
