@@ -1,34 +1,25 @@
--- How many users used AI features within a day although they have no active subscription (now)?
--- One row. A row of the history without a user_id counts nowhere; a user who was deleted counts.
+-- Which users used AI features without an active subscription? Read forward by history_id: each row once.
+-- One row for each row of the history with an id above :since, up to :until; its user, NULL where there is an active
+-- subscription as it is read: within minutes of the use, for what is older than the first start then. Who cancels
+-- after a use had paid for it. A row without a user_id counts nowhere; a user who was deleted counts.
 --
 -- created_at is a DATETIME without a zone, and history_time_zone says in which zone the application writes it; or a
--- TIMESTAMP, whose zone the server knows. The ends of the windows are converted, not the column: an index on
--- created_at stays usable.
--- A row from the future counts as of now. An unknown zone makes the bound NULL: then all rows qualify and the result is
--- NULL, which makes the run a bad_result, not a silent nothing.
+-- TIMESTAMP, whose zone the server knows. An unknown zone makes each time NULL; then the server is asked for the
+-- zone, and the run is a bad_result.
 --
--- Cost: the users of a day, 0.8 s for 86,000 rows with an index on created_at; without it a pass over the history,
--- 1 s for 5 million rows.
+-- Cost: grows with the new rows, not with the history: a look-up each, 1 ms for 300.
 SELECT
-    CASE WHEN COALESCE(MIN(recent.is_zone_known), 1) = 1 THEN COUNT(recent.user_id) END AS unsubscribed_users
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', CONVERT_TZ(h.{created_at}, zone.name, '+00:00')) / 1000000
+        AS used_at,
+    CASE WHEN (SELECT 1 FROM {user_subscriptions} s WHERE s.{user_id} = h.{user_id} AND s.{is_active} = 1 LIMIT 1)
+              IS NULL THEN h.{user_id} END AS unsubscribed_user_id
 FROM (
-    SELECT DISTINCT
-        h.{user_id} AS user_id,
-        CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name) IS NOT NULL AS is_zone_known
-    FROM (
-        -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
-        SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
-                    ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
-                               WHERE c.table_schema = DATABASE()
-                                 AND c.table_name = :token_usage_history AND c.column_name = :created_at)
-                         WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
-    ) zone
-    STRAIGHT_JOIN {token_usage_history} h
-    WHERE h.{created_at} > COALESCE(CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 1 DAY, '+00:00', zone.name),
-                                    CAST('1000-01-01' AS DATETIME))
-      AND h.{user_id} IS NOT NULL
-) recent
-WHERE recent.is_zone_known = 0 OR NOT EXISTS (
-    SELECT 1 FROM {user_subscriptions} s
-    WHERE s.{user_id} = recent.user_id AND s.{is_active} = 1
-)
+    -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
+    SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
+                ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                           WHERE c.table_schema = DATABASE()
+                             AND c.table_name = :token_usage_history AND c.column_name = :created_at)
+                     WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
+) zone
+STRAIGHT_JOIN {token_usage_history} h
+WHERE h.{history_id} > :since AND h.{history_id} <= :until

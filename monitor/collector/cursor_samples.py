@@ -84,12 +84,18 @@ def _window_samples(
             value = window_sum(view.memory, series, after)
         else:
             value = window_members(view.memory, series, after)
-        labels = labels_of({**dict(series[1]), WINDOW_LABEL: window.name})
-        yield Sample(metric.name, labels, value)
+        labels = dict(series[1])
+        if window.name:
+            labels[WINDOW_LABEL] = window.name
+        yield Sample(metric.name, labels_of(labels), value)
 
 
 def _series_of(metric: Metric, view: CursorView, after_minute: int) -> list[SeriesKey]:
     """Return the series of a metric: one for each label set that had a row behind a minute."""
+    if not metric.label_names:
+        return [
+            (metric.name, ())
+        ]  # without labels it is about all there is, and 0 where that is nothing
     # Of all metrics with these labels: what nobody was seen in, or nothing of the future, is 0 there.
     names = sorted(metric.labels)
     found = labels_within(view.memory, after_minute)

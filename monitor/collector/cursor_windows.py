@@ -72,7 +72,9 @@ def _windowed(query: Query) -> Query:
 
 
 def _by_window(metric: Metric) -> Metric:
-    labels = (*metric.labels, WINDOW_LABEL) if metric.windows else metric.labels
+    labels = metric.labels
+    if metric.names_windows:
+        labels = (*labels, WINDOW_LABEL)
     # What is not of a window stands in the row of one of them.
     null = metric.null if metric.windows else "skip"
     return replace(

@@ -81,9 +81,14 @@ class Metric:
         names = self.labels
         if self.values_label is not None:
             names = (*names, self.values_label)
-        if self.windows:
+        if self.names_windows:
             names = (*names, WINDOW_LABEL)
         return names
+
+    @property
+    def names_windows(self) -> bool:
+        """Return whether a label says which window a sample is of: not where there is one only, without a name."""
+        return any(window.name for window in self.windows)
 
     @property
     def value_columns(self) -> tuple[str, ...]:

@@ -515,6 +515,27 @@ def test_the_last_day_is_read_backwards_until_it_is_covered(history: Bench) -> N
     assert one.position.memory.low > 0
 
 
+def test_usage_counts_as_unsubscribed_by_the_subscription_at_the_time(
+    history: Bench,
+) -> None:
+    history.execute("CREATE TABLE user_subscriptions (user_id INT, is_active INT)")
+    one = reader(history)
+    one.query = history.queries["usage_without_subscription"]
+
+    assert one.run().value("token_usage_unsubscribed_users") == 0
+    history.execute(
+        "INSERT INTO user_subscriptions (user_id, is_active) VALUES (1, 1), (2, 0)"
+    )
+    for user in (1, 2, 3):
+        insert(history, "rewrite", user=user)
+    for _ in range(3):  # the rows are settled, and kept
+        assert one.run().value("token_usage_unsubscribed_users") == 2
+    history.execute("UPDATE user_subscriptions SET is_active = 1 - is_active")
+    assert one.run().value("token_usage_unsubscribed_users") == 2
+    insert(history, "rewrite", user=1)
+    assert one.run().value("token_usage_unsubscribed_users") == 3
+
+
 def test_a_look_reads_the_last_hour_and_keeps_nothing(history: Bench) -> None:
     for hours in range(60, -1, -1):
         insert(

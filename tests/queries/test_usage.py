@@ -30,21 +30,25 @@ def test_the_usage_queries_agree_with_the_history(
     assert tokens.series("recent_usage", history_time_zone=zone) == oracle.recent_usage(
         data.usages
     )
-    forward = tokens.series_of(reading_forward(tokens), history_time_zone=zone)
+    forward = tokens.series_of(
+        reading_forward(tokens, "recent_usage"), history_time_zone=zone
+    )
     by_hand = oracle.recent_usage(data.usages)
     for metric in oracle.WINDOW_METRICS:
         assert forward.get(metric, {}) == by_hand.get(metric, {})
     assert tokens.series("last_usage", history_time_zone=zone) == oracle.last_usage(
         data.usages, NOW.timestamp()
     )
-    assert tokens.series(
-        "usage_without_subscription", history_time_zone=zone
-    ) == oracle.unsubscribed_users(data)
+    unsubscribed = oracle.unsubscribed_users(data)
+    name = "usage_without_subscription"
+    assert tokens.series(name, history_time_zone=zone) == unsubscribed
+    forward = tokens.series_of(reading_forward(tokens, name), history_time_zone=zone)
+    assert forward == unsubscribed
 
 
-def reading_forward(tokens: Bench) -> Query:
-    """Return `recent_usage` with the number that the history of these tests has in place of an id."""
-    query = tokens.queries["recent_usage"]
+def reading_forward(tokens: Bench, name: str) -> Query:
+    """Return a query with a cursor by the number that the history of these tests has in place of an id."""
+    query = tokens.queries[name]
     assert isinstance(query.walk, Cursor)
     text = query.statement.text.replace("`id`", "`nr`")
     return replace(

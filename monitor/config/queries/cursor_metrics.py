@@ -9,7 +9,7 @@ from typing import Final
 from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
-from monitor.config.toml.validation import check_list
+from monitor.config.toml.validation import check_list, refuse_both
 from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Metric
 from monitor.model.walks import (
@@ -39,11 +39,16 @@ def labels_of_fact(checked: MetricSchema) -> tuple[str, ...]:
 def read_windows(
     checked: MetricSchema, section: Section, problems: Problems
 ) -> tuple[Window, ...]:
-    """Return the windows of a metric, named as they are written; none where one has a problem."""
+    """Return the windows of a metric, named as they are written; the only one has no name. None: a problem."""
     before = len(problems)
+    refuse_both(section, "windows", "window", problems)
     check_list(section, "windows", checked.windows, _window_fault, problems)
+    if checked.window is not None and (fault := _window_fault(checked.window)):
+        problems.add(section.origin("window"), fault)
     if len(problems) > before:
         return ()
+    if checked.window is not None:
+        return (Window("", parse_duration(checked.window)),)
     return tuple(Window(name, parse_duration(name)) for name in checked.windows)
 
 

@@ -94,6 +94,7 @@ class MetricSchema(Schema):
     null: Literal["error", "skip", "zero", "nan"] = "error"
     at_least: dict[str, Text] = {}
     windows: list[Text] = []
+    window: Text | None = None
     distinct: Text | None = None
     future: bool = False
     of_cursor: (
