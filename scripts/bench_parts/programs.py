@@ -64,6 +64,8 @@ def drop_account(server: PrivateServer, account: str) -> None:
 def our_environment(checkout: Path) -> dict[str, str]:
     """Return the environment in which the program of a checkout runs, with none of our caller's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TOKEN_MONITOR_")}
+    # What is installed is compiled; without this a checkout would be compiled at each start.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"PYTHONPATH": str(checkout)}
 
 
@@ -119,6 +121,13 @@ def get(port: int, path: str) -> bytes:
         f"http://127.0.0.1:{port}{path}", timeout=30
     ) as response:
         return bytes(response.read())
+
+
+def cpu_ms(process: subprocess.Popen[str]) -> float:
+    """Return the processor time that a program has taken so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = fields[11:13]  # proc(5): utime and stime, counted without the name
+    return 1000 * (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for_metrics(
