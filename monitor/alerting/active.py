@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -13,7 +13,6 @@ from monitor.alerting.resolved import RecentlyResolved
 from monitor.alerting.scopes import Scopes
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.errors import SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels
 from monitor.timing.shift import moved
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
@@ -19,7 +20,6 @@ from monitor.alerting.freshness import max_silence, run_ends_by
 from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert, Scope
 from monitor.model.errors import Reason
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import JobKey, Labels, Rule
 

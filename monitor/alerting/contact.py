@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.load import LoadAccount
 from monitor.model.certificates import Certificate
 from monitor.model.deferral import Deferred
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, Failure, Result, Server, Success
 from monitor.model.settings import ColumnName
 from monitor.model.targets import Target

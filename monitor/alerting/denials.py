@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.chunked_map import updated
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Failure
 from monitor.model.settings import JobKey, Labels, labels_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.annotations import annotations_of
@@ -12,7 +12,6 @@ from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.severity import SUPERSEDED, Risen, with_risen
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Labels, Rule, labels_of
 

@@ -6,7 +6,7 @@ Each function yields rule inputs in the order in which they are to be evaluated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
@@ -34,7 +34,6 @@ from monitor.alerting.self_status import SELF_CHECKS, SelfStatus
 from monitor.alerting.severity import with_worst_severity
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Config, Job, Rule, Scalar
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median_low
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LOAD_WINDOW, LoadLimits
 from monitor.model.results import Failure, Result
 from monitor.model.schedules import Every

@@ -8,6 +8,7 @@ where causes take turns, does not keep the query silent for longer than a root m
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
@@ -20,7 +21,6 @@ from monitor.alerting.query_view import QueryView
 from monitor.alerting.root_alerts import heard_root
 from monitor.alerting.snapshot import RERUN_GRACE
 from monitor.model.alerts import Alert
-from monitor.model.lazy_dataclass import dataclass
 
 
 class Voice(Enum):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred, stretched
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron

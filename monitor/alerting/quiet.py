@@ -7,7 +7,7 @@ of 1,000 targets 22,000 a second. A target that is quiet is left alone until an 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -22,7 +22,6 @@ from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.self_monitoring import proof_of
 from monitor.alerting.self_status import next_ending
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Rule
 
 Rules: TypeAlias = Mapping[str, Rule]

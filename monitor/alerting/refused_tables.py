@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.denials import denied_table, grant_for
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
 from monitor.model.targets import Target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from monitor.alerting.alert_names import (
@@ -17,7 +18,6 @@ from monitor.alerting.denials import denied_table, denied_tables
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ColumnName
 
 _OF_WHOLE_TARGET: Mapping[Cause, str] = {

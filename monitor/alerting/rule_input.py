@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from monitor.model.alerts import Scope
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample, Success
 from monitor.model.settings import ColumnName, Labels, Rule, Scalar, labels_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
@@ -21,7 +21,6 @@ from monitor.alerting.rule_input import own_sample
 from monitor.alerting.state_disk import Room, disk_low
 from monitor.model.alerts import ReceiverHealth
 from monitor.model.certificates import Certificate
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
 from monitor.model.wording import utc_minute

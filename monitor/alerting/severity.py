@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, Severity
 

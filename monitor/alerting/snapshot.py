@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.contact import TargetView, after_run
@@ -12,7 +12,6 @@ from monitor.alerting.query_runs import views_after
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.chunked_map import updated
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Result
 from monitor.model.settings import ColumnName, Job, JobKey

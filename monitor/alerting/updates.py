@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -13,7 +13,6 @@ from monitor.alerting.denials import denied_tables, tables_seen_again, with_seen
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot, with_excuse, with_run
 from monitor.model.errors import Reason
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Blocked, Failure, Result
 from monitor.model.settings import ColumnName, Job, JobKey

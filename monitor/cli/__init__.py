@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 
 import click
 
 from monitor import __version__
-from monitor.model.lazy_dataclass import dataclass
 
 OK = 0
 FAILED = 1

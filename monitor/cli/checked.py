@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import assert_never
 
 from monitor.model.deferral import Deferred
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, EvidenceRow, Failure, Result, Success
 from monitor.model.settings import Severity
 

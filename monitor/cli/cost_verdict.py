@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from monitor.cli import OK, USAGE
@@ -13,7 +13,6 @@ from monitor.collector.explain import analyzed, fetched, is_show
 from monitor.collector.plan_cost import LongScan, long_scans, rows_read
 from monitor.database import Session
 from monitor.model.errors import QueryError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LoadLimits
 from monitor.model.results import Rows
 from monitor.model.schedules import Every

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +19,6 @@ from monitor.config.sources import AskInDirectory
 from monitor.config.toml.problems import near_miss
 from monitor.daemon.http_lists import kept_list
 from monitor.model.errors import ConfigError, Problem
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config, Job
 from monitor.model.targets import Target

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import assert_never
 
 from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
 from monitor.model.deferral import Deferred
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, Failure, Success
 from monitor.model.settings import ColumnName
 from monitor.model.targets import Target

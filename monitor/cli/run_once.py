@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.blocking import blocked
@@ -19,7 +19,6 @@ from monitor.collector.explain import missing_text
 from monitor.database import Database
 from monitor.model.alerts import Alert, Change, Scope
 from monitor.model.errors import Reason, SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Failure, Result, Success
 from monitor.model.settings import ColumnName, Job, Rule
 from monitor.model.wording import counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -26,7 +27,6 @@ from monitor.daemon.server_changes import lacking, zone_warning
 from monitor.database import Database, Session
 from monitor.database.grants import Grant, read_grant
 from monitor.model.errors import QueryError, SampleError, TargetError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Replication, Rows, Server
 from monitor.model.settings import ColumnName, Job, Query, Statement
 from monitor.model.targets import Target

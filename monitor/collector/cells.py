@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
 from monitor.model.errors import SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Cell, ColumnType
 
 MAX_LABEL_BYTES = 1024

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LoadLimits
 from monitor.model.schedules import Every
 from monitor.model.settings import Query

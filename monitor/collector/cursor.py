@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.collector import cursor_check
@@ -45,7 +45,6 @@ from monitor.model.cursor_position import (
     Mark,
 )
 from monitor.model.errors import QueryError, SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Success
 from monitor.model.settings import Query

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.model.cursor_position import Gap, Mark
-from monitor.model.lazy_dataclass import dataclass
 
 MAX_WAIT = timedelta(minutes=10)
 """A transaction that somebody forgot holds the cursor up for so long; what it still commits comes as late rows."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from monitor.collector.cells import CellField, label_of, number_of
 from monitor.collector.cursor_memory import MemoryBuilder, member_hash, minute_of
 from monitor.model.cursor_position import UNCOVERED, SeriesKey
 from monitor.model.errors import SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Cell, Rows
 from monitor.model.settings import Labels, Metric, Query, labels_of
 

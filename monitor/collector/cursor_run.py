@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from monitor.collector.cursor_memory import MemoryBuilder
 from monitor.collector.cursor_ranges import FIRST_PIECE, MAX_PIECE, next_piece
@@ -16,7 +16,6 @@ from monitor.collector.cursor_statements import (
 )
 from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
 from monitor.model.errors import QueryError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Rows
 from monitor.model.settings import Labels, Query
 

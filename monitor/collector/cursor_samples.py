@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from monitor.collector.cursor_memory import (
@@ -17,7 +17,6 @@ from monitor.collector.cursor_memory import (
 )
 from monitor.collector.cursor_rows import with_values_label
 from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Metric, labels_of
 from monitor.model.walks import KIND_LABEL, WINDOW_LABEL, CursorFact, Window

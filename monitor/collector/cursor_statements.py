@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
@@ -13,7 +13,6 @@ from monitor.database import Session
 from monitor.model.cursor_position import Gap
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Cell, Rows, ServerWarning
 from monitor.model.settings import Query, Scalar, Statement
 from monitor.model.walks import Cursor

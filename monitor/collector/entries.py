@@ -7,6 +7,7 @@ is later by as much as that was moved, its `clock_shift`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -18,7 +19,6 @@ from monitor.collector.slots import (
     slot_at,
     slot_of_tick,
 )
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job
 

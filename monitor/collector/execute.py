@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
@@ -28,7 +28,6 @@ from monitor.model.errors import (
     SampleError,
     TargetError,
 )
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Rows, Server, Success
 from monitor.model.settings import Job, Query, Statement

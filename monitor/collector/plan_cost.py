@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Rows
 
 MANY_ROWS = 100_000

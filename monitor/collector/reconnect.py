@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.alerting.contact import MAX_PROOF, RECOVERY_PAUSE, TargetView
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Failure
 from monitor.model.settings import Job
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from monitor.model.deferral import Deferred
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, Failure, Result, Success
 
 PERIOD = timedelta(hours=1)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from monitor.collector.cells import text_of
 from monitor.collector.samples import CellRow, fields_of, missing_of, schema_of
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Failure, Rows
 from monitor.model.settings import ColumnName, Labels, Query, SchemaColumns, labels_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.collector.courtesy import USUAL, Courtesy
@@ -21,7 +21,6 @@ from monitor.collector.sweep_sums import (
 )
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason, SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position, SweepPosition
 from monitor.model.results import Rows, ServerWarning, Success
 from monitor.model.settings import Query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,6 @@ from monitor.collector.fetching import fetch, only_row
 from monitor.database import Session
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Cell, ColumnType, Rows
 from monitor.model.settings import Scalar, Statement
 from monitor.model.sweeps import SweepKey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from monitor.alerting.evaluate import matching
@@ -15,7 +15,6 @@ from monitor.collector.sweep_pace import next_pace
 from monitor.collector.sweep_sums import added, proven_in
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import CANCELLED, EvidenceKey, EvidenceRow, Rows, Sample
 from monitor.model.settings import Query, Rule, Scalar
 from monitor.model.sweeps import Pace, PartCycle, Sums, SweepKey

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import chain, compress
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.metric_columns import value_columns
 from monitor.model.results import Cell, Rows
 from monitor.model.settings import Query

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.blocking import blocked_run
@@ -14,7 +14,6 @@ from monitor.collector.execute import execute
 from monitor.collector.worker_pool import Task, TaskQueue, WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Result
 from monitor.model.settings import Job
 from monitor.model.targets import Target

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TypeAlias
 
@@ -18,8 +19,6 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
-
-from monitor.model.lazy_dataclass import dataclass
 
 Due: TypeAlias = Callable[[], datetime | None]
 """Returns when something is due next, by the timer's clock; None: never. Is asked at any time."""

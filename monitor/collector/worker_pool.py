@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Job
 
 MAX_THREADS = 4096

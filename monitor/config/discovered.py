@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,6 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import refuse_both, validate
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LoadLimits
 from monitor.model.targets import PasswordSource, Target
 

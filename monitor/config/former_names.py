@@ -6,6 +6,7 @@ Between reading config.toml and everything that looks at it, so that nobody else
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,7 +14,6 @@ from monitor.config.patterns import matches_any
 from monitor.config.toml.document import Section
 from monitor.config.toml.overrides import merge
 from monitor.config.toml.problems import Problems
-from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.durations import parse_duration
 
 

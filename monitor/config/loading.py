@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.errors import ConfigError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard

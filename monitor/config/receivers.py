@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
@@ -24,7 +25,6 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.config.toml.wording import found
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import (
     DEFAULT_REPEAT_INTERVAL,
     DEFAULT_TIMEOUT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.config.former_names import parts_left_out
 from monitor.config.parameter_layers import (
@@ -16,7 +16,6 @@ from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.targets import TargetEntry, check_labels, check_queries
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Scalar
 
 

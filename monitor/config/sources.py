@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -18,7 +19,6 @@ from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import check_table, require_one_of, validate
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.errors import ConfigError
-from monitor.model.lazy_dataclass import dataclass
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9_-]+")
 

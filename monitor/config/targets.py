@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar, assert_never
 
@@ -24,7 +24,6 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.model.hosts import is_loopback
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LoadLimits
 from monitor.model.targets import PasswordSource, Target, Tls, TlsMode
 

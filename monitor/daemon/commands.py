@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias, assert_never
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Job, JobKey
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.daemon.heartbeat import Heartbeat
@@ -9,7 +11,6 @@ from monitor.daemon.inbox import Inbox
 from monitor.daemon.latest import Latest
 from monitor.daemon.ticker import Ticker
 from monitor.model.health import LoopThread, ProcessHealth, faults
-from monitor.model.lazy_dataclass import dataclass
 from monitor.notify.manager import Deliveries
 from monitor.timing.clock import Clock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -11,7 +12,6 @@ from monitor.alerting.freshness import max_silence, run_ends_by
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Delivery
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.schedules import Every
 from monitor.model.wording import utc_second

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -15,7 +16,6 @@ from monitor.config.target_lists import HTTP_SD, read_answer
 from monitor.config.toml.document import Section
 from monitor.model.discovery import HttpSdSettings
 from monitor.model.errors import ConfigError, DeliveryError, Problem
-from monitor.model.lazy_dataclass import dataclass
 
 Fetch: TypeAlias = Callable[[HttpSdSettings, datetime], bytes]
 """Asks the address at an instant; DeliveryError without an answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 
@@ -10,7 +11,6 @@ from monitor.alerting.updates import Update
 from monitor.daemon.maintenance import MaintenanceListener
 from monitor.model.alerts import Delivery, Scope, Transition
 from monitor.model.errors import SampleError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
 

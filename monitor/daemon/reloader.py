@@ -6,11 +6,10 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from monitor.model.errors import ConfigError, ReloadError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Config, Job
 
 Reconfigure: TypeAlias = Callable[[Config], None]

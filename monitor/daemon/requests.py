@@ -7,9 +7,9 @@ import os
 import queue
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from monitor.daemon.reloader import Loaded, Loader, ReloadAnswer
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Config
 
 # A disk with a file of the configuration may hang; who asked by HTTP gets an answer all the same.

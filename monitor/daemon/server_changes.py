@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.alerting.contact import TargetView
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.process_settings import LogLevel
 from monitor.model.results import Server
 from monitor.model.settings import Job, Query

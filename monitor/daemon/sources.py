@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import ReceiverHealth
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import JobKey
 
 

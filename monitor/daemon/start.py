@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -22,7 +23,6 @@ from monitor.model.errors import (
     StateInUseError,
     StateLockedError,
 )
-from monitor.model.lazy_dataclass import dataclass
 from monitor.telemetry.log import Log
 
 DEFAULT_START_SECONDS = 60.0

@@ -8,10 +8,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 Lookup: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 

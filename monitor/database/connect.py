@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -31,7 +31,6 @@ from monitor.database.replication import is_on
 from monitor.database.session_setup import SessionSetup
 from monitor.model.errors import Reason, TargetError
 from monitor.model.hosts import is_loopback
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Server
 from monitor.model.targets import Target
 from monitor.secrets.reader import SecretReader

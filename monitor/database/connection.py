@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pymysql
@@ -17,7 +18,6 @@ from monitor.database.address import Address
 from monitor.database.dialect import FIRST_STATEMENT_LIMIT, Dialect, dialect_of
 from monitor.database.driver import DriverConnection
 from monitor.database.driver_errors import is_answer_error
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Server
 from monitor.model.settings import Flavor
 from monitor.model.targets import UTC_ZONE

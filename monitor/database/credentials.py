@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from monitor.model.certificates import Certificate, CertificateKind
 from monitor.model.errors import Reason, SecretError, TargetError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import PasswordSource, Tls
 from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.secrets.key_pairs import PassphraseError, load_authorities, load_key_pair

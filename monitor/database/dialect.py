@@ -6,6 +6,7 @@ A new kind is a member of `Flavor`, a `Dialect` here and its variables in `sessi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
@@ -16,7 +17,6 @@ from monitor.database.session_variables import (
     variables_of_mariadb,
     variables_of_mysql,
 )
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Flavor
 
 # LIMIT: before the session is set up, sql_select_limit may be 0.

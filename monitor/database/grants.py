@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from monitor.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 # What a monitor may have: to read, and to see what the server does.
 _READING = frozenset(

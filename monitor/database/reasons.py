@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from monitor.model.errors import HIDDEN_EXCERPT, Reason
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import shortened
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +18,6 @@ from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
 from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, TargetError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
 from monitor.model.settings import Bindable, Statement
 from monitor.model.targets import UTC_ZONE

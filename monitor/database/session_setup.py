@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -12,7 +12,6 @@ from monitor.database.connection import Connection, Refusal
 from monitor.database.dialect import session_variables
 from monitor.database.session_variables import FACTS, Effect, Variable
 from monitor.model.errors import QueryError, Reason
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import ALTERED_SESSION, Server
 from monitor.model.targets import SERVER_ZONE
 

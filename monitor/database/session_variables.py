@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from types import MappingProxyType
-
-from monitor.model.lazy_dataclass import dataclass
 
 _MAX = "18446744073709551615"
 _SWITCHES = {"ON": "1", "OFF": "0"}

@@ -6,12 +6,12 @@ import json
 import secrets
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from monitor.demo.mariadb import PrivateConnection
-from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.durations import parse_duration
 
 ACCOUNT = "token_monitor"

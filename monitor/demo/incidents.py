@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from monitor.demo.mariadb import PrivateServer
 from monitor.demo.tokens import DATABASE
 from monitor.demo.traffic import Traffic
-from monitor.model.lazy_dataclass import dataclass
 
 _ASIDE = "demo_aside"
 """Where values are kept that an incident destroys; the monitor's account has no right there."""

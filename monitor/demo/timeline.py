@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 _HEALTHY_SECONDS = 8.0
 _BROKEN_SECONDS = 25.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.demo.mariadb import PrivateConnection
-from monitor.model.lazy_dataclass import dataclass
 
 DATABASE = "app"
 

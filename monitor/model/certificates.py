@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 CertificateKind: TypeAlias = Literal["page", "server", "client"]
 """The page's own; a target's server's; the one that we show to a target."""

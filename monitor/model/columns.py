@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name: hashable, so that a label set can be an identity."""

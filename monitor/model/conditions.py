@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import format_number
 
 ConditionKind: TypeAlias = Literal["above", "below", "equals", "not_equals", "absent"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import PutOffReason
 from monitor.model.settings import ColumnName, Job
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import NamedFile
 
 FileMark: TypeAlias = tuple[int, ...]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from monitor.model.lazy_dataclass import dataclass
 
 SILENT_FOR = timedelta(seconds=15)
 """A thread that has something to do each second and did nothing for so long is frozen."""

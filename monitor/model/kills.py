@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 KILL_REASONS = ("denied", "other_server", "no_such_thread", "unreachable", "failed")
 """Why a statement could not be stopped on its server."""

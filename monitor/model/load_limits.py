@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 LOAD_WINDOW = timedelta(minutes=10)
 """Over how long the share of a target's queries is measured."""

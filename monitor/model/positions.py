@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from monitor.model.cursor_position import CursorPosition as CursorPosition
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.sweeps import Cycle, Pace, PartCycle
 
 

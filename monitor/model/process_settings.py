@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import NamedFile
 
 

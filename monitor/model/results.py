@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -13,7 +13,6 @@ from typing import TypeAlias, assert_never
 from monitor.model.certificates import Certificate
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
@@ -25,7 +24,6 @@ Cell: TypeAlias = (
 EvidenceRow: TypeAlias = Mapping[str, str | int | float | bool | None]
 EvidenceKey: TypeAlias = tuple[str, Labels]
 """Rule name and the sample's labels (without target, alertname, severity)."""
-EvidenceBySample: TypeAlias = Mapping[EvidenceKey, tuple[EvidenceRow, ...]]
 
 
 class ColumnType(StrEnum):
@@ -229,7 +227,9 @@ class Success:
 
     samples: tuple[Sample, ...]
     row_count: int
-    evidence: EvidenceBySample = field(default_factory=dict)
+    evidence: Mapping[EvidenceKey, tuple[EvidenceRow, ...]] = field(
+        default_factory=dict
+    )
     evidence_errors: tuple[str, ...] = ()
     missing: frozenset[ColumnName] | None = None
     """From a schema query: which expected columns are missing; None from any other query."""

@@ -8,11 +8,11 @@ docs/adr/0024-who-speaks-for-a-query.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.crontab import read_crontab, zone_named
 
 SLOTS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
@@ -15,7 +15,6 @@ from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
 from monitor.model.conditions import Condition
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
 from monitor.model.process_settings import (

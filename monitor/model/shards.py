@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import blake2b
-
-from monitor.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

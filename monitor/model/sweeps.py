@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels
 from monitor.model.walks import Sweep
 

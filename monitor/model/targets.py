@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import LoadLimits
 
 UTC_ZONE = "+00:00"

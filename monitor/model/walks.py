@@ -7,12 +7,11 @@ next one with its result.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 DEFAULT_SETTLE = timedelta(seconds=30)
 """Of transactions of 45 s some are lost with it, of those up to 20 s none was in the experiments."""

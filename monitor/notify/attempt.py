@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from monitor.model.alerts import Delivery
 from monitor.model.errors import DeliveryError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.clock import Clock
 
 Send: TypeAlias = Callable[[datetime], None]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
-from monitor.model.lazy_dataclass import dataclass
 
 Jitter: TypeAlias = Callable[[], float]
 """Returns a number from 0 to below 1."""

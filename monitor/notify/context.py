@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from monitor.model.alerts import Alert, Delivery, Notification
-from monitor.model.lazy_dataclass import dataclass
 from monitor.notify.backoff import Jitter
 from monitor.notify.transport import Transport
 from monitor.timing.clock import SettableClock

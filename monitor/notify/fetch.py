@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from monitor.model.discovery import HttpSdSettings
-from monitor.model.lazy_dataclass import dataclass
 from monitor.notify.http_client import HttpClient
 from monitor.notify.secrets import address_of
 from monitor.notify.transport import Transport

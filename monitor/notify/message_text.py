@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from monitor.alerting.severity import rank
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert, AlertState, Notification
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Severity
 from monitor.model.wording import format_number, shortened, utc_second

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from monitor.model.errors import DeliveryError
-from monitor.model.lazy_dataclass import dataclass
 
 # Of one receiver. What is forgotten is only made again, so any number will do that bounds the memory.
 _MAX_KEPT: Final = 1000

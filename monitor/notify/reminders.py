@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from monitor.model.alerts import Alert, AlertState, Notification, Scope
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels, Receiver
 from monitor.notify.routing import Batch, notified_at, notified_once, wants
 

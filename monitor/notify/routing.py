@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -13,7 +13,6 @@ from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.resolved import MOVED
 from monitor.alerting.severity import SUPERSEDED, rank, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels, Receiver
 
 

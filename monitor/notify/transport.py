@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 

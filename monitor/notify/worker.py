@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from monitor.model.errors import DeliveryError
 from monitor.model.health import DeliveryWorker, UnderWay
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Receiver
 from monitor.notify.attempt import Attempt, Send, attempt, failure_of
 from monitor.notify.context import DeliveryContext

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor.model.errors import SecretError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import NamedFile
 
 # Docker and Podman put secrets here, by default readable for all, and there is nobody else in a container.

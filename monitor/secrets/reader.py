@@ -7,12 +7,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor.model.errors import SecretError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.targets import PasswordSource
 from monitor.secrets.redaction import in_address, in_header
 

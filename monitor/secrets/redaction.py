@@ -7,11 +7,9 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import SplitResult, quote, quote_plus, unquote, urlsplit
-
-from monitor.model.lazy_dataclass import dataclass
 
 SECRET: Final = "<secret>"  # noqa: S105 - what is shown in place of one
 

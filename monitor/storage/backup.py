@@ -6,11 +6,11 @@ import os
 import secrets
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from monitor.model.errors import StateError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.copies import publish, write_copy
 from monitor.storage.file_names import FILE
 from monitor.storage.opening import open_for_copying

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from monitor.model.errors import StateError, StateLockedError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.directory_lock import DirectoryLock
 from monitor.storage.disk import is_busy
 from monitor.storage.file_facts import doubts, read_facts

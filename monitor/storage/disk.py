@@ -7,12 +7,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from monitor.model.alerts import Delivery
 from monitor.model.errors import StateError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.file_names import MEMORY
 from monitor.storage.opening import open_database, primary_code
 from monitor.storage.recovery import Extent, copy, join

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.file_names import with_companions
 
 

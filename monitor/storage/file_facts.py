@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import utc_second
 from monitor.storage.file_names import wal_of
 

@@ -7,10 +7,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from monitor.model.alerts import Alert, Change, Delivery, Notification, Transition
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.rows import insert_into
 from monitor.storage.serialization import (
     UnreadableError,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.storage.serialization import (
     UnreadableError,

@@ -6,11 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from monitor.model.alerts import Delivery, Notification
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage.history import DeliveryRow, bounded, insert_deliveries
 from monitor.storage.rows import column_list, placeholders
 from monitor.storage.serialization import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from monitor.model.alerts import Alert
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels
 from monitor.storage.outbox import OutboxRow
 from monitor.storage.rows import column_list, insert_into, placeholders

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.model.alerts import Delivery
-from monitor.model.lazy_dataclass import dataclass
 from monitor.storage import outbox
 from monitor.storage.rows import placeholders
 from monitor.storage.serialization import instant_to_text

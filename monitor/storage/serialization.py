@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, Scope
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Severity
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
 from monitor.storage import outbox

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import accumulate
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.telemetry.own_metrics import CountedMetric, Key
 from monitor.telemetry.text_format import number
 

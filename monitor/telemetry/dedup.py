@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.timing.shift import moved
 
 Fields: TypeAlias = dict[str, object]

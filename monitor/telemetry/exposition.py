@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
-from monitor.model.lazy_dataclass import dataclass
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.negotiation import ScrapeFormat, negotiated
 from monitor.telemetry.own_families import OWN_METRICS
@@ -51,9 +51,6 @@ class ScrapeRequest:
     accept: str = ""
     accept_encoding: str = ""
     target: str | None = None
-
-
-_WHOLE_PAGE = ScrapeRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +186,7 @@ class Exposition:
         body = made.page.gzipped(end) if chosen.is_gzipped else made.page.plain(end)
         return Scrape(body, chosen)
 
-    def scrape(self, request: ScrapeRequest = _WHOLE_PAGE) -> Scrape:
+    def scrape(self, request: ScrapeRequest = ScrapeRequest()) -> Scrape:
         """Prepare and answer."""
         self.prepare(request)
         return self.answer(request)

@@ -6,9 +6,8 @@ import contextlib
 import os
 import queue
 import threading
+from dataclasses import dataclass
 from typing import BinaryIO
-
-from monitor.model.lazy_dataclass import dataclass
 
 QUEUE_LINES = 10_000
 """Lines that wait for a slow reader of our output; more are dropped and counted."""

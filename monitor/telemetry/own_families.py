@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryView
-from monitor.model.lazy_dataclass import dataclass
 from monitor.telemetry.own_metrics import OwnMetric
 from monitor.telemetry.readings import (
     Read,

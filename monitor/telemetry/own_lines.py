@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryStatus, QueryView
-from monitor.model.lazy_dataclass import dataclass
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.own_families import (
     MONITOR_METRICS,

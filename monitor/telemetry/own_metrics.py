@@ -6,11 +6,11 @@ registration, when its series begin and end, and what docs/metrics.md has to say
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias, assert_never, get_args
 
 from monitor.model.kills import KILL_REASONS
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.load_limits import PutOffReason
 from monitor.model.settings import Config
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import JobKey
 from monitor.telemetry.counters import Changed
 from monitor.telemetry.own_lines import OwnLines, QuerySubject

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job, JobKey, Query
 from monitor.model.settings import Metric as MetricSettings

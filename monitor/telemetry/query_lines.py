@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.alerting.query_view import QueryView
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Sample
 from monitor.telemetry.query_families import Layout
 from monitor.telemetry.text_format import LineFormat

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import readable
 
 EOF = b"# EOF\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from monitor.alerting.shown import (
@@ -14,7 +14,6 @@ from monitor.alerting.shown import (
 )
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Severity
 from monitor.model.wording import format_number

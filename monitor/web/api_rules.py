@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Config, Rule
 from monitor.web.api import (
     Json,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.views import LastReload
 from monitor.web.words import When, when

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.shown import shown_annotations, total_text
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels, Rule, Scalar
 from monitor.model.wording import counted, format_number, shortened, utc_second
 from monitor.web.words import MAX_LINE, age

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
     AlertGroup,

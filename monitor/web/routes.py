@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -12,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.web.answers import Answers
 from monitor.web.scrapes import METRICS_PATH, Scrapes
 from monitor.web.threads import Threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -11,7 +12,6 @@ from monitor.alerting.freshness import max_silence
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.deferral import Deferred
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import ColumnName

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.secrets.key_pairs import load_authorities, load_key_pair
 
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}

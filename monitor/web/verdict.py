@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -11,7 +12,6 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.shown import is_waiting
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.schedules import Cron
 from monitor.model.settings import Severity
 from monitor.model.wording import counted

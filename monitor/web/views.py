@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Config
 from monitor.telemetry.exposition import Exposition
 

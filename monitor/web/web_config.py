@@ -6,14 +6,13 @@ import re
 import ssl
 import stat
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from monitor.config.data_files import DataError, parse_yaml
 from monitor.model.errors import ConfigError, Problem
-from monitor.model.lazy_dataclass import dataclass
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, ServerTls
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import shortened
 
 MAX_CHARACTERS = 4_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def a_job(
     return Job(TARGET, query)
 
 
+@dataclass(frozen=True)
 class Unaffordable(Cron):
     """A schedule for which there is no memory."""
 

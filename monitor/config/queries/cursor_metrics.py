@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +11,6 @@ from monitor.config.queries.schema import MetricSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import check_list, refuse_both
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Metric
 from monitor.model.walks import (
     KIND_LABEL,

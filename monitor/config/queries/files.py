@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Flavor
 
 _ENDINGS: Final = (".toml", ".sql")

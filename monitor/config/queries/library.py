@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
@@ -16,7 +17,6 @@ from monitor.config.toml.overrides import merge
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.wording import found
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Rule
 from monitor.timing.durations import format_duration, parse_duration
 

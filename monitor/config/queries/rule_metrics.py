@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.config.queries.metrics import check_labels
 from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import require_one_of
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Metric
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,6 @@ from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.parameters import NEEDS
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.schedules import QuerySchedule
 from monitor.model.settings import (
     ColumnName,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from monitor.config.queries.metrics import claimed_names
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.toml.problems import Problems
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Metric
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
-
-from monitor.model.lazy_dataclass import dataclass
 
 TokenKind: TypeAlias = Literal[
     "comment",

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from monitor.config.sql.lexer import Token, code_of, without_trailing_semicolons
 from monitor.config.toml.wording import code_point
-from monitor.model.lazy_dataclass import dataclass
 
 StatementRefusal: TypeAlias = tuple[Token, str]
 """What is refused: the token at which it stands, and why."""

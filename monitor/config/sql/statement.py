@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final
 
 from monitor.config.sql.lexer import (
@@ -16,7 +17,6 @@ from monitor.config.sql.lexer import (
 )
 from monitor.config.sql.read_only import Fault, guard
 from monitor.config.toml.problems import near_miss
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Scalar, Statement
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")

@@ -7,13 +7,13 @@ of distinct values of a whole table is nothing that those of its pieces add up t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from monitor.config.sql.lexer import Token, code_of
 from monitor.config.sql.read_only import Fault
 from monitor.config.sql.statement import Template
-from monitor.model.lazy_dataclass import dataclass
 
 _SUMS: Final = frozenset({"COUNT", "SUM"})
 _WITH_ZERO: Final = frozenset({"COALESCE", "IFNULL", "NULLIF"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from monitor.config.toml.lines import KeyPath, line_map
 from monitor.config.toml.problems import Origin, Problems
 from monitor.config.toml.text_files import read_text
 from monitor.config.toml.wording import found, odd_quote_or_blank
-from monitor.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.config.toml.document import Section
 from monitor.config.toml.lines import KeyPath
 from monitor.config.toml.problems import Origin
 from monitor.model.conditions import CONDITIONS
-from monitor.model.lazy_dataclass import dataclass
 
 # Keys of which one replaces the others: an override that gives one removes those that the file has.
 # By the first key of a table's path in a query's file, and by how deep the table is.

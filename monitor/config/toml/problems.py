@@ -6,10 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from monitor.config.toml.lines import KeyPath
 from monitor.model.errors import Problem
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.wording import escaped
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

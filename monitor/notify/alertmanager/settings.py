@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, ClassVar, Final
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url
 from monitor.config.toml.validation import Duration, from_to
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -13,7 +13,6 @@ from urllib3.util import parse_url
 
 from monitor.model.alerts import Alert, AlertState, ReceiverHealth
 from monitor.model.errors import DeliveryError
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import Labels, Receiver
 from monitor.notify.alertmanager.sender import DELAYS_UNTIL_END, AlertmanagerSender
 from monitor.notify.alertmanager.settings import AlertmanagerSettings

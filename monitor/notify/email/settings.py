@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias, assert_never
 
@@ -15,7 +16,6 @@ from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Host, RefusedPassword, VariableName
 from monitor.config.toml.validation import Text, integer_in
 from monitor.model.hosts import is_loopback
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -11,7 +11,6 @@ from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.validation import Text
 from monitor.model.hosts import is_loopback
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url
 from monitor.config.toml.validation import Text
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile
 from monitor.secrets.redaction import in_address

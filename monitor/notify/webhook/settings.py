@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
@@ -17,7 +17,6 @@ from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.text_files import refuse_irregular
 from monitor.config.toml.validation import Text
 from monitor.model.body_template import BodyTemplate, is_json
-from monitor.model.lazy_dataclass import dataclass
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource
 from monitor.notify.webhook.headers import INVALID_VALUE, is_value, name_fault
