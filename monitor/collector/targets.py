@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from monitor.alerting.blocking import blocked_run
 from monitor.alerting.snapshot import Snapshot
 from monitor.collector.execute import execute
-from monitor.collector.worker_pool import Task, TaskQueue, WorkerPool
+from monitor.collector.task_queue import Task, TaskQueue
+from monitor.collector.worker_pool import WorkerPool
 from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Result

@@ -7,137 +7,54 @@ would be 2,000 for 1,000 targets, of which three work (docs/adr/0036).
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeAlias
 
-from monitor.model.settings import Job
+from monitor.collector.task_queue import Run, Task, TaskQueue
 
 MAX_THREADS = 4096
 """More would mean that thousands of targets hang at once: their runs wait, and healthy ones among them."""
+_ENOUGH_THREADS = 64
+"""So many compute as fast as one interpreter can; more are only for runs that wait for their servers."""
+_PATIENCE_SECONDS = 0.01
+"""How long what is due waits for a thread that works before another one begins to: runs of a fleet take less."""
+_MANY_WAIT = 32
+"""Where so many wait, patience is half as long: with thousands of targets, hundreds may fall silent at once."""
+_MIN_PATIENCE_SECONDS = 0.002
+_LATE_SECONDS = 0.002
+"""A thread that wakes later than that, as a rule, waited for the interpreter or for the machine."""
+_RECENT = 0.1
+"""The weight of the last such look beside those before."""
 _IDLE_SECONDS = 10.0
 """How long a thread waits for work before it ends."""
 _KEPT_THREADS = 4
 """So many stay until the stop: where the system gives no more threads, what is due is run all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A job that is due, and the instant that it was scheduled for.
-
-    `clock_shift`: by how much the clock had been moved in all when that instant was read.
-    """
-
-    job: Job
-    scheduled_at: datetime
-    clock_shift: timedelta = timedelta(0)
-
-
-Run: TypeAlias = Callable[[Task], None]
-
-
-class TaskQueue:
-    """One target's tasks, of which at most `size` run at once. Thread-safe, by the lock of its pool.
-
-    A job that is queued or running is refused; so there is never more than one task of a job waiting.
-    """
-
-    def __init__(self, pool: WorkerPool, size: int, run: Run) -> None:
-        self._pool = pool
-        self._size = size
-        self.run = run
-        self._tasks: deque[Task] = deque()
-        self._busy: dict[tuple[str, str], Job] = {}
-        self._running = 0
-        self._stopped = False
-        self.is_listed = False
-        """It waits in the pool for a thread; under the pool's lock, as all that follows."""
-        # Only who waits for its end needs it: a fleet has thousands of queues.
-        self._ended: threading.Condition | None = None
-
-    def submit(self, task: Task, *, first: bool = False) -> bool:
-        """Queue a task, before all others if `first`; False when its job still waits or runs."""
-        with self._pool.lock:
-            if self._stopped or self._busy.get(task.job.key) == task.job:
-                return False
-            # Another version of the job, before a reload: one that runs is not a reason to refuse this one,
-            # and one that waits need not be run any more.
-            if task.job.key in self._busy:
-                kept = (one for one in self._tasks if one.job.key != task.job.key)
-                self._tasks = deque(kept)
-            self._busy[task.job.key] = task.job
-            if first:
-                self._tasks.appendleft(task)
-            else:
-                self._tasks.append(task)
-            if self._pool.serve(self):
-                return True
-            self._tasks.remove(task)
-            self._forget(task)
-            return False
-
-    def limit(self, size: int) -> None:
-        """Let at most so many run at once from now on; what runs already is let run."""
-        with self._pool.lock:
-            if size != self._size:
-                self._size = size
-                self._pool.serve(self)
-
-    def stop(self) -> None:
-        """Forget what is queued, and take no more; what runs is let run."""
-        with self._pool.lock:
-            self._stopped = True
-            for task in self._tasks:
-                self._forget(task)
-            self._tasks.clear()
-
-    def join(self, timeout_seconds: float) -> bool:
-        """Wait for what runs; False when something still does."""
-        with self._pool.lock:
-            if self._ended is None:
-                self._ended = threading.Condition(self._pool.lock)
-            return self._ended.wait_for(
-                lambda: not self._tasks and not self._running, timeout_seconds
-            )
-
-    def has_next(self) -> bool:
-        """Return whether a task may begin."""
-        return bool(self._tasks) and self._running < self._size
-
-    def begin(self) -> Task:
-        """Take the next task, which runs from now on."""
-        self._running += 1
-        return self._tasks.popleft()
-
-    def end(self, task: Task) -> None:
-        """Note that a task runs no more."""
-        self._running -= 1
-        self._forget(task)
-        if self._ended is not None:
-            self._ended.notify_all()
-
-    def _forget(self, task: Task) -> None:
-        if self._busy.get(task.job.key) is task.job:
-            del self._busy[task.job.key]
-
-
 class WorkerPool:
-    """Daemon threads for the tasks of all queues, started when there is work for one more of them.
+    """Daemon threads for the tasks of all queues: one more where what is due has waited for those that work.
 
-    A queue that has more to run than threads are to be had waits its turn behind the others. The threads are
-    daemons, since the end of the process waits for none that hangs in a database.
+    Queues with a task that may begin stand in a line. Whoever ends a task takes the next one there. Beside them
+    one thread, the relief, looks whether the first in the line has waited too long, as behind runs that hang, and
+    works too then. So runs that only compute follow each other on few threads, and threads grow by what waits.
+    Beyond `_ENOUGH_THREADS` the relief works only where it woke in time: else the interpreter is what all wait
+    for, and one thread more would make each of them slower.
+
+    The threads are daemons, since the end of the process waits for none that hangs in a database.
     """
 
     def __init__(self, *, max_threads: int = MAX_THREADS) -> None:
         self.lock = threading.Lock()
         self._max_threads = max_threads
         self._threads = 0
+        self._busy = 0
         self._started = 0
         # The last one that became idle is the next to work, so that those that are not needed end.
         self._idle: list[_WorkerThread] = []
-        self._waiting: deque[TaskQueue] = deque()
+        self._relief: _WorkerThread | None = None
+        self._lag_seconds = 0.0
+        """How late the relief woke of late: what a thread waits for before it computes."""
+        self._line: deque[TaskQueue] = deque()
         self._stopped = False
 
     def queue(self, size: int, run: Run) -> TaskQueue:
@@ -151,15 +68,36 @@ class WorkerPool:
             self._end_idle()
 
     def serve(self, queue: TaskQueue) -> bool:
-        """Begin what a queue may begin, under the lock; False where there is no thread at all to be had."""
-        while queue.has_next() and not queue.is_listed:
-            if self._idle:
-                self._idle.pop().wake(queue, queue.begin())
-            elif not self._grow(queue):
-                if not self._threads:
-                    return False
-                self._list(queue)
-        return True
+        """See to what a queue may begin, under the lock; False where there is no thread at all to be had."""
+        self._list(queue)
+        self._call_relief()
+        if self._threads or queue.listed_at is None:
+            return True
+        self._line.remove(queue)
+        queue.listed_at = None
+        return False
+
+    def first_work(
+        self, worker: _WorkerThread, look_at: float
+    ) -> tuple[TaskQueue, Task] | None:
+        """Return what a thread that was called is to run, not before `look_at`; None where it is idle again."""
+        while True:
+            pause_seconds = look_at - time.monotonic()
+            if pause_seconds > 0:
+                time.sleep(pause_seconds)
+            with self.lock:
+                if not self._line:
+                    self._rest(worker)
+                    return None
+                now = time.monotonic()
+                if pause_seconds > 0:
+                    self._lag_seconds += _RECENT * (now - look_at - self._lag_seconds)
+                look_at = self._patience_ends_at(now)
+                if look_at <= now and self._may_work():
+                    self._relief = None
+                    self._busy += 1
+                    return self._next_of(worker)
+                look_at = max(look_at, now + _MIN_PATIENCE_SECONDS)
 
     def next_work(
         self, worker: _WorkerThread, queue: TaskQueue, done: Task
@@ -167,21 +105,8 @@ class WorkerPool:
         """Return what a worker is to run after a task; None where it is idle from now on."""
         with self.lock:
             queue.end(done)
-            if queue.has_next() and not queue.is_listed:
-                self._list(queue)
-            while self._waiting:
-                following = self._waiting.popleft()
-                following.is_listed = False
-                if following.has_next():
-                    task = following.begin()
-                    # Its next one waits behind the other queues.
-                    if following.has_next():
-                        self._list(following)
-                    return following, task
-            self._idle.append(worker)
-            if self._stopped:
-                self._end_idle()
-            return None
+            self._list(queue)
+            return self._next_of(worker)
 
     def dismiss(self, worker: _WorkerThread) -> bool:
         """Let a worker end that has waited for long; False where it has just been given work, or is kept."""
@@ -196,13 +121,32 @@ class WorkerPool:
         """Note that a thread ends, since a run let an exception through: the next task gets a new one."""
         with self.lock:
             self._threads -= 1
+            self._busy -= 1
             queue.end(task)
-            if queue.has_next() and not queue.is_listed:
+            self._list(queue)
+            self._call_relief()
+
+    def _next_of(self, worker: _WorkerThread) -> tuple[TaskQueue, Task] | None:
+        """Begin what is first in the line, as one of those that work; None where there is nothing."""
+        while self._line:
+            queue = self._line.popleft()
+            queue.listed_at = None
+            if queue.has_next():
+                task = queue.begin()
+                # Its next one waits behind the other queues.
                 self._list(queue)
-            if self._waiting:
-                following = self._waiting.popleft()
-                following.is_listed = False
-                self.serve(following)
+                self._call_relief()
+                return queue, task
+        self._busy -= 1
+        self._rest(worker)
+        return None
+
+    def _rest(self, worker: _WorkerThread) -> None:
+        if worker is self._relief:
+            self._relief = None
+        self._idle.append(worker)
+        if self._stopped:
+            self._end_idle()
 
     def _end_idle(self) -> None:
         self._threads -= len(self._idle)
@@ -211,22 +155,47 @@ class WorkerPool:
         self._idle.clear()
 
     def _list(self, queue: TaskQueue) -> None:
-        queue.is_listed = True
-        self._waiting.append(queue)
+        """Put a queue into the line, where it has something to begin."""
+        if queue.listed_at is None and queue.has_next():
+            queue.listed_at = time.monotonic()
+            self._line.append(queue)
 
-    def _grow(self, queue: TaskQueue) -> bool:
+    def _may_work(self) -> bool:
+        """Return whether one thread more is of use."""
+        return self._busy < _ENOUGH_THREADS or self._lag_seconds < _LATE_SECONDS
+
+    def _patience_ends_at(self, now: float) -> float:
+        """Return when the first in the line has waited too long: at once where nobody works."""
+        listed_at = self._line[0].listed_at
+        if not self._busy or listed_at is None:
+            return now
+        return listed_at + _PATIENCE_SECONDS / (1 + len(self._line) // _MANY_WAIT)
+
+    def _call_relief(self) -> None:
+        """Have a thread look after the line, where nobody does."""
+        if self._relief is not None or not self._line:
+            return
+        relief = self._idle.pop() if self._idle else self._new_thread()
+        if relief is not None:
+            self._relief = relief
+            now = time.monotonic()
+            look_at = self._patience_ends_at(now)
+            if self._busy:
+                look_at = max(look_at, now + _MIN_PATIENCE_SECONDS)
+            relief.wake(look_at)
+
+    def _new_thread(self) -> _WorkerThread | None:
         if self._threads >= self._max_threads:
-            return False
+            return None
         self._started += 1
         worker = _WorkerThread(self, f"worker-{self._started}")
         try:
             worker.start()
         except RuntimeError:
             # The system gives no more threads: work with those that there are.
-            return False
+            return None
         self._threads += 1
-        worker.wake(queue, queue.begin())
-        return True
+        return worker
 
 
 class _WorkerThread:
@@ -237,43 +206,42 @@ class _WorkerThread:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._is_woken = threading.Lock()
         self._is_woken.acquire()
-        self._given: tuple[TaskQueue, Task] | None = None
+        self._look_at: float | None = None
 
     def start(self) -> None:
-        """Start the thread, which waits to be given work. Raises RuntimeError where there is none to be had."""
+        """Start the thread, which waits to be called. Raises RuntimeError where there is none to be had."""
         self._thread.start()
 
-    def wake(self, queue: TaskQueue, task: Task) -> None:
-        """Hand it a task; only while it has none."""
-        self._given = queue, task
+    def wake(self, look_at: float) -> None:
+        """Have it look then, by time.monotonic, for something to run; only while it is idle."""
+        self._look_at = look_at
         self._is_woken.release()
 
     def end(self) -> None:
-        """Let the thread end; only while it has no task."""
+        """Let the thread end; only while it is idle."""
         self._is_woken.release()
 
     def _work(self) -> None:
-        while (given := self._wait()) is not None:
-            self._run_on(*given)
+        while (look_at := self._wait()) is not None:
+            work = self._pool.first_work(self, look_at)
+            while work is not None:
+                work = self._run(*work)
 
-    def _wait(self) -> tuple[TaskQueue, Task] | None:
-        """Return what it was given; None where it is to end, or waited too long."""
+    def _wait(self) -> float | None:
+        """Return when it is to look for something to run; None where it is to end, or waited too long."""
         while not self._is_woken.acquire(timeout=_IDLE_SECONDS):
             if self._pool.dismiss(self):
                 return None
-        given, self._given = self._given, None
-        return given
+        look_at, self._look_at = self._look_at, None
+        return look_at
 
-    def _run_on(self, queue: TaskQueue, task: Task) -> None:
-        """Run a task, and what is next, until there is nothing to do."""
-        following: tuple[TaskQueue, Task] | None = queue, task
-        while following is not None:
-            queue, task = following
-            is_over = False
-            try:
-                queue.run(task)
-                is_over = True
-            finally:
-                if not is_over:
-                    self._pool.lose(queue, task)
-            following = self._pool.next_work(self, queue, task)
+    def _run(self, queue: TaskQueue, task: Task) -> tuple[TaskQueue, Task] | None:
+        """Run a task, and return what is next."""
+        is_over = False
+        try:
+            queue.run(task)
+            is_over = True
+        finally:
+            if not is_over:
+                self._pool.lose(queue, task)
+        return self._pool.next_work(self, queue, task)

@@ -74,6 +74,10 @@ class Telemetry:
         """Yield the series of a counter that belong to one owner."""
         return self._counts[counted].series_of(key)
 
+    def count_of(self, counted: Counted, key: Key) -> int | None:
+        """Return what a counter that is not divided has of one owner; None where it has no such series."""
+        return self._counts[counted].count_of(key)
+
     def durations_of(self, key: Key) -> Durations | None:
         """Return how long the runs of a target and query took; None of one that is not known."""
         return self._durations.get(key)

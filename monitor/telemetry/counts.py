@@ -56,6 +56,10 @@ class Counts:
             labels = (*key, part)
             yield labels, self._values[labels]
 
+    def count_of(self, key: Key) -> int | None:
+        """Return the count of one owner, of a counter that is not divided; None where it has none."""
+        return self._values.get(key)
+
     def series(self) -> list[CountedSeries]:
         """Return the series of all owners."""
         return list(self._values.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,9 @@ _REUSED_SECONDS = 0.01
 _REUSED_BYTES = 2_000_000
 _MAX_ANSWERS = 4
 _FEW_QUERIES = 2000
+_REFRESHED_EVERY_SECONDS = 5.0
+_ASKED_FOR_SECONDS = 300.0
+"""A fleet that nobody has scraped for so long is not prepared: that is a seventh of what it computes."""
 _SMALL_BYTES = 128 * 1024
 _MAX_ACCEPTS = 100
 """Accept headers whose meaning is remembered; a client may send what it likes."""
@@ -109,6 +113,8 @@ class Exposition:
         """By target and format; of the pages that are kept."""
         self._answers: dict[tuple[str | None, ScrapeFormat], _Answered] = {}
         self._formats: dict[tuple[str, str], ScrapeFormat] = {}
+        self._refreshed_at = self._asked_at = -math.inf
+        """By the monotonic clock: when lines were last prepared by `refresh`, and a scraper last came."""
         self._skipped = 0
         self._skipped_head = head(SKIPPED.name, SKIPPED.help, SKIPPED.kind)
 
@@ -121,7 +127,16 @@ class Exposition:
         return target == "" or target in self._snapshot().targets
 
     def refresh(self) -> None:
-        """Prepare the lines of what has changed, so that the next scrape need not."""
+        """Prepare the lines of what has changed, so that the next scrape need not.
+
+        Of a fleet every some seconds, and only where somebody scrapes.
+        """
+        now = time.monotonic()
+        if len(self._snapshot().queries) > _FEW_QUERIES:
+            is_new = now - self._refreshed_at < _REFRESHED_EVERY_SECONDS
+            if is_new or now - self._asked_at > _ASKED_FOR_SECONDS:
+                return
+        self._refreshed_at = now
         with self._lock:
             self._renew(self._read())
 
@@ -192,6 +207,7 @@ class Exposition:
         return self.answer(request)
 
     def _prepare(self, request: ScrapeRequest) -> None:
+        self._asked_at = time.monotonic()
         reading = self._read()
         self._renew(reading)
         if request.target:

@@ -25,7 +25,13 @@ from monitor.telemetry.own_metrics import (
     OwnMetric,
 )
 from monitor.telemetry.readings import Reading, Series, page_certificate_ends
-from monitor.telemetry.text_format import Head, LineFormat, head
+from monitor.telemetry.text_format import (
+    Head,
+    LabelledLine,
+    LineFormat,
+    head,
+    labels_text,
+)
 
 _Subject = TypeVar("_Subject")
 
@@ -46,6 +52,14 @@ class QuerySubject:
     view: QueryView
     statuses: frozenset[QueryStatus]
     """Those that it has been shown with."""
+    labels: str
+    """Target and query, as they stand in each of its lines."""
+
+
+def subject_of(view: QueryView, statuses: frozenset[QueryStatus]) -> QuerySubject:
+    """Return what the lines of a query on a target are written of."""
+    labels = dict(zip(Owner.JOB.labels, view.job.key, strict=True))
+    return QuerySubject(view, statuses, labels_text(labels))
 
 
 class OwnLines:
@@ -54,14 +68,17 @@ class OwnLines:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self.of_query: Sequence[Column[QuerySubject]] = (
-            *self._counted(Owner.JOB, lambda subject: subject.view.job.key),
+            *self._counted_of_query(),
             self._durations(),
             *[_of_view(one) for one in QUERY_METRICS],
             _statuses(),
         )
         self.of_target: Sequence[Column[TargetView]] = (
             *[_read(one) for one in TARGET_METRICS],
-            *self._counted(Owner.TARGET, lambda view: (view.target.name,)),
+            *[
+                self._counter(one, lambda view: (view.target.name,))
+                for one in _counted_by(Owner.TARGET)
+            ],
         )
         self.of_monitor: Sequence[Column[Reading]] = (
             self._build_info(),
@@ -73,19 +90,35 @@ class OwnLines:
         line = _format(BUILD_INFO).line((self._telemetry.monitor_version,), 1)
         return _column(BUILD_INFO, lambda _reading: line.encode())
 
-    def _counted(
-        self, owner: Owner, key: Callable[[_Subject], Key]
-    ) -> list[Column[_Subject]]:
-        """Return the counters of one kind of owner, written one owner at a time."""
+    def _counted_of_query(self) -> list[Column[QuerySubject]]:
+        """Return the counters of queries, the most of all lines: without a label of their own by a shorter way."""
+        columns: list[Column[QuerySubject]] = []
+        for counted in _counted_by(Owner.JOB):
+            if counted.value.is_divided:
+                columns.append(self._counter(counted, lambda one: one.view.job.key))
+            else:
+                columns.append(self._counter_of_query(counted))
+        return columns
 
-        def column(counted: Counted) -> Column[_Subject]:
-            lines = _writer(counted.value)
-            series_of = self._telemetry.series_of
-            return _column(
-                counted.value, lambda subject: lines(series_of(counted, key(subject)))
-            )
+    def _counter_of_query(self, counted: Counted) -> Column[QuerySubject]:
+        line = LabelledLine(counted.value.name).line
+        count_of = self._telemetry.count_of
 
-        return [column(one) for one in Counted if one.value.owner is owner]
+        def write(subject: QuerySubject) -> bytes:
+            count = count_of(counted, subject.view.job.key)
+            return b"" if count is None else line(subject.labels, count)
+
+        return _column(counted.value, write)
+
+    def _counter(
+        self, counted: Counted, key: Callable[[_Subject], Key]
+    ) -> Column[_Subject]:
+        """Return a counter, written one owner at a time."""
+        lines = _writer(counted.value)
+        series_of = self._telemetry.series_of
+        return _column(
+            counted.value, lambda subject: lines(series_of(counted, key(subject)))
+        )
 
     def _counted_all(self, *owners: Owner) -> list[Column[Reading]]:
         """Return the counters of these kinds of owners, written all at once."""
@@ -100,8 +133,8 @@ class OwnLines:
     def _durations(self) -> Column[QuerySubject]:
         name, labels = RUN_DURATION.name, RUN_DURATION.labels
         bucket = LineFormat(f"{name}_bucket", (*labels, "le"))
-        count = LineFormat(f"{name}_count", labels)
-        total = LineFormat(f"{name}_sum", labels)
+        count = LabelledLine(f"{name}_count").line
+        total = LabelledLine(f"{name}_sum").line
 
         def write(subject: QuerySubject) -> bytes:
             key = subject.view.job.key
@@ -112,11 +145,16 @@ class OwnLines:
             # The last bucket has all of them: read once, so that both are of one moment.
             _bound, runs = buckets[-1]
             lines = [bucket.line((*key, bound), below) for bound, below in buckets]
-            lines.append(count.line(key, runs))
-            lines.append(total.line(key, durations.sum_seconds))
-            return "".join(lines).encode()
+            told = count(subject.labels, runs)
+            told += total(subject.labels, durations.sum_seconds)
+            return "".join(lines).encode() + told
 
         return _column(RUN_DURATION, write)
+
+
+def _counted_by(owner: Owner) -> list[Counted]:
+    """Return the counters of one kind of owner."""
+    return [one for one in Counted if one.value.owner is owner]
 
 
 def page_certificates(reading: Reading) -> bytes:
@@ -133,14 +171,15 @@ def _statuses() -> Column[QuerySubject]:
     All of them would be half a kilobyte for each query of each target. That it waits for its first run is
     over for good once it has run.
     """
-    line = _format(QUERY_STATUS).line
+    line, ordered = _format(QUERY_STATUS).line, tuple(QueryStatus)
 
     def write(subject: QuerySubject) -> bytes:
         view = subject.view
         shown = subject.statuses - {QueryStatus.WAITING} | {view.status}
+        # In their order; to walk the class itself takes longer than to write the line.
         lines = [
             line((*view.job.key, status.value), status is view.status)
-            for status in QueryStatus
+            for status in ordered
             if status in shown
         ]
         return "".join(lines).encode()
@@ -149,8 +188,14 @@ def _statuses() -> Column[QuerySubject]:
 
 
 def _of_view(metric: ReadMetric[QueryView]) -> Column[QuerySubject]:
-    lines = _writer(metric)
-    return _column(metric, lambda subject: lines(metric.read(subject.view)))
+    line, read = LabelledLine(metric.name).line, metric.read
+
+    def write(subject: QuerySubject) -> bytes:
+        # Its labels are those of the query, whatever else it has.
+        series = read(subject.view)
+        return b"".join([line(subject.labels, value) for _labels, value in series])
+
+    return _column(metric, write)
 
 
 def _read(metric: ReadMetric[_Subject]) -> Column[_Subject]:

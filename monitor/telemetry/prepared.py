@@ -11,7 +11,7 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.settings import JobKey
 from monitor.telemetry.counters import Changed
-from monitor.telemetry.own_lines import OwnLines, QuerySubject
+from monitor.telemetry.own_lines import OwnLines, subject_of
 from monitor.telemetry.own_metrics import Owner
 from monitor.telemetry.query_families import Layout, layout_of
 from monitor.telemetry.query_lines import SampleLines, sample_lines
@@ -134,7 +134,7 @@ class Renewal:
         if old is not None:
             statuses |= old.statuses
             samples = old.samples
-        subject = QuerySubject(view, statuses)
+        subject = subject_of(view, statuses)
         own = tuple([column.write(subject) for column in self._own.of_query])
         return QueryPiece(view, own, statuses, samples)
 

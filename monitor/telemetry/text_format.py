@@ -93,3 +93,19 @@ class LineFormat:
         """Return the line of one sample; `values` are those of its labels, in the order that was given."""
         shown = [escaped(values[place]) for place in self._places]
         return self._format % (*shown, number(value))
+
+
+class LabelledLine:
+    """Writes the lines of one name for samples whose labels are written already, as many metrics share them."""
+
+    def __init__(self, name: str) -> None:
+        self._start = f"{name}{{"
+
+    def line(self, labels: str, value: float) -> bytes:
+        """Return the line of one sample, with its labels as `labels_text` gives them."""
+        return f"{self._start}{labels}}} {number(value)}\n".encode()
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return labels as they stand between the braces of a line."""
+    return ",".join([f'{name}="{escaped(labels[name])}"' for name in sorted(labels)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.collector.worker_pool import Task, TaskQueue, WorkerPool
+from monitor.collector.task_queue import Task, TaskQueue
+from monitor.collector.worker_pool import WorkerPool
 from tests.collector.test_scheduler import START, a_job
 from tests.support.resource_limits import no_thread_to_be_had
 
@@ -162,6 +164,39 @@ def test_queues_share_threads_and_a_queue_that_hangs_holds_up_no_other(
         hangs.stop()
         runs.let_end(f"a{number}", f"b{number}", f"c{number}")
         assert hangs.join(30)
+
+
+def test_runs_that_hang_do_not_keep_a_hundred_and_fifty_from_beginning(
+    runs: Runs,
+) -> None:
+    pool = WorkerPool()
+    hanging = [pool.queue(1, runs) for _ in range(150)]
+    for one in hanging:
+        assert one.submit(task("a"))
+    for _ in hanging:
+        runs.begun.get(timeout=30)
+    runs.let_end("a")
+    assert all(one.join(30) for one in hanging)
+    pool.stop()
+
+
+def test_runs_that_compute_share_few_threads() -> None:
+    begun: set[int] = set()
+
+    def run(_task: Task) -> None:
+        begun.add(threading.get_ident())
+        until_seconds = time.thread_time() + 0.004
+        while time.thread_time() < until_seconds:
+            pass
+
+    pool = WorkerPool()
+    computing = [pool.queue(1, run) for _ in range(250)]
+    for one in computing:
+        assert one.submit(task("a"))
+    assert all(one.join(30) for one in computing)
+    # Some more than what is enough: the last of them were called before it was known that they wake late.
+    assert len(begun) < 100
+    pool.stop()
 
 
 def test_with_all_threads_busy_queues_take_turns(runs: Runs) -> None:

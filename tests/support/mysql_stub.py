@@ -330,7 +330,7 @@ def main() -> None:
         if word == "silence":
             stub.silent = set(names)
         arrivals = list(stub.observed.arrivals)
-        accounts = stub.observed.accounts.values()
+        accounts = tuple(stub.observed.accounts.values())
         told = {
             "arrivals": arrivals if word == "arrivals" else len(arrivals),
             "statements": dict(stub.observed.statements),
