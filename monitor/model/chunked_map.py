@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import (
+    Collection,
+    ItemsView,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -68,6 +75,24 @@ class ChunkedMap(Mapping[_K, _V], Generic[_K, _V]):
             new._chunks[chunk] = copied
         return new
 
+    def changed_since(
+        self, before: ChunkedMap[_K, _V], keys: Sequence[_K]
+    ) -> Iterator[_K]:
+        """Yield of these keys, which are all in order, those whose value is another object than before."""
+        for number, (old, new) in enumerate(
+            zip(before._chunks, self._chunks, strict=True)
+        ):
+            if old is new:
+                continue
+            first = number << _BITS
+            for place, value in enumerate(new):
+                if value is not old[place]:
+                    yield keys[first + place]
+
+    def has_places_of(self, other: ChunkedMap[_K, _V]) -> bool:
+        """Return whether it was made of the other one, or the other way round, and has the same keys."""
+        return self._places is other._places
+
 
 class _Items(ItemsView[_K, _V]):
     def __init__(self, whole: ChunkedMap[_K, _V]) -> None:
@@ -92,3 +117,14 @@ def updated(before: Mapping[_K, _V], changes: Mapping[_K, _V]) -> Mapping[_K, _V
     if isinstance(before, ChunkedMap):
         return before.updated(changes)
     return ChunkedMap({**before, **changes})
+
+
+def changed_keys(
+    before: Mapping[_K, _V], after: Mapping[_K, _V]
+) -> Collection[_K] | None:
+    """Return the keys whose value is another object than before; None where the keys may be others."""
+    if not (isinstance(before, ChunkedMap) and isinstance(after, ChunkedMap)):
+        return None
+    if not after.has_places_of(before):
+        return None
+    return list(after.changed_since(before, list(after)))

@@ -10,6 +10,7 @@ from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.settings import JobKey
+from monitor.telemetry.carrying import carried_over
 from monitor.telemetry.counters import Changed
 from monitor.telemetry.own_lines import OwnLines, subject_of
 from monitor.telemetry.own_metrics import Owner
@@ -103,25 +104,39 @@ class Renewal:
         self._taken = taken
         self._queries: dict[JobKey, QueryPiece] = {}
         self._renewed: list[JobKey] = []
+        # They are others with each configuration, and with nothing else.
+        self._is_alike = snapshot.keys_of is old.snapshot.keys_of
 
     def prepared(self, changes: int, now: datetime) -> Prepared:
         """Return all lines; of samples those that hold at `now`."""
         self._write_own()
         layout = self._layout()
         self._write_samples(layout, now)
-        ends = [piece.expires_at for piece in self._queries.values()]
         return Prepared(
             self._snapshot,
             changes,
             self._queries,
             self._targets(),
             layout,
-            min(ends, default=NEVER),
+            self._expires_at(now),
         )
 
+    def _expires_at(self, now: datetime) -> datetime:
+        """Return when the first lines expire, or something earlier: then all of them are looked at."""
+        known = self._old.expires_at
+        keys: Iterable[JobKey] = self._renewed
+        if not self._is_alike or self._old.is_over(now):
+            known, keys = NEVER, self._queries
+        return min([known, *[self._queries[key].expires_at for key in keys]])
+
     def _write_own(self) -> None:
+        views = self._snapshot.queries
         counted = self._counted[Owner.JOB]
-        for key, view in self._snapshot.queries.items():
+        self._queries, keys = carried_over(
+            self._old.queries, self._old.snapshot.queries, views, counted
+        )
+        for key in keys:
+            view = views[key]
             piece = self._old.queries.get(key)
             if piece is None or piece.view is not view or key in counted:
                 piece = self._query_piece(piece, view)
@@ -140,8 +155,7 @@ class Renewal:
 
     def _layout(self) -> Layout:
         """Return the layout; the one of before while the jobs are the same ones."""
-        # A new one with each configuration, and with nothing else.
-        if self._snapshot.keys_of is self._old.snapshot.keys_of:
+        if self._is_alike:
             return self._old.layout
         jobs = [view.job for view in self._snapshot.queries.values()]
         return layout_of(jobs, self._taken)
@@ -169,11 +183,15 @@ class Renewal:
             self._queries[key] = replace(piece, samples=samples)
 
     def _targets(self) -> dict[str, TargetPiece]:
-        counted = self._counted[Owner.TARGET]
-        targets: dict[str, TargetPiece] = {}
-        for name, view in self._snapshot.targets.items():
+        views = self._snapshot.targets
+        counted = {name for (name,) in self._counted[Owner.TARGET]}
+        targets, names = carried_over(
+            self._old.targets, self._old.snapshot.targets, views, counted
+        )
+        for name in names:
+            view = views[name]
             piece = self._old.targets.get(name)
-            if piece is None or piece.view is not view or (name,) in counted:
+            if piece is None or piece.view is not view or name in counted:
                 lines = [column.write(view) for column in self._own.of_target]
                 piece = TargetPiece(view, tuple(lines))
             targets[name] = piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model.chunked_map import ChunkedMap, updated
+from monitor.model.chunked_map import ChunkedMap, changed_keys, updated
 
 KEYS = st.integers(0, 600)
 CHANGES = st.lists(
@@ -44,3 +44,23 @@ def test_a_change_shares_all_other_pieces() -> None:
     assert changed[700] == "new"
     assert all(changed[n] is many[n] for n in range(1000) if n != 700)
     assert repr(ChunkedMap({1: 2})) == "ChunkedMap({1: 2})"
+
+
+@given(
+    beginning=st.dictionaries(KEYS, st.integers(), min_size=1, max_size=500),
+    data=st.data(),
+)
+def test_it_says_which_values_are_others_than_before(
+    beginning: dict[int, int], data: st.DataObject
+) -> None:
+    """By identity, after any number of steps; of other keys than before nothing is said."""
+    before: ChunkedMap[int, object] = ChunkedMap({key: object() for key in beginning})
+    changed = data.draw(st.sets(st.sampled_from(sorted(beginning))))
+    after = before
+    for key in changed:
+        after = after.updated({key: object()})
+    found = changed_keys(before, after)
+    assert found is not None
+    assert sorted(found) == sorted(changed)
+    assert changed_keys(before, before.updated({-1: object()})) is None
+    assert changed_keys(dict(before), after) is None
