@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from monitor.demo.mariadb import PrivateConnection
+from monitor.model.errors import Reason
 from monitor.timing.durations import parse_duration
 from scripts.bench_parts.data import SCHEMAS, freshen
 from scripts.bench_parts.options import Options, say
@@ -192,9 +193,14 @@ def _run(command: Sequence[str], checkout: Path) -> None:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        # too slow is a finding too: what it took until it was stopped counts
-        say(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
+    if done.returncode == 0:
+        return
+    said = (done.stdout + done.stderr).strip()
+    message = f"{' '.join(command)} failed: {said[-500:]}"
+    if Reason.TIMEOUT not in said:
+        raise RuntimeError(message)
+    # Too slow is a finding too: what it took until it was stopped counts.
+    say(message)
 
 
 def _ms(seconds: Iterable[float]) -> tuple[float, ...]:
