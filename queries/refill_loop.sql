@@ -19,9 +19,12 @@
 -- pass over the history, 1 s for 5 million rows. STRAIGHT_JOIN keeps that order.
 SELECT
     subscriber.plan AS plan,
-    CASE WHEN MIN(subscriber.is_zone_known) = 1 THEN COUNT(*) END AS refilled
+    CASE WHEN MIN(subscriber.is_zone_known) = 1 THEN COUNT(*) END AS refilled,
+    -- up to 10 of them, for the evidence
+    SUBSTRING_INDEX(GROUP_CONCAT(subscriber.user_id ORDER BY subscriber.user_id), ',', 10) AS refilled_users
 FROM (
     SELECT SQL_BIG_RESULT
+        u.{id} AS user_id,
         MIN(recent.is_zone_known) AS is_zone_known,
         SUBSTRING(MIN(CONCAT(
             CASE WHEN s.{tokens_limit} IS NULL THEN REPEAT('9', 26)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY, at_least_text
+from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY, at_least_text, mark_of
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample
@@ -29,7 +29,7 @@ def annotations_of(
         texts[RESOLVED_SUMMARY] = rule.resolved_summary
     rendered = {name: _rendered(text, values) for name, text in texts.items()}
     if sample.at_least:
-        rendered[AT_LEAST] = "true"
+        rendered[AT_LEAST] = mark_of(sample)
     if rule.runbook and bound.runbook_base_url:
         base_url = bound.runbook_base_url.rstrip("/")
         rendered.setdefault("runbook_url", f"{base_url}/{rule.runbook}")
@@ -53,7 +53,7 @@ def _values(
         **parameters,
         **dict(sample.details),
         **dict(alert.labels),
-        "value": at_least_text(format_number(sample.value), is_bound=sample.at_least),
+        "value": at_least_text(format_number(sample.value), mark_of(sample)),
         "since": f"at least {since}" if alert.since_at_least else since,
         "count": str(count),
         "threshold": bound.rule.condition.threshold_text,

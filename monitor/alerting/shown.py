@@ -7,6 +7,7 @@ from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert
+from monitor.model.results import Sample
 from monitor.model.wording import format_number
 from monitor.timing.durations import format_seconds
 
@@ -15,6 +16,9 @@ RESOLVED_SUMMARY = "resolved_summary"
 
 AT_LEAST = "value_is_at_least"
 """The annotation that marks a value of which not all was counted; never shown."""
+_TEXTS = {"": "{}", "true": "at least {}", "so far": "at least {} so far"}
+"""How texts say a number, by what that annotation says."""
+_MARKS = tuple(_TEXTS)
 
 # What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
 # of 0 once more is a gift to all who have spent theirs.
@@ -42,19 +46,28 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
 
 def is_at_least(alert: Alert) -> bool:
     """Return whether not all was counted of what the alert's value says."""
-    return AT_LEAST in dict(alert.annotations)
+    return bool(_mark(alert))
 
 
 def total_text(alerts: Sequence[Alert]) -> str:
     """Return what the values of alerts come to, as texts say it."""
     total = format_number(sum(alert.value for alert in alerts))
-    is_bound = any(is_at_least(alert) for alert in alerts)
-    return at_least_text(total, is_bound=is_bound)
+    marks = map(_mark, alerts)
+    return at_least_text(total, max(marks, key=_MARKS.index, default=""))
 
 
-def at_least_text(number: str, *, is_bound: bool) -> str:
-    """Return a number as texts say it."""
-    return f"at least {number}" if is_bound else number
+def mark_of(sample: Sample) -> str:
+    """Return the mark of a value that was counted in part, or is so much so far; empty of one that is whole."""
+    return _MARKS[sample.at_least + sample.so_far]
+
+
+def at_least_text(number: str, mark: str) -> str:
+    """Return a number as texts say it, by its mark."""
+    return _TEXTS[mark].format(number)
+
+
+def _mark(alert: Alert) -> str:
+    return dict(alert.annotations).get(AT_LEAST, "")
 
 
 def _over(alert: Alert, summary: str, past: str) -> str:

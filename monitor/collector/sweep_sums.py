@@ -74,6 +74,6 @@ def proven_in(query: Query, so_far: Sums, last: Sums) -> tuple[Sample, ...]:
     for series, value in so_far.numbers.items():
         metric, labels = series
         if raised[metric] and value > last.numbers.get(series, 0.0):
-            sample = Sample(metric, labels, value, at_least=True)
+            sample = Sample(metric, labels, value, at_least=True, so_far=True)
             found.append(sample)
     return tuple(found)

@@ -147,8 +147,8 @@ class Sample:
     labels: Labels
     value: float
     details: Labels = ()
-    at_least: bool = False
-    """Whether not all was counted, so that the value may be higher."""
+    at_least: bool = False  # not all was counted, so that the value may be higher
+    so_far: bool = False  # and the rest is still being counted
 
 
 _QUOTED = re.compile(r"'([^']+)'")

@@ -1,8 +1,9 @@
 """Measure the database's time a minute of the shipped queries, and of the documented ones, on each schema.
 
 Each query is run by `token-monitor query`, and what its statements cost is read from the server's own books:
-time of its statements, the sum a minute by the shipped intervals. What walks is walked whole, which is what a cycle
-costs, and is not in that sum; what a minute of the daemon costs in all is the part `minutes`.
+time of its statements, the sum a minute by the shipped intervals. A sweep is walked whole, which is what a cycle
+costs; of that the sum has what a minute has, at most what its share allows. What reads forward reads the last hour
+here, and counts by a sixtieth of that. What a minute of the daemon costs in all is the part `minutes`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from monitor.collector.courtesy import Courtesy
 from monitor.demo.mariadb import PrivateConnection
 from monitor.model.errors import Reason
+from monitor.model.walks import DEFAULT_CYCLE
 from monitor.timing.durations import parse_duration
 from scripts.bench_parts.data import SCHEMAS, freshen
 from scripts.bench_parts.options import Options, say
@@ -56,6 +59,8 @@ DOCUMENTED = {
 """The documented health queries, as documented."""
 
 _MINUTE = timedelta(minutes=1)
+_ONE_LOOK = timedelta(hours=1)
+_RUNS = {"": "one run", "sweep": "walked whole", "cursor": "the last hour"}
 A_MINUTE = ": shipped queries on intervals, a minute"
 _LONGEST = ": longest statement"
 
@@ -125,10 +130,10 @@ def shipped(
             continue
         costs = _costs_of(options, kind, target, connection, query.name)
         totals = [
-            total.plus(cost, query.runs_a_minute)
+            total.plus(cost, query.runs_a_minute(cost.seconds))
             for total, cost in zip(totals, costs, strict=True)
         ]
-        what = "walked whole" if query.walks else "one run"
+        what = _RUNS[query.walk]
         samples = _ms(cost.seconds for cost in costs)
         rows.append(Row(part, f"{where}: {query.name}, {what}", "ms", samples))
         say(rows[-1].line())
@@ -213,13 +218,16 @@ class Shipped:
 
     name: str
     interval: timedelta
-    walks: bool
-    """Whether it reads forward, or in pieces: what that costs a minute, only the daemon shows."""
+    """Of a sweep its cycle, of what reads forward the hour that one look at it reads."""
+    walk: str = ""
+    """`cursor`, `sweep` or neither."""
 
-    @property
-    def runs_a_minute(self) -> float:
-        """Return how often a minute it runs whole; 0 where it walks."""
-        return 0.0 if self.walks else _MINUTE / self.interval
+    def runs_a_minute(self, seconds: float) -> float:
+        """Return how many runs a minute is worth, of those that take so long; of a sweep no more than its share."""
+        runs = _MINUTE / self.interval
+        if self.walk != "sweep" or not seconds:
+            return runs
+        return min(runs, Courtesy().step_seconds(_MINUTE) / seconds)
 
 
 def queries_of(checkout: Path) -> list[Shipped]:
@@ -229,8 +237,14 @@ def queries_of(checkout: Path) -> list[Shipped]:
 
 def _shipped_query(path: Path) -> Shipped:
     document = tomllib.loads(path.read_text())
-    walks = "sweep" in document or "cursor" in document
-    return Shipped(path.stem, parse_duration(document.get("interval", "1m")), walks)
+    interval = parse_duration(document.get("interval", "1m"))
+    if "sweep" in document:
+        cycle = document["sweep"].get("cycle")
+        length = parse_duration(cycle) if cycle else DEFAULT_CYCLE
+        return Shipped(path.stem, length, "sweep")
+    if "cursor" in document:
+        return Shipped(path.stem, _ONE_LOOK, "cursor")
+    return Shipped(path.stem, interval)
 
 
 def _documented(
