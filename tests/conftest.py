@@ -167,13 +167,32 @@ def _choose(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _longest_first(items: list[pytest.Item]) -> None:
-    """Put first what may take long, so that no worker is left with it in the end while the others have ended."""
+    """Put first what may take long, so that no worker is left with it in the end while the others have ended.
+
+    The programs of the acceptance tests wait for each other more than they compute. So one of them in three
+    modules, when each worker has begun one: then there is always something to compute, and something that waits.
+    """
     seconds: Counter[Path] = Counter()
     for item in items:
         limit = item.get_closest_marker("timeout")
         if limit is not None and not item.get_closest_marker("skip"):
             seconds[item.path] = max(seconds[item.path], int(limit.args[0]))
-    items.sort(key=lambda item: (_rank_of_room(item.path), -seconds[item.path]))
+    counts = Counter(item.path for item in items)
+    paths = sorted(
+        counts, key=lambda path: (_rank_of_room(path), -seconds[path], -counts[path])
+    )
+    places = {path: place for place, path in enumerate(_mixed(paths))}
+    items.sort(key=lambda item: places[item.path])
+
+
+def _mixed(paths: list[Path]) -> list[Path]:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    waiting = [path for path in paths if path.parent.name == _WAITING_ROOMS[0]]
+    others = iter([path for path in paths if path.parent.name != _WAITING_ROOMS[0]])
+    mixed = waiting[:workers]
+    for path in waiting[workers:]:
+        mixed += [path, *itertools.islice(others, 2)]
+    return [*mixed, *others]
 
 
 def _rank_of_room(path: Path) -> int:
