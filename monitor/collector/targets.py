@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.alerting.blocking import blocked_run
 from monitor.alerting.snapshot import Snapshot
-from monitor.collector.execute import execute
 from monitor.collector.task_queue import Task, TaskQueue
 from monitor.collector.worker_pool import WorkerPool
-from monitor.database import Database
 from monitor.model.health import Pool, UnderWay
 from monitor.model.results import Result
 from monitor.model.settings import Job
 from monitor.model.targets import Target
 from monitor.timing.clock import SettableClock
+
+if TYPE_CHECKING:
+    from monitor.database import Database
 
 _OLD_ENDS_SECONDS = 10.0
 """How long a changed target waits at most for the end of what it was before."""
@@ -26,7 +28,7 @@ _CUT_SECONDS = 1.0
 """How long a run may take to end once it is cancelled on the server and its connection cut."""
 
 
-OpenDatabase = Callable[[Target], Database]
+OpenDatabase: TypeAlias = "Callable[[Target], Database]"
 """Returns a target's database, which connects when it is first used; the runners close it."""
 
 
@@ -177,6 +179,9 @@ class TargetRunners:
         return retiring
 
     def _open(self, target: Target) -> _TargetRunner:
+        # Only here: the driver and all that runs queries are a tenth of a start, for which /metrics need not wait.
+        from monitor.collector.execute import execute
+
         database = self._open_database(target)
         before = [one.over for one in self._retiring if one.is_before(target)]
         until_seconds = time.monotonic() + _OLD_ENDS_SECONDS

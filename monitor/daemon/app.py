@@ -26,7 +26,6 @@ from monitor.daemon.requests import StopRequest
 from monitor.model.errors import ConfigError, ReloadError
 from monitor.model.process_settings import LogSettings
 from monitor.model.settings import Config
-from monitor.notify.ping import Ping
 from monitor.secrets.redaction import in_address
 from monitor.telemetry.log import Log
 
@@ -214,8 +213,13 @@ class App:
 
     def _set_heartbeat(self, config: Config) -> None:
         parts, settings = self._parts, config.heartbeat
-        ping = Ping(settings, parts.clock, parts.transport) if settings else None
-        parts.heartbeat.apply(settings, ping)
+        if settings is None:
+            parts.heartbeat.apply(None, None)
+            return
+        # Only here: the HTTP client is for who sends somewhere.
+        from monitor.notify.ping import Ping
+
+        parts.heartbeat.apply(settings, Ping(settings, parts.clock, parts.transport))
 
 
 def _facts(config: Config, host: str, port: int) -> dict[str, object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor import __version__
 from monitor.alerting.self_status import SelfStatus
@@ -27,9 +27,9 @@ from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.requests import Requests
 from monitor.daemon.sources import Sources
 from monitor.daemon.ticker import Ticker
-from monitor.database import Database
 from monitor.model.alerts import Delivery
 from monitor.model.settings import Config, Job
+from monitor.model.targets import Target
 from monitor.notify.context import DeliveryContext
 from monitor.notify.manager import Deliveries
 from monitor.notify.transport import Transport
@@ -43,6 +43,9 @@ from monitor.telemetry.readings import MonitorState
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
 from monitor.web import Views, WebServer
+
+if TYPE_CHECKING:
+    from monitor.database import Database
 
 # The whole start is tried again: an attempt need not wait, and a signal is heard between two.
 _OPEN_SECONDS = 1.0
@@ -115,18 +118,23 @@ class Parts:
         return Executor(self.runners, self.deliveries, self.heartbeat, self.schedule)
 
     def _make_runners(self) -> TargetRunners:
-        open_database = partial(
-            Database,
-            secrets=self.secrets,
-            watchdog=self.watchdog,
-            on_kill=self.events.on_kill,
-        )
         return TargetRunners(
             self.clock,
-            open_database=open_database,
+            open_database=self._open_database,
             on_result=self.inbox.put,
             on_missed=self._on_missed,
             snapshot=self.latest.get,
+        )
+
+    def _open_database(self, target: Target) -> Database:
+        # Only here: the driver comes with the first target, once /metrics answers.
+        from monitor.database import Database
+
+        return Database(
+            target,
+            secrets=self.secrets,
+            watchdog=self.watchdog,
+            on_kill=self.events.on_kill,
         )
 
     def _make_deliveries(self, config: Config) -> Deliveries:

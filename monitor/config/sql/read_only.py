@@ -41,7 +41,6 @@ _CLAUSES: Final = (
         "NEXT VALUE FOR is refused: it moves a sequence",
     ),
 )
-_MAX_CLAUSE_WORDS: Final = 4
 
 # A token that begins so is a comment to us: a string would begin with its quote.
 _HIDDEN_CODE: Final = re.compile(r"/\*M?!", re.IGNORECASE)
@@ -111,7 +110,7 @@ def _odd_characters(tokens: Sequence[Token]) -> list[StatementRefusal]:
     """Find what editors and web pages put in place of plain characters, once of each kind."""
     found: dict[str, Token] = {}
     for token in tokens:
-        if token.kind in _WITH_ANY_TEXT:
+        if token.text.isascii() or token.kind in _WITH_ANY_TEXT:
             continue
         for character in token.text:
             if _is_odd(character):
@@ -222,10 +221,10 @@ def _token_at(code: Sequence[Token], at: int) -> Token:
 
 
 def _clauses(code: Sequence[Token]) -> Iterator[StatementRefusal]:
+    words = tuple([token.word for token in code])
     for at, token in enumerate(code):
-        words = tuple(other.word for other in code[at : at + _MAX_CLAUSE_WORDS])
         for clause, why in _CLAUSES:
-            if words[: len(clause)] == clause:
+            if words[at : at + len(clause)] == clause:
                 yield token, why
         function = token.name.upper()
         is_called = _token_at(code, at + 1).text == "("
