@@ -11,7 +11,7 @@ from monitor.model.load_limits import LoadLimits
 from monitor.model.schedules import Every
 from monitor.model.settings import Query
 
-_OF_SHARE: Final = 1 / 8
+_OF_SHARE: Final = 1 / 12
 """What one walk takes of the share of all queries of its target: the others want some, too."""
 _CRON_STEP: Final = timedelta(minutes=1)
 

@@ -87,11 +87,11 @@ def test_a_server_that_is_slow_for_a_while_is_not_taken_for_one_without_an_index
     assert 3e-6 * pace.width <= 1.05 * PIECE_SECONDS
 
 
-def test_a_run_takes_an_eighth_of_the_share_of_its_target_the_first_one_too() -> None:
-    assert Courtesy().step_seconds(SWEEP.step) == pytest.approx(0.075)
-    assert Courtesy(share=0.04).step_seconds(SWEEP.step) == pytest.approx(0.3)
-    often = replace(SWEEP, cycle=timedelta(seconds=1))
-    assert Courtesy().step_seconds(often.step) == pytest.approx(0.00125)
+def test_a_run_takes_a_twelfth_of_the_share_of_its_target_the_first_one_too() -> None:
+    assert Courtesy().step_seconds(SWEEP.step) == pytest.approx(0.05)
+    assert Courtesy(share=0.06).step_seconds(SWEEP.step) == pytest.approx(0.3)
+    often = replace(SWEEP, cycle=timedelta(seconds=6))
+    assert Courtesy().step_seconds(often.step) == pytest.approx(0.005)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from monitor.model.deferral import Deferred
 from monitor.model.load_limits import LoadLimits
 from monitor.model.results import Failure, Result, Success
 from monitor.model.settings import Job, SchemaColumns, Severity
+from monitor.model.walks import Sweep
 from monitor.timing.clock import AnchoredClock
 from tests.database.conftest import Databases
 from tests.database.targets import a_query, target_for, wait_until
@@ -83,9 +84,14 @@ class Runs:
         self._database: Database = databases.open(target)
         self._clock = AnchoredClock()
 
-    def run(self, *, spares_server: bool = True) -> Result:
+    def run(
+        self,
+        *,
+        spares_server: bool = True,
+        status_age_seconds: float = MAX_STATUS_AGE_SECONDS,
+    ) -> Result:
         with self._database.lease(deadline_seconds=20) as session:
-            session.connection.status_at -= MAX_STATUS_AGE_SECONDS
+            session.connection.status_at -= status_age_seconds
         return execute(
             self.job,
             self._clock.now(),
@@ -138,6 +144,22 @@ def test_a_schema_query_never_waits(
         runs.job = Job(runs.job.target, schema)
         # Its rows are not those of a schema query: it was sent, which is what counts here.
         assert isinstance(runs.run().outcome, Failure)
+
+
+def test_a_sweep_asks_again_before_a_piece_and_reads_none_while_the_server_is_busy(
+    databases: Databases, server: PrivateServer
+) -> None:
+    other, runs = Runs(databases, server), Runs(databases, server)
+    sweep = replace(runs.job.query, rules=(), walk=Sweep("no_such_table", "id"))
+    runs.job = Job(runs.job.target, sweep)
+    wait_until(lambda: not other.is_deferred(), "the server is calm")
+    assert isinstance(runs.run().outcome, Failure)  # it was begun
+    with busy(server):
+        wait_until(other.is_deferred, "the server is seen to be busy")
+        # What was known when it was lent is not old, and not as the server is now.
+        paused = runs.run(status_age_seconds=6).outcome
+    assert isinstance(paused, Success)
+    assert (paused.samples, paused.position) == ((), None)
 
 
 @pytest.mark.parametrize("limit", [0, 100_000])
