@@ -17,7 +17,7 @@ from monitor.config import load
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateConnection, PrivateServer
 from monitor.model.results import Sample
-from monitor.model.settings import Query, Scalar
+from monitor.model.settings import Config, Query, Scalar
 from monitor.notify.kinds import KINDS
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -48,8 +48,9 @@ class Bench:
         self.connection: PrivateConnection = self._stack.enter_context(
             server.connect(self.schema)
         )
-        self.queries = self.load(folder, {})
-        self.target = load(folder / "config.toml", os.environ, KINDS).targets[0]
+        config = shipped_config(folder, server, self.schema, {})
+        self.queries = queries_of(config)
+        self.target = config.targets[0]
         self.session = self._stack.enter_context(self.as_user("root"))
         self.session.connection.execute(
             f"SET SESSION timestamp = {NOW.timestamp():.0f}"
@@ -90,7 +91,8 @@ class Bench:
 
     def load(self, folder: Path, parameters: Mapping[str, str]) -> Mapping[str, Query]:
         """Load the shipped queries again, with parameters of the target."""
-        return shipped_queries(folder, self.server, self.schema, parameters)
+        config = shipped_config(folder, self.server, self.schema, parameters)
+        return queries_of(config)
 
     def _answer(self, query: Query, parameters: Mapping[str, Scalar]) -> RunFindings:
         changed = replace(query, parameters={**query.parameters, **parameters})
@@ -114,23 +116,21 @@ class Bench:
             cursor.execute(f"DROP DATABASE {self.schema}")
 
 
-def shipped_queries(
-    folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]
-) -> Mapping[str, Query]:
-    """Load the shipped queries by the real loader."""
-    config = load(_config(folder, server, schema, parameters), os.environ, KINDS)
+def queries_of(config: Config) -> Mapping[str, Query]:
+    """Return the queries of the one target by their names."""
     return {job.query.name: job.query for job in config.jobs}
 
 
-def _config(
+def shipped_config(
     folder: Path, server: PrivateServer, schema: str, parameters: Mapping[str, str]
-) -> Path:
+) -> Config:
+    """Load a configuration of the shipped queries by the real loader."""
     path = folder / "config.toml"
     lines = "\n".join(f'{name} = "{value}"' for name, value in parameters.items())
     path.write_text(
         _CONFIG.format(socket=server.socket, schema=schema, parameters=lines)
     )
-    return path
+    return load(path, os.environ, KINDS)
 
 
 @pytest.fixture(
