@@ -6,29 +6,25 @@ would be 2,000 for 1,000 targets, of which three work (docs/adr/0036).
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
-from itertools import islice
 
 from monitor.collector.task_queue import Run, Task, TaskQueue
 
-MAX_THREADS = 4096
-"""More would mean that thousands of targets hang at once: their runs wait, and healthy ones among them."""
+MAX_THREADS = 1024
+"""More would mean that a thousand targets hang at once: their runs wait, and healthy ones among them."""
 _ENOUGH_THREADS = 64
 """So many compute as fast as one interpreter can; more are only for runs that wait for their servers."""
-_HANGS_SECONDS = 1.0
-"""A run that lasts longer is not counted there: so many threads that compute end one each within a tenth of it."""
+_BUSY_SHARE = 0.6
+"""Of a core: a process that computes more waits for the interpreter, and not for servers."""
+_SHARE_SECONDS = 0.25
+"""Over so long at least that is measured."""
 _PATIENCE_SECONDS = 0.01
 """How long what is due waits for a thread that works before another one begins to: runs of a fleet take less."""
 _MANY_WAIT = 32
 """Where so many wait, patience is half as long: with thousands of targets, hundreds may fall silent at once."""
 _MIN_PATIENCE_SECONDS = 0.002
-_LATE_SECONDS = 0.002
-"""A thread that wakes later than that, as a rule, waited for the interpreter or for the machine."""
-_RECENT = 0.1
-"""The weight of the last such look beside those before."""
 _IDLE_SECONDS = 10.0
 """How long a thread waits for work before it ends."""
 _KEPT_THREADS = 4
@@ -41,8 +37,8 @@ class WorkerPool:
     Queues with a task that may begin stand in a line. Whoever ends a task takes the next one there. Beside them
     one thread, the relief, looks whether the first in the line has waited too long, as behind runs that hang, and
     works too then. So runs that only compute follow each other on few threads, and threads grow by what waits.
-    Beside `_ENOUGH_THREADS` whose runs do not hang, the relief works only where it wakes in time: else the
-    interpreter is what all wait for, and one thread more would make each of them slower.
+    Beyond `_ENOUGH_THREADS` the relief works only while the process computes little: else the interpreter is what
+    all wait for, and one thread more would make each of them slower.
 
     The threads are daemons, since the end of the process waits for none that hangs in a database.
     """
@@ -51,14 +47,14 @@ class WorkerPool:
         self.lock = threading.Lock()
         self._max_threads = max_threads
         self._threads = 0
-        self._begun: dict[_WorkerThread, float] = {}
-        """Those that work, by time.monotonic since when on what they run now; the last one began last."""
+        self._busy = 0
         self._started = 0
         # The last one that became idle is the next to work, so that those that are not needed end.
         self._idle: list[_WorkerThread] = []
         self._relief: _WorkerThread | None = None
-        self._lag_seconds = 0.0
-        """How late the relief woke of late: what a thread waits for before it computes."""
+        self._measured_at, self._cpu_seconds = time.monotonic(), time.process_time()
+        self._core_share = 0.0
+        """Which part of a core the process took of late."""
         self._line: deque[TaskQueue] = deque()
         self._stopped = False
 
@@ -87,19 +83,16 @@ class WorkerPool:
     ) -> tuple[TaskQueue, Task] | None:
         """Return what a thread that was called is to run, not before `look_at`; None where it is idle again."""
         while True:
-            pause_seconds = look_at - time.monotonic()
-            if pause_seconds > 0:
-                time.sleep(pause_seconds)
+            time.sleep(max(0.0, look_at - time.monotonic()))
             with self.lock:
                 if not self._line:
                     self._rest(worker)
                     return None
                 now = time.monotonic()
-                if pause_seconds > 0:
-                    self._lag_seconds += _RECENT * (now - look_at - self._lag_seconds)
                 look_at = self._patience_ends_at(now)
-                if look_at <= now and self._may_work():
+                if look_at <= now and self._may_work(now):
                     self._relief = None
+                    self._busy += 1
                     return self._next_of(worker)
                 look_at = max(look_at, now + _MIN_PATIENCE_SECONDS)
 
@@ -121,28 +114,27 @@ class WorkerPool:
             self._threads -= 1
             return True
 
-    def lose(self, worker: _WorkerThread, queue: TaskQueue, task: Task) -> None:
+    def lose(self, queue: TaskQueue, task: Task) -> None:
         """Note that a thread ends, since a run let an exception through: the next task gets a new one."""
         with self.lock:
             self._threads -= 1
-            del self._begun[worker]
+            self._busy -= 1
             queue.end(task)
             self._list(queue)
             self._call_relief()
 
     def _next_of(self, worker: _WorkerThread) -> tuple[TaskQueue, Task] | None:
         """Begin what is first in the line, as one of those that work; None where there is nothing."""
-        self._begun.pop(worker, None)
         while self._line:
             queue = self._line.popleft()
             queue.listed_at = None
             if queue.has_next():
                 task = queue.begin()
-                self._begun[worker] = time.monotonic()
                 # Its next one waits behind the other queues.
                 self._list(queue)
                 self._call_relief()
                 return queue, task
+        self._busy -= 1
         self._rest(worker)
         return None
 
@@ -165,17 +157,19 @@ class WorkerPool:
             queue.listed_at = time.monotonic()
             self._line.append(queue)
 
-    def _may_work(self) -> bool:
+    def _may_work(self, now: float) -> bool:
         """Return whether one thread more is of use."""
-        if self._lag_seconds < _LATE_SECONDS:
-            return True
-        latest = islice(reversed(self._begun.values()), _ENOUGH_THREADS - 1, None)
-        return time.monotonic() - next(latest, -math.inf) > _HANGS_SECONDS
+        seconds = now - self._measured_at
+        if seconds >= _SHARE_SECONDS:
+            cpu_seconds = time.process_time()
+            self._core_share = (cpu_seconds - self._cpu_seconds) / seconds
+            self._measured_at, self._cpu_seconds = now, cpu_seconds
+        return self._busy < _ENOUGH_THREADS or self._core_share < _BUSY_SHARE
 
     def _patience_ends_at(self, now: float) -> float:
         """Return when the first in the line has waited too long: at once where nobody works."""
         listed_at = self._line[0].listed_at
-        if not self._begun or listed_at is None:
+        if not self._busy or listed_at is None:
             return now
         return listed_at + _PATIENCE_SECONDS / (1 + len(self._line) // _MANY_WAIT)
 
@@ -188,7 +182,7 @@ class WorkerPool:
             self._relief = relief
             now = time.monotonic()
             look_at = self._patience_ends_at(now)
-            if self._begun:
+            if self._busy:
                 look_at = max(look_at, now + _MIN_PATIENCE_SECONDS)
             relief.wake(look_at)
 
@@ -251,5 +245,5 @@ class _WorkerThread:
             is_over = True
         finally:
             if not is_over:
-                self._pool.lose(self, queue, task)
+                self._pool.lose(queue, task)
         return self._pool.next_work(self, queue, task)

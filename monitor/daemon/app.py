@@ -38,8 +38,8 @@ _STATE_GRACE_SECONDS = 1.0
 _WEB_GRACE_SECONDS = 1.0
 _HEARTBEAT_GRACE_SECONDS = 0.5
 # A run needs the interpreter some ten times, for a moment each: behind a thread that computes it would wait for
-# Python's 5 ms each time, and with thousands of targets all runs together got a fortieth of the interpreter.
-_SWITCH_SECONDS = 0.0005
+# Python's 5 ms each time. Not shorter, since each thread that waits looks that often whether it is its turn.
+_SWITCH_SECONDS = 0.001
 
 
 class App:

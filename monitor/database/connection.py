@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -110,6 +111,7 @@ class Connection:
         self.time_zone = UTC_ZONE
         self._fingerprint: str | None = None
         """All that is proven as one text, by the server's words; None: not asked for since something changed."""
+        self._fingerprint_sql = ""
         self._has_fingerprint = True
         self._handle = handle
         self._lock = threading.Lock()
@@ -154,7 +156,7 @@ class Connection:
     def note_change(self, name: str, value: object) -> None:
         """Note that we changed a variable since; None where its value is not compared any more."""
         if name in self.proof:
-            self._fingerprint = None
+            self._fingerprint, self._fingerprint_sql = None, ""
         if value is None:
             self.proof.pop(name, None)
             self.proven.pop(name, None)
@@ -180,9 +182,12 @@ class Connection:
 
     def _read_fingerprint(self) -> str | None:
         """Return the values of all variables as one text; None where the server does not make one of them."""
-        values = ", ".join(f"COALESCE({one}, '')" for one in self.proof.values())
-        sql = f"SELECT CONCAT_WS('|', {values}) LIMIT 1"
-        rows = self.attempt(lambda: self.execute(sql))
+        if not self._fingerprint_sql:
+            values = ", ".join(f"COALESCE({one}, '')" for one in self.proof.values())
+            sql = f"SELECT CONCAT_WS('|', {values}) LIMIT 1"
+            # Each connection keeps it: of a thousand it is the same text.
+            self._fingerprint_sql = sys.intern(sql)
+        rows = self.attempt(lambda: self.execute(self._fingerprint_sql))
         return None if isinstance(rows, Refusal) or not rows else str(rows[0][0])
 
     def is_expired(self) -> bool:
