@@ -153,7 +153,7 @@ class Pipeline:
         looked_at = cycle.in_turn(self._facts(now), self._active, due)
         self._plan_again(looked_at, now)
         facts = self._facts(now)
-        yield from self._run_again(due, looked_at, now)
+        yield from self._run_again(due, now)
         status = self._look_at_ourselves()
         changes = cycle.at_tick(facts, self._active, status, looked_at)
         if self._active.resolved.forget(now):
@@ -257,13 +257,11 @@ class Pipeline:
             if planned_at is not None:
                 self._publish(with_next_run(self.snapshot, key, planned_at))
 
-    def _run_again(
-        self, due: Iterable[str], looked_at: Iterable[str], now: datetime
-    ) -> Commands:
-        """Try those of the targets that are lost, and run what failed of what is over on those looked at."""
-        if jobs := self._reconnects.due(self.snapshot, now, due):
+    def _run_again(self, targets: Iterable[str], now: datetime) -> Commands:
+        """Try those of these targets that are lost, and run what failed of what is over."""
+        if jobs := self._reconnects.due(self.snapshot, now, targets):
             yield RunNow(tuple(jobs))
-        if jobs := self._reconnects.due_again(self.snapshot, now, looked_at):
+        if jobs := self._reconnects.due_again(self.snapshot, now, targets):
             # None counts as failing before it has failed once more.
             self._publish(with_excuse(self.snapshot, jobs, now))
             yield RunNow(tuple(jobs))
