@@ -34,7 +34,8 @@ _FEW_QUERIES = 2000
 _REFRESHED_EVERY_SECONDS = 5.0
 _ASKED_FOR_SECONDS = 300.0
 """A fleet that nobody has scraped for so long is not prepared: that is a seventh of what it computes."""
-_SMALL_BYTES = 128 * 1024
+_QUICK_BYTES = 2_000_000
+"""With their gzip they take some milliseconds. In another thread they take twice as long while queries run."""
 _MAX_ACCEPTS = 100
 """Accept headers whose meaning is remembered; a client may send what it likes."""
 
@@ -153,15 +154,15 @@ class Exposition:
         return made.page.is_deflated or not self._format(request).is_gzipped
 
     def prepare_if_quick(self, request: ScrapeRequest) -> bool:
-        """Prepare what `answer` will need, if that takes a millisecond or so and nobody else does it now.
+        """Prepare what `answer` will need, if that takes some milliseconds at most and nobody else does it now.
 
         To have another thread do it takes longer where many threads run: each hand-over waits for the interpreter.
         """
         made = self._made(request)
-        is_small = bool(request.target) or (
-            made is not None and len(made.page.body) < _SMALL_BYTES
+        is_quick = bool(request.target) or (
+            made is not None and len(made.page.body) < _QUICK_BYTES
         )
-        if not is_small or len(self._prepared.queries) > _FEW_QUERIES:
+        if not is_quick or len(self._prepared.queries) > _FEW_QUERIES:
             return False
         if not self._lock.acquire(blocking=False):
             return False
