@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,12 +29,15 @@ TREES = {
 }
 
 
-def imported(module: str) -> Iterator[tuple[str, str]]:
-    """Yield what a module imports of ours: the module it is taken from, and the name."""
-    for node in ast.walk(TREES[module]):
-        if isinstance(node, ast.ImportFrom) and (node.module or "") in TREES:
-            for alias in node.names:
-                yield node.module or "", alias.name
+@functools.cache
+def imported(module: str) -> tuple[tuple[str, str], ...]:
+    """Return what a module imports of ours: the module it is taken from, and the name."""
+    return tuple(
+        (node.module or "", alias.name)
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ImportFrom) and (node.module or "") in TREES
+        for alias in node.names
+    )
 
 
 def room_of(module: str) -> str:
