@@ -10,7 +10,7 @@ from monitor.demo.mariadb import PrivateMariaDB, PrivateServer
 from tests.acceptance.configs import only_ours, token_system, two_files, write_config
 from tests.acceptance.program import run_command
 
-WIDE = {"COLUMNS": "200"}
+WIDE = {"COLUMNS": "300"}
 
 
 def execute(server: PrivateServer, schema: str, *statements: str) -> None:
