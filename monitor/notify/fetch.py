@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final
 
 from monitor.model.discovery import HttpSdSettings
-from monitor.notify.http_client import HttpClient
 from monitor.notify.secrets import address_of
 from monitor.notify.transport import Transport
 from monitor.notify.webhook.headers import read_header
@@ -25,6 +24,9 @@ class TargetListClient:
 
     def fetch(self, settings: HttpSdSettings, now: datetime) -> bytes:
         """Return the answer, whole; DeliveryError without one. Errors name host and port of the address only."""
+        # Only here: a daemon without such an address, and without a receiver, needs no client.
+        from monitor.notify.http_client import HttpClient
+
         secrets = self.transport.secrets
         address = address_of(settings.url, settings.url_file, secrets)
         given = {
