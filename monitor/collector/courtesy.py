@@ -13,6 +13,8 @@ from monitor.model.settings import Query
 
 _OF_SHARE: Final = 1 / 12
 """What one walk takes of the share of all queries of its target: the others want some, too."""
+_OF_SHARE_ONCE: Final = 1 / 4
+_MOST_AT_ONCE: Final = 0.2
 _CRON_STEP: Final = timedelta(minutes=1)
 
 
@@ -29,12 +31,11 @@ class Courtesy:
         """Return how much statement time one of the runs may take that are so far apart."""
         return self.share * step.total_seconds() * _OF_SHARE
 
-    def run_seconds(self, query: Query) -> float:
-        """Return how much statement time one run of a query may take for what can be read later as well."""
+    def once_seconds(self, query: Query) -> float:
+        """Return how much statement time a run of a query may take for what is read once, over some runs."""
         schedule = query.schedule
-        return self.step_seconds(
-            schedule.interval if isinstance(schedule, Every) else _CRON_STEP
-        )
+        step = schedule.interval if isinstance(schedule, Every) else _CRON_STEP
+        return min(self.share * step.total_seconds() * _OF_SHARE_ONCE, _MOST_AT_ONCE)
 
 
 USUAL: Final = Courtesy()

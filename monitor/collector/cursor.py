@@ -207,7 +207,7 @@ def _may_look_back(
 ) -> Callable[[], bool]:
     """Return what says whether a run may read another piece of the day before, which the next run can do, too."""
     begun_seconds = statements.spent_seconds
-    budget_seconds = courtesy.run_seconds(statements.query)
+    budget_seconds = courtesy.once_seconds(statements.query)
 
     def may_go_on() -> bool:
         spent_seconds = statements.spent_seconds - begun_seconds

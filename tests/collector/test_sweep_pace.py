@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from monitor.collector.courtesy import Courtesy
 from monitor.collector.sweep_pace import first_pace, is_due, next_pace
 from monitor.model.positions import SweepPosition
+from monitor.model.schedules import Cron, Every, QuerySchedule
+from monitor.model.settings import Query, Statement
 from monitor.model.sweeps import Cycle, Pace
 from monitor.model.walks import Sweep
 
@@ -92,6 +95,25 @@ def test_a_run_takes_a_twelfth_of_the_share_of_its_target_the_first_one_too() ->
     assert Courtesy(share=0.06).step_seconds(SWEEP.step) == pytest.approx(0.3)
     often = replace(SWEEP, cycle=timedelta(seconds=6))
     assert Courtesy().step_seconds(often.step) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "seconds"),
+    [
+        (Every(MINUTE), 0.15),
+        (Every(5 * MINUTE), 0.2),
+        (Every(MINUTE / 60), 0.0025),
+        (Cron("0 0 * * *"), 0.15),
+    ],
+)
+def test_what_is_read_once_takes_a_quarter_of_the_share_and_never_long(
+    schedule: QuerySchedule, seconds: float
+) -> None:
+    query = Query(
+        "one", "One", Statement("SELECT 1"), schedule, MINUTE, 10, Path("one.toml")
+    )
+
+    assert Courtesy().once_seconds(query) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
