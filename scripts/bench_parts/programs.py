@@ -123,7 +123,7 @@ def get(port: int, path: str) -> bytes:
         return bytes(response.read())
 
 
-def cpu_ms(process: subprocess.Popen[str]) -> float:
+def cpu_ms(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> float:
     """Return the processor time that a program has taken so far."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     user, system = fields[11:13]  # proc(5): utime and stime, counted without the name

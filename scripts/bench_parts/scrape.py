@@ -13,13 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from monitor.demo.mariadb import PrivateMariaDB
 from scripts.bench_parts.options import Options, say
 from scripts.bench_parts.programs import (
     ROOT,
     Target,
+    cpu_ms,
     create_account,
     free_port,
     get,
@@ -54,10 +57,19 @@ queries:
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
       SELECT i AS token_balances, 'plan-' || i AS plan FROM n
 """
+_Measured = TypeVar("_Measured")
 _TARGETS = 125
 _QUERIES = 8
 _BUSY = "7500ms"
 """A thousand queries so often are 133 a second, as 8,000 of a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server of `scrape_server`."""
+
+    port: int
+    process: subprocess.Popen[bytes]
 
 
 def run(options: Options) -> list[Row]:
@@ -90,7 +102,7 @@ def _beside_query_exporter(
         for what, headers in (("gzip", PROMETHEUS), ("plain", PLAIN)):
             found = _in_turn(
                 rounds,
-                _rate(ours, "/metrics", headers, seconds),
+                _rate(ours.port, "/metrics", headers, seconds),
                 _rate(theirs, "/metrics", headers, 2 * seconds),
             )
             against = "query-exporter" if theirs else ""
@@ -117,16 +129,13 @@ def _exporter(program: Path) -> Iterator[int]:
 def _beside_a_constant(rounds: int, seconds: float) -> Iterator[Row]:
     with _served("series") as ours:
         for what, headers in (("plain", PLAIN), ("gzip", PROMETHEUS)):
-            _, size = milliseconds(ours, "/metrics", headers, seconds=0.2)
-            with _served("constant", size) as constant:
-                found = _in_turn(
-                    rounds,
-                    _rate(ours, "/metrics", headers, seconds),
-                    _rate(constant, "/", headers, seconds),
-                )
+            _, size = milliseconds(ours.port, "/metrics", headers, seconds=0.2)
             measure = f"scrapes of 10,000 series a second, {what}, beside a constant"
             against = f"constant answer of the same {size:,} bytes"
-            yield _row(measure, "1/s", *found, against, "0.8 ×")
+            with _served("constant", size) as constant:
+                yield from _beside(
+                    rounds, seconds, (ours, constant), headers, (measure, against)
+                )
 
 
 def _small(rounds: int, seconds: float) -> Iterator[Row]:
@@ -135,22 +144,51 @@ def _small(rounds: int, seconds: float) -> Iterator[Row]:
         _served("constant", 6) as constant,
         _served("bare", 6) as bare,
     ):
-        for what, port in (
+        for what, server in (
             ("constant answer of 6 bytes of the same server", constant),
             ("the same without time limit, headers, Host and password", bare),
         ):
-            found = _in_turn(
-                rounds,
-                _rate(ours, "/metrics", PROMETHEUS, seconds),
-                _rate(port, "/", PROMETHEUS, seconds),
-            )
-            goal = "0.8 ×" if port == constant else ""
-            measure = f"small scrapes a second, beside a {what}"
-            yield _row(measure, "1/s", *found, what, goal)
+            names = (f"small scrapes a second, beside a {what}", what)
+            yield from _beside(rounds, seconds, (ours, server), PROMETHEUS, names)
+
+
+def _beside(
+    rounds: int,
+    seconds: float,
+    servers: tuple[_Server, _Server],
+    headers: Mapping[str, str],
+    names: tuple[str, str],
+) -> Iterator[Row]:
+    """Yield answers a second, and how much processor time they take, of our scrapes and of another server's."""
+    ours, other = servers
+    measure, against = names
+    found = _in_turn(
+        rounds,
+        _rate_and_cost(ours, "/metrics", headers, seconds),
+        _rate_and_cost(other, "/", headers, seconds),
+    )
+    for place, (kind, unit, goal) in enumerate(
+        (("", "1/s", "0.8 ×"), (": processor time an answer", "µs", "1.25 ×"))
+    ):
+        ours_found, others = ([one[place] for one in side] for side in found)
+        yield _row(measure + kind, unit, ours_found, others, against, goal)
+
+
+def _rate_and_cost(
+    server: _Server, path: str, headers: Mapping[str, str], seconds: float
+) -> Callable[[], tuple[float, float]]:
+    """Return what measures answers a second, and the microseconds of the server's processor time of each."""
+
+    def measured() -> tuple[float, float]:
+        before = cpu_ms(server.process)
+        rate = answers_a_second(server.port, path, headers, seconds=seconds)
+        return rate, 1000 * (cpu_ms(server.process) - before) / (rate * seconds)
+
+    return measured
 
 
 def _fleet(rounds: int, seconds: float) -> Iterator[Row]:
-    with _served("fleet") as port:
+    with _served("fleet") as server:
         for what, path, headers in (
             ("gzip", "/metrics", PROMETHEUS),
             ("plain", "/metrics", PLAIN),
@@ -158,7 +196,7 @@ def _fleet(rounds: int, seconds: float) -> Iterator[Row]:
         ):
             # At any moment of the seconds in which 133 results come.
             took, size = milliseconds(
-                port, path, headers, seconds=seconds * rounds, pause=0.237
+                server.port, path, headers, seconds=seconds * rounds, pause=0.237
             )
             goal = "" if path != "/metrics" else "300 ms"
             yield _row(f"page of 1,000 targets × 8, {what}", "ms", took, (), "", goal)
@@ -232,8 +270,8 @@ def _p99(port: int, path: str, seconds: float) -> float:
 
 
 @contextmanager
-def _served(kind: str, size: int | None = None) -> Iterator[int]:
-    """Run a server of `scrape_server`; give its port."""
+def _served(kind: str, size: int | None = None) -> Iterator[_Server]:
+    """Run a server of `scrape_server`."""
     arguments = [kind] if size is None else [kind, str(size)]
     with subprocess.Popen(
         [sys.executable, "-m", _SERVER, *arguments],
@@ -243,7 +281,7 @@ def _served(kind: str, size: int | None = None) -> Iterator[int]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield _Server(int(process.stdout.readline()), process)
         finally:
             process.kill()
 
@@ -258,10 +296,12 @@ def _rate(
 
 
 def _in_turn(
-    rounds: int, ours: Callable[[], float] | None, theirs: Callable[[], float] | None
-) -> tuple[list[float], list[float]]:
+    rounds: int,
+    ours: Callable[[], _Measured] | None,
+    theirs: Callable[[], _Measured] | None,
+) -> tuple[list[_Measured], list[_Measured]]:
     """Measure both, one after the other, so often."""
-    found: tuple[list[float], list[float]] = ([], [])
+    found: tuple[list[_Measured], list[_Measured]] = ([], [])
     for _ in range(rounds):
         for samples, measure in zip(found, (ours, theirs), strict=True):
             if measure is not None:
