@@ -180,6 +180,13 @@ def test_a_hundred_jobs_are_spread_over_the_interval() -> None:
     assert tenths == set(range(10))
 
 
+def test_jobs_of_a_fleet_fall_due_together_in_tenths_of_a_second() -> None:
+    minute, tenth = timedelta(minutes=1), timedelta(seconds=0.1)
+    offsets = [grid_offset((f"t{n}", "balances"), minute) for n in range(1000)]
+    assert {offset % tenth for offset in offsets} == {timedelta(0)}
+    assert len(set(offsets)) > 400
+
+
 def test_every_job_runs_at_once_at_the_start_and_schema_queries_first(
     recorder: Recorder,
 ) -> None:

@@ -300,6 +300,19 @@ def test_an_answer_is_at_hand_until_anything_changes() -> None:
     assert not world.exposition.is_at_hand(request), "a view has changed"
 
 
+def test_of_a_fleet_nothing_is_prepared_before_somebody_scrapes() -> None:
+    world, request = World(), ScrapeRequest(target="t1")
+    targets = [a_target(f"t{number}") for number in range(2001)]
+    world.load(a_config(*targets, queries=(COPY,)))
+    world.exposition.refresh()
+    assert not world.exposition.is_at_hand(request)
+    world.exposition.prepare(request)
+    world.miss(1)
+    assert not world.exposition.is_at_hand(request)
+    world.exposition.refresh()
+    assert world.exposition.is_at_hand(request)
+
+
 def test_whatever_is_read_of_the_monitor_makes_another_page() -> None:
     world = World()
     reading = Reading(world.snapshot, NOW)
