@@ -1,4 +1,4 @@
-"""Measure 1,000 targets of 8 queries a minute, and the same with half of them silent, by scripts/bench_fleet.py.
+"""Measure 1,000 and 3,000 targets of 8 queries a minute, and with half of 1,000 silent, by scripts/bench_fleet.py.
 
 The targets are a stub of MySQL in a process of its own, whose processor's time is not ours.
 """
@@ -18,6 +18,7 @@ from scripts.bench_parts.rows import Row
 _CASES: Mapping[str, tuple[str, ...]] = {
     "1,000 targets": ("--targets", "1000"),
     "1,000 targets, 500 silent": ("--targets", "1000", "--silent", "500"),
+    "3,000 targets": ("--targets", "3000"),
 }
 
 
