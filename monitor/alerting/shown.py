@@ -16,7 +16,7 @@ RESOLVED_SUMMARY = "resolved_summary"
 
 AT_LEAST = "value_is_at_least"
 """The annotation that marks a value of which not all was counted; never shown."""
-_TEXTS = {"": "{}", "true": "at least {}", "so far": "at least {} so far"}
+_TEXTS = {"": "{}", "true": "at least {}", "so far": "so far at least {}"}
 """How texts say a number, by what that annotation says."""
 _MARKS = tuple(_TEXTS)
 

@@ -830,6 +830,6 @@ def test_texts_say_that_a_value_is_so_much_so_far() -> None:
     one = replace(sample(9, plan="pro"), at_least=True, so_far=True)
     alert = the(run(rule(summary="{value} are low"), success(one)))
 
-    assert shown_annotations(alert)["summary"] == "at least 9 so far are low"
+    assert shown_annotations(alert)["summary"] == "so far at least 9 are low"
     assert is_at_least(alert)
-    assert total_text([alert]) == "at least 9 so far"
+    assert total_text([alert]) == "so far at least 9"

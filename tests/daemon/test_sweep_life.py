@@ -156,13 +156,13 @@ def test_a_part_that_proves_it_fires_and_only_a_whole_cycle_resolves() -> None:
 def test_the_text_says_at_least_until_the_cycle_is_through() -> None:
     walk = Walk(a_sweep())
     walk.part(4)
-    assert summary(walk) == "at least 4 users"
+    assert summary(walk) == "so far at least 4 users"
     walk.whole(7)
     assert summary(walk) == "7 users"
     walk.part(5)
     assert summary(walk) == "7 users"
     walk.part(9)
-    assert summary(walk) == "at least 9 users"
+    assert summary(walk) == "so far at least 9 users"
 
 
 def test_a_restart_before_the_first_whole_cycle_holds_what_fires() -> None:
