@@ -33,9 +33,10 @@ def run(options: Options) -> list[Row]:
             text=True,
             check=True,
         )
-        rows += _rows(name, json.loads(done.stdout))
-    for row in rows:
-        say(row.line())
+        found = list(_rows(name, json.loads(done.stdout)))
+        for row in found:
+            say(row.line())
+        rows += found
     return rows
 
 
