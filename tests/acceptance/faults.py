@@ -432,6 +432,9 @@ def _config(
         user = "root"
         database = "mysql"
         queries = ["beat"]
+        [load]
+        share = 1 # looks each half second take more of a server than a monitor should
+        threads_running = 0
         [web]
         listen = "127.0.0.1:0"
         [queries.missing_columns]
