@@ -15,7 +15,7 @@ from statistics import median_low
 from monitor.model.load_limits import LOAD_WINDOW, LoadLimits
 from monitor.model.results import Failure, Result
 from monitor.model.schedules import Every
-from monitor.model.settings import Job
+from monitor.model.settings import Job, JobKey
 
 _PART = timedelta(seconds=20)
 """Runs that end within it are one entry of the account."""
@@ -41,9 +41,9 @@ class LoadAccount:
     stretch: int = 1
     """How many times their own intervals the queries that may wait have now."""
 
-    def stretch_of(self, job: Job) -> int:
-        """Return how many times its own interval a job of the target has, to keep all within their share."""
-        return self.stretch if job.query.may_wait else 1
+    def stretches_of(self, jobs: Iterable[Job]) -> dict[JobKey, int]:
+        """Return how many times its own interval each job of the target has, to keep all within their share."""
+        return {job.key: self.stretch if job.query.may_wait else 1 for job in jobs}
 
     def spent_seconds(self, now: datetime) -> float:
         """Return how long statements ran within the window that ends now, in seconds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -23,38 +23,36 @@ def views_after(
     views: Iterable[QueryView],
     result: Result,
     target: TargetView,
+    stretches: Mapping[JobKey, int],
     next_run_at: datetime | None,
 ) -> dict[JobKey, QueryView]:
     """Return those views of a target's queries that a run changes, by the keys of their jobs.
 
-    `views` are all of the target, `target` is what is known of it after the run, whose job runs next at
-    `next_run_at`.
+    `views` are all of the target; `target` is what is known of it after the run, `stretches` how many times its
+    own interval each of its jobs has then. The job that ran runs next at `next_run_at`.
     """
     changed: dict[JobKey, QueryView] = {}
     for view in views:
-        if view.job.key == result.job.key:
-            stretch = _stretch_of(view, target)
-            planned = replace(view, next_run_at=next_run_at, stretch=stretch)
-            changed[view.job.key] = _after_own(planned, result)
+        key = view.job.key
+        if key == result.job.key:
+            planned = replace(view, next_run_at=next_run_at, stretch=stretches[key])
+            changed[key] = _after_own(planned, result)
             continue
-        other = _beside(view, result, target)
+        other = _lost_with_target(view, result) if target.was_lost_by(result) else view
+        other = _slowed(other, stretches[key])
         if other is not view:
-            changed[view.job.key] = other
+            changed[key] = other
     return changed
 
 
-def _stretch_of(view: QueryView, target: TargetView) -> int:
-    return target.load.stretch if view.job.query.may_wait else 1
+def _slowed(view: QueryView, stretch: int) -> QueryView:
+    """Return the view of a query that did not run, at a longer interval; itself where it is not longer.
 
-
-def _beside(view: QueryView, result: Result, target: TargetView) -> QueryView:
-    """Return the view of a query after a run of another one; the view itself where that changes nothing."""
-    if target.was_lost_by(result):
-        view = _lost_with_target(view, result)
-    # What shrinks does so at its next run: until then none is expected sooner than it was planned.
-    if _stretch_of(view, target) <= view.stretch:
+    What shrinks does so at its next run: until then none is expected sooner than it was planned.
+    """
+    if stretch <= view.stretch:
         return view
-    slower = replace(view, stretch=_stretch_of(view, target))
+    slower = replace(view, stretch=stretch)
     if view.expires_at is None or slower.held_until is None:
         return slower
     # What it said last holds until it runs again, which is later now.

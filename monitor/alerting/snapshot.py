@@ -85,9 +85,8 @@ class Snapshot:
 
     def stretches_on(self, target: str) -> dict[JobKey, int]:
         """Return how many times its own interval each job of a target is to have."""
-        account = self.targets[target].load
         jobs = [view.job for view in self.views_of(target)]
-        return {job.key: account.stretch_of(job) for job in jobs}
+        return self.targets[target].load.stretches_of(jobs)
 
     def views_beside(self, key: JobKey) -> list[QueryView]:
         """Return what is known of the other jobs of a job's target."""
@@ -142,7 +141,8 @@ def with_run(
     jobs = [one.job for one in views]
     account = after_run_paid(target.load, result, jobs, target.target.load)
     target = replace(target, load=account)
-    changed = views_after(views, result, target, next_run_at)
+    stretches = account.stretches_of(jobs)
+    changed = views_after(views, result, target, stretches, next_run_at)
     return replace(
         snapshot,
         queries=updated(snapshot.queries, changed),
