@@ -14,7 +14,9 @@ from monitor.model.settings import Query
 _OF_SHARE: Final = 1 / 12
 """What one walk takes of the share of all queries of its target: the others want some, too."""
 _OF_SHARE_ONCE: Final = 1 / 4
-_MOST_AT_ONCE: Final = 0.2
+"""What it takes of it for what is read once, as the day before: so that this is over within minutes."""
+_MOST_AT_ONCE_SECONDS: Final = 0.2
+"""Of that, in one run: a query with a long interval would else read for long without a pause."""
 _CRON_STEP: Final = timedelta(minutes=1)
 
 
@@ -35,7 +37,9 @@ class Courtesy:
         """Return how much statement time a run of a query may take for what is read once, over some runs."""
         schedule = query.schedule
         step = schedule.interval if isinstance(schedule, Every) else _CRON_STEP
-        return min(self.share * step.total_seconds() * _OF_SHARE_ONCE, _MOST_AT_ONCE)
+        return min(
+            self.share * step.total_seconds() * _OF_SHARE_ONCE, _MOST_AT_ONCE_SECONDS
+        )
 
 
 USUAL: Final = Courtesy()

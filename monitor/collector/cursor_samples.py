@@ -92,9 +92,8 @@ def _window_samples(
 def _series_of(metric: Metric, view: CursorView, after_minute: int) -> list[SeriesKey]:
     """Return the series of a metric: one for each label set that had a row behind a minute."""
     if not metric.label_names:
-        return [
-            (metric.name, ())
-        ]  # without labels it is about all there is, and 0 where that is nothing
+        # It is about all that there is, and 0 where that is nothing.
+        return [(metric.name, ())]
     # Of all metrics with these labels: what nobody was seen in, or nothing of the future, is 0 there.
     names = sorted(metric.labels)
     found = labels_within(view.memory, after_minute)
