@@ -12,6 +12,7 @@ from contextlib import suppress
 from monitor.daemon.messages import Message, Stop, Work
 
 _IN_A_ROW_SECONDS = 0.02
+"""After so short a wait for a message the next one is likely to come soon, too."""
 _GATHER_SECONDS = 0.005
 """Results that follow each other are taken some at a time: two threads that compute by turns take longer for it."""
 
