@@ -51,6 +51,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 _CODE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_RUN_QUERY = re.compile(r"token-monitor query ([a-z][a-z_]+)")
 _EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|withheld)")
 
 
@@ -427,6 +428,19 @@ def test_every_rule_has_a_runbook_that_is_about_it_and_no_runbook_is_idle(
     assert set(named) == set(runbooks) - {"README"}
     for slug, name in named.items():
         assert name in runbooks[slug].partition("\n")[0], slug
+
+
+def test_each_query_that_a_runbook_has_somebody_run_is_one_that_is_shipped(
+    config: Config,
+) -> None:
+    shipped = {job.query.name for job in config.jobs}
+    named = {
+        (page.name, name)
+        for page in (DOCS / "runbooks").glob("*.md")
+        for name in _RUN_QUERY.findall(page.read_text(encoding="utf-8"))
+    }
+    assert named, "no runbook runs a query"
+    assert {one for one in named if one[1] not in shipped} == set()
 
 
 # logs.md
