@@ -95,13 +95,8 @@ def _series_of(metric: Metric, view: CursorView, after_minute: int) -> list[Seri
         # It is about all that there is, and 0 where that is nothing.
         return [(metric.name, ())]
     # Of all metrics with these labels: what nobody was seen in, or nothing of the future, is 0 there.
-    names = sorted(metric.labels)
-    found = labels_within(view.memory, after_minute)
-    return [
-        (metric.name, labels)
-        for labels in sorted(found)
-        if [name for name, _ in labels] == names
-    ]
+    found = _with_names(metric.labels, labels_within(view.memory, after_minute))
+    return [(metric.name, labels) for labels in found]
 
 
 def _of_each(
@@ -115,10 +110,13 @@ def _of_each(
 
 
 def _known_labels(metric: Metric, known: Iterable[Labels]) -> list[Labels]:
-    if not metric.labels:
-        return [()]
-    names = sorted(metric.labels)
-    return sorted(labels for labels in known if [name for name, _ in labels] == names)
+    return _with_names(metric.labels, known) if metric.labels else [()]
+
+
+def _with_names(names: Iterable[str], known: Iterable[Labels]) -> list[Labels]:
+    """Return those label sets, in order, that have labels of these names and no others."""
+    wanted = sorted(names)
+    return [labels for labels in sorted(known) if list(dict(labels)) == wanted]
 
 
 def _facts(metric: Metric, fact: CursorFact, view: CursorView) -> Iterator[Sample]:
