@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent.parent / "monitor"
 
 # From the ground up; a module imports only from its own room and from rooms that stand before it.
 ROOMS = (
-    *("timing", "model", "secrets", "alerting", "config", "storage"),
+    *("timing", "model", "secrets", "alerting", "detection", "config", "storage"),
     *(
         "database",
         "telemetry",
@@ -31,7 +31,7 @@ HEIGHT_OF = {room: height for height, room in enumerate(ROOMS)}
 EDGES = ("database", "notify", "web", "demo")
 
 # No driver, no thread, no clock: the same values give the same answer.
-PURE = ("model", "alerting")
+PURE = ("model", "alerting", "detection")
 IMPURE = {
     *(
         "pymysql",

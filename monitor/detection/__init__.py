@@ -1,0 +1,1 @@
+"""Detectors: rules with memory; pure: (memory, samples, now) -> (memory, findings)."""
