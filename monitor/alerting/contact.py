@@ -9,7 +9,7 @@ from monitor.alerting.load import LoadAccount
 from monitor.model.certificates import Certificate
 from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Result, Server, Success
-from monitor.model.settings import ColumnName
+from monitor.model.settings import ColumnName, Flavor
 from monitor.model.targets import Target
 
 RECOVERY_PAUSE = timedelta(seconds=30)
@@ -17,6 +17,9 @@ RECOVERY_PAUSE = timedelta(seconds=30)
 
 MAX_PROOF = timedelta(seconds=30)
 """How long new connections must get in without a fault before one is over."""
+
+
+_UNKNOWN_SERVER = Server(Flavor.MARIADB, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class TargetView:
     """When it first let in a new connection after that, or at all."""
     refusals: Refusals = Refusals()
     """Of new connections, while one of ours lives."""
+    took_writes: bool = False
+    """Whether a server of it was seen that took writes."""
     load: LoadAccount = field(default_factory=LoadAccount)
     """What our queries cost the server, and how far their intervals are stretched for that."""
 
@@ -118,6 +123,12 @@ class TargetView:
         if self.server is None:
             return ""
         return self.server.replica_fault(self.target.max_replica_lag)
+
+    @property
+    def refuses_writes(self) -> bool | None:
+        """Return whether it takes no writes although it is to; None where that cannot be known."""
+        server = self.server_in_contact or _UNKNOWN_SERVER
+        return server.refuses_writes(took_them=self.took_writes)
 
     @property
     def put_off_words(self) -> str:
@@ -236,6 +247,7 @@ def _after_contact(view: TargetView, result: Result, server: Server) -> TargetVi
         met_at=at,
         recovered_at=at if has_recovered else view.recovered_at,
         back_at=view.back_at or result.entered_at,
+        took_writes=view.took_writes | (server.read_only is False),
         refusals=view.refusals.after_entry(result.entered_at),
     )
 

@@ -91,10 +91,14 @@ def quiet_of(
 
 def _is_in_trouble(target: TargetView, now: datetime) -> bool:
     """Return whether anything is wrong with a target, or was a moment ago."""
-    if target.up is False or target.replica_fault:
-        return True
-    is_out = target.is_out(now, proof=MAX_PROOF)
-    return is_out or target.is_refusing(now, proof=MAX_PROOF)
+    faults = (
+        target.up is False,
+        target.replica_fault,
+        target.refuses_writes,
+        target.is_out(now, proof=MAX_PROOF),
+        target.is_refusing(now, proof=MAX_PROOF),
+    )
+    return any(faults)
 
 
 def _is_skewed(target: TargetView, rules: Rules) -> bool:
@@ -140,6 +144,7 @@ def _basis(target: TargetView, rules: Rules, now: datetime) -> Basis:
         target.refusal is None,
         server is None,
         target.clock_offset_seconds is None,
+        target.refuses_writes is None,
         target.certificates,
         tuple(newly_met),
     )

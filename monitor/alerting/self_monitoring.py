@@ -12,6 +12,7 @@ from monitor.alerting.alert_names import (
     CERTIFICATE_EXPIRING,
     CLOCK_SKEW,
     CONNECTIONS_REFUSED,
+    READ_ONLY,
     REPLICA_LAGGING,
     TARGET_DOWN,
 )
@@ -99,6 +100,12 @@ def clock_skew(rule: Rule, target: TargetView, _now: datetime) -> list[Sample] |
     return [own_sample(rule, clock.proven_seconds, details={"offset": offset})]
 
 
+def read_only(rule: Rule, target: TargetView, _now: datetime) -> list[Sample] | None:
+    """Return whether a target that is to take writes takes none; None where nobody knows whether it is to."""
+    fault = target.refuses_writes
+    return None if fault is None else [own_sample(rule, fault)]
+
+
 def certificates_of_target(
     rule: Rule, target: TargetView, now: datetime
 ) -> list[Sample] | None:
@@ -115,6 +122,7 @@ TARGET_CHECKS: Mapping[str, TargetCheck] = MappingProxyType(
         CONNECTIONS_REFUSED: connections_refused,
         REPLICA_LAGGING: replica_lagging,
         CLOCK_SKEW: clock_skew,
+        READ_ONLY: read_only,
         CERTIFICATE_EXPIRING: certificates_of_target,
     }
 )

@@ -15,8 +15,9 @@ from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
+from monitor.model.server_facts import ClockOffset as ClockOffset
+from monitor.model.server_facts import Replication as Replication
 from monitor.model.settings import ColumnName, Flavor, Job, Labels
-from monitor.timing.durations import format_duration
 
 Cell: TypeAlias = (
     bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
@@ -62,39 +63,6 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockOffset:
-    """How far a server's clock is ahead of ours (below 0: behind), and by how much that may be wrong."""
-
-    seconds: float
-    uncertainty_seconds: float
-
-    @property
-    def proven_seconds(self) -> float:
-        """Return the part of the difference, in either direction, that no slow network explains."""
-        return max(abs(self.seconds) - self.uncertainty_seconds, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Replication:
-    """What a replica says of itself; `lag_seconds` is None where it stands, and `state` says how."""
-
-    lag_seconds: float | None
-    state: str = ""
-
-    def fault(self, max_lag: timedelta) -> str:
-        """Return why the data of this replica is too old for rules; empty where it is not."""
-        if not max_lag:
-            return ""
-        if self.lag_seconds is None:
-            return f"its replication stands ({self.state})"
-        if self.lag_seconds <= max_lag.total_seconds():
-            return ""
-        # Without the lag itself: a message that differs at each run would be written at each run.
-        limit = format_duration(max_lag)
-        return f"the replica is more than {limit} behind (max_replica_lag)"
-
-
-@dataclass(frozen=True, slots=True)
 class Server:
     """Which server answered, as it said of itself at connect, and how it stands: of at most 15 s before."""
 
@@ -133,6 +101,18 @@ class Server:
     def replica_lag_seconds(self) -> float | None:
         """Return how far it is behind its source; None where it stands, is not a replica or cannot know."""
         return None if self.replication is None else self.replication.lag_seconds
+
+    def refuses_writes(self, *, took_them: bool) -> bool | None:
+        """Return whether it takes no writes although it is to: it is not a replica, or took them before.
+
+        None where that cannot be known: an account that may not ask of replication met it read only.
+        """
+        if self.read_only is None:
+            return None
+        if not self.read_only or self.replication is not None:
+            return False
+        is_to_take_some = self.knows_replication or took_them
+        return True if is_to_take_some else None
 
     def replica_fault(self, max_lag: timedelta) -> str:
         """Return why its data is too old for rules; empty where it is not, or `max_lag` is 0."""

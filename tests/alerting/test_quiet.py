@@ -61,9 +61,13 @@ OWN_RULES = (
         hold=MINUTE,
         condition=Condition("above", 60.0),
     ),
+    a_rule("TokenMonitorReadOnly", "read_only", hold=MINUTE),
 )
 SERVERS = (
     SERVER,
+    replace(SERVER, read_only=False),
+    replace(SERVER, read_only=True),
+    replace(SERVER, read_only=True, knows_replication=True),
     replace(SERVER, clock=ClockOffset(90.0, 0.1)),
     replace(SERVER, replication=Replication(3600.0)),
 )
@@ -80,7 +84,7 @@ class LooksAtAll(Harness):
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from([*OUTCOMES]), st.integers(0, 6), st.integers(0, 2)),
+        st.tuples(st.sampled_from([*OUTCOMES]), st.integers(0, 6), st.integers(0, 5)),
         st.tuples(st.just("pass"), st.integers(0, 5), st.integers(0, 1)),
         st.tuples(st.just("reload"), st.integers(0, 0), st.integers(0, 0)),
     ),

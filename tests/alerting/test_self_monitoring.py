@@ -428,3 +428,43 @@ def test_every_rule_about_the_monitor_has_a_check_that_it_is_evaluated_over() ->
     rules = tomllib.loads(file.read_text())["rules"].keys()
     assert rules - checked == set(), "without a check in alerting/: never evaluated"
     assert checked - rules == set(), "checked, and no rule in own_rules.toml"
+
+
+# How the server is at each minute, and what becomes of the alert: pending, firing, still firing, resolved.
+WRITABLE = replace(SERVER, read_only=False)
+REFUSES = replace(SERVER, read_only=True)
+PRIMARY = replace(REFUSES, knows_replication=True)
+SERVERS_BY_LETTER = {
+    "w": WRITABLE,
+    "r": REFUSES,
+    "p": PRIMARY,
+    "s": replace(CLOSE, read_only=True),
+    "?": replace(SERVER, read_only=None),
+}
+
+
+@pytest.mark.parametrize(
+    ("servers", "course"),
+    [
+        pytest.param("w r r r w", "- P F - R", id="one that took writes"),
+        pytest.param("p p w", "P F R", id="one that is not a replica, from the start"),
+        pytest.param("s s s", "- - -", id="a replica"),
+        pytest.param("w s s", "- - -", id="a primary that became a replica"),
+        pytest.param("w r s s", "- P - -", id="a failover"),
+        pytest.param("r r r", "- - -", id="perhaps a replica"),
+        pytest.param("w r ? r", "- P - F", id="nothing said in between"),
+    ],
+)
+def test_a_server_that_is_to_take_writes_and_takes_none_is_one_alert(
+    servers: str, course: str
+) -> None:
+    rule = a_rule("TokenMonitorReadOnly", "read_only", hold=MINUTE)
+    harness = Harness(a_config(COLUMNS, BALANCES, USAGE, own_rules=(*OWN_RULES, rule)))
+    found = []
+    for letter in servers.split():
+        harness.server = SERVERS_BY_LETTER[letter]
+        harness.runs(columns(), balances(pro=0), usage(0))
+        changes = [line for line in harness.reported() if "ReadOnly" in line]
+        found.append(changes[-1].rpartition(" ")[2][0].upper() if changes else "-")
+        harness.after(MINUTE)
+    assert " ".join(found) == course

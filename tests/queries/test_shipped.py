@@ -34,6 +34,8 @@ _RULES = {
     "TokenUsageMisdated": "warning",
     "TokenRefillLoop": "warning",
     "TokenSubscriptionsConflicting": "warning",
+    "TokenSubscriptionsWithoutLimit": "warning",
+    "TokenUsageUnsubscribed": "warning",
 }
 _METRICS = {
     "token_schema_column_missing": ("table", "column"),
