@@ -25,8 +25,11 @@ class BoundRule:
     def judged(self, success: Success) -> tuple[Sample, ...]:
         """Return the samples of a run that the rule judges.
 
-        One that is proven to be more counts for `above`: whatever else the sweep finds, it stays above.
+        One that is proven to be more counts for `above`: whatever else the sweep finds, it stays above. Of a
+        rule that remembers something, what its detector found.
         """
+        if self.rule.detector is not None:
+            return success.detected.get(self.rule.name, ())
         if not success.proven or self.rule.condition.kind != "above":
             return success.samples
         samples = (*success.samples, *success.proven)

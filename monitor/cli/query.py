@@ -23,6 +23,8 @@ from monitor.model.wording import clock_time, counted, format_number
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
 
+_NEEDS_THE_DAEMON = "needs the daemon, which remembers"
+
 
 @click.command("query")
 @click.argument("name")
@@ -175,6 +177,9 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
     header = ("RULE", "SEVERITY", "FINDS", "WHERE")
     lines = []
     for rule in rules:
+        if rule.detector is not None:
+            lines.append((rule.name, str(rule.severity), "-", _NEEDS_THE_DAEMON))
+            continue
         found = matching(rule, success.samples)
         where = "; ".join(_finding(sample) for sample in found)
         lines.append((rule.name, str(rule.severity), str(len(found)), where or "-"))

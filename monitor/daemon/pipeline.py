@@ -24,24 +24,24 @@ from monitor.alerting.snapshot import (
     with_missed,
     with_next_run,
 )
-from monitor.alerting.updates import Update, updated
+from monitor.alerting.updates import updated
 from monitor.alerting.walks import with_positions
 from monitor.collector.reconnect import Reconnects
 from monitor.daemon.commands import Command, RunNow, SetPace, ShiftTimes, WakeReceivers
+from monitor.daemon.detectors import Detectors
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE, Maintenance
 from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
+from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified
 from monitor.daemon.sources import Sources
-from monitor.model.alerts import Alert, AlertState, Delivery, Notification
+from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, JobKey
 from monitor.notify.reminders import Reminders
 from monitor.notify.routing import (
     notifications_for,
-    notified_by,
     refused_by,
-    with_notified,
 )
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
@@ -79,6 +79,7 @@ class Pipeline:
         self._unmoved = timedelta(0)
         """By how much the clock was set while the disk did not take that."""
         self._maintenance = Maintenance(state, listener)
+        self._detectors = Detectors(state.memories())
         self._restore(self._started_at)
 
     @property
@@ -142,9 +143,11 @@ class Pipeline:
             # Before what the disk can refuse: nothing shows it later.
             yield RunNow(update.wanted)
         facts = self._facts(now, update.after)
-        changes = cycle.after_result(facts, self._active, update.result)
+        judged = self._detectors.judge(update.result)
+        changes = cycle.after_result(facts, self._active, judged.result)
         run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
-        yield from self._finish(changes, now, run_key=run_key, walked=walked)
+        kept = Kept(walked, judged.due)
+        yield from self._finish(changes, now, run_key=run_key, kept=kept)
         for blocked in update.blocked:
             yield from self._take_result(blocked, now)
 
@@ -181,6 +184,7 @@ class Pipeline:
             scope for scope in self._active.evaluated if scopes.has(scope)
         }
         self._active.quiet.clear()
+        self._detectors.keep(config)
         yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
 
     def _finish(
@@ -190,7 +194,7 @@ class Pipeline:
         *,
         run_key: str,
         reminds: bool = False,
-        walked: Update | None = None,
+        kept: Kept = NOTHING_KEPT,
     ) -> Commands:
         """Record what changed as a whole, then let it be in force, then show it, then log it.
 
@@ -208,17 +212,17 @@ class Pipeline:
         notifications = notifications_for(
             receivers, transitions, run_key=run_key, now=now, full=full
         )
-        _note_notified(changes, notifications)
+        note_notified(changes, notifications)
         if reminds:
             active = {scope: changes.of(scope) for scope in changes.scopes()}
             reminders = self._reminders.due(receivers, active, now=now, full=full)
-            _note_notified(changes, reminders)
+            note_notified(changes, reminders)
             notifications += reminders
-        if changes.is_empty and walked is None:
+        if changes.is_empty and kept.is_empty:
             self._active.accept(changes)
             return
         yield from self._record_move()
-        self._record(changes, notifications, walked)
+        self._record(changes, notifications, kept)
         if changes.is_empty:
             return
         self._publish_alerts()
@@ -230,15 +234,18 @@ class Pipeline:
         self,
         changes: Changes,
         notifications: tuple[Notification, ...],
-        walked: Update | None,
+        kept: Kept,
     ) -> None:
-        """Record what changed with where a walk has come, and let both be in force."""
+        """Record what changed with what is kept of the result, and let both be in force."""
+        walked = kept.walked
         self._state.record(
             changes.changed,
             changes.transitions,
             notifications,
             positions={} if walked is None else walked.positions,
+            memories=kept.memories,
         )
+        self._detectors.note_written(kept.memories, self._took_at.timestamp())
         if walked is not None:
             self._publish(walked.after)
         self._active.accept(changes)
@@ -334,16 +341,3 @@ class Pipeline:
 
     def _publish_alerts(self) -> None:
         self._publish(with_alerts(self.snapshot, self._active.everything()))
-
-
-def _note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> None:
-    """Write into the firing alerts who was notified of them; recorded with the notifications as one."""
-    alerts = (alert for notification in notifications for alert in notification.alerts)
-    scopes = {alert.scope for alert in alerts if alert.state is AlertState.FIRING}
-    notified = notified_by(notifications)
-    for scope in scopes:
-        noted = {
-            labels: with_notified(alert, notified)
-            for labels, alert in changes.of(scope).items()
-        }
-        changes.put(scope, noted)

@@ -9,8 +9,40 @@ from typing import Literal, TypeAlias
 
 from monitor.model.wording import format_number
 
-ConditionKind: TypeAlias = Literal["above", "below", "equals", "not_equals", "absent"]
+ConditionKind: TypeAlias = Literal[
+    "above",
+    "below",
+    "equals",
+    "not_equals",
+    "between",
+    "not_between",
+    "absent",
+    "change",
+    "new",
+]
 """The key of a rule in a query's .toml that gives its condition."""
+
+
+_Holds: TypeAlias = Callable[[float, float, float], bool]
+
+
+def _with_one(compare: Callable[[float, float], bool]) -> _Holds:
+    """Return a comparison with one threshold as one that is given two."""
+    return lambda value, threshold, _upper: compare(value, threshold)
+
+
+def _is_between(value: float, low: float, high: float) -> bool:
+    return low <= value <= high
+
+
+def _is_not_between(value: float, low: float, high: float) -> bool:
+    # Not the opposite: NaN is neither within nor outside.
+    return value < low or value > high
+
+
+def _is_found(_value: float, _threshold: float, _upper: float) -> bool:
+    """Return that a sample is a finding: of a detector there are no others."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +52,9 @@ class ConditionType:
     words: str
     """How a person reads it, with `{threshold}` where it has one."""
     promql: str
-    """How PromQL writes it, with `{series}` and `{threshold}`."""
-    holds: Callable[[float, float], bool] | None
-    """Whether (value, threshold) is a finding; None where a finding is that there is no value."""
+    """How PromQL writes it, with `{series}` and `{threshold}`; of a range also with `{low}` and `{high}`."""
+    holds: _Holds | None
+    """Whether (value, threshold, upper threshold) is a finding; None where a finding is that there is no value."""
     worse: Callable[[float, float], float] | None = None
     """Which of two values is the worse one; None where neither is."""
     holds_of_more: bool = False
@@ -35,30 +67,50 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
     "above": ConditionType(
         words="above {threshold}",
         promql="{series} > {threshold}",
-        holds=operator.gt,
+        holds=_with_one(operator.gt),
         worse=max,
         holds_of_more=True,
     ),
     "below": ConditionType(
         words="below {threshold}",
         promql="{series} < {threshold}",
-        holds=operator.lt,
+        holds=_with_one(operator.lt),
         worse=min,
     ),
     "equals": ConditionType(
         words="equals {threshold}",
         promql="{series} == {threshold}",
-        holds=operator.eq,
+        holds=_with_one(operator.eq),
     ),
     "not_equals": ConditionType(
         words="not equals {threshold}",
         promql="{series} != {threshold}",
-        holds=operator.ne,
+        holds=_with_one(operator.ne),
+    ),
+    "between": ConditionType(
+        words="between {threshold}",
+        promql="{series} >= {low} <= {high}",
+        holds=_is_between,
+    ),
+    "not_between": ConditionType(
+        words="not between {threshold}",
+        promql="{series} < {low} or {series} > {high}",
+        holds=_is_not_between,
     ),
     "absent": ConditionType(
         words="absent",
         promql="absent({series})",
         holds=None,
+    ),
+    "change": ConditionType(
+        words="changed {threshold}",
+        promql="{series} # changed {threshold}",
+        holds=_is_found,
+    ),
+    "new": ConditionType(
+        words="never seen before",
+        promql="{series} # never seen before",
+        holds=_is_found,
     ),
 }
 
@@ -69,11 +121,15 @@ class Condition:
 
     kind: ConditionKind
     threshold: float = 0.0
+    upper: float = 0.0
+    """The other end of a range."""
+    said: str = ""
+    """The threshold in words, where it is not one number."""
 
     @property
     def threshold_text(self) -> str:
         """Return the threshold as texts of alerts show it."""
-        return format_number(self.threshold)
+        return self.said or format_number(self.threshold)
 
     @property
     def words(self) -> str:
@@ -92,14 +148,19 @@ class Condition:
 
     def promql(self, series: str) -> str:
         """Return the condition about a series as PromQL writes it: `m{plan="pro"} > 50`."""
-        return self._type.promql.format(series=series, threshold=self.threshold_text)
+        return self._type.promql.format(
+            series=series,
+            threshold=self.threshold_text,
+            low=format_number(self.threshold),
+            high=format_number(self.upper),
+        )
 
     def holds(self, value: float, *, at_least: bool = False) -> bool:
         """Return whether a sample with this value is a finding; with `at_least`, whatever the whole value is."""
         holds = self._type.holds
         if holds is None or (at_least and not self._type.holds_of_more):
             return False
-        return holds(value, self.threshold)
+        return holds(value, self.threshold, self.upper)
 
     def worst(self, before: float | None, value: float) -> float | None:
         """Return the worst of an alert's values so far; None where no value is worse than another."""

@@ -76,7 +76,7 @@ class Server:
     replication: Replication | None = None
     """None where it is not a replica, or where that cannot be known."""
     knows_replication: bool = False
-    """Whether it said so; without the right to ask, nobody knows whether it is a replica."""
+    """Whether it said so; without the right to ask, nobody knows."""
     altered: tuple[str, ...] = ()
     """Session variables that change an answer and are not as we set them, each with its value."""
     unstated: tuple[str, ...] = ()
@@ -227,6 +227,8 @@ class Success:
     """Where the next run of a walk begins; in force once it is recorded, together with what it found."""
     proven: tuple[Sample, ...] = ()
     """From a sweep: what the part of the cycle that is read proves to be more than the last whole one said."""
+    detected: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    """What rules with a detector find in it, by their names."""
 
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""

@@ -14,6 +14,7 @@ from monitor.model.columns import Labels as Labels
 from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
 from monitor.model.conditions import Condition
+from monitor.model.detectors import Detector
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
@@ -132,6 +133,8 @@ class Rule:
     needs: tuple[ColumnName, ...] = ()
     """Columns without which the rule's findings mean nothing, beside those of its query."""
     evidence: Statement | None = None
+    detector: Detector | None = None
+    """What its samples are compared with that is remembered of them; None: with numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,11 @@ class Query:
     def rule_names(self) -> frozenset[str]:
         """Return the names of its rules."""
         return frozenset(rule.name for rule in self.rules)
+
+    @property
+    def has_detectors(self) -> bool:
+        """Return whether a rule of its remembers something from run to run."""
+        return any(rule.detector is not None for rule in self.rules)
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
@@ -21,6 +22,11 @@ from monitor.storage.history import (
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
 from monitor.storage.positions import POSITION_COLUMNS, row_to_position
 from monitor.storage.rows import column_list
+from monitor.storage.rule_memories import (
+    MEMORY_COLUMNS,
+    MemoryKey,
+    row_to_memory,
+)
 from monitor.storage.serialization import (
     instant_to_text,
     text_to_alert,
@@ -129,6 +135,11 @@ class StateQueries(ABC):
         """Return how far each walk has come; one that cannot be read begins anew."""
         rows = self._rows(f"SELECT {column_list(POSITION_COLUMNS)} FROM positions")
         return dict(self._readable("positions", row_to_position, rows))
+
+    def memories(self) -> Mapping[MemoryKey, RuleMemory]:
+        """Return what rules remember, by their jobs and names."""
+        rows = self._rows(f"SELECT {column_list(MEMORY_COLUMNS)} FROM memories")
+        return dict(self._readable("memories", row_to_memory, rows))
 
     def read_mark(self, name: str) -> datetime | None:
         """Return the instant that was remembered under a name; None where there is none, or one that is spoilt."""

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 TABLES = (
     "alerts",
     "transitions",
@@ -15,6 +15,7 @@ TABLES = (
     "marks",
     "last_results",
     "positions",
+    "memories",
 )
 
 _LAST_RESULTS = """
@@ -31,6 +32,13 @@ _POSITIONS = """
 CREATE TABLE positions (
     target TEXT NOT NULL, query TEXT NOT NULL, position TEXT NOT NULL, memory BLOB,
     PRIMARY KEY (target, query)
+) WITHOUT ROWID;
+"""
+
+_MEMORIES = """
+CREATE TABLE memories (
+    target TEXT NOT NULL, query TEXT NOT NULL, rule TEXT NOT NULL, memory BLOB NOT NULL,
+    PRIMARY KEY (target, query, rule)
 ) WITHOUT ROWID;
 """
 
@@ -79,6 +87,7 @@ CREATE TABLE marks (
 ) WITHOUT ROWID;
 {_LAST_RESULTS}
 {_POSITIONS}
+{_MEMORIES}
 """
 
 # What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
@@ -101,6 +110,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
             f"ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;{WEIGH};{_OUTBOX_WAITING}"
         ),
         5: _POSITIONS,
+        6: _MEMORIES,
     }
 )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
@@ -34,10 +35,8 @@ from monitor.storage.positions import write_positions
 from monitor.storage.queries import OutboxView, StateQueries
 from monitor.storage.retention import Pruned, prune, prune_step
 from monitor.storage.rows import insert_into
-from monitor.storage.serialization import (
-    instant_to_text,
-    text_to_instant,
-)
+from monitor.storage.rule_memories import MemoryKey, write_memories
+from monitor.storage.serialization import instant_to_text, text_to_instant
 from monitor.storage.vacuum import vacuum_step
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
@@ -136,12 +135,13 @@ class State(StateQueries):
         *,
         marks: Mapping[str, datetime] = MappingProxyType({}),
         positions: Mapping[JobKey, Position] = MappingProxyType({}),
+        memories: Mapping[MemoryKey, RuleMemory] = MappingProxyType({}),
     ) -> None:
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
-        of their receivers' outboxes; `marks` are instants by name, and `positions` how far walks have come,
-        beside those that are there.
+        of their receivers' outboxes; `marks` are instants by name, `positions` how far walks have come
+        and `memories` what rules remember, beside those that are there.
         """
 
         def write(connection: sqlite3.Connection) -> None:
@@ -156,6 +156,7 @@ class State(StateQueries):
                 _MARK, [(name, instant_to_text(at)) for name, at in marks.items()]
             )
             write_positions(connection, positions)
+            write_memories(connection, memories)
 
         with self._recording:
             self._disk.write(write)

@@ -20,9 +20,13 @@ FOUND: Mapping[ConditionKind, str] = {
     "below": "4",
     "equals": "5",
     "not_equals": "4 6 nan",
+    "between": "5 6",
+    "not_between": "4",
     "absent": "",
+    "change": "4 5 6 nan",
+    "new": "4 5 6 nan",
 }
-"""Which of VALUES each condition finds, with a threshold of 5."""
+"""Which of VALUES each condition finds, with a threshold of 5, or 5 to 6; of a detector there are only findings."""
 
 
 def test_the_table_says_of_each_condition_what_it_is() -> None:
@@ -38,7 +42,7 @@ def test_each_condition_can_be_written_in_a_file() -> None:
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_conditions_compare_as_in_promql(kind: ConditionKind) -> None:
     assert kind in FOUND, "tests/model/test_conditions.py: say in FOUND what it finds"
-    condition = Condition(kind, 5.0)
+    condition = Condition(kind, 5.0, 6.0)
     found = [value for value in VALUES if condition.holds(value)]
     assert " ".join(f"{value:g}" for value in found) == FOUND[kind]
 

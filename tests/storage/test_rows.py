@@ -17,6 +17,7 @@ from monitor.storage.last_results import LastResultRow
 from monitor.storage.opening import open_database
 from monitor.storage.outbox import OutboxRow
 from monitor.storage.positions import POSITION_COLUMNS
+from monitor.storage.rule_memories import MEMORY_COLUMNS
 from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
 from tests.storage.older_state import OLDER_VERSIONS, make_older_state
@@ -29,6 +30,7 @@ ROWS = {
     "marks": ("name", "at"),
     "last_results": LastResultRow._fields,
     "positions": POSITION_COLUMNS,
+    "memories": MEMORY_COLUMNS,
 }
 
 

@@ -407,10 +407,10 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 6")
+    connection.execute("PRAGMA user_version = 7")
     connection.close()
     with pytest.raises(
-        StateError, match="has state of version 6; this program knows 5"
+        StateError, match="has state of version 7; this program knows 6"
     ):
         State(str(path))
 

@@ -11,6 +11,7 @@ from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.model.alert_text import names_in
+from monitor.model.detectors import DETECTORS
 from monitor.model.settings import Metric
 
 TEXT_NAMES: Final = ("value", "target", "since", "count", "threshold", "query")
@@ -35,7 +36,7 @@ def check_texts(
 ) -> tuple[str, ...]:
     """Check every text of a rule, and return the names that they ask for, each once."""
     of_both = {*metric.label_names, *subjects.parameters}
-    of_alert = {*of_both, *TEXT_NAMES, *checked.details}
+    of_alert = {*of_both, *TEXT_NAMES, *checked.details, *_of_detector(section)}
     of_group = {*of_both, *_GROUP_NAMES}
     asked: list[str] = []
     for keys, text in _texts_of_one(checked).items():
@@ -45,6 +46,12 @@ def check_texts(
         if name not in _GROUP_NAMES:
             asked.append(name)
     return tuple(dict.fromkeys(asked))
+
+
+def _of_detector(section: Section) -> tuple[str, ...]:
+    """Return the names of what a detector says of its findings; none of a plain comparison."""
+    given = (kind.texts for kind in DETECTORS if kind.key in section.data)
+    return next(given, ())
 
 
 def _texts_of_one(checked: RuleSchema) -> dict[tuple[str, ...], str]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
-from typing import Final, assert_never
+from typing import Final
 
 from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
+from monitor.config.queries.conditions import (
+    check_evidence,
+    condition_of,
+    read_detector,
+    read_kind,
+)
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
 from monitor.config.queries.schema import RuleSchema
@@ -16,7 +23,7 @@ from monitor.config.sql.statement import read_template
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list, check_table, validate
-from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
+from monitor.model.conditions import Condition
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
@@ -46,7 +53,12 @@ def _read_rule(
     before = len(problems)
     _check_keys(name, section, subjects, problems)
     checked = validate(RuleSchema, section, problems)
-    condition = _condition(checked, section, problems)
+    kind = read_kind(section, problems)
+    check_evidence(section, problems)
+    detector = condition = None
+    if kind is not None:
+        detector = read_detector(kind, section, subjects.metrics, problems)
+        condition = condition_of(kind, checked, detector)
     metric = metric_of(checked, section, subjects, problems)
     if metric is None:
         return None
@@ -56,7 +68,7 @@ def _read_rule(
         return None
     kept_name = metrics.keep(metric, checked.details if checked.enabled else ())
     return UnboundRule(
-        rule=_rule(name, checked, kept_name, condition),
+        rule=replace(_rule(name, checked, kept_name, condition), detector=detector),
         section=section,
         enabled=checked.enabled,
         needs=tuple(checked.needs),
@@ -98,38 +110,6 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         labels=dict(checked.labels),
         annotations=dict(checked.annotations),
     )
-
-
-def _condition(
-    checked: RuleSchema, section: Section, problems: Problems
-) -> Condition | None:
-    given = [kind for kind in CONDITIONS if kind in section.data]
-    if len(given) != 1:
-        problems.add(
-            section.origin(*given[1:2]), f"give exactly one of {', '.join(CONDITIONS)}"
-        )
-        return None
-    if checked.absent is False:
-        problems.add(section.origin("absent"), "false says nothing; allowed: true")
-    return _condition_of(given[0], checked)
-
-
-def _condition_of(kind: ConditionKind, checked: RuleSchema) -> Condition | None:
-    """Build the condition of the one key that is given; None where its value is not valid."""
-    match kind:
-        case "above":
-            threshold = checked.above
-        case "below":
-            threshold = checked.below
-        case "equals":
-            threshold = checked.equals
-        case "not_equals":
-            threshold = checked.not_equals
-        case "absent":
-            return None if checked.absent is None else Condition(kind)
-        case _:
-            assert_never(kind)
-    return None if threshold is None else Condition(kind, threshold)
 
 
 def _check_names(

@@ -13,12 +13,15 @@ from monitor.config.toml.validation import (
     Duration,
     Interval,
     Limit,
+    OnlyTrue,
+    Range,
     ScalarText,
     ScalarValue,
     Schema,
     Text,
     integer_in,
 )
+from monitor.model.detectors import ACCEPTED_AFTER
 from monitor.model.walks import DEFAULT_CYCLE, DEFAULT_PIECE, DEFAULT_SETTLE
 
 
@@ -113,6 +116,26 @@ class OwnMetricSchema(Schema):
     labels: list[Text] = []
 
 
+class SeriesSchema(Schema):
+    """What of a metric is one series for a detector."""
+
+    total: bool = False
+    per: str = ""
+    missing: Literal["zero", "skip"] = "zero"
+    direction: Literal["any", "up", "down"] = "any"
+
+
+class ChangeSchema(SeriesSchema):
+    """`change = { by = 0.2, over = "1h" }` of a rule."""
+
+    stand_ins = {"by": 1.0, "over": timedelta(hours=1)}
+
+    by: float
+    over: Interval
+    at_least: float = 0.0
+    accept: Interval = ACCEPTED_AFTER
+
+
 class RuleSchema(Schema):
     """`[rules.NAME]`."""
 
@@ -126,7 +149,12 @@ class RuleSchema(Schema):
     below: float | None = None
     equals: float | None = None
     not_equals: float | None = None
-    absent: bool | None = None
+    between: Range | None = None
+    not_between: Range | None = None
+    absent: OnlyTrue | None = None
+    # Any: checked by themselves, so that each problem has the line of its key.
+    change: dict[str, Any] | None = None
+    new: OnlyTrue | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
     max_alerts: Annotated[int, integer_in(1, 100_000)] = 1000

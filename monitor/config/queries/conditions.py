@@ -1,0 +1,147 @@
+"""Read which condition a rule gives, and the detector that some of them stand for; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+from monitor.config.queries.schema import (
+    ChangeSchema,
+    RuleSchema,
+    SeriesSchema,
+)
+from monitor.config.toml.document import Section
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import validate
+from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
+from monitor.model.detectors import (
+    DETECTORS,
+    ChangeDetector,
+    Detector,
+    Direction,
+    NewDetector,
+    SeriesSource,
+)
+from monitor.model.wording import format_number
+from monitor.timing.durations import format_duration
+
+_MEMORY_KEYS: Final = frozenset(kind.key for kind in DETECTORS)
+
+
+def read_kind(section: Section, problems: Problems) -> ConditionKind | None:
+    """Return which condition a rule gives; None where it is not exactly one."""
+    given = [kind for kind in CONDITIONS if kind in section.data]
+    if len(given) == 1:
+        return given[0]
+    message = f"give exactly one of {', '.join(CONDITIONS)}"
+    problems.add(section.origin(*given[1:2]), message)
+    return None
+
+
+def check_evidence(section: Section, problems: Problems) -> None:
+    """Note evidence of what a detector finds: that is known after the run, when nobody can look it up."""
+    if "evidence" in section.data and section.data.keys() & _MEMORY_KEYS:
+        problems.add(section.origin("evidence"), "goes with a plain comparison only")
+
+
+def condition_of(
+    kind: ConditionKind, checked: RuleSchema, detector: Detector | None
+) -> Condition | None:
+    """Build the condition of the one key that is given; None where its value is not valid."""
+    # What was not valid was left out by the schema.
+    value = getattr(checked, kind)
+    if value is None:
+        return None
+    match kind:
+        case "above" | "below" | "equals" | "not_equals":
+            return Condition(kind, value)
+        case "between" | "not_between":
+            low, high = value
+            said = f"{format_number(low)} and {format_number(high)}"
+            return Condition(kind, low, high, said)
+        case "absent":
+            return Condition(kind)
+        case "change" | "new":
+            return Condition(kind, said=_said_of(detector)) if detector else None
+        case _:
+            assert_never(kind)
+
+
+def read_detector(
+    kind: ConditionKind,
+    section: Section,
+    metrics: Iterable[str],
+    problems: Problems,
+) -> Detector | None:
+    """Return the detector that a rule's condition stands for; None where it is a plain comparison.
+
+    `metrics` are those of its query: a value may be divided by another one.
+    """
+    match kind:
+        case "change":
+            return _change(section.at(kind), metrics, problems)
+        case "new":
+            return NewDetector()
+        case (
+            "above"
+            | "below"
+            | "equals"
+            | "not_equals"
+            | "between"
+            | "not_between"
+            | "absent"
+        ):
+            return None
+        case _:
+            assert_never(kind)
+
+
+def _said_of(detector: Detector | None) -> str:
+    """Return what a detector's threshold is in words; empty where it has none."""
+    if not isinstance(detector, ChangeDetector):
+        return ""
+    share = f"{100 * detector.by:.15g} %"
+    return f"by {share} within {format_duration(detector.over)}"
+
+
+def _change(
+    section: Section, metrics: Iterable[str], problems: Problems
+) -> ChangeDetector | None:
+    before = len(problems)
+    checked = validate(ChangeSchema, section, problems)
+    _check_per(checked, section, metrics, problems)
+    for key in ("by", "over"):
+        if key not in section.data:
+            problems.add(section.origin(), f'"{key}" is missing')
+    if checked.by <= 0:
+        problems.add(section.origin("by"), "is a share above 0, such as 0.2")
+    if len(problems) > before:
+        return None
+    return ChangeDetector(
+        by=checked.by,
+        over=checked.over,
+        at_least=checked.at_least,
+        source=_source(checked),
+        direction=Direction(checked.direction),
+        accept=checked.accept,
+    )
+
+
+def _source(checked: SeriesSchema) -> SeriesSource:
+    return SeriesSource(
+        is_total=checked.total,
+        per=checked.per,
+        missing_is_zero=checked.missing == "zero",
+    )
+
+
+def _check_per(
+    checked: SeriesSchema,
+    section: Section,
+    metrics: Iterable[str],
+    problems: Problems,
+) -> None:
+    known = frozenset(metrics)
+    if checked.per and checked.per not in known:
+        message = f'unknown metric "{checked.per}"{near_miss(checked.per, known)}'
+        problems.add(section.origin("per"), message)

@@ -1,0 +1,77 @@
+"""Hold what rules with a detector remember, and say when it is to be written; in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from monitor.detection.rules import Memories, RuleMemory, with_findings
+from monitor.model.results import Result, Sample, Success
+from monitor.model.settings import Config, JobKey
+from monitor.storage.rule_memories import MemoryKey
+
+WRITTEN_EVERY_SECONDS = 300.0
+"""So much of what was learned a crash may cost; what was found is written with the alert that it made."""
+
+_RuleMemories: TypeAlias = Mapping[MemoryKey, RuleMemory]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A result with what detectors found in it, and what of their memory is to be written with it."""
+
+    result: Result
+    due: _RuleMemories
+
+
+class Detectors:
+    """What the detectors of all rules remember; owned by the pipeline's thread."""
+
+    def __init__(self, kept: _RuleMemories) -> None:
+        self._of: dict[JobKey, Memories] = {}
+        self._written: dict[MemoryKey, float] = {}
+        self._found: dict[MemoryKey, tuple[Sample, ...]] = {}
+        for (job, rule), memory in kept.items():
+            self._of[job] = {**self._of.get(job, {}), rule: memory}
+
+    def judge(self, result: Result) -> Judged:
+        """Return a result with what its query's detectors find in it; they learn from it."""
+        if not result.job.query.has_detectors:
+            return Judged(result, {})
+        key = result.job.key
+        detection = with_findings(result, self._of.get(key, {}))
+        self._of[key] = detection.memories
+        outcome = detection.result.outcome
+        if not isinstance(outcome, Success):
+            return Judged(result, {})
+        at = result.scheduled_at.timestamp()
+        due = {
+            (key, rule): detection.memories[rule]
+            for rule, found in outcome.detected.items()
+            if self._is_due((key, rule), found, at)
+        }
+        return Judged(detection.result, due)
+
+    def note_written(self, due: _RuleMemories, at: float) -> None:
+        """Note that these were recorded, at an instant in Unix time."""
+        self._written.update(dict.fromkeys(due, at))
+
+    def keep(self, config: Config) -> None:
+        """Forget what is remembered for rules that are gone."""
+        rules = {job.key: job.query.rule_names for job in config.jobs}
+        for key, memories in list(self._of.items()):
+            self._of[key] = {
+                rule: memory
+                for rule, memory in memories.items()
+                if rule in rules.get(key, ())
+            }
+
+    def _is_due(self, key: MemoryKey, found: tuple[Sample, ...], at: float) -> bool:
+        """Return whether what is remembered is to be written: other series are found, or it was long ago."""
+        labels = {sample.labels for sample in found}
+        were = {sample.labels for sample in self._found.get(key, ())}
+        self._found[key] = found
+        if labels != were:
+            return True
+        return abs(at - self._written.get(key, 0.0)) >= WRITTEN_EVERY_SECONDS

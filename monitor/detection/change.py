@@ -1,0 +1,156 @@
+"""Find what has moved by a share of itself within a while, though it should move slowly; pure, a series at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from statistics import median
+
+from monitor.model.detectors import ChangeDetector
+from monitor.model.settings import Labels
+
+_BUCKETS = 12
+"""Into so many parts the while is cut: each keeps its last value, and the middle one of them is what was."""
+_OLDEST_SECONDS = 25 * 3600.0
+"""What was longer ago says nothing of now; until then a change while nobody looked is found too."""
+_DAYS = 14
+"""For so long it is remembered how far the series goes by itself."""
+_CALM_DAYS = 3
+"""Of so few days nothing is known of that."""
+_BEYOND_USUAL = 1.5
+"""So many times what it does by itself is more than that."""
+_BACK = 0.5
+"""A change is over when less than this part of what makes one is left of it."""
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class OngoingChange:
+    """A change that goes on: since when, and what the value was before it."""
+
+    since: float
+    before: float
+    parts: Mapping[Labels, float] = field(default_factory=dict)
+    """What a total was made of then."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMemory:
+    """The last values of a series, how far it moves by itself, and the change that goes on."""
+
+    began: float
+    points: Mapping[int, float] = field(default_factory=dict)
+    """The last value of each part of the while, by its number, oldest first; none of during a change."""
+    moves: Mapping[int, float] = field(default_factory=dict)
+    """The largest share by which it moved on each day, by the day's number."""
+    parts: Mapping[Labels, float] = field(default_factory=dict)
+    found: OngoingChange | None = None
+
+
+def look_for_change(
+    detector: ChangeDetector,
+    memory: ChangeMemory | None,
+    at: float,
+    value: float,
+    parts: Mapping[Labels, float],
+) -> ChangeMemory:
+    """Return the memory after one more value; `found` in it says whether there is a change.
+
+    `at` is Unix time in seconds. A value that is no older than the last one counts as another look at it.
+    """
+    memory = memory or ChangeMemory(at)
+    memory = _with_end(detector, memory, at, value)
+    if memory.found is not None:
+        return memory
+    points = _within(memory.points, detector, at)
+    was = median(points.values()) if points else value
+    share = _share(was, value)
+    is_known = at - memory.began >= detector.over.total_seconds()
+    if is_known and _is_change(detector, memory.moves, was, value):
+        return replace(
+            memory, points=points, found=OngoingChange(at, was, memory.parts)
+        )
+    points[_bucket(detector, at)] = value
+    moves = _with_move(memory.moves, at, share)
+    return replace(memory, points=_last(points), moves=moves, parts=parts)
+
+
+def which_part(before: Mapping[Labels, float], now: Mapping[Labels, float]) -> str:
+    """Return the part of a total that changed most, as `plan pro by -120`; empty where no part did."""
+    differences = {
+        labels: now.get(labels, 0.0) - before.get(labels, 0.0)
+        for labels in sorted({*before, *now})
+    }
+    labels = max(differences, key=lambda one: abs(differences[one]), default=())
+    if not labels or not differences[labels]:
+        return ""
+    named = ", ".join(f"{name} {text}" for name, text in labels)
+    return f"{named} by {differences[labels]:+.15g}"
+
+
+def _with_end(
+    detector: ChangeDetector, memory: ChangeMemory, at: float, value: float
+) -> ChangeMemory:
+    """Return the memory without a change that is over: the value is back, or is what there is by now."""
+    found = memory.found
+    if found is None:
+        return memory
+    if at - found.since >= detector.accept.total_seconds():
+        # From here on this is what it is.
+        return ChangeMemory(at, moves=memory.moves)
+    least = max(detector.by * abs(found.before), detector.at_least)
+    difference = value - found.before
+    is_back = abs(difference) < _BACK * least or not difference
+    if is_back or not detector.direction.allows(difference):
+        return replace(memory, found=None)
+    return memory
+
+
+def _is_change(
+    detector: ChangeDetector, moves: Mapping[int, float], was: float, value: float
+) -> bool:
+    difference = value - was
+    if not difference or not detector.direction.allows(difference):
+        return False
+    share = max(detector.by, _usual_move(moves))
+    return abs(difference) >= max(share * abs(was), detector.at_least)
+
+
+def _usual_move(moves: Mapping[int, float]) -> float:
+    """Return by which share it has to move to do more than on all but one of its days."""
+    if len(moves) < _CALM_DAYS:
+        return 0.0
+    return _BEYOND_USUAL * sorted(moves.values())[-2]
+
+
+def _share(was: float, value: float) -> float:
+    return abs(value - was) / abs(was) if was else 0.0
+
+
+def _with_move(
+    moves: Mapping[int, float], at: float, share: float
+) -> Mapping[int, float]:
+    day = int(at // _DAY_SECONDS)
+    kept = {one: most for one, most in moves.items() if one > day - _DAYS}
+    kept[day] = max(share, kept.get(day, 0.0))
+    return kept
+
+
+def _bucket(detector: ChangeDetector, at: float) -> int:
+    return int(at * _BUCKETS // detector.over.total_seconds())
+
+
+def _within(
+    points: Mapping[int, float], detector: ChangeDetector, at: float
+) -> dict[int, float]:
+    """Return the points that are not too old, and not of the future: the clock may have been set back."""
+    kept_seconds = max(_OLDEST_SECONDS, detector.over.total_seconds())
+    oldest = _bucket(detector, at - kept_seconds)
+    newest = _bucket(detector, at)
+    return {one: value for one, value in points.items() if oldest <= one <= newest}
+
+
+def _last(points: Mapping[int, float]) -> dict[int, float]:
+    left_out = max(0, len(points) - _BUCKETS)
+    return dict(islice(sorted(points.items()), left_out, None))

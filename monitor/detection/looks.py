@@ -1,0 +1,147 @@
+"""Choose the series of a rule from samples, and look at each: what is remembered, what is found; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeAlias, TypeVar, assert_never
+
+from monitor.detection.change import ChangeMemory, look_for_change, which_part
+from monitor.detection.novelty import Sighting, is_new, seen_at
+from monitor.model.detectors import ChangeDetector, Detector, NewDetector, SeriesSource
+from monitor.model.results import Sample
+from monitor.model.settings import Labels, Rule, labels_of
+from monitor.model.wording import format_number
+
+SeriesMemory: TypeAlias = ChangeMemory | Sighting
+_Memory = TypeVar("_Memory")
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesValue:
+    """What one series is in one result."""
+
+    value: float
+    details: Labels = ()
+    parts: Mapping[Labels, float] = field(default_factory=dict)
+    """Of a total: what was added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesLook:
+    """One series in one result."""
+
+    labels: Labels
+    value: SeriesValue
+    at: float
+    """Of the result, in Unix time."""
+    began: float
+    """When the rule saw its first result."""
+
+
+def look_at(
+    rule: Rule, detector: Detector, known: SeriesMemory | None, look: SeriesLook
+) -> tuple[SeriesMemory, Sample | None]:
+    """Return what is remembered of a series after a look at it, and the finding if it is one."""
+    match detector:
+        case ChangeDetector():
+            change = look_for_change(
+                detector,
+                _of_kind(ChangeMemory, known),
+                look.at,
+                look.value.value,
+                look.value.parts,
+            )
+            return change, _changed(rule, change, look)
+        case NewDetector():
+            seen = seen_at(_of_kind(Sighting, known), look.at)
+            return seen, _new(rule, detector, seen, look)
+        case _:
+            assert_never(detector)
+
+
+def _of_kind(kind: type[_Memory], memory: object) -> _Memory | None:
+    """Return a memory, if it is one of this kind: what another detector has left says nothing."""
+    return memory if isinstance(memory, kind) else None
+
+
+def _changed(rule: Rule, memory: ChangeMemory, look: SeriesLook) -> Sample | None:
+    found = memory.found
+    if found is None:
+        return None
+    now = look.value.value
+    texts = {
+        "before": format_number(found.before),
+        "change": _percent(found.before, now),
+        "direction": "more" if now > found.before else "less",
+        "which": which_part(found.parts, look.value.parts),
+    }
+    return _finding(rule, look, texts)
+
+
+def _new(
+    rule: Rule, detector: NewDetector, seen: Sighting, look: SeriesLook
+) -> Sample | None:
+    if not is_new(detector, seen, began=look.began, at=look.at):
+        return None
+    first = datetime.fromtimestamp(seen.first, UTC)
+    return _finding(rule, look, {"first_seen": f"{first:%Y-%m-%d %H:%M} UTC"})
+
+
+def _finding(rule: Rule, look: SeriesLook, texts: Mapping[str, str]) -> Sample:
+    details = labels_of({**dict(look.value.details), **texts})
+    return Sample(rule.metric, look.labels, look.value.value, details)
+
+
+def _percent(before: float, now: float) -> str:
+    if not before:
+        return "from nothing"
+    return f"{100 * (now - before) / abs(before):+.3g} %"
+
+
+def series_values(
+    rule: Rule, source: SeriesSource, samples: Iterable[Sample]
+) -> dict[Labels, SeriesValue]:
+    """Return the series of a rule's metric that its `where` asks for, by their labels; a total by the `where`.
+
+    What was counted in part only says nothing of itself.
+    """
+    where = set(rule.where)
+    parts: dict[Labels, float] = {}
+    details: dict[Labels, Labels] = {}
+    divisors: dict[Labels, float] = {}
+    for sample in samples:
+        if sample.metric == source.per:
+            divisors[sample.labels] = sample.value
+        if sample.metric != rule.metric or sample.at_least:
+            continue
+        if where <= set(sample.labels):
+            parts[sample.labels] = sample.value
+            details[sample.labels] = sample.details
+    values: dict[Labels, SeriesValue] = {}
+    if source.is_total:
+        total = sum(parts.values())
+        values[labels_of(rule.where)] = SeriesValue(total, parts=parts)
+    else:
+        for labels, value in parts.items():
+            values[labels] = SeriesValue(value, details[labels])
+    if source.per:
+        return _divided(values, divisors)
+    return values
+
+
+def _divided(
+    values: Mapping[Labels, SeriesValue], divisors: Mapping[Labels, float]
+) -> dict[Labels, SeriesValue]:
+    """Return each value divided by the sum of what has all of its labels; without those where that is 0."""
+    divided: dict[Labels, SeriesValue] = {}
+    for labels, value in values.items():
+        divisor = 0.0
+        wanted = set(labels)
+        for other, number in divisors.items():
+            if wanted <= set(other):
+                divisor += number
+        if divisor:
+            divided[labels] = replace(value, value=value.value / divisor)
+    return divided

@@ -1,0 +1,82 @@
+"""Detectors of rules: with what that is remembered of a series a rule compares it; part of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+ACCEPTED_AFTER = timedelta(hours=24)
+"""For so long what was found stays a finding; then it is what there is, and the new normal."""
+
+
+class Direction(StrEnum):
+    """Which way a value has to go to be found."""
+
+    ANY = "any"
+    UP = "up"
+    DOWN = "down"
+
+    def allows(self, difference: float) -> bool:
+        """Return whether a value that differs by this much goes the way that is looked for."""
+        if self is Direction.ANY:
+            return True
+        return difference > 0 if self is Direction.UP else difference < 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSource:
+    """What of a metric's samples is one series for a detector."""
+
+    is_total: bool = False
+    """All of them added up, in place of each by itself."""
+    per: str = ""
+    """Divided by this metric of the same query and the same labels; empty: not divided."""
+    missing_is_zero: bool = True
+    """What a series is that was there and is not in a result; else it is not judged."""
+
+    @property
+    def counts_missing(self) -> bool:
+        """Return whether a series that is not there is 0; of a ratio nothing is known then."""
+        return self.missing_is_zero and not self.per
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDetector:
+    """Compare with the last while: what should move slowly, and has moved by a share of itself."""
+
+    key: ClassVar[str] = "change"
+    texts: ClassVar[tuple[str, ...]] = ("before", "change", "direction", "which")
+
+    by: float
+    """Share of what it was; 0.2 is a fifth."""
+    over: timedelta
+    at_least: float = 0.0
+    """And by so much at least."""
+    source: SeriesSource = field(default_factory=SeriesSource)
+    direction: Direction = Direction.ANY
+    accept: timedelta = ACCEPTED_AFTER
+
+    @property
+    def counts_missing(self) -> bool:
+        """Return whether a series that was there and is not is judged, as 0."""
+        return self.source.counts_missing
+
+
+@dataclass(frozen=True, slots=True)
+class NewDetector:
+    """Find label values that were never seen before."""
+
+    key: ClassVar[str] = "new"
+    texts: ClassVar[tuple[str, ...]] = ("first_seen",)
+
+    source: SeriesSource = field(default_factory=SeriesSource)
+    learn: timedelta = timedelta(days=1)
+    """What is seen within it, from the first result on, is known."""
+    accept: timedelta = ACCEPTED_AFTER
+    counts_missing: ClassVar[bool] = False
+
+
+Detector: TypeAlias = ChangeDetector | NewDetector
+DETECTORS = (ChangeDetector, NewDetector)

@@ -1,0 +1,116 @@
+"""What rules with a detector remember, as it is kept: one row of packed JSON for each rule of a query on a target."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, assert_never
+
+from monitor.detection.change import ChangeMemory, OngoingChange
+from monitor.detection.looks import SeriesMemory
+from monitor.detection.novelty import Sighting
+from monitor.detection.rules import RuleMemory
+from monitor.model.settings import JobKey, Labels, labels_of
+from monitor.storage.rows import insert_into
+from monitor.storage.serialization import UnreadableError
+
+MEMORY_COLUMNS = ("target", "query", "rule", "memory")
+MemoryKey: TypeAlias = tuple[JobKey, str]
+"""A job's key, and the name of one of its rules."""
+
+_FASTEST = 1
+_INSERT = insert_into("memories", MEMORY_COLUMNS, or_replace=True)
+
+
+def write_memories(
+    connection: sqlite3.Connection, memories: Mapping[MemoryKey, RuleMemory]
+) -> None:
+    """Write what rules remember, in place of what was there of them."""
+    rows = [
+        (target, query, rule, packed(memory))
+        for ((target, query), rule), memory in memories.items()
+    ]
+    connection.executemany(_INSERT, rows)
+
+
+def row_to_memory(row: Sequence[Any]) -> tuple[MemoryKey, RuleMemory]:
+    """Read a row of `memories`; UnreadableError."""
+    target, query, rule, memory = row
+    try:
+        return ((target, query), rule), unpacked(memory)
+    except (ValueError, TypeError, AttributeError, KeyError, zlib.error) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from None
+
+
+def packed(memory: RuleMemory) -> bytes:
+    """Return a rule's memory as bytes that `unpacked` reads."""
+    record = {
+        "shape": memory.shape,
+        "began": memory.began,
+        "series": [
+            [dict(labels), *_to_record(series)]
+            for labels, series in memory.series.items()
+        ],
+    }
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return zlib.compress(text.encode(), _FASTEST)
+
+
+def unpacked(memory: bytes) -> RuleMemory:
+    """Return the memory that `packed` was given; ValueError, TypeError, KeyError or zlib.error where it is none."""
+    record = json.loads(zlib.decompress(memory))
+    series = {
+        labels_of(labels): _from_record(kind, one)
+        for labels, kind, one in record["series"]
+    }
+    return RuleMemory(record["shape"], record["began"], series)
+
+
+def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
+    """Return which kind of memory it is, and what is in it."""
+    match memory:
+        case ChangeMemory():
+            return "change", _change_record(memory)
+        case Sighting():
+            return "seen", [memory.first, memory.last]
+        case _:
+            assert_never(memory)
+
+
+def _from_record(kind: str, record: Any) -> SeriesMemory:
+    match kind:
+        case "change":
+            return _change(record)
+        case "seen":
+            first, last = record
+            return Sighting(float(first), float(last))
+        case _:
+            raise ValueError(f"no such memory: {kind}")
+
+
+def _change_record(memory: ChangeMemory) -> list[Any]:
+    found = memory.found
+    change = None
+    if found is not None:
+        change = [found.since, found.before, _parts_record(found.parts)]
+    points, moves = list(memory.points.items()), list(memory.moves.items())
+    return [memory.began, points, moves, _parts_record(memory.parts), change]
+
+
+def _change(record: Any) -> ChangeMemory:
+    began, points, moves, parts, change = record
+    found = None
+    if change is not None:
+        since, before, parts_before = change
+        found = OngoingChange(since, before, _parts(parts_before))
+    return ChangeMemory(began, dict(points), dict(moves), _parts(parts), found)
+
+
+def _parts_record(parts: Mapping[Labels, float]) -> list[Any]:
+    return [[dict(labels), value] for labels, value in parts.items()]
+
+
+def _parts(record: Any) -> dict[Labels, float]:
+    return {labels_of(labels): value for labels, value in record}

@@ -1,0 +1,211 @@
+"""A result and what rules remember become a result with findings: which series there are, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.detection.rules import MAX_SERIES, Memories, with_findings
+from monitor.model.conditions import Condition
+from monitor.model.detectors import (
+    ChangeDetector,
+    Detector,
+    Direction,
+    NewDetector,
+    SeriesSource,
+)
+from monitor.model.errors import Reason
+from monitor.model.results import Failure, Outcome, Result, Sample, Success
+from monitor.model.settings import Job, Rule, Severity, labels_of
+from monitor.model.walks import Sweep
+from tests.support.harness import TARGET, a_query
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+FIVE_MINUTES = timedelta(minutes=5)
+FALL = ChangeDetector(by=0.2, over=timedelta(hours=1), direction=Direction.DOWN)
+
+
+def job_with(detector: Detector, **where: str) -> Job:
+    rule = Rule(
+        "Watched",
+        "subscribers",
+        Condition("change"),
+        Severity.WARNING,
+        "s",
+        where=labels_of(where),
+        detector=detector,
+    )
+    return Job(TARGET, a_query("plans", rules=(rule,)))
+
+
+def subscribers(**plans: float) -> Success:
+    samples = tuple(
+        Sample("subscribers", (("plan", plan),), value) for plan, value in plans.items()
+    )
+    return Success(samples, len(samples))
+
+
+class Watch:
+    """Looks at one result after the other, five minutes apart."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.memories: Memories = {}
+        self.at = START
+
+    def see(self, outcome: Outcome) -> Sequence[Sample]:
+        result = Result(self.job, self.at, self.at, self.at, 0.0, outcome)
+        detection = with_findings(result, self.memories)
+        self.memories = detection.memories
+        self.at += FIVE_MINUTES
+        after = detection.result.outcome
+        return after.detected["Watched"] if isinstance(after, Success) else ()
+
+    def for_hours(self, hours: int, outcome: Outcome) -> list[Sample]:
+        found: list[Sample] = []
+        for _ in range(hours * 12):
+            found.extend(self.see(outcome))
+        return found
+
+
+def details_of(sample: Sample) -> dict[str, str]:
+    return dict(sample.details)
+
+
+def test_a_plan_that_falls_is_found_by_its_labels_with_what_it_was() -> None:
+    watch = Watch(job_with(FALL))
+    assert watch.for_hours(2, subscribers(free=900, pro=90)) == []
+    (found,) = watch.see(subscribers(free=900, pro=45))
+    assert found.labels == (("plan", "pro"),)
+    assert found.value == 45
+    details = details_of(found)
+    assert (details["before"], details["change"]) == ("90", "-50 %")
+    assert details["direction"] == "less"
+
+
+def test_a_plan_that_is_gone_from_the_result_fell_to_nothing() -> None:
+    watch = Watch(job_with(FALL))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    (found,) = watch.see(subscribers(free=900))
+    assert (found.labels, found.value) == ((("plan", "pro"),), 0.0)
+
+
+def test_a_plan_that_is_gone_is_not_judged_where_that_is_said() -> None:
+    source = SeriesSource(missing_is_zero=False)
+    watch = Watch(job_with(replace(FALL, source=source)))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    assert watch.see(subscribers(free=900)) == ()
+
+
+def test_a_walk_that_has_not_been_through_once_says_nothing() -> None:
+    job = job_with(FALL)
+    job = replace(job, query=replace(job.query, walk=Sweep("users", "id")))
+    watch = Watch(job)
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    result = Result(job, watch.at, watch.at, watch.at, 0.0, subscribers())
+    outcome = with_findings(result, watch.memories).result.outcome
+    assert isinstance(outcome, Success)
+    assert dict(outcome.detected) == {}
+
+
+def test_a_run_without_data_teaches_nothing_and_forgets_nothing() -> None:
+    watch = Watch(job_with(FALL))
+    watch.for_hours(2, subscribers(free=900))
+    before = watch.memories
+    assert watch.see(Failure(Reason.TIMEOUT, "too long")) == ()
+    assert watch.memories == before
+    assert watch.see(subscribers(free=500))
+
+
+def test_a_total_names_the_part_that_moved_most() -> None:
+    total = replace(FALL, source=SeriesSource(is_total=True))
+    watch = Watch(job_with(total))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    (found,) = watch.see(subscribers(free=600, pro=92))
+    assert (found.labels, found.value) == ((), 692.0)
+    assert details_of(found)["which"] == "plan free by -300"
+
+
+def test_upgrades_move_plans_and_not_their_total() -> None:
+    total = replace(FALL, source=SeriesSource(is_total=True))
+    watch = Watch(job_with(total))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    assert watch.see(subscribers(free=500, pro=490)) == ()
+
+
+def test_a_ratio_is_of_the_sum_of_what_has_its_labels() -> None:
+    ratio = replace(FALL, source=SeriesSource(per="users"), direction=Direction.ANY)
+    watch = Watch(job_with(ratio))
+
+    def limits(plan_limit: float, low: float) -> Success:
+        plan = ("plan", "pro")
+        samples = (
+            Sample("subscribers", (plan,), plan_limit),
+            Sample("users", (plan, ("status", "low")), low),
+            Sample("users", (plan, ("status", "ok")), 90.0),
+        )
+        return Success(samples, 1)
+
+    watch.for_hours(2, limits(100_000, 10))
+    assert watch.see(limits(109_000, 19)) == ()
+    (found,) = watch.see(limits(1_000, 10))
+    assert found.value == 10
+
+
+def test_only_series_of_the_where_are_watched() -> None:
+    watch = Watch(job_with(FALL, plan="pro"))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    assert watch.see(subscribers(free=9, pro=90)) == ()
+    assert set(watch.memories["Watched"].series) == {(("plan", "pro"),)}
+
+
+def test_what_was_counted_in_part_is_not_judged() -> None:
+    watch = Watch(job_with(FALL))
+    watch.for_hours(2, subscribers(free=900))
+    part = Sample("subscribers", (("plan", "free"),), 10.0, at_least=True)
+    success = replace(Success((part,), 1), silent=((),))
+    assert watch.see(success) == ()
+
+
+def test_a_plan_that_was_never_seen_is_found_for_a_day() -> None:
+    watch = Watch(job_with(NewDetector()))
+    assert watch.for_hours(25, subscribers(free=900, pro=90)) == []
+    first = watch.see(subscribers(free=900, pro=80, prp=10))
+    assert [one.labels for one in first] == [(("plan", "prp"),)]
+    assert details_of(first[0])["first_seen"] == "2026-01-06 01:00 UTC"
+    found = watch.for_hours(24, subscribers(free=900, pro=80, prp=10))
+    assert len(found) == 24 * 12 - 1
+
+
+def test_a_plan_that_pauses_for_a_month_is_not_new() -> None:
+    watch = Watch(job_with(NewDetector()))
+    watch.for_hours(25, subscribers(free=900, pro=90))
+    watch.for_hours(24 * 30, subscribers(free=900))
+    assert watch.see(subscribers(free=900, pro=90)) == ()
+
+
+def test_labels_without_end_do_not_fill_the_memory() -> None:
+    watch = Watch(job_with(NewDetector()))
+    for number in range(MAX_SERIES + 30):
+        watch.see(subscribers(**{f"p{number}": 1.0}))
+    memory = watch.memories["Watched"]
+    assert len(memory.series) == MAX_SERIES
+    assert memory.left_out == 1
+
+
+@pytest.mark.parametrize("key", ["metric", "where", "detector"])
+def test_a_rule_that_judges_something_else_begins_anew(key: str) -> None:
+    watch = Watch(job_with(FALL))
+    watch.for_hours(2, subscribers(free=900))
+    (rule,) = watch.job.query.rules
+    other = {
+        "metric": replace(rule, metric="users"),
+        "where": replace(rule, where=(("plan", "free"),)),
+        "detector": replace(rule, detector=replace(FALL, by=0.3)),
+    }[key]
+    job = watch.job
+    watch.job = replace(job, query=replace(job.query, rules=(other,)))
+    assert watch.see(subscribers(free=100)) == ()
