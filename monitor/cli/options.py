@@ -13,8 +13,9 @@ from typing import Any, get_args
 
 import click
 
-from monitor.config import load
+from monitor.config import Outside, load
 from monitor.config.former_names import former_queries
+from monitor.config.queries.derived_needs import derive_needs
 from monitor.config.sources import AskInDirectory
 from monitor.config.toml.problems import near_miss
 from monitor.daemon.http_lists import kept_list
@@ -77,7 +78,8 @@ class CommonOptions:
         if _is_missing(path):
             message = _NO_FILE.format(folder=path.absolute().parent)
             raise ConfigError((Problem(str(path), message),))
-        return load(path, os.environ, KINDS, ask, is_whole=is_whole)
+        outside = Outside(ask, derive_needs)
+        return load(path, os.environ, KINDS, outside, is_whole=is_whole)
 
     def make_log(self, *, to_stdout: bool = False) -> Log:
         """Make the log: `run` writes it to stdout, all other commands to stderr."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.config.loading import load
+from monitor.config.loading import Outside, load
 from monitor.config.shipped import shipped_queries_directory
 
-__all__ = ["load", "shipped_queries_directory"]
+__all__ = ["Outside", "load", "shipped_queries_directory"]

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
+from monitor.config.queries.derived_needs import DeriveNeeds, derive_nothing, with_needs
 from monitor.config.queries.files import Folder
 from monitor.config.queries.library import Library, find_all, read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
@@ -18,7 +20,7 @@ from monitor.config.schema import RootSchema
 from monitor.config.selection import Selection, notices_of, select_queries
 from monitor.config.shards import read_shard
 from monitor.config.shipped import runbook_names, shipped_queries_directory
-from monitor.config.sources import AskInDirectory, read_sources
+from monitor.config.sources import AskForTargets, AskInDirectory, read_sources
 from monitor.config.toml.document import Section, read_document, table_at
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import shown
@@ -30,11 +32,28 @@ from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom a load asks for what no file has."""
+
+    ask: AskInDirectory | None = None
+    """Asks for the targets of `[http_sd]`; without it there are none of them."""
+    derive: DeriveNeeds = derive_nothing
+    """Derives the needs of own queries that list none."""
+
+    def ask_in(self, directory: Path) -> AskForTargets | None:
+        """Return who asks for targets, given the state directory."""
+        return None if self.ask is None else partial(self.ask, directory)
+
+
+NOBODY: Final = Outside()
+
+
 def load(
     path: Path,
     environ: Mapping[str, str],
     kinds: ReceiverKinds,
-    ask: AskInDirectory | None = None,
+    outside: Outside = NOBODY,
     *,
     is_whole: bool = False,
 ) -> Config:
@@ -42,15 +61,14 @@ def load(
 
     Relative paths in it are taken from its own folder. Files with secrets are named in the Config, and
     neither read nor looked for. `kinds` are the kinds of receivers that there are, by name: notify has them,
-    which stands above this room. `ask` asks for the targets of `[http_sd]`; without it there are none of
-    them. `is_whole`: with the targets of all shards, not only of this one.
+    which stands above this room. `is_whole`: with the targets of all shards, not only of this one.
     """
     problems = Problems()
     section = read_document(path, path.name, problems)
     if section is None:
         raise ConfigError(problems.in_order())
     context = _Context(path.absolute(), section, environ, problems)
-    config = _build(context, kinds, ask, is_whole=is_whole)
+    config = _build(context, kinds, outside, is_whole=is_whole)
     # Only now: whoever edits five files wants all that is wrong with them, not the first of it.
     if len(problems):
         raise ConfigError(problems.in_order())
@@ -74,7 +92,7 @@ class _Context:
 def _build(
     context: _Context,
     kinds: ReceiverKinds,
-    ask: AskInDirectory | None,
+    outside: Outside,
     *,
     is_whole: bool,
 ) -> Config:
@@ -83,8 +101,8 @@ def _build(
     context, library, former = _read_queries(context, root)
     section, problems, base = context.section, context.problems, context.path.parent
     state = read_state(context.table("state"), context.environ, base, problems)
-
-    asked = None if ask is None else partial(ask, state.directory)
+    library = with_needs(library, state.directory, outside.derive)
+    asked = outside.ask_in(state.directory)
     sources = read_sources(root, section, base, problems, asked)
     shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.

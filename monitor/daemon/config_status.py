@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from monitor.config import load
+from monitor.config import Outside, load
+from monitor.config.queries.derived_needs import derive_needs
 from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config
@@ -80,7 +81,7 @@ def load_whole(
     problems: tuple[Problem, ...] = ()
     config: Config | None = None
     try:
-        config = load(path, environ, KINDS, ask)
+        config = load(path, environ, KINDS, Outside(ask, derive_needs))
         _check_file_to_come(config, web)
     except ConfigError as error:
         problems = error.problems

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import load
+from monitor.config import Outside, load
 from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError
 from monitor.model.settings import (
@@ -89,7 +89,7 @@ class Folder:
         (self.path / "q").mkdir(exist_ok=True)
         path = self.path / "config.toml"
         path.write_text(f"shipped_queries = false\n{head}{text}")
-        return load(path, environ, KINDS, ask)
+        return load(path, environ, KINDS, Outside(ask))
 
     def problems(self, text: str, head: str = 'query_dirs = ["q"]\n') -> list[str]:
         """Return the problems of a configuration that cannot be loaded."""
