@@ -88,8 +88,9 @@ def _of_jobs(jobs: Iterable[Job]) -> Iterator[PossibleAlert]:
 
 
 def _of_rule(rule: Rule, metric: Metric, target: Target) -> PossibleAlert:
-    labels: dict[str, frozenset[str] | None] = dict.fromkeys(metric.labels, _ANYTHING)
-    if metric.values_label is not None:
+    own_labels = () if rule.is_of_total else metric.labels
+    labels: dict[str, frozenset[str] | None] = dict.fromkeys(own_labels, _ANYTHING)
+    if metric.values_label is not None and not rule.is_of_total:
         labels[metric.values_label] = frozenset(metric.values)
     # In the order in which later ones win, as in the alerts themselves.
     labels.update(_fixed(target.labels))

@@ -136,6 +136,11 @@ class Rule:
     detector: Detector | None = None
     """What its samples are compared with that is remembered of them; None: with numbers."""
 
+    @property
+    def is_of_total(self) -> bool:
+        """Return whether it judges all samples added up, so that its alerts have none of their labels."""
+        return self.detector is not None and self.detector.source.is_total
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

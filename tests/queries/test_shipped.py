@@ -34,6 +34,10 @@ _RULES = {
     "TokenUsageMisdated": "warning",
     "TokenRefillLoop": "warning",
     "TokenSubscriptionsConflicting": "warning",
+    "TokenSubscribersChanged": "warning",
+    "TokenPlanNew": "warning",
+    "TokenLimitsChanged": "warning",
+    "TokenLimitsReduced": "warning",
     "TokenSubscriptionsWithoutLimit": "warning",
     "TokenUsageUnsubscribed": "warning",
 }

@@ -12,7 +12,6 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.model.alert_text import names_in
 from monitor.model.detectors import DETECTORS
-from monitor.model.settings import Metric
 
 TEXT_NAMES: Final = ("value", "target", "since", "count", "threshold", "query")
 """What the texts of every alert can name, beside labels, details and parameters."""
@@ -29,13 +28,13 @@ def detail_fault(name: str) -> str | None:
 
 def check_texts(
     checked: RuleSchema,
-    metric: Metric,
+    labels: Iterable[str],
     subjects: RuleSubjects,
     section: Section,
     problems: Problems,
 ) -> tuple[str, ...]:
-    """Check every text of a rule, and return the names that they ask for, each once."""
-    of_both = {*metric.label_names, *subjects.parameters}
+    """Check every text of a rule, and return the names that they ask for, each once; `labels`: of its alerts."""
+    of_both = {*labels, *subjects.parameters}
     of_alert = {*of_both, *TEXT_NAMES, *checked.details, *_of_detector(section)}
     of_group = {*of_both, *_GROUP_NAMES}
     asked: list[str] = []

@@ -63,7 +63,9 @@ def _read_rule(
     if metric is None:
         return None
     _check_names(checked, metric, section, problems)
-    text_names = check_texts(checked, metric, subjects, section, problems)
+    has_labels = detector is None or not detector.source.is_total
+    labels = metric.label_names if has_labels else tuple(checked.where)
+    text_names = check_texts(checked, labels, subjects, section, problems)
     if condition is None or len(problems) > before:
         return None
     kept_name = metrics.keep(metric, checked.details if checked.enabled else ())

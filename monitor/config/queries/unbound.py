@@ -182,6 +182,8 @@ class UnboundQuery:
 
     def labels_of(self, rule: Rule) -> tuple[str, ...]:
         """Return the labels of the samples that a rule of this query judges."""
+        if rule.is_of_total:
+            return tuple(name for name, _ in rule.where)
         by_name = {metric.name: metric.label_names for metric in self.metrics}
         return by_name[rule.metric]
 
