@@ -133,6 +133,12 @@ python_environment() {
     exec 7<&-
 }
 
+# Installs libfaketime, which has no program of its own: with it the clock of a database server can be driven.
+faketime_library() {
+    compgen -G '/usr/lib*/*/faketime/libfaketimeMT.so.1' >/dev/null ||
+        compgen -G '/usr/l*/lib/faketime/libfaketimeMT.so.1' >/dev/null || system_packages no-such-program:libfaketime
+}
+
 set_up_for_the_demo() {
     system_packages mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
     is_stamped dev "$(stamp_of dev.txt)" || python_environment run run.txt build.txt
@@ -142,6 +148,7 @@ set_up_for_the_tests() {
     system_packages mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
     # Ubuntu has Chromium only as a snap: there the tests that need it are skipped, and counted.
     if grep -qs '^ID=debian' /etc/os-release; then system_packages chromium-headless-shell:chromium-headless-shell; fi
+    faketime_library
     python_environment dev dev.txt
 }
 

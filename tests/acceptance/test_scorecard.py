@@ -1,0 +1,71 @@
+"""The scorecard with one seed and ten kinds: its clock drives the server, and what it plays is told by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from scripts.scorecard_parts import learn
+from scripts.scorecard_parts.judge import Judged, Verdict, judged
+from scripts.scorecard_parts.kinds import chosen
+from scripts.scorecard_parts.play import play
+from scripts.scorecard_parts.server import DrivenMariaDB
+from scripts.scorecard_parts.world import Scale, World
+
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+CAUGHT_AT_ONCE = (
+    "balance_column_missing",
+    "limit_column_missing",
+    "table_renamed",
+    "column_not_null",
+    "column_text",
+    "negative_balances",
+    "subscribed_twice",
+    "monitor_right_lost",
+    "password_changed",
+    "server_down",
+)
+"""Kinds of which nothing need be learned."""
+
+
+@pytest.mark.slow
+def test_the_clock_of_the_server_follows_the_file_also_by_weeks(tmp_path: Path) -> None:
+    with_clock = DrivenMariaDB(tmp_path / "m")
+    with_clock.set_clock(AT)
+    with with_clock as server, server.connect() as connection:
+        for days in (0, 1, 30, 31, 10):
+            server.set_clock(AT + timedelta(days=days))
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT NOW(), UTC_TIMESTAMP(), SYSDATE()")
+                row = cursor.fetchone()
+            assert row is not None
+            for shown in row:
+                passed = shown.replace(tzinfo=UTC) - AT
+                assert (
+                    timedelta(0) <= passed - timedelta(days=days) < timedelta(seconds=5)
+                )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_ten_kinds_are_told_by_their_cause_first(tmp_path: Path) -> None:
+    world = World(tmp_path, 1, Scale(users=600, calls_a_minute=6.0), learn.BEGINS)
+    try:
+        learn.learn(world, timedelta(hours=3))
+        kept = world.keep(tmp_path / "kept")
+        lines = [
+            judged(play(world, kept, incident, incident.sizes[-1]))
+            for incident in chosen(CAUGHT_AT_ONCE)
+        ]
+    finally:
+        world.close()
+    told = {line.kind: _told(line) for line in lines}
+    assert told == dict.fromkeys(CAUGHT_AT_ONCE, "cause first")
+
+
+def _told(line: Judged) -> str:
+    if line.verdict is Verdict.CAUSE:
+        return str(line.verdict)
+    return f"{line.verdict}: {line.first} {line.others} {line.failures}"

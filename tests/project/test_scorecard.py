@@ -1,0 +1,43 @@
+"""The scorecard's frame: its kinds, its rhythm, its section of the page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scripts.scorecard_parts.kinds import KINDS, chosen
+from scripts.scorecard_parts.page import with_section
+from scripts.scorecard_parts.rhythm import Rhythm
+
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def test_each_kind_has_a_name_of_its_own_and_a_size() -> None:
+    names = [one.kind for one in KINDS]
+    assert len(set(names)) == len(names) >= 60
+    assert all(one.sizes and one.cause for one in KINDS)
+    with pytest.raises(ValueError, match="no kind nonsense"):
+        chosen(["nonsense"])
+
+
+def test_a_night_a_weekend_and_a_holiday_are_quieter() -> None:
+    rhythm = Rhythm(12.0, AT, 1, holidays=frozenset({AT.date() + timedelta(days=1)}))
+    usual, night, weekend, holiday = (
+        rhythm.at(AT + timedelta(hours=hours)) for hours in (1, 17, 5 * 24 + 1, 25)
+    )
+    assert night < usual / 3
+    assert weekend < usual * 0.6
+    assert holiday < usual * 0.5
+
+
+@pytest.mark.parametrize(
+    ("page", "after"),
+    [
+        ("# A\n", "# A\n\n## S\n\nnew\n"),
+        ("# A\n\n## S\n\nold\n", "# A\n\n## S\n\nnew\n"),
+        ("# A\n\n## S\n\nold\n\n## T\n\nt\n", "# A\n\n## S\n\nnew\n\n## T\n\nt\n"),
+    ],
+)
+def test_the_section_is_put_in_place_of_the_one_before(page: str, after: str) -> None:
+    assert with_section(page, "## S\n\nnew\n") == after
