@@ -48,6 +48,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "query": CommandEntry(
             "Run one query and show rows, samples and what its rules would say."
         ),
+        "test": CommandEntry(
+            "Run rules over results that files give, without a database."
+        ),
         "alerts": CommandEntry("Show the alerts that are pending or firing now."),
         "history": CommandEntry("Show what alerts did, newest first."),
         "explain": CommandEntry("Explain why an alert is or is not firing."),

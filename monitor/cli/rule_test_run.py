@@ -1,0 +1,182 @@
+"""Run one rule test: each result through the rules of its query, with time and without a database; for `test`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from monitor.alerting.evaluate import evaluate, hold
+from monitor.alerting.rule_input import BoundRule
+from monitor.cli.output import label_pairs
+from monitor.cli.rule_tests import ResultSchema, RuleTest, SampleSchema
+from monitor.collector.samples import samples_of
+from monitor.collector.sweep_sums import added, samples_in, whole
+from monitor.config.toml.problems import Origin
+from monitor.detection.rules import Memories, with_findings
+from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.errors import Reason, SampleError
+from monitor.model.results import (
+    Cell,
+    Failure,
+    Outcome,
+    Result,
+    Rows,
+    Sample,
+    Success,
+)
+from monitor.model.settings import Job, Labels, Query, Rule, labels_of
+from monitor.model.sweeps import Sums
+from monitor.model.walks import Cursor, Sweep
+
+_BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+"""A Monday; a test says after how long something is, and not when."""
+_NO_ROWS = "a query with a cursor makes samples of what it remembers: give samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a test expected and what came instead, at a place of its file."""
+
+    origin: Origin
+    message: str
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What the rules of the query remember from result to result."""
+
+    memories: Memories = field(default_factory=dict)
+    alerts: dict[str, Mapping[Labels, Alert]] = field(default_factory=dict)
+
+
+def run_rule_test(test: RuleTest, job: Job) -> Iterator[Difference]:
+    """Yield how the alerts of a query's rules differ from what the test says; the first fault of rows ends it."""
+    state = _Remembered()
+    at = _BEGIN
+    for number, given in enumerate(test.given.results):
+        try:
+            outcome = _outcome(job.query, test.given.defaults, given)
+        except SampleError as error:
+            yield Difference(test.origin("results", number), str(error))
+            return
+        for _ in range(given.times):
+            at += test.given.interval
+            _take(state, Result(job, at, at, at, 0.0, outcome))
+        yield from _differences(test, number, given, state)
+
+
+def _take(state: _Remembered, result: Result) -> None:
+    detection = with_findings(result, state.memories)
+    state.memories = detection.memories
+    for rule in result.job.query.rules:
+        before = state.alerts.get(rule.name, {})
+        state.alerts[rule.name] = _evaluated(rule, detection.result, before)
+
+
+def _evaluated(
+    rule: Rule, result: Result, before: Mapping[Labels, Alert]
+) -> Mapping[Labels, Alert]:
+    """Return the alerts of a rule after a result, by their labels."""
+    success, job = result.outcome, result.job
+    if not isinstance(success, Success):
+        return hold(before, muted_by=None)
+    bound = BoundRule(
+        rule,
+        Scope(rule.name, *job.key),
+        job.target.labels,
+        job.query.parameters,
+    )
+    return evaluate(
+        bound, before, success, now=result.scheduled_at, is_first=False
+    ).active
+
+
+def _outcome(
+    query: Query, defaults: Mapping[str, object], given: ResultSchema
+) -> Outcome:
+    """Return the result that a test gives; SampleError where its rows cannot be read."""
+    if given.no_data:
+        return Failure(Reason.QUERY_ERROR, "no data, as the test says")
+    if given.samples is not None:
+        samples = tuple(_sample(one) for one in given.samples)
+        return Success(samples, len(samples))
+    if isinstance(query.walk, Cursor):
+        raise SampleError(_NO_ROWS)
+    rows = _rows(query, defaults, given.rows or [])
+    samples = samples_of(query, rows)
+    if isinstance(query.walk, Sweep):
+        samples = samples_in(whole(query, added(Sums(), samples, {})))
+    return Success(samples, len(rows.rows))
+
+
+def _sample(given: SampleSchema) -> Sample:
+    return Sample(given.metric, labels_of(given.labels), given.value)
+
+
+def _rows(
+    query: Query,
+    defaults: Mapping[str, object],
+    given: Sequence[Mapping[str, object]],
+) -> Rows:
+    """Return rows with all columns that the query's metrics name; what a row leaves out is NULL."""
+    columns: dict[str, None] = {}
+    for metric in query.metrics:
+        columns.update(dict.fromkeys(metric.labels))
+        columns.update(dict.fromkeys(metric.value_columns))
+        columns.update(dict.fromkeys(metric.details))
+        columns.update(dict.fromkeys(metric.at_least.values()))
+    for row in (defaults, *given):
+        unknown = row.keys() - columns
+        if unknown:
+            raise SampleError(f"no metric or rule names column {min(unknown)}")
+    cells = [{**dict.fromkeys(columns), **defaults, **row} for row in given]
+    return Rows(tuple(columns), tuple(_cells(row.values()) for row in cells))
+
+
+def _cells(values: Iterable[object]) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
+    for value in values:
+        is_cell = value is None or isinstance(value, (bool, int, float, str))
+        cells.append(value if is_cell else str(value))  # type: ignore[arg-type]
+    return tuple(cells)
+
+
+def _differences(
+    test: RuleTest, number: int, given: ResultSchema, state: _Remembered
+) -> Iterator[Difference]:
+    expected = {
+        "fires": (given.fires, AlertState.FIRING),
+        "pending": (given.pending, AlertState.PENDING),
+    }
+    for key, (alerts, alert_state) in expected.items():
+        if alerts is None:
+            continue
+        wanted = {_named(one) for one in alerts}
+        found = set(_in_state(state, alert_state))
+        if wanted != found:
+            message = f"{key} {_list_of(found)}; expected {_list_of(wanted)}"
+            yield Difference(test.origin("results", number, key), message)
+
+
+def _in_state(state: _Remembered, wanted: AlertState) -> Iterator[str]:
+    """Yield the alerts in a state, as a test names them: without target, severity and constant labels."""
+    for rule, alerts in state.alerts.items():
+        for alert in alerts.values():
+            if alert.state is wanted:
+                yield _named({"alert": rule, **_own_labels(alert)})
+
+
+def _own_labels(alert: Alert) -> dict[str, str]:
+    left_out = ("alertname", "severity", "target")
+    return {name: value for name, value in alert.labels if name not in left_out}
+
+
+def _named(labels: Mapping[str, str]) -> str:
+    pairs = sorted(pair for pair in labels.items() if pair[0] != "alert")
+    name = labels.get("alert", "")
+    return f"{name}{{{label_pairs(pairs)}}}" if pairs else name
+
+
+def _list_of(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
