@@ -9,12 +9,38 @@
 -- An empty history has no last use (NULL: no series, no alert, since nothing can stop that never began) and says so
 -- in history_empty. An unknown zone makes history_empty NULL, and so the run a bad_result.
 --
+-- What else the table says, found_text tells, once there was no new row for ten minutes: rows without a time, or with one
+-- that is still to come, and when it was last changed at all, as far as the server knows (not of a view, nor after its
+-- restart until the next change; an update and a purge change it too).
+--
 -- Cost: a look at the end of the index on created_at; without one a pass over all rows, 1 s for 5 million.
 SELECT
     TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', latest.last_event_at) AS last_event,
     TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) AS age_seconds,
     DATE_FORMAT(latest.last_event_at, '%Y-%m-%d %H:%i:%s UTC') AS last_event_text,
-    CASE WHEN latest.is_zone_known THEN latest.has_events = 0 END AS history_empty
+    CASE WHEN latest.is_zone_known THEN latest.has_events = 0 END AS history_empty,
+    CASE WHEN TIMESTAMPDIFF(SECOND, latest.last_event_at, UTC_TIMESTAMP()) <= 600 THEN ''
+         ELSE CONCAT(
+             COALESCE(CONCAT(' Beside it ', NULLIF((
+                 SELECT COUNT(*) FROM {token_usage_history} h WHERE h.{created_at} IS NULL
+             ), 0), ' rows have no time.'), ''),
+             COALESCE(CONCAT(' Beside it ', NULLIF((
+                 SELECT COUNT(*)
+                 FROM (
+                     SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
+                                 ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                                            WHERE c.table_schema = DATABASE() AND c.table_name = :token_usage_history
+                                              AND c.column_name = :created_at)
+                                      WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
+                 ) zone
+                 STRAIGHT_JOIN {token_usage_history} h
+                 WHERE h.{created_at} > CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name)
+             ), 0), ' rows have a time that is still to come.'), ''),
+             COALESCE((SELECT CONCAT(' The table itself was last changed at ',
+                                     DATE_FORMAT(MAX(t.update_time), '%Y-%m-%d %H:%i:%s'), ' UTC.')
+                       FROM information_schema.tables t
+                       WHERE t.table_schema = DATABASE() AND t.table_name = :token_usage_history), '')
+         ) END AS found_text
 FROM (
     SELECT
         found.has_events AS has_events,

@@ -26,6 +26,14 @@
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
 --
+-- Who has no balance (NULL) and should have one? A NULL is in order until the first use, so a sign-up or an import is no
+-- finding. It is one, and counted in overdue, if the user has ever used something; or has an account for longer than
+-- grace; or, of everybody, if most of the first hundred subscriptions have none. Usage is looked up by user where the
+-- history has an index on user_id; where it only has one on created_at, among 2,000 uses of the last day. Where
+-- neither usage nor the age of accounts (the column account_created_at of users) can be judged, every NULL counts. Which
+-- of both can be, the columns usage and account_age say. An unqualified name is sought in the innermost table that
+-- has it: that finds account_created_at in users, or else in the table of nothing around it.
+--
 -- Types differ between installations (BIGINT UNSIGNED, DECIMAL, text): `+ 0` and CAST compare as numbers what is one,
 -- and no difference is taken of a column as it is, since UNSIGNED has none below 0 (ERROR 1690).
 --
@@ -84,6 +92,56 @@ critical AS (
     UNION ALL
     SELECT critical.user_id, critical.balance, 0 FROM critical WHERE critical.once_more = 1
 ),
+judged_by AS (
+    SELECT
+        found.by_user AS by_user,
+        CASE WHEN found.by_user = 0 THEN found.by_time ELSE 0 END AS by_time,
+        GREATEST(found.by_user, found.by_time) AS by_usage,
+        found.by_age AS by_age,
+        COALESCE(CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL :grace SECOND, '+00:00', found.account_zone),
+                 UTC_TIMESTAMP() - INTERVAL :grace SECOND) AS accounts_before,
+        CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 1 DAY, '+00:00', found.history_zone) AS usage_after,
+        0 AS once_more
+    FROM (
+        SELECT
+            COALESCE(MAX(CASE WHEN i.column_name = :user_id THEN 1 END), 0) AS by_user,
+            COALESCE(MAX(CASE WHEN i.column_name = :created_at THEN 1 END), 0) AS by_time,
+            (SELECT COUNT(*) FROM information_schema.columns c
+             WHERE c.table_schema = DATABASE() AND c.table_name = :users AND c.column_name = :account_created_at) AS by_age,
+            -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
+            CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                  WHERE c.table_schema = DATABASE() AND c.table_name = :users AND c.column_name = :account_created_at)
+                WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END AS account_zone,
+            CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                  WHERE c.table_schema = DATABASE()
+                    AND c.table_name = :token_usage_history AND c.column_name = :created_at)
+                WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END AS history_zone
+        FROM information_schema.statistics i
+        WHERE i.table_schema = DATABASE() AND i.table_name = :token_usage_history AND i.seq_in_index = 1
+    ) found
+    UNION ALL
+    SELECT judged_by.by_user, judged_by.by_time, judged_by.by_usage, judged_by.by_age, judged_by.accounts_before,
+           judged_by.usage_after, 0
+    FROM judged_by WHERE judged_by.once_more = 1
+),
+-- 1: most of the first subscriptions have no balance, or nothing can be judged; 0: look at each
+everybody AS (
+    SELECT
+        CASE WHEN MAX(sample.by_usage) = 0 AND MAX(sample.by_age) = 0 THEN 1
+             WHEN COUNT(sample.balance) * 2 < COUNT(*) AND COUNT(*) >= 3 THEN 1
+             ELSE 0 END AS is_due,
+        0 AS once_more
+    FROM (
+        SELECT u.{tokens_remaining} AS balance, judged_by.by_usage AS by_usage, judged_by.by_age AS by_age
+        FROM judged_by
+        STRAIGHT_JOIN {user_subscriptions} s
+        STRAIGHT_JOIN {users} u ON u.{id} = s.{user_id}
+        WHERE s.{is_active} = 1 AND s.{tokens_limit} > 0
+        LIMIT 100
+    ) sample
+    UNION ALL
+    SELECT everybody.is_due, 0 FROM everybody WHERE everybody.once_more = 1
+),
 stopped AS (
     SELECT MAX(told.unhealthy) AS unhealthy, MAX(told.emptied) AS emptied, MAX(told.critical) AS critical
     FROM (
@@ -120,7 +178,23 @@ subscriber AS (
                  ELSE LPAD(100000000000000000000 - CAST(subscription.tokens_limit AS DECIMAL(24, 4)), 26, '0') END,
             COALESCE(NULLIF(LOWER(TRIM(
                 CONVERT(subscription.plan_type USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
-        )), 27) AS plan
+        )), 27) AS plan,
+        CASE WHEN subscription.balance IS NOT NULL THEN 0
+             WHEN (SELECT everybody.is_due FROM everybody) = 1 THEN 1
+             WHEN (SELECT judged_by.by_user FROM judged_by) = 1
+                  AND (SELECT 1 FROM {token_usage_history} h WHERE h.{user_id} = subscription.user_id LIMIT 1) = 1 THEN 1
+             WHEN subscription.user_id IN (
+                 SELECT used.user_id FROM (
+                     SELECT h.{user_id} AS user_id
+                     FROM judged_by STRAIGHT_JOIN {token_usage_history} h
+                     WHERE judged_by.by_time = 1 AND h.{created_at} > judged_by.usage_after AND h.{user_id} IS NOT NULL
+                     LIMIT 2000
+                 ) used
+             ) THEN 1
+             WHEN (SELECT (SELECT {account_created_at} FROM {users} WHERE {id} = subscription.user_id)
+                   FROM (SELECT NULL AS {account_created_at}) nothing)
+                  < (SELECT judged_by.accounts_before FROM judged_by) THEN 1
+             ELSE 0 END AS is_due
     FROM subscription
     GROUP BY subscription.user_id, subscription.balance
 ),
@@ -128,6 +202,7 @@ plan AS (
     SELECT SQL_BIG_RESULT
         subscriber.plan AS name,
         COUNT(CASE WHEN subscriber.balance IS NULL AND subscriber.tokens_limit > 0 THEN 1 END) AS no_balance,
+        COUNT(CASE WHEN subscriber.is_due = 1 AND subscriber.tokens_limit > 0 THEN 1 END) AS overdue,
         COUNT(CASE WHEN subscriber.balance = 0 AND subscriber.tokens_limit > 0 THEN 1 END) AS zero,
         COUNT(CASE WHEN subscriber.balance < 0 THEN 1 END) AS negative,
         COUNT(CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN 1 END) AS low,
@@ -142,8 +217,8 @@ plan AS (
         COUNT(CASE WHEN subscriber.balance < :cost_write_more THEN 1 END) AS write_more,
         COUNT(CASE WHEN subscriber.balance < :cost_find_image THEN 1 END) AS find_image,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.balance IS NULL AND subscriber.tokens_limit > 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
-        ), ',', 10) AS null_users,
+            CASE WHEN subscriber.is_due = 1 AND subscriber.tokens_limit > 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
+        ), ',', 10) AS overdue_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance < 0 THEN subscriber.user_id
                  WHEN subscriber.balance > 0 THEN NULL
@@ -174,7 +249,12 @@ SELECT
     CASE WHEN part.is_whole = 1 THEN MAX(stopped.unhealthy) END AS unhealthy,
     CASE WHEN part.is_whole = 1 THEN MAX(stopped.emptied) END AS emptied,
     CASE WHEN part.is_whole = 1 THEN MAX(stopped.critical) END AS critical,
-    CASE WHEN part.is_whole = 0 THEN MAX(plan.null_users) END AS null_users,
+    -- a label, so that the series says what it counts
+    CASE WHEN part.is_whole = 0 THEN 'null' ELSE '' END AS balance,
+    CASE WHEN part.is_whole = 0 THEN NULLIF(SUM(plan.overdue), 0) END AS overdue,
+    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_usage FROM judged_by) END AS `usage`,
+    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_age FROM judged_by) END AS account_age,
+    CASE WHEN part.is_whole = 0 THEN MAX(plan.overdue_users) END AS overdue_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.blocked_users) END AS blocked_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.negative_users) END AS negative_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.low_users) END AS low_users

@@ -52,7 +52,7 @@ def test_rows_samples_and_what_the_rules_say_are_shown(
     assert shown.startswith("2 rows:\nplan  null  zero  blocked  negative  ")
     _, samples, rules, evidence = shown.split("\n\n")
     assert samples.startswith(
-        "10 samples:\n"
+        "13 samples:\n"
         'token_subscribers_uninitialized{balance="null",plan="pro"} 1\n'
         'token_subscribers_uninitialized{balance="zero",plan="pro"} 0\n'
         'token_subscribers_unable{action="ai_rewrite"} 0\n'

@@ -52,14 +52,10 @@ HAPPENINGS = (
 SOME = ("sign-ups", "an upgrade", "a deploy", "a night without use")
 EACH = 75 * MINUTE
 PAGES = {
-    # who signs up waits for the first use, which fills the balance: longer than `for`
-    "sign-ups": {"TokenBalancesUninitialized"},
     # a balance at the limit after use within the hour looks like a refill
     "an upgrade": {"TokenRefillLoop"},
     "200 upgrades": {"TokenRefillLoop"},
     "a renewal day": {"TokenRefillLoop"},
-    # nobody of them has used anything yet
-    "a mass import": {"TokenBalancesUninitialized"},
     "a night without use": {"TokenUsageStopped"},
 }
 """Which shipped rules fire although nothing is wrong; each says truly what the tables hold."""

@@ -48,6 +48,8 @@ COSTS = {
     "write_more": 1500,
     "find_image": 100,
 }
+GRACE = 7 * 86400
+_NOTHING = Data()
 _STATUSES = {"Needs Init": "needs_init", "Empty": "empty", "Low": "low", "OK": "ok"}
 
 
@@ -114,7 +116,7 @@ def by_state(found: Iterable[Subscriber]) -> dict[str, Series]:
     return {name: dict(series) for name, series in metrics.items()}
 
 
-def unhealthy(found: Sequence[Subscriber]) -> dict[str, Series]:
+def unhealthy(found: Sequence[Subscriber], data: Data = _NOTHING) -> dict[str, Series]:
     """Return every series of the query `uninitialized`, where all are counted."""
     negative = [row.plan for row in found if row.status == "negative"]
     blocked = [row.plan for row in found if row.is_blocked]
@@ -124,6 +126,7 @@ def unhealthy(found: Sequence[Subscriber]) -> dict[str, Series]:
         **_by_plan("token_subscribers_blocked", blocked),
         **_low_balances(found),
         **_unable_actions(found),
+        **_overdue(found, data),
         "token_subscribers_counted_in_part": dict.fromkeys(
             [("unhealthy",), ("emptied",), ("critical",)], 0.0
         ),
@@ -153,6 +156,34 @@ def _uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
             ):
                 series[row.plan, balance] = series.get((row.plan, balance), 0) + is_it
     return {"token_subscribers_uninitialized": series} if series else {}
+
+
+def overdue_users(found: Iterable[Subscriber], data: Data) -> list[Subscriber]:
+    """Return whose balance is NULL and should not be: who used something, is old, or all if most have none."""
+    accounts = {user.id: user for user in data.users}
+    users = {usage.user_id for usage in data.usages}
+    sample = [
+        accounts[row.user_id].balance
+        for row in data.subscriptions
+        if row.is_active == 1 and (row.limit or 0) > 0 and row.user_id in accounts
+    ]
+    are_most = len(sample) >= 3 and 2 * sample.count(None) > len(sample)
+    return [
+        row
+        for row in found
+        if row.balance is None
+        and row.gives_tokens
+        and (row.id in users or accounts[row.id].age_seconds > GRACE or are_most)
+    ]
+
+
+def _overdue(found: Iterable[Subscriber], data: Data) -> dict[str, Series]:
+    series: Series = {}
+    for row in overdue_users(found, data):
+        series[row.plan, "null"] = series.get((row.plan, "null"), 0) + 1
+    judged: Series = {("usage",): 1.0, ("account_age",): 1.0}
+    counted = {"token_subscribers_overdue": series} if series else {}
+    return {**counted, "token_subscribers_overdue_judged": judged}
 
 
 def _low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:
@@ -247,7 +278,7 @@ def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]
     return {
         "token_usage_history_empty": {(): 0.0},
         "token_usage_last_event_timestamp_seconds": {(): now_seconds - age},
-        "age_seconds": {(): float(age)},
+        "token_usage_silence_seconds": {(): float(age)},
     }
 
 

@@ -45,6 +45,7 @@ _ACTIONS = st.sampled_from(
 _AGES = st.sampled_from(
     [-86400, -1, 0, 1, 299, 300, 301, 3599, 3600, 3601, 86399, 86400, 86401, 40 * 86400]
 )
+_ACCOUNT_AGES = st.sampled_from([0, 604_799, 604_801])
 _ACTIVE = st.sampled_from([1, 1, 1, 1, 0, None])
 
 
@@ -55,7 +56,9 @@ def _user_rows(draw: st.DrawFn, user_id: int) -> Data:
     at_a_limit = [st.sampled_from(limits)] if limits else []
     exists = draw(st.sampled_from([True] * 7 + [False]))
     return Data(
-        [User(user_id, draw(st.one_of(_BALANCES, *at_a_limit)))] if exists else [],
+        [User(user_id, draw(st.one_of(_BALANCES, *at_a_limit)), draw(_ACCOUNT_AGES))]
+        if exists
+        else [],
         [Subscription(user_id, limit, draw(_PLANS), draw(_ACTIVE)) for limit in limits],
         draw(_usages(st.just(user_id), 3)),
     )

@@ -23,7 +23,7 @@ def test_the_balance_queries_agree_with_the_documented_ones(
     found = oracle.subscribers(tokens.connection)
 
     assert tokens.series("balances") == oracle.balances(tokens.connection, found)
-    assert tokens.series("uninitialized") == oracle.unhealthy(found)
+    assert tokens.series("uninitialized") == oracle.unhealthy(found, data)
     assert tokens.series("refill_loop") == oracle.refilled(
         tokens.connection, found, data.usages
     )
@@ -48,12 +48,11 @@ def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
 ) -> None:
     replace_rows(tokens.connection, data)
     found = oracle.subscribers(tokens.connection)
+    overdue = oracle.overdue_users(found, data)
     states: dict[str, Callable[[oracle.Subscriber], bool]] = {
         "TokenSubscribersBlocked": lambda row: row.is_blocked,
         "TokenBalancesNegative": lambda row: row.status == "negative",
-        "TokenBalancesUninitialized": lambda row: (
-            row.balance is None and row.gives_tokens
-        ),
+        "TokenBalancesUninitialized": lambda row: row in overdue,
     }
     evidence = tokens.answer("uninitialized").success.evidence
     for rule, is_meant in states.items():

@@ -46,6 +46,8 @@ _METRICS = {
     "token_schema_column_mismatch": ("table", "column", "kind"),
     "token_subscribers": ("plan", "status"),
     "token_subscribers_uninitialized": ("plan", "balance"),
+    "token_subscribers_overdue": ("plan", "balance"),
+    "token_subscribers_overdue_judged": ("by",),
     "token_subscribers_blocked": ("plan",),
     "token_subscribers_below_share": ("plan",),
     "token_subscribers_below_low_balance": ("plan",),
@@ -73,6 +75,7 @@ _METRICS = {
     "token_usage_misdated_seconds": ("kind",),
     "token_usage_last_event_timestamp_seconds": (),
     "token_usage_history_empty": (),
+    "token_usage_silence_seconds": (),
     "token_usage_unsubscribed_users": (),
 }
 _SAMPLE = Data(

@@ -19,6 +19,7 @@ from tests.queries.tokens import Data, Subscription, User, replace_rows
 LOOK_OF: Mapping[tuple[str, str], str] = {
     ("token_subscribers_uninitialized", "null"): "critical",
     ("token_subscribers_uninitialized", "zero"): "emptied",
+    ("token_subscribers_overdue", "null"): "critical",
     ("token_subscribers_negative", ""): "critical",
     ("token_subscribers_blocked", ""): "emptied",
     ("token_subscribers_below_low_balance", ""): "unhealthy",
@@ -26,8 +27,12 @@ LOOK_OF: Mapping[tuple[str, str], str] = {
 }
 
 
+WHOLE = {"token_subscribers_counted_in_part", "token_subscribers_overdue_judged"}
+
+
 def look_of(metric: str, labels: Sequence[str]) -> str:
-    last = labels[-1] if metric == "token_subscribers_uninitialized" else ""
+    names_a_balance = metric.endswith(("_uninitialized", "_overdue"))
+    last = labels[-1] if names_a_balance else ""
     return LOOK_OF[metric, last]
 
 
@@ -36,7 +41,7 @@ def flat(found: Mapping[str, Series]) -> dict[tuple[str, tuple[str, ...]], float
         (metric, labels): value
         for metric, series in found.items()
         for labels, value in series.items()
-        if metric != "token_subscribers_counted_in_part"
+        if metric not in WHOLE
     }
 
 
@@ -57,7 +62,7 @@ def test_what_is_counted_in_part_is_a_lower_bound_and_what_is_not_is_exact(
     assert found["token_subscribers_counted_in_part"] == {
         (look,): float(is_part) for look, is_part in in_part.items()
     }
-    said, true = flat(found), flat(oracle.unhealthy(subscribers))
+    said, true = flat(found), flat(oracle.unhealthy(subscribers, data))
     assert said.keys() <= true.keys()
     for (metric, labels), value in true.items():
         shown = said.get((metric, labels), 0.0)

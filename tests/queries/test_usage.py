@@ -94,11 +94,13 @@ def test_stopped_usage_shows_how_long_since_when_and_the_last_rows(
         Data([User(1, 5)], [], [Usage(1, 300, "seo_title", 2 * 3600 + 59)]),
     )
 
-    (sample,) = tokens.samples("last_usage", "age_seconds")
+    (sample,) = tokens.samples("last_usage", "token_usage_silence_seconds")
     evidence = tokens.answer("last_usage").success.evidence
 
     assert (sample.labels, sample.value) == ((), 7259)
-    assert dict(sample.details) == {"last_event_text": "2026-03-10 10:29:01 UTC"}
+    details = dict(sample.details)
+    assert details["last_event_text"] == "2026-03-10 10:29:01 UTC"
+    assert details["found_text"].startswith(" The table itself was last changed at 20")
     assert evidence["TokenUsageStopped", ()] == (
         {
             "user_id": 1,
@@ -109,6 +111,33 @@ def test_stopped_usage_shows_how_long_since_when_and_the_last_rows(
     )
 
 
+def test_a_silence_says_what_else_the_table_has_that_may_be_use(tokens: Bench) -> None:
+    ages = (601, 7200, -3600, -90 * 86400)
+    usages = [Usage(1, 300, "seo_title", age) for age in ages]
+    replace_rows(tokens.connection, Data([], [], usages))
+    tokens.execute(
+        *["INSERT INTO token_usage_history (tokens_used) VALUES (1)"] * 3,
+    )
+
+    (sample,) = tokens.samples("last_usage", "token_usage_silence_seconds")
+
+    text = dict(sample.details)["found_text"]
+    assert text.startswith(
+        " Beside it 3 rows have no time. Beside it 2 rows have a time that is still to come."
+    )
+
+
+def test_a_history_that_was_emptied_holds_the_silence_and_does_not_end_it(
+    tokens: Bench,
+) -> None:
+    replace_rows(tokens.connection, Data())
+
+    success = tokens.answer("last_usage").success
+
+    assert success.is_silent_about("token_usage_silence_seconds", ())
+    assert not success.is_silent_about("token_usage_history_empty", ())
+
+
 def test_one_row_of_a_far_future_does_not_hide_a_silence(tokens: Bench) -> None:
     usages = [
         Usage(1, 300, "seo_title", -60 * 365 * 86400),
@@ -116,7 +145,7 @@ def test_one_row_of_a_far_future_does_not_hide_a_silence(tokens: Bench) -> None:
     ]
     replace_rows(tokens.connection, Data([], [], usages))
 
-    assert tokens.series("last_usage")["age_seconds"] == {(): 7200.0}
+    assert tokens.series("last_usage")["token_usage_silence_seconds"] == {(): 7200.0}
     assert tokens.series("recent_usage")["token_usage_future_events"] == {
         ("seo_title",): 1.0
     }

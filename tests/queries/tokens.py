@@ -77,6 +77,8 @@ class User:
 
     id: int
     balance: int | None
+    age_seconds: int = 0
+    """For how long the account has been there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,15 @@ def replace_rows(
         for table in ("users", "user_subscriptions", "token_usage_history"):
             cursor.execute(f"DELETE FROM `{names[table]}`")
         cursor.executemany(
-            "INSERT INTO `{users}` (`{id}`, email, `{tokens_remaining}`) VALUES (%s, %s, %s)".format_map(
-                names
-            ),
+            "INSERT INTO `{users}` (`{id}`, email, `{tokens_remaining}`, created_at)"
+            " VALUES (%s, %s, %s, %s)".format_map(names),
             [
-                (user.id, f"user{user.id}@example.com", user.balance)
+                (
+                    user.id,
+                    f"user{user.id}@example.com",
+                    user.balance,
+                    written_at(user.age_seconds, zone),
+                )
                 for user in data.users
             ],
         )
@@ -157,10 +163,13 @@ def replace_rows(
                     row.user_id,
                     row.tokens,
                     row.action,
-                    (NOW - timedelta(seconds=row.age_seconds) + zone).replace(
-                        tzinfo=None
-                    ),
+                    written_at(row.age_seconds, zone),
                 )
                 for row in data.usages
             ],
         )
+
+
+def written_at(age_seconds: int, zone: timedelta) -> datetime:
+    """Return the time of so many seconds before NOW as an application in this zone writes it."""
+    return (NOW - timedelta(seconds=age_seconds) + zone).replace(tzinfo=None)
