@@ -13,6 +13,7 @@ from scripts.scorecard_parts.incident import Incident, Scene, behaving, nothing,
 Log = Callable[[Call, Use], tuple[Use, ...]]
 _WHOLE = (1.0,)
 _UNUSUAL = r"TokenUsageUnusual"
+_SILENT = r"TokenUsageUnusual|TokenUsageStopped"
 _EMPTIED = r"TokenHistory(?!Invalid)\w*|TokenUsageHistory\w*|TokenUsageDeleted"
 
 
@@ -124,28 +125,28 @@ HISTORY = (
         "rows",
         _rows("null_time"),
         behaving(logged=_wrong(created_at=None)),
-        symptoms=_UNUSUAL,
+        symptoms=_SILENT,
     ),
     Incident(
         "future_time",
         "rows",
         rf"{_rows('future_time')}|TokenUsageMisdated.*ahead",
         behaving(logged=_wrong(created_at=_moved(timedelta(hours=2)))),
-        symptoms=_UNUSUAL,
+        symptoms=_SILENT,
     ),
     Incident(
         "hours_back",
         "rows",
         rf"{_rows('late_time')}|TokenUsageMisdated.*behind",
         behaving(logged=_wrong(created_at=_moved(-timedelta(hours=3)))),
-        symptoms=_UNUSUAL,
+        symptoms=_SILENT,
     ),
     Incident(
         "another_action",
         "rows",
         _rows("unknown_action"),
         behaving(logged=_wrong(action="ai_rewrite_v2")),
-        symptoms=_UNUSUAL,
+        symptoms=_SILENT,
     ),
     Incident(
         "unsubscribed_usage",
@@ -213,6 +214,6 @@ USAGE = (
         rf"{_rows('late_time')}|{_UNUSUAL}|TokenUsageLate|TokenUsageMisdated",
         behaving(log_delay=_delay),
         _WHOLE,
-        symptoms=r"TokenLedgerDrift",
+        symptoms=r"TokenLedgerDrift|TokenUsageStopped",
     ),
 )

@@ -96,7 +96,8 @@ def populate(
         plan = chosen_plan(rng) if number > SMALL_PLAN_USERS else PLANS[-1]
         balance = int(plan.limit * rng.uniform(0.3, 1.0)) // 100 * 100
         is_new, has_left = rng.random() < 0.02, rng.random() < 0.06
-        created_at = at - timedelta(days=rng.uniform(3 if is_new else 30, 300))
+        age_days = rng.uniform(0, 5) if is_new else rng.uniform(10, 300)
+        created_at = at - timedelta(days=age_days)
         people.append((*_names(number), None if is_new else balance, created_at))
         subscriptions.append((number, plan.limit, plan.name, int(not has_left)))
     with connection.cursor() as cursor:
