@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -120,6 +120,8 @@ class Changes:
     """How many findings of each scope that was evaluated are no alerts, since its rule has too many."""
     quiet: dict[str, Quiet | None] = field(default_factory=dict)
     """The targets that were looked at, and how quiet each is; None of one that is not."""
+    touched: set[str] = field(default_factory=set)
+    """The targets of which alerts were replaced, be it by equal ones."""
     explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """The queries for which the alert of a root speaks, and since when that was last so."""
 
@@ -134,11 +136,24 @@ class Changes:
 
     def put(self, scope: Scope, alerts: dict[Labels, Alert]) -> None:
         """Replace the alerts of one scope."""
+        self.touched.add(scope.target)
         # What comes and goes within one message has not changed, and is not written.
         if alerts != self.before.of(scope):
             self.changed[scope] = alerts
         else:
             self.changed.pop(scope, None)
+
+    def change_each(self, scope: Scope, change: Callable[[Alert], Alert]) -> None:
+        """Replace each alert of one scope by what becomes of it; its labels stay."""
+        alerts = self.of(scope)
+        self.put(scope, {labels: change(alert) for labels, alert in alerts.items()})
+
+    def correct_transitions(self) -> None:
+        """Have the transitions carry the alerts as they are now; those that ended are as they were."""
+        for position, transition in enumerate(self.transitions):
+            alerts = self.of(transition.alert.scope)
+            alert = alerts.get(transition.alert.labels, transition.alert)
+            self.transitions[position] = replace(transition, alert=alert)
 
     def apply(self, scope: Scope, evaluation: Evaluation) -> None:
         """Add what an evaluation gave."""

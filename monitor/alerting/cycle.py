@@ -7,10 +7,12 @@ alerts has its alerts held and is named in `Changes.failed`; the others go on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.evaluate import evaluate, hold, matching, retire
+from monitor.alerting.explained import causes_of, settle_all, settle_changed
 from monitor.alerting.inputs import (
     Facts,
     are_due_to_fire,
@@ -24,12 +26,13 @@ from monitor.alerting.inputs import (
 )
 from monitor.alerting.quiet import quiet_of
 from monitor.alerting.root_alerts import root_of
-from monitor.alerting.rule_input import RuleInput
+from monitor.alerting.rule_input import BoundRule, RuleInput
 from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import Scope
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
+from monitor.model.settings import Config
 
 _MANY = 100
 """So many targets in trouble are all looked at each second."""
@@ -51,6 +54,7 @@ def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
     _evaluate_all(facts, changes, held_by_schema(facts, result), at)
     _evaluate_all(facts, changes, of_limits(facts, result.job, changes.left_out), at)
     _hold_all_of_lost_target(facts, changes, name)
+    settle_changed(changes, facts.config.causes)
     return changes
 
 
@@ -85,21 +89,20 @@ def at_tick(
         _evaluate_target(facts, changes, name)
     _evaluate_all(facts, changes, held_until_next_run(facts), facts.now)
     _evaluate_all(facts, changes, of_monitor(facts, status), facts.now)
+    settle_changed(changes, facts.config.causes)
     return changes
 
 
-def after_reload(scopes: Scopes, active: ActiveAlerts, now: datetime) -> Changes:
-    """Resolve what the new configuration has no rule for; what did not change goes on untouched.
-
-    `scopes` are those of the new configuration.
-    """
-    changes = Changes(active)
+def after_reload(config: Config, active: ActiveAlerts, now: datetime) -> Changes:
+    """Resolve what the new configuration has no rule for; what did not change goes on untouched."""
+    changes, scopes = Changes(active), Scopes(config)
     if gone := changes.scopes_outside(scopes):
         changes.rename(gone, scopes)
     for scope in changes.scopes_outside(scopes):
         reason = scopes.why_gone(scope)
         evaluation = retire(changes.of(scope), now=now, reason=reason)
         changes.apply(scope, evaluation)
+    settle_all(changes, config.causes)
     return changes
 
 
@@ -151,8 +154,9 @@ def _evaluate(
         return
     is_first = changes.is_first(scope)
     try:
+        bound = _with_causes(facts, changes, rule_input.bound)
         evaluation = evaluate(
-            rule_input.bound, active, rule_input.success, now=at, is_first=is_first
+            bound, active, rule_input.success, now=at, is_first=is_first
         )
     except SampleError as error:
         # Held, since a rule that cannot be evaluated is not a rule that finds nothing.
@@ -162,6 +166,16 @@ def _evaluate(
     if () not in rule_input.success.silent:
         changes.evaluated.add(scope)
     changes.apply(scope, evaluation)
+
+
+def _with_causes(facts: Facts, changes: Changes, bound: BoundRule) -> BoundRule:
+    """Return a rule with the alerts that may explain its own, and how long it waits for these to be heard first."""
+    scope, graph = bound.scope, facts.config.causes
+    causes = graph.causes_of(scope.rule)
+    if not causes:
+        return bound
+    wait = facts.snapshot.wait_for(scope.target, causes)
+    return replace(bound, causes=causes_of(scope, changes, graph), wait=wait)
 
 
 def _root_of(facts: Facts, changes: Changes, rule_input: RuleInput) -> str:

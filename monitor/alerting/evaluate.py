@@ -87,7 +87,8 @@ def evaluate(
         if alert is None:
             alert = _begin(bound, labels, now=now, is_first=is_first)
         seen = _seen(bound, alert, sample, success, count=len(found))
-        hold_for = timedelta(0) if labels in risen.at_once else rule.hold
+        is_at_once = labels in risen.at_once
+        hold_for = timedelta(0) if is_at_once else bound.hold_for(labels)
         is_new = labels not in active
         after[labels], change = _advance(seen, hold_for, is_new=is_new, now=now)
         if change:
@@ -102,7 +103,7 @@ def hold(
 ) -> dict[Labels, Alert]:
     """Freeze the alerts of a scope that has no data; `muted_by` is the root alert's fingerprint, if any."""
     return {
-        labels: replace(alert, held=True, muted_by=muted_by)
+        labels: replace(alert, held=True, muted_by=muted_by, cause=())
         for labels, alert in active.items()
     }
 
@@ -159,6 +160,7 @@ def _seen(
         keep_since=None,
         held=False,
         muted_by=None,
+        cause=(),
     )
 
 
@@ -190,16 +192,19 @@ def _miss(
     for labels, alert in unfound.items():
         keep_since = alert.keep_since or now
         if success.is_silent_about(bound.rule.metric, labels):
-            kept[labels] = replace(alert, held=True, muted_by=None)
+            kept[labels] = replace(alert, held=True, muted_by=None, cause=())
         elif alert.state is not AlertState.FIRING:
             # A pending alert that is gone was never announced: dropped silently, as Prometheus does.
             continue
         elif labels in renamed:
             resolved.append(_resolve(alert, now, "rule_changed"))
-        elif now - keep_since < bound.rule.keep_firing_for:
-            # Counted from the first miss, as Prometheus does.
+        elif now - keep_since < bound.rule.keep_firing_for or (
+            alert.notified and bound.is_explained(labels)
+        ):
+            # Counted from the first miss, as Prometheus does. What was announced before its cause was ends with
+            # it: no notice is made of what is muted, and whoever has an incident must be able to close it.
             kept[labels] = replace(
-                alert, keep_since=keep_since, held=False, muted_by=None
+                alert, keep_since=keep_since, held=False, muted_by=None, cause=()
             )
         else:
             resolved.append(_resolve(alert, now, ""))
@@ -225,6 +230,7 @@ def _resolve(alert: Alert, now: datetime, reason: str) -> Transition:
         resolve_reason=reason,
         held=False,
         muted_by=None,
+        cause=(),
     )
     return Transition(Change.RESOLVED, resolved, now)
 

@@ -68,7 +68,10 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
     name, seen_at = result.job.target.name, result.finished_at
     missing = facts.snapshot.missing_columns(name, seen_at, or_unknown=True)
     success = result.outcome if isinstance(result.outcome, Success) else None
-    for rule in result.job.query.rules:
+    causes = facts.config.causes
+    # Causes first, so that what they explain is not announced by the same run.
+    rules = sorted(result.job.query.rules, key=lambda rule: causes.rank(rule.name))
+    for rule in rules:
         has_columns = missing.isdisjoint(rule.needs)
         yield _of_rule(facts, rule, result.job, success if has_columns else None)
 

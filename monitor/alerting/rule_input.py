@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from monitor.alerting.cause_index import CauseIndex
 from monitor.model.alerts import Scope
 from monitor.model.results import Sample, Success
 from monitor.model.settings import ColumnName, Labels, Rule, Scalar, labels_of
@@ -21,6 +23,20 @@ class BoundRule:
     """Of the query, for the texts."""
     runbook_base_url: str = ""
     """The address below which the rule's runbook is found; empty where there is none to name."""
+    causes: CauseIndex = field(default_factory=CauseIndex)
+    """The alerts that fire and may explain those of the rule."""
+    wait: timedelta = timedelta(0)
+    """Beside its `for`: how long an alert that nothing explains waits for its cause to be heard first."""
+
+    def hold_for(self, labels: Labels) -> timedelta:
+        """Return for how long the condition must hold before an alert with these labels fires."""
+        if self.is_explained(labels):
+            return self.rule.hold
+        return self.rule.hold + self.wait
+
+    def is_explained(self, labels: Labels) -> bool:
+        """Return whether an alert that fires explains one with these labels."""
+        return self.causes.over(labels) is not None
 
     def judged(self, success: Success) -> tuple[Sample, ...]:
         """Return the samples of a run that the rule judges.

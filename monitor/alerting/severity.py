@@ -92,6 +92,7 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
         notified=(),
         fingerprint="",
         muted_by=None,
+        cause=(),
     )
 
 

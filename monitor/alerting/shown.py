@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
@@ -16,13 +16,15 @@ RESOLVED_SUMMARY = "resolved_summary"
 
 AT_LEAST = "value_is_at_least"
 """The annotation that marks a value of which not all was counted; never shown."""
+EXPLAINED = "explained"
+"""The annotation of a cause that lists what is muted under it: names, and how many alerts of each."""
 _TEXTS = {"": "{}", "true": "at least {}", "so far": "so far at least {}"}
 """How texts say a number, by what that annotation says."""
 _MARKS = tuple(_TEXTS)
 
 # What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
 # of 0 once more is a gift to all who have spent theirs.
-_ONLY_WHILE_IT_LASTS = frozenset({"description", "repair"})
+_ONLY_WHILE_IT_LASTS = frozenset({"description", "repair", EXPLAINED})
 
 
 def shown_annotations(alert: Alert) -> dict[str, str]:
@@ -64,6 +66,11 @@ def mark_of(sample: Sample) -> str:
 def at_least_text(number: str, mark: str) -> str:
     """Return a number as texts say it, by its mark."""
     return _TEXTS[mark].format(number)
+
+
+def explained_text(counts: Mapping[str, int]) -> str:
+    """Return which alerts are explained, and how many of each, as that annotation says it."""
+    return ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
 
 
 def _mark(alert: Alert) -> str:

@@ -11,6 +11,7 @@ from monitor.alerting.load import after_run_paid
 from monitor.alerting.query_runs import views_after
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
+from monitor.model.cause_graph import CauseRule
 from monitor.model.chunked_map import updated
 from monitor.model.positions import Position
 from monitor.model.results import Result
@@ -18,6 +19,9 @@ from monitor.model.settings import ColumnName, Job, JobKey
 
 RERUN_GRACE = timedelta(minutes=1)
 """Beside its time limit: how long a query that is run again at once may wait for its turn."""
+
+MAX_CAUSE_WAIT = timedelta(minutes=5)
+"""How long at most what is explained waits for its cause: of a slow cause, nobody waits for a whole interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,16 @@ class Snapshot:
     def root_over(self, alert: Alert) -> Alert | None:
         """Return the alert under which this one is muted; None where it is muted under none."""
         return self.roots.get(alert.muted_by or "")
+
+    def wait_for(self, target: str, causes: Iterable[CauseRule]) -> timedelta:
+        """Return how long what these rules explain waits for them to be heard first: an interval of their queries."""
+        longest = timedelta(0)
+        for cause in causes:
+            view = self.queries.get((target, cause.query))
+            if view is not None:
+                period = view.paced.query.schedule.period
+                longest = max(longest, min(period, MAX_CAUSE_WAIT))
+        return longest
 
     def schemas_of(self, target: str) -> list[QueryView]:
         """Return what is known of a target's schema queries."""

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from monitor.alerting.severity import rank
-from monitor.alerting.shown import shown_annotations
+from monitor.alerting.shown import EXPLAINED, shown_annotations
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import echo, echo_json, table
@@ -74,7 +74,13 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
-        yield f"    muted under {root}: no new notices until that is mended"
+        if alert.cause:
+            yield f"    muted under {root}, which explains it: no new notices until that is over"
+        else:
+            yield f"    muted under {root}: no new notices until that is mended"
+    explained = dict(alert.annotations).get(EXPLAINED)
+    if explained:
+        yield f"    explains, and so mutes: {explained}"
 
 
 def _state(alert: Alert) -> str:

@@ -71,6 +71,8 @@ def _named(name: str, found: Iterable[_Named]) -> list[_Named]:
 def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
     condition, query = _condition(rule), job.query.name
     yield f"{rule.name} on {job.target.name}: {condition}, of query {query}"
+    for explained in rule.explains:
+        yield f"  explains {explained}, which is muted while it fires"
     if result is None:
         yield (
             "  the query has no recorded run yet:"

@@ -178,8 +178,8 @@ class Pipeline:
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
         yield SetPace(all_stretches(snapshot))
+        changes = cycle.after_reload(config, self._active, now)
         scopes = Scopes(config)
-        changes = cycle.after_reload(scopes, self._active, now)
         self._active.evaluated = {
             scope for scope in self._active.evaluated if scopes.has(scope)
         }

@@ -45,7 +45,8 @@ class Alert:
     """One label set that a rule found. Identity is `labels`; everything else may change.
 
     `held`: the rule has no data, the state is frozen. `muted_by`: fingerprint of the root alert
-    under which it is held. `since_at_least`: the cause may be older than what we have seen.
+    under which it is held, or of the one that explains it. `since_at_least`: the cause may be older
+    than what we have seen.
     """
 
     scope: Scope
@@ -68,6 +69,8 @@ class Alert:
     """The worst value since it began; None where the rule's condition knows no worse and better."""
     notified: tuple[tuple[str, datetime], ...] = ()
     """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
+    cause: Labels = ()
+    """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     fingerprint: str = field(default="", repr=False, compare=False)
     """Alertmanager's fingerprint of the labels: computed once, and carried by every copy of the alert."""
 
@@ -115,7 +118,7 @@ class Alert:
         """Return when data last said what it says; `root` is the alert under which it is muted, if any."""
         if self.is_over():
             return self.resolved_at
-        if data_at is None or root is None:
+        if data_at is None or root is None or self.cause:
             return data_at
         # Its query can run while the rule lacks a column: that data does not speak of this alert.
         return min(data_at, root.active_at)

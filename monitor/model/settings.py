@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
+from monitor.model.cause_graph import CauseGraph, graph_of
 from monitor.model.columns import ColumnName as ColumnName
 from monitor.model.columns import Labels as Labels
 from monitor.model.columns import SchemaColumns as SchemaColumns
@@ -135,6 +136,7 @@ class Rule:
     evidence: Statement | None = None
     detector: Detector | None = None
     """What its samples are compared with that is remembered of them; None: with numbers."""
+    explains: tuple[str, ...] = ()
 
     @property
     def is_of_total(self) -> bool:
@@ -325,6 +327,12 @@ class Config:
     """How many daemons watch each target."""
     elsewhere: frozenset[str] = frozenset()
     """The names of the targets that other shards watch."""
+    causes: CauseGraph = field(init=False)
+    """Which rules of its queries explain which."""
+
+    def __post_init__(self) -> None:
+        """Put the rules in order once, not at each evaluation."""
+        object.__setattr__(self, "causes", graph_of(job.query for job in self.jobs))
 
     @property
     def own_rule_names(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from monitor.model.alerts import Alert, AlertState, Notification, Scope
 from monitor.model.settings import Labels, Receiver
-from monitor.notify.routing import Batch, notified_at, notified_once, wants
+from monitor.notify.routing import Batch, is_to_hear, notified_at, notified_once
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def reminders_for(
         late = Batch(receiver, "", now)
         repeats = Batch(receiver, now.isoformat(), now, is_repeat=True)
         for alert in firing:
-            if not wants(receiver, alert):
+            if not is_to_hear(receiver, alert):
                 continue
             last_at = notified_at(receiver, alert)
             if last_at is None:
@@ -113,7 +113,7 @@ def _next_reminder_at(
     earliest = _NEVER
     for receiver in receivers:
         for alert in firing:
-            if not wants(receiver, alert):
+            if not is_to_hear(receiver, alert):
                 continue
             last_at = notified_at(receiver, alert)
             if last_at is None:

@@ -13,7 +13,7 @@ from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.resolved import MOVED
 from monitor.alerting.severity import SUPERSEDED, rank, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.settings import Labels, Receiver
+from monitor.model.settings import Labels, Receiver, Severity
 
 
 def wants(receiver: Receiver, alert: Alert) -> bool:
@@ -25,9 +25,25 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     if alert.name == WATCHDOG:
         # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
         return receiver.watchdog
-    if rank(alert.severity) < rank(receiver.min_severity):
+    return _lets_through(receiver, alert.labels)
+
+
+def is_to_hear(receiver: Receiver, alert: Alert) -> bool:
+    """Return whether a receiver is to be notified of an alert, which may be muted under what explains it.
+
+    Who does not hear of the cause hears of what it explains: nothing that holds may be silent for somebody.
+    """
+    if alert.cause and _lets_through(receiver, alert.cause):
         return False
-    return set(receiver.match) <= set(alert.labels)
+    return wants(receiver, alert)
+
+
+def _lets_through(receiver: Receiver, labels: Labels) -> bool:
+    """Return whether alerts with these labels are for a receiver, by its filters."""
+    severity = Severity(dict(labels)["severity"])
+    if rank(severity) < rank(receiver.min_severity):
+        return False
+    return set(receiver.match) <= set(labels)
 
 
 def notified_once(receivers: Iterable[Receiver]) -> Sequence[Receiver]:
@@ -78,7 +94,7 @@ def refused_by(
         for receiver in receivers
         if receiver.name in full
         for alert in fired
-        if wants(receiver, alert)
+        if is_to_hear(receiver, alert)
     )
 
 
@@ -176,7 +192,7 @@ def _is_news(
         case Change.PENDING:
             return False
         case Change.FIRED:
-            return wants(receiver, alert) and not is_full
+            return is_to_hear(receiver, alert) and not is_full
         case Change.RESOLVED if alert.resolve_reason == MOVED:
             # Whoever watches the target now says how it goes on.
             return False
@@ -198,7 +214,7 @@ def _begun(receiver: Receiver, transitions: Iterable[Transition]) -> frozenset[L
         without_severity(transition.alert.labels)
         for transition in transitions
         if transition.change is Change.FIRED
-        if wants(receiver, transition.alert)
+        if is_to_hear(receiver, transition.alert)
     )
 
 

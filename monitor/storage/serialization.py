@@ -160,6 +160,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "muted_by": _PLAIN,
         "resolve_reason": _PLAIN,
         "peak": StoredField(_as_it_is, _read_peak),
+        "cause": _PAIRS,
         "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )

@@ -166,6 +166,8 @@ def alert_fields(transition: Transition) -> dict[str, object]:
             "fired_seconds": round(alert.fired_for.total_seconds(), 3),
             "peak": alert.peak,
         }
+    if alert.muted_by is not None:
+        fields["muted_by"] = alert.muted_by
     if alert.since_at_least:
         fields["since_at_least"] = True
     if alert.resolve_reason:

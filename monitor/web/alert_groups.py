@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from monitor.alerting.shown import (
+    EXPLAINED,
     confirmed_at,
     is_current,
     is_waiting,
@@ -239,11 +240,16 @@ def _note(alert: Alert, context: PageContext) -> str:
     """Return why an alert stays as it was, or why it resolved other than by data; empty where neither is so."""
     if alert.muted_by is not None:
         root = context.roots.get(alert.muted_by, "its root alert")
+        if alert.cause:
+            return f"muted under {root}, which explains it"
         return f"muted under {root}: no data until that is mended"
     if is_waiting(alert, context.scene.snapshot, context.scene.now):
         return f"held: waits for its next run{_soon(alert, context.scene)}, and stays as it was"
     if alert.held:
         return "held: no data now, so it stays as it was"
+    explained = shown_annotations(alert).get(EXPLAINED)
+    if explained:
+        return f"explains what is muted: {explained}"
     return alert.resolve_reason.replace("_", " ")
 
 

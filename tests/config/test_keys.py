@@ -422,6 +422,7 @@ TABLES = {
                 "annotations": '{ dashboard = "d" }',
                 "needs": '["t.c"]',
                 "details": '["last"]',
+                "explains": '["Q"]',
                 "evidence": '"SELECT 1 AS id"',
             },
             {**_ON_COLUMN, "by": "[]", "below": "7"},
@@ -436,7 +437,9 @@ TABLES = {
         ),
         load=_load_query(
             _HEADER
-            + "[metrics.m]\nhelp = 'h'\nlabels = ['plan']\nvalue = 'x'\n[rules.Sample]\n"
+            + "[metrics.m]\nhelp = 'h'\nlabels = ['plan']\nvalue = 'x'\n"
+            + "[rules.Q]\nmetric = 'm'\nabove = 0\nseverity = 'info'\nsummary = 's'\n"
+            + "[rules.Sample]\n"
         ),
         values_in=_sampled_rules,
     ),

@@ -56,7 +56,6 @@ OWN = tuple(
     rule for rule in OWN_RULES if rule.name in (TARGET_DOWN, CONNECTIONS_REFUSED)
 )
 ABOUT = ("plan", "column")
-NEWS = {"fired": "firing", "resolved": "resolved"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,12 @@ class Settings:
     has_query: bool = True
     has_schema_query: bool = True
     usage_hold_seconds: int = 0
+    explains: bool = False
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Return which rules the rule about balances explains."""
+        return ("TokenUsageStopped", "TokenNoPlan") if self.explains else ()
 
     @property
     def labels(self) -> str:
@@ -86,7 +91,14 @@ class Settings:
             timedelta(seconds=self.keep_seconds),
         )
         balances = Judged(
-            "TokenBalances", self.labels, self.above, hold, keep, is_under_column=True
+            "TokenBalances",
+            self.labels,
+            self.above,
+            hold,
+            keep,
+            is_under_column=True,
+            explains=self.explained,
+            interval=timedelta(seconds=self.interval_seconds),
         )
         no_plan = Judged(
             "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
@@ -115,6 +127,7 @@ class Settings:
             labels={"team": self.team} if self.team else {},
             hold=timedelta(seconds=self.hold_seconds),
             keep_firing_for=timedelta(seconds=self.keep_seconds),
+            explains=self.explained,
         )
         no_plan = a_rule(
             "TokenNoPlan",
@@ -137,10 +150,6 @@ class Settings:
             a_config(*queries, own_rules=OWN),
             receivers=(replace(HOOK, repeat_interval=REPEAT),),
         )
-
-
-def _is_news(event: Event) -> bool:
-    return event.change in NEWS and event.reason != "superseded"
 
 
 class Twins:
@@ -187,7 +196,7 @@ class Twins:
     def tick(self) -> None:
         """Have what depends on time alone judged."""
         self.harness.tick()
-        self.model.time_passes(self.now)
+        self.model.tick(self.now)
         self.compare()
         self._check_resolved()
         self._check_repeats()
@@ -291,7 +300,7 @@ class Twins:
         }
         self.was_clock_set = True
         self.harness.tick()
-        self.model.time_passes(self.now)
+        self.model.tick(self.now)
         self.compare()
 
     def receiver(self, *, is_up: bool) -> None:
@@ -313,15 +322,27 @@ class Twins:
         assert self._standing() == self._standing_of_the_model()
         assert sorted(events) == sorted(self.model.events)
         self.model.events.clear()
-        self.news += [
-            (NEWS[event.change], event.who) for event in events if _is_news(event)
-        ]
+        self.news += self.model.notices
+        self.model.notices.clear()
+        self._check_mutes()
         self._check_notifications()
         for event in events:
             self._check_course(event)
             self.reported.append(event)
         self._check_memory()
         self.agrees = True
+
+    def _check_mutes(self) -> None:
+        """What is explained is under an alert that stands, and that no other one explains."""
+        active = {
+            alert.fingerprint: alert
+            for alert in self._alerts(AlertState.PENDING, AlertState.FIRING)
+        }
+        for alert in active.values():
+            if alert.cause:
+                root = active[alert.muted_by or ""]
+                assert not root.cause
+                assert root.labels == alert.cause
 
     def _check_notifications(self) -> None:
         """What the receiver hears is each firing and each end once, in their order, and repeats in time."""
@@ -349,6 +370,7 @@ class Twins:
             assert alert.state is AlertState.FIRING
             assert fires_already
             assert not alert.held
+            assert not alert.muted_by
             assert notification.created_at - self.made_at[alert.fingerprint] >= REPEAT
         elif alert.state is AlertState.RESOLVED:
             assert fires_already
@@ -377,7 +399,8 @@ class Twins:
         if not self.is_receiver_up:
             return
         for alert in self._alerts(AlertState.FIRING):
-            assert alert.held or self.now - self.told_at[alert.fingerprint] < REPEAT
+            is_quiet = alert.held or alert.muted_by
+            assert is_quiet or self.now - self.told_at[alert.fingerprint] < REPEAT
 
     def _check_resolved(self) -> None:
         if not self.are_resolved_known:

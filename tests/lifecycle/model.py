@@ -46,6 +46,8 @@ class Judged:
     keep: timedelta = timedelta(0)
     is_under_column: bool = False
     is_mute_without_column: bool = False
+    explains: tuple[str, ...] = ()
+    interval: timedelta = timedelta(minutes=1)
 
     def findings(self, data: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
         """Return what the rule finds in a result: what about, and its value."""
@@ -76,6 +78,10 @@ class Life:
     muted_under: str = ""
     is_told_at_once: bool = False
     """A quieter one fired in its place."""
+    is_explained: bool = False
+    """It is muted under a cause, and not for want of data."""
+    is_known: bool = False
+    """Receivers have heard that it fires."""
 
 
 LOUD = ("info", "warning", "critical")
@@ -102,6 +108,8 @@ class Model:
     lives: dict[Who, Life] = field(default_factory=dict)
     resolved: dict[Who, datetime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    notices: list[tuple[str, Who]] = field(default_factory=list)
+    """What receivers are to hear."""
     had_data: set[str] = field(default_factory=set)
     risen: set[Who] = field(default_factory=set)
     """What has just taken the place of a quieter one."""
@@ -160,6 +168,7 @@ class Model:
         if self.is_lost:  # it had begun before
             for rule in self._rules():
                 self._without_data(rule)
+        self._settle()
 
     def no_data(
         self, query: str, *, is_lost: bool | None, at: datetime, now: datetime
@@ -179,6 +188,7 @@ class Model:
         self.time_passes(now)
         for rule in self._rules() if self.is_lost else self.rules[query]:
             self._without_data(rule)
+        self._settle()
 
     def no_connection(self, query: str, *, at: datetime, now: datetime) -> None:
         """A run was refused a new connection, and the one that lives was not free in time."""
@@ -206,6 +216,15 @@ class Model:
             self._look(self.refused_rule, {"": 1.0} if is_refusing else {}, now)
         else:
             self._without_data(self.refused_rule, under="")
+
+    def tick(self, now: datetime) -> None:
+        """Time passes, and who has not heard of what fires by itself hears of it."""
+        self.time_passes(now)
+        self._settle()
+        for who, life in self.lives.items():
+            speaks = not life.is_held and not life.muted_under
+            if life.fired_at is not None and speaks:
+                self._is_heard(who, life)
 
     def _target_is_judged(self, now: datetime) -> None:
         if self.is_lost is None:
@@ -276,6 +295,7 @@ class Model:
         self.had_data &= there
         for who in [who for who in self.lives if who.rule not in there]:
             self._end(who, now, "rule_removed")
+        self._settle()
 
     def _rules(self) -> list[Judged]:
         return [rule for rules in self.rules.values() for rule in rules]
@@ -298,9 +318,9 @@ class Model:
                 False,
                 "",
             )
-            is_held_long_enough = (
-                life.is_told_at_once or at >= life.active_at + rule.hold
-            )
+            life.is_explained = False
+            hold = rule.hold + self._wait_of(who)
+            is_held_long_enough = life.is_told_at_once or at >= life.active_at + hold
             if life.fired_at is None and is_held_long_enough:
                 life.fired_at = at
                 self._tell("fired", who, at)
@@ -313,10 +333,13 @@ class Model:
             life.missed_at = life.missed_at or at
             if rule.gives_other_labels_than(who, found):
                 self._end(who, at, "rule_changed")
-            elif life.fired_at is None or at >= life.missed_at + rule.keep:
+            elif life.fired_at is None or (
+                at >= life.missed_at + rule.keep
+                and not (life.is_known and self._causes_of(who))
+            ):
                 self._end(who, at, "")
             else:
-                life.is_held, life.muted_under = False, ""
+                life.is_held, life.muted_under, life.is_explained = False, "", False
 
     def _known_by(self, who: Who, found: Collection[Who], at: datetime) -> Who:
         """Only the severity differs: it is the alert that stands, or takes its place where it is louder."""
@@ -334,7 +357,10 @@ class Model:
         life = self.lives[other]
         self._end(other, at, "superseded")
         self.lives[who] = replace(
-            life, fired_at=None, is_told_at_once=life.fired_at is not None
+            life,
+            fired_at=None,
+            is_told_at_once=life.fired_at is not None,
+            is_known=False,
         )
         self.risen.add(who)
         return who
@@ -352,10 +378,74 @@ class Model:
         for who, life in self.lives.items():
             if who.rule == rule.name:
                 life.is_held, life.muted_under = True, under if stands else ""
+                life.is_explained = False
+
+    def _causing(self, rule: str) -> list[Judged]:
+        return [judged for judged in self._rules() if rule in judged.explains]
+
+    def _wait_of(self, who: Who) -> timedelta:
+        """Nothing waits whose cause fires; else for an interval of its query, or five minutes."""
+        if self._causes_of(who):
+            return timedelta(0)
+        waits = [rule.interval for rule in self._causing(who.rule)]
+        return min(max(waits, default=timedelta(0)), timedelta(minutes=5))
+
+    def _causes_of(self, who: Who) -> list[Who]:
+        """What fires and explains it: about the same, where both are about something."""
+        names = {rule.name for rule in self._causing(who.rule)}
+        return [
+            cause
+            for cause, life in self.lives.items()
+            if cause.rule in names
+            and life.fired_at is not None
+            and (not cause.about or who.about in ("", cause.about))
+        ]
+
+    def _settle(self) -> None:
+        """What is explained is muted, and what is no more is held until it is looked at again."""
+        causes = {rule.name for rule in self._rules() if rule.explains}
+        explained = {name for rule in self._rules() for name in rule.explains}
+        for who, life in self.lives.items():
+            if who.rule in causes:
+                self._settle_one(who, life)
+        for who, life in self.lives.items():
+            if who.rule in explained or life.is_explained:
+                self._settle_one(who, life)
+        self.notices += [
+            ("firing", event.who)
+            for event in self.events
+            if event.change == "fired" and self._hears_at_once(event.who)
+        ]
+
+    def _settle_one(self, who: Who, life: Life) -> None:
+        stands = any(other.rule == life.muted_under for other in self.lives)
+        if life.muted_under and stands and not life.is_explained:
+            return
+        causes = self._causes_of(who)
+        if causes:
+            cause = min(causes, key=lambda one: (one.about, one.own))
+            life.muted_under = self.lives[cause].muted_under or cause.rule
+            life.is_explained = True
+        elif life.muted_under:
+            life.muted_under, life.is_explained, life.is_held = "", False, True
+
+    def _hears_at_once(self, who: Who) -> bool:
+        life = self.lives.get(who)
+        if life is None or life.is_explained or life.is_known:
+            return False
+        life.is_known = True
+        return True
+
+    def _is_heard(self, who: Who, life: Life) -> None:
+        if not life.is_known:
+            life.is_known = True
+            self.notices.append(("firing", who))
 
     def _end(self, who: Who, at: datetime, reason: str) -> None:
         if self.lives[who].fired_at is not None:
             self._tell("resolved", who, at, reason)
+            if self.lives[who].is_known and reason != "superseded":
+                self.notices.append(("resolved", who))
         del self.lives[who]
 
     def _tell(self, change: str, who: Who, at: datetime, reason: str = "") -> None:

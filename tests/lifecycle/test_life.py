@@ -35,6 +35,7 @@ CHANGES = st.fixed_dictionaries(
         "team": st.sampled_from(["", "a"]),
         "interval_seconds": st.sampled_from([30, 60, 300]),
         "usage_hold_seconds": st.sampled_from([0, 60]),
+        "explains": st.booleans(),
     },
 )
 PARTS = ("has_rule", "has_query", "has_schema_query")

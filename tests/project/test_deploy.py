@@ -364,6 +364,37 @@ def inhibit_rules(config: Config) -> Iterator[dict[str, Any]]:
                 }
 
 
+def labels_of_alerts(config: Config) -> dict[str, frozenset[str]]:
+    """Return the labels that tell the alerts of each rule apart."""
+    found: dict[str, frozenset[str]] = {}
+    for query in {job.query.name: job.query for job in config.jobs}.values():
+        names = {metric.name: metric.label_names for metric in query.metrics}
+        for rule in query.rules:
+            own = () if rule.is_of_total else names[rule.metric]
+            found[rule.name] = frozenset((*own, *rule.labels))
+    return found
+
+
+def inhibit_rules_of_causes(config: Config) -> Iterator[dict[str, Any]]:
+    """Yield what Alertmanager needs to inhibit what the files say that a rule explains."""
+    labels = labels_of_alerts(config)
+    for explained, causes in sorted(config.causes.causes.items()):
+        for cause in causes:
+            common = sorted(labels[cause.name] & labels[explained])
+            yield {
+                "source_matchers": [f'alertname="{cause.name}"'],
+                "target_matchers": [f'alertname="{explained}"'],
+                "equal": ["target", *common],
+            }
+
+
+def test_what_the_shipped_rules_explain_is_there() -> None:
+    config = load(EXAMPLE, {}, KINDS)
+    names = labels_of_alerts(config)
+    for explained, causes in config.causes.causes.items():
+        assert explained in names, f"{causes} explain it"
+
+
 def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_column(
     tmp_path: Path,
 ) -> None:
@@ -373,11 +404,12 @@ def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_co
     assert given[0]["source_matchers"] == ['alertname="TokenMonitorTargetDown"']
     assert given[1]["source_matchers"] == ['alertname="TokenMonitorReplicaLagging"']
     assert given[0]["equal"] == given[1]["equal"] == ["target"]
-    expected = list(inhibit_rules(shipped(tmp_path)))
+    config = shipped(tmp_path)
+    expected = [*inhibit_rules(config), *inhibit_rules_of_causes(config)]
     paste = "\n".join(
         f"  - source_matchers: [{', '.join(rule['source_matchers'])}]\n"
         f"    target_matchers: [{', '.join(rule['target_matchers'])}]\n"
-        f"    equal: [target]"
+        f"    equal: [{', '.join(rule['equal'])}]"
         for rule in expected
     )
     assert given[2:] == expected, (

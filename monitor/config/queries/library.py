@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.config.queries.explained import check_explained
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
@@ -76,7 +77,8 @@ def read_library(
             sections[name] = overrides.over_query(name, section)
     own = own_section(problems)
     _check_query_overrides(config, files, problems)
-    if len(sections) == len(files):  # else a rule may be in a file that was not read
+    is_whole = len(sections) == len(files)
+    if is_whole:
         _check_rule_overrides(config, [*sections.values(), own], problems)
     replaced = replaced_parts(files, sections)
     queries = {}
@@ -87,13 +89,12 @@ def read_library(
     # A query that is switched off takes no name from one that is on.
     enabled = [query for query in queries.values() if query.enabled]
     check_unique(enabled, own.at("rules").data.keys(), problems)
+    if is_whole:
+        check_explained(enabled, _rule_names(sections.values()), problems)
     return Library(
         names=tuple(files),
         queries=queries,
-        declared_by={
-            name: frozenset(section.at("parameters").data)
-            for name, section in sections.items()
-        },
+        declared_by=_declared_by(sections),
         own_rules=read_own_rules(overrides.over_rules(own), problems),
         notices=(
             *found_queries.notices,
@@ -101,6 +102,14 @@ def read_library(
             *_shortened(queries.values()),
         ),
     )
+
+
+def _declared_by(sections: Mapping[str, Section]) -> dict[str, frozenset[str]]:
+    """Return which parameters each query declares."""
+    return {
+        name: frozenset(section.at("parameters").data)
+        for name, section in sections.items()
+    }
 
 
 def _shortened(queries: Iterable[UnboundQuery]) -> Iterator[str]:
@@ -174,6 +183,11 @@ class _Overrides:
         return section
 
 
+def _rule_names(sections: Iterable[Section]) -> frozenset[str]:
+    """Return the names of all rules that some files have, also of those with problems."""
+    return frozenset().union(*(section.at("rules").data for section in sections))
+
+
 def _check_query_overrides(
     config: Section, files: Mapping[str, QueryFiles], problems: Problems
 ) -> None:
@@ -192,9 +206,7 @@ def _check_rule_overrides(
     config: Section, sections: Iterable[Section], problems: Problems
 ) -> None:
     """Note [rules.NAME] of a rule that is not there."""
-    rules: set[str] = set()
-    for section in sections:
-        rules.update(section.at("rules").data)
+    rules = _rule_names(sections)
     for name in config.at("rules").data:
         if name not in rules:
             message = f"there is no such rule{near_miss(name, rules)}"

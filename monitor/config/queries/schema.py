@@ -169,4 +169,5 @@ class RuleSchema(Schema):
     needs: list[Text] = []
     details: list[Text] = []
     evidence: Text | None = None
+    explains: list[Text] = []
     enabled: bool = True

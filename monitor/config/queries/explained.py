@@ -1,0 +1,68 @@
+"""Check the cause graph of all rules: what a rule explains is there, and no circle explains itself; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from functools import partial
+
+from monitor.config.queries.unbound import UnboundQuery, UnboundRule
+from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.validation import check_list
+from monitor.model.cause_graph import circle_in
+
+
+def check_explained(
+    queries: Iterable[UnboundQuery],
+    names: AbstractSet[str],
+    problems: Problems,
+) -> None:
+    """Note what rules explain that is the name of no rule, and one circle of rules that explain each other.
+
+    `names` are those of the rules of all queries, switched off or not.
+    """
+    rules: dict[str, UnboundRule] = {}
+    for query in queries:
+        for rule in query.active_rules:
+            rules[rule.rule.name] = rule
+            _check_names(query, rule, names, problems)
+    _check_circle(rules, problems)
+
+
+def _check_names(
+    query: UnboundQuery,
+    rule: UnboundRule,
+    names: AbstractSet[str],
+    problems: Problems,
+) -> None:
+    if _is_as_shipped(query, rule):
+        # Who replaces another shipped query may leave that rule out.
+        return
+    fault = partial(_fault, names)
+    check_list(rule.section, "explains", rule.rule.explains, fault, problems)
+
+
+def _check_circle(rules: dict[str, UnboundRule], problems: Problems) -> None:
+    explains = {name: rule.rule.explains for name, rule in rules.items()}
+    circle = circle_in(explains)
+    if not circle:
+        return
+    # From the first by its name, so that it is the same one at each load.
+    start = circle.index(min(circle))
+    names = [*circle[start:], *circle[:start]]
+    words = " explains ".join([*names, names[0]])
+    origin = rules[names[0]].section.origin("explains")
+    problems.add(origin, f"is a circle: {words}")
+
+
+def _fault(names: AbstractSet[str], name: str) -> str | None:
+    if name in names:
+        return None
+    return f'there is no rule "{name}" of a query{near_miss(name, names)}'
+
+
+def _is_as_shipped(query: UnboundQuery, rule: UnboundRule) -> bool:
+    """Return whether it is a shipped file that says what the rule explains, and not config.toml."""
+    file = query.section.origin().file
+    said_by = rule.section.origin("explains").file
+    return query.files.shipped and said_by == file

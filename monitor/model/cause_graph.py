@@ -1,0 +1,96 @@
+"""Which rules explain which, as the files say: the graph by which one cause is one page; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRule:
+    """A rule by which others are explained, and the query that it belongs to."""
+
+    name: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGraph:
+    """The causes of each rule that has some, by its name; without circles."""
+
+    causes: Mapping[str, tuple[CauseRule, ...]] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(init=False)
+    """The place of each rule of the graph in an order in which causes come before what they explain."""
+
+    def __post_init__(self) -> None:
+        """Put the rules in order once, not at each evaluation."""
+        names = {name: names_of(causes) for name, causes in self.causes.items()}
+        # A circle is refused at load, where all problems are noted before that.
+        order = () if circle_in(names) else TopologicalSorter(names).static_order()
+        ranks = {name: rank for rank, name in enumerate(order)}
+        object.__setattr__(self, "ranks", ranks)
+
+    def causes_of(self, rule: str) -> tuple[CauseRule, ...]:
+        """Return the rules that explain a rule; none of one that nothing explains."""
+        return self.causes.get(rule, ())
+
+    def has(self, rule: str) -> bool:
+        """Return whether a rule explains another one, or is explained by one."""
+        return rule in self.ranks
+
+    def rank(self, rule: str) -> int:
+        """Return where a rule stands among others, to evaluate causes first; -1 of one that is not in the graph."""
+        return self.ranks.get(rule, -1)
+
+
+class ExplainingRule(Protocol):
+    """What of a rule the graph is made of."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        """Return the names of the rules that it explains."""
+
+
+class QueryOfRules(Protocol):
+    """What of a query the graph is made of."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def rules(self) -> Iterable[ExplainingRule]:
+        """Return its rules."""
+
+
+def graph_of(queries: Iterable[QueryOfRules]) -> CauseGraph:
+    """Return the graph of the rules of some queries, of which some may be the same object."""
+    causes: dict[str, dict[CauseRule, None]] = {}
+    for query in {id(query): query for query in queries}.values():
+        for rule in query.rules:
+            for name in rule.explains:
+                known = causes.setdefault(name, {})
+                known[CauseRule(rule.name, query.name)] = None
+    return CauseGraph({name: tuple(known) for name, known in causes.items()})
+
+
+def names_of(causes: Iterable[CauseRule]) -> tuple[str, ...]:
+    """Return the names of some rules."""
+    return tuple(cause.name for cause in causes)
+
+
+def circle_in(explains: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return the rules of a circle, each explaining the next and the last one the first; () where there is none."""
+    # A sorter is given what comes before each; turned round, a circle remains a circle.
+    try:
+        TopologicalSorter(explains).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return tuple(reversed(circle[1:]))
+    return ()

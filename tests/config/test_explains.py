@@ -1,0 +1,88 @@
+"""`explains`: the cause graph of all files, checked as a whole."""
+
+from __future__ import annotations
+
+from monitor.model.cause_graph import CauseRule
+from tests.config.folder import TARGET, Folder, rule_of
+
+QUERY = """summary = "x"
+[metrics.token_{name}]
+help = "x"
+labels = ["plan"]
+value = "users"
+"""
+RULE = """
+[rules.{name}]
+metric = "token_{query}"
+above = 0
+severity = "warning"
+summary = "x"
+explains = {explains}
+"""
+
+
+def add_query(folder: Folder, name: str, **rules: list[str]) -> None:
+    """Write a query whose rules explain others."""
+    written = [
+        RULE.format(name=rule, query=name, explains=explains)
+        for rule, explains in rules.items()
+    ]
+    folder.query(name, QUERY.format(name=name) + "".join(written))
+
+
+def test_a_rule_knows_what_it_explains_and_the_configuration_what_explains_it(
+    folder: Folder,
+) -> None:
+    add_query(folder, "one", Cause=["Effect", "Other", "Effect"], Other=[])
+    add_query(folder, "two", Effect=[], Reason=["Cause"])
+    config = folder.load(TARGET)
+    assert rule_of(config, "Cause").explains == ("Effect", "Other")
+    graph = config.causes
+    assert graph.causes_of("Effect") == (CauseRule("Cause", "one"),)
+    assert graph.causes_of("Reason") == ()
+    ranks = [graph.rank(name) for name in ("Reason", "Cause", "Effect")]
+    assert ranks == sorted(ranks)
+    assert graph.rank("Nothing") < min(ranks)
+
+
+def test_what_no_rule_is_called_is_refused_with_its_place(folder: Folder) -> None:
+    add_query(folder, "one", Cause=["Efect"])
+    add_query(folder, "two", Effect=[])
+    assert folder.problems(TARGET) == [
+        'q/one.toml:12: rules.Cause.explains[0]: there is no rule "Efect" of a query; did you mean "Effect"?'
+    ]
+
+
+def test_rules_about_the_monitor_itself_explain_nothing_and_are_not_explained(
+    folder: Folder,
+) -> None:
+    add_query(folder, "one", Cause=["TokenMonitorTargetDown"])
+    changed = f'{TARGET}[rules.TokenMonitorTargetDown]\nexplains = ["Cause"]\n'
+    own, dangling = folder.problems(changed)
+    assert "rules.TokenMonitorTargetDown.explains" in own
+    assert "a rule of the monitor itself has none" in own
+    assert 'there is no rule "TokenMonitorTargetDown" of a query' in dangling
+
+
+def test_a_circle_is_refused_with_all_its_rules(folder: Folder) -> None:
+    add_query(folder, "one", Alpha=["Beta"], Gamma=["Alpha"])
+    add_query(folder, "two", Beta=["Gamma"])
+    assert folder.problems(TARGET) == [
+        "q/one.toml:12: rules.Alpha.explains: is a circle: Alpha explains Beta explains Gamma explains Alpha"
+    ]
+
+
+def test_a_rule_that_is_switched_off_closes_no_circle_and_can_be_named(
+    folder: Folder,
+) -> None:
+    add_query(folder, "one", Alpha=["Beta"], Beta=["Alpha"])
+    config = folder.load(f"{TARGET}[rules.Beta]\nenabled = false\n")
+    assert rule_of(config, "Alpha").explains == ("Beta",)
+
+
+def test_config_toml_can_say_that_a_rule_explains_something_else(
+    folder: Folder,
+) -> None:
+    add_query(folder, "one", Alpha=["Beta"], Beta=[], Gamma=[])
+    config = folder.load(f'{TARGET}[rules.Alpha]\nexplains = ["Gamma"]\n')
+    assert rule_of(config, "Alpha").explains == ("Gamma",)
