@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from monitor.cli import UNKNOWN
+from monitor.cli.app_check import ApplicationCheck, check_application
+from monitor.cli.app_files import read_sources
 from monitor.cli.asking import ask_now
-from monitor.cli.checked import Checked, worst
+from monitor.cli.checked import Checked
 from monitor.cli.options import (
     CommonOptions,
     print_problems,
     selected,
     with_common_options,
 )
+from monitor.cli.outcome import CheckOutcome
 from monitor.cli.output import echo
-from monitor.cli.reports import REPORTS, Report
+from monitor.cli.report_formats import REPORTS, Report
 from monitor.cli.run_once import CheckOptions, check
 from monitor.model.errors import ConfigError
 from monitor.telemetry.log import Log
@@ -33,7 +37,21 @@ from monitor.timing.clock import AnchoredClock
     type=click.Choice(list(REPORTS)),
     default="table",
     show_default=True,
-    help="For people, for programs, or one line for Nagios.",
+    help="For people, for programs, one line for Nagios, a report for a pipeline.",
+)
+@click.option(
+    "--app-sql",
+    "app_sql",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --schema, also: would the application's statements in DIR (.sql; strings in .ts, .js, .py, .php)?",
+)
+@click.option(
+    "--app-ignore",
+    "ignored",
+    multiple=True,
+    metavar="NAME",
+    help="A table, or table.column, that DIR uses and that is not of this database; * and ? work.",
 )
 @click.option(
     "--schema",
@@ -46,6 +64,8 @@ def command(
     target: str | None,
     form: str,
     schema: bool,
+    app_sql: Path | None,
+    ignored: tuple[str, ...],
     common: CommonOptions,
 ) -> int:
     """Run every query once, now (or each QUERY, which may be a pattern); rules do not wait for their `for`.
@@ -59,24 +79,27 @@ def command(
     try:
         config = common.load_config(ask_now)
         jobs = selected(config, queries, target)
+        sources = None if app_sql is None else read_sources(app_sql)
     except ConfigError as error:
         print_problems(error)
         return _cannot_tell(report, [str(problem) for problem in error.problems])
+    except OSError as error:
+        return _cannot_tell(report, [f"{app_sql}: {error.strerror}"])
     except click.UsageError as error:
         error.show()
         return _cannot_tell(report, [error.format_message()])
     log = common.make_log()
-    checked = check(
-        jobs,
-        os.environ,
-        AnchoredClock(),
-        CheckOptions(schema, config.runbook_base_url),
-    )
+    options = CheckOptions(schema or sources is not None, config.runbook_base_url)
+    checked = check(jobs, os.environ, AnchoredClock(), options)
     _log_runs(log, checked)
-    status = worst(one.status for one in checked)
-    echo(report.of(checked, status))
+    applications: tuple[ApplicationCheck, ...] = ()
+    if sources is not None:
+        targets = list({job.target.name: job.target for job in jobs}.values())
+        applications = check_application(sources, targets, os.environ, ignored)
+    outcome = CheckOutcome(checked, applications)
+    echo(report.of(outcome))
     log.close()
-    return int(status)
+    return int(outcome.status)
 
 
 def _cannot_tell(report: Report, messages: Sequence[str]) -> int:

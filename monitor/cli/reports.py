@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding
+from monitor.cli.app_check import ApplicationCheck
+from monitor.cli.app_report import application_json, application_text, count_text
+from monitor.cli.checked import (
+    WOULD_FAIL,
+    Checked,
+    CheckStatus,
+    Finding,
+)
+from monitor.cli.outcome import CheckOutcome
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
 from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, Failure, Success
@@ -21,18 +27,13 @@ _MAX_NAGIOS_TEXT = 600
 _UNSAFE_IN_NAGIOS = str.maketrans({"|": "/", "\n": " ", "\r": " "})
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One format: `of` what was checked; `of_nothing`, where nothing could be, by the problems."""
-
-    of: Callable[[Sequence[Checked], CheckStatus], str]
-    of_nothing: Callable[[Sequence[str]], str]
-
-
-def _as_table(checked: Sequence[Checked], status: CheckStatus) -> str:
+def as_table(outcome: CheckOutcome) -> str:
+    """Write a table for people, then what was found."""
+    checked = outcome.checked
     header = ("STATE", "TARGET", "QUERY", "TOOK", "RESULT")
     rows = [
-        (_state(one), *one.result.job.key, _took(one), _text(one)) for one in checked
+        (state_of(one), *one.result.job.key, _took(one), text_of(one))
+        for one in checked
     ]
     parts = [table(rows, header, right=(header.index("TOOK"),))]
     # That a query would fail is said in its row.
@@ -41,7 +42,8 @@ def _as_table(checked: Sequence[Checked], status: CheckStatus) -> str:
         for finding in _worst_first(checked)
         if finding.name != WOULD_FAIL
     )
-    parts.append(f"{status.name}: {_counts_text(checked)}")
+    parts.extend(map(application_text, outcome.applications))
+    parts.append(f"{outcome.status.name}: {counts_text(outcome)}")
     return "\n\n".join(parts)
 
 
@@ -75,22 +77,28 @@ def _details(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _as_json(checked: Sequence[Checked], status: CheckStatus) -> str:
-    return _json(status, checked=checked)
+def as_json(outcome: CheckOutcome) -> str:
+    """Write all of it for programs."""
+    return _json(outcome, outcome.status, ())
+
+
+def json_of_nothing(problems: Sequence[str]) -> str:
+    """Write why nothing could be checked."""
+    return _json(CheckOutcome(()), CheckStatus.UNKNOWN, problems)
 
 
 def _json(
+    outcome: CheckOutcome,
     status: CheckStatus,
-    *,
-    checked: Sequence[Checked] = (),
-    problems: Sequence[str] = (),
+    problems: Sequence[str],
 ) -> str:
     document = {
         "status": status.name.lower(),
         "exit_code": int(status),
         "problems": list(problems),
-        "counts": _counts(checked),
-        "checks": [_check_json(one) for one in checked],
+        "counts": _counts(outcome.checked),
+        "checks": [_check_json(one) for one in outcome.checked],
+        "application": [application_json(one) for one in outcome.applications],
     }
     return json.dumps(document, indent=2)
 
@@ -102,8 +110,8 @@ def _check_json(one: Checked) -> dict[str, object]:
     return {
         "target": target,
         "query": query,
-        "status": _state(one).lower(),
-        "message": _text(one),
+        "status": state_of(one).lower(),
+        "message": text_of(one),
         "reason": None if failure is None else str(failure.reason),
         "missing": [str(column) for column in missing],
         "duration_seconds": round(one.result.duration_seconds, 6),
@@ -121,21 +129,39 @@ def _finding_json(finding: Finding) -> dict[str, object]:
     }
 
 
-def _as_nagios(checked: Sequence[Checked], status: CheckStatus) -> str:
+def as_nagios(outcome: CheckOutcome) -> str:
     """Write one line with what matters most first, and performance data.
 
     As monitoring-plugins.org's guidelines have it.
     """
+    checked = outcome.checked
     summaries: dict[CheckStatus, list[str]] = {}
     for finding in _worst_first(checked):
         summaries.setdefault(finding.status, []).append(finding.summary)
     texts = [
         *summaries.get(CheckStatus.CRITICAL, ()),
+        *_of_applications(outcome.applications),
         *_failures(checked),
         *summaries.get(CheckStatus.WARNING, ()),
-        _counts_text(checked),
+        counts_text(outcome),
     ]
-    return f"{_nagios_line(status, _cut(texts))} | {' '.join(_perfdata(checked))}"
+    line = _nagios_line(outcome.status, _cut(texts))
+    return f"{line} | {' '.join(_perfdata(checked))}"
+
+
+def nagios_of_nothing(problems: Sequence[str]) -> str:
+    """Write one line with why nothing could be checked."""
+    return _nagios_line(CheckStatus.UNKNOWN, _cut(problems))
+
+
+def _of_applications(checks: Sequence[ApplicationCheck]) -> Iterator[str]:
+    """Yield what an application would not find, and why that cannot be told."""
+    for check in checks:
+        for finding in check.findings:
+            place = finding.places[0]
+            yield f"{finding.summary} ({place.file}:{place.line})"
+        if check.fault:
+            yield check.fault
 
 
 def _nagios_line(status: CheckStatus, text: str) -> str:
@@ -197,7 +223,8 @@ def _perfdata(checked: Sequence[Checked]) -> list[str]:
     return data
 
 
-def _state(one: Checked) -> str:
+def state_of(one: Checked) -> str:
+    """Return what a query alone comes to, in a word."""
     return "BLOCKED" if one.is_blocked else one.status.name
 
 
@@ -217,7 +244,7 @@ def _was_run(one: Checked) -> bool:
             assert_never(unknown)
 
 
-def _text(one: Checked) -> str:
+def text_of(one: Checked) -> str:
     """Return what was found, then why there is not all; the note where neither is."""
     names = Counter(finding.name for finding in one.findings)
     del names[WOULD_FAIL]
@@ -276,23 +303,16 @@ def _counts(checked: Sequence[Checked]) -> dict[str, int]:
     }
 
 
-def _counts_text(checked: Sequence[Checked]) -> str:
+def counts_text(outcome: CheckOutcome) -> str:
+    """Return how many queries there were, and how many came to what."""
+    checked = outcome.checked
     counts = _counts(checked)
     targets = len({one.result.job.target.name for one in checked})
     queries = counted(counts.pop("queries"), "query", "queries")
     listed = ", ".join(f"{count} {what}" for what, count in counts.items())
-    return f"{queries} on {counted(targets, 'target')}: {listed}"
+    text = f"{queries} on {counted(targets, 'target')}: {listed}"
+    return "; ".join([text, *map(_application_counts, outcome.applications)])
 
 
-REPORTS: Mapping[str, Report] = MappingProxyType(
-    {
-        "table": Report(_as_table, lambda problems: ""),
-        "json": Report(
-            _as_json, lambda problems: _json(CheckStatus.UNKNOWN, problems=problems)
-        ),
-        "nagios": Report(
-            _as_nagios,
-            lambda problems: _nagios_line(CheckStatus.UNKNOWN, _cut(problems)),
-        ),
-    }
-)
+def _application_counts(check: ApplicationCheck) -> str:
+    return f"application SQL on {check.target}: {count_text(check)}"

@@ -20,6 +20,11 @@ _INTO_LEFT_OUT: Final = re.compile(
     r"\A(\s*INSERT)\s+(?!INTO\b)(?=[`\w])", re.IGNORECASE
 )
 
+# Colours, names of classes, and of tokens with all that is known of them.
+_INSIDE: Final = re.compile(
+    r"\x1b\[[0-9;]*m| for <class '[^']*'>|<Token |, start: .*|, line: .*"
+)
+
 # It would tell on stderr of each statement that it keeps as text; who calls is told by the kind of the statement.
 _LOGGER: Final = "sqlglot"
 
@@ -55,8 +60,8 @@ def _in_words_of_parser(text: str) -> str:
 
 def _first_line(message: str) -> str:
     """Return what the parser says, without the statement and the terminal's colours."""
-    line = message.splitlines()[0] if message else "cannot be read"
-    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+    line = message.partition("\n")[0] or "cannot be read"
+    return _INSIDE.sub("", line).rstrip(". ")
 
 
 def children(node: exp.Expr, *keys: str) -> list[exp.Expr]:

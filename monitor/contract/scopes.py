@@ -24,6 +24,12 @@ class Uses:
     tables: tuple[str, ...] = ()
     columns: tuple[ColumnUse, ...] = ()
 
+    def beside(self, known: Uses) -> Uses:
+        """Return what is named here, and not in what is known."""
+        tables = [table for table in self.tables if table not in known.tables]
+        columns = [use for use in self.columns if use not in known.columns]
+        return Uses(tuple(tables), tuple(columns))
+
 
 @dataclass(frozen=True, slots=True)
 class NameSource:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.checked import WOULD_FAIL, Checked, CheckStatus, Finding, worst
-from monitor.cli.reports import REPORTS
+from monitor.cli.outcome import CheckOutcome
+from monitor.cli.report_formats import REPORTS
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
 from monitor.model.schedules import Every
@@ -108,12 +109,12 @@ def test_a_schema_query_that_could_not_see_everything_says_of_what_it_cannot_tel
 ):
     said = "cannot tell of users.tokens_remaining: SELECT command denied"
     for name in ("table", "json", "nagios"):
-        assert said in REPORTS[name].of([checked(PARTIAL)], UNKNOWN), name
+        assert said in REPORTS[name].of(CheckOutcome([checked(PARTIAL)])), name
 
 
 def test_a_lost_target_is_shown_with_its_address_and_took_no_time() -> None:
     one = checked(Failure(Reason.TARGET_DOWN, "Connection refused", lost=True))
-    assert REPORTS["nagios"].of([one], UNKNOWN) == (
+    assert REPORTS["nagios"].of(CheckOutcome([one])) == (
         "TOKEN-MONITOR UNKNOWN - balances on main: target_down: Connection refused (db.example.com:3306); "
         "1 query on 1 target: 0 critical, 0 warning, 1 failed, 0 blocked | "
         "critical=0;;0;0 warning=0;0;;0 failed=1;;;0;1 blocked=0;;;0;1 'main/balances'=U;;;0;5"
@@ -126,7 +127,9 @@ def test_columns_of_one_table_are_named_together() -> None:
         ColumnName("history", "action"),
         ColumnName("history", "user_id"),
     )
-    line = REPORTS["table"].of([checked(Blocked(missing))], OK).splitlines()[1]
+    line = (
+        REPORTS["table"].of(CheckOutcome([checked(Blocked(missing))])).splitlines()[1]
+    )
     assert line == (
         "BLOCKED  main    balances     -  "
         "cannot run without users.tokens_remaining, history (action, user_id)"
@@ -140,7 +143,7 @@ def test_many_findings_are_cut_for_nagios_and_the_rest_is_counted() -> None:
     ]
     text = (
         REPORTS["nagios"]
-        .of([checked(Success((), 3), *many)], CRITICAL)
+        .of(CheckOutcome([checked(Success((), 3), *many)]))
         .partition(" | ")[0]
     )
     assert text.startswith("TOKEN-MONITOR CRITICAL - 0 xxx")

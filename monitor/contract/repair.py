@@ -1,0 +1,63 @@
+"""What brings back what is missing: the migration that adds it, or an ALTER by a type that is guessed; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.contract.application import ApplicationSql
+from monitor.contract.schema import MissingName, SchemaTables
+from monitor.contract.scopes import ColumnUse
+from monitor.contract.statements import PlacedChange
+
+
+def repair_of(
+    missing: MissingName,
+    application: ApplicationSql,
+    schema: SchemaTables,
+) -> str:
+    """Return what to do about a missing table or column, in one line."""
+    added = list(_changes_of(missing, application))
+    if added:
+        # The last one has the column as it is meant to be now.
+        return _by_migration(missing, added[-1])
+    if not missing.column:
+        return "nothing in the directory creates it: look for its CREATE TABLE"
+    types = schema.types_of(missing.column)
+    if len(types) == len(missing.tables) == 1:
+        table = missing.tables[0]
+        alter = f"ALTER TABLE {table} ADD COLUMN {missing.column} {types[0]};"
+        return (
+            f"{alter} (the type that columns of this name have elsewhere; look it up)"
+        )
+    return "nothing in the directory adds it: its type must be looked up"
+
+
+def similar_names(missing: MissingName, schema: SchemaTables) -> tuple[str, ...]:
+    """Return what there is of a similar name: it may have been renamed, or mistyped."""
+    if not missing.column:
+        return schema.similar_tables(missing.tables[0])
+    return schema.similar_columns(ColumnUse(missing.tables, missing.column))
+
+
+def _changes_of(
+    missing: MissingName, application: ApplicationSql
+) -> Iterator[PlacedChange]:
+    tables = " ".join(missing.tables).lower().split()
+    column = missing.column.lower()
+    for one in application.changes:
+        is_of_table = one.change.table.lower() in tables
+        if is_of_table and one.change.column.lower() == column:
+            yield one
+
+
+def _by_migration(missing: MissingName, added: PlacedChange) -> str:
+    place = f"{added.place.file}:{added.place.line}"
+    change = added.change
+    if not missing.column:
+        return f"{place} creates it: was it run?"
+    if not change.definition:
+        return f"{place} renames another column to it: was it run?"
+    alter = (
+        f"ALTER TABLE {change.table} ADD COLUMN {change.column} {change.definition};"
+    )
+    return f"{place} adds it: was it run? {alter}"
