@@ -239,13 +239,21 @@ def conflicting(connection: PrivateConnection) -> dict[str, Series]:
 
 
 def without_limit(data: Data) -> dict[str, Series]:
-    """Count the active subscriptions whose limit gives nothing, also of users that are gone."""
-    useless = [
-        spelled(row.plan)
+    """Count active subscriptions by the size of their limit, also of users that are gone; and those without one."""
+    active = [
+        row
         for row in data.subscriptions
-        if row.is_active == 1 and row.user_id is not None and not (row.limit or 0) > 0
+        if row.is_active == 1 and row.user_id is not None
     ]
-    return _by_plan("token_subscriptions_without_limit", useless)
+    useless = [spelled(row.plan) for row in active if not (row.limit or 0) > 0]
+    sizes = Counter((spelled(row.plan), _digits(row.limit)) for row in active)
+    by_size: Series = {size: float(count) for size, count in sizes.items()}
+    found = _by_plan("token_subscriptions_without_limit", useless)
+    return {**found, "token_subscriptions": by_size} if by_size else found
+
+
+def _digits(limit: int | None) -> str:
+    return str(len(str(limit))) if limit is not None and limit > 0 else "0"
 
 
 def recent_usage(usages: Sequence[Usage]) -> dict[str, Series]:

@@ -38,6 +38,7 @@ _RULES = {
     "TokenPlanNew": "warning",
     "TokenLimitsChanged": "warning",
     "TokenLimitsReduced": "warning",
+    "TokenLimitSizeNew": "warning",
     "TokenSubscriptionsWithoutLimit": "warning",
     "TokenUsageUnsubscribed": "warning",
 }
@@ -58,6 +59,7 @@ _METRICS = {
     "token_subscribers_refilled": ("plan",),
     "token_subscribers_conflicting": (),
     "token_subscriptions_without_limit": ("plan",),
+    "token_subscriptions": ("plan", "limit_digits"),
     "token_balance_tokens": ("plan",),
     "token_limit_tokens": ("plan",),
     "token_usage_recent_events": ("action", "window"),
