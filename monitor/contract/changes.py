@@ -71,7 +71,10 @@ def changes_of(text: str) -> Iterator[SchemaChange]:
         yield from _added(table, _items(rest))
 
 
-def _added(table: str, items: Iterable[Sequence[Token]]) -> Iterator[SchemaChange]:
+def _added(
+    table: str,
+    items: Iterable[Sequence[Token]],
+) -> Iterator[SchemaChange]:
     """Yield the columns that the parts of an ALTER TABLE bring: new ones, and new names."""
     for item in items:
         verb = item[0].word
@@ -81,7 +84,10 @@ def _added(table: str, items: Iterable[Sequence[Token]]) -> Iterator[SchemaChang
         yield from _columns(table, [item[skipped:]])
 
 
-def _columns(table: str, items: Iterable[Sequence[Token]]) -> Iterator[SchemaChange]:
+def _columns(
+    table: str,
+    items: Iterable[Sequence[Token]],
+) -> Iterator[SchemaChange]:
     for item in items:
         is_column = _begins_with_name(item)
         if is_column:
@@ -128,7 +134,10 @@ def _length_of_name(tokens: Sequence[Token]) -> int:
     return 3 if "." in texts else 1
 
 
-def _length_of(tokens: Sequence[Token], words: frozenset[str]) -> int:
+def _length_of(
+    tokens: Sequence[Token],
+    words: frozenset[str],
+) -> int:
     """Return how many of the first tokens are of these words."""
     first = takewhile(lambda token: token.word in words, tokens)
     return len(list(first))

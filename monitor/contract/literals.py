@@ -68,7 +68,10 @@ def literal_texts(
         )
 
 
-def _target(code: str, start: int) -> tuple[str, bool]:
+def _target(
+    code: str,
+    start: int,
+) -> tuple[str, bool]:
     """Return the variable that a literal goes to, and whether that had something before."""
     target = _TARGET.search(code, max(0, start - _BEFORE), start)
     if target is None:
@@ -96,7 +99,11 @@ def _joined(
             return "".join(parts), end
 
 
-def _operand(code: str, at: int, language: Language) -> tuple[str, int]:
+def _operand(
+    code: str,
+    at: int,
+    language: Language,
+) -> tuple[str, int]:
     """Return what an operand says, a literal its text and anything else a hole, and the place behind it."""
     depth = 0
     tokens: list[CodeToken] = []
@@ -117,7 +124,11 @@ def _operand(code: str, at: int, language: Language) -> tuple[str, int]:
     return "".join(texts), at
 
 
-def _next_token(code: str, at: int, language: Language) -> CodeToken:
+def _next_token(
+    code: str,
+    at: int,
+    language: Language,
+) -> CodeToken:
     """Return the token behind a place, comments left out; an empty one at the end."""
     while True:
         match = language.tokens.search(code, at)

@@ -32,7 +32,10 @@ def repair_of(
     return "nothing in the directory adds it: its type must be looked up"
 
 
-def similar_names(missing: MissingName, schema: SchemaTables) -> tuple[str, ...]:
+def similar_names(
+    missing: MissingName,
+    schema: SchemaTables,
+) -> tuple[str, ...]:
     """Return what there is of a similar name: it may have been renamed, or mistyped."""
     if not missing.column:
         return schema.similar_tables(missing.tables[0])
@@ -50,7 +53,10 @@ def _changes_of(
             yield one
 
 
-def _by_migration(missing: MissingName, added: PlacedChange) -> str:
+def _by_migration(
+    missing: MissingName,
+    added: PlacedChange,
+) -> str:
     place = f"{added.place.file}:{added.place.line}"
     change = added.change
     if not missing.column:

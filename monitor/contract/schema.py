@@ -38,7 +38,10 @@ class SchemaTables:
     tables: Mapping[str, Mapping[str, str]]
     ignores_case: bool = False
 
-    def named(self, name: str) -> list[str]:
+    def named(
+        self,
+        name: str,
+    ) -> list[str]:
         """Return the tables that a name in a statement can mean: one, or all that fit where part of it is open."""
         wanted = name.lower() if self.ignores_case else name
         if wanted in self.tables:
@@ -46,25 +49,40 @@ class SchemaTables:
         pattern = re.compile(wanted.replace("$", r"\$").replace(HOLE, r"\w*"))
         return [table for table in self.tables if pattern.fullmatch(table)]
 
-    def lacks(self, use: ColumnUse) -> bool:
+    def lacks(
+        self,
+        use: ColumnUse,
+    ) -> bool:
         """Return whether none of the tables has a column; if one of the tables is missing itself, that is it."""
         is_complete = all(self.named(name) for name in use.tables)
         return is_complete and use.column.lower() not in self._columns_of(use)
 
-    def similar_tables(self, name: str) -> tuple[str, ...]:
+    def similar_tables(
+        self,
+        name: str,
+    ) -> tuple[str, ...]:
         """Return tables that may be meant by a name."""
         return _near(name, self.tables)
 
-    def similar_columns(self, use: ColumnUse) -> tuple[str, ...]:
+    def similar_columns(
+        self,
+        use: ColumnUse,
+    ) -> tuple[str, ...]:
         """Return columns of these tables that may be meant by a name."""
         return _near(use.column.lower(), self._columns_of(use))
 
-    def _columns_of(self, use: ColumnUse) -> list[str]:
+    def _columns_of(
+        self,
+        use: ColumnUse,
+    ) -> list[str]:
         tables = chain.from_iterable(self.named(name) for name in use.tables)
         columns = [self.tables[table] for table in tables]
         return list(chain.from_iterable(columns))
 
-    def types_of(self, column: str) -> tuple[str, ...]:
+    def types_of(
+        self,
+        column: str,
+    ) -> tuple[str, ...]:
         """Return the types that columns of this name have in any table."""
         types = [columns.get(column.lower(), "") for columns in self.tables.values()]
         found = dict.fromkeys(types)
@@ -98,7 +116,10 @@ def missing_names(
     return found
 
 
-def doubt_of(statement: ReadStatement, schema: SchemaTables) -> str:
+def doubt_of(
+    statement: ReadStatement,
+    schema: SchemaTables,
+) -> str:
     """Return why a statement is none of this database, perhaps, where it names tables that there are not."""
     missing = [name for name in statement.uses.tables if not schema.named(name)]
     if not missing:
@@ -131,5 +152,8 @@ def _missing_in(
     )
 
 
-def _near(name: str, known: Iterable[str]) -> tuple[str, ...]:
+def _near(
+    name: str,
+    known: Iterable[str],
+) -> tuple[str, ...]:
     return tuple(get_close_matches(name, sorted(known), _FEW))

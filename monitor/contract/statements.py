@@ -113,7 +113,11 @@ class SqlPiece:
     text: str
 
 
-def sql_of(file: str, content: str, database: str = "") -> FileSql:
+def sql_of(
+    file: str,
+    content: str,
+    database: str = "",
+) -> FileSql:
     """Return what a file of the application holds; `database` is the name of ours."""
     is_script = PurePath(file).suffix == ".sql"
     groups_of = _groups_of_sql if is_script else _groups_of_code
@@ -125,7 +129,10 @@ def is_named_as_migration(file: str) -> bool:
     return _MIGRATION.search(file) is not None
 
 
-def _groups_of_sql(file: str, content: str) -> list[list[SqlPiece]]:
+def _groups_of_sql(
+    file: str,
+    content: str,
+) -> list[list[SqlPiece]]:
     return [
         [_piece(file, line, text)]
         for line, text in statements_in(content)
@@ -133,7 +140,10 @@ def _groups_of_sql(file: str, content: str) -> list[list[SqlPiece]]:
     ]
 
 
-def _groups_of_code(file: str, content: str) -> list[list[SqlPiece]]:
+def _groups_of_code(
+    file: str,
+    content: str,
+) -> list[list[SqlPiece]]:
     """Return the statements in the literals of a file, each with what is put behind it."""
     groups: list[list[SqlPiece]] = []
     of_variable: dict[str, list[SqlPiece]] = {}
@@ -152,7 +162,11 @@ def _groups_of_code(file: str, content: str) -> list[list[SqlPiece]]:
     return groups
 
 
-def _piece(file: str, line: int, text: str) -> SqlPiece:
+def _piece(
+    file: str,
+    line: int,
+    text: str,
+) -> SqlPiece:
     head = " ".join(text.replace(HOLE, "…").split())
     is_cut = len(head) > _HEAD
     return SqlPiece(
@@ -161,7 +175,10 @@ def _piece(file: str, line: int, text: str) -> SqlPiece:
     )
 
 
-def _read(groups: Iterable[Sequence[SqlPiece]], database: str) -> FileSql:
+def _read(
+    groups: Iterable[Sequence[SqlPiece]],
+    database: str,
+) -> FileSql:
     statements: list[ReadStatement] = []
     unread: list[UnreadStatement] = []
     changes: list[PlacedChange] = []
@@ -209,7 +226,11 @@ def _readings(
         known = uses if piece is first else known
 
 
-def _uses(text: str, whole: str, database: str) -> Uses:
+def _uses(
+    text: str,
+    whole: str,
+    database: str,
+) -> Uses:
     """Return what a statement names; where it is nothing without what comes behind it, what the whole names.
 
     ParseError of the statement itself.

@@ -52,7 +52,10 @@ _OF_CHANGE: Final = (
 )
 
 
-def uses_of(statement: exp.Expr, database: str = "") -> Uses:
+def uses_of(
+    statement: exp.Expr,
+    database: str = "",
+) -> Uses:
     """Return what a statement names; tables of another database than this one are left out.
 
     What is neither a query nor changes rows names nothing.
@@ -68,12 +71,18 @@ def uses_of(statement: exp.Expr, database: str = "") -> Uses:
 class _NameReader:
     """Walks a statement once, and keeps what it names."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(
+        self,
+        database: str,
+    ) -> None:
         self._database = database.lower()
         self.tables: dict[str, None] = {}
         self.columns: dict[ColumnUse, None] = {}
 
-    def read(self, statement: exp.Expr) -> None:
+    def read(
+        self,
+        statement: exp.Expr,
+    ) -> None:
         """Read a whole statement."""
         if isinstance(statement, exp.Query):
             self._query(statement, SelectScope())
@@ -82,7 +91,11 @@ class _NameReader:
         elif isinstance(statement, (exp.Update, exp.Delete)):
             self._change(statement)
 
-    def _query(self, query: exp.Expr, around: SelectScope) -> NameSource:
+    def _query(
+        self,
+        query: exp.Expr,
+        around: SelectScope,
+    ) -> NameSource:
         """Read a SELECT, UNION or what stands in parentheses; return what it offers to who selects from it."""
         scope = self._with_made(query, around)
         if isinstance(query, exp.Select):
@@ -94,11 +107,19 @@ class _NameReader:
         offered = [self._query(part, scope) for part in parts]
         return offered[0] if offered else OPEN
 
-    def _parenthesis(self, table: exp.Table, scope: SelectScope) -> NameSource:
+    def _parenthesis(
+        self,
+        table: exp.Table,
+        scope: SelectScope,
+    ) -> NameSource:
         self._add(table, scope)
         return merged(scope.sources.values())
 
-    def _with_made(self, query: exp.Expr, around: SelectScope) -> SelectScope:
+    def _with_made(
+        self,
+        query: exp.Expr,
+        around: SelectScope,
+    ) -> SelectScope:
         """Return a scope with the common table expressions of a query."""
         scope = around.inner()
         for clause in children(query, "with_"):
@@ -114,7 +135,11 @@ class _NameReader:
             scope.made = made
         return scope
 
-    def _select(self, select: exp.Select, scope: SelectScope) -> NameSource:
+    def _select(
+        self,
+        select: exp.Select,
+        scope: SelectScope,
+    ) -> NameSource:
         self._add_places(select, scope)
         self._read_all(children(select, *_CLAUSES), scope)
         results = scope.inner()
@@ -122,13 +147,21 @@ class _NameReader:
         self._read_all(children(select, *_CLAUSES_BY_RESULT), results)
         return merged(_offered(column, scope) for column in select.expressions)
 
-    def _add_places(self, node: exp.Expr, scope: SelectScope) -> None:
+    def _add_places(
+        self,
+        node: exp.Expr,
+        scope: SelectScope,
+    ) -> None:
         """Add what stands behind FROM, JOIN and commas, then read the conditions of the joins."""
         for place in places_of(node):
             self._add(place, scope)
         self._read_all(conditions_of(node), scope)
 
-    def _add(self, place: exp.Expr, scope: SelectScope) -> None:
+    def _add(
+        self,
+        place: exp.Expr,
+        scope: SelectScope,
+    ) -> None:
         """Add a table, or what stands in its place, and what is joined to it."""
         if isinstance(place, exp.Table):
             self._add_table(place, scope)
@@ -140,14 +173,22 @@ class _NameReader:
             self._add(place.this, scope)
         self._add_places(place, scope)
 
-    def _add_table(self, table: exp.Table, scope: SelectScope) -> None:
+    def _add_table(
+        self,
+        table: exp.Table,
+        scope: SelectScope,
+    ) -> None:
         source = self._table(table, scope)
         scope.put(table.alias or table.name, source)
         if HOLE in table.alias:
             # A piece of the statement that looks like an alias: the table keeps its name.
             scope.put(table.name, source)
 
-    def _table(self, table: exp.Table, scope: SelectScope) -> NameSource:
+    def _table(
+        self,
+        table: exp.Table,
+        scope: SelectScope,
+    ) -> NameSource:
         """Return what a table offers, and keep its name where it is one of the database."""
         name = table.name
         is_elsewhere = table.db.lower() not in ("", self._database)
@@ -162,7 +203,11 @@ class _NameReader:
         self.tables[name] = None
         return NameSource((name,))
 
-    def _read_all(self, nodes: Iterable[exp.Expr], scope: SelectScope) -> None:
+    def _read_all(
+        self,
+        nodes: Iterable[exp.Expr],
+        scope: SelectScope,
+    ) -> None:
         """Read the names in expressions, and the sub-selects in them."""
         for node in nodes:
             for one in names_in(node):
@@ -171,14 +216,22 @@ class _NameReader:
                 else:
                     self._query(one, scope)
 
-    def _use(self, column: str, alias: str, scope: SelectScope) -> None:
+    def _use(
+        self,
+        column: str,
+        alias: str,
+        scope: SelectScope,
+    ) -> None:
         is_known = HOLE not in column
         is_name = column.lower() not in ("*", "", "default")
         tables = scope.tables_of(column, alias)
         if tables and is_known and is_name:
             self.columns[ColumnUse(tables, column)] = None
 
-    def _insert(self, insert: exp.Insert) -> None:
+    def _insert(
+        self,
+        insert: exp.Insert,
+    ) -> None:
         scope = self._with_made(insert, SelectScope())
         target = insert.this
         table = target.find(exp.Table)
@@ -205,7 +258,10 @@ class _NameReader:
         scope.put("", OPEN)
         self._read_all(changes, scope)
 
-    def _change(self, statement: exp.Expr) -> None:
+    def _change(
+        self,
+        statement: exp.Expr,
+    ) -> None:
         """Read an UPDATE or DELETE: what it changes, by what it joins."""
         scope = self._with_made(statement, SelectScope())
         # DELETE … USING names its tables there, and repeats their aliases before.
@@ -215,13 +271,19 @@ class _NameReader:
         self._read_all(children(statement, *_OF_CHANGE), scope)
 
 
-def _renamed(node: exp.Expr, source: NameSource) -> NameSource:
+def _renamed(
+    node: exp.Expr,
+    source: NameSource,
+) -> NameSource:
     """Return a source by the names that its alias gives to its columns."""
     names = renames(node)
     return NameSource(names=names) if names else source
 
 
-def _offered(column: exp.Expr, scope: SelectScope) -> NameSource:
+def _offered(
+    column: exp.Expr,
+    scope: SelectScope,
+) -> NameSource:
     """Return what one column of a SELECT is for who selects from that."""
     if isinstance(column, exp.Star):
         return merged(scope.sources.values())
