@@ -163,21 +163,25 @@ def _go_on(
 ) -> RunFindings:
     """Count what is settled, look at the rest, and return it with the position that the next run begins at."""
     query, highest = statements.query, bounds.highest or 0
-    start = _begun(statements, bounds, start, now)
+    before, start = start, _begun(statements, bounds, start, now)
+    since_at = _since_at(bounds, start, now)
     marks = with_mark(start.marks, now, highest)
     run = CursorRun(statements, start, _memory(query, start, highest), bounds)
     catch_up(run)
+    run.note_emptied(before)
     settled = _settled(run, marks, now)
-    new_gaps = () if settled is None else count_forward(run, settled, now)
+    with statements.new_since(since_at):
+        new_gaps = () if settled is None else count_forward(run, settled, now)
     recount = recount_of(start.gaps, now)
     late_rows = count_late(run, recount) if recount.due else 0
     if highest - max(run.until, run.memory.high) > MAX_AHEAD:
         run.forget(_empty_memory(query, highest))
-    oldest = first_minute(bounds.now_seconds, longest_window(query.metrics))
-    look_back(run, oldest, _may_look_back(statements, courtesy))
-    memory = run.builder.built(run.memory, oldest_minute=oldest + 1)
-    ahead = look_ahead(run, memory, highest)
-    is_all_counted = run.until == highest
+    look_back(
+        run, _oldest(run, of_rows_alone=True), _may_look_back(statements, courtesy)
+    )
+    memory = run.builder.built(run.memory, oldest_minute=_oldest(run) + 1)
+    with statements.new_since(since_at):
+        ahead = look_ahead(run, memory, highest)
     keeps_memory = run.is_new_memory or _is_due(start.kept_at, now)
     reached_at = start.until_at
     if settled is not None and run.until >= settled.highest:
@@ -185,7 +189,7 @@ def _go_on(
     after = replace(
         start,
         until=run.until,
-        until_at=now if is_all_counted else reached_at,
+        until_at=now if run.until == highest else reached_at,
         memory=memory,
         kept_at=now if keeps_memory else start.kept_at,
         keeps_memory=keeps_memory,
@@ -200,6 +204,19 @@ def _go_on(
         windows=None,
     )
     return _findings(run, ahead, after, now)
+
+
+def _oldest(run: CursorRun, *, of_rows_alone: bool = False) -> int:
+    """Return the minute before all that its windows reach, or those of them that go by the time of a row."""
+    longest = longest_window(run.query.metrics, of_rows_alone=of_rows_alone)
+    return first_minute(run.bounds.now_seconds, longest)
+
+
+def _since_at(bounds: Bounds, start: CursorPosition, now: datetime) -> float:
+    """Return when what is counted was all there was, by the server's clock; 0 where that is not known."""
+    if start.until_at is None:
+        return 0.0
+    return bounds.now_seconds - (now - start.until_at).total_seconds()
 
 
 def _may_look_back(
@@ -269,7 +286,7 @@ def _memory(query: Query, start: CursorPosition, highest: int) -> CursorMemory:
 
 def _empty_memory(query: Query, highest: int) -> CursorMemory:
     """Return a memory that is still to be read; complete where nobody asks for it."""
-    is_asked_for = bool(longest_window(query.metrics))
+    is_asked_for = bool(longest_window(query.metrics, of_rows_alone=True))
     return CursorMemory(highest, highest, is_complete=not is_asked_for)
 
 

@@ -29,7 +29,8 @@ def look_back(
     while not run.memory.is_complete and may_go_on():
         high = run.memory.low
         low = high - run.piece
-        piece = RangeSums(run.builder, after_minute=after_minute)
+        seen = run.builder if counts else None
+        piece = RangeSums(run.builder, seen=seen, after_minute=after_minute)
         if run.read(low, high, piece):
             run.memory = _reached(run, low, piece, oldest_minute)
             if counts:
@@ -56,7 +57,8 @@ def catch_up(run: CursorRun) -> None:
     """Read again what was counted and is not in the memory, since that was written some minutes before a restart."""
     while run.memory.high < run.until <= run.memory.high + MAX_AHEAD:
         until = min(run.until, run.memory.high + run.piece)
-        if run.read(run.memory.high, until, RangeSums(run.builder)):
+        sums = RangeSums(run.builder, seen=run.builder)
+        if run.read(run.memory.high, until, sums):
             run.memory = replace(run.memory, high=until)
 
 
@@ -66,6 +68,6 @@ def look_ahead(run: CursorRun, memory: CursorMemory, highest: int) -> CursorMemo
     since = max(memory.high, run.until)
     while since < highest:
         until = min(highest, since + run.piece)
-        if run.read(since, until, RangeSums(builder)):
+        if run.read(since, until, RangeSums(builder, seen=builder)):
             since = until
     return builder.built(memory)

@@ -55,6 +55,10 @@ class MemoryBuilder:
         minute = min(minute, self._now_minute + _AHEAD_MINUTES)
         minutes[minute] = minutes.get(minute, 0.0) + value
 
+    def add_now(self, series: SeriesKey, value: float) -> None:
+        """Add a value to the minute of the run: of what was seen in it, whatever time it has itself."""
+        self.add(series, self._now_minute, value)
+
     def see(self, series: SeriesKey, minute: int, member: int) -> None:
         """Note that a member was in a minute of a series, where a window may reach it."""
         if minute < self._oldest_minute:

@@ -31,6 +31,8 @@ class RangeSums:
 
     memory: MemoryBuilder
     """Where the rows' minutes are kept; one to be thrown away where they are kept already."""
+    seen: MemoryBuilder | None = None
+    """Where is added up what was first read in this run; None where the rows are of before."""
     after_minute: int = ALL_MINUTES
     """Only rows of later minutes are added up; the memory has all."""
     sums: dict[SeriesKey, float] = field(default_factory=dict)
@@ -168,7 +170,10 @@ def _add_values(
         if value is None:
             continue
         series = (metric.name, with_values_label(metric, labels, column))
-        if metric.has_memory:
+        if metric.is_seen:
+            if to.seen is not None:
+                to.seen.add_now(series, value)
+        elif metric.has_memory:
             to.memory.add(series, minute, value, is_future=metric.is_future)
         elif minute > to.after_minute:
             to.sums[series] = to.sums.get(series, 0.0) + value

@@ -18,6 +18,9 @@ from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKe
 from monitor.model.errors import QueryError
 from monitor.model.results import Rows
 from monitor.model.settings import Labels, Query
+from monitor.model.walks import CursorFact
+
+EMPTIED = CursorFact.EMPTIED
 
 
 @dataclass(slots=True)
@@ -113,7 +116,7 @@ class CursorRun:
     def counting(self, *, in_memory: bool) -> RangeSums:
         """Return sums for a range that is counted; its rows may be in the memory already, or come there later."""
         elsewhere = MemoryBuilder(CursorMemory(0, 0), self.bounds.now_seconds)
-        return RangeSums(self.builder if in_memory else elsewhere)
+        return RangeSums(self.builder if in_memory else elsewhere, seen=self.builder)
 
     def count(self, sums: RangeSums) -> None:
         """Add what a range came to, to all that was counted."""
@@ -123,6 +126,21 @@ class CursorRun:
             if series[0] in counters:
                 self.totals[series] = self.totals.get(series, 0.0) + value
         self.left_out.update(sums.left_out)
+
+    def note_emptied(self, before: CursorPosition) -> None:
+        """Note for the metrics that ask for it whether all rows went that were there at the position before."""
+        asking = [one for one in self.query.metrics if one.of_cursor is EMPTIED]
+        if not asking:
+            return
+        if self.position.restarts > before.restarts:
+            # Where the newest row alone was deleted, or the last ones, it ends a little lower.
+            highest = self.bounds.highest or 0
+            is_emptied = 2 * highest < before.until
+        else:
+            lowest = self.statements.lowest_from(0, self.until)
+            is_emptied = 0 < self.until < lowest
+        for metric in asking:
+            self.builder.add_now((metric.name, ()), float(is_emptied))
 
     def forget(self, memory: CursorMemory) -> None:
         """Begin with another memory, which is empty."""

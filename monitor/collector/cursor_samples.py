@@ -45,11 +45,14 @@ def samples_of_cursor(metrics: Iterable[Metric], view: CursorView) -> list[Sampl
     return samples
 
 
-def longest_window(metrics: Iterable[Metric]) -> timedelta:
-    """Return how far back the metrics reach; zero where none has windows."""
+def longest_window(
+    metrics: Iterable[Metric], *, of_rows_alone: bool = False
+) -> timedelta:
+    """Return how far back the metrics reach, or those of them that go by the time of a row; zero where none does."""
     lengths = [timedelta(0)]
     for metric in metrics:
-        lengths += [window.length for window in metric.windows]
+        windows = metric.windows_of(rows_alone=of_rows_alone)
+        lengths += [window.length for window in windows]
         lengths.append(timedelta(minutes=metric.is_future))
     return max(lengths)
 
@@ -57,6 +60,8 @@ def longest_window(metrics: Iterable[Metric]) -> timedelta:
 def _samples_of(metric: Metric, view: CursorView) -> Iterator[Sample]:
     if metric.of_cursor is not None:
         yield from _facts(metric, metric.of_cursor, view)
+    elif metric.is_seen:
+        yield from _of_each(metric, _seen_sums(metric, view), view)
     elif metric.is_future:
         now_minute = minute_of(view.now_seconds)
         for series in _series_of(metric, view, now_minute - 24 * 60):
@@ -87,6 +92,12 @@ def _window_samples(
         if window.name:
             labels[WINDOW_LABEL] = window.name
         yield Sample(metric.name, labels_of(labels), value)
+
+
+def _seen_sums(metric: Metric, view: CursorView) -> dict[SeriesKey, float]:
+    """Return what was first read within the window of a metric, by series."""
+    after = first_minute(view.now_seconds, longest_window((metric,)))
+    return {one: window_sum(view.memory, one, after) for one in view.memory.sums}
 
 
 def _series_of(metric: Metric, view: CursorView, after_minute: int) -> list[SeriesKey]:
@@ -124,10 +135,10 @@ def _facts(metric: Metric, fact: CursorFact, view: CursorView) -> Iterator[Sampl
         for kind, count in sorted(view.position.left_out.items()):
             yield Sample(metric.name, ((KIND_LABEL, kind),), float(count))
     else:
-        yield Sample(metric.name, (), _fact_value(fact, view))
+        yield Sample(metric.name, (), _fact_value(metric, fact, view))
 
 
-def _fact_value(fact: CursorFact, view: CursorView) -> float:
+def _fact_value(metric: Metric, fact: CursorFact, view: CursorView) -> float:
     values = {
         CursorFact.LATE_ROWS: view.position.late_rows,
         CursorFact.RESTARTS: view.position.restarts,
@@ -135,5 +146,6 @@ def _fact_value(fact: CursorFact, view: CursorView) -> float:
         CursorFact.ESTIMATED: is_estimated(view.memory),
         # Each of its kinds is a series.
         CursorFact.LEFT_OUT: sum(view.position.left_out.values()),
+        CursorFact.EMPTIED: _seen_sums(metric, view).get((metric.name, ()), 0.0),
     }
     return float(values[fact])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -52,10 +53,21 @@ class CursorStatements:
     session: Session
     ends_at_seconds: float
     """When the run's time is over, on the monotonic clock."""
+    since_at: float = 0.0
+    """After which instant of the server's clock came what is read; 0 where it is of before."""
     spent_seconds: float = 0.0
     piece_seconds: float = 0.0
     """What the last range took."""
     warnings: dict[ServerWarning, None] = field(default_factory=dict)
+
+    @contextmanager
+    def new_since(self, since_at: float) -> Iterator[None]:
+        """Read rows that came after an instant of the server's clock; others are of before, or nobody knows."""
+        self.since_at = since_at
+        try:
+            yield
+        finally:
+            self.since_at = 0.0
 
     @property
     def has_budget(self) -> bool:
@@ -130,7 +142,8 @@ class CursorStatements:
     def rows(self, since: int, until: int) -> Rows:
         """Return what the query's own statement gives for the rows above `since` and up to `until`."""
         statement = self.query.statement_for(self.session.server.flavor)
-        values = {**self.query.parameters, "since": since, "until": until}
+        ends = {"since": since, "until": until, "since_at": self.since_at}
+        values: dict[str, Scalar] = {**self.query.parameters, **ends}
         started_seconds = time.monotonic()
         rows = self._fetch(statement, values, self.query.max_rows)
         self.piece_seconds = time.monotonic() - started_seconds

@@ -65,7 +65,7 @@ def _windowed(query: Query) -> Query:
     metrics = tuple(
         _by_window(metric)
         for metric in query.metrics
-        if metric.has_memory and metric.value is not None
+        if metric.has_memory and (metric.value or metric.values)
     )
     fallback = query.fallback or query.statement
     return replace(query, statement=fallback, variants={}, walk=None, metrics=metrics)

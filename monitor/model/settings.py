@@ -73,6 +73,8 @@ class Metric:
     windows: tuple[Window, ...] = ()
     distinct: str | None = None
     is_future: bool = False
+    is_seen: bool = False
+    """Its windows are of the rows that were first read in them, whatever time these have."""
     of_cursor: CursorFact | None = None
     positive: bool = False  # no row takes anything off it
 
@@ -97,6 +99,10 @@ class Metric:
         if self.of_cursor is not None:
             return ()
         return self.values if self.value is None else (self.value,)
+
+    def windows_of(self, *, rows_alone: bool) -> tuple[Window, ...]:
+        """Return its windows; with `rows_alone` none where it does not go by the time of a row."""
+        return () if self.is_seen and rows_alone else self.windows
 
     @property
     def has_memory(self) -> bool:

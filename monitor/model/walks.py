@@ -32,6 +32,8 @@ class Cursor:
     """Where in the file the column stands."""
     parameters: ClassVar = ("since", "until")
     """Its statement reads what is above the first, up to the second."""
+    optional: ClassVar = ("since_at",)
+    """When the first of these was the highest there was, in Unix seconds; 0 where that is not known."""
 
     table: str
     column: str
@@ -48,6 +50,7 @@ class Sweep:
     key: ClassVar = "key"
     parameters: ClassVar = ("from_key", "to_key")
     """A piece is what is above the first, up to the second."""
+    optional: ClassVar = ()
 
     table: str
     column: str
@@ -82,6 +85,7 @@ class CursorFact(StrEnum):
     RESTARTS = "restarts"
     BEHIND_SECONDS = "behind_seconds"
     ESTIMATED = "estimated"
+    EMPTIED = "emptied"
 
 
 Walk: TypeAlias = Cursor | Sweep
@@ -92,7 +96,7 @@ def any_bounds(walk: Walk | None) -> dict[str, int]:
     if walk is None:
         return {}
     first, last = walk.parameters
-    return {first: 0, last: 1000}
+    return {first: 0, last: 1000, **dict.fromkeys(walk.optional, 0)}
 
 
 def result_interval(walk: Walk | None, interval: timedelta) -> timedelta:

@@ -393,7 +393,7 @@ TABLES = {
                 "windows": '["5m", "24h"]',
                 "distinct": '"user_id"',
             },
-            {"help": '"h"', "value": '"x"', "window": '"24h"'},
+            {"help": '"h"', "value": '"x"', "window": '"24h"', "seen": "true"},
             {"help": '"h"', "value": '"x"', "future": "true"},
             {"help": '"h"', "of_cursor": '"late_rows"'},
         ),

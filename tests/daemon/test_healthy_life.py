@@ -56,6 +56,8 @@ PAGES = {
     "an upgrade": {"TokenRefillLoop"},
     "200 upgrades": {"TokenRefillLoop"},
     "a renewal day": {"TokenRefillLoop"},
+    # all rows go: that nobody minds is not to be seen
+    "a purge of the history": {"TokenUsageHistoryEmptied"},
     "a night without use": {"TokenUsageStopped"},
 }
 """Which shipped rules fire although nothing is wrong; each says truly what the tables hold."""

@@ -41,6 +41,8 @@ _RULES = {
     "TokenLimitSizeNew": "warning",
     "TokenSubscriptionsWithoutLimit": "warning",
     "TokenUsageUnsubscribed": "warning",
+    "TokenHistoryInvalid": "warning",
+    "TokenUsageHistoryEmptied": "warning",
 }
 _METRICS = {
     "token_schema_column_missing": ("table", "column"),
@@ -69,6 +71,9 @@ _METRICS = {
     "token_usage_events_total": ("action",),
     "token_usage_tokens_total": ("action",),
     "token_usage_invalid_rows_total": ("kind",),
+    "token_usage_invalid_recent_rows": ("kind",),
+    "token_usage_judged_recent_rows": (),
+    "token_usage_history_emptied": (),
     "token_usage_late_rows_total": (),
     "token_usage_left_out_rows_total": ("kind",),
     "token_usage_restarts_total": (),

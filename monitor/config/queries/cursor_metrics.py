@@ -86,6 +86,7 @@ def _alien(metric: Metric) -> list[_MetricFault]:
         _MetricFault("windows", message, bool(metric.windows)),
         _MetricFault("distinct", message, metric.distinct is not None),
         _MetricFault("future", message, metric.is_future),
+        _MetricFault("seen", message, metric.is_seen),
         _MetricFault("of_cursor", message, metric.of_cursor is not None),
     ]
 
@@ -93,13 +94,14 @@ def _alien(metric: Metric) -> list[_MetricFault]:
 def _faults_of(metric: Metric, cursor: Cursor) -> list[_MetricFault]:
     has_memory, has_windows = metric.has_memory, bool(metric.windows)
     is_once, is_fact = metric.distinct is not None, metric.of_cursor is not None
+    by_time = any((metric.is_future, metric.windows_of(rows_alone=True)))
     is_counter = metric.kind == "counter"
     has_labels = metric.labels not in ((), (KIND_LABEL,))
     return [
         _MetricFault(
             "windows" if has_windows else "future",
             'goes with "time" in [cursor]',
-            has_memory and not cursor.time,
+            by_time and not cursor.time,
         ),
         _MetricFault("distinct", 'goes with "windows"', is_once and not has_windows),
         _MetricFault(
@@ -110,7 +112,12 @@ def _faults_of(metric: Metric, cursor: Cursor) -> list[_MetricFault]:
             "what is of a window goes down too: not a counter",
             has_memory and is_counter,
         ),
-        _MetricFault("of_cursor", 'does not go with "windows"', is_fact and has_memory),
+        _MetricFault("of_cursor", 'does not go with "windows"', is_fact and by_time),
+        _MetricFault(
+            "seen",
+            'goes with "window", and not with "distinct"',
+            metric.is_seen and not _has_one_sum(metric),
+        ),
         _MetricFault("of_cursor", 'does not go with "labels"', is_fact and has_labels),
         _MetricFault(
             "labels",
@@ -118,6 +125,12 @@ def _faults_of(metric: Metric, cursor: Cursor) -> list[_MetricFault]:
             has_windows and WINDOW_LABEL in metric.labels,
         ),
     ]
+
+
+def _has_one_sum(metric: Metric) -> bool:
+    """Return whether a metric is a sum over one window that has no name."""
+    names = [window.name for window in metric.windows]
+    return (names, metric.distinct) == ([""], None)
 
 
 def _window_fault(name: str) -> str | None:

@@ -74,6 +74,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         windows=windows,
         distinct=checked.distinct,
         is_future=checked.future,
+        is_seen=checked.seen,
         of_cursor=None if checked.of_cursor is None else CursorFact(checked.of_cursor),
         positive=checked.positive,
     )

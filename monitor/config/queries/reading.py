@@ -36,7 +36,7 @@ def read_query(
     extra = frozenset({NEEDS} if "schema" in section.data else ())
     checked = validate(QuerySchema, section, problems)
     walk = read_walk(checked, section, problems)
-    extra |= set(walk.parameters if walk is not None else ())
+    extra |= set((*walk.parameters, *walk.optional) if walk is not None else ())
     before_statements = len(problems)
     check_declared(section, declared, problems)
     statement = _template(files.sql, base, declared, extra, problems)

@@ -100,8 +100,16 @@ class MetricSchema(Schema):
     window: Text | None = None
     distinct: Text | None = None
     future: bool = False
+    seen: bool = False
     of_cursor: (
-        Literal["late_rows", "left_out", "restarts", "behind_seconds", "estimated"]
+        Literal[
+            "late_rows",
+            "left_out",
+            "restarts",
+            "behind_seconds",
+            "estimated",
+            "emptied",
+        ]
         | None
     ) = None
     positive: bool = False
