@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from scripts.scorecard_parts import healthy, learn, page
 from scripts.scorecard_parts.incident import Incident
 from scripts.scorecard_parts.judge import Judged, judged
 from scripts.scorecard_parts.kinds import chosen
-from scripts.scorecard_parts.play import play
+from scripts.scorecard_parts.play import play, play_now
 from scripts.scorecard_parts.watcher import coarse
 from scripts.scorecard_parts.world import Kept, Scale, World
 
@@ -78,9 +79,9 @@ def _world(seed: int, options: argparse.Namespace) -> Iterator[World]:
 def _healthy(world: World, options: argparse.Namespace) -> healthy.HealthyDays:
     step = timedelta(seconds=options.step)
     world.watcher.use(coarse(world.config, step))
-    found = healthy.live(world, options.healthy, step)
+    found = healthy.live(world, options.healthy, step, say)
     say(f"seed {world.seed}: {found.days} healthy days, {len(found.pages)} pages")
-    for line in found.pages + found.failures:
+    for line in found.failures:
         say(f"  {line}")
     return found
 
@@ -99,6 +100,11 @@ def _played(
             line = judged(play(world, rng.choice(kept), incident, size))
             say(f"{_shown(line)} ({time.monotonic() - began:.0f} s)")
             yield line
+            for days in options.repeat:
+                learn.recover(world, timedelta(days=days))
+                line = judged(play_now(world, incident, size))
+                say(f"again after {days} days: {_shown(line)}")
+                yield replace(line, kind=f"{line.kind}, again after {days} d")
 
 
 def _shown(line: Judged) -> str:
@@ -136,6 +142,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--step", type=float, default=300, help="seconds of a step of healthy days"
+    )
+    parser.add_argument(
+        "--repeat",
+        nargs="+",
+        type=int,
+        default=(),
+        metavar="DAYS",
+        help="each again, so many days after the application works again as it should",
     )
     parser.add_argument("--users", type=int, default=3_000)
     parser.add_argument("--calls", type=float, default=12.0)

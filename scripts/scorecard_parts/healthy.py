@@ -97,26 +97,35 @@ class HealthyDays:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def live(world: World, days: int, step: timedelta) -> HealthyDays:
-    """Let healthy days pass, a fortnight's happenings again and again."""
+def live(
+    world: World, days: int, step: timedelta, on_page: Callable[[str], None]
+) -> HealthyDays:
+    """Let healthy days pass, a fortnight's happenings again and again; each page is told at once."""
     begins = world.at
-    told: list[tuple[Told, str]] = []
+    pages: list[str] = []
+    resolves = 0
     last = "nothing special"
     while world.at < begins + days * DAY:
         for name, happen in due(begins, world.at, world.at + step):
             happen(world)
             last = name
-        told += [(one, last) for one in told_of(world.step(step), world.at)]
-    pages = tuple(
-        f"{one.at:%Y-%m-%d %H:%M} {one.alerts[0]}: {one.summary} (last: {name})"
-        for one, name in told
-        if one.is_page
-    )
+        told = told_of(world.step(step), world.at)
+        resolves += sum(not one.is_firing for one in told)
+        for page in filter(_is_page, told):
+            pages.append(_line(page, last))
+            on_page(pages[-1])
     failures = tuple(dict.fromkeys(world.watcher.heard.failures))
-    resolves = sum(not one.is_firing for one, _ in told)
     return HealthyDays(
-        world.seed, days, step.total_seconds(), pages, resolves, failures[:5]
+        world.seed, days, step.total_seconds(), tuple(pages), resolves, failures[:5]
     )
+
+
+def _is_page(told: Told) -> bool:
+    return told.is_page
+
+
+def _line(page: Told, last: str) -> str:
+    return f"{page.at:%Y-%m-%d %H:%M} {page.alerts[0]}: {page.summary} (last: {last})"
 
 
 def due(begins: datetime, after: datetime, until: datetime) -> list[tuple[str, Happen]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from scripts.scorecard_parts.behaviour import USUAL
 from scripts.scorecard_parts.watcher import coarse
 from scripts.scorecard_parts.world import Kept, World
 
@@ -26,6 +27,14 @@ def learn(world: World, length: timedelta) -> None:
     _pass(world, ends - _LAST, _COARSEST)
     world.watcher.use(coarse(world.config, COARSE))
     _pass(world, ends, COARSE)
+
+
+def recover(world: World, length: timedelta) -> None:
+    """Let the application work as it should again, for so long."""
+    world.application.behaviour = USUAL
+    world.watcher.use(coarse(world.config, _COARSEST))
+    _pass(world, world.at + length, _COARSEST)
+    world.watcher.use(world.config)
 
 
 def keep_hours(world: World, folder: Path, count: int) -> Sequence[Kept]:

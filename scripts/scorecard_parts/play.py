@@ -59,6 +59,11 @@ class Played:
 def play(world: World, kept: Kept, incident: Incident, size: float) -> Played:
     """Bring the world back, let the incident happen, and return what was told."""
     world.bring_back(kept)
+    return play_now(world, incident, size)
+
+
+def play_now(world: World, incident: Incident, size: float) -> Played:
+    """Let the incident happen in the world as it is, and return what was told."""
     rng = random.Random(f"{world.seed} {incident.kind} {size}")
     before = _pass(world, _CALM + MINUTE * rng.randrange(5))
     world.watcher.heard.failures.clear()
