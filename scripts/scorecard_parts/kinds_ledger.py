@@ -37,6 +37,16 @@ def _unlogged(scene: Scene) -> Log:
     return lambda call, use: () if call.chance < scene.size else (use,)
 
 
+def _spenders(scene: Scene) -> dict[int, float]:
+    """Have users of the smallest plan spend all they have every few minutes, and be filled up again."""
+    count = max(2, round(scene.size * 3_000))
+    users = scene.value(
+        "SELECT GROUP_CONCAT(user_id) FROM (SELECT user_id FROM user_subscriptions WHERE is_active = 1"
+        f" AND plan_type = 'starter' ORDER BY user_id LIMIT {count}) chosen"
+    )
+    return {int(user): 20.0 for user in str(users).split(",")}
+
+
 def _refilled(scene: Scene) -> Deduct:
     """Return a deduction that fills up whom it has just charged, since the balance reads as 0."""
 
@@ -80,39 +90,51 @@ LEDGER = (
         "ledger",
         r"TokenLedgerDrift.*kind=undeducted",
         behaving(deducted=_deducting(0)),
+        symptoms=r"TokenLedgerDrift.*kind=(higher)",
     ),
     Incident(
         "unlogged",
         "ledger",
         r"TokenLedgerDrift.*kind=unlogged",
         behaving(logged=_unlogged),
-        symptoms=_QUIET,
+        symptoms=rf"{_QUIET}|TokenLedgerDrift.*kind=lower",
     ),
     Incident(
         "double_deduction",
         "ledger",
         r"TokenLedgerDrift.*kind=double",
         behaving(deducted=_deducting(2)),
+        symptoms=r"TokenLedgerDrift.*kind=(lower)",
     ),
     Incident(
         "wrong_sign",
         "ledger",
         r"TokenLedgerDrift.*kind=sign",
         behaving(deducted=_deducting(-1)),
+        symptoms=r"TokenLedgerDrift.*kind=(higher)",
     ),
     Incident(
         "wrong_amount",
         "ledger",
         r"TokenLedgerDrift.*kind=amount",
         behaving(deducted=_deducting(0.7)),
+        symptoms=r"TokenLedgerDrift.*kind=(higher|lower)",
     ),
     Incident(
         "refill_loop",
         "ledger",
         r"TokenRefillLoop",
+        behaving(busy_users=_spenders),
+        (0.001, 0.005),
+        symptoms=r"TokenUsageUnusual|TokenUserUnusual",
+    ),
+    Incident(
+        "filled_at_each_call",
+        "ledger",
+        r"TokenRefillLoop|TokenLedgerDrift.*kind=undeducted",
         behaving(deducted=_refilled),
         _USERS,
-        symptoms=r"TokenLedgerDrift",
+        symptoms=r"TokenLedgerDrift.*kind=higher",
     ),
     Incident(
         "above_limit",
