@@ -19,7 +19,13 @@ from monitor.collector.cursor_rows import with_values_label
 from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Metric, labels_of
-from monitor.model.walks import KIND_LABEL, WINDOW_LABEL, CursorFact, Window
+from monitor.model.walks import (
+    KIND_LABEL,
+    WINDOW_LABEL,
+    CursorFact,
+    Window,
+    windows_of_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ def longest_window(
     """Return how far back the metrics reach, or those of them that go by the time of a row; zero where none does."""
     lengths = [timedelta(0)]
     for metric in metrics:
-        windows = metric.windows_of(rows_alone=of_rows_alone)
+        is_left_out = metric.is_seen & of_rows_alone
+        windows = windows_of_rows(metric.windows, is_seen=is_left_out)
         lengths += [window.length for window in windows]
         lengths.append(timedelta(minutes=metric.is_future))
     return max(lengths)

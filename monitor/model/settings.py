@@ -51,10 +51,9 @@ class Statement:
 class Metric:
     """What columns of a query mean as samples.
 
-    Either `value` names the one column with the number, or `values` names columns that become the
-    values of one more label, `values_label`. A metric that is not exported feeds rules only.
-    `details` are columns kept as text beside the sample, for the texts of alerts. `at_least` has, by value
-    columns, the columns that say with 1 that not all was counted.
+    Either `value` names the one column with the number, or `values` names columns that become the values of one
+    more label, `values_label`. A metric that is not exported feeds rules only. `details` are columns kept as text
+    for alerts. `at_least` has, by value columns, those that say with 1 that not all was counted.
     With a cursor: rows are added up over `windows`, or different values of `distinct` counted; `is_future`
     takes rows alone whose time is still to come; `of_cursor` is what the cursor knows of itself.
     """
@@ -73,8 +72,7 @@ class Metric:
     windows: tuple[Window, ...] = ()
     distinct: str | None = None
     is_future: bool = False
-    is_seen: bool = False
-    """Its windows are of the rows that were first read in them, whatever time these have."""
+    is_seen: bool = False  # its window goes by when a row was first read
     of_cursor: CursorFact | None = None
     positive: bool = False  # no row takes anything off it
 
@@ -99,10 +97,6 @@ class Metric:
         if self.of_cursor is not None:
             return ()
         return self.values if self.value is None else (self.value,)
-
-    def windows_of(self, *, rows_alone: bool) -> tuple[Window, ...]:
-        """Return its windows; with `rows_alone` none where it does not go by the time of a row."""
-        return () if self.is_seen and rows_alone else self.windows
 
     @property
     def has_memory(self) -> bool:

@@ -77,6 +77,13 @@ class Window:
     length: timedelta
 
 
+def windows_of_rows(
+    windows: tuple[Window, ...], *, is_seen: bool
+) -> tuple[Window, ...]:
+    """Return the windows that go by the time of a row: none of a metric that goes by when it was first read."""
+    return () if is_seen else windows
+
+
 class CursorFact(StrEnum):
     """What a cursor knows of itself, as the value of a metric."""
 

@@ -18,6 +18,7 @@ from monitor.model.walks import (
     Cursor,
     Walk,
     Window,
+    windows_of_rows,
 )
 from monitor.timing.durations import parse_duration
 
@@ -94,7 +95,8 @@ def _alien(metric: Metric) -> list[_MetricFault]:
 def _faults_of(metric: Metric, cursor: Cursor) -> list[_MetricFault]:
     has_memory, has_windows = metric.has_memory, bool(metric.windows)
     is_once, is_fact = metric.distinct is not None, metric.of_cursor is not None
-    by_time = any((metric.is_future, metric.windows_of(rows_alone=True)))
+    of_rows = windows_of_rows(metric.windows, is_seen=metric.is_seen)
+    by_time = any((metric.is_future, of_rows))
     is_counter = metric.kind == "counter"
     has_labels = metric.labels not in ((), (KIND_LABEL,))
     return [
