@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scripts.scorecard_parts.incident import Incident, behaving, sql
 
-_LIMITS = r"TokenLimits\w+"
+_LIMITS = r"TokenLimit\w+"
 _SUBSCRIBERS = r"TokenSubscribersChanged"
-_EITHER = r"TokenLimits\w+|TokenSubscribersChanged"
+_EITHER = r"TokenLimit\w+|TokenSubscribersChanged"
 _PLANS = r"TokenSubscribersChanged|TokenPlan\w*|TokenSubscribersNew\w*"
 _AFTER = r"TokenUsageUnusual|TokenUsageStopped|TokenSubscribersBlocked|TokenUsageUnsubscribed|Served|Slo"
 _WHOLE = (1.0,)
