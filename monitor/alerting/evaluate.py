@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.alerting.annotations import annotations_of
+from monitor.alerting.left import look_at_left, members_of
 from monitor.alerting.limits import within_limit
+from monitor.alerting.resolved import end_of
 from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.severity import SUPERSEDED, Risen, with_risen
 from monitor.model.alerts import Alert, AlertState, Change, Transition
@@ -74,14 +76,15 @@ def evaluate(
         for labels, alert in active.items()
         if labels not in risen.superseded
     }
-    missed = _miss(bound, active, found, success, now=now)
+    left = look_at_left(rule, active, found, success, now=now)
+    missed = _miss(bound, left.rest_of(active), found, success, now=now)
     # A label that is new at every run would make alerts without end: docs/adr/0020.
-    room = rule.max_alerts - len(missed.kept)
+    room = rule.max_alerts - len(missed.kept) - len(left.kept)
     chosen = within_limit(found, {**active, **risen.successors}, room=room)
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
     after: dict[Labels, Alert] = {}
-    transitions = [*missed.resolved, *_superseded(risen, now)]
+    transitions = [*missed.resolved, *left.resolved, *_superseded(risen, now)]
     for labels, sample in chosen.items():
         alert = active.get(labels) or risen.successors.get(labels)
         if alert is None:
@@ -94,7 +97,7 @@ def evaluate(
         if change:
             transitions.append(Transition(change, after[labels], now))
     transitions.sort(key=lambda transition: transition.alert.labels)
-    everything = dict(sorted((after | missed.kept).items()))
+    everything = dict(sorted((after | missed.kept | left.kept).items()))
     return Evaluation(everything, tuple(transitions), len(found) - len(chosen))
 
 
@@ -113,7 +116,7 @@ def retire(active: Mapping[Labels, Alert], *, now: datetime, reason: str) -> Eva
     firing = (
         alert for _, alert in sorted(active.items()) if alert.state is AlertState.FIRING
     )
-    return Evaluation({}, tuple(_resolve(alert, now, reason) for alert in firing))
+    return Evaluation({}, tuple(end_of(alert, now, reason) for alert in firing))
 
 
 def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
@@ -157,6 +160,7 @@ def _seen(
         annotations=annotations_of(bound, alert, sample, count=count),
         evidence=success.evidence.get((rule.name, sample.labels), ()),
         peak=rule.condition.worst(alert.peak, sample.value),
+        members=members_of(rule, alert, sample),
         keep_since=None,
         held=False,
         muted_by=None,
@@ -197,7 +201,7 @@ def _miss(
             # A pending alert that is gone was never announced: dropped silently, as Prometheus does.
             continue
         elif labels in renamed:
-            resolved.append(_resolve(alert, now, "rule_changed"))
+            resolved.append(end_of(alert, now, "rule_changed"))
         elif now - keep_since < bound.rule.keep_firing_for or (
             alert.notified and bound.is_explained(labels)
         ):
@@ -207,32 +211,17 @@ def _miss(
                 alert, keep_since=keep_since, held=False, muted_by=None, cause=()
             )
         else:
-            resolved.append(_resolve(alert, now, ""))
+            resolved.append(end_of(alert, now, ""))
     return _Unfound(kept, resolved)
 
 
 def _superseded(risen: Risen, now: datetime) -> list[Transition]:
     """Return the ends of the alerts that fired and whose place a louder one takes."""
     return [
-        _resolve(alert, now, SUPERSEDED)
+        end_of(alert, now, SUPERSEDED)
         for alert in risen.superseded.values()
         if alert.fired_at
     ]
-
-
-def _resolve(alert: Alert, now: datetime, reason: str) -> Transition:
-    # Never before it fired: Alertmanager refuses an alert that ends before it starts.
-    resolved_at = max(now, alert.fired_at or now)
-    resolved = replace(
-        alert,
-        state=AlertState.RESOLVED,
-        resolved_at=resolved_at,
-        resolve_reason=reason,
-        held=False,
-        muted_by=None,
-        cause=(),
-    )
-    return Transition(Change.RESOLVED, resolved, now)
 
 
 def _renamed(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.model.alerts import Alert
+from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Labels
 from monitor.timing.shift import moved
 
@@ -18,6 +19,22 @@ MAX_RESOLVED = 1000
 
 MOVED = "moved"
 """Why an alert ended whose target another shard watches now: it may go on there, so that nobody is notified."""
+
+
+def end_of(alert: Alert, now: datetime, reason: str) -> Transition:
+    """Return the transition by which an alert resolves; `reason` is empty where data says so."""
+    # Never before it fired: Alertmanager refuses an alert that ends before it starts.
+    resolved_at = max(now, alert.fired_at or now)
+    resolved = replace(
+        alert,
+        state=AlertState.RESOLVED,
+        resolved_at=resolved_at,
+        resolve_reason=reason,
+        held=False,
+        muted_by=None,
+        cause=(),
+    )
+    return Transition(Change.RESOLVED, resolved, now)
 
 
 class RecentlyResolved:

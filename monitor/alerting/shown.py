@@ -18,6 +18,8 @@ AT_LEAST = "value_is_at_least"
 """The annotation that marks a value of which not all was counted; never shown."""
 EXPLAINED = "explained"
 """The annotation of a cause that lists what is muted under it: names, and how many alerts of each."""
+LEFT = "left"
+"""The annotation that says how many left without being repaired; also the reason of the end that this comes to."""
 _TEXTS = {"": "{}", "true": "at least {}", "so far": "so far at least {}"}
 """How texts say a number, by what that annotation says."""
 _MARKS = tuple(_TEXTS)
@@ -63,6 +65,11 @@ def mark_of(sample: Sample) -> str:
     return _MARKS[sample.at_least + sample.so_far]
 
 
+def at_least_if(number: str, *, is_more: bool) -> str:
+    """Return a number as texts say it, of which there may be more."""
+    return at_least_text(number, _MARKS[is_more])
+
+
 def at_least_text(number: str, mark: str) -> str:
     """Return a number as texts say it, by its mark."""
     return _TEXTS[mark].format(number)
@@ -79,6 +86,8 @@ def _mark(alert: Alert) -> str:
 
 def _over(alert: Alert, summary: str, past: str) -> str:
     length = format_seconds(alert.length)
+    if alert.resolve_reason == LEFT:
+        return f"{summary}, after {length}"
     if alert.resolve_reason:
         # Nobody knows that it is over: its rule went, or is another one now.
         reason = alert.resolve_reason.replace("_", " ")

@@ -74,10 +74,7 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
-        if alert.cause:
-            yield f"    muted under {root}, which explains it: no new notices until that is over"
-        else:
-            yield f"    muted under {root}: no new notices until that is mended"
+        yield f"    muted under {root}: no new notices until that is mended"
     explained = dict(alert.annotations).get(EXPLAINED)
     if explained:
         yield f"    explains, and so mutes: {explained}"

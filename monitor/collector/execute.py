@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,12 +14,14 @@ from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
 from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
+from monitor.collector.left import with_left
 from monitor.collector.lower_bounds import lower_bounds_of, with_lower_bounds
 from monitor.collector.samples import samples_of
 from monitor.collector.schema_check import SchemaAnswer, check_schema
 from monitor.collector.sweep import sweep_on
 from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
+from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred
 from monitor.model.errors import (
     QueryError,
@@ -57,11 +59,13 @@ def execute(
     position: Position | None = None,
     *,
     spares_server: bool = False,
+    alerts: Sequence[Alert] = (),
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
 
-    `position` is how far the walk of its query has come, if it walks. `spares_server`: a job that may wait is
-    put off while the server is busy, or a replica too late; what a person asks for is run all the same.
+    `alerts` are those that there are: of what is over it is asked who was repaired. `position` is how far the
+    walk of its query has come, if it walks. `spares_server`: a job that may wait is put off while the server is
+    busy, or a replica too late; what a person asks for is run all the same.
 
     Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
     owns `database`; one of its connections is leased for the run and given back in any case.
@@ -76,7 +80,9 @@ def execute(
             is_busy = partial(_is_busy, job, session)
             courtesy = Courtesy(job.target.load.own_share, is_busy)
         # Behind the wait for a connection: what a walk sees is not of before.
-        return answer(job.query, session, position, clock.now(), courtesy)
+        findings = answer(job.query, session, position, clock.now(), courtesy)
+        ends_at_seconds = started_seconds + job.query.timeout.total_seconds()
+        return with_left(findings, job, session, alerts, ends_at_seconds)
 
     outcome = _outcome(job, database, clock, contact, look, spares_server=spares_server)
     return Result(

@@ -203,6 +203,7 @@ class TargetRunners:
                     self._clock,
                     self._snapshot().position_of(task.job.key),
                     spares_server=True,
+                    alerts=self._snapshot().alerts,
                 )
                 queue.limit(losses.limit_after(result))
                 self._on_result(replace(result, clock_shift=task.clock_shift))

@@ -64,11 +64,13 @@ class Alert:
     held: bool = False
     muted_by: str | None = None
     resolve_reason: str = ""
-    """Why it resolved when not by data: rule_changed, rule_removed, moved."""
+    """Why it resolved when not by data: rule_changed, rule_removed, moved, left."""
     peak: float | None = None
     """The worst value since it began; None where the rule's condition knows no worse and better."""
     notified: tuple[tuple[str, datetime], ...] = ()
     """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
+    members: tuple[str, ...] = ()
+    """The ids of whom it found so far, of a rule that asks who was repaired; kept, and shown to nobody."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     fingerprint: str = field(default="", repr=False, compare=False)
@@ -99,6 +101,10 @@ class Alert:
     def is_over(self) -> bool:
         """Return whether it has resolved."""
         return self.state is AlertState.RESOLVED
+
+    def has_members(self) -> bool:
+        """Return whether it fires, and it can be asked who of those that it found was repaired."""
+        return self.is_firing() and bool(self.members)
 
     def is_only_held(self) -> bool:
         """Return whether it has no data, and no other alert is the reason."""

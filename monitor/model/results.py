@@ -211,6 +211,11 @@ class Success:
         default_factory=dict
     )
     evidence_errors: tuple[str, ...] = ()
+    left: Mapping[str, Mapping[Labels, int | None]] = field(default_factory=dict)
+    """Of alerts that it does not find, by their rule and labels: how many left and were not repaired.
+
+    None where that could not be looked up.
+    """
     missing: frozenset[ColumnName] | None = None
     """From a schema query: which expected columns are missing; None from any other query."""
     unknown: frozenset[ColumnName] = frozenset()

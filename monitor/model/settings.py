@@ -27,24 +27,12 @@ from monitor.model.process_settings import (
 )
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.shards import Shard
+from monitor.model.statements import Bindable as Bindable
+from monitor.model.statements import Repaired
+from monitor.model.statements import Scalar as Scalar
+from monitor.model.statements import Statement as Statement
 from monitor.model.targets import UTC_ZONE, NamedFile, Target
 from monitor.model.walks import WINDOW_LABEL, CursorFact, Walk, Window
-
-Scalar: TypeAlias = int | float | bool | str
-Bindable: TypeAlias = Scalar | tuple[str, ...]
-"""What a statement's parameter may be bound to: also a list, in its own brackets, behind IN."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One read-only statement in the driver's `%(name)s` form, identifiers already put in.
-
-    `parameters` are the names that must be bound, each once, in order of appearance. Where there
-    are none the text is passed to the driver without arguments and `%` is not doubled.
-    """
-
-    text: str
-    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +124,8 @@ class Rule:
     evidence: Statement | None = None
     detector: Detector | None = None
     """What its samples are compared with that is remembered of them; None: with numbers."""
-    explains: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
+    repaired: Repaired | None = None  # who did not leave: docs/adr/0045
 
     @property
     def is_of_total(self) -> bool:
@@ -179,6 +168,17 @@ class Query:
     def has_detectors(self) -> bool:
         """Return whether a rule of its remembers something from run to run."""
         return any(rule.detector is not None for rule in self.rules)
+
+    @property
+    def rule_statements(self) -> list[Statement]:
+        """Return the statements of its rules: evidence, and who was repaired."""
+        statements: list[Statement] = []
+        for rule in self.rules:
+            if rule.evidence is not None:
+                statements.append(rule.evidence)
+            if rule.repaired is not None:
+                statements.append(rule.repaired.statement)
+        return statements
 
     @property
     def parts(self) -> tuple[str, ...]:

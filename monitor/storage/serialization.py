@@ -130,6 +130,10 @@ def _read_evidence(rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], .
     return tuple(dict(row) for row in rows)
 
 
+def _read_members(ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(str, ids))
+
+
 def _read_peak(value: Any) -> float | None:
     return None if value is None else float(value)
 
@@ -161,6 +165,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "resolve_reason": _PLAIN,
         "peak": StoredField(_as_it_is, _read_peak),
         "cause": _PAIRS,
+        "members": StoredField(list, _read_members),
         "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )

@@ -423,6 +423,7 @@ TABLES = {
                 "needs": '["t.c"]',
                 "details": '["last"]',
                 "explains": '["Q"]',
+                "repaired": '"SELECT 1 AS id FROM t WHERE id IN :last"',
                 "evidence": '"SELECT 1 AS id"',
             },
             {**_ON_COLUMN, "by": "[]", "below": "7"},

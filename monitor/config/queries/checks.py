@@ -9,10 +9,11 @@ from functools import partial
 from typing import Final
 
 from monitor.config.queries.cursor_metrics import check_cursor_metrics
+from monitor.config.queries.rule_statements import check_repaired, check_statement
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
 from monitor.config.queries.walks import check_walk
-from monitor.config.sql.statement import Template, name_fault
-from monitor.config.toml.problems import Origin, Problems, near_miss
+from monitor.config.sql.statement import name_fault
+from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list
 from monitor.model.settings import Scalar
 
@@ -40,13 +41,14 @@ def check_query(
     check_cursor_metrics(query.exported_metrics, query.walk, query.section, problems)
     if query.fallback is not None:
         origin = query.section.origin("cursor", "fallback")
-        _check_statement(query, query.fallback, origin, frozenset(), problems)
+        check_statement(query, query.fallback, origin, frozenset(), problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:
             known = {*extra, *query.labels_of(rule.rule), *rule.details}
             origin = rule.section.origin("evidence")
-            _check_statement(query, rule.evidence, origin, known, problems)
+            check_statement(query, rule.evidence, origin, known, problems)
+        check_repaired(query, rule, problems)
     if is_complete:
         _check_query_evidence(query, extra, problems)
         _check_idle_parameters(query, problems)
@@ -65,21 +67,6 @@ def _need_fault(parameters: Mapping[str, Scalar], need: str) -> str | None:
     return None
 
 
-def _check_statement(
-    query: UnboundQuery,
-    template: Template,
-    origin: Origin,
-    extra: AbstractSet[str],
-    problems: Problems,
-) -> bool:
-    """Return whether a statement in a .toml is right; its lines are counted within it."""
-    faults = template.faults(query.parameters, extra)
-    for fault in faults:
-        where = f"line {fault.line} of the statement: " if fault.line > 1 else ""
-        problems.add(origin, f"{where}{fault.message}")
-    return not faults
-
-
 def _check_query_evidence(
     query: UnboundQuery, extra: AbstractSet[str], problems: Problems
 ) -> None:
@@ -89,7 +76,7 @@ def _check_query_evidence(
         return
     origin = query.section.origin("evidence", "sql")
     known = extra | query.judged_labels
-    if not _check_statement(query, evidence, origin, known, problems):
+    if not check_statement(query, evidence, origin, known, problems):
         return
     if any(query.fits(evidence, rule.rule) for rule in query.rules):
         return

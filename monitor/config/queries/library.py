@@ -77,9 +77,6 @@ def read_library(
             sections[name] = overrides.over_query(name, section)
     own = own_section(problems)
     _check_query_overrides(config, files, problems)
-    is_whole = len(sections) == len(files)
-    if is_whole:
-        _check_rule_overrides(config, [*sections.values(), own], problems)
     replaced = replaced_parts(files, sections)
     queries = {}
     for name, section in sections.items():
@@ -89,7 +86,8 @@ def read_library(
     # A query that is switched off takes no name from one that is on.
     enabled = [query for query in queries.values() if query.enabled]
     check_unique(enabled, own.at("rules").data.keys(), problems)
-    if is_whole:
+    if len(sections) == len(files):  # else a rule may be in a file that was not read
+        _check_rule_overrides(config, [*sections.values(), own], problems)
         check_explained(enabled, _rule_names(sections.values()), problems)
     return Library(
         names=tuple(files),

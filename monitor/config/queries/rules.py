@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from monitor.alerting.shown import AT_LEAST, EXPLAINED, RESOLVED_SUMMARY
+from monitor.alerting.shown import AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
     check_evidence,
@@ -75,6 +75,7 @@ def _read_rule(
         enabled=checked.enabled,
         needs=tuple(checked.needs),
         evidence=read_template(checked.evidence) if checked.evidence else None,
+        repaired=read_template(checked.repaired) if checked.repaired else None,
         text_names=text_names,
         details=tuple(checked.details),
     )
@@ -88,7 +89,7 @@ def _check_keys(
         problems.add(section.origin(), message)
     # The monitor's own rules ask no database: their samples are made from what is known (ADR 0012).
     if subjects.of_monitor:
-        for key in section.data.keys() & {"needs", "evidence", "explains"}:
+        for key in section.data.keys() & {"needs", "evidence", "explains", "repaired"}:
             message = "a rule of the monitor itself has none"
             problems.add(section.origin(key), message)
 
@@ -153,7 +154,7 @@ def _rule_label_fault(metric: Metric, name: str, value: str) -> str | None:
 def _annotation_fault(name: str, _text: str) -> str | None:
     if name == RESOLVED_SUMMARY:
         return "is a key of the rule itself, beside summary"
-    if name in (AT_LEAST, EXPLAINED):
+    if name in (AT_LEAST, EXPLAINED, LEFT):
         return "is kept by the monitor itself; give another name"
     # A reserved label name is a fine annotation name; a wrong grammar is not.
     fault = grammar_fault(name)

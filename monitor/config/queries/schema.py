@@ -178,4 +178,5 @@ class RuleSchema(Schema):
     details: list[Text] = []
     evidence: Text | None = None
     explains: list[Text] = []
+    repaired: Text | None = None
     enabled: bool = True

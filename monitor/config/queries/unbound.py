@@ -24,6 +24,7 @@ from monitor.model.settings import (
     SchemaColumns,
     Statement,
 )
+from monitor.model.statements import Repaired
 from monitor.model.walks import WHOLE_TABLE, Sweep, Walk
 
 NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -42,6 +43,7 @@ class UnboundRule:
     """Every name that its texts ask for."""
     details: tuple[str, ...] = ()
     """Which columns its findings bring along as text; evidence takes each for a list."""
+    repaired: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class UnboundQuery:
         """Return every statement of the query, evidence too."""
         evidence = [self.evidence, *(rule.evidence for rule in self.rules)]
         evidence.append(self.fallback)
+        evidence += [rule.repaired for rule in self.rules]
         return (
             self.statement,
             *self.variants.values(),
@@ -240,6 +243,7 @@ class UnboundQuery:
             unbound.rule,
             needs=_columns(unbound.needs, values),
             evidence=self._evidence_of(unbound, values),
+            repaired=_repaired(unbound, values),
         )
 
     def _evidence_of(
@@ -253,6 +257,16 @@ class UnboundQuery:
         if self.evidence is not None and self.fits(self.evidence, unbound.rule):
             return self.evidence.statement(values)
         return None
+
+
+def _repaired(unbound: UnboundRule, values: Mapping[str, Scalar]) -> Repaired | None:
+    """Return how those that left are told from those that were repaired."""
+    if unbound.repaired is None:
+        return None
+    asked = set(unbound.repaired.parameters)
+    # Exactly one is checked at load.
+    members = asked.intersection(unbound.details)
+    return Repaired(unbound.repaired.statement(values), min(members, default=""))
 
 
 def _all_needs(needs: Iterable[str], rules: Iterable[UnboundRule]) -> list[str]:

@@ -37,8 +37,7 @@ _CALLED_WITH_TIME: Final = "UNIX_TIMESTAMP"
 def local_time_functions(query: Query) -> tuple[str, ...]:
     """Return the functions, sorted, that a query's statements and evidence use: NOW() and its kin."""
     statements = [query.statement, *query.variants.values()]
-    evidence = [rule.evidence for rule in query.rules]
-    statements += [statement for statement in evidence if statement is not None]
+    statements += query.rule_statements
     functions: set[str] = set()
     for statement in statements:
         functions |= _functions_in(code_of(scan(statement.text)))

@@ -1,0 +1,93 @@
+"""Keep an alert whose users left the population without being repaired: that is no end of what it is about; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from monitor.alerting.resolved import end_of
+from monitor.alerting.shown import LEFT, RESOLVED_SUMMARY, at_least_if
+from monitor.model.alerts import Alert, Transition
+from monitor.model.results import Sample, Success
+from monitor.model.settings import Labels, Rule, labels_of
+
+LEFT_KEPT: Final = timedelta(hours=24)
+"""For how long an alert goes on of which some left: then it resolves with the reason `left`."""
+MAX_MEMBERS: Final = 1000
+"""So many ids are kept of an alert, about 10 kB: who comes later is counted and not looked up."""
+
+
+@dataclass(slots=True)
+class Left:
+    """What becomes of alerts that are not found, and of which some left."""
+
+    kept: dict[Labels, Alert] = field(default_factory=dict)
+    resolved: list[Transition] = field(default_factory=list)
+    labels: set[Labels] = field(default_factory=set)
+    """Of all these."""
+
+    def rest_of(self, active: Mapping[Labels, Alert]) -> Mapping[Labels, Alert]:
+        """Return the other alerts."""
+        rest = active.keys() - self.labels
+        return {labels: active[labels] for labels in rest}
+
+
+def look_at_left(
+    rule: Rule,
+    active: Mapping[Labels, Alert],
+    found: Collection[Labels],
+    success: Success,
+    *,
+    now: datetime,
+) -> Left:
+    """Return what becomes of those alerts that a run does not find and of which it says who left."""
+    left = Left()
+    for labels, count in success.left.get(rule.name, {}).items():
+        alert = active.get(labels)
+        if alert is None or labels in found or count == 0:
+            continue
+        left.labels.add(labels)
+        since = alert.keep_since or now
+        if count is None:
+            # That nobody knows is no repair.
+            left.kept[labels] = replace(alert, held=True, muted_by=None, cause=())
+        elif now - since < LEFT_KEPT:
+            left.kept[labels] = _with_left(alert, count, since)
+        else:
+            left.resolved.append(end_of(alert, now, LEFT))
+    return left
+
+
+def members_of(rule: Rule, alert: Alert, sample: Sample) -> tuple[str, ...]:
+    """Return whom an alert found so far, with those that the sample lists."""
+    if rule.repaired is None:
+        return ()
+    listed = dict(sample.details).get(rule.repaired.members, "")
+    ids = dict.fromkeys((*alert.members, *listed.split(",")))
+    ids.pop("", None)
+    return tuple(ids)[:MAX_MEMBERS]
+
+
+def _with_left(alert: Alert, count: int, since: datetime) -> Alert:
+    """Return an alert that goes on for those who left; its texts claim no more than that."""
+    annotations = dict(alert.annotations)
+    counted = alert.peak or 0.0
+    # Of more than are known nobody knows how many were repaired.
+    number = at_least_if(str(count), is_more=counted > len(alert.members))
+    text = f"{number} left, not repaired"
+    said = annotations.get("summary", alert.name)
+    before = said.removesuffix(f"; {annotations.get(LEFT)}")
+    past = annotations.get(RESOLVED_SUMMARY, before)
+    annotations.pop("repair", None)
+    annotations |= {LEFT: text, "summary": f"{past}; {text}"}
+    return replace(
+        alert,
+        value=float(count),
+        annotations=labels_of(annotations),
+        keep_since=since,
+        held=False,
+        muted_by=None,
+        cause=(),
+    )

@@ -1,0 +1,135 @@
+"""An alert does not resolve because its users left: pictures of what a run says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from monitor.alerting.left import MAX_MEMBERS, members_of
+from monitor.alerting.shown import shown_annotations
+from monitor.model.alerts import Alert
+from monitor.model.results import Sample, Success
+from monitor.model.settings import Metric, Statement, labels_of
+from monitor.model.statements import Repaired
+from monitor.storage.serialization import alert_to_text, text_to_alert
+from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule
+
+NAME = "TokenNull"
+RULE = a_rule(
+    NAME,
+    "null_users",
+    summary="{value} {plan} subscribers have no balance",
+    resolved_summary="{plan} subscribers had no balance",
+    annotations={"repair": "UPDATE …"},
+    repaired=Repaired(Statement("SELECT 1"), "users"),
+)
+METRIC = Metric("null_users", "", ("plan",), value="users")
+CONFIG = a_config(a_query("nulls", metrics=(METRIC,), rules=(RULE,)), own_rules=())
+
+
+def finds(*users: str, count: int | None = None) -> Success:
+    """Make a result that finds these users of plan pro, or so many of whom these are the first."""
+    value = len(users) if count is None else count
+    details = labels_of({"users": ",".join(users)})
+    sample = Sample("null_users", labels_of({"plan": "pro"}), float(value), details)
+    return Success((sample,), 1)
+
+
+def finds_none(harness: Harness, left: int | None) -> Success:
+    """Make a result that finds nobody, and says how many of those before left."""
+    labels = {alert.labels: left for alert in active(harness).values()}
+    return Success((), 0, left={NAME: labels})
+
+
+def active(harness: Harness) -> Mapping[str, Alert]:
+    alerts = harness.pipeline.active_alerts()
+    return {alert.label("plan"): alert for alert in alerts}
+
+
+def fired() -> Harness:
+    harness = Harness(CONFIG)
+    harness.run("nulls", finds("1", "2", "3"))
+    assert harness.posted() == [f"{NAME} firing"]
+    return harness.after(MINUTE)
+
+
+def test_of_whom_all_were_repaired_it_resolves() -> None:
+    harness = fired()
+    harness.run("nulls", finds_none(harness, 0))
+    assert harness.posted() == [f"{NAME} resolved"]
+
+
+def test_of_whom_some_left_it_goes_on_and_says_so_and_no_more() -> None:
+    harness = fired()
+    harness.run("nulls", finds_none(harness, 2))
+    alert = active(harness)["pro"]
+    assert (alert.state, alert.value, alert.held) == ("firing", 2.0, False)
+    assert shown_annotations(alert) == {
+        "summary": "pro subscribers had no balance; 2 left, not repaired",
+        "left": "2 left, not repaired",
+    }
+    harness.after(MINUTE).run("nulls", finds_none(harness, 1))
+    assert (
+        shown_annotations(active(harness)["pro"])["summary"]
+        == "pro subscribers had no balance; 1 left, not repaired"
+    )
+    assert harness.posted() == []
+
+
+def test_after_a_day_it_resolves_with_a_reason_of_its_own() -> None:
+    harness = fired()
+    for hours in (0, 12, 24):
+        harness.at += timedelta(hours=hours and 12)
+        harness.run("nulls", finds_none(harness, 2))
+    (ended,) = [one.alert for one in harness.transitions if one.alert.is_over()]
+    assert ended.resolve_reason == "left"
+    assert shown_annotations(ended)["summary"] == (
+        "pro subscribers had no balance; 2 left, not repaired, after 1d1m"
+    )
+    assert harness.posted()[-1] == f"{NAME} resolved"
+
+
+def test_what_is_found_again_is_as_it_was() -> None:
+    harness = fired()
+    harness.run("nulls", finds_none(harness, 2))
+    harness.after(MINUTE).run("nulls", finds("4"))
+    alert = active(harness)["pro"]
+    assert shown_annotations(alert)["summary"] == "1 pro subscribers have no balance"
+    assert alert.keep_since is None
+    assert alert.members == ("1", "2", "3", "4")
+
+
+def test_where_nobody_knows_who_left_it_is_held() -> None:
+    harness = fired()
+    harness.run("nulls", finds_none(harness, None))
+    assert harness.shown() == {NAME: "firing held"}
+    harness.after(MINUTE).run("nulls", finds_none(harness, 0))
+    assert harness.posted() == [f"{NAME} resolved"]
+
+
+def test_of_more_than_are_known_it_says_at_least() -> None:
+    harness = Harness(CONFIG)
+    harness.run("nulls", finds("1", "2", count=500))
+    harness.after(MINUTE).run("nulls", finds_none(harness, 2))
+    annotations = shown_annotations(active(harness)["pro"])
+    assert annotations["left"] == "at least 2 left, not repaired"
+
+
+def test_whom_it_found_outlives_a_restart_and_is_bounded() -> None:
+    harness = fired()
+    again = harness.restarted(MINUTE)
+    alert = active(again)["pro"]
+    assert alert.members == ("1", "2", "3")
+    assert text_to_alert(alert_to_text(alert)).members == alert.members
+    users = [str(user) for user in range(2 * MAX_MEMBERS)]
+    (sample,) = finds(*users).samples
+    members = members_of(RULE, alert, sample)
+    assert len(members) == MAX_MEMBERS
+    assert members[:3] == alert.members[:3]
+
+
+def test_a_rule_that_does_not_ask_keeps_nobody() -> None:
+    (sample,) = finds("1").samples
+    plain = replace(RULE, repaired=None)
+    assert members_of(plain, next(iter(active(fired()).values())), sample) == ()

@@ -1,0 +1,115 @@
+"""Who of those that a shipped rule found was repaired, and who left: asked of a server when nobody is found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from monitor.alerting.left import members_of
+from monitor.collector.left import with_left
+from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.settings import Job, Severity, labels_of
+from tests.queries.conftest import Bench
+from tests.queries.oracle import GRACE
+from tests.queries.tokens import NOW, Data, Subscription, User, replace_rows
+
+
+def ends_at() -> float:
+    return time.monotonic() + 10
+
+
+RULES = {
+    "TokenBalancesUninitialized": ("null_users", None, 5000),
+    "TokenSubscribersBlocked": ("blocked_users", None, 0),
+    "TokenBalancesNegative": ("negative_users", -5, 5000),
+}
+"""Of each rule: a balance and a limit that it finds."""
+HEALTHY = Subscription(100, 5000, "pro")
+
+
+def fill(bench: Bench, balance: int | None, limit: int, users: Sequence[int]) -> None:
+    found = [User(user, balance, 2 * GRACE) for user in users]
+    subscriptions = [Subscription(user, limit, "pro") for user in users]
+    healthy = [User(100, 700, 2 * GRACE)]
+    replace_rows(bench.connection, Data([*healthy, *found], [HEALTHY, *subscriptions]))
+
+
+def an_alert(bench: Bench, rule: str) -> Alert:
+    """Return the alert about plan pro that a run of now makes."""
+    query = bench.queries["uninitialized"]
+    (judged,) = [one for one in query.rules if one.name == rule]
+    (sample,) = [
+        sample
+        for sample in bench.answer("uninitialized").success.samples
+        if sample.metric == judged.metric and dict(sample.labels)["plan"] == "pro"
+    ]
+    labels = {"alertname": rule, "severity": "critical", "target": "main"}
+    alert = Alert(
+        Scope(rule, "main", "uninitialized"),
+        labels_of({**labels, **dict(sample.labels)}),
+        Severity.CRITICAL,
+        AlertState.FIRING,
+        sample.value,
+        NOW,
+    )
+    return replace(alert, members=members_of(judged, alert, sample))
+
+
+def left_of(bench: Bench, alert: Alert) -> int | None:
+    """Return what a run says of an alert; "found" where it finds it still."""
+    job = Job(bench.target, bench.queries["uninitialized"])
+    findings = bench.answer("uninitialized")
+    session = bench.session
+    after = with_left(findings, job, session, [alert], ends_at())
+    assert after.success.evidence_errors == ()
+    return after.success.left.get(alert.name, {}).get(alert.labels, -1)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_who_was_repaired_did_not_leave_and_whose_subscription_ended_or_was_deleted_did(
+    tokens: Bench, rule: str
+) -> None:
+    _, balance, limit = RULES[rule]
+    fill(tokens, balance, limit, range(1, 7))
+    alert = an_alert(tokens, rule)
+    assert set(alert.members) == {"1", "2", "3", "4", "5", "6"}
+    assert left_of(tokens, alert) == -1
+    tokens.execute(
+        "UPDATE users SET tokens_remaining = 700 WHERE id IN (1, 2)",
+        "UPDATE user_subscriptions SET is_active = 0 WHERE user_id IN (2, 3)",
+        "DELETE FROM user_subscriptions WHERE user_id = 4",
+        "DELETE FROM user_subscriptions WHERE user_id IN (5, 6)",
+        "DELETE FROM users WHERE id = 5",
+        "UPDATE users SET tokens_remaining = 900 WHERE id = 6",
+    )
+    assert left_of(tokens, alert) == 3
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_who_is_on_another_plan_now_did_not_leave(tokens: Bench, rule: str) -> None:
+    _, balance, limit = RULES[rule]
+    fill(tokens, balance, limit, [1])
+    alert = an_alert(tokens, rule)
+    tokens.execute("UPDATE user_subscriptions SET plan_type = 'team' WHERE user_id = 1")
+    assert left_of(tokens, alert) == 0
+
+
+def test_what_cannot_be_looked_up_is_unknown_and_counts_as_a_failure_of_evidence(
+    tokens: Bench,
+) -> None:
+    fill(tokens, None, 0, [1])
+    alert = an_alert(tokens, "TokenSubscribersBlocked")
+    fill(tokens, None, 0, [])
+    job = Job(tokens.target, tokens.queries["uninitialized"])
+    findings = tokens.answer("uninitialized")
+    tokens.execute("RENAME TABLE users TO hidden")
+    try:
+        after = with_left(findings, job, tokens.session, [alert], ends_at())
+    finally:
+        tokens.execute("RENAME TABLE hidden TO users")
+    assert after.success.left == {alert.name: {alert.labels: None}}
+    (error,) = after.success.evidence_errors
+    assert error.startswith("TokenSubscribersBlocked: schema_missing")
