@@ -7,15 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar, assert_never
 
+from monitor.detection.baseline import Baseline, BaselineVerdict
 from monitor.detection.change import ChangeMemory, look_for_change, which_part
 from monitor.detection.novelty import Sighting, is_new, seen_at
-from monitor.model.detectors import ChangeDetector, Detector, NewDetector, SeriesSource
+from monitor.model.detectors import (
+    BaselineDetector,
+    ChangeDetector,
+    Detector,
+    NewDetector,
+    SeriesSource,
+)
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, labels_of
 from monitor.model.wording import format_number
 
-SeriesMemory: TypeAlias = ChangeMemory | Sighting
+SeriesMemory: TypeAlias = Baseline | ChangeMemory | Sighting
 _Memory = TypeVar("_Memory")
+_SIGNS: Mapping[str, float] = {"high": 1.0, "low": -1.0, "": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,10 @@ def look_at(
 ) -> tuple[SeriesMemory, Sample | None]:
     """Return what is remembered of a series after a look at it, and the finding if it is one."""
     match detector:
+        case BaselineDetector():
+            baseline = _of_kind(Baseline, known) or Baseline()
+            verdict = baseline.judge(look.at, look.value.value)
+            return baseline, _unusual(rule, detector, verdict, look)
         case ChangeDetector():
             change = look_for_change(
                 detector,
@@ -64,6 +76,20 @@ def look_at(
 def _of_kind(kind: type[_Memory], memory: object) -> _Memory | None:
     """Return a memory, if it is one of this kind: what another detector has left says nothing."""
     return memory if isinstance(memory, kind) else None
+
+
+def _unusual(
+    rule: Rule, detector: BaselineDetector, verdict: BaselineVerdict, look: SeriesLook
+) -> Sample | None:
+    if not verdict.is_alarm or not detector.direction.allows(_SIGNS[verdict.direction]):
+        return None
+    texts = {
+        "usual": _rounded(verdict.usual),
+        "usual_low": _rounded(verdict.low),
+        "usual_high": _rounded(verdict.high),
+        "direction": "more" if verdict.direction == "high" else "less",
+    }
+    return _finding(rule, look, texts)
 
 
 def _changed(rule: Rule, memory: ChangeMemory, look: SeriesLook) -> Sample | None:
@@ -92,6 +118,11 @@ def _new(
 def _finding(rule: Rule, look: SeriesLook, texts: Mapping[str, str]) -> Sample:
     details = labels_of({**dict(look.value.details), **texts})
     return Sample(rule.metric, look.labels, look.value.value, details)
+
+
+def _rounded(value: float | None) -> str:
+    """Return a number that was computed, as exact as it is; empty where there is none."""
+    return "" if value is None else format_number(float(f"{value:.3g}"))
 
 
 def _percent(before: float, now: float) -> str:

@@ -17,6 +17,7 @@ ConditionKind: TypeAlias = Literal[
     "between",
     "not_between",
     "absent",
+    "baseline",
     "change",
     "new",
 ]
@@ -101,6 +102,11 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         words="absent",
         promql="absent({series})",
         holds=None,
+    ),
+    "baseline": ConditionType(
+        words="not as usual at this hour",
+        promql="{series} # not as usual at this hour",
+        holds=_is_found,
     ),
     "change": ConditionType(
         words="changed {threshold}",

@@ -43,6 +43,23 @@ class SeriesSource:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineDetector:
+    """Compare with what is usual for the series at this hour."""
+
+    key: ClassVar[str] = "baseline"
+    texts: ClassVar[tuple[str, ...]] = ("usual", "usual_low", "usual_high", "direction")
+    """What of a finding the texts of the rule can name."""
+
+    source: SeriesSource = field(default_factory=SeriesSource)
+    direction: Direction = Direction.ANY
+
+    @property
+    def counts_missing(self) -> bool:
+        """Return whether a series that was there and is not is judged, as 0."""
+        return self.source.counts_missing
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeDetector:
     """Compare with the last while: what should move slowly, and has moved by a share of itself."""
 
@@ -78,5 +95,5 @@ class NewDetector:
     counts_missing: ClassVar[bool] = False
 
 
-Detector: TypeAlias = ChangeDetector | NewDetector
-DETECTORS = (ChangeDetector, NewDetector)
+Detector: TypeAlias = BaselineDetector | ChangeDetector | NewDetector
+DETECTORS = (BaselineDetector, ChangeDetector, NewDetector)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from monitor.model.cause_graph import CauseGraph, graph_of
 from monitor.model.columns import ColumnName as ColumnName
@@ -25,13 +24,17 @@ from monitor.model.process_settings import (
     StateSettings,
     Web,
 )
+from monitor.model.receivers import DEFAULT_REPEAT_INTERVAL as DEFAULT_REPEAT_INTERVAL
+from monitor.model.receivers import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+from monitor.model.receivers import Receiver as Receiver
+from monitor.model.receivers import ReceiverSettings as ReceiverSettings
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.shards import Shard
 from monitor.model.statements import Bindable as Bindable
 from monitor.model.statements import Repaired
 from monitor.model.statements import Scalar as Scalar
 from monitor.model.statements import Statement as Statement
-from monitor.model.targets import UTC_ZONE, NamedFile, Target
+from monitor.model.targets import UTC_ZONE, Target
 from monitor.model.walks import WINDOW_LABEL, CursorFact, Walk, Window
 
 
@@ -238,61 +241,6 @@ class Job:
         What has a cron waits for its hour.
         """
         return self.query.schema is not None or isinstance(self.query.schedule, Every)
-
-
-DEFAULT_TIMEOUT = timedelta(seconds=10)
-DEFAULT_REPEAT_INTERVAL = timedelta(hours=4)
-"""As Alertmanager's own repeat_interval."""
-
-
-class ReceiverSettings(ABC):
-    """What one kind of receiver has of its own; each kind derives a frozen dataclass in notify/KIND/.
-
-    Equal settings mean that a reload need not replace the receiver's workers.
-    """
-
-    __slots__ = ()
-
-    kind: ClassVar[str]
-    """The word after `kind =` in the configuration, and the name of the folder."""
-    takes_notifications: ClassVar[bool] = True
-    """Notified of each change once; else sent all that is active, again and again."""
-    keeps_incidents: ClassVar[bool] = False
-    """Keeps an incident open for each alert, so that each must be closed."""
-
-    @abstractmethod
-    def files(self) -> Sequence[NamedFile]:
-        """Return the files that these settings name, in the order of the documentation."""
-
-    @abstractmethod
-    def secrets(self) -> Sequence[str]:
-        """Return what the log must hide of what the configuration itself says; files are no part of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """A named destination of notifications, and which alerts it wants: what all kinds have."""
-
-    name: str
-    settings: ReceiverSettings
-    min_severity: Severity = Severity.INFO
-    match: Labels = ()
-    send_resolved: bool = True
-    watchdog: bool = False
-    timeout: timedelta = DEFAULT_TIMEOUT
-    """Of one attempt, whatever it takes."""
-    repeat_interval: timedelta = DEFAULT_REPEAT_INTERVAL
-    """How often it is notified again of what still fires; zero for never."""
-
-    @property
-    def kind(self) -> str:
-        """Return the word for its kind."""
-        return self.settings.kind
-
-    @property
-    def takes_notifications(self) -> bool:
-        """Return whether it is notified of each change once, by way of the outbox."""
-        return self.settings.takes_notifications
 
 
 @dataclass(frozen=True, slots=True)

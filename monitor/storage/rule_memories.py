@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, assert_never
 
+from monitor.detection.baseline import Baseline
 from monitor.detection.change import ChangeMemory, OngoingChange
 from monitor.detection.looks import SeriesMemory
 from monitor.detection.novelty import Sighting
@@ -71,6 +72,8 @@ def unpacked(memory: bytes) -> RuleMemory:
 def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
     """Return which kind of memory it is, and what is in it."""
     match memory:
+        case Baseline():
+            return "baseline", memory.to_record()
         case ChangeMemory():
             return "change", _change_record(memory)
         case Sighting():
@@ -81,6 +84,8 @@ def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
 
 def _from_record(kind: str, record: Any) -> SeriesMemory:
     match kind:
+        case "baseline":
+            return Baseline.from_record(record)
         case "change":
             return _change(record)
         case "seen":

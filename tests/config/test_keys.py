@@ -431,6 +431,7 @@ TABLES = {
             {**_ON_COLUMN, "not_equals": "7"},
             {**_ON_COLUMN, "between": "[1, 7]"},
             {**_ON_COLUMN, "not_between": "[1, 7]"},
+            {**_ON_COLUMN, "baseline": '{ direction = "up" }'},
             {**_ON_COLUMN, "change": '{ by = 0.2, over = "1h" }'},
             {**_ON_COLUMN, "new": "true"},
             {**_ON_COLUMN, "absent": "true"},

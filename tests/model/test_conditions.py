@@ -23,6 +23,7 @@ FOUND: Mapping[ConditionKind, str] = {
     "between": "5 6",
     "not_between": "4",
     "absent": "",
+    "baseline": "4 5 6 nan",
     "change": "4 5 6 nan",
     "new": "4 5 6 nan",
 }

@@ -146,6 +146,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[cursor]`": query_schema.CursorSchema,
     "`[sweep]`": query_schema.SweepSchema,
     "`[rules.NAME]`": query_schema.RuleSchema,
+    "`baseline` of a rule": query_schema.BaselineSchema,
     "`change` of a rule": query_schema.ChangeSchema,
 }
 

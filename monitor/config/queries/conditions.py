@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from monitor.config.queries.schema import (
+    BaselineSchema,
     ChangeSchema,
     RuleSchema,
     SeriesSchema,
@@ -16,6 +17,7 @@ from monitor.config.toml.validation import validate
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.detectors import (
     DETECTORS,
+    BaselineDetector,
     ChangeDetector,
     Detector,
     Direction,
@@ -61,7 +63,7 @@ def condition_of(
             return Condition(kind, low, high, said)
         case "absent":
             return Condition(kind)
-        case "change" | "new":
+        case "baseline" | "change" | "new":
             return Condition(kind, said=_said_of(detector)) if detector else None
         case _:
             assert_never(kind)
@@ -78,6 +80,10 @@ def read_detector(
     `metrics` are those of its query: a value may be divided by another one.
     """
     match kind:
+        case "baseline":
+            usual = validate(BaselineSchema, section.at(kind), problems)
+            _check_per(usual, section.at(kind), metrics, problems)
+            return BaselineDetector(_source(usual), Direction(usual.direction))
         case "change":
             return _change(section.at(kind), metrics, problems)
         case "new":

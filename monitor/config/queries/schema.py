@@ -133,6 +133,10 @@ class SeriesSchema(Schema):
     direction: Literal["any", "up", "down"] = "any"
 
 
+class BaselineSchema(SeriesSchema):
+    """`baseline = {}` of a rule."""
+
+
 class ChangeSchema(SeriesSchema):
     """`change = { by = 0.2, over = "1h" }` of a rule."""
 
@@ -161,6 +165,7 @@ class RuleSchema(Schema):
     not_between: Range | None = None
     absent: OnlyTrue | None = None
     # Any: checked by themselves, so that each problem has the line of its key.
+    baseline: dict[str, Any] | None = None
     change: dict[str, Any] | None = None
     new: OnlyTrue | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")

@@ -1,0 +1,30 @@
+-- How much do the subscribers of each plan use? Read forward by history_id: each row of the history once.
+-- One row for each row with an id above :since, up to :until; its plan is that of the user's active subscription as it is
+-- read, within minutes of the use: the one with the highest limit. Without one it is "unsubscribed".
+--
+-- created_at is a DATETIME without a zone, and history_time_zone says in which zone the application writes it; or a
+-- TIMESTAMP, whose zone the server knows. An unknown zone makes each time NULL; then the server is asked for the
+-- zone, and the run is a bad_result.
+--
+-- Cost: grows with the new rows, not with the history: a look-up each, 1 ms for 300.
+SELECT
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', CONVERT_TZ(h.{created_at}, zone.name, '+00:00')) / 1000000
+        AS used_at,
+    COALESCE((
+        SELECT COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
+        FROM {user_subscriptions} s
+        WHERE s.{user_id} = h.{user_id} AND s.{is_active} = 1
+        ORDER BY s.{tokens_limit} IS NULL, s.{tokens_limit} + 0 DESC
+        LIMIT 1
+    ), 'unsubscribed') AS plan,
+    1 AS events
+FROM (
+    -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says
+    SELECT CASE WHEN :history_time_zone = @@session.time_zone THEN :history_time_zone
+                ELSE CASE (SELECT LOWER(MAX(c.data_type)) FROM information_schema.columns c
+                           WHERE c.table_schema = DATABASE()
+                             AND c.table_name = :token_usage_history AND c.column_name = :created_at)
+                     WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
+) zone
+STRAIGHT_JOIN {token_usage_history} h
+WHERE h.{history_id} > :since AND h.{history_id} <= :until
