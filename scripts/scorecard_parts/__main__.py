@@ -111,6 +111,7 @@ def _shown(line: Judged) -> str:
     minutes = "-" if line.minutes is None else f"{line.minutes:g} min"
     text = f"{line.kind} {line.size:g}: {line.verdict}, {minutes}, {line.pages} pages; {line.first}"
     for what, found in (
+        ("page", line.all_pages[1:]),
         ("other", line.others),
         ("false resolve", line.false_resolves),
         ("before", line.before),

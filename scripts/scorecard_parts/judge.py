@@ -44,6 +44,8 @@ class Judged:
     """From the beginning to the first page."""
     minutes_to_cause: float | None
     pages: int
+    all_pages: tuple[str, ...]
+    """Each with its minute."""
     others: tuple[str, ...]
     """Pages that are neither the cause nor follow from it."""
     false_resolves: tuple[str, ...]
@@ -76,6 +78,7 @@ def judged(played: Played) -> Judged:
         minutes=_minutes(played, pages),
         minutes_to_cause=_minutes(played, causes),
         pages=len(pages),
+        all_pages=tuple(f"{_minutes(played, [one])} {_line(one)}" for one in pages),
         others=tuple(map(_line, others)),
         false_resolves=tuple(map(_line, _false_resolves(played, fitting))),
         before=tuple(_line(one) for one in played.before if one.is_page),
