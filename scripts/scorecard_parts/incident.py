@@ -63,6 +63,8 @@ class Incident:
     sizes: Sequence[float] = SHARES
     symptoms: str = ""
     """Alerts that are true beside it: what follows from it."""
+    ends: str = ""
+    """Alerts that may resolve meanwhile: what they tell of has happened once, and does not go on."""
     each_step: Happen | None = None
     """What goes on happening, beside what the application does."""
     later: Happen | None = None

@@ -110,6 +110,7 @@ def _false_resolves(played: Played, fitting: str) -> list[Told]:
         if not one.is_firing
         and matches(fitting, one.alerts)
         and fired.intersection(one.alerts)
+        and not matches(played.incident.ends, one.alerts)
     ]
 
 

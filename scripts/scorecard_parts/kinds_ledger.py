@@ -80,6 +80,7 @@ def _storm(scene: Scene) -> None:
     )(scene)
 
 
+_DRIFT = r"TokenLedgerDrift"
 _STOPPED = r"TokenAutoInitStopped|TokenSubscribersStuck"
 _EMPTY = r"TokenBalancesUninitialized|TokenSubscribersBlocked|TokenBalancesLow|TokenSubscribersEmpty"
 _QUIET = r"TokenUsageUnusual|TokenUsageStopped|TokenSubscribersServed|Slo|Served"
@@ -144,6 +145,7 @@ LEDGER = (
             f"UPDATE users {_SUBSCRIBED} SET tokens_remaining = s.tokens_limit * 10 WHERE {{users}}"
         ),
         (0.02, 0.1, 0.5),
+        ends=_DRIFT,
     ),
     Incident(
         "update_without_where",
@@ -154,6 +156,7 @@ LEDGER = (
         ),
         _WHOLE,
         symptoms=_EMPTY,
+        ends=_DRIFT,
     ),
     Incident(
         "subtract_without_where",
@@ -162,6 +165,7 @@ LEDGER = (
         sql("UPDATE users SET tokens_remaining = tokens_remaining - 1500"),
         _WHOLE,
         symptoms=rf"{_EMPTY}|TokenBalancesNegative",
+        ends=_DRIFT,
     ),
     Incident(
         "wiped_to_null",
@@ -170,6 +174,7 @@ LEDGER = (
         sql("UPDATE users SET tokens_remaining = NULL WHERE {users}"),
         (0.005, 0.1, 1.0),
         symptoms=r"TokenAutoInitStorm",
+        ends=_DRIFT,
     ),
     Incident(
         "wiped_to_zero",
@@ -178,6 +183,7 @@ LEDGER = (
         sql("UPDATE users SET tokens_remaining = 0 WHERE {users}"),
         (0.02, 0.1, 1.0),
         symptoms=_EMPTY,
+        ends=_DRIFT,
     ),
     Incident(
         "negative_balances",
@@ -186,6 +192,7 @@ LEDGER = (
         sql(f"UPDATE users {_SUBSCRIBED} SET tokens_remaining = -700 WHERE {{users}}"),
         _USERS,
         symptoms=r"TokenLedgerDrift",
+        ends=_DRIFT,
     ),
 )
 
@@ -196,7 +203,8 @@ STUCK = (
         _STOPPED,
         _stuck("{users}"),
         (0.02, 0.1),
-        symptoms=_EMPTY,
+        symptoms=rf"{_EMPTY}|{_DRIFT}",
+        ends=_DRIFT,
     ),
     Incident(
         "stuck_all",
@@ -205,6 +213,7 @@ STUCK = (
         _stuck("1"),
         _WHOLE,
         symptoms=rf"{_EMPTY}|{_QUIET}|TokenLedgerDrift",
+        ends=_DRIFT,
     ),
     Incident(
         "stuck_small_plan",
@@ -213,6 +222,7 @@ STUCK = (
         _stuck("s.plan_type = 'team'"),
         _WHOLE,
         symptoms=rf"{_EMPTY}|{_QUIET}|TokenLedgerDrift",
+        ends=_DRIFT,
     ),
     Incident(
         "stuck_at_null",
@@ -220,7 +230,8 @@ STUCK = (
         rf"{_STOPPED}|TokenBalancesUninitialized",
         _stuck("{users}", balance="NULL"),
         (0.005, 0.02, 0.1),
-        symptoms=_QUIET,
+        symptoms=rf"{_QUIET}|{_DRIFT}",
+        ends=_DRIFT,
     ),
     Incident(
         "auto_init_storm",

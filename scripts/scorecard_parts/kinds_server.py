@@ -165,6 +165,7 @@ SCHEMA = (
         _near_the_end,
         (0.005, 0.1),
         symptoms=r"TokenLedgerDrift",
+        ends=r"TokenLedgerDrift",
     ),
     Incident(
         "ids_near_end",
