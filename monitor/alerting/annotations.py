@@ -52,6 +52,7 @@ def _values(
     return {
         **parameters,
         **dict(sample.details),
+        **bound.counts.texts_of(sample),
         **dict(alert.labels),
         "value": at_least_text(format_number(sample.value), mark_of(sample)),
         "since": f"at least {since}" if alert.since_at_least else since,

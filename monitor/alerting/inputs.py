@@ -22,6 +22,7 @@ from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.limits import left_out_samples
 from monitor.alerting.ownership import speaker_beside
+from monitor.alerting.populations import counts_in
 from monitor.alerting.refused_tables import access_denied
 from monitor.alerting.rule_input import BoundRule, RuleInput
 from monitor.alerting.self_monitoring import (
@@ -186,6 +187,10 @@ def of_monitor(facts: Facts, status: SelfStatus) -> Iterator[RuleInput]:
 def _of_rule(facts: Facts, rule: Rule, job: Job, success: Success | None) -> RuleInput:
     scope, labels = Scope(rule.name, *job.key), job.target.labels
     bound = _bound(facts, rule, scope, labels, job.query.parameters)
+    counts = counts_in(rule.population, facts.snapshot.samples_on(job.target.name))
+    bound = replace(bound, counts=counts)
+    if counts.is_lacking:
+        success = None
     needs = frozenset(job.query.needs) | frozenset(rule.needs)
     return RuleInput(bound, success, needs)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from monitor.alerting.cause_index import CauseIndex
+from monitor.alerting.populations import NO_POPULATION, PopulationCounts
 from monitor.model.alerts import Scope
 from monitor.model.results import Sample, Success
 from monitor.model.settings import ColumnName, Labels, Rule, Scalar, labels_of
@@ -28,6 +29,9 @@ class BoundRule:
     wait: timedelta = timedelta(0)
     """Beside its `for`: how long an alert that nothing explains waits for its cause to be heard first."""
 
+    counts: PopulationCounts = NO_POPULATION
+    """Of how many its findings are a part."""
+
     def hold_for(self, labels: Labels) -> timedelta:
         """Return for how long the condition must hold before an alert with these labels fires."""
         if self.is_explained(labels):
@@ -44,13 +48,16 @@ class BoundRule:
         One that is proven to be more counts for `above`: whatever else the sweep finds, it stays above. Of a
         rule that remembers something, what its detector found.
         """
+        return tuple(filter(self.counts.is_enough, self._samples_of(success)))
+
+    def _samples_of(self, success: Success) -> Sequence[Sample]:
         if self.rule.detector is not None:
             return success.detected.get(self.rule.name, ())
         if not success.proven or self.rule.condition.kind != "above":
             return success.samples
         samples = (*success.samples, *success.proven)
         last_of_each = {(sample.metric, sample.labels): sample for sample in samples}
-        return tuple(last_of_each.values())
+        return [*last_of_each.values()]
 
     def alert_labels(self, sample_labels: Labels) -> Labels:
         """Return the label set that is the identity of the alert about such a sample.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.load import after_run_paid
@@ -14,7 +15,7 @@ from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.cause_graph import CauseRule
 from monitor.model.chunked_map import updated
 from monitor.model.positions import Position
-from monitor.model.results import Result
+from monitor.model.results import Result, Sample
 from monitor.model.settings import ColumnName, Job, JobKey
 
 RERUN_GRACE = timedelta(minutes=1)
@@ -111,6 +112,11 @@ class Snapshot:
         """Return how far a job's walk has come; None where it has not begun."""
         view = self.queries.get(key)
         return None if view is None else view.position
+
+    def samples_on(self, target: str) -> Iterator[Sample]:
+        """Return the samples that the queries of a target last gave; looked up when they are asked for."""
+        views = self.views_of(target)
+        return chain.from_iterable(view.samples for view in views)
 
     def root_over(self, alert: Alert) -> Alert | None:
         """Return the alert under which this one is muted; None where it is muted under none."""

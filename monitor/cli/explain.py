@@ -14,6 +14,7 @@ from monitor.cli.options import CommonOptions, all_rule_names, with_common_optio
 from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
+from monitor.model.populations import words_of
 from monitor.model.results import Sample
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import format_number, utc_second
@@ -127,7 +128,9 @@ def _last_run(result: LastResult) -> str:
 def _condition(rule: Rule) -> str:
     where = "".join(f' {name}="{value}"' for name, value in rule.where)
     hold = format_duration(rule.hold)
-    return f"{rule.metric}{where} {rule.condition.words} for {hold}"
+    words = [rule.condition.words, words_of(rule.population), "for", hold]
+    said = " ".join(filter(None, words))
+    return f"{rule.metric}{where} {said}"
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:

@@ -16,6 +16,7 @@ from monitor.cli.output import echo, indented, label_pairs, table, table_or_reco
 from monitor.collector.execute import answer
 from monitor.database import Database, Session, runnable_sql
 from monitor.model.errors import QueryError, SampleError
+from monitor.model.populations import is_judged_by_share
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
 from monitor.model.walks import any_bounds
@@ -177,7 +178,8 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
     header = ("RULE", "SEVERITY", "FINDS", "WHERE")
     lines = []
     for rule in rules:
-        if rule.detector is not None:
+        is_of_share = is_judged_by_share(rule.population)
+        if rule.detector is not None or is_of_share:
             lines.append((rule.name, str(rule.severity), "-", _NEEDS_THE_DAEMON))
             continue
         found = matching(rule, success.samples)

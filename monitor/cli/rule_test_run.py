@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitor.alerting.evaluate import evaluate, hold
+from monitor.alerting.populations import counts_in
 from monitor.alerting.rule_input import BoundRule
 from monitor.cli.output import label_pairs
 from monitor.cli.rule_tests import ResultSchema, RuleTest, SampleSchema
@@ -86,6 +87,7 @@ def _evaluated(
         Scope(rule.name, *job.key),
         job.target.labels,
         job.query.parameters,
+        counts=counts_in(rule.population, success.samples),
     )
     return evaluate(
         bound, before, success, now=result.scheduled_at, is_first=False

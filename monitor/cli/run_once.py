@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from monitor.alerting.blocking import blocked
 from monitor.alerting.evaluate import evaluate
+from monitor.alerting.populations import counts_in
 from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.shown import shown_annotations
 from monitor.cli.checked import Checked, Finding
@@ -160,6 +161,7 @@ class _TargetRun:
             result.job.target.labels,
             result.job.query.parameters,
             self._options.runbook_base_url,
+            counts=counts_in(rule.population, success.samples),
         )
         # Since when it is so cannot be known from one look.
         evaluation = evaluate(

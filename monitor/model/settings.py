@@ -18,6 +18,7 @@ from monitor.model.detectors import Detector
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
+from monitor.model.populations import Population
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -109,9 +110,7 @@ class Rule:
     severity: Severity
     summary: str
     group_summary: str = ""
-    resolved_summary: str = ""
-    """The summary when it is over, without for how long; in the past tense."""
-    """What several of its alerts say together; {total} is the sum of their values."""
+    resolved_summary: str = ""  # in the past tense, without for how long
     description: str = ""
     runbook: str = ""
     where: Labels = ()
@@ -129,6 +128,7 @@ class Rule:
     """What its samples are compared with that is remembered of them; None: with numbers."""
     explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
     repaired: Repaired | None = None  # who did not leave: docs/adr/0045
+    population: Population | None = None
 
     @property
     def is_of_total(self) -> bool:

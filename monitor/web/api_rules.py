@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.populations import words_of
 from monitor.model.settings import Config, Rule
 from monitor.web.api import (
     Json,
@@ -72,7 +73,9 @@ def expression(rule: Rule) -> str:
     """Write a rule's condition as PromQL would."""
     matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
-    return rule.condition.promql(selector)
+    written = rule.condition.promql(selector)
+    share = words_of(rule.population)
+    return f"{written} # {share}" if share else written
 
 
 def _by_rule(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:

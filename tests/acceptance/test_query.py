@@ -63,7 +63,7 @@ def test_rows_samples_and_what_the_rules_say_are_shown(
         'TokenBalancesUninitialized  critical      1  {balance="null",plan="pro"} 1\n'
         "TokenSubscribersBlocked     critical      0  -\n"
         "TokenBalancesNegative       warning       0  -\n"
-        "TokenBalancesLow            warning       0  -"
+        "TokenBalancesLow            warning       -  needs the daemon, which remembers"
     )
     assert evidence == (
         'evidence of TokenBalancesUninitialized{balance="null",plan="pro"}:\n'

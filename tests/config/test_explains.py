@@ -86,3 +86,17 @@ def test_config_toml_can_say_that_a_rule_explains_something_else(
     add_query(folder, "one", Alpha=["Beta"], Beta=[], Gamma=[])
     config = folder.load(f'{TARGET}[rules.Alpha]\nexplains = ["Gamma"]\n')
     assert rule_of(config, "Alpha").explains == ("Gamma",)
+
+
+def test_a_population_that_no_query_counts_and_a_share_of_nothing_are_refused(
+    folder: Folder,
+) -> None:
+    add_query(folder, "one", Alpha=[])
+    changed = f'{TARGET}[rules.Alpha]\npopulation = "token_ones"\n'
+    (dangling,) = folder.problems(changed)
+    assert 'unknown metric "token_ones"; did you mean "token_one"?' in dangling
+    (lonely,) = folder.problems(f"{TARGET}[rules.Alpha]\nabove_share = 0.5\n")
+    assert 'goes with "above" and "population" only' in lonely
+    changed = f'{TARGET}[rules.Alpha]\npopulation = "token_one"\nabove_share = 50\n'
+    (too_much,) = folder.problems(changed)
+    assert "is a share from 0 to below 1" in too_much

@@ -423,6 +423,8 @@ TABLES = {
                 "needs": '["t.c"]',
                 "details": '["last"]',
                 "explains": '["Q"]',
+                "population": '"m"',
+                "above_share": "0.7",
                 "repaired": '"SELECT 1 AS id FROM t WHERE id IN :last"',
                 "evidence": '"SELECT 1 AS id"',
             },

@@ -24,6 +24,7 @@ from monitor.model.detectors import (
     NewDetector,
     SeriesSource,
 )
+from monitor.model.populations import Population
 from monitor.model.wording import format_number
 from monitor.timing.durations import format_duration
 
@@ -44,6 +45,27 @@ def check_evidence(section: Section, problems: Problems) -> None:
     """Note evidence of what a detector finds: that is known after the run, when nobody can look it up."""
     if "evidence" in section.data and section.data.keys() & _MEMORY_KEYS:
         problems.add(section.origin("evidence"), "goes with a plain comparison only")
+
+
+def check_share(section: Section, problems: Problems) -> None:
+    """Note a share of nothing, and one that goes with another condition than `above`."""
+    given = section.data.keys()
+    if "above_share" in given and not given >= {"above", "population"}:
+        message = 'goes with "above" and "population" only'
+        problems.add(section.origin("above_share"), message)
+
+
+def read_population(
+    checked: RuleSchema, section: Section, problems: Problems
+) -> Population | None:
+    """Return the population of a rule; None where it has none."""
+    if checked.population is None:
+        return None
+    share = checked.above_share
+    if share is not None and not 0 <= share < 1:
+        message = "is a share from 0 to below 1, such as 0.2"
+        problems.add(section.origin("above_share"), message)
+    return Population(checked.population, share)
 
 
 def condition_of(

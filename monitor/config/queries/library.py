@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.config.queries.explained import check_explained
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
+from monitor.config.queries.relations import check_relations
 from monitor.config.queries.replaced import lost_parts, replaced_parts
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.uniqueness import check_unique
@@ -88,7 +88,7 @@ def read_library(
     check_unique(enabled, own.at("rules").data.keys(), problems)
     if len(sections) == len(files):  # else a rule may be in a file that was not read
         _check_rule_overrides(config, [*sections.values(), own], problems)
-        check_explained(enabled, _rule_names(sections.values()), problems)
+        check_relations(enabled, _rule_names(sections.values()), problems)
     return Library(
         names=tuple(files),
         queries=queries,

@@ -10,6 +10,7 @@ from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Origin, Problems, near_miss
+from monitor.model import populations
 from monitor.model.alert_text import names_in
 from monitor.model.detectors import DETECTORS
 
@@ -36,6 +37,8 @@ def check_texts(
     """Check every text of a rule, and return the names that they ask for, each once; `labels`: of its alerts."""
     of_both = {*labels, *subjects.parameters}
     of_alert = {*of_both, *TEXT_NAMES, *checked.details, *_of_detector(section)}
+    if checked.population is not None:
+        of_alert.update(populations.TEXT_NAMES)
     of_group = {*of_both, *_GROUP_NAMES}
     asked: list[str] = []
     for keys, text in _texts_of_one(checked).items():

@@ -11,9 +11,11 @@ from monitor.alerting.shown import AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
     check_evidence,
+    check_share,
     condition_of,
     read_detector,
     read_kind,
+    read_population,
 )
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
@@ -26,6 +28,9 @@ from monitor.config.toml.validation import check_list, check_table, validate
 from monitor.model.conditions import Condition
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
+_OF_QUERIES: Final = frozenset(
+    {"needs", "evidence", "explains", "repaired", "population"}
+)
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -55,6 +60,7 @@ def _read_rule(
     checked = validate(RuleSchema, section, problems)
     kind = read_kind(section, problems)
     check_evidence(section, problems)
+    check_share(section, problems)
     detector = condition = None
     if kind is not None:
         detector = read_detector(kind, section, subjects.metrics, problems)
@@ -70,7 +76,11 @@ def _read_rule(
         return None
     kept_name = metrics.keep(metric, checked.details if checked.enabled else ())
     return UnboundRule(
-        rule=replace(_rule(name, checked, kept_name, condition), detector=detector),
+        rule=replace(
+            _rule(name, checked, kept_name, condition),
+            detector=detector,
+            population=read_population(checked, section, problems),
+        ),
         section=section,
         enabled=checked.enabled,
         needs=tuple(checked.needs),
@@ -89,7 +99,7 @@ def _check_keys(
         problems.add(section.origin(), message)
     # The monitor's own rules ask no database: their samples are made from what is known (ADR 0012).
     if subjects.of_monitor:
-        for key in section.data.keys() & {"needs", "evidence", "explains", "repaired"}:
+        for key in section.data.keys() & _OF_QUERIES:
             message = "a rule of the monitor itself has none"
             problems.add(section.origin(key), message)
 

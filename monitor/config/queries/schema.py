@@ -184,4 +184,6 @@ class RuleSchema(Schema):
     evidence: Text | None = None
     explains: list[Text] = []
     repaired: Text | None = None
+    population: Text | None = None
+    above_share: float | None = None
     enabled: bool = True

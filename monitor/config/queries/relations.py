@@ -1,4 +1,4 @@
-"""Check the cause graph of all rules: what a rule explains is there, and no circle explains itself; pure."""
+"""Check what rules say of others' rules and metrics: what they explain, without a circle, and populations; pure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from monitor.config.toml.validation import check_list
 from monitor.model.cause_graph import circle_in
 
 
-def check_explained(
+def check_relations(
     queries: Iterable[UnboundQuery],
     names: AbstractSet[str],
     problems: Problems,
 ) -> None:
-    """Note what rules explain that is the name of no rule, and one circle of rules that explain each other.
+    """Note what rules explain, or are a share of, that is not there, and one circle of rules that explain each other.
 
     `names` are those of the rules of all queries, switched off or not.
     """
+    queries = [*queries]
+    metrics = _metrics_of(queries)
     rules: dict[str, UnboundRule] = {}
     for query in queries:
         for rule in query.active_rules:
             rules[rule.rule.name] = rule
             _check_names(query, rule, names, problems)
+            _check_population(query, rule, metrics, problems)
     _check_circle(rules, problems)
 
 
@@ -40,6 +43,29 @@ def _check_names(
         return
     fault = partial(_fault, names)
     check_list(rule.section, "explains", rule.rule.explains, fault, problems)
+
+
+def _check_population(
+    query: UnboundQuery,
+    rule: UnboundRule,
+    metrics: AbstractSet[str],
+    problems: Problems,
+) -> None:
+    """Note a population that no query counts; a shipped file may name what was left out with another one."""
+    population = rule.rule.population
+    if population is None or query.files.shipped:
+        return
+    if population.metric not in metrics:
+        known = near_miss(population.metric, metrics)
+        message = f'unknown metric "{population.metric}"{known}'
+        problems.add(rule.section.origin("population"), message)
+
+
+def _metrics_of(queries: Iterable[UnboundQuery]) -> frozenset[str]:
+    metrics: set[str] = set()
+    for query in queries:
+        metrics.update(metric.name for metric in query.metrics)
+    return frozenset(metrics)
 
 
 def _check_circle(rules: dict[str, UnboundRule], problems: Problems) -> None:
