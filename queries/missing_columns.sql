@@ -85,7 +85,11 @@ present AS (
         CONVERT(c.column_name USING utf8mb4) COLLATE utf8mb4_bin AS spelled_name,
         LOWER(CONVERT(c.column_name USING utf8mb4)) COLLATE utf8mb4_bin AS column_name,
         LOWER(CONVERT(c.data_type USING utf8mb4)) COLLATE utf8mb4_bin AS data_type,
-        UPPER(CONVERT(c.is_nullable USING utf8mb4)) COLLATE utf8mb4_bin AS is_nullable
+        UPPER(CONVERT(c.is_nullable USING utf8mb4)) COLLATE utf8mb4_bin AS is_nullable,
+        LOWER(CONVERT(c.column_type USING utf8mb4)) COLLATE utf8mb4_bin AS column_type,
+        -- MariaDB has the word NULL where MySQL has none
+        COALESCE(NULLIF(CONVERT(c.column_default USING utf8mb4), 'NULL'), '') COLLATE utf8mb4_bin AS column_default,
+        UPPER(CONVERT(c.column_key USING utf8mb4)) COLLATE utf8mb4_bin AS column_key
     FROM information_schema.columns c
     WHERE c.table_schema = DATABASE()
       AND (
@@ -109,6 +113,9 @@ seen AS (
         COALESCE(MAX(c.column_name = LOWER(w.column_name)), 0) AS has_column,
         MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.data_type END) AS data_type,
         MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.is_nullable END) AS is_nullable,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_type END) AS column_type,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_default END) AS column_default,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_key END) AS column_key,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN known.column_name IS NULL AND FIND_IN_SET(c.data_type, w.types) > 0 THEN c.spelled_name END
             ORDER BY LOCATE(SUBSTRING_INDEX(LOWER(w.column_name), '_', 1), c.column_name) = 0
@@ -130,9 +137,21 @@ SELECT
          WHEN s.has_table THEN s.has_column = 0 END AS finding,
     CASE WHEN s.types <> '' AND s.has_column THEN FIND_IN_SET(s.data_type, s.types) = 0 END AS `type`,
     CASE WHEN s.nullable <> '' AND s.has_column THEN s.is_nullable <> s.nullable END AS nullable,
+    -- only tokens_remaining has a word on NULL: it goes below 0, and a new user must be waiting for initialisation
+    CASE WHEN s.nullable <> '' AND s.has_column THEN LOCATE('unsigned', s.column_type) > 0 END AS sign,
+    CASE WHEN s.nullable <> '' AND s.has_column THEN s.column_default <> '' END AS `default`,
+    -- of a view no key is seen
+    CASE WHEN s.table_name = :users AND s.column_name = :id AND s.has_column AND kind.of_users <> 'VIEW'
+         THEN s.column_key NOT IN ('PRI', 'UNI') END AS `key`,
     s.subject AS subject,
-    CONCAT(s.data_type, CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END) AS found,
-    CONCAT(REPLACE(s.types, ',', ' or '), CASE s.nullable WHEN 'YES' THEN ', NULL allowed' ELSE '' END) AS wanted,
+    CONCAT(s.data_type, CASE WHEN LOCATE('unsigned', s.column_type) > 0 THEN ' UNSIGNED' ELSE '' END,
+           CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END,
+           CASE WHEN s.column_default <> '' THEN CONCAT(' DEFAULT ', LEFT(s.column_default, 100)) ELSE '' END,
+           CASE WHEN s.table_name = :users AND s.column_name = :id AND s.column_key NOT IN ('PRI', 'UNI')
+                THEN ', not unique' ELSE '' END) AS found,
+    CASE WHEN s.table_name = :users AND s.column_name = :id THEN 'a primary or unique key'
+         ELSE CONCAT(REPLACE(s.types, ',', ' or '),
+                     CASE s.nullable WHEN 'YES' THEN ', signed, NULL allowed, DEFAULT NULL' ELSE '' END) END AS wanted,
     CASE s.purpose
         WHEN 'balance' THEN 'The application reads it before each AI call: paying users see a balance of 0 and get HTTP 402 on every AI feature.'
         WHEN 'usage' THEN 'The application writes it after each AI call: usage is not recorded, or the AI features fail.'
@@ -173,3 +192,7 @@ WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s
              COALESCE(CONCAT('. Was it renamed? Look at ', s.similar, '. Otherwise'), ':'),
              ' run the migration that adds it, then: token-monitor check --schema') END AS repair
 FROM seen s
+CROSS JOIN (
+    SELECT (SELECT MAX(t.table_type) FROM information_schema.tables t
+            WHERE t.table_schema = DATABASE() AND t.table_name = :users) AS of_users
+) kind

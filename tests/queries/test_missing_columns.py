@@ -147,6 +147,18 @@ def test_a_column_of_the_same_name_in_another_schema_does_not_count(
             ("users", "tokens_remaining", "nullable"),
         ),
         (
+            "users MODIFY tokens_remaining INT UNSIGNED NULL",
+            ("users", "tokens_remaining", "sign"),
+        ),
+        (
+            "users ALTER tokens_remaining SET DEFAULT 0",
+            ("users", "tokens_remaining", "default"),
+        ),
+        (
+            "users MODIFY id INT NOT NULL, DROP PRIMARY KEY",
+            ("users", "id", "key"),
+        ),
+        (
             "user_subscriptions MODIFY tokens_limit FLOAT",
             ("user_subscriptions", "tokens_limit", "type"),
         ),
@@ -180,8 +192,10 @@ def test_another_type_is_a_mismatch_and_blocks_nothing(
 @pytest.mark.parametrize(
     "change",
     [
-        "users MODIFY tokens_remaining BIGINT UNSIGNED NULL",
-        "users MODIFY tokens_remaining INT(6) NULL DEFAULT 0",
+        "users MODIFY tokens_remaining BIGINT NULL",
+        "users MODIFY tokens_remaining INT(6) NULL DEFAULT NULL",
+        "users DROP PRIMARY KEY, ADD UNIQUE KEY (id)",
+        "users DROP PRIMARY KEY, ADD PRIMARY KEY (id, email)",
         "user_subscriptions MODIFY tokens_limit BIGINT NOT NULL",
         "user_subscriptions MODIFY plan_type ENUM('basic', 'pro')",
         "user_subscriptions MODIFY is_active BOOLEAN",
@@ -209,7 +223,7 @@ def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:
 
     assert dict(sample.details) == {
         "found": "int NOT NULL",
-        "wanted": "mediumint or int or bigint, NULL allowed",
+        "wanted": "mediumint or int or bigint, signed, NULL allowed, DEFAULT NULL",
     }
 
 
@@ -379,7 +393,7 @@ def test_the_loader_hands_over_every_need_of_the_target(fresh: Bench) -> None:
     assert needed <= {(need["table"], need["column"]) for need in given}
     by = {(need["table"], need["column"]): need["queries"] for need in given}
     assert by["users", "tokens_remaining"] == (
-        "balances, last_usage, refill_loop, uninitialized"
+        "balances, headroom, last_usage, refill_loop, uninitialized"
     )
     assert needed <= EXPECTED
 

@@ -83,7 +83,8 @@ def _balances(number: str) -> Shape:
             f"ALTER TABLE user_subscriptions MODIFY tokens_limit {number} NULL",
             f"ALTER TABLE token_usage_history MODIFY tokens_used {number} NULL",
         ),
-        is_expected="INT" in number,
+        # A balance goes below 0, and a sum of parts is no integer.
+        is_expected=number == "INT",
     )
 
 
@@ -222,10 +223,14 @@ SHAPES: dict[str, Shape] = {
 }
 
 
+OF_THE_SHAPE = {"headroom", "schema_facts"}
+"""Queries that say what tables are like, and not what is in them."""
+
+
 def answers(bench: Bench) -> dict[str, tuple[object, object]]:
     """What every shipped query gives: samples of its metrics, and which examples it finds."""
     found: dict[str, tuple[object, object]] = {}
-    for name in bench.queries:
+    for name in bench.queries.keys() - OF_THE_SHAPE:
         success = bench.answer(name).success
         samples = {
             (sample.metric, sample.labels, sample.value)
