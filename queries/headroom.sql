@@ -24,10 +24,11 @@ FROM (
             WHEN 'smallint' THEN 32767
             WHEN 'mediumint' THEN 8388607
             WHEN 'int' THEN 2147483647
-            WHEN 'bigint' THEN 9223372036854775807
+            -- twice that is no BIGINT
+            WHEN 'bigint' THEN CAST('9223372036854775807' AS DECIMAL(20, 0))
         END * CASE WHEN c.column_type LIKE '%unsigned%' THEN 2 ELSE 1 END AS largest,
         CASE
-            WHEN c.extra LIKE '%auto_increment%' THEN t.auto_increment - 1
+            WHEN c.extra LIKE '%auto_increment%' THEN GREATEST(t.auto_increment, 1) - 1
             WHEN EXISTS (
                 SELECT 1 FROM information_schema.statistics i
                 WHERE i.table_schema = DATABASE() AND i.table_name = :users

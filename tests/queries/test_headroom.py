@@ -46,6 +46,12 @@ def test_the_highest_balance_is_looked_up_where_there_is_an_index(fresh: Bench) 
     assert headroom(fresh)["users", "tokens_remaining"] == pytest.approx(0.5, abs=0.001)
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining BIGINT NULL")
     assert headroom(fresh)["users", "tokens_remaining"] == pytest.approx(0, abs=0.001)
+    fresh.execute(
+        "UPDATE users SET tokens_remaining = 0",
+        "ALTER TABLE users MODIFY tokens_remaining BIGINT UNSIGNED NULL",
+        "UPDATE users SET tokens_remaining = 18446744073709551615",
+    )
+    assert headroom(fresh)["users", "tokens_remaining"] == pytest.approx(1, abs=0.001)
 
 
 def test_without_an_index_no_user_is_read(fresh: Bench) -> None:
