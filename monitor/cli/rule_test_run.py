@@ -17,6 +17,7 @@ from monitor.config.toml.problems import Origin
 from monitor.detection.rules import Memories, with_findings
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.errors import Reason, SampleError
+from monitor.model.positions import SweepPosition
 from monitor.model.results import (
     Cell,
     Failure,
@@ -27,7 +28,7 @@ from monitor.model.results import (
     Success,
 )
 from monitor.model.settings import Job, Labels, Query, Rule, labels_of
-from monitor.model.sweeps import Sums
+from monitor.model.sweeps import Cycle, Sums
 from monitor.model.walks import Cursor, Sweep
 
 _BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -107,9 +108,11 @@ def _outcome(
         raise SampleError(_NO_ROWS)
     rows = _rows(query, defaults, given.rows or [])
     samples = samples_of(query, rows)
-    if isinstance(query.walk, Sweep):
-        samples = samples_in(whole(query, added(Sums(), samples, {})))
-    return Success(samples, len(rows.rows))
+    if not isinstance(query.walk, Sweep):
+        return Success(samples, len(rows.rows))
+    samples = samples_in(whole(query, added(Sums(), samples, {})))
+    through = SweepPosition("", 1, last=Cycle(_BEGIN, _BEGIN))
+    return Success(samples, len(rows.rows), position=through)
 
 
 def _sample(given: SampleSchema) -> Sample:

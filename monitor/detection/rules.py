@@ -14,8 +14,10 @@ from monitor.detection.looks import (
     series_values,
 )
 from monitor.model.detectors import Detector
+from monitor.model.positions import last_cycle
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
+from monitor.model.walks import Sweep
 
 MAX_SERIES = 500
 """Of so many series a rule remembers something: what is labelled by what has no end would never stop growing."""
@@ -85,6 +87,8 @@ def _says_something(job: Job, rule: Rule, success: Success) -> bool:
     """Return whether that a series is not there means anything: a walk has none before it was through once."""
     if job.query.walk is None:
         return True
+    if isinstance(job.query.walk, Sweep):
+        return last_cycle(success.position) is not None
     return any(sample.metric == rule.metric for sample in success.samples)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.model.conditions import Condition
-from monitor.model.detectors import ChangeDetector, NewDetector
+from monitor.model.detectors import BaselineDetector, ChangeDetector, NewDetector
 from monitor.model.results import Success
 from monitor.model.settings import Metric, Query, Rule
 from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule, samples
@@ -106,3 +106,19 @@ def test_what_is_remembered_is_in_the_state() -> None:
     assert series is not None
     missing = harness()
     assert dict(missing.state.memories()) == {}
+
+
+def test_a_baseline_outlives_the_process_with_what_it_knows_and_what_it_found() -> None:
+    rule = watched(
+        condition=Condition("baseline"),
+        detector=BaselineDetector(),
+        summary="{plan} {direction} than {usual}",
+    )
+    one = harness(rule)
+    assert see(one, plans(pro=500), minutes=5 * 24 * 60) == []
+    again = one.restarted(timedelta(minutes=3))
+    assert see(again, plans(pro=20), minutes=8) == ["fired: pro less than 500"]
+    third = again.restarted(timedelta(minutes=3))
+    assert see(third, plans(pro=20), minutes=8) == []
+    (resolved,) = see(third, plans(pro=500), minutes=30)
+    assert resolved.startswith("resolved: pro less than")

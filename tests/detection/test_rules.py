@@ -18,8 +18,10 @@ from monitor.model.detectors import (
     SeriesSource,
 )
 from monitor.model.errors import Reason
+from monitor.model.positions import SweepPosition
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import Job, Rule, Severity, labels_of
+from monitor.model.sweeps import Cycle
 from monitor.model.walks import Sweep
 from tests.support.harness import TARGET, a_query
 
@@ -62,7 +64,7 @@ class Watch:
         self.memories = detection.memories
         self.at += FIVE_MINUTES
         after = detection.result.outcome
-        return after.detected["Watched"] if isinstance(after, Success) else ()
+        return after.detected.get("Watched", ()) if isinstance(after, Success) else ()
 
     def for_hours(self, hours: int, outcome: Outcome) -> list[Sample]:
         found: list[Sample] = []
@@ -109,6 +111,16 @@ def test_a_walk_that_has_not_been_through_once_says_nothing() -> None:
     outcome = with_findings(result, watch.memories).result.outcome
     assert isinstance(outcome, Success)
     assert dict(outcome.detected) == {}
+
+
+def test_a_sweep_that_found_nobody_any_more_is_a_fall_to_nothing() -> None:
+    job = job_with(replace(FALL, source=SeriesSource(is_total=True)))
+    job = replace(job, query=replace(job.query, walk=Sweep("users", "id")))
+    watch = Watch(job)
+    through = SweepPosition("", 1, last=Cycle(START, START))
+    watch.for_hours(2, replace(subscribers(free=900), position=through))
+    (found,) = watch.see(replace(subscribers(), position=through))
+    assert (found.labels, found.value) == ((), 0.0)
 
 
 def test_a_run_without_data_teaches_nothing_and_forgets_nothing() -> None:
