@@ -14,6 +14,7 @@ from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
 from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
+from monitor.collector.ledger import look_at_ledger
 from monitor.collector.left import with_left
 from monitor.collector.lower_bounds import lower_bounds_of, with_lower_bounds
 from monitor.collector.samples import samples_of
@@ -33,7 +34,7 @@ from monitor.model.errors import (
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Rows, Server, Success
 from monitor.model.settings import Job, Query, Statement
-from monitor.model.walks import Cursor, Sweep
+from monitor.model.walks import Cursor, Ledger, Sweep
 from monitor.timing.clock import Clock
 from monitor.timing.durations import format_duration
 
@@ -165,6 +166,8 @@ def answer(
             return read_forward(query, walk, session, position, now, courtesy)
         case Sweep():
             return sweep_on(query, walk, session, position, now, courtesy)
+        case Ledger():
+            return look_at_ledger(query, walk, session, position, now)
         case _:
             assert_never(walk)
 

@@ -54,6 +54,12 @@ FORMER_QUERIES: Final = (
         metrics=("token_subscribers_at_limit",),
     ),
     FormerQuery(
+        "refill_loop",
+        now="ledger",
+        rules=("TokenRefillLoop",),
+        interval=timedelta(seconds=30),
+    ),
+    FormerQuery(
         "subscriptions",
         now="balances",
         rules=("TokenSubscriptionsConflicting",),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from monitor.database.killer import Killer
 from monitor.database.orphaned_statements import OrphanedStatements
 from monitor.database.server_warnings import read_warnings
 from monitor.database.session_setup import enter_zone
+from monitor.database.snapshot import open_snapshot
 from monitor.database.status import StatusReader
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import ALTERED_SESSION, CANCELLED, Rows, Server
@@ -65,6 +67,7 @@ class Session:
         self.statement_seconds = 0.0
         """How long the statements of this lease ran, what each took to be answered."""
         self._is_stopped = False
+        self._is_snapshot = False
         self._time_zone = UTC_ZONE
 
     @property
@@ -93,23 +96,31 @@ class Session:
         (`timeout`, `too_many_rows` beyond `max_rows`, `bad_result` for one that cannot be believed, …),
         TargetError that the connection is lost; the session may be used again after either.
         """
-        if self._is_stopped:
-            raise _stopped()
-        if not self.connection.in_order:
-            self.connection.close()
-            self.connection = self._reopen()
-            # Meanwhile: what was to be stopped has ended, and nothing else would stop this one.
-            if self._is_stopped:
-                raise _stopped()
-        if self.connection.server.altered:
-            self.connection.in_order = False  # the next one may be right
-            raise _altered(self.connection.server)
+        if self._is_snapshot and not self.connection.in_order:
+            raise QueryError(Reason.KILLED, "the snapshot has ended")
+        self._open_connection()
         sql = self.statement_sql(statement, values)
         return self._fetch(sql, timeout=timeout, max_rows=max_rows)
 
     def use_time_zone(self, time_zone: str) -> None:
         """Set the time zone that what follows runs in: an offset, a name, or `server` for the server's own."""
         self._time_zone = time_zone
+
+    @contextmanager
+    def snapshot(self, *, timeout: timedelta) -> Iterator[None]:
+        """Let all that is fetched within see the data as of one instant; what fails within ends it.
+
+        For at most `timeout` and a second: as long as it is open it keeps ALTER TABLE waiting. It is rolled back
+        in any case, and the session is as it was.
+        """
+        connection = self._open_connection()
+        seconds = timeout.total_seconds() + _CUT_AFTER_SECONDS
+        self._is_snapshot = True
+        try:
+            with open_snapshot(connection, self._watchdog, seconds):
+                yield
+        finally:
+            self._is_snapshot = False
 
     def refresh_status(self, *, max_age_seconds: float) -> None:
         """Read the server's status again where it is older; where the connection died of it, the next is another."""
@@ -125,6 +136,21 @@ class Session:
         """End what runs, from another thread; its fetch raises `killed`. Returns at once."""
         self._is_stopped = True
         self._killer.request(self.connection.identity)
+
+    def _open_connection(self) -> Connection:
+        """Return a connection in order, another one where it must be; raises where its answers mean nothing."""
+        if self._is_stopped:
+            raise _stopped()
+        if not self.connection.in_order:
+            self.connection.close()
+            self.connection = self._reopen()
+            # Meanwhile: what was to be stopped has ended, and nothing else would stop this one.
+            if self._is_stopped:
+                raise _stopped()
+        if self.connection.server.altered:
+            self.connection.in_order = False  # the next one may be right
+            raise _altered(self.connection.server)
+        return self.connection
 
     def _fetch(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
         connection = self.connection

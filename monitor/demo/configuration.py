@@ -22,6 +22,8 @@ _MAX_FOR = timedelta(seconds=2)
 # Thresholds that wait for minutes in earnest; how old the last usage may be is in seconds;
 # the application's calls are 0.3 s apart at most.
 _THRESHOLDS: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above": 3}}
+# Calls are logged at once here, and whoever mends a refill loop does not wait an hour.
+_LEDGER: Mapping[str, object] = {"settle": "2s", "loop": "22s"}
 _OWN_RULES = {"TokenMonitorTargetDown": {"for": "2s"}}
 
 
@@ -76,6 +78,8 @@ def configuration(queries: Mapping[str, Mapping[str, Any]], parts: ConfigParts) 
     quick = {"interval": INTERVAL, "timeout": _TIMEOUT}
     for name, document in sorted(queries.items()):
         tables.append(_table(f"queries.{name}", quick))
+        if "ledger" in document:
+            tables.append(_table(f"queries.{name}.ledger", _LEDGER))
         for rule, keys in document.get("rules", {}).items():
             tables.append(_table(f"rules.{rule}", _quick(rule, keys)))
     for rule, changed in _OWN_RULES.items():

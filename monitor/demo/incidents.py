@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -183,38 +183,44 @@ class NegativeBalances(Incident):
 
 
 class RefillLoop(Incident):
-    """Users who spend everything and are refilled for free: balance = limit although they just used it."""
+    """Users who spend everything and are refilled for free, again and again."""
 
     name = "refill-loop"
     alert = "TokenRefillLoop"
     broken = "20 users spend without end: each time at 0 the backend fills the balance to the limit, for free"
-    fixed = "they pay for what they used"
+    fixed = (
+        "the backend fills nobody's balance any more; they go on with what they have"
+    )
 
-    _spent = 1500
+    _times, _spent = 3, 1500
+    _refilled: Sequence[int] = ()
 
     def break_it(self) -> None:
-        """Log usage of users whose balance is the limit all the same."""
+        """Log that users spent their limit several times, and fill them up once more."""
         with self._traffic.held():
-            chosen = self._some_subscribers(20)
-            self._traffic.leave_alone(chosen)
-            users = ", ".join(map(str, chosen))
+            self._refilled = self._some_subscribers(20)
+            self._traffic.leave_alone(self._refilled)
+            users = ", ".join(map(str, self._refilled))
             self._do(
-                "INSERT INTO token_usage_history (user_id, tokens_used, action)"
-                f" SELECT id, {self._spent}, 'write_more' FROM users WHERE id IN ({users})",
+                *[self._use("us.tokens_limit", users)] * self._times,
                 "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
                 f" SET u.tokens_remaining = us.tokens_limit WHERE u.id IN ({users})",
             )
 
     def fix_it(self) -> None:
-        """Deduct what was used."""
+        """Let them use something that is deducted, as it should be."""
+        users = ", ".join(map(str, self._refilled))
+        less = f"tokens_remaining = tokens_remaining - {self._spent}"
+        deduct = f"UPDATE users SET {less} WHERE id IN ({users})"
         with self._traffic.held():
-            self._do(
-                "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"
-                f" SET u.tokens_remaining = us.tokens_limit - {self._spent}"
-                " WHERE u.tokens_remaining = us.tokens_limit"
-                " AND EXISTS (SELECT 1 FROM token_usage_history h WHERE h.user_id = u.id)"
-            )
+            self._do(deduct, self._use(str(self._spent), users))
             self._traffic.leave_alone(())
+
+    @staticmethod
+    def _use(tokens: str, users: str) -> str:
+        used = f"SELECT us.user_id, {tokens}, 'write_more' FROM user_subscriptions us"
+        insert = "INSERT INTO token_usage_history (user_id, tokens_used, action)"
+        return f"{insert} {used} WHERE us.is_active = 1 AND us.user_id IN ({users})"
 
 
 class UsageStop(Incident):

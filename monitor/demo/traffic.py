@@ -170,7 +170,7 @@ class Traffic:
 
 
 def _renew(connection: PrivateConnection, user_id: int, cost: int) -> None:
-    # Renewed to nearly the limit, never to it: balance = limit after usage is what a refill loop looks like.
+    # Renewed to nearly the limit, so that who was renewed is told from who was just upgraded.
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE users u JOIN user_subscriptions us ON us.user_id = u.id AND us.is_active = 1"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from monitor.model.cursor_position import CursorPosition as CursorPosition
+from monitor.model.ledger import LedgerPosition as LedgerPosition
 from monitor.model.sweeps import Cycle, Pace, PartCycle
 
 
@@ -22,7 +23,7 @@ class SweepPosition:
     """The last whole cycle, whose sums are the result."""
 
 
-Position: TypeAlias = CursorPosition | SweepPosition
+Position: TypeAlias = CursorPosition | SweepPosition | LedgerPosition
 
 
 def last_cycle(position: Position | None) -> Cycle | None:

@@ -36,7 +36,7 @@ from monitor.model.statements import Repaired
 from monitor.model.statements import Scalar as Scalar
 from monitor.model.statements import Statement as Statement
 from monitor.model.targets import UTC_ZONE, Target
-from monitor.model.walks import WINDOW_LABEL, CursorFact, Walk, Window
+from monitor.model.walks import WINDOW_LABEL, CursorFact, LedgerFact, Walk, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Metric:
     more label, `values_label`. A metric that is not exported feeds rules only. `details` are columns kept as text
     for alerts. `at_least` has, by value columns, those that say with 1 that not all was counted.
     With a cursor: rows are added up over `windows`, or different values of `distinct` counted; `is_future`
-    takes rows alone whose time is still to come; `of_cursor` is what the cursor knows of itself.
+    takes rows alone whose time is still to come; `of_cursor` is what the cursor knows of itself. With a ledger:
+    `of_ledger` is what it knows.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Metric:
     is_future: bool = False
     is_seen: bool = False  # its window goes by when a row was first read
     of_cursor: CursorFact | None = None
+    of_ledger: LedgerFact | None = None
     positive: bool = False  # no row takes anything off it
 
     @property
@@ -86,7 +88,7 @@ class Metric:
     @property
     def value_columns(self) -> tuple[str, ...]:
         """Return the columns whose cells become values; none of what is counted once, or is a fact."""
-        if self.of_cursor is not None:
+        if self.of_cursor is not None or self.of_ledger is not None:
             return ()
         return self.values if self.value is None else (self.value,)
 
@@ -157,6 +159,8 @@ class Query:
     walk: Walk | None = None
     """How it reads what is too much for one statement; None: it is one statement."""
     fallback: Statement | None = None
+    accounts: Statement | None = None
+    """With a ledger: the balances and limits of the users that it tracks."""
     time_zone: str = UTC_ZONE
     """The zone of the session that it runs in: an offset, a name, or SERVER_ZONE."""
     local_time: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""How a query reads what is too much for one statement: forward by a cursor, or in pieces by a sweep.
+"""How a query reads what is too much for one statement: forward by a cursor, in pieces by a sweep, as a ledger.
 
 A walk goes on from run to run: each run begins at the position that the one before it has left, and gives the
 next one with its result.
@@ -15,6 +15,9 @@ from typing import ClassVar, TypeAlias
 
 DEFAULT_SETTLE = timedelta(seconds=30)
 """Of transactions of 45 s some are lost with it, of those up to 20 s none was in the experiments."""
+DEFAULT_LEDGER_SETTLE = timedelta(minutes=1)
+"""A call may take so long between its deduction and its row; what takes longer is taken back when it is seen."""
+DEFAULT_LOOP = timedelta(hours=1)
 DEFAULT_CYCLE = timedelta(minutes=30)
 DEFAULT_PIECE = timedelta(milliseconds=20)
 WHOLE_TABLE: Mapping[str, int] = MappingProxyType({"from_key": -1, "to_key": 2**63 - 1})
@@ -65,7 +68,30 @@ class Sweep:
         return min(self.cycle, LONGEST_STEP)
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Read new rows of use together with the balances of some users, and compare them."""
+
+    section: ClassVar = "ledger"
+    key: ClassVar = "column"
+    parameters: ClassVar = ("since", "until")
+    """Its statement reads rows above the first, up to the second."""
+    optional: ClassVar = ("sample",)
+    """Of users with a hash up to this: where there are more than are tracked, the others are not read."""
+    accounts: ClassVar = "user_ids"
+    """The users whose balances its other statement reads."""
+
+    table: str
+    column: str
+    settle: timedelta = DEFAULT_LEDGER_SETTLE
+    users: int = 2000
+    """So many users are tracked at most."""
+    loop: timedelta = DEFAULT_LOOP
+    """Within it several refills of one user are a loop."""
+
+
 WINDOW_LABEL = "window"
+PLAN_LABEL = "plan"
 KIND_LABEL = "kind"
 
 
@@ -95,7 +121,23 @@ class CursorFact(StrEnum):
     EMPTIED = "emptied"
 
 
-Walk: TypeAlias = Cursor | Sweep
+class LedgerFact(StrEnum):
+    """What a ledger knows, as the value of a metric."""
+
+    DRIFT_USERS = "drift_users"
+    DRIFT_TOKENS = "drift_tokens"
+    DRIFT_EVENTS = "drift_events"
+    CANCELLED = "cancelled"
+    AUTO_INITIALIZATIONS = "auto_initializations"
+    AUTO_INITIALIZATIONS_HOUR = "auto_initializations_hour"
+    REFILLED_USERS = "refilled_users"
+    STORM_USERS = "storm_users"
+    STOPPED_CALLS = "stopped_calls"
+    TRACKED_USERS = "tracked_users"
+    UNJUDGED_RATIO = "unjudged_ratio"
+
+
+Walk: TypeAlias = Cursor | Sweep | Ledger
 
 
 def any_bounds(walk: Walk | None) -> dict[str, int]:

@@ -7,12 +7,22 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from monitor.model.positions import CursorPosition, Position, SweepPosition
+from monitor.model.positions import (
+    CursorPosition,
+    LedgerPosition,
+    Position,
+    SweepPosition,
+)
 from monitor.model.settings import JobKey
 from monitor.storage.cursor_records import (
     cursor_to_record,
     packed_memory,
     record_to_cursor,
+)
+from monitor.storage.ledger_positions import (
+    ledger_to_parts,
+    packed_ledger,
+    parts_to_ledger,
 )
 from monitor.storage.rows import insert_into
 from monitor.storage.serialization import UnreadableError, text_to_json
@@ -54,6 +64,8 @@ def position_to_text(position: Position) -> str:
             parts: dict[str, object] = {"walk": "cursor", **record}
         case SweepPosition():
             parts = {"walk": "sweep", **sweep_to_parts(position)}
+        case LedgerPosition():
+            parts = {"walk": "ledger", **ledger_to_parts(position)}
         case _:
             assert_never(position)
     said = {**parts, "of": position.of, "serial": position.serial}
@@ -62,9 +74,15 @@ def position_to_text(position: Position) -> str:
 
 def _memory_of(position: Position) -> bytes | None:
     """Return what a position remembers of rows, packed, where it is to be written."""
-    if not isinstance(position, CursorPosition) or not position.keeps_memory:
-        return None
-    return None if position.memory is None else packed_memory(position.memory)
+    match position:
+        case CursorPosition(keeps_memory=True, memory=memory) if memory is not None:
+            return packed_memory(memory)
+        case LedgerPosition():
+            return packed_ledger(position.memory)
+        case CursorPosition() | SweepPosition():
+            return None
+        case _:
+            assert_never(position)
 
 
 def text_to_position(text: str, memory: bytes | None = None) -> Position:
@@ -75,5 +93,7 @@ def text_to_position(text: str, memory: bytes | None = None) -> Position:
             return record_to_cursor(parts, parts["of"], parts["serial"], memory)
         case "sweep":
             return parts_to_sweep(parts)
+        case "ledger":
+            return parts_to_ledger(parts, memory)
         case walk:
             raise ValueError(f"no such walk: {walk}")

@@ -22,7 +22,7 @@ from monitor.model.positions import SweepPosition
 from monitor.model.settings import Job, Query
 from monitor.model.sweeps import Pace
 from monitor.model.walked import walked_by
-from monitor.model.walks import Cursor, Sweep
+from monitor.model.walks import Cursor, Ledger, Sweep
 from monitor.notify.kinds import KINDS
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -102,6 +102,8 @@ def _answer(query: Query, session: Session) -> None:
             query = replace(query, walk=replace(query.walk, piece=query.timeout))
             start = SweepPosition(walked_by(query), 0, Pace(sys.maxsize))
             answer(query, session, start, NOW)
+        case Ledger():
+            answer(query, session, None, NOW)
         case _:
             assert_never(query.walk)
 

@@ -21,7 +21,7 @@ import pytest
 
 from monitor.demo.incidents import INCIDENTS
 
-FOR_SECONDS = 36
+FOR_SECONDS = 40
 """Long enough for every incident on a slow machine; the default timeline is about a minute."""
 
 pytestmark = pytest.mark.timeout(150)

@@ -188,7 +188,7 @@ def test_check_finds_what_it_finds_on_a_pristine_server(
 
 
 @pytest.mark.parametrize(
-    "query", ["balances", "subscriptions_without_limit", "last_rows", "refill_loop"]
+    "query", ["balances", "subscriptions_without_limit", "last_rows"]
 )
 def test_a_person_sees_the_rows_of_a_pristine_server(
     query: str, hosted: Hosted, pristine: Hosted, folder: Path

@@ -67,7 +67,7 @@ class TokenSystem:
         )
 
     def fill_balances(self) -> None:
-        """Set their balances to their limit less a token: with all of it TokenRefillLoop would fire, as it should."""
+        """Set their balances to their limit less a token, as a renewal before the first use."""
         self.execute(
             "UPDATE users u JOIN user_subscriptions s ON s.user_id = u.id AND s.is_active = 1"
             " SET u.tokens_remaining = s.tokens_limit - 1 WHERE u.tokens_remaining IS NULL"

@@ -220,7 +220,6 @@ SHIPPED = (
     "last_rows",
     "missing_columns",
     "recent_usage",
-    "refill_loop",
     "uninitialized",
 )
 

@@ -35,7 +35,7 @@ def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
     path.write_text(
         'query_dirs = ["q", "empty"]\n'
         '[targets.main]\nhost = "127.0.0.1"\nuser = "u"\ndatabase = "app"\nqueries = ["balances"]\n'
-        '[queries.refill_loop]\ninterval = "2m"\n'
+        '[queries.ledger]\ninterval = "2m"\n'
         '[receivers.am]\nkind = "alertmanager"\nurls = ["http://127.0.0.1:9"]\nsend_resolved = false\n'
     )
     config = load(path, {}, KINDS)
@@ -43,7 +43,7 @@ def test_what_has_no_effect_is_noted(tmp_path: Path) -> None:
         'folder "empty" holds no query',
         'no schema query, such as missing_columns, runs on target "main": what balances needs is looked for'
         " by check --schema only, and no alert tells of a missing column",
-        'query "refill_loop" runs on no target',
+        'query "ledger" runs on no target',
         'query "own" runs on no target',
     )
     assert config.warnings == (

@@ -16,6 +16,7 @@ import pytest
 from monitor.config import load
 from monitor.config.queries.schema import (
     CursorSchema,
+    LedgerSchema,
     MetricSchema,
     QuerySchema,
     RuleSchema,
@@ -52,8 +53,10 @@ _SQL = "SELECT :low AS x"
 _WALKS = {
     "cursor": "SELECT COUNT(*) AS x FROM t WHERE id > :since AND id <= :until",
     "sweep": "SELECT COUNT(*) AS x FROM t WHERE id > :from_key AND id <= :to_key",
+    "ledger": "SELECT id FROM t WHERE id > :since AND id <= :until",
 }
 
+_LEDGER = 'column = "t.id", accounts = "SELECT id FROM t WHERE id IN :user_ids"'
 _CURSOR = 'summary = "s"\n[cursor]\ncolumn = "t.id"\ntime = "at"\n'
 
 Keys = dict[str, str]
@@ -345,6 +348,7 @@ TABLES = {
                 "cursor": '{ column = "t.id", fallback = "SELECT 1 AS x" }',
             },
             {"summary": '"s"', "sweep": '{ key = "t.id" }'},
+            {"summary": '"s"', "ledger": f"{{ {_LEDGER} }}"},
         ),
         load=_load_query(""),
         values_in=_queries,
@@ -369,6 +373,30 @@ TABLES = {
         samples=({"key": '"t.id"', "cycle": '"7m"', "piece": '"7ms"'},),
         load=_load_query('summary = "s"\n[sweep]\n'),
         values_in=lambda config: [query.walk for query in _queries(config)],
+    ),
+    "NAME.toml: ledger": Table(
+        LedgerSchema,
+        samples=(
+            {
+                "column": '"t.id"',
+                "accounts": '"SELECT id FROM t WHERE id IN :user_ids"',
+                "settle": '"7s"',
+                "users": "7",
+                "loop": '"7m"',
+            },
+        ),
+        load=_load_query('summary = "s"\n[ledger]\n'),
+        values_in=lambda config: [query.walk for query in _queries(config)],
+    ),
+    "NAME.toml: metrics.NAME of a ledger": Table(
+        MetricSchema,
+        samples=({"help": '"h"', "type": '"counter"', "of_ledger": '"cancelled"'},),
+        load=_load_query(
+            f'summary = "s"\nledger = {{ {_LEDGER} }}\n[metrics.sample_total]\n'
+        ),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric)) - {"of_ledger"},
+        refused=frozenset(MetricSchema.model_fields),
     ),
     "NAME.toml: metrics.NAME": Table(
         MetricSchema,
@@ -399,8 +427,9 @@ TABLES = {
         ),
         load=_load_query(_CURSOR + "[metrics.sample_total]\n"),
         values_in=_sampled_metrics,
-        # By the rules that are about it.
-        derived=frozenset({"details", "exported"}),
+        # By the rules that are about it, and by a ledger.
+        derived=frozenset({"details", "exported", "of_ledger"}),
+        refused=frozenset({"of_ledger"}),
     ),
     "NAME.toml: rules.NAME": Table(
         RuleSchema,

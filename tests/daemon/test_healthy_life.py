@@ -52,10 +52,6 @@ HAPPENINGS = (
 SOME = ("sign-ups", "an upgrade", "a deploy", "a night without use")
 EACH = 75 * MINUTE
 PAGES = {
-    # a balance at the limit after use within the hour looks like a refill
-    "an upgrade": {"TokenRefillLoop"},
-    "200 upgrades": {"TokenRefillLoop"},
-    "a renewal day": {"TokenRefillLoop"},
     # all rows go: that nobody minds is not to be seen
     "a purge of the history": {"TokenUsageHistoryEmptied"},
     "a night without use": {"TokenUsageStopped"},

@@ -72,6 +72,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "walk": (ANSWER, Cursor("other", "other")),
     "schema": (ANSWER, SchemaColumns("t", "c", "m")),
     "fallback": (ANSWER, Statement("SELECT 9")),
+    "accounts": (ANSWER, Statement("SELECT 9")),
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
 }

@@ -145,6 +145,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[schema]`": query_schema.MissingColumnsSchema,
     "`[cursor]`": query_schema.CursorSchema,
     "`[sweep]`": query_schema.SweepSchema,
+    "`[ledger]`": query_schema.LedgerSchema,
     "`[rules.NAME]`": query_schema.RuleSchema,
     "`baseline` of a rule": query_schema.BaselineSchema,
     "`change` of a rule": query_schema.ChangeSchema,

@@ -215,19 +215,6 @@ def at_limit(
     )
 
 
-def refilled(
-    connection: PrivateConnection, found: Sequence[Subscriber], usages: Iterable[Usage]
-) -> dict[str, Series]:
-    """Of those at their limit, tell who used something within the hour."""
-    deciding = {row.id: row for row in found}
-    active = {usage.user_id for usage in usages if usage.age_seconds < WINDOWS["1h"]}
-    users = {
-        row[0] for row in _ask(connection, AT_LIMIT) if row[3] == deciding[row[0]].limit
-    }
-    full = [deciding[user] for user in users & active if deciding[user].gives_tokens]
-    return _by_plan("token_subscribers_refilled", [row.plan for row in full])
-
-
 def conflicting(connection: PrivateConnection) -> dict[str, Series]:
     """Return who has several rows in the documented balance query."""
     rows = Counter(row[0] for row in _ask(connection, BALANCES))

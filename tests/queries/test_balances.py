@@ -24,9 +24,6 @@ def test_the_balance_queries_agree_with_the_documented_ones(
 
     assert tokens.series("balances") == oracle.balances(tokens.connection, found)
     assert tokens.series("uninitialized") == oracle.unhealthy(found, data)
-    assert tokens.series("refill_loop") == oracle.refilled(
-        tokens.connection, found, data.usages
-    )
 
 
 @EXAMPLES
@@ -140,7 +137,7 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
     )
     # Examples are looked up where a rule finds something; TokenBalancesLow begins at many users.
     found: dict[str, tuple[EvidenceRow, ...]] = {}
-    for query in ("uninitialized", "refill_loop", "balances"):
+    for query in ("uninitialized", "balances"):
         for (rule, _), rows in tokens.answer(query).success.evidence.items():
             found[rule] = rows
 
@@ -149,7 +146,6 @@ def test_each_rule_about_users_shows_whom_it_means(tokens: Bench) -> None:
             {"user_id": 1, "balance": -4, "tokens_limit": 700},
         ),
         "TokenBalancesNegative": ({"user_id": 1, "balance": -4, "tokens_limit": 700},),
-        "TokenRefillLoop": ({"user_id": 2, "balance": 700, "uses_within_the_hour": 1},),
         "TokenSubscriptionsConflicting": (
             {
                 "user_id": 3,
@@ -217,26 +213,3 @@ def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(
         assert cursor.fetchall() == ((1, 900), (2, 50), (3, 7), (4, None))
         cursor.execute(verify)
         assert cursor.fetchall() == ((0,),)
-
-
-def test_examples_are_named_by_a_list_that_is_not_longer_the_more_users_there_are(
-    tokens: Bench,
-) -> None:
-    ids = range(1_000_000_001, 1_000_000_061)
-    data = Data(
-        [User(number, 500) for number in ids],
-        [Subscription(number, 500, "pro") for number in ids],
-        [Usage(number, 5, "ai_rewrite", 60) for number in ids],
-    )
-    replace_rows(tokens.connection, data)
-    limit = "SET SESSION group_concat_max_len = {}"
-    # Ten of these ids have room in it, and not sixty, as a hundred thousand would not in a list of 1 MiB.
-    tokens.session.connection.execute(limit.format(200))
-    try:
-        success = tokens.answer("refill_loop").success
-    finally:
-        tokens.session.connection.execute(limit.format(1048576))
-
-    assert [sample.value for sample in success.samples] == [60.0]
-    (rows,) = success.evidence.values()
-    assert [row["user_id"] for row in rows] == list(ids)[:10]

@@ -156,7 +156,6 @@ def test_one_row_of_a_far_future_does_not_hide_a_silence(tokens: Bench) -> None:
     [
         "recent_usage",
         "last_usage",
-        "refill_loop",
         "usage_without_subscription",
         "usage_time_zone",
     ],
@@ -287,7 +286,6 @@ def test_the_zone_of_a_timestamp_is_the_servers_whatever_is_set(tokens: Bench) -
 _OF_USAGE = (
     "last_usage",
     "recent_usage",
-    "refill_loop",
     "usage_without_subscription",
     "usage_time_zone",
 )

@@ -16,6 +16,7 @@ from monitor.config.sql.statement import name_fault
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list
 from monitor.model.settings import Scalar
+from monitor.model.walks import Ledger
 
 _PART: Final = r"(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_$]*)"
 _NEED: Final = re.compile(rf"{_PART}\.{_PART}")
@@ -42,6 +43,10 @@ def check_query(
     if query.fallback is not None:
         origin = query.section.origin("cursor", "fallback")
         check_statement(query, query.fallback, origin, frozenset(), problems)
+    if query.accounts is not None:
+        origin = query.section.origin("ledger", "accounts")
+        users = frozenset({Ledger.accounts})
+        check_statement(query, query.accounts, origin, users, problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         if rule.evidence is not None:

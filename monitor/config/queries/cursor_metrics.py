@@ -14,8 +14,10 @@ from monitor.config.toml.validation import check_list, refuse_both
 from monitor.model.settings import Metric
 from monitor.model.walks import (
     KIND_LABEL,
+    PLAN_LABEL,
     WINDOW_LABEL,
     Cursor,
+    Ledger,
     Walk,
     Window,
     windows_of_rows,
@@ -28,12 +30,16 @@ _SHORTEST: Final = timedelta(minutes=1)
 
 def stands_without_value(checked: MetricSchema) -> bool:
     """Return whether a metric needs no column with its value."""
-    return checked.distinct is not None or checked.of_cursor is not None
+    facts = (checked.distinct, checked.of_cursor, checked.of_ledger)
+    return any(one is not None for one in facts)
 
 
 def labels_of_fact(checked: MetricSchema) -> tuple[str, ...]:
-    """Return the labels that a fact of the cursor has by itself."""
-    is_by_kind = checked.of_cursor == "left_out"
+    """Return the labels that a fact of the cursor or the ledger has by itself."""
+    if checked.of_ledger == "auto_initializations":
+        return (PLAN_LABEL,)
+    kinds = ("drift_users", "drift_tokens", "drift_events")
+    is_by_kind = checked.of_cursor == "left_out" or checked.of_ledger in kinds
     return (KIND_LABEL,) if is_by_kind else ()
 
 
@@ -66,6 +72,7 @@ def _check(
 ) -> None:
     origin_of = section.at("metrics").at(metric.name).origin
     faults = _faults_of(metric, walk) if isinstance(walk, Cursor) else _alien(metric)
+    faults += _ledger_faults(metric, walk)
     for fault in faults:
         if fault.is_there:
             problems.add(origin_of(fault.key), fault.message)
@@ -89,6 +96,31 @@ def _alien(metric: Metric) -> list[_MetricFault]:
         _MetricFault("future", message, metric.is_future),
         _MetricFault("seen", message, metric.is_seen),
         _MetricFault("of_cursor", message, metric.of_cursor is not None),
+    ]
+
+
+def _ledger_faults(metric: Metric, walk: Walk | None) -> list[_MetricFault]:
+    is_fact, has_ledger = metric.of_ledger is not None, isinstance(walk, Ledger)
+    own_labels = ((), (KIND_LABEL,), (PLAN_LABEL,))
+    return [
+        _MetricFault(
+            "of_ledger",
+            "goes with a query that has a [ledger]",
+            is_fact and not has_ledger,
+        ),
+        _MetricFault(
+            "of_ledger", 'does not go with "value"', is_fact and bool(metric.value)
+        ),
+        _MetricFault(
+            "of_ledger",
+            'does not go with "labels"',
+            is_fact and metric.labels not in own_labels,
+        ),
+        _MetricFault(
+            "value",
+            'a query with a [ledger] has "of_ledger" in its place',
+            has_ledger and not is_fact,
+        ),
     ]
 
 

@@ -19,9 +19,9 @@ from monitor import __version__
 from monitor.config.queries.library import Library
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.shipped import shipped_queries_directory
-from monitor.config.sql.statement import Template
+from monitor.config.sql.statement import Template, read_template
 from monitor.model.settings import Flavor
-from monitor.model.walks import Cursor
+from monitor.model.walks import Cursor, Ledger
 
 CACHE: Final = "derived_needs.json"
 """In the state directory: what was derived, by the statements' text."""
@@ -72,13 +72,15 @@ def with_needs(library: Library, directory: Path, derive: DeriveNeeds) -> Librar
 
 def statements_of(query: UnboundQuery) -> list[Template]:
     """Return the statements that a run may send: one for each kind of server; not evidence."""
-    return [query.variants.get(flavor, query.statement) for flavor in Flavor]
+    statements = [query.variants.get(flavor, query.statement) for flavor in Flavor]
+    beside = query.read_beside
+    return [read_template(one.text + beside) for one in statements]
 
 
 def without_cursor(query: UnboundQuery, needs: Sequence[str]) -> tuple[str, ...]:
-    """Return the needs without the column of a cursor: where that cannot serve, the fallback does."""
+    """Return the needs without the column of a cursor: without it there is another way, or it is said."""
     walk = query.walk
-    column = f"{walk.table}.{walk.column}" if isinstance(walk, Cursor) else ""
+    column = f"{walk.table}.{walk.column}" if isinstance(walk, Cursor | Ledger) else ""
     return tuple(need for need in needs if need != column)
 
 

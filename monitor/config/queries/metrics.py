@@ -23,7 +23,7 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.model.settings import Metric
-from monitor.model.walks import CursorFact
+from monitor.model.walks import CursorFact, LedgerFact
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _OWN_PREFIX: Final = "token_monitor_"
@@ -76,6 +76,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         is_future=checked.future,
         is_seen=checked.seen,
         of_cursor=None if checked.of_cursor is None else CursorFact(checked.of_cursor),
+        of_ledger=None if checked.of_ledger is None else LedgerFact(checked.of_ledger),
         positive=checked.positive,
     )
 

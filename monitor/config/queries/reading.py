@@ -68,6 +68,7 @@ def read_query(
         schema=_schema_columns(checked),
         walk=walk,
         fallback=_fallback(checked),
+        accounts=read_template(checked.ledger.accounts) if checked.ledger else None,
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, checked)

@@ -22,7 +22,13 @@ from monitor.config.toml.validation import (
     integer_in,
 )
 from monitor.model.detectors import ACCEPTED_AFTER
-from monitor.model.walks import DEFAULT_CYCLE, DEFAULT_PIECE, DEFAULT_SETTLE
+from monitor.model.walks import (
+    DEFAULT_CYCLE,
+    DEFAULT_LEDGER_SETTLE,
+    DEFAULT_LOOP,
+    DEFAULT_PIECE,
+    DEFAULT_SETTLE,
+)
 
 
 class EvidenceSchema(Schema):
@@ -56,6 +62,16 @@ class SweepSchema(Schema):
     piece: Limit = DEFAULT_PIECE
 
 
+class LedgerSchema(Schema):
+    """`[ledger]`: new rows of use, and the balances of those who made them, compared."""
+
+    column: Text
+    accounts: Text
+    settle: Interval = DEFAULT_LEDGER_SETTLE
+    users: Annotated[int, integer_in(1, 20_000)] = 2000
+    loop: Interval = DEFAULT_LOOP
+
+
 class QuerySchema(Schema):
     """The top of NAME.toml; metrics and rules are checked one by one."""
 
@@ -76,6 +92,7 @@ class QuerySchema(Schema):
     schema_: MissingColumnsSchema | None = Field(default=None, alias="schema")
     cursor: CursorSchema | None = None
     sweep: SweepSchema | None = None
+    ledger: LedgerSchema | None = None
     rules: dict[str, Any] = {}
 
     def cycle_of(self, sweep: SweepSchema) -> timedelta:
@@ -109,6 +126,22 @@ class MetricSchema(Schema):
             "behind_seconds",
             "estimated",
             "emptied",
+        ]
+        | None
+    ) = None
+    of_ledger: (
+        Literal[
+            "drift_users",
+            "drift_tokens",
+            "drift_events",
+            "cancelled",
+            "auto_initializations",
+            "auto_initializations_hour",
+            "refilled_users",
+            "storm_users",
+            "stopped_calls",
+            "tracked_users",
+            "unjudged_ratio",
         ]
         | None
     ) = None

@@ -69,6 +69,8 @@ class UnboundQuery:
     """Its column as the file has it, with parameters in braces."""
     fallback: Template | None = None
     """What a query with a cursor runs where the column cannot serve."""
+    accounts: Template | None = None
+    """What a ledger reads of the users that it tracks."""
     is_sound: bool = True
     """Whether it can be bound; one with problems is only checked against the others."""
 
@@ -139,7 +141,7 @@ class UnboundQuery:
     def templates(self) -> tuple[Template, ...]:
         """Return every statement of the query, evidence too."""
         evidence = [self.evidence, *(rule.evidence for rule in self.rules)]
-        evidence.append(self.fallback)
+        evidence += [self.fallback, self.accounts]
         evidence += [rule.repaired for rule in self.rules]
         return (
             self.statement,
@@ -152,6 +154,11 @@ class UnboundQuery:
         """Return the names of all its rules and exported metrics."""
         rules = (rule.rule.name for rule in self.rules)
         return frozenset((*rules, *(metric.name for metric in self.exported_metrics)))
+
+    @property
+    def read_beside(self) -> str:
+        """Return what a ledger reads in the same run, as the rest of a statement: for who asks what is needed."""
+        return "" if self.accounts is None else f"\nUNION\n{self.accounts.text}"
 
     def leaving_out(self, parts: Collection[str]) -> UnboundQuery:
         """Return the query without these rules, and with these metrics for rules only."""
@@ -228,6 +235,7 @@ class UnboundQuery:
             schema=self.schema,
             walk=_bound_walk(self.walk, values),
             fallback=None if self.fallback is None else self.fallback.statement(values),
+            accounts=None if self.accounts is None else self.accounts.statement(values),
         )
 
     def fits(self, evidence: Template, rule: Rule) -> bool:

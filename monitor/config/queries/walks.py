@@ -1,4 +1,4 @@
-"""Read how a query walks, `[cursor]` or `[sweep]`, and check it before its target is known; pure."""
+"""Read how a query walks, `[cursor]`, `[sweep]` or `[ledger]`, and check it before its target is known; pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import refuse_both
-from monitor.model.walks import Cursor, Sweep, Walk
+from monitor.model.walks import Cursor, Ledger, Sweep, Walk
 
 
 def read_walk(
@@ -21,15 +21,18 @@ def read_walk(
 
     A column without a table is one of the table that the statement reads: `of_statement` says which.
     """
-    cursor, sweep = checked.cursor, checked.sweep
-    if cursor is not None and sweep is not None:
-        refuse_both(section, "cursor", "sweep", problems)
+    cursor, sweep, ledger = checked.cursor, checked.sweep, checked.ledger
+    for one, other in (("cursor", "sweep"), ("cursor", "ledger"), ("sweep", "ledger")):
+        refuse_both(section, one, other, problems)
     if cursor is not None:
         table, _, column = cursor.column.rpartition(".")
         return Cursor(table, column, cursor.settle, cursor.time)
     if sweep is not None:
         table, _, column = sweep.key.rpartition(".")
         return Sweep(table, column, checked.cycle_of(sweep), sweep.piece)
+    if ledger is not None:
+        table, _, column = ledger.column.rpartition(".")
+        return Ledger(table, column, ledger.settle, ledger.users, ledger.loop)
     return None
 
 

@@ -1,0 +1,47 @@
+"""What is known of a user who is never quiet: bounds of the level; pure.
+
+The level is never below a worth that was seen: a call that is under way lowers it. Nor is it above an earlier worth
+and all that was logged since, as soon as all that was under way then must be logged.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+
+from monitor.model.ledger import DriftEvent, DriftKind, LedgerUser, PastLook
+
+
+def bounded(
+    user: LedgerUser, at: float, settle_seconds: float
+) -> tuple[LedgerUser, DriftEvent | None]:
+    """Return the user with the bounds that a look gives too; an event where they contradict those of before."""
+    settled = at - settle_seconds
+    past = (*user.past, PastLook(at, user.worth, user.total))
+    newer = bisect_right(past, settled, key=_instant_of)
+    past = past[max(0, newer - 1) :]
+    user = replace(user, past=past)
+    first = past[0]
+    if first.at > settled:
+        return user, None
+    low = min(one.worth for one in past)
+    high = first.worth + user.total - first.total
+    event = broken_bounds(user, at, low, high)
+    if event is not None:
+        return replace(user, low=low, high=high), event
+    return replace(user, low=max(low, user.low), high=min(high, user.high)), None
+
+
+def _instant_of(look: PastLook) -> float:
+    return look.at
+
+
+def broken_bounds(
+    user: LedgerUser, at: float, low: float, high: float
+) -> DriftEvent | None:
+    """Return by how much bounds contradict those of before; None where they do not."""
+    gained, lost = max(0.0, low - user.high), max(0.0, user.low - high)
+    if lost:
+        return DriftEvent(at, user.id, DriftKind.LOWER, -int(lost))
+    # Of a balance that rose nobody knows whether it was filled up.
+    return DriftEvent(at, user.id, DriftKind.CREDIT, int(gained)) if gained else None

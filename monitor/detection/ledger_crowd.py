@@ -1,0 +1,120 @@
+"""What many users have in common at one look: balances overwritten, a storm of refills, or none any more; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.model.ledger import Account, LedgerMemory, LedgerUser, Terms, UserId
+
+MIN_OVERWRITTEN = 20
+OVERWRITTEN_SHARE = 0.5
+"""Of the users who did nothing so many have one new balance, or one difference."""
+STORM_SECONDS = 120.0
+MIN_STORM = 10
+STORM_SHARE = 0.25
+_GONE = Account(None, Terms(plan="gone"))
+_FEW_CALLS = 20
+"""Of so few calls altogether a share says nothing."""
+_MIN_REST = 0.5
+"""Where the users with an empty balance made more than half of all calls, the others do not show how time goes."""
+MIN_STOPPED = 8.0
+"""So many calls of users with an empty balance would have been expected since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """Users whose balances changed all alike without use, and by how many tokens altogether."""
+
+    users: frozenset[UserId]
+    tokens: int
+
+
+@dataclass(slots=True)
+class _IdleUsers:
+    """How many users did nothing, and whose balances changed all the same: by new balance, and by difference."""
+
+    count: int = 0
+    by_balance: dict[int | None, list[UserId]] = field(default_factory=dict)
+    by_change: dict[int, list[UserId]] = field(default_factory=dict)
+    changes: dict[UserId, int] = field(default_factory=dict)
+
+    def add(self, user: LedgerUser, account: Account) -> None:
+        """Add a user with what is left now."""
+        after = account.balance
+        if after == user.balance:
+            self.count += 1
+            return
+        # Filled up to the limit, whoever it was that did it, is a renewal.
+        if after == account.terms.limit:
+            return
+        self.count += 1
+        change = account.tokens - user.tokens
+        self.by_balance.setdefault(after, []).append(user.id)
+        self.by_change.setdefault(change, []).append(user.id)
+        self.changes[user.id] = change
+
+    def most_alike(self) -> list[UserId]:
+        """Return the largest number of users with one new balance, or one change."""
+        groups = (*self.by_balance.values(), *self.by_change.values())
+        return max(groups, key=len, default=[])
+
+
+def overwritten(
+    users: Iterable[LedgerUser],
+    accounts: Mapping[UserId, Account],
+    active: Container[UserId],
+) -> Overwritten | None:
+    """Return whose balances changed alike between two looks, where these are most of the idle ones."""
+    idle = _IdleUsers()
+    for user in users:
+        # One who is gone has no terms that could be the same.
+        account = accounts.get(user.id, _GONE)
+        if account.terms == user.terms and user.id not in active:
+            idle.add(user, account)
+    alike = idle.most_alike()
+    if len(alike) < max(MIN_OVERWRITTEN, OVERWRITTEN_SHARE * idle.count):
+        return None
+    return Overwritten(frozenset(alike), sum(idle.changes[user] for user in alike))
+
+
+def storm_users(memory: LedgerMemory) -> int:
+    """Return how many users' balances were just filled up, where these are many of those who are active; else 0."""
+    since = memory.looked_at - STORM_SECONDS
+    active = {one.id for one in memory.users.values() if one.used_at >= since}
+    left = {one.user for one in memory.leavings if one.at >= since} & active
+    is_storm = len(left) >= max(MIN_STORM, STORM_SHARE * len(active))
+    return len(left) * is_storm
+
+
+def stopped_calls(memory: LedgerMemory) -> float:
+    """Return how many calls of users with an empty balance are missing since any was filled up; 0 where few are."""
+    shares: dict[UserId, float] = {}
+    for user in memory.users.values():
+        if user.empty_at is not None:
+            shares[user.id] = _share(user)
+    rest = 1 - sum(shares.values())
+    missing = 0.0
+    for empty, share in shares.items():
+        calls = _calls_since(memory.users[empty], memory, rest)
+        missing += min(1.0, share * calls)
+    return missing if missing >= MIN_STOPPED else 0.0
+
+
+def _share(user: LedgerUser) -> float:
+    """Return which share of all calls were this user's, before the balance ran out; of few calls less."""
+    calls = user.calls_at_empty - user.calls_before
+    return user.calls / (calls + _FEW_CALLS)
+
+
+def _calls_since(user: LedgerUser, memory: LedgerMemory, rest: float) -> float:
+    """Return how many calls all users would have made since this one's balance ran out, or any was filled up.
+
+    By what the others made: a quiet night is no fault. Where hardly anybody else is left, by the clock.
+    """
+    if rest > _MIN_REST:
+        since = max(user.calls_at_empty, memory.calls_at_left)
+        return (memory.calls - since) / rest
+    empty_at = max(user.empty_at or 0.0, memory.left_at)
+    per_second = memory.calls / max(1.0, memory.looked_at)
+    return per_second * (memory.looked_at - empty_at)

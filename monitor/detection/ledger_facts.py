@@ -1,0 +1,112 @@
+"""Say what a ledger knows as numbers: drift by kind, refills, how far it can judge; pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from monitor.detection.ledger import EVENTS_SECONDS
+from monitor.detection.ledger_crowd import stopped_calls, storm_users
+from monitor.detection.ledger_told import counts_by_kind
+from monitor.model.ledger import DriftKind, LedgerMemory, UserId
+from monitor.model.settings import Labels
+from monitor.model.walks import KIND_LABEL, PLAN_LABEL, LedgerFact
+
+Value: TypeAlias = tuple[Labels, float]
+"""The labels of a sample, and its value."""
+
+
+def values_of(fact: LedgerFact, memory: LedgerMemory) -> Iterable[Value]:
+    """Return each value of a fact with its labels."""
+    return _VALUES[fact](memory)
+
+
+def _drift_users(memory: LedgerMemory) -> Iterable[Value]:
+    users: dict[DriftKind, set[UserId]] = defaultdict(set)
+    crowds: Counter[DriftKind] = Counter()
+    for one in memory.events:
+        users[one.kind].add(one.user)
+        # What concerns many has one of them in place of all.
+        crowds[one.kind] += one.users - 1
+    return _by_kind(
+        {kind: len(some) + crowds[kind] for kind, some in users.items()},
+    )
+
+
+def _drift_tokens(memory: LedgerMemory) -> Iterable[Value]:
+    tokens: Counter[DriftKind] = Counter()
+    for one in memory.events:
+        tokens[one.kind] += abs(one.tokens)
+    return _by_kind(tokens)
+
+
+def _drift_events(memory: LedgerMemory) -> Iterable[Value]:
+    return _by_kind(counts_by_kind(memory.events))
+
+
+def _by_kind(values: Mapping[DriftKind, int]) -> Iterable[Value]:
+    return [
+        (((KIND_LABEL, str(kind)),), float(values.get(kind, 0))) for kind in DriftKind
+    ]
+
+
+def _initializations(memory: LedgerMemory) -> Iterable[Value]:
+    by_plan = sorted(memory.initializations.items())
+    return [(((PLAN_LABEL, plan),), float(times)) for plan, times in by_plan]
+
+
+def _alone(value: Callable[[LedgerMemory], float]) -> _ValuesOf:
+    """Return what gives one value without labels."""
+
+    def values(memory: LedgerMemory) -> Iterable[Value]:
+        return [((), float(value(memory)))]
+
+    return values
+
+
+def _cancelled(memory: LedgerMemory) -> int:
+    return memory.cancelled
+
+
+def _initializations_hour(memory: LedgerMemory) -> int:
+    return sum(one.times for one in memory.refills)
+
+
+def _refilled_users(memory: LedgerMemory) -> int:
+    return len(memory.looping)
+
+
+def _tracked_users(memory: LedgerMemory) -> int:
+    return len(memory.users)
+
+
+def _unjudged_ratio(memory: LedgerMemory) -> float:
+    """Return which share of the users who just used something could not be judged exactly."""
+    active = unjudged = 0
+    for user in memory.users.values():
+        is_active = user.used_at > memory.looked_at - EVENTS_SECONDS
+        active += is_active
+        unjudged += is_active and user.level is None
+    return unjudged / max(1, active)
+
+
+_ValuesOf: TypeAlias = Callable[[LedgerMemory], Iterable[Value]]
+
+_VALUES: Final[Mapping[LedgerFact, _ValuesOf]] = MappingProxyType(
+    {
+        LedgerFact.DRIFT_USERS: _drift_users,
+        LedgerFact.DRIFT_TOKENS: _drift_tokens,
+        LedgerFact.DRIFT_EVENTS: _drift_events,
+        LedgerFact.CANCELLED: _alone(_cancelled),
+        LedgerFact.AUTO_INITIALIZATIONS: _initializations,
+        LedgerFact.AUTO_INITIALIZATIONS_HOUR: _alone(_initializations_hour),
+        LedgerFact.REFILLED_USERS: _alone(_refilled_users),
+        LedgerFact.STORM_USERS: _alone(storm_users),
+        LedgerFact.STOPPED_CALLS: _alone(stopped_calls),
+        LedgerFact.TRACKED_USERS: _alone(_tracked_users),
+        LedgerFact.UNJUDGED_RATIO: _alone(_unjudged_ratio),
+    }
+)
+"""How each fact is computed; a test sees that none is missing."""

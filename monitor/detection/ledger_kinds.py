@@ -1,0 +1,133 @@
+"""Say what a difference between ledger and balance is, by its size and what was used meanwhile; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, TypeAlias
+
+from monitor.model.ledger import DriftKind
+
+_MAX_SUMS = 4000
+"""So many sums of amounts are looked at; beyond them most numbers are one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDifference:
+    """How much the worth of a user moved, and what there was to explain it."""
+
+    tokens: int
+    """Above 0 the balance is higher than it should be."""
+    balance: int
+    """As it was when the worth had moved; NULL is 0."""
+    limit: int
+    amounts: tuple[int, ...] = ()
+    """What was logged as it moved, in order."""
+
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """Return the amounts that had to be taken off."""
+        return tuple(one for one in self.amounts if one > 0)
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """Return the amounts that were logged with the wrong sign, without it."""
+        return tuple(-one for one in self.amounts if one < 0)
+
+
+def refills_in(one: LedgerDifference) -> int:
+    """Return how often the balance was filled up to the limit; rounded down, so that it is a lower bound."""
+    if one.limit < max(1, one.balance):
+        return 0
+    refills, rest = divmod(one.tokens, one.limit)
+    used = sum(one.taken)
+    is_other = used > 0 and one.tokens in (used, 2 * used)
+    # Just what was used: then it was not taken off, unless limits explain it as well.
+    return 0 if rest and is_other else max(0, refills)
+
+
+def kind_of(one: LedgerDifference) -> DriftKind | None:
+    """Return what explains a difference that is not refills; None: a renewal or top-up to the limit, no fault."""
+    tests = _GAINS if one.tokens > 0 else _LOSSES
+    for is_so, kind in tests:
+        if is_so(one):
+            return kind
+    return DriftKind.AMOUNT
+
+
+def calls_for(tokens: float, amounts: Sequence[int]) -> float:
+    """Return the smallest number of these amounts that add up to so many tokens; infinite where none do."""
+    fewest: dict[float, int] = {0: 0}
+    for amount in amounts:
+        for total, calls in list(fewest.items()):
+            known = fewest.get(total + amount, calls + 1)
+            fewest[total + amount] = min(known, calls + 1)
+        if len(fewest) > _MAX_SUMS:
+            break
+    return fewest.get(tokens, math.inf)
+
+
+def _was_filled_up(one: LedgerDifference) -> bool:
+    """Return whether the balance was the limit at some moment, and only what was used since is off it."""
+    used_since = accumulate(reversed(one.amounts), initial=0)
+    return one.limit - one.balance in set(used_since)
+
+
+def _nothing_was_taken(one: LedgerDifference) -> bool:
+    return one.tokens == sum(one.taken)
+
+
+def _was_added(one: LedgerDifference) -> bool:
+    # Of several explanations the one that takes the fewest calls.
+    return calls_for(one.tokens / 2, one.taken) < calls_for(one.tokens, one.taken)
+
+
+def _was_not_taken(one: LedgerDifference) -> bool:
+    return calls_for(one.tokens, one.taken) < math.inf
+
+
+def _is_above_limit(one: LedgerDifference) -> bool:
+    return 0 < one.limit < one.balance
+
+
+def _is_more_than_used(one: LedgerDifference) -> bool:
+    return one.tokens > sum(one.taken)
+
+
+def _is_empty(one: LedgerDifference) -> bool:
+    return one.balance == 0
+
+
+def _has_no_rows(one: LedgerDifference) -> bool:
+    return not one.amounts
+
+
+def _was_logged_as_given(one: LedgerDifference) -> bool:
+    return calls_for(-one.tokens / 2, one.given) < math.inf
+
+
+def _was_taken_twice(one: LedgerDifference) -> bool:
+    return calls_for(-one.tokens, one.taken) < math.inf
+
+
+_Tests: TypeAlias = Sequence[
+    tuple[Callable[[LedgerDifference], bool], DriftKind | None]
+]
+
+_GAINS: Final[_Tests] = (
+    (_was_filled_up, None),
+    (_nothing_was_taken, DriftKind.UNDEDUCTED),
+    (_was_added, DriftKind.SIGN),
+    (_was_not_taken, DriftKind.UNDEDUCTED),
+    (_is_above_limit, DriftKind.ABOVE_LIMIT),
+    (_is_more_than_used, DriftKind.CREDIT),
+)
+_LOSSES: Final[_Tests] = (
+    (_is_empty, DriftKind.WIPED),
+    (_has_no_rows, DriftKind.UNLOGGED),
+    (_was_logged_as_given, DriftKind.SIGN),
+    (_was_taken_twice, DriftKind.DOUBLE),
+)
+"""What explains a difference, the first that does."""

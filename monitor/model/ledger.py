@@ -1,0 +1,258 @@
+"""What a ledger remembers between two looks: who is tracked, what each should have left, what did not add up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+UserId: TypeAlias = int | str
+
+ALL_USERS = 2**32 - 1
+"""The largest hash that a user can have: up to it everybody is looked at."""
+
+
+class DriftKind(StrEnum):
+    """What may be wrong between the usage history and the balances."""
+
+    UNDEDUCTED = "undeducted"
+    """Logged as used, and not taken off the balance."""
+    UNLOGGED = "unlogged"
+    """Taken off the balance, and not logged; a small lowering by hand looks the same."""
+    DOUBLE = "double"
+    """Logged once, taken off twice."""
+    SIGN = "sign"
+    """Added where it had to be taken off, or logged with the wrong sign."""
+    AMOUNT = "amount"
+    """Taken off, but another number than was logged."""
+    WIPED = "wiped"
+    """The balance became 0 or NULL without that use."""
+    ABOVE_LIMIT = "above_limit"
+    """The balance rose above the limit, and the subscription did not change."""
+    CREDIT = "credit"
+    """The balance rose by more than was used: as a rule by hand, so that nobody is woken for it."""
+    OVERWRITTEN = "overwritten"
+    """Most balances of users who did nothing changed at once, all alike: an UPDATE without WHERE."""
+    LOWER = "lower"
+    """Lower than the ledger says, not told yet in which way."""
+    HIGHER = "higher"
+    """Higher than the ledger says, not told yet in which way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a user is given: a change of it is an upgrade, a downgrade, a cancel; then nothing is judged."""
+
+    limit: int = 0
+    """The highest of the active subscriptions; 0 without one."""
+    plan: str = "none"
+    subscriptions: tuple[tuple[int, str], ...] = ()
+    """Limit and plan of each, in order."""
+
+
+UNKNOWN_TERMS = Terms(plan="")
+"""Those of a user who was not looked at yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the database says of one user at a look; `balance` None is NULL."""
+
+    balance: int | None
+    terms: Terms
+
+    @property
+    def tokens(self) -> int:
+        """Return what can be used; NULL is nothing."""
+        return self.balance or 0
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """One row of the usage history; without a number it counts as 0 tokens."""
+
+    id: int
+    user: UserId
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastLook:
+    """What was seen of a user at a look: its worth, and all that was logged by then."""
+
+    at: float
+    worth: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerUser:
+    """One tracked user.
+
+    Worth is the balance plus all that was logged since the user is tracked: use takes off one what it adds to the
+    other, so that a worth that changes is not use. A call that is deducted and not yet logged lowers it meanwhile.
+    All times are seconds since the ledger's origin.
+    """
+
+    id: UserId
+    tracked_at: float
+    used_at: float
+    """When a row of it was last counted."""
+    terms: Terms = UNKNOWN_TERMS
+    balance: int | None = None
+    total: int = 0
+    level: int | None = None
+    """What the worth should be; None as long as nobody knows."""
+    low: float = -math.inf
+    high: float = math.inf
+    """Bounds of the level of somebody who is never quiet."""
+    steady_at: float = 0.0
+    """Since when the worth is what it is."""
+    landed: int = 0
+    """What was logged since then."""
+    left_at: float | None = None
+    """Since when the worth is not the level."""
+    moved: tuple[int, ...] = ()
+    """What was logged as it moved away from the level, in order."""
+    past: tuple[PastLook, ...] = ()
+    """The last looks, as far as calls may be under way; only where the level is not known."""
+    empty_at: float | None = None
+    """Since when the balance is 0 or NULL with a positive limit."""
+    calls: int = 0
+    calls_before: int = 0
+    """Of all users, when this one was first tracked."""
+    calls_at_empty: int = 0
+    """Of all users, when this one's balance ran out."""
+
+    @property
+    def worth(self) -> int:
+        """Return the balance and all that was logged."""
+        return self.tokens + self.total
+
+    @property
+    def tokens(self) -> int:
+        """Return what can be used; NULL is nothing."""
+        return self.balance or 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftEvent:
+    """One time that a user's balance did not add up; `tokens` is how much it is too high, or below 0 too low."""
+
+    at: float
+    user: UserId
+    kind: DriftKind
+    tokens: int
+    users: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """Balances that the application filled up to the limit, once or more often."""
+
+    at: float
+    user: UserId
+    plan: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A user whose balance was 0 or NULL, used something, and has a balance again."""
+
+    at: float
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingPace:
+    """How fast calls are logged, as the ledger has seen it."""
+
+    slow_seconds: float = 0.0
+    """The longest time between deducting and logging that was proven, where it is longer than `settle`."""
+    slow_at: float = 0.0
+    prompt: float = 0.0
+    """Looks at users with use that found their worth as it was; of the last hour or so."""
+    changed: float = 0.0
+    """Those that found another worth."""
+    astray: float = 0.0
+    """Those of them that found a worth of before again: a call had been under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookMark:
+    """The highest id that there was at a look."""
+
+    at: float
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMemory:
+    """All that a ledger knows; times are seconds since `origin`, so that they move with it when a clock is set."""
+
+    origin: datetime
+    looked_at: float = 0.0
+    looks: int = 0
+    highest: int = 0
+    """Up to which id rows were read."""
+    marks: tuple[LookMark, ...] = ()
+    counted: tuple[int, ...] = ()
+    """The ids above the oldest mark that were counted, ascending: what is among them later came late."""
+    sample: int = ALL_USERS
+    """Users with a hash up to it are looked at."""
+    users: Mapping[UserId, LedgerUser] = field(default_factory=dict)
+    calls: int = 0
+    """All rows that were ever counted."""
+    events: tuple[DriftEvent, ...] = ()
+    refills: tuple[Refill, ...] = ()
+    """Of the last hour."""
+    looping: Mapping[UserId, int] = field(default_factory=dict)
+    """How often each user was refilled lately, of those who were often."""
+    leavings: tuple[Leaving, ...] = ()
+    left_at: float = 0.0
+    """When somebody's balance was last filled by use, and how many rows were counted by then."""
+    calls_at_left: int = 0
+    initializations: Mapping[str, int] = field(default_factory=dict)
+    """How often a balance was filled up, by plan."""
+    cancelled: int = 0
+    """Events that were taken back, because the missing half came after all."""
+    restarts: int = 0
+    pace: LoggingPace = field(default_factory=LoggingPace)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """What a ledger goes by."""
+
+    settle: timedelta = timedelta(seconds=60)
+    users: int = 2000
+    loop: timedelta = timedelta(hours=1)
+    """Within it several refills of one user are a loop."""
+    day: timedelta = timedelta(hours=24)
+    """So long somebody is tracked after the last use."""
+
+    @property
+    def settle_seconds(self) -> float:
+        """Return the time between deducting and logging that is never exceeded."""
+        return self.settle.total_seconds()
+
+    @property
+    def overlap_seconds(self) -> float:
+        """Return for how long a row may come late."""
+        return 2 * self.settle_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPosition:
+    """What the next look of a ledger begins with; `of` and `serial` as a cursor's."""
+
+    of: str
+    serial: int
+    memory: LedgerMemory
+    unfit: str = ""
+    """Why rows cannot be read forward by the column; then there is no ledger."""
+    checked_at: datetime | None = None

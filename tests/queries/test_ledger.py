@@ -1,0 +1,388 @@
+"""The ledger on real servers: calls of many clients at once, looked at as of one instant."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.collector.execute import answer
+from monitor.database import Session
+from monitor.demo.mariadb import PrivateServer
+from monitor.demo.tokens import TABLES
+from monitor.model.errors import QueryError
+from monitor.model.ledger import LedgerMemory, LedgerPosition
+from monitor.model.positions import Position
+from monitor.model.results import Success
+from monitor.model.settings import Query
+from monitor.model.walks import Ledger
+from monitor.storage.ledger_positions import packed_ledger
+from monitor.storage.positions import position_to_text, text_to_position
+from tests.queries.conftest import Bench
+
+USERS = 200
+LIMIT = 1_000_000
+BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
+LOOK = timedelta(seconds=30)
+
+
+@pytest.fixture(scope="module")
+def bench(
+    each_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    bench = Bench(each_server, tmp_path_factory.mktemp("ledger"))
+    try:
+        bench.execute(*TABLES)
+        yield bench
+    finally:
+        bench.close()
+
+
+@pytest.fixture
+def tokens(bench: Bench) -> Bench:
+    """Return the tables with users who have a plan and have used something."""
+    bench.execute(*(f"TRUNCATE {table}" for table in _NAMES))
+    numbers = range(1, USERS + 1)
+    with bench.connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO users (id, email, username, password, tokens_remaining) VALUES (%s, %s, 'u', '*', %s)",
+            [(one, f"u{one}@example.com", LIMIT - 1000 * one) for one in numbers],
+        )
+        cursor.executemany(
+            "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type) VALUES (%s, %s, 'Pro')",
+            [(one, LIMIT) for one in numbers],
+        )
+    use(bench, *numbers)
+    return bench
+
+
+_NAMES = ("users", "user_subscriptions", "token_usage_history")
+
+
+def use(bench: Bench, *users: int, tokens: int = 300, taken: int | None = None) -> None:
+    """Let users use something that is taken off and logged; `taken` is what is really taken off."""
+    off = tokens if taken is None else taken
+    for user in users:
+        bench.execute(
+            f"UPDATE users SET tokens_remaining = tokens_remaining - {off} WHERE id = {user}",
+            f"INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES ({user}, {tokens}, 'x')",
+        )
+
+
+@dataclass
+class Looks:
+    """Looks of the shipped query as the daemon makes them, on a clock that the test moves."""
+
+    bench: Bench
+    position: Position | None = None
+    now: datetime = BEGAN
+    query: Query = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.query = self.bench.queries["ledger"]
+
+    def look(self, times: int = 1, *, after: timedelta = LOOK) -> Success:
+        """Look so many times, each so long after the one before."""
+        for _ in range(times):
+            self.now += after
+            found = answer(self.query, self.bench.session, self.position, self.now)
+            self.position = found.success.position
+        return found.success
+
+    def restart(self) -> None:
+        """Write the position and read it again."""
+        assert isinstance(self.position, LedgerPosition)
+        packed = packed_ledger(self.position.memory)
+        self.position = text_to_position(position_to_text(self.position), packed)
+
+    @property
+    def memory(self) -> LedgerMemory:
+        """Return what is remembered."""
+        assert isinstance(self.position, LedgerPosition)
+        return self.position.memory
+
+
+def events(success: Success) -> Mapping[str, float]:
+    """Return how many events are told, by kind."""
+    return {
+        dict(sample.labels)["kind"]: sample.value
+        for sample in success.samples
+        if sample.metric == "token_ledger_drift_events" and sample.value
+    }
+
+
+def value(success: Success, metric: str) -> float:
+    """Return the value of a metric without labels."""
+    (found,) = [one.value for one in success.samples if one.metric == metric]
+    return found
+
+
+def test_use_that_is_taken_off_and_logged_is_no_event_and_users_get_a_level(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(2)
+    for number in range(6):
+        use(tokens, *range(1 + number, USERS, 7))
+        found = looks.look()
+
+    assert looks.memory.events == ()
+    assert value(found, "token_ledger_users_tracked") == USERS
+    assert value(found, "token_ledger_unjudged_ratio") == 0
+
+
+@pytest.mark.parametrize(
+    ("taken", "kind"),
+    [(0, "undeducted"), (600, "double"), (-300, "sign"), (290, "amount")],
+)
+def test_what_is_taken_off_otherwise_is_told_as_what_it_is_with_its_users(
+    tokens: Bench, taken: int, kind: str
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    use(tokens, 5, 6, 7, 8, 9, taken=taken)
+    use(tokens, *range(20, 120))
+    found = looks.look(4)
+
+    assert events(found) == {kind: 5}
+    rows = found.evidence["TokenLedgerDrift", (("kind", kind),)]
+    assert {row["user_id"] for row in rows} == {5, 6, 7, 8, 9}
+    assert {row["tokens"] for row in rows} == {300 - taken}
+
+
+def test_what_is_taken_off_and_never_logged_is_told_and_three_times_not_by_name(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    tokens.execute(
+        "UPDATE users SET tokens_remaining = tokens_remaining - 400 WHERE id < 4"
+    )
+    assert events(looks.look(4)) == {"lower": 3}
+    tokens.execute(
+        "UPDATE users SET tokens_remaining = tokens_remaining - 400 WHERE id IN (5, 6)"
+    )
+    assert events(looks.look(4)) == {"unlogged": 5}
+
+
+def test_an_update_without_where_is_told_at_once_and_only_as_that(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    tokens.execute("UPDATE users SET tokens_remaining = 5")
+    assert events(looks.look()) == {"overwritten": 1}
+    assert events(looks.look(4)) == {"overwritten": 1}
+
+
+def test_a_renewal_an_upgrade_and_a_cancel_are_no_events(tokens: Bench) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    tokens.execute(
+        f"UPDATE users SET tokens_remaining = {LIMIT} WHERE id < 60",
+        "UPDATE user_subscriptions SET tokens_limit = 2000000, plan_type = 'Max' WHERE user_id BETWEEN 60 AND 90",
+        "UPDATE users SET tokens_remaining = 2000000 WHERE id BETWEEN 60 AND 90",
+        "UPDATE user_subscriptions SET is_active = 0 WHERE user_id BETWEEN 91 AND 99",
+        "DELETE FROM users WHERE id = 100",
+    )
+    use(tokens, *range(1, 95))
+    looks.look(6)
+
+    assert looks.memory.events == ()
+
+
+def test_refills_are_counted_by_plan_and_three_of_one_user_are_a_loop(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    for _ in range(3):
+        use(tokens, 7, tokens=LIMIT, taken=0)
+    found = looks.look(4)
+
+    assert value(found, "token_ledger_refilled_users") == 1
+    assert value(found, "token_auto_initializations_per_hour") == 3
+    assert found.evidence["TokenRefillLoop", ()][0]["user_id"] == 7
+    (total,) = [
+        one for one in found.samples if one.metric == "token_auto_initializations_total"
+    ]
+    assert (total.labels, total.value) == ((("plan", "pro"),), 3)
+
+
+def test_what_happened_while_the_monitor_was_away_is_found_after_a_restart(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    looks.restart()
+    use(tokens, 5, 6, 7, 8, 9, taken=0)
+    looks.look(after=timedelta(minutes=10))
+    assert events(looks.look(3)) == {"undeducted": 5}
+
+
+def test_a_history_that_was_emptied_begins_anew_and_says_nothing_false(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(4)
+    tokens.execute("TRUNCATE token_usage_history")
+    use(tokens, *range(1, 50))
+    looks.look(4)
+    assert looks.memory.events == ()
+    assert looks.memory.restarts == 1
+    use(tokens, 5, 6, 7, 8, 9, taken=0)
+    assert events(looks.look(4)) == {"undeducted": 5}
+
+
+def test_before_users_have_a_level_nothing_resolves(tokens: Bench) -> None:
+    looks = Looks(tokens)
+    assert looks.look(2).silent == ((),)
+    assert looks.look(4).silent == ()
+
+
+def test_without_a_fitting_column_there_is_no_ledger_and_it_says_why(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    walk = looks.query.walk
+    assert isinstance(walk, Ledger)
+    looks.query = replace(looks.query, walk=replace(walk, column="user_id"))
+    found = looks.look()
+    assert (found.samples, found.silent) == ((), ((),))
+    assert isinstance(looks.position, LedgerPosition)
+    assert looks.position.unfit == (
+        "token_usage_history.user_id is not the first column of an index"
+    )
+
+
+def test_a_person_sees_rows_and_nothing_is_judged_or_kept(tokens: Bench) -> None:
+    found = answer(tokens.queries["ledger"], tokens.session)
+    assert found.rows.columns == ("usage_id", "user_id", "tokens")
+    assert len(found.rows.rows) == 20
+    assert found.success.samples == ()
+    assert found.success.position is None
+
+
+def test_the_snapshot_leaves_the_session_as_it_was_and_no_transaction_behind(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look()
+    before = _variables(tokens.session)
+    looks.look(3)
+    assert _variables(tokens.session) == before
+    # It waits for nobody who has read.
+    tokens.execute("ALTER TABLE users ADD COLUMN aside INT NULL")
+    tokens.execute("ALTER TABLE users DROP COLUMN aside")
+
+
+def test_a_look_that_fails_in_its_snapshot_ends_it_and_the_next_one_works(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look()
+    tokens.execute("ALTER TABLE users RENAME COLUMN tokens_remaining TO gone")
+    try:
+        with pytest.raises(QueryError):
+            looks.look()
+        tokens.session.connection.execute("SELECT 1")
+    finally:
+        tokens.execute("ALTER TABLE users RENAME COLUMN gone TO tokens_remaining")
+    looks.look(4)
+    assert looks.memory.events == ()
+
+
+def _variables(session: Session) -> Mapping[str, object]:
+    connection = session.connection
+    return connection.read(connection.proof)
+
+
+@dataclass
+class Clients:
+    """Several clients who use something at the same time, each in its own thread and connection."""
+
+    bench: Bench
+    faulty: str = ""
+    share: float = 0.01
+    calls: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    faults: int = 0
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, seed: int) -> None:
+        """Use something until stopped."""
+        choose = random.Random(seed)
+        with self.bench.server.connect(self.bench.schema) as connection:
+            while not self.stopped.is_set():
+                self.call(connection.cursor(), choose)
+
+    def call(self, cursor: object, choose: random.Random) -> None:
+        """Make one call: taken off, then logged, each in its own transaction."""
+        execute = cursor.execute  # type: ignore[attr-defined]
+        user = choose.randint(1, USERS)
+        tokens = choose.choice((300, 400, 1500, 100, choose.randint(500, 2000)))
+        is_faulty = bool(self.faulty) and choose.random() < self.share
+        self.faults += is_faulty
+        off = {"undeducted": 0, "double": 2 * tokens}.get(self.faulty, tokens)
+        taken = off if is_faulty else tokens
+        execute(
+            "UPDATE users SET tokens_remaining = tokens_remaining - %s WHERE id = %s",
+            (taken, user),
+        )
+        if is_faulty and self.faulty == "unlogged":
+            return
+        execute(
+            "INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES (%s, %s, 'x')",
+            (user, tokens),
+        )
+        next(self.calls)
+        self.stopped.wait(choose.uniform(0.0, 0.02))
+
+
+@pytest.mark.parametrize("faulty", ["", "undeducted", "unlogged", "double"])
+def test_of_many_clients_at_once_only_what_is_wrong_is_found_and_by_its_name(
+    tokens: Bench, faulty: str
+) -> None:
+    clients = Clients(tokens)
+    threads = [
+        threading.Thread(target=clients.run, args=(seed,), daemon=True)
+        for seed in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        looks = Looks(tokens)
+        # Real time runs a hundred times as fast as that of the looks, so that calls seem to take hundredfold.
+        found = _looks_among(looks, 10)
+        assert looks.memory.events == ()
+        assert value(found, "token_ledger_unjudged_ratio") < 0.1
+        clients.faulty = faulty
+        found = _looks_among(looks, 12)
+    finally:
+        clients.stopped.set()
+        for thread in threads:
+            thread.join()
+    assert set(events(found)) == ({faulty} if faulty else set())
+
+
+def _looks_among(looks: Looks, times: int) -> Success:
+    """Look so many times, each as soon as some calls have come."""
+    for _ in range(times):
+        before = _calls(looks.bench)
+        deadline = time.monotonic() + 20
+        while _calls(looks.bench) < before + 40:
+            assert time.monotonic() < deadline, "no calls"
+        found = looks.look()
+    return found
+
+
+def _calls(bench: Bench) -> int:
+    with bench.connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM token_usage_history")
+        ((found,),) = cursor.fetchall()
+    return int(found)
