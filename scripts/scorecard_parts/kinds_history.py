@@ -12,8 +12,8 @@ from scripts.scorecard_parts.incident import Incident, Scene, behaving, nothing,
 
 Log = Callable[[Call, Use], tuple[Use, ...]]
 _WHOLE = (1.0,)
-_UNUSUAL = r"TokenUsageUnusual"
-_SILENT = r"TokenUsageUnusual|TokenUsageStopped"
+_UNUSUAL = r"Token(Plan)?UsageUnusual"
+_SILENT = r"Token(Plan)?UsageUnusual|TokenUsageStopped"
 _EMPTIED = r"TokenHistory(?!Invalid)\w*|TokenUsageHistory\w*|TokenUsageDeleted"
 
 
@@ -154,7 +154,7 @@ HISTORY = (
         r"TokenUsageUnsubscribed",
         _unsubscribed,
         (0.005, 0.02),
-        symptoms=r"TokenSubscribersChanged",
+        symptoms=r"TokenSubscribersChanged|TokenLimit\w+",
     ),
     Incident(
         "unknown_user",
@@ -162,7 +162,7 @@ HISTORY = (
         _rows("unknown_user"),
         nothing,
         (0.05, 0.5),
-        symptoms=r"TokenUsageUnsubscribed",
+        symptoms=r"TokenUsageUnsubscribed|Token(Plan)?UsageUnusual",
         each_step=_strangers("seo_title"),
     ),
     Incident(

@@ -83,7 +83,7 @@ def _storm(scene: Scene) -> None:
 _DRIFT = r"TokenLedgerDrift"
 _STOPPED = r"TokenAutoInitStopped|TokenSubscribersStuck"
 _EMPTY = r"TokenBalancesUninitialized|TokenSubscribersBlocked|TokenBalancesLow|TokenSubscribersEmpty"
-_QUIET = r"TokenUsageUnusual|TokenUsageStopped|TokenSubscribersServed|Slo|Served"
+_QUIET = r"Token(Plan)?UsageUnusual|TokenUsageStopped|TokenSubscribersServed|Slo|Served"
 
 LEDGER = (
     Incident(
@@ -127,7 +127,7 @@ LEDGER = (
         r"TokenRefillLoop",
         behaving(busy_users=_spenders),
         (0.001, 0.005),
-        symptoms=r"TokenUsageUnusual|TokenUserUnusual",
+        symptoms=r"Token(Plan)?UsageUnusual|TokenUserUnusual",
     ),
     Incident(
         "filled_at_each_call",

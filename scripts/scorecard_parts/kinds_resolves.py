@@ -31,7 +31,7 @@ RESOLVES = (
     Incident(
         "history_emptied_while_stopped",
         "resolves",
-        r"TokenUsageStopped|TokenUsageUnusual",
+        r"TokenUsageStopped|Token(Plan)?UsageUnusual",
         behaving(volume=lambda _scene: lambda _at: 0.0),
         (1.0,),
         symptoms=r"Token\w*History\w*|TokenUsageDeleted",
