@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.detection.ledger_crowd import overwritten
-from monitor.detection.ledger_rows import Taken
+from monitor.detection.ledger_rows import Taken, begun_at_next_look
 from monitor.detection.ledger_user import (
     Course,
     SettleTimes,
@@ -99,7 +99,7 @@ def compare(
         is_overwritten = alike is not None and user.id in alike.users
         if is_overwritten:
             # One cause, one event: it says nothing of this user alone.
-            user = LedgerUser(user.id, at, user.used_at, calls_before=memory.calls)
+            user = begun_at_next_look(user)
         look = UserLook(
             at,
             accounts[user.id],

@@ -49,7 +49,7 @@ def refills_in(one: LedgerDifference) -> int:
 
 
 def kind_of(one: LedgerDifference) -> DriftKind | None:
-    """Return what explains a difference that is not refills; None: a renewal or top-up to the limit, no fault."""
+    """Return what explains a difference that is not refills; None: it was set to the limit."""
     tests = _GAINS if one.tokens > 0 else _LOSSES
     for is_so, kind in tests:
         if is_so(one):
@@ -89,7 +89,8 @@ def _was_not_taken(one: LedgerDifference) -> bool:
 
 
 def _is_above_limit(one: LedgerDifference) -> bool:
-    return 0 < one.limit < one.balance
+    before = one.balance - one.tokens
+    return 0 < one.limit < one.balance and before <= one.limit
 
 
 def _is_more_than_used(one: LedgerDifference) -> bool:
@@ -125,6 +126,8 @@ _GAINS: Final[_Tests] = (
     (_is_more_than_used, DriftKind.CREDIT),
 )
 _LOSSES: Final[_Tests] = (
+    # Also from above it: a renewal takes off what was topped up.
+    (_was_filled_up, None),
     (_is_empty, DriftKind.WIPED),
     (_has_no_rows, DriftKind.UNLOGGED),
     (_was_logged_as_given, DriftKind.SIGN),

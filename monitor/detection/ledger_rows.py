@@ -9,6 +9,7 @@ from datetime import datetime
 
 from monitor.model.ledger import (
     ALL_USERS,
+    UNKNOWN_TERMS,
     LedgerMemory,
     LedgerSettings,
     LedgerUser,
@@ -55,11 +56,14 @@ def begun_anew(
     settings: LedgerSettings,
 ) -> Taken:
     """Return a memory of the same users that knows no level: the history was emptied, or too much was missed."""
-    users = {
-        one.id: _without_level(one, at, memory.calls) for one in memory.users.values()
-    }
+    users = {one.id: begun_at_next_look(one) for one in memory.users.values()}
     fresh = replace(memory, users=users, restarts=memory.restarts + 1)
     return Taken(_from_here(fresh, rows, highest, at, settings))
+
+
+def begun_at_next_look(user: LedgerUser) -> LedgerUser:
+    """Return a user of whom nothing is compared with before, but for how much was used."""
+    return replace(user, terms=UNKNOWN_TERMS)
 
 
 def take_rows(
@@ -105,10 +109,6 @@ def _from_here(
         marks=(LookMark(at, lowest), LookMark(at, highest)),
         counted=tuple(sorted(row.id for row in rows if row.id > lowest)),
     )
-
-
-def _without_level(user: LedgerUser, at: float, calls: int) -> LedgerUser:
-    return LedgerUser(user.id, at, user.used_at, calls_before=calls)
 
 
 def _kept_marks(

@@ -14,9 +14,9 @@ MIN_USERS = 2
 """So many events of so many users are a population: a person who lowers one balance by hand is none."""
 MIN_NAMED = 5
 """From so many events on their kind is told."""
+MIN_ABOVE_LIMIT = 10
+"""So many users whose balance rose above the limit are more than top-ups that somebody paid for."""
 _MIXED_SHARE: Final = 0.2
-_BY_HAND: Final = frozenset({DriftKind.CREDIT, DriftKind.OVERWRITTEN})
-"""Credit is given by people, one by one; what was overwritten is told by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,18 @@ class Told:
 def told_events(events: Iterable[DriftEvent]) -> Sequence[Told]:
     """Return what there is to tell: what was overwritten, and the events of each direction where they are several."""
     lost, gained, overwritten = _Group(), _Group(), _Group(1, 1)
+    above = _Group(MIN_ABOVE_LIMIT, MIN_ABOVE_LIMIT)
+    apart = {
+        DriftKind.OVERWRITTEN: overwritten,
+        DriftKind.ABOVE_LIMIT: above,
+        # Given by people, one by one: never told.
+        DriftKind.CREDIT: _Group(),
+    }
     for event in events:
-        if event.kind is DriftKind.OVERWRITTEN:
-            overwritten.add(event)
-        elif event.tokens < 0:
-            lost.add(event)
-        elif event.kind not in _BY_HAND:
-            gained.add(event)
+        usual = lost if event.tokens < 0 else gained
+        apart.get(event.kind, usual).add(event)
     told = (
+        (above, DriftKind.ABOVE_LIMIT),
         (overwritten, DriftKind.OVERWRITTEN),
         (lost, lost.name(DriftKind.LOWER)),
         (gained, gained.name(DriftKind.HIGHER)),

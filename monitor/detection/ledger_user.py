@@ -122,8 +122,12 @@ def _is_begun_anew(before: LedgerUser, user: LedgerUser, look: UserLook) -> bool
     """Return whether nothing of before can be compared: other terms, or filled up while no level was known."""
     if user.terms != before.terms:
         return True
+    if user.level is not None:
+        return False
     most = 2 * sum(map(abs, look.amounts))
-    return user.level is None and user.worth - before.worth > most
+    is_filled_up = user.worth - before.worth > most
+    # Or set to the limit from above it.
+    return is_filled_up or before.tokens > user.terms.limit >= user.tokens
 
 
 def _begun(user: LedgerUser, look: UserLook) -> LedgerUser:
@@ -191,8 +195,7 @@ def _away(user: LedgerUser, look: UserLook, times: SettleTimes) -> UserStep:
         return _judged(user, look, user.worth - level)
     is_lost = look.at - left_at > times.lost
     if is_lost or len(user.moved) > MAX_MOVED:
-        lost = replace(user, level=None, low=level, high=level, moved=(), left_at=None)
-        return _without_level(lost, look, times)
+        return UserStep(_begun(user, look))
     return UserStep(user)
 
 

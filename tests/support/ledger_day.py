@@ -68,6 +68,7 @@ class System:
     fault: str = ""
     fault_share: float = 0.01
     refills: bool = True
+    renews: bool = True
     clamps: bool = False
     costs: tuple[int | None, ...] = COSTS
     weights: tuple[float, ...] = ()
@@ -123,7 +124,7 @@ class System:
         if not person.balance and person.limit > 0 and self.refills:
             person.balance = person.limit
         if (person.balance or 0) < cost and not self.clamps:
-            if self.choose.random() < 0.3:
+            if self.renews and self.choose.random() < 0.3:
                 person.balance = person.limit
             return
         is_faulty = bool(self.fault) and self.choose.random() < self.fault_share
@@ -251,9 +252,9 @@ def something_healthy(system: System, watcher: Watcher) -> None:
             system.users = number
         case 13:
             person.extra = () if person.extra else ((5_000, "old"),)
-        case 14:  # what one person does by hand
+        case 14 if choose.random() < 0.15:  # what one person does by hand
             person.balance = max(1, (person.balance or 0) - 777)
-        case 15:
+        case 15 if choose.random() < 0.15:
             person.balance = None
         case _:
             pass

@@ -1,0 +1,326 @@
+"""The ledger over a simulated application: what is wrong is found and named, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.detection.ledger_crowd import stopped_calls, storm_users
+from monitor.detection.ledger_facts import values_of
+from monitor.detection.ledger_kinds import (
+    LedgerDifference,
+    calls_for,
+    kind_of,
+    refills_in,
+)
+from monitor.detection.ledger_told import counts_by_kind
+from monitor.model.ledger import (
+    DriftEvent,
+    DriftKind,
+    LedgerMemory,
+    LedgerSettings,
+    UsageRow,
+)
+from monitor.model.walks import LedgerFact
+from monitor.storage.ledger_positions import packed_ledger, unpacked_ledger
+from tests.support.ledger_day import (
+    BEGAN,
+    COSTS,
+    System,
+    Watcher,
+    something_healthy,
+)
+
+Gap = Callable[[random.Random], float]
+
+GAPS: Mapping[str, Gap] = MappingProxyType(
+    {
+        "at once": lambda choose: choose.uniform(0.005, 0.1),
+        "a few up to a minute": lambda choose: (
+            choose.uniform(10, 60)
+            if choose.random() < 0.01
+            else choose.uniform(0.005, 0.1)
+        ),
+        "up to a minute": lambda choose: choose.uniform(0, 60),
+        "six seconds or so": lambda choose: min(60, choose.expovariate(1 / 6)),
+    }
+)
+
+
+def late(choose: random.Random) -> float:
+    """Commit a twentieth of the rows up to 40 s after they got their number."""
+    return choose.uniform(0, 40) if choose.random() < 0.05 else 0.0
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("undeducted", "undeducted"),
+        ("unlogged", "unlogged"),
+        ("double", "double"),
+        ("sign", "sign"),
+        ("log_sign", "sign"),
+        ("amount", "amount"),
+        ("less", "amount"),
+    ],
+)
+def test_a_fault_of_one_call_in_a_hundred_is_found_in_three_minutes_and_named_in_five(
+    fault: str, kind: str
+) -> None:
+    watcher = Watcher(System(seed=3, users=800, per_second=10))
+    for _ in range(12):
+        memory = watcher.look()
+    assert memory.events == ()
+    watcher.system.fault = fault
+    told = [counts_by_kind(watcher.look().events) for _ in range(10)]
+
+    assert any(told[:6])
+    assert list(told[-1]) == [DriftKind(kind)]
+
+
+def test_users_who_are_never_quiet_are_judged_where_calls_are_logged_at_once() -> None:
+    watcher = Watcher(System(seed=5, users=60, per_second=20))
+    for _ in range(20):
+        memory = watcher.look()
+    ((_, unjudged),) = values_of(LedgerFact.UNJUDGED_RATIO, memory)
+    assert unjudged < 1
+    watcher.system.fault = "undeducted"
+    for _ in range(6):
+        memory = watcher.look()
+    assert list(counts_by_kind(memory.events)) == [DriftKind.UNDEDUCTED]
+
+
+def test_of_users_who_are_never_quiet_and_logged_late_a_bound_tells_what_is_lost() -> (
+    None
+):
+    system = System(seed=5, users=6, per_second=2, gap=GAPS["up to a minute"])
+    watcher = Watcher(system)
+    for _ in range(10):
+        watcher.look()
+    for person in system.people.values():
+        person.balance = (person.balance or 0) // 3
+    for _ in range(12):
+        memory = watcher.look()
+    assert list(counts_by_kind(memory.events)) == [DriftKind.LOWER]
+
+
+def test_a_call_that_is_logged_later_than_settle_is_taken_back_and_waited_for() -> None:
+    system = System(seed=1, users=20, per_second=0.001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    system.gap = lambda _choose: 200.0
+    system.use(4)
+    found = [watcher.look() for _ in range(12)]
+
+    assert [len(memory.events) for memory in found][3:6] == [1, 1, 1]
+    assert found[-1].events == ()
+    assert found[-1].cancelled == 1
+    # From then on twice that is waited.
+    system.use(5)
+    assert all(watcher.look().events == () for _ in range(10))
+
+
+def test_refills_are_counted_also_where_balances_pass_zero_between_two_looks() -> None:
+    system = System(seed=1, users=40, per_second=0.001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    person = system.people[7]
+    for _ in range(3):
+        system.rows[next(system.ids)] = _row(system, 7, person.limit)
+    memory = watcher.look()
+    for _ in range(3):
+        memory = watcher.look()
+
+    assert memory.looping == {7: 3}
+    assert memory.initializations[person.plan] == 3
+    assert memory.events == ()
+
+
+def test_many_active_users_who_are_filled_up_at_once_are_a_storm() -> None:
+    system = System(seed=2, users=200, per_second=3)
+    watcher = Watcher(system)
+    for _ in range(12):
+        memory = watcher.look()
+    assert storm_users(memory) == 0
+    for number in range(1, 101):
+        system.people[number].balance = None if number % 2 else 0
+    seen = [storm_users(watcher.look()) for _ in range(6)]
+    assert max(seen) >= 10
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_balances_that_are_not_filled_up_any_more_are_missed_as_calls(
+    share: float,
+) -> None:
+    system = System(seed=2, users=200, per_second=5)
+    watcher = Watcher(system)
+    for _ in range(20):
+        memory = watcher.look()
+    assert stopped_calls(memory) == 0
+    system.refills = system.renews = False
+    for number in range(1, int(200 * share) + 1):
+        system.people[number].balance = 0
+    for _ in range(20):
+        memory = watcher.look()
+        if stopped_calls(memory):
+            break
+    else:
+        pytest.fail("not seen within ten minutes")
+    system.refills = True
+    for _ in range(3):
+        memory = watcher.look()
+    assert stopped_calls(memory) == 0
+
+
+# What is not
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("costs", [COSTS, (300,)], ids=["any amount", "one amount"])
+def test_what_is_healthy_is_never_told(gap: str, costs: tuple[int | None, ...]) -> None:
+    system = System(
+        seed=11, users=150, per_second=4, gap=GAPS[gap], late=late, costs=costs
+    )
+    watcher = Watcher(system)
+    for _ in range(60):
+        something_healthy(system, watcher)
+        memory = watcher.look()
+        assert counts_by_kind(memory.events) == {}
+        assert stopped_calls(memory) == storm_users(memory) == 0
+
+
+def test_the_memory_comes_back_from_the_state_as_it_was_and_is_small() -> None:
+    system = System(seed=11, users=500, per_second=20, gap=GAPS["six seconds or so"])
+    watcher = Watcher(system)
+    for _ in range(15):
+        something_healthy(system, watcher)
+        memory = watcher.look()
+    packed = packed_ledger(memory)
+    assert unpacked_ledger(packed) == memory
+    assert len(packed) < 80 * len(memory.users)
+
+
+def test_the_same_users_are_tracked_whoever_else_comes() -> None:
+    system = System(seed=4, users=400, per_second=50)
+    watcher = Watcher(system)
+    watcher.settings = _tracking(50)
+    first = set(watcher.look().users) | set(watcher.look().users)
+    for _ in range(8):
+        memory = watcher.look()
+    assert len(memory.users) == 50
+    assert memory.sample < 2**32 - 1
+    kept = set(memory.users)
+    for _ in range(4):
+        memory = watcher.look()
+    assert set(memory.users) == kept
+    assert kept & first
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("tokens", "balance", "amounts", "kind"),
+    [
+        (300, 5000, (300, 400), DriftKind.UNDEDUCTED),
+        (700, 5000, (300, 400), DriftKind.UNDEDUCTED),
+        (600, 5000, (300, 400), DriftKind.SIGN),
+        (250, 5000, (300, 400), DriftKind.AMOUNT),
+        (5000, 9000, (300,), DriftKind.CREDIT),
+        (5000, 12_000, (), DriftKind.ABOVE_LIMIT),
+        (5000, 9700, (300,), None),
+        (5000, 10_000, (), None),
+        (-300, 5000, (), DriftKind.UNLOGGED),
+        (-300, 5000, (300, 400), DriftKind.DOUBLE),
+        (-333, 5000, (300, 400), DriftKind.AMOUNT),
+        (-600, 5000, (-300, 400), DriftKind.SIGN),
+        (-5000, 0, (300,), DriftKind.WIPED),
+    ],
+)
+def test_a_difference_is_named_by_what_explains_it_with_the_fewest_calls(
+    tokens: int, balance: int, amounts: tuple[int, ...], kind: DriftKind | None
+) -> None:
+    assert kind_of(LedgerDifference(tokens, balance, 10_000, amounts)) is kind
+
+
+@pytest.mark.parametrize(
+    ("tokens", "balance", "amounts", "refills"),
+    [
+        (10_000, 500, (9500,), 1),
+        (32_000, 500, (9500,), 3),
+        (9_999, 500, (9500,), 0),
+        (10_000, 10_001, (), 0),
+        (10_400, 500, (10_000, 400), 0),
+    ],
+)
+def test_refills_are_rounded_down(
+    tokens: int, balance: int, amounts: tuple[int, ...], refills: int
+) -> None:
+    difference = LedgerDifference(tokens, balance, 10_000, amounts)
+    assert refills_in(difference) == refills
+
+
+@given(st.lists(st.integers(1, 40), max_size=8), st.integers(1, 120))
+@settings(max_examples=200, deadline=None)
+def test_the_fewest_calls_are_those_of_trying_all_of_them(
+    amounts: list[int], tokens: int
+) -> None:
+    fewest = float("inf")
+    for chosen in range(2 ** len(amounts)):
+        some = [one for place, one in enumerate(amounts) if chosen >> place & 1]
+        if sum(some) == tokens:
+            fewest = min(fewest, len(some))
+    assert calls_for(tokens, amounts) == fewest
+
+
+def test_single_events_are_not_told_and_several_of_one_user_neither() -> None:
+    def event(user: int, kind: DriftKind, tokens: int = -5) -> DriftEvent:
+        return DriftEvent(0.0, user, kind, tokens)
+
+    unlogged, double = DriftKind.UNLOGGED, DriftKind.DOUBLE
+    assert counts_by_kind([event(1, unlogged)] * 9) == {}
+    assert counts_by_kind([event(1, unlogged), event(2, unlogged)]) == {}
+    three = [event(user, double) for user in (1, 2, 3)]
+    assert counts_by_kind(three) == {DriftKind.LOWER: 3}
+    assert counts_by_kind([*three, *three]) == {double: 6}
+    # What has no row has by chance the size of some other call, and now not.
+    mixed = [*three, *(event(user, DriftKind.AMOUNT) for user in (4, 5))]
+    assert counts_by_kind(mixed) == {unlogged: 5}
+    credit = [event(user, DriftKind.CREDIT, 5) for user in range(20)]
+    assert counts_by_kind(credit) == {}
+    above = [event(user, DriftKind.ABOVE_LIMIT, 5) for user in range(10)]
+    assert counts_by_kind(above[:9]) == {}
+    assert counts_by_kind(above) == {DriftKind.ABOVE_LIMIT: 10}
+
+
+def test_every_fact_has_its_values() -> None:
+    memory = LedgerMemory(BEGAN)
+    for fact in LedgerFact:
+        assert list(values_of(fact, memory)) or fact is LedgerFact.AUTO_INITIALIZATIONS
+
+
+def _use(system: System) -> None:
+    """Let everybody use something, so that they are tracked."""
+    for user in list(system.people):
+        system.use(user)
+    system.run_until(system.seconds + 1)
+
+
+def _row(system: System, user: int, tokens: int) -> UsageRow:
+    return UsageRow(max(system.rows, default=0) + 1, user, tokens)
+
+
+def _tracking(users: int) -> LedgerSettings:
+    return LedgerSettings(users=users)
