@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from monitor.alerting.severity import loudest
 from monitor.config import load
 from monitor.config.schema import (
     HeartbeatSchema,
@@ -391,8 +392,13 @@ def inhibit_rules_of_causes(config: Config) -> Iterator[dict[str, Any]]:
 def test_what_the_shipped_rules_explain_is_there() -> None:
     config = load(EXAMPLE, {}, KINDS)
     names = labels_of_alerts(config)
+    rules = {rule.name: rule for job in config.jobs for rule in job.query.rules}
     for explained, causes in config.causes.causes.items():
         assert explained in names, f"{causes} explain it"
+        for cause in causes:
+            # An Alertmanager inhibits whatever its routes say: a quiet cause would hide what wakes somebody.
+            louder = loudest([rules[cause.name].severity, rules[explained].severity])
+            assert louder is rules[cause.name].severity, (cause, explained)
 
 
 def test_alertmanager_inhibits_exactly_what_the_monitor_mutes_under_a_missing_column(

@@ -229,6 +229,27 @@ def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
     assert page(*alerts, asked=asked).asked == ""
 
 
+def test_what_a_cause_explains_is_folded_below_it_and_both_say_so() -> None:
+    cause = replace(
+        an_alert(replace(UNINITIALIZED, name="Cause"), plan="pro"),
+        annotations=labels_of({"summary": "s", "explained": "Effect (1)"}),
+    )
+    effect = replace(
+        an_alert(replace(UNINITIALIZED, name="Effect"), plan="pro"),
+        muted_by=cause.fingerprint,
+        cause=cause.labels,
+    )
+    shown = page(cause, effect)
+    notes = [
+        [row.note for group in part for row in group.rows]
+        for part in (shown.active, shown.muted)
+    ]
+    assert notes == [
+        ["explains what is muted: Effect (1)"],
+        ["muted under Cause, which explains it"],
+    ]
+
+
 @pytest.mark.alone
 def test_thousands_of_alerts_are_a_small_page_in_well_under_a_second() -> None:
     many = {f"p{number}": float(number) for number in range(1000)}
