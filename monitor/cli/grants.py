@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import click
@@ -85,6 +86,7 @@ def grants(targets: Sequence[Target], config: Config) -> str:
     for privilege, queries in needed.items():
         lines.append(f"-- for {', '.join(sorted(queries))}:")
         lines.append(_grant(privilege, account))
+    lines.extend(_optional(jobs, account))
     if REPLICA_STATUS not in needed:
         lines.append(
             "-- only if it is a replica, so that the monitor sees how far it is behind:"
@@ -140,7 +142,7 @@ def _needed(
     """Return the rights that queries need beyond these schemas, each with the names of the queries."""
     needed: dict[Privilege, set[str]] = {}
     for job in jobs:
-        for privilege in _privileges(job):
+        for privilege in () if job.query.off_without_right else _privileges(job):
             if privilege.is_function or privilege.schema not in databases:
                 needed.setdefault(privilege, set()).add(job.query.name)
     return dict(sorted(needed.items()))
@@ -154,6 +156,21 @@ def _privileges(job: Job) -> list[Privilege]:
     for statement in statements:
         found.extend(required_privileges(statement.text, job.target.database))
     return found
+
+
+def _optional(jobs: Iterable[Job], account: str) -> Iterator[str]:
+    """Yield what queries need that are off without it, as comments."""
+    by_name = {job.query.name: job for job in jobs if job.query.off_without_right}
+    for name, job in by_name.items():
+        yield f"-- only if {name} is to run, which is off without:"
+        for privilege in _whole_schemas(job):
+            yield f"-- {_grant(privilege, account)}"
+
+
+def _whole_schemas(job: Job) -> list[Privilege]:
+    """Return what its statements need, on whole schemas: a table that only one server has cannot be granted."""
+    found = {replace(one, name="") for one in _privileges(job)}
+    return sorted(found)
 
 
 def _grant(privilege: Privilege, account: str) -> str:

@@ -15,6 +15,7 @@ from monitor.cli.checked import (
     Checked,
     Finding,
 )
+from monitor.collector.execute import OFF, is_off
 from monitor.collector.explain import (
     NO_PROCESS,
     missing_needs,
@@ -53,7 +54,7 @@ def preflight(
                 *_findings_of_evidence(job, session),
             )
     except QueryError as error:
-        outcome = _failure(error)
+        outcome = OFF if is_off(job.query, error) else _failure(error)
         if error.reason is Reason.SCHEMA_MISSING:
             found = (would_fail(job, error.message),)
     seconds = time.monotonic() - started_seconds

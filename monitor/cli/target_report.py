@@ -11,7 +11,7 @@ from monitor.cli import OK, USAGE
 from monitor.cli.cost_verdict import show_verdict
 from monitor.cli.output import echo, indented, table
 from monitor.cli.preflight import attempt, evidence_faults
-from monitor.collector.execute import answer
+from monitor.collector.execute import answer, is_off
 from monitor.collector.explain import (
     NO_PROCESS,
     is_show,
@@ -157,8 +157,7 @@ def _show_query(query: Query, session: Session) -> _Shown:
     """Show whether a query would run, what of it could not be judged, and how the server would read."""
     planned = attempt(lambda: _planned(query, session))
     if isinstance(planned, QueryError):
-        echo(f"  {query.name}: {planned.reason}: {planned.author_message}")
-        return _Shown(query, USAGE)
+        return _show_unplanned(query, planned)
     missing = planned.missing
     verdict = missing_text(missing) if missing else "ok"
     echo(f"  {query.name}: {verdict}")
@@ -174,6 +173,17 @@ def _show_query(query: Query, session: Session) -> _Shown:
     is_faulty = any((missing, planned.unjudged, zone_fault))
     code = USAGE if is_faulty else OK
     return _Shown(query, code, planned.rows)
+
+
+def _show_unplanned(query: Query, error: QueryError) -> _Shown:
+    """Show why a query would not run; one that is off for want of a right is in order."""
+    if is_off(query, error):
+        echo(
+            f"  {query.name}: off; token-monitor grants prints the right that it wants"
+        )
+        return _Shown(query, OK)
+    echo(f"  {query.name}: {error.reason}: {error.author_message}")
+    return _Shown(query, USAGE)
 
 
 def _planned(query: Query, session: Session) -> _Planned:

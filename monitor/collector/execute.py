@@ -42,6 +42,10 @@ _BUSY_AGE_SECONDS = 5.0
 """Between pieces the status may be so old: to read it costs as much as a hundredth of a piece."""
 
 
+OFF = Success((), 0, silent=((),))
+"""Of a query that is off for want of a right: it says nothing, so that nothing fires or resolves by it."""
+
+
 @dataclass(slots=True)
 class _Contact:
     """What a run learns of its target on the way, also where it fails after that."""
@@ -128,7 +132,7 @@ def _outcome(
         # Lost is a target that lets nobody in; a connection that broke costs the run that had it.
         return replace(_failure(error), lost=contact.server is None)
     except QueryError as error:
-        return _failure(error)
+        return OFF if is_off(job.query, error) else _failure(error)
     except SampleError as error:
         return Failure(Reason.BAD_RESULT, str(error))
     # The boundary around a run: a bug must cost this run, not the thread and all runs after it.
@@ -267,6 +271,11 @@ def _check_replica(job: Job, server: Server) -> None:
     fault = server.replication.fault(job.target.max_replica_lag)
     if fault:
         raise QueryError(Reason.REPLICA_LAGGING, fault)
+
+
+def is_off(query: Query, error: QueryError) -> bool:
+    """Return whether an error only says that a query is off: it is refused a right that it can do without."""
+    return query.off_without_right and error.reason is Reason.ACCESS_DENIED
 
 
 def _failure(error: QueryError) -> Failure:

@@ -156,6 +156,7 @@ class Query:
     metrics: tuple[Metric, ...] = ()
     rules: tuple[Rule, ...] = ()
     schema: SchemaColumns | None = None
+    off_without_right: bool = False  # to be refused is no fault
     walk: Walk | None = None
     """How it reads what is too much for one statement; None: it is one statement."""
     fallback: Statement | None = None

@@ -342,6 +342,11 @@ TABLES = {
                 "cron": '"0 3 * * *"',
                 "time_zone": '"Europe/Berlin"',
             },
+            {
+                "summary": '"s"',
+                "parameters": "{ low = 7 }",
+                "off_without_right": "true",
+            },
             {"summary": '"s"', "parameters": "{ low = 7 }", "enabled": "false"},
             {
                 "summary": '"s"',

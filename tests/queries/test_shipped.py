@@ -47,6 +47,7 @@ _RULES = {
     "TokenSubscriptionsWithoutLimit": "warning",
     "TokenUsageUnsubscribed": "warning",
     "TokenHistoryInvalid": "warning",
+    "TokenStatementsFailing": "warning",
     "TokenUsageHistoryEmptied": "warning",
 }
 _METRICS = {
@@ -100,6 +101,8 @@ _METRICS = {
     "token_usage_history_empty": (),
     "token_usage_silence_seconds": (),
     "token_usage_unsubscribed_users": (),
+    "token_server_statement_errors_total": ("code",),
+    "token_server_statements_failing": ("code",),
 }
 _SAMPLE = Data(
     [User(1, None), User(2, -3), User(3, 500), User(4, 700)],
@@ -239,8 +242,9 @@ def test_the_shown_sql_of_a_query_can_be_pasted_into_a_client(tokens: Bench) -> 
     for query in queries(tokens):
         if query.walk is not None:
             continue  # what it reads between is another range at each run
-        values = {name: query.parameters[name] for name in query.statement.parameters}
-        sql = tokens.session.statement_sql(query.statement, values)
+        statement = query.statement_for(tokens.session.server.flavor)
+        values = {name: query.parameters[name] for name in statement.parameters}
+        sql = tokens.session.statement_sql(statement, values)
         assert "%(" not in sql
         with tokens.connection.cursor() as cursor:
             cursor.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")

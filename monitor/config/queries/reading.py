@@ -69,6 +69,7 @@ def read_query(
         walk=walk,
         fallback=_fallback(checked),
         accounts=read_template(checked.ledger.accounts) if checked.ledger else None,
+        off_without_right=checked.off_without_right,
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
     is_complete = are_statements_sound and _is_whole(query, checked)

@@ -85,6 +85,7 @@ class QuerySchema(Schema):
     max_rows: Annotated[int, integer_in(1, 1_000_000)] = 1000
     needs: list[Text] = []
     enabled: bool = True
+    off_without_right: bool = False
     parameters: dict[str, ScalarValue] = {}
     # Any: their tables are checked one by one, so that each problem has the line of its key.
     metrics: dict[str, Any] = {}

@@ -71,6 +71,7 @@ class UnboundQuery:
     """What a query with a cursor runs where the column cannot serve."""
     accounts: Template | None = None
     """What a ledger reads of the users that it tracks."""
+    off_without_right: bool = False
     is_sound: bool = True
     """Whether it can be bound; one with problems is only checked against the others."""
 
@@ -233,6 +234,7 @@ class UnboundQuery:
             metrics=self.metrics,
             rules=rules,
             schema=self.schema,
+            off_without_right=self.off_without_right,
             walk=_bound_walk(self.walk, values),
             fallback=None if self.fallback is None else self.fallback.statement(values),
             accounts=None if self.accounts is None else self.accounts.statement(values),
