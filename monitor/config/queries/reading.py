@@ -44,8 +44,7 @@ def read_query(
         flavor: _template(path, base, declared, extra, problems)
         for flavor, path in files.variants.items()
     }
-    if walk is not None:
-        walk = of_statement(walk, statement)
+    walk = None if walk is None else of_statement(walk, statement)
     are_statements_sound = len(problems) == before_statements
     subjects = _subjects(section, declared, problems)
     rules, metrics = read_rules(section, subjects, problems)
