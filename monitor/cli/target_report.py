@@ -217,6 +217,8 @@ def _notes(query: Query, planned: _Planned, session: Session) -> Iterator[str]:
 
 
 def _instead(query: Query) -> str:
+    if query.accounts is not None:
+        return "there is no ledger"
     if query.fallback is None:
         return "the query fails"
     return "only the windows are read, by time and every 5m"

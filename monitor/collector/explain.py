@@ -28,7 +28,7 @@ from monitor.model.settings import (
     Rule,
     Statement,
 )
-from monitor.model.walks import Cursor, any_bounds
+from monitor.model.walks import Cursor, Ledger, any_bounds
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
 
@@ -124,6 +124,8 @@ def seen_in_part(query: Query, session: Session) -> str:
 def unfit_column(query: Query, session: Session) -> str:
     """Return why a query cannot read forward by its column, empty where it can or does not; raises QueryError."""
     walk = query.walk
+    if isinstance(walk, Ledger):
+        walk = Cursor(walk.table, walk.column)
     return why_unfit(query, walk, session) if isinstance(walk, Cursor) else ""
 
 

@@ -1,4 +1,4 @@
-"""Tell what a run of a cursor changed that a person should know, from two positions; for the log, pure."""
+"""Tell what a run of a walk changed that a person should know, from two positions; for the log, pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from collections.abc import Iterator
 
 from monitor.daemon.server_changes import ServerEvent
 from monitor.model.cursor_position import CursorPosition
-from monitor.model.positions import Position
+from monitor.model.positions import LedgerPosition, Position
 
 
 def cursor_news(
     before: Position | None, after: Position | None
 ) -> Iterator[ServerEvent]:
     """Yield what is new: counting that began anew, rows that came late, a column that cannot serve or can again."""
+    changes: list[tuple[ServerEvent, bool]] = []
     if isinstance(after, CursorPosition):
         nothing = CursorPosition("", 0, 0)
         was = before if isinstance(before, CursorPosition) else nothing
-        for event, is_new in _changes(was, after):
-            if is_new:
-                yield event
+        changes = _changes(was, after)
+    elif isinstance(after, LedgerPosition):
+        unfit_before = before.unfit if isinstance(before, LedgerPosition) else ""
+        changes = _fitness_changes(unfit_before, after.unfit)
+    for event, is_new in changes:
+        if is_new:
+            yield event
 
 
 def _changes(
@@ -35,13 +40,18 @@ def _changes(
         "warning",
         {"late_rows": now.late_rows - was.late_rows},
     )
-    reason, reason_before = _unfit(now), _unfit(was)
+    return [
+        (restarted, now.restarts > was.restarts),
+        (corrected, now.late_rows > was.late_rows),
+        *_fitness_changes(_unfit(was), _unfit(now)),
+    ]
+
+
+def _fitness_changes(reason_before: str, reason: str) -> list[tuple[ServerEvent, bool]]:
     refused = ServerEvent("cursor.refused", "warning", {"message": reason})
     accepted = ServerEvent("cursor.accepted", "info", {})
     is_other = reason != reason_before
     return [
-        (restarted, now.restarts > was.restarts),
-        (corrected, now.late_rows > was.late_rows),
         (refused, is_other and bool(reason)),
         (accepted, is_other and not reason),
     ]

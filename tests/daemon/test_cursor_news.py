@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 from monitor.daemon.cursor_news import cursor_news
 from monitor.model.cursor_position import CursorPosition, WindowRead
+from monitor.model.ledger import LedgerMemory, LedgerPosition
+from monitor.model.positions import Position
 
 _COUNTED = CursorPosition("cursor t.id", 7, 120, late_rows=2)
 _UNFIT = replace(_COUNTED, windows=WindowRead("t.id is not unique", datetime.now(UTC)))
 
 
-def events(before: CursorPosition | None, after: CursorPosition | None) -> list[str]:
+def events(before: Position | None, after: Position | None) -> list[str]:
     return [one.event for one in cursor_news(before, after)]
 
 
@@ -34,3 +36,11 @@ def test_a_table_that_was_truncated_late_rows_and_an_unfit_column_are_news() -> 
         "t.id is not unique",
     )
     assert events(_UNFIT, _COUNTED) == ["cursor.accepted"]
+
+
+def test_a_column_by_which_a_ledger_cannot_read_is_news() -> None:
+    fit = LedgerPosition("ledger t.id", 1, LedgerMemory(datetime.now(UTC)))
+    unfit = replace(fit, unfit="t.id is not unique")
+    assert events(None, fit) == events(fit, fit) == events(unfit, unfit) == []
+    assert events(None, unfit) == events(fit, unfit) == ["cursor.refused"]
+    assert events(unfit, fit) == ["cursor.accepted"]
