@@ -13,6 +13,7 @@ _ENOUGH_IN_RUN = 3
 _SIGMA_OF_DISTANCE = 1.25
 """One sigma in average distances, for noise that is normal."""
 _TINY = 1e-12
+_NOT_BEYOND = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Judge:
     is_long: bool
     """Whether one value alone may be an incident."""
 
+    @property
+    def rise(self) -> float:
+        """Return by how much a value must rise at least."""
+        return self.settings.rise if self.is_long else self.settings.short_rise
+
     def deviation(
         self, value: float, values: tuple[float, ...], track: Track, count_sigma: float
     ) -> Deviation:
@@ -64,16 +70,18 @@ class Judge:
         """Return whether a value, after the ones before, is an alarm; and remember how far off it was."""
         settings = self.settings
         direction = deviation.direction
-        counts = direction != 0 and self._beats_record(value, deviation)
+        beyond = self._sigmas_beyond_record(value, deviation)
+        counts = beyond >= settings.record_sigmas
         needed = settings.run_sigmas if is_run_rare else settings.limit_sigmas
-        size = settings.rise if direction > 0 else settings.fall
+        size = self.rise if direction > 0 else settings.fall
         is_far = abs(deviation.sigmas) >= needed and abs(deviation.relative) >= size
         track.run.append(direction * (counts and is_far))
         del track.run[:-RUN_POINTS]
         if not counts:
             return False
-        is_run = track.run.count(direction) >= _ENOUGH_IN_RUN
-        return is_run or self._is_single(deviation)
+        if track.run.count(direction) >= _ENOUGH_IN_RUN:
+            return True
+        return self._is_single(deviation, beyond)
 
     def band(self, values: tuple[float, ...], track: Track) -> tuple[float, float]:
         """Return between which values a single one is usual."""
@@ -81,17 +89,15 @@ class Judge:
         top, bottom = max(values), min(values)
         up = settings.limit_sigmas * self.sigma(top, track)
         down = settings.run_sigmas * self.sigma(bottom, track)
-        high = max(
-            scale.unscaled(scale.scaled(top) + up), top + settings.rise * abs(top)
-        )
+        high = max(scale.unscaled(scale.scaled(top) + up), top + self.rise * abs(top))
         low = min(
             scale.unscaled(scale.scaled(bottom) - down),
             bottom - settings.fall * abs(bottom),
         )
         if self.is_long and self.references.high is not None:
-            high = max(high, above(self.references.high, settings.high_by))
+            high = max(high, settings.above(self.references.high))
         if self.references.low is not None:
-            low = min(low, below(self.references.low, settings.low_by))
+            low = min(low, settings.below(self.references.low))
         return low, high
 
     def sigma(
@@ -104,38 +110,30 @@ class Judge:
             least = max(least, count_sigma)
         return max(_SIGMA_OF_DISTANCE * track.noise, least, _TINY)
 
-    def _is_single(self, deviation: Deviation) -> bool:
-        """Return whether one point alone is far enough."""
+    def _is_single(self, deviation: Deviation, beyond: float) -> bool:
+        """Return whether one value alone is far enough, so many sigmas beyond the record."""
         settings = self.settings
         if abs(deviation.sigmas) < settings.limit_sigmas:
             return False
         if deviation.sigmas > 0:
-            return deviation.relative >= settings.rise
-        return self.is_long and deviation.relative <= -settings.single_fall
+            return deviation.relative >= self.rise
+        is_deep = deviation.relative <= -settings.single_fall
+        return self.is_long and is_deep and beyond >= settings.run_sigmas
 
-    def _beats_record(self, value: float, deviation: Deviation) -> bool:
-        """Return whether a value is beyond the record of the days before."""
+    def _sigmas_beyond_record(self, value: float, deviation: Deviation) -> float:
+        """Return by how much a value beats the record of the days before; negative if it does not."""
         settings, references = self.settings, self.references
+        if deviation.sigmas == 0:
+            return _NOT_BEYOND
         if deviation.sigmas > 0:
             if not self.is_long:
-                return True
+                return settings.limit_sigmas
             record = references.high
-            is_beyond = record is not None and value > above(record, settings.high_by)
+            is_beyond = record is not None and value > settings.above(record)
         else:
             record = references.low
-            is_beyond = record is not None and value < below(record, settings.low_by)
+            is_beyond = record is not None and value < settings.below(record)
         if record is None or not is_beyond:
-            return False
+            return _NOT_BEYOND
         scale = self.memory.scale
-        distance = abs(scale.scaled(value) - scale.scaled(record))
-        return distance >= settings.record_sigmas * deviation.sigma
-
-
-def above(record: float, by: float) -> float:
-    """Return what is above a record by a factor; a negative one is nearer to 0."""
-    return record * by if record >= 0 else record / by
-
-
-def below(record: float, by: float) -> float:
-    """Return what is below a record by a factor; a negative one is further down."""
-    return record / by if record >= 0 else record * by
+        return abs(scale.scaled(value) - scale.scaled(record)) / deviation.sigma
