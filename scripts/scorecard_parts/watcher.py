@@ -180,9 +180,7 @@ class Watcher:
             config.state.directory, now=at, on_lost_disk=self.heard.failures.append
         )
         self._watchdog = Watchdog()
-        secrets = SecretReader({_PASSWORD: MONITOR_PASSWORD})
-        (target,) = config.targets
-        self._database = Database(target, secrets=secrets, watchdog=self._watchdog)
+        self._database = self._open_database()
         sources = Sources(receivers=dict, next_run_at=self._next_run_at)
         self._pipeline = Pipeline(
             self.clock, self._opened.state, self.heard, Latest(config, at), sources
@@ -208,6 +206,10 @@ class Watcher:
             self._tick()
         self.clock.at = until
         self._tick()
+        if not until.second:
+            # What is known of the server is read again after some seconds, and these are not driven.
+            self._database.close()
+            self._database = self._open_database()
         for job in self.config.jobs:
             if _is_due(job, begins, until):
                 self._run(job, until)
@@ -230,6 +232,11 @@ class Watcher:
         self._watchdog.close()
         self._opened.state.close()
         self._opened.lock.release()
+
+    def _open_database(self) -> Database:
+        secrets = SecretReader({_PASSWORD: MONITOR_PASSWORD})
+        (target,) = self.config.targets
+        return Database(target, secrets=secrets, watchdog=self._watchdog)
 
     def _tick(self) -> None:
         self._take(Tick())

@@ -21,7 +21,7 @@ CAUGHT_AT_ONCE = (
     "table_renamed",
     "column_not_null",
     "column_text",
-    "negative_balances",
+    "history_truncated",
     "subscribed_twice",
     "monitor_right_lost",
     "password_changed",
