@@ -13,6 +13,10 @@ from monitor.contract.scopes import HOLE, ColumnUse, Uses
 from monitor.contract.statements import ReadStatement, SqlPlace
 
 _FEW = 3
+_KNOWN_TOO_LITTLE = re.compile(
+    rf"(?=.*{HOLE})(?:{HOLE}|[\d_]|[A-Za-z]{{1,3}}(?![A-Za-z]))+"
+)
+"""Part of a name, and no word in it that has four letters."""
 INFORMATION_SCHEMA = frozenset(
     (
         "columns",
@@ -126,6 +130,8 @@ def doubt_of(
         return ""
     if INFORMATION_SCHEMA.issuperset(name.lower() for name in missing):
         return "names a table of information_schema"
+    if _KNOWN_TOO_LITTLE.fullmatch(missing[0]):
+        return "too little is known of the table's name"
     return (
         "" if statement.is_certain else f"no SQL, or the table {missing[0]} is missing"
     )

@@ -73,6 +73,7 @@ def missing(application: ApplicationSql, schema: SchemaTables = SCHEMA) -> list[
             ["column …logs.level: a.php:1"],
         ),
         ({"a_php": "<?php q(\"SELECT a FROM {$prefix}things\");"}, ["table …things: a.php:1"]),
+        ({"a_php": "<?php q(\"INSERT INTO {$name}_0 SELECT 1 FROM users\");"}, []),
         # several in one literal
         (
             {"a_py": "q('''\nDELETE FROM users WHERE id = 1;\nDELETE FROM sessions WHERE id = 1''')"},
