@@ -16,6 +16,7 @@ _MODIFIERS: Final = re.compile(
     re.IGNORECASE,
 )
 _REPLACE: Final = re.compile(r"\A\s*REPLACE\b(?!\s*\()", re.IGNORECASE)
+_CACHE: Final = re.compile(r"\bSQL_(?:NO_)?CACHE\b", re.IGNORECASE)
 _INTO_LEFT_OUT: Final = re.compile(
     r"\A(\s*INSERT)\s+(?!INTO\b)(?=[`\w])", re.IGNORECASE
 )
@@ -55,6 +56,7 @@ def _in_words_of_parser(text: str) -> str:
     """Return a statement without what changes nothing of the names in it."""
     text = _MODIFIERS.sub(r"\1", text)
     text = _REPLACE.sub("INSERT", text)
+    text = _CACHE.sub("", text)
     return _INTO_LEFT_OUT.sub(r"\1 INTO ", text)
 
 

@@ -21,6 +21,7 @@ def named(sql: str, database: str = "") -> str:
         ("SELECT 1", "-"),
         ("SELECT a, b FROM t WHERE c = 1", "t - t.a t.b t.c"),
         ("SELECT COUNT(*) FROM t", "t -"),
+        ("SELECT SQL_CACHE a FROM t", "t - t.a"),
         ("SELECT t.a, u.b FROM t JOIN u ON t.id = u.t_id", "t u - t.id u.t_id t.a u.b"),
         # without a table's name: of any of them
         ("SELECT a FROM t, u", "t u - t|u.a"),

@@ -80,7 +80,6 @@ _METRICS = {
     "token_auto_initialization_missing_calls": (),
     "token_headroom_ratio": ("table", "column"),
     "token_schema_index_present": ("table", "column"),
-    "token_subscribers_refilled": ("plan",),
     "token_subscribers_conflicting": (),
     "token_subscriptions_without_limit": ("plan",),
     "token_subscriptions": ("plan", "limit_digits"),
