@@ -146,14 +146,14 @@ SCHEMA = (
     Incident(
         "index_dropped",
         "schema",
-        rf"{_MISMATCH}|TokenIndexMissing",
+        rf"{_MISMATCH}|TokenIndex\w+",
         _column("token_usage_history", "DROP KEY created_at"),
         _WHOLE,
     ),
     Incident(
         "key_lost",
         "schema",
-        rf"{_MISMATCH}|TokenIndexMissing|TokenKey\w*",
+        rf"{_MISMATCH}|TokenIndex\w+|TokenKey\w*",
         _column("user_subscriptions", "MODIFY id INT NOT NULL, DROP PRIMARY KEY"),
         _WHOLE,
         symptoms=_FAILING,
