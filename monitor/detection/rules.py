@@ -14,7 +14,6 @@ from monitor.detection.looks import (
     series_values,
 )
 from monitor.model.detectors import Detector
-from monitor.model.positions import last_cycle
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
 from monitor.model.walks import Sweep
@@ -88,7 +87,8 @@ def _says_something(job: Job, rule: Rule, success: Success) -> bool:
     if job.query.walk is None:
         return True
     if isinstance(job.query.walk, Sweep):
-        return last_cycle(success.position) is not None
+        # Not by the position: a run between two cycles has none to keep, and speaks of the last.
+        return () not in success.silent
     return any(sample.metric == rule.metric for sample in success.samples)
 
 

@@ -107,7 +107,8 @@ def test_a_walk_that_has_not_been_through_once_says_nothing() -> None:
     job = replace(job, query=replace(job.query, walk=Sweep("users", "id")))
     watch = Watch(job)
     watch.for_hours(2, subscribers(free=900, pro=90))
-    result = Result(job, watch.at, watch.at, watch.at, 0.0, subscribers())
+    not_through = replace(subscribers(), silent=((),))
+    result = Result(job, watch.at, watch.at, watch.at, 0.0, not_through)
     outcome = with_findings(result, watch.memories).result.outcome
     assert isinstance(outcome, Success)
     assert dict(outcome.detected) == {}
@@ -120,6 +121,9 @@ def test_a_sweep_that_found_nobody_any_more_is_a_fall_to_nothing() -> None:
     through = SweepPosition("", 1, last=Cycle(START, START))
     watch.for_hours(2, replace(subscribers(free=900), position=through))
     (found,) = watch.see(replace(subscribers(), position=through))
+    assert (found.labels, found.value) == ((), 0.0)
+    # Between two cycles nothing is read and no position kept: what was found stays found.
+    (found,) = watch.see(subscribers())
     assert (found.labels, found.value) == ((), 0.0)
 
 
