@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import itemgetter
+from typing import Final, TypeAlias
 
-from monitor.collector.cells import label_of, number_of
+from monitor.collector.cells import CellField, label_of, number_of, type_of
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
-from monitor.collector.samples import CellRow, fields_of
 from monitor.database import Session
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
 from monitor.model.ledger import Account, Terms, UsageRow, UserId
-from monitor.model.results import Rows, ServerWarning
+from monitor.model.results import Cell, Rows, ServerWarning
 from monitor.model.settings import Bindable, Query, Statement
 from monitor.model.walks import Ledger
 
 PIECE_IDS = 10_000
 """So many ids are read with one statement; no more rows than these can come of it."""
+
+_USAGE_COLUMNS: Final = ("usage_id", "user_id", "tokens")
+_ACCOUNT_COLUMNS: Final = ("balance", "tokens_limit", "plan")
+_DIGITS: Final = re.compile("[0-9]+")
+_AccountCells: TypeAlias = tuple[Cell, Cell, Cell]
+"""Of those columns."""
 
 
 @dataclass(slots=True)
@@ -51,9 +59,9 @@ class LedgerStatements:
             bounds = {"since": first, "until": last, "sample": sample}
             values = {**self.query.parameters, **bounds}
             rows = self._fetch(statement, values, PIECE_IDS)
-            if rows.rows and not self.shown.rows:
-                self.shown = rows
-            yield from map(_usage_row, fields_of(rows))
+            self.shown = self.shown if self.shown.rows else rows
+            for number, user, tokens in _cells_of(rows, *_USAGE_COLUMNS):
+                yield UsageRow(_number(number), _user_of(user), _number(tokens))
 
     def accounts(self, users: Iterable[UserId]) -> Mapping[UserId, Account]:
         """Return balance and terms of these users; of one who is gone nothing."""
@@ -63,9 +71,10 @@ class LedgerStatements:
             return {}
         values = {**self.query.parameters, Ledger.accounts: asked}
         rows = self._fetch(statement, values, self.query.max_rows)
-        of_user: dict[UserId, list[CellRow]] = defaultdict(list)
-        for row in fields_of(rows):
-            of_user[_user_of(row)].append(row)
+        of_user: dict[UserId, list[_AccountCells]] = defaultdict(list)
+        for user, *cells in _cells_of(rows, "user_id", *_ACCOUNT_COLUMNS):
+            balance, limit, plan = cells
+            of_user[_user_of(user)].append((balance, limit, plan))
         return {user: _account(some) for user, some in of_user.items()}
 
     def _fetch(
@@ -78,44 +87,49 @@ class LedgerStatements:
         return rows
 
 
-def _usage_row(row: CellRow) -> UsageRow:
-    return UsageRow(_number(row, "usage_id"), _user_of(row), _number(row, "tokens"))
+def _cells_of(rows: Rows, *names: str) -> Iterable[tuple[Cell, ...]]:
+    """Return the cells of some columns, row by row; there are too many to make a field of each."""
+    lacking = sorted(set(names) - set(rows.columns))
+    if lacking:
+        raise SampleError(f"a ledger needs a column {', '.join(lacking)}")
+    return map(itemgetter(*map(rows.columns.index, names)), rows.rows)
 
 
-def _account(rows: Iterable[CellRow]) -> Account:
+def _account(rows: Sequence[_AccountCells]) -> Account:
     """Return the account that rows of one user say, one for each active subscription."""
-    balance = None
-    subscriptions: list[tuple[int, str]] = []
-    for row in rows:
-        balance = _integer(row, "balance")
-        if row["plan"].cell is not None:
-            limit = _number(row, "tokens_limit")
-            subscriptions.append((limit, label_of(row["plan"])))
+    balance = rows[0][0]
+    tokens = None if balance is None else _number(balance)
+    subscriptions = [
+        (_number(limit), str(plan)) for _, limit, plan in rows if plan is not None
+    ]
     if not subscriptions:
-        return Account(balance, Terms())
+        return Account(tokens, Terms())
     # The highest limit decides, then the first plan by its name.
-    subscriptions.sort(key=lambda one: (-one[0], one[1]))
+    subscriptions.sort(key=_by_limit)
     limit, plan = subscriptions[0]
-    return Account(balance, Terms(limit, plan, tuple(subscriptions)))
+    return Account(tokens, Terms(limit, plan, tuple(subscriptions)))
 
 
-def _user_of(row: CellRow) -> UserId:
-    text = label_of(row["user_id"])
-    # The history may have as text what is a number in the other table.
-    return int(text) if text.isascii() and text.isdigit() else text
+def _by_limit(subscription: tuple[int, str]) -> tuple[int, str]:
+    limit, plan = subscription
+    return -limit, plan
 
 
-def _number(row: CellRow, name: str) -> int:
-    """Return a whole number of a row; 0 of NULL."""
-    return _integer(row, name) or 0
-
-
-def _integer(row: CellRow, name: str) -> int | None:
-    """Return a whole number of a row, None of NULL; what is behind the point is cut off."""
-    if name not in row:
-        raise SampleError(f'a ledger needs a column "{name}"')
-    cell = row[name].cell
-    # Read as a float a large id would be another one.
-    if cell is None or isinstance(cell, int):
+def _user_of(cell: Cell) -> UserId:
+    if isinstance(cell, int):
         return cell
-    return int(number_of(row[name]))
+    text = label_of(_field_of(cell, "user_id"))
+    # The history may have as text what is a number in the other table.
+    return int(text) if _DIGITS.fullmatch(text) else text
+
+
+def _number(cell: Cell) -> int:
+    """Return a whole number, 0 of NULL; what is behind the point is cut off."""
+    # Read as a float a large id would be another one.
+    if isinstance(cell, int):
+        return cell
+    return 0 if cell is None else int(number_of(_field_of(cell, "of a ledger")))
+
+
+def _field_of(cell: Cell, column: str) -> CellField:
+    return CellField(cell=cell, column=column, type=type_of(cell), row=0)
