@@ -62,6 +62,8 @@ def _section(found: Mapping[str, Any]) -> Iterable[str]:
     lines = [_judged(one) for one in found["incidents"]]
     yield from _INTRODUCTION
     yield from _summary(lines, found["healthy"])
+    if "note" in found:
+        yield from (str(found["note"]), "")
     yield from _table(lines)
 
 
