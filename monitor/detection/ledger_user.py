@@ -15,6 +15,7 @@ from monitor.detection.ledger_kinds import LedgerDifference, kind_of, refills_in
 from monitor.model.ledger import (
     Account,
     DriftEvent,
+    DriftKind,
     LedgerUser,
     PastLook,
     Refill,
@@ -22,6 +23,8 @@ from monitor.model.ledger import (
 
 LOST_SETTLES = 6.0
 """After so many times `settle` without a new level only bounds are known."""
+FRESH_SETTLES = 2.0
+"""For so many times `settle` from its begin a level may be too low by a call that took longer than that."""
 MAX_MOVED = 100
 """So many calls explain a difference; of more the sums would be every number."""
 
@@ -196,7 +199,7 @@ def _away(user: LedgerUser, look: UserLook, times: SettleTimes) -> UserStep:
     """Judge a worth that is not the level, once it has settled."""
     level, left_at = user.level or 0, user.left_at or 0.0
     if _is_settled(user, look, times, is_gain=user.worth > level):
-        return _judged(user, look, user.worth - level)
+        return _judged(user, look, user.worth - level, times)
     is_lost = look.at - left_at > times.lost
     if is_lost or len(user.moved) > MAX_MOVED:
         return UserStep(_begun(user, look))
@@ -213,7 +216,9 @@ def _is_settled(
     return look.at - user.steady_at >= needed
 
 
-def _judged(user: LedgerUser, look: UserLook, tokens: int) -> UserStep:
+def _judged(
+    user: LedgerUser, look: UserLook, tokens: int, times: SettleTimes
+) -> UserStep:
     balance = user.tokens + user.landed
     difference = LedgerDifference(tokens, balance, user.terms.limit, user.moved)
     after = _with_level(user)
@@ -222,7 +227,11 @@ def _judged(user: LedgerUser, look: UserLook, tokens: int) -> UserStep:
         refill = Refill(look.at, user.id, user.terms.plan, refills)
         return UserStep(after, refill=refill)
     kind = kind_of(difference)
-    if kind is None:
+    left_at = user.left_at or look.at
+    is_fresh = left_at - user.level_from < FRESH_SETTLES * times.quiet
+    # A call that was under way when the level was taken, and is logged only now, looks the same.
+    is_doubtful = kind is DriftKind.UNDEDUCTED and is_fresh
+    if kind is None or is_doubtful:
         return UserStep(after)
     return UserStep(after, DriftEvent(look.at, user.id, kind, tokens))
 
@@ -231,6 +240,7 @@ def _with_level(user: LedgerUser) -> LedgerUser:
     return replace(
         user,
         level=user.worth,
+        level_from=user.steady_at,
         low=user.worth,
         high=user.worth,
         left_at=None,

@@ -106,6 +106,8 @@ class LedgerUser:
     total: int = 0
     level: int | None = None
     """What the worth should be; None as long as nobody knows."""
+    level_from: float = 0.0
+    """Since when it was that."""
     low: float = -math.inf
     high: float = math.inf
     """Bounds of the level of somebody who is never quiet."""

@@ -129,13 +129,14 @@ def _user_to_record(user: LedgerUser, terms: int) -> list[Any]:
         *(user.level, user.low, user.high, user.steady_at, user.landed, user.left_at),
         *(user.moved, [[one.at, one.worth, one.total] for one in user.past]),
         *(user.empty_at, user.calls, user.calls_before, user.calls_at_empty),
+        user.level_from,
     ]
 
 
 def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
     user, tracked_at, used_at, place, balance, total, *rest = record
     level, low, high, steady_at, landed, left_at, *others = rest
-    moved, past, empty_at, calls, calls_before, calls_at_empty = others
+    moved, past, empty_at, calls, calls_before, calls_at_empty, level_from = others
     return LedgerUser(
         user,
         tracked_at,
@@ -155,6 +156,7 @@ def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
         calls=calls,
         calls_before=calls_before,
         calls_at_empty=calls_at_empty,
+        level_from=level_from,
     )
 
 

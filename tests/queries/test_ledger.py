@@ -145,7 +145,7 @@ def test_what_is_taken_off_otherwise_is_told_as_what_it_is_with_its_users(
     tokens: Bench, taken: int, kind: str
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     use(tokens, 5, 6, 7, 8, 9, taken=taken)
     use(tokens, *range(20, 120))
     found = looks.look(4)
@@ -160,7 +160,7 @@ def test_what_is_taken_off_and_never_logged_is_told_and_three_times_not_by_name(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     tokens.execute(
         "UPDATE users SET tokens_remaining = tokens_remaining - 400 WHERE id < 4"
     )
@@ -175,7 +175,7 @@ def test_an_update_without_where_is_told_at_once_and_only_as_that(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     tokens.execute("UPDATE users SET tokens_remaining = 5")
     assert events(looks.look()) == {"overwritten": 1}
     assert events(looks.look(4)) == {"overwritten": 1}
@@ -183,7 +183,7 @@ def test_an_update_without_where_is_told_at_once_and_only_as_that(
 
 def test_a_renewal_an_upgrade_and_a_cancel_are_no_events(tokens: Bench) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     tokens.execute(
         f"UPDATE users SET tokens_remaining = {LIMIT} WHERE id < 60",
         "UPDATE user_subscriptions SET tokens_limit = 2000000, plan_type = 'Max' WHERE user_id BETWEEN 60 AND 90",
@@ -201,7 +201,7 @@ def test_refills_are_counted_by_plan_and_three_of_one_user_are_a_loop(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     for _ in range(3):
         use(tokens, 7, tokens=LIMIT, taken=0)
     found = looks.look(4)
@@ -219,7 +219,7 @@ def test_what_happened_while_the_monitor_was_away_is_found_after_a_restart(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     looks.restart()
     use(tokens, 5, 6, 7, 8, 9, taken=0)
     looks.look(after=timedelta(minutes=10))
@@ -230,10 +230,10 @@ def test_a_history_that_was_emptied_begins_anew_and_says_nothing_false(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
-    looks.look(4)
+    looks.look(6)
     tokens.execute("TRUNCATE token_usage_history")
     use(tokens, *range(1, 50))
-    looks.look(4)
+    looks.look(6)
     assert looks.memory.events == ()
     assert looks.memory.restarts == 1
     use(tokens, 5, 6, 7, 8, 9, taken=0)
@@ -294,7 +294,7 @@ def test_a_look_that_fails_in_its_snapshot_ends_it_and_the_next_one_works(
         tokens.session.connection.execute("SELECT 1")
     finally:
         tokens.execute("ALTER TABLE users RENAME COLUMN gone TO tokens_remaining")
-    looks.look(4)
+    looks.look(6)
     assert looks.memory.events == ()
 
 
