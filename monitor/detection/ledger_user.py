@@ -41,6 +41,11 @@ class SettleTimes:
     """Of one who goes on; infinite unless nearly all calls are logged at once: then it is no chance."""
 
     @property
+    def fresh(self) -> float:
+        """Return for how long a level may be too low by a call that was under way; 0 where all are logged at once."""
+        return FRESH_SETTLES * self.quiet * (self.busy == math.inf)
+
+    @property
     def lost(self) -> float:
         """Return after how long a level that was left is given up."""
         return LOST_SETTLES * self.quiet
@@ -228,7 +233,7 @@ def _judged(
         return UserStep(after, refill=refill)
     kind = kind_of(difference)
     left_at = user.left_at or look.at
-    is_fresh = left_at - user.level_from < FRESH_SETTLES * times.quiet
+    is_fresh = left_at - user.level_from < times.fresh
     # A call that was under way when the level was taken, and is logged only now, looks the same.
     is_doubtful = kind is DriftKind.UNDEDUCTED and is_fresh
     if kind is None or is_doubtful:
