@@ -6,9 +6,10 @@ registration, when its series begin and end, and what docs/metrics.md has to say
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Literal, TypeAlias, assert_never, get_args
+from enum import Enum
+from typing import Literal, TypeAlias, get_args
 
 from monitor.model.kills import KILL_REASONS
 from monitor.model.load_limits import PutOffReason
@@ -29,51 +30,52 @@ class OwnMetric:
     kind: MetricKind
 
 
-class Owner(StrEnum):
+def _monitor(_config: Config) -> Iterable[Key]:
+    return [()]
+
+
+def _jobs(config: Config) -> Iterable[Key]:
+    return [job.key for job in config.jobs]
+
+
+def _targets(config: Config) -> Iterable[Key]:
+    return [(target.name,) for target in config.targets]
+
+
+def _receivers(config: Config) -> Iterable[Key]:
+    return [(receiver.name,) for receiver in config.receivers]
+
+
+def _outboxes(config: Config) -> Iterable[Key]:
+    return [(one.name,) for one in config.receivers if one.takes_notifications]
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnerKind:
+    """The labels that name an owner, in the order of its key, and which ones a configuration has."""
+
+    labels: tuple[str, ...]
+    keys: Callable[[Config], Iterable[Key]]
+
+
+class Owner(Enum):
     """What a counter's series belong to: they begin and end with it when a configuration is loaded."""
 
-    MONITOR = "monitor"
-    JOB = "job"
-    TARGET = "target"
-    RECEIVER = "receiver"
-    OUTBOX = "outbox"
+    MONITOR = _OwnerKind((), _monitor)
+    JOB = _OwnerKind(("target", "query"), _jobs)
+    TARGET = _OwnerKind(("target",), _targets)
+    RECEIVER = _OwnerKind(("receiver",), _receivers)
+    OUTBOX = _OwnerKind(("receiver",), _outboxes)
     """A receiver that has an outbox: not an Alertmanager, which is sent all that is active again."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the labels that name the owner, in the order of its key."""
-        match self:
-            case Owner.MONITOR:
-                return ()
-            case Owner.JOB:
-                return ("target", "query")
-            case Owner.TARGET:
-                return ("target",)
-            case Owner.RECEIVER | Owner.OUTBOX:
-                return ("receiver",)
-            case _:
-                assert_never(self)
+        return self.value.labels
 
     def keys_in(self, config: Config) -> frozenset[Key]:
         """Return all owners of this kind that a configuration has."""
-        match self:
-            case Owner.MONITOR:
-                keys: list[Key] = [()]
-            case Owner.JOB:
-                keys = [job.key for job in config.jobs]
-            case Owner.TARGET:
-                keys = [(target.name,) for target in config.targets]
-            case Owner.RECEIVER:
-                keys = [(receiver.name,) for receiver in config.receivers]
-            case Owner.OUTBOX:
-                keys = [
-                    (receiver.name,)
-                    for receiver in config.receivers
-                    if receiver.takes_notifications
-                ]
-            case _:
-                assert_never(self)
-        return frozenset(keys)
+        return frozenset(self.value.keys(config))
 
 
 @dataclass(frozen=True, slots=True)

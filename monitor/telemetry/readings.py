@@ -124,9 +124,7 @@ def of_receivers(value: Callable[[ReceiverView], float | None]) -> Read[Reading]
 
     def read(reading: Reading) -> Series:
         for view in reading.snapshot.receivers.values():
-            found = value(view)
-            if found is not None:
-                yield (view.name,), found
+            yield from _given((view.name,), value(view))
 
     return read
 
@@ -157,9 +155,7 @@ def of_alerts(
 
     def read(reading: Reading) -> Series:
         for key, alerts in reading.alert_groups.items():
-            found = value(alerts, reading)
-            if found is not None:
-                yield key, found
+            yield from _given(key, value(alerts, reading))
 
     return read
 
