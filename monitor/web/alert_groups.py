@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final
 
 from monitor.alerting.shown import (
     EXPLAINED,
@@ -32,6 +32,11 @@ from monitor.web.words import When, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
+_TONES: Final[Mapping[Severity, Tone]] = {
+    Severity.CRITICAL: "bad",
+    Severity.WARNING: "warn",
+    Severity.INFO: "info",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +167,7 @@ def without_anchor(group: AlertGroup, anchors: set[str]) -> AlertGroup:
 def _tone(worst: Alert) -> Tone:
     if worst.state is AlertState.RESOLVED:
         return "ok"
-    match worst.severity:
-        case Severity.CRITICAL:
-            return "bad"
-        case Severity.WARNING:
-            return "warn"
-        case Severity.INFO:
-            return "info"
-        case unknown:
-            assert_never(unknown)
+    return _TONES[worst.severity]
 
 
 def _summary(alerts: Sequence[Alert], known: KnownRule | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 from monitor.alerting.severity import rank
 from monitor.model.alerts import Alert, AlertState
@@ -12,6 +12,8 @@ from monitor.model.settings import Labels
 from monitor.web.headline import KnownRule
 
 _OWN_PREFIX = "TokenMonitor"
+_STATES: Final = (AlertState.FIRING, AlertState.PENDING, AlertState.RESOLVED)
+"""The worst first."""
 
 AlertWeight: TypeAlias = tuple[int, int, bool, float, datetime, Labels]
 GroupWeight: TypeAlias = tuple[int, int, bool, datetime, str]
@@ -44,7 +46,7 @@ def _alert_weight(known: KnownRule | None) -> Callable[[Alert], AlertWeight]:
 
     def weigh(alert: Alert) -> AlertWeight:
         return (
-            _state_rank(alert.state),
+            _STATES.index(alert.state),
             -rank(alert.severity),
             # What data says now, before what it last said.
             alert.held,
@@ -59,24 +61,12 @@ def _alert_weight(known: KnownRule | None) -> Callable[[Alert], AlertWeight]:
 def _group_weight(group: Sequence[Alert]) -> GroupWeight:
     worst = group[0]
     return (
-        _state_rank(worst.state),
+        _STATES.index(worst.state),
         -rank(worst.severity),
         worst.name.startswith(_OWN_PREFIX),
         min(alert.active_at for alert in group),
         worst.name,
     )
-
-
-def _state_rank(state: AlertState) -> int:
-    match state:
-        case AlertState.FIRING:
-            return 0
-        case AlertState.PENDING:
-            return 1
-        case AlertState.RESOLVED:
-            return 2
-        case unknown:
-            assert_never(unknown)
 
 
 def _ended_at(alert: Alert) -> datetime:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.freshness import max_silence
@@ -23,6 +23,14 @@ from monitor.web.words import When, duration, until, when, when_known
 
 _MIN_OFFSET_SECONDS = 2.0
 """Less of a clock's offset changes nothing that is shown."""
+_TONES: Final[Mapping[QueryStatus, Tone]] = {
+    QueryStatus.OK: "ok",
+    QueryStatus.WAITING: "wait",
+    QueryStatus.SKIPPED: "warn",
+    QueryStatus.BLOCKED: "warn",
+    QueryStatus.DEFERRED: "warn",
+    QueryStatus.FAILED: "bad",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +198,9 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
 
 def _query_status(view: QueryView, *, is_current: bool) -> tuple[Tone, str]:
     """Return how the last run went; of what went well so long ago that nobody knows any more, stale."""
-    match view.status:
-        case QueryStatus.OK:
-            return ("ok", "ok") if is_current else ("bad", "stale")
-        case QueryStatus.WAITING:
-            return "wait", "waiting"
-        case (
-            QueryStatus.SKIPPED | QueryStatus.BLOCKED | QueryStatus.DEFERRED
-        ) as status:
-            return "warn", status.value
-        case QueryStatus.FAILED:
-            return "bad", "failed"
-        case unknown:
-            assert_never(unknown)
+    if view.status is QueryStatus.OK and not is_current:
+        return "bad", "stale"
+    return _TONES[view.status], view.status.value
 
 
 def _query_trouble(view: QueryView) -> str:
