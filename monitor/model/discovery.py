@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from monitor.model.targets import NamedFile
+from monitor.model.targets import NamedFile, named_file
 
 FileMark: TypeAlias = tuple[int, ...]
 """By what a file is known to be another than before."""
@@ -37,7 +37,6 @@ class HttpSdSettings:
 
     def files(self) -> Iterator[NamedFile]:
         """Yield the files with the address and the headers' values."""
-        if self.url_file is not None:
-            yield NamedFile("url_file", self.url_file)
+        yield from named_file("url_file", self.url_file)
         for name, path in self.header_files:
             yield NamedFile(f"header_files.{name}", path)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from monitor.model.targets import NamedFile
+from monitor.model.targets import NamedFile, named_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class HeartbeatSettings:
 
     def files(self) -> Iterator[NamedFile]:
         """Yield the file with the address."""
-        if self.url_file is not None:
-            yield NamedFile("url_file", self.url_file)
+        yield from named_file("url_file", self.url_file)
 
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]

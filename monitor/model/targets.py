@@ -38,16 +38,31 @@ class PasswordSource:
     env: str | None = None
 
 
+FileContent: TypeAlias = Literal["secret", "password", "certificates"]
+"""Of a password blanks count, also those around it; of another secret they do not."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that a setting names: the key that names it, and what it must hold.
-
-    Of a password blanks count, also those around it; of another secret they do not.
-    """
+    """A file that a setting names: the key that names it, and what it must hold."""
 
     key: str
     path: Path
-    holds: Literal["secret", "password", "certificates"] = "secret"
+    holds: FileContent = "secret"
+
+
+def named_file(
+    key: str, path: Path | None, holds: FileContent = "secret"
+) -> tuple[NamedFile, ...]:
+    """Return the file that a key names; none where it names none."""
+    return () if path is None else (NamedFile(key, path, holds),)
+
+
+def secret_file(
+    key: str, source: PasswordSource | None, holds: FileContent = "secret"
+) -> tuple[NamedFile, ...]:
+    """Return the file that a secret is read from; none where it is read from a variable, or there is none."""
+    return () if source is None else named_file(key, source.file, holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +87,8 @@ class Target:
 
     def files(self) -> Iterator[NamedFile]:
         """Yield the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
-        if self.password is not None and self.password.file is not None:
-            yield NamedFile("password_file", self.password.file, "password")
-        if self.tls.ca_file is not None:
-            yield NamedFile("tls.ca_file", self.tls.ca_file, "certificates")
+        yield from secret_file("password_file", self.password, "password")
+        yield from named_file("tls.ca_file", self.tls.ca_file, "certificates")
 
     # What follows compares whole values and leaves out what does not matter: a key that is added
     # to a target makes its connections and its runs others, unless it is named here.

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias, assert_never
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -17,7 +17,7 @@ from monitor.config.schema import Host, RefusedPassword, VariableName
 from monitor.config.toml.validation import Text, integer_in
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import ReceiverSettings
-from monitor.model.targets import NamedFile, PasswordSource
+from monitor.model.targets import NamedFile, PasswordSource, named_file, secret_file
 
 SmtpTls: TypeAlias = Literal["starttls", "implicit", "disabled"]
 """From the middle of a conversation on, from its first byte on, or not at all."""
@@ -45,29 +45,22 @@ class EmailSettings(ReceiverSettings):
 
     def files(self) -> Sequence[NamedFile]:
         """Return the files with the password and with the authorities of the server's certificate."""
-        files = []
-        if self.password is not None and self.password.file is not None:
-            files.append(NamedFile("password_file", self.password.file, "password"))
-        if self.ca_file is not None:
-            files.append(NamedFile("ca_file", self.ca_file, "certificates"))
-        return files
+        return (
+            *secret_file("password_file", self.password, "password"),
+            *named_file("ca_file", self.ca_file, "certificates"),
+        )
 
     def secrets(self) -> Sequence[str]:
         """Return nothing: the password is never in the configuration itself."""
         return ()
 
 
-def default_port(tls: SmtpTls) -> int:
-    """Return the port where a server listens for this way to protect mail."""
-    match tls:
-        case "starttls":
-            return 587  # submission (RFC 6409)
-        case "implicit":
-            return 465  # submission with TLS from the first byte (RFC 8314)
-        case "disabled":
-            return 25  # relay (RFC 5321)
-        case _:
-            assert_never(tls)
+DEFAULT_PORTS: Final[Mapping[SmtpTls, int]] = {
+    "starttls": 587,  # submission (RFC 6409)
+    "implicit": 465,  # submission with TLS from the first byte (RFC 8314)
+    "disabled": 25,  # relay (RFC 5321)
+}
+"""Where a server listens, by the way to protect mail."""
 
 
 _ADDRESS: Final = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9._-]+"
@@ -131,7 +124,7 @@ def read_email(table: ReceiverTable) -> EmailSettings:
             )
     return EmailSettings(
         host=checked.host,
-        port=checked.port or default_port(tls),
+        port=checked.port or DEFAULT_PORTS[tls],
         sender=checked.from_,
         to=tuple(checked.to),
         tls=tls,

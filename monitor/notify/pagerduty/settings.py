@@ -12,7 +12,7 @@ from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.validation import Text
 from monitor.model.hosts import is_loopback
 from monitor.model.settings import ReceiverSettings
-from monitor.model.targets import NamedFile, PasswordSource
+from monitor.model.targets import NamedFile, PasswordSource, secret_file
 
 PUBLIC_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 
@@ -29,8 +29,7 @@ class PagerdutySettings(ReceiverSettings):
 
     def files(self) -> Sequence[NamedFile]:
         """Return the file with the key."""
-        file = self.routing_key.file
-        return () if file is None else (NamedFile("routing_key_file", file),)
+        return secret_file("routing_key_file", self.routing_key)
 
     def secrets(self) -> Sequence[str]:
         """Return nothing: the key is never in the configuration itself."""

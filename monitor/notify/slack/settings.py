@@ -11,7 +11,7 @@ from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url
 from monitor.config.toml.validation import Text
 from monitor.model.settings import ReceiverSettings
-from monitor.model.targets import NamedFile
+from monitor.model.targets import NamedFile, named_file
 from monitor.secrets.redaction import in_address
 
 
@@ -27,7 +27,7 @@ class SlackSettings(ReceiverSettings):
 
     def files(self) -> Sequence[NamedFile]:
         """Return the file with the address."""
-        return () if self.url_file is None else (NamedFile("url_file", self.url_file),)
+        return named_file("url_file", self.url_file)
 
     def secrets(self) -> Sequence[str]:
         """Return the parts of the address that let anybody post."""

@@ -18,7 +18,7 @@ from monitor.config.toml.text_files import refuse_irregular
 from monitor.config.toml.validation import Text
 from monitor.model.body_template import BodyTemplate, is_json
 from monitor.model.settings import ReceiverSettings
-from monitor.model.targets import NamedFile, PasswordSource
+from monitor.model.targets import NamedFile, PasswordSource, named_file, secret_file
 from monitor.notify.webhook.headers import INVALID_VALUE, is_value, name_fault
 from monitor.secrets.redaction import in_headers
 
@@ -42,12 +42,15 @@ class WebhookSettings(ReceiverSettings):
 
     def files(self) -> Sequence[NamedFile]:
         """Return the files with the address, the headers' values and the key to sign with."""
-        files = [] if self.url_file is None else [NamedFile("url_file", self.url_file)]
-        for name, path in self.header_files.items():
-            files.append(NamedFile(f"header_files.{name}", path))
-        if self.hmac_secret is not None and self.hmac_secret.file is not None:
-            files.append(NamedFile("hmac_secret_file", self.hmac_secret.file))
-        return files
+        headers = [
+            NamedFile(f"header_files.{name}", path)
+            for name, path in self.header_files.items()
+        ]
+        return (
+            *named_file("url_file", self.url_file),
+            *headers,
+            *secret_file("hmac_secret_file", self.hmac_secret),
+        )
 
     def secrets(self) -> Sequence[str]:
         """Return the values of those headers whose names say that they are secrets."""
