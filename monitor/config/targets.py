@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar, assert_never
+from typing import Final, TypeVar
 
 from monitor.config.former_names import former_queries, is_chosen
 from monitor.config.labels import EMPTY_LABEL, label_fault
@@ -168,7 +168,7 @@ def _tls(
     mode = given.mode or _default_mode(checked)
     if (given.cert_file is None) != (given.key_file is None):
         problems.add(section.origin("tls"), '"cert_file" and "key_file" go together')
-    for key, why in _idle_keys(mode).items():
+    for key, why in _IDLE_KEYS[mode].items():
         if getattr(given, key) is not None:
             problems.add(section.origin("tls", key), why)
     return Tls(
@@ -199,24 +199,20 @@ _NEEDS_VERIFICATION: Final = (
 _NEEDS_NO_TLS: Final = "goes with mode = disabled only"
 
 
-def _idle_keys(mode: TlsMode) -> Mapping[str, str]:
-    """Return the keys of `tls` that a mode has no use for, each with what to say of it."""
-    match mode:
-        case "disabled":
-            return {
-                "ca_file": _NEEDS_TLS,
-                "cert_file": _NEEDS_TLS,
-                "key_file": _NEEDS_TLS,
-            }
-        case "required":
-            return {
-                "ca_file": _NEEDS_VERIFICATION,
-                "public_key_file": _NEEDS_NO_TLS,
-            }
-        case "verify_ca" | "verify_identity":
-            return {"public_key_file": _NEEDS_NO_TLS}
-        case _:
-            assert_never(mode)
+_IDLE_KEYS: Final[Mapping[TlsMode, Mapping[str, str]]] = {
+    "disabled": {
+        "ca_file": _NEEDS_TLS,
+        "cert_file": _NEEDS_TLS,
+        "key_file": _NEEDS_TLS,
+    },
+    "required": {
+        "ca_file": _NEEDS_VERIFICATION,
+        "public_key_file": _NEEDS_NO_TLS,
+    },
+    "verify_ca": {"public_key_file": _NEEDS_NO_TLS},
+    "verify_identity": {"public_key_file": _NEEDS_NO_TLS},
+}
+"""The keys of `tls` that a mode has no use for, each with what to say of it."""
 
 
 def _password(checked: TargetSchema, base: Path) -> PasswordSource | None:
