@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from monitor.model.deferral import Deferred
 from monitor.model.results import Blocked, EvidenceRow, Failure, Result, Success
@@ -33,6 +33,11 @@ _BY_WEIGHT = (
     CheckStatus.OK,
 )
 """The worst first: what was found wrong outweighs what could not be checked."""
+_STATUSES: Final[Mapping[Severity, CheckStatus]] = {
+    Severity.CRITICAL: CheckStatus.CRITICAL,
+    Severity.WARNING: CheckStatus.WARNING,
+    Severity.INFO: CheckStatus.OK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,7 @@ class Finding:
     @property
     def status(self) -> CheckStatus:
         """Return what this finding alone comes to; what is only for information is fine."""
-        match self.severity:
-            case Severity.CRITICAL:
-                return CheckStatus.CRITICAL
-            case Severity.WARNING:
-                return CheckStatus.WARNING
-            case Severity.INFO:
-                return CheckStatus.OK
-            case unknown:
-                assert_never(unknown)
+        return _STATUSES[self.severity]
 
 
 @dataclass(frozen=True, slots=True)
