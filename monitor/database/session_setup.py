@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import assert_never
 
 from monitor.database.connection import Connection, Refusal
 from monitor.database.dialect import session_variables
@@ -124,18 +123,11 @@ def _as_proven(
 ) -> Server:
     if not values:
         return replace(server, unstated=(UNPROVEN,))
-    altered: list[str] = []
-    unstated: list[str] = []
-    for one in wrong:
-        match one.effect:
-            case Effect.ANSWER:
-                altered.append(one.deviation(values[one.name]))
-            case Effect.COST:
-                unstated.append(one.name)
-            case Effect.LIMIT:
-                pass  # shown by its name among the limits, or missing there
-            case _:
-                assert_never(one.effect)
+    # What limits is shown by its name among the limits, or is missing there.
+    altered = [
+        one.deviation(values[one.name]) for one in wrong if one.effect is Effect.ANSWER
+    ]
+    unstated = [one.name for one in wrong if one.effect is Effect.COST]
     return replace(server, altered=tuple(altered), unstated=tuple(unstated))
 
 
