@@ -73,6 +73,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "schema": (ANSWER, SchemaColumns("t", "c", "m")),
     "fallback": (ANSWER, Statement("SELECT 9")),
     "accounts": (ANSWER, Statement("SELECT 9")),
+    "off_without_right": (ANSWER, True),
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
 }
