@@ -27,12 +27,14 @@
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
 --
 -- Who has no balance (NULL) and should have one? A NULL is in order until the first use, so a sign-up or an import is no
--- finding. It is one, and counted in overdue, if the user has ever used something; or has an account for longer than
--- grace; or, of everybody, if most of the first hundred subscriptions have none. Usage is looked up by user where the
--- history has an index on user_id; where it only has one on created_at, among 2,000 uses of the last day. Where
--- neither usage nor the age of accounts (the column account_created_at of users) can be judged, every NULL counts. Which
--- of both can be, the columns usage and account_age say. An unqualified name is sought in the innermost table that
--- has it: that finds account_created_at in users, or else in the table of nothing around it.
+-- finding. It is one, and counted in overdue, if the user has ever used something; or, of everybody, if most of the
+-- first hundred subscriptions have none. Usage is looked up by user where the history has an index on user_id; where it
+-- only has one on created_at, among 2,000 uses of the last day. Of whom no use is known, and who has an account for
+-- longer than grace, is counted in never_used: some sign-ups never use anything, only a jump is a finding. Where usage
+-- cannot be judged, who is so old is overdue; where the age of accounts (the column account_created_at of users)
+-- cannot be either, every NULL is. Which of both can be, the columns usage and account_age say. An unqualified name is
+-- sought in the innermost table that has it: that finds account_created_at in users, or else in the table of nothing
+-- around it.
 --
 -- Types differ between installations (BIGINT UNSIGNED, DECIMAL, text): `+ 0` and CAST compare as numbers what is one,
 -- and no difference is taken of a column as it is, since UNSIGNED has none below 0 (ERROR 1690).
@@ -193,8 +195,10 @@ subscriber AS (
              ) THEN 1
              WHEN (SELECT (SELECT {account_created_at} FROM {users} WHERE {id} = subscription.user_id)
                    FROM (SELECT NULL AS {account_created_at}) nothing)
-                  < (SELECT judged_by.accounts_before FROM judged_by) THEN 1
-             ELSE 0 END AS is_due
+                  < (SELECT judged_by.accounts_before FROM judged_by)
+                 THEN (SELECT CASE judged_by.by_usage WHEN 1 THEN 2 ELSE 1 END FROM judged_by)
+             -- 1: overdue; 2: never used anything
+             ELSE 0 END AS verdict
     FROM subscription
     GROUP BY subscription.user_id, subscription.balance
 ),
@@ -202,7 +206,8 @@ plan AS (
     SELECT SQL_BIG_RESULT
         subscriber.plan AS name,
         COUNT(CASE WHEN subscriber.balance IS NULL AND subscriber.tokens_limit > 0 THEN 1 END) AS no_balance,
-        COUNT(CASE WHEN subscriber.is_due = 1 AND subscriber.tokens_limit > 0 THEN 1 END) AS overdue,
+        COUNT(CASE WHEN subscriber.verdict = 1 AND subscriber.tokens_limit > 0 THEN 1 END) AS overdue,
+        COUNT(CASE WHEN subscriber.verdict = 2 AND subscriber.tokens_limit > 0 THEN 1 END) AS never_used,
         COUNT(CASE WHEN subscriber.balance = 0 AND subscriber.tokens_limit > 0 THEN 1 END) AS zero,
         COUNT(CASE WHEN subscriber.balance < 0 THEN 1 END) AS negative,
         COUNT(CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN 1 END) AS low,
@@ -217,7 +222,7 @@ plan AS (
         COUNT(CASE WHEN subscriber.balance < :cost_write_more THEN 1 END) AS write_more,
         COUNT(CASE WHEN subscriber.balance < :cost_find_image THEN 1 END) AS find_image,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.is_due = 1 AND subscriber.tokens_limit > 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
+            CASE WHEN subscriber.verdict = 1 AND subscriber.tokens_limit > 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
         ), ',', 10) AS overdue_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance < 0 THEN subscriber.user_id
@@ -252,6 +257,7 @@ SELECT
     -- a label, so that the series says what it counts
     CASE WHEN part.is_whole = 0 THEN 'null' ELSE '' END AS balance,
     CASE WHEN part.is_whole = 0 THEN NULLIF(SUM(plan.overdue), 0) END AS overdue,
+    CASE WHEN part.is_whole = 0 THEN NULLIF(SUM(plan.never_used), 0) END AS never_used,
     CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_usage FROM judged_by) END AS `usage`,
     CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_age FROM judged_by) END AS account_age,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.overdue_users) END AS overdue_users,

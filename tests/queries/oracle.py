@@ -159,31 +159,49 @@ def _uninitialized(found: Iterable[Subscriber]) -> dict[str, Series]:
 
 
 def overdue_users(found: Iterable[Subscriber], data: Data) -> list[Subscriber]:
-    """Return whose balance is NULL and should not be: who used something, is old, or all if most have none."""
-    accounts = {user.id: user for user in data.users}
+    """Return whose balance is NULL and should not be: who used something, or all if most have none."""
     users = {usage.user_id for usage in data.usages}
+    return [
+        row
+        for row in _without_balance(found)
+        if row.id in users or _have_most_none(data)
+    ]
+
+
+def never_used(found: Iterable[Subscriber], data: Data) -> list[Subscriber]:
+    """Return whose balance is NULL, not being overdue, though the account is old."""
+    old = {user.id for user in data.users if user.age_seconds > GRACE}
+    found = _without_balance(found)
+    overdue = overdue_users(found, data)
+    return [row for row in found if row.id in old and row not in overdue]
+
+
+def _without_balance(found: Iterable[Subscriber]) -> list[Subscriber]:
+    return [row for row in found if row.balance is None and row.gives_tokens]
+
+
+def _have_most_none(data: Data) -> bool:
+    accounts = {user.id: user for user in data.users}
     sample = [
         accounts[row.user_id].balance
         for row in data.subscriptions
         if row.is_active == 1 and (row.limit or 0) > 0 and row.user_id in accounts
     ]
-    are_most = len(sample) >= 3 and 2 * sample.count(None) > len(sample)
-    return [
-        row
-        for row in found
-        if row.balance is None
-        and row.gives_tokens
-        and (row.id in users or accounts[row.id].age_seconds > GRACE or are_most)
-    ]
+    return len(sample) >= 3 and 2 * sample.count(None) > len(sample)
 
 
-def _overdue(found: Iterable[Subscriber], data: Data) -> dict[str, Series]:
+def _overdue(found: Sequence[Subscriber], data: Data) -> dict[str, Series]:
     series: Series = {}
     for row in overdue_users(found, data):
         series[row.plan, "null"] = series.get((row.plan, "null"), 0) + 1
     judged: Series = {("usage",): 1.0, ("account_age",): 1.0}
     counted = {"token_subscribers_overdue": series} if series else {}
-    return {**counted, "token_subscribers_overdue_judged": judged}
+    plans = [row.plan for row in never_used(found, data)]
+    return {
+        **counted,
+        **_by_plan("token_subscribers_never_used", plans),
+        "token_subscribers_overdue_judged": judged,
+    }
 
 
 def _low_balances(found: Iterable[Subscriber]) -> dict[str, Series]:

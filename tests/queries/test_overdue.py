@@ -33,7 +33,7 @@ def bench(empty_schema: Bench) -> Bench:
 def fill(
     bench: Bench, *nulls: User, well: int = 10, usages: tuple[Usage, ...] = ()
 ) -> None:
-    users = [User(user, 700, GRACE) for user in range(1, well + 1)] + [*nulls]
+    users = [User(user, 4000, GRACE) for user in range(1, well + 1)] + [*nulls]
     subscriptions = [Subscription(user.id, 5000, "pro") for user in users]
     replace_rows(bench.connection, Data(users, subscriptions, usages))
 
@@ -41,6 +41,11 @@ def fill(
 def overdue(bench: Bench, **parameters: int) -> float:
     found = bench.series("uninitialized", **parameters)
     return found.get("token_subscribers_overdue", {}).get(("pro", "null"), 0)
+
+
+def never_used(bench: Bench, **parameters: int) -> float:
+    found = bench.series("uninitialized", **parameters)
+    return found.get("token_subscribers_never_used", {}).get(("pro",), 0)
 
 
 def judged(bench: Bench) -> dict[tuple[str, ...], float]:
@@ -87,7 +92,23 @@ def test_usage_of_long_ago_counts_where_it_can_be_looked_up_by_user(
     assert overdue(bench) == 1
 
 
-def test_an_account_that_is_older_than_grace_should_have_a_balance(
+@pytest.mark.parametrize("index", ["user_id", "created_at"])
+def test_who_never_used_anything_is_counted_apart_once_the_account_is_old(
+    bench: Bench, index: str
+) -> None:
+    bench.execute(INDEXES[index])
+    used = Usage(13, 300, "seo_title", HOUR)
+    young, old = User(11, None, GRACE - 1), User(12, None, GRACE + 1)
+    fill(bench, young, old, User(13, None, 2 * GRACE), usages=(used,))
+    assert overdue(bench) == 1
+    assert never_used(bench) == 1
+    assert never_used(bench, grace=GRACE + 2) == 0
+    assert bench.answer("uninitialized").success.evidence.keys() == {
+        ("TokenBalancesUninitialized", (("balance", "null"), ("plan", "pro")))
+    }
+
+
+def test_where_usage_cannot_be_judged_an_account_older_than_grace_should_have_a_balance(
     bench: Bench,
 ) -> None:
     fill(bench, User(11, None, GRACE - 1), User(12, None, GRACE + 1))
@@ -137,6 +158,7 @@ def test_a_column_that_was_added_anew_is_a_finding_about_everybody(
     # Nobody has used anything yet, and all accounts are young: most of the first subscriptions have no balance.
     fill(bench, *(User(user, None) for user in range(100, 250)), well=0)
     assert overdue(bench) == 150
+    assert never_used(bench) == 0
 
 
 def test_who_has_no_limit_or_no_subscription_is_not_waited_for(

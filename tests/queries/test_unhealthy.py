@@ -20,6 +20,7 @@ LOOK_OF: Mapping[tuple[str, str], str] = {
     ("token_subscribers_uninitialized", "null"): "critical",
     ("token_subscribers_uninitialized", "zero"): "emptied",
     ("token_subscribers_overdue", "null"): "critical",
+    ("token_subscribers_never_used", ""): "critical",
     ("token_subscribers_negative", ""): "critical",
     ("token_subscribers_blocked", ""): "emptied",
     ("token_subscribers_below_low_balance", ""): "unhealthy",
