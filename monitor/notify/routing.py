@@ -25,7 +25,7 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     if alert.name == WATCHDOG:
         # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
         return receiver.watchdog
-    return _lets_through(receiver, alert.labels)
+    return _lets_through(receiver, alert.severity, alert.labels)
 
 
 def is_to_hear(receiver: Receiver, alert: Alert) -> bool:
@@ -33,14 +33,15 @@ def is_to_hear(receiver: Receiver, alert: Alert) -> bool:
 
     Who does not hear of the cause hears of what it explains: nothing that holds may be silent for somebody.
     """
-    if alert.cause and _lets_through(receiver, alert.cause):
-        return False
+    if alert.cause:
+        severity = Severity(dict(alert.cause)["severity"])
+        if _lets_through(receiver, severity, alert.cause):
+            return False
     return wants(receiver, alert)
 
 
-def _lets_through(receiver: Receiver, labels: Labels) -> bool:
+def _lets_through(receiver: Receiver, severity: Severity, labels: Labels) -> bool:
     """Return whether alerts with these labels are for a receiver, by its filters."""
-    severity = Severity(dict(labels)["severity"])
     if rank(severity) < rank(receiver.min_severity):
         return False
     return set(receiver.match) <= set(labels)
