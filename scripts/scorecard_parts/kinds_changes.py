@@ -8,7 +8,10 @@ _LIMITS = r"TokenLimit\w+"
 _SUBSCRIBERS = r"TokenSubscribersChanged"
 _EITHER = r"TokenLimit\w+|TokenSubscribersChanged"
 _PLANS = r"TokenSubscribersChanged|TokenPlan\w*|TokenSubscribersNew\w*"
-_AFTER = r"Token(Plan)?UsageUnusual|TokenUsageStopped|TokenSubscribersBlocked|TokenUsageUnsubscribed|Served|Slo"
+_AFTER = (
+    r"Token(Plan)?Usage(Total)?Unusual|TokenUsageStopped|TokenSubscribersBlocked|TokenUsageUnsubscribed"
+    r"|[Ss]erved|Slo"
+)
 _WHOLE = (1.0,)
 _SUBS = "UPDATE user_subscriptions SET"
 

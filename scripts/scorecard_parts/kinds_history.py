@@ -12,8 +12,8 @@ from scripts.scorecard_parts.incident import Incident, Scene, behaving, nothing,
 
 Log = Callable[[Call, Use], tuple[Use, ...]]
 _WHOLE = (1.0,)
-_UNUSUAL = r"Token(Plan)?UsageUnusual"
-_SILENT = r"Token(Plan)?UsageUnusual|TokenUsageStopped"
+_UNUSUAL = r"Token(Plan)?Usage(Total)?Unusual"
+_SILENT = r"Token(Plan)?Usage(Total)?Unusual|TokenUsageStopped"
 _EMPTIED = r"TokenHistory(?!Invalid)\w*|TokenUsageHistory\w*|TokenUsageDeleted"
 
 
@@ -162,7 +162,7 @@ HISTORY = (
         _rows("unknown_user"),
         nothing,
         (0.05, 0.5),
-        symptoms=r"TokenUsageUnsubscribed|Token(Plan)?UsageUnusual",
+        symptoms=r"TokenUsageUnsubscribed|Token(Plan)?Usage(Total)?Unusual",
         each_step=_strangers("seo_title"),
     ),
     Incident(
@@ -196,6 +196,7 @@ USAGE = (
         r"TokenUsageUnusual.*action=",
         behaving(is_made=_action_is_alive),
         _WHOLE,
+        symptoms=_UNUSUAL,
     ),
     Incident("plan_dead", "usage", _UNUSUAL, behaving(is_made=_plan_is_alive), _WHOLE),
     Incident(

@@ -82,8 +82,8 @@ def _storm(scene: Scene) -> None:
 
 _DRIFT = r"TokenLedgerDrift"
 _STOPPED = r"TokenAutoInitStopped|TokenSubscribersStuck"
-_EMPTY = r"TokenBalancesUninitialized|TokenSubscribersBlocked|TokenBalancesLow|TokenSubscribersEmpty"
-_QUIET = r"Token(Plan)?UsageUnusual|TokenUsageStopped|TokenSubscribersServed|Slo|Served"
+_EMPTY = r"TokenBalances(Uni|NeverI)nitialized|TokenSubscribersBlocked|TokenBalancesLow|TokenSubscribersEmpty"
+_QUIET = r"Token(Plan)?Usage(Total)?Unusual|TokenUsageStopped|[Ss]erved|Slo"
 
 LEDGER = (
     Incident(
@@ -127,7 +127,7 @@ LEDGER = (
         r"TokenRefillLoop",
         behaving(busy_users=_spenders),
         (0.001, 0.005),
-        symptoms=r"Token(Plan)?UsageUnusual|TokenUserUnusual",
+        symptoms=r"Token(Plan)?Usage(Total)?Unusual|TokenUserUnusual",
     ),
     Incident(
         "filled_at_each_call",
@@ -170,7 +170,7 @@ LEDGER = (
     Incident(
         "wiped_to_null",
         "ledger",
-        r"TokenBalancesUninitialized|TokenLedgerDrift",
+        r"TokenBalances(Uni|NeverI)nitialized|TokenLedgerDrift",
         sql("UPDATE users SET tokens_remaining = NULL WHERE {users}"),
         (0.005, 0.1, 1.0),
         symptoms=r"TokenAutoInitStorm",
@@ -179,7 +179,7 @@ LEDGER = (
     Incident(
         "wiped_to_zero",
         "ledger",
-        r"TokenAutoInitStorm|TokenLedgerDrift|TokenSubscribersEmpty|TokenBalancesUninitialized",
+        r"TokenAutoInitStorm|TokenLedgerDrift|TokenSubscribersEmpty|TokenBalances(Uni|NeverI)nitialized",
         sql("UPDATE users SET tokens_remaining = 0 WHERE {users}"),
         (0.02, 0.1, 1.0),
         symptoms=_EMPTY,
@@ -209,7 +209,7 @@ STUCK = (
     Incident(
         "stuck_all",
         "stuck",
-        rf"{_STOPPED}|TokenBalancesUninitialized|TokenSubscribersEmpty",
+        rf"{_STOPPED}|TokenBalances(Uni|NeverI)nitialized|TokenSubscribersEmpty",
         _stuck("1"),
         _WHOLE,
         symptoms=rf"{_EMPTY}|{_QUIET}|TokenLedgerDrift",
@@ -227,7 +227,7 @@ STUCK = (
     Incident(
         "stuck_at_null",
         "stuck",
-        rf"{_STOPPED}|TokenBalancesUninitialized",
+        rf"{_STOPPED}|TokenBalances(Uni|NeverI)nitialized",
         _stuck("{users}", balance="NULL"),
         (0.005, 0.02, 0.1),
         symptoms=rf"{_QUIET}|{_DRIFT}",

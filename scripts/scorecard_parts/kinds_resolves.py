@@ -19,7 +19,7 @@ RESOLVES = (
     Incident(
         "subscriptions_go_while_null",
         "resolves",
-        r"TokenBalancesUninitialized|TokenAutoInitStopped",
+        r"TokenBalances(Uni|NeverI)nitialized|TokenAutoInitStopped",
         _without_balance,
         (0.02, 0.1),
         symptoms=r"TokenSubscribersChanged|TokenLimitsChanged|TokenUsage\w+",
@@ -31,7 +31,7 @@ RESOLVES = (
     Incident(
         "history_emptied_while_stopped",
         "resolves",
-        r"TokenUsageStopped|Token(Plan)?UsageUnusual",
+        r"TokenUsageStopped|Token(Plan)?Usage(Total)?Unusual",
         behaving(volume=lambda _scene: lambda _at: 0.0),
         (1.0,),
         symptoms=r"Token\w*History\w*|TokenUsageDeleted",

@@ -15,7 +15,7 @@ _MISMATCH = r"TokenColumnMismatch|TokenSchema\w*"
 _MISSING = r"TokenColumnMissing"
 _HEADROOM = r"TokenHeadroom"
 _FAILING = r"TokenStatementsFailing"
-_AFTER = r"Token(Plan)?UsageUnusual|TokenUsageStopped|TokenStatementsFailing|Served|Slo"
+_AFTER = r"Token(Plan)?Usage(Total)?Unusual|TokenUsageStopped|TokenStatementsFailing|[Ss]erved|Slo"
 _DOWN = r"TokenMonitorTargetDown|TokenMonitorConnectionsRefused"
 
 
