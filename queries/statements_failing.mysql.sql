@@ -1,4 +1,4 @@
--- Which errors did statements of other accounts meet within the last two minutes? What the server itself counted, so an
+-- Which errors did statements of other accounts meet within the last five minutes? What the server itself counted, so an
 -- incident is seen where no contract knows the column: the application fails, and the server knows of what.
 -- One row per code that some account ever met, with how often since the server started, and whether just now (recent).
 -- The codes: 1054 unknown column, 1146 no such table, 1142 a right is missing, 1264 and 1690 out of range, 1366 a wrong
@@ -24,7 +24,7 @@ SELECT
         (SELECT d.digest_text
          FROM performance_schema.events_statements_summary_by_digest d
          WHERE d.schema_name = DATABASE() AND d.sum_errors * 10 >= d.count_star AND d.sum_errors > 0
-           AND d.last_seen > NOW() - INTERVAL 2 MINUTE
+           AND d.last_seen > NOW() - INTERVAL 5 MINUTE
            AND d.digest_text REGEXP '^(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CALL) '
            AND d.digest_text NOT LIKE '%_schema%' AND d.digest_text NOT LIKE '%STRAIGHT_JOIN%'
            AND d.digest_text NOT LIKE 'SELECT % FROM % LIMIT ?'
@@ -34,7 +34,7 @@ FROM (
     SELECT
         codes.code AS code,
         SUM(e.sum_error_raised) AS errors,
-        COALESCE(MAX(e.last_seen > NOW() - INTERVAL 2 MINUTE), 0) AS recent,
+        COALESCE(MAX(e.last_seen > NOW() - INTERVAL 5 MINUTE), 0) AS recent,
         SUBSTRING_INDEX(GROUP_CONCAT(DISTINCT e.user ORDER BY e.user), ',', 3) AS accounts
     FROM performance_schema.accounts a
     CROSS JOIN (
@@ -47,7 +47,7 @@ FROM (
       AND FIND_IN_SET(a.user, REPLACE(:ignored_accounts, ' ', '')) = 0 AND e.sum_error_raised > 0
     GROUP BY codes.code
     UNION ALL
-    SELECT g.error_number, g.sum_error_raised, COALESCE(g.last_seen > NOW() - INTERVAL 2 MINUTE, 0),
+    SELECT g.error_number, g.sum_error_raised, COALESCE(g.last_seen > NOW() - INTERVAL 5 MINUTE, 0),
            'who had no account yet'
     FROM performance_schema.events_errors_summary_global_by_error g
     WHERE g.error_number = 1040 AND g.sum_error_raised > 0

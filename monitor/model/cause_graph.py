@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class CauseRule:
-    """A rule by which others are explained, and the query that it belongs to."""
+    """A rule by which others are explained, and the query that it belongs to; "" of one about the monitor itself."""
 
     name: str
     query: str
@@ -69,14 +69,18 @@ class QueryOfRules(Protocol):
         """Return its rules."""
 
 
-def graph_of(queries: Iterable[QueryOfRules]) -> CauseGraph:
-    """Return the graph of the rules of some queries, of which some may be the same object."""
+def graph_of(
+    queries: Iterable[QueryOfRules], of_monitor: Iterable[ExplainingRule] = ()
+) -> CauseGraph:
+    """Return the graph of the rules of some queries, of which some may be the same object, and of the monitor's."""
     causes: dict[str, dict[CauseRule, None]] = {}
+    rules = [(rule, "") for rule in of_monitor]
     for query in {id(query): query for query in queries}.values():
-        for rule in query.rules:
-            for name in rule.explains:
-                known = causes.setdefault(name, {})
-                known[CauseRule(rule.name, query.name)] = None
+        rules += [(rule, query.name) for rule in query.rules]
+    for rule, query_name in rules:
+        for name in rule.explains:
+            known = causes.setdefault(name, {})
+            known[CauseRule(rule.name, query_name)] = None
     return CauseGraph({name: tuple(known) for name, known in causes.items()})
 
 

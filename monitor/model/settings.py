@@ -281,11 +281,12 @@ class Config:
     elsewhere: frozenset[str] = frozenset()
     """The names of the targets that other shards watch."""
     causes: CauseGraph = field(init=False)
-    """Which rules of its queries explain which."""
+    """Which rules explain which."""
 
     def __post_init__(self) -> None:
         """Put the rules in order once, not at each evaluation."""
-        object.__setattr__(self, "causes", graph_of(job.query for job in self.jobs))
+        of_queries = [job.query for job in self.jobs]
+        object.__setattr__(self, "causes", graph_of(of_queries, self.own_rules))
 
     @property
     def own_rule_names(self) -> frozenset[str]:

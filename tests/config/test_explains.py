@@ -53,14 +53,16 @@ def test_what_no_rule_is_called_is_refused_with_its_place(folder: Folder) -> Non
     ]
 
 
-def test_rules_about_the_monitor_itself_explain_nothing_and_are_not_explained(
+def test_rules_about_the_monitor_itself_can_explain_and_are_not_explained(
     folder: Folder,
 ) -> None:
-    add_query(folder, "one", Cause=["TokenMonitorTargetDown"])
-    changed = f'{TARGET}[rules.TokenMonitorTargetDown]\nexplains = ["Cause"]\n'
-    own, dangling = folder.problems(changed)
-    assert "rules.TokenMonitorTargetDown.explains" in own
-    assert "a rule of the monitor itself has none" in own
+    add_query(folder, "one", Effect=[])
+    changed = f'{TARGET}[rules.TokenMonitorTargetDown]\nexplains = ["Effect"]\n'
+    graph = folder.load(changed).causes
+    assert graph.causes_of("Effect") == (CauseRule("TokenMonitorTargetDown", ""),)
+    add_query(folder, "two", Cause=["TokenMonitorTargetDown"])
+    own, dangling = sorted(folder.problems(changed.replace("Effect", "Efect")))
+    assert 'rules.TokenMonitorTargetDown.explains[0]: there is no rule "Efect"' in own
     assert 'there is no rule "TokenMonitorTargetDown" of a query' in dangling
 
 

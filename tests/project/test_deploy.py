@@ -40,6 +40,9 @@ ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "token-monitor.rules.yml"
 EXAMPLE = ROOT / "config.toml"
+OWN_RULES = tomllib.loads(
+    (ROOT / "monitor" / "config" / "queries" / "own_rules.toml").read_text()
+)
 
 
 def checked(*command: str | Path) -> str:
@@ -373,6 +376,9 @@ def labels_of_alerts(config: Config) -> dict[str, frozenset[str]]:
         for rule in query.rules:
             own = () if rule.is_of_total else names[rule.metric]
             found[rule.name] = frozenset((*own, *rule.labels))
+    for name, rule_table in OWN_RULES["rules"].items():
+        metric = OWN_RULES["metrics"][rule_table["metric"]]
+        found[name] = frozenset(metric.get("labels", ()))
     return found
 
 
@@ -393,6 +399,7 @@ def test_what_the_shipped_rules_explain_is_there() -> None:
     config = load(EXAMPLE, {}, KINDS)
     names = labels_of_alerts(config)
     rules = {rule.name: rule for job in config.jobs for rule in job.query.rules}
+    rules |= {rule.name: rule for rule in config.own_rules}
     for explained, causes in config.causes.causes.items():
         assert explained in names, f"{causes} explain it"
         for cause in causes:

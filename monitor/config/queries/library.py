@@ -86,14 +86,15 @@ def read_library(
     # A query that is switched off takes no name from one that is on.
     enabled = [query for query in queries.values() if query.enabled]
     check_unique(enabled, own.at("rules").data.keys(), problems)
+    names = _rule_names(sections.values())
     if len(sections) == len(files):  # else a rule may be in a file that was not read
         _check_rule_overrides(config, [*sections.values(), own], problems)
-        check_relations(enabled, _rule_names(sections.values()), problems)
+        check_relations(enabled, names, problems)
     return Library(
         names=tuple(files),
         queries=queries,
         declared_by=_declared_by(sections),
-        own_rules=read_own_rules(overrides.over_rules(own), problems),
+        own_rules=read_own_rules(overrides.over_rules(own), names, problems),
         notices=(
             *found_queries.notices,
             *lost_parts(found_queries.replaced, sections),

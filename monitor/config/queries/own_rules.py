@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from monitor.config.queries.relations import check_explained
 from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schema import OwnMetricSchema
@@ -24,8 +26,13 @@ def own_section(problems: Problems) -> Section:
     return section
 
 
-def read_own_rules(section: Section, problems: Problems) -> tuple[Rule, ...]:
-    """Check the monitor's own rules, overrides laid over them; those that are switched off are left out."""
+def read_own_rules(
+    section: Section, names: AbstractSet[str], problems: Problems
+) -> tuple[Rule, ...]:
+    """Check the monitor's own rules, overrides laid over them; those that are switched off are left out.
+
+    `names` are those of the rules of all queries, which they may explain.
+    """
     metrics = {}
     for name, table in tables(section, "metrics", problems):
         checked = validate(OwnMetricSchema, table, problems)
@@ -37,4 +44,8 @@ def read_own_rules(section: Section, problems: Problems) -> tuple[Rule, ...]:
         )
     subjects = RuleSubjects(metrics, of_monitor=True)
     rules, _ = read_rules(section, subjects, problems)
+    for rule in rules:
+        # Our own file may name a rule of a shipped query that somebody replaced.
+        if rule.section.origin("explains").file != _FILE.name:
+            check_explained(rule, names, problems)
     return tuple(unbound.rule for unbound in rules if unbound.enabled)

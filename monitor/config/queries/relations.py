@@ -41,6 +41,13 @@ def _check_names(
     if _is_as_shipped(query, rule):
         # Who replaces another shipped query may leave that rule out.
         return
+    check_explained(rule, names, problems)
+
+
+def check_explained(
+    rule: UnboundRule, names: AbstractSet[str], problems: Problems
+) -> None:
+    """Note each rule that it explains and that is none of these."""
     fault = partial(_fault, names)
     check_list(rule.section, "explains", rule.rule.explains, fault, problems)
 

@@ -28,9 +28,7 @@ from monitor.config.toml.validation import check_list, check_table, validate
 from monitor.model.conditions import Condition
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
-_OF_QUERIES: Final = frozenset(
-    {"needs", "evidence", "explains", "repaired", "population"}
-)
+_OF_QUERIES: Final = frozenset({"needs", "evidence", "repaired", "population"})
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
