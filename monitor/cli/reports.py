@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import assert_never
 
 from monitor.cli.app_check import ApplicationCheck
 from monitor.cli.app_report import application_json, application_text, count_text
@@ -17,8 +16,7 @@ from monitor.cli.checked import (
 )
 from monitor.cli.outcome import CheckOutcome
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
-from monitor.model.deferral import Deferred
-from monitor.model.results import Blocked, Failure, Success
+from monitor.model.results import Blocked, Failure
 from monitor.model.settings import ColumnName
 from monitor.model.targets import Target
 from monitor.model.wording import counted
@@ -217,7 +215,9 @@ def _perfdata(checked: Sequence[Checked]) -> list[str]:
         # A quote in a label is doubled, and there is no way to write "=" in one.
         name = plain_line("/".join(one.result.job.key))
         label = name.replace("'", "''").replace("=", "_")
-        value = f"{one.result.duration_seconds:.3f}s" if _was_run(one) else "U"
+        value = "U"
+        if one.result.outcome.has_reached_server:
+            value = f"{one.result.duration_seconds:.3f}s"
         timeout_seconds = one.result.job.query.timeout.total_seconds()
         data.append(f"'{label}'={value};;;0;{timeout_seconds:g}")
     return data
@@ -229,19 +229,9 @@ def state_of(one: Checked) -> str:
 
 
 def _took(one: Checked) -> str:
-    return f"{one.result.duration_seconds * 1000:.0f} ms" if _was_run(one) else "-"
-
-
-def _was_run(one: Checked) -> bool:
-    match one.result.outcome:
-        case Success():
-            return True
-        case Failure() as failure:
-            return not failure.lost
-        case Blocked() | Deferred():
-            return False
-        case unknown:
-            assert_never(unknown)
+    if not one.result.outcome.has_reached_server:
+        return "-"
+    return f"{one.result.duration_seconds * 1000:.0f} ms"
 
 
 def text_of(one: Checked) -> str:

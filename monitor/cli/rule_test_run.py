@@ -142,7 +142,7 @@ def _rows(
 def _cells(values: Iterable[object]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
     for value in values:
-        is_cell = value is None or isinstance(value, (bool, int, float, str))
+        is_cell = isinstance(value, bool | int | float | str | None)
         cells.append(value if is_cell else str(value))  # type: ignore[arg-type]
     return tuple(cells)
 

@@ -143,7 +143,7 @@ def text_of(field: CellField) -> str:
         problem = field.refusal.as_text or REFUSALS[ColumnType.BINARY].as_text
         raise field.error(f"is {problem}")
     if isinstance(cell, bool):
-        return "true" if cell else "false"
+        return str(cell).lower()
     if isinstance(cell, Decimal):
         # str() would write 1E+3 of it.
         return format(cell, "f")

@@ -42,15 +42,16 @@ class Totals:
             case _:
                 assert_never(result.outcome)
         took = result.duration_seconds
-        is_slowest = not self.slowest_query or took > self.slowest_seconds
-        return replace(
+        totals = replace(
             self,
             runs=self.runs + 1,
             failed=failed,
             database_seconds=self.database_seconds + took,
-            slowest_query=result.job.query.name if is_slowest else self.slowest_query,
-            slowest_seconds=took if is_slowest else self.slowest_seconds,
         )
+        if self.slowest_query and took <= self.slowest_seconds:
+            return totals
+        name = result.job.query.name
+        return replace(totals, slowest_query=name, slowest_seconds=took)
 
     def fields(self) -> dict[str, object]:
         """Return the fields of the event `runs.summarized`."""

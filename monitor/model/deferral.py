@@ -17,6 +17,21 @@ class Deferred:
     message: str
 
     @property
+    def why_no_data(self) -> tuple[str, str]:
+        """Return the word for it and the message."""
+        return "deferred", self.message
+
+    @property
+    def remark(self) -> str:
+        """Return what there is to say of it to people."""
+        return self.message
+
+    @property
+    def has_reached_server(self) -> bool:
+        """Return whether it has taken time of its server."""
+        return False
+
+    @property
     def is_for_server(self) -> bool:
         """Return that the server, or the replica that it is, has to come to rest first."""
         return True

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from monitor.model.certificates import Certificate
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
 from monitor.model.server_facts import ClockOffset as ClockOffset
 from monitor.model.server_facts import Replication as Replication
-from monitor.model.settings import ColumnName, Flavor, Job, Labels
+from monitor.model.server_facts import Server as Server
+from monitor.model.settings import ColumnName, Job, Labels
 
 Cell: TypeAlias = (
     bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
@@ -63,63 +63,6 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Which server answered, as it said of itself at connect, and how it stands: of at most 15 s before."""
-
-    flavor: Flavor
-    version: str
-    hostname: str = ""
-    read_only: bool | None = None
-    limits: tuple[str, ...] = ()
-    """Session limits that took effect: statement, lock, read_only."""
-    clock: ClockOffset | None = None
-    replication: Replication | None = None
-    """None where it is not a replica, or where that cannot be known."""
-    knows_replication: bool = False
-    """Whether it said so; without the right to ask, nobody knows."""
-    altered: tuple[str, ...] = ()
-    """Session variables that change an answer and are not as we set them, each with its value."""
-    unstated: tuple[str, ...] = ()
-    """Session variables that only change what a statement costs and are not as we set them."""
-    time_zone: str = ""
-    """The server's own time zone, by the name that it gives; empty where it does not say."""
-    utc_offsets: tuple[timedelta, ...] = ()
-    """How far that zone is ahead of UTC in January and in July; () where the server does not say."""
-    certificates: tuple[Certificate, ...] = ()
-    """The server's own, where it speaks TLS, and the one that we show it."""
-    surplus_rights: tuple[str, ...] | None = None
-    """What the account may do beyond reading, as `RIGHT on WHERE`; None where SHOW GRANTS did not say."""
-    threads_running: int | None = None
-    """How many threads ran a statement; None where it did not say."""
-
-    @property
-    def clock_offset_seconds(self) -> float | None:
-        """Return how far its clock is ahead of ours; None where unknown."""
-        return None if self.clock is None else self.clock.seconds
-
-    @property
-    def replica_lag_seconds(self) -> float | None:
-        """Return how far it is behind its source; None where it stands, is not a replica or cannot know."""
-        return None if self.replication is None else self.replication.lag_seconds
-
-    def refuses_writes(self, *, took_them: bool) -> bool | None:
-        """Return whether it takes no writes although it is to: it is not a replica, or took them before.
-
-        None where that cannot be known: an account that may not ask of replication met it read only.
-        """
-        if self.read_only is None:
-            return None
-        if not self.read_only or self.replication is not None:
-            return False
-        is_to_take_some = self.knows_replication or took_them
-        return True if is_to_take_some else None
-
-    def replica_fault(self, max_lag: timedelta) -> str:
-        """Return why its data is too old for rules; empty where it is not, or `max_lag` is 0."""
-        return "" if self.replication is None else self.replication.fault(max_lag)
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
     """One number with its labels (without the target's), and texts for alerts."""
 
@@ -156,6 +99,21 @@ class Failure:
     excerpt: str = field(default="", repr=False)
     """Where the server stumbled over the statement: for its author's eyes, never for a log or a page."""
     refused: bool = False
+
+    @property
+    def why_no_data(self) -> tuple[str, str]:
+        """Return the reason's word and the message."""
+        return str(self.reason), self.message
+
+    @property
+    def remark(self) -> str:
+        """Return what there is to say of it to people."""
+        return f"{self.reason}: {self.message}"
+
+    @property
+    def has_reached_server(self) -> bool:
+        """Return whether it has taken time of its server."""
+        return not self.lost
 
     @property
     def author_message(self) -> str:
@@ -235,6 +193,25 @@ class Success:
     detected: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     """What rules with a detector find in it, by their names."""
 
+    @property
+    def why_no_data(self) -> tuple[str, str]:
+        """Return two empty texts: it gave data."""
+        return "", ""
+
+    @property
+    def remark(self) -> str:
+        """Return what the server remarked on it; empty where that is nothing."""
+        texts = [
+            f"warning {warning.code} of the server: {warning.message}"
+            for warning in self.warnings
+        ]
+        return "; ".join(texts)
+
+    @property
+    def has_reached_server(self) -> bool:
+        """Return whether it has taken time of its server."""
+        return True
+
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""
         return frozenset()
@@ -271,6 +248,21 @@ class Blocked:
 
     missing: tuple[ColumnName, ...]
 
+    @property
+    def why_no_data(self) -> tuple[str, str]:
+        """Return the word for it and the message."""
+        return "blocked", self.message
+
+    @property
+    def remark(self) -> str:
+        """Return what there is to say of it to people."""
+        return self.message
+
+    @property
+    def has_reached_server(self) -> bool:
+        """Return whether it has taken time of its server."""
+        return False
+
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return for want of which columns the run was not made."""
         return frozenset(self.missing)
@@ -286,17 +278,7 @@ Outcome: TypeAlias = Success | Failure | Blocked | Deferred
 
 def reason_and_message(outcome: Outcome | None) -> tuple[str, str]:
     """Return why a run gave no data: the reason's word and a message; both empty where it did, or before one."""
-    match outcome:
-        case Failure():
-            return str(outcome.reason), outcome.message
-        case Blocked():
-            return "blocked", outcome.message
-        case Deferred():
-            return "deferred", outcome.message
-        case Success() | None:
-            return "", ""
-        case _:
-            assert_never(outcome)
+    return ("", "") if outcome is None else outcome.why_no_data
 
 
 @dataclass(frozen=True, slots=True)

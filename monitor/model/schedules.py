@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from monitor.timing.crontab import read_crontab, zone_named
+from monitor.timing.durations import format_duration
 
 SLOTS = 3
 """A single failure is no news: three slots without a success are."""
@@ -31,6 +32,21 @@ class Every:
     """A schedule on a fixed grid."""
 
     interval: timedelta
+
+    @property
+    def words(self) -> str:
+        """Return how often it runs, for people."""
+        return f"every {format_duration(self.interval)}"
+
+    @property
+    def interval_seconds(self) -> float | None:
+        """Return its interval."""
+        return self.interval.total_seconds()
+
+    @property
+    def cron(self) -> str | None:
+        """Return None: it has no expression."""
+        return None
 
     @property
     def period(self) -> timedelta:
@@ -77,6 +93,21 @@ class Cron:
 
     expression: str
     time_zone: str = "UTC"
+
+    @property
+    def words(self) -> str:
+        """Return when it runs, for who reads cron expressions."""
+        return f"cron {self.expression}"
+
+    @property
+    def interval_seconds(self) -> float | None:
+        """Return None: its slots may be any time apart."""
+        return None
+
+    @property
+    def cron(self) -> str | None:
+        """Return its expression."""
+        return self.expression
 
     @property
     def period(self) -> timedelta:

@@ -22,11 +22,9 @@ Changed: TypeAlias = Mapping[Owner, Set[Key]]
 """Whose counters have changed."""
 
 _MONITOR_KEY: Key = ()
+_NOBODY: frozenset[Key] = frozenset()
 _AT_FIRST: Mapping[Owner, frozenset[Key]] = MappingProxyType(
-    {
-        owner: frozenset([_MONITOR_KEY] if owner is Owner.MONITOR else [])
-        for owner in Owner
-    }
+    {**dict.fromkeys(Owner, _NOBODY), Owner.MONITOR: frozenset([_MONITOR_KEY])}
 )
 
 
@@ -42,7 +40,7 @@ class Telemetry:
         self._lock = threading.Lock()
         self._counts = {one: Counts(one.value) for one in Counted}
         self._durations = Histogram()
-        self._changed: dict[Owner, set[Key]] = {owner: set() for owner in Owner}
+        self._changed = _nobody_yet()
         self._changes = 0
         self._owners = _AT_FIRST
         self._rules: frozenset[tuple[str, str]] = frozenset()
@@ -62,7 +60,7 @@ class Telemetry:
         """Return whose counters have changed since the last call; there may be one caller."""
         with self._lock:
             changed = self._changed
-            self._changed = {owner: set() for owner in Owner}
+            self._changed = _nobody_yet()
         return changed
 
     def series(self, counted: Counted) -> list[CountedSeries]:
@@ -155,8 +153,7 @@ class Telemetry:
 
     def unjudged(self, key: tuple[str, str]) -> None:
         """Count a result, of a target and query, that a rule could not judge."""
-        if key in self._owners[Owner.JOB]:
-            self._count(Counted.RULE_FAILURES, key)
+        self._count(Counted.RULE_FAILURES, key)
 
     def crashed(self) -> None:
         """Count a message of the pipe that was lost."""
@@ -164,30 +161,24 @@ class Telemetry:
 
     def killed(self, kill: Kill) -> None:
         """Count an attempt to stop a statement on its server and how it went."""
-        if (kill.target,) not in self._owners[Owner.TARGET]:
-            return
         self._count(Counted.KILLS, (kill.target,))
         if kill.reason:
             self._count(Counted.KILL_FAILURES, (kill.target,), kill.reason)
 
     def missed(self, job: Job, count: int) -> None:
         """Count runs that were due and not made."""
-        if job.key in self._owners[Owner.JOB]:
-            self._count(Counted.MISSED, job.key, times=count)
+        self._count(Counted.MISSED, job.key, times=count)
 
     def delivered(self, delivery: Delivery) -> None:
         """Count an attempt at a receiver and how it went."""
         receiver = delivery.receiver
-        if (receiver,) not in self._owners[Owner.RECEIVER]:
-            return
         self._count(Counted.DELIVERIES, (receiver,))
         if delivery.reason:
             self._count(Counted.DELIVERY_FAILURES, (receiver,), delivery.reason)
 
     def refused(self, receiver: str, count: int) -> None:
         """Count alerts that were not put in a receiver's outbox, since it is full."""
-        if (receiver,) in self._owners[Owner.OUTBOX]:
-            self._count(Counted.REFUSED, (receiver,), times=count)
+        self._count(Counted.REFUSED, (receiver,), times=count)
 
     def heartbeat(self, delivery: Delivery) -> None:
         """Count an attempt at the heartbeat's address and how it went."""
@@ -218,11 +209,13 @@ class Telemetry:
             self._reloaded_at = at
 
     def _count(self, counted: Counted, key: Key, *part: str, times: int = 1) -> None:
-        if not times:
+        """Count for an owner that there is; what comes late of one that is removed is left out."""
+        owner = counted.value.owner
+        if not times or key not in self._owners[owner]:
             return
         with self._lock:
             self._counts[counted].add(key, *part, times=times)
-            self._note(counted.value.owner, key)
+            self._note(owner, key)
 
     def _begin(self, owners: Mapping[Owner, frozenset[Key]]) -> None:
         for counted, counts in self._counts.items():
@@ -245,6 +238,10 @@ class Telemetry:
     def _note(self, owner: Owner, key: Key) -> None:
         self._changed[owner].add(key)
         self._changes += 1
+
+
+def _nobody_yet() -> dict[Owner, set[Key]]:
+    return {owner: set() for owner in Owner}
 
 
 def _rules_in(config: Config) -> frozenset[tuple[str, str]]:

@@ -16,7 +16,6 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.model.certificates import Certificate
 from monitor.model.positions import last_cycle
 from monitor.model.results import Server
-from monitor.model.schedules import Every
 from monitor.model.shards import Shard
 from monitor.storage.disk_usage import DiskUsage
 
@@ -186,10 +185,7 @@ def page_certificate_ends(reading: Reading) -> Series:
 
 def interval(view: QueryView) -> float | None:
     """Return how often a query runs; None for a cron, which has no one interval."""
-    schedule = view.paced.query.schedule
-    if isinstance(schedule, Every):
-        return schedule.interval.total_seconds()
-    return None
+    return view.paced.query.schedule.interval_seconds
 
 
 def oldest_piece(view: QueryView) -> float | None:

@@ -26,12 +26,18 @@ def by_rule(
 
     Of the same severity what is wrong with the database comes before what is wrong with the monitor.
     """
-    groups: dict[str, list[Alert]] = {}
-    for alert in alerts:
-        groups.setdefault(alert.name, []).append(alert)
+    groups = by_name(alerts)
     for name, group in groups.items():
         group.sort(key=_alert_weight(rules.get(name)))
     return sorted(groups.values(), key=_group_weight)
+
+
+def by_name(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """Group alerts by the name of their rule, in their order."""
+    groups: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        groups.setdefault(alert.name, []).append(alert)
+    return groups
 
 
 def newest_first(groups: Iterable[Sequence[Alert]]) -> list[list[Alert]]:

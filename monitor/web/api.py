@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.shown import confirmed_at, shown_annotations
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState, Transition
 from monitor.model.results import reason_and_message
-from monitor.model.schedules import Cron, Every, QuerySchedule
 from monitor.web.views import Scene
 
 Json: TypeAlias = (
@@ -77,17 +76,6 @@ def reason_of(view: QueryView) -> tuple[str, str]:
     return reason_and_message(view.last_word)
 
 
-def schedule_json(schedule: QuerySchedule) -> tuple[float | None, str | None]:
-    """Return interval (seconds) and cron expression; one of them is null."""
-    match schedule:
-        case Every(interval):
-            return interval.total_seconds(), None
-        case Cron(expression):
-            return None, expression
-        case unknown:
-            assert_never(unknown)
-
-
 def _alert_json(alert: Alert) -> dict[str, Json]:
     body: dict[str, Json] = {
         "labels": dict(alert.labels),
@@ -131,7 +119,7 @@ def _transition_json(transition: Transition) -> dict[str, Json]:
 def _query_json(view: QueryView, now: datetime) -> dict[str, Json]:
     target, name = view.job.key
     reason, message = reason_of(view)
-    interval, cron = schedule_json(view.paced.query.schedule)
+    schedule = view.paced.query.schedule
     return {
         "target": target,
         "query": name,
@@ -139,8 +127,9 @@ def _query_json(view: QueryView, now: datetime) -> dict[str, Json]:
         "status": view.status.value,
         "reason": reason,
         "message": message,
-        "interval": interval,
-        "cron": cron,
+        # One of these two is null.
+        "interval": schedule.interval_seconds,
+        "cron": schedule.cron,
         "lastRun": time_text(view.last_run_at),
         "lastSuccess": time_text(view.last_success_at),
         "dataAt": time_text(view.data_at),

@@ -10,12 +10,12 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.populations import words_of
 from monitor.model.settings import Config, Rule
+from monitor.web.alert_order import by_name
 from monitor.web.api import (
     Json,
     active_alerts,
     alert_json,
     reason_of,
-    schedule_json,
     time_text,
 )
 from monitor.web.views import Scene
@@ -60,7 +60,7 @@ def rules(scene: Scene, config: Config) -> Json:
     A rule that reads the same on several targets is there once, with the alerts of all; it is as old
     as it is on the target where it was judged least recently.
     """
-    alerts = _by_rule(active_alerts(scene.snapshot))
+    alerts = by_name(active_alerts(scene.snapshot))
     groups = [
         _query_group(uses, alerts, scene) for uses in _uses(scene, config).values()
     ]
@@ -76,13 +76,6 @@ def expression(rule: Rule) -> str:
     written = rule.condition.promql(selector)
     share = words_of(rule.population)
     return f"{written} # {share}" if share else written
-
-
-def _by_rule(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
-    found: dict[str, list[Alert]] = {}
-    for alert in alerts:
-        found.setdefault(alert.name, []).append(alert)
-    return found
 
 
 def _uses(scene: Scene, config: Config) -> dict[str, list[RuleUse]]:
@@ -128,11 +121,10 @@ def _query_group(
     uses: Sequence[RuleUse], alerts: Mapping[str, Sequence[Alert]], scene: Scene
 ) -> Json:
     query = uses[0].views[0].job.query
-    interval_seconds, _ = schedule_json(query.schedule)
     head: dict[str, Json] = {
         "name": query.name,
         "file": str(query.source),
-        "interval": interval_seconds or 0.0,
+        "interval": query.schedule.interval_seconds or 0.0,
     }
     judged = []
     for use in uses:

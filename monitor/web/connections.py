@@ -64,6 +64,10 @@ class Connections:
     def use(self, tls: ssl.SSLContext | None) -> None:
         """Begin new connections with this TLS; those of before end, each after what it was asked."""
         self._tls = tls
+        self._end_each()
+
+    def _end_each(self) -> None:
+        """End every connection after what it was asked."""
         for protocol in list(self._state.connections):
             protocol.shutdown()
 
@@ -72,8 +76,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         for task in self._entering:
             task.cancel()
-        for protocol in list(self._state.connections):
-            protocol.shutdown()
+        self._end_each()
         ends_at = loop.time() + grace_seconds
         while (self._state.connections or self._state.tasks) and loop.time() < ends_at:
             await asyncio.sleep(_LOOK_SECONDS)

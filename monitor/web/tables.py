@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.freshness import max_silence
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import ReceiverView, Snapshot
-from monitor.model.deferral import Deferred
-from monitor.model.results import Blocked, Failure, Server, ServerWarning, Success
-from monitor.model.schedules import Cron, Every
+from monitor.model.results import Failure, Server
 from monitor.model.settings import ColumnName
 from monitor.model.walks import Sweep
-from monitor.timing.durations import format_duration
 from monitor.web.sweeps import sweep_cadence
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, until, when, when_known
@@ -205,22 +202,7 @@ def _query_status(view: QueryView, *, is_current: bool) -> tuple[Tone, str]:
 
 def _query_trouble(view: QueryView) -> str:
     """Return why there is no data, or no newer data, or what the server remarked on it."""
-    match view.last_word:
-        case Failure() as failure:
-            return f"{failure.reason.value}: {failure.message}"
-        case Blocked() | Deferred() as unmade:
-            return unmade.message
-        case Success() as success:
-            texts = [_warning_text(warning) for warning in success.warnings]
-            return "; ".join(texts)
-        case None:
-            return ""
-        case unknown:
-            assert_never(unknown)
-
-
-def _warning_text(warning: ServerWarning) -> str:
-    return f"warning {warning.code} of the server: {warning.message}"
+    return "" if view.last_word is None else view.last_word.remark
 
 
 def _duration(seconds: float | None) -> str:
@@ -231,14 +213,10 @@ def _cadence(view: QueryView) -> str:
     query = view.job.query
     if isinstance(query.walk, Sweep):
         return sweep_cadence(query.walk, view.position)
-    match view.paced.query.schedule:
-        case Every(interval):
-            stretched = "" if view.stretch == 1 else " (stretched)"
-            return f"every {format_duration(interval)}{stretched}"
-        case Cron(expression):
-            return f"cron {expression}"
-        case unknown:
-            assert_never(unknown)
+    schedule = view.paced.query.schedule
+    if schedule == query.schedule:
+        return schedule.words
+    return f"{schedule.words} (stretched)"
 
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:

@@ -188,14 +188,10 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
 
 
 def _situation(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Situation:
-    firing: list[Said] = []
-    pending: list[Said] = []
-    for one in said:
-        # A group with both states is in both.
-        if _loud_in(one, AlertState.FIRING):
-            firing.append(one)
-        if _loud_in(one, AlertState.PENDING):
-            pending.append(one)
+    groups = tuple(said)
+    # A group with both states is in both.
+    firing = [one for one in groups if _loud_in(one, AlertState.FIRING)]
+    pending = [one for one in groups if _loud_in(one, AlertState.PENDING)]
     waiting: list[QueryView] = []
     blind: list[QueryView] = []
     for view in snapshot.queries.values():
