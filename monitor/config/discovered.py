@@ -21,7 +21,7 @@ from monitor.config.targets import (
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.text_files import below
-from monitor.config.toml.validation import refuse_both, validate
+from monitor.config.toml.validation import check_table, refuse_both, validate
 from monitor.model.load_limits import LoadLimits
 from monitor.model.targets import PasswordSource, Target
 
@@ -175,18 +175,19 @@ def _common_target(
 
 def _labels_of(group: Section, problems: Problems) -> Mapping[str, str]:
     """Return the labels of a group for its series and alerts; an empty one is none, as to Prometheus."""
-    labels: dict[str, str] = {}
-    for label, value in group.at("labels").data.items():
-        if label.startswith("__") or value == "":
-            continue
-        fault = target_label_fault(label, value)
-        if fault is None and not _is_text(value):
-            fault = "is not UTF-8 text"
-        if fault is None:
-            labels[label] = value
-        else:
-            problems.add(group.origin("labels", label), fault)
+    given = group.at("labels").data.items()
+    labels = {
+        label: value for label, value in given if value and not label.startswith("__")
+    }
+    check_table(group, "labels", labels, _label_fault, problems)
     return labels
+
+
+def _label_fault(label: str, value: str) -> str | None:
+    fault = target_label_fault(label, value)
+    if fault is None and not _is_text(value):
+        return "is not UTF-8 text"
+    return fault
 
 
 def _is_text(value: str) -> bool:

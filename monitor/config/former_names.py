@@ -115,7 +115,7 @@ def with_present_names(
     left_out: dict[str, frozenset[str]] = {}
     for former in former_queries(names):
         given = config.at("queries", former.name)
-        if "queries" in config.data and former.name in config.at("queries").data:
+        if former.name in config.at("queries").data:
             warnings.add(given.origin(), _advice(former, given))
             config = _moved(config, former, _taken_over(former, given))
             if given.data.get("enabled") is False:
@@ -127,10 +127,9 @@ def with_present_names(
 
 def merged_parts(name: str) -> frozenset[str]:
     """Return the rules and metrics that a shipped query has of others."""
-    merged = [
-        former for former in (*FORMER_QUERIES, *MOVED_PARTS) if former.now == name
-    ]
-    return frozenset().union(*(former.parts for former in merged))
+    former_ones = (*FORMER_QUERIES, *MOVED_PARTS)
+    parts = [former.parts for former in former_ones if former.now == name]
+    return frozenset().union(*parts)
 
 
 def is_chosen(name: str, patterns: Collection[str], names: Collection[str]) -> bool:

@@ -14,6 +14,7 @@ from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.schema import AttemptLimit
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems, near_miss
+from monitor.config.toml.text_files import below, secret_source
 from monitor.config.toml.validation import (
     Duration,
     ScalarText,
@@ -98,13 +99,11 @@ class ReceiverTable:
 
     def path(self, text: str | None) -> Path | None:
         """Return the path that a text means."""
-        return None if text is None else self.base / text
+        return below(self.base, text)
 
     def secret(self, file: str | None, variable: str | None) -> PasswordSource | None:
         """Return where a secret is read from: a file or a variable; None where neither is said."""
-        if file is None and variable is None:
-            return None
-        return PasswordSource(self.path(file), variable)
+        return secret_source(self.base, file, variable)
 
 
 class ReadableKind(Protocol):

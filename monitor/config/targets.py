@@ -16,7 +16,7 @@ from monitor.config.schema import TargetSchema, TlsSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.lines import KeyPath
 from monitor.config.toml.problems import Origin, Problems
-from monitor.config.toml.text_files import below
+from monitor.config.toml.text_files import below, secret_source
 from monitor.config.toml.validation import (
     check_table,
     refuse_both,
@@ -25,7 +25,7 @@ from monitor.config.toml.validation import (
 )
 from monitor.model.hosts import is_loopback
 from monitor.model.load_limits import LoadLimits
-from monitor.model.targets import PasswordSource, Target, Tls, TlsMode
+from monitor.model.targets import Target, Tls, TlsMode
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def target_of(
         host=checked.host,
         port=checked.port,
         unix_socket=below(base, checked.unix_socket),
-        password=_password(checked, base),
+        password=secret_source(base, checked.password_file, checked.password_env),
         max_connections=checked.max_connections,
         labels=dict(checked.labels),
         max_replica_lag=checked.max_replica_lag,
@@ -213,12 +213,3 @@ _IDLE_KEYS: Final[Mapping[TlsMode, Mapping[str, str]]] = {
     "verify_identity": {"public_key_file": _NEEDS_NO_TLS},
 }
 """The keys of `tls` that a mode has no use for, each with what to say of it."""
-
-
-def _password(checked: TargetSchema, base: Path) -> PasswordSource | None:
-    if checked.password_file is None and checked.password_env is None:
-        return None
-    return PasswordSource(
-        file=below(base, checked.password_file),
-        env=checked.password_env,
-    )

@@ -25,20 +25,25 @@ def inspect_files(config: Config, read: ReadFile, now: datetime) -> Iterator[Fil
     """
     for target in of_different_files(config.targets):
         section = f"targets.{target.name}"
-        for file in target.files():
-            yield from _of_file(file, section, read, now)
+        yield from _of_files(target.files(), section, read, now)
         yield from _of_key_pair(f"{section}.tls", target.tls, now)
     for receiver in config.receivers:
         section = f"receivers.{receiver.name}"
-        for file in receiver.settings.files():
-            yield from _of_file(file, section, read, now)
+        yield from _of_files(receiver.settings.files(), section, read, now)
     for section, settings in (
         ("heartbeat", config.heartbeat),
         ("http_sd", config.http_sd),
     ):
         if settings is not None:
-            for file in settings.files():
-                yield from _of_file(file, section, read, now)
+            yield from _of_files(settings.files(), section, read, now)
+
+
+def _of_files(
+    files: Iterable[NamedFile], section: str, read: ReadFile, now: datetime
+) -> Iterator[FileFault]:
+    """Look at all files of one section."""
+    for file in files:
+        yield from _of_file(file, section, read, now)
 
 
 def _of_file(

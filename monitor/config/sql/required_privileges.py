@@ -108,6 +108,15 @@ _BINARY_LOG = Privilege("BINLOG MONITOR", "REPLICATION CLIENT")
 _RELAY_LOG = Privilege("SLAVE MONITOR", "REPLICATION SLAVE")
 _BINARY_LOG_EVENTS = Privilege("BINLOG MONITOR", "REPLICATION SLAVE")
 _REPLICAS = Privilege("REPLICATION MASTER ADMIN", "REPLICATION SLAVE")
+_PERFORMANCE: Final = Privilege("SELECT", "SELECT", "performance_schema")
+_SYS: Final = Privilege("SELECT, EXECUTE", "SELECT, EXECUTE", "sys")
+_OF_SYSTEM_SCHEMAS: Final[Mapping[str, tuple[Privilege, ...]]] = {
+    _SYSTEM: (),
+    "performance_schema": (_PERFORMANCE,),
+    # Its views call functions of its own, and read performance_schema with the rights of who asks.
+    "sys": (_SYS, _PERFORMANCE, PROCESS),
+}
+"""What every table of a schema of the server's own takes; some take PROCESS too."""
 # By the words behind SHOW; the longest that fits counts.
 _OF_SHOW = (
     (("REPLICA", "STATUS"), REPLICA_STATUS),
@@ -175,18 +184,11 @@ def _of_show(code: Sequence[Token]) -> Iterator[Privilege]:
 
 def _of_table(schema: str, table: str, database: str) -> Iterator[Privilege]:
     place, name = schema.lower(), table.lower()
-    if place == _SYSTEM:
-        if name not in _FREE_TABLES or name == "processlist":
+    if place in _OF_SYSTEM_SCHEMAS:
+        yield from _OF_SYSTEM_SCHEMAS[place]
+        is_closed = place == _SYSTEM and name not in _FREE_TABLES
+        if is_closed or name == "processlist":
             yield PROCESS
-    elif place == "performance_schema":
-        yield Privilege("SELECT", "SELECT", "performance_schema")
-        if name == "processlist":
-            yield PROCESS
-    elif place == "sys":
-        # Its views call functions of its own, and read performance_schema with the rights of who asks.
-        yield Privilege("SELECT, EXECUTE", "SELECT, EXECUTE", "sys")
-        yield Privilege("SELECT", "SELECT", "performance_schema")
-        yield PROCESS
     elif schema != database:
         yield Privilege("SELECT", "SELECT", schema, table)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.config.toml.problems import Origin, Problems
+from monitor.model.targets import PasswordSource
 
 # Of the machine, not of the file: descriptors, memory, a disk or a file server that does not answer for now.
 _PASSING: Final = frozenset(
@@ -56,6 +57,15 @@ def refuse_irregular(path: Path) -> None:
 def below(base: Path, name: str | None) -> Path | None:
     """Return the path that a key names, taken from the folder of config.toml; None where it is not given."""
     return None if name is None else base / name
+
+
+def secret_source(
+    base: Path, file: str | None, variable: str | None
+) -> PasswordSource | None:
+    """Return where a secret is read from: a file or a variable; None where neither is given."""
+    if file is None and variable is None:
+        return None
+    return PasswordSource(below(base, file), variable)
 
 
 def shown(path: Path, base: Path) -> str:
