@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from monitor.database.connect import Connector
 from monitor.database.connection import ConnectionId
@@ -17,6 +18,13 @@ _KILL_SECONDS = 2.0
 _NO_SUCH_THREAD = 1094
 # Own threads need no right; another's takes one that a reader has not: ER_KILL_DENIED_ERROR.
 _NOT_OURS = 1095
+_BY_CODE: Mapping[int | None, str] = MappingProxyType(
+    {_NO_SUCH_THREAD: "no_such_thread", _NOT_OURS: "denied"}
+)
+_BY_REASON: Mapping[Reason, str] = MappingProxyType(
+    {Reason.ACCESS_DENIED: "denied", Reason.TARGET_DOWN: "unreachable"}
+)
+"""Why a KILL failed, where its code does not say it; any other reason is `failed`."""
 
 
 class Killer:
@@ -126,10 +134,5 @@ class Killer:
 
 
 def _refusal_of(error: QueryError) -> str:
-    if error.code == _NO_SUCH_THREAD:
-        return "no_such_thread"
-    if error.code == _NOT_OURS or error.reason is Reason.ACCESS_DENIED:
-        return "denied"
-    if error.reason is Reason.TARGET_DOWN:
-        return "unreachable"
-    return "failed"
+    by_reason = _BY_REASON.get(error.reason, "failed")
+    return _BY_CODE.get(error.code, by_reason)

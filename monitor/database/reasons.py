@@ -58,9 +58,11 @@ KIND_BY_CODE: dict[int, ErrorKind] = {
     # 1317 is a KILL QUERY, ours or another's; 1053 above is a server that shuts down, 2013 one that went.
     1317: ErrorKind(Reason.KILLED),
     **dict.fromkeys((1205, 1213, 3572), _LOCK),
-    **dict.fromkeys((2012, 2014, 2027), _PROTOCOL),
+    # 1835, "Malformed communication packet", is the server's word for what the driver calls 2027.
+    **dict.fromkeys((1835, 2012, 2014, 2027), _PROTOCOL),
 }
 KIND_AT_CONNECT: dict[int, ErrorKind] = {
+    **KIND_BY_CODE,
     1044: ErrorKind(Reason.ACCESS_DENIED, "database"),
     1049: ErrorKind(Reason.ACCESS_DENIED, "database"),
 }
@@ -74,8 +76,6 @@ _BACKEND_WORDS = re.compile(
 # ProxySQL, of a client that SET bound to one host group: a rule sends the statement to another.
 _LOCKED_WORDS = re.compile("is locked to hostgroup", re.IGNORECASE)
 _UNKNOWN_ERROR = 1105
-# "Malformed communication packet": the server's word for what the driver calls 2027.
-_MALFORMED_PACKET = 1835
 _FIRST_SERVER_CODE = 1000
 # 2000 to 2999 are the client library's own, raised by the driver about the connection itself.
 _CLIENT_CODES = range(2000, 3000)
@@ -121,21 +121,20 @@ def classify(code: int | None, *, connecting: bool, words: str = "") -> ErrorKin
     `words` are the server's, for the codes that say nothing alone. `connecting`: it came before the session
     was ours, when 1044 and 1049 speak of the target's own database.
     """
-    if code is None or code < _FIRST_SERVER_CODE or code == _MALFORMED_PACKET:
+    if code is None or code < _FIRST_SERVER_CODE:
         return _PROTOCOL
-    if connecting and code in KIND_AT_CONNECT:
-        return KIND_AT_CONNECT[code]
     if code == _UNKNOWN_ERROR and _BACKEND_WORDS.search(words):
         return _BACKEND
     if not connecting and code >= _FIRST_PROXY_CODE and _LOCKED_WORDS.search(words):
         return _QUERY_ERROR
+    kinds = KIND_AT_CONNECT if connecting else KIND_BY_CODE
     unlisted = _PROTOCOL if code in _CLIENT_CODES else _QUERY_ERROR
-    return KIND_BY_CODE.get(code, unlisted)
+    return kinds.get(code, unlisted)
 
 
 def is_answer(code: int | None, words: str = "") -> bool:
     """Return whether an error was the server's plain answer, after which the connection is in order."""
-    if code is None or code < _FIRST_SERVER_CODE or code in _CLIENT_CODES:
+    if code in _CLIENT_CODES:
         return False
     kind = classify(code, connecting=False, words=words)
     return not kind.is_lost and kind is not _PROTOCOL

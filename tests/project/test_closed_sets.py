@@ -58,6 +58,11 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
         ("collector/cells.py", "DATE DATETIME", f"{_COLUMN_TYPES} JSON TEXT"),
         ("daemon/heartbeat.py", "BLOCKED DEFERRED SKIPPED", "FAILED OK WAITING"),
         (
+            "database/killer.py",
+            "ACCESS_DENIED TARGET_DOWN",
+            f"{_REASONS_OF_RUNS.replace('TARGET_DOWN ', '')} KILLED SCHEMA_MISSING TIMEOUT",
+        ),
+        (
             "database/server_warnings.py",
             "KILLED TIMEOUT",
             f"{_REASONS_OF_RUNS} ACCESS_DENIED SCHEMA_MISSING",
