@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
 from monitor.timing.deadlines import Watchdog
@@ -17,6 +17,13 @@ _SocketAddress: TypeAlias = tuple[
     socket.AddressFamily, socket.SocketKind, int, str, Any
 ]
 """What `socket.getaddrinfo` gives."""
+
+_NAMED: Final = (
+    (TimeoutError, "timeout", "no answer in time"),
+    (socket.gaierror, "dns", "the name cannot be resolved"),
+    (ConnectionRefusedError, "refused", "connection refused"),
+)
+"""The errors of a socket that have a reason of their own, with it and its words."""
 
 
 class DeadlineSocket:
@@ -119,13 +126,10 @@ class DeadlineSocket:
 
 
 def _named(error: Exception) -> tuple[str, str]:
-    """Return the reason and the words for an error of a socket; the order is from the special to the general."""
-    if isinstance(error, TimeoutError):
-        return "timeout", "no answer in time"
-    if isinstance(error, socket.gaierror):
-        return "dns", "the name cannot be resolved"
+    """Return the reason and the words for an error of a socket."""
+    for kind, reason, words in _NAMED:
+        if isinstance(error, kind):
+            return reason, words
     if isinstance(error, ssl.SSLError):
         return "tls", getattr(error, "verify_message", "") or error.reason or "no TLS"
-    if isinstance(error, ConnectionRefusedError):
-        return "refused", "connection refused"
     return "network", getattr(error, "strerror", None) or type(error).__name__

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Final, TypeAlias, assert_never
+from typing import IO, Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
 from monitor.notify.deadline_socket import DeadlineSocket
@@ -49,18 +49,12 @@ class SmtpConnection:
         """Connect, make it safe as the receiver is configured, and log in."""
         settings, smtp = self._settings, self._smtp
         smtp.sock = self._socket.connect(settings.host, settings.port)
-        match settings.tls:
-            case "implicit":
-                sock = context().wrap_socket(smtp.sock, server_hostname=settings.host)
-                smtp.sock = sock
-                self._begin()
-            case "starttls":
-                self._begin()
-                self._start_tls(context())
-            case "disabled":
-                self._begin()
-            case _:
-                assert_never(settings.tls)
+        if settings.tls == "implicit":
+            sock = context().wrap_socket(smtp.sock, server_hostname=settings.host)
+            smtp.sock = sock
+        self._begin()
+        if settings.tls == "starttls":
+            self._start_tls(context())
         if settings.user is not None and self._password is not None:
             self._log_in(settings.user, self._password)
 
