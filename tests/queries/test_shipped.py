@@ -46,6 +46,7 @@ _RULES = {
     "TokenLimitsChanged": "warning",
     "TokenLimitsReduced": "warning",
     "TokenLimitSizeNew": "warning",
+    "TokenUsageTotalUnusual": "warning",
     "TokenUsageUnusual": "warning",
     "TokenPlanUsageUnusual": "warning",
     "TokenSubscriptionsWithoutLimit": "warning",
