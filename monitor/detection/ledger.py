@@ -8,6 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from monitor.detection.ledger_crowd import overwritten
 from monitor.detection.ledger_rows import Taken, begun_at_next_look
+from monitor.detection.ledger_told import (
+    EVENTS_SECONDS,
+    SLOW_SECONDS,
+    ongoing_drifts,
+)
 from monitor.detection.ledger_user import (
     Course,
     SettleTimes,
@@ -28,8 +33,6 @@ from monitor.model.ledger import (
     UserId,
 )
 
-EVENTS_SECONDS = 900.0
-"""Events count for so long."""
 REFILLS_SECONDS = 3600.0
 LOOP_REFILLS = 3
 """So many refills of one user are a loop."""
@@ -91,15 +94,11 @@ def compare(
     memory = taken.memory
     alike = overwritten(memory.users.values(), accounts, taken.amounts)
     times = times_of(memory, at, settings)
-    owed = _owed(memory.events)
+    owed = _owed(memory.events, at)
     found = _Findings()
     for user in memory.users.values():
         if user.id not in accounts:
             continue
-        is_overwritten = alike is not None and user.id in alike.users
-        if is_overwritten:
-            # One cause, one event: it says nothing of this user alone.
-            user = begun_at_next_look(user)
         look = UserLook(
             at,
             accounts[user.id],
@@ -107,6 +106,9 @@ def compare(
             memory.calls,
             owed.get(user.id, 0),
         )
+        if alike is not None and look.is_moved(user):
+            # One cause, one event: it says nothing of this user alone, be it one who used something meanwhile.
+            user = begun_at_next_look(user)
         found.add(follow(user, look, times), at)
     if alike is not None:
         some = min(alike.users, key=str)
@@ -131,12 +133,12 @@ def times_of(memory: LedgerMemory, at: float, settings: LedgerSettings) -> Settl
     return SettleTimes(settle_seconds, settle_seconds, settles * settle_seconds)
 
 
-def _owed(events: Iterable[DriftEvent]) -> dict[UserId, int]:
+def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, int]:
     """Return what the last loss of each user is: its row may come after all."""
     owed: dict[UserId, int] = {}
     for event in events:
         is_single = event.kind is not DriftKind.OVERWRITTEN
-        if is_single and event.tokens < 0:
+        if is_single and event.tokens < 0 and at - event.at < EVENTS_SECONDS:
             owed[event.user] = -event.tokens
     return owed
 
@@ -147,7 +149,7 @@ def _remembered(
     events = [
         one
         for one in memory.events
-        if at - one.at < EVENTS_SECONDS and one.user not in found.cancelled
+        if at - one.at < SLOW_SECONDS and one.user not in found.cancelled
     ]
     refills = [one for one in memory.refills if at - one.at < REFILLS_SECONDS]
     leavings = [one for one in memory.leavings if at - one.at < LEAVINGS_SECONDS]
@@ -158,7 +160,7 @@ def _remembered(
     for user in found.users.values():
         initializations.setdefault(user.terms.plan, 0)
     has_left = bool(found.leavings)
-    return replace(
+    after = replace(
         memory,
         looked_at=at,
         looks=memory.looks + 1,
@@ -173,6 +175,7 @@ def _remembered(
         cancelled=memory.cancelled + len(found.cancelled),
         pace=_paced(memory, found, at, settings),
     )
+    return replace(after, drifts=ongoing_drifts(after))
 
 
 def _looping(
@@ -182,7 +185,7 @@ def _looping(
     since = at - settings.loop.total_seconds()
     times: Counter[UserId] = Counter()
     for one in refills:
-        times[one.user] += one.times * (one.at > since)
+        times[one.user] += max(1, one.times) * (one.at > since)
     return {user: count for user, count in times.items() if count >= LOOP_REFILLS}
 
 

@@ -32,7 +32,7 @@ def examples_of(
 
 def _drifted(memory: LedgerMemory, labels: Mapping[str, str]) -> _Examples:
     kind = labels[KIND_LABEL]
-    told = {str(one.kind): one.events for one in told_events(memory.events)}
+    told = {str(one.kind): one.events for one in told_events(memory)}
     for event in reversed(told.get(kind, ())):
         yield event.user, {"kind": str(event.kind), "tokens": event.tokens}
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from monitor.detection.ledger import EVENTS_SECONDS
 from monitor.detection.ledger_crowd import stopped_calls, storm_users
-from monitor.detection.ledger_told import counts_by_kind
-from monitor.model.ledger import DriftKind, LedgerMemory, UserId
+from monitor.detection.ledger_told import EVENTS_SECONDS, counts_by_kind
+from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, UserId
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, PLAN_LABEL, LedgerFact
 
@@ -26,7 +25,7 @@ def values_of(fact: LedgerFact, memory: LedgerMemory) -> Iterable[Value]:
 def _drift_users(memory: LedgerMemory) -> Iterable[Value]:
     users: dict[DriftKind, set[UserId]] = defaultdict(set)
     crowds: Counter[DriftKind] = Counter()
-    for one in memory.events:
+    for one in _recent(memory):
         users[one.kind].add(one.user)
         # What concerns many has one of them in place of all.
         crowds[one.kind] += one.users - 1
@@ -37,13 +36,17 @@ def _drift_users(memory: LedgerMemory) -> Iterable[Value]:
 
 def _drift_tokens(memory: LedgerMemory) -> Iterable[Value]:
     tokens: Counter[DriftKind] = Counter()
-    for one in memory.events:
+    for one in _recent(memory):
         tokens[one.kind] += abs(one.tokens)
     return _by_kind(tokens)
 
 
+def _recent(memory: LedgerMemory) -> Iterable[DriftEvent]:
+    return [one for one in memory.events if memory.looked_at - one.at < EVENTS_SECONDS]
+
+
 def _drift_events(memory: LedgerMemory) -> Iterable[Value]:
-    return _by_kind(counts_by_kind(memory.events))
+    return _by_kind(counts_by_kind(memory))
 
 
 def _by_kind(values: Mapping[DriftKind, int]) -> Iterable[Value]:

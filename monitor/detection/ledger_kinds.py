@@ -57,6 +57,16 @@ def kind_of(one: LedgerDifference) -> DriftKind | None:
     return DriftKind.AMOUNT
 
 
+def was_full_again(one: LedgerDifference) -> bool:
+    """Return whether a full balance was used and is full: once it is a renewal, again and again nothing is taken off.
+
+    Only what was used since is off it, and it lacks nothing of what was used before.
+    """
+    used = sum(one.taken)
+    is_as_before = 0 < one.tokens == used
+    return is_as_before and one.limit == one.balance
+
+
 def calls_for(tokens: float, amounts: Sequence[int]) -> float:
     """Return the smallest number of these amounts that add up to so many tokens; infinite where none do."""
     fewest: dict[float, int] = {0: 0}

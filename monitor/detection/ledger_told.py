@@ -1,22 +1,47 @@
-"""Decide which events are told, and as what: single ones are information, those of several users a fault; pure."""
+"""Decide which events are told, and as what: single ones are information, those of several users a fault; pure.
+
+A drift has one name from when it is told until it ends: one cause is one alert. So that the name is a good one, it is
+told as soon as its events agree, and otherwise only after a while, by its direction alone.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
-from monitor.model.ledger import DriftEvent, DriftKind
+from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, OngoingDrift
 
+EVENTS_SECONDS = 900.0
+"""Events begin a drift together within so long, and it goes on for so long after the last one."""
+SLOW_SECONDS = 6 * 3600.0
+"""Events of a fault of few calls come together within so long."""
 MIN_EVENTS = 3
 MIN_USERS = 2
 """So many events of so many users are a population: a person who lowers one balance by hand is none."""
 MIN_NAMED = 5
-"""From so many events on their kind is told."""
+"""From so many events on their kind is what most of them are; of fewer what all of them are."""
+MIN_SLOW_EVENTS = 5
+MIN_SLOW_USERS = 3
 MIN_ABOVE_LIMIT = 10
 """So many users whose balance rose above the limit are more than top-ups that somebody paid for."""
+NAMING_SECONDS = 120.0
+"""So long a drift waits for its name."""
+MOST_SILENT_SECONDS = 3 * 3600.0
+"""So long without an event at most a drift goes on that comes slowly."""
 _MIXED_SHARE: Final = 0.2
+_DIRECTIONS: Final = (DriftKind.HIGHER, DriftKind.LOWER)
+_APART: Final = MappingProxyType(
+    {
+        kind: kind
+        for kind in (DriftKind.OVERWRITTEN, DriftKind.ABOVE_LIMIT, DriftKind.CREDIT)
+    }
+)
+_OF_CALLS: Final = (DriftKind.UNDEDUCTED, DriftKind.DOUBLE, DriftKind.SIGN)
+"""Just as large as calls: nobody changes a balance by hand so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,64 +52,127 @@ class Told:
     events: tuple[DriftEvent, ...]
 
 
-def told_events(events: Iterable[DriftEvent]) -> Sequence[Told]:
-    """Return what there is to tell: what was overwritten, and the events of each direction where they are several."""
-    lost, gained, overwritten = _Group(), _Group(), _Group(1, 1)
-    above = _Group(MIN_ABOVE_LIMIT, MIN_ABOVE_LIMIT)
-    apart = {
-        DriftKind.OVERWRITTEN: overwritten,
-        DriftKind.ABOVE_LIMIT: above,
-        # Given by people, one by one: never told.
-        DriftKind.CREDIT: _Group(),
-    }
-    for event in events:
-        usual = lost if event.tokens < 0 else gained
-        apart.get(event.kind, usual).add(event)
-    told = (
-        (above, DriftKind.ABOVE_LIMIT),
-        (overwritten, DriftKind.OVERWRITTEN),
-        (lost, lost.name(DriftKind.LOWER)),
-        (gained, gained.name(DriftKind.HIGHER)),
+def told_events(memory: LedgerMemory) -> Sequence[Told]:
+    """Return what there is to tell: what was overwritten or is above its limit, and the drift of each direction."""
+    groups = _grouped(memory.events, memory.looked_at)
+    at_once = (
+        (DriftKind.ABOVE_LIMIT, MIN_ABOVE_LIMIT),
+        (DriftKind.OVERWRITTEN, 1),
     )
-    return [Told(kind, tuple(one.events)) for one, kind in told if one.is_told]
+    told = [
+        Told(kind, tuple(groups[kind].recent))
+        for kind, least in at_once
+        if groups[kind].is_several(least, least)
+    ]
+    drifts = [
+        Told(drift.kind, tuple(groups[drift.direction].events))
+        for drift in memory.drifts
+        if drift.kind is not None
+    ]
+    return [*told, *drifts]
 
 
-def counts_by_kind(events: Iterable[DriftEvent]) -> Mapping[DriftKind, int]:
+def counts_by_kind(memory: LedgerMemory) -> Mapping[DriftKind, int]:
     """Return how many events are told, by what they are told as."""
-    return {one.kind: len(one.events) for one in told_events(events)}
+    return {one.kind: len(one.events) for one in told_events(memory)}
 
 
+def ongoing_drifts(memory: LedgerMemory) -> tuple[OngoingDrift, ...]:
+    """Return the drift of each direction that begins, goes on or waits for its name; `drifts` are those of before."""
+    groups = _grouped(memory.events, memory.looked_at)
+    before = {drift.direction: drift for drift in memory.drifts}
+    drifts = []
+    for direction in _DIRECTIONS:
+        known = before.get(direction, OngoingDrift(direction, memory.looked_at))
+        drift = _next(known, groups[direction])
+        if drift is not None:
+            drifts.append(drift)
+    return tuple(drifts)
+
+
+def _next(drift: OngoingDrift, group: _Group) -> OngoingDrift | None:
+    """Return a drift after a look; None where there is none, or none any more."""
+    if drift.kind is not None:
+        return drift if group.is_going_on else None
+    kind = group.slow_kind
+    if group.is_several(MIN_EVENTS, MIN_USERS):
+        waited_seconds = group.at - drift.found_at
+        is_due = waited_seconds >= NAMING_SECONDS
+        kind = group.name(drift.direction, is_due=is_due)
+    elif kind is None:
+        return None
+    return replace(drift, kind=kind)
+
+
+def _grouped(events: Iterable[DriftEvent], at: float) -> Mapping[DriftKind, _Group]:
+    """Return events by direction, those apart that are told for themselves or, given by people, never."""
+    groups: Mapping[DriftKind, _Group] = defaultdict(partial(_Group, at))
+    for event in events:
+        direction = _DIRECTIONS[event.tokens < 0]
+        groups[_APART.get(event.kind, direction)].add(event)
+    return groups
+
+
+@dataclass(slots=True)
 class _Group:
-    """Events of one direction."""
+    """Events of one direction, the oldest first."""
 
-    def __init__(
-        self, min_events: int = MIN_EVENTS, min_users: int = MIN_USERS
-    ) -> None:
-        self.events: list[DriftEvent] = []
-        self._users: set[object] = set()
-        self._min_events, self._min_users = min_events, min_users
+    at: float
+    events: list[DriftEvent] = field(default_factory=list)
+    _of_kind: dict[DriftKind, list[DriftEvent]] = field(
+        default_factory=partial(defaultdict, list)
+    )
 
     def add(self, event: DriftEvent) -> None:
-        """Add an event."""
+        """Add an event that is newer than the others."""
         self.events.append(event)
-        self._users.add(event.user)
+        self._of_kind[event.kind].append(event)
 
     @property
-    def is_told(self) -> bool:
-        """Return whether they are several."""
-        is_enough = len(self.events) >= self._min_events
-        return is_enough and len(self._users) >= self._min_users
+    def recent(self) -> list[DriftEvent]:
+        """Return those that begin a drift together."""
+        return [one for one in self.events if self.at - one.at < EVENTS_SECONDS]
 
-    def name(self, unnamed: DriftKind) -> DriftKind:
-        """Return what most of the events are, where they are enough for that; else the direction alone."""
-        kinds = Counter(one.kind for one in self.events)
-        kinds.pop(unnamed, None)
-        if len(self.events) < MIN_NAMED or not kinds:
-            return unnamed
-        if _are_unlogged(kinds):
-            return DriftKind.UNLOGGED
-        ((kind, _),) = kinds.most_common(1)
-        return kind
+    def is_several(self, min_events: int, min_users: int) -> bool:
+        """Return whether the recent ones are so many, of so many users."""
+        return _is_several(self.recent, min_events, min_users)
+
+    @property
+    def slow_kind(self) -> DriftKind | None:
+        """Return the kind of a fault of few calls; None where there is none."""
+        for kind in _OF_CALLS:
+            if _is_several(self._of_kind[kind], MIN_SLOW_EVENTS, MIN_SLOW_USERS):
+                return kind
+        return None
+
+    @property
+    def is_going_on(self) -> bool:
+        """Return whether the last event is not longer ago than twice what the last few took to come."""
+        last = [one.at for one in self.events[-MIN_SLOW_EVENTS:]]
+        if not last:
+            return False
+        took_seconds = min(2 * (last[-1] - last[0]), MOST_SILENT_SECONDS)
+        return self.at - last[-1] < max(EVENTS_SECONDS, took_seconds)
+
+    def name(self, unnamed: DriftKind, *, is_due: bool) -> DriftKind | None:
+        """Return what the recent events are; of few that disagree None, and when it is due the direction alone."""
+        recent = self.recent
+        kinds = Counter(one.kind for one in recent)
+        kinds[unnamed] = 0
+        ((kind, count),) = kinds.most_common(1)
+        if len(recent) >= MIN_NAMED:
+            return DriftKind.UNLOGGED if _are_unlogged(kinds) else kind
+        # A call without a row among others looks like another amount: of few events that says little.
+        is_clear = is_due or kind is not DriftKind.AMOUNT
+        if is_clear and count == len(recent):
+            return kind
+        return unnamed if is_due else None
+
+
+def _is_several(events: Sequence[DriftEvent], min_events: int, min_users: int) -> bool:
+    users = {one.user for one in events}
+    lacking = max(min_events - len(events), min_users - len(users))
+    return lacking <= 0
 
 
 def _are_unlogged(kinds: Mapping[DriftKind, int]) -> bool:

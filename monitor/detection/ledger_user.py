@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from monitor.detection.ledger_bounds import bounded, broken_bounds
-from monitor.detection.ledger_kinds import LedgerDifference, kind_of, refills_in
+from monitor.detection.ledger_kinds import (
+    LedgerDifference,
+    kind_of,
+    refills_in,
+    was_full_again,
+)
 from monitor.model.ledger import (
     Account,
     DriftEvent,
@@ -67,6 +72,10 @@ class UserLook:
     def used(self) -> int:
         """Return the sum of the new rows."""
         return sum(self.amounts)
+
+    def is_moved(self, before: LedgerUser) -> bool:
+        """Return whether the balance changed otherwise than by the new rows."""
+        return self.account.tokens + self.used != before.tokens
 
 
 class Course(Enum):
@@ -231,6 +240,8 @@ def _judged(
     if refills:
         refill = Refill(look.at, user.id, user.terms.plan, refills)
         return UserStep(after, refill=refill)
+    if was_full_again(difference):
+        return UserStep(after, refill=Refill(look.at, user.id, user.terms.plan, 0))
     kind = kind_of(difference)
     left_at = user.left_at or look.at
     is_fresh = left_at - user.level_from < times.fresh

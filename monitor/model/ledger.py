@@ -152,6 +152,17 @@ class DriftEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class OngoingDrift:
+    """Events of several users in one direction that are one fault, as far as can be seen."""
+
+    direction: DriftKind
+    """LOWER or HIGHER."""
+    found_at: float
+    kind: DriftKind | None = None
+    """What it is told as until it ends; None while it waits for its name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refill:
     """Balances that the application filled up to the limit, once or more often."""
 
@@ -159,6 +170,7 @@ class Refill:
     user: UserId
     plan: str
     times: int
+    """0 where a full balance was full again after use: no use is known that emptied it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +222,8 @@ class LedgerMemory:
     calls: int = 0
     """All rows that were ever counted."""
     events: tuple[DriftEvent, ...] = ()
+    """Of the last six hours."""
+    drifts: tuple[OngoingDrift, ...] = ()
     refills: tuple[Refill, ...] = ()
     """Of the last hour."""
     looping: Mapping[UserId, int] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from monitor.model.ledger import (
     LedgerUser,
     LoggingPace,
     LookMark,
+    OngoingDrift,
     PastLook,
     Refill,
     Terms,
@@ -76,6 +77,7 @@ def packed_ledger(memory: LedgerMemory) -> bytes:
             [one.at, one.user, str(one.kind), one.tokens, one.users]
             for one in memory.events
         ],
+        "drifts": [[one.direction, one.found_at, one.kind] for one in memory.drifts],
         "refills": [[one.at, one.user, one.plan, one.times] for one in memory.refills],
         "looping": list(memory.looping.items()),
         "leavings": [[one.at, one.user] for one in memory.leavings],
@@ -111,6 +113,8 @@ def unpacked_ledger(packed: bytes) -> LedgerMemory:
             DriftEvent(at, user, DriftKind(kind), tokens, many)
             for at, user, kind, tokens, many in record["events"]
         ),
+        # A state of before them has none: they are found anew.
+        drifts=tuple(_read_drift(*one) for one in record.get("drifts", ())),
         refills=tuple(Refill(*one) for one in record["refills"]),
         looping=dict(record["looping"]),
         leavings=tuple(Leaving(*one) for one in record["leavings"]),
@@ -158,6 +162,11 @@ def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
         calls_at_empty=calls_at_empty,
         level_from=level_from,
     )
+
+
+def _read_drift(direction: str, found_at: float, kind: str | None) -> OngoingDrift:
+    name = None if kind is None else DriftKind(kind)
+    return OngoingDrift(DriftKind(direction), found_at, name)
 
 
 def _read_terms(limit: int, plan: str, subscriptions: list[list[Any]]) -> Terms:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -18,7 +19,7 @@ from monitor.detection.ledger_kinds import (
     kind_of,
     refills_in,
 )
-from monitor.detection.ledger_told import counts_by_kind
+from monitor.detection.ledger_told import counts_by_kind, ongoing_drifts
 from monitor.model.ledger import (
     DriftEvent,
     DriftKind,
@@ -80,7 +81,7 @@ def test_a_fault_of_one_call_in_a_hundred_is_found_in_three_minutes_and_named_in
         memory = watcher.look()
     assert memory.events == ()
     watcher.system.fault = fault
-    told = [counts_by_kind(watcher.look().events) for _ in range(10)]
+    told = [counts_by_kind(watcher.look()) for _ in range(10)]
 
     assert any(told[:6])
     assert list(told[-1]) == [DriftKind(kind)]
@@ -95,7 +96,7 @@ def test_users_who_are_never_quiet_are_judged_where_calls_are_logged_at_once() -
     watcher.system.fault = "undeducted"
     for _ in range(6):
         memory = watcher.look()
-    assert list(counts_by_kind(memory.events)) == [DriftKind.UNDEDUCTED]
+    assert list(counts_by_kind(memory)) == [DriftKind.UNDEDUCTED]
 
 
 def test_of_users_who_are_never_quiet_and_logged_late_a_bound_tells_what_is_lost() -> (
@@ -109,7 +110,7 @@ def test_of_users_who_are_never_quiet_and_logged_late_a_bound_tells_what_is_lost
         person.balance = (person.balance or 0) // 3
     for _ in range(12):
         memory = watcher.look()
-    assert list(counts_by_kind(memory.events)) == [DriftKind.LOWER]
+    assert list(counts_by_kind(memory)) == [DriftKind.LOWER]
 
 
 def test_a_call_that_is_logged_later_than_settle_is_taken_back_and_waited_for() -> None:
@@ -197,7 +198,7 @@ def test_what_is_healthy_is_never_told(gap: str, costs: tuple[int | None, ...]) 
     for _ in range(60):
         something_healthy(system, watcher)
         memory = watcher.look()
-        assert counts_by_kind(memory.events) == {}
+        assert counts_by_kind(memory) == {}
         assert stopped_calls(memory) == storm_users(memory) == 0
 
 
@@ -286,23 +287,113 @@ def test_the_fewest_calls_are_those_of_trying_all_of_them(
 
 
 def test_single_events_are_not_told_and_several_of_one_user_neither() -> None:
-    def event(user: int, kind: DriftKind, tokens: int = -5) -> DriftEvent:
-        return DriftEvent(0.0, user, kind, tokens)
-
     unlogged, double = DriftKind.UNLOGGED, DriftKind.DOUBLE
-    assert counts_by_kind([event(1, unlogged)] * 9) == {}
-    assert counts_by_kind([event(1, unlogged), event(2, unlogged)]) == {}
-    three = [event(user, double) for user in (1, 2, 3)]
-    assert counts_by_kind(three) == {DriftKind.LOWER: 3}
-    assert counts_by_kind([*three, *three]) == {double: 6}
+    assert _told_at_once([_event(1, unlogged)] * 9) == {}
+    assert _told_at_once([_event(1, unlogged), _event(2, unlogged)]) == {}
+    three = [_event(user, double) for user in (1, 2, 3)]
+    assert _told_at_once(three) == {double: 3}
     # What has no row has by chance the size of some other call, and now not.
-    mixed = [*three, *(event(user, DriftKind.AMOUNT) for user in (4, 5))]
-    assert counts_by_kind(mixed) == {unlogged: 5}
-    credit = [event(user, DriftKind.CREDIT, 5) for user in range(20)]
-    assert counts_by_kind(credit) == {}
-    above = [event(user, DriftKind.ABOVE_LIMIT, 5) for user in range(10)]
-    assert counts_by_kind(above[:9]) == {}
-    assert counts_by_kind(above) == {DriftKind.ABOVE_LIMIT: 10}
+    mixed = [*three, *(_event(user, DriftKind.AMOUNT) for user in (4, 5))]
+    assert _told_at_once(mixed) == {unlogged: 5}
+    assert _told_at_once(mixed[1:]) == {}
+    credit = [_event(user, DriftKind.CREDIT, tokens=5) for user in range(20)]
+    assert _told_at_once(credit) == {}
+    above = [_event(user, DriftKind.ABOVE_LIMIT, tokens=5) for user in range(10)]
+    assert _told_at_once(above[:9]) == {}
+    assert _told_at_once(above) == {DriftKind.ABOVE_LIMIT: 10}
+
+
+# A minute each: u unlogged, d double, a another amount, h by hand (wiped); below what it is told as,
+# by its first letter, L as lower.
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        # One cause is one alert, for all that fewer events are left in the window for a while.
+        ("u.u....u......u.u......u......u...", ".......uuuuuuuuuuuuuuuuuuuuuuuuuuu"),
+        # It ends a quarter of an hour after the last one.
+        ("uuu.................", "..uuuuuuuuuuuuuuu..."),
+        # Few that do not agree wait two minutes for more.
+        ("adu...................", "....LLLLLLLLLLLLL....."),
+        ("aduaa.................", "...." + "u" * 15 + "..."),
+        # Once it has a name it keeps it, whatever comes.
+        ("ddd.aaaaaa...", "..ddddddddddd"),
+        ("aaa....", "....aaa"),
+        # What comes slowly and is as large as a call; what people do by hand does not come together.
+        ("d" + 4 * ("." * 50 + "d") + "." * 60, "." * 204 + "d" * 61),
+        ("h" + 9 * ("." * 30 + "h") + "..", "." * 282),
+    ],
+)
+def test_a_drift_has_one_name_from_when_it_is_told_until_it_ends(
+    events: str, told: str
+) -> None:
+    kinds = {
+        "u": DriftKind.UNLOGGED,
+        "d": DriftKind.DOUBLE,
+        "a": DriftKind.AMOUNT,
+        "h": DriftKind.WIPED,
+    }
+    memory, seen = LedgerMemory(BEGAN), ""
+    for minute, letter in enumerate(events):
+        at = 60.0 * minute
+        if letter in kinds:
+            event = _event(minute, kinds[letter], at)
+            memory = replace(memory, events=(*memory.events, event))
+        memory = replace(memory, looked_at=at)
+        memory = replace(memory, drifts=ongoing_drifts(memory))
+        letters = [_LETTERS.get(kind, kind[0]) for kind in counts_by_kind(memory)]
+        seen += "".join(letters) or "."
+    assert seen == told
+
+
+_LETTERS = MappingProxyType({DriftKind.LOWER: "L"})
+
+
+def test_what_an_update_without_where_did_is_not_told_once_more_of_who_was_active() -> (
+    None
+):
+    system = System(seed=6, users=300, per_second=6)
+    watcher = Watcher(system)
+    for _ in range(12):
+        watcher.look()
+    for person in system.people.values():
+        person.balance = (person.balance or 0) - 1500
+    told = [set(counts_by_kind(watcher.look())) for _ in range(20)]
+    assert set().union(*told) == {DriftKind.OVERWRITTEN}
+
+
+def test_users_who_are_full_again_after_each_call_are_a_loop_and_renewals_are_none() -> (
+    None
+):
+    system = System(seed=1, users=40, per_second=0.001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    for _ in range(4):
+        _fill_after_use(system, 7)
+        for person in system.people.values():
+            person.balance = (
+                person.balance if person is system.people[7] else person.limit
+            )
+        memory = [watcher.look() for _ in range(5)][-1]
+
+    assert memory.looping == {7: 3}
+    assert sum(memory.initializations.values()) == 0
+    assert counts_by_kind(memory) == {}
+
+
+def _fill_after_use(system: System, user: int) -> None:
+    system.use(user)
+    system.people[user].balance = system.people[user].limit
+
+
+def _event(user: int, kind: DriftKind, at: float = 0.0, tokens: int = -5) -> DriftEvent:
+    return DriftEvent(at, user, kind, tokens)
+
+
+def _told_at_once(events: Sequence[DriftEvent]) -> Mapping[DriftKind, int]:
+    memory = LedgerMemory(BEGAN, events=tuple(events))
+    return counts_by_kind(replace(memory, drifts=ongoing_drifts(memory)))
 
 
 def test_every_fact_has_its_values() -> None:

@@ -156,7 +156,7 @@ def test_what_is_taken_off_otherwise_is_told_as_what_it_is_with_its_users(
     assert {row["tokens"] for row in rows} == {300 - taken}
 
 
-def test_what_is_taken_off_and_never_logged_is_told_and_three_times_not_by_name(
+def test_what_is_taken_off_and_never_logged_is_told_by_its_name_and_keeps_it(
     tokens: Bench,
 ) -> None:
     looks = Looks(tokens)
@@ -164,7 +164,7 @@ def test_what_is_taken_off_and_never_logged_is_told_and_three_times_not_by_name(
     tokens.execute(
         "UPDATE users SET tokens_remaining = tokens_remaining - 400 WHERE id < 4"
     )
-    assert events(looks.look(4)) == {"lower": 3}
+    assert events(looks.look(4)) == {"unlogged": 3}
     tokens.execute(
         "UPDATE users SET tokens_remaining = tokens_remaining - 400 WHERE id IN (5, 6)"
     )
