@@ -8,7 +8,7 @@ from monitor.model.errors import QueryError, Reason
 from monitor.model.metric_columns import unlabelled, value_columns
 from monitor.model.results import EvidenceKey, EvidenceRow, Sample
 from monitor.model.settings import Query
-from monitor.model.sweeps import Sums
+from monitor.model.sweeps import Sums, divide_shares
 
 
 def added(
@@ -40,7 +40,7 @@ def check_size(query: Query, sums: Sums) -> None:
 
 
 def whole(query: Query, sums: Sums) -> Sums:
-    """Return the sums of a whole cycle: what has no labels is 0 where no piece gave anything."""
+    """Return the sums of a whole cycle: what has no labels is 0 where no piece gave anything; shares are divided."""
     numbers = dict(sums.numbers)
     for metric in query.metrics:
         if metric.labels or metric.null == "skip":
@@ -49,6 +49,7 @@ def whole(query: Query, sums: Sums) -> Sums:
         for column in value_columns(metric):
             series = unlabelled(metric, column)
             numbers.setdefault(series, 0.0)
+    divide_shares(query, numbers)
     return Sums(
         numbers=numbers,
         examples=sums.examples,

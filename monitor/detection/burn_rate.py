@@ -5,7 +5,7 @@ A value is the share that was served, from 0 to 1. Time of which nothing is know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _BUCKET_SECONDS = 300
@@ -16,6 +16,8 @@ _HOUR = 3600 // _BUCKET_SECONDS
 class Policy:
     """How much faster than the objective allows the budget may be spent, over a long and a short window."""
 
+    window: str
+    """The long window, as a rule names it."""
     factor: float
     long: int
     """In buckets; so is the short one, which says that it still goes on."""
@@ -24,9 +26,9 @@ class Policy:
 
 # The SRE workbook, chapter 5, table 5-8; its third line has 6 hours as the short window.
 POLICIES = (
-    Policy(14.4, _HOUR, 1),
-    Policy(6.0, 6 * _HOUR, _HOUR // 2),
-    Policy(1.0, 72 * _HOUR, 6 * _HOUR),
+    Policy("1h", 14.4, _HOUR, 1),
+    Policy("6h", 6.0, 6 * _HOUR, _HOUR // 2),
+    Policy("3d", 1.0, 72 * _HOUR, 6 * _HOUR),
 )
 _KEPT = max(policy.long for policy in POLICIES)
 
@@ -66,13 +68,25 @@ def step(
 
     `objective` is a share below 1. What is older than the newest bucket is left out.
     """
-    memory = _added(memory, int(at_seconds // _BUCKET_SECONDS), 1.0 - value)
+    memory = with_value(memory, at_seconds, value)
+    return memory, burn_of(memory, objective, POLICIES)
+
+
+def with_value(memory: BurnMemory, at_seconds: float, value: float) -> BurnMemory:
+    """Return the memory with a value of an instant; what is older than the newest bucket is left out."""
+    return _added(memory, int(at_seconds // _BUCKET_SECONDS), 1.0 - value)
+
+
+def burn_of(
+    memory: BurnMemory, objective: float, policies: Iterable[Policy]
+) -> Burn | None:
+    """Return the first policy by which the budget is spent too fast, if there is one."""
     budget = 1.0 - objective
-    for policy in POLICIES:
+    for policy in policies:
         rate = _mean(memory, policy.long) / budget
         if min(rate, _mean(memory, policy.short) / budget) > policy.factor:
-            return memory, Burn(policy, rate)
-    return memory, None
+            return Burn(policy, rate)
+    return None
 
 
 def _added(memory: BurnMemory, bucket: int, spent: float) -> BurnMemory:

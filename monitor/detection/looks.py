@@ -10,18 +10,21 @@ from typing import TypeAlias, TypeVar, assert_never
 from monitor.detection.baseline import Baseline, BaselineVerdict
 from monitor.detection.change import ChangeMemory, look_for_change, which_part
 from monitor.detection.novelty import Sighting, is_new, seen_at
+from monitor.detection.objective import Miss, ObjectiveMemory, look_for_miss
 from monitor.model.detectors import (
     BaselineDetector,
     ChangeDetector,
     Detector,
     NewDetector,
     SeriesSource,
+    SloDetector,
 )
+from monitor.model.populations import share_text
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, labels_of
 from monitor.model.wording import format_number
 
-SeriesMemory: TypeAlias = Baseline | ChangeMemory | Sighting
+SeriesMemory: TypeAlias = Baseline | ChangeMemory | Sighting | ObjectiveMemory
 _Memory = TypeVar("_Memory")
 _SIGNS: Mapping[str, float] = {"high": 1.0, "low": -1.0, "": 0.0}
 
@@ -69,6 +72,14 @@ def look_at(
         case NewDetector():
             seen = seen_at(_of_kind(Sighting, known), look.at)
             return seen, _new(rule, detector, seen, look)
+        case SloDetector():
+            objective, miss = look_for_miss(
+                detector,
+                _of_kind(ObjectiveMemory, known),
+                look.at,
+                look.value.value,
+            )
+            return objective, _missed(rule, miss, look)
         case _:
             assert_never(detector)
 
@@ -113,6 +124,18 @@ def _new(
         return None
     first = datetime.fromtimestamp(seen.first, UTC)
     return _finding(rule, look, {"first_seen": f"{first:%Y-%m-%d %H:%M} UTC"})
+
+
+def _missed(rule: Rule, miss: Miss | None, look: SeriesLook) -> Sample | None:
+    if miss is None:
+        return None
+    texts = {
+        "served": share_text(look.value.value),
+        "objective": share_text(miss.objective),
+        "burn_rate": _rounded(miss.burn.rate),
+        "window": miss.burn.policy.window,
+    }
+    return _finding(rule, look, texts)
 
 
 def _finding(rule: Rule, look: SeriesLook, texts: Mapping[str, str]) -> Sample:

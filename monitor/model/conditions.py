@@ -20,6 +20,7 @@ ConditionKind: TypeAlias = Literal[
     "baseline",
     "change",
     "new",
+    "slo",
 ]
 """The key of a rule in a query's .toml that gives its condition."""
 
@@ -116,6 +117,11 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
     "new": ConditionType(
         words="never seen before",
         promql="{series} # never seen before",
+        holds=_is_found,
+    ),
+    "slo": ConditionType(
+        words="misses {threshold}",
+        promql="{series} # misses {threshold}",
         holds=_is_found,
     ),
 }

@@ -95,5 +95,20 @@ class NewDetector:
     counts_missing: ClassVar[bool] = False
 
 
-Detector: TypeAlias = BaselineDetector | ChangeDetector | NewDetector
-DETECTORS = (BaselineDetector, ChangeDetector, NewDetector)
+@dataclass(frozen=True, slots=True)
+class SloDetector:
+    """Compare with an objective: the budget of what may miss it is spent too fast."""
+
+    key: ClassVar[str] = "slo"
+    texts: ClassVar[tuple[str, ...]] = ("served", "objective", "burn_rate", "window")
+
+    objective: float | None = None
+    """A share below 1; None: the usual share of the first two weeks, less half a point."""
+    over: tuple[str, ...] = ("1h", "6h", "3d")
+    """By which of the workbook's long windows it is judged."""
+    source: SeriesSource = field(default_factory=SeriesSource)
+    counts_missing: ClassVar[bool] = False
+
+
+Detector: TypeAlias = BaselineDetector | ChangeDetector | NewDetector | SloDetector
+DETECTORS = (BaselineDetector, ChangeDetector, NewDetector, SloDetector)

@@ -69,6 +69,7 @@ class Metric:
     of_cursor: CursorFact | None = None
     of_ledger: LedgerFact | None = None
     positive: bool = False  # no row takes anything off it
+    per: str = ""  # of a sweep: its sum is divided by that of this metric of the query
 
     @property
     def label_names(self) -> tuple[str, ...]:

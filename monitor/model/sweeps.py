@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
-from monitor.model.settings import Labels
+from monitor.model.settings import Labels, Query
 from monitor.model.walks import Sweep
 
 SweepKey: TypeAlias = int | str
@@ -93,3 +94,28 @@ def holds_until(
         return None
     longest = max(cycle.length for cycle in cycles)
     return cycles[0].read_at + 3 * max(sweep.cycle, longest)
+
+
+def divide_shares(query: Query, numbers: dict[SumKey, float]) -> None:
+    """Divide in place the sums of each metric with `per`; of a share of nothing nothing is said."""
+    divisors = {metric.name: metric.per for metric in query.metrics}
+    for series in tuple(numbers):
+        metric, labels = series
+        divisor = divisors[metric]
+        if not divisor:
+            continue
+        number = numbers.pop(series)
+        population = _sum_of(numbers, divisor, labels)
+        if population:
+            numbers[series] = number / population
+
+
+def _sum_of(numbers: Mapping[SumKey, float], metric: str, labels: Labels) -> float:
+    """Return the sum of a metric's series that have all of these labels."""
+    parts = filter(partial(_is_part, metric, labels), numbers)
+    return sum(map(numbers.__getitem__, parts))
+
+
+def _is_part(metric: str, labels: Labels, series: SumKey) -> bool:
+    name, having = series
+    return {metric, *labels} <= {name, *having}

@@ -12,6 +12,7 @@ from monitor.detection.baseline import Baseline
 from monitor.detection.change import ChangeMemory, OngoingChange
 from monitor.detection.looks import SeriesMemory
 from monitor.detection.novelty import Sighting
+from monitor.detection.objective import ObjectiveMemory
 from monitor.detection.rules import RuleMemory
 from monitor.model.settings import JobKey, Labels, labels_of
 from monitor.storage.rows import insert_into
@@ -78,6 +79,8 @@ def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
             return "change", _change_record(memory)
         case Sighting():
             return "seen", [memory.first, memory.last]
+        case ObjectiveMemory():
+            return "objective", memory.to_record()
         case _:
             assert_never(memory)
 
@@ -91,6 +94,8 @@ def _from_record(kind: str, record: Any) -> SeriesMemory:
         case "seen":
             first, last = record
             return Sighting(float(first), float(last))
+        case "objective":
+            return ObjectiveMemory.from_record(record)
         case _:
             raise ValueError(f"no such memory: {kind}")
 

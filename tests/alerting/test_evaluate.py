@@ -785,7 +785,9 @@ def test_an_alert_remembers_its_worst_value(
     assert transition.alert.fired_for == 9 * INTERVAL
 
 
-@pytest.mark.parametrize("kind", CONDITIONS.keys() - {"baseline", "change", "new"})
+@pytest.mark.parametrize(
+    "kind", CONDITIONS.keys() - {"baseline", "change", "new", "slo"}
+)
 def test_what_was_counted_in_part_proves_that_it_is_above_and_nothing_else(
     kind: ConditionKind,
 ) -> None:

@@ -57,6 +57,7 @@ _WALKS = {
 }
 
 _LEDGER = 'column = "t.id", accounts = "SELECT id FROM t WHERE id IN :user_ids"'
+_SWEEP = 'summary = "s"\n[sweep]\nkey = "t.id"\n'
 _CURSOR = 'summary = "s"\n[cursor]\ncolumn = "t.id"\ntime = "at"\n'
 
 Keys = dict[str, str]
@@ -403,6 +404,17 @@ TABLES = {
         derived=frozenset(field.name for field in fields(Metric)) - {"of_ledger"},
         refused=frozenset(MetricSchema.model_fields),
     ),
+    "NAME.toml: metrics.NAME of a sweep": Table(
+        MetricSchema,
+        samples=({"help": '"h"', "value": '"x"', "per": '"other"'},),
+        load=_load_query(
+            _SWEEP
+            + "[metrics.other]\nhelp = 'h'\nvalue = 'x'\n[metrics.sample_total]\n"
+        ),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric)) - {"per"},
+        refused=frozenset(MetricSchema.model_fields),
+    ),
     "NAME.toml: metrics.NAME": Table(
         MetricSchema,
         samples=(
@@ -432,9 +444,9 @@ TABLES = {
         ),
         load=_load_query(_CURSOR + "[metrics.sample_total]\n"),
         values_in=_sampled_metrics,
-        # By the rules that are about it, and by a ledger.
-        derived=frozenset({"details", "exported", "of_ledger"}),
-        refused=frozenset({"of_ledger"}),
+        # By the rules that are about it, by a ledger, and by a sweep.
+        derived=frozenset({"details", "exported", "of_ledger", "per"}),
+        refused=frozenset({"of_ledger", "per"}),
     ),
     "NAME.toml: rules.NAME": Table(
         RuleSchema,
@@ -470,6 +482,7 @@ TABLES = {
             {**_ON_COLUMN, "baseline": '{ direction = "up" }'},
             {**_ON_COLUMN, "change": '{ by = 0.2, over = "1h" }'},
             {**_ON_COLUMN, "new": "true"},
+            {**_ON_COLUMN, "slo": "{ objective = 0.7 }"},
             {**_ON_COLUMN, "absent": "true"},
             {**_ON_COLUMN, "above": "7", "enabled": "false"},
         ),

@@ -26,6 +26,7 @@ FOUND: Mapping[ConditionKind, str] = {
     "baseline": "4 5 6 nan",
     "change": "4 5 6 nan",
     "new": "4 5 6 nan",
+    "slo": "4 5 6 nan",
 }
 """Which of VALUES each condition finds, with a threshold of 5, or 5 to 6; of a detector there are only findings."""
 

@@ -149,6 +149,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[rules.NAME]`": query_schema.RuleSchema,
     "`baseline` of a rule": query_schema.BaselineSchema,
     "`change` of a rule": query_schema.ChangeSchema,
+    "`slo` of a rule": query_schema.SloSchema,
 }
 
 

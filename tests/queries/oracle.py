@@ -73,6 +73,13 @@ class Subscriber:
         """Return whether nothing but a person can help this user."""
         return self.status == "negative" or (not self.balance and not self.gives_tokens)
 
+    @property
+    def is_served(self) -> bool:
+        """Return whether the cheapest feature works at the next click, with auto-initialisation."""
+        if not self.balance:
+            return self.gives_tokens
+        return self.balance >= min(COSTS.values())
+
 
 def spelled(name: str | None) -> str:
     """Write a plan or an action as in labels."""
@@ -97,6 +104,7 @@ def balances(
         **by_state(found),
         **at_limit(connection, found),
         **conflicting(connection),
+        **_served_ratio(found),
     }
 
 
@@ -111,6 +119,7 @@ def by_state(found: Iterable[Subscriber]) -> dict[str, Series]:
             and row.limit is not None
             and 0 <= row.balance < 0.1 * row.limit
         )
+        metrics["token_subscribers_served"][(row.plan,)] += row.is_served
         metrics["token_balance_tokens"][(row.plan,)] += row.balance or 0
         metrics["token_limit_tokens"][(row.plan,)] += row.limit or 0
     return {name: dict(series) for name, series in metrics.items()}
@@ -218,6 +227,13 @@ def _unable_actions(found: Sequence[Subscriber]) -> dict[str, Series]:
         for action, cost in COSTS.items()
     }
     return {"token_subscribers_unable": series}
+
+
+def _served_ratio(found: Sequence[Subscriber]) -> dict[str, Series]:
+    if not found:
+        return {}
+    served = sum(row.is_served for row in found)
+    return {"token_subscribers_served_ratio": {(): served / len(found)}}
 
 
 def at_limit(

@@ -44,11 +44,11 @@ name = "nobody"
 query = "balances"
 defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9 }
 [[tests.results]]
-rows = [{ plan = "pro", ok = 1, conflicting = 0 }]
+rows = [{ plan = "pro", ok = 1, served = 1, conflicting = 0 }]
 fires = []
 [[tests.results]]
 times = 2
-rows = [{ plan = "pro", ok = 1, conflicting = 3 }]
+rows = [{ plan = "pro", ok = 1, served = 1, conflicting = 3 }]
 fires = []
 """,
     )

@@ -11,6 +11,7 @@ from monitor.config.queries.schema import (
     RuleSchema,
     SeriesSchema,
 )
+from monitor.config.queries.slo import read_slo, said_of_slo
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import validate
@@ -23,6 +24,7 @@ from monitor.model.detectors import (
     Direction,
     NewDetector,
     SeriesSource,
+    SloDetector,
 )
 from monitor.model.populations import Population
 from monitor.model.wording import format_number
@@ -85,7 +87,7 @@ def condition_of(
             return Condition(kind, low, high, said)
         case "absent":
             return Condition(kind)
-        case "baseline" | "change" | "new":
+        case "baseline" | "change" | "new" | "slo":
             return Condition(kind, said=_said_of(detector)) if detector else None
         case _:
             assert_never(kind)
@@ -110,6 +112,8 @@ def read_detector(
             return _change(section.at(kind), metrics, problems)
         case "new":
             return NewDetector()
+        case "slo":
+            return read_slo(section.at(kind), problems)
         case (
             "above"
             | "below"
@@ -126,10 +130,14 @@ def read_detector(
 
 def _said_of(detector: Detector | None) -> str:
     """Return what a detector's threshold is in words; empty where it has none."""
-    if not isinstance(detector, ChangeDetector):
-        return ""
-    share = f"{100 * detector.by:.15g} %"
-    return f"by {share} within {format_duration(detector.over)}"
+    match detector:
+        case ChangeDetector():
+            share = f"{100 * detector.by:.15g} %"
+            return f"by {share} within {format_duration(detector.over)}"
+        case SloDetector():
+            return said_of_slo(detector)
+        case _:
+            return ""
 
 
 def _change(

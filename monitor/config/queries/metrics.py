@@ -78,6 +78,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         of_cursor=None if checked.of_cursor is None else CursorFact(checked.of_cursor),
         of_ledger=None if checked.of_ledger is None else LedgerFact(checked.of_ledger),
         positive=checked.positive,
+        per=checked.per,
     )
 
 

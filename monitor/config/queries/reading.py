@@ -20,10 +20,11 @@ from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.walks import of_statement, read_walk
 from monitor.config.sql.statement import Template, read_template
 from monitor.config.toml.document import Section, tables
-from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import read_text, shown
 from monitor.config.toml.validation import validate
 from monitor.model.settings import Metric, Scalar, SchemaColumns
+from monitor.model.walks import Sweep
 
 
 def read_query(
@@ -74,7 +75,7 @@ def read_query(
     is_complete = are_statements_sound and _is_whole(query, checked)
     check_query(query, extra, problems, is_complete=is_complete)
     if are_statements_sound:
-        query = check_sweep(query, base, problems)
+        query = check_sweep(_with_shares(query, problems), base, problems)
     return replace(query, is_sound=len(problems) == before)
 
 
@@ -146,3 +147,27 @@ def _subjects(
         else:
             metrics[name] = metric
     return RuleSubjects(metrics, broken, frozenset(declared))
+
+
+def _with_shares(query: UnboundQuery, problems: Problems) -> UnboundQuery:
+    """Return the query, and note a metric with `per` that is not a share of a sum of its sweep."""
+    divisors = {metric.name: metric.per for metric in query.metrics}
+    for name, divisor in divisors.items():
+        fault = _share_fault(query, divisors, divisor)
+        if fault:
+            origin = query.section.origin("metrics", name, "per")
+            problems.add(origin, fault)
+    return query
+
+
+def _share_fault(query: UnboundQuery, divisors: dict[str, str], divisor: str) -> str:
+    """Return what is wrong with the divisor of a metric; empty where nothing is, or there is none."""
+    if not divisor:
+        return ""
+    if not isinstance(query.walk, Sweep):
+        return "goes with [sweep] only"
+    # A share of a share is no number that anybody knows.
+    if divisors.get(divisor) == "":
+        return ""
+    suggestion = near_miss(divisor, divisors)
+    return f'"{divisor}" is no sum of the query{suggestion}'

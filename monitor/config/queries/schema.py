@@ -147,6 +147,7 @@ class MetricSchema(Schema):
         | None
     ) = None
     positive: bool = False
+    per: str = ""
 
 
 class OwnMetricSchema(Schema):
@@ -182,6 +183,13 @@ class ChangeSchema(SeriesSchema):
     accept: Interval = ACCEPTED_AFTER
 
 
+class SloSchema(Schema):
+    """`slo = {}` of a rule."""
+
+    objective: float | None = None
+    over: list[Literal["1h", "6h", "3d"]] = ["1h", "6h", "3d"]
+
+
 class RuleSchema(Schema):
     """`[rules.NAME]`."""
 
@@ -202,6 +210,7 @@ class RuleSchema(Schema):
     baseline: dict[str, Any] | None = None
     change: dict[str, Any] | None = None
     new: OnlyTrue | None = None
+    slo: dict[str, Any] | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
     max_alerts: Annotated[int, integer_in(1, 100_000)] = 1000

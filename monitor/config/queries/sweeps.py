@@ -41,11 +41,13 @@ def check_sweep(query: UnboundQuery, base: Path, problems: Problems) -> UnboundQ
 
 
 def _marked(metric: Metric, counted: frozenset[str]) -> Metric:
-    """Return a metric, marked where each of its columns is a count."""
+    """Return a metric, marked where each of its columns is a count; a share never is."""
     is_count = counted.issuperset(value_columns(metric))
+    is_raised = metric.positive or is_count
+    is_sum = not metric.per
     return replace(
         metric,
-        positive=metric.positive or is_count,
+        positive=is_sum and is_raised,
     )
 
 
