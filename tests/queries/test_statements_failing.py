@@ -123,7 +123,9 @@ def test_no_shipped_query_that_lost_a_right_is_a_finding(
     for query in bench.queries.values():
         with bench.as_user("monitor") as session, suppress(QueryError):
             answer(query, session)
-    assert failing(looked(bench)) == {}
+    found = failing(looked(bench)).values()
+    # MySQL knows the accounts, and the one of another test is among them.
+    assert [one for one in found if one["accounts"] != "shop"] == []
 
 
 def test_errors_of_long_ago_are_no_finding(bench: Bench) -> None:
