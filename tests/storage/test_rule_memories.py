@@ -7,9 +7,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.detection.burn_rate import BurnMemory
 from monitor.detection.change import ChangeMemory, OngoingChange
 from monitor.detection.looks import SeriesMemory
 from monitor.detection.novelty import Sighting
+from monitor.detection.objective import DayMean, ObjectiveMemory
 from monitor.detection.rules import RuleMemory
 from monitor.model.settings import labels_of
 from monitor.storage import State
@@ -27,8 +29,23 @@ CHANGES = st.builds(
     PARTS,
     st.none() | st.builds(OngoingChange, NUMBERS, NUMBERS, PARTS),
 )
+SHARES = st.integers(0, 10**6).map(lambda number: number / 10**6)
+OBJECTIVES = st.builds(
+    ObjectiveMemory,
+    st.builds(
+        BurnMemory,
+        st.integers(0, 2**40),
+        st.integers(0, 300),
+        st.lists(SHARES, max_size=9).map(tuple),
+    ),
+    st.dictionaries(
+        st.integers(0, 2**20),
+        st.builds(DayMean, st.integers(1, 300), NUMBERS),
+        max_size=14,
+    ),
+)
 SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
-    CHANGES, st.builds(Sighting, NUMBERS, NUMBERS)
+    CHANGES, OBJECTIVES, st.builds(Sighting, NUMBERS, NUMBERS)
 )
 MEMORIES = st.builds(
     RuleMemory,
