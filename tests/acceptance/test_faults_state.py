@@ -227,9 +227,11 @@ def covered(disk: Path) -> Iterator[None]:
         yield
         return
     before = path.stat()
+    older = [one for one in disk.iterdir() if one.stat().st_ino < before.st_ino]
+    in_order = sorted(older, key=lambda one: one.stat().st_ino)
     with _mounted(disk):
-        for name in ("lock", "state.sqlite"):
-            (disk / name).touch()
+        for one in (*in_order, path):
+            one.touch()
         after = path.stat()
         assert (after.st_ino, after.st_dev != before.st_dev) == (before.st_ino, True)
         yield

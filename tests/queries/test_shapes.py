@@ -223,8 +223,14 @@ SHAPES: dict[str, Shape] = {
 }
 
 
-OF_THE_SHAPE = {"headroom", "schema_facts"}
-"""Queries that say what tables are like, and not what is in them."""
+OF_THE_SHAPE = {"headroom", "schema_facts", "statements_failing"}
+"""Queries that say what tables are like, or what others did on the server, and not what is in the tables."""
+BY_INDEX = {
+    "token_subscribers_overdue",
+    "token_subscribers_overdue_judged",
+    "token_subscribers_never_used",
+}
+"""What depends on whether use can be looked up: of a view no index is known (tests/queries/test_overdue.py)."""
 
 
 def answers(bench: Bench) -> dict[str, tuple[object, object]]:
@@ -237,10 +243,12 @@ def answers(bench: Bench) -> dict[str, tuple[object, object]]:
             for sample in success.samples
             if sample.metric != "token_schema_column_mismatch"
             and sample.metric != "finding"
+            and sample.metric not in BY_INDEX
         }
         examples = {
             key: sorted(str(row.get("user_id")) for row in rows)
             for key, rows in success.evidence.items()
+            if key[0] != "TokenBalancesUninitialized"
         }
         found[name] = (samples, {key: len(rows) for key, rows in examples.items()})
     return found

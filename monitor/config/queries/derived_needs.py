@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
@@ -197,4 +198,5 @@ def _write_cache(directory: Path, found: Mapping[str, Derived]) -> None:
             json.dump(document, file)
         new.replace(directory / CACHE)
     except OSError:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that takes no file lets none go either
+            new.unlink(missing_ok=True)
