@@ -20,6 +20,7 @@ from tests.support.servers import (
     MYSQL_NOT_ASKED,
     MYSQL_UNAVAILABLE,
     PrivateMySQL,
+    forget_failures,
     free_port,
     why_no_mysql,
 )
@@ -99,22 +100,10 @@ def _schema_on(server: PrivateServer) -> Iterator[str]:
     name = f"app{next(_numbers)}"
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    if isinstance(server, PrivateMySQL):
-        _forget_failures(server)
+    forget_failures(server)
     yield name
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name}")
-
-
-def _forget_failures(server: PrivateServer) -> None:
-    """Forget which statements failed: those of other tests are not the application's."""
-    with server.connect() as connection, connection.cursor() as cursor:
-        for table in (
-            "events_statements_summary_by_digest",
-            "events_errors_summary_by_account_by_error",
-            "events_errors_summary_global_by_error",
-        ):
-            cursor.execute(f"TRUNCATE performance_schema.{table}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

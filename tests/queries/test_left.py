@@ -14,7 +14,7 @@ from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Job, Severity, labels_of
 from tests.queries.conftest import Bench
 from tests.queries.oracle import GRACE
-from tests.queries.tokens import NOW, Data, Subscription, User, replace_rows
+from tests.queries.tokens import NOW, Data, Subscription, Usage, User, replace_rows
 
 
 def ends_at() -> float:
@@ -34,7 +34,10 @@ def fill(bench: Bench, balance: int | None, limit: int, users: Sequence[int]) ->
     found = [User(user, balance, 2 * GRACE) for user in users]
     subscriptions = [Subscription(user, limit, "pro") for user in users]
     healthy = [User(100, 700, 2 * GRACE)]
-    replace_rows(bench.connection, Data([*healthy, *found], [HEALTHY, *subscriptions]))
+    # Who never used anything is judged by a jump (docs/adr/0046).
+    usages = [Usage(user, 300, "seo_title", 3600) for user in users]
+    data = Data([*healthy, *found], [HEALTHY, *subscriptions], usages)
+    replace_rows(bench.connection, data)
 
 
 def an_alert(bench: Bench, rule: str) -> Alert:

@@ -39,7 +39,7 @@ _RULES = {
     "TokenAutoInitStopped": "critical",
     "TokenSubscriptionsConflicting": "warning",
     "TokenSubscribersChanged": "warning",
-    "TokenSubscribersUnserved": "critical",
+    "TokenSubscribersUnserved": "warning",
     "TokenSubscribersUnservedSlowly": "warning",
     "TokenPlanNew": "warning",
     "TokenHeadroom": "warning",

@@ -17,7 +17,7 @@ from tests.acceptance.configs import write_config
 from tests.acceptance.program import run_command
 from tests.queries.conftest import Bench
 from tests.queries.tokens import create_tables
-from tests.support.servers import PrivateMySQL
+from tests.support.servers import PrivateMySQL, forget_failures
 
 NAME = "statements_failing"
 KEYS = {
@@ -50,6 +50,7 @@ def bench(counting: PrivateServer, tmp_path: Path) -> Iterator[Bench]:
         for account in ("shop", "monitor"):
             bench.execute(f"GRANT SELECT ON {bench.schema}.* TO {account}@localhost")
         bench.execute("GRANT SELECT ON performance_schema.* TO monitor@localhost")
+        forget_failures(counting)
         yield bench
     finally:
         bench.close()

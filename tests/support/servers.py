@@ -127,3 +127,16 @@ def _mysql_folder() -> Path:
         return Path(asked)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "token-monitor" / "mysql9"
+
+
+def forget_failures(server: PrivateServer) -> None:
+    """Forget which statements failed: those of other tests are not the application's."""
+    if not isinstance(server, PrivateMySQL):
+        return
+    with server.connect() as connection, connection.cursor() as cursor:
+        for table in (
+            "events_statements_summary_by_digest",
+            "events_errors_summary_by_account_by_error",
+            "events_errors_summary_global_by_error",
+        ):
+            cursor.execute(f"TRUNCATE performance_schema.{table}")
