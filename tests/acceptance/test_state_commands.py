@@ -32,6 +32,8 @@ def config(mariadb: PrivateMariaDB, schema: str, folder: Path, hook: Hook) -> Pa
         mariadb,
         schema,
         extra=f"{in_seconds('1s', '900ms')}\n{webhook(hook.url)}",
+        # It would tell of the balances that these tests overwrite, before or after the alert that they are about.
+        target={"except": ["ledger"]},
     )
 
 
@@ -222,7 +224,7 @@ def test_the_history_of_deliveries_says_what_was_taken_and_what_was_given_up(
             "hook",
             1,
         )
-        assert taken["told"].endswith("firing")
+        assert "TokenBalancesUninitialized on main: " in taken["told"]
         assert (given_up["outcome"], given_up["reason"], given_up["attempts"]) == (
             "given_up",
             "http_422",
