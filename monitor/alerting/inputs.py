@@ -74,7 +74,10 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
     rules = sorted(result.job.query.rules, key=lambda rule: causes.rank(rule.name))
     for rule in rules:
         has_columns = missing.isdisjoint(rule.needs)
-        yield _of_rule(facts, rule, result.job, success if has_columns else None)
+        # What a detector could not look at is no data: a window that is not read yet after a restart.
+        is_judged = success is not None and success.is_judged_for(rule)
+        judged = success if has_columns and is_judged else None
+        yield _of_rule(facts, rule, result.job, judged)
 
 
 def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:

@@ -17,7 +17,7 @@ from monitor.model.positions import Position
 from monitor.model.server_facts import ClockOffset as ClockOffset
 from monitor.model.server_facts import Replication as Replication
 from monitor.model.server_facts import Server as Server
-from monitor.model.settings import ColumnName, Job, Labels
+from monitor.model.settings import ColumnName, Job, Labels, Rule
 
 Cell: TypeAlias = (
     bool | int | float | Decimal | str | bytes | datetime | date | timedelta | None
@@ -221,6 +221,10 @@ class Success:
         if any(set(unknown) <= set(labels) for unknown in self.silent):
             return True
         return any(bound.covers(metric, labels) for bound in self.lower_bounds)
+
+    def is_judged_for(self, rule: Rule) -> bool:
+        """Return whether it says something to a rule: to one that remembers, if its detector has looked."""
+        return rule.detector is None or rule.name in self.detected
 
     def is_part(self, metric: str) -> bool:
         """Return whether of some samples of a metric not all was counted."""

@@ -9,6 +9,7 @@ from monitor.model.conditions import Condition
 from monitor.model.detectors import BaselineDetector, ChangeDetector, NewDetector
 from monitor.model.results import Success
 from monitor.model.settings import Metric, Query, Rule
+from monitor.model.walks import Cursor
 from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule, samples
 
 CHANGE = ChangeDetector(by=0.2, over=timedelta(hours=1))
@@ -122,3 +123,16 @@ def test_a_baseline_outlives_the_process_with_what_it_knows_and_what_it_found() 
     assert see(third, plans(pro=20), minutes=8) == []
     (resolved,) = see(third, plans(pro=500), minutes=30)
     assert resolved.startswith("resolved: pro less than")
+
+
+def test_a_cursor_whose_windows_are_not_read_yet_resolves_nothing() -> None:
+    metric = Metric("plans", "", ("plan",), value="users")
+    walk = Cursor("usage", "id")
+    query = a_query("plans", metrics=(metric,), rules=(watched(),), walk=walk)
+    one = Harness(a_config(query))
+    see(one, plans(pro=90), minutes=90)
+    assert see(one, plans(pro=45)) == ["fired: pro was 90 and is 45"]
+    again = one.restarted(timedelta(minutes=3))
+    assert see(again, plans(), minutes=2) == []
+    assert see(again, plans(pro=44)) == []
+    assert see(again, plans(pro=90)) == ["resolved: pro was 90 and is 44"]
