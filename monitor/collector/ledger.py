@@ -11,6 +11,7 @@ from functools import partial
 from monitor.alerting.evaluate import matching
 from monitor.collector.cursor_check import why_unfit
 from monitor.collector.evidence import EVIDENCE_ROWS, look_up_evidence
+from monitor.collector.fetching import MIN_TRY_SECONDS
 from monitor.collector.findings import RunFindings
 from monitor.collector.ledger_statements import LedgerStatements
 from monitor.database import Session
@@ -25,6 +26,7 @@ from monitor.detection.ledger_rows import (
     rows_since,
     take_rows,
 )
+from monitor.model.errors import QueryError
 from monitor.model.ledger import (
     ALL_USERS,
     LedgerMemory,
@@ -42,6 +44,8 @@ FIRST_IDS = 20_000
 """So many of the newest rows say at the beginning who is to be tracked."""
 MAX_IDS = 200_000
 """Of more new rows none is read: what the users should have left is then found out anew."""
+_TABLE_CHANGED = 1412
+"""ER_TABLE_DEF_CHANGED: a deploy copies a table, and its statement asks to begin the transaction again."""
 _CHECK_EVERY = timedelta(hours=1)
 _ABOUT_NOTHING = ((),)
 """The labels that every alert has: a run that is silent about them says nothing about any."""
@@ -110,7 +114,19 @@ class _LedgerRun:
     row_count: int = 0
 
     def memory_after(self, before: LedgerMemory | None, now: datetime) -> LedgerMemory:
-        """Return what the ledger knows after this look."""
+        """Return what the ledger knows after this look; made again where a table was made anew meanwhile."""
+        while True:
+            try:
+                return self._look(before, now)
+            except QueryError as error:
+                # The snapshot is older than the table: another one is needed, and is had at once.
+                has_time = time.monotonic() < self._ends_at_seconds() - MIN_TRY_SECONDS
+                if error.code != _TABLE_CHANGED or not has_time:
+                    raise
+
+    def _look(self, before: LedgerMemory | None, now: datetime) -> LedgerMemory:
+        """Return what the ledger knows after a look as of one instant."""
+        self.row_count = 0
         statements = self._statements()
         settings = settings_of(self.walk)
         with self.session.snapshot(timeout=self.query.timeout):

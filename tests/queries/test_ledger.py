@@ -386,3 +386,24 @@ def _calls(bench: Bench) -> int:
         cursor.execute("SELECT COUNT(*) FROM token_usage_history")
         ((found,),) = cursor.fetchall()
     return int(found)
+
+
+def test_a_table_that_is_made_anew_during_a_look_costs_no_look(tokens: Bench) -> None:
+    looks, ended = Looks(tokens), threading.Event()
+
+    def make_anew() -> None:
+        with (
+            tokens.server.connect(tokens.schema) as connection,
+            connection.cursor() as cursor,
+        ):
+            while not ended.is_set():
+                cursor.execute("ALTER TABLE users COMMENT = 'a', ALGORITHM=COPY")
+
+    thread = threading.Thread(target=make_anew)
+    thread.start()
+    try:
+        looks.look(200)
+    finally:
+        ended.set()
+        thread.join()
+    assert set(looks.memory.users) == set(range(1, USERS + 1))
