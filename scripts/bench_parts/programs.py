@@ -45,7 +45,7 @@ class Target:
 def create_account(
     connection: PrivateConnection, account: str, schema: str, password_file: Path
 ) -> None:
-    """Make an account that may SELECT in a schema, with a new password, written into the file."""
+    """Make an account that may SELECT in a schema and read the server's books, with a new password, in the file."""
     password = secrets.token_urlsafe(24)
     password_file.touch(mode=0o600)
     password_file.write_text(password + "\n")
@@ -53,6 +53,8 @@ def create_account(
         cursor.execute(f"DROP USER IF EXISTS {account}@localhost")
         cursor.execute(f"CREATE USER {account}@localhost IDENTIFIED BY %s", (password,))
         cursor.execute(f"GRANT SELECT ON {schema}.* TO {account}@localhost")
+        # So that what the server itself saw is asked, and paid, too.
+        cursor.execute(f"GRANT SELECT ON performance_schema.* TO {account}@localhost")
 
 
 def drop_account(server: PrivateServer, account: str) -> None:

@@ -664,6 +664,22 @@ def test_decisions_are_numbered_and_have_three_parts() -> None:
         ]
 
 
+def test_no_tracked_file_is_a_link_that_leads_out_of_the_repository() -> None:
+    listed = [ROOT, *tracked()]
+    links = [path for path in listed if path.is_symlink()]
+    left_in_git = subprocess.run(
+        ["git", "ls-files", "--stage"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+    assert len(listed) > 100
+    assert links == []
+    assert [line for line in left_in_git if line.startswith("120000")] == []
+
+
 def tracked() -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
