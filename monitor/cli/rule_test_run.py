@@ -33,6 +33,9 @@ from monitor.model.walks import Cursor, Sweep
 
 _BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday; a test says after how long something is, and not when."""
+_SUMMARY = "summary"
+_NO_LABELS = ("alert", _SUMMARY)
+"""What of an alert that a test names is no label of it."""
 _NO_ROWS = "a query with a cursor makes samples of what it remembers: give samples"
 
 
@@ -48,13 +51,15 @@ class Difference:
 class _Remembered:
     """What the rules of the query remember from result to result."""
 
+    beside: tuple[Sample, ...] = ()
+    """What the other queries of the target last gave."""
     memories: Memories = field(default_factory=dict)
     alerts: dict[str, Mapping[Labels, Alert]] = field(default_factory=dict)
 
 
 def run_rule_test(test: RuleTest, job: Job) -> Iterator[Difference]:
     """Yield how the alerts of a query's rules differ from what the test says; the first fault of rows ends it."""
-    state = _Remembered()
+    state = _Remembered(tuple(map(_sample, test.given.beside)))
     at = _BEGIN
     for number, given in enumerate(test.given.results):
         try:
@@ -73,22 +78,30 @@ def _take(state: _Remembered, result: Result) -> None:
     state.memories = detection.memories
     for rule in result.job.query.rules:
         before = state.alerts.get(rule.name, {})
-        state.alerts[rule.name] = _evaluated(rule, detection.result, before)
+        state.alerts[rule.name] = _evaluated(
+            rule, detection.result, before, state.beside
+        )
 
 
 def _evaluated(
-    rule: Rule, result: Result, before: Mapping[Labels, Alert]
+    rule: Rule,
+    result: Result,
+    before: Mapping[Labels, Alert],
+    beside: tuple[Sample, ...],
 ) -> Mapping[Labels, Alert]:
     """Return the alerts of a rule after a result, by their labels."""
     success, job = result.outcome, result.job
     if not isinstance(success, Success):
+        return hold(before, muted_by=None)
+    counts = counts_in(rule.population, (*success.samples, *beside))
+    if counts.is_lacking:
         return hold(before, muted_by=None)
     bound = BoundRule(
         rule,
         Scope(rule.name, *job.key),
         job.target.labels,
         job.query.parameters,
-        counts=counts_in(rule.population, success.samples),
+        counts=counts,
     )
     return evaluate(
         bound, before, success, now=result.scheduled_at, is_first=False
@@ -157,19 +170,37 @@ def _differences(
     for key, (alerts, alert_state) in expected.items():
         if alerts is None:
             continue
-        wanted = {_named(one) for one in alerts}
-        found = set(_in_state(state, alert_state))
-        if wanted != found:
+        wanted = {_named(one): one for one in alerts}
+        found = _in_state(state, alert_state)
+        if wanted.keys() != found.keys():
             message = f"{key} {_list_of(found)}; expected {_list_of(wanted)}"
             yield Difference(test.origin("results", number, key), message)
+            continue
+        for name, message in _wrong_texts(wanted, found):
+            yield Difference(
+                test.origin("results", number, key), f"{name} says {message}"
+            )
 
 
-def _in_state(state: _Remembered, wanted: AlertState) -> Iterator[str]:
-    """Yield the alerts in a state, as a test names them: without target, severity and constant labels."""
+def _wrong_texts(
+    wanted: Mapping[str, Mapping[str, str]], found: Mapping[str, Alert]
+) -> Iterator[tuple[str, str]]:
+    """Yield the alerts whose summary is not the one that the test expects, and what it is in place of which."""
+    for name, given in wanted.items():
+        expected = given.get(_SUMMARY)
+        said = dict(found[name].annotations).get(_SUMMARY, "")
+        if expected not in (None, said):
+            yield name, f'"{said}"; expected "{expected}"'
+
+
+def _in_state(state: _Remembered, wanted: AlertState) -> dict[str, Alert]:
+    """Return the alerts in a state by what a test calls them: without target, severity and constant labels."""
+    found: dict[str, Alert] = {}
     for rule, alerts in state.alerts.items():
         for alert in alerts.values():
             if alert.state is wanted:
-                yield _named({"alert": rule, **_own_labels(alert)})
+                found[_named({"alert": rule, **_own_labels(alert)})] = alert
+    return found
 
 
 def _own_labels(alert: Alert) -> dict[str, str]:
@@ -177,9 +208,10 @@ def _own_labels(alert: Alert) -> dict[str, str]:
     return {name: value for name, value in alert.labels if name not in left_out}
 
 
-def _named(labels: Mapping[str, str]) -> str:
-    pairs = sorted(pair for pair in labels.items() if pair[0] != "alert")
-    name = labels.get("alert", "")
+def _named(given: Mapping[str, str]) -> str:
+    labels = {name: value for name, value in given.items() if name not in _NO_LABELS}
+    pairs = sorted(labels.items())
+    name = given.get("alert", "")
     return f"{name}{{{label_pairs(pairs)}}}" if pairs else name
 
 

@@ -52,6 +52,7 @@ class RuleTestSchema(Schema):
     target: Text | None = None
     interval: Interval = timedelta(minutes=1)
     defaults: dict[str, Any] = {}
+    beside: list[SampleSchema] = []
     results: list[ResultSchema] = []
 
 

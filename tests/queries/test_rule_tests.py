@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.cli.rule_tests import read_rule_tests
 from monitor.cli.test import command
+from monitor.config import load
+from monitor.notify.kinds import KINDS
 
 RULES = Path(__file__).parent / "rules"
 CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
 
 
-def run(tmp_path: Path, *files: Path) -> Result:
+def config_in(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(CONFIG, encoding="utf-8")
-    arguments = ["--config", str(path), *map(str, files)]
+    return path
+
+
+def run(tmp_path: Path, *files: Path) -> Result:
+    arguments = ["--config", str(config_in(tmp_path)), *map(str, files)]
     return CliRunner().invoke(command, arguments, standalone_mode=False)
 
 
@@ -95,3 +102,41 @@ def test_rows_that_no_rule_could_read_are_the_fault_of_the_test(tmp_path: Path) 
     result = run(tmp_path, given(tmp_path, text))
     assert result.return_value == 1
     assert "tests.toml:4: no metric or rule names column plann" in result.output
+
+
+def test_each_shipped_rule_is_seen_to_fire_to_say_something_and_to_end(
+    tmp_path: Path,
+) -> None:
+    config = load(config_in(tmp_path), {}, KINDS)
+    shipped = {rule.name for job in config.jobs for rule in job.query.rules}
+    said, ended = set[str](), set[str]()
+    for path in RULES.glob("*.toml"):
+        for test in read_rule_tests(path):
+            firing = set[str]()
+            for one in test.given.results:
+                if one.fires is None:
+                    continue
+                names = {alert["alert"] for alert in one.fires}
+                said |= {alert["alert"] for alert in one.fires if "summary" in alert}
+                ended |= firing - names
+                firing = names
+    assert shipped - said == set()
+    assert shipped - ended == set()
+
+
+def test_a_summary_that_differs_is_named_with_both_texts(tmp_path: Path) -> None:
+    text = """
+[[tests]]
+name = "conflicts"
+query = "balances"
+defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9 }
+[[tests.results]]
+rows = [{ plan = "pro", ok = 1, served = 1, conflicting = 3 }]
+fires = [{ alert = "TokenSubscriptionsConflicting", summary = "3 users" }]
+"""
+    result = run(tmp_path, given(tmp_path, text))
+    assert result.return_value == 1
+    assert (
+        'tests.toml:8: TokenSubscriptionsConflicting says "3 users on main have '
+        'several active subscriptions"; expected "3 users"'
+    ) in result.output
