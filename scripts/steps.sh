@@ -144,6 +144,12 @@ set_up_for_the_demo() {
     is_stamped dev "$(stamp_of dev.txt)" || python_environment run run.txt build.txt
 }
 
+# A private server, and the packages of the tests: for scripts that import tests/ and run none of them.
+set_up_for_the_bench() {
+    system_packages mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
+    python_environment dev dev.txt
+}
+
 set_up_for_the_tests() {
     system_packages mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
     # Ubuntu has Chromium only as a snap: there the tests that need it are skipped, and counted.
