@@ -165,7 +165,10 @@ def _is_numeric(column: int, rows: Rows) -> bool:
 
 
 def _show_samples(job: Job, success: Success) -> None:
-    exported = {metric.name for metric in job.query.metrics if metric.exported}
+    exported: set[str] = set()
+    for metric in job.query.metrics:
+        if metric.exported:
+            exported.update(metric.sample_names)
     samples = [sample for sample in success.samples if sample.metric in exported]
     if samples:
         echo(f"\n{counted(len(samples), 'sample')}:")

@@ -60,7 +60,6 @@ REFUSALS: Mapping[ColumnType, _CellRefusal] = MappingProxyType(
         ),
         ColumnType.DATETIME: _CellRefusal(
             as_number="a date and time and not a number; use UNIX_TIMESTAMP(…)",
-            as_label="a date and time; use DATE_FORMAT(…, '%Y-%m-%d')",
         ),
         ColumnType.TIME: _CellRefusal(
             as_number="a time and not a number; use TIME_TO_SEC(…)",
@@ -124,7 +123,9 @@ def label_of(field: CellField) -> str:
     problem = _not_a_label(field)
     if problem:
         raise field.error(f"is a label and {problem}")
-    text = text_of(field)
+    # A time as ISO 8601 has it; its text for people has a blank in the middle.
+    cell = field.cell
+    text = cell.isoformat() if isinstance(cell, datetime) else text_of(field)
     size = len(text.encode(errors="surrogatepass"))
     if size > MAX_LABEL_BYTES:
         raise field.error(

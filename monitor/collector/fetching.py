@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
+from monitor.collector.column_names import spelt_as_in
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason, SampleError
 from monitor.model.results import Cell, Rows
@@ -49,22 +50,24 @@ def fetch_past_a_lock(
 ) -> Rows:
     """Fetch; once more in the time that is left where a lock ended the first try before it gave anything."""
     try:
-        return fetch(
+        rows = fetch(
             session, statement, query.parameters, query.timeout, query.max_rows
         )
+        return spelt_as_in(query, rows)
     except QueryError as error:
         left_seconds = ends_at_seconds - time.monotonic()
         if error.code not in _LOCK_CODES or left_seconds < MIN_TRY_SECONDS:
             raise
         lock = error
     try:
-        return fetch(
+        rows = fetch(
             session,
             statement,
             query.parameters,
             timedelta(seconds=left_seconds),
             query.max_rows,
         )
+        return spelt_as_in(query, rows)
     except QueryError as error:
         # Whoever reads "timeout" looks for a slow plan; it was the lock all the time.
         raise (lock if error.reason is Reason.TIMEOUT else error) from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from monitor.collector.cell_rows import CellRow, fields_of
 from monitor.collector.cells import CellField, number_of
-from monitor.collector.samples import CellRow, fields_of
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.results import Rows, Sample
 from monitor.model.settings import Metric, Query

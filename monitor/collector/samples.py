@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 
-from monitor.collector.cells import CellField, label_of, number_of, text_of, type_of
+from monitor.collector.cell_rows import CellRow, fields_of
+from monitor.collector.cells import CellField, label_of, number_of, text_of
+from monitor.collector.metric_values import columns_of_kind, values_of
 from monitor.model.errors import SampleError
-from monitor.model.metric_columns import value_columns
-from monitor.model.results import Cell, ColumnType, Rows, Sample
+from monitor.model.results import Rows, Sample
 from monitor.model.settings import (
     ColumnName,
     Labels,
@@ -19,14 +18,6 @@ from monitor.model.settings import (
     labels_of,
 )
 from monitor.model.walks import Sweep
-
-CellRow = Mapping[str, CellField]
-"""One row's cells by the names of their columns."""
-
-VALUE_OF_NULL: Mapping[str, float | None] = MappingProxyType(
-    {"skip": None, "zero": 0.0, "nan": math.nan}
-)
-"""What NULL becomes by the word in the query's file, None: no sample; "error" is one."""
 
 
 def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
@@ -39,7 +30,7 @@ def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
     samples: list[Sample] = []
     are_added = isinstance(query.walk, Sweep)
     for metric in query.metrics:
-        _require_columns(_columns_of(metric), rows, f"metric {metric.name}")
+        _require_columns(columns_of(metric), rows, f"metric {metric.name}")
         samples.extend(_samples_of_metric(metric, fields, are_added=are_added))
     return tuple(samples)
 
@@ -70,43 +61,11 @@ def schema_of(query: Query) -> SchemaColumns:
     return query.schema
 
 
-def fields_of(rows: Rows) -> list[CellRow]:
-    """Return each row's cells by their columns; SampleError where two columns have one name."""
-    # By their names one of them would stand for both.
-    doubled = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
-    if doubled:
-        raise SampleError(
-            f"two columns are called {', '.join(doubled)}; alias one of them"
-        )
-    fields: list[CellRow] = []
-    for number, cells in enumerate(rows.rows, start=1):
-        fields.append(_fields_of_row(rows, number, cells))
-    return fields
-
-
-def _fields_of_row(rows: Rows, number: int, cells: tuple[Cell, ...]) -> CellRow:
-    types = rows.types or _types_of(cells)
-    row = {}
-    for name, cell, column_type in zip(rows.columns, cells, types, strict=True):
-        row[name] = CellField(
-            cell=cell,
-            column=name,
-            type=column_type,
-            row=number,
-        )
-    return row
-
-
-def _types_of(cells: tuple[Cell, ...]) -> tuple[ColumnType, ...]:
-    """Return what each cell says by itself that it is, where no server said it of the columns."""
-    return tuple(type_of(cell) for cell in cells)
-
-
-def _columns_of(metric: Metric) -> tuple[str, ...]:
+def columns_of(metric: Metric) -> tuple[str, ...]:
     """Return every column that a metric names, in the order in which an error lists them."""
     return (
         *metric.labels,
-        *value_columns(metric),
+        *columns_of_kind(metric),
         *metric.details,
         *metric.at_least.values(),
     )
@@ -139,31 +98,21 @@ def _samples_of_metric(
 
 
 def _samples_of_row(metric: Metric, row: CellRow) -> Iterator[Sample]:
-    labels = {name: label_of(row[name]) for name in metric.labels}
+    labels = {name: _label(metric, row[name]) for name in metric.labels}
     details = labels_of({name: text_of(row[name]) for name in metric.details})
-    for column in value_columns(metric):
-        value = _value(metric, row[column])
-        if value is None:
-            continue
-        if metric.values_label is not None:
-            labels[metric.values_label] = column
+    for found in values_of(metric, row):
         yield Sample(
-            metric=metric.name,
-            labels=labels_of(labels),
-            value=value,
+            metric=found.name,
+            labels=labels_of({**labels, **found.labels}),
+            value=found.value,
             details=details,
         )
 
 
-def _value(metric: Metric, field: CellField) -> float | None:
-    """Return the value of a cell; None where its file says that NULL is to be skipped."""
-    if field.cell is not None:
-        return number_of(field)
-    if metric.null == "error":
-        raise field.error(
-            f'is NULL; say what that means in [metrics.{metric.name}]: null = "skip", "zero" or "nan"'
-        )
-    return VALUE_OF_NULL[metric.null]
+def _label(metric: Metric, field: CellField) -> str:
+    if field.cell is None and metric.null_label is not None:
+        return metric.null_label
+    return label_of(field)
 
 
 def _same_labels(metric: Metric, labels: Labels, earlier: int) -> str:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from monitor.collector.cell_rows import CellRow, fields_of
 from monitor.collector.cells import text_of
-from monitor.collector.samples import CellRow, fields_of, missing_of, schema_of
+from monitor.collector.samples import missing_of, schema_of
 from monitor.model.errors import QueryError, Reason
 from monitor.model.identifiers import quoted
 from monitor.model.results import Failure, Rows

@@ -18,6 +18,7 @@ from monitor.model.detectors import Detector
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
+from monitor.model.metric_kinds import BUCKET_LABEL, HistogramColumns, MetricType
 from monitor.model.populations import Population
 from monitor.model.process_settings import (
     HeartbeatSettings,
@@ -49,6 +50,8 @@ class Metric:
     With a cursor: rows are added up over `windows`, or different values of `distinct` counted; `is_future`
     takes rows alone whose time is still to come; `of_cursor` is what the cursor knows of itself. With a ledger:
     `of_ledger` is what it knows.
+    A value of text is a number by its `words`, in small letters. A stateset has a sample for each of its `states`,
+    with a label of its own name; of `constant`, each row is one.
     """
 
     name: str
@@ -57,7 +60,7 @@ class Metric:
     value: str | None = None
     values_label: str | None = None
     values: tuple[str, ...] = ()
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: MetricType = "gauge"
     null: Literal["error", "skip", "zero", "nan"] = "error"
     details: tuple[str, ...] = ()
     exported: bool = True
@@ -70,6 +73,11 @@ class Metric:
     of_ledger: LedgerFact | None = None
     positive: bool = False  # no row takes anything off it
     per: str = ""  # of a sweep: its sum is divided by that of this metric of the query
+    words: Mapping[str, float] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    constant: float | None = None
+    histogram: HistogramColumns | None = None
+    null_label: str | None = None  # what NULL in a label becomes; None: an error
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -79,7 +87,25 @@ class Metric:
             names = (*names, self.values_label)
         if self.names_windows:
             names = (*names, WINDOW_LABEL)
+        if self.kind == "stateset":
+            names = (*names, self.name)
+        if self.histogram is not None:
+            names = (*names, BUCKET_LABEL)
         return names
+
+    @property
+    def histogram_columns(self) -> HistogramColumns:
+        """Return the columns of a histogram; ValueError for any other metric."""
+        if self.histogram is None:
+            raise ValueError(f"{self.name} is not a histogram")
+        return self.histogram
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """Return what its samples are called: by its own name, but for those of a histogram."""
+        if self.histogram is None:
+            return (self.name,)
+        return (f"{self.name}_bucket", f"{self.name}_count", f"{self.name}_sum")
 
     @property
     def names_windows(self) -> bool:

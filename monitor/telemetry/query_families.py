@@ -42,12 +42,14 @@ class Layout:
         """Return the jobs whose samples are to be looked at together with those of this one."""
         return self.shared.get(key[0], (key,))
 
-    def exported(self, query: Query) -> dict[str, bool]:
-        """Return of each metric that a query exports whether it has a place on the page."""
-        return {
-            name: self.families.get(name, _NO_FAMILY).kind == metric.kind
-            for name, metric in _exported(query).items()
-        }
+    def exported(self, query: Query) -> dict[str, str | None]:
+        """Return the family of each kind of sample that a query exports; None where it has no place on the page."""
+        places: dict[str, str | None] = {}
+        for name, metric in _exported(query).items():
+            has_place = self.families.get(name, _NO_FAMILY).kind == metric.kind
+            family = name if has_place else None
+            places.update(dict.fromkeys(metric.sample_names, family))
+        return places
 
 
 _NO_FAMILY = QueryFamily(Head(b"", b""), "")

@@ -53,7 +53,10 @@ class _LineWriter:
     """The lines of one job, as they grow."""
 
     def __init__(
-        self, view: QueryView, exported: Mapping[str, bool], seen: set[object] | None
+        self,
+        view: QueryView,
+        exported: Mapping[str, str | None],
+        seen: set[object] | None,
     ) -> None:
         target = view.job.target
         self._fixed = {**target.labels, "target": target.name}
@@ -66,20 +69,21 @@ class _LineWriter:
 
     def add(self, sample: Sample) -> None:
         """Add the line of a sample; others than those that are exported feed rules only."""
-        has_place = self._exported.get(sample.metric)
-        if has_place is None:
+        if sample.metric not in self._exported:
             return
+        family = self._exported[sample.metric]
         try:
-            line = self._line(sample) if has_place else None
+            line = self._line(sample) if family else None
         except _UNRENDERABLE:
             line = None
-        if line is None or self._is_there(sample):
+        if family is None or line is None or self._is_there(sample):
             self.skipped += 1
         else:
-            self._lines.setdefault(sample.metric, []).append(line)
+            # Of a histogram all lines of one row stay together, as OpenMetrics wants it.
+            self._lines.setdefault(family, []).append(line)
 
     def lines(self) -> dict[str, bytes]:
-        """Return all lines by the names of their metrics."""
+        """Return all lines by the names of their families."""
         return {name: "".join(lines).encode() for name, lines in self._lines.items()}
 
     def _line(self, sample: Sample) -> str:

@@ -20,7 +20,11 @@ _ODD = re.compile(r'["\\\n]')
 # The older format leaves a quote in HELP as it is.
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
-_OLDER_KINDS = MappingProxyType({"unknown": "untyped"})
+_OLDER_KINDS = MappingProxyType(
+    {"unknown": "untyped", "stateset": "gauge", "info": "gauge"}
+)
+_SUFFIXES = MappingProxyType({"counter": "_total", "info": "_info"})
+"""What the name of a sample has and that of its family has not, in OpenMetrics."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 # What Python writes of a float that is not a number, as the formats want it.
 _NOT_FINITE = MappingProxyType({"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"})
@@ -42,7 +46,7 @@ def head(name: str, help_text: str, kind: str) -> Head:
     """Return the head of a family; `name` is that of its metric, of a counter with _total."""
     help_text = readable(help_text)
     family = family_name(name, kind)
-    # Here a counter's family has the name without _total, which only its sample has.
+    # Here a counter's family has the name without _total, and an info's without _info: only the samples have it.
     openmetrics = _head(family, help_text.translate(_ESCAPES), kind)
     older_kind = _OLDER_KINDS.get(kind, kind)
     text = _head(name, help_text.translate(_HELP_ESCAPES), older_kind)
@@ -51,7 +55,7 @@ def head(name: str, help_text: str, kind: str) -> Head:
 
 def family_name(name: str, kind: str) -> str:
     """Return the name that no other family may have: only a counter's is without _total, a gauge may end so."""
-    return name.removesuffix("_total") if kind == "counter" else name
+    return name.removesuffix(_SUFFIXES.get(kind, ""))
 
 
 def _head(name: str, help_text: str, kind: str) -> bytes:

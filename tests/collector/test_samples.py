@@ -5,15 +5,18 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.collector.cells import REFUSALS
-from monitor.collector.samples import VALUE_OF_NULL, missing_of, samples_of
+from monitor.collector.column_names import spelt_as_in
+from monitor.collector.metric_values import VALUE_OF_NULL
+from monitor.collector.samples import missing_of, samples_of
 from monitor.model.errors import SampleError
+from monitor.model.metric_kinds import Bucket, HistogramColumns
 from monitor.model.results import Cell, ColumnType, Rows, Sample
 from monitor.model.schedules import Every
 from monitor.model.settings import ColumnName, Metric, Query, SchemaColumns, Statement
@@ -237,10 +240,6 @@ def test_an_empty_label_value_is_no_label() -> None:
             b"pro",
             "binary (BINARY, VARBINARY, BLOB); use HEX(…), or CONVERT(… USING utf8mb4) if it holds text",
         ),
-        (
-            datetime(2026, 11, 22, tzinfo=UTC),
-            "a date and time; use DATE_FORMAT(…, '%Y-%m-%d')",
-        ),
         (timedelta(1), "a time; use CAST(… AS CHAR)"),
         ("é" * 513, "of 1,026 bytes, allowed are 1,024; use LEFT(…, 200)"),
     ],
@@ -251,6 +250,28 @@ def test_a_label_that_is_no_text_is_an_error(cell: Cell, problem: str) -> None:
         said.replace("a label of", "a label and of")
         == f'row 2: column "plan" is a label and {problem}'
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "label"),
+    [
+        (date(2026, 11, 22), "2026-11-22"),
+        (datetime(2026, 11, 22, 14, 5, 12), "2026-11-22T14:05:12"),  # noqa: DTZ001 # as the driver gives them
+        (datetime(2026, 11, 22, tzinfo=UTC), "2026-11-22T00:00:00+00:00"),
+    ],
+)
+def test_a_label_that_is_a_time_is_written_as_iso_8601_has_it(
+    cell: Cell, label: str
+) -> None:
+    (sample,) = samples_of(query(BALANCE), rows("plan tokens", (cell, 1)))
+    assert sample.labels == (("plan", label),)
+
+
+def test_null_in_a_label_is_what_the_file_says() -> None:
+    for null_label, labels in {"none": (("plan", "none"),), "": ()}.items():
+        metric = replace(BALANCE, null_label=null_label)
+        (sample,) = samples_of(query(metric), rows("plan tokens", (None, 1)))
+        assert sample.labels == labels
 
 
 def test_a_label_of_just_one_kib_is_one() -> None:
@@ -441,3 +462,144 @@ def test_any_rows_give_whole_samples_or_a_sample_error(
         return
     assert len(samples) == 3 * len(cells)
     assert len({(sample.metric, sample.labels) for sample in samples}) == len(samples)
+
+
+RUNS = Metric(
+    "replica_runs", "Whether it runs", value="running", words={"yes": 1.0, "no": 0.0}
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("Yes", 1.0), ("NO", 0.0), ("yes", 1.0), (1, None), ("", None)]
+)
+def test_a_word_is_the_number_that_the_file_gives_it(
+    cell: str | int, value: float | None
+) -> None:
+    if value is None:
+        assert message(rows("running", (cell,)), RUNS) == (
+            f'row 1: column "running" is "{cell}", which [metrics.replica_runs] states does not know; it has:'
+            " yes, no"
+        )
+        return
+    (sample,) = samples_of(query(RUNS), rows("running", (cell,)))
+    assert sample.value == value
+
+
+def test_any_other_word_may_have_a_number_too() -> None:
+    metric = replace(RUNS, words={"yes": 1.0, "*": -1.0})
+    found = samples_of(query(metric), rows("running", ("Connecting",)))
+    assert [sample.value for sample in found] == [-1.0]
+
+
+STATE = Metric(
+    "replica_state",
+    "What it does",
+    labels=("channel",),
+    kind="stateset",
+    value="state",
+    states=("running", "Stopped"),
+)
+
+
+def test_a_stateset_has_a_series_for_each_state_of_which_one_is_true() -> None:
+    found = samples_of(
+        query(STATE), rows("channel state", ("a", "RUNNING"), ("b", "stopped"))
+    )
+    assert [(dict(one.labels), one.value) for one in found] == [
+        ({"channel": "a", "replica_state": "running"}, 1.0),
+        ({"channel": "a", "replica_state": "Stopped"}, 0.0),
+        ({"channel": "b", "replica_state": "running"}, 0.0),
+        ({"channel": "b", "replica_state": "Stopped"}, 1.0),
+    ]
+
+
+def test_a_state_that_a_stateset_does_not_know_is_an_error() -> None:
+    assert message(rows("channel state", ("a", "lost")), STATE) == (
+        'row 1: column "state" is "lost", which [metrics.replica_state] states does not know; it has:'
+        " running, Stopped"
+    )
+
+
+@pytest.mark.parametrize(("null", "values"), [("zero", [0.0, 0.0]), ("skip", [])])
+def test_a_state_that_is_null_is_what_the_file_says(
+    null: Literal["zero", "skip"], values: list[float]
+) -> None:
+    metric = replace(STATE, null=null)
+    found = samples_of(query(metric), rows("channel state", ("a", None)))
+    assert [sample.value for sample in found] == values
+
+
+def test_an_info_is_1_whatever_the_row_holds() -> None:
+    metric = Metric(
+        "server_info", "What it is", labels=("version",), kind="info", constant=1.0
+    )
+    (sample,) = samples_of(query(metric), rows("version", ("10.11",)))
+    assert sample == Sample("server_info", (("version", "10.11"),), 1.0)
+
+
+WAITS = Metric(
+    "waits_seconds",
+    "How long jobs waited",
+    labels=("queue",),
+    kind="histogram",
+    histogram=HistogramColumns(
+        (Bucket("0.5", "fast"), Bucket("5.0", "slow")), "took", "jobs"
+    ),
+)
+
+
+def test_a_histogram_has_its_buckets_its_count_and_its_sum() -> None:
+    found = samples_of(
+        query(WAITS), rows("queue fast slow took jobs", ("mail", 3, 3, 41.5, 5))
+    )
+    assert [(one.metric, dict(one.labels), one.value) for one in found] == [
+        ("waits_seconds_bucket", {"queue": "mail", "le": "0.5"}, 3.0),
+        ("waits_seconds_bucket", {"queue": "mail", "le": "5.0"}, 3.0),
+        ("waits_seconds_bucket", {"queue": "mail", "le": "+Inf"}, 5.0),
+        ("waits_seconds_count", {"queue": "mail"}, 5.0),
+        ("waits_seconds_sum", {"queue": "mail"}, 41.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "column", "shown", "below"),
+    [(3, 2, "slow", "2", "3"), (3, 6, "slow", "6", "3"), (-1, 2, "fast", "-1", "0")],
+)
+def test_buckets_that_are_not_cumulative_are_an_error(
+    fast: int, slow: int, column: str, shown: str, below: str
+) -> None:
+    bound = {"fast": "0.5", "slow": "5.0"}[column]
+    wrong = rows("queue fast slow took jobs", ("mail", fast, slow, 1, 5))
+    assert message(wrong, WAITS) == (
+        f'row 1: column "{column}" is the bucket of at most {bound} with {shown} of 5, and the one below it has'
+        f" {below}; buckets are cumulative: SUM(… <= {bound})"
+    )
+
+
+def test_two_rows_of_one_histogram_with_the_same_labels_are_an_error() -> None:
+    twice = rows(
+        "queue fast slow took jobs", ("mail", 1, 1, 1, 1), ("mail", 2, 2, 2, 2)
+    )
+    assert "is in row 1 already" in message(twice, WAITS)
+
+
+@pytest.mark.parametrize("null", ["skip", "zero"])
+def test_a_histogram_over_nothing_is_what_the_file_says(
+    null: Literal["zero", "skip"],
+) -> None:
+    metric = replace(WAITS, null=null)
+    over_nothing = rows("queue fast slow took jobs", ("mail", 0, 0, None, 0))
+    found = samples_of(query(metric), over_nothing)
+    assert len(found) == {"skip": 0, "zero": 5}[null]
+
+
+def test_columns_are_found_without_regard_to_case_where_only_one_can_be_meant() -> None:
+    asked = query(BALANCE)
+    found = spelt_as_in(asked, rows("PLAN Tokens", ("pro", 7)))
+    assert samples_of(asked, found) == (
+        Sample("balance_tokens", (("plan", "pro"),), 7.0),
+    )
+    exact = rows("plan tokens", ("pro", 7))
+    assert spelt_as_in(asked, exact) is exact
+    ambiguous = rows("PLAN Plan tokens", ("a", "b", 7))
+    assert spelt_as_in(asked, ambiguous).columns == ("PLAN", "Plan", "tokens")

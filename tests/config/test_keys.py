@@ -16,10 +16,13 @@ import pytest
 from monitor.config import load
 from monitor.config.queries.schema import (
     CursorSchema,
+    HistogramSchema,
+    InfoSchema,
     LedgerSchema,
     MetricSchema,
     QuerySchema,
     RuleSchema,
+    StatesetSchema,
     SweepSchema,
 )
 from monitor.config.receivers import ReceiverSchema
@@ -50,6 +53,8 @@ metrics = {{ m = {_METRIC} }}
 rules = {{ R = {_RULE} }}
 """
 _SQL = "SELECT :low AS x"
+_OF_ONE = frozenset({"words", "states", "constant", "histogram"})
+"""What a metric has only where its query is one statement."""
 _WALKS = {
     "cursor": "SELECT COUNT(*) AS x FROM t WHERE id > :since AND id <= :until",
     "sweep": "SELECT COUNT(*) AS x FROM t WHERE id > :from_key AND id <= :to_key",
@@ -57,6 +62,7 @@ _WALKS = {
 }
 
 _LEDGER = 'column = "t.id", accounts = "SELECT id FROM t WHERE id IN :user_ids"'
+_ONE_STATEMENT = 'summary = "s"\nparameters = { low = 1 }\n'
 _SWEEP = 'summary = "s"\n[sweep]\nkey = "t.id"\n'
 _CURSOR = 'summary = "s"\n[cursor]\ncolumn = "t.id"\ntime = "at"\n'
 
@@ -139,7 +145,7 @@ def _sampled_rules(config: Config) -> list[Rule]:
 
 def _sampled_metrics(config: Config) -> list[Metric]:
     metrics = [metric for query in _queries(config) for metric in query.metrics]
-    return [metric for metric in metrics if metric.name == "sample_total"]
+    return [metric for metric in metrics if metric.name.startswith("sample_")]
 
 
 _ACCOUNT = {"user": '"u"', "database": '"d"'}
@@ -438,15 +444,85 @@ TABLES = {
                 "windows": '["5m", "24h"]',
                 "distinct": '"user_id"',
             },
-            {"help": '"h"', "value": '"x"', "window": '"24h"', "seen": "true"},
+            {
+                "help": '"h"',
+                "value": '"x"',
+                "window": '"24h"',
+                "seen": "true",
+                "null_label": '"none"',
+            },
             {"help": '"h"', "value": '"x"', "future": "true"},
             {"help": '"h"', "of_cursor": '"late_rows"'},
         ),
         load=_load_query(_CURSOR + "[metrics.sample_total]\n"),
         values_in=_sampled_metrics,
-        # By the rules that are about it, by a ledger, and by a sweep.
-        derived=frozenset({"details", "exported", "of_ledger", "per"}),
-        refused=frozenset({"of_ledger", "per"}),
+        # By the rules that are about it, by a ledger, by a sweep, and by what is one statement.
+        derived=frozenset({"details", "exported", "of_ledger", "per"}) | _OF_ONE,
+        refused=frozenset({"of_ledger", "per", "states", "constant"}),
+    ),
+    "NAME.toml: metrics.NAME of one statement": Table(
+        MetricSchema,
+        samples=(
+            {"help": '"h"', "value": '"x"', "states": "{ ON = 1 }"},
+            {"help": '"h"', "constant": "1"},
+        ),
+        load=_load_query(_ONE_STATEMENT + "[metrics.sample_total]\n"),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric))
+        - {"words", "constant"},
+        refused=frozenset(MetricSchema.model_fields) - {"states", "constant"},
+    ),
+    "NAME.toml: metrics.NAME, a stateset": Table(
+        StatesetSchema,
+        samples=(
+            {
+                "help": '"h"',
+                "labels": '["plan"]',
+                "null_label": '"none"',
+                "type": '"stateset"',
+                "value": '"x"',
+                "states": '["on", "off"]',
+                "null": '"skip"',
+            },
+        ),
+        load=_load_query(_ONE_STATEMENT + "[metrics.sample_total]\n"),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric))
+        - {"labels", "null_label", "value", "states", "null", "kind"},
+    ),
+    "NAME.toml: metrics.NAME, an info": Table(
+        InfoSchema,
+        samples=(
+            {
+                "help": '"h"',
+                "labels": '["plan"]',
+                "null_label": '"none"',
+                "type": '"info"',
+            },
+        ),
+        load=_load_query(_ONE_STATEMENT + "[metrics.sample_info]\n"),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric))
+        - {"labels", "null_label", "kind"},
+    ),
+    "NAME.toml: metrics.NAME, a histogram": Table(
+        HistogramSchema,
+        samples=(
+            {
+                "help": '"h"',
+                "labels": '["plan"]',
+                "null_label": '"none"',
+                "type": '"histogram"',
+                "buckets": '{ "0.5" = "x" }',
+                "sum": '"s"',
+                "count": '"c"',
+                "null": '"skip"',
+            },
+        ),
+        load=_load_query(_ONE_STATEMENT + "[metrics.sample_total]\n"),
+        values_in=_sampled_metrics,
+        derived=frozenset(field.name for field in fields(Metric))
+        - {"labels", "null_label", "kind", "histogram", "null"},
     ),
     "NAME.toml: rules.NAME": Table(
         RuleSchema,

@@ -141,6 +141,9 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[log]`": schema.LogSchema,
     "Top of NAME.toml": query_schema.QuerySchema,
     "`[metrics.NAME]`": query_schema.MetricSchema,
+    "`[metrics.NAME]`, a stateset": query_schema.StatesetSchema,
+    "`[metrics.NAME]`, an info": query_schema.InfoSchema,
+    "`[metrics.NAME]`, a histogram": query_schema.HistogramSchema,
     "`[evidence]`": query_schema.EvidenceSchema,
     "`[schema]`": query_schema.MissingColumnsSchema,
     "`[cursor]`": query_schema.CursorSchema,
@@ -163,7 +166,11 @@ def shapes_in(module: ModuleType) -> set[type[Schema]]:
 
 def test_every_table_of_the_files_has_a_section() -> None:
     # A shape of the program's own file, which no user writes, and what several shapes have.
-    own = {query_schema.OwnMetricSchema, query_schema.SeriesSchema}
+    own = {
+        query_schema.OwnMetricSchema,
+        query_schema.SeriesSchema,
+        query_schema.MetricOfTypeSchema,
+    }
     receivers = {ReceiverSchema, *(kind.schema for kind in KINDS.values())}
     found = shapes_in(schema) | shapes_in(query_schema) | receivers
     assert found == {*HEADINGS.values(), *own}
@@ -174,6 +181,12 @@ def own_fields(heading: str) -> dict[str, FieldInfo]:
     shape = HEADINGS[heading]
     is_kind = shape in [kind.schema for kind in KINDS.values()]
     common = ReceiverSchema.model_fields if is_kind else {}
+    if shape in (
+        query_schema.StatesetSchema,
+        query_schema.InfoSchema,
+        query_schema.HistogramSchema,
+    ):
+        common = query_schema.MetricOfTypeSchema.model_fields
     if shape is schema.TargetsDefaultsSchema:
         said_again = ("user", "database", "host", "unix_socket")
         fields = schema.TargetSchema.model_fields

@@ -23,6 +23,7 @@ from monitor.alerting.snapshot import Snapshot, with_alerts, with_missed, with_r
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.deferral import Deferred
 from monitor.model.kills import KILL_REASONS, Kill
+from monitor.model.metric_kinds import Bucket, HistogramColumns
 from monitor.model.results import Blocked, Outcome, Sample, ServerWarning
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Config, Metric, labels_of
@@ -170,6 +171,82 @@ def test_a_counter_keeps_its_name_and_type() -> None:
     ]
     families = {family.name: family for family in openmetrics(scrape)}
     assert families["token_usage_events"].type == "counter"
+
+
+TYPES = (
+    Metric(
+        "replica_state",
+        "What a replica does",
+        value="state",
+        kind="stateset",
+        states=("running", "stopped"),
+    ),
+    Metric(
+        "server_info",
+        "What a server is",
+        labels=("version",),
+        kind="info",
+        constant=1.0,
+    ),
+    Metric(
+        "waits_seconds",
+        "How long jobs waited",
+        labels=("queue",),
+        kind="histogram",
+        histogram=HistogramColumns((Bucket("0.5", "fast"),), "took", "jobs"),
+    ),
+)
+
+
+def of_types() -> tuple[Snapshot, Config]:
+    config = a_config(queries=(a_query(metrics=TYPES),))
+    samples = [
+        Sample("replica_state", (("replica_state", "running"),), 1.0),
+        Sample("replica_state", (("replica_state", "stopped"),), 0.0),
+        Sample("server_info", (("version", "10.11"),), 1.0),
+    ]
+    for queue in ("mail", "pay"):
+        of_queue = ("queue", queue)
+        samples += [
+            Sample("waits_seconds_bucket", (("le", "0.5"), of_queue), 3.0),
+            Sample("waits_seconds_bucket", (("le", "+Inf"), of_queue), 5.0),
+            Sample("waits_seconds_count", (of_queue,), 5.0),
+            Sample("waits_seconds_sum", (of_queue,), 41.5),
+        ]
+    return a_snapshot(config, {"balances": success(*samples)}), config
+
+
+def scrape_of_types() -> Scrape:
+    snapshot, config = of_types()
+    return Scrape(config, snapshot)
+
+
+def test_statesets_infos_and_histograms_are_what_openmetrics_wants() -> None:
+    families = {family.name: family for family in openmetrics(scrape_of_types())}
+    kinds = {name: families[name].type for name in ("replica_state", "server")}
+    assert kinds == {"replica_state": "stateset", "server": "info"}
+    histogram = families["waits_seconds"]
+    assert histogram.type == "histogram"
+    assert [(one.name, one.labels.get("le"), one.value) for one in histogram.samples][
+        :4
+    ] == [
+        ("waits_seconds_bucket", "0.5", 3.0),
+        ("waits_seconds_bucket", "+Inf", 5.0),
+        ("waits_seconds_count", None, 5.0),
+        ("waits_seconds_sum", None, 41.5),
+    ]
+    assert len(histogram.samples) == 8
+
+
+def test_the_older_format_has_statesets_and_infos_as_gauges() -> None:
+    lines = scrape_of_types().text().splitlines()
+    types = [line for line in lines if line.startswith("# TYPE")]
+    assert {
+        "# TYPE replica_state gauge",
+        "# TYPE server_info gauge",
+        "# TYPE waits_seconds histogram",
+    } <= set(types)
+    assert 'server_info{target="main",version="10.11"} 1.0' in lines
 
 
 def openmetrics(scrape: Scrape) -> list[Family]:
@@ -553,6 +630,7 @@ def pictures() -> Iterator[tuple[str, Snapshot, Config]]:
     yield "all well", a_snapshot(config), config
     yield "column gone", a_snapshot(config, COLUMN_GONE), config
     yield "incident", the_incident(config), config
+    yield "all types", *of_types()
 
 
 @pytest.mark.parametrize(

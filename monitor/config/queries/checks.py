@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from monitor.config.queries.cursor_metrics import check_cursor_metrics
+from monitor.config.queries.metric_kinds import check_kinds
 from monitor.config.queries.rule_statements import check_repaired, check_statement
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
 from monitor.config.queries.walks import check_walk
@@ -40,6 +41,7 @@ def check_query(
             query.walk, query.section, query.walked_templates, need_fault, problems
         )
     check_cursor_metrics(query.exported_metrics, query.walk, query.section, problems)
+    check_kinds(query.exported_metrics, query.walk, query.section, problems)
     if query.fallback is not None:
         origin = query.section.origin("cursor", "fallback")
         check_statement(query, query.fallback, origin, frozenset(), problems)

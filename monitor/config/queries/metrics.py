@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Final, assert_never
 
 from monitor.config.labels import label_fault
 from monitor.config.queries.cursor_metrics import (
@@ -13,54 +11,57 @@ from monitor.config.queries.cursor_metrics import (
     read_windows,
     stands_without_value,
 )
+from monitor.config.queries.metric_kinds import read_histogram, read_info, read_stateset
+from monitor.config.queries.metric_names import name_faults
 from monitor.config.queries.schema import MetricSchema
+from monitor.config.queries.words import words_of
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import (
     check_list,
     check_table,
+    refuse_both,
     require_one_of,
     validate,
 )
 from monitor.model.settings import Metric
 from monitor.model.walks import CursorFact, LedgerFact
 
-_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_OWN_PREFIX: Final = "token_monitor_"
-# What /metrics says of the monitor's own process (prometheus_client's ProcessCollector, PlatformCollector).
-_NAMES_OF_THE_PROCESS: Final = frozenset(
-    {
-        "process_virtual_memory_bytes",
-        "process_resident_memory_bytes",
-        "process_start_time_seconds",
-        "process_cpu_seconds",
-        "process_cpu_seconds_total",
-        "process_cpu_seconds_created",
-        "process_open_fds",
-        "process_max_fds",
-        "python_info",
-    }
-)
-# Prometheus writes series of these names itself, about each target and alert of its own.
-_NAMES_OF_PROMETHEUS: Final = frozenset({"up", "ALERTS", "ALERTS_FOR_STATE"})
-_PREFIX_OF_PROMETHEUS: Final = "scrape_"
-
 
 def read_metric(name: str, section: Section, problems: Problems) -> Metric | None:
     """Check one metric; None where it has a problem."""
     before = len(problems)
-    checked = validate(MetricSchema, section, problems)
-    for fault in _name_faults(name, checked):
+    metric = _read(name, section, problems)
+    for fault in name_faults(name, section.data.get("type")):
         problems.add(section.origin(), fault)
-    check_labels(checked.labels, "labels", section, problems)
-    if not stands_without_value(checked):
+    check_labels(metric.labels, "labels", section, problems)
+    return metric if len(problems) == before else None
+
+
+def _read(name: str, section: Section, problems: Problems) -> Metric:
+    """Read a metric by its type; one with problems is of no use."""
+    match section.data.get("type"):
+        case "stateset":
+            return read_stateset(name, section, problems)
+        case "info":
+            return read_info(name, section, problems)
+        case "histogram":
+            return read_histogram(name, section, problems)
+        case _:
+            return _read_number(name, section, problems)
+
+
+def _read_number(name: str, section: Section, problems: Problems) -> Metric:
+    """Read a gauge or a counter; of an unknown type the schema says so."""
+    checked = validate(MetricSchema, section, problems)
+    if checked.constant is not None:
+        refuse_both(section, "value", "constant", problems)
+        refuse_both(section, "values", "constant", problems)
+    elif not stands_without_value(checked):
         require_one_of(section, "value", "values", problems, at_second=True)
     values_label, values = _values(checked, section, problems)
     at_least_fault = partial(_at_least_fault, values or [checked.value or ""])
     check_table(section, "at_least", checked.at_least, at_least_fault, problems)
-    windows = read_windows(checked, section, problems)
-    if len(problems) > before:
-        return None
     return Metric(
         name=name,
         help=checked.help,
@@ -71,7 +72,7 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         kind=checked.type,
         null=checked.null,
         at_least=dict(checked.at_least),
-        windows=windows,
+        windows=read_windows(checked, section, problems),
         distinct=checked.distinct,
         is_future=checked.future,
         is_seen=checked.seen,
@@ -79,40 +80,10 @@ def read_metric(name: str, section: Section, problems: Problems) -> Metric | Non
         of_ledger=None if checked.of_ledger is None else LedgerFact(checked.of_ledger),
         positive=checked.positive,
         per=checked.per,
+        words=words_of(checked.states, section, problems),
+        constant=checked.constant,
+        null_label=checked.null_label,
     )
-
-
-def _name_faults(name: str, checked: MetricSchema) -> Iterator[str]:
-    """Yield what is wrong with the name of a metric, alone and for its type."""
-    if checked.type == "counter" and not name.endswith("_total"):
-        yield "a counter's name must end in _total"
-    if _METRIC_NAME.fullmatch(name) is None:
-        yield "is not a metric name; allowed: letters, digits, _ and :, no digit first"
-        return
-    if name.startswith(_OWN_PREFIX):
-        yield f"the prefix {_OWN_PREFIX} is the monitor's own"
-    if name in _NAMES_OF_THE_PROCESS:
-        yield "is what the monitor says of its own process; give another name"
-    if name in _NAMES_OF_PROMETHEUS or name.startswith(_PREFIX_OF_PROMETHEUS):
-        yield "Prometheus writes series of this name itself; give another name"
-    if name == "_total":
-        yield "says nothing before _total"
-
-
-def claimed_names(metric: Metric) -> list[str]:
-    """Return every name that a metric takes on /metrics, sorted; of two metrics that share one, one can be there.
-
-    In OpenMetrics a counter's family has the name without _total, and may have a series _created beside it
-    (OpenMetrics 1.0.0, "Overall Structure" and "Counter").
-    """
-    match metric.kind:
-        case "gauge":
-            return [metric.name]
-        case "counter":
-            base = metric.name.removesuffix("_total")
-            return sorted([base, metric.name, f"{base}_created"])
-        case _:
-            assert_never(metric.kind)
 
 
 def check_labels(

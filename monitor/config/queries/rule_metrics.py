@@ -81,7 +81,12 @@ def metric_of(
         problems.add(
             section.origin("metric"), f'unknown metric "{checked.metric}"{known}'
         )
-    return subjects.metrics.get(checked.metric)
+    metric = subjects.metrics.get(checked.metric)
+    if metric is not None and metric.histogram is not None:
+        message = 'is a histogram, of many series; judge one of its columns by "column"'
+        problems.add(section.origin("metric"), message)
+        return None
+    return metric
 
 
 def _hidden_metric(

@@ -101,16 +101,54 @@ class QuerySchema(Schema):
         return self.interval if "interval" in self.model_fields_set else sweep.cycle
 
 
-class MetricSchema(Schema):
-    """`[metrics.NAME]`."""
+class MetricOfTypeSchema(Schema):
+    """What `[metrics.NAME]` of each type has."""
 
     stand_ins = {"help": "-"}
 
     help: Text
     labels: list[Text] = []
+    null_label: str | None = None
+    type: Literal["gauge", "counter", "stateset", "info", "histogram"] = "gauge"
+
+
+class StatesetSchema(MetricOfTypeSchema):
+    """`[metrics.NAME]` with `type = "stateset"`."""
+
+    stand_ins = {**MetricOfTypeSchema.stand_ins, "value": "-", "states": ["-"]}
+
+    value: Text
+    states: list[Text]
+    null: Literal["error", "skip", "zero"] = "error"
+
+
+class InfoSchema(MetricOfTypeSchema):
+    """`[metrics.NAME]` with `type = "info"`."""
+
+
+class HistogramSchema(MetricOfTypeSchema):
+    """`[metrics.NAME]` with `type = "histogram"`."""
+
+    stand_ins = {
+        **MetricOfTypeSchema.stand_ins,
+        "buckets": {},
+        "sum": "-",
+        "count": "-",
+    }
+
+    buckets: dict[str, Text]
+    sum: Text
+    count: Text
+    null: Literal["error", "skip", "zero"] = "error"
+
+
+class MetricSchema(MetricOfTypeSchema):
+    """`[metrics.NAME]` that is a gauge or a counter."""
+
     value: Text | None = None
     values: dict[str, list[Text]] | None = None
-    type: Literal["gauge", "counter"] = "gauge"
+    states: dict[str, float] = {}
+    constant: float | None = None
     # NULL is never silently 0 or dropped: the query says what it means, and by default it is an error.
     null: Literal["error", "skip", "zero", "nan"] = "error"
     at_least: dict[str, Text] = {}

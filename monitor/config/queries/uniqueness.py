@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from monitor.config.queries.metrics import claimed_names
+from monitor.config.queries.metric_names import claimed_names
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.toml.problems import Problems
 from monitor.model.settings import Metric
@@ -30,6 +32,16 @@ def _check_rule_names(
             if owner != us:
                 message = f"the name is taken by a rule of {owner}"
                 problems.add(rule.section.origin(), message)
+
+
+_TAKEN_TOO: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "counter": "in OpenMetrics a counter takes the names without _total and with _created too",
+        "info": "in OpenMetrics an info takes the name without _info too",
+        "histogram": "a histogram takes the names with _bucket, _count, _sum and _created too",
+    }
+)
+"""Which names a metric of a type takes beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,5 @@ def _clash(metric: Metric, other: _NameOwner) -> str:
     if other.metric.name == metric.name:
         return f'query "{other.query}" gives this metric already'
     their = f'the {other.metric.kind} {other.metric.name} of query "{other.query}"'
-    return (
-        f"clashes with {their}: in OpenMetrics a counter takes the"
-        " names without _total and with _created too; rename one of the two"
-    )
+    kind = metric.kind if metric.kind in _TAKEN_TOO else other.metric.kind
+    return f"clashes with {their}: {_TAKEN_TOO[kind]}; rename one of the two"

@@ -1,0 +1,1 @@
+SELECT 'ON' AS state, 1 AS n

@@ -1,0 +1,1 @@
+SELECT 'ON' AS state FROM t WHERE id > :since AND id <= :until
