@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -70,6 +70,8 @@ class QueryView:
     """How far a walk has come, as it is recorded."""
     deferral: Deferred | None = None
     """Why its last due run was put off; None where it was made."""
+    series_left_out: Mapping[str, int] = field(default_factory=dict)
+    """Of rules that remember: how many series of the last result have no place, where it is some."""
     stretch: int = 1
     """How many times its own interval it has, so that the target's queries stay within their share."""
 

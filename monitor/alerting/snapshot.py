@@ -212,5 +212,15 @@ def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snaps
     return _with_query(snapshot, view.planned(at))
 
 
+def with_series_left_out(
+    snapshot: Snapshot, key: JobKey, left_out: Mapping[str, int]
+) -> Snapshot:
+    """Record how many series of a job have no place in what which rule remembers; {} where all have one."""
+    view = snapshot.queries.get(key)
+    if view is None or view.series_left_out == left_out:
+        return snapshot
+    return _with_query(snapshot, replace(view, series_left_out=left_out))
+
+
 def _with_query(snapshot: Snapshot, view: QueryView) -> Snapshot:
     return replace(snapshot, queries=updated(snapshot.queries, {view.job.key: view}))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from monitor.alerting.active import ActiveAlerts
+from monitor.detection.incidents import Causes
 from monitor.detection.rules import Memories, RuleMemory, with_findings
 from monitor.model.results import Result, Sample, Success
-from monitor.model.settings import Config, JobKey
+from monitor.model.settings import ColumnName, Config, JobKey
 from monitor.storage.rule_memories import MemoryKey
 
 WRITTEN_EVERY_SECONDS = 300.0
@@ -23,42 +25,58 @@ class Judged:
 
     result: Result
     due: _RuleMemories
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many series of it have no place in the memory of which rule, where it is some."""
 
 
 class Detectors:
     """What the detectors of all rules remember; owned by the pipeline's thread."""
 
-    def __init__(self, kept: _RuleMemories) -> None:
+    def __init__(self, kept: _RuleMemories, config: Config) -> None:
         self._of: dict[JobKey, Memories] = {}
         self._written: dict[MemoryKey, float] = {}
         self._found: dict[MemoryKey, tuple[Sample, ...]] = {}
         for (job, rule), memory in kept.items():
             self._of[job] = {**self._of.get(job, {}), rule: memory}
+        self._causes = _causes_in(config)
 
-    def judge(self, result: Result) -> Judged:
-        """Return a result with what its query's detectors find in it; they learn from it."""
+    def judge(
+        self, result: Result, active: ActiveAlerts, missing: Set[ColumnName]
+    ) -> Judged:
+        """Return a result with what its query's detectors find in it.
+
+        They learn from it, but for what an active alert covers, or what the missing columns make meaningless.
+        """
         if not result.job.query.has_detectors:
             return Judged(result, {})
         key = result.job.key
-        detection = with_findings(result, self._of.get(key, {}))
+        incidents = self._causes.incidents(
+            result.job, active, missing, result.scheduled_at
+        )
+        detection = with_findings(result, self._of.get(key, {}), incidents)
         self._of[key] = detection.memories
         outcome = detection.result.outcome
         if not isinstance(outcome, Success):
             return Judged(result, {})
+        judged = {rule: detection.memories[rule] for rule in outcome.detected}
+        left_out = {
+            rule: memory.left_out for rule, memory in judged.items() if memory.left_out
+        }
         at = result.scheduled_at.timestamp()
         due = {
-            (key, rule): detection.memories[rule]
+            (key, rule): judged[rule]
             for rule, found in outcome.detected.items()
             if self._is_due((key, rule), found, at)
         }
-        return Judged(detection.result, due)
+        return Judged(detection.result, due, left_out)
 
     def note_written(self, due: _RuleMemories, at: float) -> None:
         """Note that these were recorded, at an instant in Unix time."""
         self._written.update(dict.fromkeys(due, at))
 
     def keep(self, config: Config) -> None:
-        """Forget what is remembered for rules that are gone."""
+        """Forget what is remembered for rules that are gone; go by the causes of this configuration."""
+        self._causes = _causes_in(config)
         rules = {job.key: job.query.rule_names for job in config.jobs}
         for key, memories in list(self._of.items()):
             self._of[key] = {
@@ -75,3 +93,9 @@ class Detectors:
         if labels != were:
             return True
         return abs(at - self._written.get(key, 0.0)) >= WRITTEN_EVERY_SECONDS
+
+
+def _causes_in(config: Config) -> Causes:
+    rules = [rule for job in config.jobs for rule in job.query.rules]
+    remembering = {rule.name for rule in rules if rule.detector is not None}
+    return Causes(config.causes, frozenset(remembering))

@@ -42,6 +42,8 @@ class Events:
         self._deliveries = Deduplicator()
         self._unevaluated = Deduplicator()
         self._kills = Deduplicator()
+        self._limited: set[tuple[str, ...]] = set()
+        """Rules of which it was told that some series have no place, with their targets and queries."""
         self._servers = ServerChanges()
         self._totals = RunTotals()
         # Deliveries come from the receivers' own threads, kills from those that kill.
@@ -152,6 +154,20 @@ class Events:
                 query=scope.subject,
                 **repeats,
             )
+
+    def on_series_left_out(self, job: Job, counts: Mapping[str, int]) -> None:
+        """Log, once, each rule that remembers as many series as it may, so that some are not judged."""
+        target, query = job.key
+        for rule, count in counts.items():
+            if (rule, *job.key) not in self._limited:
+                self._limited.add((rule, *job.key))
+                self._log.warning(
+                    "rule.limited",
+                    rule=rule,
+                    target=target,
+                    query=query,
+                    left_out=count,
+                )
 
     def on_kill(self, kill: Kill) -> None:
         """Count and log an attempt to stop a statement on its server; a success only after failures."""

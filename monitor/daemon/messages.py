@@ -62,5 +62,8 @@ class PipelineListener(MaintenanceListener, Protocol):
     def on_clock_moved(self, by: timedelta) -> None:
         """Log that the machine's clock was set, after what is on the disk was moved."""
 
+    def on_series_left_out(self, job: Job, counts: Mapping[str, int]) -> None:
+        """Log which rules have no place for how many of the series of a result, {} where all have one."""
+
     def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
         """Log a rule whose findings could not become alerts."""

@@ -23,6 +23,7 @@ from monitor.alerting.snapshot import (
     with_excuse,
     with_missed,
     with_next_run,
+    with_series_left_out,
 )
 from monitor.alerting.updates import updated
 from monitor.alerting.walks import with_positions
@@ -79,7 +80,7 @@ class Pipeline:
         self._unmoved = timedelta(0)
         """By how much the clock was set while the disk did not take that."""
         self._maintenance = Maintenance(state, listener)
-        self._detectors = Detectors(state.memories())
+        self._detectors = Detectors(state.memories(), latest.config)
         self._restore(self._started_at)
 
     @property
@@ -143,11 +144,14 @@ class Pipeline:
             # Before what the disk can refuse: nothing shows it later.
             yield RunNow(update.wanted)
         facts = self._facts(now, update.after)
-        judged = self._detectors.judge(update.result)
+        missing = facts.snapshot.missing_columns(key[0], now, or_unknown=True)
+        judged = self._detectors.judge(update.result, self._active, missing)
         changes = cycle.after_result(facts, self._active, judged.result)
         run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
         kept = Kept(walked, judged.due)
         yield from self._finish(changes, now, run_key=run_key, kept=kept)
+        self._listener.on_series_left_out(result.job, judged.left_out)
+        self._publish(with_series_left_out(self.snapshot, key, judged.left_out))
         for blocked in update.blocked:
             yield from self._take_result(blocked, now)
 

@@ -10,7 +10,13 @@ from math import isfinite, sqrt
 from typing import Literal
 
 from monitor.detection import baseline_learning as learning
-from monitor.detection.baseline_alarms import accept_level, capped, go_on, note_level
+from monitor.detection.baseline_alarms import (
+    accept_level,
+    capped,
+    go_on,
+    hold_off,
+    note_level,
+)
 from monitor.detection.baseline_judging import Deviation, Judge
 from monitor.detection.baseline_memory import Memory
 from monitor.detection.baseline_records import memory_from, record_of
@@ -63,6 +69,8 @@ class Baseline:
         self._settings = settings
         self._memory = memory or Memory()
         self._judge = self._judge_at(self._memory.half_hour)
+        self._is_hour_taught = True
+        """Whether no value of the current hour was part of an incident."""
 
     @classmethod
     def from_record(
@@ -82,9 +90,17 @@ class Baseline:
             self._judge = self._judge_at(self._memory.half_hour)
 
     def judge(
-        self, at_seconds: float, value: float, *, teaches: bool = True
+        self,
+        at_seconds: float,
+        value: float,
+        *,
+        teaches: bool = True,
+        accepts: bool = True,
     ) -> BaselineVerdict:
-        """Return what a point is, and learn from it, unless it is known to be part of an incident."""
+        """Return what a point is, and learn from it, unless it is known to be part of an incident.
+
+        `accepts`: whether the level of an alarm that lasts becomes the usual one.
+        """
         if not isfinite(value):
             raise ValueError(f"{value} is no value of a series")
         memory = self._memory
@@ -92,6 +108,7 @@ class Baseline:
         memory.scale = memory.scale.with_value(value)
         self._turn_to(int(at_seconds // _HALF_HOUR))
         learning.note_value(memory, value)
+        self._is_hour_taught &= teaches
         values = self._values(at_seconds)
         if not values:
             if teaches:
@@ -100,7 +117,7 @@ class Baseline:
         deviation = self._judge.deviation(value, values, memory.points, COUNT_SIGMA)
         direction = self._direction(at_seconds, value, deviation)
         if direction:
-            self._alarm(at_seconds, value, direction)
+            self._alarm(at_seconds, value, direction, teaches=teaches, accepts=accepts)
         else:
             memory.alarm.is_on = False
         if teaches and not direction:
@@ -139,15 +156,20 @@ class Baseline:
             return False
         return value >= (1 - self._settings.first_week_fall) * deviation.reference
 
-    def _alarm(self, at: float, value: float, direction: int) -> None:
+    def _alarm(
+        self, at: float, value: float, direction: int, *, teaches: bool, accepts: bool
+    ) -> None:
         """Go on with an alarm, or accept its level if it has lasted for long."""
         alarm = go_on(self._memory, self._settings, at, direction)
+        if not accepts:
+            hold_off(alarm, at)
+            return
         usual = self._judge.references.usual
         note_level(alarm, value, value if usual is None else usual)
         if at - alarm.since >= self._settings.accept_seconds:
             accept_level(self._memory, at)
             self._judge = self._judge_at(self._memory.half_hour)
-        else:
+        elif teaches:
             record = self._judge.references.high
             learning.note_high(self._memory, capped(value, self._settings, record))
 
@@ -185,6 +207,7 @@ class Baseline:
         if not self._judge.is_long and self._judge.references.values:
             self._judge_hour()
         learning.end_hour(memory, self._settings)
+        self._is_hour_taught = True
 
     def _judge_hour(self) -> None:
         """Find what is too little for a point and too much for an hour, or whether that goes on."""
@@ -207,7 +230,7 @@ class Baseline:
         is_weekend = self._may_be_weekend(at, mean, deviation)
         if is_unusual and not is_weekend and not self._is_learning(at):
             memory.hourly_direction = deviation.direction
-        else:
+        elif self._is_hour_taught:
             learning.learn_noise(judge, memory.hourly, mean, values, _HOUR)
 
     def _judge_at(self, half_hour: int | None) -> Judge:

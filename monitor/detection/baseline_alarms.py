@@ -34,6 +34,12 @@ def capped(value: float, settings: BaselineSettings, record: float | None) -> fl
     return min(value, settings.record_cap * record)
 
 
+def hold_off(alarm: LevelAlarm, at: float) -> None:
+    """Have the time until the level of an alarm is accepted begin now, and the level with it."""
+    alarm.since = at
+    alarm.values = alarm.usuals = 0.0
+
+
 def note_level(alarm: LevelAlarm, value: float, usual: float) -> None:
     """Remember what came during an alarm, and what was usual then."""
     alarm.values += value

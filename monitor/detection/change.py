@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import median
 
+from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.model.detectors import ChangeDetector
 from monitor.model.settings import Labels
 
@@ -54,13 +55,14 @@ def look_for_change(
     at: float,
     value: float,
     parts: Mapping[Labels, float],
+    lesson: Lesson = EVERYTHING,
 ) -> ChangeMemory:
     """Return the memory after one more value; `found` in it says whether there is a change.
 
     `at` is Unix time in seconds. A value that is no older than the last one counts as another look at it.
     """
     memory = memory or ChangeMemory(at)
-    memory = _with_end(detector, memory, at, value)
+    memory = _with_end(detector, memory, at, value, accepts=lesson.accepts)
     if memory.found is not None:
         return memory
     points = _within(memory.points, detector, at)
@@ -71,6 +73,8 @@ def look_for_change(
         return replace(
             memory, points=points, found=OngoingChange(at, was, memory.parts)
         )
+    if not lesson.teaches:
+        return replace(memory, points=points)
     points[_bucket(detector, at)] = value
     moves = _with_move(memory.moves, at, share)
     return replace(memory, points=_last(points), moves=moves, parts=parts)
@@ -90,13 +94,18 @@ def which_part(before: Mapping[Labels, float], now: Mapping[Labels, float]) -> s
 
 
 def _with_end(
-    detector: ChangeDetector, memory: ChangeMemory, at: float, value: float
+    detector: ChangeDetector,
+    memory: ChangeMemory,
+    at: float,
+    value: float,
+    *,
+    accepts: bool,
 ) -> ChangeMemory:
     """Return the memory without a change that is over: the value is back, or is what there is by now."""
     found = memory.found
     if found is None:
         return memory
-    if at - found.since >= detector.accept.total_seconds():
+    if accepts and at - found.since >= detector.accept.total_seconds():
         # From here on this is what it is.
         return ChangeMemory(at, moves=memory.moves)
     least = max(detector.by * abs(found.before), detector.at_least)

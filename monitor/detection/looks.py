@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar, assert_never
 
 from monitor.detection.baseline import Baseline, BaselineVerdict
 from monitor.detection.change import ChangeMemory, look_for_change, which_part
+from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.detection.novelty import Sighting, is_new, seen_at
 from monitor.detection.objective import Miss, ObjectiveMemory, look_for_miss
 from monitor.model.detectors import (
@@ -49,6 +50,7 @@ class SeriesLook:
     """Of the result, in Unix time."""
     began: float
     """When the rule saw its first result."""
+    lesson: Lesson = EVERYTHING
 
 
 def look_at(
@@ -58,7 +60,12 @@ def look_at(
     match detector:
         case BaselineDetector():
             baseline = _of_kind(Baseline, known) or Baseline()
-            verdict = baseline.judge(look.at, look.value.value)
+            verdict = baseline.judge(
+                look.at,
+                look.value.value,
+                teaches=look.lesson.teaches,
+                accepts=look.lesson.accepts,
+            )
             return baseline, _unusual(rule, detector, verdict, look)
         case ChangeDetector():
             change = look_for_change(
@@ -67,6 +74,7 @@ def look_at(
                 look.at,
                 look.value.value,
                 look.value.parts,
+                look.lesson,
             )
             return change, _changed(rule, change, look)
         case NewDetector():
@@ -78,6 +86,7 @@ def look_at(
                 _of_kind(ObjectiveMemory, known),
                 look.at,
                 look.value.value,
+                teaches=look.lesson.teaches,
             )
             return objective, _missed(rule, miss, look)
         case _:

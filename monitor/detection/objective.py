@@ -66,15 +66,21 @@ class Miss:
 
 
 def look_for_miss(
-    detector: SloDetector, memory: ObjectiveMemory | None, at: float, share: float
+    detector: SloDetector,
+    memory: ObjectiveMemory | None,
+    at: float,
+    share: float,
+    *,
+    teaches: bool = True,
 ) -> tuple[ObjectiveMemory, Miss | None]:
     """Return the memory after one more value, and the miss if the budget is spent too fast.
 
-    `at` is Unix time in seconds.
+    `at` is Unix time in seconds. What does not teach says nothing of what is usual; it is spent all the same.
     """
     before = memory or ObjectiveMemory()
     burn = with_value(before.burn, at, share)
-    memory = ObjectiveMemory(burn, _with_day(before.days, at, share))
+    days = _with_day(before.days, at, share) if teaches else before.days
+    memory = ObjectiveMemory(burn, days)
     objective = detector.objective
     if objective is None:
         objective = memory.objective(at)

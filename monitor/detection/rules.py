@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from monitor.detection.incidents import NO_INCIDENTS, Incidents
 from monitor.detection.looks import (
     SeriesLook,
     SeriesMemory,
@@ -20,6 +21,9 @@ from monitor.model.walks import Sweep
 
 MAX_SERIES = 500
 """Of so many series a rule remembers something: what is labelled by what has no end would never stop growing."""
+FORGOTTEN_DAYS = 90
+"""A series that was in no result for so long is forgotten, and makes room."""
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class RuleMemory:
     began: float
     """When it saw its first result, in Unix time."""
     series: Mapping[Labels, SeriesMemory] = field(default_factory=dict)
+    days: Mapping[Labels, int] = field(default_factory=dict)
+    """The day on which each series was last in a result, by its number; of those of `series`."""
     left_out: int = 0
     """How many series of the last result have no place."""
 
@@ -54,10 +60,13 @@ class Detection:
     """Of all rules of the query that have a detector and were judged, now or before."""
 
 
-def with_findings(result: Result, memories: Memories) -> Detection:
+def with_findings(
+    result: Result, memories: Memories, incidents: Incidents = NO_INCIDENTS
+) -> Detection:
     """Return the result with what the detectors of its query's rules found, and what they remember now.
 
-    `memories` is what they remembered. A run without data teaches nothing, and what is remembered stays.
+    `memories` is what they remembered. A run without data teaches nothing, and what is remembered stays; what
+    one of the incidents covers teaches nothing either, but it is judged.
     """
     success = result.outcome
     if not isinstance(success, Success) or not result.job.query.has_detectors:
@@ -70,7 +79,7 @@ def with_findings(result: Result, memories: Memories) -> Detection:
             continue
         memory = _memory_of(result.job, rule, memories, at)
         kept[rule.name], detected[rule.name] = _judge(
-            rule, detector, memory, success, at
+            rule, detector, memory, success, at, incidents
         )
     return Detection(replace(result, outcome=replace(success, detected=detected)), kept)
 
@@ -93,31 +102,54 @@ def _says_something(job: Job, rule: Rule, success: Success) -> bool:
 
 
 def _judge(
-    rule: Rule, detector: Detector, memory: RuleMemory, success: Success, at: float
+    rule: Rule,
+    detector: Detector,
+    memory: RuleMemory,
+    success: Success,
+    at: float,
+    incidents: Incidents,
 ) -> tuple[RuleMemory, tuple[Sample, ...]]:
-    series: dict[Labels, SeriesMemory] = dict(memory.series)
+    values = series_values(rule, detector.source, success.samples)
+    today = int(at // _DAY_SECONDS)
+    days = _days_seen(memory, values, today)
+    series = {labels: memory.series[labels] for labels in days}
+    if detector.counts_missing:
+        values |= _zeros(rule, series.keys() - values.keys(), success)
     findings: list[Sample] = []
     left_out = 0
-    for labels, value in _values(rule, detector, memory, success).items():
+    for labels, value in values.items():
         known = series.get(labels)
         if known is None and len(series) >= MAX_SERIES:
             left_out += 1
             continue
-        look = SeriesLook(labels, value, at, memory.began)
+        days.setdefault(labels, today)
+        lesson = incidents.lesson_of(rule, labels)
+        look = SeriesLook(labels, value, at, memory.began, lesson)
         series[labels], finding = look_at(rule, detector, known, look)
         if finding is not None:
             findings.append(finding)
-    return replace(memory, series=series, left_out=left_out), tuple(findings)
+    after = RuleMemory(memory.shape, memory.began, series, days, left_out)
+    return after, tuple(findings)
 
 
-def _values(
-    rule: Rule, detector: Detector, memory: RuleMemory, success: Success
-) -> dict[Labels, SeriesValue]:
-    """Return the series of a result; one that is remembered and not there is 0, where the detector says so."""
-    values = series_values(rule, detector.source, success.samples)
-    if not detector.counts_missing:
-        return values
+def _days_seen(
+    memory: RuleMemory, values: Mapping[Labels, SeriesValue], today: int
+) -> dict[Labels, int]:
+    """Return on which day each series was last there; without those that were not for long."""
+    days: dict[Labels, int] = {}
     for labels in memory.series:
-        if not success.is_silent_about(rule.metric, labels):
-            values.setdefault(labels, SeriesValue(0.0))
-    return values
+        day = today if labels in values else memory.days.get(labels, today)
+        if today - day < FORGOTTEN_DAYS:
+            days[labels] = day
+    return days
+
+
+def _zeros(
+    rule: Rule, missing: Iterable[Labels], success: Success
+) -> dict[Labels, SeriesValue]:
+    """Return 0 for each series that is remembered and not there, where the result says something of it."""
+    return {
+        labels: SeriesValue(0.0)
+        for labels in missing
+        if not success.is_silent_about(rule.metric, labels)
+    }

@@ -36,6 +36,14 @@ class CauseGraph:
         """Return the rules that explain a rule; none of one that nothing explains."""
         return self.causes.get(rule, ())
 
+    def all_causes_of(self, rule: str) -> frozenset[str]:
+        """Return the names of the rules that explain a rule, or explain what does, and so on."""
+        found = [rule]
+        # It grows as it is gone through, and ends, since there are no circles.
+        for name in found:
+            found += names_of(self.causes_of(name))
+        return frozenset(found[1:])
+
     def has(self, rule: str) -> bool:
         """Return whether a rule explains another one, or is explained by one."""
         return rule in self.ranks

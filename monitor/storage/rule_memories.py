@@ -55,6 +55,7 @@ def packed(memory: RuleMemory) -> bytes:
             [dict(labels), *_to_record(series)]
             for labels, series in memory.series.items()
         ],
+        "days": [memory.days.get(labels) for labels in memory.series],
     }
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     return zlib.compress(text.encode(), _FASTEST)
@@ -67,7 +68,10 @@ def unpacked(memory: bytes) -> RuleMemory:
         labels_of(labels): _from_record(kind, one)
         for labels, kind, one in record["series"]
     }
-    return RuleMemory(record["shape"], record["began"], series)
+    # Versions before did not keep when a series was last seen.
+    known = zip(series, record.get("days", ()), strict=False)
+    days = {labels: int(day) for labels, day in known if day is not None}
+    return RuleMemory(record["shape"], record["began"], series, days)
 
 
 def _to_record(memory: SeriesMemory) -> tuple[str, Any]:

@@ -27,6 +27,7 @@ from monitor.telemetry.readings import (
     oldest_confirmed,
     oldest_piece,
     seconds,
+    series_left_out,
     shard_info,
     surplus_rights,
 )
@@ -97,6 +98,14 @@ QUERY_STATUS = OwnMetric(
     "How the last due run went: 1 for the status that holds, 0 for those that held before",
     (*_JOB, "status"),
     "gauge",
+)
+
+SERIES_LEFT_OUT = ReadMetric(
+    "token_monitor_rule_series_left_out",
+    "Series that a rule which remembers does not judge, since it has as many as it may; absent where there are none",
+    (*_JOB, "rule"),
+    "gauge",
+    series_left_out,
 )
 
 TARGET_METRICS: tuple[ReadMetric[TargetView], ...] = (
@@ -292,6 +301,7 @@ MONITOR_METRICS: tuple[ReadMetric[Reading], ...] = (
 OWN_METRICS: tuple[OwnMetric, ...] = (
     *QUERY_METRICS,
     QUERY_STATUS,
+    SERIES_LEFT_OUT,
     *TARGET_METRICS,
     *MONITOR_METRICS,
 )

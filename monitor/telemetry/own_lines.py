@@ -13,6 +13,7 @@ from monitor.telemetry.own_families import (
     MONITOR_METRICS,
     QUERY_METRICS,
     QUERY_STATUS,
+    SERIES_LEFT_OUT,
     TARGET_METRICS,
     ReadMetric,
 )
@@ -72,6 +73,7 @@ class OwnLines:
             self._durations(),
             *[_of_view(one) for one in QUERY_METRICS],
             _statuses(),
+            _series_left_out(),
         )
         self.of_target: Sequence[Column[TargetView]] = (
             *[_read(one) for one in TARGET_METRICS],
@@ -196,6 +198,11 @@ def _of_view(metric: ReadMetric[QueryView]) -> Column[QuerySubject]:
         return b"".join([line(subject.labels, value) for _labels, value in series])
 
     return _column(metric, write)
+
+
+def _series_left_out() -> Column[QuerySubject]:
+    lines, read = _writer(SERIES_LEFT_OUT), SERIES_LEFT_OUT.read
+    return _column(SERIES_LEFT_OUT, lambda subject: lines(read(subject.view)))
 
 
 def _read(metric: ReadMetric[_Subject]) -> Column[_Subject]:

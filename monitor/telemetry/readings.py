@@ -200,6 +200,12 @@ def newest_piece(view: QueryView) -> float | None:
     return None if cycle is None else cycle.read_at.timestamp()
 
 
+def series_left_out(view: QueryView) -> Series:
+    """Yield how many series each rule that has not enough places leaves out; labels: target, query, rule."""
+    for rule, count in view.series_left_out.items():
+        yield (*view.job.key, rule), count
+
+
 def surplus_rights(_view: TargetView, server: Server) -> float | None:
     """Return how many rights beyond reading the account has; None where SHOW GRANTS did not say."""
     rights = server.surplus_rights

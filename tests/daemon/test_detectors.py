@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from monitor.detection.rules import MAX_SERIES
+from monitor.model.alerts import Change
 from monitor.model.conditions import Condition
 from monitor.model.detectors import BaselineDetector, ChangeDetector, NewDetector
-from monitor.model.results import Success
+from monitor.model.results import Sample, Success
 from monitor.model.settings import Metric, Query, Rule
 from monitor.model.walks import Cursor
 from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule, samples
@@ -136,3 +138,38 @@ def test_a_cursor_whose_windows_are_not_read_yet_resolves_nothing() -> None:
     assert see(again, plans(), minutes=2) == []
     assert see(again, plans(pro=44)) == []
     assert see(again, plans(pro=90)) == ["resolved: pro was 90 and is 44"]
+
+
+def test_what_a_firing_cause_covers_is_judged_and_teaches_nothing() -> None:
+    age = Metric("age", "", value="age")
+    stopped = a_rule("Stopped", "age", explains=("PlansChanged",))
+    usage = a_query("usage", metrics=(age,), rules=(stopped,))
+    one = Harness(a_config(usage, plans_query(watched())))
+
+    def fired_in_hours(number: int, users: float, seconds: float) -> list[str]:
+        before = len(one.transitions)
+        for _ in range(number * 60):
+            one.run("usage", Success((Sample("age", (), seconds),), 1))
+            see(one, plans(pro=users))
+        return [
+            change.alert.name
+            for change in one.transitions[before:]
+            if change.change is Change.FIRED
+        ]
+
+    assert fired_in_hours(3, 90, 0) == []
+    assert fired_in_hours(30, 45, 1) == ["Stopped", "PlansChanged"]
+    # A change that nothing covers is what there is after a day, and to be back would be the next one.
+    assert fired_in_hours(2, 90, 0) == []
+
+
+def test_series_without_a_place_are_shown_and_told_of_once() -> None:
+    one = harness()
+    many = {f"p{number}": 1.0 for number in range(MAX_SERIES + 2)}
+    see(one, plans(**many), minutes=2)
+    told = [line for line in one.heard if "no place" in line]
+    assert set(told) == {"PlansChanged has no place for 2 series"}
+    view = one.pipeline.snapshot.queries["main", "plans"]
+    assert dict(view.series_left_out) == {"PlansChanged": 2}
+    see(one, plans(p0=1))
+    assert dict(one.pipeline.snapshot.queries["main", "plans"].series_left_out) == {}

@@ -31,6 +31,7 @@ from monitor.model.results import (
     Result,
     Server,
 )
+from monitor.model.settings import Job
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.log import configure
 from monitor.telemetry.own_metrics import Counted
@@ -42,9 +43,11 @@ from tests.support.harness import (
     SECOND,
     SERVER,
     START,
+    TARGET,
     TIMEOUT,
     Harness,
     a_config,
+    a_query,
     balances,
     columns,
     usage,
@@ -301,6 +304,14 @@ def test_a_rule_that_cannot_judge_is_reported_once_and_counted_each_time(
         ("rule.failed", "gone"),
     ]
     assert book.counters("rule_failures")["token_monitor_rule_failures_total", ""] == 3
+
+
+def test_a_rule_that_has_no_place_for_some_series_is_told_of_once(book: Book) -> None:
+    job = Job(TARGET, a_query("plans"))
+    for counts in ({}, {"PlansChanged": 2}, {}, {"PlansChanged": 3, "PlanNew": 1}):
+        book.writer.on_series_left_out(job, counts)
+    told = [(line["event"], line["rule"], line["left_out"]) for line in book.lines()]
+    assert told == [("rule.limited", "PlansChanged", 2), ("rule.limited", "PlanNew", 1)]
 
 
 def test_a_look_up_of_examples_that_fails_is_reported_and_counted(book: Book) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.detection.rules import MAX_SERIES, Memories, with_findings
+from monitor.detection.rules import FORGOTTEN_DAYS, MAX_SERIES, Memories, with_findings
 from monitor.model.conditions import Condition
 from monitor.model.detectors import (
     ChangeDetector,
@@ -210,6 +210,26 @@ def test_labels_without_end_do_not_fill_the_memory() -> None:
     memory = watch.memories["Watched"]
     assert len(memory.series) == MAX_SERIES
     assert memory.left_out == 1
+
+
+def test_a_series_that_was_in_no_result_for_90_days_is_forgotten_and_makes_room() -> (
+    None
+):
+    watch = Watch(job_with(FALL))
+    full = {f"p{number}": 1.0 for number in range(MAX_SERIES)}
+    watch.see(subscribers(**full))
+    watch.see(subscribers(p0=1.0, late=1.0))
+    assert watch.memories["Watched"].left_out == 1
+    watch.at = START + timedelta(days=FORGOTTEN_DAYS - 1)
+    watch.see(subscribers(p1=1.0, late=1.0))
+    memory = watch.memories["Watched"]
+    assert (len(memory.series), memory.left_out) == (MAX_SERIES, 1)
+    watch.at = START + timedelta(days=FORGOTTEN_DAYS)
+    watch.see(subscribers(late=1.0))
+    memory = watch.memories["Watched"]
+    names = {dict(labels)["plan"] for labels in memory.series}
+    assert names == {"p1", "late"}
+    assert memory.left_out == 0
 
 
 @pytest.mark.parametrize("key", ["metric", "where", "detector"])

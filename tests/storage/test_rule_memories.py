@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from pathlib import Path
 
 from hypothesis import given
@@ -47,18 +49,28 @@ OBJECTIVES = st.builds(
 SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
     CHANGES, OBJECTIVES, st.builds(Sighting, NUMBERS, NUMBERS)
 )
-MEMORIES = st.builds(
-    RuleMemory,
-    st.text(),
-    NUMBERS,
-    st.dictionaries(LABELS, SERIES, max_size=5),
-)
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> RuleMemory:
+    series = draw(st.dictionaries(LABELS, SERIES, max_size=5))
+    days = {labels: draw(st.integers(0, 2**20)) for labels in series}
+    return RuleMemory(draw(st.text()), draw(NUMBERS), series, days)
+
+
 KEY = (("main", "plans"), "PlansChanged")
 
 
-@given(MEMORIES)
+@given(memories())
 def test_a_memory_is_read_back_as_it_was(memory: RuleMemory) -> None:
     assert unpacked(packed(memory)) == memory
+
+
+def test_one_of_a_version_that_kept_no_days_is_read() -> None:
+    memory = RuleMemory("shape", 1.0, {(("plan", "pro"),): Sighting(1.0, 2.0)})
+    record = json.loads(zlib.decompress(packed(memory)))
+    del record["days"]
+    assert unpacked(zlib.compress(json.dumps(record).encode())) == memory
 
 
 def test_it_is_in_the_file_beside_what_else_was_recorded(tmp_path: Path) -> None:

@@ -356,6 +356,12 @@ class Harness:
         """Hear that the clock was set."""
         self.heard.append(f"clock moved {by.total_seconds():g} s")
 
+    def on_series_left_out(self, job: Job, counts: Mapping[str, int]) -> None:
+        """Hear that rules have no place for some series."""
+        self.heard.extend(
+            f"{rule} has no place for {count} series" for rule, count in counts.items()
+        )
+
     def on_unevaluated(self, scope: Scope, error: SampleError) -> None:
         """Hear that a rule could not judge its result."""
         self.unjudged.append(f"{scope.rule}: {error}")

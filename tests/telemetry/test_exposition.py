@@ -19,7 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.receivers import with_receiver
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_missed, with_result
+from monitor.alerting.snapshot import (
+    Snapshot,
+    with_alerts,
+    with_missed,
+    with_result,
+    with_series_left_out,
+)
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
 from monitor.model.deferral import Deferred
 from monitor.model.kills import KILL_REASONS, Kill
@@ -729,3 +735,17 @@ def test_promtool_finds_nothing_to_complain_of(
         ["promtool", "check", "metrics"], input=body, capture_output=True, timeout=30
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_series_without_a_place_in_a_memory_have_a_line_for_their_rule() -> None:
+    config = a_config(queries=(BALANCES,))
+    scrape = Scrape(config)
+    name = "token_monitor_rule_series_left_out"
+    assert scrape.series(name) == {}
+    key = config.jobs[0].key
+    target, query = key
+    scrape.snapshot = with_series_left_out(scrape.snapshot, key, {"PlanNew": 3})
+    labels = f'query="{query}",rule="PlanNew",target="{target}"'
+    assert scrape.series(name) == {f"{name}{{{labels}}}": 3.0}
+    scrape.snapshot = with_series_left_out(scrape.snapshot, key, {})
+    assert scrape.series(name) == {}
