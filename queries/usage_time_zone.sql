@@ -1,10 +1,11 @@
 -- Do the times of the usage history fit the clock, or are they written in another zone than history_time_zone says?
--- Two rows, always: kind `ahead` and kind `behind`, each with by how many seconds (0: no sign of it) and what to do.
+-- Two rows, always: kind `future_time` and kind `late_time`, as history_invalid calls single rows, each with by how many
+-- seconds (0: no sign of it) and what to do.
 --
--- ahead: the newest row that lies in the future by up to 14 hours, as far as zones go. What lies further ahead is one
+-- future_time: the newest row that lies in the future by up to 14 hours, as far as zones go. What lies further ahead is one
 -- bad row, not a zone; recent_usage counts all. A newcomer east of UTC who writes local time has hours of such rows:
 -- then a silence would be noticed hours late.
--- behind: the newest row is a multiple of half an hour old, give or take 5 minutes, and the table was changed within
+-- late_time: the newest row is a multiple of half an hour old, give or take 5 minutes, and the table was changed within
 -- the last 10: it is written to now, with times of hours ago, as west of UTC. This can only be known where the
 -- server says when the table was changed: not of a view, nor after a restart until it is written to again. An update or
 -- a purge changes it too, so the rule waits 15 minutes: a history that really stands grows out of the 5 minutes.
@@ -18,11 +19,11 @@ SELECT
     told.kind AS kind,
     told.seconds AS seconds,
     CASE told.kind
-        WHEN 'ahead' THEN CONCAT(told.rows_ahead, ' rows of the usage history are up to ', told.span, ' in the future')
+        WHEN 'future_time' THEN CONCAT(told.rows_ahead, ' rows of the usage history are up to ', told.span, ' in the future')
         ELSE CONCAT('The newest row of the usage history is ', told.span, ' old although the table is written to')
     END AS subject,
     CASE
-        WHEN told.kind = 'ahead' AND told.seconds < 1500
+        WHEN told.kind = 'future_time' AND told.seconds < 1500
             THEN 'It is too little for a zone: a clock of the application is ahead.'
         WHEN told.data_type = 'timestamp'
             THEN 'The column is TIMESTAMP, whose zone the server knows: leave history_time_zone out. The session of the application has another time_zone than its clock.'
@@ -38,7 +39,7 @@ FROM (
     SELECT
         judged.*,
         CONCAT(judged.seconds DIV 3600, ' h ', judged.seconds MOD 3600 DIV 60, ' min') AS span,
-        judged.offset_seconds + CASE judged.kind WHEN 'ahead' THEN CEILING(judged.seconds / 1800) * 1800
+        judged.offset_seconds + CASE judged.kind WHEN 'future_time' THEN CEILING(judged.seconds / 1800) * 1800
                                                  ELSE - (judged.seconds DIV 1800) * 1800 END AS wanted_seconds
     FROM (
         SELECT
@@ -47,7 +48,7 @@ FROM (
             found.offset_seconds AS offset_seconds,
             found.rows_ahead AS rows_ahead,
             CASE WHEN found.offset_seconds IS NULL THEN NULL
-                 WHEN kinds.kind = 'ahead' THEN COALESCE(TIMESTAMPDIFF(SECOND, found.now_there, found.newest_ahead_at), 0)
+                 WHEN kinds.kind = 'future_time' THEN COALESCE(TIMESTAMPDIFF(SECOND, found.now_there, found.newest_ahead_at), 0)
                  WHEN TIMESTAMPDIFF(SECOND, found.newest_at, found.now_there) BETWEEN 1800 AND 43500
                       AND TIMESTAMPDIFF(SECOND, found.newest_at, found.now_there) MOD 1800 < 300
                       -- update_time comes in the zone of the session, as NOW() does
@@ -83,6 +84,6 @@ FROM (
                         WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END AS name
             ) zone
         ) found
-        CROSS JOIN (SELECT 'ahead' AS kind UNION ALL SELECT 'behind') kinds
+        CROSS JOIN (SELECT 'future_time' AS kind UNION ALL SELECT 'late_time') kinds
     ) judged
 ) told

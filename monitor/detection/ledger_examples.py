@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from monitor.detection.ledger_told import told_events
+from monitor.detection.ledger_told import overwriting_events, told_events
 from monitor.model.ledger import LedgerMemory, UserId
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, LedgerFact
@@ -37,6 +37,11 @@ def _drifted(memory: LedgerMemory, labels: Mapping[str, str]) -> _Examples:
         yield event.user, {"kind": str(event.kind), "tokens": event.tokens}
 
 
+def _overwritten(memory: LedgerMemory, _labels: Mapping[str, str]) -> _Examples:
+    for event in reversed(overwriting_events(memory)):
+        yield event.user, {"kind": str(event.kind), "tokens": event.tokens}
+
+
 def _refilled(memory: LedgerMemory, _labels: Mapping[str, str]) -> _Examples:
     for user, times in memory.looping.items():
         yield user, {"refills": times}
@@ -62,6 +67,7 @@ _EXAMPLES: Final[
 ] = MappingProxyType(
     {
         LedgerFact.DRIFT_EVENTS: _drifted,
+        LedgerFact.OVERWRITTEN_USERS: _overwritten,
         LedgerFact.REFILLED_USERS: _refilled,
         LedgerFact.STORM_USERS: _left,
         LedgerFact.STOPPED_CALLS: _waiting,

@@ -8,7 +8,12 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from monitor.detection.ledger_crowd import stopped_calls, storm_users
-from monitor.detection.ledger_told import EVENTS_SECONDS, counts_by_kind
+from monitor.detection.ledger_told import (
+    EVENTS_SECONDS,
+    TOLD_KINDS,
+    counts_by_kind,
+    overwriting_events,
+)
 from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, UserId
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, PLAN_LABEL, LedgerFact
@@ -46,13 +51,13 @@ def _recent(memory: LedgerMemory) -> Iterable[DriftEvent]:
 
 
 def _drift_events(memory: LedgerMemory) -> Iterable[Value]:
-    return _by_kind(counts_by_kind(memory))
+    return _by_kind(counts_by_kind(memory), TOLD_KINDS)
 
 
-def _by_kind(values: Mapping[DriftKind, int]) -> Iterable[Value]:
-    return [
-        (((KIND_LABEL, str(kind)),), float(values.get(kind, 0))) for kind in DriftKind
-    ]
+def _by_kind(
+    values: Mapping[DriftKind, int], kinds: Iterable[DriftKind] = DriftKind
+) -> Iterable[Value]:
+    return [(((KIND_LABEL, str(kind)),), float(values.get(kind, 0))) for kind in kinds]
 
 
 def _initializations(memory: LedgerMemory) -> Iterable[Value]:
@@ -81,6 +86,11 @@ def _refilled_users(memory: LedgerMemory) -> int:
     return len(memory.looping)
 
 
+def _overwritten_users(memory: LedgerMemory) -> int:
+    users = {event.user: event.users for event in overwriting_events(memory)}
+    return sum(users.values())
+
+
 def _tracked_users(memory: LedgerMemory) -> int:
     return len(memory.users)
 
@@ -106,6 +116,7 @@ _VALUES: Final[Mapping[LedgerFact, _ValuesOf]] = MappingProxyType(
         LedgerFact.AUTO_INITIALIZATIONS: _initializations,
         LedgerFact.AUTO_INITIALIZATIONS_HOUR: _alone(_initializations_hour),
         LedgerFact.REFILLED_USERS: _alone(_refilled_users),
+        LedgerFact.OVERWRITTEN_USERS: _alone(_overwritten_users),
         LedgerFact.STORM_USERS: _alone(storm_users),
         LedgerFact.STOPPED_CALLS: _alone(stopped_calls),
         LedgerFact.TRACKED_USERS: _alone(_tracked_users),

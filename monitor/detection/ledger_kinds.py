@@ -31,11 +31,6 @@ class LedgerDifference:
         """Return the amounts that had to be taken off."""
         return tuple(one for one in self.amounts if one > 0)
 
-    @property
-    def given(self) -> tuple[int, ...]:
-        """Return the amounts that were logged with the wrong sign, without it."""
-        return tuple(-one for one in self.amounts if one < 0)
-
 
 def refills_in(one: LedgerDifference) -> int:
     """Return how often the balance was filled up to the limit; rounded down, so that it is a lower bound."""
@@ -111,12 +106,17 @@ def _is_empty(one: LedgerDifference) -> bool:
     return one.balance == 0
 
 
+def _was_written_below_zero(one: LedgerDifference) -> bool:
+    # Two calls at once get there too, and have their rows.
+    return not one.amounts and one.balance < 0
+
+
 def _has_no_rows(one: LedgerDifference) -> bool:
     return not one.amounts
 
 
-def _was_logged_as_given(one: LedgerDifference) -> bool:
-    return calls_for(-one.tokens / 2, one.given) < math.inf
+def _has_wrong_rows(one: LedgerDifference) -> bool:
+    return min(one.amounts) <= 0
 
 
 def _was_taken_twice(one: LedgerDifference) -> bool:
@@ -139,8 +139,10 @@ _LOSSES: Final[_Tests] = (
     # Also from above it: a renewal takes off what was topped up.
     (_was_filled_up, None),
     (_is_empty, DriftKind.WIPED),
+    (_was_written_below_zero, DriftKind.NEGATIVE),
     (_has_no_rows, DriftKind.UNLOGGED),
-    (_was_logged_as_given, DriftKind.SIGN),
+    # Before what it may be by chance: whatever the row should have said, it is the row that is wrong.
+    (_has_wrong_rows, DriftKind.MISLOGGED),
     (_was_taken_twice, DriftKind.DOUBLE),
 )
 """What explains a difference, the first that does."""

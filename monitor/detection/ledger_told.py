@@ -2,6 +2,10 @@
 
 A drift has one name from when it is told until it ends: one cause is one alert. So that the name is a good one, it is
 told as soon as its events agree, and otherwise only after a while, by its direction alone.
+
+Balances that somebody wrote over are no drift of calls: most idle ones changed alike at once (ledger_crowd), or those
+of several users became 0, NULL or less without a use. They are told as long as it is to be seen: who was emptied
+stays so until the balance is repaired, or filled by a use.
 """
 
 from __future__ import annotations
@@ -34,10 +38,31 @@ MOST_SILENT_SECONDS = 3 * 3600.0
 """So long without an event at most a drift goes on that comes slowly."""
 _MIXED_SHARE: Final = 0.2
 _DIRECTIONS: Final = (DriftKind.HIGHER, DriftKind.LOWER)
+_OVERWRITTEN: Final = DriftKind.OVERWRITTEN
+_TOLD_SECONDS: Final = MappingProxyType(
+    {
+        # Nobody can see that these were put right.
+        DriftKind.OVERWRITTEN: 3600.0,
+        DriftKind.WIPED: EVENTS_SECONDS,
+        DriftKind.NEGATIVE: EVENTS_SECONDS,
+    }
+)
+"""For so long it is told that a balance was written over, also where it is not empty any more."""
+TOLD_KINDS: Final = (
+    DriftKind.UNDEDUCTED,
+    DriftKind.UNLOGGED,
+    DriftKind.DOUBLE,
+    DriftKind.SIGN,
+    DriftKind.AMOUNT,
+    DriftKind.ABOVE_LIMIT,
+    *_DIRECTIONS,
+)
+"""What a drift is told as."""
+_NOT_OF_CALLS: Final = (DriftKind.ABOVE_LIMIT, DriftKind.CREDIT, DriftKind.MISLOGGED)
 _APART: Final = MappingProxyType(
     {
-        kind: kind
-        for kind in (DriftKind.OVERWRITTEN, DriftKind.ABOVE_LIMIT, DriftKind.CREDIT)
+        **dict.fromkeys(_TOLD_SECONDS, _OVERWRITTEN),
+        **dict(zip(_NOT_OF_CALLS, _NOT_OF_CALLS, strict=True)),
     }
 )
 _OF_CALLS: Final = (DriftKind.UNDEDUCTED, DriftKind.DOUBLE, DriftKind.SIGN)
@@ -53,28 +78,49 @@ class Told:
 
 
 def told_events(memory: LedgerMemory) -> Sequence[Told]:
-    """Return what there is to tell: what was overwritten or is above its limit, and the drift of each direction."""
+    """Return what there is to tell as drift: what is above its limit, and the drift of each direction."""
     groups = _grouped(memory.events, memory.looked_at)
-    at_once = (
-        (DriftKind.ABOVE_LIMIT, MIN_ABOVE_LIMIT),
-        (DriftKind.OVERWRITTEN, 1),
-    )
     told = [
-        Told(kind, tuple(groups[kind].recent))
-        for kind, least in at_once
-        if groups[kind].is_several(least, least)
-    ]
-    drifts = [
         Told(drift.kind, tuple(groups[drift.direction].events))
         for drift in memory.drifts
         if drift.kind is not None
     ]
-    return [*told, *drifts]
+    above = groups[DriftKind.ABOVE_LIMIT]
+    if above.is_several(MIN_ABOVE_LIMIT, MIN_ABOVE_LIMIT):
+        told.append(Told(DriftKind.ABOVE_LIMIT, tuple(above.recent)))
+    return told
 
 
 def counts_by_kind(memory: LedgerMemory) -> Mapping[DriftKind, int]:
     """Return how many events are told, by what they are told as."""
     return {one.kind: len(one.events) for one in told_events(memory)}
+
+
+def overwriting_events(memory: LedgerMemory) -> Sequence[DriftEvent]:
+    """Return the events of balances that were written over, the oldest first; one of a crowd has many users."""
+    seen: list[DriftEvent] = []
+    for event in _grouped(memory.events, memory.looked_at)[_OVERWRITTEN].events:
+        age_seconds = memory.looked_at - event.at
+        is_recent = age_seconds < _TOLD_SECONDS[event.kind]
+        # Of a crowd it is one of them.
+        if is_recent or memory.is_empty(event.user):
+            seen.append(event)
+    return seen if _are_many(seen) else ()
+
+
+def _are_many(events: Sequence[DriftEvent]) -> bool:
+    """Return whether many changed at once, or several together: what somebody does to one by hand is neither."""
+    users = {event.user: event.users for event in events}
+    is_crowd = sum(users.values()) > len(events)
+    if is_crowd:
+        return True
+    later = events[MIN_EVENTS - 1 :]
+    shortest = EVENTS_SECONDS
+    for first, last in zip(events, later, strict=False):
+        took_seconds = last.at - first.at
+        shortest = min(shortest, took_seconds)
+    are_several = len(users) >= MIN_USERS
+    return are_several and shortest < EVENTS_SECONDS
 
 
 def ongoing_drifts(memory: LedgerMemory) -> tuple[OngoingDrift, ...]:
@@ -105,7 +151,7 @@ def _next(drift: OngoingDrift, group: _Group) -> OngoingDrift | None:
 
 
 def _grouped(events: Iterable[DriftEvent], at: float) -> Mapping[DriftKind, _Group]:
-    """Return events by direction, those apart that are told for themselves or, given by people, never."""
+    """Return events by direction, those apart that are told for themselves, by another rule or never."""
     groups: Mapping[DriftKind, _Group] = defaultdict(partial(_Group, at))
     for event in events:
         direction = _DIRECTIONS[event.tokens < 0]
@@ -179,5 +225,4 @@ def _are_unlogged(kinds: Mapping[DriftKind, int]) -> bool:
     """Return whether losses of several kinds are one fault: a call without a row may have any size."""
     few = _MIXED_SHARE * sum(kinds.values())
     mixed = min(kinds[DriftKind.DOUBLE], kinds[DriftKind.AMOUNT])
-    others = max(kinds[DriftKind.WIPED], kinds[DriftKind.SIGN])
-    return max(mixed, kinds[DriftKind.UNLOGGED]) >= few > others
+    return max(mixed, kinds[DriftKind.UNLOGGED]) >= few > 0

@@ -25,7 +25,7 @@ class DriftKind(StrEnum):
     DOUBLE = "double"
     """Logged once, taken off twice."""
     SIGN = "sign"
-    """Added where it had to be taken off, or logged with the wrong sign."""
+    """Added where it had to be taken off."""
     AMOUNT = "amount"
     """Taken off, but another number than was logged."""
     WIPED = "wiped"
@@ -36,6 +36,10 @@ class DriftKind(StrEnum):
     """The balance rose by more than was used: as a rule by hand, so that nobody is woken for it."""
     OVERWRITTEN = "overwritten"
     """Most balances of users who did nothing changed at once, all alike: an UPDATE without WHERE."""
+    NEGATIVE = "negative"
+    """The balance of a user who used nothing fell below 0: somebody wrote it."""
+    MISLOGGED = "mislogged"
+    """Taken off, and the row has no number, 0 or one below: what is wrong is the row, of which another rule tells."""
     LOWER = "lower"
     """Lower than the ledger says, not told yet in which way."""
     HIGHER = "higher"
@@ -238,6 +242,11 @@ class LedgerMemory:
     """Events that were taken back, because the missing half came after all."""
     restarts: int = 0
     pace: LoggingPace = field(default_factory=LoggingPace)
+
+    def is_empty(self, user: UserId) -> bool:
+        """Return whether a user is tracked who has nothing."""
+        known = self.users.get(user)
+        return known is not None and known.tokens <= 0
 
 
 @dataclass(frozen=True, slots=True)

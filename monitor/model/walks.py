@@ -131,6 +131,7 @@ class LedgerFact(StrEnum):
     AUTO_INITIALIZATIONS = "auto_initializations"
     AUTO_INITIALIZATIONS_HOUR = "auto_initializations_hour"
     REFILLED_USERS = "refilled_users"
+    OVERWRITTEN_USERS = "overwritten_users"
     STORM_USERS = "storm_users"
     STOPPED_CALLS = "stopped_calls"
     TRACKED_USERS = "tracked_users"

@@ -130,14 +130,14 @@ HISTORY = (
     Incident(
         "future_time",
         "rows",
-        rf"{_rows('future_time')}|TokenUsageMisdated.*ahead",
+        rf"{_rows('future_time')}|TokenUsageMisdated.*future_time",
         behaving(logged=_wrong(created_at=_moved(timedelta(hours=2)))),
         symptoms=_SILENT,
     ),
     Incident(
         "hours_back",
         "rows",
-        rf"{_rows('late_time')}|TokenUsageMisdated.*behind",
+        rf"{_rows('late_time')}|TokenUsageMisdated.*late_time",
         behaving(logged=_wrong(created_at=_moved(-timedelta(hours=3)))),
         symptoms=_SILENT,
     ),

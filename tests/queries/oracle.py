@@ -120,6 +120,7 @@ def by_state(found: Iterable[Subscriber]) -> dict[str, Series]:
             and 0 <= row.balance < 0.1 * row.limit
         )
         metrics["token_subscribers_served"][(row.plan,)] += row.is_served
+        metrics["token_subscribers_without_limit"][(row.plan,)] += not row.gives_tokens
         metrics["token_balance_tokens"][(row.plan,)] += row.balance or 0
         metrics["token_limit_tokens"][(row.plan,)] += row.limit or 0
     return {name: dict(series) for name, series in metrics.items()}
@@ -314,10 +315,9 @@ def last_usage(usages: Sequence[Usage], now_seconds: float) -> dict[str, Series]
 def unsubscribed_users(data: Data) -> dict[str, Series]:
     """Return the series of `usage_without_subscription`."""
     subscribed = {row.user_id for row in data.subscriptions if row.is_active == 1}
-    users = {row.user_id for row in data.usages if row.age_seconds < WINDOWS["24h"]}
-    return {
-        "token_usage_unsubscribed_users": {(): float(len(users - subscribed - {None}))}
-    }
+    used = {row.user_id for row in data.usages if row.age_seconds < WINDOWS["24h"]}
+    users = used & {user.id for user in data.users}
+    return {"token_usage_unsubscribed_users": {(): float(len(users - subscribed))}}
 
 
 def _rank(row: Subscriber) -> tuple[bool, int, str]:

@@ -511,7 +511,11 @@ def test_the_last_day_is_read_backwards_until_it_is_covered(history: Bench) -> N
 def test_usage_counts_as_unsubscribed_by_the_subscription_at_the_time(
     history: Bench,
 ) -> None:
-    history.execute("CREATE TABLE user_subscriptions (user_id INT, is_active INT)")
+    history.execute(
+        "CREATE TABLE user_subscriptions (user_id INT, is_active INT)",
+        "CREATE TABLE users (id INT PRIMARY KEY)",
+        "INSERT INTO users (id) VALUES (1), (2), (3)",
+    )
     one = reader(history)
     one.query = history.queries["usage_without_subscription"]
 
@@ -519,7 +523,7 @@ def test_usage_counts_as_unsubscribed_by_the_subscription_at_the_time(
     history.execute(
         "INSERT INTO user_subscriptions (user_id, is_active) VALUES (1, 1), (2, 0)"
     )
-    for user in (1, 2, 3):
+    for user in (1, 2, 3, 4):  # of the last one, who is not there, another rule tells
         insert(history, "rewrite", user=user)
     for _ in range(3):  # the rows are settled, and kept
         assert one.run().value("token_usage_unsubscribed_users") == 2

@@ -17,7 +17,7 @@ from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.demo.tokens import TABLES
 from monitor.model.errors import QueryError
-from monitor.model.ledger import LedgerMemory, LedgerPosition
+from monitor.model.ledger import DriftKind, LedgerMemory, LedgerPosition
 from monitor.model.positions import Position
 from monitor.model.results import Success
 from monitor.model.settings import Query
@@ -177,8 +177,61 @@ def test_an_update_without_where_is_told_at_once_and_only_as_that(
     looks = Looks(tokens)
     looks.look(6)
     tokens.execute("UPDATE users SET tokens_remaining = 5")
-    assert events(looks.look()) == {"overwritten": 1}
-    assert events(looks.look(4)) == {"overwritten": 1}
+    found = looks.look()
+    assert value(found, "token_ledger_overwritten_users") == USERS
+    (row,) = found.evidence["TokenBalancesOverwritten", ()]
+    assert (row["kind"], row["balance"]) == ("overwritten", 5)
+    found = looks.look(4)
+    assert value(found, "token_ledger_overwritten_users") == USERS
+    assert events(found) == {}
+
+
+@pytest.mark.parametrize(
+    ("balance", "kind"), [("NULL", "wiped"), ("0", "wiped"), ("-700", "negative")]
+)
+def test_balances_that_are_emptied_are_told_as_written_over_until_they_are_repaired(
+    tokens: Bench, balance: str, kind: str
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    before = "SELECT id, tokens_remaining FROM users WHERE id IN (5, 6, 7, 8)"
+    with tokens.connection.cursor() as cursor:
+        cursor.execute(before)
+        balances = cursor.fetchall()
+    tokens.execute(
+        f"UPDATE users SET tokens_remaining = {balance} WHERE id IN (5, 6, 7, 8)"
+    )
+    found = looks.look(4)
+    assert value(found, "token_ledger_overwritten_users") == 4
+    rows = found.evidence["TokenBalancesOverwritten", ()]
+    assert {(row["user_id"], row["kind"]) for row in rows} == {
+        (user, kind) for user in (5, 6, 7, 8)
+    }
+    assert value(looks.look(40), "token_ledger_overwritten_users") == 4
+    for user, tokens_remaining in balances:
+        tokens.execute(
+            f"UPDATE users SET tokens_remaining = {tokens_remaining} WHERE id = {user}"
+        )
+    found = looks.look(4)
+    assert value(found, "token_ledger_overwritten_users") == 0
+    assert events(found) == {}
+
+
+@pytest.mark.parametrize("logged", ["NULL", "0", "-300"])
+def test_rows_without_a_number_above_0_are_left_to_the_rule_about_rows(
+    tokens: Bench, logged: str
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    for user in (5, 6, 7, 8, 9):
+        tokens.execute(
+            f"UPDATE users SET tokens_remaining = tokens_remaining - 300 WHERE id = {user}",
+            f"INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES ({user}, {logged}, 'x')",
+        )
+    found = looks.look(4)
+    assert {event.kind for event in looks.memory.events} == {DriftKind.MISLOGGED}
+    assert events(found) == {}
+    assert value(found, "token_ledger_overwritten_users") == 0
 
 
 def test_a_renewal_an_upgrade_and_a_cancel_are_no_events(tokens: Bench) -> None:

@@ -203,8 +203,8 @@ def test_a_history_in_the_zone_that_is_set_is_not_misdated(
     replace_times(tokens, [10, 400, 86400], timedelta(hours=hours))
     zone = f"{int(hours):+03d}:{int(hours % 1 * 60):02d}"
     assert misdated(tokens, history_time_zone=zone) == {
-        ("ahead",): 0.0,
-        ("behind",): 0.0,
+        ("future_time",): 0.0,
+        ("late_time",): 0.0,
     }
 
 
@@ -215,22 +215,22 @@ def test_local_time_east_of_the_zone_that_is_set_names_the_zone_to_set(
     tokens: Bench, hours: float, set_to: str, wanted: str
 ) -> None:
     replace_times(tokens, [70, *range(600, 8 * HOUR, 60)], timedelta(hours=hours))
-    subject, words = advice(tokens, "ahead", history_time_zone=set_to)
+    subject, words = advice(tokens, "future_time", history_time_zone=set_to)
     assert "rows of the usage history are up to" in subject
     assert f'set history_time_zone = "{wanted}"' in words
     assert f'history_time_zone is "{set_to}"' in words
-    assert misdated(tokens, history_time_zone=set_to)[("behind",)] == 0
+    assert misdated(tokens, history_time_zone=set_to)[("late_time",)] == 0
 
 
 def test_a_row_of_a_far_future_is_no_zone_and_a_few_minutes_are_a_clock(
     tokens: Bench,
 ) -> None:
     replace_times(tokens, [-60 * 365 * 86400, 10])
-    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 0.0}
+    assert misdated(tokens) == {("future_time",): 0.0, ("late_time",): 0.0}
     replace_times(tokens, [-400, 10])
-    assert misdated(tokens)[("ahead",)] == 400
+    assert misdated(tokens)[("future_time",)] == 400
     assert (
-        advice(tokens, "ahead")[1]
+        advice(tokens, "future_time")[1]
         == "It is too little for a zone: a clock of the application is ahead."
     )
 
@@ -239,8 +239,8 @@ def test_local_time_west_of_the_zone_that_is_set_is_seen_while_the_table_is_writ
     tokens: Bench,
 ) -> None:
     replace_times(tokens, [10, 400], timedelta(hours=-5))
-    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 5.0 * HOUR + 10}
-    subject, words = advice(tokens, "behind")
+    assert misdated(tokens) == {("future_time",): 0.0, ("late_time",): 5.0 * HOUR + 10}
+    subject, words = advice(tokens, "late_time")
     assert "5 h 0 min old although the table is written to" in subject
     assert 'set history_time_zone = "-05:00"' in words
 
@@ -248,12 +248,12 @@ def test_local_time_west_of_the_zone_that_is_set_is_seen_while_the_table_is_writ
 @pytest.mark.parametrize("age", [0, 1799, 1800 + 301, 5 * HOUR - 1, 13 * HOUR])
 def test_what_is_no_zone_old_is_not_behind(tokens: Bench, age: int) -> None:
     replace_times(tokens, [age])
-    assert misdated(tokens)[("behind",)] == 0
+    assert misdated(tokens)[("late_time",)] == 0
 
 
 def test_an_empty_history_is_not_misdated(tokens: Bench) -> None:
     replace_times(tokens, [])
-    assert misdated(tokens) == {("ahead",): 0.0, ("behind",): 0.0}
+    assert misdated(tokens) == {("future_time",): 0.0, ("late_time",): 0.0}
 
 
 def test_the_zone_of_a_timestamp_is_the_servers_whatever_is_set(tokens: Bench) -> None:

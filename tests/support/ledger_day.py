@@ -148,6 +148,8 @@ class System:
                 return -cost, cost
             case "log_sign":
                 return cost, -cost
+            case "log_nothing":
+                return cost, 0
             case "amount":
                 return cost + cost // 7 + 1, cost
             case "less":

@@ -177,6 +177,7 @@ class MetricSchema(MetricOfTypeSchema):
             "auto_initializations",
             "auto_initializations_hour",
             "refilled_users",
+            "overwritten_users",
             "storm_users",
             "stopped_calls",
             "tracked_users",
