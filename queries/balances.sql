@@ -9,7 +9,7 @@
 -- Plan names are compared in lower case, without blanks around them, byte by byte: with the table's own collation
 -- GROUP BY would pick any of the spellings, and the series would change their names from run to run.
 -- state: 0 to 4 as above, + 8 below the share of the limit, + 16 at the limit, + 32 who can afford a call now: by the
--- balance, or since it is NULL or 0 and auto-initialisation fills it, + 64 whose limit is missing or not above 0.
+-- balance, or since it is NULL or 0 and auto-initialisation fills it.
 --
 -- Types differ between installations (BIGINT UNSIGNED, DECIMAL, text): `+ 0` and CAST compare as numbers what is one,
 -- and no difference is taken of a column as it is, since UNSIGNED has none below 0 (ERROR 1690).
@@ -27,7 +27,6 @@ SELECT
     NULLIF(SUM(plans.at_limit), 0) AS at_limit,
     SUM(plans.conflicting) AS conflicting,
     SUM(plans.served) AS served,
-    SUM(plans.without_limit) AS without_limit,
     SUM(plans.balance_tokens) AS balance_tokens,
     SUM(plans.limit_tokens) AS limit_tokens
 FROM (
@@ -41,7 +40,6 @@ FROM (
         SUM(CASE WHEN part.state & 8 THEN part.users ELSE 0 END) AS below_share,
         SUM(CASE WHEN part.state & 16 THEN part.users ELSE 0 END) AS at_limit,
         SUM(CASE WHEN part.state & 32 THEN part.users ELSE 0 END) AS served,
-        SUM(CASE WHEN part.state & 64 THEN part.users ELSE 0 END) AS without_limit,
         SUM(part.conflicting) AS conflicting,
         COALESCE(SUM(part.balance_tokens), 0) AS balance_tokens,
         COALESCE(SUM(part.users * CAST(part.tokens_limit AS DECIMAL(40, 4))), 0) AS limit_tokens
@@ -69,8 +67,7 @@ FROM (
                 + CASE WHEN u.{tokens_remaining} = s.{tokens_limit} THEN 16 ELSE 0 END
                 + CASE WHEN u.{tokens_remaining} >= :cheapest_action THEN 32
                        WHEN u.{tokens_remaining} > 0 OR u.{tokens_remaining} < 0 THEN 0
-                       WHEN s.{tokens_limit} > 0 THEN 32 ELSE 0 END
-                + CASE WHEN s.{tokens_limit} > 0 THEN 0 ELSE 64 END AS state,
+                       WHEN s.{tokens_limit} > 0 THEN 32 ELSE 0 END AS state,
                 COUNT(*) AS users,
                 SUM(u.{tokens_remaining}) AS balance_tokens
             FROM {user_subscriptions} s
@@ -101,8 +98,7 @@ FROM (
                 + CASE WHEN u.{tokens_remaining} = s.{tokens_limit} THEN 16 ELSE 0 END
                 + CASE WHEN u.{tokens_remaining} >= :cheapest_action THEN 32
                        WHEN u.{tokens_remaining} > 0 OR u.{tokens_remaining} < 0 THEN 0
-                       WHEN s.{tokens_limit} > 0 THEN 32 ELSE 0 END
-                + CASE WHEN s.{tokens_limit} > 0 THEN 0 ELSE 64 END AS state,
+                       WHEN s.{tokens_limit} > 0 THEN 32 ELSE 0 END AS state,
                 ROW_NUMBER() OVER (
                     PARTITION BY s.{user_id}
                     ORDER BY s.{tokens_limit} IS NULL, s.{tokens_limit} + 0 DESC, COALESCE(NULLIF(LOWER(TRIM(

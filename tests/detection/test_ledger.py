@@ -27,6 +27,7 @@ from monitor.model.ledger import (
     LedgerSettings,
     LedgerUser,
     UsageRow,
+    UserId,
 )
 from monitor.model.walks import LedgerFact
 from monitor.storage.ledger_positions import packed_ledger, unpacked_ledger
@@ -447,7 +448,7 @@ def test_balances_that_were_written_over_are_told_until_they_are_repaired(
             kind = DriftKind.OVERWRITTEN if len(changed) > 1 else kind
             event = DriftEvent(at, user, kind, -50, len(changed))
             memory = replace(memory, events=(*memory.events, event))
-        people = {
+        people: dict[UserId, LedgerUser] = {
             user: LedgerUser(user, 0.0, 0.0, balance=balance)
             for user, balance in balances.items()
         }

@@ -120,7 +120,6 @@ def by_state(found: Iterable[Subscriber]) -> dict[str, Series]:
             and 0 <= row.balance < 0.1 * row.limit
         )
         metrics["token_subscribers_served"][(row.plan,)] += row.is_served
-        metrics["token_subscribers_without_limit"][(row.plan,)] += not row.gives_tokens
         metrics["token_balance_tokens"][(row.plan,)] += row.balance or 0
         metrics["token_limit_tokens"][(row.plan,)] += row.limit or 0
     return {name: dict(series) for name, series in metrics.items()}

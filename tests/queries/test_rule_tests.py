@@ -49,7 +49,7 @@ def test_what_differs_is_named_with_its_line(tmp_path: Path) -> None:
 [[tests]]
 name = "nobody"
 query = "balances"
-defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9, without_limit = 0 }
+defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9 }
 [[tests.results]]
 rows = [{ plan = "pro", ok = 1, served = 1, conflicting = 0 }]
 fires = []
@@ -129,7 +129,7 @@ def test_a_summary_that_differs_is_named_with_both_texts(tmp_path: Path) -> None
 [[tests]]
 name = "conflicts"
 query = "balances"
-defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9, without_limit = 0 }
+defaults = { needs_init = 0, negative = 0, empty = 0, low = 0, below_share = 0, balance_tokens = 0, limit_tokens = 9 }
 [[tests.results]]
 rows = [{ plan = "pro", ok = 1, served = 1, conflicting = 3 }]
 fires = [{ alert = "TokenSubscriptionsConflicting", summary = "3 users" }]
