@@ -80,7 +80,8 @@ def _storm(scene: Scene) -> None:
     )(scene)
 
 
-_DRIFT = r"TokenLedgerDrift"
+_OVERWRITTEN = r"TokenBalancesOverwritten"
+_DRIFT = rf"TokenLedgerDrift|{_OVERWRITTEN}"
 _STOPPED = r"TokenAutoInitStopped|TokenSubscribersStuck"
 _EMPTY = r"TokenBalances(Uni|NeverI)nitialized|TokenSubscribersBlocked|TokenBalancesLow|TokenSubscribersEmpty"
 _QUIET = r"Token(Plan)?Usage(Total)?Unusual|TokenUsageStopped|[Ss]erved|Slo"
@@ -150,7 +151,7 @@ LEDGER = (
     Incident(
         "update_without_where",
         "ledger",
-        r"TokenLedgerDrift|TokenBalancesOverwritten",
+        _OVERWRITTEN,
         sql(
             "UPDATE users SET tokens_remaining = 5000 WHERE tokens_remaining IS NOT NULL"
         ),
@@ -161,7 +162,7 @@ LEDGER = (
     Incident(
         "subtract_without_where",
         "ledger",
-        r"TokenLedgerDrift|TokenBalancesOverwritten",
+        _OVERWRITTEN,
         sql("UPDATE users SET tokens_remaining = tokens_remaining - 1500"),
         _WHOLE,
         symptoms=rf"{_EMPTY}|TokenBalancesNegative",
@@ -170,7 +171,7 @@ LEDGER = (
     Incident(
         "wiped_to_null",
         "ledger",
-        r"TokenBalances(Uni|NeverI)nitialized|TokenLedgerDrift",
+        rf"TokenBalances(Uni|NeverI)nitialized|{_OVERWRITTEN}",
         sql("UPDATE users SET tokens_remaining = NULL WHERE {users}"),
         (0.005, 0.1, 1.0),
         symptoms=r"TokenAutoInitStorm",
@@ -179,7 +180,7 @@ LEDGER = (
     Incident(
         "wiped_to_zero",
         "ledger",
-        r"TokenAutoInitStorm|TokenLedgerDrift|TokenSubscribersEmpty|TokenBalances(Uni|NeverI)nitialized",
+        rf"TokenAutoInitStorm|{_OVERWRITTEN}|TokenSubscribersEmpty|TokenBalances(Uni|NeverI)nitialized",
         sql("UPDATE users SET tokens_remaining = 0 WHERE {users}"),
         (0.02, 0.1, 1.0),
         symptoms=_EMPTY,
@@ -188,7 +189,7 @@ LEDGER = (
     Incident(
         "negative_balances",
         "ledger",
-        r"TokenBalancesNegative|TokenSubscribersBlocked",
+        rf"TokenBalancesNegative|TokenSubscribersBlocked|{_OVERWRITTEN}",
         sql(f"UPDATE users {_SUBSCRIBED} SET tokens_remaining = -700 WHERE {{users}}"),
         _USERS,
         symptoms=r"TokenLedgerDrift",
@@ -212,7 +213,7 @@ STUCK = (
         rf"{_STOPPED}|TokenBalances(Uni|NeverI)nitialized|TokenSubscribersEmpty",
         _stuck("1"),
         _WHOLE,
-        symptoms=rf"{_EMPTY}|{_QUIET}|TokenLedgerDrift",
+        symptoms=rf"{_EMPTY}|{_QUIET}|{_DRIFT}",
         ends=_DRIFT,
     ),
     Incident(
@@ -221,7 +222,7 @@ STUCK = (
         rf"{_STOPPED}|TokenSubscribersEmpty",
         _stuck("s.plan_type = 'team'"),
         _WHOLE,
-        symptoms=rf"{_EMPTY}|{_QUIET}|TokenLedgerDrift",
+        symptoms=rf"{_EMPTY}|{_QUIET}|{_DRIFT}",
         ends=_DRIFT,
     ),
     Incident(
@@ -236,7 +237,7 @@ STUCK = (
     Incident(
         "auto_init_storm",
         "stuck",
-        r"TokenAutoInitStorm",
+        rf"TokenAutoInitStorm|{_OVERWRITTEN}",
         nothing,
         (0.2, 1.0),
         symptoms=rf"{_EMPTY}|TokenLedgerDrift|TokenRefillLoop",

@@ -19,7 +19,7 @@ RESOLVES = (
     Incident(
         "subscriptions_go_while_null",
         "resolves",
-        r"TokenBalances(Uni|NeverI)nitialized|TokenAutoInitStopped",
+        r"TokenBalances((Uni|NeverI)nitialized|Overwritten)|TokenAutoInitStopped",
         _without_balance,
         (0.02, 0.1),
         symptoms=r"TokenSubscribersChanged|TokenLimitsChanged|TokenUsage\w+",
