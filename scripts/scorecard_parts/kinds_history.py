@@ -205,7 +205,7 @@ USAGE = (
     Incident(
         "one_user_explodes",
         "usage",
-        rf"{_UNUSUAL}|TokenUserUnusual|TokenUsageConcentrated",
+        rf"{_UNUSUAL}|TokenUserUnusual",
         behaving(busy_users=_one_user),
         (10.0, 50.0),
     ),

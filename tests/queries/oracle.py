@@ -273,6 +273,24 @@ def without_limit(data: Data) -> dict[str, Series]:
     return {**found, "token_subscriptions": by_size} if by_size else found
 
 
+def sampled_limits(data: Data) -> dict[str, Series]:
+    """Return the series of `missing_limits`, where it looks at all subscriptions."""
+    active = [row for row in data.subscriptions if row.is_active == 1]
+    if not active:
+        return {}
+    sampled: Counter[tuple[str, ...]] = Counter()
+    useless: Counter[tuple[str, ...]] = Counter()
+    for row in active:
+        sampled[(spelled(row.plan),)] += 1
+        useless[(spelled(row.plan),)] += not (row.limit or 0) > 0
+    return {
+        "token_subscriptions_sampled": {plan: float(n) for plan, n in sampled.items()},
+        "token_subscriptions_sampled_without_limit": {
+            plan: float(n) for plan, n in useless.items()
+        },
+    }
+
+
 def _digits(limit: int | None) -> str:
     return str(len(str(limit))) if limit is not None and limit > 0 else "0"
 

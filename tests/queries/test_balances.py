@@ -40,6 +40,36 @@ def test_subscriptions_that_give_nothing_count_also_where_their_user_is_gone(
 
 @EXAMPLES
 @given(data=contents())
+def test_the_sample_of_limits_agrees_with_all_where_it_reaches_all(
+    tokens: Bench, data: Data
+) -> None:
+    replace_rows(tokens.connection, data)
+
+    assert tokens.series("missing_limits") == oracle.sampled_limits(data)
+
+
+def test_limits_of_a_plan_that_are_gone_are_found_in_a_sample_with_some_users(
+    tokens: Bench,
+) -> None:
+    users = [User(user, 100) for user in range(1, 41)]
+    subscriptions = [
+        Subscription(
+            user.id, 700 if user.id % 2 else None, "Pro" if user.id % 2 else "Team"
+        )
+        for user in users
+    ]
+    replace_rows(tokens.connection, Data(users, subscriptions))
+
+    found = tokens.series("missing_limits", looked_at=30)
+    assert found["token_subscriptions_sampled"] == {("pro",): 15.0, ("team",): 15.0}
+    answer = tokens.answer("missing_limits", looked_at=30)
+    rows = answer.success.evidence["TokenLimitsMissing", (("plan", "team"),)]
+    assert len(rows) == 10
+    assert {row["tokens_limit"] for row in rows} == {None}
+
+
+@EXAMPLES
+@given(data=contents())
 def test_evidence_names_users_of_the_state_and_plan_that_the_alert_is_about(
     tokens: Bench, data: Data
 ) -> None:
