@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.detection.ledger_crowd import overwritten
@@ -36,6 +36,11 @@ from monitor.model.ledger import (
 REFILLS_SECONDS = 3600.0
 LOOP_REFILLS = 3
 """So many refills of one user are a loop."""
+FULL_AGAIN_SECONDS = 20 * 3600.0
+"""For so long it is remembered that a balance was full again after use: what is renewed each day is so once."""
+FULL_AGAIN_TIMES = 2
+FULL_AGAIN_USERS = 3
+"""So often, of so many users, no renewal is: nothing is taken off them, however rarely they call."""
 LEAVINGS_SECONDS = 300.0
 MAX_EVENTS = 5000
 """Of events and refills so many are kept: beyond them an alert says no more."""
@@ -151,7 +156,7 @@ def _remembered(
         for one in memory.events
         if at - one.at < SLOW_SECONDS and one.user not in found.cancelled
     ]
-    refills = [one for one in memory.refills if at - one.at < REFILLS_SECONDS]
+    refills = [one for one in memory.refills if at - one.at < _kept_seconds(one)]
     leavings = [one for one in memory.leavings if at - one.at < LEAVINGS_SECONDS]
     initializations = dict(memory.initializations)
     for refill in found.refills:
@@ -178,15 +183,27 @@ def _remembered(
     return replace(after, drifts=ongoing_drifts(after))
 
 
+def _kept_seconds(refill: Refill) -> float:
+    return REFILLS_SECONDS if refill.times else FULL_AGAIN_SECONDS
+
+
 def _looping(
-    refills: Iterable[Refill], at: float, settings: LedgerSettings
+    refills: Sequence[Refill], at: float, settings: LedgerSettings
 ) -> Mapping[UserId, int]:
     """Return how often each user was refilled of late, of those who were often enough."""
     since = at - settings.loop.total_seconds()
     times: Counter[UserId] = Counter()
     for one in refills:
         times[one.user] += max(1, one.times) * (one.at > since)
-    return {user: count for user, count in times.items() if count >= LOOP_REFILLS}
+    looping = {user: count for user, count in times.items() if count >= LOOP_REFILLS}
+    return {**_full_again_and_again(refills), **looping}
+
+
+def _full_again_and_again(refills: Sequence[Refill]) -> Mapping[UserId, int]:
+    """Return how often a user was full again after use, of those who were several times, where these are several."""
+    times = Counter(one.user for one in refills if not one.times)
+    often = {user: count for user, count in times.items() if count >= FULL_AGAIN_TIMES}
+    return often if len(often) >= FULL_AGAIN_USERS else {}
 
 
 def _paced(

@@ -229,7 +229,7 @@ class LedgerMemory:
     """Of the last six hours."""
     drifts: tuple[OngoingDrift, ...] = ()
     refills: tuple[Refill, ...] = ()
-    """Of the last hour."""
+    """Of the last hour; those without a known use that emptied the balance, of the last day."""
     looping: Mapping[UserId, int] = field(default_factory=dict)
     """How often each user was refilled lately, of those who were often."""
     leavings: tuple[Leaving, ...] = ()

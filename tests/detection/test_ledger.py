@@ -388,6 +388,27 @@ def test_users_who_are_full_again_after_each_call_are_a_loop_and_renewals_are_no
     assert counts_by_kind(memory) == {}
 
 
+@pytest.mark.parametrize(
+    ("users", "looping"), [((7, 8), {}), ((7, 8, 9), {7: 2, 8: 2, 9: 2})]
+)
+def test_several_who_are_full_again_after_each_call_are_a_loop_however_rarely_they_call(
+    users: Sequence[int], looping: Mapping[int, int]
+) -> None:
+    system = System(seed=1, users=40, per_second=0.0001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    for _ in range(3):
+        for user in users:
+            _fill_after_use(system, user)
+        for _ in range(5):
+            watcher.look()
+        # Two hours until they call again: of an hour it is never more than once.
+        system.run_until(system.seconds + 7200)
+    assert watcher.look().looping == looping
+
+
 def _fill_after_use(system: System, user: int) -> None:
     system.use(user)
     system.people[user].balance = system.people[user].limit
