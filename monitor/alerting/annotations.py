@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY, at_least_text, mark_of
@@ -10,6 +10,7 @@ from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Scalar, labels_of
+from monitor.model.text_formats import people_text
 from monitor.model.wording import format_number
 
 
@@ -18,7 +19,8 @@ def annotations_of(
 ) -> Labels:
     """Return the annotations of an alert that a run found; `count`: how many it found of the rule."""
     rule = bound.rule
-    values = _values(bound, alert, sample, count=count)
+    exact = _values(bound, alert, sample, count, str)
+    values = _values(bound, alert, sample, count, people_text)
     texts = {
         "summary": rule.summary,
         "description": rule.description,
@@ -27,7 +29,7 @@ def annotations_of(
     if rule.resolved_summary:
         # Kept with the alert: at its end the rule may be another one, or gone.
         texts[RESOLVED_SUMMARY] = rule.resolved_summary
-    rendered = {name: _rendered(text, values) for name, text in texts.items()}
+    rendered = {name: _rendered(text, values, exact) for name, text in texts.items()}
     if sample.at_least:
         rendered[AT_LEAST] = mark_of(sample)
     if rule.runbook and bound.runbook_base_url:
@@ -38,31 +40,39 @@ def annotations_of(
     return labels_of(rendered)
 
 
-def _rendered(text: str, values: Mapping[str, str]) -> str:
+def _rendered(text: str, values: Mapping[str, str], exact: Mapping[str, str]) -> str:
     # Names are checked at load, so one without a value is a label or a detail that is empty.
-    return render(text, {**dict.fromkeys(names_in(text), ""), **values})
+    return render(text, {**dict.fromkeys(names_in(text), ""), **values}, exact)
 
 
 def _values(
-    bound: BoundRule, alert: Alert, sample: Sample, *, count: int
+    bound: BoundRule,
+    alert: Alert,
+    sample: Sample,
+    count: int,
+    write: Callable[[str], str],
 ) -> dict[str, str]:
-    """Return what the names in a text stand for; a label wins over a detail, and that over a parameter."""
+    """Return what the names in a text stand for; a label wins over a detail, and that over a parameter.
+
+    `write` is given the digits of each number, and returns how it is to be read.
+    """
     since = f"{alert.active_at:%Y-%m-%d %H:%M:%S} UTC"
-    parameters = {name: _scalar(value) for name, value in bound.parameters.items()}
+    counts = bound.counts.texts_of(sample)
+    value = at_least_text(format_number(sample.value), mark_of(sample))
     return {
-        **parameters,
+        **{name: _scalar(value, write) for name, value in bound.parameters.items()},
         **dict(sample.details),
-        **bound.counts.texts_of(sample),
+        **{name: write(text) for name, text in counts.items()},
         **dict(alert.labels),
-        "value": at_least_text(format_number(sample.value), mark_of(sample)),
+        "value": write(value),
         "since": f"at least {since}" if alert.since_at_least else since,
-        "count": str(count),
-        "threshold": bound.rule.condition.threshold_text,
+        "count": write(str(count)),
+        "threshold": write(bound.rule.condition.threshold_text),
         "query": alert.scope.subject,
     }
 
 
-def _scalar(value: Scalar) -> str:
+def _scalar(value: Scalar, write: Callable[[str], str]) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else format_number(value)
+    return value if isinstance(value, str) else write(format_number(value))

@@ -52,8 +52,8 @@ def values_of(metric: Metric, row: CellRow) -> Iterator[RowValue]:
 
 def columns_of_kind(metric: Metric) -> tuple[str, ...]:
     """Return the columns that a metric's values come from."""
-    if metric.kind == "histogram":
-        return metric.histogram_columns.columns
+    if metric.histogram is not None:
+        return metric.histogram.columns
     return value_columns(metric)
 
 

@@ -12,6 +12,7 @@ from monitor.alerting.shown import shown_annotations, total_text
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.settings import Labels, Rule, Scalar
+from monitor.model.text_formats import people_text
 from monitor.model.wording import counted, format_number, shortened, utc_second
 from monitor.web.words import MAX_LINE, age
 
@@ -100,10 +101,13 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     values.update((name, _scalar(value)) for name, value in known.parameters.items())
     values.update(alerts[0].labels)
     values.update(counts)
-    values["total"] = total_text(alerts)
-    values["count"] = str(len(alerts))
-    values["threshold"] = known.rule.condition.threshold_text
-    said = render(text, values)
+    exact = {
+        "total": total_text(alerts),
+        "count": str(len(alerts)),
+        "threshold": known.rule.condition.threshold_text,
+    }
+    values.update((name, people_text(number)) for name, number in exact.items())
+    said = render(text, values, exact)
     if "count" in named:
         return said  # it counts the alerts themselves
     not_named = [

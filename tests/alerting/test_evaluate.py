@@ -706,8 +706,8 @@ def test_texts_are_rendered_from_the_sample_the_rule_and_the_query() -> None:
         )
     )
     assert dict(alert.annotations) == {
-        "summary": "1500 of 5 in pro on main (eu), 1 in all",
-        "description": "balances 2026-11-22 14:00:00 UTC yesterday 1000 true false 0.25 {x} ",
+        "summary": "1,500 of 5 in pro on main (eu), 1 in all",
+        "description": "balances 2026-11-22 14:00:00 UTC yesterday 1,000 true false 0.25 {x} ",
         "runbook_url": "https://wiki/runbooks/low-balances",
         "dashboard": "https://d/pro",
     }

@@ -69,7 +69,7 @@ def test_a_plan_of_90_is_found_as_one_of_90_000_and_a_handful_never() -> None:
     harness.run("low", low(small=50, big=9000, tiny=4))
     assert firing(harness) == {"small": "50 small (55.6 % of 90)"}
     harness.run("low", low(small=45, big=45001, tiny=4))
-    assert firing(harness) == {"big": "45001 big (50 % of 90000)"}
+    assert firing(harness) == {"big": "45,001 big (50 % of 90,000)"}
 
 
 def test_as_long_as_the_population_is_unknown_the_rule_has_no_data() -> None:

@@ -212,7 +212,7 @@ def test_at_most_fifty_rows_of_a_rule_are_shown_and_the_rest_is_counted() -> Non
     alerts = with_plans({f"p{number}": float(number) for number in range(1000)})
     group = the_group(*alerts)
     assert (len(group.rows), group.left_out, group.size) == (MAX_GROUP_ROWS, 950, 1000)
-    assert group.summary == "499500 subscribers have no balance, 1000 plans"
+    assert group.summary == "499,500 subscribers have no balance, 1000 plans"
     assert group.rows[0].value == "999"
 
 
