@@ -23,7 +23,7 @@ from monitor.model.detectors import (
 from monitor.model.populations import share_text
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, labels_of
-from monitor.model.wording import format_number
+from monitor.model.text_formats import people_number
 
 SeriesMemory: TypeAlias = Baseline | ChangeMemory | Sighting | ObjectiveMemory
 _Memory = TypeVar("_Memory")
@@ -118,7 +118,7 @@ def _changed(rule: Rule, memory: ChangeMemory, look: SeriesLook) -> Sample | Non
         return None
     now = look.value.value
     texts = {
-        "before": format_number(found.before),
+        "before": people_number(found.before),
         "change": _percent(found.before, now),
         "direction": "more" if now > found.before else "less",
         "which": which_part(found.parts, look.value.parts),
@@ -154,7 +154,7 @@ def _finding(rule: Rule, look: SeriesLook, texts: Mapping[str, str]) -> Sample:
 
 def _rounded(value: float | None) -> str:
     """Return a number that was computed, as exact as it is; empty where there is none."""
-    return "" if value is None else format_number(float(f"{value:.3g}"))
+    return "" if value is None else people_number(float(f"{value:.3g}"))
 
 
 def _percent(before: float, now: float) -> str:

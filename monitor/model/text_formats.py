@@ -13,7 +13,7 @@ from urllib.parse import quote
 from monitor.model.wording import format_number
 
 # "at least 7" keeps its words.
-_NUMBER_AT_END: Final = re.compile(r"(.*?)(-?[0-9]+(?:\.[0-9]+)?)")
+_NUMBER_AT_END: Final = re.compile(r"(.*?)(-?[0-9][0-9,]*(?:\.[0-9]+)?)")
 _BYTES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 _SPANS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _MANY: Final = 1000
@@ -34,7 +34,7 @@ def formatted(text: str, spec: str) -> str:
     match = _NUMBER_AT_END.fullmatch(text)
     if match is None:
         return text
-    words, number = match[1], float(match[2])
+    words, number = match[1], float(match[2].replace(",", ""))
     return words + _FORMATS[spec](number)
 
 
