@@ -109,7 +109,7 @@ CHANGES = (
     Incident(
         "signups_without_subscription",
         "changes",
-        r"TokenSubscribersChanged|TokenUsersUnsubscribed|TokenSignup\w*|TokenUsersWithoutSubscription",
+        r"TokenSignupsWithoutSubscription",
         behaving(subscribes=lambda _scene: False),
         _WHOLE,
     ),

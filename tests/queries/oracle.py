@@ -291,6 +291,17 @@ def sampled_limits(data: Data) -> dict[str, Series]:
     }
 
 
+def newest_users(data: Data, looked_at: int) -> dict[str, Series]:
+    """Return the series of `newest_users`."""
+    newest = sorted({user.id for user in data.users}, reverse=True)[:looked_at]
+    subscribed = {row.user_id for row in data.subscriptions if row.is_active == 1}
+    without = [user for user in newest if user not in subscribed]
+    return {
+        "token_newest_users": {(): float(len(newest))},
+        "token_newest_users_unsubscribed": {(): float(len(without))},
+    }
+
+
 def _digits(limit: int | None) -> str:
     return str(len(str(limit))) if limit is not None and limit > 0 else "0"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.model.results import EvidenceRow
 from tests.queries import oracle
@@ -46,6 +47,17 @@ def test_the_sample_of_limits_agrees_with_all_where_it_reaches_all(
     replace_rows(tokens.connection, data)
 
     assert tokens.series("missing_limits") == oracle.sampled_limits(data)
+
+
+@EXAMPLES
+@given(data=contents(), looked_at=st.integers(1, 12))
+def test_of_the_newest_users_those_without_an_active_subscription_are_counted(
+    tokens: Bench, data: Data, looked_at: int
+) -> None:
+    replace_rows(tokens.connection, data)
+
+    found = tokens.series("newest_users", looked_at=looked_at)
+    assert found == oracle.newest_users(data, looked_at)
 
 
 def test_limits_of_a_plan_that_are_gone_are_found_in_a_sample_with_some_users(
