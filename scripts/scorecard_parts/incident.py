@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from scripts.scorecard_parts.behaviour import Behaviour
@@ -67,6 +68,8 @@ class Incident:
     """Alerts that may resolve meanwhile: what they tell of has happened once, and does not go on."""
     each_step: Happen | None = None
     """What goes on happening, beside what the application does."""
+    longest: timedelta = timedelta(hours=1)
+    """For so long it is waited for what is told of it."""
     later: Happen | None = None
     """What happens a quarter of an hour after it began, and is no repair."""
 

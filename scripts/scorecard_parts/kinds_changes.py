@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from scripts.scorecard_parts.incident import Incident, behaving, sql
 
 _LIMITS = r"TokenLimit\w+"
@@ -112,6 +114,8 @@ CHANGES = (
         r"TokenSignupsWithoutSubscription",
         behaving(subscribes=lambda _scene: False),
         _WHOLE,
+        # About twenty sign up on a day.
+        longest=timedelta(hours=20),
     ),
     Incident(
         "subscribed_twice",

@@ -18,7 +18,8 @@ from scripts.scorecard_parts.world import Kept, World
 MINUTE = timedelta(minutes=1)
 _FINE, _FINE_FOR = timedelta(seconds=30), timedelta(minutes=10)
 _CALM = timedelta(minutes=5)
-_LONGEST = timedelta(minutes=60)
+_HOUR = timedelta(hours=1)
+_COARSE = timedelta(minutes=5)
 _AFTER_CAUSE = timedelta(minutes=12)
 _LATER = timedelta(minutes=45)
 _AFTER_LATER = timedelta(minutes=20)
@@ -87,7 +88,9 @@ class _Play:
         """Go on until it is known what is told of the incident."""
         told: list[Told] = []
         later = self.incident.later
-        until = self.began_at + (_LATER + _AFTER_LATER if later else _LONGEST)
+        until = self.began_at + (
+            _LATER + _AFTER_LATER if later else self.incident.longest
+        )
         while self.scene.world.at < until:
             if later and self.scene.world.at == self.began_at + _LATER:
                 later(self.scene)
@@ -100,8 +103,10 @@ class _Play:
         return told
 
     def _step(self) -> timedelta:
-        is_new = self.scene.world.at < self.began_at + _FINE_FOR
-        return _FINE if is_new else MINUTE
+        age = self.scene.world.at - self.began_at
+        if age < _FINE_FOR:
+            return _FINE
+        return MINUTE if age < _HOUR else _COARSE
 
     def _happen_again(self) -> None:
         try:
