@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from monitor.alerting.affected import Members
 from monitor.alerting.annotations import annotations_of
-from monitor.alerting.left import look_at_left, members_of
+from monitor.alerting.left import look_at_left
 from monitor.alerting.limits import within_limit
 from monitor.alerting.resolved import end_of
 from monitor.alerting.rule_input import BoundRule
@@ -83,6 +84,8 @@ def evaluate(
     chosen = within_limit(found, {**active, **risen.successors}, room=room)
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
+    members = Members(rule, found.values())
+    counts_left = success.left.get(rule.name, {})
     after: dict[Labels, Alert] = {}
     transitions = [*missed.resolved, *left.resolved, *_superseded(risen, now)]
     for labels, sample in chosen.items():
@@ -90,10 +93,13 @@ def evaluate(
         if alert is None:
             alert = _begin(bound, labels, now=now, is_first=is_first)
         seen = _seen(bound, alert, sample, success, count=len(found))
+        seen = members.seen(seen, sample, counts_left.get(labels))
         is_at_once = labels in risen.at_once
         hold_for = timedelta(0) if is_at_once else bound.hold_for(labels)
         is_new = labels not in active
         after[labels], change = _advance(seen, hold_for, is_new=is_new, now=now)
+        if change is Change.FIRED:
+            after[labels] = members.fired(after[labels], sample)
         if change:
             transitions.append(Transition(change, after[labels], now))
     transitions.sort(key=lambda transition: transition.alert.labels)
@@ -160,7 +166,6 @@ def _seen(
         annotations=annotations_of(bound, alert, sample, count=count),
         evidence=success.evidence.get((rule.name, sample.labels), ()),
         peak=rule.condition.worst(alert.peak, sample.value),
-        members=members_of(rule, alert, sample),
         keep_since=None,
         held=False,
         muted_by=None,

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from monitor.alerting.resolved import end_of
-from monitor.alerting.shown import LEFT, RESOLVED_SUMMARY, at_least_if
+from monitor.alerting.shown import AFFECTED, LEFT, RESOLVED_SUMMARY, at_least_if
 from monitor.model.alerts import Alert, Transition
-from monitor.model.results import Sample, Success
+from monitor.model.results import Success
 from monitor.model.settings import Labels, Rule, labels_of
 
 LEFT_KEPT: Final = timedelta(hours=24)
 """For how long an alert goes on of which some left: then it resolves with the reason `left`."""
-MAX_MEMBERS: Final = 1000
-"""So many ids are kept of an alert, about 10 kB: who comes later is counted and not looked up."""
 
 
 @dataclass(slots=True)
@@ -60,16 +58,6 @@ def look_at_left(
     return left
 
 
-def members_of(rule: Rule, alert: Alert, sample: Sample) -> tuple[str, ...]:
-    """Return whom an alert found so far, with those that the sample lists."""
-    if rule.repaired is None:
-        return ()
-    listed = dict(sample.details).get(rule.repaired.members, "")
-    ids = dict.fromkeys((*alert.members, *listed.split(",")))
-    ids.pop("", None)
-    return tuple(ids)[:MAX_MEMBERS]
-
-
 def _with_left(alert: Alert, count: int, since: datetime) -> Alert:
     """Return an alert that goes on for those who left; its texts claim no more than that."""
     annotations = dict(alert.annotations)
@@ -81,6 +69,7 @@ def _with_left(alert: Alert, count: int, since: datetime) -> Alert:
     before = said.removesuffix(f"; {annotations.get(LEFT)}")
     past = annotations.get(RESOLVED_SUMMARY, before)
     annotations.pop("repair", None)
+    annotations.pop(AFFECTED, None)
     annotations |= {LEFT: text, "summary": f"{past}; {text}"}
     return replace(
         alert,

@@ -18,6 +18,8 @@ AT_LEAST = "value_is_at_least"
 """The annotation that marks a value of which not all was counted; never shown."""
 EXPLAINED = "explained"
 """The annotation of a cause that lists what is muted under it: names, and how many alerts of each."""
+AFFECTED = "affected"
+"""The annotation that says how many are new, recovered, left and ongoing since an alert fired."""
 LEFT = "left"
 """The annotation that says how many left without being repaired; also the reason of the end that this comes to."""
 _TEXTS = {"": "{}", "true": "at least {}", "so far": "so far at least {}"}
@@ -26,7 +28,7 @@ _MARKS = tuple(_TEXTS)
 
 # What to do while it lasts. A repair that somebody pastes when it is over does harm: filling up every balance
 # of 0 once more is a gift to all who have spent theirs.
-_ONLY_WHILE_IT_LASTS = frozenset({"description", "repair", EXPLAINED})
+_ONLY_WHILE_IT_LASTS = frozenset({"description", "repair", EXPLAINED, AFFECTED})
 
 
 def shown_annotations(alert: Alert) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from monitor.alerting.severity import rank
-from monitor.alerting.shown import EXPLAINED, shown_annotations
+from monitor.alerting.shown import AFFECTED, EXPLAINED, shown_annotations
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import echo, echo_json, table
@@ -75,7 +75,10 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
         yield f"    muted under {root}: no new notices until that is mended"
-    explained = dict(alert.annotations).get(EXPLAINED)
+    annotations = dict(alert.annotations)
+    if AFFECTED in annotations:
+        yield f"    {annotations[AFFECTED]}"
+    explained = annotations.get(EXPLAINED)
     if explained:
         yield f"    explains, and so mutes: {explained}"
 

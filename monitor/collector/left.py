@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from monitor.alerting.affected import Members
 from monitor.alerting.evaluate import matching
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
 from monitor.collector.findings import RunFindings
@@ -25,19 +26,18 @@ def with_left(
     alerts: Sequence[Alert],
     ends_at_seconds: float,
 ) -> RunFindings:
-    """Return a run's findings with how many left, of each alert that it does not find any more.
+    """Return a run's findings with how many left, of those whom each alert found and whom it does not find any more.
 
     Until an instant of the monotonic clock. What cannot be looked up is None, and fails nothing else.
     """
     left: dict[str, dict[Labels, int | None]] = {}
     errors = list(findings.success.evidence_errors)
-    for alert, repaired in _ended(job, findings.success.samples, alerts):
+    for question in _questions(job, findings.success.samples, alerts):
+        alert = question.alert
         counts = left.setdefault(alert.name, {})
         left_seconds = max(MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
         try:
-            counts[alert.labels] = _count(
-                job.query, session, alert, repaired, left_seconds
-            )
+            counts[alert.labels] = _count(job.query, session, question, left_seconds)
         except QueryError as error:
             counts[alert.labels] = None
             errors.append(f"{alert.name}: {error.reason}: {error.message}")
@@ -49,19 +49,31 @@ def with_left(
     return replace(findings, success=success)
 
 
-def _ended(
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Of whom it is asked who was repaired: all whom an alert found that is over, else those who are not found."""
+
+    alert: Alert
+    repaired: Repaired
+    members: tuple[str, ...]
+
+
+def _questions(
     job: Job, samples: tuple[Sample, ...], alerts: Iterable[Alert]
-) -> Iterator[tuple[Alert, Repaired]]:
-    """Yield the alerts that the samples do not find, with the statement of their rule."""
+) -> Iterator[_Question]:
     for rule in job.query.rules:
         if rule.repaired is None:
             continue
         scope = Scope(rule.name, *job.key)
         found = matching(rule, samples)
+        listed = Members(rule, found)
         for alert in alerts:
-            is_asked = alert.scope == scope and alert.has_members()
-            if is_asked and not _is_found(alert, found):
-                yield alert, rule.repaired
+            if alert.scope != scope or not alert.has_members():
+                continue
+            is_found = _is_found(alert, found)
+            members = listed.gone(alert) if is_found else alert.members
+            if members:
+                yield _Question(alert, rule.repaired, members)
 
 
 def _is_found(alert: Alert, found: Iterable[Sample]) -> bool:
@@ -70,20 +82,16 @@ def _is_found(alert: Alert, found: Iterable[Sample]) -> bool:
 
 
 def _count(
-    query: Query,
-    session: Session,
-    alert: Alert,
-    repaired: Repaired,
-    left_seconds: float,
+    query: Query, session: Session, question: _Question, left_seconds: float
 ) -> int:
-    """Return how many of those that an alert found are not among the rows."""
+    """Return how many of those who are asked about are not among the rows."""
     values = {
         **query.parameters,
-        **dict(alert.labels),
-        repaired.members: alert.members,
+        **dict(question.alert.labels),
+        question.repaired.members: question.members,
     }
     timeout = timedelta(seconds=left_seconds)
-    max_rows = max(query.max_rows, len(alert.members))
-    rows = fetch(session, repaired.statement, values, timeout, max_rows)
+    max_rows = max(query.max_rows, len(question.members))
+    rows = fetch(session, question.repaired.statement, values, timeout, max_rows)
     there = {str(cells[0]) for cells in rows.rows}
-    return len(set(alert.members) - there)
+    return len(set(question.members) - there)

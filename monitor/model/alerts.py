@@ -41,6 +41,21 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundAtFiring:
+    """Whom an alert found by the run at which it fired: what later runs are compared with."""
+
+    count: float
+    listed: int
+    """So many of them are known: they are the first of the alert's members."""
+    is_exact: bool
+    """Whether all were counted; else there were so many at least."""
+    is_whole: bool
+    """Whether all are known."""
+    knows_all: bool
+    """Whether everybody is known whom it found since, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One label set that a rule found. Identity is `labels`; everything else may change.
 
@@ -71,6 +86,8 @@ class Alert:
     """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
     members: tuple[str, ...] = ()
     """The ids of whom it found so far, of a rule that asks who was repaired; kept, and shown to nobody."""
+    at_firing: FoundAtFiring | None = None
+    """Of a rule that asks who was repaired: whom it found when it fired; None before that."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     fingerprint: str = field(default="", repr=False, compare=False)

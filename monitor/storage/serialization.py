@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from monitor.model.alerts import Alert, AlertState, Scope
+from monitor.model.alerts import Alert, AlertState, FoundAtFiring, Scope
 from monitor.model.settings import Severity
 
 
@@ -134,6 +134,18 @@ def _read_members(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(str, ids))
 
 
+def _write_at_firing(found: FoundAtFiring | None) -> list[Any] | None:
+    return None if found is None else list(astuple(found))
+
+
+def _read_at_firing(value: Any) -> FoundAtFiring | None:
+    if value is None:
+        return None
+    count, listed, *flags = value
+    is_exact, is_whole, knows_all = (bool(flag) for flag in flags)
+    return FoundAtFiring(float(count), int(listed), is_exact, is_whole, knows_all)
+
+
 def _read_peak(value: Any) -> float | None:
     return None if value is None else float(value)
 
@@ -166,6 +178,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "peak": StoredField(_as_it_is, _read_peak),
         "cause": _PAIRS,
         "members": StoredField(list, _read_members),
+        "at_firing": StoredField(_write_at_firing, _read_at_firing),
         "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from monitor.alerting.shown import (
+    AFFECTED,
     EXPLAINED,
     confirmed_at,
     is_current,
@@ -234,7 +235,7 @@ def _without_texts_of(group: Texts, row: AlertRow) -> AlertRow:
 
 
 def _note(alert: Alert, context: PageContext) -> str:
-    """Return why an alert stays as it was, or why it resolved other than by data; empty where neither is so."""
+    """Return why an alert stays as it was, what became of whom it found, or why it resolved other than by data."""
     if alert.muted_by is not None:
         root = context.roots.get(alert.muted_by, "its root alert")
         if alert.cause:
@@ -244,10 +245,12 @@ def _note(alert: Alert, context: PageContext) -> str:
         return f"held: waits for its next run{_soon(alert, context.scene)}, and stays as it was"
     if alert.held:
         return "held: no data now, so it stays as it was"
-    explained = shown_annotations(alert).get(EXPLAINED)
+    annotations = shown_annotations(alert)
+    notes = [annotations.get(AFFECTED, "")]
+    explained = annotations.get(EXPLAINED)
     if explained:
-        return f"explains what is muted: {explained}"
-    return alert.resolve_reason.replace("_", " ")
+        notes.append(f"explains what is muted: {explained}")
+    return "; ".join(filter(None, notes)) or alert.resolve_reason.replace("_", " ")
 
 
 def _soon(alert: Alert, scene: Scene) -> str:

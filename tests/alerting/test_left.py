@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor.alerting.left import MAX_MEMBERS, members_of
+from monitor.alerting.affected import MAX_MEMBERS, Members
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample, Success
@@ -124,7 +124,7 @@ def test_whom_it_found_outlives_a_restart_and_is_bounded() -> None:
     assert text_to_alert(alert_to_text(alert)).members == alert.members
     users = [str(user) for user in range(2 * MAX_MEMBERS)]
     (sample,) = finds(*users).samples
-    members = members_of(RULE, alert, sample)
+    members = Members(RULE, [sample]).seen(alert, sample, None).members
     assert len(members) == MAX_MEMBERS
     assert members[:3] == alert.members[:3]
 
@@ -132,4 +132,5 @@ def test_whom_it_found_outlives_a_restart_and_is_bounded() -> None:
 def test_a_rule_that_does_not_ask_keeps_nobody() -> None:
     (sample,) = finds("1").samples
     plain = replace(RULE, repaired=None)
-    assert members_of(plain, next(iter(active(fired()).values())), sample) == ()
+    alert = replace(next(iter(active(fired()).values())), members=())
+    assert Members(plain, [sample]).seen(alert, sample, None).members == ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.alerting.left import members_of
+from monitor.alerting.affected import listed_in
 from monitor.collector.left import with_left
 from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Job, Severity, labels_of
@@ -58,7 +58,7 @@ def an_alert(bench: Bench, rule: str) -> Alert:
         sample.value,
         NOW,
     )
-    return replace(alert, members=members_of(judged, alert, sample))
+    return replace(alert, members=listed_in(judged, sample))
 
 
 def left_of(bench: Bench, alert: Alert) -> int | None:

@@ -229,6 +229,26 @@ def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
     assert page(*alerts, asked=asked).asked == ""
 
 
+def test_how_many_are_new_or_recovered_stands_beside_what_the_alert_explains() -> None:
+    alert = replace(
+        an_alert(UNINITIALIZED, plan="pro"),
+        annotations=labels_of(
+            {"summary": "s", "affected": "since it fired: 1 new, 2 ongoing"}
+        ),
+    )
+    cause = replace(
+        alert, annotations=labels_of({**dict(alert.annotations), "explained": "E (1)"})
+    )
+    notes = []
+    for one in (alert, cause):
+        (group,) = page(one).active
+        notes.append(group.note)
+    assert notes == [
+        "since it fired: 1 new, 2 ongoing",
+        "since it fired: 1 new, 2 ongoing; explains what is muted: E (1)",
+    ]
+
+
 def test_what_a_cause_explains_is_folded_below_it_and_both_say_so() -> None:
     cause = replace(
         an_alert(replace(UNINITIALIZED, name="Cause"), plan="pro"),

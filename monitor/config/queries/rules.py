@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from monitor.alerting.shown import AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
+from monitor.alerting.shown import AFFECTED, AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
     check_evidence,
@@ -162,7 +162,7 @@ def _rule_label_fault(metric: Metric, name: str, value: str) -> str | None:
 def _annotation_fault(name: str, _text: str) -> str | None:
     if name == RESOLVED_SUMMARY:
         return "is a key of the rule itself, beside summary"
-    if name in (AT_LEAST, EXPLAINED, LEFT):
+    if name in (AFFECTED, AT_LEAST, EXPLAINED, LEFT):
         return "is kept by the monitor itself; give another name"
     # A reserved label name is a fine annotation name; a wrong grammar is not.
     fault = grammar_fault(name)
