@@ -2,7 +2,8 @@
 -- One row per expected column, and one per expected table (its `column` is empty) for the case that it is gone as a whole.
 --
 -- expected: the contract below, with the types that the code can work with, and what queries of this target declare
--- under needs (:needs, JSON text; JSON_TABLE takes MariaDB 10.6 or MySQL 8). Ids are not typed: installations differ.
+-- under needs (:needs, JSON text; JSON_TABLE takes MariaDB 10.6 or MySQL 8), with where the application names it, if its
+-- source is known ([contract]). Ids are not typed: installations differ.
 -- missing: 1 or 0 for a column, NULL for a table's row, which is no series. is_missing is the same without NULL.
 -- finding: what the alert is about: a column that is missing from a table that exists, or a table that does not.
 -- similar: up to three columns of the table that have a right type and that nobody expects: the missing one, renamed?
@@ -32,7 +33,8 @@ WITH expected AS (
         MAX(spelled.types) AS types,
         MAX(spelled.nullable) AS nullable,
         MAX(spelled.purpose) AS purpose,
-        COALESCE(MAX(spelled.needed_by), '') AS needed_by
+        COALESCE(MAX(spelled.needed_by), '') AS needed_by,
+        COALESCE(MAX(spelled.named_by), '') AS named_by
     FROM (
         SELECT
             CONVERT(named.table_name USING utf8mb4) COLLATE utf8mb4_bin AS table_name,
@@ -40,39 +42,41 @@ WITH expected AS (
             CONVERT(named.types USING utf8mb4) COLLATE utf8mb4_bin AS types,
             CONVERT(named.nullable USING utf8mb4) COLLATE utf8mb4_bin AS nullable,
             CONVERT(named.purpose USING utf8mb4) COLLATE utf8mb4_bin AS purpose,
-            CONVERT(named.needed_by USING utf8mb4) COLLATE utf8mb4_bin AS needed_by
+            CONVERT(named.needed_by USING utf8mb4) COLLATE utf8mb4_bin AS needed_by,
+            CONVERT(named.named_by USING utf8mb4) COLLATE utf8mb4_bin AS named_by
         FROM (
             SELECT :users AS table_name, :id AS column_name, '' AS types, '' AS nullable,
-                   'balance' AS purpose, '' AS needed_by
-            UNION ALL SELECT :users, :tokens_remaining, 'mediumint,int,bigint', 'YES', 'balance', ''
-            UNION ALL SELECT :user_subscriptions, :user_id, '', '', 'balance', ''
-            UNION ALL SELECT :user_subscriptions, :tokens_limit, 'mediumint,int,bigint', '', 'balance', ''
+                   'balance' AS purpose, '' AS needed_by, '' AS named_by
+            UNION ALL SELECT :users, :tokens_remaining, 'mediumint,int,bigint', 'YES', 'balance', '', ''
+            UNION ALL SELECT :user_subscriptions, :user_id, '', '', 'balance', '', ''
+            UNION ALL SELECT :user_subscriptions, :tokens_limit, 'mediumint,int,bigint', '', 'balance', '', ''
             UNION ALL SELECT :user_subscriptions, :plan_type,
-                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'balance', ''
+                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'balance', '', ''
             UNION ALL SELECT :user_subscriptions, :is_active,
-                             'tinyint,smallint,mediumint,int,bigint,bit', '', 'balance', ''
-            UNION ALL SELECT :token_usage_history, :user_id, '', '', 'usage', ''
-            UNION ALL SELECT :token_usage_history, :tokens_used, 'smallint,mediumint,int,bigint', '', 'usage', ''
+                             'tinyint,smallint,mediumint,int,bigint,bit', '', 'balance', '', ''
+            UNION ALL SELECT :token_usage_history, :user_id, '', '', 'usage', '', ''
+            UNION ALL SELECT :token_usage_history, :tokens_used, 'smallint,mediumint,int,bigint', '', 'usage', '', ''
             UNION ALL SELECT :token_usage_history, :usage_action,
-                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'usage', ''
-            UNION ALL SELECT :token_usage_history, :created_at, 'datetime,timestamp', '', 'usage', ''
+                             'varchar,char,enum,tinytext,text,mediumtext,longtext', '', 'usage', '', ''
+            UNION ALL SELECT :token_usage_history, :created_at, 'datetime,timestamp', '', 'usage', '', ''
             UNION ALL
-            SELECT needed.table_name, needed.column_name, '', '', '', needed.needed_by
+            SELECT needed.table_name, needed.column_name, '', '', '', needed.needed_by, needed.named_by
             FROM JSON_TABLE(:needs, '$[*]' COLUMNS (
                 table_name VARCHAR(64) PATH '$.table',
                 column_name VARCHAR(64) PATH '$.column',
-                needed_by VARCHAR(1000) PATH '$.queries'
+                needed_by VARCHAR(1000) PATH '$.queries',
+                named_by VARCHAR(1000) PATH '$.application'
             )) needed
         ) named
     ) spelled
     GROUP BY spelled.table_name, spelled.column_name
 ),
 wanted AS (
-    SELECT e.table_name, e.column_name, e.types, e.nullable, e.purpose, e.needed_by,
+    SELECT e.table_name, e.column_name, e.types, e.nullable, e.purpose, e.needed_by, e.named_by,
            CONCAT('column ', e.table_name, '.', e.column_name) AS subject
     FROM expected e
     UNION ALL
-    SELECT e.table_name, '', '', '', MAX(e.purpose), MAX(e.needed_by),
+    SELECT e.table_name, '', '', '', MAX(e.purpose), MAX(e.needed_by), MAX(e.named_by),
            CONCAT('table ', e.table_name, ' (with ',
                   GROUP_CONCAT(e.column_name ORDER BY e.column_name SEPARATOR ', '), ')')
     FROM expected e
@@ -108,6 +112,7 @@ seen AS (
         w.nullable AS nullable,
         w.purpose AS purpose,
         w.needed_by AS needed_by,
+        w.named_by AS named_by,
         w.subject AS subject,
         COALESCE(MAX(c.table_name IS NOT NULL), 0) AS has_table,
         COALESCE(MAX(c.column_name = LOWER(w.column_name)), 0) AS has_column,
@@ -126,7 +131,7 @@ seen AS (
     LEFT JOIN present c
         ON c.table_name = CASE WHEN @@lower_case_table_names = 0 THEN w.table_name ELSE LOWER(w.table_name) END
     LEFT JOIN expected known ON known.table_name = w.table_name AND LOWER(known.column_name) = c.column_name
-    GROUP BY w.table_name, w.column_name, w.types, w.nullable, w.purpose, w.needed_by, w.subject
+    GROUP BY w.table_name, w.column_name, w.types, w.nullable, w.purpose, w.needed_by, w.named_by, w.subject
 )
 SELECT
     s.table_name AS `table`,
@@ -152,12 +157,13 @@ SELECT
     CASE WHEN s.table_name = :users AND s.column_name = :id THEN 'a primary or unique key'
          ELSE CONCAT(REPLACE(s.types, ',', ' or '),
                      CASE s.nullable WHEN 'YES' THEN ', signed, NULL allowed, DEFAULT NULL' ELSE '' END) END AS wanted,
-    CASE s.purpose
+    CONCAT_WS(' ', CASE s.purpose
         WHEN 'balance' THEN 'The application reads it before each AI call: paying users see a balance of 0 and get HTTP 402 on every AI feature.'
         WHEN 'usage' THEN 'The application writes it after each AI call: usage is not recorded, or the AI features fail.'
-        ELSE CONCAT('Only queries of this monitor ask for it (', s.needed_by,
-                    '); whether the application needs it too, the monitor does not know.')
-    END AS impact,
+        ELSE CASE WHEN s.named_by = ''
+                  THEN CONCAT('Only queries of this monitor ask for it (', s.needed_by,
+                              '); whether the application needs it too, the monitor does not know.') END
+    END, CASE WHEN s.named_by <> '' THEN CONCAT('Statements of the application name it: ', s.named_by, '.') END) AS impact,
     CASE WHEN s.has_table AND s.has_column = 0 AND s.similar <> ''
          THEN CONCAT(' Was it renamed? Of a right type and expected by nobody: ', s.similar, '.') ELSE '' END AS renamed,
     CASE WHEN s.table_name = :users AND s.column_name = :tokens_remaining THEN CONCAT(

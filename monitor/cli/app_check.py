@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
-from monitor.cli.app_files import SourceFiles
 from monitor.cli.checked import CheckStatus
-from monitor.contract.application import ApplicationSql, application_sql
+from monitor.collector.schema_look import look_at_schema
+from monitor.config.source_files import SourceFiles
+from monitor.contract.application import application_sql
 from monitor.contract.repair import repair_of, similar_names
-from monitor.contract.schema import (
-    MissingName,
-    SchemaTables,
-    doubt_of,
-    missing_names,
-)
-from monitor.contract.scopes import HOLE
-from monitor.contract.statements import ReadStatement, SqlPlace, UnreadStatement
+from monitor.contract.schema import MissingName, SchemaTables
 from monitor.database import Database, Session
-from monitor.model.errors import QueryError, Reason
-from monitor.model.identifiers import quoted
+from monitor.model.application import ApplicationSql, SqlPlace, UnreadStatement
+from monitor.model.errors import QueryError
 from monitor.model.results import Failure
 from monitor.model.settings import Statement
 from monitor.model.targets import Target
@@ -130,32 +124,28 @@ def _checked(
     application: ApplicationSql,
     ignored: Sequence[str],
 ) -> ApplicationCheck:
-    schema = _schema(session)
-    sure: list[ReadStatement] = []
-    unread = [*_unread_files(sources), *application.unread]
-    for statement in application.statements:
-        doubt = doubt_of(statement, schema)
-        if doubt:
-            unread.append(UnreadStatement(statement.place, doubt))
-        else:
-            sure.append(statement)
-    found = missing_names(sure, schema, application.temporary_tables)
-    findings: list[MissingFinding] = []
-    unknown: list[str] = []
-    for missing, places in found.items():
-        if _is_ignored(missing, ignored):
-            continue
-        if _may_be_seen(missing, session):
-            findings.append(_finding(missing, places, application, schema))
-        else:
-            unknown.append(str(missing))
+    found = look_at_schema(
+        application,
+        ignored,
+        look=partial(_schema, session),
+        touch=partial(_touch, session),
+    )
+    places = found.comparison.missing
+    findings = [
+        _finding(missing, places[missing], application, found.schema)
+        for missing in found.missing
+    ]
     return ApplicationCheck(
         target=target.name,
         directory=sources.directory,
         application=application,
         findings=tuple(findings),
-        unread=tuple(unread),
-        unknown=tuple(unknown),
+        unread=(
+            *_unread_files(sources),
+            *application.unread,
+            *found.comparison.doubtful,
+        ),
+        unknown=tuple(str(name) for name in found.unknown),
     )
 
 
@@ -194,26 +184,5 @@ def _schema(session: Session) -> SchemaTables:
     return SchemaTables(tables, ignores_case)
 
 
-def _is_ignored(missing: MissingName, patterns: Sequence[str]) -> bool:
-    names = [
-        *missing.tables,
-        *(f"{table}.{missing.column}" for table in missing.tables),
-    ]
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-
-def _may_be_seen(missing: MissingName, session: Session) -> bool:
-    """Touch what looks missing; return whether it is, and not only hidden from the account (ADR 0001)."""
-    column = quoted(missing.column) if missing.column else "1"
-    for table in missing.tables:
-        if HOLE in table:
-            continue
-        touch = Statement(f"SELECT {column} FROM {quoted(table)} LIMIT 0")
-        try:
-            session.fetch(touch, {}, timeout=_TIMEOUT, max_rows=1)
-        except QueryError as error:
-            if error.reason is Reason.ACCESS_DENIED:
-                return False
-            if error.reason is not Reason.SCHEMA_MISSING:
-                raise
-    return True
+def _touch(session: Session, sql: str) -> None:
+    session.fetch(Statement(sql), {}, timeout=_TIMEOUT, max_rows=1)

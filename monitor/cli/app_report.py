@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.cli.app_check import ApplicationCheck, MissingFinding
 from monitor.cli.output import plain_line
-from monitor.contract.statements import SqlPlace
+from monitor.model.application import SqlPlace
 from monitor.model.wording import counted
 
 _MAX_PLACES: Final = 5

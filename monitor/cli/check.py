@@ -10,7 +10,6 @@ import click
 
 from monitor.cli import UNKNOWN
 from monitor.cli.app_check import ApplicationCheck, check_application
-from monitor.cli.app_files import read_sources
 from monitor.cli.asking import ask_now
 from monitor.cli.checked import Checked
 from monitor.cli.options import (
@@ -23,6 +22,7 @@ from monitor.cli.outcome import CheckOutcome
 from monitor.cli.output import echo
 from monitor.cli.report_formats import REPORTS, Report
 from monitor.cli.run_once import CheckOptions, check
+from monitor.config.source_files import read_sources
 from monitor.model.errors import ConfigError
 from monitor.telemetry.log import Log
 from monitor.timing.clock import AnchoredClock

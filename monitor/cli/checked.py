@@ -110,5 +110,5 @@ def _refusal(success: Success) -> Failure | None:
         return None
     first = success.refusals[0]
     names = ", ".join(sorted(str(column) for column in success.unknown))
-    message = f"cannot tell of {names}: {first.message}"
+    message = f"cannot tell of {names or 'all tables'}: {first.message}"
     return Failure(first.reason, message, first.code, first.detail)

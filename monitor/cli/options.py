@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 
 from monitor.config import Outside, load
+from monitor.config.contract_reading import ContractReader
 from monitor.config.former_names import former_queries
 from monitor.config.queries.derived_needs import derive_needs
 from monitor.config.sources import AskInDirectory
@@ -78,7 +79,7 @@ class CommonOptions:
         if _is_missing(path):
             message = _NO_FILE.format(folder=path.absolute().parent)
             raise ConfigError((Problem(str(path), message),))
-        outside = Outside(ask, derive_needs)
+        outside = Outside(ask, derive_needs, ContractReader().read)
         return load(path, os.environ, KINDS, outside, is_whole=is_whole)
 
     def make_log(self, *, to_stdout: bool = False) -> Log:

@@ -124,7 +124,7 @@ class _TargetRun:
         missing = self._missing & frozenset(job.query.needs)
         if missing:
             return self._blocked(job, missing)
-        if self._options.schema_only and job.query.schema is None:
+        if self._options.schema_only and not job.query.is_about_schema:
             return preflight(job, self.database, self._clock, self._missing)
         result = execute(job, self._clock.now(), self.database, self._clock)
         outcome = result.outcome

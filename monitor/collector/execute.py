@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
 
+from monitor.collector.contract_check import ContractAnswer
 from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
@@ -18,7 +19,8 @@ from monitor.collector.ledger import look_at_ledger
 from monitor.collector.left import with_left
 from monitor.collector.lower_bounds import lower_bounds_of, with_lower_bounds
 from monitor.collector.samples import samples_of
-from monitor.collector.schema_check import SchemaAnswer, check_schema
+from monitor.collector.schema_check import SchemaAnswer
+from monitor.collector.schema_run import checked_contract, checked_schema
 from monitor.collector.sweep import sweep_on
 from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
@@ -32,11 +34,10 @@ from monitor.model.errors import (
     TargetError,
 )
 from monitor.model.positions import Position
-from monitor.model.results import Failure, Outcome, Result, Rows, Server, Success
-from monitor.model.settings import Job, Query, Statement
+from monitor.model.results import Failure, Outcome, Result, Server, Success
+from monitor.model.settings import Job, Query
 from monitor.model.walks import Cursor, Ledger, Sweep
 from monitor.timing.clock import Clock
-from monitor.timing.durations import format_duration
 
 _BUSY_AGE_SECONDS = 5.0
 """Between pieces the status may be so old: to read it costs as much as a hundredth of a piece."""
@@ -180,12 +181,16 @@ def _answer_at_once(query: Query, session: Session) -> RunFindings:
     ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
-    schema = None
-    if query.schema is None:
-        rows = fetch_past_a_lock(session, statement, query, ends_at_seconds)
-    else:
-        schema = _checked_schema(query, session, statement, ends_at_seconds)
+    schema: SchemaAnswer | None = None
+    contract: ContractAnswer | None = None
+    if query.schema is not None:
+        schema = checked_schema(query, session, statement, ends_at_seconds)
         rows = schema.rows
+    elif query.contract is not None:
+        contract = checked_contract(query, session, statement, ends_at_seconds)
+        rows = contract.rows
+    else:
+        rows = fetch_past_a_lock(session, statement, query, ends_at_seconds)
     try:
         samples = samples_of(query, rows)
         lower_bounds = lower_bounds_of(query, rows)
@@ -207,6 +212,8 @@ def _answer_at_once(query: Query, session: Session) -> RunFindings:
     )
     if schema is not None:
         success = _with_schema(success, schema)
+    if contract is not None:
+        success = replace(success, silent=contract.silent, refusals=contract.refusals)
     return RunFindings(rows, success)
 
 
@@ -218,28 +225,6 @@ def _with_schema(success: Success, schema: SchemaAnswer) -> Success:
         silent=schema.silent,
         refusals=schema.refusals,
     )
-
-
-def _checked_schema(
-    query: Query, session: Session, statement: Statement, ends_at_seconds: float
-) -> SchemaAnswer:
-    def look() -> Rows:
-        _check_time(query, ends_at_seconds)
-        return fetch_past_a_lock(session, statement, query, ends_at_seconds)
-
-    def touch(sql: str) -> None:
-        _check_time(query, ends_at_seconds)
-        session.fetch(Statement(sql), {}, timeout=query.timeout, max_rows=1)
-
-    return check_schema(query, look, touch)
-
-
-def _check_time(query: Query, ends_at_seconds: float) -> None:
-    """Raise a timeout where many statements of one run, each within its limit, have used the run's time."""
-    if time.monotonic() > ends_at_seconds:
-        raise QueryError(
-            Reason.TIMEOUT, f"no result within {format_duration(query.timeout)}"
-        )
 
 
 def deferral_of(job: Job, server: Server) -> Deferred | None:

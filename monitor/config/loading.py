@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from monitor.config.contract import (
+    CONTRACT_QUERY,
+    ReadContract,
+    read_nothing,
+    read_settings,
+    with_contract_interval,
+)
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
@@ -26,10 +33,12 @@ from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
 from monitor.config.web_and_state import read_log, read_state, read_web
+from monitor.model.contract import ContractFiles, ContractSettings
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
+from monitor.model.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +49,24 @@ class Outside:
     """Asks for the targets of `[http_sd]`; without it there are none of them."""
     derive: DeriveNeeds = derive_nothing
     """Derives the needs of own queries that list none."""
+    read_contract: ReadContract = read_nothing
+    """Reads the application's source."""
 
     def ask_in(self, directory: Path) -> AskForTargets | None:
         """Return who asks for targets, given the state directory."""
         return None if self.ask is None else partial(self.ask, directory)
+
+    def contract_of(
+        self,
+        directory: Path,
+        settings: ContractSettings | None,
+        targets: Iterable[Target],
+    ) -> ContractFiles | None:
+        """Return what the application says of these targets' databases; None where there is none to read."""
+        if settings is None:
+            return None
+        databases = {target.database for target in targets if target.contract}
+        return self.read_contract(directory, settings, databases)
 
 
 NOBODY: Final = Outside()
@@ -90,11 +113,7 @@ class _Context:
 
 
 def _build(
-    context: _Context,
-    kinds: ReceiverKinds,
-    outside: Outside,
-    *,
-    is_whole: bool,
+    context: _Context, kinds: ReceiverKinds, outside: Outside, *, is_whole: bool
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
     root = validate(RootSchema, context.section, context.problems)
@@ -102,8 +121,8 @@ def _build(
     section, problems, base = context.section, context.problems, context.path.parent
     state = read_state(context.table("state"), context.environ, base, problems)
     library = with_needs(library, state.directory, outside.derive)
-    asked = outside.ask_in(state.directory)
-    sources = read_sources(root, section, base, problems, asked)
+    ask = outside.ask_in(state.directory)
+    sources = read_sources(root, section, base, problems, ask)
     shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.
     receivers = read_receivers(section, base, problems, kinds)
@@ -111,7 +130,9 @@ def _build(
     selections = select_queries(section, library, sources.entries, problems)
     own, elsewhere = _shared_out(selections, shard, root.replicas)
     targets = tuple(one.entry.target for one in own if one.entry.target is not None)
-    jobs = make_jobs(own)
+    settings = read_settings(section, base, problems)
+    contract = outside.contract_of(state.directory, settings, targets)
+    jobs = make_jobs(own, contract)
     # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
     notices = library.notices
     warnings: tuple[str, ...] = ()
@@ -137,6 +158,7 @@ def _build(
         http_sd=sources.http_sd,
         shard=shard,
         replicas=root.replicas,
+        contract=contract,
         elsewhere=elsewhere,
     )
 
@@ -145,13 +167,16 @@ def _read_queries(
     context: _Context, root: RootSchema
 ) -> tuple[_Context, Library, tuple[str, ...]]:
     """Read all queries; from here on config.toml is by the names that they have now, with warnings of others."""
-    section, problems, base = context.section, context.problems, context.path.parent
+    problems, base = context.problems, context.path.parent
+    section = with_contract_interval(context.section)
     found = find_all(section, _folders(root, section, base), base, problems)
     former = Problems()
     section = with_present_lists(section, found.files, former)
     present = with_present_names(section, found.files, former)
     library = read_library(present.config, found, present.left_out, base, problems)
     warnings = tuple(str(warning) for warning in former.in_order())
+    if "contract" not in section.data:
+        library = library.without_contracts()
     return replace(context, section=present.config), library, warnings
 
 
@@ -175,9 +200,13 @@ def _shared_out(
 def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
     """Return the folders of queries, the shipped one first: later ones replace queries of earlier ones."""
     folders = []
+    shipped = shipped_queries_directory()
     if root.shipped_queries:
-        shipped = shipped_queries_directory()
         folders.append(Folder(shipped, shown(shipped, base)))
+    elif "contract" in section.data:
+        # It is no health query of a token system: it knows what the application itself says.
+        only = frozenset({CONTRACT_QUERY})
+        folders.append(Folder(shipped, shown(shipped, base), only=only))
     # From the file itself: one bad entry must not hide what the others hold.
     given = section.data.get("query_dirs")
     names = given if isinstance(given, list) else []

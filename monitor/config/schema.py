@@ -20,6 +20,7 @@ from monitor.config.toml.validation import (
     from_to,
     integer_in,
 )
+from monitor.model.contract import DEFAULT_INTERVAL
 from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.model.targets import SERVER_ZONE, UTC_ZONE, TlsMode
 from monitor.timing.zones import session_zone
@@ -142,6 +143,19 @@ class RootSchema(Schema):
     heartbeat: Any = {}
     log: Any = {}
     load: Any = {}
+    contract: Any = {}
+
+
+class ContractSchema(Schema):
+    """`[contract]`."""
+
+    stand_ins = {"app_sql": []}
+
+    app_sql: list[Text]
+    app_ignore: list[Text] = []
+    interval: Annotated[
+        Duration, from_to(timedelta(seconds=1), timedelta(days=1), "1s to 1d")
+    ] = DEFAULT_INTERVAL
 
 
 class TlsSchema(Schema):
@@ -185,6 +199,7 @@ class TargetSchema(Schema):
     load: LoadSchema = LoadSchema()
     queries: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
+    contract: bool = True
     parameters: dict[str, ScalarValue] = {}
 
 

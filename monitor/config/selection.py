@@ -16,7 +16,7 @@ from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.targets import TargetEntry, check_labels, check_queries
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
-from monitor.model.settings import Scalar
+from monitor.model.settings import ColumnName, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,25 @@ class Selection:
     entry: TargetEntry
     queries: Mapping[str, UnboundQuery]
     values: Mapping[str, Mapping[str, Scalar]]
+
+    @property
+    def needed_by(self) -> dict[ColumnName, list[str]]:
+        """Return which columns are needed, each with the names of the queries that need it."""
+        needed_by: dict[ColumnName, list[str]] = {}
+        for name, query in self.queries.items():
+            for column in query.needed_columns(self.values[name]):
+                needed_by.setdefault(column, []).append(name)
+        return needed_by
+
+    @property
+    def expected_columns(self) -> frozenset[ColumnName]:
+        """Return the columns of which a rule of a schema query tells when they are missing."""
+        columns: set[ColumnName] = set()
+        for name, query in self.queries.items():
+            if query.tells_of_columns:
+                columns.update(query.expected_columns(self.values[name]))
+                columns.update(self.needed_by if query.asks_for_needs else ())
+        return frozenset(columns)
 
 
 def select_queries(
@@ -58,8 +77,17 @@ def _select(
     check_labels(entry, chosen, problems)
     # Schema queries come first, so that what is missing is known before what needs it runs (ADR 0001).
     ordered = sorted(chosen, key=_schema_queries_first)
-    runnable = {query.name: query for query in ordered if query.is_runnable}
+    runnable = {
+        query.name: query
+        for query in ordered
+        if query.is_runnable and _is_served(query, entry)
+    }
     return Selection(entry, runnable, values)
+
+
+def _is_served(query: UnboundQuery, entry: TargetEntry) -> bool:
+    """Return whether a target has what a query with a contract looks for: it may be of another application."""
+    return query.contract is None or entry.serves_application
 
 
 def _chosen(entry: TargetEntry, library: Library) -> list[UnboundQuery]:

@@ -49,6 +49,11 @@ class TargetEntry:
     """Which key or item there says that there is such a target."""
 
     @property
+    def serves_application(self) -> bool:
+        """Return whether it serves the application of `[contract]`, if there is one."""
+        return self.target is not None and self.target.contract
+
+    @property
     def origin(self) -> Origin:
         """Return where it is named: looked for when a message needs it, since a list may be long."""
         return self.label_section.origin(*self.place)
@@ -107,6 +112,7 @@ def target_of(
         labels=dict(checked.labels),
         max_replica_lag=checked.max_replica_lag,
         time_zone=checked.time_zone,
+        contract=checked.contract,
     )
 
 

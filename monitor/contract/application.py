@@ -7,37 +7,15 @@ of its day. Both are where the repair of something missing is looked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePath
 
-from monitor.contract.statements import (
-    FileSql,
+from monitor.contract.statements import FileSql, is_named_as_migration, sql_of
+from monitor.model.application import (
+    ApplicationSql,
     PlacedChange,
     ReadStatement,
     UnreadStatement,
-    is_named_as_migration,
-    sql_of,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationSql:
-    """What the files of an application hold."""
-
-    statements: tuple[ReadStatement, ...]
-    unread: tuple[UnreadStatement, ...]
-    changes: tuple[PlacedChange, ...]
-    files: int
-    """In how many of them statements were found."""
-    migrations: int
-    """How many were taken for migrations, whose statements are not checked."""
-
-    @property
-    def temporary_tables(self) -> frozenset[str]:
-        """Return the tables that the application makes for itself, in small letters."""
-        changes = [one.change for one in self.changes]
-        names = [one.table.lower() for one in changes if one.is_temporary]
-        return frozenset(names)
 
 
 def application_sql(

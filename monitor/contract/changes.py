@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
 from monitor.config.sql.lexer import Token, code_of, scan
+from monitor.model.application import SchemaChange
 
 _CHANGES: Final = re.compile(
     r"\A[\s(]*(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b",
@@ -34,17 +34,6 @@ _BEFORE_NAME: Final = frozenset(("COLUMN", "IF", "NOT", "EXISTS"))
 _PLACES: Final = frozenset(("AFTER", "FIRST", "COMMENT"))
 """Where a column goes, and what is said of it, is no part of its type."""
 _BLANKS: Final = re.compile(r" (?=[(),])|(?<=[(,]) ")
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaChange:
-    """A table, or a column of one, that a statement adds."""
-
-    table: str
-    column: str = ""
-    definition: str = ""
-    """The type of the column, and what follows it."""
-    is_temporary: bool = False
 
 
 def is_schema_change(text: str) -> bool:

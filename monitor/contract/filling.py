@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.config.sql.lexer import Token, scan
-from monitor.contract.scopes import HOLE
+from monitor.model.application import HOLE
 
 _EXPECTING: Final = frozenset(
     (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.contract.scopes import HOLE
+from monitor.model.application import HOLE
 
 _OTHER: Final = r"""
   | (?P<word>[A-Za-z_$\u0080-\U0010ffff][\w$]*)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.contract.languages import Language
-from monitor.contract.scopes import HOLE
+from monitor.model.application import HOLE
 
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")

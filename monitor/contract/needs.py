@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from monitor.contract.parsing import parsed
-from monitor.contract.scopes import Uses
 from monitor.contract.uses import uses_of
+from monitor.model.application import Uses
 
 # A name between braces is no SQL; between backquotes it is a name.
 _PLACEHOLDER: Final = re.compile(r"(?<!`)\{([A-Za-z_][A-Za-z0-9_]*)\}(?!`)")

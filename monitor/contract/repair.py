@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.contract.application import ApplicationSql
 from monitor.contract.schema import MissingName, SchemaTables
-from monitor.contract.scopes import ColumnUse
-from monitor.contract.statements import PlacedChange
+from monitor.model.application import ApplicationSql, ColumnUse, PlacedChange
 
 
 def repair_of(

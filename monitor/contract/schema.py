@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 
-from monitor.contract.scopes import HOLE, ColumnUse, Uses
-from monitor.contract.statements import ReadStatement, SqlPlace
+from monitor.model.application import HOLE, ColumnUse, ReadStatement, SqlPlace, Uses
 
 _FEW = 3
 _KNOWN_TOO_LITTLE = re.compile(

@@ -5,31 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-HOLE = "__hole__"
-"""Stands in a statement for what only the running application knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnUse:
-    """A column that a statement names; it must be in one of these tables."""
-
-    tables: tuple[str, ...]
-    column: str
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """The tables and columns that a statement names, each once, in order of appearance."""
-
-    tables: tuple[str, ...] = ()
-    columns: tuple[ColumnUse, ...] = ()
-
-    def beside(self, known: Uses) -> Uses:
-        """Return what is named here, and not in what is known."""
-        tables = [table for table in self.tables if table not in known.tables]
-        columns = [use for use in self.columns if use not in known.columns]
-        return Uses(tuple(tables), tuple(columns))
-
 
 @dataclass(frozen=True, slots=True)
 class NameSource:

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from monitor.contract.changes import SchemaChange, changes_of, is_schema_change
+from monitor.contract.changes import changes_of, is_schema_change
 from monitor.contract.filling import filled
 from monitor.contract.languages import LANGUAGES
 from monitor.contract.literals import literal_texts
 from monitor.contract.parsing import ParseError, parsed
-from monitor.contract.scopes import HOLE, Uses
 from monitor.contract.splitting import statements_in
 from monitor.contract.uses import uses_of
+from monitor.model.application import (
+    HOLE,
+    PlacedChange,
+    ReadStatement,
+    SqlPlace,
+    UnreadStatement,
+    Uses,
+)
 
 _BEGIN: Final = r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
 _SQL: Final = re.compile(
@@ -54,41 +61,6 @@ _GOES_ON: Final = re.compile(
 _LONG: Final = 20_000
 _ROWS: Final = re.compile(r"(?i)\bVALUES\s*\(")
 _HEAD: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SqlPlace:
-    """Where a statement stands, and how it begins."""
-
-    file: str
-    line: int
-    head: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadStatement:
-    """A statement of the application that could be read."""
-
-    place: SqlPlace
-    uses: Uses
-    is_certain: bool = True
-    """Whether it is SQL without a doubt: `select a plan from the list` may be an English sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadStatement:
-    """What looks like a statement and could not be read, and why."""
-
-    place: SqlPlace
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedChange:
-    """What a statement of the application adds to the schema, and where."""
-
-    place: SqlPlace
-    change: SchemaChange
 
 
 @dataclass(frozen=True, slots=True)

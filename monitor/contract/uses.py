@@ -21,14 +21,12 @@ from monitor.contract.parsing import (
     result_names,
 )
 from monitor.contract.scopes import (
-    HOLE,
     OPEN,
-    ColumnUse,
     NameSource,
     SelectScope,
-    Uses,
     merged,
 )
+from monitor.model.application import HOLE, ColumnUse, Uses
 
 _CLAUSES: Final = (
     "expressions",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from monitor import __version__
 from monitor.daemon import service_manager, signals
 from monitor.daemon.config_status import load_whole
+from monitor.daemon.contract_news import report_contract
 from monitor.daemon.http_lists import HttpLists
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig, Work
@@ -76,6 +77,7 @@ class App:
         for warning in parts.opened.warnings:
             self._log.error("state.degraded", message=warning)
         log_notices(self._log, config, parts.clock.now)
+        report_contract(self._log, parts.telemetry, None, config.contract)
 
     def _start_threads(self, undo: contextlib.ExitStack, config: Config) -> None:
         parts = self._parts
@@ -107,8 +109,8 @@ class App:
 
     def _load(self) -> Config:
         parts = self._parts
-        path = parts.latest.config.path
-        return load_whole(path, self._environ, parts.web, parts.lists.ask)
+        old = parts.latest.config
+        return load_whole(old, self._environ, parts.web, parts.lists.ask)
 
     def _take(self, message: Work) -> None:
         for command in self._parts.pipeline.take(message):
@@ -173,6 +175,7 @@ class App:
             needs_restart=needing_restart(old, loaded),
         )
         log_notices(self._log, loaded, parts.clock.now)
+        report_contract(self._log, parts.telemetry, old.contract, loaded.contract)
         return None
 
     def _reject(self, error: ConfigError | ReloadError) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.config import Outside, load
+from monitor.config.contract_reading import ContractReader
 from monitor.config.queries.derived_needs import derive_needs
 from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError, Problem
@@ -75,13 +75,15 @@ def _check_file_to_come(config: Config, web: WebServer) -> None:
 
 
 def load_whole(
-    path: Path, environ: Mapping[str, str], web: WebServer, ask: AskInDirectory
+    old: Config, environ: Mapping[str, str], web: WebServer, ask: AskInDirectory
 ) -> Config:
-    """Load the configuration, and have the web-config file taken; ConfigError has the problems of both."""
+    """Load the configuration again, and have the web-config file taken; ConfigError has the problems of both."""
     problems: tuple[Problem, ...] = ()
     config: Config | None = None
     try:
-        config = load(path, environ, KINDS, Outside(ask, derive_needs))
+        read_contract = ContractReader(old.contract).read
+        outside = Outside(ask, derive_needs, read_contract)
+        config = load(old.path, environ, KINDS, outside)
         _check_file_to_come(config, web)
     except ConfigError as error:
         problems = error.problems

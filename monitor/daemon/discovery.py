@@ -1,4 +1,4 @@
-"""Look for targets that come and go: files that change, an address that is asked; asks for a reload then."""
+"""Look for what changes beside config.toml: lists of targets, the application's source; asks for a reload then."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
+from monitor.config.contract_reading import keep_contract
+from monitor.config.source_files import mark_of
 from monitor.config.target_lists import HTTP_SD, marks_of
 from monitor.daemon.http_lists import HttpLists
 from monitor.model.alerts import Delivery
+from monitor.model.contract import ContractFiles
 from monitor.model.discovery import FileMark, HttpSdSettings, TargetsFiles
 from monitor.model.settings import Config
 from monitor.notify.attempt import attempt
@@ -21,20 +24,24 @@ _LOOK_SECONDS: Final = 2.0
 """How often files are looked at; one that has changed is taken when it looks the same twice."""
 
 
-class ChangedFiles:
-    """Finds when the files with targets are others than those in force, and no longer being written."""
+_Marks = TypeVar("_Marks")
+
+
+class ChangedFiles(Generic[_Marks]):
+    """Finds when files are others than those in force, and no longer being written."""
 
     def __init__(self) -> None:
-        self._seen: Mapping[Path, FileMark] = {}
-        self._asked_for: Mapping[Path, FileMark] | None = None
+        self._seen: _Marks | None = None
+        self._asked_for: _Marks | None = None
+        self.is_waiting = False
+        """Whether a change was seen once, and is to be seen again."""
 
-    def are_to_be_read(
-        self, loaded: TargetsFiles, marks: Mapping[Path, FileMark]
-    ) -> bool:
+    def are_to_be_read(self, loaded: _Marks, marks: _Marks) -> bool:
         """Return whether to load again, by how the files are now; once for each change, also for a bad one."""
         is_settled = marks == self._seen
         self._seen = marks
-        if marks == loaded.marks:
+        self.is_waiting = marks != loaded and not is_settled
+        if marks == loaded:
             # As in force. If what was asked for is something else, it was refused, and is no more.
             was_refused = self._asked_for not in (None, marks)
             self._asked_for = None
@@ -60,7 +67,9 @@ class Discovery:
         self._lists = lists
         self._reload = reload
         self._on_http_sd = on_http_sd
-        self._files = ChangedFiles()
+        self._files: ChangedFiles[Mapping[Path, FileMark]] = ChangedFiles()
+        self._sources: ChangedFiles[str] = ChangedFiles()
+        self._look_at_seconds = 0.0
         self._config: Config | None = None
         self._asked: HttpSdSettings | None = None
         self._ask_at_seconds = 0.0
@@ -86,6 +95,8 @@ class Discovery:
             if config is None:
                 continue
             self._look_at_files(config.targets_files)
+            if config.contract is not None:
+                self._look_at_sources(config.contract, config.state.directory)
             if config.http_sd is not None:
                 self._ask_in_time(config.http_sd)
                 self._keep(config.state.directory)
@@ -94,7 +105,21 @@ class Discovery:
         if files is None:
             return
         marks = marks_of(files.pattern, files.base)
-        if self._files.are_to_be_read(files, marks):
+        if self._files.are_to_be_read(files.marks, marks):
+            self._reload()
+
+    def _look_at_sources(self, files: ContractFiles, directory: Path) -> None:
+        """Look at the application's source at its interval, and again soon while it is being written."""
+        now_seconds = time.monotonic()
+        interval = files.settings.interval
+        if now_seconds < self._look_at_seconds and not self._sources.is_waiting:
+            return
+        self._look_at_seconds = now_seconds + interval.total_seconds()
+        keep_contract(directory, files)
+        mark = mark_of(files.settings.directories)
+        is_other = self._sources.are_to_be_read(files.mark, mark)
+        # What could not be read may be there again without another look, as after a machine that was too busy.
+        if is_other or files.faults:
             self._reload()
 
     def _ask_in_time(self, settings: HttpSdSettings) -> None:

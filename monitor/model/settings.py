@@ -8,12 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from monitor.model.application import Contract
 from monitor.model.cause_graph import CauseGraph, graph_of
 from monitor.model.columns import ColumnName as ColumnName
 from monitor.model.columns import Labels as Labels
 from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
 from monitor.model.conditions import Condition
+from monitor.model.contract import ContractFiles
 from monitor.model.detectors import Detector
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
@@ -183,6 +185,8 @@ class Query:
     metrics: tuple[Metric, ...] = ()
     rules: tuple[Rule, ...] = ()
     schema: SchemaColumns | None = None
+    contract: Contract | None = None
+    """The application's statements that its rows are compared with; None: they are samples as they are."""
     off_without_right: bool = False  # to be refused is no fault
     walk: Walk | None = None
     """How it reads what is too much for one statement; None: it is one statement."""
@@ -220,6 +224,11 @@ class Query:
         """Return the names of its rules and of what it exports: targets may want different ones."""
         exported = (metric.name for metric in self.metrics if metric.exported)
         return (*(rule.name for rule in self.rules), *exported)
+
+    @property
+    def is_about_schema(self) -> bool:
+        """Return whether it asks what tables and columns there are, and reads no row of them."""
+        return self.schema is not None or self.contract is not None
 
     @property
     def may_wait(self) -> bool:
@@ -305,6 +314,8 @@ class Config:
     """Which of several daemons this is; `targets` and `jobs` are its own. None: it watches all."""
     replicas: int = 1
     """How many daemons watch each target."""
+    contract: ContractFiles | None = None
+    """The application's source, as it was read; None where there is none to read."""
     elsewhere: frozenset[str] = frozenset()
     """The names of the targets that other shards watch."""
     causes: CauseGraph = field(init=False)

@@ -84,6 +84,8 @@ class Target:
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
     load: LoadLimits = field(default_factory=LoadLimits)
+    contract: bool = True
+    """Whether it serves the application whose source `[contract]` names."""
 
     def files(self) -> Iterator[NamedFile]:
         """Yield the files that hold a secret or certificates; its own certificate goes with a key, in `tls`."""
@@ -109,6 +111,7 @@ class Target:
             # A session gets its zone from the query that runs in it.
             time_zone=UTC_ZONE,
             load=LoadLimits(),
+            contract=True,
         )
 
     def as_asked(self) -> Target:
@@ -119,6 +122,8 @@ class Target:
             max_replica_lag=timedelta(0),
             max_connections=1,
             load=LoadLimits(),
+            # Whether it has a job of that says all.
+            contract=True,
         )
 
     def _account(self) -> tuple[object, ...]:

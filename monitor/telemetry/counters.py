@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
 from monitor.model.alerts import Delivery
+from monitor.model.contract import ContractFiles
 from monitor.model.deferral import Deferred
 from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success
@@ -46,6 +47,7 @@ class Telemetry:
         self._rules: frozenset[tuple[str, str]] = frozenset()
         self._heartbeat_at: datetime | None = None
         self._http_sd_at: datetime | None = None
+        self._contract_ok: bool | None = None
         self._shard: Shard | None = None
         self._reload_ok: bool | None = None
         self._reloaded_at: datetime | None = None
@@ -103,6 +105,11 @@ class Telemetry:
     def http_sd_at(self) -> datetime | None:
         """Return when the list of targets was last had."""
         return self._http_sd_at
+
+    @property
+    def contract_ok(self) -> bool | None:
+        """Return whether the application's source was read at the last load; None where there is none to read."""
+        return self._contract_ok
 
     @property
     def shard(self) -> Shard | None:
@@ -195,6 +202,12 @@ class Telemetry:
             self._count(Counted.HTTP_SD_FAILURES, _MONITOR_KEY, delivery.reason)
         else:
             self._http_sd_at = delivery.at
+
+    def contract_read(self, files: ContractFiles | None) -> None:
+        """Record whether a load could read the application's source; None: there is none to read."""
+        self._contract_ok = None if files is None else not files.faults
+        if self._contract_ok is False:
+            self._count(Counted.CONTRACT_FAILURES, _MONITOR_KEY)
 
     def move(self, by: timedelta) -> None:
         """Move the instants that are kept: the clock was set by this much."""

@@ -230,6 +230,7 @@ class Exposition:
             reloaded_at=self._telemetry.reloaded_at,
             heartbeat_at=self._telemetry.heartbeat_at,
             http_sd_at=self._telemetry.http_sd_at,
+            contract_ok=self._telemetry.contract_ok,
             shard=self._telemetry.shard,
         )
 

@@ -261,6 +261,13 @@ MONITOR_METRICS: tuple[ReadMetric[Reading], ...] = (
         of_monitor(lambda reading: seconds(reading.http_sd_at)),
     ),
     ReadMetric(
+        "token_monitor_contract_last_read_successful",
+        "Whether the last load could read the application's source; absent where there is none to read",
+        (),
+        "gauge",
+        of_monitor(lambda reading: reading.contract_ok),
+    ),
+    ReadMetric(
         "token_monitor_shard_info",
         "Which of how many shards this is, counted from 0; absent where it watches all targets",
         ("shard", "shards"),

@@ -213,6 +213,11 @@ class Counted(Enum):
         Owner.MONITOR,
         by=("reason",),
     )
+    CONTRACT_FAILURES = _counter(
+        "token_monitor_contract_read_failures_total",
+        "Loads that could not read the application's source",
+        Owner.MONITOR,
+    )
 
 
 RUN_DURATION = CountedMetric(

@@ -56,6 +56,7 @@ class Reading:
     reloaded_at: datetime | None = None
     heartbeat_at: datetime | None = None
     http_sd_at: datetime | None = None
+    contract_ok: bool | None = None
     shard: Shard | None = None
 
     def is_as(self, other: Reading) -> bool:
@@ -66,7 +67,7 @@ class Reading:
 
     def _own_facts(self) -> tuple[object, ...]:
         reloads = (self.reload_ok, self.reloaded_at)
-        lists = (self.http_sd_at, self.shard)
+        lists = (self.http_sd_at, self.contract_ok, self.shard)
         return (self.monitor, *reloads, self.heartbeat_at, *lists)
 
     @cached_property

@@ -15,6 +15,7 @@ import pytest
 
 from monitor.config import load
 from monitor.config.queries.schema import (
+    ApplicationColumnsSchema,
     CursorSchema,
     HistogramSchema,
     InfoSchema,
@@ -27,6 +28,7 @@ from monitor.config.queries.schema import (
 )
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
+    ContractSchema,
     HeartbeatSchema,
     HttpSdSchema,
     LoadSchema,
@@ -134,6 +136,16 @@ def _load_query(before: str) -> Callable[[Folder, str], Config]:
     return load_lines
 
 
+def _load_contract(before: str) -> Callable[[Folder, str], Config]:
+    """Return what loads a table of a query's file where there is an application to compare with."""
+
+    def load_lines(folder: Folder, lines: str) -> Config:
+        folder.query("own", before + lines, _SQL)
+        return folder.load(TARGET + '[contract]\napp_sql = ["app"]\n')
+
+    return load_lines
+
+
 def _queries(config: Config) -> list[Query]:
     return [job.query for job in config.jobs]
 
@@ -177,6 +189,7 @@ TABLES = {
                 "heartbeat": '{ url = "http://h/", queries = ["own"] }',
                 "log": '{ level = "debug" }',
                 "load": "{ share = 0.5 }",
+                "contract": '{ app_sql = ["app"] }',
             },
         ),
         load=_load_root,
@@ -197,6 +210,7 @@ TABLES = {
                 "labels": '{ region = "eu" }',
                 "tls": '{ mode = "required" }',
                 "load": "{ share = 0.5 }",
+                "contract": "false",
                 "queries": '["o*"]',
                 "except": '["other"]',
                 "parameters": "{ low = 7 }",
@@ -236,6 +250,7 @@ TABLES = {
                 "labels": '{ region = "eu" }',
                 "tls": '{ mode = "required" }',
                 "load": "{ share = 0.5 }",
+                "contract": "false",
                 "queries": '["own"]',
                 "except": '["other"]',
                 "parameters": "{ low = 7 }",
@@ -308,6 +323,14 @@ TABLES = {
         load=_load_below(TARGET + "[state]\n"),
         values_in=lambda config: [config.state],
     ),
+    "contract": Table(
+        ContractSchema,
+        samples=(
+            {"app_sql": '["app"]', "app_ignore": '["legacy_*"]', "interval": '"7m"'},
+        ),
+        load=_load_below(TARGET + "[contract]\n"),
+        values_in=lambda config: [config.contract.settings] if config.contract else [],
+    ),
     "log": Table(
         LogSchema,
         samples=({"level": '"debug"', "format": '"json"'},),
@@ -361,11 +384,18 @@ TABLES = {
             },
             {"summary": '"s"', "sweep": '{ key = "t.id" }'},
             {"summary": '"s"', "ledger": f"{{ {_LEDGER} }}"},
+            {
+                "summary": '"s"',
+                "parameters": "{ low = 7 }",
+                "application": '{ table = "t", column = "c", type = "k", folded = "f" }',
+            },
         ),
         load=_load_query(""),
         values_in=_queries,
-        # By the query's files, and by its target.
-        derived=frozenset({"shipped", "variants", "time_zone", "local_time"}),
+        # By the query's files, by its target, and by what it is to be compared with.
+        derived=frozenset(
+            {"shipped", "variants", "time_zone", "local_time", "contract"}
+        ),
     ),
     "NAME.toml: cursor": Table(
         CursorSchema,
@@ -379,6 +409,16 @@ TABLES = {
         ),
         load=_load_query('summary = "s"\n[cursor]\n'),
         values_in=lambda config: [query.walk for query in _queries(config)],
+    ),
+    "NAME.toml: application": Table(
+        ApplicationColumnsSchema,
+        samples=({"table": '"t"', "column": '"c"', "type": '"k"', "folded": '"f"'},),
+        load=_load_contract(_HEADER + "[application]\n"),
+        values_in=lambda config: [
+            query.contract for query in _queries(config) if query.name == "own"
+        ],
+        # By config.toml, and by the other queries of the target.
+        derived=frozenset({"application", "ignored", "elsewhere"}),
     ),
     "NAME.toml: sweep": Table(
         SweepSchema,

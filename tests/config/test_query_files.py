@@ -318,7 +318,7 @@ def test_the_shipped_queries_load(tmp_path: Path) -> None:
     shipped = sorted(path.stem for path in shipped_queries_directory().glob("*.toml"))
     if not shipped:
         pytest.skip("no query is shipped yet")
-    (tmp_path / "config.toml").write_text(TARGET)
+    (tmp_path / "config.toml").write_text(TARGET + '[contract]\napp_sql = ["app"]\n')
     config = load(tmp_path / "config.toml", {}, KINDS)
     assert sorted(job.query.name for job in config.jobs) == shipped
     assert all(job.query.shipped for job in config.jobs)

@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from monitor.contract.application import ApplicationSql, application_sql
+from monitor.contract.application import application_sql
 from monitor.contract.changes import changes_of
 from monitor.contract.repair import repair_of, similar_names
 from monitor.contract.schema import MissingName, SchemaTables, doubt_of, missing_names
 from monitor.contract.splitting import statements_in
+from monitor.model.application import ApplicationSql
 
 SCHEMA = SchemaTables(
     {

@@ -5,7 +5,7 @@ import pytest
 from monitor.contract.filling import filled
 from monitor.contract.languages import LANGUAGES
 from monitor.contract.literals import literal_texts
-from monitor.contract.scopes import HOLE
+from monitor.model.application import HOLE
 
 
 def texts(ending: str, source: str) -> list[tuple[int, str]]:

@@ -4,8 +4,8 @@ import pytest
 
 from monitor.contract.needs import needs_of
 from monitor.contract.parsing import ParseError, parsed
-from monitor.contract.scopes import HOLE
 from monitor.contract.uses import uses_of
+from monitor.model.application import HOLE
 
 
 def named(sql: str, database: str = "") -> str:

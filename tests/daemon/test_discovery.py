@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.daemon.discovery import ChangedFiles
 from monitor.daemon.http_lists import FILE, HttpLists, kept_list
-from monitor.model.discovery import FileMark, HttpSdSettings, TargetsFiles
+from monitor.model.discovery import FileMark, HttpSdSettings
 from monitor.model.errors import ConfigError, DeliveryError
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -29,10 +29,6 @@ B = json.dumps([{"targets": ["b"], "labels": {"region": "ü"}}]).encode()
 
 def marks(number: int) -> Mapping[Path, FileMark]:
     return {Path("one.yml"): (number,)}
-
-
-def loaded(number: int) -> TargetsFiles:
-    return TargetsFiles("*.yml", Path(), marks(number))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +48,9 @@ def loaded(number: int) -> TargetsFiles:
 def test_a_change_is_asked_for_once_when_it_has_settled(
     looks: list[tuple[int, int]], asked: str
 ) -> None:
-    files = ChangedFiles()
+    files: ChangedFiles[Mapping[Path, FileMark]] = ChangedFiles()
     found = [
-        "r" if files.are_to_be_read(loaded(force), marks(now)) else "-"
+        "r" if files.are_to_be_read(marks(force), marks(now)) else "-"
         for force, now in looks
     ]
     assert "".join(found) == asked
@@ -65,10 +61,11 @@ def test_whatever_files_do_what_is_in_force_in_the_end_is_what_they_are_or_was_r
     history: list[int], bad: set[int]
 ) -> None:
     """Each look may be followed by a load at once, which refuses what is bad."""
-    files, in_force = ChangedFiles(), 9
+    files: ChangedFiles[Mapping[Path, FileMark]] = ChangedFiles()
+    in_force = 9
     refused: int | None = None
     for now in [*history, *([history[-1]] * 3)]:
-        if files.are_to_be_read(loaded(in_force), marks(now)):
+        if files.are_to_be_read(marks(in_force), marks(now)):
             refused = now if now in bad else None
             in_force = in_force if now in bad else now
     last = history[-1]

@@ -53,7 +53,7 @@ from tests.support.harness import (
     usage,
 )
 
-EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|withheld)")
+EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|read|withheld)")
 """As tests/project/test_docs.py finds them."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from monitor.model.application import Contract
 from monitor.model.load_limits import LoadLimits
 from monitor.model.process_settings import (
     HeartbeatSettings,
@@ -52,6 +53,8 @@ TARGET: Mapping[str, tuple[str, Any]] = {
     "max_replica_lag": (NEITHER, timedelta(hours=9)),
     "time_zone": (ANSWER, "+09:00"),
     "load": (NEITHER, LoadLimits(share=0.9)),
+    # What it is compared with is said by its query.
+    "contract": (NEITHER, False),
 }
 """On what each key of a target bears, and another value for it."""
 
@@ -71,6 +74,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "rules": (NEITHER, ()),
     "walk": (ANSWER, Cursor("other", "other")),
     "schema": (ANSWER, SchemaColumns("t", "c", "m")),
+    "contract": (ANSWER, Contract("t", "c", "k", "f")),
     "fallback": (ANSWER, Statement("SELECT 9")),
     "accounts": (ANSWER, Statement("SELECT 9")),
     "off_without_right": (ANSWER, True),

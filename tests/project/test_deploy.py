@@ -55,7 +55,8 @@ def shipped(folder: Path) -> Config:
     """Load all shipped queries."""
     path = folder / "config.toml"
     path.write_text(
-        '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n',
+        '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+        '[contract]\napp_sql = ["app"]\n',
         encoding="utf-8",
     )
     return load(path, {}, KINDS)

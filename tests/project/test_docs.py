@@ -22,6 +22,7 @@ from monitor.alerting.configured import empty_snapshot
 from monitor.cli import commands
 from monitor.config import load, schema
 from monitor.config.queries import schema as query_schema
+from monitor.config.queries.parameters import BUILT_IN
 from monitor.config.queries.rule_texts import TEXT_NAMES
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.toml.validation import Schema
@@ -52,7 +53,7 @@ _CODE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _RUN_QUERY = re.compile(r"token-monitor query ([a-z][a-z_]+)")
-_EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|withheld)")
+_EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|read|withheld)")
 
 
 def prose(page: Path) -> str:
@@ -111,7 +112,8 @@ def strings(folder: Path) -> Iterator[str]:
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     path = tmp_path_factory.mktemp("docs") / "config.toml"
     path.write_text(
-        '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n',
+        '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+        '[contract]\napp_sql = ["app"]\n',
         encoding="utf-8",
     )
     return load(path, {}, KINDS)
@@ -134,6 +136,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[http_sd]`": schema.HttpSdSchema,
     "`[receivers.NAME]`": ReceiverSchema,
     **{f"Kind `{name}`": kind.schema for name, kind in KINDS.items()},
+    "`[contract]`": schema.ContractSchema,
     "`[web]`": schema.WebSchema,
     "`[state]`": schema.StateSchema,
     "`[heartbeat]`": schema.HeartbeatSchema,
@@ -146,6 +149,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[metrics.NAME]`, a histogram": query_schema.HistogramSchema,
     "`[evidence]`": query_schema.EvidenceSchema,
     "`[schema]`": query_schema.MissingColumnsSchema,
+    "`[application]`": query_schema.ApplicationColumnsSchema,
     "`[cursor]`": query_schema.CursorSchema,
     "`[sweep]`": query_schema.SweepSchema,
     "`[ledger]`": query_schema.LedgerSchema,
@@ -327,7 +331,7 @@ def test_every_section_of_a_query_says_its_times_metrics_rules_and_parameters(
         settings = {
             key: shown(value)
             for key, value in query.parameters.items()
-            if not is_name(query.source, key) and key not in WHOLE_TABLE
+            if not is_name(query.source, key) and key not in {*WHOLE_TABLE, *BUILT_IN}
         }
         line = next(
             (
@@ -864,7 +868,9 @@ def test_the_readmes_query_runs_alerts_and_all_that_is_seen_of_it_is_documented(
             == f"1 deactivated users on main still pay for {plan}"
         )
         assert fired["evidence"] == [{"user_id": user}]
-        for name in {job.query.name for job in config.jobs}:
+        # What is only there with an application's source is not here.
+        here = [job for job in config.jobs if job.query.contract is None]
+        for name in {job.query.name for job in here}:
             daemon.wait_for("run.finished", query=name)
         exposed = re.findall(
             r"^# TYPE (\w+) ", daemon.get("/metrics")[1], flags=re.MULTILINE

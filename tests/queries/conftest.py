@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,15 @@ import pytest
 
 from monitor.collector.execute import answer
 from monitor.collector.findings import RunFindings
-from monitor.config import load
+from monitor.config import Outside, load
+from monitor.contract.application import application_sql
 from monitor.database import Database, Session
 from monitor.demo.mariadb import PrivateConnection, PrivateServer
+from monitor.model.contract import (
+    ApplicationReading,
+    ContractFiles,
+    ContractSettings,
+)
 from monitor.model.results import Sample
 from monitor.model.settings import Config, Query, Scalar
 from monitor.notify.kinds import KINDS
@@ -33,7 +39,12 @@ database = "{schema}"
 
 [targets.main.parameters]
 {parameters}
+
+[contract]
+app_sql = ["app"]
 """
+_CODE = "db.query('SELECT u.id, u.email FROM users u WHERE u.id = ?')"
+"""Of an application: what it names, no query of ours needs."""
 
 
 class Bench:
@@ -130,7 +141,18 @@ def shipped_config(
     path.write_text(
         _CONFIG.format(socket=server.socket, schema=schema, parameters=lines)
     )
-    return load(path, os.environ, KINDS)
+    return load(path, os.environ, KINDS, Outside(read_contract=_read))
+
+
+def _read(
+    _directory: Path, settings: ContractSettings, databases: Collection[str]
+) -> ContractFiles:
+    """Read the application's source; in this process, where the loader asks another one."""
+    readings = {
+        name: ApplicationReading(application_sql([("src/app.ts", _CODE)], name))
+        for name in databases
+    }
+    return ContractFiles(settings, readings=readings)
 
 
 @pytest.fixture(

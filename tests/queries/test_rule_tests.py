@@ -14,7 +14,7 @@ from monitor.config import load
 from monitor.notify.kinds import KINDS
 
 RULES = Path(__file__).parent / "rules"
-CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n[contract]\napp_sql = ["app"]\n'
 
 
 def config_in(tmp_path: Path) -> Path:

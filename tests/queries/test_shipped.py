@@ -26,6 +26,7 @@ _RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 _RULES = {
     "TokenColumnMissing": "critical",
     "TokenColumnMismatch": "warning",
+    "TokenContractBroken": "critical",
     "TokenBalancesUninitialized": "critical",
     "TokenBalancesNeverInitialized": "warning",
     "TokenSubscribersBlocked": "critical",
@@ -64,6 +65,8 @@ _RULES = {
 _METRICS = {
     "token_schema_column_missing": ("table", "column"),
     "token_schema_column_mismatch": ("table", "column", "kind"),
+    "token_contract_names": ("state",),
+    "token_contract_statements": ("state",),
     "token_subscribers": ("plan", "status"),
     "token_subscribers_uninitialized": ("plan", "balance"),
     "token_subscribers_overdue": ("plan", "balance"),

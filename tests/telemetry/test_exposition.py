@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,11 @@ from monitor.alerting.snapshot import (
     with_series_left_out,
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
+from monitor.model.contract import (
+    ApplicationReading,
+    ContractFiles,
+    ContractSettings,
+)
 from monitor.model.deferral import Deferred
 from monitor.model.kills import KILL_REASONS, Kill
 from monitor.model.metric_kinds import Bucket, HistogramColumns
@@ -384,6 +390,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         "token_monitor_log_events_dropped_total": 0.0,
         "token_monitor_heartbeats_total": 0.0,
         "token_monitor_http_sd_refreshes_total": 0.0,
+        "token_monitor_contract_read_failures_total": 0.0,
         "token_monitor_state_durable": 1.0,
         "token_monitor_exposition_skipped_total": 0.0,
         'token_monitor_kills_total{target="main"}': 0.0,
@@ -482,6 +489,10 @@ def test_every_counter_counts_something() -> None:
     telemetry.refused("oncall", 1)
     telemetry.heartbeat(Delivery("heartbeat", NOW, 0.1, reason="timeout"))
     telemetry.http_sd(Delivery("http_sd", NOW, 0.1, reason="timeout"))
+    unread = ApplicationReading(fault="no such folder")
+    telemetry.contract_read(
+        ContractFiles(ContractSettings((Path("app"),)), "", {"app": unread})
+    )
     idle = [
         counted.value.name
         for counted in Counted

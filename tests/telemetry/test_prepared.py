@@ -324,6 +324,7 @@ def test_whatever_is_read_of_the_monitor_makes_another_page() -> None:
         "reloaded_at": NOW,
         "heartbeat_at": NOW,
         "http_sd_at": NOW,
+        "contract_ok": False,
         "shard": Shard(0, 2),
     }
     assert {field.name for field in fields(Reading)} - {"now"} == set(others)

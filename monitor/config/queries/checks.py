@@ -36,6 +36,8 @@ def check_query(
     """
     need_fault = partial(_need_fault, query.parameters)
     check_list(query.section, "needs", query.needs, need_fault, problems)
+    schema = query.section.at("schema")
+    check_list(schema, "expects", query.expects, need_fault, problems)
     if query.walk is not None:
         check_walk(
             query.walk, query.section, query.walked_templates, need_fault, problems

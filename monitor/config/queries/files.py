@@ -36,6 +36,8 @@ class Folder:
     name: str
     position: int | None = None
     """Where in `query_dirs` it stands."""
+    only: frozenset[str] = frozenset()
+    """The names of the queries that count; empty: all of them."""
 
     @property
     def is_shipped(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
@@ -42,6 +42,14 @@ class Library:
     def declared(self) -> frozenset[str]:
         """Return every parameter that some query declares."""
         return frozenset().union(*self.declared_by.values())
+
+    def without_contracts(self) -> Library:
+        """Return it with what compares the application's statements switched off: there is none to read."""
+        queries = {
+            name: query if query.contract is None else replace(query, enabled=False)
+            for name, query in self.queries.items()
+        }
+        return replace(self, queries=queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,8 @@ def find_all(
         if not queries:
             notices.append(f'folder "{folder.name}" holds no query')
         for query in queries:
+            if folder.only and query.name not in folder.only:
+                continue
             earlier = folder_of.get(query.name)
             if earlier is not None:
                 replaced = f"replaces {earlier.owner}"

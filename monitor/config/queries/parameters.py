@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,10 +12,23 @@ from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import check_table, read_scalar
 from monitor.config.toml.wording import found
+from monitor.model.application import HOLE, ApplicationSql
 from monitor.model.settings import Scalar
 
 NEEDS: Final = "needs"
 """The built-in parameter of a schema query: every needed column on its target, as JSON."""
+TABLES: Final = "application_tables"
+"""The built-in parameter of a query with a contract: the tables that the application names, with commas."""
+TABLES_PATTERN: Final = "application_pattern"
+"""The same of tables of which the source has only a part of the name: a regular expression."""
+BUILT_IN: Final = frozenset((NEEDS, TABLES, TABLES_PATTERN))
+
+_NO_TABLE: Final = "^$"
+_ODD: Final = re.compile(r"[^a-z0-9_.]")
+"""What means something in a regular expression, or may be a letter that has no capital."""
+_PART: Final = "[^ ]*"
+_WORD: Final = re.compile(r"[a-z]{4}")
+"""A name in which there is none would fit too many tables, of which some are large in number."""
 
 _TYPE_NAMES: Final[Mapping[type, str]] = {
     bool: "a boolean",
@@ -32,8 +46,8 @@ def check_declared(
 
 
 def _declaration_fault(name: str, _default: Scalar) -> str | None:
-    if name == NEEDS:
-        return f":{NEEDS} is built in; it cannot be declared"
+    if name in BUILT_IN:
+        return f":{name} is built in; it cannot be declared"
     if LABEL_NAME.fullmatch(name) is None:
         return "is not a parameter name; allowed: letters, digits and _, no digit first"
     return None
@@ -87,3 +101,29 @@ def _identifier_fault(value: Scalar) -> str | None:
     return (
         f'"{value}" is not a name of a table or column; allowed: {IDENTIFIER_GRAMMAR}'
     )
+
+
+def tables_of(application: ApplicationSql) -> dict[str, str]:
+    """Return the parameters: tables in small letters, and a pattern of those that only a run knows by name."""
+    whole: set[str] = set()
+    patterns: set[str] = set()
+    for table in application.tables:
+        name = table.lower()
+        if HOLE in name:
+            patterns |= _patterns_of(name)
+        # A comma would make two of it.
+        elif "," not in name:
+            whole.add(name)
+    pattern = "|".join(sorted(patterns))
+    return {
+        TABLES: ",".join(sorted(whole)),
+        TABLES_PATTERN: f"^({pattern})$" if pattern else _NO_TABLE,
+    }
+
+
+def _patterns_of(name: str) -> set[str]:
+    """Return the pattern of a name with holes; none where too little of it is known."""
+    parts = [_ODD.sub(".", part) for part in name.split(HOLE)]
+    if not any(_WORD.search(part) for part in parts):
+        return set()
+    return {_PART.join(parts)}

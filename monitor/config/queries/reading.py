@@ -10,7 +10,12 @@ from pathlib import Path
 from monitor.config.queries.checks import check_query
 from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.metrics import read_metric
-from monitor.config.queries.parameters import NEEDS, check_declared
+from monitor.config.queries.parameters import (
+    NEEDS,
+    TABLES,
+    TABLES_PATTERN,
+    check_declared,
+)
 from monitor.config.queries.rule_metrics import RuleSubjects
 from monitor.config.queries.rules import read_rules
 from monitor.config.queries.schedules import read_schedule
@@ -23,8 +28,9 @@ from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import read_text, shown
 from monitor.config.toml.validation import validate
+from monitor.model.application import Contract
 from monitor.model.settings import Metric, Scalar, SchemaColumns
-from monitor.model.walks import Sweep
+from monitor.model.walks import Sweep, Walk
 
 
 def read_query(
@@ -33,11 +39,9 @@ def read_query(
     """Check one query's merged .toml and its statements; `is_sound` says whether all of it is right."""
     before = len(problems)
     declared = _declared(section)
-    # A schema query can bind :needs, which nobody declares: what all queries of its target need (ADR 0001).
-    extra = frozenset({NEEDS} if "schema" in section.data else ())
     checked = validate(QuerySchema, section, problems)
     walk = read_walk(checked, section, problems)
-    extra |= set((*walk.parameters, *walk.optional) if walk is not None else ())
+    extra = _built_in(section, walk)
     before_statements = len(problems)
     check_declared(section, declared, problems)
     statement = _template(files.sql, base, declared, extra, problems)
@@ -66,6 +70,8 @@ def read_query(
         rules=rules,
         evidence=read_template(checked.evidence.sql) if checked.evidence else None,
         schema=_schema_columns(checked),
+        expects=_expects(checked),
+        contract=_contract(checked),
         walk=walk,
         fallback=_fallback(checked),
         accounts=read_template(checked.ledger.accounts) if checked.ledger else None,
@@ -77,6 +83,18 @@ def read_query(
     if are_statements_sound:
         query = check_sweep(_with_shares(query, problems), base, problems)
     return replace(query, is_sound=len(problems) == before)
+
+
+def _built_in(section: Section, walk: Walk | None) -> frozenset[str]:
+    """Return what its statements can bind that nobody declares: such as what all queries of its target need."""
+    names: set[str] = set()
+    if "schema" in section.data:
+        names.add(NEEDS)
+    if "application" in section.data:
+        names.update((TABLES, TABLES_PATTERN))
+    if walk is not None:
+        names.update((*walk.parameters, *walk.optional))
+    return frozenset(names)
 
 
 def _is_whole(query: UnboundQuery, checked: QuerySchema) -> bool:
@@ -94,6 +112,17 @@ def _fallback(checked: QuerySchema) -> Template | None:
     if cursor is None or cursor.fallback is None:
         return None
     return read_template(cursor.fallback)
+
+
+def _expects(checked: QuerySchema) -> tuple[str, ...]:
+    return () if checked.schema_ is None else tuple(checked.schema_.expects)
+
+
+def _contract(checked: QuerySchema) -> Contract | None:
+    given = checked.application
+    if given is None:
+        return None
+    return Contract(given.table, given.column, given.type, given.folded)
 
 
 def _schema_columns(checked: QuerySchema) -> SchemaColumns | None:

@@ -43,6 +43,16 @@ class MissingColumnsSchema(Schema):
     table: Text
     column: Text
     missing: Text
+    expects: list[Text] = []
+
+
+class ApplicationColumnsSchema(Schema):
+    """`[application]`: result columns of a query that says which columns the application's tables have."""
+
+    table: Text
+    column: Text
+    type: Text
+    folded: Text
 
 
 class CursorSchema(Schema):
@@ -91,6 +101,7 @@ class QuerySchema(Schema):
     metrics: dict[str, Any] = {}
     evidence: EvidenceSchema | None = None
     schema_: MissingColumnsSchema | None = Field(default=None, alias="schema")
+    application: ApplicationColumnsSchema | None = None
     cursor: CursorSchema | None = None
     sweep: SweepSchema | None = None
     ledger: LedgerSchema | None = None

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from monitor.config.queries.files import QueryFiles
-from monitor.config.queries.parameters import NEEDS
+from monitor.config.queries.parameters import NEEDS, tables_of
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
+from monitor.model.application import Contract
 from monitor.model.schedules import QuerySchedule
 from monitor.model.settings import (
     ColumnName,
@@ -65,6 +66,10 @@ class UnboundQuery:
     rules: tuple[UnboundRule, ...]
     evidence: Template | None
     schema: SchemaColumns | None
+    expects: tuple[str, ...] = ()
+    """Which columns a schema query looks for by itself, beside those that queries need."""
+    contract: Contract | None = None
+    """Of a query that looks whether there is what the application names: without that yet."""
     walk: Walk | None = None
     """Its column as the file has it, with parameters in braces."""
     fallback: Template | None = None
@@ -132,6 +137,7 @@ class UnboundQuery:
         texts = _all_needs(self.needs, self.rules)
         if self.walk is not None:
             texts += [self.walk.table, self.walk.column]
+        texts += self.expects
         for text in texts:
             names.update(NAME_PARAMETER.findall(text))
         for template in self.templates:
@@ -202,15 +208,37 @@ class UnboundQuery:
         """Return the columns that the query and its active rules cannot do without, sorted."""
         return _columns(_all_needs(self.needs, self.active_rules), values)
 
-    def bind(self, values: Mapping[str, Scalar], needs_json: str) -> Query:
+    def expected_columns(self, values: Mapping[str, Scalar]) -> tuple[ColumnName, ...]:
+        """Return the columns that a schema query looks for by itself, sorted."""
+        return _columns(self.expects, values)
+
+    @property
+    def tells_of_columns(self) -> bool:
+        """Return whether a rule of it tells which columns are missing."""
+        return self.schema is not None and bool(self.active_rules)
+
+    @property
+    def asks_for_needs(self) -> bool:
+        """Return whether it is told what all queries of its target need."""
+        return any(NEEDS in template.parameters for template in self.templates)
+
+    def bind(
+        self,
+        values: Mapping[str, Scalar],
+        needs_json: str,
+        contract: Contract | None = None,
+    ) -> Query:
         """Return the query as it is on one target, in sessions of UTC.
 
-        `needs_json` is what a schema query looks for: every column that is needed there.
+        `needs_json` is what a schema query looks for: every column that is needed there. `contract` is what
+        one with a contract compares with.
         """
         parameters = dict(values)
         # Only where it is asked for: two targets with other needs can then still share the query.
-        if any(NEEDS in template.parameters for template in self.templates):
+        if self.asks_for_needs:
             parameters[NEEDS] = needs_json
+        if contract is not None:
+            parameters |= tables_of(contract.application)
         if isinstance(self.walk, Sweep):
             # For who looks at the statement alone: as if the table were one piece.
             parameters |= WHOLE_TABLE
@@ -234,6 +262,7 @@ class UnboundQuery:
             metrics=self.metrics,
             rules=rules,
             schema=self.schema,
+            contract=contract,
             off_without_right=self.off_without_right,
             walk=_bound_walk(self.walk, values),
             fallback=None if self.fallback is None else self.fallback.statement(values),

@@ -1,16 +1,18 @@
-"""The source files of an application, for `check --app-sql`: found below a folder, and read."""
+"""The source files of an application: found below a folder, read, and known again by how they look now."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import Final
 
-from monitor.contract.languages import LANGUAGES
-
-_ENDINGS: Final = frozenset((".sql", *LANGUAGES))
+ENDINGS: Final = frozenset(
+    (".sql", ".cjs", ".js", ".jsx", ".mjs", ".php", ".py", ".ts", ".tsx")
+)
+"""Of files that may hold SQL."""
 _LEFT_OUT: Final = frozenset(
     (
         "__pycache__",
@@ -55,6 +57,34 @@ def read_sources(directory: Path) -> SourceFiles:
     )
 
 
+def mark_of(directories: Sequence[Path]) -> str:
+    """Return how the files of some folders look now, by names, sizes and times: another text after any change."""
+    digest = blake2b(digest_size=16)
+    for directory in directories:
+        digest.update(f"{directory}\0{_state_of(directory)}\0".encode())
+        for path in _paths(directory):
+            digest.update(f"{path}\0{_file_mark(path)}\0".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def _state_of(directory: Path) -> str:
+    """Return whether a folder can be read; else why not."""
+    try:
+        os.scandir(directory).close()
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
+def _file_mark(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return ""  # it is just being replaced
+    # With the change of the inode: a file that may be read again is another one.
+    return f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}"
+
+
 def _content(path: Path) -> str:
     """Return a file's text; ValueError where it is too large to be somebody's source."""
     size = path.stat().st_size
@@ -69,5 +99,5 @@ def _paths(directory: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in kept if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix in _ENDINGS and path.is_file():
+            if path.suffix in ENDINGS and path.is_file():
                 yield path
