@@ -14,6 +14,7 @@ from monitor.cli.checked import (
     CheckStatus,
     Finding,
 )
+from monitor.cli.nagios import perfdata
 from monitor.cli.outcome import CheckOutcome
 from monitor.cli.output import indented, plain, plain_line, table, wrapped
 from monitor.model.results import Blocked, Failure
@@ -144,7 +145,7 @@ def as_nagios(outcome: CheckOutcome) -> str:
         counts_text(outcome),
     ]
     line = _nagios_line(outcome.status, _cut(texts))
-    return f"{line} | {' '.join(_perfdata(checked))}"
+    return f"{line} | {' '.join(perfdata(checked, _counts(checked)))}"
 
 
 def nagios_of_nothing(problems: Sequence[str]) -> str:
@@ -199,28 +200,6 @@ def _cut(texts: Sequence[str]) -> str:
     if left_out:
         kept.append(f"and {left_out} more")
     return "; ".join(kept)
-
-
-def _perfdata(checked: Sequence[Checked]) -> list[str]:
-    """Write 'label'=value[unit];[warn];[crit];[min];[max]; U is a value that could not be had."""
-    counts = _counts(checked)
-    total = counts["queries"]
-    data = [
-        f"critical={counts['critical']};;0;0",
-        f"warning={counts['warning']};0;;0",
-        f"failed={counts['failed']};;;0;{total}",
-        f"blocked={counts['blocked']};;;0;{total}",
-    ]
-    for one in checked:
-        # A quote in a label is doubled, and there is no way to write "=" in one.
-        name = plain_line("/".join(one.result.job.key))
-        label = name.replace("'", "''").replace("=", "_")
-        value = "U"
-        if one.result.outcome.has_reached_server:
-            value = f"{one.result.duration_seconds:.3f}s"
-        timeout_seconds = one.result.job.query.timeout.total_seconds()
-        data.append(f"'{label}'={value};;;0;{timeout_seconds:g}")
-    return data
 
 
 def state_of(one: Checked) -> str:

@@ -57,6 +57,8 @@ class ConditionType:
     """How PromQL writes it, with `{series}` and `{threshold}`; of a range also with `{low}` and `{high}`."""
     holds: _Holds | None
     """Whether (value, threshold, upper threshold) is a finding; None where a finding is that there is no value."""
+    nagios: str = ""
+    """The range that alerts, as plugins of Nagios write it; empty where a value alone says nothing."""
     worse: Callable[[float, float], float] | None = None
     """Which of two values is the worse one; None where neither is."""
     holds_of_more: bool = False
@@ -70,6 +72,7 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         words="above {threshold}",
         promql="{series} > {threshold}",
         holds=_with_one(operator.gt),
+        nagios="~:{low}",
         worse=max,
         holds_of_more=True,
     ),
@@ -77,27 +80,32 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         words="below {threshold}",
         promql="{series} < {threshold}",
         holds=_with_one(operator.lt),
+        nagios="{low}:",
         worse=min,
     ),
     "equals": ConditionType(
         words="equals {threshold}",
         promql="{series} == {threshold}",
         holds=_with_one(operator.eq),
+        nagios="@{low}:{low}",
     ),
     "not_equals": ConditionType(
         words="not equals {threshold}",
         promql="{series} != {threshold}",
         holds=_with_one(operator.ne),
+        nagios="{low}:{low}",
     ),
     "between": ConditionType(
         words="between {threshold}",
         promql="{series} >= {low} <= {high}",
         holds=_is_between,
+        nagios="@{low}:{high}",
     ),
     "not_between": ConditionType(
         words="not between {threshold}",
         promql="{series} < {low} or {series} > {high}",
         holds=_is_not_between,
+        nagios="{low}:{high}",
     ),
     "absent": ConditionType(
         words="absent",
@@ -163,6 +171,14 @@ class Condition:
         return self._type.promql.format(
             series=series,
             threshold=self.threshold_text,
+            low=format_number(self.threshold),
+            high=format_number(self.upper),
+        )
+
+    @property
+    def nagios_range(self) -> str:
+        """Return the range that alerts, as plugins of Nagios write it; empty where a value alone says nothing."""
+        return self._type.nagios.format(
             low=format_number(self.threshold),
             high=format_number(self.upper),
         )

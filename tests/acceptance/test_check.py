@@ -107,6 +107,7 @@ def test_a_healthy_token_system_is_ok_in_every_format(
     assert text.startswith("TOKEN-MONITOR OK - ")
     assert (data["critical"], data["warning"]) == ("0;;0;0", "0;0;;0")
     assert re.fullmatch(r"[0-9.]+s;;;0;30", data["main/balances"])
+    assert data["main/TokenColumnMissing/tokens_remaining/users"] == "0;;~:0"
 
 
 def test_only_warnings_are_a_warning(
