@@ -21,7 +21,12 @@ _MAX_FOR = timedelta(seconds=2)
 
 # Thresholds that wait for minutes in earnest; how old the last usage may be is in seconds;
 # the application's calls are 0.3 s apart at most.
-_THRESHOLDS: Mapping[str, Mapping[str, object]] = {"TokenUsageStopped": {"above": 3}}
+_CHANGED: Mapping[str, Mapping[str, object]] = {
+    "TokenUsageStopped": {"above": 3},
+    # An incident is to show its own alert, also where in earnest another one says why and mutes it.
+    "TokenBalancesOverwritten": {"explains": []},
+    "TokenSubscribersBlocked": {"explains": []},
+}
 # Calls are logged at once here, and whoever mends a refill loop does not wait an hour.
 _LEDGER: Mapping[str, object] = {"settle": "2s", "loop": "22s"}
 _OWN_RULES = {"TokenMonitorTargetDown": {"for": "2s"}}
@@ -104,8 +109,8 @@ def _quick(rule: str, keys: Mapping[str, Any]) -> dict[str, object]:
     for key in ("for", "keep_firing_for"):
         if parse_duration(keys.get(key, "0s")) > _MAX_FOR:
             changed[key] = f"{_MAX_FOR.seconds}s"
-    thresholds = _THRESHOLDS.get(rule, {})
-    changed |= {key: value for key, value in thresholds.items() if key in keys}
+    others = _CHANGED.get(rule, {})
+    changed |= {key: value for key, value in others.items() if key in keys}
     return changed
 
 

@@ -23,7 +23,6 @@ from monitor.detection.ledger_user import (
 from monitor.model.ledger import (
     Account,
     DriftEvent,
-    DriftKind,
     Leaving,
     LedgerMemory,
     LedgerSettings,
@@ -117,8 +116,8 @@ def compare(
         found.add(follow(user, look, times), at)
     if alike is not None:
         some = min(alike.users, key=str)
-        kind, users = DriftKind.OVERWRITTEN, len(alike.users)
-        found.events.append(DriftEvent(at, some, kind, alike.tokens, users))
+        users = len(alike.users)
+        found.events.append(DriftEvent(at, some, alike.kind, alike.tokens, users))
     return _remembered(memory, found, at, settings)
 
 
@@ -142,8 +141,8 @@ def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, int]:
     """Return what the last loss of each user is: its row may come after all."""
     owed: dict[UserId, int] = {}
     for event in events:
-        is_single = event.kind is not DriftKind.OVERWRITTEN
-        if is_single and event.tokens < 0 and at - event.at < EVENTS_SECONDS:
+        is_recent = at - event.at < EVENTS_SECONDS
+        if is_recent and event.tokens < 0 and not event.is_of_crowd:
             owed[event.user] = -event.tokens
     return owed
 

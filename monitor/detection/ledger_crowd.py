@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from monitor.model.ledger import Account, LedgerMemory, LedgerUser, Terms, UserId
+from monitor.model.ledger import (
+    Account,
+    DriftKind,
+    LedgerMemory,
+    LedgerUser,
+    Terms,
+    UserId,
+)
 
 MIN_OVERWRITTEN = 20
 OVERWRITTEN_SHARE = 0.5
@@ -13,6 +20,8 @@ OVERWRITTEN_SHARE = 0.5
 STORM_SECONDS = 120.0
 MIN_STORM = 10
 STORM_SHARE = 0.25
+CLEARED_SECONDS = 3600.0
+"""For so long users are filled up who lost their balance together with many."""
 _GONE = Account(None, Terms(plan="gone"))
 _FEW_CALLS = 20
 """Of so few calls altogether a share says nothing."""
@@ -24,10 +33,11 @@ MIN_STOPPED = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Overwritten:
-    """Users whose balances changed all alike without use, and by how many tokens altogether."""
+    """Users whose balances changed all alike without use, by how many tokens altogether, and as what it is told."""
 
     users: frozenset[UserId]
     tokens: int
+    kind: DriftKind = DriftKind.OVERWRITTEN
 
 
 @dataclass(slots=True)
@@ -75,16 +85,30 @@ def overwritten(
     alike = idle.most_alike()
     if len(alike) < max(MIN_OVERWRITTEN, OVERWRITTEN_SHARE * idle.count):
         return None
-    return Overwritten(frozenset(alike), sum(idle.changes[user] for user in alike))
+    tokens = sum(idle.changes[user] for user in alike)
+    is_cleared = alike == idle.by_balance.get(None)
+    kind = DriftKind.CLEARED if is_cleared else DriftKind.OVERWRITTEN
+    return Overwritten(frozenset(alike), tokens, kind)
 
 
 def storm_users(memory: LedgerMemory) -> int:
-    """Return how many users' balances were just filled up, where these are many of those who are active; else 0."""
+    """Return how many users' balances were just filled up, where these are many of those who are active; else 0.
+
+    Also 0 where it is known that many balances became NULL: that is told, and this follows from it.
+    """
+    if _were_cleared(memory):
+        return 0
     since = memory.looked_at - STORM_SECONDS
     active = {one.id for one in memory.users.values() if one.used_at >= since}
     left = {one.user for one in memory.leavings if one.at >= since} & active
     is_storm = len(left) >= max(MIN_STORM, STORM_SHARE * len(active))
     return len(left) * is_storm
+
+
+def _were_cleared(memory: LedgerMemory) -> bool:
+    since = memory.looked_at - CLEARED_SECONDS
+    crowds = [one.at for one in memory.events if one.is_cleared_crowd]
+    return bool(crowds) and crowds[-1] > since
 
 
 def stopped_calls(memory: LedgerMemory) -> float:

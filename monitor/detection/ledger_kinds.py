@@ -25,6 +25,8 @@ class LedgerDifference:
     limit: int
     amounts: tuple[int, ...] = ()
     """What was logged as it moved, in order."""
+    is_null: bool = False
+    """Whether the balance is NULL now."""
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -102,6 +104,10 @@ def _is_more_than_used(one: LedgerDifference) -> bool:
     return one.tokens > sum(one.taken)
 
 
+def _is_cleared(one: LedgerDifference) -> bool:
+    return one.is_null
+
+
 def _is_empty(one: LedgerDifference) -> bool:
     return one.balance == 0
 
@@ -138,6 +144,7 @@ _GAINS: Final[_Tests] = (
 _LOSSES: Final[_Tests] = (
     # Also from above it: a renewal takes off what was topped up.
     (_was_filled_up, None),
+    (_is_cleared, DriftKind.CLEARED),
     (_is_empty, DriftKind.WIPED),
     (_was_written_below_zero, DriftKind.NEGATIVE),
     (_has_no_rows, DriftKind.UNLOGGED),

@@ -4,7 +4,7 @@ A drift has one name from when it is told until it ends: one cause is one alert.
 told as soon as its events agree, and otherwise only after a while, by its direction alone.
 
 Balances that somebody wrote over are no drift of calls: most idle ones changed alike at once (ledger_crowd), or those
-of several users became 0, NULL or less without a use. They are told as long as it is to be seen: who was emptied
+of several users became 0 or less without a use. They are told as long as it is to be seen: who was emptied
 stays so until the balance is repaired, or filled by a use.
 """
 
@@ -58,7 +58,12 @@ TOLD_KINDS: Final = (
     *_DIRECTIONS,
 )
 """What a drift is told as."""
-_NOT_OF_CALLS: Final = (DriftKind.ABOVE_LIMIT, DriftKind.CREDIT, DriftKind.MISLOGGED)
+_NOT_OF_CALLS: Final = (
+    DriftKind.ABOVE_LIMIT,
+    DriftKind.CREDIT,
+    DriftKind.CLEARED,
+    DriftKind.MISLOGGED,
+)
 _APART: Final = MappingProxyType(
     {
         **dict.fromkeys(_TOLD_SECONDS, _OVERWRITTEN),

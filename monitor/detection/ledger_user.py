@@ -234,7 +234,10 @@ def _judged(
     user: LedgerUser, look: UserLook, tokens: int, times: SettleTimes
 ) -> UserStep:
     balance = user.tokens + user.landed
-    difference = LedgerDifference(tokens, balance, user.terms.limit, user.moved)
+    is_null = user.balance is None
+    difference = LedgerDifference(
+        tokens, balance, user.terms.limit, user.moved, is_null
+    )
     after = _with_level(user)
     refills = refills_in(difference)
     if refills:

@@ -29,7 +29,9 @@ class DriftKind(StrEnum):
     AMOUNT = "amount"
     """Taken off, but another number than was logged."""
     WIPED = "wiped"
-    """The balance became 0 or NULL without that use."""
+    """The balance became 0 without that use."""
+    CLEARED = "cleared"
+    """The balance became NULL: the rule about users without a balance tells of it."""
     ABOVE_LIMIT = "above_limit"
     """The balance rose above the limit, and the subscription did not change."""
     CREDIT = "credit"
@@ -153,6 +155,16 @@ class DriftEvent:
     kind: DriftKind
     tokens: int
     users: int = 1
+
+    @property
+    def is_of_crowd(self) -> bool:
+        """Return whether it stands for many users, and says nothing of this one alone."""
+        return self.users > 1
+
+    @property
+    def is_cleared_crowd(self) -> bool:
+        """Return whether many balances became NULL at once."""
+        return self.is_of_crowd and self.kind is DriftKind.CLEARED
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,7 @@ def test_an_update_without_where_is_told_at_once_and_only_as_that(
     assert events(found) == {}
 
 
-@pytest.mark.parametrize(
-    ("balance", "kind"), [("NULL", "wiped"), ("0", "wiped"), ("-700", "negative")]
-)
+@pytest.mark.parametrize(("balance", "kind"), [("0", "wiped"), ("-700", "negative")])
 def test_balances_that_are_emptied_are_told_as_written_over_until_they_are_repaired(
     tokens: Bench, balance: str, kind: str
 ) -> None:
@@ -215,6 +213,21 @@ def test_balances_that_are_emptied_are_told_as_written_over_until_they_are_repai
     found = looks.look(4)
     assert value(found, "token_ledger_overwritten_users") == 0
     assert events(found) == {}
+
+
+@pytest.mark.parametrize("users", ["id IN (5, 6, 7, 8)", "id > 0"])
+def test_balances_that_become_null_are_left_to_the_rule_about_users_without_one(
+    tokens: Bench, users: str
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    tokens.execute(f"UPDATE users SET tokens_remaining = NULL WHERE {users}")
+    for _ in range(4):
+        found = looks.look()
+        assert value(found, "token_ledger_overwritten_users") == 0
+        assert value(found, "token_auto_initialization_storm_users") == 0
+        assert events(found) == {}
+    assert {event.kind for event in looks.memory.events} == {DriftKind.CLEARED}
 
 
 @pytest.mark.parametrize("logged", ["NULL", "0", "-300"])
