@@ -15,7 +15,7 @@ from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.severity import SUPERSEDED, Risen, with_risen
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
-from monitor.model.results import Sample, Success
+from monitor.model.results import EvidenceRow, Sample, Success
 from monitor.model.settings import Labels, Rule, labels_of
 
 
@@ -164,13 +164,21 @@ def _seen(
         scope=bound.scope,
         value=sample.value,
         annotations=annotations_of(bound, alert, sample, count=count),
-        evidence=success.evidence.get((rule.name, sample.labels), ()),
+        evidence=_evidence_of(rule, alert, sample, success),
         peak=rule.condition.worst(alert.peak, sample.value),
         keep_since=None,
         held=False,
         muted_by=None,
         cause=(),
     )
+
+
+def _evidence_of(
+    rule: Rule, alert: Alert, sample: Sample, success: Success
+) -> tuple[EvidenceRow, ...]:
+    """Return the examples of what a run found: of a rule that remembers those of the alert that there was."""
+    labels = sample.labels if rule.detector is None else alert.labels
+    return success.evidence.get((rule.name, labels), ())
 
 
 def _advance(

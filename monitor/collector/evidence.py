@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import TypeAlias
@@ -22,6 +22,8 @@ MAX_FINDINGS = 10
 """Beyond these a rule's alerts have no examples: each is a statement, within the time of one run."""
 
 _PlainCell: TypeAlias = str | int | float | bool | None
+EvidenceCase: TypeAlias = tuple[str, Statement, Sample]
+"""What has evidence: the rule's name, its statement, and the sample that it found."""
 
 
 def look_up_evidence(
@@ -31,9 +33,19 @@ def look_up_evidence(
 
     Returns them by rule and labels, and what failed, which fails nothing else.
     """
+    return look_up(query, session, _findings(query.rules, samples), ends_at_seconds)
+
+
+def look_up(
+    query: Query,
+    session: Session,
+    findings: Iterable[EvidenceCase],
+    ends_at_seconds: float,
+) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
+    """Look up example rows for findings, as `look_up_evidence` does for those of its rules."""
     found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
     errors: list[str] = []
-    for rule, statement, sample in _findings(query.rules, samples):
+    for rule, statement, sample in findings:
         values = _values(query, sample)
         left_seconds = max(MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
         timeout = timedelta(seconds=left_seconds)
@@ -61,10 +73,10 @@ def _values(query: Query, sample: Sample) -> dict[str, Bindable]:
 
 def _findings(
     rules: tuple[Rule, ...], samples: tuple[Sample, ...]
-) -> Iterator[tuple[str, Statement, Sample]]:
-    """Yield what has evidence: the rule's name, its statement and the sample that it found."""
+) -> Iterator[EvidenceCase]:
+    """Yield what has evidence of what is found in this run."""
     for rule in rules:
-        if rule.evidence is None:
+        if rule.evidence is None or rule.detector is not None:
             continue
         for sample in matching(rule, samples)[:MAX_FINDINGS]:
             yield rule.name, rule.evidence, sample

@@ -13,6 +13,7 @@ from monitor.collector.contract_check import ContractAnswer
 from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor import read_forward
 from monitor.collector.evidence import look_up_evidence
+from monitor.collector.examples_of_alerts import with_examples_of_alerts
 from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
 from monitor.collector.ledger import look_at_ledger
@@ -69,7 +70,8 @@ def execute(
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
 
-    `alerts` are those that there are: of what is over it is asked who was repaired. `position` is how far the
+    `alerts` are those that there are: of what is over it is asked who was repaired, and examples are looked up of
+    what is only known from the run before. `position` is how far the
     walk of its query has come, if it walks. `spares_server`: a job that may wait is put off while the server is
     busy, or a replica too late; what a person asks for is run all the same.
 
@@ -88,7 +90,8 @@ def execute(
         # Behind the wait for a connection: what a walk sees is not of before.
         findings = answer(job.query, session, position, clock.now(), courtesy)
         ends_at_seconds = started_seconds + job.query.timeout.total_seconds()
-        return with_left(findings, job, session, alerts, ends_at_seconds)
+        findings = with_left(findings, job, session, alerts, ends_at_seconds)
+        return with_examples_of_alerts(findings, job, session, alerts, ends_at_seconds)
 
     outcome = _outcome(job, database, clock, contact, look, spares_server=spares_server)
     return Result(

@@ -10,7 +10,7 @@ from monitor.model.alerts import Change
 from monitor.model.conditions import Condition
 from monitor.model.detectors import BaselineDetector, ChangeDetector, NewDetector
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Metric, Query, Rule
+from monitor.model.settings import Metric, Query, Rule, Statement
 from monitor.model.walks import Cursor
 from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule, samples
 
@@ -173,3 +173,17 @@ def test_series_without_a_place_are_shown_and_told_of_once() -> None:
     assert dict(view.series_left_out) == {"PlansChanged": 2}
     see(one, plans(p0=1))
     assert dict(one.pipeline.snapshot.queries["main", "plans"].series_left_out) == {}
+
+
+def test_examples_that_a_later_run_looked_up_are_the_alerts() -> None:
+    rule = watched(evidence=Statement("SELECT 1"))
+    one = harness(rule)
+    see(one, plans(pro=90), minutes=90)
+    see(one, plans(pro=45))
+    (alert,) = one.pipeline.active_alerts()
+    assert alert.evidence == ()
+    examples = ({"user_id": 5},)
+    found = replace(plans(pro=45), evidence={("PlansChanged", alert.labels): examples})
+    see(one, found)
+    (alert,) = one.pipeline.active_alerts()
+    assert alert.evidence == examples

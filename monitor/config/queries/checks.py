@@ -10,7 +10,11 @@ from typing import Final
 
 from monitor.config.queries.cursor_metrics import check_cursor_metrics
 from monitor.config.queries.metric_kinds import check_kinds
-from monitor.config.queries.rule_statements import check_repaired, check_statement
+from monitor.config.queries.rule_statements import (
+    check_evidence,
+    check_repaired,
+    check_statement,
+)
 from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
 from monitor.config.queries.walks import check_walk
 from monitor.config.sql.statement import name_fault
@@ -53,10 +57,7 @@ def check_query(
         check_statement(query, query.accounts, origin, users, problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
-        if rule.evidence is not None:
-            known = {*extra, *query.labels_of(rule.rule), *rule.details}
-            origin = rule.section.origin("evidence")
-            check_statement(query, rule.evidence, origin, known, problems)
+        check_evidence(query, rule, extra, problems)
         check_repaired(query, rule, problems)
     if is_complete:
         _check_query_evidence(query, extra, problems)

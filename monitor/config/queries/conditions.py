@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import assert_never
 
 from monitor.config.queries.schema import (
     BaselineSchema,
@@ -17,7 +17,6 @@ from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import validate
 from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
 from monitor.model.detectors import (
-    DETECTORS,
     BaselineDetector,
     ChangeDetector,
     Detector,
@@ -30,8 +29,6 @@ from monitor.model.populations import Population
 from monitor.model.wording import format_number
 from monitor.timing.durations import format_duration
 
-_MEMORY_KEYS: Final = frozenset(kind.key for kind in DETECTORS)
-
 
 def read_kind(section: Section, problems: Problems) -> ConditionKind | None:
     """Return which condition a rule gives; None where it is not exactly one."""
@@ -41,12 +38,6 @@ def read_kind(section: Section, problems: Problems) -> ConditionKind | None:
     message = f"give exactly one of {', '.join(CONDITIONS)}"
     problems.add(section.origin(*given[1:2]), message)
     return None
-
-
-def check_evidence(section: Section, problems: Problems) -> None:
-    """Note evidence of what a detector finds: that is known after the run, when nobody can look it up."""
-    if "evidence" in section.data and section.data.keys() & _MEMORY_KEYS:
-        problems.add(section.origin("evidence"), "goes with a plain comparison only")
 
 
 def check_share(section: Section, problems: Problems) -> None:

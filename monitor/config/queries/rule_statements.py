@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from monitor.config.queries.unbound import UnboundQuery, UnboundRule
 from monitor.config.sql.statement import Template
 from monitor.config.toml.problems import Origin, Problems
+from monitor.model.walks import Sweep
 
 
 def check_statement(
@@ -22,6 +23,23 @@ def check_statement(
         where = f"line {fault.line} of the statement: " if fault.line > 1 else ""
         problems.add(origin, f"{where}{fault.message}")
     return not faults
+
+
+def check_evidence(
+    query: UnboundQuery, rule: UnboundRule, extra: AbstractSet[str], problems: Problems
+) -> None:
+    """Check the evidence that a rule has of its own, if it has one; `extra` is what else it may ask for."""
+    template = rule.evidence
+    if template is None:
+        return
+    origin = rule.section.origin("evidence")
+    known = {*extra, *query.labels_of(rule.rule)}
+    if rule.rule.detector is None:
+        known.update(rule.details)
+    elif isinstance(query.walk, Sweep):
+        # In a sweep it would be looked up in the piece that proves something, and here none does.
+        problems.add(origin, "goes in a sweep with a plain comparison only")
+    check_statement(query, template, origin, known, problems)
 
 
 def check_repaired(query: UnboundQuery, rule: UnboundRule, problems: Problems) -> None:

@@ -10,7 +10,6 @@ from typing import Final
 from monitor.alerting.shown import AFFECTED, AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
-    check_evidence,
     check_share,
     condition_of,
     read_detector,
@@ -57,7 +56,6 @@ def _read_rule(
     _check_keys(name, section, subjects, problems)
     checked = validate(RuleSchema, section, problems)
     kind = read_kind(section, problems)
-    check_evidence(section, problems)
     check_share(section, problems)
     detector = condition = None
     if kind is not None:

@@ -289,10 +289,10 @@ class UnboundQuery:
         self, unbound: UnboundRule, values: Mapping[str, Scalar]
     ) -> Statement | None:
         """Return the rule's own evidence, or else that of the query where it fits the rule (ADR 0004)."""
-        if unbound.rule.detector is not None:
-            return None  # what it finds is not known in the run, where examples are looked up
         if unbound.evidence is not None:
             return unbound.evidence.statement(values)
+        if unbound.rule.detector is not None:
+            return None  # that of the query is of what its rules find in the run
         if self.evidence is not None and self.fits(self.evidence, unbound.rule):
             return self.evidence.statement(values)
         return None
