@@ -77,7 +77,7 @@ def command(
     """
     report = REPORTS[form]
     try:
-        config = common.load_config(ask_now)
+        config = common.load_config(ask_now, reads_source=True)
         jobs = selected(config, queries, target)
         sources = None if app_sql is None else read_sources(app_sql)
     except ConfigError as error:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 
 from monitor.config import Outside, load
+from monitor.config.contract import read_nothing
 from monitor.config.contract_reading import ContractReader
 from monitor.config.former_names import former_queries
 from monitor.config.queries.derived_needs import derive_needs
@@ -69,17 +70,23 @@ class CommonOptions:
     log_format: Format | None
 
     def load_config(
-        self, ask: AskInDirectory = kept_list, *, is_whole: bool = False
+        self,
+        ask: AskInDirectory = kept_list,
+        *,
+        is_whole: bool = False,
+        reads_source: bool = False,
     ) -> Config:
         """Load the configuration; ConfigError has every problem, and says what to do where there is no file.
 
-        The targets of `[http_sd]` are those that were last in force, or those that `ask` gives.
+        The targets of `[http_sd]` are those that were last in force, or those that `ask` gives. The source of
+        `[contract]` is read for who compares it with a database.
         """
         path = self.config_path
         if _is_missing(path):
             message = _NO_FILE.format(folder=path.absolute().parent)
             raise ConfigError((Problem(str(path), message),))
-        outside = Outside(ask, derive_needs, ContractReader().read)
+        read_contract = ContractReader().read if reads_source else read_nothing
+        outside = Outside(ask, derive_needs, read_contract)
         return load(path, os.environ, KINDS, outside, is_whole=is_whole)
 
     def make_log(self, *, to_stdout: bool = False) -> Log:

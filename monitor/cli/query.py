@@ -46,7 +46,7 @@ def command(
 
     Exit codes: 0, 1 when it failed on a target.
     """
-    config = common.load_config(ask_now)
+    config = common.load_config(ask_now, reads_source=True)
     log = common.make_log()
     jobs = selected(config, [name], target)
     code = OK

@@ -65,7 +65,7 @@ def command(start_seconds: float, common: CommonOptions) -> int:
     lists = lists_of(Watchdog(), secrets)
 
     def attempt() -> App:
-        config = common.load_config(lists.ask)
+        config = common.load_config(lists.ask, reads_source=True)
         set_log(config.log)
         from monitor.daemon.app import App  # only the daemon needs all of it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
@@ -37,7 +38,8 @@ def command(connect: bool, common: CommonOptions) -> int:
 
     Exit codes: 0, 2 when something is wrong.
     """
-    config = common.load_config(ask_now if connect else kept_list, is_whole=True)
+    ask = ask_now if connect else kept_list
+    config = common.load_config(ask, is_whole=True, reads_source=True)
     web = _check_web(config)
     log = common.make_log()
     echo(_summary(config))
@@ -45,12 +47,26 @@ def command(connect: bool, common: CommonOptions) -> int:
         echo(f"note: {notice}")
     for warning in config.warnings:
         echo(f"warning: {warning}")
+    for text in _of_contract(config):
+        echo(text)
     _warn_of_end(web.certificate_ends_at, datetime.now(UTC))
     code = _check_files(config)
     if connect:
         code = max(code, _show_targets(config))
     log.close()
     return code
+
+
+def _of_contract(config: Config) -> Iterator[str]:
+    """Yield what was read of the application's source, and why it could not be."""
+    if config.contract is None:
+        return
+    for fault in config.contract.faults:
+        yield f"warning: contract: {fault}"
+    for database, reading in config.contract.readings.items():
+        sql = reading.application
+        read = f"{counted(len(sql.statements), 'statement')} in {counted(sql.files, 'file')}"
+        yield f"note: contract of {database}: {read}, {len(sql.unread)} not read"
 
 
 def _show_targets(config: Config) -> int:

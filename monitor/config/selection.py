@@ -115,8 +115,9 @@ def notices_of(
         yield from _notices_of_target(selection)
     overridden = config.at("queries").data
     for query in library.queries.values():
-        # A shipped query of which nobody said anything may well have no target.
-        is_wanted = not query.files.shipped or query.name in overridden
+        # A shipped query of which nobody said anything may well have no target; of the contract somebody did.
+        is_said = query.name in overridden or query.contract is not None
+        is_wanted = is_said or not query.files.shipped
         is_idle = query.enabled and query.name not in running
         if is_idle and is_wanted:
             yield f'query "{query.name}" runs on no target'

@@ -99,5 +99,13 @@ def _paths(directory: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in kept if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix in ENDINGS and path.is_file():
+            if path.suffix in ENDINGS and _may_be_read(path):
                 yield path
+
+
+def _may_be_read(path: Path) -> bool:
+    """Return whether it is a file; what cannot be looked at counts as one, and is then told as not read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True

@@ -52,7 +52,9 @@ def _files(
 
 
 def _within(directory: Path, name: str) -> str:
-    return str(Path(name).relative_to(directory))
+    """Return a name without what is above a folder, and without bytes that are no letters."""
+    inside = str(Path(name).relative_to(directory))
+    return inside.encode(errors="replace").decode()
 
 
 if __name__ == "__main__":

@@ -268,4 +268,9 @@ def test_the_commands_go_by_it_too(execute: Execute, config: Path, app: Path) ->
         assert "TokenContractBroken" in checked.stdout
     shown = run_command("query", "application_columns", *arguments)
     assert "src/tokens.ts:3, src/tokens.ts:5" in shown.stdout
-    assert run_command("validate", "--connect", *arguments).returncode == 0
+    validated = run_command("validate", "--connect", *arguments)
+    assert validated.returncode == 0
+    assert "2 statements in 2 files, 0 not read" in validated.stdout
+    shutil.rmtree(app)
+    validated = run_command("validate", *arguments)
+    assert f"warning: contract: {app}: No such file or directory" in validated.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,14 @@ def test_a_target_of_another_application_has_no_such_query(
     config = installation.load(other + HEAD)
     on = {job.target.name for job in config.jobs if job.query.contract is not None}
     assert on == {"main"}
+
+
+@pytest.mark.parametrize("text", ["contract = false\n", 'queries = ["balances"]\n'])
+def test_a_contract_that_no_target_has_is_noticed(
+    installation: Installation, text: str
+) -> None:
+    config = installation.load(text + HEAD)
+    assert 'query "application_columns" runs on no target' in config.notices
 
 
 def test_targets_whose_databases_differ_in_name_have_a_reading_each(
@@ -260,6 +269,19 @@ def test_the_mark_is_another_after_any_change(installation: Installation) -> Non
     marks.append(mark_of([installation.app]))
     assert len(set(marks)) == len(marks)
     assert mark_of([installation.app]) == marks[-1]
+
+
+def test_what_is_not_a_file_or_has_an_odd_name_harms_nothing(
+    installation: Installation,
+) -> None:
+    src = installation.app / "src"
+    os.mkfifo(src / "pipe.ts")
+    (src / "leads_nowhere.sql").symlink_to("nothing")
+    (src / "folder.js").mkdir()
+    odd = os.fsencode(src) + b"/\xff.ts"
+    Path(os.fsdecode(odd)).write_text("q('SELECT id FROM users')")
+    contract = contract_of(installation.load())
+    assert places(contract) == ["src/tokens.ts:2", "src/tokens.ts:3", "src/?.ts:1"]
 
 
 def test_what_may_hold_sql_are_scripts_and_the_languages_that_are_read() -> None:
