@@ -1,0 +1,106 @@
+"""What the shipped rules page for one fault that several queries see: the cause, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.config import load
+from monitor.model.results import Sample, Success
+from monitor.model.settings import Config, labels_of
+from monitor.notify.kinds import KINDS
+from tests.support.harness import HOOK, Harness
+
+CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+PLAN = {"plan": "pro"}
+Values = tuple[tuple[str, Mapping[str, str], float], ...]
+"""Metrics, their labels and values."""
+OVERWRITTEN: Values = (("token_ledger_overwritten_users", {}, 40),)
+STORM: Values = (("token_auto_initialization_storm_users", {}, 20),)
+BLOCKED: Values = (
+    ("token_subscribers_blocked", PLAN, 30),
+    ("token_subscribers_negative", PLAN, 30),
+)
+UNINITIALIZED: Values = (
+    ("token_subscribers_overdue", {**PLAN, "balance": "null"}, 300),
+)
+LIMITS: Values = (
+    ("token_subscriptions_sampled", PLAN, 1000),
+    ("token_subscriptions_sampled_without_limit", PLAN, 1000),
+)
+FEW: Values = (("token_subscriptions_without_limit", PLAN, 1000),)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    # Without the rules about the monitor: of the other queries there are no results here.
+    return replace(load(path, {}, KINDS), receivers=(HOOK,), own_rules=())
+
+
+def success(values: Values) -> Success:
+    samples = [
+        Sample(metric, labels_of(dict(labels)), value)
+        for metric, labels, value in values
+    ]
+    return Success(tuple(samples), len(samples))
+
+
+def posted(config: Config, results: Mapping[str, Values]) -> list[str]:
+    """Return what is posted while queries say so for a quarter of an hour, each at its shipped interval."""
+    harness = Harness(config)
+    heard: list[str] = []
+    for half_minute in range(30):
+        harness.after(timedelta(seconds=30))
+        for name, values in results.items():
+            period = harness.job(name).query.schedule.period
+            if timedelta(seconds=30) * half_minute % period == timedelta(0):
+                harness.run(name, success(values))
+        heard += harness.posted()
+    return heard
+
+
+def test_balances_that_were_written_over_are_one_page(config: Config) -> None:
+    found = posted(config, {"ledger": OVERWRITTEN + STORM, "uninitialized": BLOCKED})
+    assert found == ["TokenBalancesOverwritten firing"]
+
+
+def test_what_follows_pages_for_itself_where_the_ledger_says_nothing(
+    config: Config,
+) -> None:
+    found = posted(config, {"uninitialized": BLOCKED})
+    assert found == ["TokenSubscribersBlocked firing"]
+
+
+def test_balances_that_became_null_are_one_page_of_the_rule_with_the_repair(
+    config: Config,
+) -> None:
+    found = posted(config, {"ledger": (), "uninitialized": UNINITIALIZED})
+    assert found == ["TokenBalancesUninitialized firing"]
+
+
+def test_limits_that_are_gone_are_one_page(config: Config) -> None:
+    results = {
+        "missing_limits": LIMITS,
+        "subscriptions_without_limit": FEW,
+        "uninitialized": BLOCKED,
+    }
+    assert posted(config, results) == ["TokenLimitsMissing firing"]
+
+
+def test_rows_with_wrong_times_are_one_page_of_their_kind(config: Config) -> None:
+    results: Mapping[str, Values] = {
+        "history_invalid": (
+            ("token_usage_invalid_recent_rows", {"kind": "future_time"}, 20),
+        ),
+        "usage_time_zone": (
+            ("token_usage_misdated_seconds", {"kind": "future_time"}, 7200),
+            ("token_usage_misdated_seconds", {"kind": "late_time"}, 0),
+        ),
+    }
+    assert posted(config, results) == ["TokenHistoryInvalid firing"]
