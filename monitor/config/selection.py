@@ -40,10 +40,9 @@ class Selection:
     def expected_columns(self) -> frozenset[ColumnName]:
         """Return the columns of which a rule of a schema query tells when they are missing."""
         columns: set[ColumnName] = set()
+        needed = self.needed_by.keys()
         for name, query in self.queries.items():
-            if query.tells_of_columns:
-                columns.update(query.expected_columns(self.values[name]))
-                columns.update(self.needed_by if query.asks_for_needs else ())
+            columns |= query.told_columns(self.values[name], needed)
         return frozenset(columns)
 
 
@@ -80,14 +79,9 @@ def _select(
     runnable = {
         query.name: query
         for query in ordered
-        if query.is_runnable and _is_served(query, entry)
+        if query.is_runnable and entry.has_what_it_reads(query)
     }
     return Selection(entry, runnable, values)
-
-
-def _is_served(query: UnboundQuery, entry: TargetEntry) -> bool:
-    """Return whether a target has what a query with a contract looks for: it may be of another application."""
-    return query.contract is None or entry.serves_application
 
 
 def _chosen(entry: TargetEntry, library: Library) -> list[UnboundQuery]:

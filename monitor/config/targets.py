@@ -48,10 +48,10 @@ class TargetEntry:
     place: KeyPath = ()
     """Which key or item there says that there is such a target."""
 
-    @property
-    def serves_application(self) -> bool:
-        """Return whether it serves the application of `[contract]`, if there is one."""
-        return self.target is not None and self.target.contract
+    def has_what_it_reads(self, query: UnboundQuery) -> bool:
+        """Return whether it has what a query with a contract looks for: it may be of another application."""
+        is_of_application = self.target is not None and self.target.contract
+        return query.contract is None or is_of_application
 
     @property
     def origin(self) -> Origin:

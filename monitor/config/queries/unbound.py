@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -208,14 +208,14 @@ class UnboundQuery:
         """Return the columns that the query and its active rules cannot do without, sorted."""
         return _columns(_all_needs(self.needs, self.active_rules), values)
 
-    def expected_columns(self, values: Mapping[str, Scalar]) -> tuple[ColumnName, ...]:
-        """Return the columns that a schema query looks for by itself, sorted."""
-        return _columns(self.expects, values)
-
-    @property
-    def tells_of_columns(self) -> bool:
-        """Return whether a rule of it tells which columns are missing."""
-        return self.schema is not None and bool(self.active_rules)
+    def told_columns(
+        self, values: Mapping[str, Scalar], needed: Set[ColumnName]
+    ) -> Set[ColumnName]:
+        """Return the columns of which a rule of it tells that they are missing; `needed` are those of its target."""
+        if self.schema is None or not self.active_rules:
+            return frozenset()
+        expected = frozenset(_columns(self.expects, values))
+        return expected | needed if self.asks_for_needs else expected
 
     @property
     def asks_for_needs(self) -> bool:
