@@ -78,7 +78,8 @@ def look_at(
             )
             return change, _changed(rule, change, look)
         case NewDetector():
-            seen = seen_at(_of_kind(Sighting, known), look.at)
+            sighting = _of_kind(Sighting, known)
+            seen = seen_at(detector, sighting, began=look.began, at=look.at)
             return seen, _new(rule, detector, seen, look)
         case SloDetector():
             objective, miss = look_for_miss(

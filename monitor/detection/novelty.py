@@ -8,6 +8,8 @@ from monitor.model.detectors import NewDetector
 
 _FORGOTTEN_SECONDS = 90 * 86_400.0
 """What was not seen for so long is new when it comes again."""
+_AWAY_SECONDS = 12 * 3600.0
+"""So is what was found, went before it was accepted, and was not seen for so long: somebody has put it right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,15 @@ class Sighting:
     last: float
 
 
-def seen_at(memory: Sighting | None, at: float) -> Sighting:
-    """Return the memory after a label set was seen once more."""
-    if memory is None or at - memory.last > _FORGOTTEN_SECONDS:
+def seen_at(
+    detector: NewDetector, memory: Sighting | None, *, began: float, at: float
+) -> Sighting:
+    """Return the memory after a label set was seen once more; `began` is when the rule saw its first result."""
+    if memory is None:
+        return Sighting(at, at)
+    was_found = is_new(detector, memory, began=began, at=memory.last)
+    forgotten_seconds = _AWAY_SECONDS if was_found else _FORGOTTEN_SECONDS
+    if at - memory.last > forgotten_seconds:
         return Sighting(at, at)
     return replace(memory, last=max(at, memory.last))
 

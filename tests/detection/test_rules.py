@@ -196,6 +196,22 @@ def test_a_plan_that_was_never_seen_is_found_for_a_day() -> None:
     assert len(found) == 24 * 12 - 1
 
 
+def test_a_plan_that_was_put_right_is_new_when_the_mistake_is_made_again() -> None:
+    watch = Watch(job_with(NewDetector()))
+    right, wrong = subscribers(pro=90), subscribers(pro=80, prp=10)
+    watch.for_hours(25, right)
+    assert watch.for_hours(2, wrong) != []
+    watch.for_hours(11, right)
+    # Not after hours: a plan of few subscribers comes and goes.
+    assert len(watch.for_hours(1, wrong)) == 12
+    watch.for_hours(13, right)
+    assert len(watch.for_hours(24, wrong)) == 24 * 12
+    # What stayed for a day was accepted, and is known however long it was away.
+    assert watch.for_hours(1, wrong) == []
+    watch.for_hours(24 * 5, right)
+    assert watch.for_hours(1, wrong) == []
+
+
 def test_a_plan_that_pauses_for_a_month_is_not_new() -> None:
     watch = Watch(job_with(NewDetector()))
     watch.for_hours(25, subscribers(free=900, pro=90))
