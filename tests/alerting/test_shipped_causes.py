@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -16,6 +17,7 @@ from monitor.notify.kinds import KINDS
 from tests.support.harness import HOOK, Harness
 
 CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+HALF_MINUTE = timedelta(seconds=30)
 PLAN = {"plan": "pro"}
 Values = tuple[tuple[str, Mapping[str, str], float], ...]
 """Metrics, their labels and values."""
@@ -28,9 +30,11 @@ BLOCKED: Values = (
 UNINITIALIZED: Values = (
     ("token_subscribers_overdue", {**PLAN, "balance": "null"}, 300),
 )
-LIMITS: Values = (
-    ("token_subscriptions_sampled", PLAN, 1000),
-    ("token_subscriptions_sampled_without_limit", PLAN, 1000),
+SAMPLED: Values = (("token_subscriptions_sampled", PLAN, 1000),)
+LIMITS: Values = (*SAMPLED, ("token_subscriptions_sampled_without_limit", PLAN, 1000))
+LIMITS_BEFORE: Values = (
+    *SAMPLED,
+    ("token_subscriptions_sampled_without_limit", PLAN, 0),
 )
 FEW: Values = (("token_subscriptions_without_limit", PLAN, 1000),)
 
@@ -51,15 +55,30 @@ def success(values: Values) -> Success:
     return Success(tuple(samples), len(samples))
 
 
-def posted(config: Config, results: Mapping[str, Values]) -> list[str]:
-    """Return what is posted while queries say so for a quarter of an hour, each at its shipped interval."""
+def posted(
+    config: Config,
+    results: Mapping[str, Values],
+    *,
+    before: Mapping[str, Values] = MappingProxyType({}),
+) -> list[str]:
+    """Return what is posted while queries say so for a quarter of an hour, each at its shipped interval.
+
+    `before` is what they say for two hours before that, of which nothing is posted.
+    """
     harness = Harness(config)
+    assert _heard(harness, before, half_minutes=240) == []
+    return _heard(harness, results, half_minutes=30)
+
+
+def _heard(
+    harness: Harness, results: Mapping[str, Values], *, half_minutes: int
+) -> list[str]:
     heard: list[str] = []
-    for half_minute in range(30):
-        harness.after(timedelta(seconds=30))
+    for passed in range(half_minutes if results else 0):
+        harness.after(HALF_MINUTE)
         for name, values in results.items():
             period = harness.job(name).query.schedule.period
-            if timedelta(seconds=30) * half_minute % period == timedelta(0):
+            if HALF_MINUTE * passed % period == timedelta(0):
                 harness.run(name, success(values))
         heard += harness.posted()
     return heard
@@ -90,7 +109,9 @@ def test_limits_that_are_gone_are_one_page(config: Config) -> None:
         "subscriptions_without_limit": FEW,
         "uninitialized": BLOCKED,
     }
-    assert posted(config, results) == ["TokenLimitsMissing firing"]
+    before = {"missing_limits": LIMITS_BEFORE}
+    found = posted(config, results, before=before)
+    assert found == ["TokenLimitsMissing firing"]
 
 
 def test_rows_with_wrong_times_are_one_page_of_their_kind(config: Config) -> None:

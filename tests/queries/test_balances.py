@@ -60,7 +60,7 @@ def test_of_the_newest_users_those_without_an_active_subscription_are_counted(
     assert found == oracle.newest_users(data, looked_at)
 
 
-def test_limits_of_a_plan_that_are_gone_are_found_in_a_sample_with_some_users(
+def test_limits_of_a_plan_that_are_gone_are_found_in_a_sample(
     tokens: Bench,
 ) -> None:
     users = [User(user, 100) for user in range(1, 41)]
@@ -74,10 +74,8 @@ def test_limits_of_a_plan_that_are_gone_are_found_in_a_sample_with_some_users(
 
     found = tokens.series("missing_limits", looked_at=30)
     assert found["token_subscriptions_sampled"] == {("pro",): 15.0, ("team",): 15.0}
-    answer = tokens.answer("missing_limits", looked_at=30)
-    rows = answer.success.evidence["TokenLimitsMissing", (("plan", "team"),)]
-    assert len(rows) == 10
-    assert {row["tokens_limit"] for row in rows} == {None}
+    gone = found["token_subscriptions_sampled_without_limit"]
+    assert gone == {("pro",): 0.0, ("team",): 15.0}
 
 
 @EXAMPLES
