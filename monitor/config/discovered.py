@@ -14,9 +14,11 @@ from monitor.config.schema import TargetsDefaultsSchema
 from monitor.config.targets import (
     TargetEntry,
     default_mode_for,
+    patterns_of,
     strings_of,
     target_label_fault,
     target_of,
+    without_query_tables,
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
@@ -70,7 +72,8 @@ def read_template(
     section: Section, base: Path, load: LoadLimits, problems: Problems
 ) -> TargetTemplate:
     """Check `[targets_defaults]`; paths are taken from `base`, the folder of config.toml, `load` from `[load]`."""
-    checked = validate(TargetsDefaultsSchema, section, problems)
+    plain = without_query_tables(section)
+    checked = validate(TargetsDefaultsSchema, plain, problems)
     refuse_both(section, "password_file", "secrets_directory", problems)
     refuse_both(section, "password_env", "secrets_directory", problems)
     target = target_of("", checked, section, base, problems)
@@ -78,7 +81,7 @@ def read_template(
         section=section,
         target=replace(target, load=with_load(load, checked.load)),
         has_tls_mode=checked.tls.mode is not None,
-        patterns=strings_of(section, "queries", default=("*",)),
+        patterns=patterns_of(section, problems),
         exceptions=strings_of(section, "except", default=()),
         secrets_directory=below(base, checked.secrets_directory),
     )

@@ -31,21 +31,25 @@ def make_jobs(
         kind = (id(selection.queries), target.time_zone, promised.database)
         if kind not in bound:
             queries = _bind(selection, target.time_zone, promised)
-            bound[kind] = [shared.setdefault(_identity(one), one) for one in queries]
+            bound[kind] = [shared.setdefault(key, one) for key, one in queries]
         jobs.extend(Job(target, query) for query in bound[kind])
     return tuple(jobs)
 
 
-def _bind(selection: Selection, time_zone: str, promised: Promise) -> list[Query]:
+def _bind(
+    selection: Selection, time_zone: str, promised: Promise
+) -> list[tuple[str, Query]]:
+    """Return the queries of a target, each behind what makes two of them equal."""
     needs = needs_json(selection, promised.named)
-    queries = []
+    bound: list[tuple[str, Query]] = []
     for name, unbound in selection.queries.items():
         contract = unbound.contract
         if contract is not None:
             contract = promised.filled(contract, selection.expected_columns)
         query = unbound.bind(selection.values[name], needs, contract)
-        queries.append(_in_zone(query, time_zone))
-    return queries
+        query = _in_zone(query, time_zone)
+        bound.append((_identity(query, unbound.only_here), query))
+    return bound
 
 
 def _in_zone(query: Query, time_zone: str) -> Query:
@@ -55,10 +59,10 @@ def _in_zone(query: Query, time_zone: str) -> Query:
     return replace(query, time_zone=time_zone, local_time=local_time_functions(query))
 
 
-def _identity(query: Query) -> str:
-    """Return what makes two queries from the same files equal."""
+def _identity(query: Query, only_here: str) -> str:
+    """Return what makes two queries from the same files equal, with what their targets alone say of them."""
     # Types count: 1, 1.0 and true are equal in Python, not in SQL.
     parameters = sorted(query.parameters.items())
     # What two applications say is not compared in words.
-    contract = id(query.contract)
-    return json.dumps([query.name, query.time_zone, parameters, query.parts, contract])
+    words = [query.name, query.time_zone, parameters, query.parts, only_here]
+    return json.dumps([*words, id(query.contract)])

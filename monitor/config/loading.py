@@ -127,7 +127,7 @@ def _build(
     # A target or receiver that cannot be read is left out, so that the others are checked all the same.
     receivers = read_receivers(section, base, problems, kinds)
     # All shards check all targets: a list that one of them refuses is refused by all.
-    selections = select_queries(section, library, sources.entries, problems)
+    selections = select_queries(section, library, sources.entries, base, problems)
     own, elsewhere = _shared_out(selections, shard, root.replicas)
     targets = tuple(one.entry.target for one in own if one.entry.target is not None)
     settings = read_settings(section, base, problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from monitor.config.queries.library import Library
 from monitor.config.queries.parameters import resolve
@@ -47,6 +47,13 @@ def check_target_layer(
         "no query on this target declares this parameter",
         problems,
     )
+    for query, names in library.declared_by.items():
+        _check_declared(
+            entry.section.at("queries", query, "parameters"),
+            names,
+            "the query does not declare this parameter",
+            problems,
+        )
 
 
 def _check_declared(
@@ -71,6 +78,7 @@ def values_on_target(
             config.at("parameters"),
             config.at("queries", query.name, "parameters"),
             entry.section.at("parameters"),
+            entry.section.at("queries", query.name, "parameters"),
         ]
         values[query.name] = resolve(
             query.name,
@@ -80,3 +88,19 @@ def values_on_target(
             problems,
         )
     return values
+
+
+def check_thresholds_on(
+    entry: TargetEntry,
+    queries: Iterable[UnboundQuery],
+    values: Mapping[str, Mapping[str, Scalar]],
+    problems: Problems,
+) -> None:
+    """Note thresholds of rules that cannot be with the values that parameters have on a target."""
+    for query in queries:
+        for rule in query.rules:
+            for keys, fault in rule.thresholds.faults(values[query.name]):
+                origin = rule.section.origin(*keys)
+                problems.add(
+                    origin, f'{fault}; with the parameters of target "{entry.name}"'
+                )

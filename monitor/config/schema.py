@@ -198,9 +198,12 @@ class TargetSchema(Schema):
     tls: TlsSchema = TlsSchema()
     load: LoadSchema = LoadSchema()
     queries: list[Text] = ["*"]
+    only: list[Text] = ["*"]
     except_: list[Text] = Field(default=[], alias="except")
     contract: bool = True
     parameters: dict[str, ScalarValue] = {}
+    # Any: laid over the files of queries, which have schemas of their own.
+    rules: Any = {}
 
 
 class TargetsDefaultsSchema(TargetSchema):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from monitor.config.former_names import parts_left_out
 from monitor.config.parameter_layers import (
     check_layers,
     check_target_layer,
+    check_thresholds_on,
     values_on_target,
 )
 from monitor.config.queries.library import Library
 from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.target_overrides import queries_on
 from monitor.config.targets import TargetEntry, check_labels, check_queries
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems
@@ -50,9 +53,13 @@ def select_queries(
     config: Section,
     library: Library,
     entries: Iterable[TargetEntry],
+    base: Path,
     problems: Problems,
 ) -> list[Selection]:
-    """Choose for each target; what config.toml says there of queries and parameters is checked."""
+    """Choose for each target; what config.toml says there of queries, rules and parameters is checked.
+
+    `base` is the folder of config.toml.
+    """
     check_layers(config, library, problems)
     selections: list[Selection] = []
     # Targets of one list differ in address and values of labels: what follows is found once for all of them.
@@ -60,19 +67,24 @@ def select_queries(
     for entry in entries:
         kind = (id(entry.section), frozenset(entry.labels))
         if kind not in known:
-            known[kind] = _select(config, library, entry, problems)
+            known[kind] = _select(config, library, entry, base, problems)
         selections.append(replace(known[kind], entry=entry))
     return selections
 
 
 def _select(
-    config: Section, library: Library, entry: TargetEntry, problems: Problems
+    config: Section,
+    library: Library,
+    entry: TargetEntry,
+    base: Path,
+    problems: Problems,
 ) -> Selection:
     check_queries(entry, library.names, problems)
     check_target_layer(entry, library, problems)
-    chosen = _chosen(entry, library)
+    chosen = queries_on(entry, _chosen(entry, library), library, base, problems)
     # Checked for a query that is switched off too: it may be switched on again.
     values = values_on_target(config, chosen, entry, problems)
+    check_thresholds_on(entry, chosen, values, problems)
     check_labels(entry, chosen, problems)
     # Schema queries come first, so that what is missing is known before what needs it runs (ADR 0001).
     ordered = sorted(chosen, key=_schema_queries_first)

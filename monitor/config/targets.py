@@ -76,7 +76,7 @@ def read_target(
     if not name.strip():
         problems.add(section.origin(), "the name of a target cannot be empty")
     # On what is wrong we go on with stand-ins, so that all problems are seen at once.
-    checked = validate(TargetSchema, section, problems)
+    checked = validate(TargetSchema, without_query_tables(section), problems)
     _check_address(section, problems)
     target = target_of(name, checked, section, base, problems)
     target = replace(target, load=with_load(load, checked.load))
@@ -84,7 +84,7 @@ def read_target(
         name=name,
         section=section,
         target=target if len(problems) == before else None,
-        patterns=strings_of(section, "queries", default=("*",)),
+        patterns=patterns_of(section, problems),
         exceptions=strings_of(section, "except", default=()),
         labels=target.labels,
         label_section=section,
@@ -121,7 +121,7 @@ def check_queries(
 ) -> None:
     """Note each pattern of a target that fits no query."""
     known = (*queries, *(former.name for former in former_queries(queries)))
-    for key in ("queries", "except"):
+    for key in ("queries", "only", "except"):
         patterns = strings_of(entry.section, key, default=())
         check_patterns(patterns, known, entry.section, key, problems)
 
@@ -135,6 +135,21 @@ def check_labels(
         for label in entry.labels.keys() & query.label_names:
             message = f'query "{query.name}" has a label of this name'
             problems.add(entry.label_section.origin("labels", label), message)
+
+
+def without_query_tables(section: Section) -> Section:
+    """View a target's table without `[targets.NAME.queries.X]`, which is checked with the query."""
+    if isinstance(section.data.get("queries"), Mapping):
+        return section.without("queries")
+    return section
+
+
+def patterns_of(section: Section, problems: Problems) -> tuple[str, ...]:
+    """Return which queries a target wants: `queries`, or `only` where that has tables of single queries."""
+    if isinstance(section.data.get("queries"), list):
+        refuse_both(section, "queries", "only", problems)
+        return strings_of(section, "queries", default=("*",))
+    return strings_of(section, "only", default=("*",))
 
 
 # From the file itself: of a list with one bad item the schema keeps nothing, and every query would run.

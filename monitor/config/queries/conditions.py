@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
+from monitor.config.queries.parameters import check_number
 from monitor.config.queries.schema import (
     BaselineSchema,
     ChangeSchema,
@@ -12,10 +14,15 @@ from monitor.config.queries.schema import (
     SeriesSchema,
 )
 from monitor.config.queries.slo import read_slo, said_of_slo
+from monitor.config.queries.thresholds import (
+    ParameterValues,
+    RuleThresholds,
+    threshold_at,
+)
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import validate
-from monitor.model.conditions import CONDITIONS, Condition, ConditionKind
+from monitor.model.conditions import CONDITIONS, ConditionKind
 from monitor.model.detectors import (
     BaselineDetector,
     ChangeDetector,
@@ -25,8 +32,6 @@ from monitor.model.detectors import (
     SeriesSource,
     SloDetector,
 )
-from monitor.model.populations import Population
-from monitor.model.wording import format_number
 from monitor.timing.durations import format_duration
 
 
@@ -48,40 +53,48 @@ def check_share(section: Section, problems: Problems) -> None:
         problems.add(section.origin("above_share"), message)
 
 
-def read_population(
-    checked: RuleSchema, section: Section, problems: Problems
-) -> Population | None:
-    """Return the population of a rule; None where it has none."""
-    if checked.population is None:
-        return None
-    share = checked.above_share
-    if share is not None and not 0 <= share < 1:
-        message = "is a share from 0 to below 1, such as 0.2"
-        problems.add(section.origin("above_share"), message)
-    return Population(checked.population, share)
-
-
-def condition_of(
+def thresholds_of(
     kind: ConditionKind, checked: RuleSchema, detector: Detector | None
-) -> Condition | None:
-    """Build the condition of the one key that is given; None where its value is not valid."""
+) -> RuleThresholds | None:
+    """Return what the one key that is given compares with; None where its value is not valid."""
     # What was not valid was left out by the schema.
     value = getattr(checked, kind)
     if value is None:
         return None
+    plain = RuleThresholds(kind, population=checked.population or "")
+    if checked.above_share is not None:
+        share = threshold_at(("above_share",), checked.above_share)
+        plain = replace(plain, share=share)
     match kind:
         case "above" | "below" | "equals" | "not_equals":
-            return Condition(kind, value)
+            return replace(plain, ends=(threshold_at((kind,), value),))
         case "between" | "not_between":
             low, high = value
-            said = f"{format_number(low)} and {format_number(high)}"
-            return Condition(kind, low, high, said)
+            ends = (threshold_at((kind, 0), low), threshold_at((kind, 1), high))
+            return replace(plain, ends=ends)
         case "absent":
-            return Condition(kind)
+            return plain
         case "baseline" | "change" | "new" | "slo":
-            return Condition(kind, said=_said_of(detector)) if detector else None
+            return replace(plain, said=_said_of(detector)) if detector else None
         case _:
             assert_never(kind)
+
+
+def check_thresholds(
+    thresholds: RuleThresholds,
+    declared: ParameterValues,
+    section: Section,
+    problems: Problems,
+) -> None:
+    """Note parameters that are not there or are no numbers, and what cannot be with their defaults."""
+    before = len(problems)
+    for one in thresholds.all:
+        if one.parameter:
+            check_number(one.parameter, declared, section.origin(*one.keys), problems)
+    if len(problems) > before:
+        return
+    for keys, fault in thresholds.faults(declared):
+        problems.add(section.origin(*keys), fault)
 
 
 def read_detector(

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor.config.queries.files import Folder, QueryFiles, find_queries
+from monitor.config.queries.overrides import Overrides
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
 from monitor.config.queries.relations import check_relations
 from monitor.config.queries.replaced import lost_parts, replaced_parts
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.uniqueness import check_unique
-from monitor.config.toml.document import Section, read_document, tables
-from monitor.config.toml.overrides import merge
+from monitor.config.toml.document import Section, read_document
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
 from monitor.config.toml.wording import found
@@ -74,10 +74,7 @@ def read_library(
     `left_out` are rules and metrics that a query is not to have, by its name.
     """
     files = found_queries.files
-    overrides = _Overrides(
-        queries=dict(tables(config, "queries", problems)),
-        rules=dict(tables(config, "rules", problems)),
-    )
+    overrides = Overrides.of(config, problems)
     sections = {}
     for name, query in files.items():
         section = read_document(query.toml, shown(query.toml, base), problems)
@@ -169,29 +166,6 @@ def _origin_of(folder: Folder, config: Section) -> Origin:
     return config.origin("query_dirs", folder.position)
 
 
-@dataclass(frozen=True, slots=True)
-class _Overrides:
-    """What config.toml says of queries and of rules, by their names."""
-
-    queries: Mapping[str, Section]
-    rules: Mapping[str, Section]
-
-    def over_query(self, name: str, section: Section) -> Section:
-        """Lay them over one query's file."""
-        override = self.queries.get(name)
-        if override is not None:
-            # Its parameters are a layer of values; they declare nothing.
-            section = merge(section, override.without("parameters"))
-        return self.over_rules(section)
-
-    def over_rules(self, section: Section) -> Section:
-        """Lay what is said of rules over those that a file has."""
-        for name in section.at("rules").data:
-            if name in self.rules:
-                section = merge(section, self.rules[name].below("rules", name))
-        return section
-
-
 def _rule_names(sections: Iterable[Section]) -> frozenset[str]:
     """Return the names of all rules that some files have, also of those with problems."""
     return frozenset().union(*(section.at("rules").data for section in sections))
@@ -202,13 +176,18 @@ def _check_query_overrides(
 ) -> None:
     """Note [queries.NAME] of a query that is not there."""
     for name in config.at("queries").data:
-        parameters = config.at("queries", name).data.get("parameters", {})
-        if not isinstance(parameters, Mapping):
-            message = f"{found(parameters)}; allowed: a table"
-            problems.add(config.origin("queries", name, "parameters"), message)
+        check_parameters_table(config.at("queries", name), problems)
         if name not in files:
             message = f"there is no such query{near_miss(name, files)}"
             problems.add(config.origin("queries", name), message)
+
+
+def check_parameters_table(override: Section, problems: Problems) -> None:
+    """Note parameters of a query's override that are not a table."""
+    parameters = override.data.get("parameters", {})
+    if not isinstance(parameters, Mapping):
+        message = f"{found(parameters)}; allowed: a table"
+        problems.add(override.origin("parameters"), message)
 
 
 def _check_rule_overrides(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from monitor.config.labels import LABEL_NAME
 from monitor.config.sql.statement import IDENTIFIER_GRAMMAR, is_identifier
 from monitor.config.toml.document import Section
-from monitor.config.toml.problems import Problems
+from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.validation import check_table, read_scalar
 from monitor.config.toml.wording import found
 from monitor.model.application import HOLE, ApplicationSql
@@ -51,6 +51,20 @@ def _declaration_fault(name: str, _default: Scalar) -> str | None:
     if LABEL_NAME.fullmatch(name) is None:
         return "is not a parameter name; allowed: letters, digits and _, no digit first"
     return None
+
+
+def check_number(
+    name: str, declared: Mapping[str, Scalar], origin: Origin, problems: Problems
+) -> None:
+    """Note a parameter that is no number, or that the query does not declare."""
+    if name not in declared:
+        known = near_miss(name, declared)
+        problems.add(origin, f'the query declares no parameter "{name}"{known}')
+        return
+    default = declared[name]
+    if isinstance(default, (bool, str)):
+        message = f'the parameter "{name}" is not a number: {found(default)}'
+        problems.add(origin, message)
 
 
 def resolve(

@@ -175,7 +175,7 @@ def _subjects(
             broken.add(name)
         else:
             metrics[name] = metric
-    return RuleSubjects(metrics, broken, frozenset(declared))
+    return RuleSubjects(metrics, broken, declared)
 
 
 def _with_shares(query: UnboundQuery, problems: Problems) -> UnboundQuery:

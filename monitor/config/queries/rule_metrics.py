@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitor.config.queries.metrics import check_labels
 from monitor.config.queries.schema import RuleSchema
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import require_one_of
-from monitor.model.settings import Metric
+from monitor.model.settings import Metric, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class RuleSubjects:
     metrics: Mapping[str, Metric]
     broken: AbstractSet[str] = frozenset()
     """Metrics that the file has, but with problems of their own."""
-    parameters: AbstractSet[str] = frozenset()
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    """Their defaults, by their names."""
     of_monitor: bool = False
     """Whether it is the monitor itself that they are about: it has no columns, and asks no database."""
 

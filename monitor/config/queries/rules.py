@@ -11,10 +11,10 @@ from monitor.alerting.shown import AFFECTED, AT_LEAST, EXPLAINED, LEFT, RESOLVED
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
     check_share,
-    condition_of,
+    check_thresholds,
     read_detector,
     read_kind,
-    read_population,
+    thresholds_of,
 )
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
@@ -57,10 +57,12 @@ def _read_rule(
     checked = validate(RuleSchema, section, problems)
     kind = read_kind(section, problems)
     check_share(section, problems)
-    detector = condition = None
+    detector = thresholds = None
     if kind is not None:
         detector = read_detector(kind, section, subjects.metrics, problems)
-        condition = condition_of(kind, checked, detector)
+        thresholds = thresholds_of(kind, checked, detector)
+    if thresholds is not None:
+        check_thresholds(thresholds, subjects.parameters, section, problems)
     metric = metric_of(checked, section, subjects, problems)
     if metric is None:
         return None
@@ -68,15 +70,14 @@ def _read_rule(
     has_labels = detector is None or not detector.source.is_total
     labels = metric.label_names if has_labels else tuple(checked.where)
     text_names = check_texts(checked, labels, subjects, section, problems)
-    if condition is None or len(problems) > before:
+    if thresholds is None or len(problems) > before:
         return None
     kept_name = metrics.keep(metric, checked.details if checked.enabled else ())
+    condition = thresholds.condition(subjects.parameters)
+    rule = replace(_rule(name, checked, kept_name, condition), detector=detector)
     return UnboundRule(
-        rule=replace(
-            _rule(name, checked, kept_name, condition),
-            detector=detector,
-            population=read_population(checked, section, problems),
-        ),
+        rule=thresholds.put_into(rule, subjects.parameters),
+        thresholds=thresholds,
         section=section,
         enabled=checked.enabled,
         needs=tuple(checked.needs),

@@ -5,22 +5,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, PlainValidator
 
+from monitor.config.labels import LABEL_NAME
+from monitor.config.queries.thresholds import ENDS, RANGE
 from monitor.config.toml.validation import (
     Duration,
     Interval,
     Limit,
     OnlyTrue,
-    Range,
     ScalarText,
     ScalarValue,
     Schema,
     Text,
     integer_in,
+    read_scalar,
 )
+from monitor.config.toml.wording import found
 from monitor.model.detectors import ACCEPTED_AFTER
 from monitor.model.walks import (
     DEFAULT_CYCLE,
@@ -29,6 +32,29 @@ from monitor.model.walks import (
     DEFAULT_PIECE,
     DEFAULT_SETTLE,
 )
+
+_THRESHOLD: Final = 'a number, or a parameter such as ":limit"'
+
+
+def _threshold(value: object) -> float | str:
+    """Return a number, or a parameter's name behind its colon."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(read_scalar(value))
+    text = str(value)
+    is_name = LABEL_NAME.fullmatch(text[1:]) is not None
+    if not text.startswith(":") or not is_name:
+        raise ValueError(f"{found(value)}; allowed: {_THRESHOLD}")
+    return text
+
+
+def _two_ends(ends: list[Any]) -> list[Any]:
+    if len(ends) != ENDS:
+        raise ValueError(RANGE)
+    return ends
+
+
+ThresholdValue = Annotated[Any, PlainValidator(_threshold)]
+ThresholdRange = Annotated[list[ThresholdValue], AfterValidator(_two_ends)]
 
 
 class EvidenceSchema(Schema):
@@ -249,12 +275,12 @@ class RuleSchema(Schema):
     column: Text | None = None
     by: list[Text] | None = None
     where: dict[str, ScalarText] = {}
-    above: float | None = None
-    below: float | None = None
-    equals: float | None = None
-    not_equals: float | None = None
-    between: Range | None = None
-    not_between: Range | None = None
+    above: ThresholdValue = None
+    below: ThresholdValue = None
+    equals: ThresholdValue = None
+    not_equals: ThresholdValue = None
+    between: ThresholdRange | None = None
+    not_between: ThresholdRange | None = None
     absent: OnlyTrue | None = None
     # Any: checked by themselves, so that each problem has the line of its key.
     baseline: dict[str, Any] | None = None
@@ -278,5 +304,5 @@ class RuleSchema(Schema):
     explains: list[Text] = []
     repaired: Text | None = None
     population: Text | None = None
-    above_share: float | None = None
+    above_share: ThresholdValue = None
     enabled: bool = True

@@ -11,6 +11,7 @@ from typing import Final
 
 from monitor.config.queries.files import QueryFiles
 from monitor.config.queries.parameters import NEEDS, tables_of
+from monitor.config.queries.thresholds import RuleThresholds
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
 from monitor.model.application import Contract
@@ -33,9 +34,10 @@ NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class UnboundRule:
-    """A checked rule before a target is known: `rule` lacks its needs and its evidence."""
+    """A checked rule before a target is known: `rule` lacks needs and evidence; its thresholds are the defaults."""
 
     rule: Rule
+    thresholds: RuleThresholds
     section: Section
     enabled: bool
     needs: tuple[str, ...]
@@ -77,6 +79,10 @@ class UnboundQuery:
     accounts: Template | None = None
     """What a ledger reads of the users that it tracks."""
     off_without_right: bool = False
+    left_out: frozenset[str] = frozenset()
+    """Its rules and metrics that are left to others."""
+    only_here: str = ""
+    """What a target alone lays over it, as text; empty where that is nothing."""
     is_sound: bool = True
     """Whether it can be bound; one with problems is only checked against the others."""
 
@@ -107,12 +113,12 @@ class UnboundQuery:
 
     @property
     def used_parameters(self) -> frozenset[str]:
-        """Return every name that a statement, a need or a text of a rule asks for."""
+        """Return every name that a statement, a need, or a text or threshold of a rule asks for."""
         names = set(self.identifiers)
         for template in self.templates:
             names.update(template.parameters)
         for rule in self.rules:
-            names.update(rule.text_names)
+            names.update((*rule.text_names, *rule.thresholds.parameters))
         return frozenset(names)
 
     @property
@@ -179,7 +185,8 @@ class UnboundQuery:
             replace(metric, exported=False) if metric.name in parts else metric
             for metric in self.metrics
         )
-        return replace(self, rules=rules, metrics=metrics)
+        left_out = self.left_out.union(parts)
+        return replace(self, rules=rules, metrics=metrics, left_out=left_out)
 
     @property
     def walked_templates(self) -> tuple[Template, ...]:
@@ -279,7 +286,7 @@ class UnboundQuery:
 
     def _bind_rule(self, unbound: UnboundRule, values: Mapping[str, Scalar]) -> Rule:
         return replace(
-            unbound.rule,
+            unbound.thresholds.put_into(unbound.rule, values),
             needs=_columns(unbound.needs, values),
             evidence=self._evidence_of(unbound, values),
             repaired=_repaired(unbound, values),

@@ -183,12 +183,6 @@ def _only_true(value: bool) -> bool:  # noqa: FBT001 -- as the validator calls i
     return value
 
 
-def _ascending(ends: list[float]) -> list[float]:
-    if len(ends) != len(("lowest", "highest")) or ends[0] > ends[1]:
-        raise ValueError("is not a range; allowed: [lowest, highest]")
-    return ends
-
-
 def refusing(fault: Callable[[str], str | None]) -> AfterValidator:
     """Refuse a text of which a function says what is wrong with it; None or "" where nothing is."""
 
@@ -235,4 +229,3 @@ ScalarValue = Annotated[Any, PlainValidator(read_scalar)]
 ScalarText = Annotated[Any, PlainValidator(_scalar_text)]
 Text = Annotated[str, AfterValidator(_filled)]
 OnlyTrue = Annotated[bool, AfterValidator(_only_true)]
-Range = Annotated[list[float], AfterValidator(_ascending)]

@@ -1,0 +1,89 @@
+"""The thresholds of a rule as its file gives them: numbers, or parameters that each target has a value for; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from monitor.config.toml.lines import KeyPath
+from monitor.model.conditions import Condition, ConditionKind
+from monitor.model.populations import Population
+from monitor.model.settings import Rule, Scalar
+from monitor.model.wording import format_number
+
+ParameterValues: TypeAlias = Mapping[str, Scalar]
+"""What the parameters of a query are: their defaults, or what they are on a target."""
+
+RANGE: Final = "is not a range; allowed: [lowest, highest]"
+_SHARE: Final = "is a share from 0 to below 1, such as 0.2"
+ENDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One number, or the parameter that has it; and below which keys of the rule it stands."""
+
+    keys: KeyPath
+    number: float = 0.0
+    parameter: str = ""
+
+    def on(self, values: ParameterValues) -> float:
+        """Return the number that it is with these values."""
+        if not self.parameter:
+            return self.number
+        return float(values[self.parameter])
+
+
+def threshold_at(keys: KeyPath, given: float | str) -> Threshold:
+    """Return a threshold as the schema left it."""
+    if isinstance(given, str):
+        return Threshold(keys, parameter=given.removeprefix(":"))
+    return Threshold(keys, given)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleThresholds:
+    """What a rule compares with, before a target's parameters are known. `said`: of a detector, in words."""
+
+    kind: ConditionKind
+    ends: tuple[Threshold, ...] = ()
+    said: str = ""
+    population: str = ""
+    share: Threshold | None = None
+    """That of the population."""
+
+    @property
+    def all(self) -> tuple[Threshold, ...]:
+        """Return every threshold of the rule."""
+        return self.ends if self.share is None else (*self.ends, self.share)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Return the names of the parameters that it asks for."""
+        return tuple(one.parameter for one in self.all if one.parameter)
+
+    def condition(self, values: ParameterValues) -> Condition:
+        """Return the condition with these values of the parameters."""
+        ends = [end.on(values) for end in self.ends]
+        if len(ends) == ENDS:
+            low, high = ends
+            said = f"{format_number(low)} and {format_number(high)}"
+            return Condition(self.kind, low, high, said)
+        return Condition(self.kind, sum(ends), said=self.said)
+
+    def put_into(self, rule: Rule, values: ParameterValues) -> Rule:
+        """Return a rule that compares with these values of the parameters."""
+        rule = replace(rule, condition=self.condition(values))
+        if not self.population:
+            return rule
+        share = None if self.share is None else self.share.on(values)
+        return replace(rule, population=Population(self.population, share))
+
+    def faults(self, values: ParameterValues) -> Iterator[tuple[KeyPath, str]]:
+        """Yield by their keys what cannot be with these values of the parameters."""
+        ends = [end.on(values) for end in self.ends]
+        if ends != sorted(ends):
+            yield (self.kind,), RANGE
+        if self.share is not None and not 0 <= self.share.on(values) < 1:
+            yield self.share.keys, _SHARE
