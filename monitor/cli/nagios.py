@@ -14,7 +14,11 @@ from monitor.model.wording import format_number
 
 MAX_SERIES = 20
 """Of one rule: a line of a plugin is read by programs that cut it at some kilobytes."""
-_PLACES = {Severity.WARNING: "{range};", Severity.CRITICAL: ";{range}"}
+_PLACES = {
+    Severity.INFO: ";",
+    Severity.WARNING: "{range};",
+    Severity.CRITICAL: ";{range}",
+}
 """Where the range of a rule stands, the warning one first; what is only for information has none."""
 
 
@@ -61,8 +65,7 @@ def _of_rules(one: Checked) -> Iterator[tuple[str, str]]:
 
 def _alerting_range(rule: Rule) -> str:
     """Return the range that alerts, at its place by the rule's severity."""
-    place = _PLACES.get(rule.severity, ";")
-    return place.format(range=rule.condition.nagios_range)
+    return _PLACES[rule.severity].format(range=rule.condition.nagios_range)
 
 
 def _number(value: float) -> str:

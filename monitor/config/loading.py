@@ -19,7 +19,7 @@ from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
 from monitor.config.queries.derived_needs import DeriveNeeds, derive_nothing, with_needs
-from monitor.config.queries.files import Folder
+from monitor.config.queries.folders import Folder
 from monitor.config.queries.library import Library, find_all, read_library
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of

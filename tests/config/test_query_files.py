@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load, shipped_queries_directory
-from monitor.config.queries.files import Folder as QueryFolder
+from monitor.config.queries.folders import Folder as QueryFolder
 from monitor.config.queries.library import find_all
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
@@ -322,3 +322,50 @@ def test_the_shipped_queries_load(tmp_path: Path) -> None:
     config = load(tmp_path / "config.toml", {}, KINDS)
     assert sorted(job.query.name for job in config.jobs) == shipped
     assert all(job.query.shipped for job in config.jobs)
+
+
+def test_queries_may_stand_in_folders_below_and_hidden_ones_are_left_alone(
+    folder: Folder,
+) -> None:
+    folder.query("balances", BALANCES, BALANCES_SQL)
+    for below in ("billing/eu", "..2026_11_29", ".git"):
+        (folder.path / "q" / below).mkdir(parents=True)
+        (folder.path / "q" / below / "orders.toml").write_text('summary = "Orders"')
+        (folder.path / "q" / below / "orders.sql").write_text("SELECT 1 AS x")
+
+    config = folder.load(TARGET)
+
+    by_name = {job.query.name: job.query.source for job in config.jobs}
+    assert by_name == {
+        "balances": folder.path / "q/balances.toml",
+        "orders": folder.path / "q/billing/eu/orders.toml",
+    }
+
+
+def test_a_query_that_two_folders_below_have_is_a_problem(folder: Folder) -> None:
+    for below in ("a", "b"):
+        (folder.path / "q" / below).mkdir(parents=True)
+        (folder.path / "q" / below / "orders.toml").write_text('summary = "Orders"')
+        (folder.path / "q" / below / "orders.sql").write_text("SELECT 1 AS x")
+
+    assert folder.problems(TARGET) == [
+        "q/b/orders.toml: is there already: q/a/orders.toml"
+    ]
+
+
+def test_each_kind_of_server_may_have_a_statement_of_its_own_and_none_for_both(
+    folder: Folder,
+) -> None:
+    queries = folder.path / "q"
+    queries.mkdir()
+    (queries / "lag.toml").write_text('summary = "Lag"')
+    (queries / "lag.mysql.sql").write_text("SELECT 1 AS mysql")
+
+    assert folder.problems(TARGET) == [
+        "q/lag.toml: has a statement for mysql only; add that for the other kind of server, or lag.sql"
+    ]
+
+    (queries / "lag.mariadb.sql").write_text("SELECT 1 AS mariadb")
+    query = query_of(folder.load(TARGET), "lag")
+    assert query.statement_for(Flavor.MYSQL).text == "SELECT 1 AS mysql"
+    assert query.statement_for(Flavor.MARIADB).text == "SELECT 1 AS mariadb"

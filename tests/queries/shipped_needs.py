@@ -10,7 +10,8 @@ from monitor.config.queries.derived_needs import (
     statements_of,
     without_cursor,
 )
-from monitor.config.queries.files import Folder, find_queries
+from monitor.config.queries.files import find_queries
+from monitor.config.queries.folders import Folder
 from monitor.config.queries.reading import read_query
 from monitor.config.shipped import shipped_queries_directory
 from monitor.config.toml.document import read_document

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from monitor.config.queries.folders import (
+    ENDINGS,
+    Folder,
+    directories_below,
+    files_of_queries,
+)
 from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import shown
 from monitor.model.settings import Flavor
 
-_ENDINGS: Final = (".toml", ".sql")
 _QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _FLAVORS: Final[Mapping[str, Flavor]] = {flavor.value: flavor for flavor in Flavor}
 
@@ -28,61 +33,42 @@ class QueryFiles:
     variants: Mapping[Flavor, Path] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of queries, and who named it; nobody did for the shipped one."""
-
-    path: Path
-    name: str
-    position: int | None = None
-    """Where in `query_dirs` it stands."""
-    only: frozenset[str] = frozenset()
-    """The names of the queries that count; empty: all of them."""
-
-    @property
-    def is_shipped(self) -> bool:
-        """Return whether it came with the program."""
-        return self.position is None
-
-    @property
-    def owner(self) -> str:
-        """Return what a message calls a query of it."""
-        return "the shipped one" if self.is_shipped else f"that of {self.name}"
-
-
 def find_queries(
     folder: Folder, config_file: Path, base: Path, problems: Problems
 ) -> list[QueryFiles]:
-    """Return the queries of a folder by name; half a query is a problem, other files are left alone.
+    """Return the queries of a folder and its subfolders by name; half a query is a problem, other files are not.
 
-    The configuration may be in the same folder, as a mount may have one folder only: it is not a query.
-    OSError or ValueError where the folder cannot be read.
+    The configuration may be in the same folder, as a mount may have one folder only: it is not a query, and what
+    is below that folder is no part of it. OSError or ValueError where the folder cannot be read.
     """
+    queries: dict[str, QueryFiles] = {}
+    for directory in directories_below(folder.path, config_file):
+        found = _found_in(directory, config_file, base, problems)
+        for query in found.queries(is_shipped=folder.is_shipped):
+            earlier = queries.setdefault(query.name, query)
+            if earlier is not query:
+                message = f"is there already: {shown(earlier.toml, base)}"
+                problems.add(Origin(shown(query.toml, base)), message)
+    return [queries[name] for name in sorted(queries)]
+
+
+def _found_in(
+    directory: Path, config_file: Path, base: Path, problems: Problems
+) -> _Found:
+    """Return the files of queries in one directory; note those that are of none."""
     found = _Found()
-    # Sorted, as every system lists a folder in its own order, and messages come in that of the files.
-    for path in sorted(folder.path.iterdir()):
-        if _may_be_of_query(path) and not _is_same(path, config_file):
-            fault = found.put(path)
-            if fault is not None:
-                problems.add(Origin(shown(path, base)), fault)
+    for path in files_of_queries(directory, config_file):
+        fault = found.put(path)
+        if fault is not None:
+            problems.add(Origin(shown(path, base)), fault)
     for path, what in found.halves():
         problems.add(Origin(shown(path, base)), what)
-    return [
-        QueryFiles(
-            name=name,
-            toml=found.tomls[name],
-            sql=found.statements[name],
-            shipped=folder.is_shipped,
-            variants=found.variants.get(name, {}),
-        )
-        for name in found.tomls
-        if name in found.statements
-    ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The files of a folder, by the names of their queries."""
+    """The files of a directory, by the names of their queries."""
 
     tomls: dict[str, Path] = field(default_factory=dict)
     statements: dict[str, Path] = field(default_factory=dict)
@@ -90,44 +76,55 @@ class _Found:
 
     def put(self, path: Path) -> str | None:
         """Put a file to its query; return what is wrong with its name, or None."""
-        if path.suffix not in _ENDINGS:
+        if path.suffix not in ENDINGS:
             ending = path.suffix.lower()
             return f'is read by its ending "{ending}" only, in small letters'
         name, _, flavor = path.stem.partition(".")
         if _QUERY_NAME.fullmatch(name) is None:
             allowed = "small letters, digits and _, a letter first"
             return f'"{name}" is not a query name; allowed: {allowed}'
-        is_toml = path.suffix == ".toml"
         if not flavor:
-            files = self.tomls if is_toml else self.statements
-            files[name] = path
+            by_ending = {".toml": self.tomls, ".sql": self.statements}
+            by_ending[path.suffix][name] = path
             return None
-        if is_toml or flavor not in _FLAVORS:
+        if path.suffix == ".toml" or flavor not in _FLAVORS:
             return f'"{flavor}" is no kind of server{near_miss(flavor, list(_FLAVORS))}'
         self.variants.setdefault(name, {})[_FLAVORS[flavor]] = path
         return None
 
+    def queries(self, *, is_shipped: bool) -> Iterator[QueryFiles]:
+        """Yield the queries that are whole."""
+        for name in self.tomls.keys() & self._statements().keys():
+            yield QueryFiles(
+                name=name,
+                toml=self.tomls[name],
+                sql=self._statements()[name],
+                shipped=is_shipped,
+                variants=self.variants.get(name, {}),
+            )
+
+    def _statements(self) -> dict[str, Path]:
+        """Return the statement of each query: one for all servers, or one of those that have each its own."""
+        whole: dict[str, Path] = {}
+        for name, variants in self.variants.items():
+            if len(variants) == len(Flavor):
+                whole[name] = variants[Flavor.MARIADB]
+        return {**whole, **self.statements}
+
     def halves(self) -> Iterator[tuple[Path, str]]:
         """Yield the files to which another one is missing, each with what to say of it."""
-        tomls, statements = self.tomls.keys(), self.statements.keys()
+        tomls, statements = self.tomls.keys(), self._statements().keys()
         for name in tomls - statements:
-            yield self.tomls[name], f"has no statement beside it: {name}.sql"
+            yield self.tomls[name], self._lacks_statement(name)
         for name in statements - tomls:
             message = f"has nothing that says what it means: {name}.toml"
-            yield self.statements[name], message
+            yield self._statements()[name], message
         for name in self.variants.keys() - tomls - statements:
             for path in self.variants[name].values():
                 yield path, f"belongs to no query: {name}.toml and {name}.sql"
 
-
-def _may_be_of_query(path: Path) -> bool:
-    is_hidden = path.name.startswith(".")
-    return not is_hidden and path.suffix.lower() in _ENDINGS
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        # A link that leads nowhere, for instance: that is noted where it is read.
-        return False
+    def _lacks_statement(self, name: str) -> str:
+        if name in self.variants:
+            (only,) = self.variants[name]
+            return f"has a statement for {only} only; add that for the other kind of server, or {name}.sql"
+        return f"has no statement beside it: {name}.sql"

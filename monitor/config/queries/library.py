@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from monitor.config.queries.files import Folder, QueryFiles, find_queries
+from monitor.config.queries.files import QueryFiles, find_queries
+from monitor.config.queries.folders import Folder
 from monitor.config.queries.overrides import Overrides
 from monitor.config.queries.own_rules import own_section, read_own_rules
 from monitor.config.queries.reading import read_query
