@@ -69,8 +69,10 @@ class Baseline:
         self._settings = settings
         self._memory = memory or Memory()
         self._judge = self._judge_at(self._memory.half_hour)
+        self._is_hour_covered = False
+        """Whether a value of the current hour was part of an incident that is known."""
         self._is_hour_taught = True
-        """Whether no value of the current hour was part of an incident."""
+        """Whether all values of it count for what is usual."""
 
     @classmethod
     def from_record(
@@ -99,6 +101,7 @@ class Baseline:
     ) -> BaselineVerdict:
         """Return what a point is, and learn from it, unless it is known to be part of an incident.
 
+        What is said to be an incident at the same hour day after day is what is usual then, and taught all the same.
         `accepts`: whether the level of an alarm that lasts becomes the usual one.
         """
         if not isfinite(value):
@@ -108,6 +111,8 @@ class Baseline:
         memory.scale = memory.scale.with_value(value)
         self._turn_to(int(at_seconds // _HALF_HOUR))
         learning.note_value(memory, value)
+        self._is_hour_covered |= not teaches
+        teaches = teaches or learning.is_routine(memory)
         self._is_hour_taught &= teaches
         values = self._values(at_seconds)
         if not values:
@@ -207,7 +212,8 @@ class Baseline:
         if not self._judge.is_long and self._judge.references.values:
             self._judge_hour()
         learning.end_hour(memory, self._settings)
-        self._is_hour_taught = True
+        learning.note_covered(memory, is_covered=self._is_hour_covered)
+        self._is_hour_covered, self._is_hour_taught = False, True
 
     def _judge_hour(self) -> None:
         """Find what is too little for a point and too much for an hour, or whether that goes on."""

@@ -14,6 +14,10 @@ SIGNIFICANT = 3
 _POINTS_FOR_NOISE = 10
 _STEP_SHARE = 0.05
 _LONGEST_STEP = 4
+_DAYS_OF_COVER = (1 << 14) - 1
+"""Two weeks: what covers each Saturday is as usual as what covers each night."""
+_ROUTINE_DAYS = 3
+"""An incident lasts for three days at most, or comes so often at the same hour of the day."""
 
 
 def note_time(memory: Memory, at: float) -> None:
@@ -77,6 +81,21 @@ def note_value(memory: Memory, value: float) -> None:
     """Remember that a value came within the current hour, whatever it is."""
     memory.seen_sum += value
     memory.seen_points += 1
+
+
+def note_covered(memory: Memory, *, is_covered: bool) -> None:
+    """Remember of the hour that ends whether an incident that is known covered it."""
+    if memory.half_hour is not None:
+        hour = memory.half_hour // 2 % HOURS_A_DAY
+        memory.covered[hour] = (memory.covered[hour] << 1 | is_covered) & _DAYS_OF_COVER
+
+
+def is_routine(memory: Memory) -> bool:
+    """Return whether this hour was covered on several of the days before: that is no incident, but a night."""
+    if memory.half_hour is None:
+        return False
+    covered = memory.covered[memory.half_hour // 2 % HOURS_A_DAY]
+    return covered.bit_count() >= _ROUTINE_DAYS
 
 
 def end_hour(memory: Memory, settings: BaselineSettings) -> None:

@@ -70,6 +70,9 @@ class Memory:
     """All that came within it, alarms too."""
     points: Track = field(default_factory=Track)
     hourly: Track = field(default_factory=Track)
+    covered: list[int] = field(default_factory=lambda: [0] * HOURS_A_DAY)
+    """Of each hour of the day: a bit for each of the last days, the lowest for the last one; 1 where an incident that
+    is known covered it."""
     hourly_direction: int = 0
     """Where the last whole hour was unusual, for series of short steps."""
     alarm: LevelAlarm = field(default_factory=LevelAlarm)

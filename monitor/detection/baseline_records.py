@@ -12,6 +12,8 @@ from monitor.detection.baseline_scale import Scale
 
 _VERSION = 1
 _LONGEST_LIST = 100
+_NEVER = " ".join("0" * HOURS_A_DAY)
+"""What a record of before does not have: hours that were covered."""
 
 _Kind = TypeVar("_Kind")
 
@@ -40,6 +42,7 @@ def record_of(memory: Memory) -> dict[str, object]:
         "points": _track_record(memory.points),
         "hourly": _track_record(memory.hourly),
         "alarm": _alarm_record(memory.alarm),
+        "covered": " ".join(map(str, memory.covered)),
     }
 
 
@@ -86,6 +89,7 @@ def _memory_from(record: Mapping[object, object]) -> Memory:
         points=_track_from(_exactly(3, record["points"], "points")),
         hourly=_track_from(_exactly(3, record["hourly"], "hourly")),
         alarm=_alarm_from(_exactly(7, record["alarm"], "alarm")),
+        covered=_covered_from(record.get("covered", _NEVER)),
     )
 
 
@@ -118,6 +122,14 @@ def _alarm_from(items: list[object]) -> LevelAlarm:
         values=values,
         usuals=usuals,
     )
+
+
+def _covered_from(text: object) -> list[int]:
+    words = _exactly(HOURS_A_DAY, _of(str, text, "covered").split(), "covered")
+    try:
+        return [int(str(word)) for word in words]
+    except ValueError as error:
+        raise _broken("covered has what is no number") from error
 
 
 def _text(values: list[float]) -> str:

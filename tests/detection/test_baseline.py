@@ -129,7 +129,9 @@ def broken_records() -> list[object]:
     broken: list[object] = [None, [], {}, "x", {**record, "version": 2}]
     for key in record:
         without = {name: part for name, part in record.items() if name != key}
-        broken += [without, {**record, key: "x"}, {**record, key: None}]
+        # Records of before do not have it.
+        broken += [] if key == "covered" else [without]
+        broken += [{**record, key: "x"}, {**record, key: None}]
         broken += [{**record, key: [*range(99)]}]
     deep = copy.deepcopy(record)
     hours = deep["hours"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -199,6 +201,31 @@ def test_the_day_until_a_level_is_accepted_begins_when_the_incident_is_over() ->
             on.append(number)
     assert on[0] >= 10 * 288
     assert 12 * DAY + 24 * HOUR <= on[-1] * 5 * MINUTE <= 12 * DAY + 26 * HOUR
+
+
+def test_what_is_covered_night_after_night_is_a_night_and_not_an_incident() -> None:
+    """A product that nobody uses at night, where each night the rule fires that says so."""
+    baseline, false = Baseline(), []
+    for number in range(35 * 288):
+        seconds = number * 5 * MINUTE
+        hour = seconds / HOUR % 24
+        is_open = 7 <= hour < 21
+        value = 200 * math.sin((hour - 7) / 14 * math.pi) if is_open else 0.0
+        is_covered = not 7 <= hour < 21.5
+        if number % 288 == 0:
+            # It is kept and read back each day.
+            baseline = Baseline.from_record(
+                json.loads(json.dumps(baseline.to_record()))
+            )
+        verdict = baseline.judge(
+            START + seconds,
+            round(value),
+            teaches=not is_covered,
+            accepts=not is_covered,
+        )
+        if verdict.is_alarm and not is_covered:
+            false.append(seconds / DAY)
+    assert false == []
 
 
 @given(values=st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=240))
