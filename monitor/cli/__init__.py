@@ -59,6 +59,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "healthcheck": CommandEntry(
             "Ask the daemon here whether it is healthy; exit 0 or 1."
         ),
+        "import": CommandEntry(
+            "Make config.toml and queries of another exporter's configuration.", USAGE
+        ),
         "demo": CommandEntry(
             "Show it all on a private MariaDB with the token system in it.", USAGE
         ),

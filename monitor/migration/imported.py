@@ -1,0 +1,62 @@
+"""What an import makes: targets and queries as they are written into our files; frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from monitor.config.toml.problems import Origin
+
+TomlTable: TypeAlias = Mapping[str, Any]
+"""Keys and values as TOML has them: texts, numbers, booleans, lists, tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMetric:
+    """One `[metrics.NAME]`."""
+
+    name: str
+    keys: TomlTable
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedQuery:
+    """The two files of one query."""
+
+    name: str
+    sql: str
+    keys: TomlTable
+    """The top of NAME.toml."""
+    metrics: Sequence[ImportedMetric]
+    origin: Origin
+    parameters: TomlTable = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTarget:
+    """One `[targets.NAME]`."""
+
+    name: str
+    keys: TomlTable
+    queries: Sequence[str]
+    origin: Origin
+    password: str | None = None
+    """What belongs into the file that `password_file` names."""
+
+    @property
+    def password_file(self) -> str:
+        """Return the name of the file with its password; empty where it has none."""
+        return str(self.keys.get("password_file", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """All that an import makes."""
+
+    kind: str
+    """Whose configuration it was."""
+    targets: Sequence[ImportedTarget]
+    queries: Sequence[ImportedQuery]
+    web: TomlTable = field(default_factory=dict)

@@ -1,0 +1,198 @@
+"""Map a configuration of query-exporter: databases, metrics, queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from monitor.migration.data_source import DEFAULT_PORT, DataSource
+from monitor.migration.imported import Imported, ImportedQuery, ImportedTarget
+from monitor.migration.intervals import (
+    AT_EACH_SCRAPE,
+    DEFAULT_INTERVAL,
+    cron_keys,
+    interval_keys,
+    read_interval,
+    timeout_keys,
+)
+from monitor.migration.parameter_sets import with_parameters
+from monitor.migration.query_exporter_metrics import columns_of, map_metric
+from monitor.migration.query_tables import QueryNames, make_query, put_together
+from monitor.migration.reading import (
+    items_of,
+    left_keys,
+    table_of,
+    text_of,
+    text_table_of,
+    texts_of,
+    unknown_keys,
+)
+from monitor.migration.report import ImportReport
+from monitor.migration.statements import plain
+from monitor.migration.target_tables import (
+    NotOursError,
+    connections_of,
+    make_target,
+    read_ours,
+)
+from monitor.migration.yaml_tree import Item
+from monitor.timing.durations import format_duration
+
+KIND: Final = "query-exporter"
+_HOST: Final = "localhost"
+_LEFT: Final = {
+    "connect-sql": (
+        "statements of one's own at each connect have no counterpart: time_zone of the target says the zone, the"
+        " rest of a session is set once for all"
+    )
+}
+_DATABASE_KEYS: Final = ("dsn", "labels", "connect-sql", "connection-pool")
+_DSN_KEYS: Final = (
+    *("dialect", "user", "password", "host", "port", "database"),
+    "options",
+)
+_QUERY_KEYS: Final = (
+    *("databases", "metrics", "sql", "interval", "schedule", "timeout"),
+    "parameters",
+)
+
+
+@dataclass(slots=True)
+class _Databases:
+    """What is gathered while the queries are mapped."""
+
+    report: ImportReport
+    metrics: Item
+    names: QueryNames = field(default_factory=QueryNames)
+    queries: list[ImportedQuery] = field(default_factory=list)
+    queries_of: dict[str, list[str]] = field(default_factory=dict)
+    """The queries of each database."""
+
+
+def map_query_exporter(root: Item, report: ImportReport) -> Imported:
+    """Return what a configuration becomes; what cannot be kept is told."""
+    known = ("databases", "metrics", "queries", "builtin_metrics")
+    unknown_keys(root, known, report)
+    gathered = _Databases(report, root.at("metrics"))
+    for name, item in table_of(root.at("queries"), report).items():
+        _map_query(name, item, gathered)
+    targets = []
+    for name, item in table_of(root.at("databases"), report).items():
+        target = _target(name, item, gathered)
+        if target is not None:
+            targets.append(target)
+    web = _buckets(root.at("builtin_metrics"), report)
+    return put_together(KIND, targets, gathered.queries, report, web)
+
+
+def _target(name: str, item: Item, gathered: _Databases) -> ImportedTarget | None:
+    report = gathered.report
+    unknown_keys(item, _DATABASE_KEYS, report)
+    left_keys(item, _LEFT, report)
+    dsn = item.at("dsn")
+    try:
+        source = _source(dsn, report)
+    except NotOursError as error:
+        report.left(dsn.origin, str(error))
+        return None
+    return make_target(
+        name,
+        source,
+        # Every series of theirs says of which database it is.
+        {"database": name, **text_table_of(item.at("labels"), report)},
+        gathered.queries_of.get(name, []),
+        dsn.origin,
+        report,
+        password_variable=dsn.at("password").variable,
+        more=_pool_keys(item.at("connection-pool")),
+    )
+
+
+def _source(dsn: Item, report: ImportReport) -> DataSource:
+    """Return the parts of a data source, which is a text or a table."""
+    if dsn.table is None:
+        return read_ours(text_of(dsn, report), _HOST)
+    unknown_keys(dsn, _DSN_KEYS, report)
+    read_ours(f"{text_of(dsn.at('dialect'), report)}://", _HOST)
+    password = dsn.at("password")
+    options = text_table_of(dsn.at("options"), report)
+    port = dsn.at("port").value
+    return DataSource(
+        host=text_of(dsn.at("host"), report) or _HOST,
+        port=port if isinstance(port, int) else DEFAULT_PORT,
+        socket=options.pop("unix_socket", ""),
+        user=text_of(dsn.at("user"), report),
+        # One in a variable stays there.
+        password="" if password.variable else text_of(password, report),
+        database=text_of(dsn.at("database"), report),
+        options=options,
+    )
+
+
+def _pool_keys(pool: Item) -> dict[str, int]:
+    """Return how many connections a pool has at most; nothing where it does not say so."""
+    total = 0
+    for key in ("size", "max_overflow"):
+        number = pool.at(key).value
+        total += number if isinstance(number, int) else 0
+    connections = connections_of(total)
+    return {} if connections is None else {"max_connections": connections}
+
+
+def _map_query(name: str, item: Item, gathered: _Databases) -> None:
+    report = gathered.report
+    unknown_keys(item, _QUERY_KEYS, report)
+    metrics = []
+    columns: dict[str, None] = {}
+    for metric in texts_of(item.at("metrics"), report):
+        described = gathered.metrics.at(metric)
+        metrics.append(map_metric(metric, described, item, report))
+        for column in columns_of(metric, described, report):
+            columns[column] = None
+    # SQLAlchemy takes :name as a parameter wherever it stands, unless the colon is marked.
+    sql = plain(text_of(item.at("sql"), report).replace("\\:", ":"))
+    sets = item.at("parameters")
+    sql, parameters = with_parameters(sql, sets, list(columns), report)
+    keys = {"summary": f"{name}, imported from {KIND}", **_times(item, report)}
+    free = gathered.names.new(name)
+    query = make_query(free, sql, keys, metrics, item.origin, report, parameters)
+    if query is None:
+        return
+    gathered.queries.append(query)
+    for database in texts_of(item.at("databases"), report):
+        gathered.queries_of.setdefault(database, []).append(query.name)
+
+
+def _times(item: Item, report: ImportReport) -> dict[str, str]:
+    """Return when a query runs, and how long it may."""
+    timeout = item.at("timeout")
+    limit = read_interval(text_of(timeout, report))
+    schedule = item.at("schedule")
+    interval = DEFAULT_INTERVAL
+    keys: dict[str, str] = {}
+    if schedule.is_there:
+        expression = text_of(schedule, report)
+        keys = cron_keys(expression, schedule.origin, report, from_monday=True)
+        interval = timedelta.max
+    elif item.at("interval").is_there:
+        said = item.at("interval")
+        keys, interval = interval_keys(text_of(said, report), said.origin, report)
+    else:
+        report.note(item.origin, AT_EACH_SCRAPE)
+    return keys | timeout_keys(limit, interval, timeout.origin, report)
+
+
+def _buckets(builtin: Item, report: ImportReport) -> dict[str, Any]:
+    """Return `[web]` with the buckets of their own histogram of durations."""
+    unknown_keys(builtin, ("query_latency",), report)
+    bounds = []
+    for bucket in items_of(builtin.at("query_latency").at("buckets"), report):
+        bound = read_interval(text_of(bucket, report))
+        if bound is not None:
+            bounds.append(format_duration(bound))
+    if not bounds:
+        return {}
+    message = "is token_monitor_query_duration_seconds here, with these buckets"
+    report.note(builtin.origin, message)
+    return {"duration_buckets": bounds}
