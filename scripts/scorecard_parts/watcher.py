@@ -135,6 +135,10 @@ class Heard:
     def on_missed(self, job: Job, count: int) -> None:
         """Note nothing: no run is missed here."""
 
+    def on_series_left_out(self, job: Job, counts: Mapping[str, int]) -> None:
+        """Note rules that remember as many series as they may."""
+        self.failures += [f"{job.query.name}: {rule} is full" for rule in counts]
+
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Note nothing: the outbox is emptied in each step."""
 

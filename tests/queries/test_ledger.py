@@ -230,9 +230,9 @@ def test_balances_that_become_null_are_left_to_the_rule_about_users_without_one(
     assert {event.kind for event in looks.memory.events} == {DriftKind.CLEARED}
 
 
-@pytest.mark.parametrize("logged", ["NULL", "0", "-300"])
+@pytest.mark.parametrize("logged", [0, -300])
 def test_rows_without_a_number_above_0_are_left_to_the_rule_about_rows(
-    tokens: Bench, logged: str
+    tokens: Bench, logged: int
 ) -> None:
     looks = Looks(tokens)
     looks.look(6)

@@ -53,7 +53,7 @@ def reading_forward(tokens: Bench, name: str) -> Query:
     """Return a query with a cursor by the number that the history of these tests has in place of an id."""
     query = tokens.queries[name]
     assert isinstance(query.walk, Cursor)
-    text = query.statement.text.replace("`id`", "`nr`")
+    text = query.statement.text.replace("h.`id`", "h.`nr`")
     return replace(
         query,
         statement=replace(query.statement, text=text),
