@@ -12,7 +12,12 @@ from monitor.alerting.left import look_at_left
 from monitor.alerting.limits import within_limit
 from monitor.alerting.resolved import end_of
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.severity import SUPERSEDED, Risen, with_risen
+from monitor.alerting.severity import (
+    SUPERSEDED,
+    Risen,
+    with_risen,
+    without_severity,
+)
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import EvidenceRow, Sample, Success
@@ -39,16 +44,20 @@ class _Unfound:
 
 def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
     """Return the samples that are findings, clockless; for `absent` one that stands for the lack."""
-    where = set(rule.where)
-    mine = [
-        sample
-        for sample in samples
-        if sample.metric == rule.metric and where <= set(sample.labels)
-    ]
+    mine = _selected(rule, samples)
     # An error is not an absence: a run that failed never comes here.
     if rule.condition.finds_absence:
         return () if mine else (Sample(rule.metric, labels_of(rule.where), 0.0),)
     return tuple(sample for sample in mine if _is_finding(rule, sample))
+
+
+def _selected(rule: Rule, samples: Iterable[Sample]) -> list[Sample]:
+    """Return the samples that a rule judges."""
+    return [
+        sample
+        for sample in samples
+        if sample.metric == rule.metric and rule.selects(sample.labels)
+    ]
 
 
 def _is_finding(rule: Rule, sample: Sample) -> bool:
@@ -70,13 +79,10 @@ def evaluate(
     be older. SampleError: two findings would be one alert.
     """
     rule = bound.rule
-    risen = with_risen(_found(bound, success), active, rule.severity)
-    found = risen.found
-    active = {
-        labels: alert
-        for labels, alert in active.items()
-        if labels not in risen.superseded
-    }
+    found = _found(bound, success)
+    going_on = _going_on(bound, active, found, success)
+    risen = with_risen({**found, **going_on}, active, rule.severity)
+    found, active = dict(risen.found), risen.rest_of(active)
     left = look_at_left(rule, active, found, success, now=now)
     missed = _miss(bound, left.rest_of(active), found, success, now=now)
     # A label that is new at every run would make alerts without end: docs/adr/0020.
@@ -132,14 +138,44 @@ def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
     if bound.rule.condition.finds_absence and success.is_part(bound.rule.metric):
         findings = ()  # what is lacking may be in what was not counted
     for sample in findings:
-        labels = bound.alert_labels(sample.labels)
-        if labels in found:
-            # Whichever was kept, the other one would be lost: the row that came last must not win.
-            shown = ", ".join(f'{name}="{value}"' for name, value in labels)
-            metric = bound.rule.metric
-            raise SampleError(f"two samples of {metric} would be one alert: {shown}")
-        found[labels] = sample
+        _put(found, bound, sample)
     return found
+
+
+def _put(found: dict[Labels, Sample], bound: BoundRule, sample: Sample) -> None:
+    """Add a finding by the labels of the alert that it is; SampleError where there is one already."""
+    labels = bound.alert_labels(sample.labels)
+    if labels in found:
+        # Whichever was kept, the other one would be lost: the row that came last must not win.
+        shown = ", ".join(f'{name}="{value}"' for name, value in labels)
+        metric = bound.rule.metric
+        raise SampleError(f"two samples of {metric} would be one alert: {shown}")
+    found[labels] = sample
+
+
+def _going_on(
+    bound: BoundRule,
+    active: Mapping[Labels, Alert],
+    found: Mapping[Labels, Sample],
+    success: Success,
+) -> dict[Labels, Sample]:
+    """Return the samples of alerts that fire and go on, though the condition holds no more: not cleared yet."""
+    rule = bound.rule
+    if rule.condition.clear is None:
+        return {}
+    firing = {
+        without_severity(labels)
+        for labels, alert in active.items()
+        if alert.is_firing()
+    }
+    going_on: dict[Labels, Sample] = {}
+    for sample in _selected(rule, bound.judged(success)):
+        labels = bound.alert_labels(sample.labels)
+        is_clear = not rule.condition.goes_on(sample.value)
+        if is_clear or labels in found or without_severity(labels) not in firing:
+            continue
+        _put(going_on, bound, sample)
+    return going_on
 
 
 def _begin(bound: BoundRule, labels: Labels, *, now: datetime, is_first: bool) -> Alert:
@@ -177,6 +213,8 @@ def _evidence_of(
     rule: Rule, alert: Alert, sample: Sample, success: Success
 ) -> tuple[EvidenceRow, ...]:
     """Return the examples of what a run found: of a rule that remembers those of the alert that there was."""
+    if not _is_finding(rule, sample):
+        return alert.evidence  # nothing is looked up where it only goes on
     labels = sample.labels if rule.detector is None else alert.labels
     return success.evidence.get((rule.name, labels), ())
 

@@ -45,6 +45,14 @@ class Risen:
     """The louder ones whose quieter one fired: they fire without a `for` of their own, since who was notified
     of that one would else never hear of an end that comes before it has passed."""
 
+    def rest_of(self, active: Mapping[Labels, Alert]) -> dict[Labels, Alert]:
+        """Return the alerts that are active without those whose place a louder one takes."""
+        return {
+            labels: alert
+            for labels, alert in active.items()
+            if labels not in self.superseded
+        }
+
 
 def with_risen(
     found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity

@@ -92,11 +92,10 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
 
 def _samples(rule: Rule, result: LastResult) -> Iterator[str]:
     """Yield the samples of a run that the rule looks at, and where there may be others."""
-    where = set(rule.where)
     found = [
         one
         for one in result.samples
-        if one.metric == rule.metric and where.issubset(one.labels)
+        if one.metric == rule.metric and rule.selects(one.labels)
     ]
     lines = [_sample(one) for one in found]
     yield from first_lines(lines, _MAX_SAMPLES)

@@ -76,9 +76,8 @@ def _judged(rule: Rule, samples: Sequence[Sample]) -> list[Sample]:
     """Return the series that a rule judges by their values alone; where they are many, what it found first."""
     if rule.population is not None or not rule.condition.nagios_range:
         return []
-    where = set(rule.where)
     of_metric = [sample for sample in samples if sample.metric == rule.metric]
-    judged = [sample for sample in of_metric if where.issubset(sample.labels)]
+    judged = [sample for sample in of_metric if rule.selects(sample.labels)]
     found = set(matching(rule, judged))
     judged.sort(key=lambda sample: sample not in found)
     return judged[:MAX_SERIES]

@@ -61,6 +61,10 @@ class ConditionType:
     """The range that alerts, as plugins of Nagios write it; empty where a value alone says nothing."""
     worse: Callable[[float, float], float] | None = None
     """Which of two values is the worse one; None where neither is."""
+    clear: str = ""
+    """On which side of a number what fires is over, for `clear_…`; empty where it has no such key."""
+    goes_on: Callable[[float, float], bool] = operator.eq
+    """Whether with (value, that number) it is not over."""
     holds_of_more: bool = False
     """Whether what holds of a value holds of every higher one, so that counting in part is enough."""
 
@@ -74,6 +78,8 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         holds=_with_one(operator.gt),
         nagios="~:{low}",
         worse=max,
+        clear="below",
+        goes_on=operator.ge,
         holds_of_more=True,
     ),
     "below": ConditionType(
@@ -82,6 +88,8 @@ CONDITIONS: Mapping[ConditionKind, ConditionType] = {
         holds=_with_one(operator.lt),
         nagios="{low}:",
         worse=min,
+        clear="above",
+        goes_on=operator.le,
     ),
     "equals": ConditionType(
         words="equals {threshold}",
@@ -145,6 +153,8 @@ class Condition:
     """The other end of a range."""
     said: str = ""
     """The threshold in words, where it is not one number."""
+    clear: float | None = None
+    """Once it fires an alert goes on up to here, and ends beyond; None: it ends where the condition does."""
 
     @property
     def threshold_text(self) -> str:
@@ -154,7 +164,15 @@ class Condition:
     @property
     def words(self) -> str:
         """Return the condition as a person reads it: `above 50`."""
-        return self._type.words.format(threshold=self.threshold_text)
+        words = self._type.words.format(threshold=self.threshold_text)
+        return f"{words}, until {self.clear_words}" if self.clear_words else words
+
+    @property
+    def clear_words(self) -> str:
+        """Return when what fires is over, as a person reads it: `below 40`; empty where the condition says it."""
+        if self.clear is None:
+            return ""
+        return f"{self._type.clear} {format_number(self.clear)}"
 
     @property
     def finds_absence(self) -> bool:
@@ -168,12 +186,14 @@ class Condition:
 
     def promql(self, series: str) -> str:
         """Return the condition about a series as PromQL writes it: `m{plan="pro"} > 50`."""
-        return self._type.promql.format(
+        written = self._type.promql.format(
             series=series,
             threshold=self.threshold_text,
             low=format_number(self.threshold),
             high=format_number(self.upper),
         )
+        # It looks at the alert itself, for which PromQL has no word but a comment.
+        return f"{written} # until {self.clear_words}" if self.clear_words else written
 
     @property
     def nagios_range(self) -> str:
@@ -189,6 +209,26 @@ class Condition:
         if holds is None or (at_least and not self._type.holds_of_more):
             return False
         return holds(value, self.threshold, self.upper)
+
+    def goes_on(self, value: float) -> bool:
+        """Return whether an alert that fires is not over with this value, though it is no finding any more."""
+        return self.clear is not None and self._type.goes_on(value, self.clear)
+
+    @property
+    def never_clears(self) -> bool:
+        """Return whether what is over would be a finding at once again."""
+        return self.clear is not None and self.holds(self.clear)
+
+    @property
+    def clear_key(self) -> str:
+        """Return the key of a rule that says where what fires is over."""
+        return f"clear_{self._type.clear}"
+
+    def threshold_text_of(self, value: float) -> str:
+        """Return what a value is beyond, as texts show it: of one that only goes on, where it would be over."""
+        if self.clear is None or self.holds(value):
+            return self.threshold_text
+        return format_number(self.clear)
 
     def worst(self, before: float | None, value: float) -> float | None:
         """Return the worst of an alert's values so far; None where no value is worse than another."""

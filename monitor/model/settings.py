@@ -14,14 +14,11 @@ from monitor.model.columns import ColumnName as ColumnName
 from monitor.model.columns import Labels as Labels
 from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
-from monitor.model.conditions import Condition
 from monitor.model.contract import ContractFiles
-from monitor.model.detectors import Detector
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
 from monitor.model.metric_kinds import BUCKET_LABEL, HistogramColumns, MetricType
-from monitor.model.populations import Population
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -32,10 +29,10 @@ from monitor.model.receivers import DEFAULT_REPEAT_INTERVAL as DEFAULT_REPEAT_IN
 from monitor.model.receivers import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from monitor.model.receivers import Receiver as Receiver
 from monitor.model.receivers import ReceiverSettings as ReceiverSettings
+from monitor.model.rules import Rule as Rule
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.shards import Shard
 from monitor.model.statements import Bindable as Bindable
-from monitor.model.statements import Repaired
 from monitor.model.statements import Scalar as Scalar
 from monitor.model.statements import Statement as Statement
 from monitor.model.targets import UTC_ZONE, Target
@@ -129,42 +126,6 @@ class Metric:
     def labels_of_column(self, column: str) -> Labels:
         """Return the label that a value has by its column alone, if there is one."""
         return () if self.values_label is None else ((self.values_label, column),)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When samples of one metric of one query become alerts, and what these say."""
-
-    name: str
-    metric: str
-    condition: Condition
-    severity: Severity
-    summary: str
-    group_summary: str = ""
-    resolved_summary: str = ""  # in the past tense, without for how long
-    description: str = ""
-    runbook: str = ""
-    where: Labels = ()
-    hold: timedelta = timedelta(0)
-    """`for` in the file: how long the condition must hold before the alert fires."""
-    keep_firing_for: timedelta = timedelta(0)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    max_alerts: int = 1000
-    """How many alerts it may have on one target: a label that is new at each run has no end (docs/adr/0020)."""
-    needs: tuple[ColumnName, ...] = ()
-    """Columns without which the rule's findings mean nothing, beside those of its query."""
-    evidence: Statement | None = None
-    detector: Detector | None = None
-    """What its samples are compared with that is remembered of them; None: with numbers."""
-    explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
-    repaired: Repaired | None = None  # who did not leave: docs/adr/0045
-    population: Population | None = None
-
-    @property
-    def is_of_total(self) -> bool:
-        """Return whether it judges all samples added up, so that its alerts have none of their labels."""
-        return self.detector is not None and self.detector.source.is_total
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,16 +113,21 @@ class Picture:
     def draw(self, row: str) -> str:
         return " ".join(self.step(word) for word in row.split())
 
+    def take(self, result: Success) -> tuple[Transition, ...]:
+        """Evaluate one run, and return what changed."""
+        evaluation = run(self.judged, result, self.active, now=self.now)
+        self.active = evaluation.active
+        self.events.extend(evaluation.transitions)
+        self.now += INTERVAL
+        return evaluation.transitions
+
     def step(self, word: str) -> str:
         changed: tuple[Transition, ...] = ()
         if word == "X":
             self.active = hold(self.active, muted_by=None)
+            self.now += INTERVAL
         else:
-            result = of_word(word)
-            evaluation = run(self.judged, result, self.active, now=self.now)
-            self.active, changed = evaluation.active, evaluation.transitions
-        self.events.extend(changed)
-        self.now += INTERVAL
+            changed = self.take(of_word(word))
         if not self.active:
             return (
                 "R"

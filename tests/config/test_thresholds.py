@@ -109,6 +109,14 @@ def test_a_parameter_that_is_a_threshold_alone_is_used(folder: Folder) -> None:
         ('between = [1, "5"]', '.between[1]: "5" is a string; allowed: a number, or a parameter such as ":limit"'),
         ('between = [":high", ":low"]', ".between: is not a range; allowed: [lowest, highest]"),
         ("between = [2, 1]", ".between: is not a range; allowed: [lowest, highest]"),
+        ("above = 5\nclear_below = 6", ".clear_below: would never be: the rule is above 5, until below 6"),
+        ("below = 5\nclear_above = 4", ".clear_above: would never be: the rule is below 5, until above 4"),
+        ("below = 5\nclear_below = 4", '.clear_below: goes with "above" only'),
+        ("absent = true\nclear_above = 4", '.clear_above: goes with "below" only'),
+        (
+            'population = "jobs"\nabove_share = 0.2\nabove = 5\nclear_below = 4',
+            '.clear_below: goes without "above_share": a share has no other end',
+        ),
         ("between = [2]", ".between: is not a range; allowed: [lowest, highest]"),
         (
             'above = 0\npopulation = "jobs"\nabove_share = ":limit"',
@@ -123,6 +131,26 @@ def test_what_cannot_be_a_threshold_is_told_with_its_place(
     found = folder.problems(TARGET)
     line = 16 + condition.count("\n")
     assert found == [f"q/jobs.toml:{line}: rules.JobsWaiting{problem}"]
+
+
+def test_where_it_is_over_may_be_a_parameter(folder: Folder) -> None:
+    found = _conditions(folder, 'above = 60\nclear_below = ":limit"', TARGET)
+    assert found["main"] == Condition("above", 60, clear=50)
+    assert found["main"].words == "above 60, until below 50"
+    assert found["main"].promql("m") == "m > 60 # until below 50"
+
+
+def test_another_condition_takes_along_what_goes_with_the_old_one(
+    folder: Folder,
+) -> None:
+    found = _conditions(
+        folder,
+        "above = 60\nclear_below = 50",
+        TARGET + OTHER + "[targets.other.rules.JobsWaiting]\nbelow = 3\n"
+        "[rules.JobsWaiting]\nabove = 70\n",
+    )
+    assert found["main"] == Condition("above", 70, clear=50)
+    assert found["other"] == Condition("below", 3)
 
 
 def test_what_cannot_be_on_one_target_names_it(folder: Folder) -> None:

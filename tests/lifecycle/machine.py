@@ -73,6 +73,12 @@ class Settings:
     has_schema_query: bool = True
     usage_hold_seconds: int = 0
     explains: bool = False
+    clear: float | None = None
+
+    @property
+    def clear_below(self) -> float | None:
+        """Return where what fires is over, if that is not where it began."""
+        return None if self.clear is None else min(self.clear, self.above)
 
     @property
     def explained(self) -> tuple[str, ...]:
@@ -99,6 +105,7 @@ class Settings:
             is_under_column=True,
             explains=self.explained,
             interval=timedelta(seconds=self.interval_seconds),
+            clear=self.clear_below,
         )
         no_plan = Judged(
             "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
@@ -122,7 +129,7 @@ class Settings:
         balances = a_rule(
             "TokenBalances",
             "token_subscribers",
-            condition=Condition("above", self.above),
+            condition=Condition("above", self.above, clear=self.clear_below),
             severity=Severity(self.severity),
             labels={"team": self.team} if self.team else {},
             hold=timedelta(seconds=self.hold_seconds),

@@ -48,13 +48,24 @@ class Judged:
     is_mute_without_column: bool = False
     explains: tuple[str, ...] = ()
     interval: timedelta = timedelta(minutes=1)
+    clear: float | None = None
+    """Down to which number what fires goes on."""
 
-    def findings(self, data: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    def findings(
+        self, data: Iterable[tuple[str, float]], firing: Collection[str]
+    ) -> list[tuple[str, float]]:
         """Return what the rule finds in a result: what about, and its value."""
         data = list(data)
         if self.above is None:
             return [] if "pro" in dict(data) else [("pro", 0.0)]
-        return [(about, value) for about, value in data if value > self.above]
+        return [
+            (about, value)
+            for about, value in data
+            if value > self.above or (about in firing and self._goes_on(value))
+        ]
+
+    def _goes_on(self, value: float) -> bool:
+        return self.clear is not None and value >= self.clear
 
     def gives_other_labels_than(self, who: Who, found: Iterable[Who]) -> bool:
         """Return whether an alert is of the rule as it was before a reload.
@@ -153,7 +164,7 @@ class Model:
             self.missing_until = at + COLUMN_SEEN_FOR
         self.time_passes(now)
         for rule in self.rules[query]:
-            findings = rule.findings(data)
+            findings = rule.findings(data, self._firing(rule))
             is_known = self.missing_until is not None and now < self.missing_until
             if rule.is_mute_without_column and self.is_missing and is_known:
                 self._without_data(rule)
@@ -299,6 +310,17 @@ class Model:
 
     def _rules(self) -> list[Judged]:
         return [rule for rules in self.rules.values() for rule in rules]
+
+    def _firing(self, rule: Judged) -> set[str]:
+        """Return about what alerts of a rule fire, as it labels them now, however loud."""
+        labels = rule.labels.split()[1:]
+        return {
+            who.about
+            for who, life in self.lives.items()
+            if who.rule == rule.name
+            and life.fired_at is not None
+            and _labels(who).split() == labels
+        }
 
     def _look(self, rule: Judged, findings: Mapping[str, float], at: datetime) -> None:
         is_first = rule.name not in self.had_data

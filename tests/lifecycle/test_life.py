@@ -36,6 +36,7 @@ CHANGES = st.fixed_dictionaries(
         "interval_seconds": st.sampled_from([30, 60, 300]),
         "usage_hold_seconds": st.sampled_from([0, 60]),
         "explains": st.booleans(),
+        "clear": st.sampled_from([None, 0.0, 5.0]),
     },
 )
 PARTS = ("has_rule", "has_query", "has_schema_query")

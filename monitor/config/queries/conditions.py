@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from monitor.config.queries.parameters import check_number
 from monitor.config.queries.schema import (
@@ -34,6 +34,13 @@ from monitor.model.detectors import (
 )
 from monitor.timing.durations import format_duration
 
+_CLEAR_KEYS: Final = {
+    f"clear_{condition.clear}": kind
+    for kind, condition in CONDITIONS.items()
+    if condition.clear
+}
+"""The keys that say where an alert is over, each with its condition."""
+
 
 def read_kind(section: Section, problems: Problems) -> ConditionKind | None:
     """Return which condition a rule gives; None where it is not exactly one."""
@@ -43,6 +50,17 @@ def read_kind(section: Section, problems: Problems) -> ConditionKind | None:
     message = f"give exactly one of {', '.join(CONDITIONS)}"
     problems.add(section.origin(*given[1:2]), message)
     return None
+
+
+def check_clear(kind: ConditionKind, section: Section, problems: Problems) -> None:
+    """Note what says where an alert is over beside a condition that it does not go with."""
+    for key in section.data.keys() & _CLEAR_KEYS.keys():
+        if kind != _CLEAR_KEYS[key]:
+            message = f'goes with "{_CLEAR_KEYS[key]}" only'
+            problems.add(section.origin(key), message)
+        if "above_share" in section.data:
+            message = 'goes without "above_share": a share has no other end'
+            problems.add(section.origin(key), message)
 
 
 def check_share(section: Section, problems: Problems) -> None:
@@ -65,6 +83,10 @@ def thresholds_of(
     if checked.above_share is not None:
         share = threshold_at(("above_share",), checked.above_share)
         plain = replace(plain, share=share)
+    clear_key = f"clear_{CONDITIONS[kind].clear}"
+    clear = getattr(checked, clear_key, None)
+    if clear is not None:
+        plain = replace(plain, clear=threshold_at((clear_key,), clear))
     match kind:
         case "above" | "below" | "equals" | "not_equals":
             return replace(plain, ends=(threshold_at((kind,), value),))

@@ -10,6 +10,7 @@ from typing import Final
 from monitor.alerting.shown import AFFECTED, AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
 from monitor.config.queries.conditions import (
+    check_clear,
     check_share,
     check_thresholds,
     read_detector,
@@ -60,6 +61,7 @@ def _read_rule(
     detector = thresholds = None
     if kind is not None:
         detector = read_detector(kind, section, subjects.metrics, problems)
+        check_clear(kind, section, problems)
         thresholds = thresholds_of(kind, checked, detector)
     if thresholds is not None:
         check_thresholds(thresholds, subjects.parameters, section, problems)

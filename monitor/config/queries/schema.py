@@ -281,6 +281,8 @@ class RuleSchema(Schema):
     not_equals: ThresholdValue = None
     between: ThresholdRange | None = None
     not_between: ThresholdRange | None = None
+    clear_below: ThresholdValue = None
+    clear_above: ThresholdValue = None
     absent: OnlyTrue | None = None
     # Any: checked by themselves, so that each problem has the line of its key.
     baseline: dict[str, Any] | None = None

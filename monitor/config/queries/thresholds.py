@@ -52,11 +52,14 @@ class RuleThresholds:
     population: str = ""
     share: Threshold | None = None
     """That of the population."""
+    clear: Threshold | None = None
+    """Where what fires is over, if that is not where the condition is."""
 
     @property
     def all(self) -> tuple[Threshold, ...]:
         """Return every threshold of the rule."""
-        return self.ends if self.share is None else (*self.ends, self.share)
+        others = [one for one in (self.share, self.clear) if one is not None]
+        return (*self.ends, *others)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -70,14 +73,15 @@ class RuleThresholds:
             low, high = ends
             said = f"{format_number(low)} and {format_number(high)}"
             return Condition(self.kind, low, high, said)
-        return Condition(self.kind, sum(ends), said=self.said)
+        clear = _optional(self.clear, values)
+        return Condition(self.kind, sum(ends), said=self.said, clear=clear)
 
     def put_into(self, rule: Rule, values: ParameterValues) -> Rule:
         """Return a rule that compares with these values of the parameters."""
         rule = replace(rule, condition=self.condition(values))
         if not self.population:
             return rule
-        share = None if self.share is None else self.share.on(values)
+        share = _optional(self.share, values)
         return replace(rule, population=Population(self.population, share))
 
     def faults(self, values: ParameterValues) -> Iterator[tuple[KeyPath, str]]:
@@ -85,5 +89,16 @@ class RuleThresholds:
         ends = [end.on(values) for end in self.ends]
         if ends != sorted(ends):
             yield (self.kind,), RANGE
-        if self.share is not None and not 0 <= self.share.on(values) < 1:
-            yield self.share.keys, _SHARE
+        condition = self.condition(values)
+        if condition.never_clears:
+            yield (
+                (condition.clear_key,),
+                f"would never be: the rule is {condition.words}",
+            )
+        share = _optional(self.share, values) or 0
+        if not 0 <= share < 1:
+            yield ("above_share",), _SHARE
+
+
+def _optional(threshold: Threshold | None, values: ParameterValues) -> float | None:
+    return None if threshold is None else threshold.on(values)

@@ -22,6 +22,12 @@ _EXCLUSIVE: Final[Mapping[tuple[KeyPath, int], tuple[tuple[str, ...], ...]]] = {
     ),
 }
 
+_GO_WITH: Final[Mapping[str, tuple[str, ...]]] = {
+    "above": ("above_share", "clear_below"),
+    "below": ("clear_above",),
+}
+"""Keys that mean nothing without another one, and go with it."""
+
 
 def merge(base: Section, override: Section) -> Section:
     """Put one section deep over another; lists replace; each key keeps the origin of who gave it."""
@@ -49,8 +55,7 @@ class _Merged:
         """Put a table of the override over the one that stands at the same path."""
         for group in _EXCLUSIVE.get((path[:1], len(path)), ()):
             if not override.keys().isdisjoint(group):
-                for key in group:
-                    self._remove(data, path, key)
+                self._replace(data, override, path, group)
         for key, value in override.items():
             old = data.get(key)
             if isinstance(value, Mapping) and isinstance(old, Mapping):
@@ -60,6 +65,18 @@ class _Merged:
                 self._remove(data, path, key)
                 data[key] = value
                 self._take_origins((*path, key))
+
+    def _replace(
+        self,
+        data: dict[str, Any],
+        override: Mapping[str, Any],
+        path: KeyPath,
+        group: tuple[str, ...],
+    ) -> None:
+        """Take out of a table the keys of a group that the override gives another one for."""
+        for key in data.keys() & set(group) - override.keys():
+            for name in (key, *_GO_WITH.get(key, ())):
+                self._remove(data, path, name)
 
     def _remove(self, data: dict[str, Any], path: KeyPath, key: str) -> None:
         """Take a key out of the table at a path, and the origins of all that is below it."""
