@@ -45,6 +45,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "grants": CommandEntry(
             "Print the least-privilege account for each target as SQL.", USAGE
         ),
+        "rules": CommandEntry(
+            "Print the rules as alerting rules for Prometheus.", USAGE
+        ),
         "query": CommandEntry(
             "Run one query and show rows, samples and what its rules would say."
         ),

@@ -181,9 +181,14 @@ class Query:
         return statements
 
     @property
+    def exported_metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics that are on /metrics; the others are for rules only."""
+        return tuple(metric for metric in self.metrics if metric.exported)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Return the names of its rules and of what it exports: targets may want different ones."""
-        exported = (metric.name for metric in self.metrics if metric.exported)
+        exported = (metric.name for metric in self.exported_metrics)
         return (*(rule.name for rule in self.rules), *exported)
 
     @property

@@ -1,0 +1,1 @@
+"""What other programs read: rules for Prometheus, a dashboard for Grafana; printed of the configuration."""

@@ -1,0 +1,168 @@
+"""Rules as PromQL: which there are, the condition of each, and that it holds while a query gives no data; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.model.populations import Population
+from monitor.model.settings import Job, Metric, Query, Rule
+from monitor.model.wording import format_number
+
+HELD_FOR = "6h"
+"""For so long an alert goes on without data: what it was last said of is looked up over this range."""
+_STATUS = "token_monitor_query_status"
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedRule:
+    """A rule as some targets have it: which metric it judges, and by which query."""
+
+    rule: Rule
+    query: Query
+    metric: Metric
+    targets: tuple[str, ...] = ()
+    """Their names, where the rule is another one elsewhere; empty: all that have the series."""
+    population_labels: tuple[str, ...] = ()
+    """The labels of the metric that counts of how many its findings are a part."""
+
+
+def selector(name: str, matchers: Mapping[str, str], targets: Sequence[str]) -> str:
+    """Return a series selector; `targets` empty: of all."""
+    pairs = [f'{label}="{_escaped(value)}"' for label, value in matchers.items()]
+    if targets:
+        named = "|".join(_of_pattern(target) for target in targets)
+        pairs.append(f'target=~"{named}"')
+    return f"{name}{{{','.join(pairs)}}}" if pairs else name
+
+
+def expression(printed: PrintedRule) -> str:
+    """Return the expression of an alert that goes on while its query gives no data.
+
+    A series that is gone because its query failed has not become good: Prometheus would take the alert for
+    resolved. So the last value of what alerts already counts while the status of the query is not `ok`.
+    """
+    rule = printed.rule
+    if rule.condition.finds_absence:
+        return _of_absence(printed)
+    now = selector(rule.metric, dict(rule.where), printed.targets)
+    before = f"last_over_time({now}[{HELD_FOR}])"
+    ignored = ["alertname", "alertstate", "severity", *rule.labels]
+    return "\n".join(
+        [
+            _found(printed, now),
+            "or (",
+            f"  ({_found(printed, before)})",
+            f'  and ignoring ({", ".join(ignored)}) ALERTS{{alertname="{rule.name}"}}',
+            f"  unless on (target) {_status_ok(printed.query)}",
+            ")",
+        ]
+    )
+
+
+def _found(printed: PrintedRule, series: str) -> str:
+    """Return what finds, of series as they are or as they were."""
+    rule = printed.rule
+    found = rule.condition.promql(series)
+    population = rule.population
+    if population is None or population.above_share is None:
+        return found
+    return f"{found} and {_share(printed, population, series)}"
+
+
+def _share(printed: PrintedRule, population: Population, series: str) -> str:
+    """Return that a value is above its share of a population: of all its series that agree in their labels."""
+    own = set(printed.metric.label_names).difference(dict(printed.rule.where))
+    common = own.intersection(printed.population_labels)
+    labels = ", ".join(["target", *sorted(common)])
+    share = format_number(population.above_share or 0.0)
+    whole = f"{share} * sum by ({labels}) ({population.metric})"
+    return f"{series} > on ({labels}) group_left () ({whole})"
+
+
+def _of_absence(printed: PrintedRule) -> str:
+    """Return that there are no series although the query gives data, once for each target."""
+    rule = printed.rule
+    series = selector(rule.metric, dict(rule.where), printed.targets)
+    is_ok = _status_ok(printed.query)
+    ignored = ", ".join(["alertname", "alertstate", "severity", *rule.labels])
+    return "\n".join(
+        [
+            f"sum without (query, status) ({is_ok})",
+            f"unless on (target) {series}",
+            "or (",
+            f'  max without ({ignored}) (ALERTS{{alertname="{rule.name}"}})',
+            f"  unless on (target) {is_ok}",
+            ")",
+        ]
+    )
+
+
+def _status_ok(query: Query) -> str:
+    return f"{selector(_STATUS, {'query': query.name, 'status': 'ok'}, ())} == 1"
+
+
+def burn_rate(
+    metric: str, objective: float, factor: float, long: str, short: str
+) -> str:
+    """Return that an error budget is spent so many times too fast, over a long and a short window."""
+    allowed = f"{format_number(factor)} * (1 - {format_number(objective)})"
+    return "\n".join(
+        [
+            f"(1 - {recorded(metric, long)}) > {allowed}",
+            f"and (1 - {recorded(metric, short)}) > {allowed}",
+        ]
+    )
+
+
+def recorded(metric: str, window: str) -> str:
+    """Return the name of a recording rule: level, metric, operation (prometheus.io, "Recording rules")."""
+    return f"target:{metric}:avg_over_time_{window}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _of_pattern(name: str) -> str:
+    """Return the name of a target as a pattern that matches nothing else, within a text in quotes."""
+    return "".join(
+        one if one.isalnum() or one in "_-" else f"\\\\{one}" for one in name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRule:
+    """A rule of a query, and the names of the targets that have it so."""
+
+    rule: Rule
+    query: Query
+    targets: list[str] = field(default_factory=list)
+
+    @property
+    def judged_metric(self) -> Metric:
+        """Return the metric that the rule judges, or one that Prometheus has in its place."""
+        by_name = {metric.name: metric for metric in self.query.metrics}
+        metric = by_name[self.rule.metric]
+        if self.query.schema is None:
+            return metric
+        # What is found missing is exported column by column; a whole table is all of its columns.
+        of_column = (self.query.schema.table, self.query.schema.column)
+        by_labels = {other.label_names: other for other in self.query.exported_metrics}
+        return metric if metric.exported else by_labels.get(of_column, metric)
+
+
+def uses_by_query(jobs: Iterable[Job]) -> Mapping[str, list[SharedRule]]:
+    """Return the rules of each query that has some, by its name."""
+    # Rules and parameters hold mappings, and have no hash; texts name the parameters.
+    found: dict[tuple[str, str, str], SharedRule] = {}
+    for job in jobs:
+        for rule in job.query.rules:
+            key = (job.query.name, repr(rule), repr(job.query.parameters))
+            use = found.setdefault(key, SharedRule(rule, job.query))
+            use.targets.append(job.target.name)
+    by_query: dict[str, list[SharedRule]] = defaultdict(list)
+    for use in found.values():
+        by_query[use.query.name].append(use)
+    return by_query

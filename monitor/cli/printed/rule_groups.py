@@ -1,0 +1,172 @@
+"""Prometheus's alerting rules equal in meaning to ours, and why some cannot be; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from monitor.cli.printed.expressions import (
+    PrintedRule,
+    SharedRule,
+    burn_rate,
+    expression,
+    recorded,
+    uses_by_query,
+)
+from monitor.cli.printed.texts import UNKNOWN, template
+from monitor.detection.burn_rate import POLICIES
+from monitor.model.detectors import SloDetector
+from monitor.model.settings import Job, Metric, Rule, Scalar
+from monitor.timing.durations import format_duration
+
+_SHORT_WINDOWS = {"1h": "5m", "6h": "30m", "3d": "6h"}
+"""Of the SRE workbook, by the long ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A rule that Prometheus cannot judge, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """The rules of one query, as Prometheus's file has them, and those that are left out."""
+
+    name: str
+    interval: str
+    rules: list[Mapping[str, object]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def rule_groups(jobs: Sequence[Job]) -> list[RuleGroup]:
+    """Return a group for each query that has rules."""
+    labels = _labels_of_metrics(jobs)
+    uses = uses_by_query(jobs)
+    return [_group(name, of_query, labels) for name, of_query in uses.items()]
+
+
+def _labels_of_metrics(jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
+    """Return the labels of every metric that some query exports."""
+    labels: dict[str, tuple[str, ...]] = {}
+    for job in jobs:
+        for metric in job.query.metrics:
+            labels[metric.name] = metric.label_names
+    return labels
+
+
+def _group(
+    name: str, uses: Sequence[SharedRule], labels: Mapping[str, tuple[str, ...]]
+) -> RuleGroup:
+    query = uses[0].query
+    seconds = query.schedule.interval_seconds or 60.0
+    group = RuleGroup(name, f"{max(15, min(60, round(seconds)))}s")
+    counts = Counter(use.rule.name for use in uses)
+    for use in uses:
+        targets = tuple(use.targets) if counts[use.rule.name] > 1 else ()
+        _add(use, targets, labels, group)
+    return group
+
+
+def _add(
+    use: SharedRule,
+    targets: tuple[str, ...],
+    labels: Mapping[str, tuple[str, ...]],
+    group: RuleGroup,
+) -> None:
+    rule = use.rule
+    metric = use.judged_metric
+    why = _why_not(rule, metric)
+    if why:
+        group.left_out.append(LeftOut(rule.name, why))
+        return
+    of_population: tuple[str, ...] = ()
+    if rule.population is not None:
+        of_population = labels.get(rule.population.metric, ())
+    rule = replace(rule, metric=metric.name)
+    printed = PrintedRule(rule, use.query, metric, targets, of_population)
+    if isinstance(rule.detector, SloDetector) and rule.detector.objective is not None:
+        group.rules.extend(_of_objective(printed, rule.detector.objective))
+        return
+    group.rules.append(_alerting(printed, expression(printed), rule.name))
+
+
+def _why_not(rule: Rule, metric: Metric) -> str:
+    """Return why Prometheus cannot judge a rule; empty where it can."""
+    if not metric.exported:
+        return f"it judges the column {metric.value}, which is not exported"
+    detector = rule.detector
+    if isinstance(detector, SloDetector):
+        if detector.objective is None:
+            return "its objective is learned; give slo.objective"
+        return ""
+    if detector is not None:
+        return f"it remembers ({detector.key}), which PromQL cannot say"
+    return ""
+
+
+def _alerting(printed: PrintedRule, expr: str, name: str) -> Mapping[str, object]:
+    rule = printed.rule
+    entry: dict[str, object] = {"alert": name, "expr": expr}
+    if rule.hold:
+        entry["for"] = format_duration(rule.hold)
+    if rule.keep_firing_for:
+        entry["keep_firing_for"] = format_duration(rule.keep_firing_for)
+    entry["labels"] = {**rule.labels, "severity": rule.severity.value}
+    entry["annotations"] = dict(_annotations(printed))
+    return entry
+
+
+def _annotations(printed: PrintedRule) -> Iterator[tuple[str, str]]:
+    rule = printed.rule
+    texts = {
+        "summary": rule.summary,
+        "description": rule.description,
+        **rule.annotations,
+        "runbook": rule.runbook,
+    }
+    values: Mapping[str, Scalar] = printed.query.parameters
+    threshold = rule.condition.threshold_text
+    labels = printed.metric.label_names
+    for name, text in texts.items():
+        shown = template(text, labels, values, threshold)
+        if name == "summary":
+            shown = _with_labels(shown, labels)
+        if shown not in ("", UNKNOWN):
+            yield name, shown
+
+
+def _with_labels(summary: str, labels: Sequence[str]) -> str:
+    """Return a summary that names what it is about, where it did so by what only the monitor knows."""
+    if UNKNOWN not in summary or not labels:
+        return summary
+    named = ", ".join([f"{{{{ $labels.{label} }}}}" for label in labels])
+    return f"{summary} ({named})"
+
+
+def _of_objective(
+    printed: PrintedRule, objective: float
+) -> Iterator[Mapping[str, object]]:
+    """Yield recording rules of each window, and an alert for each policy of the workbook."""
+    detector = printed.rule.detector
+    metric = printed.metric.name
+    policies = [
+        policy
+        for policy in POLICIES
+        if isinstance(detector, SloDetector) and policy.window in detector.over
+    ]
+    windows: dict[str, None] = {}
+    for policy in policies:
+        windows.update({policy.window: None, _SHORT_WINDOWS[policy.window]: None})
+    for window in windows:
+        yield {
+            "record": recorded(metric, window),
+            "expr": f"avg_over_time({metric}[{window}])",
+        }
+    for policy in policies:
+        short = _SHORT_WINDOWS[policy.window]
+        expr = burn_rate(metric, objective, policy.factor, policy.window, short)
+        yield _alerting(printed, expr, printed.rule.name)

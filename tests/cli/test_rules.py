@@ -1,0 +1,236 @@
+"""`rules`: what Prometheus makes of the printed rules is what the monitor's own would do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from monitor.cli import commands
+from monitor.cli.printed.texts import template
+from tests.config.folder import TARGET, Folder
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="promtool is not installed (package prometheus)",
+)
+
+QUEUE = """
+summary = "Jobs by queue"
+interval = "1m"
+[metrics.queue_rows]
+help = "Jobs that wait"
+labels = ["queue"]
+value = "waiting"
+[rules.QueueLong]
+metric = "queue_rows"
+above = 3
+for = "2m"
+severity = "critical"
+summary = "{value} jobs wait in {queue} of {target} since {since}"
+"""
+SQL = "SELECT 'mail' AS queue, 1 AS waiting"
+
+
+def printed(folder: Folder, text: str = "", shipped: str = "false") -> str:
+    (folder.path / "q").mkdir(exist_ok=True)
+    config = folder.path / "config.toml"
+    head = f'shipped_queries = {shipped}\nquery_dirs = ["q"]\n'
+    config.write_text(f'{head}{TARGET}password_env = "P"\n{text}')
+    done = CliRunner().invoke(commands, ["rules", "--config", str(config)])
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    return done.stdout
+
+
+def promtool(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def states(folder: Folder, values: str, is_ok: str, expected: str) -> tuple[int, str]:
+    """Have Prometheus judge a series minute by minute; F: fires then, -: it does not."""
+    (folder.path / "rules.yml").write_text(printed(folder))
+    alert = {
+        "exp_labels": {"target": "main", "queue": "mail", "severity": "critical"},
+    }
+    test = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {
+                        "series": 'queue_rows{target="main",queue="mail"}',
+                        "values": values,
+                    },
+                    {
+                        "series": 'token_monitor_query_status{target="main",query="queue",status="ok"}',
+                        "values": is_ok,
+                    },
+                ],
+                "alert_rule_test": [
+                    {
+                        "eval_time": f"{minute}m",
+                        "alertname": "QueueLong",
+                        "exp_alerts": [alert] if state == "F" else [],
+                    }
+                    for minute, state in enumerate(expected.split())
+                ],
+            }
+        ],
+    }
+    # Its texts say a value, which is not compared here.
+    rules = yaml.safe_load((folder.path / "rules.yml").read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            del rule["annotations"]
+    (folder.path / "rules.yml").write_text(yaml.safe_dump(rules))
+    (folder.path / "test.yml").write_text(yaml.safe_dump(test))
+    return promtool("test", "rules", str(folder.path / "test.yml"))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_ok", "expected"),
+    [
+        pytest.param(
+            "0 5 5 5 5 0 0",
+            "1 1 1 1 1 1 1",
+            "- - - F F - -",
+            id="fires after its for, and resolves",
+        ),
+        pytest.param(
+            "0 5 5 5 stale stale stale stale 5 0",
+            "1 1 1 1 0 0 0 0 1 1",
+            "- - - F F F F F F -",
+            id="holds while the query fails",
+        ),
+        pytest.param(
+            "0 5 5 5 stale stale stale",
+            "1 1 1 1 1 1 1",
+            "- - - F - - -",
+            id="zero rows resolve",
+        ),
+        pytest.param(
+            "0 0 0 stale stale stale",
+            "1 1 1 0 0 0",
+            "- - - - - -",
+            id="no data fires nothing",
+        ),
+        pytest.param(
+            "0 5 5 5 stale stale 0 0 stale stale stale",
+            "1 1 1 1 0 0 1 1 0 0 0",
+            "- - - F F F - - - - -",
+            id="what has resolved does not come back without data",
+        ),
+    ],
+)
+def test_prometheus_says_of_a_history_what_the_monitor_says(
+    tmp_path: Path, values: str, is_ok: str, expected: str
+) -> None:
+    folder = Folder(tmp_path)
+    folder.query("queue", QUEUE, SQL)
+    assert states(folder, values, is_ok, expected) == (
+        0,
+        "Unit Testing:  test.yml\n  SUCCESS\n\n".replace(
+            "test.yml", str(tmp_path / "test.yml")
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "is_ok", "expected"),
+    [
+        ("0 5 5 5 5 0 0", "1 1 1 1 1 1 1", "- - - F F - -"),
+        ("0 5 5 5 x x x x 5 0", "1 1 1 1 0 0 0 0 1 1", "- - - F F F F F F -"),
+    ],
+)
+def test_the_monitor_says_the_same(
+    tmp_path: Path, values: str, is_ok: str, expected: str
+) -> None:
+    folder = Folder(tmp_path)
+    folder.query("queue", QUEUE, SQL)
+    printed(folder)
+    minutes = list(zip(values.split(), is_ok.split(), expected.split(), strict=True))
+    lines = ["[[tests]]", 'name = "the same"', 'query = "queue"']
+    for value, ok, state in minutes:
+        rows = f'rows = [{{ queue = "mail", waiting = {value} }}]'
+        lines += ["[[tests.results]]", rows if ok == "1" else "no_data = true"]
+        fires = '{ alert = "QueueLong", queue = "mail" }' if state == "F" else ""
+        lines.append(f"fires = [{fires}]")
+    test = tmp_path / "same.toml"
+    test.write_text("\n".join(lines))
+    config = str(tmp_path / "config.toml")
+    done = CliRunner().invoke(commands, ["test", "--config", config, str(test)])
+    assert done.exit_code == 0, done.output
+
+
+def test_every_shipped_rule_is_printed_or_says_why_it_is_not(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    text = printed(folder, shipped="true")
+    (tmp_path / "shipped.yml").write_text(text)
+    assert promtool("check", "rules", str(tmp_path / "shipped.yml"))[0] == 0
+
+    queries = Path(__file__).parents[2] / "queries"
+    shipped: set[str] = set()
+    # That one is there only with [contract].
+    for path in {*queries.glob("*.toml")} - {queries / "application_columns.toml"}:
+        shipped.update(re.findall(r"^\[rules\.(\w+)\]", path.read_text(), re.MULTILINE))
+    alerts = set(re.findall(r"- alert: (\w+)", text))
+    left_out = set(re.findall(r"# (\w+) is not here: ", text))
+    assert alerts & left_out == set()
+    assert "TokenColumnMissing" in alerts
+    assert alerts | left_out == shipped
+
+
+def test_an_objective_is_printed_as_burn_rates_with_recording_rules(
+    tmp_path: Path,
+) -> None:
+    folder = Folder(tmp_path)
+    text = printed(
+        folder,
+        "[rules.TokenSubscribersUnserved]\nslo = { objective = 0.99, over = ['1h', '6h'] }\n",
+        shipped="true",
+    )
+    (tmp_path / "slo.yml").write_text(text)
+    assert promtool("check", "rules", str(tmp_path / "slo.yml"))[0] == 0
+    rules = [
+        rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
+    ]
+    recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
+    name = "token_subscribers_served_ratio"
+    assert recorded == {
+        f"target:{name}:avg_over_time_{window}": f"avg_over_time({name}[{window}])"
+        for window in ("1h", "5m", "6h", "30m")
+    }
+    of_slo = [one for one in rules if one.get("alert") == "TokenSubscribersUnserved"]
+    assert [one["expr"] for one in of_slo] == [
+        f"(1 - target:{name}:avg_over_time_1h) > 14.4 * (1 - 0.99)\n"
+        f"and (1 - target:{name}:avg_over_time_5m) > 14.4 * (1 - 0.99)",
+        f"(1 - target:{name}:avg_over_time_6h) > 6 * (1 - 0.99)\n"
+        f"and (1 - target:{name}:avg_over_time_30m) > 6 * (1 - 0.99)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{value} of {plan}", "{{ $value }} of {{ $labels.plan }}"),
+        ("{value:bytes}", "{{ $value | humanize }}"),
+        ("{value:.2f}", '{{ printf "%.2f" $value }}'),
+        ("late since {since}", "late"),
+        ("Since {since} it is late", "It is late"),
+        ("fewer than {low}, {threshold}", "fewer than 7, 5"),
+        ("{{x}}", '{{ "{" }}x}'),
+        ("{detail}", "…"),
+    ],
+)
+def test_names_in_texts_become_what_prometheus_knows(text: str, shown: str) -> None:
+    assert template(text, ["plan"], {"low": 7}, "5") == shown
