@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,19 +25,20 @@ MOST = [
 
 
 def looked_up(
-    bench: Bench, query: str, rule: str, *, state: str = "pending", **labels: str
+    bench: Bench, folder: Path, name: str, rule: str, state: str, **labels: str
 ) -> tuple[EvidenceRow, ...]:
     """Return the examples that a run finds for an alert of the run before."""
     identity = {"alertname": rule, "severity": "warning", "target": "main"}
     alert = Alert(
-        Scope(rule, "main", query),
+        Scope(rule, "main", name),
         labels_of({**identity, **labels}),
         Severity.WARNING,
         AlertState(state),
         15.0,
         NOW,
     )
-    job = Job(replace(bench.target, name="main"), bench.queries[query])
+    query = bench.load(folder, {"history_id": "nr"})[name]
+    job = Job(replace(bench.target, name="main"), query)
     after = with_examples_of_alerts(
         NOTHING_YET, job, bench.session, [alert], time.monotonic() + 10
     )
@@ -64,17 +66,18 @@ def looked_up(
 )
 def test_who_used_most_of_late_is_named(
     tokens: Bench,
+    tmp_path: Path,
     query: str,
     rule: str,
     labels: dict[str, str],
     users: list[tuple[int, int]],
 ) -> None:
     replace_rows(tokens.connection, Data([], [], MOST))
-    rows = looked_up(tokens, query, rule, **labels)
+    rows = looked_up(tokens, tmp_path, query, rule, "pending", **labels)
     assert [(row["user_id"], row["uses"]) for row in rows] == users
 
 
-def test_what_is_over_is_not_looked_up(tokens: Bench) -> None:
+def test_what_is_over_is_not_looked_up(tokens: Bench, tmp_path: Path) -> None:
     replace_rows(tokens.connection, Data([], [], MOST))
-    rows = looked_up(tokens, "usage_by_user", "TokenUserUnusual", state="resolved")
+    rows = looked_up(tokens, tmp_path, "usage_by_user", "TokenUserUnusual", "resolved")
     assert rows == ()

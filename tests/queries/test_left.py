@@ -92,6 +92,22 @@ def test_who_was_repaired_did_not_leave_and_whose_subscription_ended_or_was_dele
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_while_others_are_still_found_it_is_asked_who_of_those_who_are_not_left(
+    tokens: Bench, rule: str
+) -> None:
+    _, balance, limit = RULES[rule]
+    fill(tokens, balance, limit, range(1, 21))
+    alert = an_alert(tokens, rule)
+    assert len(alert.members) == 20
+    tokens.execute(
+        "UPDATE users SET tokens_remaining = 700 WHERE id IN (1, 2)",
+        "DELETE FROM user_subscriptions WHERE user_id IN (3, 4, 5)",
+        "DELETE FROM users WHERE id = 5",
+    )
+    assert left_of(tokens, alert) == 3
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_who_is_on_another_plan_now_did_not_leave(tokens: Bench, rule: str) -> None:
     _, balance, limit = RULES[rule]
     fill(tokens, balance, limit, [1])
