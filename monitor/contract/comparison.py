@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -53,10 +53,19 @@ def compared(
     }
     return SchemaComparison(
         missing=missing,
-        present=len(_names_in(sure)) - len(found),
+        present=_count_present(sure, found),
         judged=len(sure),
         doubtful=tuple(doubtful),
     )
+
+
+def _count_present(
+    statements: Sequence[ReadStatement], missing: Collection[MissingName]
+) -> int:
+    """Return how many of the names there are; a column of a table that is missing is not one of them."""
+    gone = {name.tables[0] for name in missing if not name.column}
+    names = _names_in(statements).difference(missing)
+    return sum(gone.isdisjoint(name.tables) for name in names)
 
 
 def _names_in(statements: Sequence[ReadStatement]) -> set[MissingName]:

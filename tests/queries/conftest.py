@@ -43,7 +43,7 @@ database = "{schema}"
 [contract]
 app_sql = ["app"]
 """
-_CODE = "db.query('SELECT u.id, u.email FROM users u WHERE u.id = ?')"
+_CODE = "db.query('SELECT u.email FROM users u WHERE u.username = ?')"
 """Of an application: what it names, no query of ours needs."""
 
 
