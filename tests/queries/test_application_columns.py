@@ -32,7 +32,9 @@ def query_for(bench: Bench, *statements: str) -> Query:
     """Return the query of an application that sends these statements."""
     query = bench.queries[NAME]
     assert query.contract is not None
-    code = "\n".join(f"q({json.dumps(statement, ensure_ascii=False)})" for statement in statements)
+    code = "\n".join(
+        f"q({json.dumps(statement, ensure_ascii=False)})" for statement in statements
+    )
     application = application_sql([("src/app.js", code)], bench.schema)
     assert len(application.statements) == len(statements)
     return replace(

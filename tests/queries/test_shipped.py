@@ -274,6 +274,7 @@ def test_the_shown_sql_of_a_query_can_be_pasted_into_a_client(tokens: Bench) -> 
         with tokens.connection.cursor() as cursor:
             cursor.execute(f"SET SESSION timestamp = {NOW.timestamp():.0f}")
             cursor.execute(sql)
-            assert len(cursor.fetchall()) == len(
-                answer(query, tokens.session).rows.rows
-            ), query.name
+            rows = cursor.fetchall()
+        if query.contract is None:  # else its rows are what came of a comparison
+            found = answer(query, tokens.session).rows.rows
+            assert len(rows) == len(found), query.name
