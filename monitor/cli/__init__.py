@@ -48,6 +48,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "rules": CommandEntry(
             "Print the rules as alerting rules for Prometheus.", USAGE
         ),
+        "dashboard": CommandEntry(
+            "Print a dashboard for Grafana of what the queries export.", USAGE
+        ),
         "query": CommandEntry(
             "Run one query and show rows, samples and what its rules would say."
         ),

@@ -147,7 +147,12 @@ class Prometheus(Observer):
     """With the scrape job and the rules of deploy/, scraping every second."""
 
     def __init__(
-        self, folder: Path, *, target: tuple[str, int], alertmanager: Alertmanager
+        self,
+        folder: Path,
+        *,
+        target: tuple[str, int],
+        alertmanager: Alertmanager | None,
+        rules: Sequence[Path] = (),
     ) -> None:
         super().__init__(folder)
         shipped = DEPLOY / "prometheus"
@@ -159,9 +164,16 @@ class Prometheus(Observer):
             "scrape_timeout": "1s",
             "evaluation_interval": "1s",
         }
-        config["rule_files"] = [str(shipped / name) for name in config["rule_files"]]
-        (manager,) = config["alerting"]["alertmanagers"]
-        manager["static_configs"] = [{"targets": [f"127.0.0.1:{alertmanager.port}"]}]
+        config["rule_files"] = [
+            *(str(shipped / name) for name in config["rule_files"]),
+            *map(str, rules),
+        ]
+        if alertmanager is None:
+            del config["alerting"]
+        else:
+            (manager,) = config["alerting"]["alertmanagers"]
+            address = f"127.0.0.1:{alertmanager.port}"
+            manager["static_configs"] = [{"targets": [address]}]
         (job,) = config["scrape_configs"]
         job |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
         job["static_configs"] = [{"targets": [f"{target[0]}:{target[1]}"]}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
@@ -18,7 +20,13 @@ from monitor.model.alerts import fingerprint
 from monitor.model.settings import labels_of
 from tests.acceptance.configs import write_config
 from tests.acceptance.observers import Alertmanager, Prometheus
-from tests.acceptance.program import Daemon, Hook, running, wait_until
+from tests.acceptance.program import (
+    Daemon,
+    Hook,
+    run_command,
+    running,
+    wait_until,
+)
 
 RESEND_SECONDS = 2.0
 """An alert ends four of them after it was sent last: so long a slow machine may send none."""
@@ -311,6 +319,104 @@ def test_an_alertmanager_that_restarts_knows_again_within_the_resend_delay(
         before["startsAt"],
         before["fingerprint"],
     )
+
+
+@pytest.fixture
+def judge(
+    mariadb: PrivateMariaDB, tokens: TokenSystem, folder: Path
+) -> Iterator[tuple[Daemon, Prometheus]]:
+    """Run the program without receivers, and a Prometheus that judges by the rules that it prints."""
+    config = write_config(folder, mariadb, tokens.schema, extra=in_seconds())
+    printed = run_command("rules", "--config", str(config))
+    assert (printed.returncode, printed.stderr) == (0, "")
+    rules = folder / "printed.yml"
+    rules.write_text(re.sub(r"interval: \S+", "interval: 1s", printed.stdout))
+    with running(config) as daemon:
+        wait_until(
+            lambda: daemon.series("token_subscribers{"), why="subscribers are counted"
+        )
+        server = Prometheus(
+            folder / "judge", target=daemon.address, alertmanager=None, rules=[rules]
+        )
+        try:
+            server.start()
+            wait_until(
+                lambda: server.query("token_subscribers"),
+                seconds=60,
+                why="it scrapes",
+            )
+            yield daemon, server
+            assert server.complaints() == []
+        finally:
+            server.stop()
+
+
+def fires(prometheus: Prometheus) -> set[str]:
+    series = prometheus.query(
+        'count by (alertname) (ALERTS{alertstate="firing",alertname=~"Token.+",alertname!~"TokenMonitor.+"})'
+    )
+    return {labels.removeprefix("alertname=") for labels in series}
+
+
+def test_prometheus_fires_by_the_printed_rules_as_the_monitor_does_and_holds_as_it_does(
+    judge: tuple[Daemon, Prometheus], tokens: TokenSystem
+) -> None:
+    daemon, prometheus = judge
+    assert fires(prometheus) == set()
+
+    tokens.empty_balances()
+    daemon.wait_for("alert.fired", alertname="TokenBalancesUninitialized")
+    wait_until(
+        lambda: "TokenBalancesUninitialized" in fires(prometheus),
+        why="subscribers without a balance",
+    )
+
+    tokens.drop_column()
+    daemon.wait_for("alert.fired", alertname="TokenColumnMissing")
+    both = {"TokenBalancesUninitialized", "TokenColumnMissing"}
+    wait_until(lambda: both <= fires(prometheus), why="the column, too")
+    wait_until(
+        lambda: prometheus.query("token_subscribers_overdue") == {},
+        why="what counted them gives no data",
+    )
+    began = prometheus.value("vector(time())") or 0
+    wait_until(
+        lambda: (prometheus.value("vector(time())") or 0) > began + 8,
+        why="some evaluations without data",
+    )
+    assert both <= fires(prometheus)
+
+    tokens.repair()
+    tokens.fill_balances()
+    daemon.wait_for("alert.resolved", alertname="TokenBalancesUninitialized")
+    wait_until(lambda: both & fires(prometheus) == set(), why="all is well")
+
+
+def test_prometheus_answers_every_query_of_the_printed_dashboard(
+    judge: tuple[Daemon, Prometheus], folder: Path
+) -> None:
+    _, prometheus = judge
+    done = run_command("dashboard", "--config", str(folder / "config.toml"))
+    assert (done.returncode, done.stderr) == (0, "")
+    dashboard = json.loads(done.stdout)
+    panels = [one for one in dashboard["panels"] if one["type"] != "row"]
+    places = [tuple(one["gridPos"].values()) for one in dashboard["panels"]]
+    assert len(places) == len(set(places)) > 50
+    numbers = [one["id"] for one in dashboard["panels"]]
+    assert len(numbers) == len(set(numbers))
+
+    silent: set[str] = set()
+    for panel in panels:
+        (target,) = panel["targets"]
+        expression = target["expr"].replace("$target", ".*")
+        series = prometheus.query(expression.replace("$__rate_interval", "1m"))
+        if not series:
+            silent.add(panel["title"])
+
+    # What nobody is, and what counts errors, has no series here.
+    assert "Subscribers by state of their balance" not in silent
+    assert "How long runs take" not in silent
+    assert len(silent) < len(panels) / 3, silent
 
 
 def test_promtool_finds_nothing_to_say_of_the_metrics_healthy_or_broken(
