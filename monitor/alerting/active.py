@@ -37,10 +37,12 @@ class ActiveAlerts:
         `gap` is how long nobody looked: the clock of a pending alert stood still meanwhile.
         """
         for alert in active:
-            back = replace(alert, held=True)
+            gap = max(gap, timedelta(0))
+            reached = moved(alert.reached, gap)
+            back = replace(alert, held=True, reached=reached)
             if alert.state is AlertState.PENDING:
                 # Else a `for` would pass while nobody looked, and a restart would fire alerts.
-                back = replace(back, active_at=alert.active_at + max(gap, timedelta(0)))
+                back = replace(back, active_at=alert.active_at + gap)
             self.active.setdefault(alert.scope, {})[alert.labels] = back
             self._by_target.setdefault(alert.scope.target, set()).add(alert.scope)
         for alert in resolved:

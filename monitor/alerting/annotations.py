@@ -67,7 +67,7 @@ def _values(
         "value": write(value),
         "since": f"at least {since}" if alert.since_at_least else since,
         "count": write(str(count)),
-        "threshold": write(bound.rule.condition.threshold_text_of(sample.value)),
+        "threshold": write(bound.rule.threshold_text(alert.severity, sample.value)),
         "query": alert.scope.subject,
     }
 

@@ -10,11 +10,13 @@ from monitor.alerting.affected import Members
 from monitor.alerting.annotations import annotations_of
 from monitor.alerting.left import look_at_left
 from monitor.alerting.limits import within_limit
+from monitor.alerting.louder import as_loud_as_reached
 from monitor.alerting.resolved import end_of
 from monitor.alerting.rule_input import BoundRule
 from monitor.alerting.severity import (
     SUPERSEDED,
     Risen,
+    severity_of,
     with_risen,
     without_severity,
 )
@@ -81,7 +83,8 @@ def evaluate(
     rule = bound.rule
     found = _found(bound, success)
     going_on = _going_on(bound, active, found, success)
-    risen = with_risen({**found, **going_on}, active, rule.severity)
+    spoken = as_loud_as_reached(bound, {**found, **going_on}, active, now)
+    risen = with_risen(spoken.found, active)
     found, active = dict(risen.found), risen.rest_of(active)
     left = look_at_left(rule, active, found, success, now=now)
     missed = _miss(bound, left.rest_of(active), found, success, now=now)
@@ -100,7 +103,9 @@ def evaluate(
             alert = _begin(bound, labels, now=now, is_first=is_first)
         seen = _seen(bound, alert, sample, success, count=len(found))
         seen = members.seen(seen, sample, counts_left.get(labels))
-        is_at_once = labels in risen.at_once
+        reached = spoken.reached.get(labels, {})
+        seen = replace(seen, reached=tuple(sorted(reached.items())))
+        is_at_once = labels in risen.at_once or labels in spoken.at_once
         hold_for = timedelta(0) if is_at_once else bound.hold_for(labels)
         is_new = labels not in active
         after[labels], change = _advance(seen, hold_for, is_new=is_new, now=now)
@@ -182,7 +187,7 @@ def _begin(bound: BoundRule, labels: Labels, *, now: datetime, is_first: bool) -
     return Alert(
         bound.scope,
         labels,
-        bound.rule.severity,
+        severity_of(labels),
         AlertState.PENDING,
         0.0,
         now,
@@ -259,7 +264,12 @@ def _miss(
             # Counted from the first miss, as Prometheus does. What was announced before its cause was ends with
             # it: no notice is made of what is muted, and whoever has an incident must be able to close it.
             kept[labels] = replace(
-                alert, keep_since=keep_since, held=False, muted_by=None, cause=()
+                alert,
+                keep_since=keep_since,
+                held=False,
+                muted_by=None,
+                cause=(),
+                reached=(),
             )
         else:
             resolved.append(end_of(alert, now, ""))

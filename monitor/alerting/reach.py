@@ -99,9 +99,9 @@ def _of_rule(rule: Rule, metric: Metric, target: Target) -> PossibleAlert:
     names = {
         "alertname": rule.name,
         "target": target.name,
-        "severity": rule.severity.value,
     }
     labels.update(_fixed(names))
+    labels["severity"] = frozenset(rule.severities)
     return labels
 
 

@@ -10,7 +10,7 @@ from monitor.alerting.cause_index import CauseIndex
 from monitor.alerting.populations import NO_POPULATION, PopulationCounts
 from monitor.model.alerts import Scope
 from monitor.model.results import Sample, Success
-from monitor.model.settings import ColumnName, Labels, Rule, Scalar, labels_of
+from monitor.model.settings import ColumnName, Labels, Rule, Scalar, Severity, labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,11 @@ class BoundRule:
 
     def hold_for(self, labels: Labels) -> timedelta:
         """Return for how long the condition must hold before an alert with these labels fires."""
-        if self.is_explained(labels):
-            return self.rule.hold
-        return self.rule.hold + self.wait
+        return self.rule.hold + self.wait_of(labels)
+
+    def wait_of(self, labels: Labels) -> timedelta:
+        """Return how long an alert with these labels waits for what may explain it; not where that fires."""
+        return timedelta(0) if self.is_explained(labels) else self.wait
 
     def is_explained(self, labels: Labels) -> bool:
         """Return whether an alert that fires explains one with these labels."""
@@ -59,13 +61,16 @@ class BoundRule:
         last_of_each = {(sample.metric, sample.labels): sample for sample in samples}
         return [*last_of_each.values()]
 
-    def alert_labels(self, sample_labels: Labels) -> Labels:
-        """Return the label set that is the identity of the alert about such a sample.
+    def alert_labels(
+        self, sample_labels: Labels, severity: Severity | None = None
+    ) -> Labels:
+        """Return the label set that is the identity of the alert about such a sample, as loud as the rule by default.
 
         A sample's label wins over the rule's and the target's of the same name, so that two samples
         never become one alert; alertname, severity and target win over all.
         """
-        identity = {"alertname": self.rule.name, "severity": str(self.rule.severity)}
+        spoken = severity or self.rule.severity
+        identity = {"alertname": self.rule.name, "severity": str(spoken)}
         if self.scope.target:
             identity["target"] = self.scope.target
         own = {**self.rule.labels, **self.target_labels}

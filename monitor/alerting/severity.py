@@ -27,7 +27,7 @@ def loudest(severities: Iterable[Severity]) -> Severity:
 
 def with_worst_severity(rule: Rule, others: Iterable[Rule]) -> Rule:
     """Return the rule as loud as the loudest of those that it leaves without data."""
-    severities = [rule.severity, *(other.severity for other in others)]
+    severities = [rule.severity, *(other.loudest for other in others)]
     severity = loudest(severities)
     return rule if severity is rule.severity else replace(rule, severity=severity)
 
@@ -54,9 +54,7 @@ class Risen:
         }
 
 
-def with_risen(
-    found: Mapping[Labels, Sample], active: Mapping[Labels, Alert], severity: Severity
-) -> Risen:
+def with_risen(found: Mapping[Labels, Sample], active: Mapping[Labels, Alert]) -> Risen:
     """Match what a rule found with the alerts that are active, where these are as loud or louder.
 
     A rule can get quieter by a reload, or because it leaves less unjudged: the alert keeps its name until it
@@ -66,7 +64,7 @@ def with_risen(
     others = {
         without_severity(labels): alert
         for labels, alert in active.items()
-        if labels not in found and alert.severity is not severity
+        if labels not in found
     }
     if not others:
         return Risen(found)
@@ -76,6 +74,7 @@ def with_risen(
     at_once: set[Labels] = set()
     for labels, sample in found.items():
         other = others.get(without_severity(labels)) if labels not in active else None
+        severity = severity_of(labels)
         if other is None:
             after[labels] = sample
         elif rank(other.severity) >= rank(severity):
@@ -102,6 +101,11 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
         muted_by=None,
         cause=(),
     )
+
+
+def severity_of(labels: Labels) -> Severity:
+    """Return how loud the alert with these labels is."""
+    return Severity(dict(labels)["severity"])
 
 
 def without_severity(labels: Labels) -> Labels:

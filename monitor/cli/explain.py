@@ -16,6 +16,7 @@ from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
 from monitor.model.populations import words_of
 from monitor.model.results import Sample
+from monitor.model.rules import SeverityLevel
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import format_number, utc_second
 from monitor.storage import LastResult, Reader, open_reader
@@ -126,10 +127,21 @@ def _last_run(result: LastResult) -> str:
 
 def _condition(rule: Rule) -> str:
     where = "".join(f' {name}="{value}"' for name, value in rule.where)
-    hold = format_duration(rule.hold)
-    words = [rule.condition.words, words_of(rule.population), "for", hold]
-    said = " ".join(filter(None, words))
-    return f"{rule.metric}{where} {said}"
+    levels = [_level(level, rule) for level in rule.levels]
+    return f"{rule.metric}{where} {', '.join(levels)}"
+
+
+def _level(level: SeverityLevel, rule: Rule) -> str:
+    severity = str(level.severity) if rule.louder else ""
+    hold = format_duration(level.hold)
+    words = [
+        severity,
+        level.condition.words,
+        words_of(rule.population),
+        "for",
+        hold,
+    ]
+    return " ".join(filter(None, words))
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:

@@ -14,12 +14,6 @@ from monitor.model.wording import format_number
 
 MAX_SERIES = 20
 """Of one rule: a line of a plugin is read by programs that cut it at some kilobytes."""
-_PLACES = {
-    Severity.INFO: ";",
-    Severity.WARNING: "{range};",
-    Severity.CRITICAL: ";{range}",
-}
-"""Where the range of a rule stands, the warning one first; what is only for information has none."""
 
 
 def perfdata(checked: Sequence[Checked], counts: Mapping[str, int]) -> list[str]:
@@ -64,8 +58,12 @@ def _of_rules(one: Checked) -> Iterator[tuple[str, str]]:
 
 
 def _alerting_range(rule: Rule) -> str:
-    """Return the range that alerts, at its place by the rule's severity."""
-    return _PLACES[rule.severity].format(range=rule.condition.nagios_range)
+    """Return the ranges that alert, the warning one first; what is only for information has no place."""
+    levels = rule.levels
+    ranges = {level.severity: level.condition.nagios_range for level in levels}
+    warning = ranges.get(Severity.WARNING, "")
+    critical = ranges.get(Severity.CRITICAL, "")
+    return f"{warning};{critical}"
 
 
 def _number(value: float) -> str:

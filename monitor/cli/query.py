@@ -183,11 +183,15 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
     for rule in rules:
         is_of_share = is_judged_by_share(rule.population)
         if rule.detector is not None or is_of_share:
-            lines.append((rule.name, str(rule.severity), "-", _NEEDS_THE_DAEMON))
+            lines.append(
+                (rule.name, ", ".join(rule.severities), "-", _NEEDS_THE_DAEMON)
+            )
             continue
         found = matching(rule, success.samples)
         where = "; ".join(_finding(sample) for sample in found)
-        lines.append((rule.name, str(rule.severity), str(len(found)), where or "-"))
+        lines.append(
+            (rule.name, ", ".join(rule.severities), str(len(found)), where or "-")
+        )
     echo(table(lines, header, right=(header.index("FINDS"),)))
 
 

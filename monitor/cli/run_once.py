@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.alerting.blocking import blocked
 from monitor.alerting.evaluate import evaluate
@@ -156,7 +156,7 @@ class _TargetRun:
         # Whoever asks gets all that is found: nothing is kept of it.
         limit = max(1, len(success.samples))
         bound = BoundRule(
-            replace(rule, hold=timedelta(0), max_alerts=limit),
+            replace(rule.without_holds(), max_alerts=limit),
             Scope(rule.name, *result.job.key),
             result.job.target.labels,
             result.job.query.parameters,

@@ -85,4 +85,4 @@ def _critical_queries(
 
 
 def _is_critical(job: Job) -> bool:
-    return any(rule.severity is Severity.CRITICAL for rule in job.query.rules)
+    return any(rule.loudest is Severity.CRITICAL for rule in job.query.rules)

@@ -88,6 +88,8 @@ class Alert:
     """The ids of whom it found so far, of a rule that asks who was repaired; kept, and shown to nobody."""
     at_firing: FoundAtFiring | None = None
     """Of a rule that asks who was repaired: whom it found when it fired; None before that."""
+    reached: tuple[tuple[str, datetime], ...] = ()
+    """Since when the conditions of severities that are louder than its rule's own hold."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     fingerprint: str = field(default="", repr=False, compare=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from monitor.model.columns import ColumnName, Labels
@@ -12,6 +12,16 @@ from monitor.model.detectors import Detector
 from monitor.model.levels import Severity
 from monitor.model.populations import Population
 from monitor.model.statements import Repaired, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityLevel:
+    """One of several severities that an alert of a rule may have, and what it takes."""
+
+    severity: Severity
+    condition: Condition
+    hold: timedelta = timedelta(0)
+    """How long the condition must hold before the alert is so loud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,60 @@ class Rule:
     explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
     repaired: Repaired | None = None  # who did not leave: docs/adr/0045
     population: Population | None = None
+    louder: tuple[SeverityLevel, ...] = ()
+    """What makes its alerts louder than `severity`, which is by `condition` and `hold`; the loudest last."""
+
+    @property
+    def levels(self) -> tuple[SeverityLevel, ...]:
+        """Return every severity that its alerts may have, the loudest last: of most rules one."""
+        own = SeverityLevel(self.severity, self.condition, self.hold)
+        return (own, *self.louder)
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """Return every severity that its alerts may have, the loudest last."""
+        return tuple(level.severity for level in self.levels)
+
+    @property
+    def loudest(self) -> Severity:
+        """Return how loud its alerts may become."""
+        return self.severities[-1]
+
+    def spoken(self, severity: Severity) -> Severity:
+        """Return as which of its own severities an alert counts: one of before a reload as the quietest."""
+        return severity if severity in self.severities else self.severity
+
+    def by_levels(self) -> list[Rule]:
+        """Return the rule as one for each severity, as Prometheus would have it: itself where it has one."""
+        if not self.louder:
+            return [self]
+        return [
+            replace(
+                self,
+                severity=level.severity,
+                condition=level.condition,
+                hold=level.hold,
+                louder=(),
+            )
+            for level in self.levels
+        ]
+
+    def without_holds(self) -> Rule:
+        """Return the rule as it is for who looks once: what it finds is so at once."""
+        at_once = timedelta(0)
+        louder = tuple(replace(level, hold=at_once) for level in self.louder)
+        return replace(self, hold=at_once, louder=louder)
+
+    def threshold_text(self, severity: Severity, value: float) -> str:
+        """Return what the value of an alert is beyond, as texts show it: of its severity, where it still is.
+
+        An alert does not get quieter: one whose value fell says which of the lower thresholds it is beyond.
+        """
+        place = self.severities.index(self.spoken(severity))
+        for level in reversed(self.levels[: place + 1]):
+            if level.condition.holds(value):
+                return level.condition.threshold_text
+        return self.condition.threshold_text_of(value)
 
     def selects(self, labels: Labels) -> bool:
         """Return whether it judges a sample of its metric with these labels."""

@@ -204,7 +204,7 @@ class Query:
         """
         if self.schema is not None:
             return False
-        return all(rule.severity is not Severity.CRITICAL for rule in self.rules)
+        return all(rule.loudest is not Severity.CRITICAL for rule in self.rules)
 
     def statement_for(self, flavor: Flavor) -> Statement:
         """Return the statement for this kind of server."""

@@ -171,6 +171,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "keep_since": _INSTANT,
         "annotations": _PAIRS,
         "evidence": StoredField(_write_evidence, _read_evidence),
+        "reached": StoredField(_write_notified, _read_notified),
         "since_at_least": _PLAIN,
         "held": _PLAIN,
         "muted_by": _PLAIN,

@@ -261,4 +261,7 @@ def _rules_in(config: Config) -> frozenset[tuple[str, str]]:
     rules = [*config.own_rules]
     for job in config.jobs:
         rules.extend(job.query.rules)
-    return frozenset((rule.name, rule.severity.value) for rule in rules)
+    pairs: set[tuple[str, str]] = set()
+    for rule in rules:
+        pairs.update((rule.name, severity.value) for severity in rule.severities)
+    return frozenset(pairs)

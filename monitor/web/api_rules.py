@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -126,11 +126,23 @@ def _query_group(
         "file": str(query.source),
         "interval": query.schedule.interval_seconds or 0.0,
     }
-    judged = []
+    judged: list[JudgedRule] = []
     for use in uses:
         own = _alerts_of(use, alerts.get(use.rule.name, ()))
-        judged.append(JudgedRule(use.rule, _evaluation(use, scene), own))
+        judged += _by_levels(use.rule, _evaluation(use, scene), own)
     return {**head, **_members_json(judged, scene)}
+
+
+def _by_levels(
+    rule: Rule, evaluation: RuleEvaluation, alerts: Sequence[Alert]
+) -> Iterator[JudgedRule]:
+    """Yield a rule once for each severity, with its alerts of that one: Prometheus's rules have one each."""
+    levels = rule.by_levels()
+    for level in levels:
+        severity = level.severity
+        own = [one for one in alerts if rule.spoken(one.severity) is severity]
+        judged = JudgedRule(level, evaluation, own)
+        yield judged
 
 
 def _alerts_of(use: RuleUse, alerts: Sequence[Alert]) -> list[Alert]:

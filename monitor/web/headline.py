@@ -104,7 +104,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownRule) -> str:
     exact = {
         "total": total_text(alerts),
         "count": str(len(alerts)),
-        "threshold": known.rule.condition.threshold_text,
+        "threshold": known.rule.threshold_text(alerts[0].severity, alerts[0].value),
     }
     values.update((name, people_text(number)) for name, number in exact.items())
     said = render(text, values, exact)

@@ -603,6 +603,11 @@ TABLES = {
             },
             {**_ON_COLUMN, "by": "[]", "below": "7", "clear_above": "8"},
             {**_ON_COLUMN, "above": "7", "clear_below": "6"},
+            {
+                "column": '"x"',
+                "summary": '"s"',
+                "above": "{ warning = 7, critical = 9 }",
+            },
             {**_ON_COLUMN, "equals": "7"},
             {**_ON_COLUMN, "not_equals": "7"},
             {**_ON_COLUMN, "between": "[1, 7]"},

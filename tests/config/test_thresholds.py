@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from monitor.model.conditions import Condition
 from monitor.model.populations import Population
+from monitor.model.rules import SeverityLevel
+from monitor.model.settings import Rule, Severity
 from tests.config.folder import TARGET, Folder, query_of, rule_of
 
 HEAD = """summary = "Jobs that wait"
@@ -159,4 +163,107 @@ def test_what_cannot_be_on_one_target_names_it(folder: Folder) -> None:
     assert folder.problems(TARGET + OTHER + own) == [
         "q/jobs.toml:16: rules.JobsWaiting.between: is not a range; allowed: [lowest, highest];"
         ' with the parameters of target "other"'
+    ]
+
+
+def _leveled(folder: Folder, lines: str, config: str = TARGET) -> Rule:
+    """Return a rule whose thresholds say its severities."""
+    text = _rule(lines).replace('severity = "warning"\n', "")
+    folder.query("jobs", text, SQL)
+    return rule_of(folder.load(config), "JobsWaiting")
+
+
+def test_each_severity_has_its_threshold_and_its_for(folder: Folder) -> None:
+    judged = _leveled(
+        folder,
+        'above = { critical = ":limit", warning = 7 }\nfor = { warning = "9m", critical = "1m" }',
+    )
+    minute = timedelta(minutes=1)
+    assert judged.levels == (
+        SeverityLevel(Severity.WARNING, Condition("above", 7), 9 * minute),
+        SeverityLevel(Severity.CRITICAL, Condition("above", 50), minute),
+    )
+    assert (judged.severity, judged.hold) == (Severity.WARNING, 9 * minute)
+    assert judged.loudest is Severity.CRITICAL
+
+
+def test_one_for_is_that_of_every_severity(folder: Folder) -> None:
+    judged = _leveled(folder, 'below = { info = 9, critical = 1 }\nfor = "2m"')
+    assert [level.hold for level in judged.levels] == [timedelta(minutes=2)] * 2
+
+
+def test_an_override_changes_one_threshold_of_several(folder: Folder) -> None:
+    own = "[rules.JobsWaiting]\nabove = { critical = 9 }\n"
+    judged = _leveled(folder, "above = { warning = 1, critical = 5 }", own + TARGET)
+    thresholds = [level.condition.threshold for level in judged.levels]
+    assert thresholds == [1, 9]
+
+
+def test_an_override_makes_several_severities_of_one_and_back(folder: Folder) -> None:
+    folder.query("jobs", _rule("above = 5"), SQL)
+    several = "[rules.JobsWaiting]\nabove = { warning = 5, critical = 9 }\n"
+    one = '[targets.other.rules.JobsWaiting]\nabove = 5\nseverity = "info"\n'
+    config = folder.load(several + TARGET + OTHER + one)
+    rules = {job.target.name: job.query.rules[0] for job in config.jobs}
+    assert rules["main"].severities == (Severity.WARNING, Severity.CRITICAL)
+    assert rules["other"].severities == (Severity.INFO,)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problems"),
+    [
+        ("above = { warning = 1 }", ["16: {}.above: give at least two of info, warning, critical"]),
+        (
+            "above = { warnin = 1, critical = 5 }",
+            ['16: {}.above.warnin: unknown key; did you mean "warning"?'],
+        ),
+        ("above = { warning = 5, critical = 5 }", ["16: {}.above.critical: is not louder: warning is above 5"]),
+        ("below = { warning = 5, critical = 6 }", ["16: {}.below.critical: is not louder: warning is below 5"]),
+        (
+            'above = { warning = 5, critical = "9" }',
+            ['16: {}.above: "9" is a string; allowed: a number, or a parameter such as ":limit"'],
+        ),
+        (
+            'above = { warning = 5, critical = ":lim" }',
+            ['16: {}.above.critical: the query declares no parameter "lim"; did you mean "limit"?'],
+        ),
+        (
+            'above = { warning = 5, critical = 9 }\nseverity = "info"',
+            ['17: {}.severity: is said by each threshold in "above"; leave it out'],
+        ),
+        (
+            'above = { warning = 5, critical = 9 }\nfor = { warning = "1m" }',
+            ['17: {}.for: "critical" is missing'],
+        ),
+        (
+            'above = { warning = 5, critical = 9 }\nfor = { warning = "1m", critical = "2m", loud = "3m" }',
+            ['17: {}.for.loud: unknown key; allowed: info, warning, critical'],
+        ),
+        (
+            'above = { warning = 5, critical = 9 }\nfor = { warning = "1m", critical = 2 }',
+            ["17: {}.for: 2 is an integer; allowed: a duration such as 500ms, 30s, 5m, 1h30m, 1d"],
+        ),
+        (
+            'above = 5\nseverity = "info"\nfor = { warning = "1m" }',
+            ["18: {}.for: found a table; allowed: a duration, or one for each severity of above or below"],
+        ),
+        (
+            "above = { warning = 5, critical = 9 }\nclear_below = 6",
+            ["17: {}.clear_below: would never be: the rule is above 5, until below 6"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_severities_is_told_with_its_place(
+    folder: Folder, lines: str, problems: list[str]
+) -> None:
+    text = _rule(lines).replace('severity = "warning"\n', "")
+    folder.query("jobs", text, SQL)
+    expected = [f"q/jobs.toml:{one}".format("rules.JobsWaiting") for one in problems]
+    assert folder.problems(TARGET) == expected
+
+
+def test_a_rule_of_the_monitor_itself_has_one_threshold(folder: Folder) -> None:
+    own = "[rules.TokenMonitorClockSkew]\nabove = { warning = 30, critical = 90 }\n"
+    assert folder.problems(TARGET + own) == [
+        "config.toml:9: rules.TokenMonitorClockSkew.above: a rule of the monitor itself has one threshold"
     ]

@@ -15,6 +15,7 @@ from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Tran
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
+from monitor.model.rules import SeverityLevel
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, Severity, labels_of
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
@@ -74,6 +75,17 @@ class Settings:
     usage_hold_seconds: int = 0
     explains: bool = False
     clear: float | None = None
+    critical_above: float | None = None
+    critical_hold_seconds: int = 0
+
+    @property
+    def louder(self) -> tuple[SeverityLevel, ...]:
+        """Return what makes the rule's alerts critical, where they are not."""
+        if self.critical_above is None or self.severity == "critical":
+            return ()
+        condition = Condition("above", self.critical_above)
+        hold = timedelta(seconds=self.critical_hold_seconds)
+        return (SeverityLevel(Severity.CRITICAL, condition, hold),)
 
     @property
     def clear_below(self) -> float | None:
@@ -106,6 +118,8 @@ class Settings:
             explains=self.explained,
             interval=timedelta(seconds=self.interval_seconds),
             clear=self.clear_below,
+            critical_above=self.critical_above if self.louder else None,
+            critical_hold=timedelta(seconds=self.critical_hold_seconds),
         )
         no_plan = Judged(
             "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
@@ -135,6 +149,7 @@ class Settings:
             hold=timedelta(seconds=self.hold_seconds),
             keep_firing_for=timedelta(seconds=self.keep_seconds),
             explains=self.explained,
+            louder=self.louder,
         )
         no_plan = a_rule(
             "TokenNoPlan",

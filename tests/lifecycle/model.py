@@ -50,6 +50,9 @@ class Judged:
     interval: timedelta = timedelta(minutes=1)
     clear: float | None = None
     """Down to which number what fires goes on."""
+    critical_above: float | None = None
+    """Above which number it becomes critical, where it is not already."""
+    critical_hold: timedelta = timedelta(0)
 
     def findings(
         self, data: Iterable[tuple[str, float]], firing: Collection[str]
@@ -93,6 +96,8 @@ class Life:
     """It is muted under a cause, and not for want of data."""
     is_known: bool = False
     """Receivers have heard that it fires."""
+    critical_at: datetime | None = None
+    """Since when it has been above what makes it critical."""
 
 
 LOUD = ("info", "warning", "critical")
@@ -104,6 +109,12 @@ def _severity(who: Who) -> str:
 
 def _labels(who: Who) -> str:
     return " ".join(who.own.split()[1:])
+
+
+def _own(rule: Judged, is_critical: bool) -> str:
+    return (
+        " ".join(["critical", *rule.labels.split()[1:]]) if is_critical else rule.labels
+    )
 
 
 COLUMN_SEEN_FOR = timedelta(minutes=3, seconds=10)
@@ -277,6 +288,7 @@ class Model:
         self.had_data.clear()
         for life in self.lives.values():
             life.is_held = True
+            life.critical_at = life.critical_at and life.critical_at + down_for
             if life.fired_at is None:
                 life.active_at += down_for
 
@@ -290,6 +302,7 @@ class Model:
         self.let_in_at = self.let_in_at and self.let_in_at + by
         for life in self.lives.values():
             life.active_at += by
+            life.critical_at = life.critical_at and life.critical_at + by
             life.fired_at = life.fired_at and life.fired_at + by
             life.missed_at = life.missed_at and life.missed_at + by
 
@@ -325,8 +338,17 @@ class Model:
     def _look(self, rule: Judged, findings: Mapping[str, float], at: datetime) -> None:
         is_first = rule.name not in self.had_data
         self.had_data.add(rule.name)
+        since = {
+            about: self._critical_at(rule, about, value, at)
+            for about, value in findings.items()
+        }
+        critical = {
+            about
+            for about, critical_at in since.items()
+            if critical_at is not None and at >= critical_at + rule.critical_hold
+        }
         found = {
-            Who(rule.name, rule.labels, about): value
+            Who(rule.name, _own(rule, about in critical), about): value
             for about, value in findings.items()
         }
         found = {self._known_by(who, found, at): value for who, value in found.items()}
@@ -341,6 +363,8 @@ class Model:
                 "",
             )
             life.is_explained = False
+            life.critical_at = since[who.about]
+            life.is_told_at_once |= who.about in critical
             hold = rule.hold + self._wait_of(who)
             is_held_long_enough = life.is_told_at_once or at >= life.active_at + hold
             if life.fired_at is None and is_held_long_enough:
@@ -362,6 +386,19 @@ class Model:
                 self._end(who, at, "")
             else:
                 life.is_held, life.muted_under, life.is_explained = False, "", False
+                life.critical_at = None
+
+    def _critical_at(
+        self, rule: Judged, about: str, value: float, at: datetime
+    ) -> datetime | None:
+        """Since when what is found has been critical, of a rule that can become so."""
+        if rule.critical_above is None or not value > rule.critical_above:
+            return None
+        for who, life in self.lives.items():
+            known = (who.rule, who.about, _labels(who).split())
+            if known == (rule.name, about, rule.labels.split()[1:]):
+                return life.critical_at or at
+        return at
 
     def _known_by(self, who: Who, found: Collection[Who], at: datetime) -> Who:
         """Only the severity differs: it is the alert that stands, or takes its place where it is louder."""

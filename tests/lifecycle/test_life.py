@@ -36,6 +36,8 @@ CHANGES = st.fixed_dictionaries(
         "interval_seconds": st.sampled_from([30, 60, 300]),
         "usage_hold_seconds": st.sampled_from([0, 60]),
         "explains": st.booleans(),
+        "critical_above": st.sampled_from([None, 5.0]),
+        "critical_hold_seconds": st.sampled_from([0, 60, 120]),
         "clear": st.sampled_from([None, 0.0, 5.0]),
     },
 )

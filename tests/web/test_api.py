@@ -14,8 +14,9 @@ from monitor.alerting.snapshot import Snapshot, with_alerts, with_next_run, with
 from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
+from monitor.model.rules import SeverityLevel
 from monitor.model.schedules import Cron
-from monitor.model.settings import Config, Labels
+from monitor.model.settings import Config, Labels, Severity
 from monitor.web import api, api_rules
 from tests.web.picture import (
     BALANCES,
@@ -182,6 +183,27 @@ def test_a_rule_that_a_target_changed_is_there_twice() -> None:
     ]
 
 
+def test_a_rule_of_several_severities_is_there_once_for_each() -> None:
+    critical = SeverityLevel(Severity.CRITICAL, Condition("above", 9), seconds(30))
+    several = replace(UNINITIALIZED, severity=Severity.WARNING, louder=(critical,))
+    config = a_config(queries=(replace(BALANCES, rules=(several,)),), own_rules=())
+    loud = an_alert(plan="pro")
+    quiet = replace(an_alert(plan="free"), severity=Severity.WARNING)
+    rules = rules_of(with_alerts(a_snapshot(config), [loud, quiet]), config)
+    assert [
+        (
+            rule["query"],
+            rule["duration"],
+            rule["labels"]["severity"],
+            [alert["labels"]["plan"] for alert in rule["alerts"]],
+        )
+        for rule in rules
+    ] == [
+        ('token_subscribers{status="needs_init"} > 0', 120.0, "warning", ["free"]),
+        ('token_subscribers{status="needs_init"} > 9', 30.0, "critical", ["pro"]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("balances", "health", "error"),
     [
@@ -214,6 +236,7 @@ def test_a_rules_health_is_that_of_its_query(
         ),
         (Condition("equals", 1e12), (), "m == 1000000000000"),
         (Condition("above", 12345678901), (), "m > 12345678901"),
+        (Condition("above", 5, clear=3), (), "m > 5 # until below 3"),
         (Condition("not_equals", -1), (), "m != -1"),
         (Condition("absent"), (("a", "b"),), 'absent(m{a="b"})'),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, assert_never
 
+from monitor.config.queries.levels import levels_of
 from monitor.config.queries.parameters import check_number
 from monitor.config.queries.schema import (
     BaselineSchema,
@@ -79,6 +80,27 @@ def thresholds_of(
     value = getattr(checked, kind)
     if value is None:
         return None
+    plain = _beside(kind, checked)
+    match kind:
+        case "above" | "below" | "equals" | "not_equals":
+            levels = levels_of(kind, checked)
+            ends = [level.threshold for level in levels[:1]]
+            ends = ends or [threshold_at((kind,), value)]
+            return replace(plain, ends=tuple(ends), levels=levels)
+        case "between" | "not_between":
+            low, high = value
+            ends = [threshold_at((kind, 0), low), threshold_at((kind, 1), high)]
+            return replace(plain, ends=tuple(ends))
+        case "absent":
+            return plain
+        case "baseline" | "change" | "new" | "slo":
+            return replace(plain, said=_said_of(detector)) if detector else None
+        case _:
+            assert_never(kind)
+
+
+def _beside(kind: ConditionKind, checked: RuleSchema) -> RuleThresholds:
+    """Return what goes with a condition: of how many it is a share, and where it is over."""
     plain = RuleThresholds(kind, population=checked.population or "")
     if checked.above_share is not None:
         share = threshold_at(("above_share",), checked.above_share)
@@ -87,19 +109,7 @@ def thresholds_of(
     clear = getattr(checked, clear_key, None)
     if clear is not None:
         plain = replace(plain, clear=threshold_at((clear_key,), clear))
-    match kind:
-        case "above" | "below" | "equals" | "not_equals":
-            return replace(plain, ends=(threshold_at((kind,), value),))
-        case "between" | "not_between":
-            low, high = value
-            ends = (threshold_at((kind, 0), low), threshold_at((kind, 1), high))
-            return replace(plain, ends=ends)
-        case "absent":
-            return plain
-        case "baseline" | "change" | "new" | "slo":
-            return replace(plain, said=_said_of(detector)) if detector else None
-        case _:
-            assert_never(kind)
+    return plain
 
 
 def check_thresholds(

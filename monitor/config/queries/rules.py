@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,7 @@ from monitor.config.queries.conditions import (
     read_kind,
     thresholds_of,
 )
+from monitor.config.queries.levels import check_levels, with_severity
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
 from monitor.config.queries.schema import RuleSchema
@@ -55,14 +57,17 @@ def _read_rule(
     """Check one rule and keep its metric; None where it has a problem."""
     before = len(problems)
     _check_keys(name, section, subjects, problems)
-    checked = validate(RuleSchema, section, problems)
+    checked = validate(RuleSchema, with_severity(section), problems)
+    check_levels(section, problems, of_monitor=subjects.of_monitor)
+    are_levels_right = len(problems) == before
     kind = read_kind(section, problems)
     check_share(section, problems)
     detector = thresholds = None
     if kind is not None:
         detector = read_detector(kind, section, subjects.metrics, problems)
         check_clear(kind, section, problems)
-        thresholds = thresholds_of(kind, checked, detector)
+        if are_levels_right:
+            thresholds = thresholds_of(kind, checked, detector)
     if thresholds is not None:
         check_thresholds(thresholds, subjects.parameters, section, problems)
     metric = metric_of(checked, section, subjects, problems)
@@ -116,7 +121,7 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         description=checked.description,
         runbook=checked.runbook,
         where=labels_of(checked.where),
-        hold=checked.for_,
+        hold=timedelta(0) if isinstance(checked.for_, dict) else checked.for_,
         keep_firing_for=checked.keep_firing_for,
         max_alerts=checked.max_alerts,
         labels=dict(checked.labels),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +21,7 @@ from monitor.config.toml.validation import (
     ScalarValue,
     Schema,
     Text,
+    duration,
     integer_in,
     read_scalar,
 )
@@ -53,6 +55,22 @@ def _two_ends(ends: list[Any]) -> list[Any]:
     return ends
 
 
+def _threshold_or_levels(value: object) -> Any:
+    """Return a threshold, or those of several severities by their words."""
+    if not isinstance(value, Mapping):
+        return _threshold(value)
+    return {word: _threshold(one) for word, one in value.items()}
+
+
+def _hold_or_levels(value: object) -> Any:
+    """Return a duration as it is written, or those of several severities: read with the thresholds."""
+    if not isinstance(value, Mapping):
+        return duration(value)
+    return {word: duration(text) for word, text in value.items()}
+
+
+ThresholdLevels = Annotated[Any, PlainValidator(_threshold_or_levels)]
+HoldLevels = Annotated[Any, PlainValidator(_hold_or_levels)]
 ThresholdValue = Annotated[Any, PlainValidator(_threshold)]
 ThresholdRange = Annotated[list[ThresholdValue], AfterValidator(_two_ends)]
 
@@ -275,8 +293,8 @@ class RuleSchema(Schema):
     column: Text | None = None
     by: list[Text] | None = None
     where: dict[str, ScalarText] = {}
-    above: ThresholdValue = None
-    below: ThresholdValue = None
+    above: ThresholdLevels = None
+    below: ThresholdLevels = None
     equals: ThresholdValue = None
     not_equals: ThresholdValue = None
     between: ThresholdRange | None = None
@@ -289,7 +307,7 @@ class RuleSchema(Schema):
     change: dict[str, Any] | None = None
     new: OnlyTrue | None = None
     slo: dict[str, Any] | None = None
-    for_: Duration = Field(default=timedelta(0), alias="for")
+    for_: HoldLevels = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
     max_alerts: Annotated[int, integer_in(1, 100_000)] = 1000
     severity: Literal["critical", "warning", "info"]

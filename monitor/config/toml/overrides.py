@@ -22,6 +22,7 @@ _EXCLUSIVE: Final[Mapping[tuple[KeyPath, int], tuple[tuple[str, ...], ...]]] = {
     ),
 }
 
+_RULE_DEPTH: Final = 2
 _GO_WITH: Final[Mapping[str, tuple[str, ...]]] = {
     "above": ("above_share", "clear_below"),
     "below": ("clear_above",),
@@ -53,9 +54,12 @@ class _Merged:
         self, data: dict[str, Any], override: Mapping[str, Any], path: KeyPath
     ) -> None:
         """Put a table of the override over the one that stands at the same path."""
+        is_rule = path[:1] == ("rules",) and len(path) == _RULE_DEPTH
         for group in _EXCLUSIVE.get((path[:1], len(path)), ()):
             if not override.keys().isdisjoint(group):
                 self._replace(data, override, path, group)
+        if is_rule and _has_levels(override):
+            self._remove(data, path, "severity")  # each threshold says its own
         for key, value in override.items():
             old = data.get(key)
             if isinstance(value, Mapping) and isinstance(old, Mapping):
@@ -89,6 +93,10 @@ class _Merged:
         for known, origin in self.given.items():
             if _is_below(known, path):
                 self.origins[known] = origin
+
+
+def _has_levels(rule: Mapping[str, Any]) -> bool:
+    return any(isinstance(rule.get(key), Mapping) for key in ("above", "below"))
 
 
 def _is_below(path: KeyPath, top: KeyPath) -> bool:

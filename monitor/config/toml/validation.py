@@ -132,7 +132,8 @@ def refuse_both(section: Section, first: str, second: str, problems: Problems) -
         problems.add(section.origin(second), f'give either "{first}" or "{second}"')
 
 
-def _duration(value: object) -> timedelta:
+def duration(value: object) -> timedelta:
+    """Return a duration as it is written in a file; ValueError says what is allowed."""
     if not isinstance(value, str):
         allowed = "a duration such as 500ms, 30s, 5m, 1h30m, 1d"
         # The validator takes ValueError for a finding, and TypeError for a fault of the program.
@@ -220,7 +221,7 @@ def _filled(value: str) -> str:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
 """Zero or more, as Prometheus writes it."""
 # Both bounds refuse what must be a mistaken unit: ten runs a second are more than a health check.
 Interval = Annotated[Duration, _at_least(timedelta(milliseconds=100), "100ms")]
