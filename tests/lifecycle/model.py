@@ -75,8 +75,13 @@ class Judged:
 
         A label that a rule does not give any more looks like a sample's, until the same is found without it.
         """
-        is_told_apart = not set(self.labels.split()[1:]) <= set(who.own.split()[1:])
-        return is_told_apart or who._replace(own=self.labels) in set(found) - {who}
+        labels = self.labels.split()[1:]
+        is_told_apart = not set(labels) <= set(who.own.split()[1:])
+        of_today = {
+            other._replace(own="") for other in found if other.own.split()[1:] == labels
+        }
+        is_of_before = who.own.split()[1:] != labels
+        return is_told_apart or (is_of_before and who._replace(own="") in of_today)
 
 
 @dataclass
