@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.shown import AT_LEAST, RESOLVED_SUMMARY, at_least_text, mark_of
+from monitor.alerting.shown import (
+    AT_LEAST,
+    DEPLOYMENT,
+    RESOLVED_SUMMARY,
+    at_least_text,
+    mark_of,
+)
 from monitor.model.alert_text import names_in, render
 from monitor.model.alerts import Alert
 from monitor.model.results import Sample
@@ -32,6 +38,8 @@ def annotations_of(
     rendered = {name: _rendered(text, values, exact) for name, text in texts.items()}
     if sample.at_least:
         rendered[AT_LEAST] = mark_of(sample)
+    if alert.deploy:
+        rendered[DEPLOYMENT] = alert.deploy
     if rule.runbook and bound.runbook_base_url:
         base_url = bound.runbook_base_url.rstrip("/")
         rendered.setdefault("runbook_url", f"{base_url}/{rule.runbook}")

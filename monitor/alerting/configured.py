@@ -38,7 +38,8 @@ def for_config(
     for target in config.targets:
         view = snapshot.targets.get(target.name)
         if view is None or view.target != target:
-            view = TargetView(target)
+            declared = snapshot.deploys_of(target.name)
+            view = TargetView(target, deploys_open=len(declared.under_way))
         if target.name not in with_schema:
             # Without a schema query nobody would ever say that a column is back.
             view = replace(view, missing=None, unknown=frozenset())

@@ -85,6 +85,8 @@ class TargetView:
     """Whether a server of it was seen that took writes."""
     load: LoadAccount = field(default_factory=LoadAccount)
     """What our queries cost the server, and how far their intervals are stretched for that."""
+    deploys_open: int = 0
+    """How many declared deployments of it go on."""
 
     @property
     def unseen(self) -> frozenset[ColumnName]:

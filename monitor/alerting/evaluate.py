@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from monitor.alerting.affected import Members
 from monitor.alerting.annotations import annotations_of
+from monitor.alerting.deploys import in_deploy, out_of_deploy
 from monitor.alerting.left import look_at_left
 from monitor.alerting.limits import within_limit
 from monitor.alerting.louder import as_loud_as_reached
@@ -76,11 +77,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a rule over a successful run: returns what its alerts are then; `now` is the run's scheduled instant.
 
-    Pending, firing, resolved and `keep_firing_for` mean what they mean in Prometheus
-    (rules/alerting.go, AlertingRule.Eval). `is_first`: nobody looked before, so that what is found may
-    be older. SampleError: two findings would be one alert.
+    They come and go as in Prometheus (rules/alerting.go, AlertingRule.Eval). `is_first`: nobody looked before, so
+    that what is found may be older. SampleError: two findings would be one alert.
     """
-    rule = bound.rule
+    rule, active = bound.rule, out_of_deploy(bound.deploy, active)
     found = _found(bound, success)
     going_on = _going_on(bound, active, found, success)
     spoken = as_loud_as_reached(bound, {**found, **going_on}, active, now)
@@ -101,6 +101,7 @@ def evaluate(
         alert = active.get(labels) or risen.successors.get(labels)
         if alert is None:
             alert = _begin(bound, labels, now=now, is_first=is_first)
+        alert = in_deploy(bound.deploy, alert, is_at_once=labels in risen.at_once)
         seen = _seen(bound, alert, sample, success, count=len(found))
         seen = members.seen(seen, sample, counts_left.get(labels))
         reached = spoken.reached.get(labels, {})
@@ -228,7 +229,7 @@ def _advance(
     alert: Alert, hold_for: timedelta, *, is_new: bool, now: datetime
 ) -> tuple[Alert, Change | None]:
     # Without a `for` this is so at once: an alert fires at the run that begins it.
-    if alert.state is AlertState.PENDING and now - alert.active_at >= hold_for:
+    if alert.may_fire() and now - alert.active_at >= hold_for:
         return replace(alert, state=AlertState.FIRING, fired_at=now), Change.FIRED
     return alert, Change.PENDING if is_new else None
 

@@ -20,6 +20,7 @@ from monitor.alerting.alert_names import (
 from monitor.alerting.blocking import shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
+from monitor.alerting.deploys import hold_of
 from monitor.alerting.limits import left_out_samples
 from monitor.alerting.ownership import speaker_beside
 from monitor.alerting.populations import counts_in
@@ -77,7 +78,9 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
         # What a detector could not look at is no data: a window that is not read yet after a restart.
         is_judged = success is not None and success.is_judged_for(rule)
         judged = success if has_columns and is_judged else None
-        yield _of_rule(facts, rule, result.job, judged)
+        rule_input = _of_rule(facts, rule, result.job, judged)
+        deploy = hold_of(facts.config, facts.snapshot, rule, result)
+        yield replace(rule_input, bound=replace(rule_input.bound, deploy=deploy))
 
 
 def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:

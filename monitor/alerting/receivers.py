@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from monitor.alerting.snapshot import ReceiverView, Snapshot
@@ -16,6 +17,15 @@ def with_receiver(
     if view.health == health:
         return snapshot
     return _with_receiver(snapshot, replace(view, health=health))
+
+
+def with_receivers(
+    snapshot: Snapshot, receivers: Mapping[str, ReceiverHealth]
+) -> Snapshot:
+    """Record how each of these receivers does."""
+    for name, health in receivers.items():
+        snapshot = with_receiver(snapshot, name, health)
+    return snapshot
 
 
 def with_delivery(snapshot: Snapshot, delivery: Delivery) -> Snapshot:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from monitor.alerting.cause_index import CauseIndex
 from monitor.alerting.populations import NO_POPULATION, PopulationCounts
 from monitor.model.alerts import Scope
+from monitor.model.deploys import NO_HOLD, DeployHold
 from monitor.model.results import Sample, Success
 from monitor.model.settings import ColumnName, Labels, Rule, Scalar, Severity, labels_of
 
@@ -31,6 +32,8 @@ class BoundRule:
 
     counts: PopulationCounts = NO_POPULATION
     """Of how many its findings are a part."""
+    deploy: DeployHold = NO_HOLD
+    """Whether its alerts wait for the end of a deployment, or did."""
 
     def hold_for(self, labels: Labels) -> timedelta:
         """Return for how long the condition must hold before an alert with these labels fires."""

@@ -20,6 +20,8 @@ EXPLAINED = "explained"
 """The annotation of a cause that lists what is muted under it: names, and how many alerts of each."""
 AFFECTED = "affected"
 """The annotation that says how many are new, recovered, left and ongoing since an alert fired."""
+DEPLOYMENT = "deployment"
+"""The annotation that says that an alert waits for the end of a deployment, or remained after one."""
 LEFT = "left"
 """The annotation that says how many left without being repaired; also the reason of the end that this comes to."""
 _TEXTS = {"": "{}", "true": "at least {}", "so far": "so far at least {}"}

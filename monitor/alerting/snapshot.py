@@ -14,6 +14,7 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.cause_graph import CauseRule
 from monitor.model.chunked_map import updated
+from monitor.model.deploys import NOTHING_DECLARED, Deploys, TargetDeploys
 from monitor.model.positions import Position
 from monitor.model.results import Result, Sample
 from monitor.model.settings import ColumnName, Job, JobKey
@@ -50,6 +51,8 @@ class Snapshot:
     """The jobs of each target: with a thousand targets nobody may look through all for one."""
     crons: tuple[JobKey, ...] = ()
     """The jobs that run at the times of a cron."""
+    deploys: Deploys = field(default_factory=dict)
+    """The deployments that were declared, by the names of their targets."""
 
     def is_lost(self, target: str) -> bool:
         """Return whether a target lets nobody in; False of one that is not known yet."""
@@ -107,6 +110,10 @@ class Snapshot:
         view = self.view_behind(alert.scope)
         # A rule about the monitor itself, too, can have a query as its subject.
         return view if view is not None and view.has_rule(alert.name) else None
+
+    def deploys_of(self, target: str) -> TargetDeploys:
+        """Return what was declared of a target."""
+        return self.deploys.get(target, NOTHING_DECLARED)
 
     def position_of(self, key: JobKey) -> Position | None:
         """Return how far a job's walk has come; None where it has not begun."""
@@ -193,6 +200,19 @@ def with_alerts(snapshot: Snapshot, alerts: Iterable[Alert]) -> Snapshot:
         if alert.muted_by is None and alert.fingerprint in named
     }
     return replace(snapshot, alerts=shown, roots=roots)
+
+
+def with_deploys(snapshot: Snapshot, deploys: Deploys) -> Snapshot:
+    """Record which deployments are declared, and with each target how many of it go on."""
+    changed: dict[str, TargetView] = {}
+    for name in {*snapshot.deploys, *deploys}:
+        view = snapshot.targets.get(name)
+        declared = deploys.get(name, NOTHING_DECLARED)
+        if view is not None:
+            changed[name] = replace(view, deploys_open=len(declared.under_way))
+    return replace(
+        snapshot, deploys=deploys, targets=updated(snapshot.targets, changed)
+    )
 
 
 def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:

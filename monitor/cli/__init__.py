@@ -62,6 +62,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "explain": CommandEntry("Explain why an alert is or is not firing."),
         "backup": CommandEntry("Copy the state into a file, while the daemon goes on."),
         "notify": CommandEntry("Send a test alert through a receiver."),
+        "deploy": CommandEntry(
+            "Say that a deployment begins or is over: alerts about changes wait for its end."
+        ),
         "healthcheck": CommandEntry(
             "Ask the daemon here whether it is healthy; exit 0 or 1."
         ),

@@ -75,6 +75,8 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
         yield f"    muted under {root}: no new notices until that is mended"
+    if alert.deploy:
+        yield f"    {alert.deploy}"
     annotations = dict(alert.annotations)
     if AFFECTED in annotations:
         yield f"    {annotations[AFFECTED]}"
@@ -84,11 +86,13 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
 
 
 def _state(alert: Alert) -> str:
-    """Return the state in words, held and muted included."""
+    """Return the state in words; held, muted and waiting for a deployment included."""
     if alert.muted_by:
         return f"{alert.state}, muted"
     if alert.held:
         return f"{alert.state}, held"
+    if alert.is_in_deploy:
+        return f"{alert.state}, held by a deployment"
     return str(alert.state)
 
 

@@ -14,6 +14,7 @@ from monitor.cli.options import CommonOptions, all_rule_names, with_common_optio
 from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
+from monitor.model.deploys import NOTHING_DECLARED, TargetDeploys
 from monitor.model.populations import words_of
 from monitor.model.results import Sample
 from monitor.model.rules import SeverityLevel
@@ -59,10 +60,13 @@ def explained(
         yield f"{name} is a rule about the monitor itself: {_condition(rule)}"
         yield from _alerts(reader, name, target)
     results = {(one.target, one.query): one for one in reader.last_results()}
+    declared = reader.deploys()
     jobs = [job for job in config.jobs if target in (None, job.target.name)]
     for job in jobs:
         for rule in _named(name, job.query.rules):
             yield from _of_job(job, rule, results.get(job.key))
+            if name in config.deploys.rules:
+                yield from _deployments(declared.get(job.target.name, NOTHING_DECLARED))
             yield from _alerts(reader, name, job.target.name)
 
 
@@ -89,6 +93,12 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
         )
     elif not rule.condition.finds_absence:
         yield from _samples(rule, result)
+
+
+def _deployments(declared: TargetDeploys) -> Iterator[str]:
+    """Yield a line for each deployment that goes on, for whose end the rule's alerts wait."""
+    for deploy in declared.under_way:
+        yield f"  what would fire waits for a deployment {deploy.words}"
 
 
 def _samples(rule: Rule, result: LastResult) -> Iterator[str]:

@@ -15,6 +15,7 @@ from monitor.config.contract import (
     read_settings,
     with_contract_interval,
 )
+from monitor.config.deploys import read_deploys
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
@@ -34,6 +35,7 @@ from monitor.config.toml.text_files import shown
 from monitor.config.toml.validation import validate
 from monitor.config.web_and_state import read_log, read_state, read_web
 from monitor.model.contract import ContractFiles, ContractSettings
+from monitor.model.deploys import DeploySettings
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import HeartbeatSettings
 from monitor.model.settings import Config, Job
@@ -124,9 +126,8 @@ def _build(
     ask = outside.ask_in(state.directory)
     sources = read_sources(root, section, base, problems, ask)
     shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)
-    # A target or receiver that cannot be read is left out, so that the others are checked all the same.
+    # What cannot be read is left out, so that the others are checked all the same; all shards check all targets.
     receivers = read_receivers(section, base, problems, kinds)
-    # All shards check all targets: a list that one of them refuses is refused by all.
     selections = select_queries(section, library, sources.entries, base, problems)
     own, elsewhere = _shared_out(selections, shard, root.replicas)
     targets = tuple(one.entry.target for one in own if one.entry.target is not None)
@@ -160,6 +161,7 @@ def _build(
         replicas=root.replicas,
         contract=contract,
         elsewhere=elsewhere,
+        deploys=_deploys(context, jobs, library),
     )
 
 
@@ -214,6 +216,14 @@ def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
         if isinstance(name, str) and name.strip():
             folders.append(Folder(base / name, name, position))
     return folders
+
+
+def _deploys(
+    context: _Context, jobs: tuple[Job, ...], library: Library
+) -> DeploySettings:
+    queries = [job.query for job in jobs]
+    table, base = context.table("deploys"), context.path.parent
+    return read_deploys(table, base, library, queries, context.problems)
 
 
 def _heartbeat(

@@ -21,6 +21,7 @@ from monitor.config.toml.validation import (
     integer_in,
 )
 from monitor.model.contract import DEFAULT_INTERVAL
+from monitor.model.deploys import DEFAULT_MAX
 from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.model.targets import SERVER_ZONE, UTC_ZONE, TlsMode
 from monitor.timing.zones import session_zone
@@ -144,6 +145,7 @@ class RootSchema(Schema):
     log: Any = {}
     load: Any = {}
     contract: Any = {}
+    deploys: Any = {}
 
 
 class ContractSchema(Schema):
@@ -248,6 +250,17 @@ class HeartbeatSchema(Schema):
     interval: Interval = timedelta(minutes=1)
     timeout: AttemptLimit | None = None
     queries: list[Text] | None = None
+
+
+class DeploysSchema(Schema):
+    """`[deploys]`."""
+
+    file: Text | None = None
+    metric: Text = ""
+    max: Annotated[
+        Duration, from_to(timedelta(seconds=1), timedelta(days=7), "1s to 7d")
+    ] = DEFAULT_MAX
+    rules: list[Text] | None = None
 
 
 class LogSchema(Schema):

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from itertools import chain
 
 from monitor.model.application import HOLE, ColumnUse, ReadStatement, SqlPlace, Uses
+from monitor.model.online_changes import is_online_change_table
 
 _FEW = 3
 _KNOWN_TOO_LITTLE = re.compile(
@@ -50,7 +51,12 @@ class SchemaTables:
         if wanted in self.tables:
             return [wanted]
         pattern = re.compile(wanted.replace("$", r"\$").replace(HOLE, r"\w*"))
-        return [table for table in self.tables if pattern.fullmatch(table)]
+        return [table for table in self._lasting if pattern.fullmatch(table)]
+
+    @property
+    def _lasting(self) -> list[str]:
+        """Return the tables that nobody is just making or leaving behind: by its whole name alone one is meant."""
+        return [table for table in self.tables if not is_online_change_table(table)]
 
     def lacks(
         self,
@@ -65,7 +71,7 @@ class SchemaTables:
         name: str,
     ) -> tuple[str, ...]:
         """Return tables that may be meant by a name."""
-        return _near(name, self.tables)
+        return _near(name, self._lasting)
 
     def similar_columns(
         self,

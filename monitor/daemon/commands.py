@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias, assert_never
 
 from monitor.model.settings import Job, JobKey
+
+DeclareAnswer: TypeAlias = queue.SimpleQueue[None]
+"""Takes the word that what somebody declared is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,14 @@ class SetPace:
     stretches: Mapping[JobKey, int]
 
 
-Command: TypeAlias = RunNow | WakeReceivers | ShiftTimes | SetPace
+@dataclass(frozen=True, slots=True)
+class ConfirmDeclared:
+    """Who declared a deployment, and waits, is to hear that it is recorded."""
+
+    answer: DeclareAnswer
+
+
+Command: TypeAlias = RunNow | WakeReceivers | ShiftTimes | SetPace | ConfirmDeclared
 
 
 class Runner(Protocol):
@@ -91,5 +102,7 @@ class Executor:
                 self.heartbeat.move(by)
             case SetPace(stretches):
                 self.pacer.stretch(stretches)
+            case ConfirmDeclared(answer):
+                answer.put(None)
             case _:
                 assert_never(command)

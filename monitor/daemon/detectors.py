@@ -9,6 +9,7 @@ from typing import TypeAlias
 from monitor.alerting.active import ActiveAlerts
 from monitor.detection.incidents import Causes
 from monitor.detection.rules import Memories, RuleMemory, with_findings
+from monitor.model.deploys import NO_DEPLOY, DeployLook
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import ColumnName, Config, JobKey
 from monitor.storage.rule_memories import MemoryKey
@@ -41,11 +42,16 @@ class Detectors:
         self._causes = _causes_in(config)
 
     def judge(
-        self, result: Result, active: ActiveAlerts, missing: Set[ColumnName]
+        self,
+        result: Result,
+        active: ActiveAlerts,
+        missing: Set[ColumnName],
+        deploy: DeployLook = NO_DEPLOY,
     ) -> Judged:
         """Return a result with what its query's detectors find in it.
 
-        They learn from it, but for what an active alert covers, or what the missing columns make meaningless.
+        They learn from it, but for what an active alert covers, or what the missing columns make meaningless, or
+        what is of the middle of a deployment; what somebody accepted they take as it is.
         """
         if not result.job.query.has_detectors:
             return Judged(result, {})
@@ -53,7 +59,8 @@ class Detectors:
         incidents = self._causes.incidents(
             result.job, active, missing, result.scheduled_at
         )
-        detection = with_findings(result, self._of.get(key, {}), incidents)
+        before = self._of.get(key, {})
+        detection = with_findings(result, before, incidents, deploy)
         self._of[key] = detection.memories
         outcome = detection.result.outcome
         if not isinstance(outcome, Success):
@@ -63,11 +70,13 @@ class Detectors:
             rule: memory.left_out for rule, memory in judged.items() if memory.left_out
         }
         at = result.scheduled_at.timestamp()
-        due = {
-            (key, rule): judged[rule]
-            for rule, found in outcome.detected.items()
-            if self._is_due((key, rule), found, at)
-        }
+        due: dict[MemoryKey, RuleMemory] = {}
+        for rule, found in outcome.detected.items():
+            memory = judged[rule]
+            is_due = self._is_due((key, rule), found, at)
+            # A crash must not have something else accepted in its place.
+            if is_due or _has_accepted(before.get(rule, memory), memory):
+                due[key, rule] = memory
         return Judged(detection.result, due, left_out)
 
     def note_written(self, due: _RuleMemories, at: float) -> None:
@@ -99,3 +108,7 @@ def _causes_in(config: Config) -> Causes:
     rules = [rule for job in config.jobs for rule in job.query.rules]
     remembering = {rule.name for rule in rules if rule.detector is not None}
     return Causes(config.causes, frozenset(remembering))
+
+
+def _has_accepted(before: RuleMemory, after: RuleMemory) -> bool:
+    return before.accepted_at != after.accepted_at

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Protocol, TypeAlias
 
 from monitor.alerting.updates import Update
+from monitor.daemon.commands import DeclareAnswer
 from monitor.daemon.maintenance import MaintenanceListener
 from monitor.model.alerts import Delivery, Scope, Transition
+from monitor.model.deploys import DeployNews, DeployRequest
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
@@ -36,11 +38,26 @@ class NewConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Declare:
+    """Somebody says that a deployment begins or is over, and waits until that is recorded."""
+
+    request: DeployRequest
+    answer: DeclareAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFile:
+    """A look at the file of `[deploys]`: the reason that is in it; None where it is not there."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Nothing comes after this; it ends the thread, and the pipeline never sees it."""
 
 
-Work: TypeAlias = Result | Missed | Delivery | Tick | NewConfig
+Work: TypeAlias = Result | Missed | Delivery | Tick | NewConfig | Declare | DeployFile
 Message: TypeAlias = Work | Stop
 
 
@@ -58,6 +75,9 @@ class PipelineListener(MaintenanceListener, Protocol):
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Count the alerts that began and were not put in a receiver's outbox, since it is full."""
+
+    def on_deploy(self, news: DeployNews) -> None:
+        """Log what became of a declared deployment, after it was recorded."""
 
     def on_clock_moved(self, by: timedelta) -> None:
         """Log that the machine's clock was set, after what is on the disk was moved."""

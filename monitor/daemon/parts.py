@@ -14,6 +14,7 @@ from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.daemon.commands import Executor
 from monitor.daemon.config_status import ConfigStatus
+from monitor.daemon.declaring import Declarations
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.events import Events
 from monitor.daemon.health import Health, Readiness
@@ -84,6 +85,9 @@ class Parts:
         self.exposition = self._make_exposition(log)
         # A thread of its own: to prepare what a fleet has found may take longer than a tick should.
         self.preparer = Ticker(self.clock, self._prepare_scrapes, name="scrapes")
+        self.declarations = self._make_declarations()
+        # Of its own too: the disk with the file may hang.
+        self.deploy_file = Ticker(self.clock, self.declarations.look, name="deploys")
         self.deliveries = self._make_deliveries(config)
         # The page asks about the heartbeat's thread too; the heartbeat itself, which asks first, cannot.
         health = self._make_health()
@@ -93,16 +97,22 @@ class Parts:
             check_health=health.check,
             listener=self.events,
         )
-        self.web = WebServer(
+        self.web = self._make_web(config, log, health)
+        self.pipeline = self._make_pipeline()
+        self.executor = self._make_executor()
+        self.lists = lists
+        self.discovery = self._make_discovery()
+
+    def _make_web(self, config: Config, log: Log, health: Health) -> WebServer:
+        return WebServer(
             config.web,
             self._views(replace(health, heartbeat=self.heartbeat)),
             log,
             on_config_file=self.config_status.note_web,
         )
-        self.pipeline = self._make_pipeline()
-        self.executor = self._make_executor()
-        self.lists = lists
-        self.discovery = self._make_discovery()
+
+    def _make_declarations(self) -> Declarations:
+        return Declarations(self.inbox.put, lambda: self.latest.config, self.latest.get)
 
     def _open_state(self, directory: Path) -> OpenedState:
         opened = open_directory(
@@ -191,6 +201,7 @@ class Parts:
             check_health=health.check,
             check_readiness=Readiness(self.latest).check,
             reload=self.requests.reload_and_wait,
+            declare=self.declarations.declare,
             evaluated_at=lambda: self.latest.evaluated_at,
             last_reload=lambda: self.config_status.last,
             notes=lambda: notes_of(self.state),

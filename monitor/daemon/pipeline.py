@@ -5,45 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import TypeAlias, assert_never
 
-from monitor.alerting import cycle
+from monitor.alerting import cycle, deploys
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
 from monitor.alerting.configured import all_stretches, for_config
 from monitor.alerting.inputs import Facts
-from monitor.alerting.receivers import with_delivery, with_receiver
+from monitor.alerting.receivers import with_delivery, with_receivers
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
     Snapshot,
     with_alerts,
+    with_deploys,
     with_excuse,
     with_missed,
-    with_next_run,
     with_series_left_out,
 )
 from monitor.alerting.updates import updated
 from monitor.alerting.walks import with_positions
 from monitor.collector.reconnect import Reconnects
-from monitor.daemon.commands import Command, RunNow, SetPace, ShiftTimes, WakeReceivers
+from monitor.daemon.clock_moves import ClockMoves
+from monitor.daemon.commands import (
+    Command,
+    ConfirmDeclared,
+    RunNow,
+    SetPace,
+    WakeReceivers,
+)
 from monitor.daemon.detectors import Detectors
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import ALIVE, Maintenance
-from monitor.daemon.messages import Missed, NewConfig, PipelineListener, Tick, Work
+from monitor.daemon.messages import (
+    Declare,
+    DeployFile,
+    Missed,
+    NewConfig,
+    PipelineListener,
+    Tick,
+    Work,
+)
+from monitor.daemon.planning import with_overdue_plans, with_plans
 from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
+from monitor.model.deploys import DeployChanges
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.schedules import Every
 from monitor.model.settings import Config, JobKey
 from monitor.notify.reminders import Reminders
-from monitor.notify.routing import (
-    notifications_for,
-    refused_by,
-)
+from monitor.notify.routing import notifications_for, refused_by
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
@@ -77,8 +89,7 @@ class Pipeline:
         self._explained: dict[JobKey, datetime] = {}
         """Until when the alert of a root last spoke for a query."""
         self._reminders = Reminders()
-        self._unmoved = timedelta(0)
-        """By how much the clock was set while the disk did not take that."""
+        self._moves = ClockMoves(state, listener)
         self._maintenance = Maintenance(state, listener)
         self._detectors = Detectors(state.memories(), latest.config)
         self._restore(self._started_at)
@@ -116,6 +127,11 @@ class Pipeline:
             case Tick():
                 yield from self._follow_clock()
                 yield from self._take_tick(self._took_at)
+            case DeployFile(reason):
+                self._declare(deploys.by_file(self._config, self.snapshot, reason, now))
+            case Declare(request, answer):
+                self._declare(deploys.requested(self.snapshot.deploys, request, now))
+                yield ConfirmDeclared(answer)
             case _:
                 assert_never(message)
 
@@ -145,7 +161,8 @@ class Pipeline:
             yield RunNow(update.wanted)
         facts = self._facts(now, update.after)
         missing = facts.snapshot.missing_columns(key[0], now, or_unknown=True)
-        judged = self._detectors.judge(update.result, self._active, missing)
+        deploy = deploys.look_of(self._config, update.after, update.result)
+        judged = self._detectors.judge(update.result, self._active, missing, deploy)
         changes = cycle.after_result(facts, self._active, judged.result)
         run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
         kept = Kept(walked, judged.due)
@@ -154,11 +171,24 @@ class Pipeline:
         self._publish(with_series_left_out(self.snapshot, key, judged.left_out))
         for blocked in update.blocked:
             yield from self._take_result(blocked, now)
+        said = deploys.by_result(self._config, self.snapshot, update.result, now)
+        self._declare(said)
+
+    def _declare(self, changes: DeployChanges) -> None:
+        """Record which deployments are declared from now on, then let it be so, then log it."""
+        if changes.after == self.snapshot.deploys:
+            return
+        self._state.record({}, (), (), deploys=changes.after)
+        self._publish(with_deploys(self.snapshot, changes.after))
+        for news in changes.news:
+            self._listener.on_deploy(news)
 
     def _take_tick(self, now: datetime) -> Commands:
+        self._declare(deploys.at_tick(self.snapshot.deploys, self._config.deploys, now))
         due = cycle.due_targets(self._facts(now), self._active)
         looked_at = cycle.in_turn(self._facts(now), self._active, due)
-        self._plan_again(looked_at, now)
+        next_run_at = self._sources.next_run_at
+        self._publish(with_overdue_plans(self.snapshot, looked_at, now, next_run_at))
         facts = self._facts(now)
         yield from self._run_again(due, now)
         status = self._look_at_ourselves()
@@ -174,10 +204,8 @@ class Pipeline:
         self._config = config
         self._latest.self_status = self._sources.self_status()
         snapshot = for_config(self.snapshot, config, now)
-        for job in config.jobs:
-            next_run_at = self._sources.next_run_at(job.key)
-            snapshot = with_next_run(snapshot, job.key, next_run_at)
-        self._publish(snapshot)
+        self._publish(with_plans(snapshot, config.jobs, self._sources.next_run_at))
+        self._declare(deploys.of_targets(self.snapshot))
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
@@ -258,16 +286,6 @@ class Pipeline:
         since = Since(now, self._awake_since, self._explained)
         return Facts(self._config, snapshot or self.snapshot, since)
 
-    def _plan_again(self, targets: Iterable[str], now: datetime) -> None:
-        """Ask when jobs of these targets run next whose planned run is past."""
-        for view in chain.from_iterable(map(self.snapshot.views_of, targets)):
-            if not view.is_unplanned_at(now):
-                continue
-            key = view.job.key
-            planned_at = self._sources.next_run_at(key)
-            if planned_at is not None:
-                self._publish(with_next_run(self.snapshot, key, planned_at))
-
     def _run_again(self, targets: Iterable[str], now: datetime) -> Commands:
         """Try those of these targets that are lost, and run what failed of what is over."""
         if jobs := self._reconnects.due(self.snapshot, now, targets):
@@ -279,17 +297,8 @@ class Pipeline:
 
     def _look_at_ourselves(self) -> SelfStatus:
         """Return how the monitor does; shows how the receivers of this configuration do."""
-        known = {receiver.name for receiver in self._config.receivers}
-        # A reload may just have removed one, which is on its way out.
-        receivers = {
-            name: health
-            for name, health in self._sources.receivers().items()
-            if name in known
-        }
-        snapshot = self.snapshot
-        for name, health in receivers.items():
-            snapshot = with_receiver(snapshot, name, health)
-        self._publish(snapshot)
+        receivers = self._sources.receivers_of(self._config)
+        self._publish(with_receivers(self.snapshot, receivers))
         status = self._sources.self_status()
         self._latest.self_status = status
         return replace(status, receivers=receivers, room=self._state.disk_usage)
@@ -300,13 +309,16 @@ class Pipeline:
         gap = now - alive_at if alive_at is not None else timedelta(0)
         resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
         self._active.restore(self._state.active_alerts(), resolved, gap)
+        declared = self._state.deploys()
         if gap < -SLEPT:
             # The clock was set back while we were down: all that is kept was of its future.
             self._active.move(gap)
-            self._state.move(gap, self._active.active)
+            declared = moved(declared, gap)
+            self._state.move(gap, self._active.active, declared)
         # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
         self._state.record(self._active.active, (), (), marks={ALIVE: now})
-        self._publish(with_positions(self.snapshot, self._state.positions()))
+        snapshot = with_deploys(self.snapshot, declared)
+        self._publish(with_positions(snapshot, self._state.positions()))
         self._publish_alerts()
 
     def _follow_clock(self) -> Commands:
@@ -317,28 +329,19 @@ class Pipeline:
 
     def _move(self, by: timedelta) -> None:
         snapshot = moved(self.snapshot, by)
-        for job in self._config.jobs:
-            # A cron is of the wall clock: it did not move with ours.
-            if not isinstance(job.query.schedule, Every):
-                next_run_at = self._sources.next_run_at(job.key)
-                snapshot = with_next_run(snapshot, job.key, next_run_at)
-        self._publish(snapshot)
+        # A cron is of the wall clock: it did not move with ours.
+        crons = [snapshot.queries[key].job for key in snapshot.crons]
+        self._publish(with_plans(snapshot, crons, self._sources.next_run_at))
         self._active.move(by)
         self._explained = moved(self._explained, by)
         self._reconnects = Reconnects()
         self._maintenance.begin_again()
         now = self._clock.now()
         self._awake_since = self._took_at = self._latest.evaluated_at = now
-        self._unmoved += by
+        self._moves.add(by)
 
     def _record_move(self) -> Commands:
-        """Move what is on the disk, and then all that others keep; tried before anything is recorded."""
-        if not self._unmoved:
-            return
-        self._state.move(self._unmoved, self._active.active)
-        by, self._unmoved = self._unmoved, timedelta(0)
-        self._listener.on_clock_moved(by)
-        yield ShiftTimes(by)
+        return self._moves.record(self._active.active, self.snapshot.deploys)
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._latest.snapshot = snapshot

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import ReceiverHealth
-from monitor.model.settings import JobKey
+from monitor.model.settings import Config, JobKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +21,9 @@ class Sources:
     """When the job runs next."""
     self_status: Callable[[], SelfStatus] = SelfStatus
     """What is wrong with the configuration and the page's certificate."""
+
+    def receivers_of(self, config: Config) -> dict[str, ReceiverHealth]:
+        """Return how the receivers of a configuration do; one that a reload removed may be on its way out."""
+        known = {receiver.name for receiver in config.receivers}
+        found = self.receivers()
+        return {name: health for name, health in found.items() if name in known}

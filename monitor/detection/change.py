@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import median
+from typing import TypeVar
 
 from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.model.detectors import ChangeDetector
@@ -47,6 +48,8 @@ class ChangeMemory:
     """The largest share by which it moved on each day, by the day's number."""
     parts: Mapping[Labels, float] = field(default_factory=dict)
     found: OngoingChange | None = None
+    reference: float | None = None
+    """What it was when the deployment began that goes on, or was the last; None once a value after it was judged."""
 
 
 def look_for_change(
@@ -62,22 +65,58 @@ def look_for_change(
     `at` is Unix time in seconds. A value that is no older than the last one counts as another look at it.
     """
     memory = memory or ChangeMemory(at)
+    if lesson.is_meant:
+        points = {_bucket(detector, at): value}
+        return ChangeMemory(memory.began, points, memory.moves, parts)
     memory = _with_end(detector, memory, at, value, accepts=lesson.accepts)
+    reference = None
+    if lesson.is_in_deploy:
+        memory = _waiting(detector, memory, at)
+        reference = memory.reference
     if memory.found is not None:
-        return memory
+        return replace(memory, reference=reference)
     points = _within(memory.points, detector, at)
-    was = median(points.values()) if points else value
-    share = _share(was, value)
+    was = _before(memory, points, value)
     is_known = at - memory.began >= detector.over.total_seconds()
     if is_known and _is_change(detector, memory.moves, was, value):
-        return replace(
-            memory, points=points, found=OngoingChange(at, was, memory.parts)
-        )
+        found = OngoingChange(at, was, memory.parts)
+        return replace(memory, points=points, found=found, reference=reference)
+    if reference is not None:
+        return memory
     if not lesson.teaches:
-        return replace(memory, points=points)
+        return replace(memory, points=points, reference=None)
+    share = _share(was, value)
     points[_bucket(detector, at)] = value
     moves = _with_move(memory.moves, at, share)
-    return replace(memory, points=_last(points), moves=moves, parts=parts)
+    return replace(
+        memory, points=_last(points), moves=moves, parts=parts, reference=None
+    )
+
+
+_Default = TypeVar("_Default", float, None)
+
+
+def _before(
+    memory: ChangeMemory, points: Mapping[int, float], default: _Default
+) -> float | _Default:
+    """Return what a value is compared with: what was before a deployment, else the middle of the last while."""
+    if memory.reference is not None:
+        return memory.reference
+    return median(points.values()) if points else default
+
+
+def _waiting(detector: ChangeDetector, memory: ChangeMemory, at: float) -> ChangeMemory:
+    """Return the memory while a deployment goes on: what was before it stays, and accepts nothing that it changes.
+
+    Where nobody knows yet what was, it is learned as ever.
+    """
+    if memory.found is None:
+        points = _within(memory.points, detector, at)
+        return replace(memory, reference=_before(memory, points, None))
+    if memory.reference is None:
+        return memory
+    # It began meanwhile: for how long it is there counts from the end.
+    return replace(memory, found=replace(memory.found, since=at))
 
 
 def which_part(before: Mapping[Labels, float], now: Mapping[Labels, float]) -> str:

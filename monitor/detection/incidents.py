@@ -25,6 +25,10 @@ class Lesson:
     """Whether it counts for what is usual."""
     accepts: bool = True
     """Whether a level that is found for long becomes the usual one."""
+    is_in_deploy: bool = False
+    """It may be of the middle of a deployment: it is compared with what was before, and never becomes what was."""
+    is_meant: bool = False
+    """Somebody says that it is meant to be so: it is what later ones are compared with."""
 
 
 EVERYTHING: Final = Lesson()

@@ -79,7 +79,9 @@ def look_at(
             return change, _changed(rule, change, look)
         case NewDetector():
             sighting = _of_kind(Sighting, known)
-            seen = seen_at(detector, sighting, began=look.began, at=look.at)
+            seen = seen_at(
+                detector, sighting, began=look.began, at=look.at, lesson=look.lesson
+            )
             return seen, _new(rule, detector, seen, look)
         case SloDetector():
             objective, miss = look_for_miss(

@@ -14,7 +14,9 @@ from monitor.detection.looks import (
     look_at,
     series_values,
 )
+from monitor.model.deploys import NO_DEPLOY, DeployLook
 from monitor.model.detectors import Detector
+from monitor.model.online_changes import is_of_online_change
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
 from monitor.model.walks import Sweep
@@ -38,6 +40,8 @@ class RuleMemory:
     """The day on which each series was last in a result, by its number; of those of `series`."""
     left_out: int = 0
     """How many series of the last result have no place."""
+    accepted_at: float = 0.0
+    """When somebody said that what is there is meant to be so, as far as that was done; in Unix time."""
 
 
 def shape_of(job: Job, rule: Rule) -> str:
@@ -61,12 +65,16 @@ class Detection:
 
 
 def with_findings(
-    result: Result, memories: Memories, incidents: Incidents = NO_INCIDENTS
+    result: Result,
+    memories: Memories,
+    incidents: Incidents = NO_INCIDENTS,
+    deploy: DeployLook = NO_DEPLOY,
 ) -> Detection:
     """Return the result with what the detectors of its query's rules found, and what they remember now.
 
     `memories` is what they remembered. A run without data teaches nothing, and what is remembered stays; what
-    one of the incidents covers teaches nothing either, but it is judged.
+    one of the incidents covers teaches nothing either, but it is judged. `deploy`: what of it is of the middle of
+    a deployment, or meant to be as it is.
     """
     success = result.outcome
     if not isinstance(success, Success) or not result.job.query.has_detectors:
@@ -78,9 +86,8 @@ def with_findings(
         if detector is None or not _says_something(result.job, rule, success):
             continue
         memory = _memory_of(result.job, rule, memories, at)
-        kept[rule.name], detected[rule.name] = _judge(
-            rule, detector, memory, success, at, incidents
-        )
+        judging = _judging(rule, detector, memory, deploy)
+        kept[rule.name], detected[rule.name] = _judge(judging, success, at, incidents)
     return Detection(replace(result, outcome=replace(success, detected=detected)), kept)
 
 
@@ -101,15 +108,33 @@ def _says_something(job: Job, rule: Rule, success: Success) -> bool:
     return any(sample.metric == rule.metric for sample in success.samples)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """One rule at one result: what it remembers, and what a deployment makes of what it sees."""
+
+    rule: Rule
+    detector: Detector
+    memory: RuleMemory
+    is_in_deploy: bool
+    is_meant: bool
+
+
+def _judging(
+    rule: Rule, detector: Detector, memory: RuleMemory, deploy: DeployLook
+) -> _Judging:
+    is_meant = detector.knows_past and memory.accepted_at < deploy.accepted_at
+    if is_meant and deploy.is_after_accepted:
+        # Until then what a sweep says may be half of what was before: it is accepted again at the next look.
+        memory = replace(memory, accepted_at=deploy.accepted_at)
+    is_in_deploy = rule.name in deploy.waiting
+    return _Judging(rule, detector, memory, is_in_deploy, is_meant)
+
+
 def _judge(
-    rule: Rule,
-    detector: Detector,
-    memory: RuleMemory,
-    success: Success,
-    at: float,
-    incidents: Incidents,
+    judging: _Judging, success: Success, at: float, incidents: Incidents
 ) -> tuple[RuleMemory, tuple[Sample, ...]]:
-    values = series_values(rule, detector.source, success.samples)
+    rule, detector, memory = judging.rule, judging.detector, judging.memory
+    values = _lasting(series_values(rule, detector.source, success.samples))
     today = int(at // _DAY_SECONDS)
     days = _days_seen(memory, values, today)
     series = {labels: memory.series[labels] for labels in days}
@@ -123,13 +148,26 @@ def _judge(
             left_out += 1
             continue
         days.setdefault(labels, today)
-        lesson = incidents.lesson_of(rule, labels)
+        lesson = replace(
+            incidents.lesson_of(rule, labels),
+            is_in_deploy=judging.is_in_deploy,
+            is_meant=judging.is_meant,
+        )
         look = SeriesLook(labels, value, at, memory.began, lesson)
         series[labels], finding = look_at(rule, detector, known, look)
         if finding is not None:
             findings.append(finding)
-    after = RuleMemory(memory.shape, memory.began, series, days, left_out)
+    after = replace(memory, series=series, days=days, left_out=left_out)
     return after, tuple(findings)
+
+
+def _lasting(values: Mapping[Labels, SeriesValue]) -> dict[Labels, SeriesValue]:
+    """Return the series without those of a copy that a tool makes of a table: it comes and goes, and is no news."""
+    return {
+        labels: value
+        for labels, value in values.items()
+        if not is_of_online_change(labels)
+    }
 
 
 def _days_seen(

@@ -90,6 +90,10 @@ class Alert:
     """Of a rule that asks who was repaired: whom it found when it fired; None before that."""
     reached: tuple[tuple[str, datetime], ...] = ()
     """Since when the conditions of severities that are louder than its rule's own hold."""
+    is_in_deploy: bool = False
+    """It waits since a deployment goes on, and would fire or count its `for` else."""
+    deploy: str = ""
+    """What there is to say of the deployment in which it began; empty where that was none."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     fingerprint: str = field(default="", repr=False, compare=False)
@@ -112,6 +116,10 @@ class Alert:
     def is_pending(self) -> bool:
         """Return whether it has not fired yet."""
         return self.state is AlertState.PENDING
+
+    def may_fire(self) -> bool:
+        """Return whether it is pending, and waits for no deployment."""
+        return self.is_pending() and not self.is_in_deploy
 
     def is_firing(self) -> bool:
         """Return whether it is neither pending nor over."""

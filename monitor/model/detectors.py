@@ -47,6 +47,8 @@ class BaselineDetector:
     """Compare with what is usual for the series at this hour."""
 
     key: ClassVar[str] = "baseline"
+    knows_past: ClassVar[bool] = False
+    """Whether it compares with what was there before as it was, which a deployment may change on purpose."""
     texts: ClassVar[tuple[str, ...]] = ("usual", "usual_low", "usual_high", "direction")
     """What of a finding the texts of the rule can name."""
 
@@ -64,6 +66,7 @@ class ChangeDetector:
     """Compare with the last while: what should move slowly, and has moved by a share of itself."""
 
     key: ClassVar[str] = "change"
+    knows_past: ClassVar[bool] = True
     texts: ClassVar[tuple[str, ...]] = ("before", "change", "direction", "which")
 
     by: float
@@ -86,6 +89,7 @@ class NewDetector:
     """Find label values that were never seen before."""
 
     key: ClassVar[str] = "new"
+    knows_past: ClassVar[bool] = True
     texts: ClassVar[tuple[str, ...]] = ("first_seen",)
 
     source: SeriesSource = field(default_factory=SeriesSource)
@@ -100,6 +104,7 @@ class SloDetector:
     """Compare with an objective: the budget of what may miss it is spent too fast."""
 
     key: ClassVar[str] = "slo"
+    knows_past: ClassVar[bool] = False
     texts: ClassVar[tuple[str, ...]] = ("served", "objective", "burn_rate", "window")
 
     objective: float | None = None

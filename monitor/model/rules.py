@@ -113,6 +113,11 @@ class Rule:
         return set(self.where).issubset(labels)
 
     @property
+    def knows_past(self) -> bool:
+        """Return whether it compares with what was there before, which a deployment may change on purpose."""
+        return self.detector is not None and self.detector.knows_past
+
+    @property
     def is_of_total(self) -> bool:
         """Return whether it judges all samples added up, so that its alerts have none of their labels."""
         return self.detector is not None and self.detector.source.is_total

@@ -15,6 +15,7 @@ from monitor.model.columns import Labels as Labels
 from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
 from monitor.model.contract import ContractFiles
+from monitor.model.deploys import DeploySettings
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
@@ -284,6 +285,7 @@ class Config:
     """The application's source, as it was read; None where there is none to read."""
     elsewhere: frozenset[str] = frozenset()
     """The names of the targets that other shards watch."""
+    deploys: DeploySettings = field(default_factory=DeploySettings)
     causes: CauseGraph = field(init=False)
     """Which rules explain which."""
 

@@ -138,6 +138,12 @@ class LedgerFact(StrEnum):
     UNJUDGED_RATIO = "unjudged_ratio"
 
 
+DRIFT_FACTS = frozenset(
+    {LedgerFact.DRIFT_USERS, LedgerFact.DRIFT_TOKENS, LedgerFact.DRIFT_EVENTS}
+)
+"""How far balances and history are apart."""
+
+
 Walk: TypeAlias = Cursor | Sweep | Ledger
 
 

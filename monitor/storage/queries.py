@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Alert, AlertState, Change, Transition
+from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
+from monitor.storage.deploys import DEPLOY_COLUMNS, row_to_deploys
 from monitor.storage.history import (
     DeliveryAttempt,
     DeliveryRow,
@@ -140,6 +142,11 @@ class StateQueries(ABC):
         """Return what rules remember, by their jobs and names."""
         rows = self._rows(f"SELECT {column_list(MEMORY_COLUMNS)} FROM memories")
         return dict(self._readable("memories", row_to_memory, rows))
+
+    def deploys(self) -> Deploys:
+        """Return which deployments are declared, by the names of their targets."""
+        rows = self._rows(f"SELECT {column_list(DEPLOY_COLUMNS)} FROM deploys")
+        return dict(self._readable("deploys", row_to_deploys, rows))
 
     def read_mark(self, name: str) -> datetime | None:
         """Return the instant that was remembered under a name; None where there is none, or one that is spoilt."""

@@ -48,7 +48,7 @@ def row_to_memory(row: Sequence[Any]) -> tuple[MemoryKey, RuleMemory]:
 
 def packed(memory: RuleMemory) -> bytes:
     """Return a rule's memory as bytes that `unpacked` reads."""
-    record = {
+    record: dict[str, object] = {
         "shape": memory.shape,
         "began": memory.began,
         "series": [
@@ -57,6 +57,8 @@ def packed(memory: RuleMemory) -> bytes:
         ],
         "days": [memory.days.get(labels) for labels in memory.series],
     }
+    if memory.accepted_at:
+        record["accepted_at"] = memory.accepted_at
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     return zlib.compress(text.encode(), _FASTEST)
 
@@ -71,7 +73,13 @@ def unpacked(memory: bytes) -> RuleMemory:
     # Versions before did not keep when a series was last seen.
     known = zip(series, record.get("days", ()), strict=False)
     days = {labels: int(day) for labels, day in known if day is not None}
-    return RuleMemory(record["shape"], record["began"], series, days)
+    return RuleMemory(
+        record["shape"],
+        record["began"],
+        series,
+        days,
+        accepted_at=float(record.get("accepted_at", 0.0)),
+    )
 
 
 def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
@@ -82,7 +90,7 @@ def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
         case ChangeMemory():
             return "change", _change_record(memory)
         case Sighting():
-            return "seen", [memory.first, memory.last]
+            return "seen", _sighting_record(memory)
         case ObjectiveMemory():
             return "objective", memory.to_record()
         case _:
@@ -96,12 +104,24 @@ def _from_record(kind: str, record: Any) -> SeriesMemory:
         case "change":
             return _change(record)
         case "seen":
-            first, last = record
-            return Sighting(float(first), float(last))
+            return _sighting(record)
         case "objective":
             return ObjectiveMemory.from_record(record)
         case _:
             raise ValueError(f"no such memory: {kind}")
+
+
+def _sighting_record(memory: Sighting) -> list[Any]:
+    # As older versions have it, wherever they would make the same of it.
+    if memory.counts_from == memory.first:
+        return [memory.first, memory.last]
+    return [memory.first, memory.last, memory.counts_from]
+
+
+def _sighting(record: Any) -> Sighting:
+    first, last, *others = record
+    counts_from = others[0] if others else first
+    return Sighting(float(first), float(last), counts_from)
 
 
 def _change_record(memory: ChangeMemory) -> list[Any]:
@@ -110,16 +130,21 @@ def _change_record(memory: ChangeMemory) -> list[Any]:
     if found is not None:
         change = [found.since, found.before, _parts_record(found.parts)]
     points, moves = list(memory.points.items()), list(memory.moves.items())
-    return [memory.began, points, moves, _parts_record(memory.parts), change]
+    record = [memory.began, points, moves, _parts_record(memory.parts), change]
+    # Older versions know no deployments, and read what has none.
+    return record if memory.reference is None else [*record, memory.reference]
 
 
 def _change(record: Any) -> ChangeMemory:
-    began, points, moves, parts, change = record
+    began, points, moves, parts, change, *others = record
     found = None
     if change is not None:
         since, before, parts_before = change
         found = OngoingChange(since, before, _parts(parts_before))
-    return ChangeMemory(began, dict(points), dict(moves), _parts(parts), found)
+    reference = others[0] if others else None
+    return ChangeMemory(
+        began, dict(points), dict(moves), _parts(parts), found, reference
+    )
 
 
 def _parts_record(parts: Mapping[Labels, float]) -> list[Any]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 TABLES = (
     "alerts",
     "transitions",
@@ -16,6 +16,7 @@ TABLES = (
     "last_results",
     "positions",
     "memories",
+    "deploys",
 )
 
 _LAST_RESULTS = """
@@ -39,6 +40,12 @@ _MEMORIES = """
 CREATE TABLE memories (
     target TEXT NOT NULL, query TEXT NOT NULL, rule TEXT NOT NULL, memory BLOB NOT NULL,
     PRIMARY KEY (target, query, rule)
+) WITHOUT ROWID;
+"""
+
+_DEPLOYS = """
+CREATE TABLE deploys (
+    target TEXT NOT NULL PRIMARY KEY, deploys TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -88,6 +95,7 @@ CREATE TABLE marks (
 {_LAST_RESULTS}
 {_POSITIONS}
 {_MEMORIES}
+{_DEPLOYS}
 """
 
 # What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
@@ -111,6 +119,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         ),
         5: _POSITIONS,
         6: _MEMORIES,
+        7: _DEPLOYS,
     }
 )
 

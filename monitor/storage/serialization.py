@@ -178,6 +178,8 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "resolve_reason": _PLAIN,
         "peak": StoredField(_as_it_is, _read_peak),
         "cause": _PAIRS,
+        "is_in_deploy": _PLAIN,
+        "deploy": _PLAIN,
         "members": StoredField(list, _read_members),
         "at_firing": StoredField(_write_at_firing, _read_at_firing),
         "notified": StoredField(_write_notified, _read_notified, key="told"),

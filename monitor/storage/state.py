@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,22 +15,19 @@ from typing import Any
 
 from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
+from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
 from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
+from monitor.storage.deploys import write_deploys
 from monitor.storage.disk import BackOnDisk, Disk
 from monitor.storage.disk_usage import DiskUsage, measure
 from monitor.storage.file_names import MEMORY
 from monitor.storage.history import insert_delivery, insert_transitions
 from monitor.storage.last_results import LastResult, LastResultRow, result_to_row
-from monitor.storage.outbox_limits import (
-    MAX_BYTES,
-    MAX_ENTRIES,
-    USAGE,
-    OutboxLimits,
-    merge,
-)
+from monitor.storage.limits import DEFAULT_LIMITS, StateLimits
+from monitor.storage.outbox_limits import USAGE, OutboxLimits, merge
 from monitor.storage.positions import write_positions
 from monitor.storage.queries import OutboxView, StateQueries
 from monitor.storage.retention import Pruned, prune, prune_step
@@ -48,20 +45,6 @@ BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateLimits:
-    """How much is kept: rows of the past, and what waits for one receiver."""
-
-    history_rows: int = 10_000
-    """Of transitions, and as many of deliveries."""
-    outbox_entries: int = MAX_ENTRIES
-    outbox_bytes: int = MAX_BYTES
-    outbox_age: timedelta = timedelta(hours=24)
-
-
-_LIMITS = StateLimits()
-
-
 class State(StateQueries):
     """Remember alerts, their history and what is due to receivers. Thread-safe; it owns its file.
 
@@ -76,7 +59,7 @@ class State(StateQueries):
         self,
         path: str = MEMORY,
         *,
-        limits: StateLimits = _LIMITS,
+        limits: StateLimits = DEFAULT_LIMITS,
         on_lost_disk: Callable[[str], None] = lambda _message: None,
         busy_seconds: float = BUSY_SECONDS,
         take_directory: Callable[[], None] = lambda: None,
@@ -136,12 +119,13 @@ class State(StateQueries):
         marks: Mapping[str, datetime] = MappingProxyType({}),
         positions: Mapping[JobKey, Position] = MappingProxyType({}),
         memories: Mapping[MemoryKey, RuleMemory] = MappingProxyType({}),
+        deploys: Deploys | None = None,
     ) -> None:
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
         of their receivers' outboxes; `marks` are instants by name, `positions` how far walks have come
-        and `memories` what rules remember, beside those that are there.
+        and `memories` what rules remember, beside those that are there; `deploys` replace all that were declared.
         """
 
         def write(connection: sqlite3.Connection) -> None:
@@ -157,6 +141,8 @@ class State(StateQueries):
             )
             write_positions(connection, positions)
             write_memories(connection, memories)
+            if deploys is not None:
+                write_deploys(connection, deploys)
 
         with self._recording:
             self._disk.write(write)
@@ -190,15 +176,19 @@ class State(StateQueries):
         )
 
     def move(
-        self, by: timedelta, alerts: Mapping[Scope, Mapping[Labels, Alert]]
+        self,
+        by: timedelta,
+        alerts: Mapping[Scope, Mapping[Labels, Alert]],
+        deploys: Deploys,
     ) -> None:
-        """Move the instants of what waits, and write these alerts again: the clock was set by this much.
+        """Move the instants of what waits, and write all this again: the clock was set by this much.
 
         What has happened keeps the time at which we thought it did.
         """
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(connection, alerts, generation=self._disk.generation)
+            write_deploys(connection, deploys)
             outbox.move(connection, by)
 
         with self._recording:

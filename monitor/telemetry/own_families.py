@@ -179,6 +179,13 @@ TARGET_METRICS: tuple[ReadMetric[TargetView], ...] = (
         "gauge",
         of_target(lambda view: seconds(view.met_at)),
     ),
+    ReadMetric(
+        "token_monitor_deploys_open",
+        "How many declared deployments of the target go on, for whose end alerts about changes wait",
+        _TARGET,
+        "gauge",
+        of_target(lambda view: view.deploys_open),
+    ),
 )
 """What is read of each target."""
 

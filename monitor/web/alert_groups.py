@@ -8,6 +8,7 @@ from typing import Final
 
 from monitor.alerting.shown import (
     AFFECTED,
+    DEPLOYMENT,
     EXPLAINED,
     confirmed_at,
     is_current,
@@ -246,7 +247,7 @@ def _note(alert: Alert, context: PageContext) -> str:
     if alert.held:
         return "held: no data now, so it stays as it was"
     annotations = shown_annotations(alert)
-    notes = [annotations.get(AFFECTED, "")]
+    notes = [annotations.get(DEPLOYMENT, ""), annotations.get(AFFECTED, "")]
     explained = annotations.get(EXPLAINED)
     if explained:
         notes.append(f"explains what is muted: {explained}")

@@ -13,9 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from monitor.alerting.reach import why_nobody_is_notified
 from monitor.config.shipped import read_runbooks
+from monitor.model.deploys import DeployRequest
 from monitor.model.settings import Config
 from monitor.web import api, api_rules, service_discovery
 from monitor.web.banners import Troubles
+from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER
 from monitor.web.page import page_of
 from monitor.web.page_template import PageTemplate
@@ -23,6 +25,7 @@ from monitor.web.views import Scene, Views
 
 _HERE = Path(__file__).parent
 _MAX_HISTORY = 10_000
+_FOREIGN = "refused: sent by a page of another origin\n"
 _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
 """A day; the address of what is cached has a hash of its content in it."""
@@ -98,11 +101,39 @@ class Answers:
     def reload(self, request: Request) -> Response:
         """Load the configuration again; 500 with the reason when the old one stays."""
         if _is_foreign(request):
-            return PlainTextResponse("refused: sent by a page of another origin\n", 403)
+            return PlainTextResponse(_FOREIGN, 403)
         error = self._views.reload()
         if error is not None:
             return PlainTextResponse(f"{error}\n", 500)
         return PlainTextResponse("reloaded\n")
+
+    def deploys(self, _request: Request) -> Response:
+        """Return which deployments are declared."""
+        return self._declared()
+
+    def begin_deploy(self, request: Request, body: bytes) -> Response:
+        """Declare that a deployment begins; answers when that is recorded."""
+        user = request.scope.get(USER, "")
+        return self._declare(request, begin_of(body, self._views.config(), user))
+
+    def end_deploy(self, request: Request, body: bytes) -> Response:
+        """Declare that a deployment is over; answers when that is recorded."""
+        user = request.scope.get(USER, "")
+        return self._declare(request, end_of(body, self._views.config(), user))
+
+    def _declare(
+        self, request: Request, declared: DeployRequest | RefusedRequest
+    ) -> Response:
+        if _is_foreign(request):
+            return PlainTextResponse(_FOREIGN, 403)
+        if isinstance(declared, RefusedRequest):
+            return _bad_data(declared.message)
+        if not self._views.declare(declared):
+            return _unavailable("not recorded within 15 s; it may be yet, so ask again")
+        return self._declared()
+
+    def _declared(self) -> Response:
+        return _success(deploys_json(self._views.snapshot(), self._views.now()))
 
     def alerts(self, request: Request) -> Response:
         """Return what is pending or firing, as Prometheus does."""
@@ -152,6 +183,10 @@ def _success(data: api.Json) -> Response:
 
 def _bad_data(error: str) -> Response:
     return _json({"status": "error", "errorType": "bad_data", "error": error}, 400)
+
+
+def _unavailable(error: str) -> Response:
+    return _json({"status": "error", "errorType": "unavailable", "error": error}, 503)
 
 
 def _json(body: api.Json, status: int) -> Response:

@@ -58,6 +58,8 @@ def alert_json(alert: Alert, scene: Scene) -> dict[str, Json]:
     body["confirmedAt"] = confirmed
     if alert.held:
         body["noDataSince"] = confirmed
+    if alert.is_in_deploy:
+        body["inDeployment"] = True
     if scene.shows_evidence and alert.evidence:
         body["evidence"] = [_row_json(row) for row in alert.evidence]
     return body

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.model.deploys import Deploys
+from monitor.model.wording import counted
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.views import LastReload
 from monitor.web.words import When, when
@@ -61,3 +63,18 @@ def banners_of(
         )
     found += [Banner("warn", note) for note in troubles.notes]
     return tuple(found)
+
+
+def deploy_banners(deploys: Deploys) -> tuple[Banner, ...]:
+    """Write a strip about the deployments that go on, and whose alerts wait; none where there is none."""
+    details = []
+    for target, declared in deploys.items():
+        for deploy in declared.under_way:
+            by = f", declared by {deploy.by}" if deploy.by else ""
+            details.append(f"{target} {deploy.words}{by}")
+    if not details:
+        return ()
+    size = counted(len(details), "deployment")
+    return (
+        Banner("info", f"{size} under way: alerts about changes wait", tuple(details)),
+    )

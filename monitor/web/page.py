@@ -19,7 +19,7 @@ from monitor.web.alert_groups import (
     without_anchor,
 )
 from monitor.web.alert_order import by_rule, newest_first
-from monitor.web.banners import Banner, Troubles, banners_of
+from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
 from monitor.web.headline import KnownRule, headline
 from monitor.web.tables import (
     QueryRow,
@@ -109,7 +109,10 @@ def page_of(
     return Page(
         now=now,
         verdict=verdict,
-        banners=banners_of(troubles, verdict, now),
+        banners=(
+            *banners_of(troubles, verdict, now),
+            *deploy_banners(snapshot.deploys),
+        ),
         active=active,
         muted=muted,
         resolved=resolved,

@@ -21,12 +21,14 @@ from monitor.web.views import Views
 THREADS = 4
 """Requests that are worked on at once; more wait. A scrape, a page and a new password each need one."""
 _MAX_BODY_BYTES = 64 * 1024
-"""No request needs a body; a client that sends one, such as to a reload, may go on."""
+"""What is declared of a deployment is short; a client that sends a body to a reload may go on."""
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]] | Scrapes
 """What the application calls for a request."""
 Answer: TypeAlias = Callable[[Answers, Request], Response]
 """A method that may take long to compute its answer: for a thread."""
+BodyAnswer: TypeAlias = Callable[[Answers, Request, bytes], Response]
+"""One that also wants what was sent, and waits for the pipeline."""
 QuickAnswer: TypeAlias = Callable[[Answers, Request], Awaitable[Response]]
 """A coroutine whose answer is at hand: for the server's own loop."""
 
@@ -39,6 +41,8 @@ class Pools:
     requests: Threads
     reload: Threads
     """One of its own: reloads come one at a time, and one that hangs takes no scrape's thread."""
+    deploys: Threads
+    """The same for what is declared of deployments, which waits until it is recorded."""
 
 
 Binding: TypeAlias = Callable[[Answers, Pools], Handler]
@@ -55,6 +59,17 @@ def _in_thread(answer: Answer) -> Binding:
 
 def _in_reload_thread(answer: Answer) -> Binding:
     return lambda answers, pools: pools.reload.within(partial(answer, answers))
+
+
+def _with_body(answer: BodyAnswer) -> Binding:
+    def bind(answers: Answers, pools: Pools) -> Handler:
+        async def endpoint(request: Request) -> Response:
+            body = await request.body()
+            return await pools.deploys.do(answer, answers, request, body)
+
+        return endpoint
+
+    return bind
 
 
 def _scrapes(_answers: Answers, pools: Pools) -> Handler:
@@ -88,6 +103,9 @@ ENDPOINTS = (
     Endpoint("/api/v1/rules", _in_thread(Answers.rules)),
     Endpoint("/api/v1/history", _in_thread(Answers.history)),
     Endpoint("/api/v1/queries", _in_thread(Answers.queries)),
+    Endpoint("/api/v1/deploys", _in_thread(Answers.deploys)),
+    Endpoint("/api/v1/deploys", _with_body(Answers.begin_deploy), method="POST"),
+    Endpoint("/api/v1/deploys/end", _with_body(Answers.end_deploy), method="POST"),
     Endpoint("/sd/targets", _at_once(Answers.targets)),
 )
 """Every path. `docs/http.md` describes each of them, and a test compares."""
@@ -103,7 +121,12 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     answers = Answers(views)
     requests = threads or Threads(THREADS)
     scrapes = Scrapes(views.exposition, requests)
-    pools = Pools(scrapes, requests, reload=Threads(1, name="reload"))
+    pools = Pools(
+        scrapes,
+        requests,
+        reload=Threads(1, name="reload"),
+        deploys=Threads(1, name="deploys"),
+    )
     routes = [
         Route(
             endpoint.path, endpoint.binding(answers, pools), methods=[endpoint.method]
@@ -112,7 +135,7 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        lifespan=_while_serving(pools.requests, pools.reload),
+        lifespan=_while_serving(pools.requests, pools.reload, pools.deploys),
         max_body_size=_MAX_BODY_BYTES,
     )
     # A redirect would repeat whatever Host the request names.

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
+from monitor.model.deploys import DeployRequest
 from monitor.model.settings import Config
 from monitor.telemetry.exposition import Exposition
 
@@ -41,7 +42,8 @@ class Views:
     `exposition` answers scrapes; `history(limit)` gives the newest transitions first;
     `check_health` and `check_readiness` a verdict and its words; `reload` None, or why the old configuration
     stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
-    load of the configuration ended, None before the first; `notes` what its operator should know.
+    load of the configuration ended, None before the first; `notes` what its operator should know; `declare`
+    whether what is said of a deployment was recorded in time.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -55,3 +57,4 @@ class Views:
     evaluated_at: Callable[[], datetime]
     last_reload: Callable[[], LastReload | None] = lambda: None
     notes: Callable[[], tuple[str, ...]] = tuple
+    declare: Callable[[DeployRequest], bool] = lambda _request: False

@@ -29,6 +29,7 @@ from monitor.config.queries.schema import (
 from monitor.config.receivers import ReceiverSchema
 from monitor.config.schema import (
     ContractSchema,
+    DeploysSchema,
     HeartbeatSchema,
     HttpSdSchema,
     LoadSchema,
@@ -190,6 +191,7 @@ TABLES = {
                 "log": '{ level = "debug" }',
                 "load": "{ share = 0.5 }",
                 "contract": '{ app_sql = ["app"] }',
+                "deploys": '{ max = "7m" }',
             },
         ),
         load=_load_root,
@@ -361,6 +363,19 @@ TABLES = {
         ),
         load=_load_below(TARGET + "[heartbeat]\n"),
         values_in=lambda config: [config.heartbeat],
+    ),
+    "deploys": Table(
+        DeploysSchema,
+        samples=(
+            {
+                "file": '"deploy.lock"',
+                "metric": '"m_own"',
+                "max": '"7m"',
+                "rules": '["Rown"]',
+            },
+        ),
+        load=_load_below(TARGET + "[deploys]\n"),
+        values_in=lambda config: [config.deploys],
     ),
     "NAME.toml": Table(
         QuerySchema,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from datetime import datetime, timedelta
 from monitor.alerting.alert_names import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.alerting.blocking import blocked_run
 from monitor.daemon.maintenance import ALIVE
-from monitor.daemon.messages import NewConfig
+from monitor.daemon.messages import Declare, NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
 from monitor.model.conditions import Condition
+from monitor.model.deploys import BeginDeploy, DeploySettings, EndDeploy
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
 from monitor.model.rules import SeverityLevel
@@ -120,6 +122,7 @@ class Settings:
             clear=self.clear_below,
             critical_above=self.critical_above if self.louder else None,
             critical_hold=timedelta(seconds=self.critical_hold_seconds),
+            waits_for_deploys=True,
         )
         no_plan = Judged(
             "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
@@ -171,6 +174,7 @@ class Settings:
         return replace(
             a_config(*queries, own_rules=OWN),
             receivers=(replace(HOOK, repeat_interval=REPEAT),),
+            deploys=DeploySettings(rules=frozenset({"TokenBalances"})),
         )
 
 
@@ -305,6 +309,19 @@ class Twins:
         self.harness.config = settings.config()
         self.harness.take(NewConfig(self.harness.config))
         self.model.reload(settings.judged(), self.now)
+
+    def deploy_begins(self, seconds: int) -> None:
+        """Have somebody say that a deployment begins, which ends by itself after so long."""
+        length = timedelta(seconds=seconds)
+        self.harness.take(Declare(BeginDeploy(("main",), length), queue.SimpleQueue()))
+        self.model.deploy_begins(self.now + length)
+        self.compare()
+
+    def deploy_ends(self) -> None:
+        """Have somebody say that the deployment is over, whether or not one goes on."""
+        self.harness.take(Declare(EndDeploy(("main",)), queue.SimpleQueue()))
+        self.model.deploy_ends(self.now)
+        self.compare()
 
     def clock_is_set(self, seconds: int) -> None:
         """Set the machine's clock; the next tick notices."""
@@ -530,6 +547,7 @@ class Twins:
                 "held": alert.held,
                 "muted under": self.names[alert.muted_by] if alert.muted_by else "",
                 "since at least": alert.since_at_least,
+                "in deployment": alert.is_in_deploy,
             }
             for alert in alerts
         }
@@ -544,6 +562,7 @@ class Twins:
                 "held": life.is_held,
                 "muted under": life.muted_under,
                 "since at least": life.is_since_at_least,
+                "in deployment": life.is_in_deploy,
             }
             for who, life in self.model.lives.items()
         }

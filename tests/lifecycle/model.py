@@ -53,6 +53,7 @@ class Judged:
     critical_above: float | None = None
     """Above which number it becomes critical, where it is not already."""
     critical_hold: timedelta = timedelta(0)
+    waits_for_deploys: bool = False
 
     def findings(
         self, data: Iterable[tuple[str, float]], firing: Collection[str]
@@ -103,6 +104,8 @@ class Life:
     """Receivers have heard that it fires."""
     critical_at: datetime | None = None
     """Since when it has been above what makes it critical."""
+    is_in_deploy: bool = False
+    """It waits for the end of a deployment."""
 
 
 LOUD = ("info", "warning", "critical")
@@ -154,6 +157,10 @@ class Model:
     is_missing: bool | None = None
     missing_until: datetime | None = None
     """Until when that holds without a new look: three intervals and the time limit."""
+    deploy_until: datetime | None = None
+    """When the deployment that goes on ends by itself."""
+    deploy_ended: datetime | None = None
+    """When the last one ended."""
 
     def data(
         self,
@@ -226,6 +233,7 @@ class Model:
         self.refused_queries.add(query)
         for rule in self._rules() if self.is_lost else self.rules[query]:
             self._without_data(rule)
+        self._settle()
 
     def time_passes(self, now: datetime) -> None:
         """The target itself is judged all the time, as soon as it was met or missed once.
@@ -244,8 +252,25 @@ class Model:
         else:
             self._without_data(self.refused_rule, under="")
 
+    def deploy_begins(self, until: datetime) -> None:
+        """Somebody says that a deployment begins; one that goes on has another end."""
+        self.deploy_until = until
+
+    def deploy_ends(self, now: datetime) -> None:
+        """Somebody says that it is over."""
+        if self.deploy_until is not None:
+            self.deploy_until, self.deploy_ended = None, now
+
+    def _is_of_deployment(self, at: datetime) -> bool:
+        """Data is of the middle of a deployment while one goes on, or when it was read before its end."""
+        if self.deploy_until is not None:
+            return True
+        return self.deploy_ended is not None and at < self.deploy_ended
+
     def tick(self, now: datetime) -> None:
         """Time passes, and who has not heard of what fires by itself hears of it."""
+        if self.deploy_until is not None and now >= self.deploy_until:
+            self.deploy_ends(now)
         self.time_passes(now)
         self._settle()
         for who, life in self.lives.items():
@@ -305,6 +330,8 @@ class Model:
         self.back_at = self.back_at and self.back_at + by
         self.refused_at = self.refused_at and self.refused_at + by
         self.let_in_at = self.let_in_at and self.let_in_at + by
+        self.deploy_until = self.deploy_until and self.deploy_until + by
+        self.deploy_ended = self.deploy_ended and self.deploy_ended + by
         for life in self.lives.values():
             life.active_at += by
             life.critical_at = life.critical_at and life.critical_at + by
@@ -343,6 +370,7 @@ class Model:
     def _look(self, rule: Judged, findings: Mapping[str, float], at: datetime) -> None:
         is_first = rule.name not in self.had_data
         self.had_data.add(rule.name)
+        self._release(rule, at)
         since = {
             about: self._critical_at(rule, about, value, at)
             for about, value in findings.items()
@@ -369,10 +397,12 @@ class Model:
             )
             life.is_explained = False
             life.critical_at = since[who.about]
-            life.is_told_at_once |= who.about in critical
+            self._meets_deployment(rule, life, at)
+            is_at_once = life.is_told_at_once or who.about in critical
             hold = rule.hold + self._wait_of(who)
-            is_held_long_enough = life.is_told_at_once or at >= life.active_at + hold
-            if life.fired_at is None and is_held_long_enough:
+            is_held_long_enough = is_at_once or at >= life.active_at + hold
+            may_fire = life.fired_at is None and not life.is_in_deploy
+            if may_fire and is_held_long_enough:
                 life.fired_at = at
                 self._tell("fired", who, at)
             elif is_new:
@@ -404,6 +434,23 @@ class Model:
             if known == (rule.name, about, rule.labels.split()[1:]):
                 return life.critical_at or at
         return at
+
+    def _release(self, rule: Judged, at: datetime) -> None:
+        """What waited for the end of a deployment is free when that is over, and all its times begin there."""
+        if self._is_of_deployment(at) or self.deploy_ended is None:
+            return
+        ended = self.deploy_ended
+        for who, life in self.lives.items():
+            if who.rule == rule.name and life.is_in_deploy:
+                life.is_in_deploy = False
+                life.active_at = max(life.active_at, ended)
+                life.critical_at = life.critical_at and max(life.critical_at, ended)
+
+    def _meets_deployment(self, rule: Judged, life: Life, at: datetime) -> None:
+        """What would fire waits for its end; what fires, or takes the place of what did, does not."""
+        waits = rule.waits_for_deploys and self._is_of_deployment(at)
+        if waits and life.fired_at is None and not life.is_told_at_once:
+            life.is_in_deploy = True
 
     def _known_by(self, who: Who, found: Collection[Who], at: datetime) -> Who:
         """Only the severity differs: it is the alert that stands, or takes its place where it is louder."""

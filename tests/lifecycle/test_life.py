@@ -116,6 +116,18 @@ class Histories(RuleBasedStateMachine):
         self.twins.is_refused(age)
         self.twins.compare()
 
+    @rule(passed=SHORT, seconds=st.sampled_from([60, 120, 600]), before=SERIES)
+    def deployment_begins(self, passed: int, seconds: int, before: list[float]) -> None:
+        self.twins.wait(passed)
+        self.twins.deploy_begins(seconds)
+        self._series(before)
+
+    @rule(passed=SHORT, after=SERIES)
+    def deployment_ends(self, passed: int, after: list[float]) -> None:
+        self.twins.wait(passed)
+        self.twins.deploy_ends()
+        self._series(after)
+
     @rule(passed=LONG, ticks=st.booleans())
     def nothing_happens(self, passed: int, ticks: bool) -> None:
         self.twins.wait(passed, ticks=ticks)

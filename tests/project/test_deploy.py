@@ -18,6 +18,7 @@ import yaml
 from monitor.alerting.severity import loudest
 from monitor.config import load
 from monitor.config.schema import (
+    DeploysSchema,
     HeartbeatSchema,
     HttpSdSchema,
     LogSchema,
@@ -477,6 +478,7 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
             TlsSchema,
             WebSchema,
             StateSchema,
+            DeploysSchema,
             HeartbeatSchema,
             HttpSdSchema,
             LogSchema,

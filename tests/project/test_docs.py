@@ -30,6 +30,7 @@ from monitor.demo.incidents import INCIDENTS
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
 from monitor.model.alerts import Change
+from monitor.model.deploys import DeployChange
 from monitor.model.errors import Reason
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, Rule, Scalar
@@ -142,6 +143,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[heartbeat]`": schema.HeartbeatSchema,
     "`[load]`": schema.LoadSchema,
     "`[log]`": schema.LogSchema,
+    "`[deploys]`": schema.DeploysSchema,
     "Top of NAME.toml": query_schema.QuerySchema,
     "`[metrics.NAME]`": query_schema.MetricSchema,
     "`[metrics.NAME]`, a stateset": query_schema.StatesetSchema,
@@ -469,6 +471,7 @@ def test_each_query_that_a_runbook_has_somebody_run_is_one_that_is_shipped(
 
 def events() -> set[str]:
     found = {text for text in strings(ROOT / "monitor") if _EVENT.fullmatch(text)}
+    found |= {f"deploy.{change}" for change in DeployChange}
     return found | {f"alert.{change}" for change in Change}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.model.alerts import Alert
 from monitor.storage.alert_writer import AlertRecord
+from monitor.storage.deploys import DEPLOY_COLUMNS
 from monitor.storage.file_names import MEMORY
 from monitor.storage.history import DeliveryRow, TransitionRow
 from monitor.storage.last_results import LastResultRow
@@ -31,6 +32,7 @@ ROWS = {
     "last_results": LastResultRow._fields,
     "positions": POSITION_COLUMNS,
     "memories": MEMORY_COLUMNS,
+    "deploys": DEPLOY_COLUMNS,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from math import inf
 from pathlib import Path
 
 from hypothesis import given
@@ -30,6 +31,7 @@ CHANGES = st.builds(
     POINTS,
     PARTS,
     st.none() | st.builds(OngoingChange, NUMBERS, NUMBERS, PARTS),
+    st.none() | NUMBERS,
 )
 SHARES = st.integers(0, 10**6).map(lambda number: number / 10**6)
 OBJECTIVES = st.builds(
@@ -47,7 +49,7 @@ OBJECTIVES = st.builds(
     ),
 )
 SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
-    CHANGES, OBJECTIVES, st.builds(Sighting, NUMBERS, NUMBERS)
+    CHANGES, OBJECTIVES, st.builds(Sighting, NUMBERS, NUMBERS, NUMBERS | st.just(inf))
 )
 
 
@@ -55,7 +57,9 @@ SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
 def memories(draw: st.DrawFn) -> RuleMemory:
     series = draw(st.dictionaries(LABELS, SERIES, max_size=5))
     days = {labels: draw(st.integers(0, 2**20)) for labels in series}
-    return RuleMemory(draw(st.text()), draw(NUMBERS), series, days)
+    return RuleMemory(
+        draw(st.text()), draw(NUMBERS), series, days, accepted_at=draw(NUMBERS)
+    )
 
 
 KEY = (("main", "plans"), "PlansChanged")
@@ -67,7 +71,7 @@ def test_a_memory_is_read_back_as_it_was(memory: RuleMemory) -> None:
 
 
 def test_one_of_a_version_that_kept_no_days_is_read() -> None:
-    memory = RuleMemory("shape", 1.0, {(("plan", "pro"),): Sighting(1.0, 2.0)})
+    memory = RuleMemory("shape", 1.0, {(("plan", "pro"),): Sighting(1.0, 2.0, 1.0)})
     record = json.loads(zlib.decompress(packed(memory)))
     del record["days"]
     assert unpacked(zlib.compress(json.dumps(record).encode())) == memory
@@ -75,7 +79,7 @@ def test_one_of_a_version_that_kept_no_days_is_read() -> None:
 
 def test_it_is_in_the_file_beside_what_else_was_recorded(tmp_path: Path) -> None:
     path = str(tmp_path / "state.sqlite")
-    memory = RuleMemory("shape", 1.0, {(("plan", "pro"),): Sighting(1.0, 2.0)})
+    memory = RuleMemory("shape", 1.0, {(("plan", "pro"),): Sighting(1.0, 2.0, 1.0)})
     state = State(path)
     state.record({}, (), (), memories={KEY: memory})
     state.close()

@@ -407,10 +407,10 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 7")
+    connection.execute("PRAGMA user_version = 8")
     connection.close()
     with pytest.raises(
-        StateError, match="has state of version 7; this program knows 6"
+        StateError, match="has state of version 8; this program knows 7"
     ):
         State(str(path))
 
@@ -639,7 +639,7 @@ def test_what_waits_moves_with_the_clock_and_all_that_it_is_about(state: State) 
     send_to_outbox(state, notification("1"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(300))
     day = timedelta(days=1)
-    state.move(-day, {SCOPE: by_labels(moved(alert(), -day))})
+    state.move(-day, {SCOPE: by_labels(moved(alert(), -day))}, {})
     (due,) = state.due("hook", now=at(0) - day)
     assert (due.created_at, due.alerts) == (at(0) - day, (moved(alert(), -day),))
     assert state.active_alerts() == (moved(alert(), -day),)

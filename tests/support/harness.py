@@ -16,6 +16,7 @@ from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
 from monitor.model.conditions import Condition
+from monitor.model.deploys import DeployNews
 from monitor.model.errors import Reason, SampleError
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Failure, Outcome, Result, Sample, Server, Success
@@ -351,6 +352,10 @@ class Harness:
     def on_given_up(self, delivery: Delivery) -> None:
         """Hear of a delivery that was given up."""
         self.heard.append(f"given up {delivery.reason}")
+
+    def on_deploy(self, news: DeployNews) -> None:
+        """Hear what became of a declared deployment."""
+        self.heard.append(f"deploy {news.change} {news.target}")
 
     def on_clock_moved(self, by: timedelta) -> None:
         """Hear that the clock was set."""

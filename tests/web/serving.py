@@ -17,6 +17,7 @@ from typing import Any
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
+from monitor.model.deploys import DeployRequest
 from monitor.model.process_settings import Web
 from monitor.model.settings import Config
 from monitor.telemetry.counters import Telemetry
@@ -60,11 +61,19 @@ class ServedState:
     last_reload: LastReload | None = None
     notes: tuple[str, ...] = ()
     history_limits: list[int] = field(default_factory=list)
+    declared: list[DeployRequest] = field(default_factory=list)
+    is_recorded: bool = True
+    """Whether what is declared of a deployment is recorded in time."""
 
     def reload(self) -> str | None:
         """Count a reload; returns its error if it has one."""
         self.reloads += 1
         return self.reload_error
+
+    def declare(self, request: DeployRequest) -> bool:
+        """Keep what is declared of a deployment; returns whether it is recorded."""
+        self.declared.append(request)
+        return self.is_recorded
 
     def history(self, limit: int) -> Sequence[Transition]:
         """Record what was asked for; returns one transition."""
@@ -87,6 +96,7 @@ class ServedState:
             evaluated_at=lambda: self.now,
             last_reload=lambda: self.last_reload,
             notes=lambda: self.notes,
+            declare=self.declare,
         )
 
 

@@ -83,6 +83,6 @@ def test_only_what_orchestrators_ask_is_open() -> None:
 
 
 def test_every_path_is_there_once() -> None:
-    paths = [endpoint.path for endpoint in ENDPOINTS]
+    paths = [(endpoint.method, endpoint.path) for endpoint in ENDPOINTS]
     assert len(paths) == len(set(paths))
     assert len(application(ServedState().views()).routes) == len(paths)

@@ -1,0 +1,37 @@
+"""Move what is on the disk when the machine's clock was set, as soon as the disk takes it; in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from monitor.daemon.commands import ShiftTimes
+from monitor.daemon.messages import PipelineListener
+from monitor.model.alerts import Alert, Scope
+from monitor.model.deploys import Deploys
+from monitor.model.settings import Labels
+from monitor.storage import State
+
+
+class ClockMoves:
+    """By how much the clock was set while the disk did not take that; owned by the pipeline's thread."""
+
+    def __init__(self, state: State, listener: PipelineListener) -> None:
+        self._state = state
+        self._listener = listener
+        self._unmoved = timedelta(0)
+
+    def add(self, by: timedelta) -> None:
+        """Note that the clock was set, and that all in memory has moved."""
+        self._unmoved += by
+
+    def record(
+        self, alerts: Mapping[Scope, Mapping[Labels, Alert]], deploys: Deploys
+    ) -> Iterator[ShiftTimes]:
+        """Move what is on the disk, and then all that others keep; tried before anything is recorded."""
+        if not self._unmoved:
+            return
+        self._state.move(self._unmoved, alerts, deploys)
+        by, self._unmoved = self._unmoved, timedelta(0)
+        self._listener.on_clock_moved(by)
+        yield ShiftTimes(by)

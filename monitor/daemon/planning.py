@@ -1,0 +1,36 @@
+"""Ask when jobs run next, and have the snapshot say so; in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import chain
+from typing import TypeAlias
+
+from monitor.alerting.snapshot import Snapshot, with_next_run
+from monitor.model.settings import Job, JobKey
+
+NextRunAt: TypeAlias = Callable[[JobKey], datetime | None]
+"""Returns when a job runs next; None where that is not known."""
+
+
+def with_plans(
+    snapshot: Snapshot, jobs: Iterable[Job], next_run_at: NextRunAt
+) -> Snapshot:
+    """Return the snapshot with the next runs of these jobs as they are planned now."""
+    for job in jobs:
+        snapshot = with_next_run(snapshot, job.key, next_run_at(job.key))
+    return snapshot
+
+
+def with_overdue_plans(
+    snapshot: Snapshot, targets: Iterable[str], now: datetime, next_run_at: NextRunAt
+) -> Snapshot:
+    """Return the snapshot with the next runs of the jobs of these targets whose planned run is past."""
+    for view in chain.from_iterable(map(snapshot.views_of, targets)):
+        if not view.is_unplanned_at(now):
+            continue
+        planned_at = next_run_at(view.job.key)
+        if planned_at is not None:
+            snapshot = with_next_run(snapshot, view.job.key, planned_at)
+    return snapshot
