@@ -93,13 +93,16 @@ def configuration(queries: Mapping[str, Mapping[str, Any]], parts: ConfigParts) 
 
 
 def shipped_documents(directory: Path) -> dict[str, dict[str, Any]]:
-    """Read the .toml of each shipped query that runs on an interval."""
+    """Read the .toml of each shipped query that runs on an interval here, where no application's source is named."""
     found = {
         path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
         for path in directory.glob("*.toml")
     }
+    elsewhere = {"cron", "application"}
     return {
-        name: document for name, document in found.items() if "cron" not in document
+        name: document
+        for name, document in found.items()
+        if elsewhere.isdisjoint(document)
     }
 
 
