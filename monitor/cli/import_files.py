@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from monitor.config import load
 from monitor.config.data_files import DataError
-from monitor.config.toml.problems import Origin, Problems
+from monitor.config.toml.problems import Origin, Problems, format_key
 from monitor.config.toml.text_files import read_text
-from monitor.migration.imported import Imported, ImportedQuery
+from monitor.migration.imported import Imported, ImportedQuery, ImportedTarget
 from monitor.migration.query_tables import with_present_queries
 from monitor.migration.report import ImportReport
 from monitor.migration.toml_writer import config_text, query_text, statement_text
 from monitor.model.errors import ConfigError, Problem
 from monitor.notify.kinds import KINDS
 
-_QUERIES = "queries"
+_QUERIES: Final = "queries"
 
 
 class FilesBeside:
@@ -71,6 +73,8 @@ def written_checked(
             if fewer is imported:
                 break
             imported = fewer
+        for problem in problems:
+            report.left(Origin("config.toml", problem.line), problem.message)
         _secrets(imported, staging, report, with_secrets=with_secrets)
         staging.replace(folder)
     return imported
@@ -104,25 +108,51 @@ def _problems(folder: Path) -> Sequence[Problem]:
 def _without_refused(
     imported: Imported, problems: Sequence[Problem], report: ImportReport
 ) -> Imported:
-    """Return what is left without the queries that have problems; the same value where none has."""
-    refused = {}
+    """Return what is left without the queries and targets that have problems; the same value where none has."""
+    queries = [
+        query
+        for query in imported.queries
+        if not _is_refused(
+            query.origin, f"query {query.name}", _of(query), problems, report
+        )
+    ]
+    targets = [
+        target
+        for target in imported.targets
+        if not _is_refused(
+            target.origin, f"target {target.name}", _of(target), problems, report
+        )
+    ]
+    before = len(imported.queries) + len(imported.targets)
+    if len(queries) + len(targets) == before:
+        return imported
+    present = with_present_queries(targets, queries)
+    return replace(imported, queries=queries, targets=present)
+
+
+def _is_refused(
+    origin: Origin,
+    what: str,
+    place: re.Pattern[str],
+    problems: Sequence[Problem],
+    report: ImportReport,
+) -> bool:
+    """Return whether something of ours has a problem, and tell it at the line of theirs."""
     for problem in problems:
-        refused[Path(problem.file).name.partition(".")[0]] = problem
-    kept: list[ImportedQuery] = []
-    for query in imported.queries:
-        if query.name not in refused:
-            kept.append(query)
-            continue
-        one = refused[query.name]
-        key = f"{one.key}: " if one.key else ""
-        message = f"query {query.name} was left out: {key}{one.message}"
-        report.left(query.origin, message)
-    if len(kept) < len(imported.queries):
-        targets = with_present_queries(imported.targets, kept)
-        return replace(imported, queries=kept, targets=targets)
-    for problem in problems:
-        report.left(Origin("config.toml", problem.line), problem.message)
-    return imported
+        if place.match(f"{problem.file}: {problem.key}"):
+            key = f"{problem.key}: " if problem.key else ""
+            message = f"{what} was left out: {key}{problem.message}"
+            report.left(origin, message)
+            return True
+    return False
+
+
+def _of(one: ImportedQuery | ImportedTarget) -> re.Pattern[str]:
+    """Return how file and key of a problem begin: of a query its files, of a target its table."""
+    if isinstance(one, ImportedQuery):
+        return re.compile(rf"{_QUERIES}/{re.escape(one.name)}\.(?:sql|toml): ")
+    key = format_key(("targets", one.name))
+    return re.compile(rf"config\.toml: {re.escape(key)}(?:\.|$)")
 
 
 def _secrets(

@@ -33,6 +33,14 @@ class ImportedQuery:
     origin: Origin
     parameters: TomlTable = field(default_factory=dict)
 
+    @property
+    def label_names(self) -> set[str]:
+        """Return the labels of all its metrics."""
+        names: set[str] = set()
+        for metric in self.metrics:
+            names.update(metric.keys.get("labels", ()), metric.keys.get("values", ()))
+        return names
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedTarget:

@@ -48,6 +48,9 @@ _LEFT: Final[Mapping[str, str]] = {
     "cloudsql_config": "has no counterpart: run the proxy, and enter it by host or unix_socket",
     "configuration": 'its buckets are [web] duration_buckets here, such as ["100ms", "1s"]',
 }
+_NULL_LABELS: Final = (
+    "a row with NULL in a label was left out, here it is a series without that label"
+)
 _NOT_NEEDED: Final[Mapping[str, str]] = {
     "keepalive": "not needed: connections are kept",
     "allow_zero_rows": "not needed: no rows are a result, and never an error",
@@ -87,6 +90,7 @@ def map_justwatch(root: Item, report: ImportReport) -> Imported:
     known = ("jobs", "queries", "cloudsql_config", "configuration")
     unknown_keys(root, known, report)
     left_keys(root, _LEFT, report)
+    report.note(root.at("jobs").origin, _NULL_LABELS)
     jobs = _Jobs(report, text_table_of(root.at("queries"), report))
     for job in items_of(root.at("jobs"), report):
         _map_job(job, jobs)

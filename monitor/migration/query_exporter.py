@@ -133,7 +133,7 @@ def _source(dsn: Item, report: ImportReport) -> DataSource:
 def _pool_keys(pool: Item) -> dict[str, int]:
     """Return how many connections a pool has at most; nothing where it does not say so."""
     total = 0
-    for key in ("size", "max_overflow"):
+    for key in ("size", "max-overflow", "max_overflow"):
         number = pool.at(key).value
         total += number if isinstance(number, int) else 0
     connections = connections_of(total)

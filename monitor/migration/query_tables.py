@@ -163,7 +163,29 @@ def put_together(
             message = f"query {query.name} runs on no target that was taken, so it was left out"
             report.left(query.origin, message)
     kept = _distinct_metrics(kept, report)
-    return Imported(kind, with_present_queries(targets, kept), kept, web)
+    present = [
+        _without_shared_labels(target, kept, report)
+        for target in with_present_queries(targets, kept)
+    ]
+    return Imported(kind, present, kept, web)
+
+
+def _without_shared_labels(
+    target: ImportedTarget, queries: Iterable[ImportedQuery], report: ImportReport
+) -> ImportedTarget:
+    """Return a target without those labels that a query on it has too: a series has one of a name."""
+    labels = dict(target.keys.get("labels", {}))
+    for query in queries:
+        if query.name not in target.queries:
+            continue
+        for name in query.label_names & labels.keys():
+            del labels[name]
+            message = f"its label {name} was left out: query {query.name} has one of this name"
+            report.left(target.origin, message)
+    keys = {**target.keys, "labels": labels}
+    if not labels:
+        del keys["labels"]
+    return replace(target, keys=keys)
 
 
 def _without_clashes(

@@ -66,7 +66,8 @@ def left_keys(item: Item, remarks: Mapping[str, str], report: ImportReport) -> N
 
 
 def unknown_keys(item: Item, known: Collection[str], report: ImportReport) -> None:
-    """Report every key that is none of those that are known."""
+    """Report every key that is none of those that are known, and what has no keys at all."""
+    table_of(item, report)
     for key in item.keys - set(known):
         message = "is not known to this import, so it was left out"
         report.left(item.at(key).origin, message)

@@ -1,0 +1,209 @@
+"""What of the keys of each program has no counterpart, and what the rest become, one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.config.data_files import DataError
+from tests.migration.imports import imported
+
+
+def query_exporter(
+    *,
+    dsn: str = "mysql://u@127.0.0.1/d",
+    metric: str = "{ type: gauge }",
+    query: str = "sql: SELECT 1 AS m",
+) -> str:
+    return f"""\
+databases:
+  one:
+    dsn: {dsn}
+metrics:
+  m: {metric}
+queries:
+  q:
+    databases: [one]
+    metrics: [m]
+    interval: 1m
+    {query}
+"""
+
+
+def justwatch(connection: str, *, query: str = "") -> str:
+    return f"""\
+jobs:
+  - name: one
+    interval: 1m
+    connections: ['{connection}']
+    queries:
+      - {{ name: q, help: h, values: [n], query: SELECT 1 AS n{query} }}
+"""
+
+
+def notes(lines: list[str]) -> list[str]:
+    """Return the lines but for that about labels, which every import of justwatch's has."""
+    return [line for line in lines if "NULL in a label" not in line]
+
+
+@pytest.mark.parametrize(
+    ("connection", "tls", "remark"),
+    [
+        ("mysql://u@tcp(127.0.0.1)/d", None, None),
+        ("mysql://u@unix(/s)/d?tls=true", None, None),
+        ("mysql://u@tcp(db)/d", "disabled", "enters without TLS, as before"),
+        ("mysql://u@tcp(db)/d?tls=false", "disabled", "enters without TLS, as before"),
+        ("mysql://u@tcp(db)/d?tls=true", "verify_identity", None),
+        ("mysql://u@tcp(db)/d?tls=skip-verify", "required", None),
+        ("mysql://u@tcp(db)/d?tls=ours", None, "tls=ours is set up in a program"),
+    ],
+)
+def test_a_connection_is_as_safe_as_it_was(
+    connection: str, tls: str | None, remark: str | None
+) -> None:
+    made, lines = imported(justwatch(connection))
+    (target,) = made.targets
+    assert target.keys.get("tls", {}).get("mode") == tls
+    found = notes(lines)
+    assert len(found) == (remark is not None)
+    assert (remark or "") in "".join(found)
+
+
+def test_a_zone_that_a_connection_says_is_that_of_the_target() -> None:
+    made, _ = imported(justwatch("mysql://u@tcp(127.0.0.1)/d?time_zone=%27%2B02:00%27"))
+    assert made.targets[0].keys["time_zone"] == "+02:00"
+
+
+@pytest.mark.parametrize(
+    ("connection", "remark"),
+    [
+        ("postgres://u@h/d", "is a database of the kind postgres; only MySQL and"),
+        ("u:p@tcp(h:1:2)/d", "is no address that is known here, so it was left out"),
+        ("mysql://u@tcp(127.0.0.1)/d?x=1", 'its option "x" has no counterpart'),
+        ("mysql://tcp(127.0.0.1)/d", "names no user: write it as user in [targets"),
+        ("{{NOT_SET}}", "is not known here: write host, user and database of"),
+    ],
+)
+def test_what_cannot_be_entered_as_it_was_is_left(connection: str, remark: str) -> None:
+    _, lines = imported(justwatch(connection))
+    (line, *_) = notes(lines)
+    assert line.startswith("c.yml:4: jobs[0].connections[0]: ")
+    assert remark in line
+
+
+def test_a_variable_of_justwatchs_is_read_where_it_is_set() -> None:
+    made, lines = imported(
+        justwatch("mysql://u:{{ db_password }}@tcp(127.0.0.1)/d"), DB_PASSWORD="p"
+    )
+    assert (made.targets[0].password, notes(lines)) == ("p", [])
+
+
+def test_a_source_of_query_exporter_in_a_variable_is_read_where_it_is_set() -> None:
+    text = query_exporter(dsn="!env DSN")
+    made, lines = imported(text, DSN="mysql://u:p@127.0.0.1/d")
+    assert (made.targets[0].password, made.targets[0].keys["user"]) == ("p", "u")
+    assert lines == []
+
+
+def test_a_source_in_a_variable_that_is_not_set_has_its_place() -> None:
+    made, lines = imported(query_exporter(dsn="!env DSN"))
+    assert [target.name for target in made.targets] == ["one"]
+    assert made.targets[0].queries == ["q"]
+    assert lines == [
+        "c.yml:3: databases.one.dsn: is in the variable DSN, which is not set here: set it, and import again",
+        "c.yml:3: databases.one.dsn: is not known here: write host, user and database of [targets.one] into"
+        " config.toml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "remark"),
+    [
+        ("{ type: summary }", "metrics.m: was left out: what each run gave was"),
+        ("{ type: histogram }", "metrics.m: was left out: what each run gave was"),
+        ("{ type: counter, increment: true }", "metrics.m.increment: was left out:"),
+        ("{ type: gauge, labels: [job] }", 'label "job" is reserved: give the column'),
+        ("{ type: gauge, unit: s }", "metrics.m.unit: is not known to this import"),
+        ("gauge", "metrics.m: is not a table of keys, so nothing of it was taken"),
+    ],
+)
+def test_a_metric_that_cannot_be_is_left(metric: str, remark: str) -> None:
+    _, lines = imported(query_exporter(metric=metric))
+    assert any(remark in line for line in lines), lines
+    assert not any(": note: " in line for line in lines)
+
+
+def test_files_that_a_configuration_includes_are_followed_with_their_own_lines() -> (
+    None
+):
+    text = query_exporter(query="sql: !file q.sql").replace(
+        "  m: { type: gauge }", "  m: !include m.yml"
+    )
+    files = {"q.sql": "SELECT 2 AS m;\n", "m.yml": "type: gauge\nunit: s\n"}
+    made, lines = imported(text, files=files)
+    assert made.queries[0].sql == "SELECT 2 AS m"
+    assert lines == ["m.yml:2: unit: is not known to this import, so it was left out"]
+
+
+def test_what_only_other_databases_run_is_left_out() -> None:
+    made, lines = imported(query_exporter(dsn="sqlite:///x"))
+    assert (made.targets, made.queries) == ([], [])
+    assert len(lines) == 2
+
+
+def test_a_statement_that_is_repeated_must_be_a_select() -> None:
+    query = "sql: SHOW STATUS LIKE :a\n    parameters: [{ a: x }, { a: y }]"
+    made, lines = imported(query_exporter(query=query))
+    assert (made.queries[0].sql, made.queries[0].parameters) == (
+        "SHOW STATUS LIKE :a",
+        {"a": "x"},
+    )
+    assert lines == [
+        "c.yml:12: queries.q.parameters: only the first set was taken: the statement is no SELECT, and is not"
+        " repeated"
+    ]
+
+
+def test_a_query_that_jobs_share_runs_as_often_as_the_most_frequent_wants() -> None:
+    first = justwatch("mysql://u@tcp(127.0.0.1)/d").replace("1m", "5m")
+    second = justwatch("mysql://u@tcp(127.0.0.2)/d").partition("\n")[2]
+    made, lines = imported(first + second.replace("name: one", "name: two"))
+    (query,) = made.queries
+    assert query.keys["interval"] == "1m"
+    assert [list(target.queries) for target in made.targets] == [["q"], ["q"]]
+    assert len(notes(lines)) == 1
+
+
+def test_queries_of_two_jobs_that_differ_cannot_share_a_metric() -> None:
+    first = justwatch("mysql://u@tcp(127.0.0.1)/d")
+    second = justwatch("mysql://u@tcp(127.0.0.2)/d", query=" + 1").partition("\n")[2]
+    made, lines = imported(first + second.replace("name: one", "name: two"))
+    assert len(made.queries) == 1
+    (line,) = notes(lines)
+    assert "metric sql_q of query q_2 was left out: query q gives it" in line
+
+
+def test_a_collector_alone_has_a_target_to_be_filled_in() -> None:
+    text = """\
+collector_name: alone
+metrics:
+  - { metric_name: m, type: gauge, help: h, values: [n], query: SELECT 1 AS n }
+"""
+    made, lines = imported(text)
+    assert [target.queries for target in made.targets] == [["m"]]
+    assert any("[targets.main]" in line for line in lines)
+
+
+def test_a_collector_that_is_not_there_is_left() -> None:
+    text = "target: { data_source_name: 'mysql://u@h/d?tls=true', collectors: [c] }\n"
+    _, lines = imported(text)
+    assert lines == ['c.yml:1: target.collectors[0]: no collector "c" was found']
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a: [1\n", 2), ("a: &x [*x]\n", None), ("a: 2020-13-45\n", None)],
+)
+def test_what_is_no_yaml_is_refused_with_its_line(text: str, line: int | None) -> None:
+    with pytest.raises(DataError, match="no valid YAML") as raised:
+        imported(text)
+    assert raised.value.line == line
