@@ -61,6 +61,7 @@ class ActiveAlerts:
             else:
                 self.active.pop(scope, None)
                 self._by_target.get(scope.target, set()).discard(scope)
+        self.evaluated -= changes.closed
         self.evaluated |= changes.evaluated
         for name, quiet in changes.quiet.items():
             if quiet is not None:
@@ -116,6 +117,8 @@ class Changes:
     transitions: list[Transition] = field(default_factory=list)
     evaluated: set[Scope] = field(default_factory=set)
     """Scopes that had data."""
+    closed: set[Scope] = field(default_factory=set)
+    """Scopes that are not judged at this hour."""
     failed: list[tuple[Scope, SampleError]] = field(default_factory=list)
     """Scopes whose findings could not become alerts; their alerts are held."""
     left_out: dict[Scope, int] = field(default_factory=dict)
@@ -162,6 +165,11 @@ class Changes:
         self.put(scope, evaluation.active)
         self.transitions.extend(evaluation.transitions)
         self.left_out[scope] = evaluation.left_out
+
+    def close(self, scope: Scope) -> None:
+        """Hold the alerts of a scope that is not judged now; what is found next may have been so for long."""
+        self.closed.add(scope)
+        self.change_each(scope, _held)
 
     def note_nothing(self, scope: Scope) -> None:
         """Note that a scope without alerts was evaluated, and that nothing was found."""
@@ -211,3 +219,7 @@ class Changes:
         return chain.from_iterable(
             self.of(scope).values() for scope in self.scopes_on(target)
         )
+
+
+def _held(alert: Alert) -> Alert:
+    return replace(alert, held=True, muted_by=None, cause=())

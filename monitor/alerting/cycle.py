@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.alerting.active import ActiveAlerts, Changes
-from monitor.alerting.evaluate import evaluate, hold, matching, retire
+from monitor.alerting.evaluate import begun_anew, evaluate, hold, matching, retire
 from monitor.alerting.explained import causes_of, settle_all, settle_changed
 from monitor.alerting.inputs import (
     Facts,
@@ -147,6 +147,13 @@ def _evaluate(
             root = _root_of(facts, changes, rule_input)
             changes.put(scope, hold(active, muted_by=root or None))
         return
+    hours = rule_input.bound.rule.active
+    if hours is not None:
+        opened_at = hours.opened_at(at)
+        if opened_at is None:
+            changes.close(scope)
+            return
+        active = begun_anew(active, opened_at)
     judged = rule_input.bound.judged(rule_input.success)
     if not active and not matching(rule_input.bound.rule, judged):
         # So it is nearly always: there is nothing to find out about alerts that are not there.

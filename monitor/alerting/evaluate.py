@@ -129,6 +129,21 @@ def hold(
     }
 
 
+def begun_anew(active: Mapping[Labels, Alert], at: datetime) -> dict[Labels, Alert]:
+    """Return alerts as they are when their rule is judged again: what they wait for begins then."""
+    return {labels: _begun_anew(alert, at) for labels, alert in active.items()}
+
+
+def _begun_anew(alert: Alert, at: datetime) -> Alert:
+    reached = [(severity, max(since, at)) for severity, since in alert.reached]
+    anew = replace(alert, reached=tuple(reached))
+    if alert.is_pending():
+        return replace(anew, active_at=max(alert.active_at, at))
+    if alert.keep_since is None:
+        return anew
+    return replace(anew, keep_since=max(alert.keep_since, at))
+
+
 def retire(active: Mapping[Labels, Alert], *, now: datetime, reason: str) -> Evaluation:
     """Resolve what fires of a rule that is gone or another one now; `reason`: rule_removed, rule_changed."""
     firing = (

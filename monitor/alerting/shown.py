@@ -129,6 +129,16 @@ def is_waiting(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
     return view.is_between_runs(now)
 
 
+def opens_at(alert: Alert, snapshot: Snapshot, now: datetime) -> datetime | None:
+    """Return when the rule of an alert that is held for the hour is judged again; None of any other."""
+    view = snapshot.query_of(alert)
+    if view is None or not alert.is_only_held():
+        return None
+    hours = {rule.name: rule.active for rule in view.job.query.rules}
+    active = hours[alert.name]
+    return None if active is None else active.next_opening(now)
+
+
 def is_current(alert: Alert, snapshot: Snapshot, now: datetime) -> bool:
     """Return whether the alert's state is what data says now: not held, and its query still gives data."""
     if alert.is_over():

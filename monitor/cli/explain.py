@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import click
@@ -19,8 +20,9 @@ from monitor.model.populations import words_of
 from monitor.model.results import Sample
 from monitor.model.rules import SeverityLevel
 from monitor.model.settings import Config, Job, Rule
-from monitor.model.wording import format_number, utc_second
+from monitor.model.wording import format_number, utc_minute, utc_second
 from monitor.storage import LastResult, Reader, open_reader
+from monitor.timing.active_hours import ActiveHours
 from monitor.timing.durations import format_duration
 
 _Named = TypeVar("_Named", Rule, Alert)
@@ -77,6 +79,8 @@ def _named(name: str, found: Iterable[_Named]) -> list[_Named]:
 def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
     condition, query = _condition(rule), job.query.name
     yield f"{rule.name} on {job.target.name}: {condition}, of query {query}"
+    if rule.active is not None:
+        yield f"  {_hours(rule.active, datetime.now(UTC))}"
     for explained in rule.explains:
         yield f"  explains {explained}, which is muted while it fires"
     if result is None:
@@ -99,6 +103,13 @@ def _deployments(declared: TargetDeploys) -> Iterator[str]:
     """Yield a line for each deployment that goes on, for whose end the rule's alerts wait."""
     for deploy in declared.under_way:
         yield f"  what would fire waits for a deployment {deploy.words}"
+
+
+def _hours(hours: ActiveHours, now: datetime) -> str:
+    opens = hours.next_opening(now)
+    if opens is None:
+        return f"active {hours.text}: it is judged now"
+    return f"active {hours.text}: outside its hours until {utc_minute(opens)}, held as it was"
 
 
 def _samples(rule: Rule, result: LastResult) -> Iterator[str]:

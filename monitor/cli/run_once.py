@@ -153,6 +153,8 @@ class _TargetRun:
         return Checked(result, tuple(found), _note(success))
 
     def _findings(self, rule: Rule, result: Result, success: Success) -> list[Finding]:
+        if rule.is_closed_at(result.scheduled_at):
+            return []
         # Whoever asks gets all that is found: nothing is kept of it.
         limit = max(1, len(success.samples))
         bound = BoundRule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor.model.columns import ColumnName, Labels
 from monitor.model.conditions import Condition
@@ -12,6 +12,7 @@ from monitor.model.detectors import Detector
 from monitor.model.levels import Severity
 from monitor.model.populations import Population
 from monitor.model.statements import Repaired, Statement
+from monitor.timing.active_hours import ActiveHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Rule:
     explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
     repaired: Repaired | None = None  # who did not leave: docs/adr/0045
     population: Population | None = None
+    active: ActiveHours | None = None
+    """When it is judged; outside of it its alerts are held. None: always."""
     louder: tuple[SeverityLevel, ...] = ()
     """What makes its alerts louder than `severity`, which is by `condition` and `hold`; the loudest last."""
 
@@ -71,6 +74,15 @@ class Rule:
     def loudest(self) -> Severity:
         """Return how loud its alerts may become."""
         return self.severities[-1]
+
+    @property
+    def active_words(self) -> str:
+        """Return when it is judged, in words; empty where that is always."""
+        return "" if self.active is None else f"active {self.active.text}"
+
+    def is_closed_at(self, at: datetime) -> bool:
+        """Return whether it is not judged at an instant."""
+        return self.active is not None and self.active.opened_at(at) is None
 
     def spoken(self, severity: Severity) -> Severity:
         """Return as which of its own severities an alert counts: one of before a reload as the quietest."""

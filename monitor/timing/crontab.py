@@ -145,7 +145,7 @@ class Crontab:
         first = shown.replace(tzinfo=zone).astimezone(UTC)
         second = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
         if first > second:
-            return (_end_of_gap(second, first, zone),)
+            return (end_of_gap(second, first, zone),)
         if first < second and self.counts_twice:
             return (first, second)
         return (first,)
@@ -157,7 +157,7 @@ def _offsets_near(midnight: datetime, zone: tzinfo) -> set[timedelta]:
     return {utc_offset(one.replace(tzinfo=zone)) for one in midnights}
 
 
-def _end_of_gap(before: datetime, after: datetime, zone: tzinfo) -> datetime:
+def end_of_gap(before: datetime, after: datetime, zone: tzinfo) -> datetime:
     """Return the first minute after the clocks were put forward, between an instant before it and one after."""
     offset_before = before.astimezone(zone).utcoffset()
 

@@ -13,13 +13,14 @@ from monitor.alerting.shown import (
     confirmed_at,
     is_current,
     is_waiting,
+    opens_at,
     shown_annotations,
 )
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Config, Severity
-from monitor.model.wording import format_number
+from monitor.model.wording import format_number, utc_minute
 from monitor.web.headline import (
     OWN_LABELS,
     KnownRule,
@@ -242,6 +243,9 @@ def _note(alert: Alert, context: PageContext) -> str:
         if alert.cause:
             return f"muted under {root}, which explains it"
         return f"muted under {root}: no data until that is mended"
+    opens = opens_at(alert, context.scene.snapshot, context.scene.now)
+    if opens is not None:
+        return f"held: outside its hours until {utc_minute(opens)}"
     if is_waiting(alert, context.scene.snapshot, context.scene.now):
         return f"held: waits for its next run{_soon(alert, context.scene)}, and stays as it was"
     if alert.held:

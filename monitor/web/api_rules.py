@@ -74,8 +74,9 @@ def expression(rule: Rule) -> str:
     matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
     written = rule.condition.promql(selector)
-    share = words_of(rule.population)
-    return f"{written} # {share}" if share else written
+    # What PromQL has no word for is a comment.
+    said = [written, words_of(rule.population), rule.active_words]
+    return " # ".join(filter(None, said))
 
 
 def _uses(scene: Scene, config: Config) -> dict[str, list[RuleUse]]:

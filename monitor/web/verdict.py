@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.alerting.query_view import QueryStatus, QueryView
-from monitor.alerting.shown import is_waiting
+from monitor.alerting.shown import is_waiting, opens_at
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.schedules import Cron
@@ -127,6 +127,8 @@ def _firing_tone(situation: _Situation) -> Tone:
 
 def _last_seen(alerts: Sequence[Alert], snapshot: Snapshot, now: datetime) -> str:
     """Return what to add where all of these alerts are only as they were last seen."""
+    if all(opens_at(alert, snapshot, now) is not None for alert in alerts):
+        return "; as last seen, outside its hours"
     if all(is_waiting(alert, snapshot, now) for alert in alerts):
         return "; as last seen, it waits for its next run"
     if all(alert.held for alert in alerts):

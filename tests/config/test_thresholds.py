@@ -121,6 +121,15 @@ def test_a_parameter_that_is_a_threshold_alone_is_used(folder: Folder) -> None:
             'population = "jobs"\nabove_share = 0.2\nabove = 5\nclear_below = 4',
             '.clear_below: goes without "above_share": a share has no other end',
         ),
+        (
+            'above = 1\nactive = "Mon-Fri 8-19"',
+            '.active: "Mon-Fri 8-19" is not a part of the week; allowed:'
+            ' "Mon-Fri 08:00-19:00 Europe/Berlin", several with commas before the zone',
+        ),
+        (
+            "above = 1\nactive = 7",
+            '.active: 7 is an integer; allowed: hours such as "Mon-Fri 08:00-19:00 Europe/Berlin"',
+        ),
         ("between = [2]", ".between: is not a range; allowed: [lowest, highest]"),
         (
             'above = 0\npopulation = "jobs"\nabove_share = ":limit"',

@@ -20,6 +20,7 @@ from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, S
 from monitor.model.rules import SeverityLevel
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, Severity, labels_of
+from monitor.timing.active_hours import read_active_hours
 from tests.lifecycle.model import COLUMN_MISSING, Event, Judged, Model, Who
 from tests.support.harness import (
     BALANCE,
@@ -58,6 +59,9 @@ REFUSED_RULE = Judged(CONNECTIONS_REFUSED, "critical", hold=timedelta(seconds=60
 OWN = tuple(
     rule for rule in OWN_RULES if rule.name in (TARGET_DOWN, CONNECTIONS_REFUSED)
 )
+HOURS_TEXT = "12:05-12:25, 12:40-13:40 UTC"
+ALWAYS = ((0, 24 * 60),)
+HOURS = ((12 * 60 + 5, 12 * 60 + 25), (12 * 60 + 40, 13 * 60 + 40))
 ABOUT = ("plan", "column")
 
 
@@ -79,6 +83,7 @@ class Settings:
     clear: float | None = None
     critical_above: float | None = None
     critical_hold_seconds: int = 0
+    has_hours: bool = False
 
     @property
     def louder(self) -> tuple[SeverityLevel, ...]:
@@ -123,6 +128,7 @@ class Settings:
             critical_above=self.critical_above if self.louder else None,
             critical_hold=timedelta(seconds=self.critical_hold_seconds),
             waits_for_deploys=True,
+            hours=HOURS if self.has_hours else ALWAYS,
         )
         no_plan = Judged(
             "TokenNoPlan", "critical", None, keep=keep, is_under_column=True
@@ -153,6 +159,7 @@ class Settings:
             keep_firing_for=timedelta(seconds=self.keep_seconds),
             explains=self.explained,
             louder=self.louder,
+            active=read_active_hours(HOURS_TEXT) if self.has_hours else None,
         )
         no_plan = a_rule(
             "TokenNoPlan",

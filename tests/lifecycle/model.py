@@ -54,6 +54,16 @@ class Judged:
     """Above which number it becomes critical, where it is not already."""
     critical_hold: timedelta = timedelta(0)
     waits_for_deploys: bool = False
+    hours: tuple[tuple[int, int], ...] = ((0, 24 * 60),)
+    """When it is judged: minutes of each day."""
+
+    def opened_at(self, at: datetime) -> datetime | None:
+        """Return since when it is judged at an instant; None where it is not."""
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        for begin, end in self.hours:
+            if timedelta(minutes=begin) <= at - midnight < timedelta(minutes=end):
+                return midnight + timedelta(minutes=begin)
+        return None
 
     def findings(
         self, data: Iterable[tuple[str, float]], firing: Collection[str]
@@ -191,9 +201,13 @@ class Model:
             is_known = self.missing_until is not None and now < self.missing_until
             if rule.is_mute_without_column and self.is_missing and is_known:
                 self._without_data(rule)
+            elif rule.opened_at(at) is None:
+                self._without_data(rule, under="")
+                self.had_data.discard(rule.name)
             elif len(findings) > len(dict(findings)):
                 self._without_data(rule, under="")
             else:
+                self._begin_anew(rule, at)
                 self._look(rule, dict(findings), at)
         if query == "missing_columns" and self.is_missing:
             for rule in self._rules():
@@ -355,6 +369,18 @@ class Model:
 
     def _rules(self) -> list[Judged]:
         return [rule for rules in self.rules.values() for rule in rules]
+
+    def _begin_anew(self, rule: Judged, at: datetime) -> None:
+        """What an alert waits for counts from the opening on."""
+        opened = rule.opened_at(at)
+        if opened is None or len(rule.hours) == 1:
+            return
+        for who, life in self.lives.items():
+            if who.rule == rule.name:
+                life.missed_at = life.missed_at and max(life.missed_at, opened)
+                life.critical_at = life.critical_at and max(life.critical_at, opened)
+                if life.fired_at is None:
+                    life.active_at = max(life.active_at, opened)
 
     def _firing(self, rule: Judged) -> set[str]:
         """Return about what alerts of a rule fire, as it labels them now, however loud."""

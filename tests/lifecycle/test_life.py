@@ -38,6 +38,7 @@ CHANGES = st.fixed_dictionaries(
         "explains": st.booleans(),
         "critical_above": st.sampled_from([None, 5.0]),
         "critical_hold_seconds": st.sampled_from([0, 60, 120]),
+        "has_hours": st.booleans(),
         "clear": st.sampled_from([None, 0.0, 5.0]),
     },
 )

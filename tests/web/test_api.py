@@ -17,6 +17,7 @@ from monitor.model.results import Blocked
 from monitor.model.rules import SeverityLevel
 from monitor.model.schedules import Cron
 from monitor.model.settings import Config, Labels, Severity
+from monitor.timing.active_hours import read_active_hours
 from monitor.web import api, api_rules
 from tests.web.picture import (
     BALANCES,
@@ -250,6 +251,12 @@ def test_conditions_read_as_promql(
         )
         == text
     )
+
+
+def test_what_promql_has_no_word_for_is_a_comment() -> None:
+    active = read_active_hours("08:00-19:00 UTC")
+    judged = replace(GONE, metric="m", condition=Condition("above", 5), active=active)
+    assert api_rules.expression(judged) == "m > 5 # active 08:00-19:00 UTC"
 
 
 def test_queries_say_how_they_do() -> None:

@@ -30,7 +30,9 @@ from monitor.config.toml.validation import check_list, check_table, validate
 from monitor.model.conditions import Condition
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
-_OF_QUERIES: Final = frozenset({"needs", "evidence", "repaired", "population"})
+_OF_QUERIES: Final = frozenset(
+    {"needs", "evidence", "repaired", "population", "active"}
+)
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -127,6 +129,7 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         labels=dict(checked.labels),
         annotations=dict(checked.annotations),
         explains=tuple(dict.fromkeys(checked.explains)),
+        active=checked.active,
     )
 
 

@@ -34,6 +34,7 @@ from monitor.model.walks import (
     DEFAULT_PIECE,
     DEFAULT_SETTLE,
 )
+from monitor.timing.active_hours import ActiveHours, read_active_hours
 
 _THRESHOLD: Final = 'a number, or a parameter such as ":limit"'
 
@@ -284,6 +285,13 @@ class SloSchema(Schema):
     over: list[Literal["1h", "6h", "3d"]] = ["1h", "6h", "3d"]
 
 
+def _active_hours(value: object) -> ActiveHours:
+    if not isinstance(value, str):
+        allowed = 'hours such as "Mon-Fri 08:00-19:00 Europe/Berlin"'
+        raise ValueError(f"{found(value)}; allowed: {allowed}")  # noqa: TRY004 -- for the validator
+    return read_active_hours(value)
+
+
 class RuleSchema(Schema):
     """`[rules.NAME]`."""
 
@@ -321,6 +329,7 @@ class RuleSchema(Schema):
     needs: list[Text] = []
     details: list[Text] = []
     evidence: Text | None = None
+    active: Annotated[Any, PlainValidator(_active_hours)] = None
     explains: list[Text] = []
     repaired: Text | None = None
     population: Text | None = None
