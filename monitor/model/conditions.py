@@ -165,14 +165,14 @@ class Condition:
     def words(self) -> str:
         """Return the condition as a person reads it: `above 50`."""
         words = self._type.words.format(threshold=self.threshold_text)
-        return f"{words}, until {self.clear_words}" if self.clear_words else words
+        return f"{words}, {self.clear_words}" if self.clear_words else words
 
     @property
     def clear_words(self) -> str:
-        """Return when what fires is over, as a person reads it: `below 40`; empty where the condition says it."""
+        """Return when what fires is over, in words: `until below 40`; empty where the condition says it."""
         if self.clear is None:
             return ""
-        return f"{self._type.clear} {format_number(self.clear)}"
+        return f"until {self._type.clear} {format_number(self.clear)}"
 
     @property
     def finds_absence(self) -> bool:
@@ -186,14 +186,20 @@ class Condition:
 
     def promql(self, series: str) -> str:
         """Return the condition about a series as PromQL writes it: `m{plan="pro"} > 50`."""
-        written = self._type.promql.format(
+        return self._type.promql.format(
             series=series,
             threshold=self.threshold_text,
             low=format_number(self.threshold),
             high=format_number(self.upper),
         )
-        # It looks at the alert itself, for which PromQL has no word but a comment.
-        return f"{written} # until {self.clear_words}" if self.clear_words else written
+
+    def promql_of_going_on(self, series: str) -> str:
+        """Return that what fires is not over yet, as PromQL writes it; empty where the condition says it."""
+        if self.clear is None:
+            return ""
+        compared = self._type.promql.replace(" {threshold}", "= {threshold}")
+        threshold = format_number(self.clear)
+        return compared.format(series=series, threshold=threshold)
 
     @property
     def nagios_range(self) -> str:

@@ -75,7 +75,13 @@ def expression(rule: Rule) -> str:
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
     written = rule.condition.promql(selector)
     # What PromQL has no word for is a comment.
-    said = [written, words_of(rule.population), rule.active_words]
+    condition = rule.condition
+    said = [
+        written,
+        condition.clear_words,
+        words_of(rule.population),
+        rule.active_words,
+    ]
     return " # ".join(filter(None, said))
 
 

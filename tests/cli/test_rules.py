@@ -172,6 +172,45 @@ def test_the_monitor_says_the_same(
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize(
+    ("values", "is_ok", "expected"),
+    [
+        ("0 5 5 5 3 2 1 3", "1 1 1 1 1 1 1 1", "- - - F F F - -"),
+        ("0 5 5 5 3 stale 2 1", "1 1 1 1 1 0 1 1", "- - - F F F F -"),
+        ("0 5 3 5 5 0", "1 1 1 1 1 1", "- - - - - -"),
+    ],
+)
+def test_what_fires_goes_on_in_prometheus_until_it_is_clear(
+    tmp_path: Path, values: str, is_ok: str, expected: str
+) -> None:
+    folder = Folder(tmp_path)
+    folder.query("queue", f"{QUEUE}clear_below = 2\n", SQL)
+    code, said = states(folder, values, is_ok, expected)
+    assert code == 0, said
+
+
+def test_several_severities_are_printed_as_a_rule_for_each(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    several = QUEUE.replace('severity = "critical"\n', "").replace(
+        "above = 3", "above = { warning = 3, critical = 9 }"
+    )
+    folder.query("queue", several, SQL)
+    (group,) = yaml.safe_load(printed(folder))["groups"]
+    assert [
+        (rule["labels"]["severity"], rule["expr"].splitlines()[0], rule["for"])
+        for rule in group["rules"]
+        if rule["alert"] == "QueueLong"
+    ] == [("warning", "queue_rows > 3", "2m"), ("critical", "queue_rows > 9", "2m")]
+
+
+def test_hours_are_left_to_alertmanager(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.query("queue", f'{QUEUE}active = "08:00-19:00 UTC"\n', SQL)
+    text = printed(folder)
+    assert "alert: QueueLong" not in text
+    assert "it is active 08:00-19:00 UTC; leave it to time intervals" in text
+
+
 def test_every_shipped_rule_is_printed_or_says_why_it_is_not(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     text = printed(folder, shipped="true")

@@ -150,7 +150,7 @@ def test_where_it_is_over_may_be_a_parameter(folder: Folder) -> None:
     found = _conditions(folder, 'above = 60\nclear_below = ":limit"', TARGET)
     assert found["main"] == Condition("above", 60, clear=50)
     assert found["main"].words == "above 60, until below 50"
-    assert found["main"].promql("m") == "m > 60 # until below 50"
+    assert found["main"].promql_of_going_on("m") == "m >= 50"
 
 
 def test_another_condition_takes_along_what_goes_with_the_old_one(

@@ -48,7 +48,7 @@ def expression(printed: PrintedRule) -> str:
         return _of_absence(printed)
     now = selector(rule.metric, dict(rule.where), printed.targets)
     before = f"last_over_time({now}[{HELD_FOR}])"
-    ignored = ["alertname", "alertstate", "severity", *rule.labels]
+    ignored = _not_of_series(rule)
     return "\n".join(
         [
             _found(printed, now),
@@ -61,10 +61,20 @@ def expression(printed: PrintedRule) -> str:
     )
 
 
+def _not_of_series(rule: Rule) -> list[str]:
+    """Return the labels that Prometheus's own series of an alert has beside those of what it was found in."""
+    return ["alertname", "alertstate", "severity", *rule.labels]
+
+
 def _found(printed: PrintedRule, series: str) -> str:
     """Return what finds, of series as they are or as they were."""
     rule = printed.rule
     found = rule.condition.promql(series)
+    going_on = rule.condition.promql_of_going_on(series)
+    if going_on:
+        ignored = ", ".join(_not_of_series(rule))
+        fires = f'ALERTS{{alertname="{rule.name}",alertstate="firing"}}'
+        found = f"({found} or ({going_on} and ignoring ({ignored}) {fires}))"
     population = rule.population
     if population is None or population.above_share is None:
         return found
@@ -86,7 +96,7 @@ def _of_absence(printed: PrintedRule) -> str:
     rule = printed.rule
     series = selector(rule.metric, dict(rule.where), printed.targets)
     is_ok = _status_ok(printed.query)
-    ignored = ", ".join(["alertname", "alertstate", "severity", *rule.labels])
+    ignored = ", ".join(_not_of_series(rule))
     return "\n".join(
         [
             f"sum without (query, status) ({is_ok})",

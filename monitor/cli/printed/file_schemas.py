@@ -78,11 +78,21 @@ def config_schema() -> Json:
     for key, model in _ONE_TABLE.items():
         properties[key] = _of(model)
     kinds = [_of_kind(name, kind.schema) for name, kind in KINDS.items()]
-    properties["targets"] = _named(_of(files.TargetSchema))
+    properties["targets"] = _named(_target())
     properties["receivers"] = _named({"anyOf": kinds})
     properties["queries"] = _named(_partial(_query()))
     properties["rules"] = _named(_partial(_rule()))
     return {"$schema": DIALECT, "title": "token-monitor's config.toml", **root}
+
+
+def _target() -> Json:
+    """Return the schema of a target, with what it lays over single queries and rules."""
+    target = _of(files.TargetSchema)
+    properties = target["properties"]
+    over_queries = _named(_partial(_query()))
+    properties["queries"] = {"anyOf": [properties["queries"], over_queries]}
+    properties["rules"] = _named(_partial(_rule()))
+    return target
 
 
 def _of_kind(name: str, model: type[BaseModel]) -> Json:
@@ -103,6 +113,7 @@ def _query() -> Json:
 
 def _rule() -> Json:
     rule = _of(queries.RuleSchema)
+    rule["required"].remove("severity")  # thresholds may say it
     for key, model in _DETECTORS.items():
         rule["properties"][key] = _of(model)
     return rule

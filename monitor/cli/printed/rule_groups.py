@@ -86,18 +86,26 @@ def _add(
     of_population: tuple[str, ...] = ()
     if rule.population is not None:
         of_population = labels.get(rule.population.metric, ())
-    rule = replace(rule, metric=metric.name)
-    printed = PrintedRule(rule, use.query, metric, targets, of_population)
-    if isinstance(rule.detector, SloDetector) and rule.detector.objective is not None:
-        group.rules.extend(_of_objective(printed, rule.detector.objective))
+    for level in replace(rule, metric=metric.name).by_levels():
+        printed = PrintedRule(level, use.query, metric, targets, of_population)
+        group.rules.extend(_printed(printed))
+
+
+def _printed(printed: PrintedRule) -> Iterator[Mapping[str, object]]:
+    """Yield what a rule is to Prometheus: one alert, or several with what they are made of."""
+    detector = printed.rule.detector
+    if isinstance(detector, SloDetector) and detector.objective is not None:
+        yield from _of_objective(printed, detector.objective)
         return
-    group.rules.append(_alerting(printed, expression(printed), rule.name))
+    yield _alerting(printed, expression(printed), printed.rule.name)
 
 
 def _why_not(rule: Rule, metric: Metric) -> str:
     """Return why Prometheus cannot judge a rule; empty where it can."""
     if not metric.exported:
         return f"it judges the column {metric.value}, which is not exported"
+    if rule.active is not None:
+        return f"it is {rule.active_words}; leave it to time intervals of Alertmanager"
     detector = rule.detector
     if isinstance(detector, SloDetector):
         if detector.objective is None:
