@@ -16,6 +16,7 @@ from tests.acceptance.program import (
     wait_until,
 )
 from tests.support.servers import free_port
+from tests.web.certificates import Authority
 
 PLANS = """
 summary = "Users of each plan"
@@ -199,10 +200,19 @@ def hashed() -> str:
     return bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
 def test_who_gave_a_password_is_named_and_who_gave_none_is_refused(
-    watched: Watched, folder: Path, hashed: str
+    is_tls: bool,
+    watched: Watched,
+    folder: Path,
+    hashed: str,
 ) -> None:
-    (folder / "web.yml").write_text(f"basic_auth_users:\n  anna: {hashed}\n")
+    lines = [f"basic_auth_users: {{anna: '{hashed}'}}"]
+    if is_tls:
+        # of an authority that no machine knows: the page's own file is what is trusted
+        Authority(folder).issue("server")
+        lines.append("tls_server_config: {cert_file: server.pem, key_file: server.key}")
+    (folder / "web.yml").write_text("\n".join(lines))
     config = watched.config()
     text = config.read_text()
     config.write_text(text.replace("[web]\n", '[web]\nconfig_file = "web.yml"\n'))
