@@ -51,6 +51,10 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "dashboard": CommandEntry(
             "Print a dashboard for Grafana of what the queries export.", USAGE
         ),
+        "password": CommandEntry(
+            "Print a user's line for the web-config file, with a hashed password.",
+            USAGE,
+        ),
         "schema": CommandEntry("Print a JSON schema of the files, for editors.", USAGE),
         "query": CommandEntry(
             "Run one query and show rows, samples and what its rules would say."

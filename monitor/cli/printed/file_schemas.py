@@ -31,6 +31,7 @@ _ONE_TABLE: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "log": files.LogSchema,
         "load": files.LoadSchema,
         "contract": files.ContractSchema,
+        "deploys": files.DeploysSchema,
     }
 )
 """The tables of config.toml that are there once."""
