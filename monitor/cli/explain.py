@@ -81,8 +81,7 @@ def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
     yield f"{rule.name} on {job.target.name}: {condition}, of query {query}"
     if rule.active is not None:
         yield f"  {_hours(rule.active, datetime.now(UTC))}"
-    for explained in rule.explains:
-        yield f"  explains {explained}, which is muted while it fires"
+    yield from _relations(rule)
     if result is None:
         yield (
             "  the query has no recorded run yet:"
@@ -103,6 +102,15 @@ def _deployments(declared: TargetDeploys) -> Iterator[str]:
     """Yield a line for each deployment that goes on, for whose end the rule's alerts wait."""
     for deploy in declared.under_way:
         yield f"  what would fire waits for a deployment {deploy.words}"
+
+
+def _relations(rule: Rule) -> Iterator[str]:
+    """Yield what a rule mutes, and what mutes it by its own word."""
+    for explained in rule.explains:
+        yield f"  explains {explained}, which is muted while it fires"
+    muting = " or ".join(rule.muted_by)
+    if muting:
+        yield f"  is muted while {muting} fires"
 
 
 def _hours(hours: ActiveHours, now: datetime) -> str:

@@ -64,6 +64,10 @@ class ExplainingRule(Protocol):
     def explains(self) -> tuple[str, ...]:
         """Return the names of the rules that it explains."""
 
+    @property
+    def muted_by(self) -> tuple[str, ...]:
+        """Return the names of the rules that explain it."""
+
 
 class QueryOfRules(Protocol):
     """What of a query the graph is made of."""
@@ -83,13 +87,22 @@ def graph_of(
     """Return the graph of the rules of some queries, of which some may be the same object, and of the monitor's."""
     causes: dict[str, dict[CauseRule, None]] = {}
     rules = [(rule, "") for rule in of_monitor]
-    for query in {id(query): query for query in queries}.values():
+    different = {id(query): query for query in queries}
+    for query in different.values():
         rules += [(rule, query.name) for rule in query.rules]
+    of_names: dict[str, dict[CauseRule, None]] = {}
     for rule, query_name in rules:
+        cause = CauseRule(rule.name, query_name)
+        of_names.setdefault(rule.name, {})[cause] = None
         for name in rule.explains:
-            known = causes.setdefault(name, {})
-            known[CauseRule(rule.name, query_name)] = None
-    return CauseGraph({name: tuple(known) for name, known in causes.items()})
+            causes.setdefault(name, {})[cause] = None
+    # The same said from the other end: a rule that is not there mutes nothing.
+    for rule, _ in rules:
+        for name in rule.muted_by:
+            muting = of_names.get(name, {})
+            causes.setdefault(rule.name, {}).update(muting)
+    found = {name: tuple(known) for name, known in causes.items() if known}
+    return CauseGraph(found)
 
 
 def names_of(causes: Iterable[CauseRule]) -> tuple[str, ...]:

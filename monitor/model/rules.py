@@ -52,6 +52,7 @@ class Rule:
     detector: Detector | None = None
     """What its samples are compared with that is remembered of them; None: with numbers."""
     explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
+    muted_by: tuple[str, ...] = ()  # what mutes its alerts, said from the other end
     repaired: Repaired | None = None  # who did not leave: docs/adr/0045
     population: Population | None = None
     active: ActiveHours | None = None

@@ -102,3 +102,64 @@ def test_a_population_that_no_query_counts_and_a_share_of_nothing_are_refused(
     changed = f'{TARGET}[rules.Alpha]\npopulation = "token_one"\nabove_share = 50\n'
     (too_much,) = folder.problems(changed)
     assert "is a share from 0 to below 1" in too_much
+
+
+def _muted(folder: Folder, query: str, name: str, *by: str) -> None:
+    """Write a query with one rule that others mute."""
+    rule = RULE.format(name=name, query=query, explains=[])
+    rule = rule.replace("explains = []", f"muted_by = {list(by)}")
+    folder.query(query, QUERY.format(name=query) + rule)
+
+
+def test_what_mutes_a_rule_is_what_would_explain_it(folder: Folder) -> None:
+    add_query(folder, "one", Cause=[])
+    _muted(folder, "two", "Effect", "Cause", "TokenMonitorTargetDown")
+    config = folder.load(TARGET)
+    assert config.causes.causes_of("Effect") == (
+        CauseRule("Cause", "one"),
+        CauseRule("TokenMonitorTargetDown", ""),
+    )
+    assert rule_of(config, "Cause").explains == ()
+
+
+def test_both_ends_may_say_it(folder: Folder) -> None:
+    add_query(folder, "one", Cause=["Effect"])
+    _muted(folder, "two", "Effect", "Cause")
+    graph = folder.load(TARGET).causes
+    assert graph.causes_of("Effect") == (CauseRule("Cause", "one"),)
+
+
+def test_a_rule_that_is_switched_off_mutes_nothing(folder: Folder) -> None:
+    add_query(folder, "one", Cause=[])
+    _muted(folder, "two", "Effect", "Cause")
+    config = folder.load(f"{TARGET}[rules.Cause]\nenabled = false\n")
+    assert config.causes.causes_of("Effect") == ()
+
+
+def test_what_would_mute_and_is_not_there_is_refused(folder: Folder) -> None:
+    add_query(folder, "one", Cause=[])
+    _muted(folder, "two", "Effect", "Caus")
+    (problem,) = folder.problems(TARGET)
+    assert problem == (
+        'q/two.toml:12: rules.Effect.muted_by[0]: there is no rule "Caus" of a query; did you mean "Cause"?'
+    )
+
+
+def test_a_circle_is_one_by_whichever_end_says_it(folder: Folder) -> None:
+    add_query(folder, "one", Cause=["Effect"])
+    folder.query(
+        "three",
+        QUERY.format(name="three")
+        + RULE.format(name="Effect", query="three", explains=[]),
+    )
+    _muted(folder, "two", "Other", "Effect")
+    changed = f'{TARGET}[rules.Cause]\nmuted_by = ["Other"]\n'
+    assert folder.problems(changed) == [
+        "q/one.toml:12: rules.Cause.explains: is a circle: Cause explains Effect explains Other explains Cause"
+    ]
+
+
+def test_a_rule_cannot_mute_itself(folder: Folder) -> None:
+    _muted(folder, "two", "Effect", "Effect")
+    (problem,) = folder.problems(TARGET)
+    assert problem.endswith("muted_by: is a circle: Effect explains Effect")

@@ -611,6 +611,7 @@ TABLES = {
                 "needs": '["t.c"]',
                 "details": '["last"]',
                 "explains": '["Q"]',
+                "muted_by": '["TokenMonitorTargetDown"]',
                 "active": '"Mon-Fri 08:00-19:00 Europe/Berlin"',
                 "population": '"m"',
                 "above_share": "0.7",

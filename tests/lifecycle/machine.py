@@ -80,6 +80,8 @@ class Settings:
     has_schema_query: bool = True
     usage_hold_seconds: int = 0
     explains: bool = False
+    says_effect: bool = False
+    """Whether it is said by what is muted, and not by what mutes."""
     clear: float | None = None
     critical_above: float | None = None
     critical_hold_seconds: int = 0
@@ -103,6 +105,11 @@ class Settings:
     def explained(self) -> tuple[str, ...]:
         """Return which rules the rule about balances explains."""
         return ("TokenUsageStopped", "TokenNoPlan") if self.explains else ()
+
+    @property
+    def muting(self) -> tuple[str, ...]:
+        """Return what mutes the other two rules, where they say so themselves."""
+        return ("TokenBalances",) if self.explains and self.says_effect else ()
 
     @property
     def labels(self) -> str:
@@ -157,7 +164,7 @@ class Settings:
             labels={"team": self.team} if self.team else {},
             hold=timedelta(seconds=self.hold_seconds),
             keep_firing_for=timedelta(seconds=self.keep_seconds),
-            explains=self.explained,
+            explains=() if self.says_effect else self.explained,
             louder=self.louder,
             active=read_active_hours(HOURS_TEXT) if self.has_hours else None,
         )
@@ -167,9 +174,11 @@ class Settings:
             condition=Condition("absent"),
             where=labels_of({"plan": "pro"}),
             keep_firing_for=timedelta(seconds=self.keep_seconds),
+            muted_by=self.muting,
         )
         (usage,) = USAGE.rules
-        usage = replace(usage, hold=timedelta(seconds=self.usage_hold_seconds))
+        hold = timedelta(seconds=self.usage_hold_seconds)
+        usage = replace(usage, hold=hold, muted_by=self.muting)
         queries = [
             *([COLUMNS] if self.has_schema_query else []),
             replace(USAGE, rules=(usage,)),

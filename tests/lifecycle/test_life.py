@@ -36,6 +36,7 @@ CHANGES = st.fixed_dictionaries(
         "interval_seconds": st.sampled_from([30, 60, 300]),
         "usage_hold_seconds": st.sampled_from([0, 60]),
         "explains": st.booleans(),
+        "says_effect": st.booleans(),
         "critical_above": st.sampled_from([None, 5.0]),
         "critical_hold_seconds": st.sampled_from([0, 60, 120]),
         "has_hours": st.booleans(),

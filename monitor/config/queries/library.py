@@ -95,7 +95,8 @@ def read_library(
     names = _rule_names(sections.values())
     if len(sections) == len(files):  # else a rule may be in a file that was not read
         _check_rule_overrides(config, [*sections.values(), own], problems)
-        check_relations(enabled, names, problems)
+        own_names = own.at("rules").data.keys()
+        check_relations(enabled, names, own_names, problems)
     return Library(
         names=tuple(files),
         queries=queries,

@@ -15,12 +15,14 @@ from monitor.model.cause_graph import circle_in
 def check_relations(
     queries: Iterable[UnboundQuery],
     names: AbstractSet[str],
+    own_names: Iterable[str],
     problems: Problems,
 ) -> None:
     """Note what rules explain, or are a share of, that is not there, and one circle of rules that explain each other.
 
-    `names` are those of the rules of all queries, switched off or not.
+    `names` are those of the rules of all queries, switched off or not, `own_names` those about the monitor itself.
     """
+    muting = frozenset((*names, *own_names))
     queries = [*queries]
     metrics = _metrics_of(queries)
     rules: dict[str, UnboundRule] = {}
@@ -28,6 +30,10 @@ def check_relations(
         for rule in query.active_rules:
             rules[rule.rule.name] = rule
             _check_names(query, rule, names, problems)
+            if not _is_as_shipped(query, rule, "muted_by"):
+                fault = partial(_fault, muting)
+                given = rule.rule.muted_by
+                check_list(rule.section, "muted_by", given, fault, problems)
             _check_population(query, rule, metrics, problems)
     _check_circle(rules, problems)
 
@@ -38,7 +44,7 @@ def _check_names(
     names: AbstractSet[str],
     problems: Problems,
 ) -> None:
-    if _is_as_shipped(query, rule):
+    if _is_as_shipped(query, rule, "explains"):
         # Who replaces another shipped query may leave that rule out.
         return
     check_explained(rule, names, problems)
@@ -76,7 +82,10 @@ def _metrics_of(queries: Iterable[UnboundQuery]) -> frozenset[str]:
 
 
 def _check_circle(rules: dict[str, UnboundRule], problems: Problems) -> None:
-    explains = {name: rule.rule.explains for name, rule in rules.items()}
+    explains = {name: [*rule.rule.explains] for name, rule in rules.items()}
+    for name, rule in rules.items():
+        for cause in explains.keys() & set(rule.rule.muted_by):
+            explains[cause].append(name)
     circle = circle_in(explains)
     if not circle:
         return
@@ -84,7 +93,9 @@ def _check_circle(rules: dict[str, UnboundRule], problems: Problems) -> None:
     start = circle.index(min(circle))
     names = [*circle[start:], *circle[:start]]
     words = " explains ".join([*names, names[0]])
-    origin = rules[names[0]].section.origin("explains")
+    section = rules[names[0]].section
+    given = [key for key in ("explains", "muted_by") if key in section.data]
+    origin = section.origin(*given[:1])
     problems.add(origin, f"is a circle: {words}")
 
 
@@ -94,8 +105,8 @@ def _fault(names: AbstractSet[str], name: str) -> str | None:
     return f'there is no rule "{name}" of a query{near_miss(name, names)}'
 
 
-def _is_as_shipped(query: UnboundQuery, rule: UnboundRule) -> bool:
-    """Return whether it is a shipped file that says what the rule explains, and not config.toml."""
+def _is_as_shipped(query: UnboundQuery, rule: UnboundRule, key: str) -> bool:
+    """Return whether it is a shipped file that names other rules by a key, and not config.toml."""
     file = query.section.origin().file
-    said_by = rule.section.origin("explains").file
+    said_by = rule.section.origin(key).file
     return query.files.shipped and said_by == file

@@ -31,7 +31,7 @@ from monitor.model.conditions import Condition
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
 _OF_QUERIES: Final = frozenset(
-    {"needs", "evidence", "repaired", "population", "active"}
+    {"needs", "evidence", "repaired", "population", "active", "muted_by"}
 )
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 
@@ -129,6 +129,7 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         labels=dict(checked.labels),
         annotations=dict(checked.annotations),
         explains=tuple(dict.fromkeys(checked.explains)),
+        muted_by=tuple(dict.fromkeys(checked.muted_by)),
         active=checked.active,
     )
 

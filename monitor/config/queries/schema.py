@@ -331,6 +331,7 @@ class RuleSchema(Schema):
     evidence: Text | None = None
     active: Annotated[Any, PlainValidator(_active_hours)] = None
     explains: list[Text] = []
+    muted_by: list[Text] = []
     repaired: Text | None = None
     population: Text | None = None
     above_share: ThresholdValue = None
