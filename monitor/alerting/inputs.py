@@ -76,8 +76,9 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
     for rule in rules:
         has_columns = missing.isdisjoint(rule.needs)
         # What a detector could not look at is no data: a window that is not read yet after a restart.
-        is_judged = success is not None and success.is_judged_for(rule)
-        judged = success if has_columns and is_judged else None
+        judged = None
+        if success is not None and has_columns and success.is_judged_for(rule):
+            judged = success.as_seen_by(rule)
         rule_input = _of_rule(facts, rule, result.job, judged)
         deploy = hold_of(facts.config, facts.snapshot, rule, result)
         yield replace(rule_input, bound=replace(rule_input.bound, deploy=deploy))

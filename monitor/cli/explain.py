@@ -16,6 +16,7 @@ from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
 from monitor.model.deploys import NOTHING_DECLARED, TargetDeploys
+from monitor.model.detectors import judged_words
 from monitor.model.populations import words_of
 from monitor.model.results import Sample
 from monitor.model.rules import SeverityLevel
@@ -165,6 +166,7 @@ def _level(level: SeverityLevel, rule: Rule) -> str:
     hold = format_duration(level.hold)
     words = [
         severity,
+        judged_words(rule.detector),
         level.condition.words,
         words_of(rule.population),
         "for",

@@ -72,7 +72,7 @@ def _number(value: float) -> str:
 
 def _judged(rule: Rule, samples: Sequence[Sample]) -> list[Sample]:
     """Return the series that a rule judges by their values alone; where they are many, what it found first."""
-    if rule.population is not None or not rule.condition.nagios_range:
+    if not rule.is_by_value or not rule.condition.nagios_range:
         return []
     of_metric = [sample for sample in samples if sample.metric == rule.metric]
     judged = [sample for sample in of_metric if rule.selects(sample.labels)]

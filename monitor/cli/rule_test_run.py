@@ -103,9 +103,9 @@ def _evaluated(
         job.query.parameters,
         counts=counts,
     )
-    return evaluate(
-        bound, before, success, now=result.scheduled_at, is_first=False
-    ).active
+    seen = success.as_seen_by(rule)
+    now = result.scheduled_at
+    return evaluate(bound, before, seen, now=now, is_first=False).active
 
 
 def _outcome(

@@ -22,6 +22,8 @@ from monitor.config.jobs import make_jobs
 from monitor.config.queries.derived_needs import DeriveNeeds, derive_nothing, with_needs
 from monitor.config.queries.folders import Folder
 from monitor.config.queries.library import Library, find_all, read_library
+from monitor.config.queries.rates import warn_of_counters
+from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.receivers import ReceiverKinds, read_receivers
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootSchema
@@ -136,10 +138,11 @@ def _build(
     jobs = make_jobs(own, contract)
     # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
     notices = library.notices
-    warnings: tuple[str, ...] = ()
+    warnings = warn_of_counters(_different_queries(selections))
     if shard is None:
         notices = (*notices, *notices_of(section, library, selections))
-        warnings = warnings_of(section, receivers, targets, jobs, library.own_rules)
+        unheard = warnings_of(section, receivers, targets, jobs, library.own_rules)
+        warnings = (*warnings, *unheard)
     return Config(
         path=context.path,
         targets=targets,
@@ -180,6 +183,15 @@ def _read_queries(
     if "contract" not in section.data:
         library = library.without_contracts()
     return replace(context, section=present.config), library, warnings
+
+
+def _different_queries(selections: Iterable[Selection]) -> Iterable[UnboundQuery]:
+    """Return every query that runs somewhere: once where it is the same on several targets."""
+    found: dict[int, UnboundQuery] = {}
+    for selection in selections:
+        for query in selection.queries.values():
+            found[id(query)] = query
+    return found.values()
 
 
 def _shared_out(

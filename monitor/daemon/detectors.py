@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from monitor.alerting.active import ActiveAlerts
+from monitor.alerting.evaluate import matching
 from monitor.detection.incidents import Causes
+from monitor.detection.rates import written_every_seconds
 from monitor.detection.rules import Memories, RuleMemory, with_findings
 from monitor.model.deploys import NO_DEPLOY, DeployLook
+from monitor.model.detectors import learns
 from monitor.model.results import Result, Sample, Success
-from monitor.model.settings import ColumnName, Config, JobKey
+from monitor.model.settings import ColumnName, Config, JobKey, Rule
 from monitor.storage.rule_memories import MemoryKey
 
 WRITTEN_EVERY_SECONDS = 300.0
@@ -71,12 +74,14 @@ class Detectors:
         }
         at = result.scheduled_at.timestamp()
         due: dict[MemoryKey, RuleMemory] = {}
-        for rule, found in outcome.detected.items():
-            memory = judged[rule]
-            is_due = self._is_due((key, rule), found, at)
+        for rule in result.job.query.rules:
+            memory = judged.get(rule.name)
+            if memory is None:
+                continue
+            is_due = self._is_due(key, rule, outcome, at)
             # A crash must not have something else accepted in its place.
-            if is_due or _has_accepted(before.get(rule, memory), memory):
-                due[key, rule] = memory
+            if is_due or _has_accepted(before.get(rule.name, memory), memory):
+                due[key, rule.name] = memory
         return Judged(detection.result, due, left_out)
 
     def note_written(self, due: _RuleMemories, at: float) -> None:
@@ -94,20 +99,23 @@ class Detectors:
                 if rule in rules.get(key, ())
             }
 
-    def _is_due(self, key: MemoryKey, found: tuple[Sample, ...], at: float) -> bool:
-        """Return whether what is remembered is to be written: other series are found, or it was long ago."""
+    def _is_due(self, job: JobKey, rule: Rule, success: Success, at: float) -> bool:
+        """Return whether what a rule remembers is to be written: other series are found, or it was long ago."""
+        key = (job, rule.name)
+        found = matching(rule, success.detected[rule.name])
         labels = {sample.labels for sample in found}
         were = {sample.labels for sample in self._found.get(key, ())}
         self._found[key] = found
         if labels != were:
             return True
-        return abs(at - self._written.get(key, 0.0)) >= WRITTEN_EVERY_SECONDS
+        written_every = written_every_seconds(rule, WRITTEN_EVERY_SECONDS)
+        return abs(at - self._written.get(key, 0.0)) >= written_every
 
 
 def _causes_in(config: Config) -> Causes:
     rules = [rule for job in config.jobs for rule in job.query.rules]
-    remembering = {rule.name for rule in rules if rule.detector is not None}
-    return Causes(config.causes, frozenset(remembering))
+    learning = {rule.name for rule in rules if learns(rule.detector)}
+    return Causes(config.causes, frozenset(learning))
 
 
 def _has_accepted(before: RuleMemory, after: RuleMemory) -> bool:

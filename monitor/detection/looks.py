@@ -12,10 +12,11 @@ from monitor.detection.change import ChangeMemory, look_for_change, which_part
 from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.detection.novelty import Sighting, is_new, seen_at
 from monitor.detection.objective import Miss, ObjectiveMemory, look_for_miss
+from monitor.detection.rate import RateMemory
 from monitor.model.detectors import (
     BaselineDetector,
     ChangeDetector,
-    Detector,
+    LearningDetector,
     NewDetector,
     SeriesSource,
     SloDetector,
@@ -25,7 +26,9 @@ from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, labels_of
 from monitor.model.text_formats import people_number
 
-SeriesMemory: TypeAlias = Baseline | ChangeMemory | Sighting | ObjectiveMemory
+SeriesMemory: TypeAlias = (
+    Baseline | ChangeMemory | Sighting | ObjectiveMemory | RateMemory
+)
 _Memory = TypeVar("_Memory")
 _SIGNS: Mapping[str, float] = {"high": 1.0, "low": -1.0, "": 0.0}
 
@@ -54,7 +57,10 @@ class SeriesLook:
 
 
 def look_at(
-    rule: Rule, detector: Detector, known: SeriesMemory | None, look: SeriesLook
+    rule: Rule,
+    detector: LearningDetector,
+    known: SeriesMemory | None,
+    look: SeriesLook,
 ) -> tuple[SeriesMemory, Sample | None]:
     """Return what is remembered of a series after a look at it, and the finding if it is one."""
     match detector:

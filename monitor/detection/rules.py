@@ -14,8 +14,9 @@ from monitor.detection.looks import (
     look_at,
     series_values,
 )
+from monitor.detection.rates import look_at_rates
 from monitor.model.deploys import NO_DEPLOY, DeployLook
-from monitor.model.detectors import Detector
+from monitor.model.detectors import LearningDetector, RateDetector
 from monitor.model.online_changes import is_of_online_change
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
@@ -81,14 +82,31 @@ def with_findings(
         return Detection(result, memories)
     at = result.scheduled_at.timestamp()
     kept, detected = dict(memories), {}
+    undecided: dict[str, tuple[Labels, ...]] = {}
     for rule in result.job.query.rules:
         detector = rule.detector
         if detector is None or not _says_something(result.job, rule, success):
             continue
         memory = _memory_of(result.job, rule, memories, at)
-        judging = _judging(rule, detector, memory, deploy)
-        kept[rule.name], detected[rule.name] = _judge(judging, success, at, incidents)
-    return Detection(replace(result, outcome=replace(success, detected=detected)), kept)
+        if isinstance(detector, RateDetector):
+            # By when it was read: a run that had to wait would make a slower counter of it.
+            seen_at = result.started_at.timestamp()
+            series = memory.series
+            seen = look_at_rates(
+                rule, detector, series, success, seen_at, most_series=MAX_SERIES
+            )
+            kept[rule.name] = replace(
+                memory, series=seen.series, left_out=seen.left_out
+            )
+            detected[rule.name] = seen.rates
+            undecided[rule.name] = seen.undecided
+        else:
+            judging = _judging(rule, detector, memory, deploy)
+            kept[rule.name], detected[rule.name] = _judge(
+                judging, success, at, incidents
+            )
+    judged = replace(success, detected=detected, undecided=undecided)
+    return Detection(replace(result, outcome=judged), kept)
 
 
 def _memory_of(job: Job, rule: Rule, memories: Memories, at: float) -> RuleMemory:
@@ -113,14 +131,14 @@ class _Judging:
     """One rule at one result: what it remembers, and what a deployment makes of what it sees."""
 
     rule: Rule
-    detector: Detector
+    detector: LearningDetector
     memory: RuleMemory
     is_in_deploy: bool
     is_meant: bool
 
 
 def _judging(
-    rule: Rule, detector: Detector, memory: RuleMemory, deploy: DeployLook
+    rule: Rule, detector: LearningDetector, memory: RuleMemory, deploy: DeployLook
 ) -> _Judging:
     is_meant = detector.knows_past and memory.accepted_at < deploy.accepted_at
     if is_meant and deploy.is_after_accepted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from monitor.model.wording import format_number
 
@@ -24,6 +24,15 @@ ConditionKind: TypeAlias = Literal[
 ]
 """The key of a rule in a query's .toml that gives its condition."""
 
+COMPARISONS: Final[tuple[ConditionKind, ...]] = (
+    "above",
+    "below",
+    "equals",
+    "not_equals",
+    "between",
+    "not_between",
+)
+"""Those that compare a value with numbers: also how fast it counts."""
 
 _Holds: TypeAlias = Callable[[float, float, float], bool]
 

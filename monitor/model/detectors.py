@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeGuard
+
+from monitor.timing.durations import format_duration
 
 ACCEPTED_AFTER = timedelta(hours=24)
 """For so long what was found stays a finding; then it is what there is, and the new normal."""
@@ -115,5 +117,61 @@ class SloDetector:
     counts_missing: ClassVar[bool] = False
 
 
-Detector: TypeAlias = BaselineDetector | ChangeDetector | NewDetector | SloDetector
-DETECTORS = (BaselineDetector, ChangeDetector, NewDetector, SloDetector)
+class RateUnit(StrEnum):
+    """In what the rise of a counter is said."""
+
+    PER_SECOND = "per_second"
+    INCREASE = "increase"
+
+
+@dataclass(frozen=True, slots=True)
+class RateDetector:
+    """Judge how fast a series counts, and not how far it has counted; the rule's condition is about that."""
+
+    key: ClassVar[str] = "rate"
+    knows_past: ClassVar[bool] = False
+    texts: ClassVar[tuple[str, ...]] = ()
+
+    unit: RateUnit
+    over: timedelta
+    source: SeriesSource = field(default_factory=SeriesSource)
+
+    @property
+    def words(self) -> str:
+        """Return what is judged, as a person reads it."""
+        over = format_duration(self.over)
+        if self.unit is RateUnit.INCREASE:
+            return f"increase over {over}"
+        return f"rate per second over {over}"
+
+    def promql(self, series: str) -> str:
+        """Return what is judged of a series, as PromQL writes it."""
+        function = "increase" if self.unit is RateUnit.INCREASE else "rate"
+        return f"{function}({series}[{format_duration(self.over)}])"
+
+
+LearningDetector: TypeAlias = (
+    BaselineDetector | ChangeDetector | NewDetector | SloDetector
+)
+"""Those that learn from a series what is as it should be; what they find is a finding by itself."""
+Detector: TypeAlias = LearningDetector | RateDetector
+DETECTORS = (BaselineDetector, ChangeDetector, NewDetector, SloDetector, RateDetector)
+
+
+def learns(detector: Detector | None) -> TypeGuard[LearningDetector]:
+    """Return whether a rule compares with what it learned of a series, which becomes what there is in time."""
+    return isinstance(detector, LearningDetector)
+
+
+def judged_words(detector: Detector | None) -> str:
+    """Return what of a series a rule compares, as a person reads it; empty where that is its value."""
+    if isinstance(detector, RateDetector):
+        return f"{detector.words} is"
+    return ""
+
+
+def judged_promql(detector: Detector | None, series: str) -> str:
+    """Return what of a series a rule compares, as PromQL writes it."""
+    if isinstance(detector, RateDetector):
+        return detector.promql(series)
+    return series

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -191,7 +191,9 @@ class Success:
     proven: tuple[Sample, ...] = ()
     """From a sweep: what the part of the cycle that is read proves to be more than the last whole one said."""
     detected: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
-    """What rules with a detector find in it, by their names."""
+    """What rules with a detector find in it, by their names; of one with a rate, the rates that are known."""
+    undecided: Mapping[str, tuple[Labels, ...]] = field(default_factory=dict)
+    """Of which series the detector of a rule cannot tell yet, by the rule's name."""
 
     @property
     def why_no_data(self) -> tuple[str, str]:
@@ -221,6 +223,13 @@ class Success:
         if any(set(unknown) <= set(labels) for unknown in self.silent):
             return True
         return any(bound.covers(metric, labels) for bound in self.lower_bounds)
+
+    def as_seen_by(self, rule: Rule) -> Success:
+        """Return it as one rule takes it: saying nothing either of the series that its detector cannot judge."""
+        undecided = self.undecided.get(rule.name, ())
+        if not undecided:
+            return self
+        return replace(self, silent=(*self.silent, *undecided))
 
     def is_judged_for(self, rule: Rule) -> bool:
         """Return whether it says something to a rule: to one that remembers, if its detector has looked."""

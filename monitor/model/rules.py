@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from monitor.model.columns import ColumnName, Labels
 from monitor.model.conditions import Condition
-from monitor.model.detectors import Detector
+from monitor.model.detectors import Detector, RateDetector
 from monitor.model.levels import Severity
 from monitor.model.populations import Population
 from monitor.model.statements import Repaired, Statement
@@ -129,6 +129,16 @@ class Rule:
     def knows_past(self) -> bool:
         """Return whether it compares with what was there before, which a deployment may change on purpose."""
         return self.detector is not None and self.detector.knows_past
+
+    @property
+    def is_by_value(self) -> bool:
+        """Return whether it goes by the values of one result alone."""
+        return self.population is None and self.detector is None
+
+    @property
+    def rate(self) -> RateDetector | None:
+        """Return how fast it wants its series to count; None where it judges how far they have, or learns."""
+        return self.detector if isinstance(self.detector, RateDetector) else None
 
     @property
     def is_of_total(self) -> bool:

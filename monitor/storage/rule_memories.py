@@ -13,6 +13,7 @@ from monitor.detection.change import ChangeMemory, OngoingChange
 from monitor.detection.looks import SeriesMemory
 from monitor.detection.novelty import Sighting
 from monitor.detection.objective import ObjectiveMemory
+from monitor.detection.rate import RateMemory
 from monitor.detection.rules import RuleMemory
 from monitor.model.settings import JobKey, Labels, labels_of
 from monitor.storage.rows import insert_into
@@ -93,6 +94,8 @@ def _to_record(memory: SeriesMemory) -> tuple[str, Any]:
             return "seen", _sighting_record(memory)
         case ObjectiveMemory():
             return "objective", memory.to_record()
+        case RateMemory():
+            return "rate", memory.to_record()
         case _:
             assert_never(memory)
 
@@ -107,6 +110,8 @@ def _from_record(kind: str, record: Any) -> SeriesMemory:
             return _sighting(record)
         case "objective":
             return ObjectiveMemory.from_record(record)
+        case "rate":
+            return RateMemory.from_record(record)
         case _:
             raise ValueError(f"no such memory: {kind}")
 
@@ -119,8 +124,9 @@ def _sighting_record(memory: Sighting) -> list[Any]:
 
 
 def _sighting(record: Any) -> Sighting:
-    first, last, *others = record
-    counts_from = others[0] if others else first
+    # What has two numbers counts from the first.
+    numbers = list(record)
+    first, last, counts_from = (*numbers, numbers[0])[:3]
     return Sighting(float(first), float(last), counts_from)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.detectors import judged_promql
 from monitor.model.populations import words_of
 from monitor.model.settings import Config, Rule
 from monitor.web.alert_order import by_name
@@ -73,7 +74,7 @@ def expression(rule: Rule) -> str:
     """Write a rule's condition as PromQL would."""
     matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
     selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
-    written = rule.condition.promql(selector)
+    written = rule.condition.promql(judged_promql(rule.detector, selector))
     # What PromQL has no word for is a comment.
     condition = rule.condition
     said = [

@@ -273,3 +273,24 @@ def test_an_objective_is_printed_as_burn_rates_with_recording_rules(
 )
 def test_names_in_texts_become_what_prometheus_knows(text: str, shown: str) -> None:
     assert template(text, ["plan"], {"low": 7}, "5") == shown
+
+
+@pytest.mark.parametrize(
+    ("rate", "function"), [("per_second", "rate"), ("increase", "increase")]
+)
+def test_a_rate_is_printed_as_prometheus_says_it(
+    tmp_path: Path, rate: str, function: str
+) -> None:
+    folder = Folder(tmp_path)
+    rule = QUEUE.replace("above = 3", f'above = 3\nrate = "{rate}"\nover = "5m"')
+    folder.query("queue", rule, SQL)
+    text = printed(folder)
+    (folder.path / "rules.yml").write_text(text)
+    code, said = promtool("check", "rules", str(folder.path / "rules.yml"))
+    assert code == 0, said
+    (group,) = yaml.safe_load(text)["groups"]
+    (entry,) = group["rules"]
+    found, *_ = entry["expr"].splitlines()
+    assert found == f"{function}(queue_rows[5m]) > 3"
+    held = f"last_over_time({function}(queue_rows[5m])[6h:1m]) > 3"
+    assert held in entry["expr"]

@@ -633,6 +633,7 @@ TABLES = {
             {**_ON_COLUMN, "change": '{ by = 0.2, over = "1h" }'},
             {**_ON_COLUMN, "new": "true"},
             {**_ON_COLUMN, "slo": "{ objective = 0.7 }"},
+            {**_ON_COLUMN, "above": "7", "rate": '"increase"', "over": '"7m"'},
             {**_ON_COLUMN, "absent": "true"},
             {**_ON_COLUMN, "above": "7", "enabled": "false"},
         ),

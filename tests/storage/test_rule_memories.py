@@ -15,6 +15,7 @@ from monitor.detection.change import ChangeMemory, OngoingChange
 from monitor.detection.looks import SeriesMemory
 from monitor.detection.novelty import Sighting
 from monitor.detection.objective import DayMean, ObjectiveMemory
+from monitor.detection.rate import RateMemory, RatePoint
 from monitor.detection.rules import RuleMemory
 from monitor.model.settings import labels_of
 from monitor.storage import State
@@ -48,8 +49,14 @@ OBJECTIVES = st.builds(
         max_size=14,
     ),
 )
+RATES = st.lists(
+    st.builds(RatePoint, NUMBERS, NUMBERS, NUMBERS, st.integers(1, 2**20)), max_size=9
+).map(lambda points: RateMemory(tuple(points)))
 SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
-    CHANGES, OBJECTIVES, st.builds(Sighting, NUMBERS, NUMBERS, NUMBERS | st.just(inf))
+    CHANGES,
+    OBJECTIVES,
+    RATES,
+    st.builds(Sighting, NUMBERS, NUMBERS, NUMBERS | st.just(inf)),
 )
 
 

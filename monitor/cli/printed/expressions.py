@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitor.model.detectors import judged_promql
 from monitor.model.populations import Population
 from monitor.model.settings import Job, Metric, Query, Rule
 from monitor.model.wording import format_number
@@ -46,8 +47,11 @@ def expression(printed: PrintedRule) -> str:
     rule = printed.rule
     if rule.condition.finds_absence:
         return _of_absence(printed)
-    now = selector(rule.metric, dict(rule.where), printed.targets)
-    before = f"last_over_time({now}[{HELD_FOR}])"
+    series = selector(rule.metric, dict(rule.where), printed.targets)
+    now = judged_promql(rule.detector, series)
+    # Of a function over a while there is only a subquery.
+    range_ = HELD_FOR if now == series else f"{HELD_FOR}:1m"
+    before = f"last_over_time({now}[{range_}])"
     ignored = _not_of_series(rule)
     return "\n".join(
         [

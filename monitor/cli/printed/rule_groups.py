@@ -16,7 +16,7 @@ from monitor.cli.printed.expressions import (
 )
 from monitor.cli.printed.texts import UNKNOWN, template
 from monitor.detection.burn_rate import POLICIES
-from monitor.model.detectors import SloDetector
+from monitor.model.detectors import SloDetector, learns
 from monitor.model.settings import Job, Metric, Rule, Scalar
 from monitor.timing.durations import format_duration
 
@@ -111,7 +111,7 @@ def _why_not(rule: Rule, metric: Metric) -> str:
         if detector.objective is None:
             return "its objective is learned; give slo.objective"
         return ""
-    if detector is not None:
+    if learns(detector):
         return f"it remembers ({detector.key}), which PromQL cannot say"
     return ""
 

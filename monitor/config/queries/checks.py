@@ -10,6 +10,7 @@ from typing import Final
 
 from monitor.config.queries.cursor_metrics import check_cursor_metrics
 from monitor.config.queries.metric_kinds import check_kinds
+from monitor.config.queries.rates import check_rates
 from monitor.config.queries.rule_statements import (
     check_evidence,
     check_repaired,
@@ -59,6 +60,7 @@ def check_query(
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         check_evidence(query, rule, extra, problems)
         check_repaired(query, rule, problems)
+    check_rates(query, problems)
     if is_complete:
         _check_query_evidence(query, extra, problems)
         _check_idle_parameters(query, problems)

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from monitor.config.queries.levels import levels_of
 from monitor.config.queries.parameters import check_number
+from monitor.config.queries.rates import read_rate
 from monitor.config.queries.schema import (
     BaselineSchema,
     ChangeSchema,
@@ -131,6 +132,7 @@ def check_thresholds(
 
 def read_detector(
     kind: ConditionKind,
+    checked: RuleSchema,
     section: Section,
     metrics: Iterable[str],
     problems: Problems,
@@ -139,6 +141,7 @@ def read_detector(
 
     `metrics` are those of its query: a value may be divided by another one.
     """
+    rate = read_rate(kind, checked, section, problems)
     match kind:
         case "baseline":
             usual = validate(BaselineSchema, section.at(kind), problems)
@@ -159,7 +162,7 @@ def read_detector(
             | "not_between"
             | "absent"
         ):
-            return None
+            return rate
         case _:
             assert_never(kind)
 

@@ -19,6 +19,7 @@ from monitor.config.queries.conditions import (
     thresholds_of,
 )
 from monitor.config.queries.levels import check_levels, with_severity
+from monitor.config.queries.rates import check_rated_metric
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
 from monitor.config.queries.rule_texts import check_texts, detail_fault
 from monitor.config.queries.schema import RuleSchema
@@ -27,11 +28,12 @@ from monitor.config.sql.statement import read_template
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list, check_table, validate
-from monitor.model.conditions import Condition
+from monitor.model.conditions import Condition, ConditionKind
+from monitor.model.detectors import Detector
 from monitor.model.settings import Metric, Rule, Severity, labels_of
 
 _OF_QUERIES: Final = frozenset(
-    {"needs", "evidence", "repaired", "population", "active", "muted_by"}
+    {"needs", "evidence", "repaired", "population", "active", "muted_by", "rate"}
 )
 _RULE_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 
@@ -66,7 +68,7 @@ def _read_rule(
     check_share(section, problems)
     detector = thresholds = None
     if kind is not None:
-        detector = read_detector(kind, section, subjects.metrics, problems)
+        detector = read_detector(kind, checked, section, subjects.metrics, problems)
         check_clear(kind, section, problems)
         if are_levels_right:
             thresholds = thresholds_of(kind, checked, detector)
@@ -75,6 +77,7 @@ def _read_rule(
     metric = metric_of(checked, section, subjects, problems)
     if metric is None:
         return None
+    check_rated_metric(metric, section, problems)
     _check_names(checked, metric, section, problems)
     has_labels = detector is None or not detector.source.is_total
     labels = metric.label_names if has_labels else tuple(checked.where)
@@ -94,7 +97,13 @@ def _read_rule(
         repaired=read_template(checked.repaired) if checked.repaired else None,
         text_names=text_names,
         details=tuple(checked.details),
+        is_endless=_is_endless(metric, thresholds.kind, detector),
     )
+
+
+def _is_endless(metric: Metric, kind: ConditionKind, detector: Detector | None) -> bool:
+    """Return whether a rule finds a counter above a number, which it is for ever once it was."""
+    return metric.kind == "counter" and kind == "above" and detector is None
 
 
 def _check_keys(

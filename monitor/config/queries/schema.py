@@ -315,6 +315,8 @@ class RuleSchema(Schema):
     change: dict[str, Any] | None = None
     new: OnlyTrue | None = None
     slo: dict[str, Any] | None = None
+    rate: Literal["per_second", "increase"] | None = None
+    over: Interval | None = None
     for_: HoldLevels = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
     max_alerts: Annotated[int, integer_in(1, 100_000)] = 1000

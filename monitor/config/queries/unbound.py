@@ -47,6 +47,8 @@ class UnboundRule:
     details: tuple[str, ...] = ()
     """Which columns its findings bring along as text; evidence takes each for a list."""
     repaired: Template | None = None
+    is_endless: bool = False
+    """Whether it finds a counter above a number."""
 
 
 @dataclass(frozen=True, slots=True)
