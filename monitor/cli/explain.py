@@ -156,7 +156,8 @@ def _last_run(result: LastResult) -> str:
 
 
 def _condition(rule: Rule) -> str:
-    where = "".join(f' {name}="{value}"' for name, value in rule.where)
+    exact = [f' {name}="{value}"' for name, value in rule.where]
+    where = "".join([*exact, *rule.pattern_words])
     levels = [_level(level, rule) for level in rule.levels]
     return f"{rule.metric}{where} {', '.join(levels)}"
 

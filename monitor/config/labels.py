@@ -30,4 +30,7 @@ def label_fault(name: str) -> str | None:
         return fault
     # Two underscores in front are Prometheus's own: __name__, __address__.
     is_reserved = name.startswith("__") or name in RESERVED_LABELS
-    return f'label "{name}" is reserved' if is_reserved else None
+    if not is_reserved:
+        return None
+    other = name.strip("_") or "name"
+    return f'label "{name}" is reserved; call it something else, such as "own_{other}"'

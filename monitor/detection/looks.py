@@ -179,7 +179,6 @@ def series_values(
 
     What was counted in part only says nothing of itself.
     """
-    where = set(rule.where)
     parts: dict[Labels, float] = {}
     details: dict[Labels, Labels] = {}
     divisors: dict[Labels, float] = {}
@@ -188,7 +187,7 @@ def series_values(
             divisors[sample.labels] = sample.value
         if sample.metric != rule.metric or sample.at_least:
             continue
-        if where <= set(sample.labels):
+        if rule.selects(sample.labels):
             parts[sample.labels] = sample.value
             details[sample.labels] = sample.details
     values: dict[Labels, SeriesValue] = {}

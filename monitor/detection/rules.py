@@ -48,7 +48,8 @@ class RuleMemory:
 def shape_of(job: Job, rule: Rule) -> str:
     """Return what a rule's memory is of: another metric, choice or detector has another one."""
     detector = rule.detector
-    return f"{rule.metric} {dict(rule.where)} {detector} {sorted(job.query.parameters.items())}"
+    patterns = "".join(f" {one.words}" for one in rule.patterns)
+    return f"{rule.metric} {dict(rule.where)} {detector} {sorted(job.query.parameters.items())}{patterns}"
 
 
 Memories: TypeAlias = Mapping[str, RuleMemory]

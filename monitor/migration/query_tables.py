@@ -64,7 +64,7 @@ def make_metric(
     for label in [*labels, *keys.get("values", {})]:
         fault = label_fault(label)
         if fault:
-            faults.append(f"{fault}: give the column another name")
+            faults.append(fault)
     for fault in faults:
         report.left(origin, f"metric {name} was left out: {fault}")
     if faults:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from monitor.model.columns import ColumnName, Labels
 from monitor.model.conditions import Condition
 from monitor.model.detectors import Detector, RateDetector
+from monitor.model.label_patterns import LabelPatterns
 from monitor.model.levels import Severity
 from monitor.model.populations import Population
 from monitor.model.statements import Repaired, Statement
@@ -39,6 +41,8 @@ class Rule:
     description: str = ""
     runbook: str = ""
     where: Labels = ()
+    patterns: tuple[LabelPatterns, ...] = ()
+    """What labels of its samples must fit, beside those of `where`."""
     hold: timedelta = timedelta(0)
     """`for` in the file: how long the condition must hold before the alert fires."""
     keep_firing_for: timedelta = timedelta(0)
@@ -121,9 +125,22 @@ class Rule:
                 return level.condition.threshold_text
         return self.condition.threshold_text_of(value)
 
+    @property
+    def pattern_matchers(self) -> tuple[str, ...]:
+        """Return its patterns as PromQL writes them within braces."""
+        return tuple(chain.from_iterable(one.matchers for one in self.patterns))
+
+    @property
+    def pattern_words(self) -> tuple[str, ...]:
+        """Return its patterns as people read them, each behind a blank."""
+        return tuple(f" {one.words}" for one in self.patterns)
+
     def selects(self, labels: Labels) -> bool:
         """Return whether it judges a sample of its metric with these labels."""
-        return set(self.where).issubset(labels)
+        if not set(self.where).issubset(labels):
+            return False
+        values = dict(labels)
+        return all(one.fits(values.get(one.label, "")) for one in self.patterns)
 
     @property
     def knows_past(self) -> bool:

@@ -72,8 +72,9 @@ def rules(scene: Scene, config: Config) -> Json:
 
 def expression(rule: Rule) -> str:
     """Write a rule's condition as PromQL would."""
-    matchers = ",".join(f'{name}="{_escaped(value)}"' for name, value in rule.where)
-    selector = f"{rule.metric}{{{matchers}}}" if matchers else rule.metric
+    matchers = [f'{name}="{_escaped(value)}"' for name, value in rule.where]
+    matchers += rule.pattern_matchers
+    selector = f"{rule.metric}{{{','.join(matchers)}}}" if matchers else rule.metric
     written = rule.condition.promql(judged_promql(rule.detector, selector))
     # What PromQL has no word for is a comment.
     condition = rule.condition

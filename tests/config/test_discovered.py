@@ -149,7 +149,11 @@ def test_a_list_cannot_name_any_other_file_to_be_sent_as_a_password(
             "2: [0].labels.__user__: is empty, or has blanks around it or characters that"
             " are not printed",
         ),
-        ("", "{job: a}", '2: [0].labels.job: label "job" is reserved'),
+        (
+            "",
+            "{job: a}",
+            '2: [0].labels.job: label "job" is reserved; call it something else, such as "own_job"',
+        ),
         (
             "",
             "{query: a}",

@@ -625,6 +625,13 @@ TABLES = {
                 "summary": '"s"',
                 "above": "{ warning = 7, critical = 9 }",
             },
+            {
+                "metric": '"m"',
+                "where": '{ plan = ["a*", "!b"] }',
+                "above": "7",
+                "severity": '"info"',
+                "summary": '"s"',
+            },
             {**_ON_COLUMN, "equals": "7"},
             {**_ON_COLUMN, "not_equals": "7"},
             {**_ON_COLUMN, "between": "[1, 7]"},

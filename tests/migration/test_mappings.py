@@ -121,7 +121,10 @@ def test_a_source_in_a_variable_that_is_not_set_has_its_place() -> None:
         ("{ type: summary }", "metrics.m: was left out: what each run gave was"),
         ("{ type: histogram }", "metrics.m: was left out: what each run gave was"),
         ("{ type: counter, increment: true }", "metrics.m.increment: was left out:"),
-        ("{ type: gauge, labels: [job] }", 'label "job" is reserved: give the column'),
+        (
+            "{ type: gauge, labels: [job] }",
+            'label "job" is reserved; call it something else',
+        ),
         ("{ type: gauge, unit: s }", "metrics.m.unit: is not known to this import"),
         ("gauge", "metrics.m: is not a table of keys, so nothing of it was taken"),
     ],

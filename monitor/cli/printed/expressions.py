@@ -29,9 +29,15 @@ class PrintedRule:
     """The labels of the metric that counts of how many its findings are a part."""
 
 
-def selector(name: str, matchers: Mapping[str, str], targets: Sequence[str]) -> str:
-    """Return a series selector; `targets` empty: of all."""
+def selector(
+    name: str,
+    matchers: Mapping[str, str],
+    targets: Sequence[str],
+    patterns: Sequence[str] = (),
+) -> str:
+    """Return a series selector, with what is written already in `patterns`; `targets` empty: of all."""
     pairs = [f'{label}="{_escaped(value)}"' for label, value in matchers.items()]
+    pairs += patterns
     if targets:
         named = "|".join(_of_pattern(target) for target in targets)
         pairs.append(f'target=~"{named}"')
@@ -47,7 +53,7 @@ def expression(printed: PrintedRule) -> str:
     rule = printed.rule
     if rule.condition.finds_absence:
         return _of_absence(printed)
-    series = selector(rule.metric, dict(rule.where), printed.targets)
+    series = _series(printed)
     now = judged_promql(rule.detector, series)
     # Of a function over a while there is only a subquery.
     range_ = HELD_FOR if now == series else f"{HELD_FOR}:1m"
@@ -63,6 +69,12 @@ def expression(printed: PrintedRule) -> str:
             ")",
         ]
     )
+
+
+def _series(printed: PrintedRule) -> str:
+    rule = printed.rule
+    where = dict(rule.where)
+    return selector(rule.metric, where, printed.targets, rule.pattern_matchers)
 
 
 def _not_of_series(rule: Rule) -> list[str]:
@@ -98,7 +110,7 @@ def _share(printed: PrintedRule, population: Population, series: str) -> str:
 def _of_absence(printed: PrintedRule) -> str:
     """Return that there are no series although the query gives data, once for each target."""
     rule = printed.rule
-    series = selector(rule.metric, dict(rule.where), printed.targets)
+    series = _series(printed)
     is_ok = _status_ok(printed.query)
     ignored = ", ".join(_not_of_series(rule))
     return "\n".join(

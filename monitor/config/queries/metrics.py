@@ -93,10 +93,14 @@ def check_labels(
     seen: set[str] = set()
 
     def fault(label: str) -> str | None:
-        if label not in seen:
-            seen.add(label)
-            return label_fault(label)
-        return label_fault(label) or f'"{label}" is there twice'
+        message = label_fault(label)
+        if message is None and label in seen:
+            return f'"{label}" is there twice'
+        seen.add(label)
+        # A column is called otherwise where it is selected.
+        return message and message.replace(
+            "call it", "write AS in the statement to call it"
+        )
 
     check_list(section, key, labels, fault, problems)
 

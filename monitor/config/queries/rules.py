@@ -18,6 +18,11 @@ from monitor.config.queries.conditions import (
     read_kind,
     thresholds_of,
 )
+from monitor.config.queries.label_filters import (
+    exact_labels,
+    patterns_fault,
+    patterns_in,
+)
 from monitor.config.queries.levels import check_levels, with_severity
 from monitor.config.queries.rates import check_rated_metric
 from monitor.config.queries.rule_metrics import KeptMetrics, RuleSubjects, metric_of
@@ -30,7 +35,7 @@ from monitor.config.toml.problems import Problems, near_miss
 from monitor.config.toml.validation import check_list, check_table, validate
 from monitor.model.conditions import Condition, ConditionKind
 from monitor.model.detectors import Detector
-from monitor.model.settings import Metric, Rule, Severity, labels_of
+from monitor.model.settings import Metric, Rule, Severity
 
 _OF_QUERIES: Final = frozenset(
     {"needs", "evidence", "repaired", "population", "active", "muted_by", "rate"}
@@ -79,8 +84,7 @@ def _read_rule(
         return None
     check_rated_metric(metric, section, problems)
     _check_names(checked, metric, section, problems)
-    has_labels = detector is None or not detector.source.is_total
-    labels = metric.label_names if has_labels else tuple(checked.where)
+    labels = _labels_of_alerts(checked, metric, detector)
     text_names = check_texts(checked, labels, subjects, section, problems)
     if thresholds is None or len(problems) > before:
         return None
@@ -104,6 +108,15 @@ def _read_rule(
 def _is_endless(metric: Metric, kind: ConditionKind, detector: Detector | None) -> bool:
     """Return whether a rule finds a counter above a number, which it is for ever once it was."""
     return metric.kind == "counter" and kind == "above" and detector is None
+
+
+def _labels_of_alerts(
+    checked: RuleSchema, metric: Metric, detector: Detector | None
+) -> tuple[str, ...]:
+    """Return the labels that the rule's alerts have of its samples."""
+    if detector is None or not detector.source.is_total:
+        return metric.label_names
+    return tuple(name for name, _ in exact_labels(checked.where))
 
 
 def _check_keys(
@@ -131,7 +144,8 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         resolved_summary=checked.resolved_summary,
         description=checked.description,
         runbook=checked.runbook,
-        where=labels_of(checked.where),
+        where=exact_labels(checked.where),
+        patterns=patterns_in(checked.where),
         hold=timedelta(0) if isinstance(checked.for_, dict) else checked.for_,
         keep_firing_for=checked.keep_firing_for,
         max_alerts=checked.max_alerts,
@@ -147,8 +161,8 @@ def _check_names(
     checked: RuleSchema, metric: Metric, section: Section, problems: Problems
 ) -> None:
     """Check the names of labels, annotations and columns that a rule gives."""
-    where_fault = partial(_where_fault, metric)
-    check_table(section, "where", checked.where, where_fault, problems)
+    fault = partial(_where_fault, metric)
+    check_table(section, "where", checked.where, fault, problems)
     rule_label_fault = partial(_rule_label_fault, metric)
     check_table(section, "labels", checked.labels, rule_label_fault, problems)
     annotations = checked.annotations
@@ -156,10 +170,12 @@ def _check_names(
     check_list(section, "details", checked.details, detail_fault, problems)
 
 
-def _where_fault(metric: Metric, name: str, value: str) -> str | None:
+def _where_fault(metric: Metric, name: str, value: str | list[str]) -> str | None:
     if name not in metric.label_names:
         known = near_miss(name, metric.label_names)
         return f"is not a label of {metric.name}{known}"
+    if isinstance(value, list):
+        return patterns_fault(metric, name, value)
     if not value:
         return EMPTY_LABEL
     # Of the label that `values` makes all values are known, so a rule that can never fire is seen.

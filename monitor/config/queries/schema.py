@@ -17,13 +17,13 @@ from monitor.config.toml.validation import (
     Interval,
     Limit,
     OnlyTrue,
-    ScalarText,
     ScalarValue,
     Schema,
     Text,
     duration,
     integer_in,
     read_scalar,
+    scalar_text,
 )
 from monitor.config.toml.wording import found
 from monitor.model.detectors import ACCEPTED_AFTER
@@ -285,6 +285,15 @@ class SloSchema(Schema):
     over: list[Literal["1h", "6h", "3d"]] = ["1h", "6h", "3d"]
 
 
+def _label_value(value: object) -> str | list[str]:
+    """Return what a label is to be: a text, or patterns of it."""
+    if value == []:
+        raise ValueError('is empty; allowed: patterns, such as ["a*", "!b"]')
+    if isinstance(value, list):
+        return [scalar_text(one) for one in value]
+    return scalar_text(value)
+
+
 def _active_hours(value: object) -> ActiveHours:
     if not isinstance(value, str):
         allowed = 'hours such as "Mon-Fri 08:00-19:00 Europe/Berlin"'
@@ -300,7 +309,7 @@ class RuleSchema(Schema):
     metric: Text | None = None
     column: Text | None = None
     by: list[Text] | None = None
-    where: dict[str, ScalarText] = {}
+    where: dict[str, Annotated[Any, PlainValidator(_label_value)]] = {}
     above: ThresholdLevels = None
     below: ThresholdLevels = None
     equals: ThresholdValue = None

@@ -209,7 +209,8 @@ def read_scalar(value: object) -> Scalar:
     return value
 
 
-def _scalar_text(value: object) -> str:
+def scalar_text(value: object) -> str:
+    """Return a value as a label has it; ValueError says what is allowed."""
     scalar = read_scalar(value)
     # The servers have no boolean: true comes back from them as 1.
     return str(int(scalar) if isinstance(scalar, bool) else scalar)
@@ -227,6 +228,6 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 Interval = Annotated[Duration, _at_least(timedelta(milliseconds=100), "100ms")]
 Limit = Annotated[Duration, _at_least(timedelta(milliseconds=1), "1ms")]
 ScalarValue = Annotated[Any, PlainValidator(read_scalar)]
-ScalarText = Annotated[Any, PlainValidator(_scalar_text)]
+ScalarText = Annotated[Any, PlainValidator(scalar_text)]
 Text = Annotated[str, AfterValidator(_filled)]
 OnlyTrue = Annotated[bool, AfterValidator(_only_true)]
