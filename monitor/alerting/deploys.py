@@ -119,6 +119,8 @@ def _signal(
 
 def at_tick(deploys: Deploys, settings: DeploySettings, now: datetime) -> DeployChanges:
     """Return what time alone, or a source that is no longer configured, makes of what is declared."""
+    if not deploys:
+        return DeployChanges(deploys)
     changing = _Changing(dict(deploys))
     for target, one in deploys.items():
         for deploy in one.declared:
