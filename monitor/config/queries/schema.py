@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import Field
 
-from monitor.config.labels import LABEL_NAME
-from monitor.config.queries.thresholds import ENDS, RANGE
+from monitor.config.queries.rule_values import (
+    HoldLevels,
+    HoursValue,
+    LabelFilter,
+    ThresholdLevels,
+    ThresholdRange,
+    ThresholdValue,
+)
 from monitor.config.toml.validation import (
     Duration,
     Interval,
@@ -20,12 +25,8 @@ from monitor.config.toml.validation import (
     ScalarValue,
     Schema,
     Text,
-    duration,
     integer_in,
-    read_scalar,
-    scalar_text,
 )
-from monitor.config.toml.wording import found
 from monitor.model.detectors import ACCEPTED_AFTER
 from monitor.model.walks import (
     DEFAULT_CYCLE,
@@ -34,46 +35,6 @@ from monitor.model.walks import (
     DEFAULT_PIECE,
     DEFAULT_SETTLE,
 )
-from monitor.timing.active_hours import ActiveHours, read_active_hours
-
-_THRESHOLD: Final = 'a number, or a parameter such as ":limit"'
-
-
-def _threshold(value: object) -> float | str:
-    """Return a number, or a parameter's name behind its colon."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(read_scalar(value))
-    text = str(value)
-    is_name = LABEL_NAME.fullmatch(text[1:]) is not None
-    if not text.startswith(":") or not is_name:
-        raise ValueError(f"{found(value)}; allowed: {_THRESHOLD}")
-    return text
-
-
-def _two_ends(ends: list[Any]) -> list[Any]:
-    if len(ends) != ENDS:
-        raise ValueError(RANGE)
-    return ends
-
-
-def _threshold_or_levels(value: object) -> Any:
-    """Return a threshold, or those of several severities by their words."""
-    if not isinstance(value, Mapping):
-        return _threshold(value)
-    return {word: _threshold(one) for word, one in value.items()}
-
-
-def _hold_or_levels(value: object) -> Any:
-    """Return a duration as it is written, or those of several severities: read with the thresholds."""
-    if not isinstance(value, Mapping):
-        return duration(value)
-    return {word: duration(text) for word, text in value.items()}
-
-
-ThresholdLevels = Annotated[Any, PlainValidator(_threshold_or_levels)]
-HoldLevels = Annotated[Any, PlainValidator(_hold_or_levels)]
-ThresholdValue = Annotated[Any, PlainValidator(_threshold)]
-ThresholdRange = Annotated[list[ThresholdValue], AfterValidator(_two_ends)]
 
 
 class EvidenceSchema(Schema):
@@ -285,22 +246,6 @@ class SloSchema(Schema):
     over: list[Literal["1h", "6h", "3d"]] = ["1h", "6h", "3d"]
 
 
-def _label_value(value: object) -> str | list[str]:
-    """Return what a label is to be: a text, or patterns of it."""
-    if value == []:
-        raise ValueError('is empty; allowed: patterns, such as ["a*", "!b"]')
-    if isinstance(value, list):
-        return [scalar_text(one) for one in value]
-    return scalar_text(value)
-
-
-def _active_hours(value: object) -> ActiveHours:
-    if not isinstance(value, str):
-        allowed = 'hours such as "Mon-Fri 08:00-19:00 Europe/Berlin"'
-        raise ValueError(f"{found(value)}; allowed: {allowed}")  # noqa: TRY004 -- for the validator
-    return read_active_hours(value)
-
-
 class RuleSchema(Schema):
     """`[rules.NAME]`."""
 
@@ -309,7 +254,7 @@ class RuleSchema(Schema):
     metric: Text | None = None
     column: Text | None = None
     by: list[Text] | None = None
-    where: dict[str, Annotated[Any, PlainValidator(_label_value)]] = {}
+    where: dict[str, LabelFilter] = {}
     above: ThresholdLevels = None
     below: ThresholdLevels = None
     equals: ThresholdValue = None
@@ -340,7 +285,7 @@ class RuleSchema(Schema):
     needs: list[Text] = []
     details: list[Text] = []
     evidence: Text | None = None
-    active: Annotated[Any, PlainValidator(_active_hours)] = None
+    active: HoursValue = None
     explains: list[Text] = []
     muted_by: list[Text] = []
     repaired: Text | None = None
