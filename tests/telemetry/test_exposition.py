@@ -377,6 +377,7 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         f"token_monitor_query_missed_total{{{job}}}": 0.0,
         f"token_monitor_query_failed_runs_total{{{job}}}": 0.0,
         'token_monitor_target_interval_stretch{target="main"}': 1.0,
+        'token_monitor_deploys_open{target="main"}': 0.0,
         'token_monitor_target_deferred_runs_total{reason="busy",target="main"}': 0.0,
         'token_monitor_target_deferred_runs_total{reason="replica_lagging",target="main"}': 0.0,
         "token_monitor_pipeline_failures_total": 0.0,
