@@ -72,6 +72,8 @@ def _failed(message: str) -> int:
 
 
 def _summary(imported: Imported, folder: Path, left: Sequence[Remark]) -> str:
+    if not imported.targets:
+        return f"{folder}: nothing was written, as no database of MySQL or MariaDB was found in it"
     parts = [
         counted(len(imported.targets), "target"),
         counted(len(imported.queries), "query", "queries"),

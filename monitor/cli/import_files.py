@@ -61,7 +61,9 @@ def written_checked(
     """Write what was imported into a folder, without the queries that our own check refuses, which are told.
 
     What is written passes `validate`. OSError where it cannot be written; the folder is there whole, or not.
+    Where no target is left nothing is written.
     """
+    folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     name = f".{folder.name}-"
     with tempfile.TemporaryDirectory(prefix=name, dir=folder.parent) as place:
@@ -73,10 +75,12 @@ def written_checked(
             if fewer is imported:
                 break
             imported = fewer
-        for problem in problems:
-            report.left(Origin("config.toml", problem.line), problem.message)
-        _secrets(imported, staging, report, with_secrets=with_secrets)
-        staging.replace(folder)
+        # Without any target there is nothing to run, and our own check would say so.
+        if imported.targets:
+            for problem in problems:
+                report.left(Origin("config.toml", problem.line), problem.message)
+            _secrets(imported, staging, report, with_secrets=with_secrets)
+            staging.replace(folder)
     return imported
 
 

@@ -177,6 +177,18 @@ queries:
     assert run_command("validate", "--config", config).returncode == 0
 
 
+def test_a_configuration_without_a_database_of_ours_writes_nothing(
+    folder: Path,
+) -> None:
+    code, stdout, _ = imported(folder, SMALL.replace("mysql:", "postgres:"))
+    assert code == 1
+    assert "is a database of the kind postgres" in stdout
+    assert stdout.endswith(
+        "out: nothing was written, as no database of MySQL or MariaDB was found in it\n"
+    )
+    assert [path.name for path in folder.iterdir()] == ["c.yml"]
+
+
 @pytest.fixture
 def shop(mariadb: PrivateMariaDB) -> Iterator[str]:
     """Make the shop that the configurations ask, with the server's clock in a zone of its own."""
