@@ -18,6 +18,7 @@ from monitor.migration.query_tables import with_present_queries
 from monitor.migration.report import ImportReport
 from monitor.migration.toml_writer import config_text, query_text, statement_text
 from monitor.model.errors import ConfigError, Problem
+from monitor.model.wording import escaped
 from monitor.notify.kinds import KINDS
 
 _QUERIES: Final = "queries"
@@ -155,7 +156,7 @@ def _of(one: ImportedQuery | ImportedTarget) -> re.Pattern[str]:
     """Return how file and key of a problem begin: of a query its files, of a target its table."""
     if isinstance(one, ImportedQuery):
         return re.compile(rf"{_QUERIES}/{re.escape(one.name)}\.(?:sql|toml): ")
-    key = format_key(("targets", one.name))
+    key = escaped(format_key(("targets", one.name)))
     return re.compile(rf"config\.toml: {re.escape(key)}(?:\.|$)")
 
 

@@ -20,6 +20,7 @@ from monitor.migration.imported import (
     TomlTable,
 )
 from monitor.migration.report import ImportReport
+from monitor.migration.target_names import named_apart
 
 _CLASH: Final = (
     "is a gauge here, as there is a metric {base} too; rate() reads it as ever"
@@ -165,7 +166,7 @@ def put_together(
     kept = _distinct_metrics(kept, report)
     present = [
         _without_shared_labels(target, kept, report)
-        for target in with_present_queries(targets, kept)
+        for target in with_present_queries(named_apart(targets, report), kept)
     ]
     return Imported(kind, present, kept, web)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.cli.import_files import written_checked
@@ -152,6 +152,7 @@ SQL_EXPORTER = st.fixed_dictionaries(
 
 
 @settings(max_examples=80, deadline=None)
+@example({"jobs": [{"name": "\x1f", "connections": ["mysql://u@127.0.0.1/d"]}]})
 @given(theirs=QUERY_EXPORTER | JUSTWATCH | SQL_EXPORTER)
 def test_what_is_written_loads_whatever_it_was_made_of(theirs: dict[str, Any]) -> None:
     report = ImportReport()

@@ -185,6 +185,35 @@ def test_queries_of_two_jobs_that_differ_cannot_share_a_metric() -> None:
     assert "metric sql_q of query q_2 was left out: query q gives it" in line
 
 
+def test_targets_of_one_name_are_named_apart_unless_they_are_one() -> None:
+    text = """\
+jobs:
+  - job_name: one
+    collectors: [a]
+    static_configs: [{ targets: { db: 'mysql://u:p@127.0.0.1/d', "d b": 'mysql://u:p@127.0.0.1/d' } }]
+  - job_name: two
+    collectors: [b]
+    static_configs: [{ targets: { db: 'mysql://u:p@127.0.0.1/d' } }]
+  - job_name: three
+    collectors: [b]
+    static_configs: [{ targets: { db: 'mysql://u:p@127.0.0.2/d', "d-b": 'mysql://u:p@127.0.0.1/d' } }]
+collectors:
+  - collector_name: a
+    metrics: [{ metric_name: m, type: gauge, help: h, values: [n], query: SELECT 1 AS n }]
+  - collector_name: b
+    metrics: [{ metric_name: o, type: gauge, help: h, values: [n], query: SELECT 2 AS n }]
+"""
+    made, lines = imported(text)
+    assert [(one.name, one.queries, one.password_file) for one in made.targets] == [
+        ("db", ["m", "o"], "secrets/db"),
+        ("d b", ["m"], "secrets/d-b"),
+        ("db-2", ["o"], "secrets/db-2"),
+        ("d-b", ["o"], "secrets/d-b-2"),
+    ]
+    (line,) = [line for line in lines if "already" in line]
+    assert line.endswith('this one, and its label target, is "db-2"')
+
+
 def test_a_collector_alone_has_a_target_to_be_filled_in() -> None:
     text = """\
 collector_name: alone
