@@ -20,7 +20,9 @@ _NO_PATTERNS: Final = 'is empty; allowed: patterns, such as ["a*", "!b"]'
 
 def _threshold(value: object) -> float | str:
     """Return a number, or a parameter's name behind its colon."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    is_boolean = isinstance(value, bool)
+    is_number = isinstance(value, (int, float))
+    if is_number and not is_boolean:
         return float(read_scalar(value))
     text = str(value)
     colon, name = text[:1], text[1:]
