@@ -156,7 +156,7 @@ def _found(bound: BoundRule, success: Success) -> dict[Labels, Sample]:
     """Return the findings by the labels of the alerts that they are."""
     found: dict[Labels, Sample] = {}
     findings = matching(bound.rule, bound.judged(success))
-    if bound.rule.condition.finds_absence and success.is_part(bound.rule.metric):
+    if success.leaves_absence_open(bound.rule):
         findings = ()  # what is lacking may be in what was not counted
     for sample in findings:
         _put(found, bound, sample)
@@ -267,7 +267,7 @@ def _miss(
     resolved: list[Transition] = []
     for labels, alert in unfound.items():
         keep_since = alert.keep_since or now
-        if success.is_silent_about(bound.rule.metric, labels):
+        if success.says_nothing_of(bound.rule, labels):
             kept[labels] = replace(alert, held=True, muted_by=None, cause=())
         elif alert.state is not AlertState.FIRING:
             # A pending alert that is gone was never announced: dropped silently, as Prometheus does.

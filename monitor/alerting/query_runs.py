@@ -8,6 +8,11 @@ from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.contact import TargetView
+from monitor.alerting.failing_items import (
+    failing_after,
+    failing_with_run,
+    items_of,
+)
 from monitor.alerting.freshness import known_until
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.deferral import Deferred
@@ -78,7 +83,7 @@ def _after_own(view: QueryView, result: Result) -> QueryView:
 def _after_run(view: QueryView, result: Result) -> QueryView:
     """Return a view after a run that was made, whatever came of it."""
     return replace(
-        view,
+        _with_items(view, result),
         outcome=result.outcome,
         last_run_at=result.finished_at,
         duration_seconds=result.duration_seconds,
@@ -86,6 +91,25 @@ def _after_run(view: QueryView, result: Result) -> QueryView:
         excused_until=None,
         deferral=None,
     )
+
+
+def _with_items(view: QueryView, result: Result) -> QueryView:
+    """Return a view with what a run says of the query's items."""
+    items = items_of(result.outcome)
+    if items is not None:
+        failing = failing_after(
+            view.failing_items,
+            items,
+            result.scheduled_at,
+            view.consecutive_failures,
+            is_first=view.last_success_at is None,
+        )
+        return replace(view, turns=items.turns, failing_items=failing)
+    if isinstance(result.outcome, Success):
+        return replace(view, failing_items={})
+    is_its_own = isinstance(result.outcome, Failure) and not result.outcome.is_of_target
+    failing_too = failing_with_run(view.failing_items, int(is_its_own))
+    return replace(view, failing_items=failing_too)
 
 
 def _put_off(view: QueryView, deferral: Deferred) -> QueryView:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from monitor.alerting.failing_items import FailingItems
 from monitor.alerting.freshness import expiry, news_until
 from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred, stretched
+from monitor.model.for_each import ANY_TURNS, Turns
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.schedules import Cron
@@ -72,6 +74,10 @@ class QueryView:
     """Why its last due run was put off; None where it was made."""
     series_left_out: Mapping[str, int] = field(default_factory=dict)
     """Of rules that remember: how many series of the last result have no place, where it is some."""
+    turns: Turns = ANY_TURNS
+    """Which of its items go first in its next run, of a query that has some."""
+    failing_items: FailingItems = field(default_factory=dict)
+    """Those of its items that failed when it last came to them, while others gave data."""
     stretch: int = 1
     """How many times its own interval it has, so that the target's queries stay within their share."""
 
@@ -131,10 +137,10 @@ class QueryView:
 
     @property
     def is_well(self) -> bool:
-        """Return whether its last due run gave data, or there was none yet, and nothing is refused to it."""
+        """Return whether its last due run gave all data, or there was none yet, and nothing is refused to it."""
         last_word = self.last_word
         has_data = last_word is None or isinstance(last_word, Success)
-        return has_data and not self.denied
+        return has_data and not self.denied and not self.failing_items
 
     def is_excused_at(self, now: datetime) -> bool:
         """Return whether it is being run again, since what it failed of is over."""

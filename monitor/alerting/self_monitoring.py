@@ -18,6 +18,7 @@ from monitor.alerting.alert_names import (
 )
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.evaluate import matching
+from monitor.alerting.failing_items import are_known_until_now, details_of, worst_count
 from monitor.alerting.ownership import Speaker, Voice
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
@@ -151,17 +152,19 @@ def failing(
     """Return how often a query has failed, where nobody else speaks for it; `others` fail as it does."""
     if view.outcome is None or speaker.voice not in _HAS_OWN_WORDS:
         return None
-    count = float(view.consecutive_failures)
+    # An item that fails alone says so by the alert of its query.
+    count = float(max(view.consecutive_failures, worst_count(view.failing_items)))
     if speaker.is_due:
         # What it failed of may be counted elsewhere, or differ each time: for long it gave no data.
         count = max(count, rule.condition.threshold + 1)
-    details: dict[str, str] = {}
+    details = details_of(view.failing_items, rule.condition.threshold)
     if speaker.voice is Voice.FAILING:
         details = _details_of_failure(view, others)
     sample = own_sample(rule, count, {"query": view.job.query.name}, details)
     has_given_data = view.last_success_at is not None
-    # Too early for "it does not fail" while it never gave data since we began to look.
-    is_known = has_given_data or bool(matching(rule, [sample]))
+    are_known = are_known_until_now(view.failing_items)
+    # Too early for "it does not fail" while it, or an item, never gave data since we began to look.
+    is_known = (has_given_data and are_known) or bool(matching(rule, [sample]))
     return [sample] if is_known else None
 
 

@@ -15,6 +15,7 @@ from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.cause_graph import CauseRule
 from monitor.model.chunked_map import updated
 from monitor.model.deploys import NOTHING_DECLARED, Deploys, TargetDeploys
+from monitor.model.for_each import ANY_TURNS, Turns
 from monitor.model.positions import Position
 from monitor.model.results import Result, Sample
 from monitor.model.settings import ColumnName, Job, JobKey
@@ -119,6 +120,11 @@ class Snapshot:
         """Return how far a job's walk has come; None where it has not begun."""
         view = self.queries.get(key)
         return None if view is None else view.position
+
+    def turns_of(self, key: JobKey) -> Turns:
+        """Return which of a query's items go first in its next run."""
+        view = self.queries.get(key)
+        return ANY_TURNS if view is None else view.turns
 
     def samples_on(self, target: str) -> Iterator[Sample]:
         """Return the samples that the queries of a target last gave; looked up when they are asked for."""

@@ -105,7 +105,9 @@ def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:
 
 
 def _refusal(success: Success) -> Failure | None:
-    """Return what the server did not let a schema query see, as a failure; None where it saw all."""
+    """Return what the server did not let a query see, as a failure; None where it saw all."""
+    if success.failed_items:
+        return Failure(success.failed_items[0].reason, success.remark)
     if not success.refusals:
         return None
     first = success.refusals[0]

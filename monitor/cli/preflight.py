@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from monitor.collector.explain import (
     plan_evidence,
     seen_in_part,
 )
+from monitor.collector.items import for_one_item
 from monitor.database import Database, Session
 from monitor.model.errors import QueryError, Reason, TargetError
 from monitor.model.results import Failure, Outcome, Result, Server, Success
@@ -48,10 +50,11 @@ def preflight(
     try:
         with database.lease(deadline_seconds=timeout_seconds) as session:
             server = session.server
-            plan(job.query, session)
+            one = replace(job, query=for_one_item(job.query, session))
+            plan(one.query, session)
             found = (
-                *_findings_of_needs(job, session, known_missing),
-                *_findings_of_evidence(job, session),
+                *_findings_of_needs(one, session, known_missing),
+                *_findings_of_evidence(one, session),
             )
     except QueryError as error:
         outcome = OFF if is_off(job.query, error) else _failure(error)

@@ -12,9 +12,11 @@ from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, selected, with_common_options
-from monitor.cli.output import echo, indented, label_pairs, table, table_or_records
+from monitor.cli.output import echo, indented, table, table_or_records
+from monitor.cli.query_words import braces, job_words, remarks_on, sql_of
 from monitor.collector.execute import answer
-from monitor.database import Database, Session, runnable_sql
+from monitor.collector.items import for_one_item
+from monitor.database import Database, Session
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.populations import is_judged_by_share
 from monitor.model.results import Cell, Rows, Sample, Success
@@ -51,39 +53,12 @@ def command(
     jobs = selected(config, [name], target)
     code = OK
     if sql:
-        _print_sql(jobs)
+        echo("\n".join(sql_of(jobs)))
     else:
         with Watchdog() as watchdog:
             code = max(_run(job, watchdog) for job in jobs)
     log.close()
     return code
-
-
-def _print_sql(jobs: Sequence[Job]) -> None:
-    texts: list[str] = []
-    for job in jobs:
-        texts.extend(_sql_of(job))
-    echo("\n".join(texts))
-
-
-def _sql_of(job: Job) -> list[str]:
-    """Return the statement as the target gets it, and those for other kinds of server, each with a title."""
-    statements = {_place(job): job.query.statement}
-    for flavor, variant in job.query.variants.items():
-        statements[f"{_place(job)} ({flavor})"] = variant
-    texts = []
-    for title, statement in statements.items():
-        values = {**job.query.parameters, **any_bounds(job.query.walk)}
-        text = runnable_sql(statement, values).strip()
-        texts.append(f"-- {title}\n{_ended(text)}")
-    return texts
-
-
-def _ended(text: str) -> str:
-    """End a statement; behind a comment on its last line the semicolon would belong to it."""
-    last_line = text.rpartition("\n")[2]
-    has_comment = "--" in last_line or "#" in last_line
-    return f"{text}\n;" if has_comment else f"{text};"
 
 
 def _run(job: Job, watchdog: Watchdog) -> int:
@@ -92,11 +67,11 @@ def _run(job: Job, watchdog: Watchdog) -> int:
     try:
         with database.lease(deadline_seconds=timeout_seconds) as session:
             server = session.server
-            where = f"{_place(job)} ({server.flavor} {server.version})"
+            where = f"{job_words(job)} ({server.flavor} {server.version})"
             echo(f"{where}: {job.query.summary}")
             return _answer(job, session)
     except QueryError as error:
-        _complain(f"{_place(job)} failed: {error.reason}: {error.author_message}")
+        _complain(f"{job_words(job)} failed: {error.reason}: {error.author_message}")
         return FAILED
     except KeyboardInterrupt:
         # Else the statement would run on, on the server.
@@ -111,26 +86,17 @@ def _answer(job: Job, session: Session) -> int:
         found = answer(job.query, session)
     except SampleError as error:
         _show_rows(_rows_again(job, session))
-        _complain(f"{_place(job)} failed: bad_result: {error}")
+        _complain(f"{job_words(job)} failed: bad_result: {error}")
         return FAILED
     success = found.success
     _show_rows(found.rows)
-    for refusal in success.refusals:
-        _complain(f"not seen, so not told: {refusal.reason}: {refusal.message}")
-    for bound in success.lower_bounds:
-        what = f"{bound.metric}{_braces(bound.labels)}"
-        _complain(f"not all counted: {what} is at least what is shown")
-    for warning in success.warnings:
-        _complain(f"warning {warning.code} of the server: {warning.message}")
+    for remark in remarks_on(success):
+        _complain(remark)
     _show_samples(job, success)
     if job.query.rules:
         _show_rules(job.query.rules, success)
         _show_evidence(success)
-    return OK
-
-
-def _place(job: Job) -> str:
-    return f"{job.query.name} on {job.target.name}"
+    return FAILED if success.failed_items else OK
 
 
 def _complain(text: str) -> None:
@@ -139,8 +105,9 @@ def _complain(text: str) -> None:
 
 def _rows_again(job: Job, session: Session) -> Rows:
     """Run the statement once more, for its rows alone: they show what is wrong with them."""
-    statement = job.query.statement_for(session.server.flavor)
-    known = {**job.query.parameters, **any_bounds(job.query.walk)}
+    query = for_one_item(job.query, session)
+    statement = query.statement_for(session.server.flavor)
+    known = {**query.parameters, **any_bounds(job.query.walk)}
     values = {name: known[name] for name in statement.parameters}
     return session.fetch(
         statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows
@@ -198,7 +165,7 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
 def _show_evidence(success: Success) -> None:
     for (rule, labels), rows in success.evidence.items():
         if rows:
-            echo(f"\nevidence of {rule}{_braces(labels)}:")
+            echo(f"\nevidence of {rule}{braces(labels)}:")
             cells = [_texts(row.values()) for row in rows]
             echo(indented(table(cells, tuple(rows[0])), 2))
     for message in success.evidence_errors:
@@ -206,15 +173,11 @@ def _show_evidence(success: Success) -> None:
 
 
 def _sample(sample: Sample) -> str:
-    return f"{sample.metric}{_braces(sample.labels)} {format_number(sample.value)}"
+    return f"{sample.metric}{braces(sample.labels)} {format_number(sample.value)}"
 
 
 def _finding(sample: Sample) -> str:
-    return f"{_braces(sample.labels)} {format_number(sample.value)}".lstrip()
-
-
-def _braces(labels: Sequence[tuple[str, str]]) -> str:
-    return f"{{{label_pairs(labels)}}}" if labels else ""
+    return f"{braces(sample.labels)} {format_number(sample.value)}".lstrip()
 
 
 def _texts(row: Iterable[Cell]) -> list[str]:

@@ -21,6 +21,7 @@ from monitor.collector.explain import (
     seen_in_part,
     unfit_column,
 )
+from monitor.collector.items import for_one_item
 from monitor.collector.plan_cost import MANY_ROWS
 from monitor.collector.time_zones import HISTORY_CLOCK, history_warnings, unknown_zone
 from monitor.daemon.server_changes import lacking, zone_warning
@@ -155,6 +156,10 @@ def _right(grant: Grant) -> str:
 
 def _show_query(query: Query, session: Session) -> _Shown:
     """Show whether a query would run, what of it could not be judged, and how the server would read."""
+    first = attempt(lambda: for_one_item(query, session))
+    if isinstance(first, QueryError):
+        return _show_unplanned(query, first)
+    whole, query = query, first
     planned = attempt(lambda: _planned(query, session))
     if isinstance(planned, QueryError):
         return _show_unplanned(query, planned)
@@ -172,7 +177,7 @@ def _show_query(query: Query, session: Session) -> _Shown:
         _show_history_clock(query, session)
     is_faulty = any((missing, planned.unjudged, zone_fault))
     code = USAGE if is_faulty else OK
-    return _Shown(query, code, planned.rows)
+    return _Shown(whole, code, planned.rows)
 
 
 def _show_unplanned(query: Query, error: QueryError) -> _Shown:

@@ -33,7 +33,7 @@ def look_up_evidence(
 
     Returns them by rule and labels, and what failed, which fails nothing else.
     """
-    return look_up(query, session, _findings(query.rules, samples), ends_at_seconds)
+    return look_up(query, session, findings_of(query.rules, samples), ends_at_seconds)
 
 
 def look_up(
@@ -71,7 +71,7 @@ def _values(query: Query, sample: Sample) -> dict[str, Bindable]:
     return {**query.parameters, **lists_of(sample.details), **dict(sample.labels)}
 
 
-def _findings(
+def findings_of(
     rules: tuple[Rule, ...], samples: tuple[Sample, ...]
 ) -> Iterator[EvidenceCase]:
     """Yield what has evidence of what is found in this run."""
@@ -93,15 +93,19 @@ def _evidence_rows(rows: Rows) -> tuple[EvidenceRow, ...]:
     return tuple(found)
 
 
+def plain_number(cell: Decimal) -> int | float:
+    """Return a decimal as other numbers are: SUM() and AVG() are DECIMAL in MySQL, also of integers."""
+    if cell == cell.to_integral_value():
+        return int(cell)
+    return float(cell)
+
+
 def _plain(cell: Cell) -> _PlainCell:
     """Make a cell fit for JSON without losing what it says."""
     if isinstance(cell, str | int | float | None):
         return cell
     if isinstance(cell, Decimal):
-        # SUM() and AVG() are DECIMAL in MySQL, also of integers.
-        if cell == cell.to_integral_value():
-            return int(cell)
-        return float(cell)
+        return plain_number(cell)
     if isinstance(cell, bytes):
         return f"0x{cell.hex()}"
     if isinstance(cell, timedelta):

@@ -9,21 +9,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
 
-from monitor.collector.contract_check import ContractAnswer
 from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor import read_forward
-from monitor.collector.evidence import look_up_evidence
 from monitor.collector.examples_of_alerts import with_examples_of_alerts
-from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
+from monitor.collector.for_each import answer_each
 from monitor.collector.ledger import look_at_ledger
 from monitor.collector.left import with_left
-from monitor.collector.lower_bounds import lower_bounds_of, with_lower_bounds
-from monitor.collector.samples import samples_of
-from monitor.collector.schema_check import SchemaAnswer
-from monitor.collector.schema_run import checked_contract, checked_schema
+from monitor.collector.one_statement import answer_at_once
 from monitor.collector.sweep import sweep_on
-from monitor.collector.time_zones import unknown_zone
 from monitor.database import Database, Session
 from monitor.model.alerts import Alert
 from monitor.model.deferral import Deferred
@@ -34,6 +28,7 @@ from monitor.model.errors import (
     SampleError,
     TargetError,
 )
+from monitor.model.for_each import ANY_TURNS, NoItemError, Turns
 from monitor.model.positions import Position
 from monitor.model.results import Failure, Outcome, Result, Server, Success
 from monitor.model.settings import Job, Query
@@ -67,12 +62,14 @@ def execute(
     *,
     spares_server: bool = False,
     alerts: Sequence[Alert] = (),
+    turns: Turns = ANY_TURNS,
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
 
     `alerts` are those that there are: of what is over it is asked who was repaired, and examples are looked up of
     what is only known from the run before. `position` is how far the
-    walk of its query has come, if it walks. `spares_server`: a job that may wait is put off while the server is
+    walk of its query has come, if it walks; `turns` which of its items go first, if it has some.
+    `spares_server`: a job that may wait is put off while the server is
     busy, or a replica too late; what a person asks for is run all the same.
 
     Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
@@ -88,7 +85,7 @@ def execute(
             is_busy = partial(_is_busy, job, session)
             courtesy = Courtesy(job.target.load.own_share, is_busy)
         # Behind the wait for a connection: what a walk sees is not of before.
-        findings = answer(job.query, session, position, clock.now(), courtesy)
+        findings = answer(job.query, session, position, clock.now(), courtesy, turns)
         ends_at_seconds = started_seconds + job.query.timeout.total_seconds()
         findings = with_left(findings, job, session, alerts, ends_at_seconds)
         return with_examples_of_alerts(findings, job, session, alerts, ends_at_seconds)
@@ -160,16 +157,20 @@ def answer(
     position: Position | None = None,
     now: datetime | None = None,
     courtesy: Courtesy = USUAL,
+    turns: Turns = ANY_TURNS,
 ) -> RunFindings:
     """Run the query in a session that the caller leased; its rows, and what they mean.
 
     One that walks goes on from a position at `now`; without `now` it looks once, and nothing is kept of that.
+    One that is asked for each of some items takes them in `turns`.
     Raises QueryError as the server answers, SampleError where the rows cannot be read.
     """
     walk = query.walk
     match walk:
         case None:
-            return _answer_at_once(query, session)
+            if query.for_each is not None:
+                return answer_each(query, query.for_each, session, turns)
+            return answer_at_once(query, session)
         case Cursor():
             return read_forward(query, walk, session, position, now, courtesy)
         case Sweep():
@@ -178,56 +179,6 @@ def answer(
             return look_at_ledger(query, walk, session, position, now)
         case _:
             assert_never(walk)
-
-
-def _answer_at_once(query: Query, session: Session) -> RunFindings:
-    ends_at_seconds = time.monotonic() + query.timeout.total_seconds()
-    statement = query.statement_for(session.server.flavor)
-    session.use_time_zone(query.time_zone)
-    schema: SchemaAnswer | None = None
-    contract: ContractAnswer | None = None
-    if query.schema is not None:
-        schema = checked_schema(query, session, statement, ends_at_seconds)
-        rows = schema.rows
-    elif query.contract is not None:
-        contract = checked_contract(query, session, statement, ends_at_seconds)
-        rows = contract.rows
-    else:
-        rows = fetch_past_a_lock(session, statement, query, ends_at_seconds)
-    try:
-        samples = samples_of(query, rows)
-        lower_bounds = lower_bounds_of(query, rows)
-    except SampleError:
-        # NULL is all that is to be seen of a zone that the server does not know
-        fault = unknown_zone(query, session)
-        if fault:
-            raise SampleError(fault) from None
-        raise
-    samples = with_lower_bounds(samples, lower_bounds)
-    evidence, errors = look_up_evidence(query, session, samples, ends_at_seconds)
-    success = Success(
-        samples,
-        len(rows.rows),
-        evidence,
-        errors,
-        warnings=rows.warnings,
-        lower_bounds=lower_bounds,
-    )
-    if schema is not None:
-        success = _with_schema(success, schema)
-    if contract is not None:
-        success = replace(success, silent=contract.silent, refusals=contract.refusals)
-    return RunFindings(rows, success)
-
-
-def _with_schema(success: Success, schema: SchemaAnswer) -> Success:
-    return replace(
-        success,
-        missing=schema.missing,
-        unknown=schema.unknown,
-        silent=schema.silent,
-        refusals=schema.refusals,
-    )
 
 
 def deferral_of(job: Job, server: Server) -> Deferred | None:
@@ -273,6 +224,7 @@ def _failure(error: QueryError) -> Failure:
         code=error.code,
         detail=error.detail,
         excerpt=error.excerpt,
+        items=error.items if isinstance(error, NoItemError) else None,
     )
 
 

@@ -14,10 +14,13 @@ from itertools import chain
 
 from monitor.collector.cursor_check import why_unfit
 from monitor.collector.fetching import fetch
+from monitor.collector.for_each import answer_each
+from monitor.collector.items import for_one_item
 from monitor.config.sql.required_privileges import sees_only_its_own, system_tables
 from monitor.database import Session
 from monitor.database.grants import read_grant
-from monitor.model.errors import QueryError, Reason
+from monitor.model.errors import QueryError, Reason, SampleError
+from monitor.model.for_each import ANY_TURNS, ForEach
 from monitor.model.identifiers import quoted
 from monitor.model.results import Rows
 from monitor.model.settings import (
@@ -46,7 +49,7 @@ def plan(query: Query, session: Session) -> Rows:
     Raises QueryError, which says why it cannot be planned: `schema_missing` names the table or column.
     """
     session.use_time_zone(query.time_zone)
-    statement = query.statement_for(session.server.flavor)
+    statement = _planned_statement(query, session)
     if query.fallback is not None and unfit_column(query, session):
         statement = query.fallback
     if is_show(statement.text):
@@ -59,11 +62,28 @@ def plan(query: Query, session: Session) -> Rows:
     return rows
 
 
+def _planned_statement(query: Query, session: Session) -> Statement:
+    """Return what is planned of a query; where it has no item now, the statement that gives them."""
+    each = query.for_each
+    if each is not None and each.statement is not None:
+        return each.statement
+    return query.statement_for(session.server.flavor)
+
+
 def fetched(query: Query, session: Session) -> Rows:
-    """Run a query's statement once, for what it costs; QueryError as the server answers."""
+    """Run a query once, for what it costs, for each of its items too; QueryError as the server answers."""
+    if query.for_each is not None:
+        return _fetched_each(query, query.for_each, session)
     statement = query.statement_for(session.server.flavor)
     session.use_time_zone(query.time_zone)
     return fetch(session, statement, query.parameters, query.timeout, query.max_rows)
+
+
+def _fetched_each(query: Query, each: ForEach, session: Session) -> Rows:
+    try:
+        return answer_each(query, each, session, ANY_TURNS).rows
+    except SampleError as error:
+        raise QueryError(Reason.BAD_RESULT, str(error)) from None
 
 
 def analyzed(query: Query, session: Session) -> Rows | None:
@@ -73,7 +93,8 @@ def analyzed(query: Query, session: Session) -> Rows | None:
     """
     if session.server.flavor is not Flavor.MARIADB:
         return None
-    statement = query.statement_for(session.server.flavor)
+    query = for_one_item(query, session)
+    statement = _planned_statement(query, session)
     analyze = Statement(f"ANALYZE {statement.text}", statement.parameters)
     return fetch(session, analyze, query.parameters, query.timeout, MAX_PLAN_ROWS)
 
@@ -83,8 +104,8 @@ def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
 
     Raises QueryError as `plan` does.
     """
-    if rule.evidence is None:
-        return
+    if rule.evidence is None or query.for_each is not None:
+        return  # there is none, or no item for which to plan it
     any_labels: dict[str, Bindable] = dict.fromkeys(rule.evidence.parameters, "")
     values = {**any_labels, **query.parameters, **_any_details(rule, query)}
     _explain(rule.evidence, values, query.timeout, session)

@@ -204,6 +204,7 @@ class TargetRunners:
                     self._snapshot().position_of(task.job.key),
                     spares_server=True,
                     alerts=self._snapshot().alerts,
+                    turns=self._snapshot().turns_of(task.job.key),
                 )
                 queue.limit(losses.limit_after(result))
                 self._on_result(replace(result, clock_shift=task.clock_shift))

@@ -12,6 +12,7 @@ from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
 from monitor.daemon.cursor_news import cursor_news
 from monitor.daemon.deploy_news import fields_of, level_of
+from monitor.daemon.item_news import ItemNews, item_fields
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.deferral import Deferred
@@ -19,10 +20,10 @@ from monitor.model.deploys import DeployNews
 from monitor.model.errors import SampleError
 from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success, reason_and_message
-from monitor.model.settings import Job, Severity
+from monitor.model.settings import Job
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.dedup import Deduplicator, Fields
-from monitor.telemetry.log import Level, Log, alert_fields
+from monitor.telemetry.log import Level, Log, alert_fields, level_of_severity
 from monitor.timing.clock import Clock
 
 # Two words, so that it is not a receiver's.
@@ -47,6 +48,7 @@ class Events:
         self._limited: set[tuple[str, ...]] = set()
         """Rules of which it was told that some series have no place, with their targets and queries."""
         self._servers = ServerChanges()
+        self._items = ItemNews()
         self._totals = RunTotals()
         # Deliveries come from the receivers' own threads, kills from those that kill.
         self._lock = threading.Lock()
@@ -62,12 +64,12 @@ class Events:
         target, query = result.job.key
         for news in self._servers.news(after.targets[target]):
             self._log.event(news.event, news.level, target=target, **news.fields)
-        for news in self._servers.zone_news(result.job, result.server):
-            self._log.event(
-                news.event, news.level, target=target, query=query, **news.fields
-            )
         key = result.job.key
-        for news in cursor_news(before.position_of(key), after.position_of(key)):
+        for news in (
+            *self._servers.zone_news(result.job, result.server),
+            *cursor_news(before.position_of(key), after.position_of(key)),
+            *self._items.news(result),
+        ):
             self._log.event(
                 news.event, news.level, target=target, query=query, **news.fields
             )
@@ -86,7 +88,7 @@ class Events:
         for transition in transitions:
             level: Level = "info"
             if transition.change is Change.FIRED:
-                level = _level_of(transition.alert.severity)
+                level = level_of_severity(transition.alert.severity)
             fields = alert_fields(transition)
             self._log.event(f"alert.{transition.change}", level, **fields)
 
@@ -129,6 +131,7 @@ class Events:
         )
         self._telemetry.move(by)
         self._totals.move(by)
+        self._items.move(by)
         with self._lock:
             for repeats in (
                 self._runs,
@@ -285,6 +288,7 @@ class Events:
             **fields,
             rows=success.row_count,
             samples=len(success.samples),
+            **item_fields(success),
             **(after_failures or {}),
         )
         target, query = result.job.key
@@ -336,15 +340,3 @@ class Events:
             self._log.info(
                 "target.recovered", target=name, server=server, lost_seconds=seconds
             )
-
-
-def _level_of(severity: Severity) -> Level:
-    match severity:
-        case Severity.CRITICAL:
-            return "error"
-        case Severity.WARNING:
-            return "warning"
-        case Severity.INFO:
-            return "info"
-        case _:
-            assert_never(severity)

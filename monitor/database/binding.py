@@ -8,7 +8,9 @@ import pymysql
 from pymysql import converters
 
 from monitor.model.errors import QueryError, Reason
+from monitor.model.identifiers import identifier_fault, quoted
 from monitor.model.settings import Bindable, Statement
+from monitor.model.statements import Identifier
 
 
 def bound(
@@ -25,7 +27,7 @@ def bound(
     literals: dict[str, str] = {}
     for name in statement.parameters:
         try:
-            literals[name] = escape(values[name])
+            literals[name] = _literal(values[name], escape)
             # A lone surrogate (from a file name, say) is not a text that a server could take.
             literals[name].encode()
         except (pymysql.MySQLError, TypeError, ValueError):
@@ -36,6 +38,16 @@ def bound(
         raise _unbound(
             f"the statement has a % that is neither doubled nor a parameter: {error}"
         ) from None
+
+
+def _literal(value: Bindable, escape: Callable[[Bindable], str]) -> str:
+    """Return a value as it stands in the SQL; the driver knows no names."""
+    if not isinstance(value, Identifier):
+        return escape(value)
+    fault = identifier_fault(value)
+    if fault:
+        raise ValueError(fault)
+    return quoted(value)
 
 
 def _unbound(message: str) -> QueryError:

@@ -119,6 +119,8 @@ def _memory_of(job: Job, rule: Rule, memories: Memories, at: float) -> RuleMemor
 
 def _says_something(job: Job, rule: Rule, success: Success) -> bool:
     """Return whether that a series is not there means anything: a walk has none before it was through once."""
+    if rule.is_of_total and success.silent:
+        return False  # what an item lacks that failed would be missing in the sum
     if job.query.walk is None:
         return True
     if isinstance(job.query.walk, Sweep):

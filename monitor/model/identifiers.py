@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_NAME: Final = re.compile(r"[^\0]{1,64}")
+"""The longest name that the servers have; NUL is the one character that none can have."""
+
+
+def identifier_fault(value: object) -> str:
+    """Return why a value cannot be the name of a schema, table or column; empty where it can.
+
+    Whatever else is in it stays within the backticks; the server says of what it does not have.
+    """
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return ""
+    return f"{value!r} is none; allowed: text of 1 to 64 characters"
+
 
 def quoted(identifier: str) -> str:
     """Return a name between backticks, those in it doubled."""

@@ -10,8 +10,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
+from monitor.model.blocked import Blocked as Blocked
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
+from monitor.model.for_each import FailedItem, ItemOutcomes
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
 from monitor.model.server_facts import ClockOffset as ClockOffset
@@ -99,6 +101,8 @@ class Failure:
     excerpt: str = field(default="", repr=False)
     """Where the server stumbled over the statement: for its author's eyes, never for a log or a page."""
     refused: bool = False
+    items: ItemOutcomes | None = None
+    """Of a query that is asked for each of some items, none of which gave data: what became of them."""
 
     @property
     def why_no_data(self) -> tuple[str, str]:
@@ -194,6 +198,8 @@ class Success:
     """What rules with a detector find in it, by their names; of one with a rate, the rates that are known."""
     undecided: Mapping[str, tuple[Labels, ...]] = field(default_factory=dict)
     """Of which series the detector of a rule cannot tell yet, by the rule's name."""
+    items: ItemOutcomes | None = None
+    """Of a query that is asked for each of some items: what became of them."""
 
     @property
     def why_no_data(self) -> tuple[str, str]:
@@ -207,6 +213,8 @@ class Success:
             f"warning {warning.code} of the server: {warning.message}"
             for warning in self.warnings
         ]
+        if self.items is not None:
+            texts += self.items.remarks
         return "; ".join(texts)
 
     @property
@@ -217,6 +225,11 @@ class Success:
     def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
         """Return no column: it gave data."""
         return frozenset()
+
+    @property
+    def failed_items(self) -> tuple[FailedItem, ...]:
+        """Return the items that gave no data; none where the query is not asked for items."""
+        return () if self.items is None else self.items.failed
 
     def is_silent_about(self, metric: str, labels: Labels) -> bool:
         """Return whether that it found no such sample says nothing about an alert with these labels."""
@@ -235,10 +248,20 @@ class Success:
         """Return whether it says something to a rule: to one that remembers, if its detector has looked."""
         return rule.detector is None or rule.name in self.detected
 
-    def is_part(self, metric: str) -> bool:
-        """Return whether of some samples of a metric not all was counted."""
-        bounded = {bound.metric for bound in self.lower_bounds}
-        return metric in bounded or () in self.silent
+    def says_nothing_of(self, rule: Rule, labels: Labels) -> bool:
+        """Return whether that it has no finding says nothing about a rule's alert with these labels."""
+        is_open = self.leaves_absence_open(rule)
+        return is_open or self.is_silent_about(rule.metric, labels)
+
+    def leaves_absence_open(self, rule: Rule) -> bool:
+        """Return whether what a rule finds to be lacking may be there all the same."""
+        if not rule.condition.finds_absence:
+            return False
+        wanted = dict(rule.where)
+        for labels in self.silent:
+            if all(wanted.get(name, value) == value for name, value in labels):
+                return True
+        return rule.metric in {bound.metric for bound in self.lower_bounds}
 
     def missing_after(
         self, before: frozenset[ColumnName] | None
@@ -253,37 +276,6 @@ class Success:
 
 CANCELLED = "cancelled"
 """The detail of a run that we ended ourselves, because its target goes or the monitor stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """A run that was not made, because columns that it needs are known to be missing."""
-
-    missing: tuple[ColumnName, ...]
-
-    @property
-    def why_no_data(self) -> tuple[str, str]:
-        """Return the word for it and the message."""
-        return "blocked", self.message
-
-    @property
-    def remark(self) -> str:
-        """Return what there is to say of it to people."""
-        return self.message
-
-    @property
-    def has_reached_server(self) -> bool:
-        """Return whether it has taken time of its server."""
-        return False
-
-    def columns_lacked(self, _missing: Set[ColumnName]) -> Set[ColumnName]:
-        """Return for want of which columns the run was not made."""
-        return frozenset(self.missing)
-
-    @property
-    def message(self) -> str:
-        """Return which columns are missing, in words."""
-        return f"missing: {', '.join(str(column) for column in self.missing)}"
 
 
 Outcome: TypeAlias = Success | Failure | Blocked | Deferred

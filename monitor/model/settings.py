@@ -17,6 +17,7 @@ from monitor.model.columns import labels_of as labels_of
 from monitor.model.contract import ContractFiles
 from monitor.model.deploys import DeploySettings
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
+from monitor.model.for_each import ForEach
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
 from monitor.model.metric_kinds import BUCKET_LABEL, HistogramColumns, MetricType
@@ -159,6 +160,7 @@ class Query:
     """The zone of the session that it runs in: an offset, a name, or SERVER_ZONE."""
     local_time: tuple[str, ...] = ()
     """Which functions its statements use that answer in the session's time zone, such as NOW()."""
+    for_each: ForEach | None = None
 
     @property
     def rule_names(self) -> frozenset[str]:

@@ -10,12 +10,23 @@ Bindable: TypeAlias = Scalar | tuple[str, ...]
 """What a statement's parameter may be bound to: also a list, in its own brackets, behind IN."""
 
 
+class Identifier(str):
+    """A name of a schema, table or column that only a run knows: bound between backticks, never as a text."""
+
+    __slots__ = ()
+
+
+def placeholder(name: str) -> str:
+    """Return what a parameter that stands for an `Identifier` is called, which is how a file writes it."""
+    return f"{{{name}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One read-only statement in the driver's `%(name)s` form, identifiers already put in.
+    """One read-only statement in the driver's `%(name)s` form, identifiers of the configuration already put in.
 
-    `parameters` are the names that must be bound, each once, in order of appearance. Where there
-    are none the text is passed to the driver without arguments and `%` is not doubled.
+    `parameters` are the names that must be bound, each once, in order of appearance; those in braces stand for
+    an `Identifier`. Where there are none the text is passed to the driver without arguments and `%` is not doubled.
     """
 
     text: str

@@ -11,6 +11,7 @@ from typing import TypeAlias, assert_never
 from monitor.model.alerts import Delivery
 from monitor.model.contract import ContractFiles
 from monitor.model.deferral import Deferred
+from monitor.model.for_each import ItemOutcomes
 from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success
 from monitor.model.settings import Config, Job
@@ -150,13 +151,22 @@ class Telemetry:
             case Failure():
                 self._count(Counted.FAILED_RUNS, key)
                 self._count(Counted.FAILURES, key, outcome.reason.value)
+                self._count_items(key, outcome.items)
             case Success():
                 failed = len(outcome.evidence_errors)
                 self._count(Counted.EVIDENCE_FAILURES, key, times=failed)
+                self._count_items(key, outcome.items)
                 for warning in outcome.warnings:
                     self._count(Counted.SERVER_WARNINGS, key, str(warning.code))
             case _:
                 assert_never(outcome)
+
+    def _count_items(self, key: tuple[str, str], items: ItemOutcomes | None) -> None:
+        """Count the items of a run that gave no data."""
+        if items is None:
+            return
+        for failed in items.failed:
+            self._count(Counted.ITEM_FAILURES, key, failed.reason.value)
 
     def unjudged(self, key: tuple[str, str]) -> None:
         """Count a result, of a target and query, that a rule could not judge."""

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, assert_never
 
 import orjson
 import structlog
@@ -17,6 +17,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Transition
+from monitor.model.levels import Severity
 from monitor.model.process_settings import LogFormat, LogLevel
 from monitor.secrets.plain_values import plain_mapping
 from monitor.secrets.redaction import Secrets
@@ -258,3 +259,16 @@ def _is_terminal(stream: BinaryIO) -> bool:
         return stream.isatty()
     except ValueError:  # a closed one
         return False
+
+
+def level_of_severity(severity: Severity) -> Level:
+    """Return at which level an alert of a severity is logged."""
+    match severity:
+        case Severity.CRITICAL:
+            return "error"
+        case Severity.WARNING:
+            return "warning"
+        case Severity.INFO:
+            return "info"
+        case _:
+            assert_never(severity)

@@ -15,6 +15,7 @@ from monitor.telemetry.readings import (
     certificate_ends,
     held,
     interval,
+    items_by_state,
     newest_piece,
     of_alerts,
     of_disk,
@@ -106,6 +107,14 @@ SERIES_LEFT_OUT = ReadMetric(
     (*_JOB, "rule"),
     "gauge",
     series_left_out,
+)
+
+QUERY_ITEMS = ReadMetric(
+    "token_monitor_query_items",
+    "Items for which the query was asked in its last run, by how it went: ok, failed; absent where it has none",
+    (*_JOB, "state"),
+    "gauge",
+    items_by_state,
 )
 
 TARGET_METRICS: tuple[ReadMetric[TargetView], ...] = (
@@ -316,6 +325,7 @@ OWN_METRICS: tuple[OwnMetric, ...] = (
     *QUERY_METRICS,
     QUERY_STATUS,
     SERIES_LEFT_OUT,
+    QUERY_ITEMS,
     *TARGET_METRICS,
     *MONITOR_METRICS,
 )

@@ -11,6 +11,7 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.own_families import (
     MONITOR_METRICS,
+    QUERY_ITEMS,
     QUERY_METRICS,
     QUERY_STATUS,
     SERIES_LEFT_OUT,
@@ -73,7 +74,8 @@ class OwnLines:
             self._durations(),
             *[_of_view(one) for one in QUERY_METRICS],
             _statuses(),
-            _series_left_out(),
+            _divided(SERIES_LEFT_OUT),
+            _divided(QUERY_ITEMS),
         )
         self.of_target: Sequence[Column[TargetView]] = (
             *[_read(one) for one in TARGET_METRICS],
@@ -200,9 +202,10 @@ def _of_view(metric: ReadMetric[QueryView]) -> Column[QuerySubject]:
     return _column(metric, write)
 
 
-def _series_left_out() -> Column[QuerySubject]:
-    lines, read = _writer(SERIES_LEFT_OUT), SERIES_LEFT_OUT.read
-    return _column(SERIES_LEFT_OUT, lambda subject: lines(read(subject.view)))
+def _divided(metric: ReadMetric[QueryView]) -> Column[QuerySubject]:
+    """Return a metric of a query that has a label beside target and query."""
+    lines, read = _writer(metric), metric.read
+    return _column(metric, lambda subject: lines(read(subject.view)))
 
 
 def _read(metric: ReadMetric[_Subject]) -> Column[_Subject]:

@@ -152,6 +152,13 @@ class Counted(Enum):
         Owner.JOB,
         is_rare=True,
     )
+    ITEM_FAILURES = _counter(
+        "token_monitor_query_item_failures_total",
+        "Items of the query that gave no data in a run, by reason",
+        Owner.JOB,
+        by=("reason",),
+        is_rare=True,
+    )
     SERVER_WARNINGS = _counter(
         "token_monitor_server_warnings_total",
         "Answers on which the server remarked something that spoils no result, by its code",

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 from monitor.alerting.contact import TargetView
+from monitor.alerting.failing_items import items_of
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.shown import confirmed_at
 from monitor.alerting.snapshot import ReceiverView, Snapshot
@@ -205,6 +206,14 @@ def series_left_out(view: QueryView) -> Series:
     """Yield how many series each rule that has not enough places leaves out; labels: target, query, rule."""
     for rule, count in view.series_left_out.items():
         yield (*view.job.key, rule), count
+
+
+def items_by_state(view: QueryView) -> Series:
+    """Yield how many items of a query gave data in its last run, and how many none; labels: target, query, state."""
+    items = items_of(view.outcome)
+    if items is not None:
+        yield (*view.job.key, "ok"), items.well
+        yield (*view.job.key, "failed"), len(items.failed)
 
 
 def surplus_rights(_view: TargetView, server: Server) -> float | None:

@@ -58,6 +58,7 @@ def test_the_shipped_configuration_is_as_the_schema_says() -> None:
             'summary = "s"\n[rules.R]\nabove = "x"\nseverity = "loud"\nsummary = "s"',
             "rules.R",
         ),
+        ("query", 'summary = "s"\n[for_each]\nmax_item = 5', "for_each"),
         ("config", '[targets.main]\nuser = "u"', "must contain ['database']"),
         ("config", '[receivers.a]\nkind = "pager"', "receivers.a"),
         ("config", "[web]\nlisten = 5", "web.listen cannot be validated"),

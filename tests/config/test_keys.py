@@ -17,6 +17,7 @@ from monitor.config import load
 from monitor.config.queries.schema import (
     ApplicationColumnsSchema,
     CursorSchema,
+    ForEachSchema,
     HistogramSchema,
     InfoSchema,
     LedgerSchema,
@@ -410,6 +411,7 @@ TABLES = {
             },
             {"summary": '"s"', "sweep": '{ key = "t.id" }'},
             {"summary": '"s"', "ledger": f"{{ {_LEDGER} }}"},
+            {"summary": '"s"', "for_each": '{ items = [{ name = "a", low = 7 }] }'},
             {
                 "summary": '"s"',
                 "parameters": "{ low = 7 }",
@@ -435,6 +437,22 @@ TABLES = {
         ),
         load=_load_query('summary = "s"\n[cursor]\n'),
         values_in=lambda config: [query.walk for query in _queries(config)],
+    ),
+    "NAME.toml: for_each": Table(
+        ForEachSchema,
+        samples=(
+            {
+                "sql": '"SELECT 1 AS low, 2 AS days"',
+                "columns": '["days"]',
+                "name": '"low"',
+                "label": '"where"',
+                "max_items": "7",
+            },
+            {"items": '[{ name = "eu", low = 7 }]'},
+        ),
+        load=_load_query('summary = "s"\n[for_each]\n'),
+        values_in=lambda config: [query.for_each for query in _queries(config)],
+        derived=frozenset({"identifiers"}),  # by what the statement has in braces
     ),
     "NAME.toml: application": Table(
         ApplicationColumnsSchema,

@@ -20,7 +20,8 @@ from monitor.alerting.snapshot import Snapshot, with_result
 from monitor.alerting.updates import Update
 from monitor.daemon.events import Events
 from monitor.model.alerts import Delivery, Scope
-from monitor.model.errors import SampleError
+from monitor.model.errors import Reason, SampleError
+from monitor.model.for_each import FailedItem, ItemOutcomes
 from monitor.model.kills import Kill
 from monitor.model.results import (
     Blocked,
@@ -30,6 +31,7 @@ from monitor.model.results import (
     Replication,
     Result,
     Server,
+    Success,
 )
 from monitor.model.settings import Job
 from monitor.telemetry.counters import Telemetry
@@ -55,6 +57,10 @@ from tests.support.harness import (
 
 EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|read|withheld)")
 """As tests/project/test_docs.py finds them."""
+
+
+NO_ITEMS = Failure(Reason.QUERY_ERROR, "syntax")
+"""Of a run that did not come to its items."""
 
 
 class Book:
@@ -145,6 +151,44 @@ def test_a_run_is_one_line(book: Book) -> None:
         1,
         1,
     )
+
+
+def test_an_item_that_fails_again_and_again_is_written_first_and_when_it_is_over(
+    book: Book,
+) -> None:
+    def outcome(**reasons: Reason) -> Success:
+        failed = [FailedItem(name, reason, "no") for name, reason in reasons.items()]
+        return replace(usage(3), items=ItemOutcomes(3, tuple(failed)))
+
+    denied, timeout = Reason.ACCESS_DENIED, Reason.TIMEOUT
+    for one in (
+        outcome(eu=denied),
+        outcome(eu=denied, us=timeout),
+        outcome(us=timeout),
+        NO_ITEMS,
+        outcome(),
+    ):
+        book.run("usage", one)
+    lines = book.lines()
+    told = [
+        (line["event"], line["item"], line["repeated"], line.get("reason"))
+        for line in lines
+        if str(line["event"]).startswith("item.")
+    ]
+    assert told == [
+        ("item.failed", "eu", 1, "access_denied"),
+        ("item.failed", "us", 1, "timeout"),
+        ("item.recovered", "eu", 2, None),
+        ("item.recovered", "us", 2, None),
+    ]
+    counts = [
+        (line["items"], line["failed_items"])
+        for line in lines
+        if line["event"] == "run.finished"
+    ]
+    assert counts == [(3, 1), (3, 2), (3, 1), (3, 0)]
+    counters = book.counters("item_failures")
+    assert counters["token_monitor_query_item_failures_total", "timeout"] == 2
 
 
 def test_the_same_failure_is_written_first_and_counted_until_it_ends(

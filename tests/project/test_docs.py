@@ -155,6 +155,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[cursor]`": query_schema.CursorSchema,
     "`[sweep]`": query_schema.SweepSchema,
     "`[ledger]`": query_schema.LedgerSchema,
+    "`[for_each]`": query_schema.ForEachSchema,
     "`[rules.NAME]`": query_schema.RuleSchema,
     "`baseline` of a rule": query_schema.BaselineSchema,
     "`change` of a rule": query_schema.ChangeSchema,

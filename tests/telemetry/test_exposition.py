@@ -34,6 +34,8 @@ from monitor.model.contract import (
     ContractSettings,
 )
 from monitor.model.deferral import Deferred
+from monitor.model.errors import Reason
+from monitor.model.for_each import FailedItem, ItemOutcomes
 from monitor.model.kills import KILL_REASONS, Kill
 from monitor.model.metric_kinds import Bucket, HistogramColumns
 from monitor.model.results import Blocked, Outcome, Sample, ServerWarning
@@ -476,8 +478,12 @@ def test_every_counter_counts_something() -> None:
     job = config.jobs[0]
     telemetry = Telemetry("1.2.3")
     telemetry.declare(config)
+    failed = FailedItem("eu", Reason.TIMEOUT, "no result")
     remarked = replace(
-        success(), evidence_errors=("gone",), warnings=(ServerWarning(1287, "old"),)
+        success(),
+        evidence_errors=("gone",),
+        warnings=(ServerWarning(1287, "old"),),
+        items=ItemOutcomes(2, (failed,)),
     )
     telemetry.run_finished(a_result(job, remarked))
     telemetry.run_finished(a_result(job, FAILURE))
@@ -760,4 +766,23 @@ def test_series_without_a_place_in_a_memory_have_a_line_for_their_rule() -> None
     labels = f'query="{query}",rule="PlanNew",target="{target}"'
     assert scrape.series(name) == {f"{name}{{{labels}}}": 3.0}
     scrape.snapshot = with_series_left_out(scrape.snapshot, key, {})
+    assert scrape.series(name) == {}
+
+
+def test_how_many_items_of_a_query_gave_data_is_shown_of_the_last_run() -> None:
+    config = a_config(queries=(BALANCES,))
+    scrape = Scrape(config)
+    name = "token_monitor_query_items"
+    assert scrape.series(name) == {}
+    failed = FailedItem("eu", Reason.TIMEOUT, "no result")
+    scrape.snapshot = with_result(
+        scrape.snapshot,
+        a_result(config.jobs[0], replace(success(), items=ItemOutcomes(5, (failed,)))),
+    )
+    key = 'query="balances"'
+    assert scrape.series(name) == {
+        f'{name}{{{key},state="failed",target="main"}}': 1.0,
+        f'{name}{{{key},state="ok",target="main"}}': 4.0,
+    }
+    scrape.snapshot = with_result(scrape.snapshot, a_result(config.jobs[0], FAILURE))
     assert scrape.series(name) == {}

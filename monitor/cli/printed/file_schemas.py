@@ -109,6 +109,7 @@ def _query() -> Json:
         {"anyOf": [_of(model) for model in _METRICS]}
     )
     query["properties"]["rules"] = _named(_rule())
+    query["properties"]["for_each"] = _of(queries.ForEachSchema)
     return query
 
 

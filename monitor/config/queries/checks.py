@@ -8,7 +8,9 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final
 
+from monitor.config.queries.binding import NAME_PARAMETER
 from monitor.config.queries.cursor_metrics import check_cursor_metrics
+from monitor.config.queries.for_each import UnboundForEach, check_items
 from monitor.config.queries.metric_kinds import check_kinds
 from monitor.config.queries.rates import check_rates
 from monitor.config.queries.rule_statements import (
@@ -16,7 +18,7 @@ from monitor.config.queries.rule_statements import (
     check_repaired,
     check_statement,
 )
-from monitor.config.queries.unbound import NAME_PARAMETER, UnboundQuery
+from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.queries.walks import check_walk
 from monitor.config.sql.statement import name_fault
 from monitor.config.toml.problems import Problems, near_miss
@@ -56,6 +58,8 @@ def check_query(
         origin = query.section.origin("ledger", "accounts")
         users = frozenset({Ledger.accounts})
         check_statement(query, query.accounts, origin, users, problems)
+    if query.for_each is not None:
+        _check_for_each(query, query.for_each, problems)
     for rule in query.rules:
         check_list(rule.section, "needs", rule.needs, need_fault, problems)
         check_evidence(query, rule, extra, problems)
@@ -64,6 +68,18 @@ def check_query(
     if is_complete:
         _check_query_evidence(query, extra, problems)
         _check_idle_parameters(query, problems)
+
+
+def _check_for_each(
+    query: UnboundQuery, for_each: UnboundForEach, problems: Problems
+) -> None:
+    section = query.section.at("for_each")
+    if for_each.template is not None:
+        # It is what gives the items, so that it has parameters of the query alone.
+        origin = section.origin("sql")
+        check_statement(query, for_each.template, origin, frozenset(), problems)
+    declared = query.parameters.keys()
+    check_items(for_each, declared, query.templates, section, problems)
 
 
 def _need_fault(parameters: Mapping[str, Scalar], need: str) -> str | None:

@@ -74,8 +74,7 @@ def with_needs(library: Library, directory: Path, derive: DeriveNeeds) -> Librar
 def statements_of(query: UnboundQuery) -> list[Template]:
     """Return the statements that a run may send: one for each kind of server; not evidence."""
     statements = [query.variants.get(flavor, query.statement) for flavor in Flavor]
-    beside = query.read_beside
-    return [read_template(one.text + beside) for one in statements]
+    return [read_template(query.read_with(one)) for one in statements]
 
 
 def without_cursor(query: UnboundQuery, needs: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.config.queries.checks import check_query
 from monitor.config.queries.files import QueryFiles
+from monitor.config.queries.for_each import UnboundForEach, labelled, read_for_each
 from monitor.config.queries.metrics import read_metric
 from monitor.config.queries.parameters import (
     NEEDS,
@@ -29,7 +30,7 @@ from monitor.config.toml.problems import Origin, Problems, near_miss
 from monitor.config.toml.text_files import read_text, shown
 from monitor.config.toml.validation import validate
 from monitor.model.application import Contract
-from monitor.model.settings import Metric, Scalar, SchemaColumns
+from monitor.model.settings import Flavor, Metric, Scalar, SchemaColumns
 from monitor.model.walks import Sweep, Walk
 
 
@@ -41,17 +42,14 @@ def read_query(
     declared = _declared(section)
     checked = validate(QuerySchema, section, problems)
     walk = read_walk(checked, section, problems)
-    extra = _built_in(section, walk)
+    for_each = read_for_each(section, problems)
+    extra = _built_in(section, walk, for_each)
     before_statements = len(problems)
     check_declared(section, declared, problems)
-    statement = _template(files.sql, base, declared, extra, problems)
-    variants = {
-        flavor: _template(path, base, declared, extra, problems)
-        for flavor, path in files.variants.items()
-    }
+    statement, variants = _templates(files, base, declared, extra, problems)
     walk = None if walk is None else of_statement(walk, statement)
     are_statements_sound = len(problems) == before_statements
-    subjects = _subjects(section, declared, problems)
+    subjects = _subjects(section, declared, for_each, problems)
     rules, metrics = read_rules(section, subjects, problems)
     schedule, timeout = read_schedule(checked, walk, section, problems)
     query = UnboundQuery(
@@ -75,6 +73,7 @@ def read_query(
         walk=walk,
         fallback=_fallback(checked),
         accounts=read_template(checked.ledger.accounts) if checked.ledger else None,
+        for_each=for_each,
         off_without_right=checked.off_without_right,
     )
     # Where something was left out, "used nowhere" or "fits no rule" might be wrong in its turn.
@@ -85,7 +84,9 @@ def read_query(
     return replace(query, is_sound=len(problems) == before)
 
 
-def _built_in(section: Section, walk: Walk | None) -> frozenset[str]:
+def _built_in(
+    section: Section, walk: Walk | None, for_each: UnboundForEach | None
+) -> frozenset[str]:
     """Return what its statements can bind that nobody declares: such as what all queries of its target need."""
     names: set[str] = set()
     if "schema" in section.data:
@@ -94,6 +95,8 @@ def _built_in(section: Section, walk: Walk | None) -> frozenset[str]:
         names.update((TABLES, TABLES_PATTERN))
     if walk is not None:
         names.update((*walk.parameters, *walk.optional))
+    if for_each is not None:
+        names.update(for_each.bindable)
     return frozenset(names)
 
 
@@ -145,6 +148,21 @@ def _declared(section: Section) -> dict[str, Scalar]:
     return declared
 
 
+def _templates(
+    files: QueryFiles,
+    base: Path,
+    declared: Mapping[str, Scalar],
+    extra: AbstractSet[str],
+    problems: Problems,
+) -> tuple[Template, dict[Flavor, Template]]:
+    """Return the statement of a query, and those for one kind of server each."""
+    statement = _template(files.sql, base, declared, extra, problems)
+    variants = {}
+    for flavor, path in files.variants.items():
+        variants[flavor] = _template(path, base, declared, extra, problems)
+    return statement, variants
+
+
 def _template(
     path: Path,
     base: Path,
@@ -164,7 +182,10 @@ def _template(
 
 
 def _subjects(
-    section: Section, declared: Mapping[str, Scalar], problems: Problems
+    section: Section,
+    declared: Mapping[str, Scalar],
+    for_each: UnboundForEach | None,
+    problems: Problems,
 ) -> RuleSubjects:
     """Return what the rules of this query may be about: its metrics and parameters."""
     metrics: dict[str, Metric] = {}
@@ -174,8 +195,9 @@ def _subjects(
         if metric is None:
             broken.add(name)
         else:
-            metrics[name] = metric
-    return RuleSubjects(metrics, broken, declared)
+            metrics[name] = labelled(metric, for_each, table, problems)
+    label = "" if for_each is None else for_each.each.label
+    return RuleSubjects(metrics, broken, declared, item_label=label)
 
 
 def _with_shares(query: UnboundQuery, problems: Problems) -> UnboundQuery:

@@ -23,6 +23,8 @@ class RuleSubjects:
     """Metrics that the file has, but with problems of their own."""
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     """Their defaults, by their names."""
+    item_label: str = ""
+    """The label that every sample has of the item for which the query was run; empty where it is run once."""
     of_monitor: bool = False
     """Whether it is the monitor itself that they are about: it has no columns, and asks no database."""
 
@@ -105,10 +107,12 @@ def _hidden_metric(
         return None  # its labels would be those of the others alone
     else:
         labels = _labels_of_all(subjects.metrics.values())
+    if subjects.item_label:
+        labels = [subjects.item_label, *labels]
     return Metric(
         name=column,
         help="",
-        labels=tuple(labels),
+        labels=tuple(dict.fromkeys(labels)),
         value=column,
         # A row without a value has no finding: as the rows of tables beside those of columns (ADR 0003).
         null="skip",

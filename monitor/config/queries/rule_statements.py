@@ -39,6 +39,9 @@ def check_evidence(
     elif isinstance(query.walk, Sweep):
         # In a sweep it would be looked up in the piece that proves something, and here none does.
         problems.add(origin, "goes in a sweep with a plain comparison only")
+    elif query.for_each is not None:
+        # It is looked up by the run after, of which the items are not those of the finding.
+        known -= query.for_each.bindable - set(query.labels_of(rule.rule))
     check_statement(query, template, origin, known, problems)
 
 

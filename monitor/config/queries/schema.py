@@ -17,6 +17,10 @@ from monitor.config.queries.rule_values import (
     ThresholdRange,
     ThresholdValue,
 )
+from monitor.config.queries.run_schemas import CursorSchema as CursorSchema
+from monitor.config.queries.run_schemas import ForEachSchema as ForEachSchema
+from monitor.config.queries.run_schemas import LedgerSchema as LedgerSchema
+from monitor.config.queries.run_schemas import SweepSchema as SweepSchema
 from monitor.config.toml.validation import (
     Duration,
     Interval,
@@ -28,13 +32,6 @@ from monitor.config.toml.validation import (
     integer_in,
 )
 from monitor.model.detectors import ACCEPTED_AFTER
-from monitor.model.walks import (
-    DEFAULT_CYCLE,
-    DEFAULT_LEDGER_SETTLE,
-    DEFAULT_LOOP,
-    DEFAULT_PIECE,
-    DEFAULT_SETTLE,
-)
 
 
 class EvidenceSchema(Schema):
@@ -61,33 +58,6 @@ class ApplicationColumnsSchema(Schema):
     folded: Text
 
 
-class CursorSchema(Schema):
-    """`[cursor]`: the column by which a query reads forward, each row once."""
-
-    column: Text
-    settle: Duration = DEFAULT_SETTLE
-    time: str = ""
-    fallback: Text | None = None
-
-
-class SweepSchema(Schema):
-    """`[sweep]`: the unique key by which a query reads a table in small pieces."""
-
-    key: Text
-    cycle: Interval = DEFAULT_CYCLE
-    piece: Limit = DEFAULT_PIECE
-
-
-class LedgerSchema(Schema):
-    """`[ledger]`: new rows of use, and the balances of those who made them, compared."""
-
-    column: Text
-    accounts: Text
-    settle: Interval = DEFAULT_LEDGER_SETTLE
-    users: Annotated[int, integer_in(1, 20_000)] = 2000
-    loop: Interval = DEFAULT_LOOP
-
-
 class QuerySchema(Schema):
     """The top of NAME.toml; metrics and rules are checked one by one."""
 
@@ -111,6 +81,7 @@ class QuerySchema(Schema):
     cursor: CursorSchema | None = None
     sweep: SweepSchema | None = None
     ledger: LedgerSchema | None = None
+    for_each: dict[str, Any] | None = None
     rules: dict[str, Any] = {}
 
     def cycle_of(self, sweep: SweepSchema) -> timedelta:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
+from monitor.config.queries.binding import NAME_PARAMETER, bound_columns, bound_walk
 from monitor.config.queries.files import QueryFiles
+from monitor.config.queries.for_each import UnboundForEach
 from monitor.config.queries.parameters import NEEDS, tables_of
 from monitor.config.queries.thresholds import RuleThresholds
 from monitor.config.sql.statement import Template
 from monitor.config.toml.document import Section
 from monitor.model.application import Contract
+from monitor.model.for_each import ForEach
 from monitor.model.schedules import QuerySchedule
 from monitor.model.settings import (
     ColumnName,
@@ -28,8 +29,6 @@ from monitor.model.settings import (
 )
 from monitor.model.statements import Repaired
 from monitor.model.walks import WHOLE_TABLE, Sweep, Walk
-
-NAME_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ class UnboundQuery:
     """What a query with a cursor runs where the column cannot serve."""
     accounts: Template | None = None
     """What a ledger reads of the users that it tracks."""
+    for_each: UnboundForEach | None = None
+    """For what it is asked, once each; None: it is asked once."""
     off_without_right: bool = False
     left_out: frozenset[str] = frozenset()
     """Its rules and metrics that are left to others."""
@@ -158,6 +159,8 @@ class UnboundQuery:
         evidence = [self.evidence, *(rule.evidence for rule in self.rules)]
         evidence += [self.fallback, self.accounts]
         evidence += [rule.repaired for rule in self.rules]
+        if self.for_each is not None:
+            evidence.append(self.for_each.template)
         return (
             self.statement,
             *self.variants.values(),
@@ -170,10 +173,13 @@ class UnboundQuery:
         rules = (rule.rule.name for rule in self.rules)
         return frozenset((*rules, *(metric.name for metric in self.exported_metrics)))
 
-    @property
-    def read_beside(self) -> str:
-        """Return what a ledger reads in the same run, as the rest of a statement: for who asks what is needed."""
-        return "" if self.accounts is None else f"\nUNION\n{self.accounts.text}"
+    def read_with(self, statement: Template) -> str:
+        """Return a statement with what the same run reads beside it, as one: for who asks what is needed."""
+        if self.accounts is not None:
+            return f"{statement.text}\nUNION\n{self.accounts.text}"
+        if self.for_each is not None:
+            return self.for_each.read_with(statement)
+        return statement.text
 
     def leaving_out(self, parts: Collection[str]) -> UnboundQuery:
         """Return the query without these rules, and with these metrics for rules only."""
@@ -215,7 +221,7 @@ class UnboundQuery:
 
     def needed_columns(self, values: Mapping[str, Scalar]) -> tuple[ColumnName, ...]:
         """Return the columns that the query and its active rules cannot do without, sorted."""
-        return _columns(_all_needs(self.needs, self.active_rules), values)
+        return bound_columns(_all_needs(self.needs, self.active_rules), values)
 
     def told_columns(
         self, values: Mapping[str, Scalar], needed: Set[ColumnName]
@@ -223,7 +229,7 @@ class UnboundQuery:
         """Return the columns of which a rule of it tells that they are missing; `needed` are those of its target."""
         if self.schema is None or not self.active_rules:
             return frozenset()
-        expected = frozenset(_columns(self.expects, values))
+        expected = frozenset(bound_columns(self.expects, values))
         return expected | needed if self.asks_for_needs else expected
 
     @property
@@ -252,14 +258,14 @@ class UnboundQuery:
             # For who looks at the statement alone: as if the table were one piece.
             parameters |= WHOLE_TABLE
         variants = {
-            flavor: template.statement(values)
+            flavor: self._of_run(template).statement(values)
             for flavor, template in self.variants.items()
         }
         rules = tuple(self._bind_rule(rule, values) for rule in self.active_rules)
         return Query(
             name=self.name,
             summary=self.summary,
-            statement=self.statement.statement(values),
+            statement=self._of_run(self.statement).statement(values),
             schedule=self.schedule,
             timeout=self.timeout,
             max_rows=self.max_rows,
@@ -267,15 +273,16 @@ class UnboundQuery:
             shipped=self.files.shipped,
             variants=variants,
             parameters=parameters,
-            needs=_columns(self.needs, values),
+            needs=bound_columns(self.needs, values),
             metrics=self.metrics,
             rules=rules,
             schema=self.schema,
             contract=contract,
             off_without_right=self.off_without_right,
-            walk=_bound_walk(self.walk, values),
+            walk=bound_walk(self.walk, values),
             fallback=None if self.fallback is None else self.fallback.statement(values),
             accounts=None if self.accounts is None else self.accounts.statement(values),
+            for_each=self._bound_for_each(values),
         )
 
     def fits(self, evidence: Template, rule: Rule) -> bool:
@@ -284,12 +291,27 @@ class UnboundQuery:
         known = {*self.parameters, NEEDS, *self.labels_of(rule)}
         if self.walk is not None:
             known.update(self.walk.parameters)
+        known.update(self.item_columns)
         return known.issuperset(evidence.parameters)
+
+    @property
+    def item_columns(self) -> frozenset[str]:
+        """Return what its statements may ask for of the item for which they are run."""
+        return frozenset() if self.for_each is None else self.for_each.columns
+
+    def _of_run(self, template: Template) -> Template:
+        """Return a statement with the names in braces that only a run knows as parameters."""
+        return template if self.for_each is None else self.for_each.in_run(template)
+
+    def _bound_for_each(self, values: Mapping[str, Scalar]) -> ForEach | None:
+        if self.for_each is None:
+            return None
+        return self.for_each.bind(values, self.templates)
 
     def _bind_rule(self, unbound: UnboundRule, values: Mapping[str, Scalar]) -> Rule:
         return replace(
             unbound.thresholds.put_into(unbound.rule, values),
-            needs=_columns(unbound.needs, values),
+            needs=bound_columns(unbound.needs, values),
             evidence=self._evidence_of(unbound, values),
             repaired=_repaired(unbound, values),
         )
@@ -299,11 +321,11 @@ class UnboundQuery:
     ) -> Statement | None:
         """Return the rule's own evidence, or else that of the query where it fits the rule (ADR 0004)."""
         if unbound.evidence is not None:
-            return unbound.evidence.statement(values)
+            return self._of_run(unbound.evidence).statement(values)
         if unbound.rule.detector is not None:
             return None  # that of the query is of what its rules find in the run
         if self.evidence is not None and self.fits(self.evidence, unbound.rule):
-            return self.evidence.statement(values)
+            return self._of_run(self.evidence).statement(values)
         return None
 
 
@@ -323,27 +345,3 @@ def _all_needs(needs: Iterable[str], rules: Iterable[UnboundRule]) -> list[str]:
     for rule in rules:
         texts += rule.needs
     return texts
-
-
-def _bound_walk(walk: Walk | None, values: Mapping[str, Scalar]) -> Walk | None:
-    """Return a walk by the column that it has on a target."""
-    if walk is None:
-        return None
-    table = _named(walk.table, values)
-    return replace(walk, table=table, column=_named(walk.column, values))
-
-
-def _named(text: str, values: Mapping[str, Scalar]) -> str:
-    """Return a text with the parameters in braces replaced."""
-    return NAME_PARAMETER.sub(lambda match: str(values[match[1]]), text)
-
-
-def _columns(
-    texts: Iterable[str], values: Mapping[str, Scalar]
-) -> tuple[ColumnName, ...]:
-    """Return the columns of `table.column`, with the parameters in braces replaced; sorted, each once."""
-    columns: set[ColumnName] = set()
-    for text in texts:
-        table, _, column = _named(text, values).partition(".")
-        columns.add(ColumnName(table, column))
-    return tuple(sorted(columns, key=str))

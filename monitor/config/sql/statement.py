@@ -54,7 +54,8 @@ class Template:
     ) -> tuple[Fault, ...]:
         """Return what the guard refuses, and which names are unknown, each once.
 
-        `declared` are the parameters with their defaults, `extra` what may be bound beside them.
+        `declared` are the parameters with their defaults, `extra` what may be bound beside them, identifiers in
+        their braces.
         """
         found = []
         if all(token.text == ";" for token in code_of(self.tokens)):
@@ -112,7 +113,7 @@ def _unknown_names(
         if token.kind == "parameter" and token.name not in bindable:
             known = near_miss(token.name, bindable)
             fault = f'unknown parameter "{token.text}"{known}'
-        elif token.kind == "identifier":
+        elif token.kind == "identifier" and token.text not in extra:
             fault = _identifier_fault(token, declared)
         if fault is not None:
             yield token, fault

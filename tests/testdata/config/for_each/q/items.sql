@@ -1,0 +1,1 @@
+SELECT name, COUNT(*) AS n FROM orders WHERE age > :days GROUP BY name
