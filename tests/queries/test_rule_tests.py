@@ -140,3 +140,57 @@ fires = [{ alert = "TokenSubscriptionsConflicting", summary = "3 users" }]
         'tests.toml:8: TokenSubscriptionsConflicting says "3 users on main have '
         'several active subscriptions"; expected "3 users"'
     ) in result.output
+
+
+def test_a_rule_on_a_rate_is_a_picture_of_time_too(tmp_path: Path) -> None:
+    queries = tmp_path / "q"
+    queries.mkdir()
+    (queries / "jobs.sql").write_text("SELECT 'mail' AS queue, 1 AS failed")
+    (queries / "jobs.toml").write_text(
+        """
+summary = "Jobs"
+[metrics.jobs_failed_total]
+help = "Jobs that failed"
+type = "counter"
+labels = ["queue"]
+value = "failed"
+[rules.JobsFailing]
+metric = "jobs_failed_total"
+rate = "increase"
+over = "5m"
+above = 10
+severity = "warning"
+summary = "{value} jobs of {queue} failed"
+"""
+    )
+    path = given(
+        tmp_path,
+        """
+[[tests]]
+name = "it rises, is held, and stands"
+query = "jobs"
+[[tests.results]]
+times = 6
+rows = [{ queue = "mail", failed = 900 }]
+fires = []
+[[tests.results]]
+rows = [{ queue = "mail", failed = 920 }]
+fires = [{ alert = "JobsFailing", queue = "mail", summary = "20 jobs of mail failed" }]
+[[tests.results]]
+times = 6
+no_data = true
+fires = [{ alert = "JobsFailing", queue = "mail" }]
+[[tests.results]]
+rows = [{ queue = "mail", failed = 920 }]
+fires = [{ alert = "JobsFailing", queue = "mail" }]
+[[tests.results]]
+rows = [{ queue = "mail", failed = 920 }]
+fires = []
+""",
+    )
+    config = config_in(tmp_path)
+    head = 'shipped_queries = false\nquery_dirs = ["q"]\n'
+    config.write_text(head + CONFIG, encoding="utf-8")
+    arguments = ["--config", str(config), str(path)]
+    result = CliRunner().invoke(command, arguments, standalone_mode=False)
+    assert result.return_value == 0, result.output
