@@ -150,8 +150,7 @@ def _needed(
 
 def _privileges(job: Job) -> list[Privilege]:
     """Return what the statements of a query need, those of its rules' evidence too."""
-    statements = [job.query.statement, *job.query.variants.values()]
-    statements += job.query.rule_statements
+    statements = job.query.own_statements + job.query.rule_statements
     found: list[Privilege] = []
     for statement in statements:
         found.extend(required_privileges(statement.text, job.target.database))

@@ -173,6 +173,14 @@ class Query:
         return any(rule.detector is not None for rule in self.rules)
 
     @property
+    def own_statements(self) -> list[Statement]:
+        """Return its statement for each kind of server, and that which gives its items."""
+        statements = [self.statement, *self.variants.values()]
+        if self.for_each is not None and self.for_each.statement is not None:
+            statements.append(self.for_each.statement)
+        return statements
+
+    @property
     def rule_statements(self) -> list[Statement]:
         """Return the statements of its rules: evidence, and who was repaired."""
         statements: list[Statement] = []

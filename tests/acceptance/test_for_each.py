@@ -121,6 +121,21 @@ def test_validate_plans_it_for_the_first_and_says_what_would_not_run(
     assert done.returncode == 0, done.stdout
 
 
+def test_grants_has_what_the_statement_of_the_items_reads(
+    config: str, folder: Path
+) -> None:
+    toml = folder / "queries" / "late.toml"
+    items = "SELECT object_schema AS name FROM performance_schema.accounts"
+    lines = [
+        f'sql = "{items}"' if line.startswith("sql = ") else line
+        for line in toml.read_text(encoding="utf-8").splitlines()
+    ]
+    toml.write_text("\n".join(lines), encoding="utf-8")
+    done = run_command("grants", "--config", config)
+    assert done.returncode == 0
+    assert "GRANT SELECT ON `performance_schema`" in done.stdout
+
+
 def test_in_the_daemon_the_alert_of_a_shop_that_cannot_be_read_stays(
     server: PrivateServer, config: str, prefix: str
 ) -> None:

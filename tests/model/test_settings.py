@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from monitor.model.application import Contract
+from monitor.model.for_each import ForEach
 from monitor.model.load_limits import LoadLimits
 from monitor.model.process_settings import (
     HeartbeatSettings,
@@ -80,6 +81,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "off_without_right": (ANSWER, True),
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
+    "for_each": (ANSWER, ForEach("name", "shop", 9, ("name",))),
 }
 
 

@@ -36,8 +36,7 @@ _CALLED_WITH_TIME: Final = "UNIX_TIMESTAMP"
 
 def local_time_functions(query: Query) -> tuple[str, ...]:
     """Return the functions, sorted, that a query's statements and evidence use: NOW() and its kin."""
-    statements = [query.statement, *query.variants.values()]
-    statements += query.rule_statements
+    statements = query.own_statements + query.rule_statements
     functions: set[str] = set()
     for statement in statements:
         functions |= _functions_in(code_of(scan(statement.text)))
