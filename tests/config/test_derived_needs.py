@@ -145,3 +145,32 @@ def test_without_the_parser_needs_are_asked_for(
     folder.query("own", OWN, SQL)
     (notice,) = notices_of_needs(loaded(folder, derive_needs))
     assert "exit code 1: ImportError: no parser here" in notice
+
+
+@pytest.mark.parametrize(
+    ("items", "sql", "needed"),
+    [
+        (
+            'sql = "SELECT t.schema_name AS name FROM tenants t ORDER BY t.id LIMIT 50;"',
+            "SELECT COUNT(*) AS x FROM {name}.orders o WHERE o.late = 1 LIMIT 1",
+            ["tenants.id", "tenants.schema_name"],
+        ),
+        (
+            'sql = "SHOW DATABASES"\nname = "Database"',
+            "SELECT COUNT(*) AS x FROM plans p WHERE p.name = :Database",
+            ["plans.name"],
+        ),
+        (
+            'items = [{ name = "orders" }]',
+            "WITH late AS (SELECT o.id FROM {name} o) SELECT COUNT(l.id) AS x FROM late l",
+            [],
+        ),
+    ],
+)
+def test_a_table_that_only_an_item_names_is_needed_nowhere(
+    folder: Folder, items: str, sql: str, needed: list[str]
+) -> None:
+    folder.query("own", f"{OWN}[for_each]\n{items}\n", sql)
+    config = loaded(folder, derive_needs)
+    assert needs(config) == needed
+    assert notices_of_needs(config) == []
