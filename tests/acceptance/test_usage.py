@@ -61,7 +61,7 @@ def test_bad_usage_has_the_same_exit_code_everywhere_but_where_nagios_reads_it(
     ("arguments", "words"),
     [
         (("chekc",), 'no command "chekc"; did you mean "check"?'),
-        (("frobnicate",), 'no command "frobnicate"; allowed: run, check, '),
+        (("frobnicate",), 'no command "frobnicate"; allowed: run, init, check, '),
         (
             ("--config", "x", "check"),
             "no option --config before a command; write it behind: token-monitor COMMAND --config",

@@ -393,7 +393,7 @@ def test_the_loader_hands_over_every_need_of_the_target(fresh: Bench) -> None:
     assert needed <= {(need["table"], need["column"]) for need in given}
     by = {(need["table"], need["column"]): need["queries"] for need in given}
     assert by["users", "tokens_remaining"] == (
-        "balances, headroom, last_usage, ledger, uninitialized"
+        "balances, headroom, last_usage, ledger, recent_usage and 2 more"
     )
     assert needed <= EXPECTED
 

@@ -94,7 +94,7 @@ _ALL = {
     "token_usage_history": "*",
 }
 _EXPRESSIONS = {
-    "users": "id, COALESCE(tokens_remaining, NULL) AS tokens_remaining",
+    "users": "id, email, username, COALESCE(tokens_remaining, NULL) AS tokens_remaining",
     "user_subscriptions": (
         "user_id, tokens_limit + 0 AS tokens_limit, CONCAT(plan_type, '') AS plan_type,"
         " CASE is_active WHEN 1 THEN 1 ELSE 0 END AS is_active"

@@ -660,7 +660,7 @@ def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
         open_reader(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="of version 99; this program knows 6"):
+    with pytest.raises(StateError, match="of version 99; this program knows 7"):
         open_reader(tmp_path)
     assert not (tmp_path / "lock").exists()
 
