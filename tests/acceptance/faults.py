@@ -239,7 +239,8 @@ class Watched:
         )
         if not stood_still(lost):
             assert lost["reason"] == reason, lost
-            assert detail in (None, lost["detail"]), lost
+            # A run that was under way when it broke has lost its connection; the page has what holds since.
+            assert lost["detail"] in (detail or lost["detail"], "lost"), lost
         said = f"{reason} ({detail})" if detail else reason
         wait_until(lambda: said in self.daemon.get("/")[1], why=f"the page says {said}")
         self.waits_for("firing", "TokenMonitorTargetDown")
