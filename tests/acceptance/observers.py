@@ -91,6 +91,9 @@ class Observer(ABC):
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return False
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
