@@ -109,9 +109,21 @@ def target_of(
         account = f"bench_{os.getpid()}"  # what others do is not ours
         create_account(connection, account, schema, password_file)
         target = Target("main", server, schema, account, password_file)
-        (Path(name) / "config.toml").write_text(target.table())
+        config = target.table() + _contract(
+            options.checkout, Path(name) / "application"
+        )
+        (Path(name) / "config.toml").write_text(config)
         yield target, connection
         drop_account(server, account)
+
+
+def _contract(checkout: Path, folder: Path) -> str:
+    """Return the table that names the documented statements as an application's; nothing for an older checkout."""
+    if not (checkout / "queries" / "application_columns.toml").exists():
+        return ""
+    folder.mkdir()
+    (folder / "documented.sql").write_text(";\n".join(DOCUMENTED.values()) + ";\n")
+    return f'[contract]\napp_sql = ["{folder}"]\n'
 
 
 def shipped(
