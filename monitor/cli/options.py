@@ -17,7 +17,7 @@ from monitor.config import Outside, load
 from monitor.config.contract import read_nothing
 from monitor.config.contract_reading import ContractReader
 from monitor.config.former_names import former_queries
-from monitor.config.queries.derived_needs import derive_needs
+from monitor.config.queries.deriving import derive_needs
 from monitor.config.sources import AskInDirectory
 from monitor.config.toml.problems import near_miss
 from monitor.daemon.http_lists import kept_list

@@ -1,23 +1,20 @@
 """Read an application's source in a child process, and keep what was read: for loads, until the files change.
 
-Only the child imports the parser. Where the files cannot be read, or are being written, what was read last stays.
+Where the files cannot be read, or are being written, what was read last stays.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from monitor import __version__
 from monitor.config.application_json import from_document, to_document
+from monitor.config.children import BAD_ANSWER, ask_child, keep, read_kept
 from monitor.config.source_files import mark_of
 from monitor.model.application import ApplicationSql
 from monitor.model.contract import (
@@ -31,7 +28,6 @@ CACHE: Final = "contract.json"
 CHILD: Final = "monitor.contract.read_application"
 """The module that reads: folders and databases on stdin, what their statements name on stdout, as JSON."""
 _MAX_SECONDS: Final = 120.0
-_BAD_DOCUMENT: Final = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class ContractReader:
@@ -81,7 +77,7 @@ def _read_again(
     """Return what the files say now; where that is nothing, or half of it, what was read before and why."""
     try:
         found = _ask_child(settings.directories, databases)
-    except _BAD_DOCUMENT as error:
+    except BAD_ANSWER as error:
         return {name: _with_fault(old[name], str(error), mark) for name in databases}
     is_moving = mark_of(settings.directories) != mark
     readings: dict[str, ApplicationReading] = {}
@@ -109,32 +105,14 @@ def _ask_child(
     directories: Iterable[Path], databases: Collection[str]
 ) -> dict[str, ApplicationSql]:
     """Have a child process read; OSError, or what a bad document raises, says in its text why there is no answer."""
-    # Only who has a contract that is new, or changed, needs it.
-    import subprocess
-
-    # -P: what lies in the working directory is not looked for modules.
-    command = [sys.executable, "-P", "-m", CHILD]
     asked = {
         "directories": [str(directory) for directory in directories],
         "databases": sorted(databases),
     }
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            command,
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=_MAX_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"the source was not read within {_MAX_SECONDS:g} s") from None
-    if done.returncode:
-        last_line = done.stderr.strip().rpartition("\n")[2]
-        raise ValueError(
-            f"the source was not read: exit code {done.returncode}: {last_line}"
-        )
-    answer = json.loads(done.stdout)
+        answer = ask_child(CHILD, asked, _MAX_SECONDS)
+    except ValueError as error:
+        raise ValueError(f"the source was not read: {error}") from None
     if answer["fault"]:
         raise ValueError(answer["fault"])
     return {name: from_document(answer["applications"][name]) for name in databases}
@@ -151,11 +129,11 @@ def _read_cache(
 ) -> Mapping[str, ApplicationReading]:
     """Return what was kept, by the name of the database; nothing where it is of other folders or cannot be read."""
     try:
-        document = json.loads((directory / CACHE).read_text(encoding="utf-8"))
+        document = read_kept(directory / CACHE)
         if document["key"] != _key(settings):
             return {}
         return {name: _reading(given) for name, given in document["readings"].items()}
-    except _BAD_DOCUMENT:
+    except BAD_ANSWER:
         return {}
 
 
@@ -168,7 +146,6 @@ def _write_cache(
     settings: ContractSettings,
     readings: Mapping[str, ApplicationReading],
 ) -> None:
-    """Keep what was read, whole or not at all; where it cannot be kept it is read again after a restart."""
     document = {
         "key": _key(settings),
         "readings": {
@@ -177,12 +154,4 @@ def _write_cache(
             if one.is_known
         },
     }
-    new = directory / f"{CACHE}.{os.getpid()}.new"
-    opener = partial(os.open, mode=0o600)
-    try:
-        with open(new, "w", encoding="utf-8", opener=opener) as file:
-            json.dump(document, file)
-        new.replace(directory / CACHE)
-    except OSError:
-        with suppress(OSError):  # a folder that takes no file lets none go either
-            new.unlink(missing_ok=True)
+    keep(document, directory / CACHE)

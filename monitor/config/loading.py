@@ -19,7 +19,7 @@ from monitor.config.deploys import read_deploys
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
-from monitor.config.queries.derived_needs import DeriveNeeds, derive_nothing, with_needs
+from monitor.config.queries.deriving import DeriveNeeds, derive_nothing
 from monitor.config.queries.folders import Folder
 from monitor.config.queries.library import Library, find_all, read_library
 from monitor.config.queries.rates import warn_of_counters
@@ -124,7 +124,7 @@ def _build(
     context, library, former = _read_queries(context, root)
     section, problems, base = context.section, context.problems, context.path.parent
     state = read_state(context.table("state"), context.environ, base, problems)
-    library = with_needs(library, state.directory, outside.derive)
+    library = library.with_needs(state.directory, outside.derive)
     ask = outside.ask_in(state.directory)
     sources = read_sources(root, section, base, problems, ask)
     shard = read_shard(root, section, context.environ, problems, is_whole=is_whole)

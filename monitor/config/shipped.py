@@ -1,15 +1,28 @@
-"""Find what comes with the program: its queries and its runbooks."""
+"""Find what comes with the program: its queries, what they need, and its runbooks."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import monitor
+
+SHIPPED_NEEDS: Final = "needs.json"
+"""Beside the shipped queries: what they need, as `scripts/derive-needs` wrote it."""
 
 
 def shipped_queries_directory() -> Path:
     """Return the folder of the shipped queries."""
     return _directory("queries", in_checkout="queries")
+
+
+def shipped_needs() -> Mapping[str, Sequence[str]]:
+    """Return what each shipped query needs, by its name."""
+    path = shipped_queries_directory() / SHIPPED_NEEDS
+    found: Mapping[str, Sequence[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def runbook_names() -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from monitor.config import Outside, load
 from monitor.config.contract_reading import ContractReader
-from monitor.config.queries.derived_needs import derive_needs
+from monitor.config.queries.deriving import derive_needs
 from monitor.config.sources import AskInDirectory
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config

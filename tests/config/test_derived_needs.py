@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import Outside, load
-from monitor.config.queries.derived_needs import (
+from monitor.config.queries.deriving import (
     CACHE,
     Derived,
     DeriveNeeds,

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from monitor.config.queries.derived_needs import (
-    SHIPPED,
-    statements_of,
-    without_cursor,
-)
+from monitor.config.queries.deriving import statements_of, without_cursor
 from monitor.config.queries.files import find_queries
 from monitor.config.queries.folders import Folder
 from monitor.config.queries.reading import read_query
-from monitor.config.shipped import shipped_queries_directory
+from monitor.config.shipped import SHIPPED_NEEDS, shipped_queries_directory
 from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.contract.needs import needs_of
@@ -37,5 +33,5 @@ def derived_now() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    path = shipped_queries_directory() / SHIPPED
+    path = shipped_queries_directory() / SHIPPED_NEEDS
     path.write_text(json.dumps(derived_now(), indent=2) + "\n", encoding="utf-8")

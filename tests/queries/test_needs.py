@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from monitor.config.queries.derived_needs import shipped_needs
+from monitor.config.shipped import shipped_needs
 from tests.queries.shipped_needs import derived_now
 
 

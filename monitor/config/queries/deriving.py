@@ -1,23 +1,54 @@
-"""Derive what own queries need in a child process, and keep it: for loads, until the statements change."""
+"""The `needs` of queries that list none: derived from their statements in a child process, kept until they change."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from monitor import __version__
 from monitor.config.children import BAD_ANSWER, ask_child, keep, read_kept
-from monitor.config.queries.derived_needs import Derived, Statements
+from monitor.config.queries.unbound import UnboundQuery
+from monitor.config.shipped import shipped_needs
+from monitor.config.sql.statement import Template, read_template
+from monitor.model.settings import Flavor
+from monitor.model.walks import Cursor, Ledger
 
 CACHE: Final = "derived_needs.json"
 """In the state directory: what was derived, by the statements' text."""
 CHILD: Final = "monitor.contract.derive"
 """The module that derives: statements by name on stdin, needs by name on stdout, as JSON."""
 _MAX_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What the statements of a query need; where that cannot be told, why."""
+
+    needs: tuple[str, ...] = ()
+    fault: str = ""
+
+
+Statements: TypeAlias = Mapping[str, Sequence[str]]
+"""The statements of each query, by its name."""
+DeriveNeeds: TypeAlias = Callable[[Path, Statements], Mapping[str, Derived]]
+"""Derives the needs of queries; it may keep what it found in the state directory, which it is given first."""
+
+
+def needs_of_shipped(names: Sequence[str]) -> dict[str, Derived]:
+    """Return what shipped queries need; a program without them has no file of it either."""
+    if not names:
+        return {}
+    shipped = shipped_needs()
+    return {name: Derived(tuple(shipped.get(name, ()))) for name in names}
+
+
+def derive_nothing(_directory: Path, _statements: Statements) -> Mapping[str, Derived]:
+    """Return no needs: of own queries those alone count that they list."""
+    return {}
 
 
 def derive_needs(directory: Path, statements: Statements) -> Mapping[str, Derived]:
@@ -42,6 +73,19 @@ def derive_needs(directory: Path, statements: Statements) -> Mapping[str, Derive
     document = {key: asdict(found[name]) for name, key in keys.items()}
     keep(document, directory / CACHE)
     return found
+
+
+def statements_of(query: UnboundQuery) -> list[Template]:
+    """Return the statements that a run may send: one for each kind of server; not evidence."""
+    statements = [query.variants.get(flavor, query.statement) for flavor in Flavor]
+    return [read_template(query.read_with(one)) for one in statements]
+
+
+def without_cursor(query: UnboundQuery, needs: Sequence[str]) -> tuple[str, ...]:
+    """Return the needs without the column of a cursor: without it there is another way, or it is said."""
+    walk = query.walk
+    column = f"{walk.table}.{walk.column}" if isinstance(walk, Cursor | Ledger) else ""
+    return tuple(need for need in needs if need != column)
 
 
 def _key(name: str, texts: Sequence[str]) -> str:

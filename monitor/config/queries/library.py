@@ -6,6 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from monitor.config.queries.deriving import (
+    Derived,
+    DeriveNeeds,
+    needs_of_shipped,
+    statements_of,
+    without_cursor,
+)
 from monitor.config.queries.files import QueryFiles, find_queries
 from monitor.config.queries.folders import Folder
 from monitor.config.queries.overrides import Overrides
@@ -51,6 +58,28 @@ class Library:
             for name, query in self.queries.items()
         }
         return replace(self, queries=queries)
+
+    def with_needs(self, directory: Path, derive: DeriveNeeds) -> Library:
+        """Return it with the needs of the queries that list none, and notices of those that must.
+
+        `directory` is that of the state.
+        """
+        shipped: list[str] = []
+        own: dict[str, list[str]] = {}
+        for name, query in self.queries.items():
+            if not _lacks_needs(query):
+                continue
+            if query.files.shipped:
+                shipped.append(name)
+            else:
+                own[name] = [one.text for one in statements_of(query)]
+        derived = {**needs_of_shipped(shipped), **derive(directory, own)}
+        queries = dict(self.queries)
+        for name, found_needs in derived.items():
+            needs = without_cursor(queries[name], found_needs.needs)
+            queries[name] = replace(queries[name], needs=needs)
+        notices = (*self.notices, *_asked_for(derived))
+        return replace(self, queries=queries, notices=notices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +230,19 @@ def _check_rule_overrides(
         if name not in rules:
             message = f"there is no such rule{near_miss(name, rules)}"
             problems.add(config.origin("rules", name), message)
+
+
+def _lacks_needs(query: UnboundQuery) -> bool:
+    """Return whether a query lists no needs and may have some."""
+    is_listed = "needs" in query.section.data
+    words = {token.word for one in statements_of(query) for token in one.tokens}
+    return query.is_sound and not is_listed and "FROM" in words
+
+
+def _asked_for(derived: Mapping[str, Derived]) -> Iterator[str]:
+    for name, one in derived.items():
+        if one.fault:
+            yield (
+                f'query "{name}": what it needs cannot be told from its SQL ({one.fault});'
+                f' list it in {name}.toml: needs = ["table.column"], or needs = [] for nothing'
+            )
