@@ -1,4 +1,4 @@
-"""The README's installation as typed: every command of its blocks, in order, on a machine that is clean.
+"""The installation as typed, the README's and that of a service: every command, in order, on a machine that is clean.
 
 Replaced are the places outside a folder of the test's own, the account of the system, and the network of
 the package index: the new environment finds the locked packages in this one.
@@ -23,7 +23,8 @@ from tests.acceptance.configs import token_system
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-INSTALL = README.partition("## Install")[2].partition("## Add a query")[0]
+SHORT = README.partition("## Install")[2].partition("## Add a query")[0]
+AS_A_SERVICE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 PLACES = (
     "/opt/token-monitor",
     "/etc/token-monitor",
@@ -37,9 +38,9 @@ OF_THE_SYSTEM = re.compile(
 )
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = AS_A_SERVICE) -> list[str]:
     return re.findall(
-        rf"^```{language}\n(.*?)^```$", INSTALL, flags=re.MULTILINE | re.DOTALL
+        rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL
     )
 
 
@@ -132,12 +133,7 @@ def test_the_installation_works_as_typed_and_what_it_runs_is_seen_by_the_command
     for line in program:
         machine.type(line)
         if "-m venv" in line:
-            (packages,) = machine.path("/opt/token-monitor").glob(
-                "lib/python*/site-packages"
-            )
-            (packages / "locked.pth").write_text(
-                "\n".join(site.getsitepackages()), encoding="utf-8"
-            )
+            let_in_the_locked_packages(machine.path("/opt/token-monitor"))
     assert (machine.path("/etc/systemd/system") / "token-monitor.service").is_file()
     for line in configuration:
         machine.type(line)
@@ -165,6 +161,70 @@ def test_the_installation_works_as_typed_and_what_it_runs_is_seen_by_the_command
             cursor.execute(f"DROP USER IF EXISTS '{user}'@localhost")
 
 
+@pytest.mark.timeout(300)
+def test_the_short_way_of_the_readme_ends_with_a_daemon_that_watches(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    token_system(mariadb, schema)
+    machine = Machine(folder, mariadb)
+    program, check = (text.splitlines() for text in blocks("sh", SHORT))
+    user = f"tm_{schema}"
+    *steps, init = program
+    entered = []
+    for line in steps:
+        if line.startswith((". ", "cd ")):
+            entered.append(line)
+        machine.type("\n".join([*entered, line]))
+        if "-m venv" in line:
+            let_in_the_locked_packages(folder / "token-monitor")
+    enter = "\n".join(entered)
+    assert init.startswith("token-monitor init --database app ")
+    init = f"token-monitor init --database {schema} --unix-socket {mariadb.socket} --user {user}"
+    said = machine.type(f"{enter}\n{init} || test $? = 1")
+    try:
+        make_account(mariadb, said, folder / "watched" / "secrets" / "main")
+        for line in check[:2]:
+            machine.type(f"{enter}\n{line}")
+        process = machine.start(
+            f"bash -c '{enter.replace(chr(10), ';')}; exec {check[2].partition('#')[0]}'"
+        )
+        assert process.stdout is not None
+        try:
+            fired = any("alert.fired" in text for text in process.stdout)
+            assert fired, "the watchdog fires"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        with mariadb.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP USER IF EXISTS '{user}'@localhost")
+
+
+def make_account(server: PrivateMariaDB, said: str, password: Path) -> None:
+    """Run the statements that `init` printed, as an administrator does."""
+    statements = [
+        line for line in said.splitlines() if line.startswith(("CREATE USER", "GRANT"))
+    ]
+    assert len(statements) == 2, said
+    with server.connect() as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(
+                statement.rstrip(";").replace(
+                    "put a long random password here",
+                    password.read_text(encoding="utf-8").strip(),
+                )
+            )
+
+
+def let_in_the_locked_packages(environment: Path) -> None:
+    """Have a new environment find what is installed in this one."""
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "locked.pth").write_text(
+        "\n".join(site.getsitepackages()), encoding="utf-8"
+    )
+
+
 def runs_and_is_seen(machine: Machine, line: str) -> None:
     """Run the daemon; commands beside it and after it find its state."""
     process = machine.start(line)
@@ -184,7 +244,7 @@ def runs_and_is_seen(machine: Machine, line: str) -> None:
     )
 
 
-def test_the_unit_and_the_readme_keep_the_state_and_the_program_in_the_same_places() -> (
+def test_the_unit_and_the_installation_keep_the_state_and_the_program_in_the_same_places() -> (
     None
 ):
     unit = (ROOT / "deploy" / "systemd" / "token-monitor.service").read_text(

@@ -1,4 +1,4 @@
-"""The documentation against the code, in both directions; the README's example on a real server."""
+"""The documentation against the code, in both directions; its example of a query on a real server."""
 
 from __future__ import annotations
 
@@ -739,24 +739,26 @@ def test_no_file_names_a_package_index_or_a_place_of_this_machine() -> None:
     assert found == []
 
 
-# The README's examples
+# The examples: of the installation, and of a query of one's own
 
 
-def blocks(language: str) -> Iterator[str]:
-    for kind, text in _FENCE.findall(README.read_text(encoding="utf-8")):
+def blocks(page: Path, language: str) -> Iterator[str]:
+    for kind, text in _FENCE.findall(page.read_text(encoding="utf-8")):
         if kind == language:
             yield text
 
 
 def block(language: str, start: str) -> str:
-    return next(text for text in blocks(language) if text.startswith(start))
+    """Return a block of the installation's page."""
+    found = blocks(DOCS / "install.md", language)
+    return next(text for text in found if text.startswith(start))
 
 
-def files_of_the_example() -> dict[str, str]:
+def files_of_the_example(page: Path) -> dict[str, str]:
     """Return the example's files by their paths, which their first lines say."""
     found = {}
     for language, mark in (("sql", "-- "), ("toml", "# ")):
-        for text in blocks(language):
+        for text in blocks(page, language):
             first = text.partition("\n")[0].removeprefix(mark)
             if first.startswith("my-queries/"):
                 found[first] = text
@@ -771,12 +773,19 @@ def app(mariadb: PrivateMariaDB, schema: str) -> str:
     return schema
 
 
+@pytest.fixture(params=[README, DOCS / "queries.md"], ids=["short", "whole"])
+def example(request: pytest.FixtureRequest) -> Path:
+    """Return the page with the example: in a few lines, or with all that there is."""
+    assert isinstance(request.param, Path)
+    return request.param
+
+
 @pytest.fixture
-def in_readme(tmp_path: Path) -> Callable[[str], Path]:
+def with_example(tmp_path: Path, example: Path) -> Callable[[str], Path]:
     """Write the example's files, and a config.toml that has them."""
 
     def write(config: str) -> Path:
-        for name, text in files_of_the_example().items():
+        for name, text in files_of_the_example(example).items():
             path = tmp_path / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -787,8 +796,8 @@ def in_readme(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def test_the_readmes_configuration_is_valid_and_gives_what_it_shows(
-    tmp_path: Path, in_readme: Callable[[str], Path]
+def test_the_installations_configuration_is_valid_and_gives_what_it_shows(
+    tmp_path: Path, with_example: Callable[[str], Path]
 ) -> None:
     path = tmp_path / "config.toml"
     path.write_text(block("toml", "# config.toml"), encoding="utf-8")
@@ -797,15 +806,17 @@ def test_the_readmes_configuration_is_valid_and_gives_what_it_shows(
     (tmp_path / "secrets" / "main").chmod(0o600)
     done = run_command("validate", "--config", str(path))
     assert (done.returncode, done.stderr) == (0, "")
-    # What it has counted grows with each query and rule, and is not in the README.
+    # What it has counted grows with each query and rule, and is not on the page.
     said = "config.toml: ok:"
     assert done.stdout.startswith(said)
-    assert f"`{said}`" in (ROOT / "README.md").read_text(encoding="utf-8")
-    path = in_readme(block("toml", "# config.toml") + block("toml", "[receivers.chat]"))
+    assert f"`{said}`" in (DOCS / "install.md").read_text(encoding="utf-8")
+    path = with_example(
+        block("toml", "# config.toml") + block("toml", "[receivers.chat]")
+    )
     assert run_command("validate", "--config", str(path)).returncode == 0
 
 
-def test_the_readmes_account_may_read_and_nothing_else(
+def test_the_installations_account_may_read_and_nothing_else(
     mariadb: PrivateMariaDB, app: str, tmp_path: Path
 ) -> None:
     user = f"tm_{app}"
@@ -836,18 +847,19 @@ def test_the_readmes_account_may_read_and_nothing_else(
             cursor.execute(f"DROP USER '{user}'@localhost")
 
 
-def test_the_readmes_query_runs_alerts_and_all_that_is_seen_of_it_is_documented(
+def test_the_query_of_the_example_runs_alerts_and_all_that_is_seen_of_it_is_documented(
     mariadb: PrivateMariaDB,
     app: str,
     tmp_path: Path,
-    in_readme: Callable[[str], Path],
+    example: Path,
+    with_example: Callable[[str], Path],
     hook: Hook,
     config: Config,
 ) -> None:
     plain = write_config(tmp_path, mariadb, app, extra=webhook(hook.url)).read_text(
         encoding="utf-8"
     )
-    path = in_readme(plain + '\n[rules.SubscribersDeactivated]\nfor = "0s"\n')
+    path = with_example(plain + '\n[rules.SubscribersDeactivated]\nfor = "0s"\n')
     arguments = ("deactivated_subscribers", "--config", str(path))
     healthy = run_command("check", *arguments)
     assert healthy.returncode == 0, healthy.stdout + healthy.stderr
@@ -873,7 +885,8 @@ def test_the_readmes_query_runs_alerts_and_all_that_is_seen_of_it_is_documented(
             fired["annotations"]["summary"]
             == f"1 deactivated users on main still pay for {plan}"
         )
-        assert fired["evidence"] == [{"user_id": user}]
+        evidence = [] if example == README else [{"user_id": user}]
+        assert fired["evidence"] == evidence
         # What is only there with an application's source is not here.
         here = [job for job in config.jobs if job.query.contract is None]
         for name in {job.query.name for job in here}:
