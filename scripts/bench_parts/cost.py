@@ -58,6 +58,8 @@ DOCUMENTED = {
 }
 """The documented health queries, as documented."""
 
+_OF_CONTRACT = "application_columns"
+_WITH_CONTRACT = "contract.toml"
 _MINUTE = timedelta(minutes=1)
 _ONE_LOOK = timedelta(hours=1)
 _RUNS = {"": "one run", "sweep": "walked whole", "cursor": "the last hour"}
@@ -109,21 +111,19 @@ def target_of(
         account = f"bench_{os.getpid()}"  # what others do is not ours
         create_account(connection, account, schema, password_file)
         target = Target("main", server, schema, account, password_file)
-        config = target.table() + _contract(
-            options.checkout, Path(name) / "application"
-        )
-        (Path(name) / "config.toml").write_text(config)
+        (Path(name) / "config.toml").write_text(target.table())
+        _write_contract(target, Path(name) / "application")
         yield target, connection
         drop_account(server, account)
 
 
-def _contract(checkout: Path, folder: Path) -> str:
-    """Return the table that names the documented statements as an application's; nothing for an older checkout."""
-    if not (checkout / "queries" / "application_columns.toml").exists():
-        return ""
+def _write_contract(target: Target, folder: Path) -> None:
+    """Write a configuration with the documented statements as an application's, beside the one without."""
     folder.mkdir()
     (folder / "documented.sql").write_text(";\n".join(DOCUMENTED.values()) + ";\n")
-    return f'[contract]\napp_sql = ["{folder}"]\n'
+    contract = f'[contract]\napp_sql = ["{folder}"]\n'
+    path = folder.with_name(_WITH_CONTRACT)
+    path.write_text(target.table() + contract)
 
 
 def shipped(
@@ -187,7 +187,9 @@ def _costs_of(
     connection: PrivateConnection,
     name: str,
 ) -> list[Cost]:
-    config = target.password_file.with_name("config.toml")
+    # Its application is read at each load: not by the runs of queries that have nothing of it.
+    file = _WITH_CONTRACT if name == _OF_CONTRACT else "config.toml"
+    config = target.password_file.with_name(file)
     command = our_command("query", name, "--config", str(config))
     found: list[Cost] = []
     for _ in range(options.repeats + 1):
